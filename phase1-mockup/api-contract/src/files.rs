@@ -1,0 +1,87 @@
+//! Files: the same calls on every server, whatever the proof.
+
+use serde::{Deserialize, Serialize};
+
+/// The largest file that `GET /api/files/{file_id}` returns inside JSON, in bytes.
+pub const MAX_JSON_CONTENT: u64 = 1024 * 1024;
+
+/// The page size of `GET /api/files` when the caller names none.
+pub const DEFAULT_PAGE: usize = 50;
+
+/// The largest page of `GET /api/files`.
+pub const MAX_PAGE: usize = 200;
+
+/// `POST /api/upload` → 201. When this answers, the bytes are on disk.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileCreated {
+    /// The server's own name for the file.
+    pub file_id: String,
+    /// Path of the file's description.
+    pub url: String,
+    /// The caller's name for it; for display only.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes, lower-case hexadecimal.
+    pub sha256: String,
+    /// The replica that took it.
+    pub served_by: String,
+}
+
+/// One row of a listing.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// The server's own name for the file.
+    pub file_id: String,
+    /// The caller's name for it; for display only.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// The type the caller declared; never trusted when the bytes are served.
+    pub content_type: String,
+    /// SHA-256 of the bytes, lower-case hexadecimal.
+    pub sha256: String,
+    /// Milliseconds since 1970.
+    pub uploaded_at: u64,
+}
+
+/// `GET /api/files` → 200, newest first.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileList {
+    /// At most `limit` files.
+    pub files: Vec<FileEntry>,
+    /// Pass it as `cursor` for the next page; absent on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// `GET /api/files?limit&cursor`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct ListQuery {
+    /// 1 to [`MAX_PAGE`]; [`DEFAULT_PAGE`] when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// `GET /api/files/{file_id}` → 200 for files up to [`MAX_JSON_CONTENT`].
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileWithContent {
+    /// The server's own name for the file.
+    pub file_id: String,
+    /// The caller's name for it; for display only.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// The type the caller declared.
+    pub content_type: String,
+    /// SHA-256 of the bytes, lower-case hexadecimal.
+    pub sha256: String,
+    /// The bytes, base64 with padding (RFC 4648 §4).
+    pub content: String,
+}

@@ -1,0 +1,114 @@
+//! Every reply carries who served it and the request's id; every refusal has one shape;
+//! every request leaves one line in the log.
+
+use crate::refusal::Refusal;
+use crate::request_id::RequestId;
+use api_contract::headers::{REQUEST_ID, SERVED_BY};
+use api_contract::problem::ProblemKind;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderValue, StatusCode, Uri};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What the log shows of a URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UrlInLog {
+    /// The path alone: a query may hold a secret that somebody put there by mistake.
+    #[default]
+    Path,
+    /// Path and query, as most servers do. Only to show what that gives away.
+    PathAndQuery,
+}
+
+/// What the middleware has to know of its server.
+#[derive(Clone, Debug)]
+pub struct Replies {
+    served_by: HeaderValue,
+    url_in_log: UrlInLog,
+}
+
+impl Replies {
+    /// Replies in the name of one replica.
+    ///
+    /// # Panics
+    /// Never for a name that [`crate::args::replica_id`] has let through.
+    #[must_use]
+    pub fn of(replica_id: &str, url_in_log: UrlInLog) -> Arc<Self> {
+        let served_by = HeaderValue::from_str(replica_id)
+            .expect("a checked replica id is a header value");
+        Arc::new(Self { served_by, url_in_log })
+    }
+}
+
+/// The middleware: names the request, runs it, completes the reply, logs it.
+pub async fn complete(
+    State(replies): State<Arc<Replies>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let id = RequestId::of(&request);
+    let method = request.method().clone();
+    let url = shown(request.uri(), replies.url_in_log);
+    request.extensions_mut().insert(id.clone());
+
+    let mut response = in_one_shape(next.run(request).await, &id);
+    let headers = response.headers_mut();
+    headers.insert(SERVED_BY, replies.served_by.clone());
+    headers.insert(REQUEST_ID, id.header_value());
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
+    let status = response.status().as_u16();
+    let ms = started.elapsed().as_millis();
+    metrics::counter!("http_requests_total", "status" => status.to_string()).increment(1);
+    metrics::histogram!("http_request_seconds").record(started.elapsed().as_secs_f64());
+    tracing::info!(%method, url, status, ms, request_id = id.as_str(), "request");
+    response
+}
+
+fn shown(uri: &Uri, url_in_log: UrlInLog) -> String {
+    match url_in_log {
+        UrlInLog::Path => uri.path().to_owned(),
+        UrlInLog::PathAndQuery => uri.to_string(),
+    }
+}
+
+/// Turns our refusals, and the frameworks' own, into problems with this request's id.
+fn in_one_shape(mut response: Response, id: &RequestId) -> Response {
+    if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        return refusal.into_named_response(id.as_str());
+    }
+    let is_error =
+        response.status().is_client_error() || response.status().is_server_error();
+    if !is_error {
+        return response;
+    }
+    let kind = kind_of(response.status());
+    let mut refused = Refusal::new(kind).into_named_response(id.as_str());
+    if let Some(allow) = response.headers_mut().remove(http::header::ALLOW) {
+        refused.headers_mut().insert(http::header::ALLOW, allow);
+    }
+    refused
+}
+
+/// The kind for a bare status that a library answered with.
+fn kind_of(status: StatusCode) -> ProblemKind {
+    match status {
+        StatusCode::NOT_FOUND => ProblemKind::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => ProblemKind::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => ProblemKind::UploadTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ProblemKind::UnsupportedMediaType,
+        status if status.is_client_error() => ProblemKind::MalformedRequest,
+        _ => ProblemKind::Internal,
+    }
+}
+
+/// What a panicking handler answers with; the panic itself goes to the log.
+#[must_use]
+pub fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Refusal::new(ProblemKind::Internal).into_response()
+}

@@ -1,0 +1,61 @@
+//! A name for each request, so that every log it passes can be joined.
+
+use http::{HeaderValue, Request};
+
+/// The request's id: the caller's if it is well-formed, else one of our own. It stands
+/// in the request's extensions, in the reply, in the log and in a problem's `instance`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// Takes over the caller's `X-Request-ID` if it is 8 to 64 of `A-Z a-z 0-9 . _ -`;
+    /// anything else could forge log lines, and is replaced.
+    #[must_use]
+    pub fn of<B>(request: &Request<B>) -> Self {
+        request
+            .headers()
+            .get(api_contract::headers::REQUEST_ID)
+            .and_then(|value| value.to_str().ok())
+            .filter(|text| is_well_formed(text))
+            .map_or_else(Self::make, |text| Self(text.to_owned()))
+    }
+
+    fn make() -> Self {
+        Self(uuid::Uuid::new_v4().simple().to_string())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id as a header's value.
+    #[must_use]
+    pub fn header_value(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static("unnamed"))
+    }
+}
+
+fn is_well_formed(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (8..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id_for(header: &str) -> String {
+        let request = Request::builder().header("x-request-id", header).body(()).unwrap();
+        RequestId::of(&request).as_str().to_owned()
+    }
+
+    #[test]
+    fn a_well_formed_id_is_taken_over_and_any_other_is_replaced() {
+        assert_eq!(id_for("class-7.demo_1"), "class-7.demo_1");
+        for forged in ["short", "with space in it", "semi;colon;here", &"x".repeat(65)] {
+            assert_ne!(id_for(forged), *forged);
+        }
+    }
+}

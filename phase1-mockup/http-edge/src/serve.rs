@@ -1,0 +1,158 @@
+//! The life of a listening process: accept, serve, stop accepting, finish, go.
+//!
+//! `axum::serve` 0.8 sets no header timeout, so one idle half-request holds a connection
+//! for ever (slowloris); here hyper is driven with its timer on.
+
+use crate::health::Readiness;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+/// How long a client may take to send a request's headers.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who is on the other end of the connection; in each request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// How a process stops.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    /// Turned off first, so that health checks see it.
+    pub readiness: Readiness,
+    /// How long to go on accepting after that.
+    pub grace: Duration,
+    /// How long requests under way may then take; what is left is cut off.
+    pub deadline: Duration,
+}
+
+impl Drain {
+    /// The drain that a server's flags ask for.
+    #[must_use]
+    pub const fn of(args: &crate::args::EdgeArgs, readiness: Readiness) -> Self {
+        Self { readiness, grace: args.drain_grace(), deadline: args.drain_deadline() }
+    }
+}
+
+/// Serves `service` on `listener` until `shutdown` ends, then drains. Returns when the
+/// last connection is closed or the deadline has passed.
+pub async fn serve<S, B>(
+    listener: TcpListener,
+    service: S,
+    drain: Drain,
+    shutdown: impl Future<Output = ()>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let connections = Connections::default();
+    let accept = async {
+        loop {
+            let (stream, peer) = next_connection(&listener).await;
+            connections.spawn(stream, peer, service.clone());
+        }
+    };
+    let told_to_stop = async {
+        shutdown.await;
+        drain.readiness.drain();
+        tokio::time::sleep(drain.grace).await;
+    };
+    tokio::select! {
+        () = accept => {}
+        () = told_to_stop => {}
+    }
+    drop(listener);
+    connections.finish(drain.deadline).await;
+}
+
+/// The next connection. Running out of file descriptors must not end the server: it
+/// waits until some connection closes.
+async fn next_connection(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(connection) => return connection,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// The open connections, each a task.
+#[derive(Default)]
+struct Connections {
+    tasks: TaskTracker,
+    /// Finish the request under way, then close.
+    finish: CancellationToken,
+    /// Close now.
+    cut: CancellationToken,
+}
+
+impl Connections {
+    fn spawn<S, B>(&self, stream: TcpStream, peer: SocketAddr, mut service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        // Without this, small replies wait for the client's delayed acknowledgement.
+        let _best_effort = stream.set_nodelay(true);
+        let named = tower::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(PeerAddress(peer));
+            service.call(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(named))
+            .with_upgrades();
+        let (finish, cut) = (self.finish.clone(), self.cut.clone());
+        self.tasks.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = cut.cancelled() => return,
+                () = finish.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        ended = connection => ended,
+                        () = cut.cancelled() => return,
+                    }
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%peer, %error, "connection ended early");
+            }
+        });
+    }
+
+    async fn finish(self, deadline: Duration) {
+        self.tasks.close();
+        self.finish.cancel();
+        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!("requests still under way at the drain deadline are cut");
+            self.cut.cancel();
+            self.tasks.wait().await;
+        }
+    }
+}
