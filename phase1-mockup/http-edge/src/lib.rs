@@ -6,13 +6,17 @@
 
 pub mod admin;
 pub mod args;
+pub mod file_reply;
 pub mod health;
 pub mod json_body;
 pub mod listen;
 pub mod log;
+pub mod program;
+pub mod ranges;
 pub mod ready;
 pub mod refusal;
 pub mod reply;
 pub mod request_id;
 pub mod serve;
 pub mod stop;
+pub mod upload_form;

@@ -25,8 +25,9 @@ impl ReadyLine {
     pub fn announce(&self) {
         let json = serde_json::to_string(self).unwrap_or_default();
         let mut out = std::io::stdout().lock();
-        let _nobody_listens =
-            writeln!(out, "{PREFIX}{json}").and_then(|()| out.flush()).is_err();
+        let _nobody_listens = writeln!(out, "{PREFIX}{json}")
+            .and_then(|()| out.flush())
+            .is_err();
     }
 
     /// Reads a line of a child's output; `None` when it is some other line.

@@ -8,7 +8,7 @@ use api_contract::problem::ProblemKind;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode, Uri};
 use std::sync::Arc;
 use std::time::Instant;
@@ -39,7 +39,10 @@ impl Replies {
     pub fn of(replica_id: &str, url_in_log: UrlInLog) -> Arc<Self> {
         let served_by = HeaderValue::from_str(replica_id)
             .expect("a checked replica id is a header value");
-        Arc::new(Self { served_by, url_in_log })
+        Arc::new(Self {
+            served_by,
+            url_in_log,
+        })
     }
 }
 
@@ -60,6 +63,7 @@ pub async fn complete(
     headers.insert(SERVED_BY, replies.served_by.clone());
     headers.insert(REQUEST_ID, id.header_value());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 
     let status = response.status().as_u16();
     let ms = started.elapsed().as_millis();

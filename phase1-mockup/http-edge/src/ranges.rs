@@ -1,0 +1,124 @@
+//! Which bytes of a file a request asks for (RFC 9110 §13 and §14).
+
+use std::ops::RangeInclusive;
+
+/// The request headers that decide, as they came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conditions<'a> {
+    /// `Range`.
+    pub range: Option<&'a str>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<&'a str>,
+    /// `If-Range`.
+    pub if_range: Option<&'a str>,
+}
+
+/// What to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// 200 with everything.
+    Whole,
+    /// 206 with these bytes.
+    Part(RangeInclusive<u64>),
+    /// 304: the caller has it already.
+    NotModified,
+    /// 416: nothing of the range exists.
+    Unsatisfiable,
+}
+
+/// Decides for a file of `size` bytes whose quoted entity tag is `etag`.
+///
+/// Several ranges at once are answered with the whole file, which RFC 9110 §14.2 allows:
+/// multipart answers are where servers have been made to multiply their work.
+#[must_use]
+pub fn select(size: u64, etag: &str, conditions: Conditions<'_>) -> Selection {
+    if conditions
+        .if_none_match
+        .is_some_and(|header| lists(header, etag))
+    {
+        return Selection::NotModified;
+    }
+    let fresh = conditions
+        .if_range
+        .is_none_or(|header| header.trim() == etag);
+    let Some(range) = conditions.range.filter(|_| fresh) else {
+        return Selection::Whole;
+    };
+    let Ok(parsed) = http_range_header::parse_range_header(range) else {
+        return Selection::Whole;
+    };
+    if parsed.ranges.len() > 1 {
+        return Selection::Whole;
+    }
+    match parsed.validate(size) {
+        Ok(ranges) => ranges
+            .into_iter()
+            .next()
+            .map_or(Selection::Whole, Selection::Part),
+        Err(_) => Selection::Unsatisfiable,
+    }
+}
+
+/// Whether an `If-None-Match` list names the tag; weak comparison (§13.1.2).
+fn lists(header: &str, etag: &str) -> bool {
+    header.split(',').map(str::trim).any(|listed| {
+        listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == etag
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: &str = "\"abc\"";
+
+    fn ranged(range: &str) -> Selection {
+        select(
+            100,
+            TAG,
+            Conditions {
+                range: Some(range),
+                ..Conditions::default()
+            },
+        )
+    }
+
+    #[test]
+    fn one_range_is_a_part_and_everything_odd_is_the_whole() {
+        assert_eq!(ranged("bytes=0-9"), Selection::Part(0..=9));
+        assert_eq!(ranged("bytes=90-"), Selection::Part(90..=99));
+        assert_eq!(ranged("bytes=-10"), Selection::Part(90..=99));
+        assert_eq!(ranged("bytes=0-1,5-6"), Selection::Whole);
+        assert_eq!(ranged("lines=1-2"), Selection::Whole);
+    }
+
+    #[test]
+    fn an_end_past_the_file_is_cut_and_a_start_past_it_is_refused() {
+        assert_eq!(ranged("bytes=50-5000"), Selection::Part(50..=99));
+        assert_eq!(ranged("bytes=100-"), Selection::Unsatisfiable);
+    }
+
+    #[test]
+    fn a_known_tag_is_not_sent_again() {
+        let known = |header| {
+            let conditions = Conditions {
+                if_none_match: Some(header),
+                ..Conditions::default()
+            };
+            select(100, TAG, conditions)
+        };
+        assert_eq!(known("\"x\", W/\"abc\""), Selection::NotModified);
+        assert_eq!(known("*"), Selection::NotModified);
+        assert_eq!(known("\"x\""), Selection::Whole);
+    }
+
+    #[test]
+    fn a_range_of_an_older_version_is_answered_with_the_whole() {
+        let conditions = Conditions {
+            range: Some("bytes=0-9"),
+            if_range: Some("\"old\""),
+            ..Conditions::default()
+        };
+        assert_eq!(select(100, TAG, conditions), Selection::Whole);
+    }
+}

@@ -1,0 +1,52 @@
+//! The command line.
+
+use crate::tokens::TokenRules;
+use clap::Parser;
+use http_edge::args::EdgeArgs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// An upload server that asks who you are each time: send a password or a token always.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "stateless-server", version)]
+pub struct Config {
+    /// What every server takes.
+    #[command(flatten)]
+    pub edge: EdgeArgs,
+
+    /// Folder for uploads; replicas may share one
+    #[arg(long, value_name = "DIR", default_value = "upload-data")]
+    pub data_dir: PathBuf,
+
+    /// Users file [default: made with demo accounts in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub users: Option<PathBuf>,
+
+    /// Largest upload in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024)]
+    pub max_upload: u64,
+
+    /// File with the key that signs tokens, 32 bytes or more; give all replicas the same
+    /// [default: a random key, and tokens die with the process]
+    #[arg(long, value_name = "FILE")]
+    pub token_key_file: Option<PathBuf>,
+
+    /// Milliseconds after which a token dies, rounded up to whole seconds
+    #[arg(long, value_name = "MS", default_value_t = 3_600_000)]
+    pub token_ttl_ms: u64,
+
+    /// Also accept ?username=...&password=... and log URLs whole, to show where the
+    /// password ends up. Loopback only
+    #[arg(long)]
+    pub credentials_in_url: bool,
+}
+
+impl Config {
+    /// How tokens are made.
+    #[must_use]
+    pub const fn token_rules(&self) -> TokenRules {
+        TokenRules {
+            life: Duration::from_secs(self.token_ttl_ms.div_ceil(1000)),
+        }
+    }
+}

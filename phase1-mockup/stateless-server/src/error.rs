@@ -1,0 +1,138 @@
+//! Everything that a request can fail of, and what the caller is told.
+
+use crate::tokens::BadToken;
+use api_contract::paths;
+use api_contract::problem::ProblemKind;
+use axum::response::{IntoResponse, Response};
+use http_edge::refusal::Refusal;
+use std::io;
+use upload_domain::accounts::LoginError;
+use upload_domain::file_id::FileId;
+use upload_domain::file_store::StoreError;
+use upload_domain::incoming::ReceiveError;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("no proof came with the request")]
+    NoProof,
+    #[error("the token is not valid")]
+    TokenInvalid,
+    #[error("the token has expired")]
+    TokenExpired,
+    #[error("credentials came in the URL")]
+    CredentialsInQuery,
+    #[error("a token cannot be signed")]
+    Sign(#[source] jsonwebtoken::errors::Error),
+    #[error("the login was refused")]
+    Login(#[from] LoginError),
+    #[error("no such file")]
+    FileNotFound,
+    #[error("the page cannot be understood")]
+    BadPage,
+    #[error("the idempotency key cannot be understood")]
+    BadIdempotencyKey,
+    #[error("the file is too large for JSON")]
+    TooLargeForJson(FileId),
+    #[error("the upload was refused")]
+    Receive(#[from] ReceiveError),
+    #[error("the file store failed")]
+    Store(#[source] StoreError),
+    #[error("the file cannot be read")]
+    ReadFile(#[source] io::Error),
+    #[error("refused")]
+    Refused(Refusal),
+}
+
+impl Error {
+    /// The one place where a failure becomes a status.
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::NoProof => unauthorized(ProblemKind::InvalidCredentials)
+                .detail("Send a password or a token with each request."),
+            Self::TokenInvalid => unauthorized(ProblemKind::TokenInvalid)
+                .detail("The token is not one that this server accepts. Log in."),
+            Self::TokenExpired => unauthorized(ProblemKind::TokenExpired)
+                .detail("The token was made too long ago. Log in again."),
+            Self::CredentialsInQuery => Refusal::new(ProblemKind::CredentialsInQuery)
+                .detail("Send them as Authorization: Basic; URLs end up in logs."),
+            Self::Sign(error) => internal(&error),
+            Self::Login(LoginError::Wrong) => {
+                unauthorized(ProblemKind::InvalidCredentials)
+            }
+            Self::Login(LoginError::Busy(_)) => {
+                Refusal::new(ProblemKind::TooManyLogins).retry_after(1)
+            }
+            Self::FileNotFound => Refusal::new(ProblemKind::FileNotFound),
+            Self::BadPage => Refusal::new(ProblemKind::MalformedRequest)
+                .detail("limit is 1 to 200; cursor is the next_cursor of a page before."),
+            Self::BadIdempotencyKey => Refusal::new(ProblemKind::MalformedRequest)
+                .detail("Idempotency-Key is 1 to 255 visible ASCII characters."),
+            Self::TooLargeForJson(id) => {
+                let url = paths::file_content(&id.to_string());
+                Refusal::new(ProblemKind::ContentTooLargeForJson)
+                    .detail(format!("Read the bytes at {url}"))
+            }
+            Self::Receive(error) => receive_refusal(&error),
+            Self::Store(error) => internal(&error),
+            Self::ReadFile(error) => internal(&error),
+            Self::Refused(refusal) => refusal,
+        }
+    }
+}
+
+fn receive_refusal(error: &ReceiveError) -> Refusal {
+    match error {
+        ReceiveError::TooLarge { limit } => Refusal::new(ProblemKind::UploadTooLarge)
+            .detail(format!("A file may have {limit} bytes.")),
+        ReceiveError::BrokenBody(cause) => http_edge::upload_form::broken(cause.as_ref()),
+        ReceiveError::KeyReused => Refusal::new(ProblemKind::IdempotencyKeyReused),
+        ReceiveError::NoSpace(cause) => {
+            tracing::error!(%cause, "the disk is full");
+            Refusal::new(ProblemKind::InsufficientStorage).retry_after(60)
+        }
+        ReceiveError::Disk(cause) => internal(cause),
+    }
+}
+
+fn unauthorized(kind: ProblemKind) -> Refusal {
+    Refusal::new(kind)
+        .challenge("Bearer realm=\"upload\"")
+        .challenge("Basic realm=\"upload\", charset=\"UTF-8\"")
+}
+
+/// The cause goes to the log and not to the caller.
+fn internal(cause: &dyn std::error::Error) -> Refusal {
+    let source = cause.source().map(ToString::to_string);
+    tracing::error!(%cause, source, "request failed");
+    Refusal::new(ProblemKind::Internal)
+}
+
+impl From<BadToken> for Error {
+    fn from(reason: BadToken) -> Self {
+        match reason {
+            BadToken::Invalid => Self::TokenInvalid,
+            BadToken::Expired => Self::TokenExpired,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::FileNotFound,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.refusal().into_response()
+    }
+}

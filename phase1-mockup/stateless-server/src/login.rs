@@ -1,0 +1,27 @@
+//! Login: a token is signed. There is no logout, because there is nothing to end.
+
+use crate::app::AppState;
+use crate::error::Error;
+use api_contract::Credentials;
+use api_contract::tokens::TokenIssued;
+use axum::Json;
+use axum::extract::State;
+use http_edge::json_body::JsonBody;
+
+/// `POST /api/token`
+pub(crate) async fn start(
+    State(app): State<AppState>,
+    JsonBody(given): JsonBody<Credentials>,
+) -> Result<Json<TokenIssued>, Error> {
+    let username = app
+        .accounts
+        .log_in(&given.username, given.password.expose())
+        .await?;
+    let access_token = app.tokens.issue(username).map_err(Error::Sign)?;
+    let expires_in = app.tokens.life_seconds();
+    Ok(Json(TokenIssued {
+        access_token,
+        token_type: "Bearer".to_owned(),
+        expires_in,
+    }))
+}

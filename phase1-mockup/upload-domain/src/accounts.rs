@@ -1,0 +1,146 @@
+//! Who has an account, and whether a password is theirs.
+
+use crate::passwords::{Busy, HashCost, PasswordChecks};
+use crate::username::Username;
+use crate::users_file::{self, UsersFileError};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The accounts that a first start makes.
+pub const DEMO_USERS: [&str; 3] = ["alice", "bob", "carol"];
+
+/// The credentials were not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// Unknown name or wrong password; callers never learn which.
+    #[error("wrong user name or password")]
+    Wrong,
+    /// Nothing was checked.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+}
+
+/// All accounts. Read once at start: this is no session state, every replica that is
+/// given the same file has the same accounts.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    hashes: Arc<HashMap<Username, String>>,
+    /// Checked for unknown names, so that they take as long as known ones do.
+    decoy: Arc<str>,
+    checks: PasswordChecks,
+}
+
+/// A fresh account's name and password, to be shown once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FreshAccount {
+    /// The name.
+    pub username: String,
+    /// The password; it is stored nowhere.
+    pub password: String,
+}
+
+impl Accounts {
+    /// Reads `users`, or the file in the data folder, which is made with demo accounts
+    /// at the first start; their passwords are printed then, and never again.
+    ///
+    /// # Errors
+    /// When the file cannot be made, cannot be read or is not valid.
+    pub fn open(users: Option<&Path>, data_dir: &Path) -> Result<Self, UsersFileError> {
+        if let Some(path) = users {
+            return Self::read(path);
+        }
+        let path = data_dir.join("users.json");
+        if let Some(fresh) = make_demo_users(&path, HashCost::Owasp)? {
+            println!(
+                "Demo accounts (shown once; hashes are in {}):",
+                path.display()
+            );
+            for account in fresh {
+                println!("  {:8} {}", account.username, account.password);
+            }
+        }
+        Self::read(&path)
+    }
+
+    /// Reads a users file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not valid.
+    pub fn read(path: &Path) -> Result<Self, UsersFileError> {
+        let users = users_file::read(path)?;
+        let decoy = Arc::from(users[0].password_hash.as_str());
+        let hashes = users
+            .into_iter()
+            .map(|user| (user.username, user.password_hash))
+            .collect();
+        let checks = PasswordChecks::default();
+        Ok(Self {
+            hashes: Arc::new(hashes),
+            decoy,
+            checks,
+        })
+    }
+
+    /// Whose password this is.
+    ///
+    /// # Errors
+    /// When it is nobody's, or too many are asking.
+    pub async fn log_in(
+        &self,
+        username: &str,
+        password: &str,
+    ) -> Result<Username, LoginError> {
+        let name = Username::parse(username).ok();
+        let known = name
+            .and_then(|name| self.hashes.get(&name).map(|hash| (name, hash.as_str())));
+        let hash = known.as_ref().map_or(&*self.decoy, |(_, hash)| hash);
+        let matches = self.checks.check(password, hash).await?;
+        match known {
+            Some((name, _)) if matches => Ok(name),
+            _ => Err(LoginError::Wrong),
+        }
+    }
+}
+
+/// Makes the demo accounts with random passwords, unless the file is there already.
+/// Returns them if they were made.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn make_demo_users(
+    path: &Path,
+    cost: HashCost,
+) -> Result<Option<Vec<FreshAccount>>, UsersFileError> {
+    if path.exists() {
+        return Ok(None);
+    }
+    let fresh = DEMO_USERS.map(|name| FreshAccount {
+        username: name.to_owned(),
+        password: random_password(),
+    });
+    let accounts = fresh
+        .each_ref()
+        .map(|one| (one.username.as_str(), one.password.as_str()));
+    let written = users_file::write(path, &accounts, cost)?;
+    Ok(written.then(|| fresh.to_vec()))
+}
+
+/// 80 random bits, in a form that a person can read aloud.
+///
+/// # Panics
+/// When the operating system has no random numbers to give.
+#[must_use]
+pub fn random_password() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the operating system's generator works");
+    let mut password = String::with_capacity(19);
+    for (at, byte) in bytes.iter().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            password.push('-');
+        }
+        password.push(char::from(LETTERS[usize::from(byte % 32)]));
+    }
+    password
+}

@@ -1,0 +1,239 @@
+//! Files on a local disk, safe for several processes at once.
+//!
+//! ```text
+//! files/<owner>/<file id>/{content,meta.json}   what callers see
+//! incoming/<random>/{content,meta.json}         uploads under way
+//! keys/<owner>/<hash of key>.json               idempotency keys of a day
+//! ```
+//! One rename makes an upload visible, and a 201 is sent only after it and everything in
+//! it has reached the disk. Nothing is kept in memory, so two replicas on one folder see
+//! the same files: the disk is shared state, even when the sessions are not.
+
+use crate::display_name::DisplayName;
+use crate::file_id::FileId;
+use crate::janitor;
+use crate::sync::sync_dir;
+use crate::username::Username;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is known of a stored file.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct FileMeta {
+    /// The server's name.
+    pub file_id: FileId,
+    /// The caller's name.
+    pub name: DisplayName,
+    /// Bytes.
+    pub size: u64,
+    /// The type the caller declared.
+    pub content_type: String,
+    /// SHA-256 of the content, lower-case hexadecimal.
+    pub sha256: String,
+    /// Milliseconds since 1970.
+    pub uploaded_at: u64,
+}
+
+/// The disk did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such file, or another owner's.
+    #[error("no such file")]
+    NotFound,
+    /// The folder cannot be used at all.
+    #[error("cannot use the data folder {path}: choose another with --data-dir")]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// Reading or deleting failed.
+    #[error("cannot read the file store")]
+    Disk(#[source] io::Error),
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::NotFound,
+            _ => Self::Disk(error),
+        }
+    }
+}
+
+/// A page of a listing: newest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// At most so many files as were asked for.
+    pub files: Vec<FileMeta>,
+    /// The last file of this page if there are more behind it.
+    pub next: Option<FileId>,
+}
+
+/// A handle on the folder; clones share it.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    root: Arc<Path>,
+}
+
+impl FileStore {
+    /// Opens the folder, makes what is missing in it, and clears away what a crash left.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let store = Self {
+            root: Arc::from(root),
+        };
+        for part in ["files", "incoming", "keys"] {
+            fs::create_dir_all(root.join(part)).map_err(|cause| {
+                StoreError::Unusable {
+                    path: root.to_owned(),
+                    cause,
+                }
+            })?;
+        }
+        let probe = store.incoming_dir();
+        fs::create_dir(&probe)
+            .and_then(|()| fs::remove_dir(&probe))
+            .map_err(|cause| StoreError::Unusable {
+                path: root.to_owned(),
+                cause,
+            })?;
+        store.sweep();
+        Ok(store)
+    }
+
+    /// Removes what dead processes left half done. It never touches an upload under way:
+    /// that one's content is locked by the process that writes it.
+    pub fn sweep(&self) {
+        janitor::sweep(&self.root);
+    }
+
+    /// The newest files of `owner` that are older than `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub async fn list(
+        &self,
+        owner: &Username,
+        after: Option<FileId>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let dir = self.owner_dir(owner);
+        blocking(move || list_dir(&dir, after, limit)).await
+    }
+
+    /// What is known of one file.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such file.
+    pub async fn find(
+        &self,
+        owner: &Username,
+        id: FileId,
+    ) -> Result<FileMeta, StoreError> {
+        let dir = self.file_dir(owner, id);
+        blocking(move || read_meta(&dir)).await
+    }
+
+    /// One file, open for reading. It stays readable even if it is deleted meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such file.
+    pub async fn read(
+        &self,
+        owner: &Username,
+        id: FileId,
+    ) -> Result<(FileMeta, tokio::fs::File), StoreError> {
+        let dir = self.file_dir(owner, id);
+        let (meta, file) = blocking(move || {
+            let meta = read_meta(&dir)?;
+            Ok::<_, StoreError>((meta, File::open(dir.join("content"))?))
+        })
+        .await?;
+        Ok((meta, tokio::fs::File::from_std(file)))
+    }
+
+    /// Removes one file, for good.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `owner` has no such file.
+    pub async fn delete(&self, owner: &Username, id: FileId) -> Result<(), StoreError> {
+        let (visible, gone) = (self.file_dir(owner, id), self.incoming_dir());
+        let owner_dir = self.owner_dir(owner);
+        blocking(move || {
+            fs::rename(&visible, &gone)?;
+            sync_dir(&owner_dir)?;
+            // It is deleted already; what cannot be cleared now, the janitor clears.
+            let _janitor_will = fs::remove_dir_all(&gone);
+            Ok(())
+        })
+        .await
+    }
+
+    /// A new place for an upload under way.
+    pub(crate) fn incoming_dir(&self) -> PathBuf {
+        self.root
+            .join("incoming")
+            .join(uuid::Uuid::new_v4().simple().to_string())
+    }
+
+    pub(crate) fn owner_dir(&self, owner: &Username) -> PathBuf {
+        self.root.join("files").join(owner.as_str())
+    }
+
+    pub(crate) fn keys_dir(&self, owner: &Username) -> PathBuf {
+        self.root.join("keys").join(owner.as_str())
+    }
+
+    fn file_dir(&self, owner: &Username, id: FileId) -> PathBuf {
+        self.owner_dir(owner).join(id.to_string())
+    }
+}
+
+/// Runs disk work where waiting hurts nobody. Once begun it ends, even if the client
+/// that asked for it has hung up.
+pub(crate) async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(stopped) => Err(io::Error::other(stopped).into()),
+    }
+}
+
+fn read_meta(dir: &Path) -> Result<FileMeta, StoreError> {
+    let text = fs::read(dir.join("meta.json"))?;
+    serde_json::from_slice(&text).map_err(|error| StoreError::Disk(error.into()))
+}
+
+fn list_dir(dir: &Path, after: Option<FileId>, limit: usize) -> Result<Page, StoreError> {
+    let mut ids = match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(StoreError::Disk(error)),
+        Ok(entries) => entries
+            .filter_map(|entry| FileId::parse(entry.ok()?.file_name().to_str()?))
+            .filter(|id| after.is_none_or(|after| *id < after))
+            .collect(),
+    };
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    let more = ids.len() > limit;
+    ids.truncate(limit);
+    let next = ids.last().copied().filter(|_| more);
+    let mut files = Vec::with_capacity(ids.len());
+    for id in ids {
+        match read_meta(&dir.join(id.to_string())) {
+            Ok(meta) => files.push(meta),
+            // Deleted since the folder was read.
+            Err(StoreError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Page { files, next })
+}

@@ -1,0 +1,96 @@
+//! A repeated upload happens once (draft-ietf-httpapi-idempotency-key-header-07).
+//!
+//! The record is written before the file becomes visible and confirmed after it. A crash
+//! in between leaves an unconfirmed record of a file that is not there, and the next
+//! attempt with that key simply does it.
+
+use crate::file_store::FileMeta;
+use crate::incoming::{ReceiveError, hex};
+use crate::sync::replace_file;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// The caller's name for an attempt; unique among one caller's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Reads a header: 1 to 255 visible ASCII characters; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=255).contains(&text.len());
+        (fits && text.bytes().all(|byte| byte.is_ascii_graphic()))
+            .then(|| Self(text.to_owned()))
+    }
+
+    /// A safe file name of fixed length.
+    fn file_name(&self) -> String {
+        format!("{}.json", hex(&Sha256::digest(self.0.as_bytes())))
+    }
+}
+
+impl std::fmt::Debug for IdempotencyKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("IdempotencyKey")
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Record {
+    file: FileMeta,
+    confirmed: bool,
+}
+
+/// Publishes `meta` unless the key has been used; then returns what the first use made.
+pub(crate) fn once(
+    keys_dir: &Path,
+    key: &IdempotencyKey,
+    owner_dir: &Path,
+    meta: FileMeta,
+    publish: impl FnOnce(&FileMeta) -> Result<(), ReceiveError>,
+) -> Result<FileMeta, ReceiveError> {
+    fs::create_dir_all(keys_dir)?;
+    // One at a time per owner, over all replicas of this machine; the lock goes with
+    // the process that holds it.
+    let turn = File::create(keys_dir.join("lock"))?;
+    turn.lock()?;
+
+    let path = keys_dir.join(key.file_name());
+    if let Some(first) = first_use(&path, owner_dir)? {
+        let same = first.sha256 == meta.sha256 && first.name == meta.name;
+        return if same {
+            Ok(first)
+        } else {
+            Err(ReceiveError::KeyReused)
+        };
+    }
+    let mut record = Record {
+        file: meta,
+        confirmed: false,
+    };
+    replace_file(
+        &path,
+        &serde_json::to_vec(&record).map_err(io::Error::from)?,
+    )?;
+    publish(&record.file)?;
+    record.confirmed = true;
+    replace_file(
+        &path,
+        &serde_json::to_vec(&record).map_err(io::Error::from)?,
+    )?;
+    Ok(record.file)
+}
+
+fn first_use(path: &Path, owner_dir: &Path) -> io::Result<Option<FileMeta>> {
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    let record: Record = serde_json::from_slice(&text)?;
+    let happened =
+        record.confirmed || owner_dir.join(record.file.file_id.to_string()).exists();
+    Ok(happened.then_some(record.file))
+}

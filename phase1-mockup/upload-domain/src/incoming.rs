@@ -1,0 +1,239 @@
+//! An upload on its way to the disk, in constant memory.
+//!
+//! The order is the promise: content, hash and description are written and synced under
+//! a private name; then one rename makes them visible; then the rename is synced; only
+//! then does the caller hear of it. A crash at any point leaves everything or nothing.
+
+use crate::display_name::DisplayName;
+use crate::file_id::FileId;
+use crate::file_store::{FileMeta, FileStore, blocking};
+use crate::idempotency::{self, IdempotencyKey};
+use crate::sync::{sync_dir, write_synced};
+use crate::username::Username;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use sha2::{Digest, Sha256};
+use std::error::Error;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncWriteExt, BufWriter};
+
+/// How long a body may stand still before the upload is given up.
+pub const STALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// Bytes gathered before each write; with the copies on the way, an upload under way
+/// costs about a megabyte, whatever its size.
+const WRITE_BUFFER: usize = 128 * 1024;
+
+/// What the caller says of a file before its bytes come.
+#[derive(Clone, Debug)]
+pub struct NewFile {
+    /// Whose it will be.
+    pub owner: Username,
+    /// The caller's name for it.
+    pub name: DisplayName,
+    /// The type the caller declares.
+    pub content_type: String,
+    /// Makes a repetition happen once.
+    pub key: Option<IdempotencyKey>,
+    /// Bytes beyond which the upload is refused.
+    pub limit: u64,
+}
+
+/// The upload did not happen, and nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// More bytes than allowed.
+    #[error("the upload is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The body ended or stood still before it was complete.
+    #[error("the body broke off")]
+    BrokenBody(#[source] Box<dyn Error + Send + Sync>),
+    /// The key belongs to an upload with other content.
+    #[error("the idempotency key belongs to a different upload")]
+    KeyReused,
+    /// The disk is full.
+    #[error("the disk is full")]
+    NoSpace(#[source] io::Error),
+    /// The disk failed.
+    #[error("cannot write the upload")]
+    Disk(#[source] io::Error),
+}
+
+impl From<io::Error> for ReceiveError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace(error),
+            _ => Self::Disk(error),
+        }
+    }
+}
+
+impl FileStore {
+    /// Writes the bytes of a file to the disk, where nobody sees them yet.
+    ///
+    /// # Errors
+    /// See [`ReceiveError`]; after each of them nothing of the upload is left.
+    pub async fn stage<S, E>(&self, new: NewFile, body: S) -> Result<Staged, ReceiveError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let dir = self.incoming_dir();
+        let (draft, content) = blocking(move || Draft::create(dir)).await?;
+        let (size, sha256) = write(content, body, new.limit).await?;
+        let meta = FileMeta {
+            file_id: FileId::new(),
+            name: new.name,
+            size,
+            content_type: new.content_type,
+            sha256,
+            uploaded_at: now_ms(),
+        };
+        let owner_dir = self.owner_dir(&new.owner);
+        let keys_dir = self.keys_dir(&new.owner);
+        Ok(Staged {
+            draft,
+            meta,
+            key: new.key,
+            owner_dir,
+            keys_dir,
+        })
+    }
+}
+
+/// A complete upload that nobody sees yet. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Staged {
+    draft: Draft,
+    meta: FileMeta,
+    key: Option<IdempotencyKey>,
+    owner_dir: PathBuf,
+    keys_dir: PathBuf,
+}
+
+impl Staged {
+    /// Makes it visible. When this returns `Ok`, the file is on disk and stays there.
+    ///
+    /// # Errors
+    /// See [`ReceiveError`].
+    pub async fn publish(self) -> Result<FileMeta, ReceiveError> {
+        let Self {
+            draft,
+            meta,
+            key,
+            owner_dir,
+            keys_dir,
+        } = self;
+        blocking(move || {
+            draft.describe(&meta)?;
+            match key {
+                None => draft.publish(&owner_dir, &meta).map(|()| meta),
+                Some(key) => {
+                    idempotency::once(&keys_dir, &key, &owner_dir, meta, |meta| {
+                        draft.publish(&owner_dir, meta)
+                    })
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Writes the body, hashing on the way; returns its size and hash once it is on disk.
+async fn write<S, E>(
+    content: fs::File,
+    mut body: S,
+    limit: u64,
+) -> Result<(u64, String), ReceiveError>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let content = tokio::fs::File::from_std(content);
+    let mut out = BufWriter::with_capacity(WRITE_BUFFER, content);
+    let (mut size, mut hash) = (0_u64, Sha256::new());
+    while let Some(chunk) = tokio::time::timeout(STALL_LIMIT, body.next())
+        .await
+        .map_err(|stalled| ReceiveError::BrokenBody(stalled.into()))?
+    {
+        let chunk = chunk.map_err(|error| ReceiveError::BrokenBody(error.into()))?;
+        size += chunk.len() as u64;
+        if size > limit {
+            return Err(ReceiveError::TooLarge { limit });
+        }
+        hash.update(&chunk);
+        out.write_all(&chunk).await?;
+    }
+    out.flush().await?;
+    out.get_ref().sync_all().await?;
+    Ok((size, hex(&hash.finalize())))
+}
+
+/// The private folder of one upload. Dropped unpublished, it takes the bytes with it:
+/// that is what happens when a client hangs up.
+#[derive(Debug)]
+struct Draft {
+    dir: PathBuf,
+    /// Held so that the lock lives as long as the upload; see `janitor`.
+    _lock: fs::File,
+}
+
+impl Draft {
+    fn create(dir: PathBuf) -> io::Result<(Self, fs::File)> {
+        fs::create_dir(&dir)?;
+        let content = fs::File::options()
+            .write(true)
+            .create_new(true)
+            .open(dir.join("content"))?;
+        content.lock()?;
+        let lock = content.try_clone()?;
+        Ok((Self { dir, _lock: lock }, content))
+    }
+
+    fn describe(&self, meta: &FileMeta) -> io::Result<()> {
+        write_synced(&self.dir.join("meta.json"), &serde_json::to_vec(meta)?)?;
+        sync_dir(&self.dir)
+    }
+
+    /// The one step that makes the upload visible.
+    fn publish(self, owner_dir: &Path, meta: &FileMeta) -> Result<(), ReceiveError> {
+        fs::create_dir_all(owner_dir)?;
+        fs::rename(&self.dir, owner_dir.join(meta.file_id.to_string()))?;
+        sync_dir(owner_dir)?;
+        sync_dir(owner_dir.parent().unwrap_or(owner_dir))?;
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After `publish` the folder has its final name, and there is nothing here.
+        let _published_already = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _cannot_fail = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,137 @@
+//! The users file: who has an account, and a hash of each password.
+
+use crate::passwords::{self, HashCost, HashError};
+use crate::username::{NotAUsername, Username};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct UsersFile {
+    users: Vec<User>,
+}
+
+/// One account as it is stored.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// Its name.
+    pub username: Username,
+    /// Argon2 hash in PHC string form.
+    pub password_hash: String,
+}
+
+/// The users file is of no use; the message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum UsersFileError {
+    /// It cannot be read.
+    #[error("cannot read the users file {path}: check the path and its permissions")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// It is not of the expected form.
+    #[error(
+        "the users file {path} is not valid: {reason}. Expected \
+         {{\"users\": [{{\"username\": \"alice\", \"password_hash\": \"$argon2id$...\"}}]}}"
+    )]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It cannot be written.
+    #[error("cannot write the users file {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// A name or a password cannot be used.
+    #[error(transparent)]
+    Name(#[from] NotAUsername),
+    /// Hashing failed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+}
+
+/// Reads and checks a users file.
+///
+/// # Errors
+/// When it cannot be read, is not of the form, or holds nobody.
+pub fn read(path: &Path) -> Result<Vec<User>, UsersFileError> {
+    let bad = |reason: String| UsersFileError::Form {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = fs::read(path).map_err(|cause| UsersFileError::Read {
+        path: path.to_owned(),
+        cause,
+    })?;
+    let file: UsersFile =
+        serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    if file.users.is_empty() {
+        return Err(bad("it names nobody".to_owned()));
+    }
+    for user in &file.users {
+        if !passwords::is_hash(&user.password_hash) {
+            let name = &user.username;
+            return Err(bad(format!("the password hash of {name} is not Argon2")));
+        }
+    }
+    Ok(file.users)
+}
+
+/// Writes a users file, readable by its owner only. An existing one is left as it is, and
+/// then this returns `false`: when two replicas start at once, the first one's stays.
+///
+/// # Errors
+/// When a name is not valid or the file cannot be written.
+pub fn write(
+    path: &Path,
+    accounts: &[(&str, &str)],
+    cost: HashCost,
+) -> Result<bool, UsersFileError> {
+    let users = accounts
+        .iter()
+        .map(|(name, password)| {
+            let username = Username::parse(name)?;
+            let password_hash = passwords::hash(password, cost)?;
+            Ok(User {
+                username,
+                password_hash,
+            })
+        })
+        .collect::<Result<Vec<_>, UsersFileError>>()?;
+    write_once(path, &UsersFile { users }).map_err(|cause| UsersFileError::Write {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+fn write_once(path: &Path, file: &UsersFile) -> io::Result<bool> {
+    let draft = path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()));
+    let mut out = fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
+    let linked = serde_json::to_writer_pretty(&mut out, file)
+        .map_err(io::Error::from)
+        .and_then(|()| out.sync_all())
+        .and_then(|()| fs::hard_link(&draft, path));
+    let _only_a_draft = fs::remove_file(&draft);
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        linked => linked.map(|()| true),
+    }
+}

@@ -1,0 +1,227 @@
+//! What is acknowledged is there, and what is not has left nothing.
+
+use bytes::Bytes;
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use std::io;
+use std::path::Path;
+use tokio::io::AsyncReadExt;
+use upload_domain::display_name::DisplayName;
+use upload_domain::file_store::{FileMeta, FileStore, StoreError};
+use upload_domain::idempotency::IdempotencyKey;
+use upload_domain::incoming::{NewFile, ReceiveError};
+use upload_domain::username::Username;
+
+fn user(name: &str) -> Username {
+    Username::parse(name).expect("a test's name is valid")
+}
+
+fn new_file(key: Option<&str>) -> NewFile {
+    NewFile {
+        owner: user("alice"),
+        name: DisplayName::from_client("notes.txt"),
+        content_type: "text/plain".to_owned(),
+        key: key.and_then(IdempotencyKey::parse),
+        limit: 1000,
+    }
+}
+
+fn body(text: &'static str) -> impl Stream<Item = io::Result<Bytes>> + Unpin {
+    stream::iter([Ok(Bytes::from_static(text.as_bytes()))])
+}
+
+async fn receive(
+    store: &FileStore,
+    new: NewFile,
+    body: impl Stream<Item = io::Result<Bytes>> + Unpin,
+) -> Result<FileMeta, ReceiveError> {
+    store.stage(new, body).await?.publish().await
+}
+
+fn leftovers(root: &Path) -> usize {
+    std::fs::read_dir(root.join("incoming"))
+        .expect("the store made it")
+        .count()
+}
+
+#[tokio::test]
+async fn an_acknowledged_upload_is_there_for_every_replica_on_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let meta = receive(&store, new_file(None), body("hello"))
+        .await
+        .unwrap();
+
+    let second = FileStore::open(dir.path()).unwrap();
+    assert_eq!(
+        second.find(&user("alice"), meta.file_id).await.unwrap(),
+        meta
+    );
+    let (_, mut file) = second.read(&user("alice"), meta.file_id).await.unwrap();
+    let mut text = String::new();
+    file.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "hello");
+    assert_eq!(leftovers(dir.path()), 0);
+}
+
+#[tokio::test]
+async fn a_file_of_somebody_else_is_not_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let id = receive(&store, new_file(None), body("hello"))
+        .await
+        .unwrap()
+        .file_id;
+    let bob = user("bob");
+    assert!(matches!(
+        store.find(&bob, id).await,
+        Err(StoreError::NotFound)
+    ));
+    assert!(matches!(
+        store.delete(&bob, id).await,
+        Err(StoreError::NotFound)
+    ));
+    assert!(store.list(&bob, None, 10).await.unwrap().files.is_empty());
+    assert!(store.find(&user("alice"), id).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_upload_that_is_too_large_or_breaks_off_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let large = stream::iter((0..11).map(|_| io::Result::Ok(Bytes::from(vec![0; 100]))));
+    let refused = receive(&store, new_file(None), large).await;
+    assert!(matches!(
+        refused,
+        Err(ReceiveError::TooLarge { limit: 1000 })
+    ));
+
+    let broken = body("hel").chain(stream::iter([Err(io::Error::other("hung up"))]));
+    let refused = receive(&store, new_file(None), broken).await;
+    assert!(matches!(refused, Err(ReceiveError::BrokenBody(_))));
+
+    assert_eq!(leftovers(dir.path()), 0);
+    assert!(
+        store
+            .list(&user("alice"), None, 10)
+            .await
+            .unwrap()
+            .files
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_takes_its_half_upload_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let half = body("half").chain(stream::pending());
+    let mut upload = Box::pin(receive(&store, new_file(None), half));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while leftovers(dir.path()) == 0 {
+        assert!((&mut upload).now_or_never().is_none());
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the upload never began"
+        );
+        tokio::task::yield_now().await;
+    }
+    drop(upload);
+    assert_eq!(leftovers(dir.path()), 0);
+}
+
+#[tokio::test]
+async fn one_idempotency_key_makes_one_file_however_often_it_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let attempts = (0..20).map(|_| receive(&store, new_file(Some("k1")), body("hello")));
+    let made = futures_util::future::join_all(attempts).await;
+    let first = made[0].as_ref().unwrap();
+    assert!(made.iter().all(|meta| meta.as_ref().unwrap() == first));
+    assert_eq!(
+        store
+            .list(&user("alice"), None, 100)
+            .await
+            .unwrap()
+            .files
+            .len(),
+        1
+    );
+
+    let other = receive(&store, new_file(Some("k1")), body("other")).await;
+    assert!(matches!(other, Err(ReceiveError::KeyReused)));
+}
+
+#[tokio::test]
+async fn a_deleted_file_does_not_come_back_with_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let alice = user("alice");
+    let first = receive(&store, new_file(Some("k1")), body("hello"))
+        .await
+        .unwrap();
+    store.delete(&alice, first.file_id).await.unwrap();
+    let again = receive(&store, new_file(Some("k1")), body("hello"))
+        .await
+        .unwrap();
+    assert_eq!(again, first);
+    let gone = store.find(&alice, first.file_id).await;
+    assert!(matches!(gone, Err(StoreError::NotFound)));
+}
+
+#[tokio::test]
+async fn pages_run_from_newest_to_oldest_without_gap_or_repeat() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(
+            receive(&store, new_file(None), body("x"))
+                .await
+                .unwrap()
+                .file_id,
+        );
+    }
+    ids.reverse();
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list(&user("alice"), after, 2).await.unwrap();
+        seen.extend(page.files.iter().map(|meta| meta.file_id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, ids);
+}
+
+#[test]
+fn the_sweep_clears_what_the_dead_left_and_spares_what_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
+    let upload = |name: &str| {
+        let path = dir.path().join("incoming").join(name);
+        std::fs::create_dir(&path).unwrap();
+        let content = std::fs::File::create(path.join("content")).unwrap();
+        std::fs::File::open(&path)
+            .unwrap()
+            .set_modified(long_ago)
+            .unwrap();
+        content
+    };
+    let _abandoned = upload("abandoned");
+    let written = upload("written");
+    written.lock().unwrap();
+    store.sweep();
+    assert!(!dir.path().join("incoming/abandoned").exists());
+    assert!(dir.path().join("incoming/written").exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let refused = FileStore::open(&file.join("data")).unwrap_err();
+    assert!(refused.to_string().contains("--data-dir"), "{refused}");
+}

@@ -1,0 +1,185 @@
+//! Orders and questions, on a listener of its own: loopback only, with a token, and
+//! only under a loopback name, so that a web page cannot reach it by DNS rebinding.
+
+use crate::Balancer;
+use crate::status::{BackendStatus, PutBackend, Status};
+use anyhow::{Context, bail};
+use api_contract::problem::ProblemKind;
+use api_contract::secret::Secret;
+use api_contract::{Message, paths};
+use axum::extract::{Path, Request, State};
+use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use http_edge::args::replica_id;
+use http_edge::health::Readiness;
+use http_edge::json_body::JsonBody;
+use http_edge::refusal::Refusal;
+use http_edge::reply::{self, Replies, UrlInLog};
+use http_edge::serve::{Drain, serve};
+use std::net::IpAddr;
+use std::path::Path as FilePath;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+use tokio::net::TcpListener;
+
+/// Where orders are taken, and what proves that they may be given.
+#[derive(Debug)]
+pub struct Admin {
+    /// Bound to loopback.
+    pub listener: TcpListener,
+    /// Expected as `Authorization: Bearer …`.
+    pub token: Secret,
+}
+
+/// Reads the token, without the white space around it.
+///
+/// # Errors
+/// When the file cannot be read or has nothing in it: an empty token would let
+/// everybody in.
+pub fn read_token(file: &FilePath) -> anyhow::Result<Secret> {
+    let text = std::fs::read_to_string(file).with_context(|| {
+        format!("cannot read the admin token from {}", file.display())
+    })?;
+    if text.trim().is_empty() {
+        bail!("the admin token in {} is empty", file.display());
+    }
+    Ok(Secret::new(text.trim()))
+}
+
+/// Takes orders until `shutdown` ends.
+pub(crate) async fn take_orders(
+    admin: Admin,
+    balancer: Balancer,
+    shutdown: impl Future<Output = ()>,
+) {
+    let drain = Drain {
+        readiness: Readiness::default(),
+        grace: Duration::ZERO,
+        deadline: Duration::from_secs(1),
+    };
+    serve(
+        admin.listener,
+        routes(balancer, admin.token),
+        drain,
+        shutdown,
+    )
+    .await;
+}
+
+fn routes(balancer: Balancer, token: Secret) -> Router {
+    let replies = Replies::of(&balancer.edge().replica_id, UrlInLog::Path);
+    Router::new()
+        .route("/status", get(status))
+        .route("/backends/{id}", put(put_backend).delete(remove))
+        .route("/backends/{id}/drain", post(drain))
+        .route("/backends/{id}/undrain", post(undrain))
+        .layer(middleware::from_fn_with_state(token, with_token))
+        .route(paths::LIVEZ, get(livez))
+        .layer(middleware::from_fn(under_a_loopback_name))
+        .layer(middleware::from_fn_with_state(replies, reply::complete))
+        .with_state(balancer)
+}
+
+async fn livez() -> Json<Message> {
+    Json(Message {
+        message: "alive".to_owned(),
+    })
+}
+
+async fn status(State(balancer): State<Balancer>) -> Json<Status> {
+    Json(balancer.status())
+}
+
+async fn put_backend(
+    State(balancer): State<Balancer>,
+    Path(id): Path<String>,
+    JsonBody(backend): JsonBody<PutBackend>,
+) -> Result<Json<BackendStatus>, Refusal> {
+    let id = replica_id(&id)
+        .map_err(|error| Refusal::new(ProblemKind::MalformedRequest).detail(error))?;
+    Ok(Json(balancer.put_backend(&id, backend.address)))
+}
+
+async fn remove(
+    State(balancer): State<Balancer>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    if balancer.remove_backend(&id) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(unknown())
+    }
+}
+
+async fn drain(
+    State(balancer): State<Balancer>,
+    Path(id): Path<String>,
+) -> Result<Json<BackendStatus>, Refusal> {
+    balancer.drain_backend(&id).map(Json).ok_or_else(unknown)
+}
+
+async fn undrain(
+    State(balancer): State<Balancer>,
+    Path(id): Path<String>,
+) -> Result<Json<BackendStatus>, Refusal> {
+    balancer.undrain_backend(&id).map(Json).ok_or_else(unknown)
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(ProblemKind::NotFound).detail("There is no backend of that id.")
+}
+
+async fn with_token(
+    State(token): State<Secret>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    // In constant time: the time must not tell how much of a guess was right.
+    let given = bearer(request.headers()).unwrap_or_default();
+    if !bool::from(given.as_bytes().ct_eq(token.expose().as_bytes())) {
+        return Err(Refusal::new(ProblemKind::InvalidCredentials)
+            .detail("Send the admin token as Authorization: Bearer.")
+            .challenge("Bearer"));
+    }
+    Ok(next.run(request).await)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(token)
+}
+
+async fn under_a_loopback_name(
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let host = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok());
+    if !host.is_some_and(is_loopback) {
+        return Err(Refusal::new(ProblemKind::MalformedRequest).detail(
+            "The admin listener answers to 127.0.0.1, [::1] and localhost only.",
+        ));
+    }
+    Ok(next.run(request).await)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let name = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
+}

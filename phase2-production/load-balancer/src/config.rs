@@ -1,0 +1,132 @@
+//! The balancer's flags. Read once, at the start; nothing here reads the environment.
+
+use clap::builder::TypedValueParser;
+use http_edge::args::{EdgeArgs, replica_id};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything a balancer can be told on its command line.
+#[derive(clap::Args, Clone, Debug)]
+#[command(mut_arg("replica_id", |name| name.default_value("lb")))]
+pub struct BalancerArgs {
+    /// Where to listen, what to be called, how to log, how to stop.
+    #[command(flatten)]
+    pub edge: EdgeArgs,
+
+    /// Who gets the next request
+    #[arg(long, value_enum, default_value_t = Policy::RoundRobin)]
+    pub policy: Policy,
+
+    /// A replica to send requests to, such as r1=127.0.0.1:4001; may be repeated
+    #[arg(long = "backend", value_name = "ID=ADDR", value_parser = backend)]
+    pub backends: Vec<BackendArg>,
+
+    /// File with the token that the admin listener asks for
+    #[arg(long, value_name = "PATH", requires = "admin_listen")]
+    pub admin_token_file: Option<PathBuf>,
+
+    /// Milliseconds between two checks of GET /readyz on one backend
+    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = at_least_one())]
+    pub check_interval_ms: u64,
+
+    /// Milliseconds that one check may take
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = at_least_one())]
+    pub check_timeout_ms: u64,
+
+    /// Failed checks in a row after which a backend gets no more requests
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one())]
+    pub check_fall: u64,
+
+    /// Passed checks in a row after which it gets requests again
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one())]
+    pub check_rise: u64,
+
+    /// Milliseconds for a TCP connection to a backend
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = at_least_one())]
+    pub connect_timeout_ms: u64,
+
+    /// Milliseconds from the last byte of a request to the head of its reply
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = at_least_one())]
+    pub head_timeout_ms: u64,
+}
+
+impl BalancerArgs {
+    /// How and how often health is checked.
+    #[must_use]
+    pub const fn checks(&self) -> Checks {
+        Checks {
+            interval: Duration::from_millis(self.check_interval_ms),
+            timeout: Duration::from_millis(self.check_timeout_ms),
+            fall: self.check_fall,
+            rise: self.check_rise,
+        }
+    }
+
+    /// How long a backend may take over a request.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            connect: Duration::from_millis(self.connect_timeout_ms),
+            head: Duration::from_millis(self.head_timeout_ms),
+        }
+    }
+}
+
+/// How and how often health is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Checks {
+    /// From the end of one check to the start of the next.
+    pub interval: Duration,
+    /// How long one check may take; longer is a failure.
+    pub timeout: Duration,
+    /// Failures in a row that eject.
+    pub fall: u64,
+    /// Passes in a row that admit.
+    pub rise: u64,
+}
+
+/// How long a backend may take over a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// To take a TCP connection.
+    pub connect: Duration,
+    /// To begin its reply, counted from the last byte that was passed to it.
+    pub head: Duration,
+}
+
+/// Who gets the next request.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Each ready backend in turn.
+    RoundRobin,
+    /// The backend that the client's cookie names; round robin for who has none.
+    Sticky,
+}
+
+/// One `--backend`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BackendArg {
+    /// Stable name, such as `r1`.
+    pub id: String,
+    /// Where it listens now.
+    pub address: SocketAddr,
+}
+
+fn backend(text: &str) -> Result<BackendArg, String> {
+    let (id, address) = text
+        .split_once('=')
+        .ok_or("write ID=ADDR, as in r1=[::1]:80")?;
+    Ok(BackendArg {
+        id: replica_id(id)?,
+        address: address
+            .parse()
+            .map_err(|_| format!("{address} is not IP:PORT"))?,
+    })
+}
+
+fn at_least_one() -> impl TypedValueParser<Value = u64> {
+    clap::value_parser!(u64).range(1..)
+}
