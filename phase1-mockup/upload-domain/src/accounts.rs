@@ -40,6 +40,12 @@ pub struct FreshAccount {
     pub password: String,
 }
 
+impl std::fmt::Debug for FreshAccount {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "FreshAccount({})", self.username)
+    }
+}
+
 impl Accounts {
     /// Reads `users`, or the file in the data folder, which is made with demo accounts
     /// at the first start; their passwords are printed then, and never again.

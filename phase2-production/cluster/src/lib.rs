@@ -1,1 +1,23 @@
-//! To be written.
+//! Starts replicas and their balancer as real processes, kills them for real, restarts
+//! them, and leaves nothing behind.
+//!
+//! Reading order: `topology` (what to start), `role` (what a process is), `parent` (why
+//! it dies with us), `process` (one child), `replica` (one child that may be restarted),
+//! `cluster` (all of them), `control` (how another terminal gives orders).
+
+mod balancer;
+pub mod cluster;
+pub mod control;
+pub mod orders;
+mod parent;
+mod process;
+mod reaper;
+mod replica;
+pub mod role;
+mod run_dir;
+pub mod status;
+pub mod topology;
+
+pub use cluster::Cluster;
+pub use run_dir::RunDir;
+pub use topology::{Design, Program, Topology};

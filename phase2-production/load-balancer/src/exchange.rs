@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Broken(String),
     /// The backend said nothing for too long. Never retried, for the same reason.
     Late,
+    /// The client broke off in its body. Not the backend's fault, nor to be retried.
+    ClientBroke,
 }
 
 /// A connection in use, and what comes to an end with that use.
@@ -77,6 +79,7 @@ async fn send(
             SendError::Unsent(request, error) => {
                 Failure::Unsent(request, error.to_string())
             }
+            SendError::Broken(_) if progress.client_broke() => Failure::ClientBroke,
             SendError::Broken(error) => Failure::Broken(error.to_string()),
         }),
         () = progress.backend_is_late(limits.head) => Err(Failure::Late),
@@ -87,6 +90,14 @@ impl Lease {
     /// Whether the backend answered without wanting the body.
     pub(crate) fn body_was_not_wanted(&self) -> bool {
         self.progress.is_held()
+    }
+
+    /// The reply broke off after its head: too late to tell the client otherwise than
+    /// by breaking off too.
+    pub(crate) fn note_break(&self, error: &hyper::Error) {
+        let backend = self.backend.id();
+        tracing::warn!(backend, %error, "{backend} broke off in its reply: {error}");
+        self.backend.count_failure();
     }
 
     /// Ends the use after a complete reply. The connection is kept if the request is

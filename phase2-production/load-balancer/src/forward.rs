@@ -66,7 +66,9 @@ async fn answer(
             }
             Err(failure) => failure,
         };
-        backend.count_failure();
+        if !matches!(failure, Failure::ClientBroke) {
+            backend.count_failure();
+        }
         let refusal = refuse::failed(&failure, backend.id(), id);
         let Failure::Unsent(unsent, cause) = failure else {
             return (balancer.refuse(refusal, id), Some(Arc::clone(backend)));

@@ -51,6 +51,8 @@ pub(crate) fn failed(failure: &Failure, backend: &str, id: &RequestId) -> Refusa
                  before you repeat it.",
             )
         }
+        Failure::ClientBroke => Refusal::new(ProblemKind::MalformedRequest)
+            .detail("The body of the request broke off or cannot be read."),
         Failure::Late => {
             tracing::warn!(backend, request_id, "{backend} did not answer in time");
             Refusal::new(ProblemKind::ReplicaTimeout).detail(

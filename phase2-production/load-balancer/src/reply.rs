@@ -35,7 +35,15 @@ impl Body for ReplyBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        self.ended |= matches!(polled, Poll::Ready(None));
+        match &polled {
+            Poll::Ready(None) => self.ended = true,
+            Poll::Ready(Some(Err(error))) => {
+                if let Some(lease) = &self.lease {
+                    lease.note_break(error);
+                }
+            }
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
         polled
     }
 
@@ -51,8 +59,9 @@ impl Body for ReplyBody {
 impl Drop for ReplyBody {
     fn drop(&mut self) {
         // A reply of known length is over before anybody asks for one frame more.
-        if self.ended || self.is_end_stream() {
-            self.lease.take().map(Lease::give_back);
+        let over = self.ended || self.is_end_stream();
+        if let (true, Some(lease)) = (over, self.lease.take()) {
+            lease.give_back();
         }
     }
 }

@@ -35,6 +35,8 @@ enum Turn {
     Client,
     /// The backend has to take the next part, or to answer.
     Backend(Instant),
+    /// Nobody's: the client broke off.
+    Broken,
 }
 
 /// Whose turn it is, as seen from outside the body.
@@ -45,6 +47,11 @@ impl Progress {
     /// Whether not a byte of the body was asked for.
     pub(crate) fn is_held(&self) -> bool {
         matches!(*self.turn(), Turn::Held)
+    }
+
+    /// Whether the client broke off.
+    pub(crate) fn client_broke(&self) -> bool {
+        matches!(*self.turn(), Turn::Broken)
     }
 
     /// The backend's time begins now.
@@ -61,7 +68,7 @@ impl Progress {
         loop {
             let left = match *self.turn() {
                 Turn::Backend(since) => limit.saturating_sub(since.elapsed()),
-                Turn::Held | Turn::Client => limit,
+                Turn::Held | Turn::Client | Turn::Broken => limit,
             };
             if left.is_zero() {
                 return;
@@ -150,13 +157,13 @@ impl Body for Upload {
         };
         // Asking for the first frame is what makes hyper send our own `100 Continue`.
         let polled = Pin::new(body).poll_frame(context);
-        match &polled {
-            Poll::Pending => self.progress.set(Turn::Client),
-            Poll::Ready(Some(Ok(_))) => self.progress.set(Turn::Backend(Instant::now())),
-            Poll::Ready(None | Some(Err(_))) => {
-                self.progress.set(Turn::Backend(Instant::now()));
-                self.body = None;
-            }
+        self.progress.set(match &polled {
+            Poll::Pending => Turn::Client,
+            Poll::Ready(Some(Err(_))) => Turn::Broken,
+            Poll::Ready(_) => Turn::Backend(Instant::now()),
+        });
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.body = None;
         }
         polled
     }

@@ -1,0 +1,291 @@
+//! A balancer and its replicas, as processes.
+
+use crate::balancer::BalancerAdmin;
+use crate::orders::Order;
+use crate::replica::Replica;
+use crate::run_dir::RunDir;
+use crate::status::{ClusterStatus, MemberStatus};
+use crate::topology::Topology;
+use anyhow::{Context, bail};
+use futures_util::future::{join_all, try_join_all};
+use load_balancer::status::BackendState;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use upload_domain::accounts::{self, FreshAccount};
+use upload_domain::passwords::HashCost;
+
+mod plan;
+mod supervise;
+
+/// The balancer's name among the members.
+pub const BALANCER: &str = "lb";
+
+/// How long a started replica may take to be seen as well by the balancer.
+const ADMIT_LIMIT: Duration = Duration::from_secs(15);
+
+/// A running cluster. [`Cluster::down`] stops it in order; dropped, it is killed.
+#[derive(Debug)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+    /// One task a member; they end with this value.
+    watchers: Mutex<JoinSet<()>>,
+    fresh_accounts: Vec<FreshAccount>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    topology: Topology,
+    admin: BalancerAdmin,
+    balancer: Arc<Replica>,
+    replicas: RwLock<Vec<Arc<Replica>>>,
+    users_file: PathBuf,
+    /// Last, so that the processes are gone before their folder is.
+    run_dir: RunDir,
+}
+
+impl Cluster {
+    /// Starts everything and waits until the balancer sees every replica as well.
+    ///
+    /// # Errors
+    /// When a process does not start; then none is left.
+    pub async fn start(topology: Topology) -> anyhow::Result<Self> {
+        let run_dir = RunDir::create(&topology.program)?;
+        let (users_file, fresh_accounts) = users(&topology, &run_dir)?;
+        plan::write_secrets(&run_dir)?;
+        let balancer = plan::balancer(&topology, &run_dir);
+        let shared = Arc::new(Shared {
+            admin: BalancerAdmin::new(plan::admin_token(&run_dir)?)?,
+            balancer: Arc::new(Replica::new(BALANCER.to_owned(), balancer)),
+            replicas: RwLock::default(),
+            users_file,
+            run_dir,
+            topology,
+        });
+        let cluster = Self { shared, watchers: Mutex::default(), fresh_accounts };
+        let address = cluster.shared.balancer.start().await?;
+        // A balancer that is started again must be found where it was.
+        cluster.shared.balancer.respecify(|spec| plan::listen_on(spec, address));
+        cluster.watch_over(Arc::clone(&cluster.shared.balancer));
+        let replicas = cluster.shared.topology.replicas;
+        try_join_all((0..replicas).map(|_| cluster.add())).await?;
+        Ok(cluster)
+    }
+
+    /// Demo accounts that were made for this cluster; none when a users file was given.
+    #[must_use]
+    pub fn fresh_accounts(&self) -> &[FreshAccount] {
+        &self.fresh_accounts
+    }
+
+    /// Where clients knock.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let address = self.shared.balancer.view().address;
+        address.map_or_else(String::new, |address| format!("http://{address}"))
+    }
+
+    /// Logs and temporary data.
+    #[must_use]
+    pub fn run_dir(&self) -> &Path {
+        self.shared.run_dir.path()
+    }
+
+    /// The replicas' names, in the order in which they were added.
+    #[must_use]
+    pub fn replica_ids(&self) -> Vec<String> {
+        self.shared.replicas().iter().map(|replica| replica.id.clone()).collect()
+    }
+
+    /// Starts one more replica and returns its name.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn add(&self) -> anyhow::Result<String> {
+        let replica = self.shared.new_replica();
+        let started = self.shared.start_replica(&replica).await;
+        if let Err(error) = started {
+            self.shared.forget(&replica);
+            return Err(error);
+        }
+        self.watch_over(Arc::clone(&replica));
+        Ok(replica.id.clone())
+    }
+
+    /// Carries out an order on one member, and returns when it is done.
+    ///
+    /// # Errors
+    /// When there is no such member, or a start fails.
+    pub async fn order(&self, id: &str, order: Order) -> anyhow::Result<()> {
+        if id == BALANCER {
+            return self.shared.order_balancer(order).await;
+        }
+        let replica = self.shared.find(id)?;
+        tracing::info!(replica = id, order = order.as_str(), "order");
+        match order {
+            Order::Kill => replica.kill().await,
+            Order::Stop => replica.stop().await,
+            Order::Pause => replica.pause().await,
+            Order::Resume => replica.resume().await,
+            Order::Drain => self.shared.drain(id).await?,
+            Order::Restart => {
+                // A replica that is down, or a balancer that is, cannot be drained, and
+                // need not be.
+                let _not_needed = self.shared.drain(id).await;
+                replica.stop().await;
+                self.shared.start_replica(&replica).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything at this moment.
+    pub async fn status(&self) -> ClusterStatus {
+        let shared = &self.shared;
+        let seen = match shared.balancer.view().admin {
+            Some(admin) => shared.admin.status(admin).await.ok(),
+            None => None,
+        };
+        let member = |replica: &Arc<Replica>| {
+            let view = replica.view();
+            MemberStatus {
+                id: replica.id.clone(),
+                state: view.state,
+                pid: view.pid,
+                address: view.address,
+                restarts: view.restarts,
+                balancer: seen.as_ref().and_then(|seen| seen.backend(&replica.id).cloned()),
+            }
+        };
+        let replicas = shared.replicas();
+        ClusterStatus {
+            design: shared.topology.design,
+            policy: shared.topology.policy,
+            url: self.url(),
+            launcher_pid: std::process::id(),
+            run_dir: shared.run_dir.path().to_owned(),
+            users_file: shared.users_file.clone(),
+            members: std::iter::once(&shared.balancer)
+                .chain(&replicas)
+                .map(member)
+                .collect(),
+        }
+    }
+
+    /// Stops everything in order: no new clients, then the replicas, then the balancer.
+    pub async fn down(&self) {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        let replicas = self.shared.replicas();
+        join_all(replicas.iter().map(|replica| replica.stop())).await;
+        self.shared.balancer.stop().await;
+    }
+
+    fn watch_over(&self, replica: Arc<Replica>) {
+        let shared = Arc::clone(&self.shared);
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.spawn(supervise::watch_over(shared, replica));
+    }
+}
+
+impl Shared {
+    fn replicas(&self) -> Vec<Arc<Replica>> {
+        self.replicas.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn find(&self, id: &str) -> anyhow::Result<Arc<Replica>> {
+        let replicas = self.replicas();
+        let names: Vec<_> = replicas.iter().map(|replica| replica.id.as_str()).collect();
+        let found = replicas.iter().find(|replica| replica.id == id).cloned();
+        found.with_context(|| {
+            format!("there is no {id} here; there are {BALANCER}, {}", names.join(", "))
+        })
+    }
+
+    fn new_replica(&self) -> Arc<Replica> {
+        let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
+        let id = format!("r{}", replicas.len() + 1);
+        let spec = plan::replica(&self.topology, &self.run_dir, &self.users_file, &id);
+        let replica = Arc::new(Replica::new(id, spec));
+        replicas.push(Arc::clone(&replica));
+        replica
+    }
+
+    fn forget(&self, replica: &Arc<Replica>) {
+        let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
+        replicas.retain(|known| !Arc::ptr_eq(known, replica));
+    }
+
+    /// Starts a replica, tells the balancer where it is, and waits until it is let in.
+    async fn start_replica(&self, replica: &Replica) -> anyhow::Result<()> {
+        let address = replica.start().await?;
+        let admin = self.balancer_admin()?;
+        self.introduce(admin, &replica.id, address).await?;
+        let up = [BackendState::Up];
+        self.admin.wait_for(admin, &replica.id, &up, ADMIT_LIMIT).await
+    }
+
+    async fn introduce(
+        &self,
+        admin: SocketAddr,
+        id: &str,
+        address: SocketAddr,
+    ) -> anyhow::Result<()> {
+        self.admin.put(admin, id, address).await?;
+        self.admin.undrain(admin, id).await
+    }
+
+    async fn drain(&self, id: &str) -> anyhow::Result<()> {
+        let admin = self.balancer_admin()?;
+        self.admin.drain(admin, id).await?;
+        let out = [BackendState::Draining, BackendState::Down];
+        self.admin.wait_for(admin, id, &out, ADMIT_LIMIT).await
+    }
+
+    async fn order_balancer(&self, order: Order) -> anyhow::Result<()> {
+        match order {
+            Order::Kill => self.balancer.kill().await,
+            Order::Stop => self.balancer.stop().await,
+            Order::Pause => self.balancer.pause().await,
+            Order::Resume => self.balancer.resume().await,
+            Order::Drain => bail!("replicas are drained; the balancer is what drains them"),
+            Order::Restart => {
+                self.balancer.stop().await;
+                self.balancer.start().await?;
+                self.introduce_all().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a balancer that was started again who is there.
+    async fn introduce_all(&self) -> anyhow::Result<()> {
+        let admin = self.balancer_admin()?;
+        for replica in self.replicas() {
+            if let Some(address) = replica.view().address {
+                self.introduce(admin, &replica.id, address).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn balancer_admin(&self) -> anyhow::Result<SocketAddr> {
+        self.balancer.view().admin.context("the balancer is down: lab restart lb")
+    }
+}
+
+fn users(
+    topology: &Topology,
+    run_dir: &RunDir,
+) -> anyhow::Result<(PathBuf, Vec<FreshAccount>)> {
+    if let Some(given) = &topology.users {
+        return Ok((given.clone(), Vec::new()));
+    }
+    let dir = topology.data_dir.as_deref().unwrap_or(run_dir.path());
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot use the data folder {}", dir.display()))?;
+    let path = dir.join("users.json");
+    let fresh = accounts::make_demo_users(&path, HashCost::Owasp)?;
+    Ok((path, fresh.unwrap_or_default()))
+}

@@ -1,0 +1,106 @@
+//! The command lines of a cluster's processes, and the secrets they share.
+
+use crate::cluster::BALANCER;
+use crate::process::Spec;
+use crate::run_dir::RunDir;
+use crate::topology::{Design, Topology};
+use anyhow::Context;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// The key that signs tokens, the same for every replica: that is all they share.
+const TOKEN_KEY: &str = "token.key";
+
+/// What the balancer asks for before it obeys.
+const ADMIN_TOKEN: &str = "balancer.token";
+
+/// Milliseconds that a replica goes on accepting after SIGTERM: longer than the balancer
+/// needs to notice (checks every 250 ms, out at the first "not ready").
+const DRAIN_GRACE_MS: &str = "600";
+
+/// Milliseconds after which a replica that says nothing is given up, so that a paused one
+/// does not hold its clients for long.
+const HEAD_TIMEOUT_MS: &str = "10000";
+
+/// Writes fresh secrets into the run folder.
+pub(super) fn write_secrets(run_dir: &RunDir) -> anyhow::Result<()> {
+    for name in [TOKEN_KEY, ADMIN_TOKEN] {
+        let mut secret = String::new();
+        for _ in 0..2 {
+            secret.push_str(&uuid::Uuid::new_v4().simple().to_string());
+        }
+        run_dir.write_private(name, secret.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// What the balancer asks for before it obeys.
+pub(super) fn admin_token(run_dir: &RunDir) -> anyhow::Result<String> {
+    std::fs::read_to_string(run_dir.path().join(ADMIN_TOKEN))
+        .context("cannot read the balancer's token")
+}
+
+/// The balancer, on whatever port is free or was asked for.
+pub(super) fn balancer(topology: &Topology, run_dir: &RunDir) -> Spec {
+    let mut args = Args::of("balancer", BALANCER);
+    args.add("--listen", topology.listen.to_string());
+    args.add("--policy", policy_name(topology));
+    args.add("--admin-token-file", run_dir.path().join(ADMIN_TOKEN));
+    args.add("--head-timeout-ms", HEAD_TIMEOUT_MS);
+    spec(topology, run_dir, BALANCER, args)
+}
+
+/// A replica of the topology's design.
+pub(super) fn replica(
+    topology: &Topology,
+    run_dir: &RunDir,
+    users_file: &Path,
+    id: &str,
+) -> Spec {
+    let mut args = Args::of(topology.design.role(), id);
+    let own_data = run_dir.path().join("data");
+    args.add("--listen", "127.0.0.1:0");
+    args.add("--data-dir", topology.data_dir.as_deref().unwrap_or(&own_data));
+    args.add("--users", users_file);
+    args.add("--drain-grace-ms", DRAIN_GRACE_MS);
+    if topology.design == Design::Stateless {
+        args.add("--token-key-file", run_dir.path().join(TOKEN_KEY));
+    }
+    args.0.extend(topology.replica_args.iter().cloned());
+    spec(topology, run_dir, id, args)
+}
+
+/// From now on the process listens here.
+pub(super) fn listen_on(spec: &mut Spec, address: SocketAddr) {
+    let flag = spec.args.iter().position(|arg| arg == "--listen");
+    if let Some(value) = flag.and_then(|at| spec.args.get_mut(at + 1)) {
+        *value = address.to_string().into();
+    }
+}
+
+struct Args(Vec<OsString>);
+
+impl Args {
+    fn of(role: &str, id: &str) -> Self {
+        let mut args = Self(vec![role.into()]);
+        args.add("--replica-id", id);
+        args.add("--admin-listen", "127.0.0.1:0");
+        args
+    }
+
+    fn add(&mut self, flag: &str, value: impl Into<OsString>) {
+        self.0.extend([flag.into(), value.into()]);
+    }
+}
+
+fn spec(topology: &Topology, run_dir: &RunDir, id: &str, args: Args) -> Spec {
+    let program = topology.program.clone();
+    Spec { program, args: args.0, log: run_dir.path().join(format!("{id}.log")) }
+}
+
+fn policy_name(topology: &Topology) -> String {
+    use clap::ValueEnum;
+    let value = topology.policy.to_possible_value();
+    value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,18 @@
+//! A program that plays one role: what the launcher's tests start. People use `lab`.
+
+use clap::Parser;
+use cluster::role::{self, RoleArgs};
+use std::process::ExitCode;
+
+/// Plays one role of a cluster.
+#[derive(Parser)]
+#[command(name = "cluster-role")]
+struct Cli {
+    #[command(flatten)]
+    role: RoleArgs,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    http_edge::program::exit_code(role::run(Cli::parse().role).await)
+}

@@ -1,0 +1,60 @@
+//! What to start.
+
+use load_balancer::config::Policy;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where identity lives: the one thing in which the servers differ.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Design {
+    /// Sessions in each replica's memory.
+    Stateful,
+    /// A signed token with every request.
+    Stateless,
+}
+
+impl Design {
+    /// The role that serves it.
+    #[must_use]
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::Stateful => "stateful",
+            Self::Stateless => "stateless",
+        }
+    }
+}
+
+/// The program that plays the roles, and the arguments that come before a role's name.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// An executable that ends up in [`crate::role::run`].
+    pub path: PathBuf,
+    /// Such as `serve`.
+    pub prefix: Vec<OsString>,
+}
+
+/// A balancer and the replicas behind it.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    /// Who plays the roles.
+    pub program: Program,
+    /// Where identity lives.
+    pub design: Design,
+    /// How many replicas at the start.
+    pub replicas: usize,
+    /// How the balancer picks one.
+    pub policy: Policy,
+    /// Where the balancer listens; port 0 for any.
+    pub listen: SocketAddr,
+    /// Users file; [`None`] for demo accounts with random passwords.
+    pub users: Option<PathBuf>,
+    /// Folder for uploads that outlives the cluster; [`None`] for a temporary one.
+    pub data_dir: Option<PathBuf>,
+    /// Whether a replica that dies is started again by itself.
+    pub supervise: bool,
+    /// More flags for every replica.
+    pub replica_args: Vec<OsString>,
+}

@@ -1,0 +1,246 @@
+//! Nothing is sent twice; what was not sent may be tried elsewhere.
+
+use crate::replica::Replica;
+use crate::rig::{ONE_CHECK, PATIENCE, Rig, until};
+use crate::scripted::{OK, Scripted};
+use crate::wire::Wire;
+use api_contract::problem::Problem;
+use load_balancer::status::BackendState;
+use reqwest::Method;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::PUT,
+    Method::POST,
+    Method::DELETE,
+    Method::PATCH,
+];
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_elsewhere_for_every_method_with_the_body_intact() {
+    let (dead, alive) = (Replica::start("dead").await, Replica::start("alive").await);
+    let rig = Rig::start(
+        &[&ONE_CHECK[..], &["--check-fall", "1000"]].concat(),
+        &[("dead", dead.address), ("alive", alive.address)],
+    )
+    .await;
+    dead.die().await;
+    let body = "x".repeat(300_000);
+    for method in &METHODS {
+        for _ in 0..2 {
+            let request = rig.client.request(method.clone(), rig.url("/act"));
+            let reply = request.body(body.clone()).send().await.unwrap();
+            assert_eq!(reply.status(), 200, "{method}");
+            assert!(reply.text().await.unwrap() == body, "{method}");
+        }
+    }
+    assert_eq!(alive.seen().len(), 2 * METHODS.len());
+    assert_eq!(rig.status("dead").failures, METHODS.len() as u64);
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_is_never_sent_again_whatever_its_method() {
+    let breaks_off = || {
+        Scripted::start(|mut wire, _| async move {
+            wire.read_body().await;
+        })
+    };
+    let (one, two) = (breaks_off().await, breaks_off().await);
+    let rig = Rig::start(&[], &[("r1", one.address), ("r2", two.address)]).await;
+    for (done, method) in METHODS.iter().enumerate() {
+        let request = rig.client.request(method.clone(), rig.url("/act"));
+        let reply = request.body("all of it").send().await.unwrap();
+        assert_eq!(reply.status(), 502, "{method}");
+        assert_eq!(
+            reply.json::<Problem>().await.unwrap().slug(),
+            "replica-failed"
+        );
+        assert_eq!(one.requests() + two.requests(), done + 1, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_on_a_used_connection_is_never_sent_again() {
+    let backend = Scripted::start(|mut wire, counter| async move {
+        wire.read_body().await;
+        wire.send(OK).await;
+        counter.read_head(&mut wire).await;
+    })
+    .await;
+    let other = Replica::start("other").await;
+    let rig = Rig::start(&[], &[("r1", backend.address)]).await;
+    assert_eq!(
+        rig.client.get(rig.url("/1")).send().await.unwrap().status(),
+        200
+    );
+    rig.balancer.put_backend("r2", other.address);
+    rig.until("r2", BackendState::Up).await;
+    rig.balancer.drain_backend("r2");
+    assert_eq!(
+        rig.client.get(rig.url("/2")).send().await.unwrap().status(),
+        502
+    );
+    assert_eq!((backend.requests(), other.seen().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_pooled_connection_that_the_backend_has_closed_costs_no_error_and_no_repeat() {
+    const ROUNDS: usize = 200;
+    let closed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&closed);
+    let backend = Scripted::start(move |mut wire, _| {
+        let count = Arc::clone(&count);
+        async move {
+            wire.read_body().await;
+            wire.send(OK).await;
+            drop(wire);
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    })
+    .await;
+    let rig = Rig::start(&ONE_CHECK, &[("r1", backend.address)]).await;
+    for round in 1..=ROUNDS {
+        let reply = rig
+            .client
+            .post(rig.url("/act"))
+            .body("once")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(reply.status(), 200, "round {round}");
+        until("the connection is closed", || {
+            closed.load(Ordering::Relaxed) == round
+        })
+        .await;
+    }
+    assert_eq!(backend.requests(), ROUNDS);
+    assert_eq!(rig.status("r1").failures, 0);
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    let backend = Scripted::start(move |mut wire, counter| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            wire.send(OK).await;
+            while counter.read_head(&mut wire).await {
+                wire.send(OK).await;
+            }
+        }
+    })
+    .await;
+    let rig = Rig::start(&ONE_CHECK, &[("r1", backend.address)]).await;
+    for _ in 0..20 {
+        rig.who().await;
+    }
+    assert_eq!(
+        (connections.load(Ordering::Relaxed), backend.requests()),
+        (1, 20)
+    );
+}
+
+#[tokio::test]
+async fn a_hung_backend_is_a_504_within_the_head_timeout_and_nobody_else_is_asked() {
+    let hung = Scripted::start(|mut wire, _| async move {
+        wire.read_body().await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let other = Replica::start("other").await;
+    let flags = ["--head-timeout-ms", "300", "--policy", "sticky"];
+    let backends = [("hung", hung.address), ("other", other.address)];
+    let rig = Rig::start(&flags, &backends).await;
+    let asked = Instant::now();
+    let request = rig
+        .client
+        .post(rig.url("/act"))
+        .header("cookie", "lab_replica=hung");
+    let reply = request.body("once").send().await.unwrap();
+    assert_eq!(reply.status(), 504);
+    assert_eq!(
+        reply.json::<Problem>().await.unwrap().slug(),
+        "replica-timeout"
+    );
+    let took = asked.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(3));
+    assert_eq!((hung.requests(), other.seen().len()), (1, 0));
+    assert_eq!(rig.status("hung").failures, 1);
+}
+
+#[tokio::test]
+async fn the_time_that_a_slow_client_takes_is_not_the_backends() {
+    let backend = Replica::start("r1").await;
+    let rig = Rig::start(&["--head-timeout-ms", "200"], &[("r1", backend.address)]).await;
+    let mut client = Wire::connect(rig.address).await;
+    client
+        .send_head(&["POST /slow HTTP/1.1", "Host: x", "Content-Length: 8"])
+        .await;
+    for byte in b"patience" {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        client.send(&[*byte]).await;
+    }
+    assert!(client.read_head().await);
+    assert_eq!(client.first_line(), "HTTP/1.1 200 OK");
+    assert_eq!(client.read_body().await, b"patience");
+}
+
+#[tokio::test]
+async fn a_client_still_sending_when_the_backend_breaks_off_can_read_the_502() {
+    let backend = Scripted::start(|wire, _| async move { drop(wire) }).await;
+    let rig = Rig::start(&[], &[("r1", backend.address)]).await;
+    let mut client = Wire::connect(rig.address).await;
+    let length = 16 * 1024 * 1024;
+    let declared = format!("Content-Length: {length}");
+    client
+        .send_head(&["PUT /big HTTP/1.1", "Host: x", &declared])
+        .await;
+    client.send(&vec![b'x'; length]).await;
+    assert!(client.read_head().await, "the answer was lost");
+    assert_eq!(client.first_line(), "HTTP/1.1 502 Bad Gateway");
+    assert_eq!(backend.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_takes_its_request_with_it() {
+    let backend = Scripted::start(|mut wire, counter| async move {
+        // Ends when the balancer closes, which is what is to be seen.
+        assert!(!counter.read_head(&mut wire).await);
+    })
+    .await;
+    let rig = Rig::start(&[], &[("r1", backend.address)]).await;
+    let mut client = Wire::connect(rig.address).await;
+    client.send_head(&["GET /never HTTP/1.1", "Host: x"]).await;
+    until("the request has arrived", || {
+        rig.status("r1").in_flight == 1
+    })
+    .await;
+    drop(client);
+    until("the request is over", || rig.status("r1").in_flight == 0).await;
+    assert_eq!(rig.status("r1").failures, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_off_in_its_body_is_not_held_against_the_backend() {
+    let backend = Replica::start("r1").await;
+    let rig = Rig::start(&[], &[("r1", backend.address)]).await;
+    let mut client = Wire::connect(rig.address).await;
+    let head = [
+        "POST /bad HTTP/1.1",
+        "Host: x",
+        "Transfer-Encoding: chunked",
+    ];
+    client.send_head(&head).await;
+    client.send(b"5\r\nhello\r\nnot a size\r\n").await;
+    let answered = tokio::time::timeout(PATIENCE, client.read_head())
+        .await
+        .unwrap();
+    assert!(answered);
+    assert_eq!(client.first_line(), "HTTP/1.1 400 Bad Request");
+    assert_eq!(rig.status("r1").failures, 0);
+    assert!(backend.seen().is_empty());
+}

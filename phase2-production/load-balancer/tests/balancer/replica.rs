@@ -1,0 +1,180 @@
+//! A replica that behaves: says who it is, remembers what it was sent, echoes
+//! WebSockets.
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::{SinkExt, StreamExt};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt;
+use http_edge::health::Readiness;
+use http_edge::serve::{Drain, serve};
+use hyper_util::rt::TokioIo;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::sync::CancellationToken;
+
+/// A request as the replica saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A running replica.
+pub(crate) struct Replica {
+    pub(crate) address: SocketAddr,
+    memory: Memory,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Memory {
+    id: Arc<str>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    readyz: Arc<AtomicU16>,
+}
+
+impl Replica {
+    /// A ready replica on a free port.
+    pub(crate) async fn start(id: &str) -> Self {
+        Self::start_at(id, "127.0.0.1:0".parse().unwrap()).await
+    }
+
+    /// A ready replica on a port that another has left.
+    pub(crate) async fn start_at(id: &str, address: SocketAddr) -> Self {
+        let memory = Memory {
+            id: id.into(),
+            seen: Arc::default(),
+            readyz: Arc::new(AtomicU16::new(200)),
+        };
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let routes = Router::new().fallback(answer).with_state(memory.clone());
+        let now = Drain {
+            readiness: Readiness::default(),
+            grace: Duration::ZERO,
+            deadline: Duration::ZERO,
+        };
+        let told = stop.clone().cancelled_owned();
+        let running = tokio::spawn(serve(listener, routes, now, told));
+        Self {
+            address,
+            memory,
+            stop,
+            running,
+        }
+    }
+
+    /// What it was sent, health checks left out.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.memory.seen.lock().unwrap().clone()
+    }
+
+    /// The only request it was sent.
+    pub(crate) fn only_seen(&self) -> Seen {
+        let mut seen = self.seen();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        seen.remove(0)
+    }
+
+    /// Makes `/readyz` answer `status`.
+    pub(crate) fn answer_readyz_with(&self, status: u16) {
+        self.memory.readyz.store(status, Ordering::Relaxed);
+    }
+
+    /// Dies: the port is closed, and every connection with it.
+    pub(crate) async fn die(self) -> SocketAddr {
+        self.stop.cancel();
+        self.running.await.unwrap();
+        self.address
+    }
+}
+
+async fn answer(State(memory): State<Memory>, mut request: Request) -> Response {
+    if request.uri().path() == "/readyz" {
+        let status = memory.readyz.load(Ordering::Relaxed);
+        return StatusCode::from_u16(status).unwrap().into_response();
+    }
+    let switched = request
+        .headers()
+        .contains_key(UPGRADE)
+        .then(|| switch(&mut request));
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body.collect().await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let seen = Seen {
+        method: parts.method,
+        target: parts.uri.to_string(),
+        headers: parts.headers,
+        body: body.to_bytes(),
+    };
+    let mut reply = switched.unwrap_or_else(|| plain(&seen));
+    reply
+        .headers_mut()
+        .insert("x-served-by", memory.id.parse().unwrap());
+    memory.seen.lock().unwrap().push(seen);
+    reply
+}
+
+/// `/status/N` answers N without a body, anything else 200 with the request's body.
+fn plain(seen: &Seen) -> Response {
+    let status = seen
+        .target
+        .strip_prefix("/status/")
+        .map(|code| code.parse().unwrap());
+    let body = if status.is_some() {
+        Body::empty()
+    } else {
+        seen.body.clone().into()
+    };
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status.unwrap_or(StatusCode::OK);
+    for (name, value) in [
+        ("connection", "x-for-the-balancer"),
+        ("x-for-the-balancer", "hop"),
+        ("keep-alive", "timeout=5"),
+        ("x-for-the-client", "end"),
+    ] {
+        reply.headers_mut().insert(name, value.parse().unwrap());
+    }
+    reply
+}
+
+/// Switches to a WebSocket that sends back what it gets, and drops dead at "die".
+fn switch(request: &mut Request) -> Response {
+    let accept = derive_accept_key(request.headers()[SEC_WEBSOCKET_KEY].as_bytes());
+    let upgraded = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        let stream = TokioIo::new(upgraded.await.unwrap());
+        let mut socket =
+            WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        while let Some(Ok(message)) = socket.next().await {
+            let dies = message.to_text().is_ok_and(|text| text == "die");
+            if dies || socket.send(message).await.is_err() {
+                return;
+            }
+        }
+    });
+    Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(CONNECTION, "Upgrade")
+        .header(UPGRADE, "websocket")
+        .header(SEC_WEBSOCKET_ACCEPT, accept)
+        .body(Body::empty())
+        .unwrap()
+}
