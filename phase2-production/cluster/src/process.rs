@@ -48,9 +48,11 @@ impl Process {
             bail!("did not start: {}", last_words(&spec.log));
         };
         let (tell, ended) = watch::channel(None);
+        // The pipe whose end tells the child that we are gone; `wait` would close it.
+        let leash = child.stdin.take();
         tokio::spawn(async move {
-            // Held to the end: `child` owns the pipe whose end tells it that we are gone,
-            // and its output must be read, or it would block on a full pipe.
+            let _held_to_the_end = leash;
+            // Its output must be read, or it would block on a full pipe.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             let status = child.wait().await.unwrap_or_default();
             tell.send_replace(Some(status));

@@ -9,6 +9,9 @@
 //!   504 and the decision to repeat is the caller's.
 //! - Bodies stream both ways in constant memory.
 //! - A backend that drains finishes what it has; so does the balancer.
+//!
+//! Left to the balancer in `deployment/`: TLS, HTTP/2, weights, limits on connections,
+//! and informational replies other than `100 Continue`.
 
 pub mod admin;
 mod backends;

@@ -196,7 +196,7 @@ async fn a_backend_that_refuses_before_the_body_is_heard_and_no_100_is_sent() {
     let mut client = Wire::connect(rig.address).await;
     client.send_head(&EXPECT).await;
     assert!(client.read_head().await);
-    assert_eq!(client.first_line(), "HTTP/1.1 413 Payload Too Large");
+    assert_eq!(client.first_line(), "HTTP/1.1 413 Content Too Large");
     assert_eq!(client.header("connection"), Some("close"));
     assert!(client.is_closed().await);
 }

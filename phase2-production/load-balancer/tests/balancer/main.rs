@@ -4,11 +4,14 @@
 //! not, `wire` speaks HTTP by hand where a client library would tidy up. One file a
 //! topic follows.
 
+#![expect(clippy::unwrap_used, reason = "the rig is part of the tests")]
+
 mod replica;
 mod rig;
 mod scripted;
 mod wire;
 
+mod clients;
 mod draining;
 mod framing;
 mod health;

@@ -23,7 +23,7 @@ async fn status(rig: &Rig) -> Status {
 }
 
 #[tokio::test]
-async fn a_backend_is_added_drained_moved_and_removed_by_order() {
+async fn a_backend_is_added_moved_and_removed_by_order() {
     let (one, two) = (Replica::start("one").await, Replica::start("two").await);
     let rig = Rig::start_empty(&["--policy", "sticky"]).await;
     assert_eq!(
@@ -49,15 +49,6 @@ async fn a_backend_is_added_drained_moved_and_removed_by_order() {
     assert_eq!((known.served, known.failures, known.in_flight), (1, 0, 0));
     assert!(known.since_ms > 1_700_000_000_000);
 
-    for (path, state) in [
-        ("drain", BackendState::Draining),
-        ("undrain", BackendState::Up),
-    ] {
-        let path = format!("/backends/r1/{path}");
-        let reply = order(&rig, Method::POST, &path).send().await.unwrap();
-        assert_eq!(reply.json::<BackendStatus>().await.unwrap().state, state);
-    }
-
     put(two.address)
         .send()
         .await
@@ -73,6 +64,20 @@ async fn a_backend_is_added_drained_moved_and_removed_by_order() {
         .unwrap();
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     assert!(status(&rig).await.backends.is_empty());
+}
+
+#[tokio::test]
+async fn a_backend_is_drained_and_taken_back_by_order() {
+    let replica = Replica::start("r1").await;
+    let rig = Rig::start(&[], &[("r1", replica.address)]).await;
+    for (path, state) in [
+        ("drain", BackendState::Draining),
+        ("undrain", BackendState::Up),
+    ] {
+        let path = format!("/backends/r1/{path}");
+        let reply = order(&rig, Method::POST, &path).send().await.unwrap();
+        assert_eq!(reply.json::<BackendStatus>().await.unwrap().state, state);
+    }
 }
 
 #[tokio::test]
@@ -170,6 +175,12 @@ async fn the_command_line_means_what_it_says() {
     );
     let twice = args(&["--backend", "r1=127.0.0.1:1", "--backend", "r1=127.0.0.1:2"]);
     load_balancer::Balancer::new(&twice).unwrap_err();
+}
+
+#[tokio::test]
+async fn a_listener_for_orders_is_not_opened_without_a_token() {
+    let open_to_all = args(&["--admin-listen", "127.0.0.1:0"]);
+    load_balancer::start(open_to_all).await.unwrap_err();
 }
 
 #[test]

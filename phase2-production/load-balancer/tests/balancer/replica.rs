@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use http_edge::health::Readiness;
 use http_edge::serve::{Drain, serve};
@@ -26,7 +26,6 @@ use tokio_util::sync::CancellationToken;
 /// A request as the replica saw it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
-    pub(crate) method: Method,
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -118,7 +117,6 @@ async fn answer(State(memory): State<Memory>, mut request: Request) -> Response 
         return StatusCode::BAD_REQUEST.into_response();
     };
     let seen = Seen {
-        method: parts.method,
         target: parts.uri.to_string(),
         headers: parts.headers,
         body: body.to_bytes(),

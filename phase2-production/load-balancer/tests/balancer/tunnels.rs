@@ -42,6 +42,7 @@ async fn a_websocket_ends_when_its_replica_drops_it() {
     socket.send(Message::text("die")).await.unwrap();
     let ended = async { while let Some(Ok(_)) = socket.next().await {} };
     tokio::time::timeout(PATIENCE, ended).await.unwrap();
+    drop(socket);
     until("the tunnel is closed", || rig.status("r1").in_flight == 0).await;
 }
 

@@ -14,6 +14,7 @@ pub(crate) struct Wire {
 impl Wire {
     /// A connection that somebody else has opened.
     pub(crate) fn new(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
         Self {
             stream: BufReader::new(stream),
             head: String::new(),

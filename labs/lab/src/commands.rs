@@ -1,0 +1,37 @@
+//! One file a command, and what they share: finding the cluster that runs.
+
+pub(crate) mod add;
+pub(crate) mod doctor;
+pub(crate) mod down;
+pub(crate) mod orders;
+pub(crate) mod status;
+pub(crate) mod up;
+
+use anyhow::Context;
+use cluster::Program;
+use cluster::control::DEFAULT_NAME;
+use cluster::control::client::ControlClient;
+
+/// Which cluster is meant.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Named {
+    /// Name of the cluster, if several are up
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME)]
+    pub(crate) name: String,
+}
+
+impl Named {
+    /// The cluster, which must be up.
+    pub(crate) async fn find(&self) -> anyhow::Result<ControlClient> {
+        ControlClient::find(&self.name).await?.with_context(|| {
+            let name = &self.name;
+            format!("no cluster named {name} is up. Start one in another terminal: lab up")
+        })
+    }
+}
+
+/// This program, playing a role.
+pub(crate) fn program() -> anyhow::Result<Program> {
+    let path = std::env::current_exe().context("cannot find this program")?;
+    Ok(Program { path, prefix: vec!["serve".into()] })
+}

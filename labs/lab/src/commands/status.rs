@@ -1,0 +1,54 @@
+//! `lab status`: who is there, and what the balancer thinks of them.
+
+use crate::commands::Named;
+use crate::screen::table;
+use clap::Args;
+use cluster::status::{ClusterStatus, MemberStatus};
+
+/// Show the members of the cluster
+///
+/// "process" is what the launcher knows (up, paused, down), "balancer" is what the
+/// balancer has noticed by itself. The two differ for a moment after every fault: that
+/// moment is when requests fail.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    named: Named,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
+    let status = args.named.find().await?.status().await?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        print(&status);
+    }
+    Ok(())
+}
+
+/// Prints the members as a table.
+pub(crate) fn print(status: &ClusterStatus) {
+    let rows = status.members.iter().map(row);
+    let header = ["member", "process", "pid", "balancer", "served", "restarts"];
+    println!("{}", table(&header, rows.collect()));
+    println!("clients: {}    logs: {}", status.url, status.run_dir.display());
+}
+
+fn row(member: &MemberStatus) -> Vec<String> {
+    let seen = member.balancer.as_ref();
+    let word = |seen: &load_balancer::status::BackendStatus| {
+        format!("{:?}", seen.state).to_lowercase()
+    };
+    vec![
+        member.id.clone(),
+        member.state.as_str().to_owned(),
+        member.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+        seen.map_or_else(|| "-".to_owned(), word),
+        seen.map_or_else(|| "-".to_owned(), |seen| seen.served.to_string()),
+        member.restarts.to_string(),
+    ]
+}

@@ -1,0 +1,168 @@
+//! `lab up`: a cluster to play with.
+
+use crate::commands::{Named, program, status};
+use anyhow::{Context, bail};
+use clap::Args;
+use cluster::control::client::ControlClient;
+use cluster::control::server::ControlServer;
+use cluster::{Cluster, Design, Topology};
+use http_edge::log::{self, LogFormat};
+use http_edge::stop;
+use load_balancer::config::Policy;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+/// Start a cluster to play with: replicas and a balancer, as real processes
+///
+/// It stays in this terminal until Ctrl-C or `lab down`. From another terminal: lab
+/// status, lab kill r2, lab restart r2. Nothing is left behind when it ends.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct UpArgs {
+    /// Where identity lives: in each replica's memory, or in a signed token
+    #[arg(long, value_enum, default_value_t = Design::Stateful)]
+    design: Design,
+
+    /// How many replicas
+    #[arg(long, value_name = "N", default_value_t = 3,
+          value_parser = clap::value_parser!(u16).range(1..=32))]
+    replicas: u16,
+
+    /// How the balancer picks a replica
+    #[arg(long, value_enum, default_value_t = Policy::RoundRobin)]
+    policy: Policy,
+
+    /// Where clients knock; port 0 takes any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8600")]
+    listen: SocketAddr,
+
+    /// Users file [default: demo accounts with random passwords, shown once]
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
+
+    /// Folder for uploads that outlives the cluster [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Start members that die again by themselves, with growing pauses
+    #[arg(long)]
+    supervise: bool,
+
+    /// Return once everything is up; end it with `lab down`
+    #[arg(long)]
+    detach: bool,
+
+    /// This is the process that `--detach` left behind
+    #[arg(long, hide = true)]
+    detached: bool,
+
+    #[command(flatten)]
+    named: Named,
+
+    /// More flags for each replica, after `--`, such as -- --idle-timeout-ms 5000
+    #[arg(last = true, value_name = "FLAGS")]
+    replica_args: Vec<OsString>,
+}
+
+pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
+    if args.detach {
+        return detach(&args.named.name).await;
+    }
+    log::init(LogFormat::Text);
+    let control = ControlServer::bind(&args.named.name).await?;
+    let detached = args.detached;
+    let stop = stop::signalled();
+    let mut stop = std::pin::pin!(stop);
+    let cluster = tokio::select! {
+        started = Cluster::start(topology(args)?) => Arc::new(started?),
+        () = &mut stop => return Ok(()),
+    };
+    introduce(&cluster, detached).await;
+    if detached {
+        leave_the_terminal()?;
+    }
+    control.obey(Arc::clone(&cluster), stop).await;
+    cluster.down().await;
+    Ok(())
+}
+
+fn topology(args: UpArgs) -> anyhow::Result<Topology> {
+    Ok(Topology {
+        program: program()?,
+        design: args.design,
+        replicas: usize::from(args.replicas),
+        policy: args.policy,
+        listen: args.listen,
+        users: args.users,
+        data_dir: args.data_dir,
+        supervise: args.supervise,
+        replica_args: args.replica_args,
+    })
+}
+
+async fn introduce(cluster: &Cluster, detached: bool) {
+    let status = cluster.status().await;
+    status::print(&status);
+    let accounts = cluster.fresh_accounts();
+    if !accounts.is_empty() {
+        println!("\nDemo accounts (shown once):");
+        for account in accounts {
+            println!("  {:6} {}", account.username, account.password);
+        }
+    }
+    let call = match status.design {
+        Design::Stateful => "session/start",
+        Design::Stateless => "token",
+    };
+    println!("\nLog in:  curl -i {}/api/{call} --json \\", status.url);
+    println!("           '{{\"username\": \"alice\", \"password\": \"...\"}}'");
+    println!("Break it: cargo lab kill r2     Look: cargo lab status");
+    match detached {
+        true => println!("Stop it:  cargo lab down"),
+        false => println!("Stop it:  Ctrl-C here, or cargo lab down"),
+    }
+}
+
+/// Runs the same command line again, out of this terminal's reach, and waits until it
+/// has said everything it has to say.
+async fn detach(name: &str) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let mut args: Vec<OsString> =
+        std::env::args_os().skip(1).filter(|arg| arg != "--detach").collect();
+    // After `--`, flags belong to the replicas.
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    args.insert(end, "--detached".into());
+    let mut child = tokio::process::Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .context("cannot start a process")?;
+    let output = child.stdout.take().context("standard output is piped")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await? {
+        println!("{line}");
+    }
+    if ControlClient::find(name).await?.is_none() {
+        bail!("the cluster did not start");
+    }
+    Ok(())
+}
+
+/// From here on nobody reads what this process prints, and whoever waits for the end of
+/// its output may go on.
+fn leave_the_terminal() -> anyhow::Result<()> {
+    let _already_leads_a_group = nix::unistd::setsid();
+    let nowhere = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .context("cannot open /dev/null")?;
+    nix::unistd::dup2_stdout(&nowhere).context("cannot let go of standard output")?;
+    nix::unistd::dup2_stderr(&nowhere).context("cannot let go of standard error")?;
+    Ok(())
+}
