@@ -1,20 +1,56 @@
 //! How results look, in a wide terminal, a narrow one, and a pipe.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ContentArrangement, Table, TableComponent};
+use std::io::IsTerminal;
 
-/// A table that wraps its cells to the terminal, and to 100 columns in a pipe.
+/// Columns assumed where there is no terminal.
+const PIPE_COLUMNS: usize = 100;
+
+/// How many columns there are to write in.
+pub(crate) fn columns() -> usize {
+    if !std::io::stdout().is_terminal() {
+        return PIPE_COLUMNS;
+    }
+    let (_, columns) = console_size();
+    columns
+}
+
+fn console_size() -> (usize, usize) {
+    let (rows, columns) = indicatif::console::Term::stdout().size();
+    (usize::from(rows), usize::from(columns))
+}
+
+/// A table that wraps its cells to the room there is.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(columns()).unwrap_or(u16::MAX))
         .set_header(header.to_vec());
-    if !table.is_tty() {
-        table.set_width(100);
-    }
     for row in rows {
         table.add_row(row);
     }
     table
+}
+
+/// Text with line breaks at spaces, each line indented.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    let room = columns().saturating_sub(indent).max(20);
+    let margin = " ".repeat(indent);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 1 + word.chars().count() > room {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.iter().map(|line| format!("{margin}{line}")).collect::<Vec<_>>().join("\n")
 }

@@ -1,0 +1,45 @@
+//! The lanes: the same crowd in front of three ways of knowing who is calling.
+
+use cluster::Design;
+use load_balancer::config::Policy;
+use serde::Serialize;
+
+/// One way of knowing who is calling, behind one kind of balancer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Lane {
+    /// Sessions in each replica's memory; any replica gets the next request.
+    MemoryRoundRobin,
+    /// Sessions in each replica's memory; a cookie brings a client back to its replica.
+    MemorySticky,
+    /// A signed token with every request; any replica gets the next one.
+    Token,
+}
+
+impl Lane {
+    /// In the order of the columns.
+    pub(crate) const ALL: [Self; 3] =
+        [Self::MemoryRoundRobin, Self::MemorySticky, Self::Token];
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::MemoryRoundRobin => "memory, round robin",
+            Self::MemorySticky => "memory, sticky",
+            Self::Token => "token (JWT)",
+        }
+    }
+
+    pub(crate) const fn design(self) -> Design {
+        match self {
+            Self::MemoryRoundRobin | Self::MemorySticky => Design::Stateful,
+            Self::Token => Design::Stateless,
+        }
+    }
+
+    pub(crate) const fn policy(self) -> Policy {
+        match self {
+            Self::MemoryRoundRobin | Self::Token => Policy::RoundRobin,
+            Self::MemorySticky => Policy::Sticky,
+        }
+    }
+}

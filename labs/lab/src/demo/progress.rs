@@ -1,0 +1,46 @@
+//! What the demo is doing right now: a moving line for people, plain lines in a pipe.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// One step of the demo. On standard error, so that a pipe gets results only.
+#[derive(Debug)]
+pub(crate) struct Step {
+    bar: Option<ProgressBar>,
+    title: String,
+}
+
+impl Step {
+    pub(crate) fn begin(number: usize, of: usize, title: &str) -> Self {
+        let title = format!("[{number}/{of}] {title}");
+        if !std::io::stderr().is_terminal() {
+            eprintln!("{title}");
+            return Self { bar: None, title };
+        }
+        let bar = ProgressBar::new_spinner().with_message(title.clone());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self { bar: Some(bar), title }
+    }
+
+    /// Says how far it is.
+    pub(crate) fn note(&self, note: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{}: {note}", self.title));
+        }
+    }
+
+    /// Leaves the last word on the screen.
+    pub(crate) fn end(self, note: &str) {
+        match self.bar {
+            Some(bar) => {
+                bar.finish_and_clear();
+                eprintln!("{}: {note}", self.title);
+            }
+            None => eprintln!("      {note}"),
+        }
+    }
+}

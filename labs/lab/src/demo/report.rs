@@ -1,0 +1,136 @@
+//! The figures of a run, counted from the ledgers.
+
+use crate::demo::facts::{Fact, Verdict};
+use crate::demo::lane::Lane;
+use crate::demo::ledger::{Entry, Ledger, Outcome, Phase, seconds};
+use crate::demo::scenario::Scenario;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// A run of a scenario.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) scenario: Scenario,
+    /// Decides who does what with which bytes, and who is killed.
+    pub(crate) seed: u64,
+    /// The replica that is killed where one is.
+    pub(crate) victim: String,
+    pub(crate) users: usize,
+    pub(crate) lanes: Vec<LaneReport>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) verdict: Verdict,
+    pub(crate) seconds: f64,
+}
+
+/// The figures of one lane.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LaneReport {
+    pub(crate) lane: Lane,
+    /// Requests after login, whatever came of them.
+    pub(crate) requests: usize,
+    /// No answer, or one that says that the system cannot.
+    pub(crate) failed: usize,
+    /// Logins lost while nothing was wrong.
+    pub(crate) lost_before: usize,
+    /// Logins lost from the fault on.
+    pub(crate) lost_after: usize,
+    /// Users who had to log in again from the fault on.
+    pub(crate) logged_out: usize,
+    /// Users whose login came from the victim when the fault struck.
+    pub(crate) at_home: usize,
+    pub(crate) uploads_acknowledged: usize,
+    pub(crate) uploads_there: usize,
+    /// Seconds from the fault to the last request that failed or lost its login;
+    /// absent when that was still going on at the end.
+    pub(crate) recovery_s: Option<f64>,
+    /// Requests from the fault on that a replica answered which was not there before.
+    pub(crate) served_by_newcomer: usize,
+    /// Whether users were served again before the demo's patience ended.
+    pub(crate) calmed_down: bool,
+    /// One letter for each quarter of a second.
+    pub(crate) timeline: String,
+}
+
+/// Requests without trouble at the end that mean that it is over.
+pub(crate) const CALM: usize = 3;
+
+/// Milliseconds that one letter of the timeline stands for.
+pub(crate) const TICK_MS: u64 = 250;
+
+impl LaneReport {
+    pub(crate) fn of(
+        lane: Lane,
+        ledger: &Ledger,
+        victim: &str,
+        newcomer: &str,
+        uploads_there: usize,
+    ) -> Self {
+        let count = |wanted: &dyn Fn(&Entry) -> bool| {
+            ledger.entries.iter().filter(|entry| wanted(entry)).count()
+        };
+        let lost = |phase| {
+            count(&|entry| entry.outcome == Outcome::LoginLost && entry.phase == phase)
+        };
+        let is_victims = |home: &&Option<String>| home.as_deref() == Some(victim);
+        Self {
+            lane,
+            requests: ledger.entries.len(),
+            failed: count(&|entry| entry.outcome == Outcome::Failed),
+            lost_before: lost(Phase::Baseline),
+            lost_after: lost(Phase::Fault),
+            logged_out: logged_out(ledger).len(),
+            at_home: ledger.home_at_fault.iter().filter(is_victims).count(),
+            uploads_acknowledged: ledger.uploads.len(),
+            uploads_there,
+            recovery_s: recovery(ledger),
+            served_by_newcomer: count(&|entry| {
+                entry.served_by.as_deref() == Some(newcomer)
+            }),
+            calmed_down: ledger.has_calmed_down(CALM),
+            timeline: timeline(ledger),
+        }
+    }
+}
+
+fn logged_out(ledger: &Ledger) -> BTreeSet<usize> {
+    let lost = |entry: &&Entry| {
+        entry.outcome == Outcome::LoginLost && entry.phase == Phase::Fault
+    };
+    ledger.entries.iter().filter(lost).map(|entry| entry.user).collect()
+}
+
+/// From the fault to the last trouble, unless trouble is what the lane ended with.
+fn recovery(ledger: &Ledger) -> Option<f64> {
+    let fault = ledger.fault_ms?;
+    let users = ledger.home_at_fault.len();
+    let calm = (0..users).all(|user| {
+        let mut last = ledger.entries.iter().rev().filter(|entry| entry.user == user);
+        last.by_ref().take(CALM).all(|entry| entry.outcome == Outcome::Fine)
+    });
+    let trouble = |entry: &&Entry| {
+        entry.outcome != Outcome::Fine && entry.phase == Phase::Fault
+    };
+    let last = ledger.entries.iter().filter(trouble).map(|entry| entry.ended_ms).max();
+    calm.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
+}
+
+/// `.` fine, `L` a login was lost, `x` a request failed, `|` the fault.
+fn timeline(ledger: &Ledger) -> String {
+    let end = ledger.entries.iter().map(|entry| entry.ended_ms).max().unwrap_or(0);
+    let ticks = usize::try_from(end / TICK_MS + 1).unwrap_or(1);
+    let mut line = vec![' '; ticks];
+    for entry in &ledger.entries {
+        let tick = usize::try_from(entry.ended_ms / TICK_MS).unwrap_or(0);
+        line[tick] = match (line[tick], entry.outcome) {
+            (_, Outcome::Failed) => 'x',
+            (' ' | '.', Outcome::LoginLost) => 'L',
+            (' ', Outcome::Fine) => '.',
+            (before, _) => before,
+        };
+    }
+    if let Some(fault) = ledger.fault_ms {
+        let at = usize::try_from(fault / TICK_MS).unwrap_or(0).min(line.len());
+        line.insert(at, '|');
+    }
+    line.into_iter().collect()
+}
