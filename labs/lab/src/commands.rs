@@ -25,7 +25,9 @@ impl Named {
     pub(crate) async fn find(&self) -> anyhow::Result<ControlClient> {
         ControlClient::find(&self.name).await?.with_context(|| {
             let name = &self.name;
-            format!("no cluster named {name} is up. Start one in another terminal: lab up")
+            format!(
+                "no cluster named {name} is up. Start one in another terminal: lab up"
+            )
         })
     }
 }
@@ -33,5 +35,8 @@ impl Named {
 /// This program, playing a role.
 pub(crate) fn program() -> anyhow::Result<Program> {
     let path = std::env::current_exe().context("cannot find this program")?;
-    Ok(Program { path, prefix: vec!["serve".into()] })
+    Ok(Program {
+        path,
+        prefix: vec!["serve".into()],
+    })
 }

@@ -1,6 +1,95 @@
-//! placeholder
+//! `lab demo`: predict, baseline, fault, observe, compare, reset.
+//!
+//! The same crowd of scripted users stands before three lanes of real processes; the same
+//! fault strikes all three; what each user went through is counted and explained. Reading
+//! order: `scenario`, `lane`, `user`, `ledger`, `report`, `facts`.
+
+mod crowd;
+mod explain;
+mod facts;
+mod lane;
+mod ledger;
+mod predict;
+mod progress;
+mod report;
+mod scenario;
+mod show;
+mod stage;
+mod user;
+
+use clap::Args;
+use facts::Verdict;
+use scenario::Scenario;
+use stage::Stage;
+use std::io::IsTerminal;
 use std::process::ExitCode;
-/// x
-#[derive(clap::Args)]
-pub(crate) struct DemoArgs {}
-pub(crate) async fn run(_args: DemoArgs) -> ExitCode { ExitCode::SUCCESS }
+
+/// The exit code when the lab itself broke and nothing can be said.
+const HARNESS_BROKE: u8 = 3;
+
+/// Show who is logged out when servers fail, and why
+///
+/// Three lanes of real servers, each behind a real load balancer, get the same crowd of
+/// scripted users and then the same fault. In the first two lanes a server remembers who
+/// is logged in; in the third each request proves it. At the end: how many requests
+/// failed, how many logins were lost, and one sentence of explanation for each
+/// difference. It takes well under a minute and leaves nothing behind.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// What happens to the servers
+    #[arg(value_enum, default_value_t = Scenario::KillAReplica)]
+    scenario: Scenario,
+
+    /// Ask nothing
+    #[arg(long)]
+    yes: bool,
+
+    /// Exit with 1 if what happened is not what the concepts say, 2 if it shows neither
+    #[arg(long)]
+    assert: bool,
+
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Decides what users do and which replica is killed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Users in each lane
+    #[arg(long, value_name = "N", default_value_t = 12,
+          value_parser = clap::value_parser!(u16).range(3..=100))]
+    users: u16,
+}
+
+pub(crate) async fn run(args: DemoArgs) -> ExitCode {
+    match perform(&args).await {
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(HARNESS_BROKE)
+        }
+        Ok(verdict) if args.assert => verdict.exit_code(),
+        Ok(_) => ExitCode::SUCCESS,
+    }
+}
+
+async fn perform(args: &DemoArgs) -> anyhow::Result<Verdict> {
+    let mut stage = Stage::new(args.scenario, args.seed, usize::from(args.users));
+    let asks = !args.yes && !args.json && std::io::stdin().is_terminal();
+    let predictions = stage.predict(asks);
+    stage.set_up().await?;
+    stage.baseline().await;
+    if asks {
+        stage.wait_for_enter().await;
+    }
+    stage.strike().await?;
+    stage.observe().await;
+    let report = stage.compare().await?;
+    stage.reset().await;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        show::print(&report, &predictions);
+    }
+    Ok(report.verdict)
+}

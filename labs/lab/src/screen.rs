@@ -1,8 +1,11 @@
 //! How results look, in a wide terminal, a narrow one, and a pipe.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table, TableComponent};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use std::io::IsTerminal;
+
+/// A line under the header, and nothing else to look at.
+const PLAIN: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Columns assumed where there is no terminal.
 const PIPE_COLUMNS: usize = 100;
@@ -12,20 +15,14 @@ pub(crate) fn columns() -> usize {
     if !std::io::stdout().is_terminal() {
         return PIPE_COLUMNS;
     }
-    let (_, columns) = console_size();
-    columns
-}
-
-fn console_size() -> (usize, usize) {
-    let (rows, columns) = indicatif::console::Term::stdout().size();
-    (usize::from(rows), usize::from(columns))
+    usize::from(console::Term::stdout().size().1)
 }
 
 /// A table that wraps its cells to the room there is.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(PLAIN)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(columns()).unwrap_or(u16::MAX))
         .set_header(header.to_vec());
@@ -52,5 +49,9 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> String {
             line.push_str(word);
         }
     }
-    lines.iter().map(|line| format!("{margin}{line}")).collect::<Vec<_>>().join("\n")
+    lines
+        .iter()
+        .map(|line| format!("{margin}{line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -5,7 +5,7 @@ use crate::orders::Order;
 use crate::replica::Replica;
 use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
-use crate::topology::Topology;
+use crate::topology::{Topology, Users};
 use anyhow::{Context, bail};
 use futures_util::future::{join_all, try_join_all};
 use load_balancer::status::BackendState;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use upload_domain::accounts::{self, FreshAccount};
 use upload_domain::passwords::HashCost;
+use upload_domain::users_file;
 
 mod plan;
 mod supervise;
@@ -64,10 +65,17 @@ impl Cluster {
             run_dir,
             topology,
         });
-        let cluster = Self { shared, watchers: Mutex::default(), fresh_accounts };
+        let cluster = Self {
+            shared,
+            watchers: Mutex::default(),
+            fresh_accounts,
+        };
         let address = cluster.shared.balancer.start().await?;
         // A balancer that is started again must be found where it was.
-        cluster.shared.balancer.respecify(|spec| plan::listen_on(spec, address));
+        cluster
+            .shared
+            .balancer
+            .respecify(|spec| plan::listen_on(spec, address));
         cluster.watch_over(Arc::clone(&cluster.shared.balancer));
         let replicas = cluster.shared.topology.replicas;
         try_join_all((0..replicas).map(|_| cluster.add())).await?;
@@ -96,7 +104,11 @@ impl Cluster {
     /// The replicas' names, in the order in which they were added.
     #[must_use]
     pub fn replica_ids(&self) -> Vec<String> {
-        self.shared.replicas().iter().map(|replica| replica.id.clone()).collect()
+        self.shared
+            .replicas()
+            .iter()
+            .map(|replica| replica.id.clone())
+            .collect()
     }
 
     /// Starts one more replica and returns its name.
@@ -156,7 +168,9 @@ impl Cluster {
                 pid: view.pid,
                 address: view.address,
                 restarts: view.restarts,
-                balancer: seen.as_ref().and_then(|seen| seen.backend(&replica.id).cloned()),
+                balancer: seen
+                    .as_ref()
+                    .and_then(|seen| seen.backend(&replica.id).cloned()),
             }
         };
         let replicas = shared.replicas();
@@ -176,7 +190,10 @@ impl Cluster {
 
     /// Stops everything in order: no new clients, then the replicas, then the balancer.
     pub async fn down(&self) {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.watchers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
         let replicas = self.shared.replicas();
         join_all(replicas.iter().map(|replica| replica.stop())).await;
         self.shared.balancer.stop().await;
@@ -191,7 +208,10 @@ impl Cluster {
 
 impl Shared {
     fn replicas(&self) -> Vec<Arc<Replica>> {
-        self.replicas.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.replicas
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn find(&self, id: &str) -> anyhow::Result<Arc<Replica>> {
@@ -199,12 +219,18 @@ impl Shared {
         let names: Vec<_> = replicas.iter().map(|replica| replica.id.as_str()).collect();
         let found = replicas.iter().find(|replica| replica.id == id).cloned();
         found.with_context(|| {
-            format!("there is no {id} here; there are {BALANCER}, {}", names.join(", "))
+            format!(
+                "there is no {id} here; there are {BALANCER}, {}",
+                names.join(", ")
+            )
         })
     }
 
     fn new_replica(&self) -> Arc<Replica> {
-        let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
+        let mut replicas = self
+            .replicas
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let id = format!("r{}", replicas.len() + 1);
         let spec = plan::replica(&self.topology, &self.run_dir, &self.users_file, &id);
         let replica = Arc::new(Replica::new(id, spec));
@@ -213,7 +239,10 @@ impl Shared {
     }
 
     fn forget(&self, replica: &Arc<Replica>) {
-        let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
+        let mut replicas = self
+            .replicas
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         replicas.retain(|known| !Arc::ptr_eq(known, replica));
     }
 
@@ -223,7 +252,9 @@ impl Shared {
         let admin = self.balancer_admin()?;
         self.introduce(admin, &replica.id, address).await?;
         let up = [BackendState::Up];
-        self.admin.wait_for(admin, &replica.id, &up, ADMIT_LIMIT).await
+        self.admin
+            .wait_for(admin, &replica.id, &up, ADMIT_LIMIT)
+            .await
     }
 
     async fn introduce(
@@ -249,7 +280,9 @@ impl Shared {
             Order::Stop => self.balancer.stop().await,
             Order::Pause => self.balancer.pause().await,
             Order::Resume => self.balancer.resume().await,
-            Order::Drain => bail!("replicas are drained; the balancer is what drains them"),
+            Order::Drain => {
+                bail!("replicas are drained; the balancer is what drains them")
+            }
             Order::Restart => {
                 self.balancer.stop().await;
                 self.balancer.start().await?;
@@ -271,7 +304,10 @@ impl Shared {
     }
 
     fn balancer_admin(&self) -> anyhow::Result<SocketAddr> {
-        self.balancer.view().admin.context("the balancer is down: lab restart lb")
+        self.balancer
+            .view()
+            .admin
+            .context("the balancer is down: lab restart lb")
     }
 }
 
@@ -279,13 +315,22 @@ fn users(
     topology: &Topology,
     run_dir: &RunDir,
 ) -> anyhow::Result<(PathBuf, Vec<FreshAccount>)> {
-    if let Some(given) = &topology.users {
-        return Ok((given.clone(), Vec::new()));
+    match &topology.users {
+        Users::File(path) => Ok((path.clone(), Vec::new())),
+        Users::WithPassword(password) => {
+            let path = run_dir.path().join("users.json");
+            let accounts = accounts::DEMO_USERS.map(|name| (name, password.expose()));
+            users_file::write(&path, &accounts, HashCost::Owasp)?;
+            Ok((path, Vec::new()))
+        }
+        Users::Fresh => {
+            let dir = topology.data_dir.as_deref().unwrap_or(run_dir.path());
+            std::fs::create_dir_all(dir).with_context(|| {
+                format!("cannot use the data folder {}", dir.display())
+            })?;
+            let path = dir.join("users.json");
+            let fresh = accounts::make_demo_users(&path, HashCost::Owasp)?;
+            Ok((path, fresh.unwrap_or_default()))
+        }
     }
-    let dir = topology.data_dir.as_deref().unwrap_or(run_dir.path());
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("cannot use the data folder {}", dir.display()))?;
-    let path = dir.join("users.json");
-    let fresh = accounts::make_demo_users(&path, HashCost::Owasp)?;
-    Ok((path, fresh.unwrap_or_default()))
 }

@@ -53,7 +53,9 @@ impl Process {
         tokio::spawn(async move {
             let _held_to_the_end = leash;
             // Its output must be read, or it would block on a full pipe.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            tokio::spawn(
+                async move { while let Ok(Some(_)) = lines.next_line().await {} },
+            );
             let status = child.wait().await.unwrap_or_default();
             tell.send_replace(Some(status));
         });
@@ -89,7 +91,10 @@ impl Process {
     pub(crate) async fn stop(&self, deadline: Duration) {
         self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGTERM);
-        if tokio::time::timeout(deadline, ended(self.end())).await.is_err() {
+        if tokio::time::timeout(deadline, ended(self.end()))
+            .await
+            .is_err()
+        {
             self.signal(Signal::SIGKILL);
             ended(self.end()).await;
         }

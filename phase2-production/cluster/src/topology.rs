@@ -1,5 +1,6 @@
 //! What to start.
 
+use api_contract::secret::Secret;
 use load_balancer::config::Policy;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -36,6 +37,17 @@ pub struct Program {
     pub prefix: Vec<OsString>,
 }
 
+/// Who may log in.
+#[derive(Clone, Debug)]
+pub enum Users {
+    /// Demo accounts with random passwords.
+    Fresh,
+    /// Demo accounts that all have this password.
+    WithPassword(Secret),
+    /// Whoever this file names.
+    File(PathBuf),
+}
+
 /// A balancer and the replicas behind it.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -49,8 +61,8 @@ pub struct Topology {
     pub policy: Policy,
     /// Where the balancer listens; port 0 for any.
     pub listen: SocketAddr,
-    /// Users file; [`None`] for demo accounts with random passwords.
-    pub users: Option<PathBuf>,
+    /// Who may log in.
+    pub users: Users,
     /// Folder for uploads that outlives the cluster; [`None`] for a temporary one.
     pub data_dir: Option<PathBuf>,
     /// Whether a replica that dies is started again by itself.

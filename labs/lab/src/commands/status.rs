@@ -18,14 +18,18 @@ pub(crate) struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+
+    /// Print nothing but the address where clients knock
+    #[arg(long, conflicts_with = "json")]
+    url: bool,
 }
 
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     let status = args.named.find().await?.status().await?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
-    } else {
-        print(&status);
+    match (args.json, args.url) {
+        (true, _) => println!("{}", serde_json::to_string_pretty(&status)?),
+        (_, true) => println!("{}", status.url),
+        (false, false) => print(&status),
     }
     Ok(())
 }
@@ -35,7 +39,11 @@ pub(crate) fn print(status: &ClusterStatus) {
     let rows = status.members.iter().map(row);
     let header = ["member", "process", "pid", "balancer", "served", "restarts"];
     println!("{}", table(&header, rows.collect()));
-    println!("clients: {}    logs: {}", status.url, status.run_dir.display());
+    println!(
+        "clients: {}    logs: {}",
+        status.url,
+        status.run_dir.display()
+    );
 }
 
 fn row(member: &MemberStatus) -> Vec<String> {
@@ -46,7 +54,9 @@ fn row(member: &MemberStatus) -> Vec<String> {
     vec![
         member.id.clone(),
         member.state.as_str().to_owned(),
-        member.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+        member
+            .pid
+            .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
         seen.map_or_else(|| "-".to_owned(), word),
         seen.map_or_else(|| "-".to_owned(), |seen| seen.served.to_string()),
         member.restarts.to_string(),

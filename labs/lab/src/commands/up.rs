@@ -2,10 +2,11 @@
 
 use crate::commands::{Named, program, status};
 use anyhow::{Context, bail};
+use api_contract::secret::Secret;
 use clap::Args;
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
-use cluster::{Cluster, Design, Topology};
+use cluster::{Cluster, Design, Topology, Users};
 use http_edge::log::{self, LogFormat};
 use http_edge::stop;
 use load_balancer::config::Policy;
@@ -42,6 +43,10 @@ pub(crate) struct UpArgs {
     /// Users file [default: demo accounts with random passwords, shown once]
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
+
+    /// Give all demo accounts this password: for scripts, on this machine only
+    #[arg(long, value_name = "TEXT", conflicts_with = "users")]
+    password: Option<String>,
 
     /// Folder for uploads that outlives the cluster [default: a temporary one]
     #[arg(long, value_name = "DIR")]
@@ -96,7 +101,11 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
         replicas: usize::from(args.replicas),
         policy: args.policy,
         listen: args.listen,
-        users: args.users,
+        users: match (args.users, args.password) {
+            (Some(file), _) => Users::File(file),
+            (None, Some(password)) => Users::WithPassword(Secret::new(password)),
+            (None, None) => Users::Fresh,
+        },
         data_dir: args.data_dir,
         supervise: args.supervise,
         replica_args: args.replica_args,
@@ -117,8 +126,9 @@ async fn introduce(cluster: &Cluster, detached: bool) {
         Design::Stateful => "session/start",
         Design::Stateless => "token",
     };
-    println!("\nLog in:  curl -i {}/api/{call} --json \\", status.url);
-    println!("           '{{\"username\": \"alice\", \"password\": \"...\"}}'");
+    println!("\nLog in:   curl -i {}/api/{call} \\", status.url);
+    println!("            -H 'Content-Type: application/json' \\");
+    println!("            -d '{{\"username\": \"alice\", \"password\": \"...\"}}'");
     println!("Break it: cargo lab kill r2     Look: cargo lab status");
     match detached {
         true => println!("Stop it:  cargo lab down"),
@@ -130,10 +140,15 @@ async fn introduce(cluster: &Cluster, detached: bool) {
 /// has said everything it has to say.
 async fn detach(name: &str) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    let mut args: Vec<OsString> =
-        std::env::args_os().skip(1).filter(|arg| arg != "--detach").collect();
+    let mut args: Vec<OsString> = std::env::args_os()
+        .skip(1)
+        .filter(|arg| arg != "--detach")
+        .collect();
     // After `--`, flags belong to the replicas.
-    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    let end = args
+        .iter()
+        .position(|arg| arg == "--")
+        .unwrap_or(args.len());
     args.insert(end, "--detached".into());
     let mut child = tokio::process::Command::new(program)
         .args(args)

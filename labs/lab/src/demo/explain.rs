@@ -10,32 +10,43 @@ pub(crate) enum Row {
     Requests,
     Failed,
     LostBefore,
-    LostAfter,
+    LostSince,
     LoggedOut,
+    Newcomer,
     Uploads,
     Recovery,
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Requests,
         Self::Failed,
         Self::LostBefore,
-        Self::LostAfter,
+        Self::LostSince,
         Self::LoggedOut,
+        Self::Newcomer,
         Self::Uploads,
         Self::Recovery,
     ];
+
+    /// The rows that say something about a scenario.
+    pub(crate) fn of(scenario: Scenario) -> impl Iterator<Item = Self> {
+        let has_newcomer = scenario == Scenario::ScaleOut;
+        Self::ALL
+            .into_iter()
+            .filter(move |row| *row != Self::Newcomer || has_newcomer)
+    }
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Requests => "requests",
             Self::Failed => "failed",
             Self::LostBefore => "logins lost before the fault",
-            Self::LostAfter => "logins lost from the fault on",
-            Self::LoggedOut => "users logged out by then",
+            Self::LostSince => "logins lost since the fault",
+            Self::LoggedOut => "users logged out since the fault",
+            Self::Newcomer => "requests served by the new replica",
             Self::Uploads => "uploads acknowledged / still there",
-            Self::Recovery => "seconds until nobody noticed any more",
+            Self::Recovery => "seconds to recover",
         }
     }
 
@@ -44,8 +55,9 @@ impl Row {
             Self::Requests => lane.requests.to_string(),
             Self::Failed => lane.failed.to_string(),
             Self::LostBefore => lane.lost_before.to_string(),
-            Self::LostAfter => lane.lost_after.to_string(),
+            Self::LostSince => lane.lost_since.to_string(),
             Self::LoggedOut => format!("{} of {users}", lane.logged_out),
+            Self::Newcomer => lane.served_by_newcomer.to_string(),
             Self::Uploads => {
                 format!("{} / {}", lane.uploads_acknowledged, lane.uploads_there)
             }
@@ -57,82 +69,116 @@ impl Row {
     }
 }
 
-/// Why a cell is as it is; [`None`] where there is nothing to explain.
+/// Why a cell is as it is, as a sentence; [`None`] where there is nothing to explain.
 pub(crate) fn why(row: Row, lane: &LaneReport, scenario: Scenario) -> Option<String> {
     match row {
         Row::Requests | Row::Uploads => None,
         Row::Failed => Some(failed(lane)),
         Row::LostBefore => Some(lost_before(lane.lane).to_owned()),
-        Row::LostAfter | Row::LoggedOut => Some(lost_after(lane, scenario)),
+        Row::LostSince => Some(lost_since(lane, scenario)),
+        Row::LoggedOut => Some(logged_out(lane, scenario)),
+        Row::Newcomer => Some(newcomer(lane.lane).to_owned()),
         Row::Recovery => Some(recovery(lane)),
     }
 }
 
 fn failed(lane: &LaneReport) -> String {
-    if lane.failed == 0 {
-        return "no request met a replica that could not answer it".to_owned();
-    }
-    let fate = "requests were with a replica that died, or met none that was ready; what \
-                was sent is never sent twice, so the client is told and asks again";
+    let fate = match lane.failed {
+        0 => "No request met a replica that could not answer it.",
+        _ => {
+            "These were with a replica when it died, or found none that was ready. What \
+             was sent is never sent twice, so the client is told, and asks again."
+        }
+    };
     fate.to_owned()
 }
 
 const fn lost_before(lane: Lane) -> &'static str {
     match lane {
         Lane::MemoryRoundRobin => {
-            "any replica gets the next request, and only the one that saw the login \
-             remembers it"
+            "Any replica gets the next request, and only the one that saw the login \
+             remembers it."
         }
         Lane::MemorySticky => {
-            "the balancer's cookie brings each user back to the replica that remembers"
+            "The balancer's cookie brings each user back to the replica that remembers."
         }
-        Lane::Token => "every replica can check the signature, so none has to remember",
+        Lane::Token => "Every replica can check the signature, so none has to remember.",
     }
 }
 
-fn lost_after(lane: &LaneReport, scenario: Scenario) -> String {
+fn lost_since(lane: &LaneReport, scenario: Scenario) -> String {
     let fate = match (lane.lane, scenario) {
         (Lane::MemoryRoundRobin, _) => {
-            "it goes on as before the fault: most requests meet a replica that has never \
-             seen the user"
+            "It goes on as before: most requests meet a replica that has never seen the \
+             user."
         }
         (Lane::MemorySticky, Scenario::KillAReplica) => {
-            let at_home = lane.at_home;
             return format!(
-                "the memory of {at_home} users was in that process and went with it; \
-                 nobody else noticed"
+                "{} users' sessions were in the memory of that process and went with it.",
+                lane.at_home
             );
         }
         (Lane::MemorySticky, Scenario::RestartEverything) => {
-            "all memories went with their processes; new processes know nobody"
+            "All sessions went with their processes, and new processes know nobody."
         }
         (Lane::MemorySticky, Scenario::ScaleOut) => {
-            "users stay with the replica that remembers them, so the new one helps only \
-             users who come later"
+            "Users stay with the replica that remembers them."
         }
         (Lane::MemorySticky, Scenario::RollingRestart) => {
-            "no request failed, and still each process took its users' logins with it"
+            "Each process took its users' sessions with it. Who was moved to a replica \
+             that was still to be restarted lost a second one."
         }
         (Lane::Token, _) => {
-            "the proof is in the request; any replica, old or new, can check it"
+            "The proof is in the request, and any replica, old or new, can check it."
         }
     };
     fate.to_owned()
 }
 
-fn recovery(lane: &LaneReport) -> String {
-    match (lane.recovery_s, lane.lane) {
-        (None, Lane::MemoryRoundRobin) => {
-            "nothing is broken that could recover: this pair of choices does not work"
-                .to_owned()
+fn logged_out(lane: &LaneReport, scenario: Scenario) -> String {
+    let fate = match (lane.lane, scenario) {
+        (Lane::MemoryRoundRobin, _) => {
+            "Everybody, again and again, with or without a fault: this pair of choices \
+             does not work."
         }
-        (None, _) => "users were still in trouble when the demo stopped watching".to_owned(),
-        (Some(0.0), _) => "nobody noticed".to_owned(),
-        (Some(_), Lane::MemorySticky) => {
-            "until the last user of that process had met the balancer's next choice and \
-             logged in again"
-                .to_owned()
+        (Lane::MemorySticky, Scenario::KillAReplica) => {
+            "Exactly those whose replica was killed. Nobody else noticed."
         }
-        (Some(_), _) => "until the balancer sent requests to living replicas only".to_owned(),
+        (Lane::MemorySticky, Scenario::RestartEverything) => {
+            "Everybody, because everybody's replica was killed."
+        }
+        (Lane::MemorySticky, Scenario::ScaleOut) | (Lane::Token, _) => "Nobody noticed.",
+        (Lane::MemorySticky, Scenario::RollingRestart) => {
+            "Everybody, although no request failed: an orderly stop saves requests, not \
+             memories."
+        }
+    };
+    fate.to_owned()
+}
+
+const fn newcomer(lane: Lane) -> &'static str {
+    match lane {
+        Lane::MemoryRoundRobin => {
+            "It gets its share, and sends nearly everybody who comes back to the login."
+        }
+        Lane::MemorySticky => {
+            "Everybody stays where they are known: the new replica helps only users who \
+             come later."
+        }
+        Lane::Token => "It takes its share from its first second on.",
     }
+}
+
+fn recovery(lane: &LaneReport) -> String {
+    let fate = match (lane.recovery_s, lane.lane) {
+        (None, Lane::MemoryRoundRobin) => "There is nothing broken that could recover.",
+        (None, _) => "Users were still in trouble when the demo stopped watching.",
+        (Some(0.0), _) => "Nobody noticed.",
+        (Some(_), Lane::MemoryRoundRobin) => "By luck the last requests met no stranger.",
+        (Some(_), Lane::MemorySticky) => {
+            "Until the last of them had been sent elsewhere and had logged in again."
+        }
+        (Some(_), Lane::Token) => "Until requests went to living replicas only.",
+    };
+    fate.to_owned()
 }

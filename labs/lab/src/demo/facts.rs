@@ -31,7 +31,10 @@ pub(crate) enum Verdict {
 impl Verdict {
     pub(crate) fn of(lanes: &[LaneReport], facts: &[Fact]) -> Self {
         // A lane in which users were still not served says nothing of who was logged out.
-        if lanes.iter().any(|lane| !lane.calmed_down || lane.requests == 0) {
+        if lanes
+            .iter()
+            .any(|lane| !lane.calmed_down || lane.requests == 0)
+        {
             return Self::CouldNotTell;
         }
         match facts.iter().all(|fact| fact.holds) {
@@ -46,11 +49,7 @@ impl Verdict {
 }
 
 /// Every statement about a run.
-pub(crate) fn facts(
-    scenario: Scenario,
-    users: usize,
-    lanes: &[LaneReport],
-) -> Vec<Fact> {
+pub(crate) fn facts(scenario: Scenario, users: usize, lanes: &[LaneReport]) -> Vec<Fact> {
     let mut facts = Vec::new();
     for lane in lanes {
         facts.push(uploads(lane));
@@ -60,6 +59,9 @@ pub(crate) fn facts(
         }
         if !scenario.may_fail_requests() {
             facts.push(nothing_failed(lane));
+        }
+        if scenario == Scenario::ScaleOut {
+            facts.push(newcomer(lane));
         }
     }
     facts
@@ -95,12 +97,32 @@ fn lost_before(lane: &LaneReport) -> Fact {
 fn logged_out(lane: &LaneReport, expected: usize) -> Fact {
     let says = "as many users are logged out as the concepts say";
     let measured = lane.logged_out;
-    fact(lane, says, expected.to_string(), measured, measured == expected)
+    fact(
+        lane,
+        says,
+        expected.to_string(),
+        measured,
+        measured == expected,
+    )
 }
 
 fn nothing_failed(lane: &LaneReport) -> Fact {
     let says = "an orderly change fails no request";
     fact(lane, says, "0".to_owned(), lane.failed, lane.failed == 0)
+}
+
+fn newcomer(lane: &LaneReport) -> Fact {
+    let served = lane.served_by_newcomer;
+    match lane.lane {
+        Lane::MemorySticky => {
+            let says = "a new replica gets none of the users who are known elsewhere";
+            fact(lane, says, "0".to_owned(), served, served == 0)
+        }
+        Lane::MemoryRoundRobin | Lane::Token => {
+            let says = "a new replica takes its share at once";
+            fact(lane, says, "more than 0".to_owned(), served, served > 0)
+        }
+    }
 }
 
 fn fact(
@@ -111,5 +133,11 @@ fn fact(
     holds: bool,
 ) -> Fact {
     let measured = measured.to_string();
-    Fact { lane: lane.lane, says: says.to_owned(), expected, measured, holds }
+    Fact {
+        lane: lane.lane,
+        says: says.to_owned(),
+        expected,
+        measured,
+        holds,
+    }
 }

@@ -53,7 +53,9 @@ pub(crate) struct Ledger {
     began: Instant,
     pub(crate) entries: Vec<Entry>,
     pub(crate) uploads: Vec<Acknowledged>,
-    /// The replica that each user's login came from, when the fault struck.
+    /// The replica that each user's login came from, now.
+    pub(crate) homes: Vec<Option<String>>,
+    /// The same, when the fault struck.
     pub(crate) home_at_fault: Vec<Option<String>>,
     /// Milliseconds since the crowd began.
     pub(crate) fault_ms: Option<u64>,
@@ -66,6 +68,7 @@ impl Ledger {
             began: Instant::now(),
             entries: Vec::new(),
             uploads: Vec::new(),
+            homes: vec![None; users],
             home_at_fault: vec![None; users],
             fault_ms: None,
             phase: Phase::Baseline,
@@ -80,22 +83,31 @@ impl Ledger {
     pub(crate) fn fault_begins(&mut self) {
         self.phase = Phase::Fault;
         self.fault_ms = Some(self.now_ms());
+        self.home_at_fault.clone_from(&self.homes);
     }
 
-    /// How often each user has been served in a phase, whatever came of it.
-    pub(crate) fn fewest_requests(&self, phase: Phase) -> usize {
-        let count = |user| {
-            let of_user = |entry: &&Entry| entry.user == user && entry.phase == phase;
-            self.entries.iter().filter(of_user).count()
-        };
-        (0..self.home_at_fault.len()).map(count).min().unwrap_or(0)
+    /// How many requests the least busy user has ended since a moment.
+    pub(crate) fn fewest_requests_since(&self, moment_ms: u64) -> usize {
+        let mut counts = vec![0; self.homes.len()];
+        for entry in self.entries.iter().rev() {
+            if entry.ended_ms < moment_ms {
+                break;
+            }
+            counts[entry.user] += 1;
+        }
+        counts.into_iter().min().unwrap_or(0)
     }
 
-    /// Whether each of the users' last `calm` requests failed for nobody.
-    pub(crate) fn has_calmed_down(&self, calm: usize) -> bool {
-        (0..self.home_at_fault.len()).all(|user| {
-            let mut last = self.entries.iter().rev().filter(|entry| entry.user == user);
-            last.by_ref().take(calm).all(|entry| entry.outcome != Outcome::Failed)
+    /// Whether, for every user, the last requests were all of one kind.
+    pub(crate) fn each_ends_with(
+        &self,
+        requests: usize,
+        kind: impl Fn(Outcome) -> bool,
+    ) -> bool {
+        (0..self.homes.len()).all(|user| {
+            let last = self.entries.iter().rev().filter(|entry| entry.user == user);
+            let mut outcomes = last.take(requests).map(|entry| entry.outcome);
+            outcomes.all(&kind)
         })
     }
 }

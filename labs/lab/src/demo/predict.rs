@@ -1,7 +1,7 @@
 //! The question before the answer: a prediction that turns out wrong teaches most.
 
 use crate::demo::lane::Lane;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, Write};
 
 /// What somebody expects of one lane.
 #[derive(Clone, Copy, Debug)]
@@ -10,16 +10,25 @@ pub(crate) struct Prediction {
     pub(crate) users: usize,
 }
 
-/// Asks, if there is somebody to ask. An empty answer is no prediction.
+/// Asks. An empty answer is no prediction.
 pub(crate) fn ask(users: usize) -> Vec<Prediction> {
-    let input = std::io::stdin();
-    if !input.is_terminal() {
-        println!("(Nobody is at the keyboard, so no prediction is asked for; --yes says so.)");
-        return Vec::new();
-    }
     println!("How many of the {users} users will have to log in again because of it?");
     println!("(a number, or Enter to pass)");
-    Lane::ALL.into_iter().filter_map(|lane| ask_one(lane, users)).collect()
+    Lane::ALL
+        .into_iter()
+        .filter_map(|lane| ask_one(lane, users))
+        .collect()
+}
+
+/// Waits for Enter, so that a teacher can talk until the class is ready.
+pub(crate) async fn wait_for_enter(question: String) {
+    // A blocked read cannot be cancelled, but nothing else waits for this thread.
+    let asked = tokio::task::spawn_blocking(move || {
+        eprint!("{question}");
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line)
+    });
+    let _nobody_there = asked.await;
 }
 
 fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
@@ -33,7 +42,10 @@ fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
             _ if read == 0 => return None,
             text => match text.parse() {
                 Ok(number) if number <= users => {
-                    return Some(Prediction { lane, users: number });
+                    return Some(Prediction {
+                        lane,
+                        users: number,
+                    });
                 }
                 _ => println!("  a number from 0 to {users}"),
             },

@@ -23,7 +23,10 @@ impl Step {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self { bar: Some(bar), title }
+        Self {
+            bar: Some(bar),
+            title,
+        }
     }
 
     /// Says how far it is.

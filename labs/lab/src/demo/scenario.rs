@@ -35,7 +35,9 @@ impl Scenario {
     pub(crate) fn fault(self, victim: &str) -> String {
         match self {
             Self::KillAReplica => format!("kill -9 {victim}"),
-            Self::RestartEverything => "kill -9 every replica, start them again".to_owned(),
+            Self::RestartEverything => {
+                "kill -9 every replica, start them again".to_owned()
+            }
             Self::ScaleOut => "start r4 and send it requests".to_owned(),
             Self::RollingRestart => {
                 "drain, stop (SIGTERM) and start each replica".to_owned()
@@ -56,7 +58,9 @@ impl Scenario {
                 try_join_all(replicas.iter().map(|id| cluster.order(id, Order::Kill)))
                     .await?;
                 let start = |id| cluster.order(id, Order::Restart);
-                try_join_all(replicas.iter().map(|id| start(id))).await.map(drop)
+                try_join_all(replicas.iter().map(|id| start(id)))
+                    .await
+                    .map(drop)
             }
             Self::ScaleOut => cluster.add().await.map(drop),
             Self::RollingRestart => {

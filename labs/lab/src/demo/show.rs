@@ -25,15 +25,20 @@ fn print_table(report: &Report) {
     header.extend(report.lanes.iter().map(|lane| lane.lane.title()));
     let row = |row: Row| {
         let cells = report.lanes.iter().map(|lane| row.cell(lane, report.users));
-        std::iter::once(row.title().to_owned()).chain(cells).collect()
+        std::iter::once(row.title().to_owned())
+            .chain(cells)
+            .collect()
     };
-    println!("{}", table(&header, Row::ALL.into_iter().map(row).collect()));
+    println!(
+        "{}\n",
+        table(&header, Row::of(report.scenario).map(row).collect())
+    );
 }
 
 fn print_lists(report: &Report) {
     for lane in &report.lanes {
         println!("{}", lane.lane.title());
-        for row in Row::ALL {
+        for row in Row::of(report.scenario) {
             println!("  {:>8}  {}", row.cell(lane, report.users), row.title());
         }
         println!();
@@ -53,15 +58,18 @@ fn print_timelines(report: &Report) {
 
 fn print_reasons(report: &Report) {
     println!("Why:");
-    for row in Row::ALL {
-        let cells: Vec<_> =
-            report.lanes.iter().map(|lane| row.cell(lane, report.users)).collect();
+    for row in Row::of(report.scenario) {
+        let cells: Vec<_> = report
+            .lanes
+            .iter()
+            .map(|lane| row.cell(lane, report.users))
+            .collect();
         if cells.windows(2).all(|pair| pair[0] == pair[1]) {
             continue;
         }
         let mut reasons = report.lanes.iter().zip(&cells).filter_map(|(lane, cell)| {
             let why = why(row, lane, report.scenario)?;
-            Some(format!("{}: {cell}, because {why}.", lane.lane.title()))
+            Some(format!("{}: {cell}. {why}", lane.lane.title()))
         });
         if let Some(first) = reasons.next() {
             println!("  {}", row.title());

@@ -36,7 +36,9 @@ impl ControlClient {
     /// # Errors
     /// When the name is not one, or its file cannot be read.
     pub async fn find(name: &str) -> anyhow::Result<Option<Self>> {
-        let Some(at) = whereabouts::read(name)? else { return Ok(None) };
+        let Some(at) = whereabouts::read(name)? else {
+            return Ok(None);
+        };
         let http = reqwest::Client::builder()
             .timeout(ORDER_LIMIT)
             .no_proxy()
@@ -52,7 +54,10 @@ impl ControlClient {
     /// When the launcher does not answer.
     pub async fn status(&self) -> anyhow::Result<ClusterStatus> {
         let reply = answered(self.request(Method::GET, "status")).await?;
-        reply.json().await.context("the launcher's answer cannot be understood")
+        reply
+            .json()
+            .await
+            .context("the launcher's answer cannot be understood")
     }
 
     /// Carries out an order on one member, and returns when it is done.
@@ -86,7 +91,9 @@ impl ControlClient {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(ORDER_LIMIT, gone).await.context("the launcher goes on")
+        tokio::time::timeout(ORDER_LIMIT, gone)
+            .await
+            .context("the launcher goes on")
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -96,7 +103,10 @@ impl ControlClient {
 }
 
 async fn answered(request: RequestBuilder) -> anyhow::Result<Response> {
-    let reply = request.send().await.context("the launcher does not answer")?;
+    let reply = request
+        .send()
+        .await
+        .context("the launcher does not answer")?;
     if reply.status().is_success() {
         return Ok(reply);
     }

@@ -67,7 +67,9 @@ impl ControlServer {
     /// When a cluster of that name runs.
     pub async fn bind(name: &str) -> anyhow::Result<Self> {
         if ControlClient::find(name).await?.is_some() {
-            bail!("a cluster named {name} is up. Stop it (lab down) or name another (--name)");
+            bail!(
+                "a cluster named {name} is up. Stop it (lab down) or name another (--name)"
+            );
         }
         let _left_by_a_killed_launcher = fs::remove_file(whereabouts::file(name)?);
         let listener = listen::bind_admin(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
@@ -78,13 +80,28 @@ impl ControlServer {
             host: address.to_string(),
         };
         let file = whereabouts::write(name, &Whereabouts { address, token })?;
-        Ok(Self { listener, expected, file: WhereaboutsFile(file) })
+        Ok(Self {
+            listener,
+            expected,
+            file: WhereaboutsFile(file),
+        })
+    }
+
+    /// Where it listens, and what it asks for.
+    #[must_use]
+    pub fn address_and_token(&self) -> (String, String) {
+        let Expected { authorization, host } = &self.expected;
+        let token = authorization.trim_start_matches("Bearer ");
+        (format!("http://{host}"), token.to_owned())
     }
 
     /// Obeys until `stop` ends or the order to go down comes.
     pub async fn obey(self, cluster: Arc<Cluster>, stop: impl Future<Output = ()>) {
         let down = CancellationToken::new();
-        let orders = Orders { cluster, down: down.clone() };
+        let orders = Orders {
+            cluster,
+            down: down.clone(),
+        };
         let routes = Router::new()
             .route("/status", get(status))
             .route("/members", post(add))

@@ -32,7 +32,8 @@ pub(super) fn read(name: &str) -> anyhow::Result<Option<Whereabouts>> {
     let text =
         fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let read = serde_json::from_slice(&text);
-    read.map(Some).with_context(|| format!("{} is damaged: remove it", path.display()))
+    read.map(Some)
+        .with_context(|| format!("{} is damaged: remove it", path.display()))
 }
 
 /// Writes the file. Two launchers of one name cannot both succeed.

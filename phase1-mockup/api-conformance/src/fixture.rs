@@ -1,0 +1,156 @@
+//! What a server needs to be started: a folder, a users file, a key. Made for one test
+//! and gone with it.
+
+use crate::process::Server;
+use crate::target::{Target, Way};
+use anyhow::Context;
+use api_contract::Credentials;
+use api_contract::secret::Secret;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+use upload_domain::accounts::random_password;
+use upload_domain::passwords::HashCost;
+use upload_domain::users_file;
+
+/// The upload limit of the servers that are started here: more than fits into JSON.
+pub const MAX_UPLOAD: usize = 2 * 1024 * 1024;
+
+/// A folder with all that outlives a server. Clones share it; several servers on it are
+/// replicas, and one after the other is a restart.
+#[derive(Clone, Debug)]
+pub struct Fixture {
+    folder: Arc<TempDir>,
+    /// Somebody with an account.
+    pub alice: Credentials,
+    /// Somebody else with an account.
+    pub bob: Credentials,
+}
+
+impl Fixture {
+    /// A new folder with two accounts, whose passwords are random, and a token key.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new() -> anyhow::Result<Self> {
+        let fixture = Self {
+            folder: Arc::new(tempfile::tempdir()?),
+            alice: account("alice"),
+            bob: account("bob"),
+        };
+        fixture.write_users_file()?;
+        std::fs::write(fixture.token_key_file(), random_password().repeat(2))?;
+        Ok(fixture)
+    }
+
+    /// The one place that knows how accounts are made. The cheapest hash will do: what
+    /// is tested here is not how hard a stolen file is to guess.
+    fn write_users_file(&self) -> anyhow::Result<()> {
+        let accounts = [&self.alice, &self.bob]
+            .map(|one| (one.username.as_str(), one.password.expose()));
+        users_file::write(&self.users_file(), &accounts, HashCost::Least)
+            .context("the users file of a test")?;
+        Ok(())
+    }
+
+    /// The folder itself, for what only one test needs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where uploads go.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// Who has an account.
+    #[must_use]
+    pub fn users_file(&self) -> PathBuf {
+        self.folder().join("users.json")
+    }
+
+    /// A key for signing tokens.
+    #[must_use]
+    pub fn token_key_file(&self) -> PathBuf {
+        self.folder().join("token-key")
+    }
+
+    /// The flags that every server here is started with, and then `more`.
+    #[must_use]
+    pub fn flags(&self, more: &[&str]) -> Vec<String> {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let (data, users) = (text(self.data_dir()), text(self.users_file()));
+        let max_upload = MAX_UPLOAD.to_string();
+        let common = [
+            ("--listen", "127.0.0.1:0"),
+            ("--admin-listen", "127.0.0.1:0"),
+            ("--data-dir", &data),
+            ("--users", &users),
+            ("--max-upload", &max_upload),
+        ];
+        let common = common.into_iter().flat_map(|(flag, value)| [flag, value]);
+        common.chain(more.iter().copied()).map(str::to_owned).collect()
+    }
+
+    /// Starts a server on this folder.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(
+        &self,
+        program: &str,
+        way: Way,
+        more: &[&str],
+    ) -> anyhow::Result<Started> {
+        let server = Server::start(Path::new(program), &self.flags(more)).await?;
+        let target = Target {
+            base_url: server.base_url(),
+            alice: self.alice.clone(),
+            bob: self.bob.clone(),
+            way,
+            max_upload: MAX_UPLOAD,
+        };
+        Ok(Started {
+            server,
+            target,
+            _outlives_the_server: self.clone(),
+        })
+    }
+}
+
+/// A running server as a target. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Started {
+    /// The process.
+    pub server: Server,
+    target: Target,
+    _outlives_the_server: Fixture,
+}
+
+impl Started {
+    /// Starts a server on a folder of its own.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn alone(program: &str, way: Way, more: &[&str]) -> anyhow::Result<Self> {
+        Fixture::new()?.start(program, way, more).await
+    }
+}
+
+impl Deref for Started {
+    type Target = Target;
+
+    fn deref(&self) -> &Target {
+        &self.target
+    }
+}
+
+fn account(username: &str) -> Credentials {
+    Credentials {
+        username: username.to_owned(),
+        password: Secret::new(random_password()),
+    }
+}

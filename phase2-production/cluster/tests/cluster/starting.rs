@@ -1,0 +1,67 @@
+//! Starting: everything or nothing, and a clear word if it is nothing.
+
+use crate::support::{member, seen_as, start, topology, until};
+use cluster::{Cluster, Design, Users};
+use load_balancer::status::BackendState;
+
+#[tokio::test]
+async fn a_started_cluster_answers_through_its_balancer() {
+    for design in [Design::Stateful, Design::Stateless] {
+        let cluster = start(design, 2).await;
+        let reply = reqwest::get(format!("{}/readyz", cluster.url())).await.unwrap();
+        assert_eq!(reply.status(), 200);
+        let status = cluster.status().await;
+        assert!(seen_as(&status, "r1", BackendState::Up));
+        assert!(seen_as(&status, "r2", BackendState::Up));
+        cluster.down().await;
+    }
+}
+
+#[tokio::test]
+async fn one_more_replica_gets_the_next_name_and_its_share() {
+    let cluster = start(Design::Stateless, 1).await;
+    assert_eq!(cluster.add().await.unwrap(), "r2");
+    for _ in 0..4 {
+        reqwest::get(format!("{}/readyz", cluster.url())).await.unwrap();
+    }
+    until(&cluster, "both served", |status| {
+        ["r1", "r2"].iter().all(|id| {
+            member(status, id).balancer.is_some_and(|seen| seen.served >= 2)
+        })
+    })
+    .await;
+    cluster.down().await;
+}
+
+#[tokio::test]
+async fn replicas_share_the_key_that_signs_tokens() {
+    let cluster = start(Design::Stateless, 2).await;
+    let (http, url) = (reqwest::Client::new(), cluster.url());
+    let given = serde_json::json!({"username": "alice", "password": "correct-horse"});
+    let issued = http.post(format!("{url}/api/token")).json(&given);
+    let issued: serde_json::Value = issued.send().await.unwrap().json().await.unwrap();
+    let token = issued["access_token"].as_str().unwrap();
+    for _ in 0..4 {
+        let list = http.get(format!("{url}/api/files")).bearer_auth(token);
+        assert_eq!(list.send().await.unwrap().status(), 200);
+    }
+    cluster.down().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_cannot_start_is_reported_in_its_own_words() {
+    let mut topology = topology(Design::Stateful, 2);
+    topology.users = Users::File("/nonexistent/users.json".into());
+    let error = Cluster::start(topology).await.unwrap_err();
+    let text = format!("{error:#}");
+    assert!(text.contains("cannot read the users file"), "{text}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named_with_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut topology = topology(Design::Stateful, 1);
+    topology.listen = taken.local_addr().unwrap();
+    let text = format!("{:#}", Cluster::start(topology).await.unwrap_err());
+    assert!(text.contains("another program has this port"), "{text}");
+}

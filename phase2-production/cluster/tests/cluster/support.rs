@@ -1,0 +1,79 @@
+//! A cluster for a test: private, small, gone when the test is.
+
+use api_contract::secret::Secret;
+use cluster::status::{ClusterStatus, MemberStatus};
+use cluster::{Cluster, Design, Program, Topology, Users};
+use load_balancer::config::Policy;
+use load_balancer::status::BackendState;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) fn program() -> Program {
+    Program { path: env!("CARGO_BIN_EXE_cluster-role").into(), prefix: Vec::new() }
+}
+
+pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
+    Topology {
+        program: program(),
+        design,
+        replicas,
+        policy: Policy::RoundRobin,
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        users: Users::WithPassword(Secret::new("correct-horse")),
+        data_dir: None,
+        supervise: false,
+        replica_args: Vec::new(),
+    }
+}
+
+pub(crate) async fn start(design: Design, replicas: usize) -> Cluster {
+    Cluster::start(topology(design, replicas)).await.expect("the cluster starts")
+}
+
+/// Waits until the cluster's status is as wanted.
+pub(crate) async fn until(
+    cluster: &Cluster,
+    what: &str,
+    wanted: impl Fn(&ClusterStatus) -> bool,
+) -> ClusterStatus {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let status = cluster.status().await;
+        if wanted(&status) {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "never happened: {what}: {status:#?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub(crate) fn member(status: &ClusterStatus, id: &str) -> MemberStatus {
+    status.member(id).expect("the member exists").clone()
+}
+
+pub(crate) fn seen_as(status: &ClusterStatus, id: &str, state: BackendState) -> bool {
+    member(status, id).balancer.is_some_and(|seen| seen.state == state)
+}
+
+pub(crate) fn pids(status: &ClusterStatus) -> Vec<i32> {
+    status.members.iter().filter_map(|member| member.pid).collect()
+}
+
+/// Whether a process exists that is not a zombie.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
+    state.is_some_and(|state| state != 'Z')
+}
+
+/// Waits until none of the processes and no such folder is left.
+pub(crate) async fn until_gone(pids: &[i32], folder: &Path) {
+    let deadline = Instant::now() + DEADLINE;
+    while pids.iter().any(|pid| is_alive(*pid)) || folder.exists() {
+        assert!(Instant::now() < deadline, "left behind: {pids:?}, {}", folder.display());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
