@@ -102,9 +102,9 @@ impl Client {
         conditions: &[(HeaderName, &str)],
     ) -> Outcome<Bytes> {
         let request = self.proven(proof, Method::GET, &paths::file_content(id));
-        let request = conditions
-            .iter()
-            .fold(request, |request, (name, value)| request.header(name, *value));
+        let request = conditions.iter().fold(request, |request, (name, value)| {
+            request.header(name, *value)
+        });
         outcome::bytes(self.send(request).await)
     }
 

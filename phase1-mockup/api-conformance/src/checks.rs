@@ -7,6 +7,7 @@
 pub mod deletions;
 pub mod downloads;
 pub mod every_reply;
+pub mod forms;
 pub mod hostile_input;
 pub mod hostile_names;
 pub mod listings;

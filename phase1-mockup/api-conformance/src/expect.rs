@@ -1,16 +1,22 @@
 //! What the checks expect, in failures that say expected and actual.
 
 use crate::outcome::{Broken, Outcome, Reply};
+use crate::process::run_to_end;
 use anyhow::{Context, bail, ensure};
 use api_contract::problem::{Problem, ProblemKind};
 use http::StatusCode;
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::fmt::Debug;
+use std::path::Path;
 
 /// Compares; the failure names `what` and shows both sides.
 ///
 /// # Errors
 /// When they differ.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a check compares what it has just made; a reference would only be noise"
+)]
 pub fn equal<A, E>(what: &str, actual: A, expected: E) -> anyhow::Result<()>
 where
     A: Debug + PartialEq<E>,
@@ -58,7 +64,9 @@ impl<T> Outcome<T> {
                 complete(&reply, kind)?;
                 Ok(reply)
             }
-            Self::Broken(broken) => Err(broken).with_context(|| format!("expected: {expected}")),
+            Self::Broken(broken) => {
+                Err(broken).with_context(|| format!("expected: {expected}"))
+            }
         }
     }
 
@@ -80,7 +88,11 @@ impl<T> Outcome<T> {
 fn complete(reply: &Reply<Problem>, kind: ProblemKind) -> anyhow::Result<()> {
     let problem = &reply.body;
     equal("the status", reply.status, kind.status())?;
-    equal("the status in the body", problem.status, reply.status.as_u16())?;
+    equal(
+        "the status in the body",
+        problem.status,
+        reply.status.as_u16(),
+    )?;
     let named = format!("/problems/{}", kind.slug());
     equal("the problem's type", problem.kind.as_str(), named)?;
     equal("the problem's title", problem.title.as_str(), kind.title())?;
@@ -108,4 +120,33 @@ fn complete(reply: &Reply<Problem>, kind: ProblemKind) -> anyhow::Result<()> {
 fn told(reply: &Reply<Problem>) -> String {
     let problem = &reply.body;
     format!("{} {}: {}", problem.status, problem.slug(), problem.detail)
+}
+
+/// Checks that a program ends at once with exit code 2 and one line on standard error,
+/// which holds all of `advice` and neither a stack trace nor the word `CANARY`.
+///
+/// # Errors
+/// When it ends in any other way, or does not end.
+pub async fn refuses_to_start(
+    program: &str,
+    flags: &[String],
+    advice: &[&str],
+) -> anyhow::Result<()> {
+    let ended = run_to_end(Path::new(program), flags).await?;
+    let said = &ended.stderr;
+    equal("the exit code", ended.status.code(), Some(2))?;
+    equal("lines on standard error", said.lines().count(), 1)?;
+    for part in advice {
+        ensure!(
+            said.contains(part),
+            "expected: a line with {part:?}\n  actual:   {said}"
+        );
+    }
+    for leak in ["panicked", "stack backtrace", "CANARY"] {
+        ensure!(
+            !said.contains(leak),
+            "{leak:?} does not belong into: {said}"
+        );
+    }
+    Ok(())
 }

@@ -92,7 +92,10 @@ impl Fixture {
             ("--max-upload", &max_upload),
         ];
         let common = common.into_iter().flat_map(|(flag, value)| [flag, value]);
-        common.chain(more.iter().copied()).map(str::to_owned).collect()
+        common
+            .chain(more.iter().copied())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Starts a server on this folder.

@@ -121,9 +121,9 @@ impl Form {
             return request.body(body);
         }
         let size = body.len();
-        let chunks = (0..size).step_by(CHUNK).map(move |at| {
-            Ok::<_, Infallible>(body.slice(at..size.min(at + CHUNK)))
-        });
+        let chunks = (0..size)
+            .step_by(CHUNK)
+            .map(move |at| Ok::<_, Infallible>(body.slice(at..size.min(at + CHUNK))));
         request.body(Body::wrap_stream(stream::iter(chunks)))
     }
 

@@ -16,6 +16,7 @@ pub mod eventually;
 pub mod expect;
 pub mod fixture;
 pub mod form;
+mod lines;
 pub mod outcome;
 pub mod process;
 pub mod proof;

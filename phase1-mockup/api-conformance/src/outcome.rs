@@ -190,6 +190,9 @@ mod tests {
     #[test]
     fn an_error_page_that_is_no_problem_is_not_taken_for_a_refusal() {
         let page = answer(404, "text/html", "<h1>Not found</h1>");
-        assert!(matches!(page, Outcome::Broken(Broken::NotTheContract { .. })));
+        assert!(matches!(
+            page,
+            Outcome::Broken(Broken::NotTheContract { .. })
+        ));
     }
 }

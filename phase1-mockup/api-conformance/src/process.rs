@@ -4,15 +4,13 @@
 //! by threads, and dropping a server waits for its death: no test leaves one behind.
 
 use crate::eventually::eventually;
+use crate::lines::Lines;
 use anyhow::{Context, bail};
 use http_edge::ready::ReadyLine;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long a process may take to be ready, to log, or to end once told to.
@@ -34,7 +32,7 @@ impl Server {
     /// When it cannot be started or is not ready in time; what it wrote to standard error
     /// is in the message.
     pub async fn start(program: &Path, args: &[String]) -> anyhow::Result<Self> {
-        let (mut child, stdout, stderr) = spawn(program, args)?;
+        let (mut child, stdout, mut stderr) = spawn(program, args)?;
         let looked = eventually(PATIENCE, "the ready line", async || {
             if let Some(ready) = stdout.find(ReadyLine::parse) {
                 return Ok(Some(ready));
@@ -54,7 +52,7 @@ impl Server {
             Err(error) => {
                 let _ended_already = child.kill();
                 child.wait()?;
-                let said = stderr.to_the_end();
+                let said = stderr.read_to_the_end();
                 Err(error.context(format!("{} said:\n{said}", program.display())))
             }
         }
@@ -95,6 +93,15 @@ impl Server {
         };
         let what = format!("a log line with {parts:?}");
         eventually(PATIENCE, &what, async || Ok(self.stderr.find(holds_all))).await
+    }
+
+    /// Its log so far, event by event; for a server that was started with `--log json`.
+    #[must_use]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let log = self.log();
+        log.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
     /// One figure from `/metrics`; `None` when the server keeps no such figure.
@@ -139,7 +146,7 @@ impl Server {
         let pid = i32::try_from(self.child.id()).context("a process id is an i32")?;
         kill(Pid::from_raw(pid), Signal::SIGTERM)?;
         let status = end_of(&mut self.child).await?;
-        self.stderr.to_the_end();
+        self.stderr.read_to_the_end();
         Ok(status)
     }
 }
@@ -171,17 +178,20 @@ pub async fn run_to_end(program: &Path, args: &[String]) -> anyhow::Result<Ended
         Err(error) => {
             child.kill()?;
             child.wait()?;
-            return Err(error.context(stderr.to_the_end()));
+            return Err(error.context(stderr.read_to_the_end()));
         }
     };
     Ok(Ended {
         status,
-        stderr: stderr.to_the_end(),
+        stderr: stderr.read_to_the_end(),
     })
 }
 
 async fn end_of(child: &mut Child) -> anyhow::Result<ExitStatus> {
-    eventually(PATIENCE, "the end of a process", async || Ok(child.try_wait()?)).await
+    eventually(PATIENCE, "the end of a process", async || {
+        Ok(child.try_wait()?)
+    })
+    .await
 }
 
 fn spawn(program: &Path, args: &[String]) -> anyhow::Result<(Child, Lines, Lines)> {
@@ -196,47 +206,4 @@ fn spawn(program: &Path, args: &[String]) -> anyhow::Result<(Child, Lines, Lines
     let stdout = child.stdout.take().context("standard output is piped")?;
     let stderr = child.stderr.take().context("standard error is piped")?;
     Ok((child, Lines::read(stdout), Lines::read(stderr)))
-}
-
-/// What came out of a pipe so far, line by line.
-#[derive(Debug)]
-struct Lines {
-    lines: Arc<Mutex<Vec<String>>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Lines {
-    fn read(pipe: impl Read + Send + 'static) -> Self {
-        let lines = Arc::<Mutex<Vec<String>>>::default();
-        let into = Arc::clone(&lines);
-        let reader = std::thread::spawn(move || {
-            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                into.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line);
-            }
-        });
-        Self {
-            lines,
-            reader: Some(reader),
-        }
-    }
-
-    fn find<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().find_map(|line| wanted(line))
-    }
-
-    fn text(&self) -> String {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.join("\n")
-    }
-
-    /// All of it. Only for a process that has ended: the pipe ends with it.
-    fn to_the_end(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
-            let _read_what_there_was = reader.join();
-        }
-        self.text()
-    }
 }

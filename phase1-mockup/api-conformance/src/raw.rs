@@ -23,6 +23,20 @@ pub async fn first_status(base_url: &str, request: &[u8]) -> anyhow::Result<Stat
     Ok(StatusCode::from_bytes(code.as_bytes())?)
 }
 
+/// Sends `request`, hangs up, and returns when the server has closed its side, too.
+///
+/// # Errors
+/// When there is no connection, or the server does not let go of it in time.
+pub async fn hang_up_after(base_url: &str, request: &[u8]) -> anyhow::Result<()> {
+    let mut connection = TcpStream::connect(authority(base_url)?).await?;
+    connection.write_all(request).await?;
+    connection.shutdown().await?;
+    let mut answer = Vec::new();
+    let closed = tokio::time::timeout(PATIENCE, connection.read_to_end(&mut answer));
+    let _how_it_was_closed = closed.await.context("not closed in ten seconds")?;
+    Ok(())
+}
+
 async fn exchange(base_url: &str, request: &[u8]) -> anyhow::Result<String> {
     let mut connection = TcpStream::connect(authority(base_url)?).await?;
     connection.write_all(request).await?;

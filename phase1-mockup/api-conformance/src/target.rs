@@ -2,6 +2,8 @@
 
 use crate::client::Client;
 use crate::proof::Proof;
+use api_contract::files::ListQuery;
+use api_contract::problem::ProblemKind;
 use api_contract::{Credentials, paths};
 
 /// How a server knows who is calling.
@@ -73,7 +75,29 @@ impl Target {
     ///
     /// # Errors
     /// When alice cannot sign in.
-    pub async fn alice(&self) -> anyhow::Result<(Client, Proof)> {
+    pub async fn as_alice(&self) -> anyhow::Result<(Client, Proof)> {
         Ok((self.client(), self.sign_in(&self.alice).await?))
+    }
+
+    /// Checks that a proof opens the caller's files.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn accepts(&self, proof: &Proof) -> anyhow::Result<()> {
+        self.client()
+            .list(proof, &ListQuery::default())
+            .await
+            .done()?;
+        Ok(())
+    }
+
+    /// Checks that a proof is refused, and how.
+    ///
+    /// # Errors
+    /// When it is accepted, or refused in another way.
+    pub async fn refuses(&self, proof: &Proof, kind: ProblemKind) -> anyhow::Result<()> {
+        let listing = self.client().list(proof, &ListQuery::default()).await;
+        listing.refused_as(kind)?;
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Starting a server wrongly: one line that says what to do, and exit code 2.
 
-use crate::expect::equal;
+use crate::expect::{equal, refuses_to_start};
 use crate::fixture::Fixture;
 use crate::process::run_to_end;
 use anyhow::ensure;
@@ -81,29 +81,12 @@ pub async fn an_unknown_flag_is_refused(program: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn refuses_to_start(
-    program: &str,
-    flags: &[String],
-    advice: &[&str],
-) -> anyhow::Result<()> {
-    let ended = run_to_end(Path::new(program), flags).await?;
-    let said = &ended.stderr;
-    equal("the exit code", ended.status.code(), Some(2))?;
-    equal("lines on standard error", said.lines().count(), 1)?;
-    for part in advice {
-        ensure!(
-            said.contains(part),
-            "expected: a line with {part:?}\n  actual:   {said}"
-        );
-    }
-    for leak in ["panicked", "stack backtrace", "CANARY"] {
-        ensure!(!said.contains(leak), "{leak:?} does not belong into: {said}");
-    }
-    Ok(())
-}
-
 /// The usual flags, one of them with another value.
-fn with(fixture: &Fixture, flag: &str, value: &str) -> Vec<String> {
+///
+/// # Panics
+/// When it is none of the usual flags.
+#[must_use]
+pub fn with(fixture: &Fixture, flag: &str, value: &str) -> Vec<String> {
     let mut flags = fixture.flags(&[]);
     let at = flags.iter().position(|one| one == flag);
     flags[at.expect("one of the usual flags") + 1] = value.to_owned();

@@ -63,7 +63,9 @@ pub async fn complete(
     headers.insert(SERVED_BY, replies.served_by.clone());
     headers.insert(REQUEST_ID, id.header_value());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
 
     let status = response.status().as_u16();
     let ms = started.elapsed().as_millis();

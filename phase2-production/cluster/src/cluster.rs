@@ -54,6 +54,14 @@ impl Cluster {
     /// When a process does not start; then none is left.
     pub async fn start(topology: Topology) -> anyhow::Result<Self> {
         let run_dir = RunDir::create(&topology.program)?;
+        Self::start_in(run_dir, topology).await
+    }
+
+    /// The same, in a folder that is there already.
+    ///
+    /// # Errors
+    /// When a process does not start; then none is left, and the folder is gone.
+    pub async fn start_in(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
         let (users_file, fresh_accounts) = users(&topology, &run_dir)?;
         plan::write_secrets(&run_dir)?;
         let balancer = plan::balancer(&topology, &run_dir);

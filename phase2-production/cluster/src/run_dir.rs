@@ -4,6 +4,7 @@
 use crate::topology::Program;
 use anyhow::{Context, bail};
 use std::fs::{self, DirBuilder, File};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -68,7 +69,13 @@ impl RunDir {
     /// When it exists already or cannot be written.
     pub fn write_private(&self, name: &str, content: &[u8]) -> anyhow::Result<PathBuf> {
         let path = self.path.join(name);
-        write_private(&path, content)?;
+        let written = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| io::Write::write_all(&mut file, content));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
 }
@@ -81,18 +88,6 @@ impl Drop for RunDir {
             let _gone = reaper.wait();
         }
     }
-}
-
-/// Writes a new file with mode 0600.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    std::io::Write::write_all(&mut file, content)
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// `stateless-lab-<user id>` in the system's temporary folder. Anyone may write there,

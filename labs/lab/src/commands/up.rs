@@ -6,7 +6,7 @@ use api_contract::secret::Secret;
 use clap::Args;
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
-use cluster::{Cluster, Design, Topology, Users};
+use cluster::{Cluster, Design, RunDir, Topology, Users};
 use http_edge::log::{self, LogFormat};
 use http_edge::stop;
 use load_balancer::config::Policy;
@@ -77,12 +77,13 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         return detach(&args.named.name).await;
     }
     log::init(LogFormat::Text);
-    let control = ControlServer::bind(&args.named.name).await?;
+    let run_dir = RunDir::create(&program()?)?;
+    let control = ControlServer::bind(&args.named.name, &run_dir).await?;
     let detached = args.detached;
     let stop = stop::signalled();
     let mut stop = std::pin::pin!(stop);
     let cluster = tokio::select! {
-        started = Cluster::start(topology(args)?) => Arc::new(started?),
+        started = Cluster::start_in(run_dir, topology(args)?) => Arc::new(started?),
         () = &mut stop => return Ok(()),
     };
     introduce(&cluster, detached).await;

@@ -141,3 +141,81 @@ fn fact(
         holds,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USERS: usize = 12;
+
+    /// A lane as the concepts say it must be after a kill.
+    fn as_it_should(lane: Lane) -> LaneReport {
+        LaneReport {
+            lane,
+            requests: 100,
+            failed: 1,
+            lost_before: if lane == Lane::MemoryRoundRobin { 9 } else { 0 },
+            lost_since: 4,
+            logged_out: if lane == Lane::Token { 0 } else { 4 },
+            at_home: 4,
+            uploads_acknowledged: 7,
+            uploads_there: 7,
+            recovery_s: Some(0.1),
+            served_by_newcomer: 0,
+            calmed_down: true,
+            timeline: String::new(),
+        }
+    }
+
+    fn verdict(change: impl Fn(&mut LaneReport)) -> Verdict {
+        let mut lanes = Lane::ALL.map(as_it_should);
+        lanes.iter_mut().for_each(change);
+        Verdict::of(&lanes, &facts(Scenario::KillAReplica, USERS, &lanes))
+    }
+
+    #[test]
+    fn a_run_that_is_as_it_should_be_passes() {
+        assert_eq!(verdict(|_| {}), Verdict::Pass);
+    }
+
+    #[test]
+    fn every_statement_can_fail() {
+        let of = |lane: Lane, change: fn(&mut LaneReport)| {
+            verdict(move |report| {
+                if report.lane == lane {
+                    change(report)
+                }
+            })
+        };
+        assert_eq!(verdict(|lane| lane.uploads_there -= 1), Verdict::Fail);
+        assert_eq!(of(Lane::Token, |lane| lane.logged_out = 1), Verdict::Fail);
+        assert_eq!(of(Lane::Token, |lane| lane.lost_before = 1), Verdict::Fail);
+        assert_eq!(
+            of(Lane::MemorySticky, |lane| lane.logged_out = 5),
+            Verdict::Fail
+        );
+        assert_eq!(
+            of(Lane::MemorySticky, |lane| lane.lost_before = 1),
+            Verdict::Fail
+        );
+        let nobody_lost = of(Lane::MemoryRoundRobin, |lane| lane.lost_before = 0);
+        assert_eq!(nobody_lost, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_run_without_uploads_proves_nothing_about_them() {
+        let none = verdict(|lane| {
+            lane.uploads_acknowledged = 0;
+            lane.uploads_there = 0;
+        });
+        assert_eq!(none, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_lane_that_never_calmed_down_could_not_tell() {
+        assert_eq!(
+            verdict(|lane| lane.calmed_down = false),
+            Verdict::CouldNotTell
+        );
+    }
+}

@@ -18,7 +18,7 @@ use http::{Method, StatusCode};
 pub async fn every_reply_names_its_replica_and_its_request(
     target: &Target,
 ) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     for (method, path, status) in [
         (Method::GET, paths::FILES.to_owned(), 200),
         (Method::GET, paths::LIVEZ.to_owned(), 200),
@@ -28,10 +28,14 @@ pub async fn every_reply_names_its_replica_and_its_request(
         (Method::PUT, paths::FILES.to_owned(), 405),
         (Method::POST, paths::UPLOAD.to_owned(), 415),
     ] {
-        let reply = client.send(client.proven(&alice, method.clone(), &path)).await?;
+        let reply = client
+            .send(client.proven(&alice, method.clone(), &path))
+            .await?;
         signed(&reply, status).with_context(|| format!("{method} {path}"))?;
     }
-    let anonymous = client.send(client.request(Method::GET, paths::FILES)).await?;
+    let anonymous = client
+        .send(client.request(Method::GET, paths::FILES))
+        .await?;
     signed(&anonymous, 401).context("without a proof")
 }
 
@@ -65,7 +69,14 @@ pub async fn a_well_formed_request_id_is_taken_over(
 pub async fn an_ill_formed_request_id_is_replaced(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let long = "x".repeat(65);
-    for id in ["", "short", "has a space", "a;b;c;d;e", "<b>bold</b>", &long] {
+    for id in [
+        "",
+        "short",
+        "has a space",
+        "a;b;c;d;e",
+        "<b>bold</b>",
+        &long,
+    ] {
         let request = client.request(Method::GET, paths::LIVEZ);
         let reply = client.send(request.header(REQUEST_ID, id)).await?;
         let made = reply.request_id().context("no request id")?;
@@ -81,10 +92,15 @@ pub async fn a_problem_carries_the_id_of_its_request(
 ) -> anyhow::Result<()> {
     let client = target.client();
     let request = client.request(Method::GET, "/nothing/here");
-    let outcome: Outcome<Message> =
-        client.json(request.header(REQUEST_ID, "look-for-me-1")).await;
+    let outcome: Outcome<Message> = client
+        .json(request.header(REQUEST_ID, "look-for-me-1"))
+        .await;
     let refusal = outcome.refused_as(ProblemKind::NotFound)?;
-    equal("the instance", refusal.body.instance.as_str(), "look-for-me-1")
+    equal(
+        "the instance",
+        refusal.body.instance.as_str(),
+        "look-for-me-1",
+    )
 }
 
 /// Two requests without an id get two.
@@ -92,7 +108,9 @@ pub async fn every_request_has_an_id_of_its_own(target: &Target) -> anyhow::Resu
     let client = target.client();
     let mut ids = std::collections::HashSet::new();
     for _ in 0..20 {
-        let reply = client.send(client.request(Method::GET, paths::LIVEZ)).await?;
+        let reply = client
+            .send(client.request(Method::GET, paths::LIVEZ))
+            .await?;
         ids.insert(reply.request_id().map(str::to_owned));
     }
     equal("different ids of 20 requests", ids.len(), 20)
@@ -100,7 +118,7 @@ pub async fn every_request_has_an_id_of_its_own(target: &Target) -> anyhow::Resu
 
 /// A path that is not in the contract, with a proof or without.
 pub async fn an_unknown_path_is_not_found(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let long = format!("/api/{}", "x".repeat(4_000));
     for path in ["/", "/api", "/api/files/", "/api/nothing", "/.env", &long] {
         for proof in [&alice, &Proof::None] {
@@ -117,7 +135,7 @@ pub async fn an_unknown_path_is_not_found(target: &Target) -> anyhow::Result<()>
 pub async fn a_wrong_method_is_told_the_right_ones(
     target: &Target,
 ) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     for (method, path, right) in [
         (Method::DELETE, paths::FILES.to_owned(), "GET"),
         (Method::GET, paths::UPLOAD.to_owned(), "POST"),
@@ -133,7 +151,10 @@ pub async fn a_wrong_method_is_told_the_right_ones(
             .with_context(|| format!("{method} {path}"))?;
         let allow = refusal.header(ALLOW).unwrap_or_default();
         let allowed = allow.split(',').map(str::trim).any(|one| one == right);
-        ensure!(allowed, "{method} {path}: expected {right}, allowed: {allow}");
+        ensure!(
+            allowed,
+            "{method} {path}: expected {right}, allowed: {allow}"
+        );
     }
     Ok(())
 }

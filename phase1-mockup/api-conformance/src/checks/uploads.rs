@@ -3,21 +3,18 @@
 use crate::checks::{listing, sha256};
 use crate::expect::equal;
 use crate::form::{Form, Upload};
-use crate::outcome::Outcome;
 use crate::target::Target;
-use anyhow::Context;
-use api_contract::files::FileCreated;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use futures_util::future::try_join_all;
-use http::header::{CONTENT_TYPE, LOCATION};
-use http::{Method, StatusCode};
+use http::StatusCode;
+use http::header::LOCATION;
 
 /// 201 says where the file is, and of what the server holds the hash.
 pub async fn an_upload_is_answered_with_all_there_is_to_know_of_it(
     target: &Target,
 ) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let file = Upload::of_size("notes.txt", 10_000);
     let reply = client.upload(&alice, &file).await.done()?;
     let created = &reply.body;
@@ -27,15 +24,22 @@ pub async fn an_upload_is_answered_with_all_there_is_to_know_of_it(
     equal("the hash", created.sha256.as_str(), sha256(&file.bytes))?;
     let url = paths::file(&created.file_id);
     equal("the URL", created.url.as_str(), url)?;
-    equal("Location", reply.header(LOCATION), Some(created.url.as_str()))?;
+    equal(
+        "Location",
+        reply.header(LOCATION),
+        Some(created.url.as_str()),
+    )?;
     let replica = Some(created.served_by.as_str());
     equal("the replica in the header", reply.served_by(), replica)
 }
 
 /// Nothing is something.
 pub async fn an_empty_file_is_a_file(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
-    let created = client.upload(&alice, &Upload::new("empty", "")).await.done()?;
+    let (client, alice) = target.as_alice().await?;
+    let created = client
+        .upload(&alice, &Upload::new("empty", ""))
+        .await
+        .done()?;
     equal("the size", created.body.size, 0)?;
     equal("the hash", created.body.sha256.as_str(), sha256(b""))?;
     let content = client.content(&alice, &created.body.file_id).await.done()?;
@@ -44,7 +48,7 @@ pub async fn an_empty_file_is_a_file(target: &Target) -> anyhow::Result<()> {
 
 /// The limit itself is within the limit.
 pub async fn a_file_of_exactly_the_limit_is_taken(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let file = Upload::of_size("full", target.max_upload);
     let created = client.upload(&alice, &file).await.done()?;
     equal("the hash", created.body.sha256, sha256(&file.bytes))
@@ -54,7 +58,7 @@ pub async fn a_file_of_exactly_the_limit_is_taken(target: &Target) -> anyhow::Re
 pub async fn a_file_beyond_the_limit_leaves_nothing_behind(
     target: &Target,
 ) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?;
     let file = Upload::of_size("too large", target.max_upload + 1);
     for form in [Form::of(&file), Form::of(&file).without_length()] {
@@ -68,7 +72,7 @@ pub async fn a_file_beyond_the_limit_leaves_nothing_behind(
 pub async fn a_large_field_beside_the_file_is_refused(
     target: &Target,
 ) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?;
     let ballast = "x".repeat(target.max_upload + 100_000);
     let file = Upload::new("small", "small");
@@ -80,9 +84,12 @@ pub async fn a_large_field_beside_the_file_is_refused(
 
 /// The answer to a repeated request is lost as easily as the first one.
 pub async fn a_repeated_key_is_one_upload(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?.files.len();
-    let (file, key) = (Upload::of_size("once", 5_000), uuid::Uuid::new_v4().to_string());
+    let (file, key) = (
+        Upload::of_size("once", 5_000),
+        uuid::Uuid::new_v4().to_string(),
+    );
     let first = client.upload_with_key(&alice, &file, &key).await.done()?;
     let again = client.upload_with_key(&alice, &file, &key).await.done()?;
     equal("the second answer", &again.body, &first.body)?;
@@ -93,7 +100,7 @@ pub async fn a_repeated_key_is_one_upload(target: &Target) -> anyhow::Result<()>
 
 /// A key names one upload; other bytes under it are a mistake of the client.
 pub async fn a_key_cannot_be_used_for_other_bytes(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let key = uuid::Uuid::new_v4().to_string();
     let file = Upload::new("report", "first");
     client.upload_with_key(&alice, &file, &key).await.done()?;
@@ -106,14 +113,18 @@ pub async fn a_key_cannot_be_used_for_other_bytes(target: &Target) -> anyhow::Re
 
 /// A key belongs to its owner: it is no way to see that somebody else used it.
 pub async fn two_people_may_use_the_same_key(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let bob = target.sign_in(&target.bob).await?;
     let key = uuid::Uuid::new_v4().to_string();
     let hers = Upload::new("hers", "of alice");
     let his = Upload::new("his", "of bob");
     let first = client.upload_with_key(&alice, &hers, &key).await.done()?;
     let second = client.upload_with_key(&bob, &his, &key).await.done()?;
-    equal("bob's hash", second.body.sha256.as_str(), sha256(&his.bytes))?;
+    equal(
+        "bob's hash",
+        second.body.sha256.as_str(),
+        sha256(&his.bytes),
+    )?;
     let same = first.body.file_id == second.body.file_id;
     equal("one id for two people's files", same, false)
 }
@@ -122,9 +133,12 @@ pub async fn two_people_may_use_the_same_key(target: &Target) -> anyhow::Result<
 pub async fn twenty_uploads_at_once_with_one_key_make_one_file(
     target: &Target,
 ) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?.files.len();
-    let (file, key) = (Upload::of_size("race", 20_000), uuid::Uuid::new_v4().to_string());
+    let (file, key) = (
+        Upload::of_size("race", 20_000),
+        uuid::Uuid::new_v4().to_string(),
+    );
     let attempts = (0..20).map(async |_| {
         let reply = client.upload_with_key(&alice, &file, &key).await.done()?;
         anyhow::Ok(reply.body.file_id)
@@ -138,47 +152,10 @@ pub async fn twenty_uploads_at_once_with_one_key_make_one_file(
 
 /// Without a key, two uploads are two files, also of the same bytes.
 pub async fn without_a_key_each_upload_is_a_file(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
+    let (client, alice) = target.as_alice().await?;
     let file = Upload::new("same", "same");
     let first = client.upload(&alice, &file).await.done()?.body;
     let second = client.upload(&alice, &file).await.done()?.body;
     equal("the hashes", &first.sha256, &second.sha256)?;
     equal("one id", first.file_id == second.file_id, false)
-}
-
-/// The file may stand anywhere in the form, under its own name only.
-pub async fn a_form_without_a_file_is_refused(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
-    let file = Upload::new("a", "a");
-    for form in [
-        Form::empty(),
-        Form::empty().field("note", "no file here"),
-        Form::empty().file("attachment", &file),
-    ] {
-        let refused = client.upload_form(&alice, form).await;
-        refused.refused_as(ProblemKind::MissingFilePart)?;
-    }
-    let form = Form::empty().field("note", "hello").file("file", &file);
-    client.upload_form(&alice, form).await.done()?;
-    Ok(())
-}
-
-/// An upload is a multipart form with a boundary, and nothing else.
-pub async fn an_upload_that_is_no_form_is_refused(target: &Target) -> anyhow::Result<()> {
-    let (client, alice) = target.alice().await?;
-    for media_type in [
-        "application/json",
-        "application/octet-stream",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "nonsense",
-    ] {
-        let request = client.proven(&alice, Method::POST, paths::UPLOAD);
-        let request = request.header(CONTENT_TYPE, media_type).body("file=1");
-        let outcome: Outcome<FileCreated> = client.json(request).await;
-        outcome
-            .refused_as(ProblemKind::UnsupportedMediaType)
-            .context(media_type)?;
-    }
-    Ok(())
 }

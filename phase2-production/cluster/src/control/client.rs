@@ -34,18 +34,23 @@ impl ControlClient {
     /// The running cluster of that name, if there is one.
     ///
     /// # Errors
-    /// When the name is not one, or its file cannot be read.
+    /// When the name is not one, or the lab's folder cannot be read.
     pub async fn find(name: &str) -> anyhow::Result<Option<Self>> {
-        let Some(at) = whereabouts::read(name)? else {
-            return Ok(None);
-        };
         let http = reqwest::Client::builder()
             .timeout(ORDER_LIMIT)
             .no_proxy()
             .build()
             .context("cannot make an HTTP client")?;
-        let found = Self { http, at };
-        Ok(found.status().await.is_ok().then_some(found))
+        for at in whereabouts::notes(name)? {
+            let found = Self {
+                http: http.clone(),
+                at,
+            };
+            if found.status().await.is_ok() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Everything at this moment.

@@ -5,6 +5,7 @@ use super::whereabouts::{self, Whereabouts};
 use crate::cluster::Cluster;
 use crate::control::client::ControlClient;
 use crate::orders::Order;
+use crate::run_dir::RunDir;
 use crate::status::ClusterStatus;
 use anyhow::{Context, bail};
 use axum::extract::{Path, Request, State};
@@ -18,9 +19,7 @@ use http_edge::health::Readiness;
 use http_edge::listen;
 use http_edge::serve::{Drain, serve};
 use serde::Serialize;
-use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
@@ -32,17 +31,6 @@ use tokio_util::sync::CancellationToken;
 pub struct ControlServer {
     listener: TcpListener,
     expected: Expected,
-    file: WhereaboutsFile,
-}
-
-/// Gone when this is.
-#[derive(Debug)]
-struct WhereaboutsFile(PathBuf);
-
-impl Drop for WhereaboutsFile {
-    fn drop(&mut self) {
-        let _already_gone = fs::remove_file(&self.0);
-    }
 }
 
 /// What a request must bring.
@@ -60,18 +48,18 @@ struct Orders {
 }
 
 impl ControlServer {
-    /// Takes a name and a port. First, so that a second launcher of the same name stops
+    /// Takes a name and a port. To be done first, so that a second launcher of the same name stops
     /// before it has started anything.
     ///
     /// # Errors
     /// When a cluster of that name runs.
-    pub async fn bind(name: &str) -> anyhow::Result<Self> {
+    pub async fn bind(name: &str, run_dir: &RunDir) -> anyhow::Result<Self> {
+        let _turn = whereabouts::turn()?;
         if ControlClient::find(name).await?.is_some() {
             bail!(
                 "a cluster named {name} is up. Stop it (lab down) or name another (--name)"
             );
         }
-        let _left_by_a_killed_launcher = fs::remove_file(whereabouts::file(name)?);
         let listener = listen::bind_admin(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let address = listener.local_addr().context("the control port")?;
         let token = uuid::Uuid::new_v4().simple().to_string();
@@ -79,18 +67,22 @@ impl ControlServer {
             authorization: format!("Bearer {token}"),
             host: address.to_string(),
         };
-        let file = whereabouts::write(name, &Whereabouts { address, token })?;
-        Ok(Self {
-            listener,
-            expected,
-            file: WhereaboutsFile(file),
-        })
+        Whereabouts {
+            name: name.to_owned(),
+            address,
+            token,
+        }
+        .write(run_dir)?;
+        Ok(Self { listener, expected })
     }
 
     /// Where it listens, and what it asks for.
     #[must_use]
     pub fn address_and_token(&self) -> (String, String) {
-        let Expected { authorization, host } = &self.expected;
+        let Expected {
+            authorization,
+            host,
+        } = &self.expected;
         let token = authorization.trim_start_matches("Bearer ");
         (format!("http://{host}"), token.to_owned())
     }
@@ -121,7 +113,6 @@ impl ControlServer {
             }
         };
         serve(self.listener, routes, drain, told).await;
-        drop(self.file);
     }
 }
 

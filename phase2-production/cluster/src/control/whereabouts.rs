@@ -1,44 +1,55 @@
-//! Where a named cluster's control port is.
+//! Where a named cluster's control port is: a note in the launcher's own folder, so that
+//! it is gone when the launcher is, however the launcher ended.
 
-use crate::run_dir::{base_dir, write_private};
+use crate::run_dir::{RunDir, base_dir};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
-/// The address and the token, in a file with mode 0600.
+const NOTE: &str = "control.json";
+
+/// The name, the address and the token, in a file with mode 0600.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Whereabouts {
+    pub(super) name: String,
     pub(super) address: SocketAddr,
     pub(super) token: String,
 }
 
-/// The file of the cluster of that name.
-pub(super) fn file(name: &str) -> anyhow::Result<PathBuf> {
+impl Whereabouts {
+    /// Leaves the note.
+    pub(super) fn write(&self, run_dir: &RunDir) -> anyhow::Result<()> {
+        run_dir.write_private(NOTE, &serde_json::to_vec(self)?)?;
+        Ok(())
+    }
+}
+
+/// The notes of that name. Several, if launchers were killed and their folders are being
+/// removed this moment; then at most one of them answers.
+pub(super) fn notes(name: &str) -> anyhow::Result<Vec<Whereabouts>> {
+    check(name)?;
+    let base = base_dir()?;
+    let folders = fs::read_dir(&base)
+        .with_context(|| format!("cannot read the folder {}", base.display()))?;
+    let notes = folders.flatten().filter_map(|folder| {
+        let text = fs::read(folder.path().join(NOTE)).ok()?;
+        serde_json::from_slice::<Whereabouts>(&text).ok()
+    });
+    Ok(notes.filter(|note| note.name == name).collect())
+}
+
+/// Held while a name is looked up and taken, so that of two launchers one comes first.
+pub(super) fn turn() -> anyhow::Result<File> {
+    let turn = File::open(base_dir()?).context("cannot open the lab's folder")?;
+    turn.lock().context("cannot lock the lab's folder")?;
+    Ok(turn)
+}
+
+fn check(name: &str) -> anyhow::Result<()> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if name.is_empty() || name.len() > 32 || !name.bytes().all(plain) {
         bail!("a cluster's name is 1 to 32 letters, digits and '-'");
     }
-    Ok(base_dir()?.join(format!("{name}.json")))
-}
-
-/// Reads the file; [`None`] when there is none.
-pub(super) fn read(name: &str) -> anyhow::Result<Option<Whereabouts>> {
-    let path = file(name)?;
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text =
-        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let read = serde_json::from_slice(&text);
-    read.map(Some)
-        .with_context(|| format!("{} is damaged: remove it", path.display()))
-}
-
-/// Writes the file. Two launchers of one name cannot both succeed.
-pub(super) fn write(name: &str, whereabouts: &Whereabouts) -> anyhow::Result<PathBuf> {
-    let path = file(name)?;
-    write_private(&path, &serde_json::to_vec(whereabouts)?)?;
-    Ok(path)
+    Ok(())
 }

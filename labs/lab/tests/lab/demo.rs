@@ -1,0 +1,93 @@
+//! The demos, whole: real processes, real kills, and the statements about them.
+
+use crate::run::{World, kill_9, until};
+use serde_json::Value;
+use std::process::Stdio;
+use std::sync::Mutex;
+
+/// A demo fills the machine; two at once would measure each other.
+static STAGE: Mutex<()> = Mutex::new(());
+
+fn report(scenario: &str) -> Value {
+    let _alone = STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let world = World::new();
+    let printed = world.ok(&["demo", scenario, "--yes", "--assert", "--json"]);
+    world.until_empty();
+    let report: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(report["verdict"], "pass", "{report:#}");
+    report
+}
+
+fn figure(report: &Value, lane: &str, figure: &str) -> u64 {
+    let lanes = report["lanes"].as_array().expect("a list");
+    let lane = lanes.iter().find(|one| one["lane"] == lane).expect("it is there");
+    lane[figure].as_u64().expect("a number")
+}
+
+#[test]
+fn killing_a_replica_logs_out_those_it_remembered_and_nobody_with_a_token() {
+    let report = report("kill-a-replica");
+    let at_home = figure(&report, "memory-sticky", "at_home");
+    assert!(at_home > 0, "the victim had users");
+    assert_eq!(figure(&report, "memory-sticky", "logged_out"), at_home);
+    assert_eq!(figure(&report, "token", "logged_out"), 0);
+    assert!(figure(&report, "memory-round-robin", "lost_before") > 0);
+}
+
+#[test]
+fn restarting_everything_logs_everybody_out_but_those_with_a_token() {
+    let report = report("restart-everything");
+    assert_eq!(figure(&report, "memory-sticky", "logged_out"), 12);
+    assert_eq!(figure(&report, "token", "logged_out"), 0);
+}
+
+#[test]
+fn scaling_out_helps_only_where_nobody_has_to_stay_where_they_are_known() {
+    let report = report("scale-out");
+    assert_eq!(figure(&report, "memory-sticky", "served_by_newcomer"), 0);
+    assert!(figure(&report, "token", "served_by_newcomer") > 0);
+}
+
+#[test]
+fn a_rolling_restart_fails_no_request_and_still_logs_out_those_who_are_remembered() {
+    let report = report("rolling-restart");
+    for lane in ["memory-round-robin", "memory-sticky", "token"] {
+        assert_eq!(figure(&report, lane, "failed"), 0, "{lane}");
+    }
+    assert_eq!(figure(&report, "memory-sticky", "logged_out"), 12);
+    assert_eq!(figure(&report, "token", "logged_out"), 0);
+}
+
+#[test]
+fn a_demo_killed_with_sigkill_leaves_no_process_and_no_file() {
+    let _alone = STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let world = World::new();
+    let mut demo = world
+        .command(&["demo", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The demo, its reaper, three lanes of a reaper, a balancer and three replicas.
+    until("everything runs", || world.processes().len() >= 17);
+    kill_9(&mut demo);
+    world.until_empty();
+}
+
+#[test]
+fn an_unknown_scenario_is_a_usage_error_that_names_the_known_ones() {
+    let refused = World::new().lab(&["demo", "earthquake"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.contains("kill-a-replica") && text.contains("rolling-restart"), "{text}");
+}
+
+#[test]
+fn a_demo_that_cannot_start_its_servers_says_that_the_lab_broke() {
+    let world = World::new();
+    let mut command = world.command(&["demo", "--yes", "--assert"]);
+    let output = command.env("TMPDIR", "/dev/null/nowhere").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("TMPDIR") && !text.contains("panicked"), "{text}");
+}

@@ -1,0 +1,115 @@
+//! Running the program as a person would, each time in a world of its own.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long any command may take before a test gives up.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
+
+/// A temporary folder for one test: where the program keeps everything it keeps.
+pub(crate) struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+        command.args(args).env("TMPDIR", self.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn lab(&self, args: &[&str]) -> Output {
+        let mut command = self.command(args);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        finish(child.expect("lab starts"), args)
+    }
+
+    /// Runs a command that must succeed, and returns what it printed.
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let output = self.lab(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Waits until no process has this world for its own and no file is left in it.
+    pub(crate) fn until_empty(&self) {
+        until("nothing is left behind", || {
+            self.processes().is_empty() && files_below(self.path()) == 0
+        });
+    }
+
+    /// The processes that were started in this world.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        let mark = format!("TMPDIR={}\0", self.path().display());
+        let all = fs::read_dir("/proc").expect("a Linux system").flatten();
+        all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|pid: &i32| {
+                let world = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+                world.windows(mark.len()).any(|window| window == mark.as_bytes())
+            })
+            .collect()
+    }
+}
+
+/// Kills without a chance to tidy up.
+pub(crate) fn kill_9(child: &mut Child) {
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+}
+
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The one line that a refused command prints.
+pub(crate) fn only_line(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).expect("text");
+    assert_eq!(text.trim().lines().count(), 1, "one line and no more: {text}");
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
+fn finish(mut child: Child, args: &[&str]) -> Output {
+    // Read while waiting: a full pipe would stop the program.
+    let pid = child.id();
+    let watch = std::thread::spawn(move || {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match child.try_wait() {
+                Ok(Some(_)) => return child.wait_with_output().expect("it has ended"),
+                _ if Instant::now() > deadline => {
+                    kill_9(&mut child);
+                    return child.wait_with_output().expect("it was killed");
+                }
+                _ => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    });
+    watch.join().unwrap_or_else(|_| panic!("lab {args:?} (process {pid}) was lost"))
+}
+
+/// Files, not folders: the program's private folder itself may stay.
+fn files_below(dir: &Path) -> usize {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.path() {
+            path if path.is_dir() => files_below(&path),
+            _ => 1,
+        })
+        .sum()
+}

@@ -1,0 +1,207 @@
+//! Downloads: the bytes as they went in, as JSON or as themselves.
+
+use crate::checks::sha256;
+use crate::expect::equal;
+use crate::form::Upload;
+use crate::outcome::{Outcome, Reply};
+use crate::target::Target;
+use anyhow::{Context, ensure};
+use api_contract::files::{FileWithContent, MAX_JSON_CONTENT};
+use api_contract::paths;
+use api_contract::problem::ProblemKind;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Method, StatusCode};
+
+/// Every byte value, at sizes around those in which servers read and write.
+pub async fn the_bytes_come_back_as_they_went_in(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    for size in [0, 1, 8_191, 65_536, 65_537, 300_000] {
+        let file = Upload::of_size("bytes", size);
+        let id = client.upload(&alice, &file).await.done()?.body.file_id;
+        let reply = client.content(&alice, &id).await.done()?;
+        equal("the status", reply.status, StatusCode::OK)?;
+        ensure!(reply.body == file.bytes, "{size} bytes come back changed");
+        let announced = reply.header(CONTENT_LENGTH).unwrap_or_default();
+        equal("Content-Length", announced, size.to_string())?;
+    }
+    Ok(())
+}
+
+/// Lines that look like the end of a form are no end (RFC 2046 §5.1.1).
+pub async fn bytes_that_look_like_a_boundary_are_bytes(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let file = Upload::new("tricky", "\r\n--lab-\r\n\r\n--\r\n----lab--\r\n--");
+    let id = client.upload(&alice, &file).await.done()?.body.file_id;
+    let reply = client.content(&alice, &id).await.done()?;
+    equal("the bytes", reply.body, file.bytes)
+}
+
+/// The JSON form, asked for by name, by anything-goes, or by not asking.
+pub async fn json_holds_the_bytes_in_base64(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let mut file = Upload::of_size("picture.png", 1_000);
+    file.content_type = "image/png".to_owned();
+    let created = client.upload(&alice, &file).await.done()?.body;
+    for accept in [None, Some("application/json"), Some("*/*")] {
+        let path = paths::file(&created.file_id);
+        let mut request = client.proven(&alice, Method::GET, &path);
+        if let Some(media_type) = accept {
+            request = request.header(ACCEPT, media_type);
+        }
+        let outcome: Outcome<FileWithContent> = client.json(request).await;
+        let reply = outcome
+            .done()
+            .with_context(|| format!("Accept: {accept:?}"))?;
+        equal(
+            "its type",
+            reply.header(CONTENT_TYPE),
+            Some("application/json"),
+        )?;
+        let body = reply.body;
+        equal("the name", body.name.as_str(), "picture.png")?;
+        equal("the type", body.content_type.as_str(), "image/png")?;
+        equal("the size", body.size, 1_000)?;
+        equal("the hash", body.sha256.as_str(), sha256(&file.bytes))?;
+        equal(
+            "the bytes",
+            STANDARD.decode(body.content)?,
+            file.bytes.to_vec(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Base64 in JSON is for small files; the refusal says where the bytes are.
+pub async fn json_ends_at_one_mebibyte(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let limit = usize::try_from(MAX_JSON_CONTENT)?;
+    let largest = Upload::of_size("largest", limit);
+    let id = client.upload(&alice, &largest).await.done()?.body.file_id;
+    client.file_json(&alice, &id).await.done()?;
+
+    let larger = Upload::of_size("larger", limit + 1);
+    let id = client.upload(&alice, &larger).await.done()?.body.file_id;
+    let refused = client.file_json(&alice, &id).await;
+    let problem = refused
+        .refused_as(ProblemKind::ContentTooLargeForJson)?
+        .body;
+    let url = paths::file_content(&id);
+    ensure!(
+        problem.detail.contains(&url),
+        "expected: a detail that names {url}\n  actual:   {}",
+        problem.detail
+    );
+    let content = client.content(&alice, &id).await.done()?.body;
+    equal("the bytes at that URL", content.len(), limit + 1)
+}
+
+/// The entity tag is the hash, so it is the same on every replica.
+pub async fn the_entity_tag_is_the_hash(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let created = client
+        .upload(&alice, &Upload::new("a", "a"))
+        .await
+        .done()?
+        .body;
+    let reply = client.content(&alice, &created.file_id).await.done()?;
+    let tag = format!("\"{}\"", created.sha256);
+    equal("ETag", reply.header(ETAG), Some(tag.as_str()))
+}
+
+/// Who has the bytes is told so and gets none (RFC 9110 §13.1.2).
+pub async fn bytes_that_are_known_are_not_sent_again(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let created = client
+        .upload(&alice, &Upload::new("a", "a"))
+        .await
+        .done()?
+        .body;
+    let (id, tag) = (created.file_id, format!("\"{}\"", created.sha256));
+    let weak = format!("W/{tag}");
+    let list = format!("\"other\", {tag}");
+    for known in [tag.as_str(), &weak, &list, "*"] {
+        let reply = client
+            .content_if(&alice, &id, &[(IF_NONE_MATCH, known)])
+            .await;
+        let reply = reply.done()?;
+        equal(known, reply.status, StatusCode::NOT_MODIFIED)?;
+        equal("ETag", reply.header(ETAG), Some(tag.as_str()))?;
+        equal("bytes", reply.body.len(), 0)?;
+    }
+    let stale = client
+        .content_if(&alice, &id, &[(IF_NONE_MATCH, "\"old\"")])
+        .await;
+    let stale = stale.done()?;
+    equal("a stale tag", stale.status, StatusCode::OK)?;
+    equal("the bytes", &stale.body[..], b"a")
+}
+
+/// HEAD is GET without the bytes (RFC 9110 §9.3.2).
+pub async fn head_says_what_get_would(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let file = Upload::of_size("a", 1_234);
+    let id = client.upload(&alice, &file).await.done()?.body.file_id;
+    for path in [paths::file(&id), paths::file_content(&id)] {
+        let get = client
+            .send(client.proven(&alice, Method::GET, &path))
+            .await?;
+        let head = client
+            .send(client.proven(&alice, Method::HEAD, &path))
+            .await?;
+        equal("the status", head.status, get.status)?;
+        equal("bytes", head.body.len(), 0)?;
+        for name in [CONTENT_LENGTH, CONTENT_TYPE, ETAG, CONTENT_DISPOSITION] {
+            equal(name.as_str(), head.header(&name), get.header(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whatever a file says it is, it is never shown as a page of ours (ASVS 3.2.1, 5.4.1).
+pub async fn a_stored_page_is_never_shown(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    for (name, media_type) in [
+        ("page.html", "text/html"),
+        ("picture.svg", "image/svg+xml"),
+        ("script.js", "text/javascript"),
+        ("polyglot.png", "image/png"),
+    ] {
+        let mut file = Upload::new(name, "<script>alert(1)</script>");
+        file.content_type = media_type.to_owned();
+        let id = client.upload(&alice, &file).await.done()?.body.file_id;
+        let whole = client.content(&alice, &id).await.done()?;
+        let part = client
+            .content_range(&alice, &id, "bytes=0-3")
+            .await
+            .done()?;
+        for reply in [whole, part] {
+            harmless(&reply).context(name)?;
+        }
+    }
+    Ok(())
+}
+
+fn harmless(reply: &Reply<Bytes>) -> anyhow::Result<()> {
+    let media_type = reply.header(CONTENT_TYPE);
+    equal("Content-Type", media_type, Some("application/octet-stream"))?;
+    let sniff = reply.header(X_CONTENT_TYPE_OPTIONS);
+    equal("X-Content-Type-Options", sniff, Some("nosniff"))?;
+    let policy = reply.header(CONTENT_SECURITY_POLICY);
+    equal("the policy", policy, Some("default-src 'none'; sandbox"))?;
+    let disposition = reply.header(CONTENT_DISPOSITION).unwrap_or_default();
+    ensure!(
+        disposition.starts_with("attachment;"),
+        "disposition: {disposition}"
+    );
+    Ok(())
+}

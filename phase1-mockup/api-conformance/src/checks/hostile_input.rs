@@ -1,0 +1,202 @@
+//! Requests that no honest client sends. The answer is a refusal, at once, and never a
+//! failure of the server.
+
+use crate::checks::made_up_id;
+use crate::expect::equal;
+use crate::form::Upload;
+use crate::outcome::Outcome;
+use crate::proof::Proof;
+use crate::raw;
+use crate::target::Target;
+use anyhow::{Context, ensure};
+use api_contract::problem::ProblemKind;
+use api_contract::secret::Secret;
+use api_contract::{Message, headers, paths};
+use http::header::AUTHORIZATION;
+use http::{Method, StatusCode};
+use std::time::{Duration, Instant};
+
+/// Ids that would mean something to a file system or a database, were they not parsed.
+pub async fn a_file_id_that_is_a_path_is_not_found(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let id = made_up_id();
+    let (upper, plain, long) =
+        (id.to_uppercase(), id.replace('-', ""), "x".repeat(2_000));
+    for id in [
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e%2f",
+        "%00",
+        "..",
+        "'%20OR%20'1'='1",
+        "{file_id}",
+        "%F0%9F%98%80",
+        &upper,
+        &plain,
+        &long,
+    ] {
+        for path in [
+            format!("/api/files/{id}"),
+            format!("/api/files/{id}/content"),
+        ] {
+            let outcome: Outcome<Message> =
+                client.json(client.proven(&alice, Method::GET, &path)).await;
+            let status = outcome.status().context(path.clone())?;
+            equal(&path, status, StatusCode::NOT_FOUND)?;
+        }
+    }
+    Ok(())
+}
+
+/// A path that is not UTF-8 once decoded is a mistake of the client's.
+pub async fn a_path_that_is_no_text_is_a_clients_mistake(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    for path in [
+        "/api/files/%ff%fe",
+        "/api/files/%ff/content",
+        "/%ff",
+        "/api/files/%zz",
+    ] {
+        let request = client.proven(&alice, Method::GET, path);
+        let outcome: Outcome<Message> = client.json(request).await;
+        let status = outcome.status()?;
+        ensure!(
+            [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST].contains(&status),
+            "{path} is answered with {status}"
+        );
+        ensure!(
+            matches!(outcome, Outcome::Refused(_)),
+            "{path}: {outcome:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Two lengths for one body are how requests are smuggled past a proxy (RFC 9112 §6.3).
+pub async fn a_request_with_two_lengths_is_refused(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let authority = raw::authority(&target.base_url)?;
+    let login = target.way.login_path();
+    let request = format!(
+        "POST {login} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\n\
+         Content-Length: 2\r\nContent-Length: 40\r\n\r\n{{}}"
+    );
+    let status = raw::first_status(&target.base_url, request.as_bytes()).await?;
+    equal("the status", status, StatusCode::BAD_REQUEST)
+}
+
+/// An encoding that nobody knows could hide where the body ends.
+pub async fn an_unknown_transfer_encoding_is_refused(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let authority = raw::authority(&target.base_url)?;
+    let login = target.way.login_path();
+    let request = format!(
+        "POST {login} HTTP/1.1\r\nHost: {authority}\r\n\
+         Transfer-Encoding: xchunked\r\n\r\n"
+    );
+    let status = raw::first_status(&target.base_url, request.as_bytes()).await?;
+    ensure!(
+        status.is_client_error(),
+        "expected: 4xx\n  actual:   {status}"
+    );
+    Ok(())
+}
+
+/// A hundred kilobytes of proof are refused as any other wrong one, or as too large.
+pub async fn a_huge_proof_is_refused(target: &Target) -> anyhow::Result<()> {
+    let client = target.client();
+    let huge = Secret::new("x".repeat(100_000));
+    for proof in [Proof::Session(huge.clone()), Proof::Bearer(huge)] {
+        let request = client.proven(&proof, Method::GET, paths::FILES);
+        let reply = client.send(request).await?;
+        ensure!(
+            [401, 431].contains(&reply.status.as_u16()),
+            "expected: 401 or 431\n  actual:   {}",
+            reply.status
+        );
+    }
+    Ok(())
+}
+
+/// A header that is no text, an empty one, and other schemes prove nothing.
+pub async fn an_unreadable_proof_is_refused(target: &Target) -> anyhow::Result<()> {
+    let client = target.client();
+    for header in [
+        &b"\xff\xfe"[..],
+        b"",
+        b"Bearer",
+        b"Bearer ",
+        b"Basic",
+        b"Basic !!!",
+        b"Basic YWxpY2U=",
+        b"Basic \xff",
+        b"Digest username=alice",
+        b"alice",
+    ] {
+        for name in [AUTHORIZATION.as_str(), headers::SESSION_ID] {
+            let request = client.request(Method::GET, paths::FILES);
+            let reply = client.send(request.header(name, header)).await?;
+            let what = format!("{name}: {}", header.escape_ascii());
+            equal(&what, reply.status, StatusCode::UNAUTHORIZED)?;
+        }
+    }
+    Ok(())
+}
+
+/// Hashing a megabyte would be the server's work; refusing it is not.
+pub async fn a_megabyte_of_password_is_refused_at_once(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let client = target.client();
+    let body = serde_json::json!({
+        "username": target.alice.username,
+        "password": "x".repeat(1024 * 1024),
+    });
+    let start = Instant::now();
+    let request = client.request(Method::POST, target.way.login_path());
+    let reply = client.send(request.json(&body)).await?;
+    ensure!(
+        [400, 413].contains(&reply.status.as_u16()),
+        "expected: 400 or 413\n  actual:   {}",
+        reply.status
+    );
+    let took = start.elapsed();
+    ensure!(took < Duration::from_secs(2), "the refusal took {took:?}");
+    Ok(())
+}
+
+/// A small storm of nonsense: all of it is the client's fault, none of it the server's.
+pub async fn no_nonsense_makes_the_server_fail(target: &Target) -> anyhow::Result<()> {
+    const NAMES: [&str; 5] = ["accept", "range", "if-none-match", "if-range", "cookie"];
+    const VALUES: [&str; 8] = ["", ",", "\"", "=", "bytes=-", "bytes=--1", "*/", "W/"];
+    let (client, alice) = target.as_alice().await?;
+    let file = Upload::new("a", "a");
+    let id = client.upload(&alice, &file).await.done()?.body.file_id;
+    for path in [paths::FILES.to_owned(), paths::file_content(&id)] {
+        for name in NAMES {
+            for value in VALUES {
+                let request = client.proven(&alice, Method::GET, &path);
+                let reply = client.send(request.header(name, value)).await?;
+                let failed = reply.status.is_server_error();
+                ensure!(!failed, "GET {path} with {name}: {value}: {}", reply.status);
+            }
+        }
+    }
+    client.content(&alice, &id).await.done()?;
+    Ok(())
+}
+
+/// A body where none belongs is not read as anything.
+pub async fn a_body_on_a_get_changes_nothing(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let request = client.proven(&alice, Method::GET, &paths::file(&made_up_id()));
+    let request = request.body("file_id=something-else");
+    let outcome: Outcome<Message> = client.json(request).await;
+    outcome.refused_as(ProblemKind::FileNotFound)?;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Listings: newest first, page by page.
+
+use crate::checks::listing;
+use crate::client::Client;
+use crate::expect::equal;
+use crate::form::Upload;
+use crate::outcome::Outcome;
+use crate::proof::Proof;
+use crate::target::Target;
+use anyhow::Context;
+use api_contract::files::{FileList, ListQuery};
+use api_contract::paths;
+use api_contract::problem::ProblemKind;
+use http::Method;
+
+/// What was uploaded last stands first, and a row says what the upload said.
+pub async fn a_listing_is_newest_first(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let mut file = Upload::new("described.txt", "some text");
+    file.content_type = "text/plain".to_owned();
+    let described = client.upload(&alice, &file).await.done()?.body;
+    let mut expected = upload_numbered(&client, &alice, 3).await?;
+    expected.insert(0, described.file_id.clone());
+    expected.reverse();
+
+    let files = listing(&client, &alice).await?.files;
+    let ids: Vec<_> = files.iter().take(4).map(|file| &file.file_id).collect();
+    equal("the newest ids", ids, expected.iter().collect::<Vec<_>>())?;
+    let times: Vec<_> = files.iter().map(|file| file.uploaded_at).collect();
+    equal(
+        "the times fall",
+        times.is_sorted_by(|new, old| new >= old),
+        true,
+    )?;
+    let row = &files[3];
+    equal("the name", row.name.as_str(), "described.txt")?;
+    equal("the size", row.size, described.size)?;
+    equal("the type", row.content_type.as_str(), "text/plain")?;
+    equal("the hash", &row.sha256, &described.sha256)
+}
+
+/// A page is as long as the caller asked for, as far as there are files.
+pub async fn a_page_has_as_many_files_as_asked_for(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    upload_numbered(&client, &alice, 4).await?;
+    for limit in [1, 3, 4] {
+        let page = page(&client, &alice, limit, None).await?;
+        equal("files on the page", page.files.len(), limit)?;
+    }
+    let everything = listing(&client, &alice).await?;
+    equal("a cursor on the last page", everything.next_cursor, None)
+}
+
+/// Page after page gives every file once, and then it ends.
+pub async fn pages_leave_no_gap_and_repeat_nothing(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    upload_numbered(&client, &alice, 7).await?;
+    let whole = listing(&client, &alice).await?.files;
+    for limit in [1, 2, 3, 7] {
+        let (mut files, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = page(&client, &alice, limit, cursor).await?;
+            files.extend(page.files);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        equal("all pages together", &files, &whole)?;
+    }
+    Ok(())
+}
+
+/// A file that arrives while somebody turns the pages moves nothing.
+pub async fn a_new_file_does_not_shift_the_next_page(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let ids = upload_numbered(&client, &alice, 4).await?;
+    let first = page(&client, &alice, 2, None).await?;
+    upload_numbered(&client, &alice, 3).await?;
+    let second = page(&client, &alice, 2, first.next_cursor).await?;
+    let seen: Vec<_> = second.files.iter().map(|file| &file.file_id).collect();
+    equal("the second page", seen, vec![&ids[1], &ids[0]])
+}
+
+/// The file that a cursor stands on may be deleted meanwhile.
+pub async fn a_cursor_outlives_the_file_it_stands_on(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let ids = upload_numbered(&client, &alice, 4).await?;
+    let first = page(&client, &alice, 2, None).await?;
+    client.delete(&alice, &ids[2]).await.done()?;
+    let second = page(&client, &alice, 2, first.next_cursor).await?;
+    let seen: Vec<_> = second.files.iter().map(|file| &file.file_id).collect();
+    equal("the second page", seen, vec![&ids[1], &ids[0]])
+}
+
+/// Neither no files, nor all there are, nor something that is no number.
+pub async fn a_limit_out_of_bounds_is_refused(target: &Target) -> anyhow::Result<()> {
+    for limit in ["0", "201", "-1", "1.5", "ten", "", "99999999999999999999"] {
+        refused(target, &format!("limit={limit}")).await?;
+    }
+    Ok(())
+}
+
+/// A cursor is what a page before gave out.
+pub async fn a_cursor_that_nobody_gave_out_is_refused(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let long = "x".repeat(2_000);
+    for cursor in [
+        "",
+        "0",
+        "..%2f..%2fetc",
+        "%00",
+        "%ff%fe",
+        "'%20OR%201=1",
+        &long,
+    ] {
+        refused(target, &format!("cursor={cursor}")).await?;
+    }
+    Ok(())
+}
+
+async fn refused(target: &Target, query: &str) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let path = format!("{}?{query}", paths::FILES);
+    let request = client.proven(&alice, Method::GET, &path);
+    let outcome: Outcome<FileList> = client.json(request).await;
+    outcome
+        .refused_as(ProblemKind::MalformedRequest)
+        .context(path)?;
+    Ok(())
+}
+
+async fn page(
+    client: &Client,
+    proof: &Proof,
+    limit: usize,
+    cursor: Option<String>,
+) -> anyhow::Result<FileList> {
+    let query = ListQuery {
+        limit: Some(limit),
+        cursor,
+    };
+    Ok(client.list(proof, &query).await.done()?.body)
+}
+
+/// Uploads some files one after the other and returns their ids, oldest first.
+async fn upload_numbered(
+    client: &Client,
+    proof: &Proof,
+    count: usize,
+) -> anyhow::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        let file = Upload::new(format!("{number}.txt"), format!("file {number}"));
+        ids.push(client.upload(proof, &file).await.done()?.body.file_id);
+    }
+    Ok(ids)
+}

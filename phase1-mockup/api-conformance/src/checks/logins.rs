@@ -1,0 +1,184 @@
+//! Exchanging a password for a proof, wherever the server does it.
+
+use crate::expect::equal;
+use crate::outcome::Outcome;
+use crate::proof::Proof;
+use crate::target::Target;
+use anyhow::{Context, ensure};
+use api_contract::files::ListQuery;
+use api_contract::problem::ProblemKind;
+use api_contract::secret::Secret;
+use api_contract::{Credentials, Message};
+use http::Method;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde_json::json;
+
+/// Both people can, and each is who they are.
+pub async fn each_person_gets_a_proof_of_their_own(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let client = target.client();
+    let alice = target.sign_in(&target.alice).await?;
+    let bob = target.sign_in(&target.bob).await?;
+    ensure!(alice != bob, "alice and bob have the same proof");
+    for proof in [alice, bob] {
+        crate::checks::listing(&client, &proof).await?;
+    }
+    Ok(())
+}
+
+/// Who guesses names learns nothing from the answers (ASVS 6.3.8).
+pub async fn an_unknown_name_and_a_wrong_password_look_alike(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let wrong = Secret::new("wrong");
+    let mut answers = Vec::new();
+    for username in [target.alice.username.as_str(), "nobody", "NOT A NAME", ""] {
+        let given = Credentials {
+            username: username.to_owned(),
+            password: wrong.clone(),
+        };
+        let refused = log_in(target, &json!(given)).await;
+        let refused = refused.refused_as(ProblemKind::InvalidCredentials);
+        let mut problem = refused.with_context(|| format!("{username:?}"))?.body;
+        problem.instance.clear();
+        answers.push(problem);
+    }
+    answers.dedup();
+    equal("different answers", answers.len(), 1)
+}
+
+/// A password is compared whole: no prefix, no other case, no spaces around it.
+pub async fn almost_the_password_is_not_the_password(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let right = target.alice.password.expose();
+    for almost in [
+        String::new(),
+        right[..right.len() - 1].to_owned(),
+        format!("{right}x"),
+        format!(" {right}"),
+        format!("{right}\0"),
+        right.to_uppercase(),
+    ] {
+        let given = json!({ "username": target.alice.username, "password": almost });
+        let refused = log_in(target, &given).await;
+        refused.refused_as(ProblemKind::InvalidCredentials)?;
+    }
+    Ok(())
+}
+
+/// A body that is no JSON, or JSON of another shape.
+pub async fn a_login_that_cannot_be_understood_is_refused(
+    target: &Target,
+) -> anyhow::Result<()> {
+    for body in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "\"alice\"",
+        "{}",
+        r#"{"username":"alice"}"#,
+        r#"{"password":"x"}"#,
+        r#"{"username":"alice","password":7}"#,
+        r#"{"username":null,"password":"x"}"#,
+        r#"{"username":"alice","password":"x","admin":true}"#,
+        "{\"username\":\"alice\",\"password\":\"x\"} and more",
+    ] {
+        let refused = send(target, "application/json", body.as_bytes()).await;
+        refused
+            .refused_as(ProblemKind::MalformedRequest)
+            .context(body)?;
+    }
+    let not_utf8 = b"{\"username\":\"alice\",\"password\":\"\xff\"}";
+    let refused = send(target, "application/json", not_utf8).await;
+    refused.refused_as(ProblemKind::MalformedRequest)?;
+    Ok(())
+}
+
+/// A form that another site sends has another type: it must not log anybody in
+/// (ASVS 3.5.2).
+pub async fn a_login_of_another_media_type_is_refused(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let body = serde_json::to_vec(&target.alice)?;
+    for media_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "",
+        "json",
+    ] {
+        let refused = send(target, media_type, &body).await;
+        let refused = refused.refused_as(ProblemKind::UnsupportedMediaType);
+        refused.with_context(|| format!("{media_type:?}"))?;
+    }
+    Ok(())
+}
+
+/// A refused login quotes nothing of what was sent: it could be almost the password.
+pub async fn a_refused_login_repeats_nothing(target: &Target) -> anyhow::Result<()> {
+    for given in [
+        json!({ "username": "alice", "password": "CANARY-7" }),
+        json!({ "username": "alice", "password": "CANARY-7", "more": 1 }),
+        json!({ "username": ["CANARY-7"], "password": "x" }),
+        json!({ "username": "alice", "password": { "secret": "CANARY-7" } }),
+    ] {
+        let client = target.client();
+        let request = client.request(Method::POST, target.way.login_path());
+        let reply = client.send(request.json(&given)).await?;
+        let text = String::from_utf8_lossy(&reply.body);
+        ensure!(
+            reply.status.is_client_error(),
+            "{given} got {}",
+            reply.status
+        );
+        ensure!(!text.contains("CANARY"), "the refusal says {text}");
+    }
+    Ok(())
+}
+
+/// A proof that a cache keeps is a proof for whoever reads the cache (ASVS 14.3.2).
+pub async fn a_proof_is_never_cached(target: &Target) -> anyhow::Result<()> {
+    let client = target.client();
+    let request = client.request(Method::POST, target.way.login_path());
+    let reply = client.send(request.json(&target.alice)).await?;
+    equal(
+        "Cache-Control",
+        reply.header(CACHE_CONTROL),
+        Some("no-store"),
+    )
+}
+
+/// A proof that was made up proves nothing, whatever its kind.
+pub async fn a_made_up_proof_proves_nothing(target: &Target) -> anyhow::Result<()> {
+    let client = target.client();
+    let made_up = Secret::new("A".repeat(43));
+    let password = Credentials {
+        username: target.alice.username.clone(),
+        password: made_up.clone(),
+    };
+    for proof in [
+        Proof::Session(made_up.clone()),
+        Proof::Bearer(made_up),
+        Proof::Basic(password),
+    ] {
+        let status = client.list(&proof, &ListQuery::default()).await.status()?;
+        equal("the status", status.as_u16(), 401)
+            .with_context(|| format!("{proof:?}"))?;
+    }
+    Ok(())
+}
+
+async fn log_in(target: &Target, given: &serde_json::Value) -> Outcome<Message> {
+    let client = target.client();
+    let request = client.request(Method::POST, target.way.login_path());
+    client.json(request.json(given)).await
+}
+
+async fn send(target: &Target, media_type: &str, body: &[u8]) -> Outcome<Message> {
+    let client = target.client();
+    let request = client.request(Method::POST, target.way.login_path());
+    let request = request.header(CONTENT_TYPE, media_type).body(body.to_vec());
+    client.json(request).await
+}

@@ -1,0 +1,6 @@
+//! What a process promises before any server's own work begins.
+
+mod listening;
+mod replies;
+mod stopping;
+mod support;

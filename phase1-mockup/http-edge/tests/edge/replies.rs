@@ -1,0 +1,60 @@
+//! Every reply is named, and every refusal has one shape.
+
+use crate::support::start;
+use api_contract::problem::Problem;
+use axum::{Router, routing::get};
+use std::time::Duration;
+
+async fn nobody() -> &'static str {
+    panic!("a bug")
+}
+
+#[tokio::test]
+async fn every_reply_says_who_served_it_and_keeps_a_good_request_id() {
+    let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
+    let http = reqwest::Client::new();
+    for (path, status) in [("/livez", 200), ("/nowhere", 404)] {
+        let request = http
+            .get(server.url(path))
+            .header("x-request-id", "lecture-1");
+        let reply = request.send().await.unwrap();
+        assert_eq!(reply.status(), status);
+        assert_eq!(reply.headers()["x-served-by"], "r7");
+        assert_eq!(reply.headers()["x-request-id"], "lecture-1");
+        assert_eq!(reply.headers()["cache-control"], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_problem_that_tells_nothing_and_the_server_goes_on() {
+    let routes = Router::new().route("/bug", get(nobody));
+    let server = start(routes, Duration::ZERO, Duration::ZERO).await;
+    let reply = reqwest::get(server.url("/bug")).await.unwrap();
+    assert_eq!(reply.status(), 500);
+    assert_eq!(reply.headers()["content-type"], "application/problem+json");
+    let id = reply.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let problem: Problem = reply.json().await.unwrap();
+    assert_eq!(
+        (problem.slug(), problem.instance.as_str()),
+        ("internal-error", id.as_str())
+    );
+    assert!(!problem.detail.contains("a bug"));
+    assert_eq!(
+        reqwest::get(server.url("/livez")).await.unwrap().status(),
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_take_is_refused_with_those_that_it_does() {
+    let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
+    let reply = reqwest::Client::new()
+        .post(server.url("/livez"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(reply.status(), 405);
+    assert_eq!(reply.headers()["allow"], "GET,HEAD");
+    let problem: Problem = reply.json().await.unwrap();
+    assert_eq!(problem.slug(), "method-not-allowed");
+}

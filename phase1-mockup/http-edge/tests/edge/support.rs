@@ -1,0 +1,62 @@
+//! A process's worth of server inside a test.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use http_edge::health::{self, Readiness};
+use http_edge::reply::{self, Replies, UrlInLog};
+use http_edge::serve::{Drain, serve};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// How long anything may take before a test gives up.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: CancellationToken,
+    pub(crate) ended: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("it listens")
+    }
+}
+
+/// Serves `routes` as every server here does.
+pub(crate) async fn start(
+    routes: Router,
+    grace: Duration,
+    deadline: Duration,
+) -> Running {
+    let readiness = Readiness::default();
+    let app = routes
+        .merge(health::routes(readiness.clone()))
+        .layer(CatchPanicLayer::custom(reply::panicked))
+        .layer(from_fn_with_state(
+            Replies::of("r7", UrlInLog::Path),
+            reply::complete,
+        ));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let stop = CancellationToken::new();
+    let drain = Drain {
+        readiness,
+        grace,
+        deadline,
+    };
+    let ended = tokio::spawn(serve(listener, app, drain, stop.clone().cancelled_owned()));
+    Running {
+        address,
+        stop,
+        ended,
+    }
+}
