@@ -2,9 +2,11 @@
 
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
-use http_body_util::LengthLimitError;
+use http_body::Body as _;
+use http_body_util::{LengthLimitError, Limited};
 use multer::{Field, Multipart};
 use std::error::Error;
 use std::iter;
@@ -16,11 +18,16 @@ pub const MAX_PARTS: usize = 20;
 /// The name of the part that holds the file.
 pub const FILE_PART: &str = "file";
 
-/// A multipart form, read part by part and never held in memory.
+/// What a form may add around its file, in bytes.
+const OVERHEAD: u64 = 64 * 1024;
+
+/// A multipart form that nothing has been read of yet.
 #[derive(Debug)]
 pub struct UploadForm {
-    multipart: Multipart<'static>,
-    parts: usize,
+    boundary: String,
+    /// `Content-Length`, where the client says it.
+    announced: Option<u64>,
+    body: Body,
 }
 
 impl<S: Send + Sync> FromRequest<S> for UploadForm {
@@ -36,15 +43,43 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
                     "Send multipart/form-data with a boundary and a part named file.",
                 )
             })?;
-        let body = request.into_body().into_data_stream();
+        let announced = request.body().size_hint().exact();
         Ok(Self {
-            multipart: Multipart::new(body, boundary),
-            parts: 0,
+            boundary,
+            announced,
+            body: request.into_body(),
         })
     }
 }
 
 impl UploadForm {
+    /// Begins to read, up to what a file of `largest` bytes needs. A client that says
+    /// beforehand that it will send more is refused before it does (RFC 9110 §10.1.1).
+    ///
+    /// # Errors
+    /// When the client announces more.
+    pub fn open(self, largest: u64) -> Result<FormParts, Refusal> {
+        let limit = largest.saturating_add(OVERHEAD);
+        if self.announced.is_some_and(|announced| announced > limit) {
+            return Err(too_large(largest));
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let body = Body::new(Limited::new(self.body, limit)).into_data_stream();
+        Ok(FormParts {
+            multipart: Multipart::new(body, self.boundary),
+            parts: 0,
+        })
+    }
+}
+
+/// The parts of a form, one after the other, never held in memory.
+#[derive(Debug)]
+pub struct FormParts {
+    multipart: Multipart<'static>,
+    parts: usize,
+}
+
+impl FormParts {
     /// The file part.
     ///
     /// # Errors
@@ -87,12 +122,20 @@ impl UploadForm {
     }
 }
 
+/// The refusal of a file with more than `largest` bytes.
+#[must_use]
+pub fn too_large(largest: u64) -> Refusal {
+    Refusal::new(ProblemKind::UploadTooLarge)
+        .detail(format!("A file may have {largest} bytes."))
+}
+
 /// What a failure to read the form means to the caller.
 #[must_use]
 pub fn broken(error: &(dyn Error + 'static)) -> Refusal {
     let mut causes = iter::successors(Some(error), |error| (*error).source());
     if causes.any(|cause| cause.is::<LengthLimitError>()) {
-        return Refusal::new(ProblemKind::UploadTooLarge);
+        return Refusal::new(ProblemKind::UploadTooLarge)
+            .detail("The form is much larger than the largest file.");
     }
     Refusal::new(ProblemKind::MalformedRequest)
         .detail("The form is broken or ended before its last boundary.")

@@ -19,12 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use upload_domain::accounts::Accounts;
 use upload_domain::file_store::FileStore;
-
-/// What a form adds around its file, in bytes, at the most.
-const FORM_OVERHEAD: u64 = 64 * 1024;
 
 /// The longest JSON body: a name and a password, in bytes.
 const MAX_JSON_BODY: usize = 16 * 1024;
@@ -70,15 +66,12 @@ impl AppState {
 /// The routes.
 pub fn app(state: AppState) -> Router {
     let replies = Replies::of(&state.replica_id, UrlInLog::Path);
-    let largest_form = state.max_upload.saturating_add(FORM_OVERHEAD);
-    let upload_limit =
-        RequestBodyLimitLayer::new(usize::try_from(largest_form).unwrap_or(usize::MAX));
     let health = health::routes(state.drain.readiness.clone());
     Router::new()
         .route(paths::SESSION_START, post(login::start))
         .route(paths::SESSION, get(login::view))
         .route(paths::SESSION_END, post(login::end))
-        .route(paths::UPLOAD, post(files::upload).layer(upload_limit))
+        .route(paths::UPLOAD, post(files::upload))
         .route(paths::FILES, get(files::list))
         .route(paths::FILE, get(files::describe).delete(files::delete))
         .route(paths::FILE_CONTENT, get(files::content))

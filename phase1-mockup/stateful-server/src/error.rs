@@ -5,6 +5,7 @@ use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use axum::response::{IntoResponse, Response};
 use http_edge::refusal::Refusal;
+use http_edge::upload_form;
 use std::io;
 use upload_domain::accounts::LoginError;
 use upload_domain::file_id::FileId;
@@ -80,9 +81,8 @@ impl Error {
 
 fn receive_refusal(error: &ReceiveError) -> Refusal {
     match error {
-        ReceiveError::TooLarge { limit } => Refusal::new(ProblemKind::UploadTooLarge)
-            .detail(format!("A file may have {limit} bytes.")),
-        ReceiveError::BrokenBody(cause) => http_edge::upload_form::broken(cause.as_ref()),
+        ReceiveError::TooLarge { limit } => upload_form::too_large(*limit),
+        ReceiveError::BrokenBody(cause) => upload_form::broken(cause.as_ref()),
         ReceiveError::KeyReused => Refusal::new(ProblemKind::IdempotencyKeyReused),
         ReceiveError::NoSpace(cause) => {
             tracing::error!(%cause, "the disk is full");

@@ -29,8 +29,9 @@ pub(crate) async fn upload(
     State(app): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    mut form: UploadForm,
+    form: UploadForm,
 ) -> Result<Response, Error> {
+    let mut form = form.open(app.max_upload)?;
     let file = form.file().await?;
     let new = NewFile {
         owner: caller.username,

@@ -18,7 +18,6 @@ pub async fn a_name_that_is_a_path_leads_nowhere(target: &Target) -> anyhow::Res
         "..%2f..%2fx",
         "/etc/passwd",
         "C:\\windows\\x",
-        "a\0b",
         "%00",
         ".",
         "..",
@@ -88,8 +87,8 @@ pub async fn a_name_may_be_missing_or_too_long(target: &Target) -> anyhow::Resul
     Ok(())
 }
 
-/// A line break in a name writes a header of the form's part. Taken or refused, it must
-/// not become a header of the reply, then or ever after.
+/// A line break in a name writes a header of the form's part, and a zero byte is allowed
+/// in none. Taken or refused, it must not become a header of the reply, ever.
 pub async fn a_name_with_a_line_break_adds_no_header(
     target: &Target,
 ) -> anyhow::Result<()> {
@@ -97,6 +96,7 @@ pub async fn a_name_with_a_line_break_adds_no_header(
     for name in [
         "a\r\nSet-Cookie: x=y",
         "a\nSet-Cookie: x=y",
+        "a\0b",
         "a%0D%0ASet-Cookie: x=y",
     ] {
         let outcome = client.upload(&alice, &Upload::new(name, "x")).await;

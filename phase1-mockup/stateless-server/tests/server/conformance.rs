@@ -1,0 +1,22 @@
+//! The wire contract, check by check: with a token, and with a password each time.
+
+use api_conformance::fixture::{Fixture, Started};
+use api_conformance::target::Way;
+
+mod with_a_token {
+    api_conformance::conformance_suite!(crate::conformance::with_tokens);
+    api_conformance::token_suite!(crate::conformance::with_tokens);
+}
+
+mod with_a_password {
+    api_conformance::conformance_suite!(crate::conformance::with_passwords);
+}
+
+async fn with_tokens() -> anyhow::Result<Started> {
+    crate::start(&Fixture::new()?, &[]).await
+}
+
+async fn with_passwords() -> anyhow::Result<Started> {
+    let fixture = Fixture::new()?;
+    fixture.start(crate::PROGRAM, Way::Basic, &[]).await
+}
