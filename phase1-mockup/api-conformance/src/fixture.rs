@@ -108,7 +108,23 @@ impl Fixture {
         way: Way,
         more: &[&str],
     ) -> anyhow::Result<Started> {
-        let server = Server::start(Path::new(program), &self.flags(more)).await?;
+        self.start_by(program, &[], way, more).await
+    }
+
+    /// Starts a program that starts the server: `before` comes before its flags.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_by(
+        &self,
+        program: &str,
+        before: &[&str],
+        way: Way,
+        more: &[&str],
+    ) -> anyhow::Result<Started> {
+        let mut args: Vec<_> = before.iter().map(|&arg| arg.to_owned()).collect();
+        args.extend(self.flags(more));
+        let server = Server::start(Path::new(program), &args).await?;
         let target = Target {
             base_url: server.base_url(),
             alice: self.alice.clone(),

@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod process;
 pub mod proof;
 pub mod raw;
+pub mod resources;
 mod suite;
 pub mod target;
 pub mod usage;

@@ -70,6 +70,12 @@ impl Server {
         &self.ready
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its log so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -50,6 +50,7 @@ macro_rules! conformance_suite {
             a_form_with_too_many_parts_is_refused
             a_part_with_a_hundred_headers_is_refused
             an_announced_size_beyond_the_limit_is_refused_unread
+            a_refusal_reaches_a_client_that_is_still_sending
         }
         $crate::named_tests! { $start, listings:
             a_listing_is_newest_first

@@ -11,6 +11,7 @@ pub mod health;
 pub mod json_body;
 pub mod listen;
 pub mod log;
+mod patient_body;
 pub mod program;
 pub mod ranges;
 pub mod ready;

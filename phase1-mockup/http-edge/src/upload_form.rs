@@ -1,5 +1,6 @@
 //! Walking through a multipart form to the one part that matters.
 
+use crate::patient_body::PatientBody;
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
@@ -27,7 +28,7 @@ pub struct UploadForm {
     boundary: String,
     /// `Content-Length`, where the client says it.
     announced: Option<u64>,
-    body: Body,
+    body: PatientBody,
 }
 
 impl<S: Send + Sync> FromRequest<S> for UploadForm {
@@ -44,10 +45,11 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
                 )
             })?;
         let announced = request.body().size_hint().exact();
+        let (parts, body) = request.into_parts();
         Ok(Self {
             boundary,
             announced,
-            body: request.into_body(),
+            body: PatientBody::new(body, &parts.headers),
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// An upload server that remembers who you are: log in once, then send the session id.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "stateful-server", version)]
+#[command(name = "stateful-server", version, args_override_self = true)]
 pub struct Config {
     /// What every server takes.
     #[command(flatten)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// An upload server that asks who you are each time: send a password or a token always.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "stateless-server", version)]
+#[command(name = "stateless-server", version, args_override_self = true)]
 pub struct Config {
     /// What every server takes.
     #[command(flatten)]

@@ -127,6 +127,25 @@ pub async fn an_announced_size_beyond_the_limit_is_refused_unread(
     equal("the first status", status, StatusCode::PAYLOAD_TOO_LARGE)
 }
 
+/// A client that is still sending gets to read why it was refused, and its next call is
+/// not lost on a connection that the server has closed meanwhile (RFC 9112 §9.6).
+pub async fn a_refusal_reaches_a_client_that_is_still_sending(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let huge = Upload::of_size("huge", 4 * target.max_upload);
+    let small = Upload::new("small", "small");
+    for _ in 0..3 {
+        for form in [Form::of(&huge), Form::of(&huge).without_length()] {
+            let refused = client.upload_form(&alice, form).await;
+            refused.refused_as(ProblemKind::UploadTooLarge)?;
+            let next = client.upload(&alice, &small).await.done();
+            next.context("the call after a refusal")?;
+        }
+    }
+    Ok(())
+}
+
 /// The head of an upload that announces `length` bytes and waits to be told to go on.
 async fn announcing(
     target: &Target,

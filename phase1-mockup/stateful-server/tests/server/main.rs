@@ -7,6 +7,7 @@
 mod conformance;
 mod consequences;
 mod lifecycle;
+mod resources;
 mod usage;
 
 use api_conformance::fixture::{Fixture, Started};

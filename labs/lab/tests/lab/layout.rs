@@ -1,0 +1,222 @@
+//! How the repository is laid out: who may import whom, what lies where, and that the
+//! documentation finds it.
+
+use crate::markdown::{Link, Page, page, pages, top};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who may import whom among our packages. A package that is not here has no place yet.
+/// `cluster` is where the roles meet; a server imports no other server, and nothing that
+/// serves knows that it is being tested.
+const DIRECTION: [(&str, &[&str]); 9] = [
+    ("api-contract", &[]),
+    ("upload-domain", &[]),
+    ("http-edge", &["api-contract"]),
+    ("stateful-server", &SERVER),
+    ("stateless-server", &SERVER),
+    ("api-conformance", &SERVER),
+    ("load-balancer", &["api-contract", "http-edge"]),
+    ("cluster", &CLUSTER),
+    ("lab", &LAB),
+];
+
+const SERVER: [&str; 3] = ["api-contract", "upload-domain", "http-edge"];
+
+const CLUSTER: [&str; 6] = [
+    "api-contract",
+    "upload-domain",
+    "http-edge",
+    "stateful-server",
+    "stateless-server",
+    "load-balancer",
+];
+
+/// Everything.
+const LAB: [&str; 8] = [
+    "api-contract",
+    "upload-domain",
+    "http-edge",
+    "stateful-server",
+    "stateless-server",
+    "load-balancer",
+    "cluster",
+    "api-conformance",
+];
+
+/// What tests may import on top of that.
+const IN_TESTS: [&str; 1] = ["api-conformance"];
+
+/// What may lie at the top of the repository, beside dot-files and what git ignores.
+const TOP: [&str; 11] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "benches",
+    "docs",
+    "labs",
+    "loadtests",
+    "phase1-mockup",
+    "phase2-production",
+    "rust-toolchain.toml",
+];
+
+const LONGEST_FILE: usize = 300;
+
+fn metadata() -> Metadata {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(top().join("Cargo.toml")).no_deps();
+    command.other_options(["--offline".to_owned()]);
+    command.exec().expect("cargo metadata works offline")
+}
+
+#[test]
+fn packages_import_each_other_in_one_direction_only() {
+    let metadata = metadata();
+    let ours: BTreeSet<&str> =
+        metadata.packages.iter().map(|package| package.name.as_str()).collect();
+    for package in &metadata.packages {
+        let place = DIRECTION.iter().find(|(name, _)| *name == package.name.as_str());
+        let Some((name, allowed)) = place else {
+            panic!("{} has no place yet: give it one in DIRECTION", package.name);
+        };
+        for import in &package.dependencies {
+            let import_name = import.name.as_str();
+            let in_tests = import.kind == DependencyKind::Development;
+            let fine = !ours.contains(import_name)
+                || allowed.contains(&import_name)
+                || (in_tests && IN_TESTS.contains(&import_name));
+            assert!(fine, "{name} must not import {import_name}");
+        }
+    }
+}
+
+#[test]
+fn every_package_says_what_it_is() {
+    for package in metadata().packages {
+        let says = package.description.as_deref().unwrap_or_default();
+        assert!(says.len() > 10, "{} has no description", package.name);
+    }
+}
+
+#[test]
+fn the_top_of_the_repository_holds_what_it_should_and_nothing_else() {
+    let ignored = fs::read_to_string(top().join(".gitignore")).unwrap_or_default();
+    let ignored: Vec<_> =
+        ignored.lines().filter_map(|line| line.trim().strip_prefix('/')).collect();
+    for entry in fs::read_dir(top()).expect("the top can be read") {
+        let name = entry.expect("the top can be read").file_name();
+        let name = name.to_str().expect("plain names");
+        let fine = name.starts_with('.')
+            || TOP.contains(&name)
+            || name == "scripts"
+            || ignored.iter().any(|ignored| ignored.trim_end_matches('/') == name);
+        assert!(fine, "{name} does not belong at the top of the repository");
+    }
+}
+
+#[test]
+fn every_source_file_opens_with_what_is_in_it_and_is_short() {
+    let sources = sources();
+    assert!(sources.len() > 50, "the sources are no longer where they were");
+    let mut wrong = Vec::new();
+    for path in sources {
+        let text = fs::read_to_string(&path).expect("sources are text");
+        let lines = text.lines().count();
+        if !text.starts_with("//!") {
+            wrong.push(format!("{}: does not open with //!", path.display()));
+        }
+        if lines > LONGEST_FILE {
+            wrong.push(format!("{}: {lines} lines", path.display()));
+        }
+        if path.ends_with("mod.rs") {
+            wrong.push(format!("{}: name it after what it is", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every Rust file of ours.
+fn sources() -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![top()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let hidden = name.to_str().is_none_or(|name| name.starts_with('.'));
+            if hidden || name == "target" {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary: Vec<_> =
+        page("docs/SUMMARY.md").links().into_iter().map(|link| link.target).collect();
+    for page in pages() {
+        let Some(name) = page.name.strip_prefix("docs/") else { continue };
+        let listed = name == "SUMMARY.md" || summary.iter().any(|target| target == name);
+        assert!(listed, "{name} is not in docs/SUMMARY.md");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for page in pages() {
+        for link in page.links() {
+            if !link.target.contains("://") && !leads_somewhere(&page, &link) {
+                wrong.push(format!("{}: [{}]({})", page.name, link.text, link.target));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these links lead nowhere:\n{}", wrong.join("\n"));
+}
+
+fn leads_somewhere(page: &Page, link: &Link) -> bool {
+    let (path, anchor) = link.target.split_once('#').unwrap_or((&link.target, ""));
+    let folder = Path::new(&page.name).parent().unwrap_or(Path::new(""));
+    let target = match path {
+        "" => top().join(&page.name),
+        path => top().join(folder).join(path),
+    };
+    if anchor.is_empty() || !target.exists() {
+        return target.exists();
+    }
+    let text = fs::read_to_string(&target).unwrap_or_default();
+    let target = Page { name: path.to_owned(), text };
+    target.anchors().iter().any(|known| known == anchor)
+}
+
+/// A link such as [`Sessions::touch`](…/sessions.rs) promises a name in a file.
+#[test]
+fn every_name_in_a_link_to_source_is_in_that_source() {
+    let mut wrong = Vec::new();
+    for page in pages() {
+        let folder = top().join(&page.name);
+        let folder = folder.parent().expect("a page lies in a folder");
+        for link in page.links().iter().filter(|link| link.target.ends_with(".rs")) {
+            let Some(name) = link.text.strip_prefix('`') else { continue };
+            let name = name.trim_end_matches('`').rsplit("::").next().unwrap_or_default();
+            let text = fs::read_to_string(folder.join(&link.target)).unwrap_or_default();
+            let file = Path::new(&link.target);
+            let is_file = [file.file_name(), file.file_stem()]
+                .into_iter()
+                .any(|file| file.is_some_and(|file| file == name));
+            let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+            if !is_file && !words.any(|word| word == name) {
+                wrong.push(format!("{}: {} in {}", page.name, link.text, link.target));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these names are not where they are said to be:\n{}", wrong.join("\n"));
+}

@@ -1,0 +1,10 @@
+//! The lab from outside: what its commands do, what its documentation says, how its
+//! repository is laid out. `run` and `markdown` are what the others use.
+
+mod api_reference;
+mod cluster_commands;
+mod demo;
+mod docs;
+mod layout;
+mod markdown;
+mod run;

@@ -1,0 +1,81 @@
+//! The items in which the servers differ, as reviewed. Everything that is not named here
+//! has to be the same in both, in the same order.
+
+/// How one pair of files differs; the pair has the name of the stateful server's file.
+pub(crate) struct Contrast {
+    pub(crate) file: &'static str,
+    pub(crate) stateful: &'static [&'static str],
+    pub(crate) stateless: &'static [&'static str],
+}
+
+impl Contrast {
+    /// Not at all.
+    pub(crate) const NONE: Self = Self {
+        file: "",
+        stateful: &[],
+        stateless: &[],
+    };
+}
+
+pub(crate) const REVIEWED: &[Contrast] = &[
+    // What can go wrong follows from what is remembered or signed.
+    Contrast {
+        file: "error.rs",
+        stateful: &[
+            "impl From<NoSession> for Error",
+            "impl From<TooManySessions> for Error",
+        ],
+        stateless: &["impl From<BadToken> for Error"],
+    },
+    // One look into a map here; there, every place in which a proof may come.
+    Contrast {
+        file: "identity.rs",
+        stateful: &[],
+        stateless: &["async fn in_header", "struct InUrl", "fn in_url"],
+    },
+    Contrast {
+        file: "lib.rs",
+        stateful: &["pub mod sessions"],
+        stateless: &["pub mod tokens"],
+    },
+    // What is remembered can be looked at and ended. What is forgotten cannot.
+    Contrast {
+        file: "login.rs",
+        stateful: &["pub(crate) async fn view", "pub(crate) async fn end"],
+        stateless: &[],
+    },
+    // The lesson itself.
+    Contrast {
+        file: "sessions.rs",
+        stateful: &[
+            "const ID_BYTES",
+            "pub struct SessionLimits",
+            "pub struct SessionId",
+            "impl SessionId",
+            "pub enum NoSession",
+            "pub struct TooManySessions",
+            "enum Cause",
+            "impl Cause",
+            "struct Session",
+            "impl Session",
+            "pub struct Sessions",
+            "impl Sessions",
+            "fn bury",
+            "fn report_size",
+        ],
+        stateless: &[
+            "const KEY_BYTES",
+            "const ISSUER",
+            "const AUDIENCE",
+            "const TYPE",
+            "const LEEWAY_S",
+            "pub struct TokenRules",
+            "struct Claims",
+            "pub enum BadToken",
+            "pub struct Tokens",
+            "impl Tokens",
+            "fn strict_validation",
+            "fn random_key",
+        ],
+    },
+];

@@ -1,0 +1,119 @@
+//! The servers' sources, as this test looks at them: files, and the items in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One of the two.
+#[derive(Clone, Copy)]
+pub(crate) struct Server {
+    package: &'static str,
+    /// The file that its counterpart has under another name.
+    pub(crate) own: &'static str,
+}
+
+/// The one that remembers.
+pub(crate) const STATEFUL: Server = Server {
+    package: "stateful-server",
+    own: "sessions",
+};
+
+/// The one that forgets.
+pub(crate) const STATELESS: Server = Server {
+    package: "stateless-server",
+    own: "tokens",
+};
+
+impl Server {
+    /// All source files, relative to `src`, sorted.
+    pub(crate) fn files(self) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.src()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).expect("a folder of sources") {
+                let path = entry.expect("an entry of a folder").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let inside = path.strip_prefix(self.src()).expect("below src");
+                    files.push(inside.to_string_lossy().into_owned());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// Those that are read side by side. What lies deeper are tests of the one file in
+    /// which the servers have nothing in common.
+    pub(crate) fn columns(self) -> Vec<String> {
+        let mut files = self.files();
+        files.retain(|file| !file.contains('/'));
+        files
+    }
+
+    /// One of them.
+    pub(crate) fn read(self, file: &str) -> String {
+        let path = self.src().join(file);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+    }
+
+    fn src(self) -> PathBuf {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        here.join("..").join(self.package).join("src")
+    }
+}
+
+/// The items of a file in their order, each by its kind and name. What a file imports
+/// is left out: it follows from the rest, and the line-by-line snapshot shows it.
+pub(crate) fn items(source: &str) -> Vec<&str> {
+    source.lines().filter_map(item).collect()
+}
+
+fn item(line: &str) -> Option<&str> {
+    const KINDS: [&str; 10] = [
+        "fn ",
+        "struct ",
+        "enum ",
+        "impl",
+        "trait ",
+        "const ",
+        "static ",
+        "type ",
+        "mod ",
+        "macro_rules! ",
+    ];
+    let bare =
+        ["pub(crate) ", "pub ", "async ", "const "]
+            .iter()
+            .fold(line, |rest, word| match rest.strip_prefix(word) {
+                Some(after) if *word != "const " || after.starts_with("fn ") => after,
+                _ => rest,
+            });
+    KINDS.iter().find(|kind| bare.starts_with(**kind))?;
+    let is_impl = bare.starts_with("impl");
+    let ends: &[char] = if is_impl {
+        &['{']
+    } else {
+        &['(', '{', ';', ':', '=', '<']
+    };
+    // `pub(crate)` has a bracket of its own, before the name.
+    let from = line.len() - bare.len();
+    let end = line[from..].find(ends).map_or(line.len(), |at| from + at);
+    Some(line[..end].trim_end())
+}
+
+#[test]
+fn items_are_found_by_kind_and_name() {
+    let source = "use a::b;\npub(crate) async fn view(\n    x: u8,\n) {}\n\
+                  const LIMIT: u8 = 1;\npub const fn f() {}\nimpl<T> From<T> for U {\n\
+                  \x20   fn hidden() {}\n}\nmod tests;\npub struct Only(u8);\n";
+    let expected = [
+        "pub(crate) async fn view",
+        "const LIMIT",
+        "pub const fn f",
+        "impl<T> From<T> for U",
+        "mod tests",
+        "pub struct Only",
+    ];
+    assert_eq!(items(source), expected);
+}

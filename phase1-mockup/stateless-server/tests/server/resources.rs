@@ -1,0 +1,21 @@
+//! What uploads may cost.
+
+use crate::PROGRAM;
+use api_conformance::resources::{
+    a_full_disk_loses_nothing, memory_does_not_grow_with_the_size_of_uploads,
+};
+use api_conformance::target::Way;
+
+#[tokio::test]
+async fn memory_does_not_grow_with_uploads() -> anyhow::Result<()> {
+    memory_does_not_grow_with_the_size_of_uploads(PROGRAM, Way::Token).await
+}
+
+/// `scripts/test` says beforehand whether this machine can run this one.
+#[tokio::test]
+async fn a_full_disk_loses_nothing_that_was_acknowledged() -> anyhow::Result<()> {
+    if !a_full_disk_loses_nothing(PROGRAM, Way::Token).await? {
+        eprintln!("skipped: no file system of one's own can be mounted here");
+    }
+    Ok(())
+}
