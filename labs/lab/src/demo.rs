@@ -2,17 +2,19 @@
 //!
 //! The same crowd of scripted users stands before three lanes of real processes; the same
 //! fault strikes all three; what each user went through is counted and explained. Reading
-//! order: `scenario`, `lane`, `user`, `ledger`, `report`, `facts`.
+//! order: `scenario`, `lane`, `user`, `ledger`, `figures`, `facts`.
 
 mod crowd;
 mod explain;
 mod facts;
+mod figures;
 mod lane;
 mod ledger;
 mod predict;
 mod progress;
 mod report;
 mod scenario;
+mod shared;
 mod show;
 mod stage;
 mod user;

@@ -10,7 +10,7 @@ use std::io;
 use upload_domain::accounts::LoginError;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::StoreError;
-use upload_domain::incoming::ReceiveError;
+use upload_domain::receive_error::ReceiveError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {

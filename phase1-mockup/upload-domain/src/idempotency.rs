@@ -5,7 +5,8 @@
 //! attempt with that key simply does it.
 
 use crate::file_store::FileMeta;
-use crate::incoming::{ReceiveError, hex};
+use crate::hex::hex;
+use crate::receive_error::ReceiveError;
 use crate::sync::replace_file;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -7,7 +7,9 @@
 use crate::display_name::DisplayName;
 use crate::file_id::FileId;
 use crate::file_store::{FileMeta, FileStore, blocking};
+use crate::hex::hex;
 use crate::idempotency::{self, IdempotencyKey};
+use crate::receive_error::ReceiveError;
 use crate::sync::{sync_dir, write_synced};
 use crate::username::Username;
 use bytes::Bytes;
@@ -15,7 +17,7 @@ use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncWriteExt, BufWriter};
@@ -40,38 +42,6 @@ pub struct NewFile {
     pub key: Option<IdempotencyKey>,
     /// Bytes beyond which the upload is refused.
     pub limit: u64,
-}
-
-/// The upload did not happen, and nothing of it is left.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiveError {
-    /// More bytes than allowed.
-    #[error("the upload is larger than {limit} bytes")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// The body ended or stood still before it was complete.
-    #[error("the body broke off")]
-    BrokenBody(#[source] Box<dyn Error + Send + Sync>),
-    /// The key belongs to an upload with other content.
-    #[error("the idempotency key belongs to a different upload")]
-    KeyReused,
-    /// The disk is full.
-    #[error("the disk is full")]
-    NoSpace(#[source] io::Error),
-    /// The disk failed.
-    #[error("cannot write the upload")]
-    Disk(#[source] io::Error),
-}
-
-impl From<io::Error> for ReceiveError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace(error),
-            _ => Self::Disk(error),
-        }
-    }
 }
 
 impl FileStore {
@@ -225,15 +195,4 @@ pub fn now_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _cannot_fail = write!(text, "{byte:02x}");
-            text
-        })
 }

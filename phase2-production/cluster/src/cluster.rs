@@ -5,27 +5,21 @@ use crate::orders::Order;
 use crate::replica::Replica;
 use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
-use crate::topology::{Topology, Users};
-use anyhow::{Context, bail};
+use crate::topology::Topology;
 use futures_util::future::{join_all, try_join_all};
-use load_balancer::status::BackendState;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use shared::Shared;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 use tokio::task::JoinSet;
-use upload_domain::accounts::{self, FreshAccount};
-use upload_domain::passwords::HashCost;
-use upload_domain::users_file;
+use upload_domain::accounts::FreshAccount;
 
 mod plan;
+mod shared;
 mod supervise;
+mod who;
 
 /// The balancer's name among the members.
 pub const BALANCER: &str = "lb";
-
-/// How long a started replica may take to be seen as well by the balancer.
-const ADMIT_LIMIT: Duration = Duration::from_secs(15);
 
 /// A running cluster. [`Cluster::down`] stops it in order; dropped, it is killed.
 #[derive(Debug)]
@@ -34,17 +28,6 @@ pub struct Cluster {
     /// One task a member; they end with this value.
     watchers: Mutex<JoinSet<()>>,
     fresh_accounts: Vec<FreshAccount>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    topology: Topology,
-    admin: BalancerAdmin,
-    balancer: Arc<Replica>,
-    replicas: RwLock<Vec<Arc<Replica>>>,
-    users_file: PathBuf,
-    /// Last, so that the processes are gone before their folder is.
-    run_dir: RunDir,
 }
 
 impl Cluster {
@@ -62,7 +45,7 @@ impl Cluster {
     /// # Errors
     /// When a process does not start; then none is left, and the folder is gone.
     pub async fn start_in(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
-        let (users_file, fresh_accounts) = users(&topology, &run_dir)?;
+        let (users_file, fresh_accounts) = who::users(&topology, &run_dir)?;
         plan::write_secrets(&run_dir)?;
         let balancer = plan::balancer(&topology, &run_dir);
         let shared = Arc::new(Shared {
@@ -211,134 +194,5 @@ impl Cluster {
         let shared = Arc::clone(&self.shared);
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.spawn(supervise::watch_over(shared, replica));
-    }
-}
-
-impl Shared {
-    fn replicas(&self) -> Vec<Arc<Replica>> {
-        self.replicas
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn find(&self, id: &str) -> anyhow::Result<Arc<Replica>> {
-        let replicas = self.replicas();
-        let names: Vec<_> = replicas.iter().map(|replica| replica.id.as_str()).collect();
-        let found = replicas.iter().find(|replica| replica.id == id).cloned();
-        found.with_context(|| {
-            format!(
-                "there is no {id} here; there are {BALANCER}, {}",
-                names.join(", ")
-            )
-        })
-    }
-
-    fn new_replica(&self) -> Arc<Replica> {
-        let mut replicas = self
-            .replicas
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let id = format!("r{}", replicas.len() + 1);
-        let spec = plan::replica(&self.topology, &self.run_dir, &self.users_file, &id);
-        let replica = Arc::new(Replica::new(id, spec));
-        replicas.push(Arc::clone(&replica));
-        replica
-    }
-
-    fn forget(&self, replica: &Arc<Replica>) {
-        let mut replicas = self
-            .replicas
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        replicas.retain(|known| !Arc::ptr_eq(known, replica));
-    }
-
-    /// Starts a replica, tells the balancer where it is, and waits until it is let in.
-    async fn start_replica(&self, replica: &Replica) -> anyhow::Result<()> {
-        let address = replica.start().await?;
-        let admin = self.balancer_admin()?;
-        self.introduce(admin, &replica.id, address).await?;
-        let up = [BackendState::Up];
-        self.admin
-            .wait_for(admin, &replica.id, &up, ADMIT_LIMIT)
-            .await
-    }
-
-    async fn introduce(
-        &self,
-        admin: SocketAddr,
-        id: &str,
-        address: SocketAddr,
-    ) -> anyhow::Result<()> {
-        self.admin.put(admin, id, address).await?;
-        self.admin.undrain(admin, id).await
-    }
-
-    async fn drain(&self, id: &str) -> anyhow::Result<()> {
-        let admin = self.balancer_admin()?;
-        self.admin.drain(admin, id).await?;
-        let out = [BackendState::Draining, BackendState::Down];
-        self.admin.wait_for(admin, id, &out, ADMIT_LIMIT).await
-    }
-
-    async fn order_balancer(&self, order: Order) -> anyhow::Result<()> {
-        match order {
-            Order::Kill => self.balancer.kill().await,
-            Order::Stop => self.balancer.stop().await,
-            Order::Pause => self.balancer.pause().await,
-            Order::Resume => self.balancer.resume().await,
-            Order::Drain => {
-                bail!("replicas are drained; the balancer is what drains them")
-            }
-            Order::Restart => {
-                self.balancer.stop().await;
-                self.balancer.start().await?;
-                self.introduce_all().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells a balancer that was started again who is there.
-    async fn introduce_all(&self) -> anyhow::Result<()> {
-        let admin = self.balancer_admin()?;
-        for replica in self.replicas() {
-            if let Some(address) = replica.view().address {
-                self.introduce(admin, &replica.id, address).await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn balancer_admin(&self) -> anyhow::Result<SocketAddr> {
-        self.balancer
-            .view()
-            .admin
-            .context("the balancer is down: lab restart lb")
-    }
-}
-
-fn users(
-    topology: &Topology,
-    run_dir: &RunDir,
-) -> anyhow::Result<(PathBuf, Vec<FreshAccount>)> {
-    match &topology.users {
-        Users::File(path) => Ok((path.clone(), Vec::new())),
-        Users::WithPassword(password) => {
-            let path = run_dir.path().join("users.json");
-            let accounts = accounts::DEMO_USERS.map(|name| (name, password.expose()));
-            users_file::write(&path, &accounts, HashCost::Owasp)?;
-            Ok((path, Vec::new()))
-        }
-        Users::Fresh => {
-            let dir = topology.data_dir.as_deref().unwrap_or(run_dir.path());
-            std::fs::create_dir_all(dir).with_context(|| {
-                format!("cannot use the data folder {}", dir.display())
-            })?;
-            let path = dir.join("users.json");
-            let fresh = accounts::make_demo_users(&path, HashCost::Owasp)?;
-            Ok((path, fresh.unwrap_or_default()))
-        }
     }
 }

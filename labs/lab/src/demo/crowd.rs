@@ -2,6 +2,7 @@
 
 use crate::demo::lane::Lane;
 use crate::demo::ledger::Ledger;
+use crate::demo::shared::Shared;
 use crate::demo::user::User;
 use api_conformance::client::Client;
 use api_conformance::proof::Proof;
@@ -10,23 +11,8 @@ use cluster::Design;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-
-/// What the users of a lane have in common.
-pub(crate) struct Shared {
-    pub(crate) lane: Lane,
-    pub(crate) url: String,
-    pub(crate) stop: CancellationToken,
-    ledger: Mutex<Ledger>,
-}
-
-impl Shared {
-    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Users who do what their script says until they are told to stop.
 pub(crate) struct Crowd {
@@ -43,14 +29,7 @@ impl Crowd {
         accounts: Vec<Credentials>,
         seed: u64,
     ) -> Self {
-        let ledger = Mutex::new(Ledger::new(accounts.len()));
-        let stop = CancellationToken::new();
-        let shared = Arc::new(Shared {
-            lane,
-            url,
-            stop,
-            ledger,
-        });
+        let shared = Arc::new(Shared::new(lane, url, accounts.len()));
         let mut users = JoinSet::new();
         for (number, account) in accounts.iter().enumerate() {
             let user = User::new(number, account.clone(), seed, Arc::clone(&shared));

@@ -1,7 +1,7 @@
 //! One sentence for each cell that differs from its neighbours.
 
+use crate::demo::figures::LaneReport;
 use crate::demo::lane::Lane;
-use crate::demo::report::LaneReport;
 use crate::demo::scenario::Scenario;
 
 /// A row of the comparison.

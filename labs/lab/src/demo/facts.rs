@@ -1,7 +1,7 @@
 //! What the concepts say must have happened, and whether it did.
 
+use crate::demo::figures::LaneReport;
 use crate::demo::lane::Lane;
-use crate::demo::report::LaneReport;
 use crate::demo::scenario::Scenario;
 use serde::Serialize;
 use std::process::ExitCode;

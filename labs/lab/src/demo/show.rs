@@ -1,8 +1,9 @@
 //! The comparison on the screen: a table, a time axis, the reasons.
 
 use crate::demo::explain::{Row, why};
+use crate::demo::figures::{LaneReport, TICK_MS};
 use crate::demo::predict::Prediction;
-use crate::demo::report::{LaneReport, Report, TICK_MS};
+use crate::demo::report::Report;
 use crate::screen::{columns, table, wrapped};
 
 /// Below this many columns a table would be all wrapping, and a list reads better.

@@ -1,7 +1,7 @@
 //! One scripted user. The script is the same in every lane; only the proof differs.
 
-use crate::demo::crowd::Shared;
 use crate::demo::ledger::{Acknowledged, Entry, Outcome as Ended};
+use crate::demo::shared::Shared;
 use api_conformance::client::{Client, Options};
 use api_conformance::form::Upload;
 use api_conformance::outcome::{Broken, Outcome, Reply};

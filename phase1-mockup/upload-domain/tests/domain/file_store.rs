@@ -8,7 +8,8 @@ use tokio::io::AsyncReadExt;
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_store::{FileMeta, FileStore, StoreError};
 use upload_domain::idempotency::IdempotencyKey;
-use upload_domain::incoming::{NewFile, ReceiveError};
+use upload_domain::incoming::NewFile;
+use upload_domain::receive_error::ReceiveError;
 use upload_domain::username::Username;
 
 fn user(name: &str) -> Username {

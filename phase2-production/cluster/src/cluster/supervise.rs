@@ -1,6 +1,7 @@
 //! Noticing that a process has ended, and starting it again if that is wanted.
 
-use crate::cluster::{BALANCER, Shared};
+use super::BALANCER;
+use super::shared::Shared;
 use crate::replica::Replica;
 use crate::status::ProcessState;
 use std::sync::Arc;

@@ -1,0 +1,30 @@
+//! What the users of a lane have in common: where to knock, when to stop, what happened.
+
+use crate::demo::lane::Lane;
+use crate::demo::ledger::Ledger;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// What the users of a lane have in common.
+pub(crate) struct Shared {
+    pub(crate) lane: Lane,
+    pub(crate) url: String,
+    pub(crate) stop: CancellationToken,
+    ledger: Mutex<Ledger>,
+}
+
+impl Shared {
+    pub(crate) fn new(lane: Lane, url: String, users: usize) -> Self {
+        let ledger = Mutex::new(Ledger::new(users));
+        Self {
+            lane,
+            url,
+            stop: CancellationToken::new(),
+            ledger,
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,36 @@
+//! Why an upload did not happen.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+/// The upload did not happen, and nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// More bytes than allowed.
+    #[error("the upload is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The body ended or stood still before it was complete.
+    #[error("the body broke off")]
+    BrokenBody(#[source] Box<dyn Error + Send + Sync>),
+    /// The key belongs to an upload with other content.
+    #[error("the idempotency key belongs to a different upload")]
+    KeyReused,
+    /// The disk is full.
+    #[error("the disk is full")]
+    NoSpace(#[source] io::Error),
+    /// The disk failed.
+    #[error("cannot write the upload")]
+    Disk(#[source] io::Error),
+}
+
+impl From<io::Error> for ReceiveError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace(error),
+            _ => Self::Disk(error),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What the cluster, its watchers and the control port all hold, and the steps that take
+//! a replica and the balancer together.
+
+use super::{BALANCER, plan};
+use crate::balancer::BalancerAdmin;
+use crate::orders::Order;
+use crate::replica::Replica;
+use crate::run_dir::RunDir;
+use crate::topology::Topology;
+use anyhow::{Context, bail};
+use load_balancer::status::BackendState;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How long a started replica may take to be seen as well by the balancer.
+const ADMIT_LIMIT: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) topology: Topology,
+    pub(super) admin: BalancerAdmin,
+    pub(super) balancer: Arc<Replica>,
+    pub(super) replicas: RwLock<Vec<Arc<Replica>>>,
+    pub(super) users_file: PathBuf,
+    /// Last, so that the processes are gone before their folder is.
+    pub(super) run_dir: RunDir,
+}
+
+impl Shared {
+    pub(super) fn replicas(&self) -> Vec<Arc<Replica>> {
+        self.replicas
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn find(&self, id: &str) -> anyhow::Result<Arc<Replica>> {
+        let replicas = self.replicas();
+        let names: Vec<_> = replicas.iter().map(|replica| replica.id.as_str()).collect();
+        let found = replicas.iter().find(|replica| replica.id == id).cloned();
+        found.with_context(|| {
+            format!(
+                "there is no {id} here; there are {BALANCER}, {}",
+                names.join(", ")
+            )
+        })
+    }
+
+    pub(super) fn new_replica(&self) -> Arc<Replica> {
+        let mut replicas = self
+            .replicas
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let id = format!("r{}", replicas.len() + 1);
+        let spec = plan::replica(&self.topology, &self.run_dir, &self.users_file, &id);
+        let replica = Arc::new(Replica::new(id, spec));
+        replicas.push(Arc::clone(&replica));
+        replica
+    }
+
+    pub(super) fn forget(&self, replica: &Arc<Replica>) {
+        let mut replicas = self
+            .replicas
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        replicas.retain(|known| !Arc::ptr_eq(known, replica));
+    }
+
+    /// Starts a replica, tells the balancer where it is, and waits until it is let in.
+    pub(super) async fn start_replica(&self, replica: &Replica) -> anyhow::Result<()> {
+        let address = replica.start().await?;
+        let admin = self.balancer_admin()?;
+        self.introduce(admin, &replica.id, address).await?;
+        let up = [BackendState::Up];
+        self.admin
+            .wait_for(admin, &replica.id, &up, ADMIT_LIMIT)
+            .await
+    }
+
+    pub(super) async fn introduce(
+        &self,
+        admin: SocketAddr,
+        id: &str,
+        address: SocketAddr,
+    ) -> anyhow::Result<()> {
+        self.admin.put(admin, id, address).await?;
+        self.admin.undrain(admin, id).await
+    }
+
+    pub(super) async fn drain(&self, id: &str) -> anyhow::Result<()> {
+        let admin = self.balancer_admin()?;
+        self.admin.drain(admin, id).await?;
+        let out = [BackendState::Draining, BackendState::Down];
+        self.admin.wait_for(admin, id, &out, ADMIT_LIMIT).await
+    }
+
+    pub(super) async fn order_balancer(&self, order: Order) -> anyhow::Result<()> {
+        match order {
+            Order::Kill => self.balancer.kill().await,
+            Order::Stop => self.balancer.stop().await,
+            Order::Pause => self.balancer.pause().await,
+            Order::Resume => self.balancer.resume().await,
+            Order::Drain => {
+                bail!("replicas are drained; the balancer is what drains them")
+            }
+            Order::Restart => {
+                self.balancer.stop().await;
+                self.balancer.start().await?;
+                self.introduce_all().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a balancer that was started again who is there.
+    pub(super) async fn introduce_all(&self) -> anyhow::Result<()> {
+        let admin = self.balancer_admin()?;
+        for replica in self.replicas() {
+            if let Some(address) = replica.view().address {
+                self.introduce(admin, &replica.id, address).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn balancer_admin(&self) -> anyhow::Result<SocketAddr> {
+        self.balancer
+            .view()
+            .admin
+            .context("the balancer is down: lab restart lb")
+    }
+}
