@@ -7,7 +7,7 @@
 use crate::file_store::FileMeta;
 use crate::hex::hex;
 use crate::receive_error::ReceiveError;
-use crate::sync::replace_file;
+use crate::sync::{Durable, make_dir, replace_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -45,6 +45,12 @@ struct Record {
     confirmed: bool,
 }
 
+impl Record {
+    fn write(&self, path: &Path, durable: Durable) -> io::Result<()> {
+        replace_file(path, &serde_json::to_vec(self)?, durable)
+    }
+}
+
 /// Publishes `meta` unless the key has been used; then returns what the first use made.
 pub(crate) fn once(
     keys_dir: &Path,
@@ -53,7 +59,7 @@ pub(crate) fn once(
     meta: FileMeta,
     publish: impl FnOnce(&FileMeta) -> Result<(), ReceiveError>,
 ) -> Result<FileMeta, ReceiveError> {
-    fs::create_dir_all(keys_dir)?;
+    make_dir(keys_dir)?;
     // One at a time per owner, over all replicas of this machine; the lock goes with
     // the process that holds it.
     let turn = File::create(keys_dir.join("lock"))?;
@@ -68,20 +74,12 @@ pub(crate) fn once(
             Err(ReceiveError::KeyReused)
         };
     }
-    let mut record = Record {
-        file: meta,
-        confirmed: false,
-    };
-    replace_file(
-        &path,
-        &serde_json::to_vec(&record).map_err(io::Error::from)?,
-    )?;
+    let mut record = Record { file: meta, confirmed: false };
+    record.write(&path, Durable::Now)?;
     publish(&record.file)?;
+    // The file itself is proof enough until somebody deletes it.
     record.confirmed = true;
-    replace_file(
-        &path,
-        &serde_json::to_vec(&record).map_err(io::Error::from)?,
-    )?;
+    record.write(&path, Durable::Later)?;
     Ok(record.file)
 }
 

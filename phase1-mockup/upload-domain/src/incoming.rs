@@ -10,7 +10,7 @@ use crate::file_store::{FileMeta, FileStore, blocking};
 use crate::hex::hex;
 use crate::idempotency::{self, IdempotencyKey};
 use crate::receive_error::ReceiveError;
-use crate::sync::{sync_dir, write_synced};
+use crate::sync::{make_dir, sync_dir, write_synced};
 use crate::username::Username;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -173,10 +173,9 @@ impl Draft {
 
     /// The one step that makes the upload visible.
     fn publish(self, owner_dir: &Path, meta: &FileMeta) -> Result<(), ReceiveError> {
-        fs::create_dir_all(owner_dir)?;
+        make_dir(owner_dir)?;
         fs::rename(&self.dir, owner_dir.join(meta.file_id.to_string()))?;
         sync_dir(owner_dir)?;
-        sync_dir(owner_dir.parent().unwrap_or(owner_dir))?;
         Ok(())
     }
 }

@@ -145,6 +145,7 @@ fn fact(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     const USERS: usize = 12;
 
@@ -154,6 +155,8 @@ mod tests {
             lane,
             requests: 100,
             failed: 1,
+            failed_before: 0,
+            failures: BTreeMap::new(),
             lost_before: if lane == Lane::MemoryRoundRobin { 9 } else { 0 },
             lost_since: 4,
             logged_out: if lane == Lane::Token { 0 } else { 4 },
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_that_never_calmed_down_could_not_tell() {
+    fn a_lane_with_troubles_of_its_own_could_not_tell() {
         assert_eq!(
             verdict(|lane| lane.calmed_down = false),
             Verdict::CouldNotTell

@@ -3,7 +3,7 @@
 use crate::demo::lane::Lane;
 use crate::demo::ledger::{Entry, Ledger, Outcome, Phase, seconds};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The figures of one lane.
 #[derive(Clone, Debug, Serialize)]
@@ -13,6 +13,10 @@ pub(crate) struct LaneReport {
     pub(crate) requests: usize,
     /// No answer, or one that says that the system cannot.
     pub(crate) failed: usize,
+    /// The same before the fault, when nothing was wrong.
+    pub(crate) failed_before: usize,
+    /// What failed, and how often.
+    pub(crate) failures: BTreeMap<String, usize>,
     /// Logins lost while nothing was wrong.
     pub(crate) lost_before: usize,
     /// Logins lost from the fault on.
@@ -62,6 +66,10 @@ impl LaneReport {
             lane,
             requests: ledger.entries.len(),
             failed: count(&|entry| entry.outcome == Outcome::Failed),
+            failed_before: count(&|entry| {
+                entry.outcome == Outcome::Failed && entry.phase == Phase::Baseline
+            }),
+            failures: failures(ledger),
             lost_before: lost(Phase::Baseline),
             lost_since: lost(Phase::Fault),
             logged_out: logged_out(ledger).len(),
@@ -76,6 +84,18 @@ impl LaneReport {
             timeline: timeline(ledger),
         }
     }
+}
+
+fn failures(ledger: &Ledger) -> BTreeMap<String, usize> {
+    let mut failures = BTreeMap::new();
+    for entry in &ledger.entries {
+        if let (Outcome::Failed, Some(why)) = (entry.outcome, &entry.why) {
+            *failures
+                .entry(format!("{}: {why}", entry.call))
+                .or_default() += 1;
+        }
+    }
+    failures
 }
 
 fn logged_out(ledger: &Ledger) -> BTreeSet<usize> {

@@ -1,6 +1,7 @@
 //! The comparison on the screen: a table, a time axis, the reasons.
 
 use crate::demo::explain::{Row, why};
+use crate::demo::facts::Verdict;
 use crate::demo::figures::{LaneReport, TICK_MS};
 use crate::demo::predict::Prediction;
 use crate::demo::report::Report;
@@ -82,6 +83,15 @@ fn print_reasons(report: &Report) {
     println!();
 }
 
+/// What exactly failed, for whoever doubts the sentence about it.
+fn print_failures(report: &Report) {
+    for lane in &report.lanes {
+        for (what, times) in &lane.failures {
+            println!("    {}: {times} x {what}", lane.lane.title());
+        }
+    }
+}
+
 fn print_predictions(report: &Report, predictions: &[Prediction]) {
     if predictions.is_empty() {
         return;
@@ -111,6 +121,12 @@ fn print_facts(report: &Report) {
             fact.expected,
             fact.measured
         );
+    }
+    if report.verdict == Verdict::CouldNotTell {
+        println!(
+            "COULD NOT TELL: requests failed while nothing was wrong, or to the end."
+        );
+        print_failures(report);
     }
     println!("seed {} ({:.0} s)", report.seed, report.seconds);
 }

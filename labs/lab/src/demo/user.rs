@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a user waits for an answer before asking again.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What users do between two requests, in milliseconds.
 const THINKING_MS: std::ops::Range<u64> = 15..45;

@@ -74,7 +74,7 @@ pub async fn a_session_remembers_whose_it_is(target: &Target) -> anyhow::Result<
 /// Growth: one name more with each upload, in the order of the uploads.
 pub async fn a_session_grows_with_each_upload(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    for name in ["first.txt", "second.txt", "first.txt"] {
+    for name in ["first.txt", "second.txt", "second.txt"] {
         client
             .upload(&alice, &Upload::new(name, name))
             .await
@@ -86,7 +86,7 @@ pub async fn a_session_grows_with_each_upload(target: &Target) -> anyhow::Result
         .await
         .refused_as(ProblemKind::UploadTooLarge)?;
     let view = client.session_view(&alice).await.done()?.body;
-    let expected = ["first.txt", "second.txt", "first.txt"];
+    let expected = ["first.txt", "second.txt", "second.txt"];
     equal(
         "the files",
         view.files_uploaded,

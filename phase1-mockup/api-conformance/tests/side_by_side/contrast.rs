@@ -1,5 +1,5 @@
-//! The items in which the servers differ, as reviewed. Everything that is not named here
-//! has to be the same in both, in the same order.
+//! How the servers differ, as reviewed: in their items, and in what follows from them.
+//! Every item that is not named here has to be the same in both, in the same order.
 
 /// How one pair of files differs; the pair has the name of the stateful server's file.
 pub(crate) struct Contrast {
@@ -78,4 +78,38 @@ pub(crate) const REVIEWED: &[Contrast] = &[
             "fn random_key",
         ],
     },
+];
+
+/// The tests in both `consequences.rs`, in their order: what is so on a server that
+/// remembers, and what is so instead on one that forgets.
+pub(crate) const CONSEQUENCES: &[(&str, &str)] = &[
+    (
+        "a_restart_signs_everyone_out",
+        "a_restart_keeps_callers_signed_in",
+    ),
+    (
+        "a_second_replica_knows_nobody",
+        "a_second_replica_knows_everybody",
+    ),
+    (
+        "logout_ends_the_proof_at_once",
+        "logout_is_only_the_client_forgetting",
+    ),
+    (
+        "a_stolen_proof_dies_with_the_session",
+        "a_stolen_proof_lives_until_it_expires",
+    ),
+    (
+        "memory_grows_with_the_number_of_callers",
+        "memory_knows_no_callers",
+    ),
+    (
+        "an_idle_caller_is_forgotten",
+        "an_idle_caller_is_still_known",
+    ),
+    (
+        "a_clean_exit_reports_every_session_that_dies_with_it",
+        "a_clean_exit_takes_nobody_with_it",
+    ),
+    ("uploads_survive_a_sigkill", "uploads_survive_a_sigkill"),
 ];

@@ -5,7 +5,7 @@
 mod contrast;
 mod source;
 
-use contrast::{Contrast, REVIEWED};
+use contrast::{CONSEQUENCES, Contrast, REVIEWED};
 use similar::{ChangeTag, TextDiff};
 use source::{STATEFUL, STATELESS, items};
 
@@ -68,6 +68,18 @@ fn the_difference_between_the_servers_is_reviewed_line_by_line() {
         }
     }
     insta::assert_snapshot!("difference", difference);
+}
+
+#[test]
+fn the_consequences_are_told_in_pairs_and_in_the_same_order() {
+    let stateful = STATEFUL.consequences().into_iter();
+    let pairs: Vec<_> = stateful.zip(STATELESS.consequences()).collect();
+    let pairs: Vec<_> = pairs.iter().map(|(one, two)| (&**one, &**two)).collect();
+    assert_eq!(pairs, CONSEQUENCES);
+    assert_eq!(
+        STATEFUL.consequences().len(),
+        STATELESS.consequences().len()
+    );
 }
 
 /// What a file of the stateful server is called in the other one.

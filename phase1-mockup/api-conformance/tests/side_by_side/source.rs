@@ -57,6 +57,16 @@ impl Server {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
     }
 
+    /// The names of the tests of what follows from the design, in their order.
+    pub(crate) fn consequences(self) -> Vec<String> {
+        let source = self.read("../tests/server/consequences.rs");
+        let lines: Vec<_> = source.lines().collect();
+        let marked = lines.windows(2).filter(|pair| pair[0] == "#[tokio::test]");
+        marked
+            .map(|pair| name_of_test(pair[1]).to_owned())
+            .collect()
+    }
+
     fn src(self) -> PathBuf {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         here.join("..").join(self.package).join("src")
@@ -100,6 +110,13 @@ fn item(line: &str) -> Option<&str> {
     let from = line.len() - bare.len();
     let end = line[from..].find(ends).map_or(line.len(), |at| from + at);
     Some(line[..end].trim_end())
+}
+
+fn name_of_test(line: &str) -> &str {
+    let name = line
+        .strip_prefix("async fn ")
+        .expect("a test is a function");
+    name.split('(').next().unwrap_or(name)
 }
 
 #[test]
