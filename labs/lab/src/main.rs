@@ -7,7 +7,7 @@ mod screen;
 
 use clap::{Parser, Subcommand};
 use cluster::role::RoleArgs;
-use commands::{add, doctor, down, orders, status, up};
+use commands::{add, doctor, down, logs, orders, status, up};
 use std::process::ExitCode;
 
 /// A lab on stateless and stateful servers: run them, kill them, measure them.
@@ -35,6 +35,7 @@ enum Command {
     Drain(orders::DrainArgs),
     Restart(orders::RestartArgs),
     Add(add::AddArgs),
+    Logs(logs::LogsArgs),
     Down(down::DownArgs),
     Doctor(doctor::DoctorArgs),
     /// Play one role of a cluster (what the launcher starts; not for people)
@@ -54,6 +55,7 @@ async fn main() -> ExitCode {
         Command::Drain(args) => ended(orders::drain(args).await),
         Command::Restart(args) => ended(orders::restart(args).await),
         Command::Add(args) => ended(add::run(args).await),
+        Command::Logs(args) => ended(logs::run(args).await),
         Command::Down(args) => ended(down::run(args).await),
         Command::Doctor(args) => ended(doctor::run(&args)),
         Command::Serve(args) => ended(cluster::role::run(args).await),

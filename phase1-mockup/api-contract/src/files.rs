@@ -53,7 +53,7 @@ pub struct FileEntry {
 pub struct FileList {
     /// At most `limit` files.
     pub files: Vec<FileEntry>,
-    /// Pass it as `cursor` for the next page; absent on the last.
+    /// Pass it as `cursor` for the next page; `null` on the last.
     pub next_cursor: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use api_contract::headers::{REQUEST_ID, SERVED_BY};
+use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -71,7 +72,12 @@ pub async fn complete(
     let ms = started.elapsed().as_millis();
     metrics::counter!("http_requests_total", "status" => status.to_string()).increment(1);
     metrics::histogram!("http_request_seconds").record(started.elapsed().as_secs_f64());
-    tracing::info!(%method, url, status, ms, request_id = id.as_str(), "request");
+    // A balancer asks for health four times a second; the log is for the others.
+    if [paths::LIVEZ, paths::READYZ].contains(&url.as_str()) {
+        tracing::debug!(%method, url, status, ms, request_id = id.as_str(), "request");
+    } else {
+        tracing::info!(%method, url, status, ms, request_id = id.as_str(), "request");
+    }
     response
 }
 

@@ -9,6 +9,7 @@ use api_contract::files::{
 };
 use api_contract::{Message, headers, paths};
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -22,7 +23,7 @@ use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::FileMeta;
 use upload_domain::idempotency::IdempotencyKey;
-use upload_domain::incoming::NewFile;
+use upload_domain::incoming::{NewFile, Published};
 
 /// `POST /api/upload`
 pub(crate) async fn upload(
@@ -42,8 +43,10 @@ pub(crate) async fn upload(
     };
     let staged = app.files.stage(new, file).await?;
     form.finish().await?;
-    let meta = staged.publish().await?;
-    app.sessions.add_file(&caller.session, meta.name.as_str());
+    let Published { meta, repeated } = staged.publish().await?;
+    if !repeated {
+        app.sessions.add_file(&caller.session, meta.name.as_str());
+    }
     Ok(created(meta, &app.replica_id))
 }
 
@@ -51,8 +54,9 @@ pub(crate) async fn upload(
 pub(crate) async fn list(
     State(app): State<AppState>,
     caller: Caller,
-    Query(page): Query<ListQuery>,
+    page: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<FileList>, Error> {
+    let Query(page) = page.map_err(|_unreadable| Error::BadPage)?;
     let limit = page.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Error::BadPage);

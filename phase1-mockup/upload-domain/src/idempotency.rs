@@ -6,6 +6,7 @@
 
 use crate::file_store::FileMeta;
 use crate::hex::hex;
+use crate::incoming::Published;
 use crate::receive_error::ReceiveError;
 use crate::sync::{Durable, make_dir, replace_file};
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ pub(crate) fn once(
     owner_dir: &Path,
     meta: FileMeta,
     publish: impl FnOnce(&FileMeta) -> Result<(), ReceiveError>,
-) -> Result<FileMeta, ReceiveError> {
+) -> Result<Published, ReceiveError> {
     make_dir(keys_dir)?;
     // One at a time per owner, over all replicas of this machine; the lock goes with
     // the process that holds it.
@@ -68,19 +69,27 @@ pub(crate) fn once(
     let path = keys_dir.join(key.file_name());
     if let Some(first) = first_use(&path, owner_dir)? {
         let same = first.sha256 == meta.sha256 && first.name == meta.name;
-        return if same {
-            Ok(first)
-        } else {
-            Err(ReceiveError::KeyReused)
+        return match same {
+            true => Ok(Published {
+                meta: first,
+                repeated: true,
+            }),
+            false => Err(ReceiveError::KeyReused),
         };
     }
-    let mut record = Record { file: meta, confirmed: false };
+    let mut record = Record {
+        file: meta,
+        confirmed: false,
+    };
     record.write(&path, Durable::Now)?;
     publish(&record.file)?;
     // The file itself is proof enough until somebody deletes it.
     record.confirmed = true;
     record.write(&path, Durable::Later)?;
-    Ok(record.file)
+    Ok(Published {
+        meta: record.file,
+        repeated: false,
+    })
 }
 
 fn first_use(path: &Path, owner_dir: &Path) -> io::Result<Option<FileMeta>> {

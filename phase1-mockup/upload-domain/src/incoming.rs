@@ -87,12 +87,21 @@ pub struct Staged {
     keys_dir: PathBuf,
 }
 
+/// A file that is on disk and stays there.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// What is known of it.
+    pub meta: FileMeta,
+    /// It was there already: this upload repeated one with the same idempotency key.
+    pub repeated: bool,
+}
+
 impl Staged {
     /// Makes it visible. When this returns `Ok`, the file is on disk and stays there.
     ///
     /// # Errors
     /// See [`ReceiveError`].
-    pub async fn publish(self) -> Result<FileMeta, ReceiveError> {
+    pub async fn publish(self) -> Result<Published, ReceiveError> {
         let Self {
             draft,
             meta,
@@ -102,12 +111,14 @@ impl Staged {
         } = self;
         blocking(move || {
             draft.describe(&meta)?;
+            let publish = |meta: &FileMeta| draft.publish(&owner_dir, meta);
             match key {
-                None => draft.publish(&owner_dir, &meta).map(|()| meta),
+                None => publish(&meta).map(|()| Published {
+                    meta,
+                    repeated: false,
+                }),
                 Some(key) => {
-                    idempotency::once(&keys_dir, &key, &owner_dir, meta, |meta| {
-                        draft.publish(&owner_dir, meta)
-                    })
+                    idempotency::once(&keys_dir, &key, &owner_dir, meta, publish)
                 }
             }
         })

@@ -133,6 +133,7 @@ impl Cluster {
             Order::Pause => replica.pause().await,
             Order::Resume => replica.resume().await,
             Order::Drain => self.shared.drain(id).await?,
+            Order::Undrain => self.shared.undrain(id).await?,
             Order::Restart => {
                 // A replica that is down, or a balancer that is, cannot be drained, and
                 // need not be.
@@ -158,6 +159,8 @@ impl Cluster {
                 state: view.state,
                 pid: view.pid,
                 address: view.address,
+                admin: view.admin,
+                log: plan::log_file(&shared.run_dir, &replica.id),
                 restarts: view.restarts,
                 balancer: seen
                     .as_ref()

@@ -16,6 +16,8 @@ pub enum Order {
     Resume,
     /// No new clients from the balancer; the process goes on.
     Drain,
+    /// New clients again.
+    Undrain,
     /// An orderly stop, if it runs, and a new start.
     Restart,
 }
@@ -30,6 +32,7 @@ impl Order {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Drain => "drain",
+            Self::Undrain => "undrain",
             Self::Restart => "restart",
         }
     }

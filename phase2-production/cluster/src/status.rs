@@ -45,6 +45,10 @@ pub struct MemberStatus {
     pub pid: Option<i32>,
     /// Where it listens while it runs.
     pub address: Option<SocketAddr>,
+    /// Where it takes orders (the balancer) or shows its metrics while it runs.
+    pub admin: Option<SocketAddr>,
+    /// Its log.
+    pub log: PathBuf,
     /// How often it was started again.
     pub restarts: u32,
     /// What the balancer thinks of it; absent for the balancer itself, and when the

@@ -43,7 +43,8 @@ pub(crate) struct PauseArgs {
 
 /// Let a paused member go on (SIGCONT)
 ///
-/// It continues where it stood, and still believes everything it believed then.
+/// It continues where it stood, and still believes everything it believed then. The
+/// balancer lets it in again after its next check.
 #[derive(Args, Debug)]
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
@@ -53,11 +54,15 @@ pub(crate) struct ResumeArgs {
 /// Send a replica no new clients
 ///
 /// The balancer picks it no more; the process goes on. Behind a sticky balancer, clients
-/// that belong to it still reach it. `lab restart` ends the drain.
+/// that belong to it still reach it. --undo or `lab restart` ends the drain.
 #[derive(Args, Debug)]
 pub(crate) struct DrainArgs {
     #[command(flatten)]
     member: Member,
+
+    /// Send it new clients again
+    #[arg(long)]
+    undo: bool,
 }
 
 /// Stop a member in order, if it runs, and start it again
@@ -91,7 +96,10 @@ pub(crate) async fn resume(args: ResumeArgs) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn drain(args: DrainArgs) -> anyhow::Result<()> {
-    give(&args.member, Order::Drain, "gets no new clients").await
+    match args.undo {
+        false => give(&args.member, Order::Drain, "gets no new clients").await,
+        true => give(&args.member, Order::Undrain, "gets new clients again").await,
+    }
 }
 
 pub(crate) async fn restart(args: RestartArgs) -> anyhow::Result<()> {

@@ -41,6 +41,12 @@ fn a_cluster_is_started_looked_at_broken_mended_and_stopped() {
         world.ok(&[order, "r2"]);
         assert_eq!(state_of(&world, "r2"), state, "after {order}");
     }
+    world.ok(&["drain", "r1"]);
+    world.ok(&["drain", "r1", "--undo"]);
+    assert!(
+        world.ok(&["logs", "r1"]).contains("INFO"),
+        "a log of its own"
+    );
     world.ok(&["add"]);
     assert_eq!(state_of(&world, "r4"), "up");
     world.ok(&["kill", "--term", "r4"]);

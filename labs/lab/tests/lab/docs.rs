@@ -51,7 +51,7 @@ cargo() {
     if [ "$BASHPID" != "$$" ]; then exec "$@"; fi
     "$@"
 }
-trap 'printf "+ %s\\n" "$BASH_COMMAND" >&2' DEBUG
+trap 'printf "+ %s\n" "$BASH_COMMAND" >&2' DEBUG
 "#;
 
 macro_rules! pages {

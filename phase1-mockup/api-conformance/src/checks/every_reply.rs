@@ -11,7 +11,7 @@ use api_contract::headers::REQUEST_ID;
 use api_contract::problem::ProblemKind;
 use api_contract::{Message, paths};
 use bytes::Bytes;
-use http::header::{ALLOW, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ALLOW, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, StatusCode};
 
 /// Success, refusal and mistake alike: who answered, and under which id it is logged.
@@ -183,11 +183,20 @@ async fn refused_without_proof(
     request: reqwest::RequestBuilder,
     way: Way,
 ) -> anyhow::Result<()> {
-    let kind = match way {
-        Way::Session => ProblemKind::SessionUnknown,
-        Way::Token | Way::Basic => ProblemKind::InvalidCredentials,
+    let (kind, scheme) = match way {
+        Way::Session => (ProblemKind::SessionUnknown, ""),
+        Way::Token => (ProblemKind::InvalidCredentials, "Bearer "),
+        Way::Basic => (ProblemKind::InvalidCredentials, "Basic "),
     };
-    client.json::<Message>(request).await.refused_as(kind)?;
+    let refusal = client.json::<Message>(request).await.refused_as(kind)?;
+    let challenges: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
+    let names_it = challenges
+        .iter()
+        .any(|one| one.as_bytes().starts_with(scheme.as_bytes()));
+    ensure!(
+        names_it,
+        "expected: a challenge {scheme}\n  actual:   {challenges:?}"
+    );
     Ok(())
 }
 

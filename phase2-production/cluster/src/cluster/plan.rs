@@ -7,7 +7,7 @@ use crate::topology::{Design, Topology};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The key that signs tokens, the same for every replica: that is all they share.
 const TOKEN_KEY: &str = "token.key";
@@ -21,7 +21,7 @@ const DRAIN_GRACE_MS: &str = "600";
 
 /// Milliseconds after which a replica that says nothing is given up, so that a paused one
 /// does not hold its clients for long.
-const HEAD_TIMEOUT_MS: &str = "10000";
+const HEAD_TIMEOUT_MS: &str = "5000";
 
 /// Writes fresh secrets into the run folder.
 pub(super) fn write_secrets(run_dir: &RunDir) -> anyhow::Result<()> {
@@ -97,12 +97,17 @@ impl Args {
     }
 }
 
+/// Where a member's log is.
+pub(super) fn log_file(run_dir: &RunDir, id: &str) -> PathBuf {
+    run_dir.path().join(format!("{id}.log"))
+}
+
 fn spec(topology: &Topology, run_dir: &RunDir, id: &str, args: Args) -> Spec {
     let program = topology.program.clone();
     Spec {
         program,
         args: args.0,
-        log: run_dir.path().join(format!("{id}.log")),
+        log: log_file(run_dir, id),
     }
 }
 

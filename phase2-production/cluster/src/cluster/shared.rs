@@ -6,6 +6,7 @@ use crate::balancer::BalancerAdmin;
 use crate::orders::Order;
 use crate::replica::Replica;
 use crate::run_dir::RunDir;
+use crate::status::ProcessState;
 use crate::topology::Topology;
 use anyhow::{Context, bail};
 use load_balancer::status::BackendState;
@@ -73,10 +74,7 @@ impl Shared {
         let address = replica.start().await?;
         let admin = self.balancer_admin()?;
         self.introduce(admin, &replica.id, address).await?;
-        let up = [BackendState::Up];
-        self.admin
-            .wait_for(admin, &replica.id, &up, ADMIT_LIMIT)
-            .await
+        self.wait_until_admitted(admin, &replica.id).await
     }
 
     pub(super) async fn introduce(
@@ -96,13 +94,19 @@ impl Shared {
         self.admin.wait_for(admin, id, &out, ADMIT_LIMIT).await
     }
 
+    pub(super) async fn undrain(&self, id: &str) -> anyhow::Result<()> {
+        let admin = self.balancer_admin()?;
+        self.admin.undrain(admin, id).await?;
+        self.wait_until_admitted(admin, id).await
+    }
+
     pub(super) async fn order_balancer(&self, order: Order) -> anyhow::Result<()> {
         match order {
             Order::Kill => self.balancer.kill().await,
             Order::Stop => self.balancer.stop().await,
             Order::Pause => self.balancer.pause().await,
             Order::Resume => self.balancer.resume().await,
-            Order::Drain => {
+            Order::Drain | Order::Undrain => {
                 bail!("replicas are drained; the balancer is what drains them")
             }
             Order::Restart => {
@@ -118,11 +122,26 @@ impl Shared {
     pub(super) async fn introduce_all(&self) -> anyhow::Result<()> {
         let admin = self.balancer_admin()?;
         for replica in self.replicas() {
-            if let Some(address) = replica.view().address {
-                self.introduce(admin, &replica.id, address).await?;
+            let view = replica.view();
+            let Some(address) = view.address else {
+                continue;
+            };
+            self.introduce(admin, &replica.id, address).await?;
+            if view.state == ProcessState::Up {
+                self.wait_until_admitted(admin, &replica.id).await?;
             }
         }
         Ok(())
+    }
+
+    async fn wait_until_admitted(
+        &self,
+        admin: SocketAddr,
+        id: &str,
+    ) -> anyhow::Result<()> {
+        self.admin
+            .wait_for(admin, id, &[BackendState::Up], ADMIT_LIMIT)
+            .await
     }
 
     pub(super) fn balancer_admin(&self) -> anyhow::Result<SocketAddr> {
