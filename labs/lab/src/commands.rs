@@ -36,8 +36,5 @@ impl Named {
 /// This program, playing a role.
 pub(crate) fn program() -> anyhow::Result<Program> {
     let path = std::env::current_exe().context("cannot find this program")?;
-    Ok(Program {
-        path,
-        prefix: vec!["serve".into()],
-    })
+    Ok(Program { path, prefix: vec!["serve".into()] })
 }

@@ -49,9 +49,5 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> String {
             line.push_str(word);
         }
     }
-    lines
-        .iter()
-        .map(|line| format!("{margin}{line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    lines.iter().map(|line| format!("{margin}{line}")).collect::<Vec<_>>().join("\n")
 }

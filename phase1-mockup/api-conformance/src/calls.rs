@@ -19,26 +19,22 @@ use serde::de::DeserializeOwned;
 impl Client {
     /// `POST /api/session/start`
     pub async fn log_in_session(&self, given: &Credentials) -> Outcome<SessionStarted> {
-        self.json(self.request(Method::POST, paths::SESSION_START).json(given))
-            .await
+        self.json(self.request(Method::POST, paths::SESSION_START).json(given)).await
     }
 
     /// `GET /api/session`
     pub async fn session_view(&self, proof: &Proof) -> Outcome<SessionView> {
-        self.json(self.proven(proof, Method::GET, paths::SESSION))
-            .await
+        self.json(self.proven(proof, Method::GET, paths::SESSION)).await
     }
 
     /// `POST /api/session/end`
     pub async fn end_session(&self, proof: &Proof) -> Outcome<Message> {
-        self.json(self.proven(proof, Method::POST, paths::SESSION_END))
-            .await
+        self.json(self.proven(proof, Method::POST, paths::SESSION_END)).await
     }
 
     /// `POST /api/token`
     pub async fn token(&self, given: &Credentials) -> Outcome<TokenIssued> {
-        self.json(self.request(Method::POST, paths::TOKEN).json(given))
-            .await
+        self.json(self.request(Method::POST, paths::TOKEN).json(given)).await
     }
 }
 
@@ -63,20 +59,17 @@ impl Client {
 
     /// `POST /api/upload` with any form, also one that no server should take.
     pub async fn upload_form(&self, proof: &Proof, form: Form) -> Outcome<FileCreated> {
-        self.json(form.put_on(self.proven(proof, Method::POST, paths::UPLOAD)))
-            .await
+        self.json(form.put_on(self.proven(proof, Method::POST, paths::UPLOAD))).await
     }
 
     /// `GET /api/files`
     pub async fn list(&self, proof: &Proof, page: &ListQuery) -> Outcome<FileList> {
-        self.json(self.proven(proof, Method::GET, paths::FILES).query(page))
-            .await
+        self.json(self.proven(proof, Method::GET, paths::FILES).query(page)).await
     }
 
     /// `GET /api/files/{file_id}`
     pub async fn file_json(&self, proof: &Proof, id: &str) -> Outcome<FileWithContent> {
-        self.json(self.proven(proof, Method::GET, &paths::file(id)))
-            .await
+        self.json(self.proven(proof, Method::GET, &paths::file(id))).await
     }
 
     /// `GET /api/files/{file_id}/content`
@@ -102,16 +95,15 @@ impl Client {
         conditions: &[(HeaderName, &str)],
     ) -> Outcome<Bytes> {
         let request = self.proven(proof, Method::GET, &paths::file_content(id));
-        let request = conditions.iter().fold(request, |request, (name, value)| {
-            request.header(name, *value)
-        });
+        let request = conditions
+            .iter()
+            .fold(request, |request, (name, value)| request.header(name, *value));
         outcome::bytes(self.send(request).await)
     }
 
     /// `DELETE /api/files/{file_id}`
     pub async fn delete(&self, proof: &Proof, id: &str) -> Outcome<Message> {
-        self.json(self.proven(proof, Method::DELETE, &paths::file(id)))
-            .await
+        self.json(self.proven(proof, Method::DELETE, &paths::file(id))).await
     }
 }
 

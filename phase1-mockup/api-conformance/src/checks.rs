@@ -36,9 +36,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 
 /// The caller's newest files.
 pub(crate) async fn listing(client: &Client, proof: &Proof) -> anyhow::Result<FileList> {
-    let page = ListQuery {
-        limit: Some(MAX_PAGE),
-        cursor: None,
-    };
+    let page = ListQuery { limit: Some(MAX_PAGE), cursor: None };
     Ok(client.list(proof, &page).await.done()?.body)
 }

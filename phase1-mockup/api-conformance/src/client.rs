@@ -56,11 +56,7 @@ impl Client {
     /// When the system cannot give the HTTP library what it starts with.
     #[must_use]
     pub fn with(base_url: &str, options: Options) -> Self {
-        let idle = if options.reuse_connections {
-            usize::MAX
-        } else {
-            0
-        };
+        let idle = if options.reuse_connections { usize::MAX } else { 0 };
         let http = reqwest::Client::builder()
             .timeout(options.timeout)
             .pool_max_idle_per_host(idle)
@@ -90,9 +86,7 @@ impl Client {
 
     /// Begins a request that has no call of its own.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self
-            .http
-            .request(method, format!("{}{path}", self.base_url));
+        let request = self.http.request(method, format!("{}{path}", self.base_url));
         match self.jar.as_ref().and_then(CookieJar::header) {
             Some(cookies) => request.header(COOKIE, cookies),
             None => request,

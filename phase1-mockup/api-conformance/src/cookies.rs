@@ -26,8 +26,7 @@ impl CookieJar {
             if takes_back(attributes) {
                 self.lock().remove(name.trim());
             } else {
-                self.lock()
-                    .insert(name.trim().to_owned(), value.trim().to_owned());
+                self.lock().insert(name.trim().to_owned(), value.trim().to_owned());
             }
         }
     }
@@ -47,10 +46,8 @@ impl CookieJar {
     #[must_use]
     pub fn header(&self) -> Option<HeaderValue> {
         let cookies = self.lock();
-        let pairs: Vec<_> = cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let pairs: Vec<_> =
+            cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if pairs.is_empty() {
             return None;
         }

@@ -88,11 +88,7 @@ impl<T> Outcome<T> {
 fn complete(reply: &Reply<Problem>, kind: ProblemKind) -> anyhow::Result<()> {
     let problem = &reply.body;
     equal("the status", reply.status, kind.status())?;
-    equal(
-        "the status in the body",
-        problem.status,
-        reply.status.as_u16(),
-    )?;
+    equal("the status in the body", problem.status, reply.status.as_u16())?;
     let named = format!("/problems/{}", kind.slug());
     equal("the problem's type", problem.kind.as_str(), named)?;
     equal("the problem's title", problem.title.as_str(), kind.title())?;
@@ -109,11 +105,7 @@ fn complete(reply: &Reply<Problem>, kind: ProblemKind) -> anyhow::Result<()> {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => RETRY_AFTER,
         _ => return Ok(()),
     };
-    ensure!(
-        reply.header(&needed).is_some(),
-        "a {} comes without {needed}",
-        reply.status
-    );
+    ensure!(reply.header(&needed).is_some(), "a {} comes without {needed}", reply.status);
     Ok(())
 }
 
@@ -143,10 +135,7 @@ pub async fn refuses_to_start(
         );
     }
     for leak in ["panicked", "stack backtrace", "CANARY"] {
-        ensure!(
-            !said.contains(leak),
-            "{leak:?} does not belong into: {said}"
-        );
+        ensure!(!said.contains(leak), "{leak:?} does not belong into: {said}");
     }
     Ok(())
 }

@@ -92,10 +92,7 @@ impl Fixture {
             ("--max-upload", &max_upload),
         ];
         let common = common.into_iter().flat_map(|(flag, value)| [flag, value]);
-        common
-            .chain(more.iter().copied())
-            .map(str::to_owned)
-            .collect()
+        common.chain(more.iter().copied()).map(str::to_owned).collect()
     }
 
     /// Starts a server on this folder.
@@ -132,11 +129,7 @@ impl Fixture {
             way,
             max_upload: MAX_UPLOAD,
         };
-        Ok(Started {
-            server,
-            target,
-            _outlives_the_server: self.clone(),
-        })
+        Ok(Started { server, target, _outlives_the_server: self.clone() })
     }
 }
 

@@ -18,15 +18,10 @@ impl Lines {
         let into = Arc::clone(&lines);
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                into.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line);
+                into.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         });
-        Self {
-            lines,
-            reader: Some(reader),
-        }
+        Self { lines, reader: Some(reader) }
     }
 
     pub(crate) fn find<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {

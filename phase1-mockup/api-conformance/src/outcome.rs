@@ -41,11 +41,7 @@ impl<T> Reply<T> {
     }
 
     fn with_body<U>(self, body: U) -> Reply<U> {
-        Reply {
-            status: self.status,
-            headers: self.headers,
-            body,
-        }
+        Reply { status: self.status, headers: self.headers, body }
     }
 }
 
@@ -190,9 +186,6 @@ mod tests {
     #[test]
     fn an_error_page_that_is_no_problem_is_not_taken_for_a_refusal() {
         let page = answer(404, "text/html", "<h1>Not found</h1>");
-        assert!(matches!(
-            page,
-            Outcome::Broken(Broken::NotTheContract { .. })
-        ));
+        assert!(matches!(page, Outcome::Broken(Broken::NotTheContract { .. })));
     }
 }

@@ -43,12 +43,7 @@ impl Server {
             }
         });
         match looked.await {
-            Ok(ready) => Ok(Self {
-                child,
-                stdout,
-                stderr,
-                ready,
-            }),
+            Ok(ready) => Ok(Self { child, stdout, stderr, ready }),
             Err(error) => {
                 let _ended_already = child.kill();
                 child.wait()?;
@@ -105,9 +100,7 @@ impl Server {
     #[must_use]
     pub fn events(&self) -> Vec<serde_json::Value> {
         let log = self.log();
-        log.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// One figure from `/metrics`; `None` when the server keeps no such figure.
@@ -187,17 +180,11 @@ pub async fn run_to_end(program: &Path, args: &[String]) -> anyhow::Result<Ended
             return Err(error.context(stderr.read_to_the_end()));
         }
     };
-    Ok(Ended {
-        status,
-        stderr: stderr.read_to_the_end(),
-    })
+    Ok(Ended { status, stderr: stderr.read_to_the_end() })
 }
 
 async fn end_of(child: &mut Child) -> anyhow::Result<ExitStatus> {
-    eventually(PATIENCE, "the end of a process", async || {
-        Ok(child.try_wait()?)
-    })
-    .await
+    eventually(PATIENCE, "the end of a process", async || Ok(child.try_wait()?)).await
 }
 
 fn spawn(program: &Path, args: &[String]) -> anyhow::Result<(Child, Lines, Lines)> {

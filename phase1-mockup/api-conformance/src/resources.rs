@@ -32,15 +32,9 @@ pub async fn memory_does_not_grow_with_the_size_of_uploads(
     let limit = LARGE.to_string();
     let started = Started::alone(program, way, &["--max-upload", &limit]).await?;
     let proof = started.sign_in(&started.alice).await?;
-    let options = Options {
-        timeout: Duration::from_secs(120),
-        ..Options::default()
-    };
+    let options = Options { timeout: Duration::from_secs(120), ..Options::default() };
     let client = Client::with(&started.base_url, options);
-    client
-        .upload(&proof, &Upload::of_size("small.bin", 1024))
-        .await
-        .done()?;
+    client.upload(&proof, &Upload::of_size("small.bin", 1024)).await.done()?;
 
     let pid = started.server.pid();
     let before = peak_memory_kib(pid)?;
@@ -75,25 +69,14 @@ pub async fn a_full_disk_loses_nothing(program: &str, way: Way) -> anyhow::Resul
     let uploads = (0..4).map(|_| client.upload(&proof, &file));
     for outcome in join_all(uploads).await {
         let refused = outcome.refused_as(ProblemKind::InsufficientStorage)?;
-        ensure!(
-            refused.header("retry-after").is_some(),
-            "expected: Retry-After"
-        );
+        ensure!(refused.header("retry-after").is_some(), "expected: Retry-After");
     }
-    let list = client
-        .list(&proof, &ListQuery::default())
-        .await
-        .done()?
-        .body;
+    let list = client.list(&proof, &ListQuery::default()).await.done()?.body;
     equal("the number of files", list.files.len(), 1)?;
     let read = client.content(&proof, &kept.file_id).await.done()?;
     ensure!(read.body == file.bytes, "the acknowledged file has changed");
     client.delete(&proof, &kept.file_id).await.done()?;
-    client
-        .upload(&proof, &file)
-        .await
-        .done()
-        .context("with room again")?;
+    client.upload(&proof, &file).await.done().context("with room again")?;
     Ok(true)
 }
 
@@ -110,15 +93,7 @@ async fn on_a_small_disk(
         "mount -t tmpfs -o size=3m none '{}' && exec '{program}' \"$@\"",
         data.display()
     );
-    let own_mounts = [
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "sh",
-        "-c",
-        &script,
-        "sh",
-    ];
+    let own_mounts = ["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"];
     fixture.start_by("unshare", &own_mounts, way, &[]).await
 }
 
@@ -136,8 +111,5 @@ fn peak_memory_kib(pid: u32) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let figure = line.and_then(|line| line.split_whitespace().next());
-    figure
-        .context("a Linux system says VmHWM")?
-        .parse()
-        .context("a number")
+    figure.context("a Linux system says VmHWM")?.parse().context("a number")
 }

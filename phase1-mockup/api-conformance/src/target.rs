@@ -84,10 +84,7 @@ impl Target {
     /// # Errors
     /// When it does not.
     pub async fn accepts(&self, proof: &Proof) -> anyhow::Result<()> {
-        self.client()
-            .list(proof, &ListQuery::default())
-            .await
-            .done()?;
+        self.client().list(proof, &ListQuery::default()).await.done()?;
         Ok(())
     }
 

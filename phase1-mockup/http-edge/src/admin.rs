@@ -24,9 +24,7 @@ pub async fn start(address: Option<SocketAddr>) -> anyhow::Result<Option<SocketA
         return Ok(None);
     };
     let listener = listen::bind_admin(address).await?;
-    let taken = listener
-        .local_addr()
-        .context("the admin listener's address")?;
+    let taken = listener.local_addr().context("the admin listener's address")?;
     let drain = Drain {
         readiness: Readiness::default(),
         grace: Duration::ZERO,

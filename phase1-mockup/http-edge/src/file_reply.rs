@@ -58,10 +58,7 @@ pub async fn send(stored: StoredFile<'_>, request: &HeaderMap) -> io::Result<Res
     headers.insert(ETAG, header_value(&etag));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/octet-stream"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_DISPOSITION, header_value(stored.disposition));
     headers.insert(
         CONTENT_SECURITY_POLICY,
@@ -90,9 +87,7 @@ async fn part(mut file: File, first: u64, last: u64, size: u64) -> io::Result<Re
     let body = Body::from_stream(ReaderStream::with_capacity(file.take(length), CHUNK));
     let range = header_value(&format!("bytes {first}-{last}/{size}"));
     let mut response = (StatusCode::PARTIAL_CONTENT, body).into_response();
-    response
-        .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     response.headers_mut().insert(CONTENT_RANGE, range);
     Ok(response)
 }

@@ -39,9 +39,7 @@ pub fn routes(readiness: Readiness) -> Router {
 }
 
 async fn livez() -> Json<Message> {
-    Json(Message {
-        message: "alive".to_owned(),
-    })
+    Json(Message { message: "alive".to_owned() })
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> Response {
@@ -51,8 +49,5 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
             .retry_after(1)
             .into_response();
     }
-    Json(Message {
-        message: "ready".to_owned(),
-    })
-    .into_response()
+    Json(Message { message: "ready".to_owned() }).into_response()
 }

@@ -28,10 +28,7 @@ pub(crate) struct PatientBody {
 
 impl PatientBody {
     pub(crate) fn new(body: Body, headers: &HeaderMap) -> Self {
-        Self {
-            body: Some(body),
-            waits_to_be_asked: headers.contains_key(EXPECT),
-        }
+        Self { body: Some(body), waits_to_be_asked: headers.contains_key(EXPECT) }
     }
 }
 
@@ -59,9 +56,7 @@ impl HttpBody for PatientBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map_or(SizeHint::with_exact(0), HttpBody::size_hint)
+        self.body.as_ref().map_or(SizeHint::with_exact(0), HttpBody::size_hint)
     }
 }
 

@@ -32,15 +32,10 @@ pub enum Selection {
 /// multipart answers are where servers have been made to multiply their work.
 #[must_use]
 pub fn select(size: u64, etag: &str, conditions: Conditions<'_>) -> Selection {
-    if conditions
-        .if_none_match
-        .is_some_and(|header| lists(header, etag))
-    {
+    if conditions.if_none_match.is_some_and(|header| lists(header, etag)) {
         return Selection::NotModified;
     }
-    let fresh = conditions
-        .if_range
-        .is_none_or(|header| header.trim() == etag);
+    let fresh = conditions.if_range.is_none_or(|header| header.trim() == etag);
     let Some(range) = conditions.range.filter(|_| fresh) else {
         return Selection::Whole;
     };
@@ -51,10 +46,7 @@ pub fn select(size: u64, etag: &str, conditions: Conditions<'_>) -> Selection {
         return Selection::Whole;
     }
     match parsed.validate(size) {
-        Ok(ranges) => ranges
-            .into_iter()
-            .next()
-            .map_or(Selection::Whole, Selection::Part),
+        Ok(ranges) => ranges.into_iter().next().map_or(Selection::Whole, Selection::Part),
         Err(_) => Selection::Unsatisfiable,
     }
 }
@@ -73,14 +65,7 @@ mod tests {
     const TAG: &str = "\"abc\"";
 
     fn ranged(range: &str) -> Selection {
-        select(
-            100,
-            TAG,
-            Conditions {
-                range: Some(range),
-                ..Conditions::default()
-            },
-        )
+        select(100, TAG, Conditions { range: Some(range), ..Conditions::default() })
     }
 
     #[test]
@@ -101,10 +86,8 @@ mod tests {
     #[test]
     fn a_known_tag_is_not_sent_again() {
         let known = |header| {
-            let conditions = Conditions {
-                if_none_match: Some(header),
-                ..Conditions::default()
-            };
+            let conditions =
+                Conditions { if_none_match: Some(header), ..Conditions::default() };
             select(100, TAG, conditions)
         };
         assert_eq!(known("\"x\", W/\"abc\""), Selection::NotModified);

@@ -23,18 +23,12 @@ pub struct ReadyLine {
 impl ReadyLine {
     /// Prints the line; a closed standard output is nobody listening, not a fault.
     pub fn announce(&self) {
-        let Self {
-            role,
-            replica_id,
-            address,
-            ..
-        } = self;
+        let Self { role, replica_id, address, .. } = self;
         tracing::info!(role, replica_id, %address, "ready");
         let json = serde_json::to_string(self).unwrap_or_default();
         let mut out = std::io::stdout().lock();
-        let _nobody_listens = writeln!(out, "{PREFIX}{json}")
-            .and_then(|()| out.flush())
-            .is_err();
+        let _nobody_listens =
+            writeln!(out, "{PREFIX}{json}").and_then(|()| out.flush()).is_err();
     }
 
     /// Reads a line of a child's output; `None` when it is some other line.

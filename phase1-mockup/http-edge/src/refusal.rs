@@ -18,11 +18,7 @@ impl Refusal {
     /// A refusal whose detail is the kind's title.
     #[must_use]
     pub fn new(kind: ProblemKind) -> Self {
-        Self {
-            kind,
-            detail: format!("{}.", kind.title()),
-            headers: Vec::new(),
-        }
+        Self { kind, detail: format!("{}.", kind.title()), headers: Vec::new() }
     }
 
     /// Says what to do about this one.

@@ -40,10 +40,7 @@ impl Replies {
     pub fn of(replica_id: &str, url_in_log: UrlInLog) -> Arc<Self> {
         let served_by = HeaderValue::from_str(replica_id)
             .expect("a checked replica id is a header value");
-        Arc::new(Self {
-            served_by,
-            url_in_log,
-        })
+        Arc::new(Self { served_by, url_in_log })
     }
 }
 
@@ -64,9 +61,7 @@ pub async fn complete(
     headers.insert(SERVED_BY, replies.served_by.clone());
     headers.insert(REQUEST_ID, id.header_value());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 
     let status = response.status().as_u16();
     let ms = started.elapsed().as_millis();

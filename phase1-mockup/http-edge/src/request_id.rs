@@ -47,22 +47,14 @@ mod tests {
     use super::*;
 
     fn id_for(header: &str) -> String {
-        let request = Request::builder()
-            .header("x-request-id", header)
-            .body(())
-            .unwrap();
+        let request = Request::builder().header("x-request-id", header).body(()).unwrap();
         RequestId::of(&request).as_str().to_owned()
     }
 
     #[test]
     fn a_well_formed_id_is_taken_over_and_any_other_is_replaced() {
         assert_eq!(id_for("class-7.demo_1"), "class-7.demo_1");
-        for forged in [
-            "short",
-            "with space in it",
-            "semi;colon;here",
-            &"x".repeat(65),
-        ] {
+        for forged in ["short", "with space in it", "semi;colon;here", &"x".repeat(65)] {
             assert_ne!(id_for(forged), *forged);
         }
     }

@@ -44,11 +44,7 @@ impl Drain {
     /// The drain that a server's flags ask for.
     #[must_use]
     pub const fn of(args: &crate::args::EdgeArgs, readiness: Readiness) -> Self {
-        Self {
-            readiness,
-            grace: args.drain_grace(),
-            deadline: args.drain_deadline(),
-        }
+        Self { readiness, grace: args.drain_grace(), deadline: args.drain_deadline() }
     }
 }
 
@@ -153,10 +149,7 @@ impl Connections {
     async fn finish(self, deadline: Duration) {
         self.tasks.close();
         self.finish.cancel();
-        if tokio::time::timeout(deadline, self.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
             tracing::warn!("requests still under way at the drain deadline are cut");
             self.cut.cancel();
             self.tasks.wait().await;

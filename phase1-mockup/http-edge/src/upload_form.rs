@@ -46,11 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
             })?;
         let announced = request.body().size_hint().exact();
         let (parts, body) = request.into_parts();
-        Ok(Self {
-            boundary,
-            announced,
-            body: PatientBody::new(body, &parts.headers),
-        })
+        Ok(Self { boundary, announced, body: PatientBody::new(body, &parts.headers) })
     }
 }
 
@@ -67,10 +63,7 @@ impl UploadForm {
         }
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let body = Body::new(Limited::new(self.body, limit)).into_data_stream();
-        Ok(FormParts {
-            multipart: Multipart::new(body, self.boundary),
-            parts: 0,
-        })
+        Ok(FormParts { multipart: Multipart::new(body, self.boundary), parts: 0 })
     }
 }
 

@@ -14,16 +14,10 @@ pub(crate) async fn start(
     State(app): State<AppState>,
     JsonBody(given): JsonBody<Credentials>,
 ) -> Result<Json<SessionStarted>, Error> {
-    let username = app
-        .accounts
-        .log_in(&given.username, given.password.expose())
-        .await?;
+    let username = app.accounts.log_in(&given.username, given.password.expose()).await?;
     let session = app.sessions.start(username)?;
     let expires_in = app.sessions.idle_seconds();
-    Ok(Json(SessionStarted {
-        session_id: session.secret(),
-        expires_in,
-    }))
+    Ok(Json(SessionStarted { session_id: session.secret(), expires_in }))
 }
 
 /// `GET /api/session`
@@ -40,7 +34,5 @@ pub(crate) async fn end(
     caller: Caller,
 ) -> Result<Json<Message>, Error> {
     app.sessions.end(&caller.session)?;
-    Ok(Json(Message {
-        message: "The session has ended.".to_owned(),
-    }))
+    Ok(Json(Message { message: "The session has ended.".to_owned() }))
 }

@@ -45,10 +45,7 @@ impl SessionId {
     /// an id in a log (OWASP Session Management, "Session ID in URL").
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let value = headers
-            .get(api_contract::headers::SESSION_ID)?
-            .to_str()
-            .ok()?;
+        let value = headers.get(api_contract::headers::SESSION_ID)?.to_str().ok()?;
         Some(Self(value.to_owned()))
     }
 
@@ -61,10 +58,7 @@ impl SessionId {
     /// A name for the log that cannot be used to log in.
     fn label(&self) -> String {
         let hash = Sha256::digest(self.0.as_bytes());
-        format!(
-            "{:02x}{:02x}{:02x}{:02x}",
-            hash[0], hash[1], hash[2], hash[3]
-        )
+        format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3])
     }
 }
 
@@ -142,10 +136,7 @@ impl Sessions {
     #[must_use]
     pub fn new(limits: SessionLimits) -> Self {
         metrics::gauge!("live_sessions").set(0.0);
-        Self {
-            live: Arc::default(),
-            limits,
-        }
+        Self { live: Arc::default(), limits }
     }
 
     /// Birth: remembers the caller and returns what they must send from now on.
@@ -287,10 +278,7 @@ fn bury(live: &mut HashMap<SessionId, Session>, id: &SessionId, cause: Cause) {
     );
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gauge; exact up to 2^53 sessions"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53 sessions")]
 fn report_size(live: &HashMap<SessionId, Session>) {
     metrics::gauge!("live_sessions").set(live.len() as f64);
 }

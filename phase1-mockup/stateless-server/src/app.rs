@@ -69,11 +69,8 @@ impl AppState {
 
 /// The routes.
 pub fn app(state: AppState) -> Router {
-    let url_in_log = if state.credentials_in_url {
-        UrlInLog::PathAndQuery
-    } else {
-        UrlInLog::Path
-    };
+    let url_in_log =
+        if state.credentials_in_url { UrlInLog::PathAndQuery } else { UrlInLog::Path };
     let replies = Replies::of(&state.replica_id, url_in_log);
     let health = health::routes(state.drain.readiness.clone());
     Router::new()

@@ -45,8 +45,6 @@ impl Config {
     /// How tokens are made.
     #[must_use]
     pub const fn token_rules(&self) -> TokenRules {
-        TokenRules {
-            life: Duration::from_secs(self.token_ttl_ms.div_ceil(1000)),
-        }
+        TokenRules { life: Duration::from_secs(self.token_ttl_ms.div_ceil(1000)) }
     }
 }

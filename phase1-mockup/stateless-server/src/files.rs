@@ -58,18 +58,10 @@ pub(crate) async fn list(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Error::BadPage);
     }
-    let after = page
-        .cursor
-        .map(|cursor| FileId::parse(&cursor).ok_or(Error::BadPage));
-    let page = app
-        .files
-        .list(&caller.username, after.transpose()?, limit)
-        .await?;
+    let after = page.cursor.map(|cursor| FileId::parse(&cursor).ok_or(Error::BadPage));
+    let page = app.files.list(&caller.username, after.transpose()?, limit).await?;
     let next_cursor = page.next.map(|id| id.to_string());
-    Ok(Json(FileList {
-        files: page.files.into_iter().map(entry).collect(),
-        next_cursor,
-    }))
+    Ok(Json(FileList { files: page.files.into_iter().map(entry).collect(), next_cursor }))
 }
 
 /// `GET /api/files/{file_id}`
@@ -84,9 +76,7 @@ pub(crate) async fn describe(
         return Err(Error::TooLargeForJson(meta.file_id));
     }
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)
-        .await
-        .map_err(Error::ReadFile)?;
+    file.read_to_end(&mut bytes).await.map_err(Error::ReadFile)?;
     Ok(Json(FileWithContent {
         file_id,
         name: meta.name.into(),
@@ -108,15 +98,8 @@ pub(crate) async fn content(
     let (meta, file) = app.files.read(&caller.username, id).await?;
     let attachment = meta.name.attachment();
     let (size, sha256) = (meta.size, meta.sha256.as_str());
-    let stored = StoredFile {
-        file,
-        size,
-        sha256,
-        disposition: &attachment,
-    };
-    file_reply::send(stored, &headers)
-        .await
-        .map_err(Error::ReadFile)
+    let stored = StoredFile { file, size, sha256, disposition: &attachment };
+    file_reply::send(stored, &headers).await.map_err(Error::ReadFile)
 }
 
 /// `DELETE /api/files/{file_id}`
@@ -127,9 +110,7 @@ pub(crate) async fn delete(
 ) -> Result<Json<Message>, Error> {
     let id = FileId::parse(&file_id).ok_or(Error::FileNotFound)?;
     app.files.delete(&caller.username, id).await?;
-    Ok(Json(Message {
-        message: "The file is deleted.".to_owned(),
-    }))
+    Ok(Json(Message { message: "The file is deleted.".to_owned() }))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Error> {
@@ -142,9 +123,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Error>
 
 /// Shown again in listings only; the bytes are always served as a download.
 fn declared_type(content_type: Option<&str>) -> String {
-    content_type
-        .unwrap_or("application/octet-stream")
-        .to_owned()
+    content_type.unwrap_or("application/octet-stream").to_owned()
 }
 
 fn created(meta: FileMeta, served_by: &str) -> Response {

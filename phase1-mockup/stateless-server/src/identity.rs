@@ -24,11 +24,7 @@ impl FromRequestParts<AppState> for Caller {
         app: &AppState,
     ) -> Result<Self, Error> {
         let username = match in_url(parts, app.credentials_in_url)? {
-            Some(given) => {
-                app.accounts
-                    .log_in(&given.username, &given.password)
-                    .await?
-            }
+            Some(given) => app.accounts.log_in(&given.username, &given.password).await?,
             None => in_header(parts, app).await?,
         };
         Ok(Self { username })
@@ -46,10 +42,7 @@ async fn in_header(parts: &mut Parts, app: &AppState) -> Result<Username, Error>
     }
     let password = Header::<Basic>::from_request_parts(parts, app).await;
     let given = password.map_err(|_unreadable| Error::NoProof)?;
-    Ok(app
-        .accounts
-        .log_in(given.username(), given.password())
-        .await?)
+    Ok(app.accounts.log_in(given.username(), given.password()).await?)
 }
 
 /// A password in a URL ends up in logs, histories and other sites' logs.

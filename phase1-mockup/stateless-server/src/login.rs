@@ -13,15 +13,8 @@ pub(crate) async fn start(
     State(app): State<AppState>,
     JsonBody(given): JsonBody<Credentials>,
 ) -> Result<Json<TokenIssued>, Error> {
-    let username = app
-        .accounts
-        .log_in(&given.username, given.password.expose())
-        .await?;
+    let username = app.accounts.log_in(&given.username, given.password.expose()).await?;
     let access_token = app.tokens.issue(username).map_err(Error::Sign)?;
     let expires_in = app.tokens.life_seconds();
-    Ok(Json(TokenIssued {
-        access_token,
-        token_type: "Bearer".to_owned(),
-        expires_in,
-    }))
+    Ok(Json(TokenIssued { access_token, token_type: "Bearer".to_owned(), expires_in }))
 }

@@ -123,10 +123,8 @@ impl Tokens {
             exp: now + self.rules.life.as_secs(),
             jti: uuid::Uuid::new_v4().to_string(),
         };
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            ..Header::new(Algorithm::HS256)
-        };
+        let header =
+            Header { typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::HS256) };
         jsonwebtoken::encode(&header, &claims, &self.signing).map(Secret::new)
     }
 

@@ -58,10 +58,7 @@ impl Accounts {
         }
         let path = data_dir.join("users.json");
         if let Some(fresh) = make_demo_users(&path, HashCost::Owasp)? {
-            println!(
-                "Demo accounts (shown once; hashes are in {}):",
-                path.display()
-            );
+            println!("Demo accounts (shown once; hashes are in {}):", path.display());
             for account in fresh {
                 println!("  {:8} {}", account.username, account.password);
             }
@@ -76,16 +73,10 @@ impl Accounts {
     pub fn read(path: &Path) -> Result<Self, UsersFileError> {
         let users = users_file::read(path)?;
         let decoy = Arc::from(users[0].password_hash.as_str());
-        let hashes = users
-            .into_iter()
-            .map(|user| (user.username, user.password_hash))
-            .collect();
+        let hashes =
+            users.into_iter().map(|user| (user.username, user.password_hash)).collect();
         let checks = PasswordChecks::default();
-        Ok(Self {
-            hashes: Arc::new(hashes),
-            decoy,
-            checks,
-        })
+        Ok(Self { hashes: Arc::new(hashes), decoy, checks })
     }
 
     /// Whose password this is.
@@ -125,9 +116,8 @@ pub fn make_demo_users(
         username: name.to_owned(),
         password: random_password(),
     });
-    let accounts = fresh
-        .each_ref()
-        .map(|one| (one.username.as_str(), one.password.as_str()));
+    let accounts =
+        fresh.each_ref().map(|one| (one.username.as_str(), one.password.as_str()));
     let written = users_file::write(path, &accounts, cost)?;
     Ok(written.then(|| fresh.to_vec()))
 }

@@ -30,11 +30,7 @@ impl DisplayName {
         }
         let name = name.trim();
         let is_nothing = name.is_empty() || name.chars().all(|c| c == '.');
-        Self(if is_nothing {
-            "unnamed".to_owned()
-        } else {
-            name.to_owned()
-        })
+        Self(if is_nothing { "unnamed".to_owned() } else { name.to_owned() })
     }
 
     /// The name as text.
@@ -50,13 +46,7 @@ impl DisplayName {
         let plain: String = self
             .0
             .chars()
-            .map(|c| {
-                if c.is_ascii() && c != '"' && c != '%' {
-                    c
-                } else {
-                    '_'
-                }
-            })
+            .map(|c| if c.is_ascii() && c != '"' && c != '%' { c } else { '_' })
             .collect();
         let mut exact = String::new();
         for byte in self.0.bytes() {

@@ -87,24 +87,15 @@ impl FileStore {
     /// # Errors
     /// When the folder cannot be written.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let store = Self {
-            root: Arc::from(root),
-        };
+        let store = Self { root: Arc::from(root) };
         for part in ["files", "incoming", "keys"] {
-            fs::create_dir_all(root.join(part)).map_err(|cause| {
-                StoreError::Unusable {
-                    path: root.to_owned(),
-                    cause,
-                }
-            })?;
+            fs::create_dir_all(root.join(part))
+                .map_err(|cause| StoreError::Unusable { path: root.to_owned(), cause })?;
         }
         let probe = store.incoming_dir();
         fs::create_dir(&probe)
             .and_then(|()| fs::remove_dir(&probe))
-            .map_err(|cause| StoreError::Unusable {
-                path: root.to_owned(),
-                cause,
-            })?;
+            .map_err(|cause| StoreError::Unusable { path: root.to_owned(), cause })?;
         store.sweep();
         Ok(store)
     }
@@ -179,9 +170,7 @@ impl FileStore {
 
     /// A new place for an upload under way.
     pub(crate) fn incoming_dir(&self) -> PathBuf {
-        self.root
-            .join("incoming")
-            .join(uuid::Uuid::new_v4().simple().to_string())
+        self.root.join("incoming").join(uuid::Uuid::new_v4().simple().to_string())
     }
 
     pub(crate) fn owner_dir(&self, owner: &Username) -> PathBuf {

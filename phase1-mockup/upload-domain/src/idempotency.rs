@@ -70,26 +70,17 @@ pub(crate) fn once(
     if let Some(first) = first_use(&path, owner_dir)? {
         let same = first.sha256 == meta.sha256 && first.name == meta.name;
         return match same {
-            true => Ok(Published {
-                meta: first,
-                repeated: true,
-            }),
+            true => Ok(Published { meta: first, repeated: true }),
             false => Err(ReceiveError::KeyReused),
         };
     }
-    let mut record = Record {
-        file: meta,
-        confirmed: false,
-    };
+    let mut record = Record { file: meta, confirmed: false };
     record.write(&path, Durable::Now)?;
     publish(&record.file)?;
     // The file itself is proof enough until somebody deletes it.
     record.confirmed = true;
     record.write(&path, Durable::Later)?;
-    Ok(Published {
-        meta: record.file,
-        repeated: false,
-    })
+    Ok(Published { meta: record.file, repeated: false })
 }
 
 fn first_use(path: &Path, owner_dir: &Path) -> io::Result<Option<FileMeta>> {

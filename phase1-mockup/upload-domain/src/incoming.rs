@@ -67,13 +67,7 @@ impl FileStore {
         };
         let owner_dir = self.owner_dir(&new.owner);
         let keys_dir = self.keys_dir(&new.owner);
-        Ok(Staged {
-            draft,
-            meta,
-            key: new.key,
-            owner_dir,
-            keys_dir,
-        })
+        Ok(Staged { draft, meta, key: new.key, owner_dir, keys_dir })
     }
 }
 
@@ -102,21 +96,12 @@ impl Staged {
     /// # Errors
     /// See [`ReceiveError`].
     pub async fn publish(self) -> Result<Published, ReceiveError> {
-        let Self {
-            draft,
-            meta,
-            key,
-            owner_dir,
-            keys_dir,
-        } = self;
+        let Self { draft, meta, key, owner_dir, keys_dir } = self;
         blocking(move || {
             draft.describe(&meta)?;
             let publish = |meta: &FileMeta| draft.publish(&owner_dir, meta);
             match key {
-                None => publish(&meta).map(|()| Published {
-                    meta,
-                    repeated: false,
-                }),
+                None => publish(&meta).map(|()| Published { meta, repeated: false }),
                 Some(key) => {
                     idempotency::once(&keys_dir, &key, &owner_dir, meta, publish)
                 }
@@ -168,10 +153,8 @@ struct Draft {
 impl Draft {
     fn create(dir: PathBuf) -> io::Result<(Self, fs::File)> {
         fs::create_dir(&dir)?;
-        let content = fs::File::options()
-            .write(true)
-            .create_new(true)
-            .open(dir.join("content"))?;
+        let content =
+            fs::File::options().write(true).create_new(true).open(dir.join("content"))?;
         content.lock()?;
         let lock = content.try_clone()?;
         Ok((Self { dir, _lock: lock }, content))
@@ -201,8 +184,6 @@ impl Drop for Draft {
 /// Milliseconds since 1970.
 #[must_use]
 pub fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -88,9 +88,7 @@ impl PasswordChecks {
             // The permits go with the work, which goes on when the caller hangs up.
             let _until_done = (admitted, running);
             PasswordHash::new(&hash).is_ok_and(|hash| {
-                Argon2::default()
-                    .verify_password(password.as_bytes(), &hash)
-                    .is_ok()
+                Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
             })
         });
         Ok(checked.await.unwrap_or(false))

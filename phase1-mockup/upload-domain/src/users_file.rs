@@ -69,14 +69,9 @@ pub enum UsersFileError {
 /// # Errors
 /// When it cannot be read, is not of the form, or holds nobody.
 pub fn read(path: &Path) -> Result<Vec<User>, UsersFileError> {
-    let bad = |reason: String| UsersFileError::Form {
-        path: path.to_owned(),
-        reason,
-    };
-    let text = fs::read(path).map_err(|cause| UsersFileError::Read {
-        path: path.to_owned(),
-        cause,
-    })?;
+    let bad = |reason: String| UsersFileError::Form { path: path.to_owned(), reason };
+    let text = fs::read(path)
+        .map_err(|cause| UsersFileError::Read { path: path.to_owned(), cause })?;
     let file: UsersFile =
         serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
     if file.users.is_empty() {
@@ -106,25 +101,17 @@ pub fn write(
         .map(|(name, password)| {
             let username = Username::parse(name)?;
             let password_hash = passwords::hash(password, cost)?;
-            Ok(User {
-                username,
-                password_hash,
-            })
+            Ok(User { username, password_hash })
         })
         .collect::<Result<Vec<_>, UsersFileError>>()?;
-    write_once(path, &UsersFile { users }).map_err(|cause| UsersFileError::Write {
-        path: path.to_owned(),
-        cause,
-    })
+    write_once(path, &UsersFile { users })
+        .map_err(|cause| UsersFileError::Write { path: path.to_owned(), cause })
 }
 
 fn write_once(path: &Path, file: &UsersFile) -> io::Result<bool> {
     let draft = path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()));
-    let mut out = fs::File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut out =
+        fs::File::options().write(true).create_new(true).mode(0o600).open(&draft)?;
     let linked = serde_json::to_writer_pretty(&mut out, file)
         .map_err(io::Error::from)
         .and_then(|()| out.sync_all())

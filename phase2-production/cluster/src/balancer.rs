@@ -73,9 +73,7 @@ impl BalancerAdmin {
     }
 
     fn request(&self, method: Method, at: SocketAddr, path: &str) -> RequestBuilder {
-        self.http
-            .request(method, format!("http://{at}/{path}"))
-            .bearer_auth(&self.token)
+        self.http.request(method, format!("http://{at}/{path}")).bearer_auth(&self.token)
     }
 }
 

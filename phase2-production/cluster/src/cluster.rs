@@ -56,17 +56,10 @@ impl Cluster {
             run_dir,
             topology,
         });
-        let cluster = Self {
-            shared,
-            watchers: Mutex::default(),
-            fresh_accounts,
-        };
+        let cluster = Self { shared, watchers: Mutex::default(), fresh_accounts };
         let address = cluster.shared.balancer.start().await?;
         // A balancer that is started again must be found where it was.
-        cluster
-            .shared
-            .balancer
-            .respecify(|spec| plan::listen_on(spec, address));
+        cluster.shared.balancer.respecify(|spec| plan::listen_on(spec, address));
         cluster.watch_over(Arc::clone(&cluster.shared.balancer));
         let replicas = cluster.shared.topology.replicas;
         try_join_all((0..replicas).map(|_| cluster.add())).await?;
@@ -95,11 +88,7 @@ impl Cluster {
     /// The replicas' names, in the order in which they were added.
     #[must_use]
     pub fn replica_ids(&self) -> Vec<String> {
-        self.shared
-            .replicas()
-            .iter()
-            .map(|replica| replica.id.clone())
-            .collect()
+        self.shared.replicas().iter().map(|replica| replica.id.clone()).collect()
     }
 
     /// Starts one more replica and returns its name.
@@ -184,10 +173,7 @@ impl Cluster {
 
     /// Stops everything in order: no new clients, then the replicas, then the balancer.
     pub async fn down(&self) {
-        self.watchers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .abort_all();
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
         let replicas = self.shared.replicas();
         join_all(replicas.iter().map(|replica| replica.stop())).await;
         self.shared.balancer.stop().await;

@@ -91,10 +91,7 @@ impl Process {
     pub(crate) async fn stop(&self, deadline: Duration) {
         self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGTERM);
-        if tokio::time::timeout(deadline, ended(self.end()))
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(deadline, ended(self.end())).await.is_err() {
             self.signal(Signal::SIGKILL);
             ended(self.end()).await;
         }

@@ -75,11 +75,7 @@ impl Replica {
             return Ok(running.ready().address);
         }
         self.set_state(ProcessState::Starting);
-        let spec = self
-            .spec
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let spec = self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let process = Process::start(&spec).await.map_err(|error| {
             self.set_state(ProcessState::Down);
             error.context(format!("{} cannot be started", self.id))

@@ -30,15 +30,9 @@ impl RunDir {
         let base = base_dir()?;
         remove_abandoned(&base);
         let path = base.join(format!("run-{}", uuid::Uuid::new_v4().simple()));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| {
-                format!(
-                    "cannot make the folder {}: set TMPDIR to another",
-                    path.display()
-                )
-            })?;
+        DirBuilder::new().mode(0o700).create(&path).with_context(|| {
+            format!("cannot make the folder {}: set TMPDIR to another", path.display())
+        })?;
         let owner = File::create(path.join(OWNER)).context("cannot mark the folder")?;
         owner.lock().context("cannot lock the folder")?;
         let reaper = Command::new(&program.path)
@@ -50,11 +44,7 @@ impl RunDir {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {}", program.path.display()))?;
-        Ok(Self {
-            path,
-            reaper: Some(reaper),
-            _owner: owner,
-        })
+        Ok(Self { path, reaper: Some(reaper), _owner: owner })
     }
 
     /// The folder.
@@ -97,17 +87,11 @@ pub(crate) fn base_dir() -> anyhow::Result<PathBuf> {
     let base = std::env::temp_dir().join(format!("stateless-lab-{user}"));
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&base);
     made.with_context(|| {
-        format!(
-            "cannot make the folder {}: set TMPDIR to another",
-            base.display()
-        )
+        format!("cannot make the folder {}: set TMPDIR to another", base.display())
     })?;
     let meta = fs::symlink_metadata(&base).context("cannot look at the folder")?;
     if !meta.is_dir() || meta.uid() != user || meta.mode() & 0o077 != 0 {
-        bail!(
-            "{} is not a private folder of yours: remove it",
-            base.display()
-        );
+        bail!("{} is not a private folder of yours: remove it", base.display());
     }
     Ok(base)
 }

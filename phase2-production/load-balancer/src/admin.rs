@@ -62,13 +62,7 @@ pub(crate) async fn take_orders(
         grace: Duration::ZERO,
         deadline: Duration::from_secs(1),
     };
-    serve(
-        admin.listener,
-        routes(balancer, admin.token),
-        drain,
-        shutdown,
-    )
-    .await;
+    serve(admin.listener, routes(balancer, admin.token), drain, shutdown).await;
 }
 
 fn routes(balancer: Balancer, token: Secret) -> Router {
@@ -86,9 +80,7 @@ fn routes(balancer: Balancer, token: Secret) -> Router {
 }
 
 async fn livez() -> Json<Message> {
-    Json(Message {
-        message: "alive".to_owned(),
-    })
+    Json(Message { message: "alive".to_owned() })
 }
 
 async fn status(State(balancer): State<Balancer>) -> Json<Status> {
@@ -109,11 +101,7 @@ async fn remove(
     State(balancer): State<Balancer>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    if balancer.remove_backend(&id) {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(unknown())
-    }
+    if balancer.remove_backend(&id) { Ok(StatusCode::NO_CONTENT) } else { Err(unknown()) }
 }
 
 async fn drain(
@@ -158,10 +146,7 @@ async fn under_a_loopback_name(
     request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let host = request
-        .headers()
-        .get(HOST)
-        .and_then(|host| host.to_str().ok());
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if !host.is_some_and(is_loopback) {
         return Err(Refusal::new(ProblemKind::MalformedRequest).detail(
             "The admin listener answers to 127.0.0.1, [::1] and localhost only.",
@@ -174,12 +159,7 @@ fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };
-    let name = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
+        || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

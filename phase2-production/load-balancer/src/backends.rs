@@ -33,12 +33,7 @@ impl Backends {
     pub(crate) fn new(checks: Checks) -> Self {
         let all_gone = CancellationToken::new();
         let _gone_when_dropped = all_gone.clone().drop_guard();
-        Self {
-            list: RwLock::default(),
-            checks,
-            all_gone,
-            _gone_when_dropped,
-        }
+        Self { list: RwLock::default(), checks, all_gone, _gone_when_dropped }
     }
 
     /// The list as it is now.

@@ -38,10 +38,7 @@ impl Balancer {
     pub fn new(args: &BalancerArgs) -> anyhow::Result<Self> {
         let backends = Backends::new(args.checks());
         for (at, backend) in args.backends.iter().enumerate() {
-            if args.backends[..at]
-                .iter()
-                .any(|earlier| earlier.id == backend.id)
-            {
+            if args.backends[..at].iter().any(|earlier| earlier.id == backend.id) {
                 bail!("--backend {}: this id is given twice", backend.id);
             }
             backends.put(&backend.id, backend.address);

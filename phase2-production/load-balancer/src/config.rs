@@ -116,14 +116,10 @@ pub struct BackendArg {
 }
 
 fn backend(text: &str) -> Result<BackendArg, String> {
-    let (id, address) = text
-        .split_once('=')
-        .ok_or("write ID=ADDR, as in r1=[::1]:80")?;
+    let (id, address) = text.split_once('=').ok_or("write ID=ADDR, as in r1=[::1]:80")?;
     Ok(BackendArg {
         id: replica_id(id)?,
-        address: address
-            .parse()
-            .map_err(|_| format!("{address} is not IP:PORT"))?,
+        address: address.parse().map_err(|_| format!("{address} is not IP:PORT"))?,
     })
 }
 

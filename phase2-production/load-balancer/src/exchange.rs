@@ -44,12 +44,7 @@ pub(crate) async fn exchange(
     let in_flight = backend.begin();
     let lease = |connection| {
         let (backend, progress) = (Arc::clone(backend), progress.clone());
-        Lease {
-            connection,
-            backend,
-            progress,
-            in_flight,
-        }
+        Lease { connection, backend, progress, in_flight }
     };
     while let Some(mut connection) = backend.pool().take() {
         match send(&mut connection, request, progress, limits).await {
@@ -103,12 +98,7 @@ impl Lease {
     /// Ends the use after a complete reply. The connection is kept if the request is
     /// over too; a backend that has answered early may take the rest for a while.
     pub(crate) fn give_back(self) {
-        let Self {
-            mut connection,
-            backend,
-            progress,
-            in_flight,
-        } = self;
+        let Self { mut connection, backend, progress, in_flight } = self;
         drop(in_flight);
         if progress.is_held() {
             return;

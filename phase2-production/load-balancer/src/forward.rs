@@ -93,8 +93,7 @@ fn prepare(
     // In the absolute form the URI names the host, whatever `Host` says (RFC 9112
     // §3.2.2). The request line itself goes on in the origin form.
     if let Some(host) = parts.uri.authority().map(|host| host.as_str().parse()) {
-        host.ok()
-            .map(|host: HeaderValue| headers.insert(HOST, host));
+        host.ok().map(|host: HeaderValue| headers.insert(HOST, host));
     }
     headers::say_who_asked(&mut headers, client, id);
     if websocket {
@@ -134,9 +133,7 @@ fn relay(
     if close {
         // The client will not send the body now; what it sends next could not be told
         // from it (RFC 9110 §10.1.1).
-        reply
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply.map(|body| Body::new(ReplyBody::new(body, lease)))
 }

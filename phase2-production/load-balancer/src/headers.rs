@@ -84,14 +84,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(CONNECTION, HeaderValue::from_static("close, X-Secret-Hop"));
         headers.append(CONNECTION, HeaderValue::from_static("content-length,host"));
-        for name in [
-            "x-secret-hop",
-            "keep-alive",
-            "te",
-            "content-length",
-            "host",
-            "a",
-        ] {
+        for name in ["x-secret-hop", "keep-alive", "te", "content-length", "host", "a"] {
             headers.insert(name, HeaderValue::from_static("1"));
         }
         drop_hop_by_hop(&mut headers);

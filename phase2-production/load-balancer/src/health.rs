@@ -41,11 +41,7 @@ pub(crate) struct Health {
 impl Health {
     /// The health of a backend that nobody has asked yet.
     pub(crate) const fn unknown() -> Self {
-        Self {
-            standing: Standing::Starting,
-            passes: 0,
-            failures: 0,
-        }
+        Self { standing: Standing::Starting, passes: 0, failures: 0 }
     }
 
     /// The present standing.
@@ -86,12 +82,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const CHECKS: Checks = Checks {
-        interval: Duration::ZERO,
-        timeout: Duration::ZERO,
-        fall: 2,
-        rise: 2,
-    };
+    const CHECKS: Checks =
+        Checks { interval: Duration::ZERO, timeout: Duration::ZERO, fall: 2, rise: 2 };
 
     fn after(findings: &[Finding]) -> Standing {
         let mut health = Health::unknown();
@@ -121,20 +113,14 @@ mod tests {
         let up = [Finding::Ready, Finding::Ready];
         let flicker = [&up[..], &[failed(), Finding::Ready, failed()]].concat();
         assert_eq!(after(&flicker), Standing::Up);
-        assert_eq!(
-            after(&[&up[..], &[failed(), failed()]].concat()),
-            Standing::Down
-        );
+        assert_eq!(after(&[&up[..], &[failed(), failed()]].concat()), Standing::Down);
     }
 
     #[test]
     fn a_backend_that_says_not_ready_is_believed_at_once() {
         let leaving = [Finding::Ready, Finding::Ready, Finding::NotReady];
         assert_eq!(after(&leaving), Standing::NotReady);
-        assert_eq!(
-            after(&[&leaving[..], &[failed()]].concat()),
-            Standing::NotReady
-        );
+        assert_eq!(after(&[&leaving[..], &[failed()]].concat()), Standing::NotReady);
         assert_eq!(after(&[&leaving[..], &leaving[..2]].concat()), Standing::Up);
     }
 }

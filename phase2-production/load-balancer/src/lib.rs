@@ -70,10 +70,7 @@ pub async fn run(
             async { Ok::<_, Infallible>(answer.await) }
         });
         serve(listener, service, drain, told_to_stop).await;
-        balancer
-            .tunnels()
-            .finish(*deadline.get_or_init(Instant::now))
-            .await;
+        balancer.tunnels().finish(*deadline.get_or_init(Instant::now)).await;
         finished.cancel();
     };
     let orders = async {
@@ -97,10 +94,7 @@ pub async fn start(args: BalancerArgs) -> anyhow::Result<()> {
         role: ROLE.to_owned(),
         replica_id: args.edge.replica_id,
         address: listener.local_addr()?,
-        admin: admin
-            .as_ref()
-            .map(|admin| admin.listener.local_addr())
-            .transpose()?,
+        admin: admin.as_ref().map(|admin| admin.listener.local_addr()).transpose()?,
     };
     ready.announce();
     run(listener, admin, balancer, stop::signalled()).await;
@@ -116,8 +110,5 @@ async fn admin_of(args: &BalancerArgs) -> anyhow::Result<Option<Admin>> {
         "--admin-listen takes orders, so it needs a token: give --admin-token-file",
     )?;
     let token = admin::read_token(file)?;
-    Ok(Some(Admin {
-        listener: listen::bind_admin(address).await?,
-        token,
-    }))
+    Ok(Some(Admin { listener: listen::bind_admin(address).await?, token }))
 }

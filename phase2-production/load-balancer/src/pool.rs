@@ -51,18 +51,14 @@ impl Connection {
         let stream = tokio::time::timeout(limit, TcpStream::connect(address)).await??;
         // Without this, small requests wait for the backend's delayed acknowledgement.
         stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(io::Error::other)?;
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%error, "connection to a backend ended early");
             }
         });
-        Ok(Self {
-            sender,
-            _driver: AbortOnDropHandle::new(driver),
-        })
+        Ok(Self { sender, _driver: AbortOnDropHandle::new(driver) })
     }
 
     /// Sends a request and waits for the head of the reply.

@@ -18,11 +18,7 @@ pub(crate) struct ReplyBody {
 impl ReplyBody {
     /// Ties the connection that brings the reply to the reply's end.
     pub(crate) const fn new(body: Incoming, lease: Lease) -> Self {
-        Self {
-            body,
-            ended: false,
-            lease: Some(lease),
-        }
+        Self { body, ended: false, lease: Some(lease) }
     }
 }
 

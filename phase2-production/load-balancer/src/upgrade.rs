@@ -71,10 +71,7 @@ impl Tunnels {
     /// Waits for the tunnels until `deadline`, then cuts what is left.
     pub(crate) async fn finish(&self, deadline: Instant) {
         self.open.close();
-        if tokio::time::timeout_at(deadline, self.open.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout_at(deadline, self.open.wait()).await.is_err() {
             let left = self.open.len();
             tracing::warn!(
                 left,

@@ -101,20 +101,13 @@ impl Upload {
         body: Incoming,
     ) -> (Request<Self>, Progress) {
         let held = expects_continue(&headers) && !body.is_end_stream();
-        let turn = if held {
-            Turn::Held
-        } else {
-            Turn::Backend(Instant::now())
-        };
+        let turn = if held { Turn::Held } else { Turn::Backend(Instant::now()) };
         let progress = Progress(Arc::new(Mutex::new(turn)));
         let said = CancellationToken::new();
         let permission = held.then(|| permission(said.clone()));
         let body = Some(body);
-        let mut request = Request::new(Self {
-            body,
-            permission,
-            progress: progress.clone(),
-        });
+        let mut request =
+            Request::new(Self { body, permission, progress: progress.clone() });
         *request.headers_mut() = headers;
         if held {
             hyper::ext::on_informational(&mut request, move |reply| {
@@ -173,9 +166,7 @@ impl Body for Upload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

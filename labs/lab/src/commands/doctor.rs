@@ -37,10 +37,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
             Some(_) => "",
             None => finding.advice,
         };
-        let found = finding
-            .found
-            .clone()
-            .unwrap_or_else(|| "missing".to_owned());
+        let found = finding.found.clone().unwrap_or_else(|| "missing".to_owned());
         vec![
             finding.what.to_owned(),
             found,
@@ -49,10 +46,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         ]
     };
     let rows = findings.iter().map(row).collect();
-    println!(
-        "{}",
-        table(&["what", "found", "needed for", "what to do"], rows)
-    );
+    println!("{}", table(&["what", "found", "needed for", "what to do"], rows));
     Ok(())
 }
 
@@ -67,12 +61,8 @@ impl<const N: usize> ConcatAll for [Vec<Finding>; N] {
 }
 
 fn machine() -> Vec<Finding> {
-    let cores = std::thread::available_parallelism()
-        .ok()
-        .map(|n| n.to_string());
-    let files = getrlimit(Resource::RLIMIT_NOFILE)
-        .ok()
-        .map(|(soft, _)| soft);
+    let cores = std::thread::available_parallelism().ok().map(|n| n.to_string());
+    let files = getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft);
     let temp = std::env::temp_dir();
     vec![
         Finding {
@@ -83,9 +73,7 @@ fn machine() -> Vec<Finding> {
         },
         Finding {
             what: "open files",
-            found: files
-                .filter(|limit| *limit >= 1024)
-                .map(|limit| limit.to_string()),
+            found: files.filter(|limit| *limit >= 1024).map(|limit| limit.to_string()),
             needed_for: "everything",
             advice: "raise the limit: ulimit -n 4096",
         },
@@ -141,9 +129,7 @@ fn services() -> Vec<Finding> {
 
 fn is_writable(dir: &Path) -> bool {
     let probe = dir.join(format!("lab-doctor-{}", std::process::id()));
-    std::fs::create_dir(&probe)
-        .and_then(|()| std::fs::remove_dir(&probe))
-        .is_ok()
+    std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).is_ok()
 }
 
 /// The first line that a program prints of itself.
@@ -162,10 +148,7 @@ fn docker() -> Option<String> {
 
 fn first_words(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.split_whitespace()
-        .take(3)
-        .collect::<Vec<_>>()
-        .join(" ")
+    line.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
 /// Debian keeps them out of the search path, one folder a version.

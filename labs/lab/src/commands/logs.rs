@@ -23,11 +23,7 @@ pub(crate) async fn run(args: LogsArgs) -> anyhow::Result<()> {
     let status = args.named.find().await?.status().await?;
     let member = status.member(&args.id).with_context(|| {
         let names: Vec<_> = status.members.iter().map(|one| one.id.as_str()).collect();
-        format!(
-            "there is no {} here; there are {}",
-            args.id,
-            names.join(", ")
-        )
+        format!("there is no {} here; there are {}", args.id, names.join(", "))
     })?;
     let log = std::fs::read(&member.log)
         .with_context(|| format!("cannot read {}", member.log.display()))?;

@@ -83,12 +83,7 @@ pub(crate) async fn kill(args: KillArgs) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn pause(args: PauseArgs) -> anyhow::Result<()> {
-    give(
-        &args.member,
-        Order::Pause,
-        "paused (SIGSTOP); lab resume lets it go on",
-    )
-    .await
+    give(&args.member, Order::Pause, "paused (SIGSTOP); lab resume lets it go on").await
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> anyhow::Result<()> {

@@ -39,11 +39,7 @@ pub(crate) fn print(status: &ClusterStatus) {
     let rows = status.members.iter().map(row);
     let header = ["member", "process", "pid", "balancer", "served", "restarts"];
     println!("{}", table(&header, rows.collect()));
-    println!(
-        "clients: {}    logs: {}",
-        status.url,
-        status.run_dir.display()
-    );
+    println!("clients: {}    logs: {}", status.url, status.run_dir.display());
 }
 
 fn row(member: &MemberStatus) -> Vec<String> {
@@ -54,9 +50,7 @@ fn row(member: &MemberStatus) -> Vec<String> {
     vec![
         member.id.clone(),
         member.state.as_str().to_owned(),
-        member
-            .pid
-            .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+        member.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
         seen.map_or_else(|| "-".to_owned(), word),
         seen.map_or_else(|| "-".to_owned(), |seen| seen.served.to_string()),
         member.restarts.to_string(),

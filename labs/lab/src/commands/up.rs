@@ -141,15 +141,10 @@ async fn introduce(cluster: &Cluster, detached: bool) {
 /// has said everything it has to say.
 async fn detach(name: &str) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    let mut args: Vec<OsString> = std::env::args_os()
-        .skip(1)
-        .filter(|arg| arg != "--detach")
-        .collect();
+    let mut args: Vec<OsString> =
+        std::env::args_os().skip(1).filter(|arg| arg != "--detach").collect();
     // After `--`, flags belong to the replicas.
-    let end = args
-        .iter()
-        .position(|arg| arg == "--")
-        .unwrap_or(args.len());
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     args.insert(end, "--detached".into());
     let mut child = tokio::process::Command::new(program)
         .args(args)

@@ -35,11 +35,7 @@ impl Crowd {
             let user = User::new(number, account.clone(), seed, Arc::clone(&shared));
             users.spawn(user.live());
         }
-        Self {
-            shared,
-            accounts,
-            users,
-        }
+        Self { shared, accounts, users }
     }
 
     pub(crate) fn lane(&self) -> Lane {

@@ -32,9 +32,7 @@ impl Row {
     /// The rows that say something about a scenario.
     pub(crate) fn of(scenario: Scenario) -> impl Iterator<Item = Self> {
         let has_newcomer = scenario == Scenario::ScaleOut;
-        Self::ALL
-            .into_iter()
-            .filter(move |row| *row != Self::Newcomer || has_newcomer)
+        Self::ALL.into_iter().filter(move |row| *row != Self::Newcomer || has_newcomer)
     }
 
     pub(crate) const fn title(self) -> &'static str {

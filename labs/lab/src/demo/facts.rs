@@ -31,10 +31,7 @@ pub(crate) enum Verdict {
 impl Verdict {
     pub(crate) fn of(lanes: &[LaneReport], facts: &[Fact]) -> Self {
         // A lane in which users were still not served says nothing of who was logged out.
-        if lanes
-            .iter()
-            .any(|lane| !lane.calmed_down || lane.requests == 0)
-        {
+        if lanes.iter().any(|lane| !lane.calmed_down || lane.requests == 0) {
             return Self::CouldNotTell;
         }
         match facts.iter().all(|fact| fact.holds) {
@@ -97,13 +94,7 @@ fn lost_before(lane: &LaneReport) -> Fact {
 fn logged_out(lane: &LaneReport, expected: usize) -> Fact {
     let says = "as many users are logged out as the concepts say";
     let measured = lane.logged_out;
-    fact(
-        lane,
-        says,
-        expected.to_string(),
-        measured,
-        measured == expected,
-    )
+    fact(lane, says, expected.to_string(), measured, measured == expected)
 }
 
 fn nothing_failed(lane: &LaneReport) -> Fact {
@@ -133,13 +124,7 @@ fn fact(
     holds: bool,
 ) -> Fact {
     let measured = measured.to_string();
-    Fact {
-        lane: lane.lane,
-        says: says.to_owned(),
-        expected,
-        measured,
-        holds,
-    }
+    Fact { lane: lane.lane, says: says.to_owned(), expected, measured, holds }
 }
 
 #[cfg(test)]
@@ -193,14 +178,8 @@ mod tests {
         assert_eq!(verdict(|lane| lane.uploads_there -= 1), Verdict::Fail);
         assert_eq!(of(Lane::Token, |lane| lane.logged_out = 1), Verdict::Fail);
         assert_eq!(of(Lane::Token, |lane| lane.lost_before = 1), Verdict::Fail);
-        assert_eq!(
-            of(Lane::MemorySticky, |lane| lane.logged_out = 5),
-            Verdict::Fail
-        );
-        assert_eq!(
-            of(Lane::MemorySticky, |lane| lane.lost_before = 1),
-            Verdict::Fail
-        );
+        assert_eq!(of(Lane::MemorySticky, |lane| lane.logged_out = 5), Verdict::Fail);
+        assert_eq!(of(Lane::MemorySticky, |lane| lane.lost_before = 1), Verdict::Fail);
         let nobody_lost = of(Lane::MemoryRoundRobin, |lane| lane.lost_before = 0);
         assert_eq!(nobody_lost, Verdict::Fail);
     }
@@ -216,9 +195,6 @@ mod tests {
 
     #[test]
     fn a_lane_with_troubles_of_its_own_could_not_tell() {
-        assert_eq!(
-            verdict(|lane| lane.calmed_down = false),
-            Verdict::CouldNotTell
-        );
+        assert_eq!(verdict(|lane| lane.calmed_down = false), Verdict::CouldNotTell);
     }
 }

@@ -90,9 +90,7 @@ fn failures(ledger: &Ledger) -> BTreeMap<String, usize> {
     let mut failures = BTreeMap::new();
     for entry in &ledger.entries {
         if let (Outcome::Failed, Some(why)) = (entry.outcome, &entry.why) {
-            *failures
-                .entry(format!("{}: {why}", entry.call))
-                .or_default() += 1;
+            *failures.entry(format!("{}: {why}", entry.call)).or_default() += 1;
         }
     }
     failures
@@ -102,12 +100,7 @@ fn logged_out(ledger: &Ledger) -> BTreeSet<usize> {
     let lost = |entry: &&Entry| {
         entry.outcome == Outcome::LoginLost && entry.phase == Phase::Fault
     };
-    ledger
-        .entries
-        .iter()
-        .filter(lost)
-        .map(|entry| entry.user)
-        .collect()
+    ledger.entries.iter().filter(lost).map(|entry| entry.user).collect()
 }
 
 /// From the fault to the last trouble, unless trouble is what the lane ended with.
@@ -116,23 +109,13 @@ fn recovery(ledger: &Ledger) -> Option<f64> {
     let calm = ledger.each_ends_with(CALM, |ended| ended == Outcome::Fine);
     let trouble =
         |entry: &&Entry| entry.outcome != Outcome::Fine && entry.phase == Phase::Fault;
-    let last = ledger
-        .entries
-        .iter()
-        .filter(trouble)
-        .map(|entry| entry.ended_ms)
-        .max();
+    let last = ledger.entries.iter().filter(trouble).map(|entry| entry.ended_ms).max();
     calm.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
 }
 
 /// `.` fine, `L` a login was lost, `x` a request failed, `|` the fault.
 fn timeline(ledger: &Ledger) -> String {
-    let end = ledger
-        .entries
-        .iter()
-        .map(|entry| entry.ended_ms)
-        .max()
-        .unwrap_or(0);
+    let end = ledger.entries.iter().map(|entry| entry.ended_ms).max().unwrap_or(0);
     let ticks = usize::try_from(end / TICK_MS + 1).unwrap_or(1);
     let mut line = vec![' '; ticks];
     for entry in &ledger.entries {
@@ -147,9 +130,7 @@ fn timeline(ledger: &Ledger) -> String {
     let Some(fault) = ledger.fault_ms else {
         return line.into_iter().collect();
     };
-    let at = usize::try_from(fault / TICK_MS)
-        .unwrap_or(0)
-        .min(line.len());
+    let at = usize::try_from(fault / TICK_MS).unwrap_or(0).min(line.len());
     line.insert(at, '|');
     // A class may have talked for minutes before the fault; what matters is around it,
     // and the fault stands in the same column in every lane.

@@ -14,10 +14,7 @@ pub(crate) struct Prediction {
 pub(crate) fn ask(users: usize) -> Vec<Prediction> {
     println!("How many of the {users} users will have to log in again because of it?");
     println!("(a number, or Enter to pass)");
-    Lane::ALL
-        .into_iter()
-        .filter_map(|lane| ask_one(lane, users))
-        .collect()
+    Lane::ALL.into_iter().filter_map(|lane| ask_one(lane, users)).collect()
 }
 
 /// Waits for Enter, so that a teacher can talk until the class is ready.
@@ -42,10 +39,7 @@ fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
             _ if read == 0 => return None,
             text => match text.parse() {
                 Ok(number) if number <= users => {
-                    return Some(Prediction {
-                        lane,
-                        users: number,
-                    });
+                    return Some(Prediction { lane, users: number });
                 }
                 _ => println!("  a number from 0 to {users}"),
             },

@@ -23,10 +23,7 @@ impl Step {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self {
-            bar: Some(bar),
-            title,
-        }
+        Self { bar: Some(bar), title }
     }
 
     /// Says how far it is.

@@ -58,9 +58,7 @@ impl Scenario {
                 try_join_all(replicas.iter().map(|id| cluster.order(id, Order::Kill)))
                     .await?;
                 let start = |id| cluster.order(id, Order::Restart);
-                try_join_all(replicas.iter().map(|id| start(id)))
-                    .await
-                    .map(drop)
+                try_join_all(replicas.iter().map(|id| start(id))).await.map(drop)
             }
             Self::ScaleOut => cluster.add().await.map(drop),
             Self::RollingRestart => {

@@ -16,12 +16,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(lane: Lane, url: String, users: usize) -> Self {
         let ledger = Mutex::new(Ledger::new(users));
-        Self {
-            lane,
-            url,
-            stop: CancellationToken::new(),
-            ledger,
-        }
+        Self { lane, url, stop: CancellationToken::new(), ledger }
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {

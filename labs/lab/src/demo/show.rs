@@ -27,14 +27,9 @@ fn print_table(report: &Report) {
     header.extend(report.lanes.iter().map(|lane| lane.lane.title()));
     let row = |row: Row| {
         let cells = report.lanes.iter().map(|lane| row.cell(lane, report.users));
-        std::iter::once(row.title().to_owned())
-            .chain(cells)
-            .collect()
+        std::iter::once(row.title().to_owned()).chain(cells).collect()
     };
-    println!(
-        "{}\n",
-        table(&header, Row::of(report.scenario).map(row).collect())
-    );
+    println!("{}\n", table(&header, Row::of(report.scenario).map(row).collect()));
 }
 
 fn print_lists(report: &Report) {
@@ -61,11 +56,8 @@ fn print_timelines(report: &Report) {
 fn print_reasons(report: &Report) {
     println!("Why:");
     for row in Row::of(report.scenario) {
-        let cells: Vec<_> = report
-            .lanes
-            .iter()
-            .map(|lane| row.cell(lane, report.users))
-            .collect();
+        let cells: Vec<_> =
+            report.lanes.iter().map(|lane| row.cell(lane, report.users)).collect();
         if cells.windows(2).all(|pair| pair[0] == pair[1]) {
             continue;
         }

@@ -57,15 +57,7 @@ impl Stage {
     pub(crate) fn new(scenario: Scenario, seed: u64, users: usize) -> Self {
         let victim = format!("r{}", seed % REPLICAS as u64 + 1);
         let (lanes, folder) = (Vec::new(), None);
-        Self {
-            scenario,
-            seed,
-            users,
-            victim,
-            began: Instant::now(),
-            lanes,
-            folder,
-        }
+        Self { scenario, seed, users, victim, began: Instant::now(), lanes, folder }
     }
 
     /// Says what is about to happen, and asks what will come of it.
@@ -76,11 +68,7 @@ impl Stage {
             "Three lanes of {REPLICAS} servers each; {} users before each lane.",
             self.users
         );
-        let predictions = if asks {
-            predict::ask(self.users)
-        } else {
-            Vec::new()
-        };
+        let predictions = if asks { predict::ask(self.users) } else { Vec::new() };
         self.began = Instant::now();
         predictions
     }
@@ -114,11 +102,7 @@ impl Stage {
         let seed = self.seed;
         let begin = |(lane, cluster): (Lane, Cluster)| {
             let crowd = Crowd::start(lane, cluster.url(), accounts.clone(), seed);
-            RunningLane {
-                crowd,
-                cluster,
-                struck_ms: 0,
-            }
+            RunningLane { crowd, cluster, struck_ms: 0 }
         };
         self.lanes = Lane::ALL.into_iter().zip(clusters).map(begin).collect();
         self.folder = Some(folder);
@@ -129,8 +113,7 @@ impl Stage {
     /// Lets everybody work while nothing is wrong.
     pub(crate) async fn baseline(&self) {
         let step = Step::begin(2, ACTS, "baseline: nothing is wrong");
-        self.until_each_user_has_made(BASELINE_REQUESTS, &step)
-            .await;
+        self.until_each_user_has_made(BASELINE_REQUESTS, &step).await;
         step.end(&self.so_far());
     }
 
@@ -149,10 +132,7 @@ impl Stage {
         }
         let (scenario, victim) = (self.scenario, &self.victim);
         let strike = |lane: &'static str, cluster| async move {
-            scenario
-                .strike(cluster, victim)
-                .await
-                .with_context(|| lane.to_owned())
+            scenario.strike(cluster, victim).await.with_context(|| lane.to_owned())
         };
         let all = self.lanes.iter();
         try_join_all(all.map(|lane| strike(lane.crowd.lane().title(), &lane.cluster)))
@@ -168,8 +148,7 @@ impl Stage {
     /// Lets everybody work until it is over, or long enough to see that it never is.
     pub(crate) async fn observe(&mut self) {
         let step = Step::begin(4, ACTS, "observing");
-        self.until_each_user_has_made(OBSERVED_REQUESTS, &step)
-            .await;
+        self.until_each_user_has_made(OBSERVED_REQUESTS, &step).await;
         let calm = |lane: &RunningLane| {
             let ledger = lane.crowd.ledger();
             ledger.each_ends_with(CALM, |ended| ended != Outcome::Failed)
@@ -214,13 +193,7 @@ impl Stage {
         let there = lane.crowd.read_back(address).await;
         let newcomer = format!("r{}", REPLICAS + 1);
         let ledger = lane.crowd.ledger();
-        Ok(LaneReport::of(
-            lane.crowd.lane(),
-            &ledger,
-            &self.victim,
-            &newcomer,
-            there,
-        ))
+        Ok(LaneReport::of(lane.crowd.lane(), &ledger, &self.victim, &newcomer, there))
     }
 
     async fn until_each_user_has_made(&self, requests: usize, step: &Step) {

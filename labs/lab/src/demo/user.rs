@@ -53,11 +53,8 @@ impl User {
         seed: u64,
         shared: Arc<Shared>,
     ) -> Self {
-        let options = Options {
-            timeout: PATIENCE,
-            keep_cookies: true,
-            ..Options::default()
-        };
+        let options =
+            Options { timeout: PATIENCE, keep_cookies: true, ..Options::default() };
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         dice.set_stream(number as u64);
         Self {
@@ -125,10 +122,7 @@ impl User {
     async fn step(&mut self) -> Ended {
         match self.choose() {
             Step::List => {
-                let page = ListQuery {
-                    limit: Some(10),
-                    cursor: None,
-                };
+                let page = ListQuery { limit: Some(10), cursor: None };
                 let outcome = self.client.list(&self.proof, &page).await;
                 self.conclude("list", outcome).0
             }
@@ -234,10 +228,7 @@ fn ending<T>(outcome: Outcome<T>) -> (Option<T>, Option<Why>, Option<String>) {
 }
 
 fn refusal(reply: &Reply<Problem>) -> Why {
-    (
-        Some(reply.status),
-        format!("{} {}", reply.status.as_u16(), reply.body.slug()),
-    )
+    (Some(reply.status), format!("{} {}", reply.status.as_u16(), reply.body.slug()))
 }
 
 fn silence(broken: &Broken) -> Why {

@@ -32,10 +32,7 @@ const EXAMPLES: [(&str, ThereAndBack); 10] = [
 
 fn there_and_back<T: DeserializeOwned + Serialize>(json: &str) -> Value {
     let value: T = serde_json::from_str(json).unwrap_or_else(|error| {
-        panic!(
-            "this example is not a {}: {error}\n{json}",
-            std::any::type_name::<T>()
-        )
+        panic!("this example is not a {}: {error}\n{json}", std::any::type_name::<T>())
     });
     serde_json::to_value(value).expect("wire types are JSON")
 }
@@ -62,24 +59,15 @@ fn every_json_example_is_what_its_type_reads_and_writes() {
 fn every_type_of_the_contract_that_travels_has_an_example() {
     let given: BTreeSet<_> = api().blocks().into_iter().map(|block| block.info).collect();
     for (name, _) in EXAMPLES {
-        assert!(
-            given.contains(&format!("json {name}")),
-            "no example of {name}"
-        );
+        assert!(given.contains(&format!("json {name}")), "no example of {name}");
     }
     let strict = "#[serde(deny_unknown_fields)]\npub struct ";
     for module in ["lib", "files", "sessions", "tokens", "problem"] {
         let source = contract(module);
         for after in source.split(strict).skip(1) {
-            let name = after
-                .split([' ', '<', '{'])
-                .next()
-                .expect("a struct has a name");
+            let name = after.split([' ', '<', '{']).next().expect("a struct has a name");
             let known = EXAMPLES.iter().any(|(known, _)| *known == name);
-            assert!(
-                known,
-                "{name} travels and has no example: add it to EXAMPLES"
-            );
+            assert!(known, "{name} travels and has no example: add it to EXAMPLES");
         }
     }
 }
@@ -87,16 +75,11 @@ fn every_type_of_the_contract_that_travels_has_an_example() {
 #[test]
 fn the_table_of_problems_is_the_table_in_the_code() {
     let documented: Vec<_> = api().table("slug");
-    let documented = documented
-        .iter()
-        .map(|row| (row[0].clone(), row[1].clone(), row[2].clone()));
+    let documented =
+        documented.iter().map(|row| (row[0].clone(), row[1].clone(), row[2].clone()));
     let known = ProblemKind::ALL.iter().map(|kind| {
         let status = kind.status().as_u16().to_string();
-        (
-            format!("`{}`", kind.slug()),
-            status,
-            kind.title().to_owned(),
-        )
+        (format!("`{}`", kind.slug()), status, kind.title().to_owned())
     });
     assert_eq!(documented.collect::<Vec<_>>(), known.collect::<Vec<_>>());
 }
@@ -107,15 +90,10 @@ fn the_example_of_a_problem_is_a_problem_that_exists() {
     let example = blocks.iter().find(|block| block.info == "json Problem");
     let problem: Problem =
         serde_json::from_str(&example.expect("there is one").text).expect("a problem");
-    let known = ProblemKind::ALL
-        .iter()
-        .find(|kind| kind.slug() == problem.slug());
+    let known = ProblemKind::ALL.iter().find(|kind| kind.slug() == problem.slug());
     let known = known.expect("its kind is known");
     assert_eq!(*known, ProblemKind::SessionUnknown);
-    assert_eq!(
-        known.problem(problem.detail.clone(), &problem.instance),
-        problem
-    );
+    assert_eq!(known.problem(problem.detail.clone(), &problem.instance), problem);
 }
 
 #[test]
@@ -127,10 +105,7 @@ fn every_path_and_header_of_the_contract_has_its_place() {
     }
     let text = page.text.to_lowercase();
     for header in constants(&contract("headers")) {
-        assert!(
-            text.contains(&format!("`{header}")),
-            "{header} is not explained"
-        );
+        assert!(text.contains(&format!("`{header}")), "{header} is not explained");
     }
 }
 
@@ -139,10 +114,7 @@ fn every_documented_call_is_one_of_the_contract() {
     let paths = constants(&contract("paths"));
     for (method, path) in headings(&api()) {
         assert!(paths.contains(&path), "{path} is not in the contract");
-        assert!(
-            ["GET", "POST", "DELETE"].contains(&method.as_str()),
-            "{method} {path}"
-        );
+        assert!(["GET", "POST", "DELETE"].contains(&method.as_str()), "{method} {path}");
     }
 }
 
@@ -162,9 +134,7 @@ fn every_figure_of_the_demo_is_explained_to_those_who_read_its_json() {
 
 /// All files of a folder, one after the other.
 fn folder(path: &str) -> String {
-    let entries = fs::read_dir(top().join(path))
-        .expect("it is there")
-        .flatten();
+    let entries = fs::read_dir(top().join(path)).expect("it is there").flatten();
     let texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
     texts.collect()
 }
@@ -179,23 +149,15 @@ fn constants(source: &str) -> Vec<String> {
     let values = source.lines().filter(|line| line.starts_with("pub const "));
     let values = values.filter_map(|line| line.split('"').nth(1));
     let values: Vec<_> = values.map(str::to_owned).collect();
-    assert!(
-        !values.is_empty(),
-        "the constants are no longer where they were"
-    );
+    assert!(!values.is_empty(), "the constants are no longer where they were");
     values
 }
 
 /// The calls that have a heading of their own: method and path.
 fn headings(page: &Page) -> Vec<(String, String)> {
-    let calls = page
-        .text
-        .lines()
-        .filter_map(|line| line.strip_prefix("### `"));
+    let calls = page.text.lines().filter_map(|line| line.strip_prefix("### `"));
     let calls = calls.filter_map(|call| call.strip_suffix('`')?.split_once(' '));
-    calls
-        .map(|(method, path)| (method.to_owned(), path.to_owned()))
-        .collect()
+    calls.map(|(method, path)| (method.to_owned(), path.to_owned())).collect()
 }
 
 /// The members of a struct, in order.

@@ -10,10 +10,7 @@ fn state_of(world: &World, member: &str) -> String {
     let status = world.ok(&["status", "--json"]);
     let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
     let members = status["members"].as_array().expect("a list");
-    let member = members
-        .iter()
-        .find(|one| one["id"] == member)
-        .expect("it is there");
+    let member = members.iter().find(|one| one["id"] == member).expect("it is there");
     member["state"].as_str().expect("a word").to_owned()
 }
 
@@ -25,11 +22,7 @@ fn a_cluster_is_started_looked_at_broken_mended_and_stopped() {
         said.contains("Demo accounts") && said.contains("cargo lab kill r2"),
         "{said}"
     );
-    assert!(
-        world
-            .ok(&["status", "--url"])
-            .starts_with("http://127.0.0.1:")
-    );
+    assert!(world.ok(&["status", "--url"]).starts_with("http://127.0.0.1:"));
     for (order, state) in [
         ("kill", "down"),
         ("restart", "up"),
@@ -43,10 +36,7 @@ fn a_cluster_is_started_looked_at_broken_mended_and_stopped() {
     }
     world.ok(&["drain", "r1"]);
     world.ok(&["drain", "r1", "--undo"]);
-    assert!(
-        world.ok(&["logs", "r1"]).contains("INFO"),
-        "a log of its own"
-    );
+    assert!(world.ok(&["logs", "r1"]).contains("INFO"), "a log of its own");
     world.ok(&["add"]);
     assert_eq!(state_of(&world, "r4"), "up");
     world.ok(&["kill", "--term", "r4"]);
@@ -60,9 +50,7 @@ fn a_launcher_killed_with_sigkill_leaves_no_process_and_no_file() {
     let world = World::new();
     let up = ["up", "--listen", "127.0.0.1:0", "--replicas", "2"];
     let mut launcher = world.command(&up).stdout(Stdio::null()).spawn().unwrap();
-    until("the cluster is up", || {
-        world.lab(&["status"]).status.success()
-    });
+    until("the cluster is up", || world.lab(&["status"]).status.success());
     // A stopped process cannot do anything about its end by itself.
     world.ok(&["pause", "r1"]);
     kill_9(&mut launcher);
@@ -94,22 +82,10 @@ fn what_cannot_be_done_is_one_line_and_exit_code_2() {
     std::fs::write(&corrupt, "{").unwrap();
     let corrupt = corrupt.to_str().unwrap();
     for (args, says) in [
-        (
-            vec!["up", "--listen", &taken],
-            "another program has this port",
-        ),
-        (
-            vec!["up", "--listen", "127.0.0.1:0", "--users", corrupt],
-            "is not valid",
-        ),
-        (
-            vec!["up", "--listen", "127.0.0.1:0", "--users", "/none"],
-            "cannot read",
-        ),
-        (
-            vec!["up", "--listen", "0.0.0.0:0"],
-            "can be reached from other machines",
-        ),
+        (vec!["up", "--listen", &taken], "another program has this port"),
+        (vec!["up", "--listen", "127.0.0.1:0", "--users", corrupt], "is not valid"),
+        (vec!["up", "--listen", "127.0.0.1:0", "--users", "/none"], "cannot read"),
+        (vec!["up", "--listen", "0.0.0.0:0"], "can be reached from other machines"),
         (vec!["up", "--name", "../x"], "letters, digits"),
         (
             vec!["up", "--listen", "127.0.0.1:0", "--data-dir", "/dev/null/x"],

@@ -9,9 +9,7 @@ use std::sync::Mutex;
 pub(crate) static STAGE: Mutex<()> = Mutex::new(());
 
 fn report(scenario: &str) -> Value {
-    let _alone = STAGE
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let world = World::new();
     let printed = world.ok(&["demo", scenario, "--yes", "--assert", "--json"]);
     world.until_empty();
@@ -22,10 +20,7 @@ fn report(scenario: &str) -> Value {
 
 fn figure(report: &Value, lane: &str, figure: &str) -> u64 {
     let lanes = report["lanes"].as_array().expect("a list");
-    let lane = lanes
-        .iter()
-        .find(|one| one["lane"] == lane)
-        .expect("it is there");
+    let lane = lanes.iter().find(|one| one["lane"] == lane).expect("it is there");
     lane[figure].as_u64().expect("a number")
 }
 
@@ -65,9 +60,7 @@ fn a_rolling_restart_fails_no_request_and_still_logs_out_those_who_are_remembere
 
 #[test]
 fn a_demo_killed_with_sigkill_leaves_no_process_and_no_file() {
-    let _alone = STAGE
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let world = World::new();
     let mut demo = world
         .command(&["demo", "--yes"])
@@ -99,8 +92,5 @@ fn a_demo_that_cannot_start_its_servers_says_that_the_lab_broke() {
     let output = command.env("TMPDIR", "/dev/null/nowhere").output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        text.contains("TMPDIR") && !text.contains("panicked"),
-        "{text}"
-    );
+    assert!(text.contains("TMPDIR") && !text.contains("panicked"), "{text}");
 }

@@ -19,11 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(180);
 const NOT_RUN: [(&str, &str, &str); 6] = [
     ("README.md", "scripts/test", "it is what runs this"),
     ("README.md", "cargo lab demo", ASKS),
-    (
-        "README.md",
-        "cargo lab demo restart-everything --yes",
-        ALREADY,
-    ),
+    ("README.md", "cargo lab demo restart-everything --yes", ALREADY),
     ("README.md", "cargo lab demo scale-out --yes", ALREADY),
     ("README.md", "cargo lab demo rolling-restart --yes", ALREADY),
     ("docs/instructor.md", "cargo lab demo --yes", ALREADY),
@@ -80,11 +76,7 @@ fn every_page_with_commands_is_tested() {
     for page in pages() {
         let has_commands = page.blocks().iter().any(|block| block.info == "sh");
         let tested = TESTED.contains(&page.name.as_str());
-        assert_eq!(
-            has_commands, tested,
-            "{}: `pages!` above says otherwise",
-            page.name
-        );
+        assert_eq!(has_commands, tested, "{}: `pages!` above says otherwise", page.name);
     }
 }
 
@@ -102,25 +94,14 @@ fn every_block_is_of_a_known_kind() {
 #[test]
 fn what_is_not_run_is_still_there() {
     for (name, command, why) in NOT_RUN {
-        let there = commands(&page(name))
-            .lines()
-            .any(|line| says(line, command));
-        assert!(
-            there,
-            "{name} no longer has {command} ({why}): remove it from NOT_RUN"
-        );
+        let there = commands(&page(name)).lines().any(|line| says(line, command));
+        assert!(there, "{name} no longer has {command} ({why}): remove it from NOT_RUN");
     }
 }
 
 fn every_command_works(name: &str) {
-    let curl = Command::new("curl")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    assert!(
-        curl.is_ok(),
-        "the pages call curl: install your system's package curl"
-    );
+    let curl = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
+    assert!(curl.is_ok(), "the pages call curl: install your system's package curl");
     let page = page(name);
     let script = script(&page);
     let needs_the_stage = script.contains("cargo lab demo");
@@ -135,10 +116,7 @@ fn every_command_works(name: &str) {
     let said = fs::read_to_string(said.path()).unwrap_or_default();
     let ended =
         ended.unwrap_or_else(|| panic!("{name}: not done after {DEADLINE:?}:\n{said}"));
-    assert!(
-        ended.success(),
-        "{name}: a command failed, the last one here:\n{said}"
-    );
+    assert!(ended.success(), "{name}: a command failed, the last one here:\n{said}");
     world.until_empty();
     let left = fs::read_dir(home.path()).expect("it is ours").flatten();
     let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
@@ -148,9 +126,7 @@ fn every_command_works(name: &str) {
 /// The commands of a page, those left out that are not to be run.
 fn script(page: &Page) -> String {
     let left_out = |line: &&str| {
-        NOT_RUN
-            .iter()
-            .any(|(name, command, _)| *name == page.name && says(line, command))
+        NOT_RUN.iter().any(|(name, command, _)| *name == page.name && says(line, command))
     };
     let commands = commands(page);
     let run: Vec<_> = commands.lines().filter(|line| !left_out(line)).collect();

@@ -65,25 +65,13 @@ fn metadata() -> Metadata {
 #[test]
 fn packages_import_each_other_in_one_direction_only() {
     let metadata = metadata();
-    let ours: BTreeSet<&str> = metadata
-        .packages
-        .iter()
-        .map(|package| package.name.as_str())
-        .collect();
+    let ours: BTreeSet<&str> =
+        metadata.packages.iter().map(|package| package.name.as_str()).collect();
     let directed = |name: &str| name != AT_THE_END;
-    for package in metadata
-        .packages
-        .iter()
-        .filter(|package| directed(&package.name))
-    {
-        let place = DIRECTION
-            .iter()
-            .find(|(name, _)| *name == package.name.as_str());
+    for package in metadata.packages.iter().filter(|package| directed(&package.name)) {
+        let place = DIRECTION.iter().find(|(name, _)| *name == package.name.as_str());
         let Some((name, allowed)) = place else {
-            panic!(
-                "{} has no place yet: give it one in DIRECTION",
-                package.name
-            );
+            panic!("{} has no place yet: give it one in DIRECTION", package.name);
         };
         for import in &package.dependencies {
             let import_name = import.name.as_str();
@@ -107,18 +95,14 @@ fn every_package_says_what_it_is() {
 #[test]
 fn the_top_of_the_repository_holds_what_it_should_and_nothing_else() {
     let ignored = fs::read_to_string(top().join(".gitignore")).unwrap_or_default();
-    let ignored: Vec<_> = ignored
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix('/'))
-        .collect();
+    let ignored: Vec<_> =
+        ignored.lines().filter_map(|line| line.trim().strip_prefix('/')).collect();
     for entry in fs::read_dir(top()).expect("the top can be read") {
         let name = entry.expect("the top can be read").file_name();
         let name = name.to_str().expect("plain names");
         let fine = name.starts_with('.')
             || TOP.contains(&name)
-            || ignored
-                .iter()
-                .any(|ignored| ignored.trim_end_matches('/') == name);
+            || ignored.iter().any(|ignored| ignored.trim_end_matches('/') == name);
         assert!(fine, "{name} does not belong at the top of the repository");
     }
 }
@@ -126,10 +110,7 @@ fn the_top_of_the_repository_holds_what_it_should_and_nothing_else() {
 #[test]
 fn every_source_file_opens_with_what_is_in_it_and_is_short() {
     let sources = sources();
-    assert!(
-        sources.len() > 50,
-        "the sources are no longer where they were"
-    );
+    assert!(sources.len() > 50, "the sources are no longer where they were");
     let mut wrong = Vec::new();
     for path in sources {
         let text = fs::read_to_string(&path).expect("sources are text");
@@ -169,11 +150,8 @@ fn sources() -> Vec<PathBuf> {
 
 #[test]
 fn every_page_is_in_the_summary() {
-    let summary: Vec<_> = page("docs/SUMMARY.md")
-        .links()
-        .into_iter()
-        .map(|link| link.target)
-        .collect();
+    let summary: Vec<_> =
+        page("docs/SUMMARY.md").links().into_iter().map(|link| link.target).collect();
     for page in pages() {
         let Some(name) = page.name.strip_prefix("docs/") else {
             continue;
@@ -193,11 +171,7 @@ fn every_link_leads_somewhere() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "these links lead nowhere:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "these links lead nowhere:\n{}", wrong.join("\n"));
 }
 
 fn leads_somewhere(page: &Page, link: &Link) -> bool {
@@ -211,10 +185,7 @@ fn leads_somewhere(page: &Page, link: &Link) -> bool {
         return target.exists();
     }
     let text = fs::read_to_string(&target).unwrap_or_default();
-    let target = Page {
-        name: path.to_owned(),
-        text,
-    };
+    let target = Page { name: path.to_owned(), text };
     target.anchors().iter().any(|known| known == anchor)
 }
 
@@ -247,7 +218,5 @@ fn every_name_in_a_link_to_source_is_in_that_source() {
 /// Whether the last part of a name such as `Sessions::touch` is a word of the source.
 fn has_word(source: &str, name: &str) -> bool {
     let last = name.rsplit("::").next().unwrap_or_default();
-    source
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .any(|word| word == last)
+    source.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == last)
 }

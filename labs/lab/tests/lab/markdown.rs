@@ -26,10 +26,7 @@ pub(crate) struct Link {
 /// The top of the repository.
 pub(crate) fn top() -> PathBuf {
     let lab = Path::new(env!("CARGO_MANIFEST_DIR"));
-    lab.ancestors()
-        .nth(2)
-        .expect("labs/lab is two folders down")
-        .to_owned()
+    lab.ancestors().nth(2).expect("labs/lab is two folders down").to_owned()
 }
 
 /// One page by its path from the top of the repository.
@@ -37,10 +34,7 @@ pub(crate) fn page(name: &str) -> Page {
     let path = top().join(name);
     let text = fs::read_to_string(&path);
     let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    Page {
-        name: name.to_owned(),
-        text,
-    }
+    Page { name: name.to_owned(), text }
 }
 
 /// `README.md` and everything below `docs`.
@@ -75,10 +69,7 @@ impl Page {
             let body = lines.by_ref().take_while(|line| line.trim() != "```");
             let text: Vec<_> =
                 body.map(|line| line.get(indent..).unwrap_or("")).collect();
-            blocks.push(Block {
-                info: info.trim().to_owned(),
-                text: text.join("\n"),
-            });
+            blocks.push(Block { info: info.trim().to_owned(), text: text.join("\n") });
         }
         blocks
     }
@@ -118,36 +109,23 @@ impl Page {
     pub(crate) fn table(&self, first_header: &str) -> Vec<Vec<String>> {
         let cells = |line: &str| -> Vec<String> {
             let inner = line.trim().trim_matches('|');
-            inner
-                .split('|')
-                .map(|cell| cell.trim().to_owned())
-                .collect()
+            inner.split('|').map(|cell| cell.trim().to_owned()).collect()
         };
         let begins = |line: &&str| {
             line.starts_with('|')
                 && cells(line).first().is_some_and(|cell| cell == first_header)
         };
         let mut lines = self.text.lines().skip_while(|line| !begins(line));
-        assert!(
-            lines.next().is_some(),
-            "{}: no table of {first_header}",
-            self.name
-        );
+        assert!(lines.next().is_some(), "{}: no table of {first_header}", self.name);
         // The line of dashes below the header.
-        lines
-            .skip(1)
-            .take_while(|line| line.starts_with('|'))
-            .map(cells)
-            .collect()
+        lines.skip(1).take_while(|line| line.starts_with('|')).map(cells).collect()
     }
 
     /// What its headings are called in links.
     pub(crate) fn anchors(&self) -> Vec<String> {
         let prose = self.prose();
         let headings = prose.lines().filter(|line| line.starts_with('#'));
-        headings
-            .map(|line| anchor(line.trim_start_matches('#').trim()))
-            .collect()
+        headings.map(|line| anchor(line.trim_start_matches('#').trim())).collect()
     }
 }
 

@@ -15,9 +15,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().expect("a temporary folder"),
-        }
+        Self { dir: tempfile::tempdir().expect("a temporary folder") }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -26,20 +24,14 @@ impl World {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
-        command
-            .args(args)
-            .env("TMPDIR", self.path())
-            .stdin(Stdio::null());
+        command.args(args).env("TMPDIR", self.path()).stdin(Stdio::null());
         command
     }
 
     /// Runs a command to its end.
     pub(crate) fn lab(&self, args: &[&str]) -> Output {
         let mut command = self.command(args);
-        let child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         finish(child.expect("lab starts"), args)
     }
 
@@ -64,9 +56,7 @@ impl World {
         all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .filter(|pid: &i32| {
                 let world = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-                world
-                    .windows(mark.len())
-                    .any(|window| window == mark.as_bytes())
+                world.windows(mark.len()).any(|window| window == mark.as_bytes())
             })
             .collect()
     }
@@ -89,11 +79,7 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
 /// The one line that a refused command prints.
 pub(crate) fn only_line(output: &Output) -> String {
     let text = String::from_utf8(output.stderr.clone()).expect("text");
-    assert_eq!(
-        text.trim().lines().count(),
-        1,
-        "one line and no more: {text}"
-    );
+    assert_eq!(text.trim().lines().count(), 1, "one line and no more: {text}");
     assert!(!text.contains("panicked"), "{text}");
     text
 }
@@ -114,9 +100,7 @@ fn finish(mut child: Child, args: &[&str]) -> Output {
             }
         }
     });
-    watch
-        .join()
-        .unwrap_or_else(|_| panic!("lab {args:?} (process {pid}) was lost"))
+    watch.join().unwrap_or_else(|_| panic!("lab {args:?} (process {pid}) was lost"))
 }
 
 /// Files, not folders: the program's private folder itself may stay.

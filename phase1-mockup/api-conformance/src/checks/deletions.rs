@@ -65,10 +65,7 @@ pub async fn a_late_retry_does_not_bring_a_file_back(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    let (file, key) = (
-        Upload::new("late", "late"),
-        uuid::Uuid::new_v4().to_string(),
-    );
+    let (file, key) = (Upload::new("late", "late"), uuid::Uuid::new_v4().to_string());
     let first = client.upload_with_key(&alice, &file, &key).await.done()?;
     let id = first.body.file_id;
     client.delete(&alice, &id).await.done()?;
@@ -91,9 +88,7 @@ async fn is_gone(client: &Client, proof: &Proof, id: &str) -> anyhow::Result<()>
     let range = client.content_range(proof, id, "bytes=0-0").await;
     range.refused_as(gone)?;
     for path in [paths::file(id), paths::file_content(id)] {
-        let head = client
-            .send(client.proven(proof, Method::HEAD, &path))
-            .await?;
+        let head = client.send(client.proven(proof, Method::HEAD, &path)).await?;
         equal("HEAD", head.status, StatusCode::NOT_FOUND)?;
     }
     Ok(())

@@ -57,24 +57,14 @@ pub async fn json_holds_the_bytes_in_base64(target: &Target) -> anyhow::Result<(
             request = request.header(ACCEPT, media_type);
         }
         let outcome: Outcome<FileWithContent> = client.json(request).await;
-        let reply = outcome
-            .done()
-            .with_context(|| format!("Accept: {accept:?}"))?;
-        equal(
-            "its type",
-            reply.header(CONTENT_TYPE),
-            Some("application/json"),
-        )?;
+        let reply = outcome.done().with_context(|| format!("Accept: {accept:?}"))?;
+        equal("its type", reply.header(CONTENT_TYPE), Some("application/json"))?;
         let body = reply.body;
         equal("the name", body.name.as_str(), "picture.png")?;
         equal("the type", body.content_type.as_str(), "image/png")?;
         equal("the size", body.size, 1_000)?;
         equal("the hash", body.sha256.as_str(), sha256(&file.bytes))?;
-        equal(
-            "the bytes",
-            STANDARD.decode(body.content)?,
-            file.bytes.to_vec(),
-        )?;
+        equal("the bytes", STANDARD.decode(body.content)?, file.bytes.to_vec())?;
     }
     Ok(())
 }
@@ -90,9 +80,7 @@ pub async fn json_ends_at_one_mebibyte(target: &Target) -> anyhow::Result<()> {
     let larger = Upload::of_size("larger", limit + 1);
     let id = client.upload(&alice, &larger).await.done()?.body.file_id;
     let refused = client.file_json(&alice, &id).await;
-    let problem = refused
-        .refused_as(ProblemKind::ContentTooLargeForJson)?
-        .body;
+    let problem = refused.refused_as(ProblemKind::ContentTooLargeForJson)?.body;
     let url = paths::file_content(&id);
     ensure!(
         problem.detail.contains(&url),
@@ -106,11 +94,7 @@ pub async fn json_ends_at_one_mebibyte(target: &Target) -> anyhow::Result<()> {
 /// The entity tag is the hash, so it is the same on every replica.
 pub async fn the_entity_tag_is_the_hash(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    let created = client
-        .upload(&alice, &Upload::new("a", "a"))
-        .await
-        .done()?
-        .body;
+    let created = client.upload(&alice, &Upload::new("a", "a")).await.done()?.body;
     let reply = client.content(&alice, &created.file_id).await.done()?;
     let tag = format!("\"{}\"", created.sha256);
     equal("ETag", reply.header(ETAG), Some(tag.as_str()))
@@ -121,26 +105,18 @@ pub async fn bytes_that_are_known_are_not_sent_again(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    let created = client
-        .upload(&alice, &Upload::new("a", "a"))
-        .await
-        .done()?
-        .body;
+    let created = client.upload(&alice, &Upload::new("a", "a")).await.done()?.body;
     let (id, tag) = (created.file_id, format!("\"{}\"", created.sha256));
     let weak = format!("W/{tag}");
     let list = format!("\"other\", {tag}");
     for known in [tag.as_str(), &weak, &list, "*"] {
-        let reply = client
-            .content_if(&alice, &id, &[(IF_NONE_MATCH, known)])
-            .await;
+        let reply = client.content_if(&alice, &id, &[(IF_NONE_MATCH, known)]).await;
         let reply = reply.done()?;
         equal(known, reply.status, StatusCode::NOT_MODIFIED)?;
         equal("ETag", reply.header(ETAG), Some(tag.as_str()))?;
         equal("bytes", reply.body.len(), 0)?;
     }
-    let stale = client
-        .content_if(&alice, &id, &[(IF_NONE_MATCH, "\"old\"")])
-        .await;
+    let stale = client.content_if(&alice, &id, &[(IF_NONE_MATCH, "\"old\"")]).await;
     let stale = stale.done()?;
     equal("a stale tag", stale.status, StatusCode::OK)?;
     equal("the bytes", &stale.body[..], b"a")
@@ -152,12 +128,8 @@ pub async fn head_says_what_get_would(target: &Target) -> anyhow::Result<()> {
     let file = Upload::of_size("a", 1_234);
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
     for path in [paths::file(&id), paths::file_content(&id)] {
-        let get = client
-            .send(client.proven(&alice, Method::GET, &path))
-            .await?;
-        let head = client
-            .send(client.proven(&alice, Method::HEAD, &path))
-            .await?;
+        let get = client.send(client.proven(&alice, Method::GET, &path)).await?;
+        let head = client.send(client.proven(&alice, Method::HEAD, &path)).await?;
         equal("the status", head.status, get.status)?;
         equal("bytes", head.body.len(), 0)?;
         for name in [CONTENT_LENGTH, CONTENT_TYPE, ETAG, CONTENT_DISPOSITION] {
@@ -180,10 +152,7 @@ pub async fn a_stored_page_is_never_shown(target: &Target) -> anyhow::Result<()>
         file.content_type = media_type.to_owned();
         let id = client.upload(&alice, &file).await.done()?.body.file_id;
         let whole = client.content(&alice, &id).await.done()?;
-        let part = client
-            .content_range(&alice, &id, "bytes=0-3")
-            .await
-            .done()?;
+        let part = client.content_range(&alice, &id, "bytes=0-3").await.done()?;
         for reply in [whole, part] {
             harmless(&reply).context(name)?;
         }
@@ -199,9 +168,6 @@ fn harmless(reply: &Reply<Bytes>) -> anyhow::Result<()> {
     let policy = reply.header(CONTENT_SECURITY_POLICY);
     equal("the policy", policy, Some("default-src 'none'; sandbox"))?;
     let disposition = reply.header(CONTENT_DISPOSITION).unwrap_or_default();
-    ensure!(
-        disposition.starts_with("attachment;"),
-        "disposition: {disposition}"
-    );
+    ensure!(disposition.starts_with("attachment;"), "disposition: {disposition}");
     Ok(())
 }

@@ -28,14 +28,10 @@ pub async fn every_reply_names_its_replica_and_its_request(
         (Method::PUT, paths::FILES.to_owned(), 405),
         (Method::POST, paths::UPLOAD.to_owned(), 415),
     ] {
-        let reply = client
-            .send(client.proven(&alice, method.clone(), &path))
-            .await?;
+        let reply = client.send(client.proven(&alice, method.clone(), &path)).await?;
         signed(&reply, status).with_context(|| format!("{method} {path}"))?;
     }
-    let anonymous = client
-        .send(client.request(Method::GET, paths::FILES))
-        .await?;
+    let anonymous = client.send(client.request(Method::GET, paths::FILES)).await?;
     signed(&anonymous, 401).context("without a proof")
 }
 
@@ -45,11 +41,7 @@ fn signed(reply: &Reply<Bytes>, status: u16) -> anyhow::Result<()> {
     ensure!(!replica.is_empty(), "the replica's name is empty");
     let id = reply.request_id().context("it has no request id")?;
     ensure!(is_well_formed(id), "the request id is {id:?}");
-    equal(
-        "X-Content-Type-Options",
-        reply.header(X_CONTENT_TYPE_OPTIONS),
-        Some("nosniff"),
-    )
+    equal("X-Content-Type-Options", reply.header(X_CONTENT_TYPE_OPTIONS), Some("nosniff"))
 }
 
 /// The caller's id goes through all logs, so that they can be joined.
@@ -69,14 +61,7 @@ pub async fn a_well_formed_request_id_is_taken_over(
 pub async fn an_ill_formed_request_id_is_replaced(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let long = "x".repeat(65);
-    for id in [
-        "",
-        "short",
-        "has a space",
-        "a;b;c;d;e",
-        "<b>bold</b>",
-        &long,
-    ] {
+    for id in ["", "short", "has a space", "a;b;c;d;e", "<b>bold</b>", &long] {
         let request = client.request(Method::GET, paths::LIVEZ);
         let reply = client.send(request.header(REQUEST_ID, id)).await?;
         let made = reply.request_id().context("no request id")?;
@@ -92,15 +77,10 @@ pub async fn a_problem_carries_the_id_of_its_request(
 ) -> anyhow::Result<()> {
     let client = target.client();
     let request = client.request(Method::GET, "/nothing/here");
-    let outcome: Outcome<Message> = client
-        .json(request.header(REQUEST_ID, "look-for-me-1"))
-        .await;
+    let outcome: Outcome<Message> =
+        client.json(request.header(REQUEST_ID, "look-for-me-1")).await;
     let refusal = outcome.refused_as(ProblemKind::NotFound)?;
-    equal(
-        "the instance",
-        refusal.body.instance.as_str(),
-        "look-for-me-1",
-    )
+    equal("the instance", refusal.body.instance.as_str(), "look-for-me-1")
 }
 
 /// Two requests without an id get two.
@@ -108,9 +88,7 @@ pub async fn every_request_has_an_id_of_its_own(target: &Target) -> anyhow::Resu
     let client = target.client();
     let mut ids = std::collections::HashSet::new();
     for _ in 0..20 {
-        let reply = client
-            .send(client.request(Method::GET, paths::LIVEZ))
-            .await?;
+        let reply = client.send(client.request(Method::GET, paths::LIVEZ)).await?;
         ids.insert(reply.request_id().map(str::to_owned));
     }
     equal("different ids of 20 requests", ids.len(), 20)
@@ -151,10 +129,7 @@ pub async fn a_wrong_method_is_told_the_right_ones(
             .with_context(|| format!("{method} {path}"))?;
         let allow = refusal.header(ALLOW).unwrap_or_default();
         let allowed = allow.split(',').map(str::trim).any(|one| one == right);
-        ensure!(
-            allowed,
-            "{method} {path}: expected {right}, allowed: {allow}"
-        );
+        ensure!(allowed, "{method} {path}: expected {right}, allowed: {allow}");
     }
     Ok(())
 }
@@ -190,13 +165,9 @@ async fn refused_without_proof(
     };
     let refusal = client.json::<Message>(request).await.refused_as(kind)?;
     let challenges: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
-    let names_it = challenges
-        .iter()
-        .any(|one| one.as_bytes().starts_with(scheme.as_bytes()));
-    ensure!(
-        names_it,
-        "expected: a challenge {scheme}\n  actual:   {challenges:?}"
-    );
+    let names_it =
+        challenges.iter().any(|one| one.as_bytes().starts_with(scheme.as_bytes()));
+    ensure!(names_it, "expected: a challenge {scheme}\n  actual:   {challenges:?}");
     Ok(())
 }
 

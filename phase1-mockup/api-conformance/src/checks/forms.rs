@@ -43,9 +43,7 @@ pub async fn an_upload_that_is_no_form_is_refused(target: &Target) -> anyhow::Re
         let request = client.proven(&alice, Method::POST, paths::UPLOAD);
         let request = request.header(CONTENT_TYPE, media_type).body("file=1");
         let outcome: Outcome<FileCreated> = client.json(request).await;
-        outcome
-            .refused_as(ProblemKind::UnsupportedMediaType)
-            .context(media_type)?;
+        outcome.refused_as(ProblemKind::UnsupportedMediaType).context(media_type)?;
     }
     Ok(())
 }
@@ -97,10 +95,7 @@ pub async fn a_form_with_too_many_parts_is_refused(
         refused.refused_as(ProblemKind::TooManyParts)?;
     }
     equal("the listing", listing(&client, &alice).await?, before)?;
-    client
-        .upload_form(&alice, parts(19).file("file", &file))
-        .await
-        .done()?;
+    client.upload_form(&alice, parts(19).file("file", &file)).await.done()?;
     Ok(())
 }
 

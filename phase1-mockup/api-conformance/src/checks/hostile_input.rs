@@ -36,10 +36,7 @@ pub async fn a_file_id_that_is_a_path_is_not_found(
         &plain,
         &long,
     ] {
-        for path in [
-            format!("/api/files/{id}"),
-            format!("/api/files/{id}/content"),
-        ] {
+        for path in [format!("/api/files/{id}"), format!("/api/files/{id}/content")] {
             let outcome: Outcome<Message> =
                 client.json(client.proven(&alice, Method::GET, &path)).await;
             let status = outcome.status().context(path.clone())?;
@@ -54,12 +51,8 @@ pub async fn a_path_that_is_no_text_is_a_clients_mistake(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    for path in [
-        "/api/files/%ff%fe",
-        "/api/files/%ff/content",
-        "/%ff",
-        "/api/files/%zz",
-    ] {
+    for path in ["/api/files/%ff%fe", "/api/files/%ff/content", "/%ff", "/api/files/%zz"]
+    {
         let request = client.proven(&alice, Method::GET, path);
         let outcome: Outcome<Message> = client.json(request).await;
         let status = outcome.status()?;
@@ -67,10 +60,7 @@ pub async fn a_path_that_is_no_text_is_a_clients_mistake(
             [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST].contains(&status),
             "{path} is answered with {status}"
         );
-        ensure!(
-            matches!(outcome, Outcome::Refused(_)),
-            "{path}: {outcome:?}"
-        );
+        ensure!(matches!(outcome, Outcome::Refused(_)), "{path}: {outcome:?}");
     }
     Ok(())
 }
@@ -100,10 +90,7 @@ pub async fn an_unknown_transfer_encoding_is_refused(
          Transfer-Encoding: xchunked\r\n\r\n"
     );
     let status = raw::first_status(&target.base_url, request.as_bytes()).await?;
-    ensure!(
-        status.is_client_error(),
-        "expected: 4xx\n  actual:   {status}"
-    );
+    ensure!(status.is_client_error(), "expected: 4xx\n  actual:   {status}");
     Ok(())
 }
 

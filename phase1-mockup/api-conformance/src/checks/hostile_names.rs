@@ -13,15 +13,9 @@ use http::header::{CONTENT_DISPOSITION, SET_COOKIE};
 
 /// Paths that would leave the folder, were a name ever used as one.
 pub async fn a_name_that_is_a_path_leads_nowhere(target: &Target) -> anyhow::Result<()> {
-    for name in [
-        "../../x",
-        "..%2f..%2fx",
-        "/etc/passwd",
-        "C:\\windows\\x",
-        "%00",
-        ".",
-        "..",
-    ] {
+    for name in
+        ["../../x", "..%2f..%2fx", "/etc/passwd", "C:\\windows\\x", "%00", ".", ".."]
+    {
         let shown = is_taken_and_sent_back_safely(target, name).await?;
         let climbs = shown.contains(['/', '\\']) || shown == ".." || shown == ".";
         equal("it is still a path", climbs, false).context(shown)?;
@@ -33,13 +27,7 @@ pub async fn a_name_that_is_a_path_leads_nowhere(target: &Target) -> anyhow::Res
 pub async fn a_name_with_quotes_stays_inside_its_quotes(
     target: &Target,
 ) -> anyhow::Result<()> {
-    for name in [
-        "a\"b.txt",
-        "a;b.txt",
-        "x\"; filename=\"evil.exe",
-        "50%.txt",
-        "a'b",
-    ] {
+    for name in ["a\"b.txt", "a;b.txt", "x\"; filename=\"evil.exe", "50%.txt", "a'b"] {
         let shown = is_taken_and_sent_back_safely(target, name).await?;
         equal("the name", shown.as_str(), name)?;
     }
@@ -50,13 +38,8 @@ pub async fn a_name_with_quotes_stays_inside_its_quotes(
 pub async fn a_name_in_any_script_comes_back_exactly(
     target: &Target,
 ) -> anyhow::Result<()> {
-    for name in [
-        "Größe.txt",
-        "文件.pdf",
-        "😀.png",
-        "e\u{301}.txt",
-        "مستند.doc",
-    ] {
+    for name in ["Größe.txt", "文件.pdf", "😀.png", "e\u{301}.txt", "مستند.doc"]
+    {
         let shown = is_taken_and_sent_back_safely(target, name).await?;
         equal("the name", shown.as_str(), name)?;
     }
@@ -93,12 +76,9 @@ pub async fn a_name_with_a_line_break_adds_no_header(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    for name in [
-        "a\r\nSet-Cookie: x=y",
-        "a\nSet-Cookie: x=y",
-        "a\0b",
-        "a%0D%0ASet-Cookie: x=y",
-    ] {
+    for name in
+        ["a\r\nSet-Cookie: x=y", "a\nSet-Cookie: x=y", "a\0b", "a%0D%0ASet-Cookie: x=y"]
+    {
         let outcome = client.upload(&alice, &Upload::new(name, "x")).await;
         let status = outcome.status()?;
         ensure!(
@@ -129,11 +109,7 @@ async fn is_taken_and_sent_back_safely(
         .await
         .with_context(|| format!("{name:?}, shown as {shown:?}"))?;
     let files = listing(&client, &alice).await?.files;
-    equal(
-        "the name in the listing",
-        files[0].name.as_str(),
-        shown.as_str(),
-    )?;
+    equal("the name in the listing", files[0].name.as_str(), shown.as_str())?;
     Ok(shown)
 }
 

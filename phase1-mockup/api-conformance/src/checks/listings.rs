@@ -27,11 +27,7 @@ pub async fn a_listing_is_newest_first(target: &Target) -> anyhow::Result<()> {
     let ids: Vec<_> = files.iter().take(4).map(|file| &file.file_id).collect();
     equal("the newest ids", ids, expected.iter().collect::<Vec<_>>())?;
     let times: Vec<_> = files.iter().map(|file| file.uploaded_at).collect();
-    equal(
-        "the times fall",
-        times.is_sorted_by(|new, old| new >= old),
-        true,
-    )?;
+    equal("the times fall", times.is_sorted_by(|new, old| new >= old), true)?;
     let row = &files[3];
     equal("the name", row.name.as_str(), "described.txt")?;
     equal("the size", row.size, described.size)?;
@@ -114,15 +110,7 @@ pub async fn a_cursor_that_nobody_gave_out_is_refused(
     target: &Target,
 ) -> anyhow::Result<()> {
     let long = "x".repeat(2_000);
-    for cursor in [
-        "",
-        "0",
-        "..%2f..%2fetc",
-        "%00",
-        "%ff%fe",
-        "'%20OR%201=1",
-        &long,
-    ] {
+    for cursor in ["", "0", "..%2f..%2fetc", "%00", "%ff%fe", "'%20OR%201=1", &long] {
         refused(target, &format!("cursor={cursor}")).await?;
     }
     Ok(())
@@ -133,9 +121,7 @@ async fn refused(target: &Target, query: &str) -> anyhow::Result<()> {
     let path = format!("{}?{query}", paths::FILES);
     let request = client.proven(&alice, Method::GET, &path);
     let outcome: Outcome<FileList> = client.json(request).await;
-    outcome
-        .refused_as(ProblemKind::MalformedRequest)
-        .context(path)?;
+    outcome.refused_as(ProblemKind::MalformedRequest).context(path)?;
     Ok(())
 }
 
@@ -145,10 +131,7 @@ async fn page(
     limit: usize,
     cursor: Option<String>,
 ) -> anyhow::Result<FileList> {
-    let query = ListQuery {
-        limit: Some(limit),
-        cursor,
-    };
+    let query = ListQuery { limit: Some(limit), cursor };
     Ok(client.list(proof, &query).await.done()?.body)
 }
 

@@ -34,10 +34,8 @@ pub async fn an_unknown_name_and_a_wrong_password_look_alike(
     let wrong = Secret::new("wrong");
     let mut answers = Vec::new();
     for username in [target.alice.username.as_str(), "nobody", "NOT A NAME", ""] {
-        let given = Credentials {
-            username: username.to_owned(),
-            password: wrong.clone(),
-        };
+        let given =
+            Credentials { username: username.to_owned(), password: wrong.clone() };
         let refused = log_in(target, &json!(given)).await;
         let refused = refused.refused_as(ProblemKind::InvalidCredentials);
         let mut problem = refused.with_context(|| format!("{username:?}"))?.body;
@@ -87,9 +85,7 @@ pub async fn a_login_that_cannot_be_understood_is_refused(
         "{\"username\":\"alice\",\"password\":\"x\"} and more",
     ] {
         let refused = send(target, "application/json", body.as_bytes()).await;
-        refused
-            .refused_as(ProblemKind::MalformedRequest)
-            .context(body)?;
+        refused.refused_as(ProblemKind::MalformedRequest).context(body)?;
     }
     let not_utf8 = b"{\"username\":\"alice\",\"password\":\"\xff\"}";
     let refused = send(target, "application/json", not_utf8).await;
@@ -103,12 +99,7 @@ pub async fn a_login_of_another_media_type_is_refused(
     target: &Target,
 ) -> anyhow::Result<()> {
     let body = serde_json::to_vec(&target.alice)?;
-    for media_type in [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "",
-        "json",
-    ] {
+    for media_type in ["text/plain", "application/x-www-form-urlencoded", "", "json"] {
         let refused = send(target, media_type, &body).await;
         let refused = refused.refused_as(ProblemKind::UnsupportedMediaType);
         refused.with_context(|| format!("{media_type:?}"))?;
@@ -128,11 +119,7 @@ pub async fn a_refused_login_repeats_nothing(target: &Target) -> anyhow::Result<
         let request = client.request(Method::POST, target.way.login_path());
         let reply = client.send(request.json(&given)).await?;
         let text = String::from_utf8_lossy(&reply.body);
-        ensure!(
-            reply.status.is_client_error(),
-            "{given} got {}",
-            reply.status
-        );
+        ensure!(reply.status.is_client_error(), "{given} got {}", reply.status);
         ensure!(!text.contains("CANARY"), "the refusal says {text}");
     }
     Ok(())
@@ -143,11 +130,7 @@ pub async fn a_proof_is_never_cached(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let request = client.request(Method::POST, target.way.login_path());
     let reply = client.send(request.json(&target.alice)).await?;
-    equal(
-        "Cache-Control",
-        reply.header(CACHE_CONTROL),
-        Some("no-store"),
-    )
+    equal("Cache-Control", reply.header(CACHE_CONTROL), Some("no-store"))
 }
 
 /// A proof that was made up proves nothing, whatever its kind.
@@ -158,11 +141,9 @@ pub async fn a_made_up_proof_proves_nothing(target: &Target) -> anyhow::Result<(
         username: target.alice.username.clone(),
         password: made_up.clone(),
     };
-    for proof in [
-        Proof::Session(made_up.clone()),
-        Proof::Bearer(made_up),
-        Proof::Basic(password),
-    ] {
+    for proof in
+        [Proof::Session(made_up.clone()), Proof::Bearer(made_up), Proof::Basic(password)]
+    {
         let status = client.list(&proof, &ListQuery::default()).await.status()?;
         equal("the status", status.as_u16(), 401)
             .with_context(|| format!("{proof:?}"))?;

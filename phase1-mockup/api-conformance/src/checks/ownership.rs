@@ -41,10 +41,7 @@ pub async fn a_listing_shows_the_callers_files_only(
     let (client, alice) = target.as_alice().await?;
     let bob = target.sign_in(&target.bob).await?;
     let before = listing(&client, &bob).await?;
-    let hers = client
-        .upload(&alice, &Upload::new("hers", "hers"))
-        .await
-        .done()?;
+    let hers = client.upload(&alice, &Upload::new("hers", "hers")).await.done()?;
     equal("bob's listing", listing(&client, &bob).await?, before)?;
     let files = listing(&client, &alice).await?.files;
     equal("alice's newest", &files[0].file_id, &hers.body.file_id)
@@ -55,15 +52,9 @@ pub async fn anothers_cursor_opens_nothing(target: &Target) -> anyhow::Result<()
     let (client, alice) = target.as_alice().await?;
     let bob = target.sign_in(&target.bob).await?;
     for name in ["one", "two", "three"] {
-        client
-            .upload(&alice, &Upload::new(name, name))
-            .await
-            .done()?;
+        client.upload(&alice, &Upload::new(name, name)).await.done()?;
     }
-    let first = ListQuery {
-        limit: Some(1),
-        cursor: None,
-    };
+    let first = ListQuery { limit: Some(1), cursor: None };
     let cursor = client.list(&alice, &first).await.done()?.body.next_cursor;
     let page = ListQuery {
         limit: Some(200),
@@ -111,13 +102,9 @@ async fn answer(
     method: &Method,
     path: &str,
 ) -> anyhow::Result<Answer> {
-    let reply = client
-        .send(client.proven(proof, method.clone(), path))
-        .await?;
-    let of_the_request = [
-        HeaderName::from_static(api_contract::headers::REQUEST_ID),
-        DATE,
-    ];
+    let reply = client.send(client.proven(proof, method.clone(), path)).await?;
+    let of_the_request =
+        [HeaderName::from_static(api_contract::headers::REQUEST_ID), DATE];
     let headers = reply
         .headers
         .iter()
@@ -128,9 +115,5 @@ async fn answer(
     if let Some(instance) = body.get_mut("instance") {
         *instance = Value::Null;
     }
-    Ok(Answer {
-        status: reply.status,
-        headers,
-        body,
-    })
+    Ok(Answer { status: reply.status, headers, body })
 }

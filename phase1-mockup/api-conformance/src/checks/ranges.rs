@@ -39,18 +39,11 @@ async fn gives(
     let reply = outcome.done().with_context(|| range.to_owned())?;
     equal("the status", reply.status, StatusCode::PARTIAL_CONTENT)?;
     let named = format!("bytes {first}-{last}/{SIZE}");
-    equal(
-        "Content-Range",
-        reply.header(CONTENT_RANGE),
-        Some(named.as_str()),
-    )?;
+    equal("Content-Range", reply.header(CONTENT_RANGE), Some(named.as_str()))?;
     let length = (last - first + 1).to_string();
     let announced = reply.header(CONTENT_LENGTH);
     equal("Content-Length", announced, Some(length.as_str()))?;
-    ensure!(
-        reply.body == file.bytes[first..=last],
-        "{range}: other bytes"
-    );
+    ensure!(reply.body == file.bytes[first..=last], "{range}: other bytes");
     Ok(())
 }
 
@@ -86,11 +79,7 @@ pub async fn a_range_past_the_end_is_told_the_size(
         let (_, outcome) = ask(target, range, &[]).await?;
         let refusal = outcome.refused_as(ProblemKind::RangeNotSatisfiable)?;
         let size = format!("bytes */{SIZE}");
-        equal(
-            "Content-Range",
-            refusal.header(CONTENT_RANGE),
-            Some(size.as_str()),
-        )?;
+        equal("Content-Range", refusal.header(CONTENT_RANGE), Some(size.as_str()))?;
     }
     Ok(())
 }
@@ -140,10 +129,7 @@ pub async fn a_range_of_another_version_is_answered_with_the_whole(
 
 /// The same version goes on where it stopped, and says that it can.
 pub async fn a_range_of_the_same_version_goes_on(target: &Target) -> anyhow::Result<()> {
-    let tag = format!(
-        "\"{}\"",
-        crate::checks::sha256(&Upload::of_size("", SIZE).bytes)
-    );
+    let tag = format!("\"{}\"", crate::checks::sha256(&Upload::of_size("", SIZE).bytes));
     let (_, outcome) = ask(target, "bytes=10-", &[(IF_RANGE, &tag)]).await?;
     let reply = outcome.done()?;
     equal("the status", reply.status, StatusCode::PARTIAL_CONTENT)?;

@@ -26,20 +26,14 @@ pub async fn fifty_logins_are_fifty_random_ids(target: &Target) -> anyhow::Resul
         let started = client.log_in_session(&target.alice).await.done()?.body;
         let id = started.session_id.expose().to_owned();
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        ensure!(
-            id.len() == 43 && id.bytes().all(fits),
-            "an id of another form"
-        );
+        ensure!(id.len() == 43 && id.bytes().all(fits), "an id of another form");
         ensure!(started.expires_in > 0, "a session that is born dead");
         ids.insert(id);
     }
     equal("different ids", ids.len(), 50)?;
     for place in 0..42 {
         let seen: HashSet<_> = ids.iter().map(|id| id.as_bytes()[place]).collect();
-        ensure!(
-            seen.len() > 10,
-            "place {place} of the ids hardly ever changes"
-        );
+        ensure!(seen.len() > 10, "place {place} of the ids hardly ever changes");
     }
     Ok(())
 }
@@ -53,15 +47,8 @@ pub async fn a_session_remembers_whose_it_is(target: &Target) -> anyhow::Result<
     let view = &reply.body;
     equal("the user", &view.username, &target.alice.username)?;
     equal("files of a new session", view.files_uploaded.len(), 0)?;
-    equal(
-        "the replica",
-        reply.served_by(),
-        Some(view.served_by.as_str()),
-    )?;
-    ensure!(
-        view.created_at <= view.last_activity,
-        "it was used before its birth"
-    );
+    equal("the replica", reply.served_by(), Some(view.served_by.as_str()))?;
+    ensure!(view.created_at <= view.last_activity, "it was used before its birth");
     ensure!(
         view.expires_in <= started.expires_in && view.expires_in + 5 > started.expires_in,
         "expected: about {} seconds\n  actual:   {}",
@@ -75,23 +62,13 @@ pub async fn a_session_remembers_whose_it_is(target: &Target) -> anyhow::Result<
 pub async fn a_session_grows_with_each_upload(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     for name in ["first.txt", "second.txt", "second.txt"] {
-        client
-            .upload(&alice, &Upload::new(name, name))
-            .await
-            .done()?;
+        client.upload(&alice, &Upload::new(name, name)).await.done()?;
     }
     let refused = Upload::of_size("refused", target.max_upload + 1);
-    client
-        .upload(&alice, &refused)
-        .await
-        .refused_as(ProblemKind::UploadTooLarge)?;
+    client.upload(&alice, &refused).await.refused_as(ProblemKind::UploadTooLarge)?;
     let view = client.session_view(&alice).await.done()?.body;
     let expected = ["first.txt", "second.txt", "second.txt"];
-    equal(
-        "the files",
-        view.files_uploaded,
-        expected.map(str::to_owned),
-    )
+    equal("the files", view.files_uploaded, expected.map(str::to_owned))
 }
 
 /// Twenty at once: none of them overwrites what another one added.
@@ -102,12 +79,7 @@ pub async fn uploads_at_once_are_all_remembered(target: &Target) -> anyhow::Resu
         client.upload(&alice, &file).await.done()
     });
     futures_util::future::try_join_all(uploads).await?;
-    let mut files = client
-        .session_view(&alice)
-        .await
-        .done()?
-        .body
-        .files_uploaded;
+    let mut files = client.session_view(&alice).await.done()?.body.files_uploaded;
     files.sort();
     let expected: Vec<_> = (0..20).map(|number| format!("{number:02}")).collect();
     equal("the files", files, expected)
@@ -117,10 +89,7 @@ pub async fn uploads_at_once_are_all_remembered(target: &Target) -> anyhow::Resu
 pub async fn two_sessions_of_one_person_are_apart(target: &Target) -> anyhow::Result<()> {
     let (client, first) = target.as_alice().await?;
     let second = target.sign_in(&target.alice).await?;
-    client
-        .upload(&first, &Upload::new("only here", "x"))
-        .await
-        .done()?;
+    client.upload(&first, &Upload::new("only here", "x")).await.done()?;
     let view = client.session_view(&second).await.done()?.body;
     equal("files of the other session", view.files_uploaded.len(), 0)?;
     client.end_session(&first).await.done()?;
@@ -138,22 +107,14 @@ pub async fn each_use_starts_the_idle_time_anew(target: &Target) -> anyhow::Resu
         Ok((view.last_activity > view.created_at + 2_000).then_some(view))
     });
     let left = later.await?.expires_in;
-    ensure!(
-        left + 1 >= whole,
-        "expected: {whole} seconds again\n  actual:   {left}"
-    );
+    ensure!(left + 1 >= whole, "expected: {whole} seconds again\n  actual:   {left}");
     Ok(())
 }
 
 /// Made-up ids open nothing and leave nothing, a cookie included.
 pub async fn a_made_up_id_is_unknown(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
-    let forms = [
-        "A".repeat(43),
-        String::new(),
-        "short".to_owned(),
-        "../x".to_owned(),
-    ];
+    let forms = ["A".repeat(43), String::new(), "short".to_owned(), "../x".to_owned()];
     for id in forms {
         let made_up = Proof::Session(Secret::new(id));
         let view = client.session_view(&made_up).await;
@@ -168,12 +129,7 @@ pub async fn a_made_up_id_is_unknown(target: &Target) -> anyhow::Result<()> {
 /// An id in a URL is an id in a log, so it is looked for in its header only.
 pub async fn an_id_counts_only_in_its_header(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
-    let id = client
-        .log_in_session(&target.alice)
-        .await
-        .done()?
-        .body
-        .session_id;
+    let id = client.log_in_session(&target.alice).await.done()?.body.session_id;
     let id = id.expose();
     let at = |query: &str| format!("{}?{query}={id}", paths::SESSION);
     let view = |path: &str| client.request(Method::GET, path);

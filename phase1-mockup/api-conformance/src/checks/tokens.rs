@@ -39,10 +39,7 @@ pub async fn a_token_says_who_for_whom_and_until_when(
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     ensure!(seconds("nbf")? <= now, "the token is not valid yet");
     ensure!(dies_at >= now, "the token is not valid any more");
-    ensure!(
-        !claims.to_string().contains(target.alice.password.expose()),
-        "the password"
-    );
+    ensure!(!claims.to_string().contains(target.alice.password.expose()), "the password");
     Ok(())
 }
 
@@ -78,19 +75,11 @@ pub async fn a_token_that_names_no_algorithm_is_invalid(
 ) -> anyhow::Result<()> {
     let genuine = token(target).await?;
     let (_, claims, signature) = parts(&genuine)?;
-    for alg in [
-        json!("none"),
-        json!("None"),
-        json!("nOnE"),
-        json!(""),
-        Value::Null,
-    ] {
+    for alg in [json!("none"), json!("None"), json!("nOnE"), json!(""), Value::Null] {
         let header = json!({ "alg": alg, "typ": "at+jwt" });
         for signature in ["", signature.as_str()] {
             let forged = format!("{}.{}.{signature}", encoded(&header), encoded(&claims));
-            is_invalid(target, &forged)
-                .await
-                .with_context(|| alg.to_string())?;
+            is_invalid(target, &forged).await.with_context(|| alg.to_string())?;
         }
     }
     let header = json!({ "typ": "at+jwt" });
@@ -146,10 +135,7 @@ pub async fn a_token_signed_with_another_key_is_invalid(
     let header: Header = serde_json::from_value(header)?;
     for key in [&b"secret"[..], b"", &[0; 32], b"your-256-bit-secret"] {
         for alg in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
-            let header = Header {
-                alg,
-                ..header.clone()
-            };
+            let header = Header { alg, ..header.clone() };
             let key = EncodingKey::from_secret(key);
             let forged = jsonwebtoken::encode(&header, &claims, &key)?;
             is_invalid(target, &forged).await?;
@@ -188,10 +174,7 @@ pub async fn a_password_in_the_url_is_refused(target: &Target) -> anyhow::Result
 
 fn repeats_nothing(refusal: &Reply<Problem>, password: &str) -> anyhow::Result<()> {
     let said = format!("{:?} {:?}", refusal.body, refusal.headers);
-    ensure!(
-        !said.contains(password),
-        "the password is in the answer: {said}"
-    );
+    ensure!(!said.contains(password), "the password is in the answer: {said}");
     Ok(())
 }
 
@@ -199,9 +182,7 @@ fn repeats_nothing(refusal: &Reply<Problem>, password: &str) -> anyhow::Result<(
 pub async fn a_session_id_is_no_proof(target: &Target) -> anyhow::Result<()> {
     for id in ["A".repeat(43), token(target).await?.expose().to_owned()] {
         let proof = Proof::Session(Secret::new(id));
-        target
-            .refuses(&proof, ProblemKind::InvalidCredentials)
-            .await?;
+        target.refuses(&proof, ProblemKind::InvalidCredentials).await?;
     }
     Ok(())
 }

@@ -24,11 +24,7 @@ pub async fn an_upload_is_answered_with_all_there_is_to_know_of_it(
     equal("the hash", created.sha256.as_str(), sha256(&file.bytes))?;
     let url = paths::file(&created.file_id);
     equal("the URL", created.url.as_str(), url)?;
-    equal(
-        "Location",
-        reply.header(LOCATION),
-        Some(created.url.as_str()),
-    )?;
+    equal("Location", reply.header(LOCATION), Some(created.url.as_str()))?;
     let replica = Some(created.served_by.as_str());
     equal("the replica in the header", reply.served_by(), replica)
 }
@@ -36,10 +32,7 @@ pub async fn an_upload_is_answered_with_all_there_is_to_know_of_it(
 /// Nothing is something.
 pub async fn an_empty_file_is_a_file(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    let created = client
-        .upload(&alice, &Upload::new("empty", ""))
-        .await
-        .done()?;
+    let created = client.upload(&alice, &Upload::new("empty", "")).await.done()?;
     equal("the size", created.body.size, 0)?;
     equal("the hash", created.body.sha256.as_str(), sha256(b""))?;
     let content = client.content(&alice, &created.body.file_id).await.done()?;
@@ -86,10 +79,7 @@ pub async fn a_large_field_beside_the_file_is_refused(
 pub async fn a_repeated_key_is_one_upload(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?.files.len();
-    let (file, key) = (
-        Upload::of_size("once", 5_000),
-        uuid::Uuid::new_v4().to_string(),
-    );
+    let (file, key) = (Upload::of_size("once", 5_000), uuid::Uuid::new_v4().to_string());
     let first = client.upload_with_key(&alice, &file, &key).await.done()?;
     let again = client.upload_with_key(&alice, &file, &key).await.done()?;
     equal("the second answer", &again.body, &first.body)?;
@@ -120,11 +110,7 @@ pub async fn two_people_may_use_the_same_key(target: &Target) -> anyhow::Result<
     let his = Upload::new("his", "of bob");
     let first = client.upload_with_key(&alice, &hers, &key).await.done()?;
     let second = client.upload_with_key(&bob, &his, &key).await.done()?;
-    equal(
-        "bob's hash",
-        second.body.sha256.as_str(),
-        sha256(&his.bytes),
-    )?;
+    equal("bob's hash", second.body.sha256.as_str(), sha256(&his.bytes))?;
     let same = first.body.file_id == second.body.file_id;
     equal("one id for two people's files", same, false)
 }

@@ -10,11 +10,7 @@ pub(crate) struct Contrast {
 
 impl Contrast {
     /// Not at all.
-    pub(crate) const NONE: Self = Self {
-        file: "",
-        stateful: &[],
-        stateless: &[],
-    };
+    pub(crate) const NONE: Self = Self { file: "", stateful: &[], stateless: &[] };
 }
 
 pub(crate) const REVIEWED: &[Contrast] = &[
@@ -83,30 +79,12 @@ pub(crate) const REVIEWED: &[Contrast] = &[
 /// The tests in both `consequences.rs`, in their order: what is so on a server that
 /// remembers, and what is so instead on one that forgets.
 pub(crate) const CONSEQUENCES: &[(&str, &str)] = &[
-    (
-        "a_restart_signs_everyone_out",
-        "a_restart_keeps_callers_signed_in",
-    ),
-    (
-        "a_second_replica_knows_nobody",
-        "a_second_replica_knows_everybody",
-    ),
-    (
-        "logout_ends_the_proof_at_once",
-        "logout_is_only_the_client_forgetting",
-    ),
-    (
-        "a_stolen_proof_dies_with_the_session",
-        "a_stolen_proof_lives_until_it_expires",
-    ),
-    (
-        "memory_grows_with_the_number_of_callers",
-        "memory_knows_no_callers",
-    ),
-    (
-        "an_idle_caller_is_forgotten",
-        "an_idle_caller_is_still_known",
-    ),
+    ("a_restart_signs_everyone_out", "a_restart_keeps_callers_signed_in"),
+    ("a_second_replica_knows_nobody", "a_second_replica_knows_everybody"),
+    ("logout_ends_the_proof_at_once", "logout_is_only_the_client_forgetting"),
+    ("a_stolen_proof_dies_with_the_session", "a_stolen_proof_lives_until_it_expires"),
+    ("memory_grows_with_the_number_of_callers", "memory_knows_no_callers"),
+    ("an_idle_caller_is_forgotten", "an_idle_caller_is_still_known"),
     (
         "a_clean_exit_reports_every_session_that_dies_with_it",
         "a_clean_exit_takes_nobody_with_it",

@@ -11,11 +11,8 @@ use source::{STATEFUL, STATELESS, items};
 
 #[test]
 fn both_servers_have_the_same_files() {
-    let counterparts: Vec<_> = STATEFUL
-        .files()
-        .iter()
-        .map(|file| counterpart(file))
-        .collect();
+    let counterparts: Vec<_> =
+        STATEFUL.files().iter().map(|file| counterpart(file)).collect();
     let mut expected = STATELESS.files();
     expected.sort_by_key(|file| counterparts.iter().position(|one| one == file));
     assert_eq!(counterparts, expected);
@@ -35,16 +32,8 @@ fn each_pair_of_files_has_the_same_items_in_the_same_order_but_for_the_reviewed(
         };
         let reviewed = REVIEWED.iter().find(|reviewed| reviewed.file == file);
         let reviewed = reviewed.unwrap_or(&Contrast::NONE);
-        assert_eq!(
-            only(ChangeTag::Delete),
-            reviewed.stateful,
-            "stateful {file}"
-        );
-        assert_eq!(
-            only(ChangeTag::Insert),
-            reviewed.stateless,
-            "stateless {file}"
-        );
+        assert_eq!(only(ChangeTag::Delete), reviewed.stateful, "stateful {file}");
+        assert_eq!(only(ChangeTag::Insert), reviewed.stateless, "stateless {file}");
     }
 }
 
@@ -76,10 +65,7 @@ fn the_consequences_are_told_in_pairs_and_in_the_same_order() {
     let pairs: Vec<_> = stateful.zip(STATELESS.consequences()).collect();
     let pairs: Vec<_> = pairs.iter().map(|(one, two)| (&**one, &**two)).collect();
     assert_eq!(pairs, CONSEQUENCES);
-    assert_eq!(
-        STATEFUL.consequences().len(),
-        STATELESS.consequences().len()
-    );
+    assert_eq!(STATEFUL.consequences().len(), STATELESS.consequences().len());
 }
 
 /// What a file of the stateful server is called in the other one.

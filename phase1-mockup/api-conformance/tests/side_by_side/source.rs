@@ -12,16 +12,12 @@ pub(crate) struct Server {
 }
 
 /// The one that remembers.
-pub(crate) const STATEFUL: Server = Server {
-    package: "stateful-server",
-    own: "sessions",
-};
+pub(crate) const STATEFUL: Server =
+    Server { package: "stateful-server", own: "sessions" };
 
 /// The one that forgets.
-pub(crate) const STATELESS: Server = Server {
-    package: "stateless-server",
-    own: "tokens",
-};
+pub(crate) const STATELESS: Server =
+    Server { package: "stateless-server", own: "tokens" };
 
 impl Server {
     /// All source files, relative to `src`, sorted.
@@ -62,9 +58,7 @@ impl Server {
         let source = self.read("../tests/server/consequences.rs");
         let lines: Vec<_> = source.lines().collect();
         let marked = lines.windows(2).filter(|pair| pair[0] == "#[tokio::test]");
-        marked
-            .map(|pair| name_of_test(pair[1]).to_owned())
-            .collect()
+        marked.map(|pair| name_of_test(pair[1]).to_owned()).collect()
     }
 
     fn src(self) -> PathBuf {
@@ -93,19 +87,15 @@ fn item(line: &str) -> Option<&str> {
         "macro_rules! ",
     ];
     let bare =
-        ["pub(crate) ", "pub ", "async ", "const "]
-            .iter()
-            .fold(line, |rest, word| match rest.strip_prefix(word) {
+        ["pub(crate) ", "pub ", "async ", "const "].iter().fold(line, |rest, word| {
+            match rest.strip_prefix(word) {
                 Some(after) if *word != "const " || after.starts_with("fn ") => after,
                 _ => rest,
-            });
+            }
+        });
     KINDS.iter().find(|kind| bare.starts_with(**kind))?;
     let is_impl = bare.starts_with("impl");
-    let ends: &[char] = if is_impl {
-        &['{']
-    } else {
-        &['(', '{', ';', ':', '=', '<']
-    };
+    let ends: &[char] = if is_impl { &['{'] } else { &['(', '{', ';', ':', '=', '<'] };
     // `pub(crate)` has a bracket of its own, before the name.
     let from = line.len() - bare.len();
     let end = line[from..].find(ends).map_or(line.len(), |at| from + at);
@@ -113,9 +103,7 @@ fn item(line: &str) -> Option<&str> {
 }
 
 fn name_of_test(line: &str) -> &str {
-    let name = line
-        .strip_prefix("async fn ")
-        .expect("a test is a function");
+    let name = line.strip_prefix("async fn ").expect("a test is a function");
     name.split('(').next().unwrap_or(name)
 }
 

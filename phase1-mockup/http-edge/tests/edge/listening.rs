@@ -13,10 +13,7 @@ async fn passwords_do_not_leave_the_machine_unencrypted_unless_that_is_said() {
     let refused = bind(everywhere, false).await.unwrap_err().to_string();
     assert!(refused.contains("--insecure-remote"), "{refused}");
     assert!(bind(everywhere, true).await.is_ok());
-    assert!(
-        bind_admin(everywhere).await.is_err(),
-        "the admin listener never"
-    );
+    assert!(bind_admin(everywhere).await.is_err(), "the admin listener never");
 }
 
 #[tokio::test]
@@ -41,17 +38,12 @@ async fn a_request_whose_headers_never_end_is_cut_off_and_others_are_served() {
             .unwrap();
         slow.push(connection);
     }
-    assert_eq!(
-        reqwest::get(server.url("/livez")).await.unwrap().status(),
-        200
-    );
+    assert_eq!(reqwest::get(server.url("/livez")).await.unwrap().status(), 200);
     for mut connection in slow {
         let mut rest = Vec::new();
         let closed = connection.read_to_end(&mut rest);
         let _reset_is_closed_too =
-            tokio::time::timeout(HEADER_TIMEOUT + DEADLINE, closed)
-                .await
-                .unwrap();
+            tokio::time::timeout(HEADER_TIMEOUT + DEADLINE, closed).await.unwrap();
     }
     assert!(began.elapsed() >= HEADER_TIMEOUT, "they had their time");
 }

@@ -14,9 +14,7 @@ async fn every_reply_says_who_served_it_and_keeps_a_good_request_id() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
     let http = reqwest::Client::new();
     for (path, status) in [("/livez", 200), ("/nowhere", 404)] {
-        let request = http
-            .get(server.url(path))
-            .header("x-request-id", "lecture-1");
+        let request = http.get(server.url(path)).header("x-request-id", "lecture-1");
         let reply = request.send().await.unwrap();
         assert_eq!(reply.status(), status);
         assert_eq!(reply.headers()["x-served-by"], "r7");
@@ -39,20 +37,13 @@ async fn a_panic_is_a_problem_that_tells_nothing_and_the_server_goes_on() {
         ("internal-error", id.as_str())
     );
     assert!(!problem.detail.contains("a bug"));
-    assert_eq!(
-        reqwest::get(server.url("/livez")).await.unwrap().status(),
-        200
-    );
+    assert_eq!(reqwest::get(server.url("/livez")).await.unwrap().status(), 200);
 }
 
 #[tokio::test]
 async fn a_method_that_a_path_does_not_take_is_refused_with_those_that_it_does() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
-    let reply = reqwest::Client::new()
-        .post(server.url("/livez"))
-        .send()
-        .await
-        .unwrap();
+    let reply = reqwest::Client::new().post(server.url("/livez")).send().await.unwrap();
     assert_eq!(reply.status(), 405);
     assert_eq!(reply.headers()["allow"], "GET,HEAD");
     let problem: Problem = reply.json().await.unwrap();

@@ -34,14 +34,8 @@ async fn a_request_under_way_is_finished_after_the_stop() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     go_on.notify_one();
-    assert_eq!(
-        under_way.await.unwrap().unwrap().text().await.unwrap(),
-        "finished"
-    );
-    tokio::time::timeout(DEADLINE, server.ended)
-        .await
-        .unwrap()
-        .unwrap();
+    assert_eq!(under_way.await.unwrap().unwrap().text().await.unwrap(), "finished");
+    tokio::time::timeout(DEADLINE, server.ended).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -51,10 +45,7 @@ async fn a_request_that_never_ends_is_cut_at_the_deadline() {
     let under_way = tokio::spawn(reqwest::get(server.url("/wait")));
     entered.notified().await;
     server.stop.cancel();
-    tokio::time::timeout(DEADLINE, server.ended)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(DEADLINE, server.ended).await.unwrap().unwrap();
     assert!(under_way.await.unwrap().is_err());
 }
 
@@ -62,26 +53,18 @@ async fn a_request_that_never_ends_is_cut_at_the_deadline() {
 async fn an_idle_connection_does_not_delay_the_end() {
     let server = start(Router::new(), Duration::ZERO, DEADLINE).await;
     let mut idle = server.connect().await;
-    idle.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    idle.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut some = [0; 12];
     idle.read_exact(&mut some).await.unwrap();
     assert_eq!(&some, b"HTTP/1.1 200");
     server.stop.cancel();
-    tokio::time::timeout(DEADLINE / 2, server.ended)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(DEADLINE / 2, server.ended).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn during_the_grace_it_is_not_ready_and_still_answers() {
     let server = start(Router::new(), DEADLINE, Duration::ZERO).await;
-    assert_eq!(
-        reqwest::get(server.url("/readyz")).await.unwrap().status(),
-        200
-    );
+    assert_eq!(reqwest::get(server.url("/readyz")).await.unwrap().status(), 200);
     server.stop.cancel();
     let mut ready = 200;
     while ready == 200 {
@@ -90,9 +73,6 @@ async fn during_the_grace_it_is_not_ready_and_still_answers() {
         assert!(ready == 200 || reply.headers().contains_key("retry-after"));
     }
     assert_eq!(ready, 503);
-    assert_eq!(
-        reqwest::get(server.url("/livez")).await.unwrap().status(),
-        200
-    );
+    assert_eq!(reqwest::get(server.url("/livez")).await.unwrap().status(), 200);
     server.ended.abort();
 }

@@ -41,22 +41,11 @@ pub(crate) async fn start(
     let app = routes
         .merge(health::routes(readiness.clone()))
         .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(from_fn_with_state(
-            Replies::of("r7", UrlInLog::Path),
-            reply::complete,
-        ));
+        .layer(from_fn_with_state(Replies::of("r7", UrlInLog::Path), reply::complete));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let stop = CancellationToken::new();
-    let drain = Drain {
-        readiness,
-        grace,
-        deadline,
-    };
+    let drain = Drain { readiness, grace, deadline };
     let ended = tokio::spawn(serve(listener, app, drain, stop.clone().cancelled_owned()));
-    Running {
-        address,
-        stop,
-        ended,
-    }
+    Running { address, stop, ended }
 }

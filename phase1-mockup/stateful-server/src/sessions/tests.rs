@@ -21,11 +21,7 @@ async fn every_use_starts_the_idle_time_anew() {
         advance(Duration::from_secs(50)).await;
         assert_eq!(sessions.touch(&id), Ok(alice()));
     }
-    assert_eq!(
-        sessions.view(&id, "r1").unwrap().expires_in,
-        50,
-        "150 s of life - 100"
-    );
+    assert_eq!(sessions.view(&id, "r1").unwrap().expires_in, 50, "150 s of life - 100");
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,10 +62,7 @@ async fn growth_after_the_end_does_not_bring_a_session_back() {
     let sessions = Sessions::new(LIMITS);
     let id = sessions.start(alice()).unwrap();
     sessions.add_file(&id, "first.txt");
-    assert_eq!(
-        sessions.view(&id, "r1").unwrap().files_uploaded,
-        ["first.txt"]
-    );
+    assert_eq!(sessions.view(&id, "r1").unwrap().files_uploaded, ["first.txt"]);
     sessions.end(&id).unwrap();
     sessions.add_file(&id, "late.txt");
     assert_eq!(sessions.touch(&id), Err(NoSession::Unknown));

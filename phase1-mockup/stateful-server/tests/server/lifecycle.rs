@@ -22,14 +22,7 @@ async fn a_session_that_is_ended_dies_of_that() -> anyhow::Result<()> {
 /// By silence, found by the sweep: nobody came back to notice it.
 #[tokio::test]
 async fn a_silent_session_dies_of_idleness() -> anyhow::Result<()> {
-    let flags = [
-        "--log",
-        "json",
-        "--idle-timeout-ms",
-        "200",
-        "--sweep-ms",
-        "50",
-    ];
+    let flags = ["--log", "json", "--idle-timeout-ms", "200", "--sweep-ms", "50"];
     let server = start(&Fixture::new()?, &flags).await?;
     server.sign_in(&server.alice).await?;
     born_and_died_of(&server, "idle").await
@@ -38,14 +31,7 @@ async fn a_silent_session_dies_of_idleness() -> anyhow::Result<()> {
 /// By age, however busy it is.
 #[tokio::test]
 async fn a_busy_session_dies_of_age() -> anyhow::Result<()> {
-    let flags = [
-        "--log",
-        "json",
-        "--absolute-timeout-ms",
-        "500",
-        "--sweep-ms",
-        "50",
-    ];
+    let flags = ["--log", "json", "--absolute-timeout-ms", "500", "--sweep-ms", "50"];
     let server = start(&Fixture::new()?, &flags).await?;
     let alice = server.sign_in(&server.alice).await?;
     refusal_of_a_busy_client(&server, &alice).await?;
@@ -93,11 +79,7 @@ async fn no_session_id_and_no_password_reaches_the_log() -> anyhow::Result<()> {
     let Proof::Session(id) = &alice else {
         anyhow::bail!("a session was asked for");
     };
-    equal(
-        "the log tells of sessions",
-        log.contains("session born"),
-        true,
-    )?;
+    equal("the log tells of sessions", log.contains("session born"), true)?;
     equal("the id is in the log", log.contains(id.expose()), false)?;
     let password = server.alice.password.expose();
     equal("the password is in the log", log.contains(password), false)
@@ -124,11 +106,7 @@ async fn born_and_died_of(server: &Started, cause: &str) -> anyhow::Result<()> {
     let born = event(server, "session born").await?;
     let died = event(server, "session died").await?;
     equal("who died", &died["session"], &born["session"])?;
-    equal(
-        "whose it was",
-        &died["user"],
-        server.alice.username.as_str(),
-    )?;
+    equal("whose it was", &died["user"], server.alice.username.as_str())?;
     equal("the cause", &died["cause"], cause)
 }
 

@@ -4,9 +4,7 @@ use super::*;
 use serde_json::{Value, json};
 
 const KEY: &[u8] = b"a key for tests, of thirty-two b";
-const RULES: TokenRules = TokenRules {
-    life: Duration::from_secs(60),
-};
+const RULES: TokenRules = TokenRules { life: Duration::from_secs(60) };
 
 fn alice() -> Username {
     Username::parse("alice").unwrap()
@@ -25,10 +23,7 @@ fn signed(header: &Header, claims: &Value) -> String {
 }
 
 fn checked(claims: &Value) -> Result<Username, BadToken> {
-    let header = Header {
-        typ: Some(TYPE.to_owned()),
-        ..Header::default()
-    };
+    let header = Header { typ: Some(TYPE.to_owned()), ..Header::default() };
     Tokens::with_key(KEY, RULES).check(&signed(&header, claims))
 }
 
@@ -74,10 +69,7 @@ fn a_token_lives_from_nbf_to_exp_give_or_take_the_leeway() {
 fn the_algorithm_and_the_type_are_ours_to_choose() {
     let tokens = Tokens::with_key(KEY, RULES);
     for algorithm in [Algorithm::HS384, Algorithm::HS512] {
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            ..Header::new(algorithm)
-        };
+        let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(algorithm) };
         let token = signed(&header, &good_claims());
         assert_eq!(tokens.check(&token), Err(BadToken::Invalid));
     }

@@ -45,10 +45,7 @@ async fn logout_is_only_the_client_forgetting() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
     let (client, alice) = server.as_alice().await?;
     server.accepts(&alice).await?;
-    client
-        .end_session(&alice)
-        .await
-        .refused_as(ProblemKind::NotFound)?;
+    client.end_session(&alice).await.refused_as(ProblemKind::NotFound)?;
     server.accepts(&alice).await
 }
 
@@ -78,17 +75,9 @@ async fn memory_knows_no_callers() -> anyhow::Result<()> {
         let alice = server.sign_in(&server.alice).await?;
         server.accepts(&alice).await?;
     }
-    equal(
-        "live sessions",
-        server.server.metric("live_sessions").await?,
-        None,
-    )?;
+    equal("live sessions", server.server.metric("live_sessions").await?, None)?;
     let metrics = server.server.metrics().await?;
-    equal(
-        "metrics are kept",
-        metrics.contains("http_requests_total"),
-        true,
-    )?;
+    equal("metrics are kept", metrics.contains("http_requests_total"), true)?;
     equal("a metric of sessions", metrics.contains("session"), false)
 }
 

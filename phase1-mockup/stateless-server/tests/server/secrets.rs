@@ -20,10 +20,7 @@ const CANARY: &str = "CANARY-pa55word";
 async fn a_random_key_comes_with_a_warning() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let first = fixture.start(PROGRAM, Way::Token, &[]).await?;
-    first
-        .server
-        .logged(&["WARN", "--token-key-file", "random"])
-        .await?;
+    first.server.logged(&["WARN", "--token-key-file", "random"]).await?;
     let alice = first.sign_in(&first.alice).await?;
     first.accepts(&alice).await?;
     let second = fixture.start(PROGRAM, Way::Token, &[]).await?;
@@ -79,11 +76,7 @@ async fn a_refused_password_in_the_url_is_written_down_nowhere() -> anyhow::Resu
 
     server.server.terminate().await?;
     let written = server.server.log() + &server.server.output();
-    equal(
-        "the request is logged",
-        written.contains(paths::FILES),
-        true,
-    )?;
+    equal("the request is logged", written.contains(paths::FILES), true)?;
     equal("so is its password", written.contains("CANARY"), false)
 }
 
@@ -123,7 +116,5 @@ async fn list_with_password_in_url(
 ) -> Outcome<FileList> {
     let client = server.client();
     let query = [("username", "alice"), ("password", password)];
-    client
-        .json(client.request(Method::GET, paths::FILES).query(&query))
-        .await
+    client.json(client.request(Method::GET, paths::FILES).query(&query)).await
 }

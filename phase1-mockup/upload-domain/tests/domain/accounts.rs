@@ -12,20 +12,11 @@ async fn only_the_right_password_of_a_known_name_gets_in() {
     let path = dir.path().join("users.json");
     users_file::write(&path, &[("alice", "secret")], HashCost::Least).unwrap();
     let accounts = Accounts::read(&path).unwrap();
-    assert_eq!(
-        accounts.log_in("alice", "secret").await.unwrap().as_str(),
-        "alice"
-    );
-    for (name, password) in [
-        ("alice", "wrong"),
-        ("nobody", "secret"),
-        ("../alice", "secret"),
-        ("", ""),
-    ] {
-        assert_eq!(
-            accounts.log_in(name, password).await,
-            Err(LoginError::Wrong)
-        );
+    assert_eq!(accounts.log_in("alice", "secret").await.unwrap().as_str(), "alice");
+    for (name, password) in
+        [("alice", "wrong"), ("nobody", "secret"), ("../alice", "secret"), ("", "")]
+    {
+        assert_eq!(accounts.log_in(name, password).await, Err(LoginError::Wrong));
     }
 }
 
@@ -33,24 +24,12 @@ async fn only_the_right_password_of_a_known_name_gets_in() {
 fn demo_accounts_are_made_once_and_readable_by_their_owner_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
-    let made = accounts::make_demo_users(&path, HashCost::Least)
-        .unwrap()
-        .unwrap();
+    let made = accounts::make_demo_users(&path, HashCost::Least).unwrap().unwrap();
     assert_eq!(made.len(), 3);
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    assert!(
-        accounts::make_demo_users(&path, HashCost::Least)
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(accounts::make_demo_users(&path, HashCost::Least).unwrap().is_none());
     let stored = fs::read_to_string(&path).unwrap();
-    assert!(
-        made.iter()
-            .all(|account| !stored.contains(&account.password))
-    );
+    assert!(made.iter().all(|account| !stored.contains(&account.password)));
 }
 
 #[test]
@@ -62,14 +41,8 @@ fn a_users_file_that_is_no_use_says_why() {
     for (text, reason) in [
         ("{", "EOF"),
         (r#"{"users":[]}"#, "names nobody"),
-        (
-            r#"{"users":[{"username":"a","password_hash":"x"}]}"#,
-            "not Argon2",
-        ),
-        (
-            r#"{"users":[{"username":"../a","password_hash":"x"}]}"#,
-            "user name",
-        ),
+        (r#"{"users":[{"username":"a","password_hash":"x"}]}"#, "not Argon2"),
+        (r#"{"users":[{"username":"../a","password_hash":"x"}]}"#, "user name"),
     ] {
         fs::write(&path, text).unwrap();
         assert!(complaint().contains(reason), "{text}: {}", complaint());

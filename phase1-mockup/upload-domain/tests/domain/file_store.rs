@@ -41,9 +41,7 @@ async fn receive(
 }
 
 fn leftovers(root: &Path) -> usize {
-    std::fs::read_dir(root.join("incoming"))
-        .expect("the store made it")
-        .count()
+    std::fs::read_dir(root.join("incoming")).expect("the store made it").count()
 }
 
 /// What a dropped upload leaves is removed by whichever thread was busy with it.
@@ -59,15 +57,10 @@ async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 async fn an_acknowledged_upload_is_there_for_every_replica_on_the_folder() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
-    let meta = receive(&store, new_file(None), body("hello"))
-        .await
-        .unwrap();
+    let meta = receive(&store, new_file(None), body("hello")).await.unwrap();
 
     let second = FileStore::open(dir.path()).unwrap();
-    assert_eq!(
-        second.find(&user("alice"), meta.file_id).await.unwrap(),
-        meta
-    );
+    assert_eq!(second.find(&user("alice"), meta.file_id).await.unwrap(), meta);
     let (_, mut file) = second.read(&user("alice"), meta.file_id).await.unwrap();
     let mut text = String::new();
     file.read_to_string(&mut text).await.unwrap();
@@ -79,19 +72,10 @@ async fn an_acknowledged_upload_is_there_for_every_replica_on_the_folder() {
 async fn a_file_of_somebody_else_is_not_found() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
-    let id = receive(&store, new_file(None), body("hello"))
-        .await
-        .unwrap()
-        .file_id;
+    let id = receive(&store, new_file(None), body("hello")).await.unwrap().file_id;
     let bob = user("bob");
-    assert!(matches!(
-        store.find(&bob, id).await,
-        Err(StoreError::NotFound)
-    ));
-    assert!(matches!(
-        store.delete(&bob, id).await,
-        Err(StoreError::NotFound)
-    ));
+    assert!(matches!(store.find(&bob, id).await, Err(StoreError::NotFound)));
+    assert!(matches!(store.delete(&bob, id).await, Err(StoreError::NotFound)));
     assert!(store.list(&bob, None, 10).await.unwrap().files.is_empty());
     assert!(store.find(&user("alice"), id).await.is_ok());
 }
@@ -102,24 +86,14 @@ async fn an_upload_that_is_too_large_or_breaks_off_leaves_nothing() {
     let store = FileStore::open(dir.path()).unwrap();
     let large = stream::iter((0..11).map(|_| io::Result::Ok(Bytes::from(vec![0; 100]))));
     let refused = receive(&store, new_file(None), large).await;
-    assert!(matches!(
-        refused,
-        Err(ReceiveError::TooLarge { limit: 1000 })
-    ));
+    assert!(matches!(refused, Err(ReceiveError::TooLarge { limit: 1000 })));
 
     let broken = body("hel").chain(stream::iter([Err(io::Error::other("hung up"))]));
     let refused = receive(&store, new_file(None), broken).await;
     assert!(matches!(refused, Err(ReceiveError::BrokenBody(_))));
 
     assert_eq!(leftovers(dir.path()), 0);
-    assert!(
-        store
-            .list(&user("alice"), None, 10)
-            .await
-            .unwrap()
-            .files
-            .is_empty()
-    );
+    assert!(store.list(&user("alice"), None, 10).await.unwrap().files.is_empty());
 }
 
 #[tokio::test]
@@ -145,15 +119,7 @@ async fn one_idempotency_key_makes_one_file_however_often_it_is_used() {
     let made = futures_util::future::join_all(attempts).await;
     let first = made[0].as_ref().unwrap();
     assert!(made.iter().all(|meta| meta.as_ref().unwrap() == first));
-    assert_eq!(
-        store
-            .list(&user("alice"), None, 100)
-            .await
-            .unwrap()
-            .files
-            .len(),
-        1
-    );
+    assert_eq!(store.list(&user("alice"), None, 100).await.unwrap().files.len(), 1);
 
     let other = receive(&store, new_file(Some("k1")), body("other")).await;
     assert!(matches!(other, Err(ReceiveError::KeyReused)));
@@ -164,13 +130,9 @@ async fn a_deleted_file_does_not_come_back_with_its_key() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let alice = user("alice");
-    let first = receive(&store, new_file(Some("k1")), body("hello"))
-        .await
-        .unwrap();
+    let first = receive(&store, new_file(Some("k1")), body("hello")).await.unwrap();
     store.delete(&alice, first.file_id).await.unwrap();
-    let again = receive(&store, new_file(Some("k1")), body("hello"))
-        .await
-        .unwrap();
+    let again = receive(&store, new_file(Some("k1")), body("hello")).await.unwrap();
     assert_eq!(again, first);
     let gone = store.find(&alice, first.file_id).await;
     assert!(matches!(gone, Err(StoreError::NotFound)));
@@ -182,12 +144,7 @@ async fn pages_run_from_newest_to_oldest_without_gap_or_repeat() {
     let store = FileStore::open(dir.path()).unwrap();
     let mut ids = Vec::new();
     for _ in 0..5 {
-        ids.push(
-            receive(&store, new_file(None), body("x"))
-                .await
-                .unwrap()
-                .file_id,
-        );
+        ids.push(receive(&store, new_file(None), body("x")).await.unwrap().file_id);
     }
     ids.reverse();
     let (mut seen, mut after) = (Vec::new(), None);
@@ -211,10 +168,7 @@ fn the_sweep_clears_what_the_dead_left_and_spares_what_is_written() {
         let path = dir.path().join("incoming").join(name);
         std::fs::create_dir(&path).unwrap();
         let content = std::fs::File::create(path.join("content")).unwrap();
-        std::fs::File::open(&path)
-            .unwrap()
-            .set_modified(long_ago)
-            .unwrap();
+        std::fs::File::open(&path).unwrap().set_modified(long_ago).unwrap();
         content
     };
     let _abandoned = upload("abandoned");

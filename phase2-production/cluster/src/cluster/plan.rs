@@ -61,10 +61,7 @@ pub(super) fn replica(
     let mut args = Args::of(topology.design.role(), id);
     let own_data = run_dir.path().join("data");
     args.add("--listen", "127.0.0.1:0");
-    args.add(
-        "--data-dir",
-        topology.data_dir.as_deref().unwrap_or(&own_data),
-    );
+    args.add("--data-dir", topology.data_dir.as_deref().unwrap_or(&own_data));
     args.add("--users", users_file);
     args.add("--drain-grace-ms", DRAIN_GRACE_MS);
     if topology.design == Design::Stateless {
@@ -104,17 +101,11 @@ pub(super) fn log_file(run_dir: &RunDir, id: &str) -> PathBuf {
 
 fn spec(topology: &Topology, run_dir: &RunDir, id: &str, args: Args) -> Spec {
     let program = topology.program.clone();
-    Spec {
-        program,
-        args: args.0,
-        log: log_file(run_dir, id),
-    }
+    Spec { program, args: args.0, log: log_file(run_dir, id) }
 }
 
 fn policy_name(topology: &Topology) -> String {
     use clap::ValueEnum;
     let value = topology.policy.to_possible_value();
-    value
-        .map(|value| value.get_name().to_owned())
-        .unwrap_or_default()
+    value.map(|value| value.get_name().to_owned()).unwrap_or_default()
 }

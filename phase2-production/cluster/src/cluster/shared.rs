@@ -31,10 +31,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn replicas(&self) -> Vec<Arc<Replica>> {
-        self.replicas
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.replicas.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn find(&self, id: &str) -> anyhow::Result<Arc<Replica>> {
@@ -42,18 +39,12 @@ impl Shared {
         let names: Vec<_> = replicas.iter().map(|replica| replica.id.as_str()).collect();
         let found = replicas.iter().find(|replica| replica.id == id).cloned();
         found.with_context(|| {
-            format!(
-                "there is no {id} here; there are {BALANCER}, {}",
-                names.join(", ")
-            )
+            format!("there is no {id} here; there are {BALANCER}, {}", names.join(", "))
         })
     }
 
     pub(super) fn new_replica(&self) -> Arc<Replica> {
-        let mut replicas = self
-            .replicas
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
         let id = format!("r{}", replicas.len() + 1);
         let spec = plan::replica(&self.topology, &self.run_dir, &self.users_file, &id);
         let replica = Arc::new(Replica::new(id, spec));
@@ -62,10 +53,7 @@ impl Shared {
     }
 
     pub(super) fn forget(&self, replica: &Arc<Replica>) {
-        let mut replicas = self
-            .replicas
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
         replicas.retain(|known| !Arc::ptr_eq(known, replica));
     }
 
@@ -139,15 +127,10 @@ impl Shared {
         admin: SocketAddr,
         id: &str,
     ) -> anyhow::Result<()> {
-        self.admin
-            .wait_for(admin, id, &[BackendState::Up], ADMIT_LIMIT)
-            .await
+        self.admin.wait_for(admin, id, &[BackendState::Up], ADMIT_LIMIT).await
     }
 
     pub(super) fn balancer_admin(&self) -> anyhow::Result<SocketAddr> {
-        self.balancer
-            .view()
-            .admin
-            .context("the balancer is down: lab restart lb")
+        self.balancer.view().admin.context("the balancer is down: lab restart lb")
     }
 }

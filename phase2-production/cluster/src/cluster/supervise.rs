@@ -29,11 +29,7 @@ pub(super) async fn watch_over(shared: Arc<Shared>, replica: Arc<Replica>) {
         if started.elapsed() >= RECOVERED {
             pause = FIRST_PAUSE;
         }
-        tracing::info!(
-            replica = replica.id,
-            ms = pause.as_millis(),
-            "starting again in"
-        );
+        tracing::info!(replica = replica.id, ms = pause.as_millis(), "starting again in");
         replica.set_state(ProcessState::Waiting);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

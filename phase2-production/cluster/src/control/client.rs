@@ -42,10 +42,7 @@ impl ControlClient {
             .build()
             .context("cannot make an HTTP client")?;
         for at in whereabouts::notes(name)? {
-            let found = Self {
-                http: http.clone(),
-                at,
-            };
+            let found = Self { http: http.clone(), at };
             if found.status().await.is_ok() {
                 return Ok(Some(found));
             }
@@ -59,10 +56,7 @@ impl ControlClient {
     /// When the launcher does not answer.
     pub async fn status(&self) -> anyhow::Result<ClusterStatus> {
         let reply = answered(self.request(Method::GET, "status")).await?;
-        reply
-            .json()
-            .await
-            .context("the launcher's answer cannot be understood")
+        reply.json().await.context("the launcher's answer cannot be understood")
     }
 
     /// Carries out an order on one member, and returns when it is done.
@@ -96,9 +90,7 @@ impl ControlClient {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(ORDER_LIMIT, gone)
-            .await
-            .context("the launcher goes on")
+        tokio::time::timeout(ORDER_LIMIT, gone).await.context("the launcher goes on")
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -108,10 +100,7 @@ impl ControlClient {
 }
 
 async fn answered(request: RequestBuilder) -> anyhow::Result<Response> {
-    let reply = request
-        .send()
-        .await
-        .context("the launcher does not answer")?;
+    let reply = request.send().await.context("the launcher does not answer")?;
     if reply.status().is_success() {
         return Ok(reply);
     }

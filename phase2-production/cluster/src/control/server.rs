@@ -67,22 +67,14 @@ impl ControlServer {
             authorization: format!("Bearer {token}"),
             host: address.to_string(),
         };
-        Whereabouts {
-            name: name.to_owned(),
-            address,
-            token,
-        }
-        .write(run_dir)?;
+        Whereabouts { name: name.to_owned(), address, token }.write(run_dir)?;
         Ok(Self { listener, expected })
     }
 
     /// Where it listens, and what it asks for.
     #[must_use]
     pub fn address_and_token(&self) -> (String, String) {
-        let Expected {
-            authorization,
-            host,
-        } = &self.expected;
+        let Expected { authorization, host } = &self.expected;
         let token = authorization.trim_start_matches("Bearer ");
         (format!("http://{host}"), token.to_owned())
     }
@@ -90,10 +82,7 @@ impl ControlServer {
     /// Obeys until `stop` ends or the order to go down comes.
     pub async fn obey(self, cluster: Arc<Cluster>, stop: impl Future<Output = ()>) {
         let down = CancellationToken::new();
-        let orders = Orders {
-            cluster,
-            down: down.clone(),
-        };
+        let orders = Orders { cluster, down: down.clone() };
         let routes = Router::new()
             .route("/status", get(status))
             .route("/members", post(add))

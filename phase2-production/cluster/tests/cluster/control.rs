@@ -21,24 +21,15 @@ async fn orders_reach_the_cluster_by_its_name() {
     let launcher = {
         let cluster = Arc::clone(&cluster);
         tokio::spawn(async move {
-            server
-                .obey(Arc::clone(&cluster), std::future::pending())
-                .await;
+            server.obey(Arc::clone(&cluster), std::future::pending()).await;
             cluster.down().await;
         })
     };
     let client = ControlClient::find(&name).await.unwrap().expect("it is up");
     client.order("r1", Order::Kill).await.unwrap();
-    assert_eq!(
-        member(&client.status().await.unwrap(), "r1").state,
-        ProcessState::Down
-    );
+    assert_eq!(member(&client.status().await.unwrap(), "r1").state, ProcessState::Down);
     assert_eq!(client.add().await.unwrap(), "r2");
-    let refused = client
-        .order("r9", Order::Kill)
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = client.order("r9", Order::Kill).await.unwrap_err().to_string();
     assert!(refused.contains("there is no r9"), "{refused}");
 
     drop(cluster);
@@ -54,10 +45,7 @@ async fn a_name_is_taken_once() {
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let launcher =
         tokio::spawn(server.obey(Arc::clone(&cluster), std::future::pending()));
-    let refused = ControlServer::bind(&name, &folder)
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = ControlServer::bind(&name, &folder).await.unwrap_err().to_string();
     assert!(refused.contains("lab down"), "{refused}");
     launcher.abort();
     cluster.down().await;
@@ -80,10 +68,7 @@ async fn whoever_does_not_know_the_token_or_comes_under_another_name_is_refused(
     assert_eq!(bare.status(), 401);
     let guess = http.get(&status).bearer_auth("guess").send().await.unwrap();
     assert_eq!(guess.status(), 401);
-    let rebound = http
-        .get(&status)
-        .bearer_auth(&token)
-        .header("host", "evil.example");
+    let rebound = http.get(&status).bearer_auth(&token).header("host", "evil.example");
     assert_eq!(rebound.send().await.unwrap().status(), 401);
     let ours = http.get(&status).bearer_auth(&token).send().await.unwrap();
     assert_eq!(ours.status(), 200);

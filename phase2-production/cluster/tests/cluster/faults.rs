@@ -12,10 +12,7 @@ async fn a_killed_replica_is_gone_at_once_and_a_restart_brings_it_back() {
     let before = member(&cluster.status().await, "r1").pid.unwrap();
     cluster.order("r1", Order::Kill).await.unwrap();
     assert!(!is_alive(before));
-    assert_eq!(
-        member(&cluster.status().await, "r1").state,
-        ProcessState::Down
-    );
+    assert_eq!(member(&cluster.status().await, "r1").state, ProcessState::Down);
     let out = |status: &_| seen_as(status, "r1", BackendState::Down);
     until(&cluster, "the balancer notices", out).await;
 
@@ -59,15 +56,10 @@ async fn a_drained_replica_gets_nothing_new_and_lives_on() {
     let cluster = start(Design::Stateless, 2).await;
     cluster.order("r1", Order::Drain).await.unwrap();
     for _ in 0..4 {
-        let reply = reqwest::get(format!("{}/livez", cluster.url()))
-            .await
-            .unwrap();
+        let reply = reqwest::get(format!("{}/livez", cluster.url())).await.unwrap();
         assert_eq!(reply.headers()["x-served-by"], "r2");
     }
-    assert_eq!(
-        member(&cluster.status().await, "r1").state,
-        ProcessState::Up
-    );
+    assert_eq!(member(&cluster.status().await, "r1").state, ProcessState::Up);
     cluster.down().await;
 }
 
@@ -83,10 +75,7 @@ async fn a_balancer_that_was_killed_is_found_where_it_was_and_knows_everybody() 
         seen_as(status, "r1", BackendState::Up) && seen_as(status, "r2", BackendState::Up)
     };
     until(&cluster, "both are let in", up).await;
-    assert_eq!(
-        reqwest::get(format!("{url}/livez")).await.unwrap().status(),
-        200
-    );
+    assert_eq!(reqwest::get(format!("{url}/livez")).await.unwrap().status(), 200);
     cluster.down().await;
 }
 
@@ -108,11 +97,7 @@ async fn a_supervised_replica_comes_back_by_itself_but_not_after_an_orderly_stop
 #[tokio::test]
 async fn a_member_that_does_not_exist_is_refused_with_the_names_of_those_that_do() {
     let cluster = start(Design::Stateful, 1).await;
-    let error = cluster
-        .order("r7", Order::Kill)
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = cluster.order("r7", Order::Kill).await.unwrap_err().to_string();
     assert!(error.contains("there are lb, r1"), "{error}");
     assert!(cluster.order("lb", Order::Drain).await.is_err());
     cluster.down().await;

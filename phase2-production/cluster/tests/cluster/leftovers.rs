@@ -37,9 +37,6 @@ async fn data_in_a_folder_that_was_given_is_kept() {
     assert!(data.path().join("files").exists());
 
     let second = Cluster::start(topology).await.unwrap();
-    assert!(
-        second.fresh_accounts().is_empty(),
-        "the accounts are those of before"
-    );
+    assert!(second.fresh_accounts().is_empty(), "the accounts are those of before");
     second.down().await;
 }

@@ -8,9 +8,7 @@ use load_balancer::status::BackendState;
 async fn a_started_cluster_answers_through_its_balancer() {
     for design in [Design::Stateful, Design::Stateless] {
         let cluster = start(design, 2).await;
-        let reply = reqwest::get(format!("{}/readyz", cluster.url()))
-            .await
-            .unwrap();
+        let reply = reqwest::get(format!("{}/readyz", cluster.url())).await.unwrap();
         assert_eq!(reply.status(), 200);
         let status = cluster.status().await;
         assert!(seen_as(&status, "r1", BackendState::Up));
@@ -24,16 +22,12 @@ async fn one_more_replica_gets_the_next_name_and_its_share() {
     let cluster = start(Design::Stateless, 1).await;
     assert_eq!(cluster.add().await.unwrap(), "r2");
     for _ in 0..4 {
-        reqwest::get(format!("{}/readyz", cluster.url()))
-            .await
-            .unwrap();
+        reqwest::get(format!("{}/readyz", cluster.url())).await.unwrap();
     }
     until(&cluster, "both served", |status| {
-        ["r1", "r2"].iter().all(|id| {
-            member(status, id)
-                .balancer
-                .is_some_and(|seen| seen.served >= 2)
-        })
+        ["r1", "r2"]
+            .iter()
+            .all(|id| member(status, id).balancer.is_some_and(|seen| seen.served >= 2))
     })
     .await;
     cluster.down().await;

@@ -12,10 +12,7 @@ use std::time::{Duration, Instant};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) fn program() -> Program {
-    Program {
-        path: env!("CARGO_BIN_EXE_cluster-role").into(),
-        prefix: Vec::new(),
-    }
+    Program { path: env!("CARGO_BIN_EXE_cluster-role").into(), prefix: Vec::new() }
 }
 
 pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
@@ -33,9 +30,7 @@ pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
 }
 
 pub(crate) async fn start(design: Design, replicas: usize) -> Cluster {
-    Cluster::start(topology(design, replicas))
-        .await
-        .expect("the cluster starts")
+    Cluster::start(topology(design, replicas)).await.expect("the cluster starts")
 }
 
 /// Waits until the cluster's status is as wanted.
@@ -50,10 +45,7 @@ pub(crate) async fn until(
         if wanted(&status) {
             return status;
         }
-        assert!(
-            Instant::now() < deadline,
-            "never happened: {what}: {status:#?}"
-        );
+        assert!(Instant::now() < deadline, "never happened: {what}: {status:#?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -63,29 +55,17 @@ pub(crate) fn member(status: &ClusterStatus, id: &str) -> MemberStatus {
 }
 
 pub(crate) fn seen_as(status: &ClusterStatus, id: &str, state: BackendState) -> bool {
-    member(status, id)
-        .balancer
-        .is_some_and(|seen| seen.state == state)
+    member(status, id).balancer.is_some_and(|seen| seen.state == state)
 }
 
 pub(crate) fn pids(status: &ClusterStatus) -> Vec<i32> {
-    status
-        .members
-        .iter()
-        .filter_map(|member| member.pid)
-        .collect()
+    status.members.iter().filter_map(|member| member.pid).collect()
 }
 
 /// Whether a process exists that is not a zombie.
 pub(crate) fn is_alive(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .trim_start()
-        .chars()
-        .next();
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
     state.is_some_and(|state| state != 'Z')
 }
 
@@ -93,11 +73,7 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 pub(crate) async fn until_gone(pids: &[i32], folder: &Path) {
     let deadline = Instant::now() + DEADLINE;
     while pids.iter().any(|pid| is_alive(*pid)) || folder.exists() {
-        assert!(
-            Instant::now() < deadline,
-            "left behind: {pids:?}, {}",
-            folder.display()
-        );
+        assert!(Instant::now() < deadline, "left behind: {pids:?}, {}", folder.display());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -62,11 +62,7 @@ impl Backend {
             id: id.to_owned(),
             address,
             checks,
-            condition: Mutex::new(Condition {
-                health,
-                drained: false,
-                since,
-            }),
+            condition: Mutex::new(Condition { health, drained: false, since }),
             pool: Pool::default(),
             tally: Arc::default(),
             gone,
@@ -179,10 +175,7 @@ impl Backend {
     /// What the admin listener tells of it.
     pub(super) fn status(&self) -> BackendStatus {
         let condition = self.condition();
-        let since = condition
-            .since
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = condition.since.duration_since(UNIX_EPOCH).unwrap_or_default();
         BackendStatus {
             id: self.id.clone(),
             address: self.address,
@@ -195,9 +188,7 @@ impl Backend {
     }
 
     fn condition(&self) -> MutexGuard<'_, Condition> {
-        self.condition
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

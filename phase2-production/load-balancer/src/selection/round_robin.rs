@@ -17,13 +17,9 @@ impl RoundRobin {
         &self,
         backends: &[&'a Arc<Backend>],
     ) -> Option<&'a Arc<Backend>> {
-        let ready: Vec<_> = backends
-            .iter()
-            .filter(|backend| backend.takes_new_clients())
-            .collect();
+        let ready: Vec<_> =
+            backends.iter().filter(|backend| backend.takes_new_clients()).collect();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        ready
-            .get(turn.checked_rem(ready.len())?)
-            .map(|backend| **backend)
+        ready.get(turn.checked_rem(ready.len())?).map(|backend| **backend)
     }
 }

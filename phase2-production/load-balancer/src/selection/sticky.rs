@@ -24,10 +24,8 @@ pub(super) fn take_claim(request: &mut HeaderMap) -> Claim {
             kept.push(header.clone());
             continue;
         };
-        let (ours, others): (Vec<_>, Vec<_>) = text
-            .split(';')
-            .map(str::trim)
-            .partition(|pair| value(pair).is_some());
+        let (ours, others): (Vec<_>, Vec<_>) =
+            text.split(';').map(str::trim).partition(|pair| value(pair).is_some());
         claim = claim.or_else(|| ours.first().and_then(|pair| value(pair)));
         if ours.is_empty() {
             kept.push(header.clone());
@@ -80,25 +78,15 @@ mod tests {
         }
         let claim = take_claim(&mut headers);
         let left = headers.get_all(COOKIE).iter();
-        (
-            claim,
-            left.map(|value| value.to_str().unwrap().to_owned())
-                .collect(),
-        )
+        (claim, left.map(|value| value.to_str().unwrap().to_owned()).collect())
     }
 
     #[test]
     fn the_cookie_is_read_and_taken_out_and_the_others_stay() {
         let (claim, left) = taken(&["a=1; lab_replica=r2; b=2"]);
-        assert_eq!(
-            (claim.as_deref(), left),
-            (Some("r2"), vec!["a=1; b=2".to_owned()])
-        );
+        assert_eq!((claim.as_deref(), left), (Some("r2"), vec!["a=1; b=2".to_owned()]));
         let (claim, left) = taken(&["a=1", "lab_replica=r1; lab_replica=r2"]);
-        assert_eq!(
-            (claim.as_deref(), left),
-            (Some("r1"), vec!["a=1".to_owned()])
-        );
+        assert_eq!((claim.as_deref(), left), (Some("r1"), vec!["a=1".to_owned()]));
     }
 
     #[test]

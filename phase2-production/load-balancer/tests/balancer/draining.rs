@@ -14,12 +14,7 @@ use tokio::task::JoinHandle;
 /// A backend that answers when told to, and a request that waits for it.
 async fn slow_request(
     flags: &[&str],
-) -> (
-    Rig,
-    Scripted,
-    Arc<Notify>,
-    JoinHandle<reqwest::Result<Response>>,
-) {
+) -> (Rig, Scripted, Arc<Notify>, JoinHandle<reqwest::Result<Response>>) {
     let go = Arc::new(Notify::new());
     let told = Arc::clone(&go);
     let slow = Scripted::start(move |mut wire, _| {
@@ -44,10 +39,7 @@ async fn a_drained_backend_finishes_what_it_has_and_gets_nothing_new() {
     rig.balancer.put_backend("other", other.address);
     rig.until("other", BackendState::Up).await;
     let status = rig.balancer.drain_backend("slow").unwrap();
-    assert_eq!(
-        (status.state, status.in_flight),
-        (BackendState::Draining, 1)
-    );
+    assert_eq!((status.state, status.in_flight), (BackendState::Draining, 1));
     assert_eq!([rig.who().await, rig.who().await], ["other", "other"]);
     go.notify_one();
     assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);

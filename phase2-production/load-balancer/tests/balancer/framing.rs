@@ -27,9 +27,7 @@ async fn conflicting_lengths_are_refused_and_the_connection_is_closed() {
         &["Transfer-Encoding : chunked"],
     ] {
         let mut client = Wire::connect(rig.address).await;
-        client
-            .send_head(&[&["POST / HTTP/1.1", "Host: x"], lines].concat())
-            .await;
+        client.send_head(&[&["POST / HTTP/1.1", "Host: x"], lines].concat()).await;
         assert!(client.read_head().await, "{lines:?}");
         assert_eq!(client.first_line(), "HTTP/1.1 400 Bad Request", "{lines:?}");
         assert!(client.is_closed().await, "{lines:?}");
@@ -44,13 +42,9 @@ async fn a_length_beside_chunks_is_dropped_and_nothing_after_them_is_answered() 
         ["Transfer-Encoding: chunked", "Content-Length: 4"],
     ] {
         let (_rig, replica, mut client) = one().await;
-        client
-            .send_head(&[&["POST /a HTTP/1.1", "Host: x"][..], &lines].concat())
-            .await;
+        client.send_head(&[&["POST /a HTTP/1.1", "Host: x"][..], &lines].concat()).await;
         client.send(b"3\r\nabc\r\n0\r\n\r\n").await;
-        client
-            .send_head(&["GET /smuggled HTTP/1.1", "Host: x"])
-            .await;
+        client.send_head(&["GET /smuggled HTTP/1.1", "Host: x"]).await;
         assert!(client.read_head().await);
         assert_eq!(client.read_body().await, b"abc");
         assert!(client.is_closed().await);
@@ -63,10 +57,7 @@ async fn a_length_beside_chunks_is_dropped_and_nothing_after_them_is_answered() 
 
 #[tokio::test]
 async fn a_request_without_exactly_one_host_is_refused() {
-    for lines in [
-        &["GET / HTTP/1.1"][..],
-        &["GET / HTTP/1.1", "Host: a", "Host: b"],
-    ] {
+    for lines in [&["GET / HTTP/1.1"][..], &["GET / HTTP/1.1", "Host: a", "Host: b"]] {
         let (_rig, replica, mut client) = one().await;
         client.send_head(lines).await;
         assert!(client.read_head().await);
@@ -78,9 +69,7 @@ async fn a_request_without_exactly_one_host_is_refused() {
 #[tokio::test]
 async fn a_tunnel_to_somewhere_else_is_not_opened() {
     let (_rig, replica, mut client) = one().await;
-    client
-        .send_head(&["CONNECT evil.example:443 HTTP/1.1", "Host: evil.example"])
-        .await;
+    client.send_head(&["CONNECT evil.example:443 HTTP/1.1", "Host: evil.example"]).await;
     assert!(client.read_head().await);
     assert_eq!(client.first_line(), "HTTP/1.1 405 Method Not Allowed");
     assert!(replica.seen().is_empty());
@@ -89,9 +78,7 @@ async fn a_tunnel_to_somewhere_else_is_not_opened() {
 #[tokio::test]
 async fn a_get_with_a_chunked_body_keeps_it() {
     let (_rig, replica, mut client) = one().await;
-    client
-        .send_head(&["GET / HTTP/1.1", "Host: x", "Transfer-Encoding: chunked"])
-        .await;
+    client.send_head(&["GET / HTTP/1.1", "Host: x", "Transfer-Encoding: chunked"]).await;
     client.send(b"3\r\nabc\r\n0\r\n\r\n").await;
     assert!(client.read_head().await);
     assert_eq!(replica.only_seen().body, "abc");
@@ -100,9 +87,7 @@ async fn a_get_with_a_chunked_body_keeps_it() {
 #[tokio::test]
 async fn an_absolute_target_names_the_host_and_goes_on_without_it() {
     let (_rig, replica, mut client) = one().await;
-    client
-        .send_head(&["GET http://lab.example/a?b HTTP/1.1", "Host: other"])
-        .await;
+    client.send_head(&["GET http://lab.example/a?b HTTP/1.1", "Host: other"]).await;
     assert!(client.read_head().await);
     let seen = replica.only_seen();
     assert_eq!(
@@ -139,8 +124,7 @@ async fn replies_that_have_no_body_leave_the_connection_usable() {
 #[tokio::test]
 async fn a_head_reply_keeps_the_length_of_the_body_it_does_not_have() {
     let backend = Scripted::start(|mut wire, _| async move {
-        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n")
-            .await;
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n").await;
         wire.read_head().await;
     })
     .await;
@@ -165,12 +149,8 @@ async fn a_reply_that_breaks_off_breaks_off_for_the_client_too() {
     assert_eq!(rig.status("r1").failures, 1);
 }
 
-const EXPECT: [&str; 4] = [
-    "POST / HTTP/1.1",
-    "Host: x",
-    "Content-Length: 5",
-    "Expect: 100-continue",
-];
+const EXPECT: [&str; 4] =
+    ["POST / HTTP/1.1", "Host: x", "Content-Length: 5", "Expect: 100-continue"];
 
 #[tokio::test]
 async fn a_client_that_expects_100_continue_gets_the_backends() {

@@ -50,11 +50,7 @@ async fn refused_connections_eject_without_waiting_for_a_check() {
         assert_eq!(rig.who().await, "r2");
     }
     assert_eq!(rig.status("r1").state, BackendState::Down);
-    assert_eq!(
-        rig.status("r1").failures,
-        2,
-        "one for each step of --check-fall"
-    );
+    assert_eq!(rig.status("r1").failures, 2, "one for each step of --check-fall");
 }
 
 #[tokio::test]

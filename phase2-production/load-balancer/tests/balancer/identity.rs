@@ -52,13 +52,7 @@ async fn headers_for_one_hop_go_no_further_in_either_direction() {
     assert_eq!(client.header("keep-alive"), None);
     let headers = replica.only_seen().headers;
     assert_eq!(headers["x-for-the-replica"], "end");
-    for gone in [
-        "connection",
-        "x-for-the-balancer",
-        "keep-alive",
-        "te",
-        "upgrade",
-    ] {
+    for gone in ["connection", "x-for-the-balancer", "keep-alive", "te", "upgrade"] {
         assert!(!headers.contains_key(gone), "{gone}");
     }
     assert!(!headers.contains_key("proxy-authorization"));
@@ -68,17 +62,11 @@ async fn headers_for_one_hop_go_no_further_in_either_direction() {
 async fn a_request_keeps_its_id_on_both_legs_and_gets_one_if_it_has_none() {
     let replica = Replica::start("r1").await;
     let rig = Rig::start(&[], &[("r1", replica.address)]).await;
-    let request = rig
-        .client
-        .get(rig.url("/"))
-        .header("x-request-id", "class-7.demo");
+    let request = rig.client.get(rig.url("/")).header("x-request-id", "class-7.demo");
     let reply = request.send().await.unwrap();
     assert_eq!(reply.headers()["x-request-id"], "class-7.demo");
 
-    let request = rig
-        .client
-        .get(rig.url("/"))
-        .header("x-request-id", "not well formed");
+    let request = rig.client.get(rig.url("/")).header("x-request-id", "not well formed");
     let reply = request.send().await.unwrap();
     let made = &reply.headers()["x-request-id"];
     let seen = replica.seen();

@@ -16,12 +16,7 @@ const MAX_GROWTH_KB: u64 = 16 * 1024;
 #[test]
 fn a_hundred_megabytes_each_way_leave_the_memory_as_it_was() {
     let measured = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "--ignored",
-            "--nocapture",
-            "memory::measured_alone",
-        ])
+        .args(["--exact", "--ignored", "--nocapture", "memory::measured_alone"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&measured.stdout);
@@ -37,9 +32,7 @@ async fn measured_alone() {
     let up = growth(async {
         let mut client = Wire::connect(rig.address).await;
         let length = format!("Content-Length: {SIZE}");
-        client
-            .send_head(&["POST /up HTTP/1.1", "Host: x", &length])
-            .await;
+        client.send_head(&["POST /up HTTP/1.1", "Host: x", &length]).await;
         write_all(&mut client).await;
         assert!(client.read_head().await);
         assert_eq!(client.first_line(), "HTTP/1.1 200 OK");
@@ -53,10 +46,7 @@ async fn measured_alone() {
     })
     .await;
     println!("grew by {up} KiB up, {down} KiB down");
-    assert!(
-        up < MAX_GROWTH_KB && down < MAX_GROWTH_KB,
-        "{up} up, {down} down"
-    );
+    assert!(up < MAX_GROWTH_KB && down < MAX_GROWTH_KB, "{up} up, {down} down");
 }
 
 /// Takes the upload slowly, and answers anything else with a download.
@@ -103,9 +93,6 @@ async fn growth(work: impl Future<Output = ()>) -> u64 {
 
 fn peak_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }

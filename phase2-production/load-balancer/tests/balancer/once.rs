@@ -11,13 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const METHODS: [Method; 5] = [
-    Method::GET,
-    Method::PUT,
-    Method::POST,
-    Method::DELETE,
-    Method::PATCH,
-];
+const METHODS: [Method; 5] =
+    [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH];
 
 #[tokio::test]
 async fn a_refused_connection_is_tried_elsewhere_for_every_method_with_the_body_intact() {
@@ -38,10 +33,7 @@ async fn a_refused_connection_is_tried_elsewhere_for_every_method_with_the_body_
         }
     }
     assert_eq!(alive.seen().len(), 2 * METHODS.len());
-    assert!(
-        rig.status("dead").failures >= METHODS.len() as u64,
-        "it had its turns"
-    );
+    assert!(rig.status("dead").failures >= METHODS.len() as u64, "it had its turns");
 }
 
 #[tokio::test]
@@ -51,20 +43,11 @@ async fn each_backend_is_tried_at_most_once_and_when_all_refuse_nothing_was_sent
     let rig = Rig::start(&ONE_CHECK, &backends).await;
     one.die().await;
     two.die().await;
-    let reply = rig
-        .client
-        .post(rig.url("/act"))
-        .body("x")
-        .send()
-        .await
-        .unwrap();
+    let reply = rig.client.post(rig.url("/act")).body("x").send().await.unwrap();
     assert_eq!(reply.status(), 503);
     assert_eq!(reply.headers()["retry-after"], "1");
     assert_eq!(reply.json::<Problem>().await.unwrap().slug(), "no-replica");
-    assert_eq!(
-        (rig.status("r1").failures, rig.status("r2").failures),
-        (1, 1)
-    );
+    assert_eq!((rig.status("r1").failures, rig.status("r2").failures), (1, 1));
 }
 
 #[tokio::test]
@@ -80,10 +63,7 @@ async fn a_request_that_was_sent_is_never_sent_again_whatever_its_method() {
         let request = rig.client.request(method.clone(), rig.url("/act"));
         let reply = request.body("all of it").send().await.unwrap();
         assert_eq!(reply.status(), 502, "{method}");
-        assert_eq!(
-            reply.json::<Problem>().await.unwrap().slug(),
-            "replica-failed"
-        );
+        assert_eq!(reply.json::<Problem>().await.unwrap().slug(), "replica-failed");
         assert_eq!(one.requests() + two.requests(), done + 1, "{method}");
     }
 }
@@ -98,17 +78,11 @@ async fn a_request_that_was_sent_on_a_used_connection_is_never_sent_again() {
     .await;
     let other = Replica::start("other").await;
     let rig = Rig::start(&[], &[("r1", backend.address)]).await;
-    assert_eq!(
-        rig.client.get(rig.url("/1")).send().await.unwrap().status(),
-        200
-    );
+    assert_eq!(rig.client.get(rig.url("/1")).send().await.unwrap().status(), 200);
     rig.balancer.put_backend("r2", other.address);
     rig.until("r2", BackendState::Up).await;
     rig.balancer.drain_backend("r2");
-    assert_eq!(
-        rig.client.get(rig.url("/2")).send().await.unwrap().status(),
-        502
-    );
+    assert_eq!(rig.client.get(rig.url("/2")).send().await.unwrap().status(), 502);
     assert_eq!((backend.requests(), other.seen().len()), (2, 0));
 }
 
@@ -130,9 +104,7 @@ async fn a_pooled_connection_that_the_backend_has_closed_costs_no_error_and_no_r
     let rig = Rig::start(&ONE_CHECK, &[("r1", backend.address)]).await;
     let mut client = Wire::connect(rig.address).await;
     for round in 1..=ROUNDS {
-        client
-            .send_head(&["POST /act HTTP/1.1", "Host: x", "Content-Length: 4"])
-            .await;
+        client.send_head(&["POST /act HTTP/1.1", "Host: x", "Content-Length: 4"]).await;
         client.send(b"once").await;
         if round > 1 {
             drop(kept.recv().await);
@@ -163,10 +135,7 @@ async fn a_connection_is_used_again() {
     for _ in 0..20 {
         rig.who().await;
     }
-    assert_eq!(
-        (connections.load(Ordering::Relaxed), backend.requests()),
-        (1, 20)
-    );
+    assert_eq!((connections.load(Ordering::Relaxed), backend.requests()), (1, 20));
 }
 
 #[tokio::test]
@@ -181,16 +150,10 @@ async fn a_hung_backend_is_a_504_within_the_head_timeout_and_nobody_else_is_aske
     let backends = [("hung", hung.address), ("other", other.address)];
     let rig = Rig::start(&flags, &backends).await;
     let asked = Instant::now();
-    let request = rig
-        .client
-        .post(rig.url("/act"))
-        .header("cookie", "lab_replica=hung");
+    let request = rig.client.post(rig.url("/act")).header("cookie", "lab_replica=hung");
     let reply = request.body("once").send().await.unwrap();
     assert_eq!(reply.status(), 504);
-    assert_eq!(
-        reply.json::<Problem>().await.unwrap().slug(),
-        "replica-timeout"
-    );
+    assert_eq!(reply.json::<Problem>().await.unwrap().slug(), "replica-timeout");
     let took = asked.elapsed();
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(3));
     assert_eq!((hung.requests(), other.seen().len()), (1, 0));

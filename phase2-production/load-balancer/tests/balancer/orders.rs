@@ -13,35 +13,20 @@ fn order(rig: &Rig, method: Method, path: &str) -> RequestBuilder {
 }
 
 async fn status(rig: &Rig) -> Status {
-    order(rig, Method::GET, "/status")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap()
+    order(rig, Method::GET, "/status").send().await.unwrap().json().await.unwrap()
 }
 
 #[tokio::test]
 async fn a_backend_is_added_moved_and_removed_by_order() {
     let (one, two) = (Replica::start("one").await, Replica::start("two").await);
     let rig = Rig::start_empty(&["--policy", "sticky"]).await;
-    assert_eq!(
-        status(&rig).await,
-        Status {
-            policy: Policy::Sticky,
-            backends: vec![]
-        }
-    );
+    assert_eq!(status(&rig).await, Status { policy: Policy::Sticky, backends: vec![] });
 
     let put =
         |address| order(&rig, Method::PUT, "/backends/r1").json(&PutBackend { address });
     let added: BackendStatus =
         put(one.address).send().await.unwrap().json().await.unwrap();
-    assert_eq!(
-        (added.state, added.address),
-        (BackendState::Starting, one.address)
-    );
+    assert_eq!((added.state, added.address), (BackendState::Starting, one.address));
     rig.until("r1", BackendState::Up).await;
     assert_eq!(rig.who().await, "one");
     let known = status(&rig).await;
@@ -49,19 +34,11 @@ async fn a_backend_is_added_moved_and_removed_by_order() {
     assert_eq!((known.served, known.failures, known.in_flight), (1, 0, 0));
     assert!(known.since_ms > 1_700_000_000_000);
 
-    put(two.address)
-        .send()
-        .await
-        .unwrap()
-        .error_for_status()
-        .unwrap();
+    put(two.address).send().await.unwrap().error_for_status().unwrap();
     rig.until("r1", BackendState::Up).await;
     assert_eq!(rig.who().await, "two");
 
-    let gone = order(&rig, Method::DELETE, "/backends/r1")
-        .send()
-        .await
-        .unwrap();
+    let gone = order(&rig, Method::DELETE, "/backends/r1").send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     assert!(status(&rig).await.backends.is_empty());
 }
@@ -70,10 +47,9 @@ async fn a_backend_is_added_moved_and_removed_by_order() {
 async fn a_backend_is_drained_and_taken_back_by_order() {
     let replica = Replica::start("r1").await;
     let rig = Rig::start(&[], &[("r1", replica.address)]).await;
-    for (path, state) in [
-        ("drain", BackendState::Draining),
-        ("undrain", BackendState::Up),
-    ] {
+    for (path, state) in
+        [("drain", BackendState::Draining), ("undrain", BackendState::Up)]
+    {
         let path = format!("/backends/r1/{path}");
         let reply = order(&rig, Method::POST, &path).send().await.unwrap();
         assert_eq!(reply.json::<BackendStatus>().await.unwrap().state, state);
@@ -85,12 +61,9 @@ async fn without_the_token_nothing_is_told_and_nothing_is_done() {
     let replica = Replica::start("r1").await;
     let rig = Rig::start(&[], &[("r1", replica.address)]).await;
     let admin = rig.admin;
-    for proof in [
-        None,
-        Some("Bearer wrong"),
-        Some("Bearer "),
-        Some("Basic token-of-this-test"),
-    ] {
+    for proof in
+        [None, Some("Bearer wrong"), Some("Bearer "), Some("Basic token-of-this-test")]
+    {
         for (method, path) in [
             (Method::GET, "/status"),
             (Method::PUT, "/backends/r2"),
@@ -111,12 +84,7 @@ async fn without_the_token_nothing_is_told_and_nothing_is_done() {
         }
     }
     assert_eq!(rig.status("r1").state, BackendState::Up);
-    let livez = rig
-        .client
-        .get(format!("http://{admin}/livez"))
-        .send()
-        .await
-        .unwrap();
+    let livez = rig.client.get(format!("http://{admin}/livez")).send().await.unwrap();
     assert_eq!(livez.status(), 200);
 }
 
@@ -146,11 +114,7 @@ async fn what_an_order_cannot_mean_is_a_problem_and_changes_nothing() {
     ] {
         let reply = order(&rig, method, path).send().await.unwrap();
         assert_eq!(reply.headers()["content-type"], "application/problem+json");
-        assert_eq!(
-            reply.json::<Problem>().await.unwrap().slug(),
-            slug,
-            "{path}"
-        );
+        assert_eq!(reply.json::<Problem>().await.unwrap().slug(), slug, "{path}");
     }
     let address = "127.0.0.1:1".parse().unwrap();
     let bad_id =
@@ -161,18 +125,10 @@ async fn what_an_order_cannot_mean_is_a_problem_and_changes_nothing() {
 
 #[tokio::test]
 async fn the_command_line_means_what_it_says() {
-    let told = args(&[
-        "--backend",
-        "r1=127.0.0.1:4001",
-        "--backend",
-        "r2=[::1]:4002",
-    ]);
+    let told = args(&["--backend", "r1=127.0.0.1:4001", "--backend", "r2=[::1]:4002"]);
     assert_eq!(told.backends[1].id, "r2");
     assert_eq!(told.backends[1].address, "[::1]:4002".parse().unwrap());
-    assert_eq!(
-        (told.edge.replica_id.as_str(), told.policy),
-        ("lb", Policy::RoundRobin)
-    );
+    assert_eq!((told.edge.replica_id.as_str(), told.policy), ("lb", Policy::RoundRobin));
     let twice = args(&["--backend", "r1=127.0.0.1:1", "--backend", "r1=127.0.0.1:2"]);
     load_balancer::Balancer::new(&twice).unwrap_err();
 }
@@ -189,10 +145,5 @@ fn an_empty_token_file_is_refused() {
     std::fs::write(file.path(), " \n").unwrap();
     load_balancer::admin::read_token(file.path()).unwrap_err();
     std::fs::write(file.path(), "  secret\n").unwrap();
-    assert_eq!(
-        load_balancer::admin::read_token(file.path())
-            .unwrap()
-            .expose(),
-        "secret"
-    );
+    assert_eq!(load_balancer::admin::read_token(file.path()).unwrap().expose(), "secret");
 }

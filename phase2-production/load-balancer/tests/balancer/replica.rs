@@ -70,12 +70,7 @@ impl Replica {
         };
         let told = stop.clone().cancelled_owned();
         let running = tokio::spawn(serve(listener, routes, now, told));
-        Self {
-            address,
-            memory,
-            stop,
-            running,
-        }
+        Self { address, memory, stop, running }
     }
 
     /// What it was sent, health checks left out.
@@ -108,10 +103,7 @@ async fn answer(State(memory): State<Memory>, mut request: Request) -> Response 
         let status = memory.readyz.load(Ordering::Relaxed);
         return StatusCode::from_u16(status).unwrap().into_response();
     }
-    let switched = request
-        .headers()
-        .contains_key(UPGRADE)
-        .then(|| switch(&mut request));
+    let switched = request.headers().contains_key(UPGRADE).then(|| switch(&mut request));
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -122,24 +114,15 @@ async fn answer(State(memory): State<Memory>, mut request: Request) -> Response 
         body: body.to_bytes(),
     };
     let mut reply = switched.unwrap_or_else(|| plain(&seen));
-    reply
-        .headers_mut()
-        .insert("x-served-by", memory.id.parse().unwrap());
+    reply.headers_mut().insert("x-served-by", memory.id.parse().unwrap());
     memory.seen.lock().unwrap().push(seen);
     reply
 }
 
 /// `/status/N` answers N without a body, anything else 200 with the request's body.
 fn plain(seen: &Seen) -> Response {
-    let status = seen
-        .target
-        .strip_prefix("/status/")
-        .map(|code| code.parse().unwrap());
-    let body = if status.is_some() {
-        Body::empty()
-    } else {
-        seen.body.clone().into()
-    };
+    let status = seen.target.strip_prefix("/status/").map(|code| code.parse().unwrap());
+    let body = if status.is_some() { Body::empty() } else { seen.body.clone().into() };
     let mut reply = Response::new(body);
     *reply.status_mut() = status.unwrap_or(StatusCode::OK);
     for (name, value) in [

@@ -58,11 +58,7 @@ impl Rig {
 
     /// A balancer without backends.
     pub(crate) async fn start_empty(flags: &[&str]) -> Self {
-        let default = if flags.contains(&ONE_CHECK[0]) {
-            &[][..]
-        } else {
-            &QUICK
-        };
+        let default = if flags.contains(&ONE_CHECK[0]) { &[][..] } else { &QUICK };
         let balancer = Balancer::new(&args(&[default, flags].concat())).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let orders = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -71,22 +67,12 @@ impl Rig {
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(
             listener,
-            Some(Admin {
-                listener: orders,
-                token: Secret::new(TOKEN),
-            }),
+            Some(Admin { listener: orders, token: Secret::new(TOKEN) }),
             balancer.clone(),
             stop.clone().cancelled_owned(),
         ));
         let client = reqwest::Client::new();
-        Self {
-            address,
-            admin,
-            balancer,
-            client,
-            stop,
-            running,
-        }
+        Self { address, admin, balancer, client, stop, running }
     }
 
     /// A URL on the client listener.
@@ -108,10 +94,7 @@ impl Rig {
 
     /// Waits until a backend is in `state`.
     pub(crate) async fn until(&self, id: &str, state: BackendState) {
-        until(&format!("{id} is {state:?}"), || {
-            self.status(id).state == state
-        })
-        .await;
+        until(&format!("{id} is {state:?}"), || self.status(id).state == state).await;
     }
 
     /// Tells the balancer to stop; it goes on until it has drained.
@@ -121,10 +104,7 @@ impl Rig {
 
     /// Waits until it has stopped.
     pub(crate) async fn stopped(mut self) {
-        tokio::time::timeout(PATIENCE, &mut self.running)
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(PATIENCE, &mut self.running).await.unwrap().unwrap();
     }
 }
 

@@ -42,11 +42,7 @@ impl Scripted {
                 });
             }
         });
-        Self {
-            address,
-            counter,
-            _running: AbortOnDropHandle::new(running),
-        }
+        Self { address, counter, _running: AbortOnDropHandle::new(running) }
     }
 
     /// Answers every request alike, until told otherwise.

@@ -15,16 +15,8 @@ async fn visit(rig: &Rig, cookie: Option<&str>) -> (String, Option<String>) {
     }
     let reply = request.send().await.unwrap();
     assert_eq!(reply.status(), 200);
-    let text = |name| {
-        reply
-            .headers()
-            .get(name)
-            .map(|value| value.to_str().unwrap())
-    };
-    (
-        text("x-served-by").unwrap().to_owned(),
-        text("set-cookie").map(str::to_owned),
-    )
+    let text = |name| reply.headers().get(name).map(|value| value.to_str().unwrap());
+    (text("x-served-by").unwrap().to_owned(), text("set-cookie").map(str::to_owned))
 }
 
 fn cookie_for(id: &str) -> Option<String> {
@@ -87,10 +79,7 @@ async fn a_backend_drained_by_order_keeps_its_clients_until_it_is_gone() {
     assert_eq!(rig.status("r1").state, BackendState::Draining);
     for _ in 0..4 {
         assert_eq!(visit(&rig, None).await.0, "r2");
-        assert_eq!(
-            visit(&rig, Some("lab_replica=r1")).await,
-            ("r1".to_owned(), None)
-        );
+        assert_eq!(visit(&rig, Some("lab_replica=r1")).await, ("r1".to_owned(), None));
     }
     assert!(rig.balancer.remove_backend("r1"));
     let (who, cookie) = visit(&rig, Some("lab_replica=r1")).await;
@@ -113,10 +102,7 @@ async fn a_new_address_takes_effect_and_has_to_prove_itself() {
     let rig = Rig::start(&[], &[("r1", old.address)]).await;
     assert_eq!(rig.who().await, "old");
     let put = rig.balancer.put_backend("r1", new.address);
-    assert_eq!(
-        (put.state, put.address),
-        (BackendState::Starting, new.address)
-    );
+    assert_eq!((put.state, put.address), (BackendState::Starting, new.address));
     rig.until("r1", BackendState::Up).await;
     assert_eq!(rig.who().await, "new");
     assert_eq!(rig.status("r1").served, 2, "the count belongs to the id");

@@ -10,9 +10,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn open(rig: &Rig) -> Result<Socket, Error> {
-    connect_async(format!("ws://{}/ws", rig.address))
-        .await
-        .map(|(socket, _)| socket)
+    connect_async(format!("ws://{}/ws", rig.address)).await.map(|(socket, _)| socket)
 }
 
 async fn echo(socket: &mut Socket, message: Message) {

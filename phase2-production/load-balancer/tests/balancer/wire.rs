@@ -15,10 +15,7 @@ impl Wire {
     /// A connection that somebody else has opened.
     pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self {
-            stream: BufReader::new(stream),
-            head: String::new(),
-        }
+        Self { stream: BufReader::new(stream), head: String::new() }
     }
 
     /// Opens a connection.
