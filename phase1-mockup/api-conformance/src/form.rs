@@ -127,7 +127,9 @@ impl Form {
         request.body(Body::wrap_stream(stream::iter(chunks)))
     }
 
-    fn part(mut self, headers: &str, content: &[u8]) -> Self {
+    /// Adds a part with any headers.
+    #[must_use]
+    pub fn part(mut self, headers: &str, content: &[u8]) -> Self {
         let mut head = String::new();
         write!(head, "--{}\r\n{headers}\r\n\r\n", self.boundary)
             .expect("writing to a string cannot fail");

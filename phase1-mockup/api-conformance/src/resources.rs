@@ -4,7 +4,7 @@
 use crate::client::{Client, Options};
 use crate::expect::equal;
 use crate::fixture::{Fixture, Started};
-use crate::form::Upload;
+use crate::form::{Form, Upload};
 use crate::target::Way;
 use anyhow::{Context, ensure};
 use api_contract::files::ListQuery;
@@ -17,6 +17,9 @@ use std::time::Duration;
 /// What a large upload may add to a server's peak memory, in KiB. Sixteen of them that
 /// were held in memory would add 1.6 GB.
 const MAY_GROW_KIB: u64 = 64 * 1024;
+
+/// What headers without an end may add, in KiB.
+const HEADERS_MAY_GROW_KIB: u64 = 10 * 1024;
 
 /// 100 MB: what the contract promises to take.
 const LARGE: usize = 100 * 1000 * 1000;
@@ -47,6 +50,28 @@ pub async fn memory_does_not_grow_with_the_size_of_uploads(
     ensure!(
         grown < MAY_GROW_KIB,
         "expected: less than {MAY_GROW_KIB} KiB more\n  actual:   {grown} KiB"
+    );
+    Ok(())
+}
+
+/// A part whose headers never end has to be refused before it fills the memory.
+pub async fn endless_part_headers_cost_no_memory(
+    program: &str,
+    way: Way,
+) -> anyhow::Result<()> {
+    let limit = LARGE.to_string();
+    let started = Started::alone(program, way, &["--max-upload", &limit]).await?;
+    let (client, proof) = started.as_alice().await?;
+    let pid = started.server.pid();
+    let before = peak_memory_kib(pid)?;
+    let endless = format!("X-Endless: {}", "x".repeat(LARGE / 4));
+    let form = Form::empty().part(&endless, b"").without_length();
+    let refused = client.upload_form(&proof, form).await;
+    refused.refused_as(ProblemKind::UploadTooLarge)?;
+    let grown = peak_memory_kib(pid)?.saturating_sub(before);
+    ensure!(
+        grown < HEADERS_MAY_GROW_KIB,
+        "expected: less than {HEADERS_MAY_GROW_KIB} KiB more\n  actual:   {grown} KiB"
     );
     Ok(())
 }

@@ -78,6 +78,7 @@ macro_rules! conformance_suite {
             a_range_is_cut_at_the_end_of_the_file
             a_range_past_the_end_is_told_the_size
             a_range_that_makes_no_sense_is_ignored
+            an_empty_file_has_no_ranges
             a_thousand_ranges_are_no_more_than_the_file
             a_range_of_another_version_is_answered_with_the_whole
             a_range_of_the_same_version_goes_on

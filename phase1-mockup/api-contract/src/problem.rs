@@ -107,6 +107,9 @@ kinds! {
     /// The idempotency key was used for a different upload.
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY,
         "This idempotency key belongs to a different upload";
+    /// The idempotency key's first upload has not ended yet.
+    IdempotencyKeyInUse = "idempotency-key-in-use", CONFLICT,
+        "An upload with this idempotency key is under way";
     /// The cap on live sessions is reached.
     TooManySessions = "too-many-sessions", SERVICE_UNAVAILABLE,
         "The server holds as many sessions as it may";

@@ -9,7 +9,7 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::io::{self, SeekFrom};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -39,9 +39,15 @@ pub struct StoredFile<'a> {
 ///
 /// # Errors
 /// When the disk cannot be read.
-pub async fn send(stored: StoredFile<'_>, request: &HeaderMap) -> io::Result<Response> {
+pub async fn send(
+    stored: StoredFile<'_>,
+    method: &Method,
+    headers: &HeaderMap,
+) -> io::Result<Response> {
     let etag = format!("\"{}\"", stored.sha256);
-    let mut response = match select(stored.size, &etag, conditions(request)) {
+    let known = joined(headers, IF_NONE_MATCH);
+    let conditions = conditions(method, headers, known.as_deref());
+    let mut response = match select(stored.size, &etag, conditions) {
         Selection::NotModified => StatusCode::NOT_MODIFIED.into_response(),
         Selection::Unsatisfiable => {
             let size = format!("bytes */{}", stored.size);
@@ -67,13 +73,26 @@ pub async fn send(stored: StoredFile<'_>, request: &HeaderMap) -> io::Result<Res
     Ok(response)
 }
 
-fn conditions(request: &HeaderMap) -> Conditions<'_> {
-    let text = |name: HeaderName| request.get(name).and_then(|value| value.to_str().ok());
+/// The conditions of a request. Ranges are for GET alone (RFC 9110 §14.2); a validator
+/// that cannot be read matches nothing.
+fn conditions<'a>(
+    method: &Method,
+    headers: &'a HeaderMap,
+    if_none_match: Option<&'a str>,
+) -> Conditions<'a> {
+    let text = |value: &'a HeaderValue| value.to_str().unwrap_or_default();
     Conditions {
-        range: text(RANGE),
-        if_none_match: text(IF_NONE_MATCH),
-        if_range: text(IF_RANGE),
+        range: headers.get(RANGE).filter(|_| method == Method::GET).map(text),
+        if_none_match,
+        if_range: headers.get(IF_RANGE).map(text),
     }
+}
+
+/// A list may come on several lines (§5.3).
+fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines: Vec<_> =
+        headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
 }
 
 fn whole(file: File, size: u64) -> Response {

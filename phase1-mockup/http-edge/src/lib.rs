@@ -5,12 +5,14 @@
 //! in each server. Read `serve` first: it is the life of a process.
 
 pub mod admin;
+mod allowance;
 pub mod args;
 pub mod file_reply;
 pub mod health;
 pub mod json_body;
 pub mod listen;
 pub mod log;
+mod paced_body;
 mod patient_body;
 pub mod program;
 pub mod ranges;

@@ -1,5 +1,6 @@
 //! Which bytes of a file a request asks for (RFC 9110 §13 and §14).
 
+use http_range_header::{EndPosition, StartPosition, SyntacticallyCorrectRange};
 use std::ops::RangeInclusive;
 
 /// The request headers that decide, as they came.
@@ -42,13 +43,25 @@ pub fn select(size: u64, etag: &str, conditions: Conditions<'_>) -> Selection {
     let Ok(parsed) = http_range_header::parse_range_header(range) else {
         return Selection::Whole;
     };
-    if parsed.ranges.len() > 1 {
-        return Selection::Whole;
+    match parsed.ranges.as_slice() {
+        [one] => resolve(*one, size).map_or(Selection::Unsatisfiable, Selection::Part),
+        _ => Selection::Whole,
     }
-    match parsed.validate(size) {
-        Ok(ranges) => ranges.into_iter().next().map_or(Selection::Whole, Selection::Part),
-        Err(_) => Selection::Unsatisfiable,
-    }
+}
+
+/// The bytes that one range means in a file of this size; [`None`] when there are none.
+/// A suffix longer than the file is the whole of it (§14.1.2).
+fn resolve(range: SyntacticallyCorrectRange, size: u64) -> Option<RangeInclusive<u64>> {
+    let last = size.checked_sub(1)?;
+    let first = match range.start {
+        StartPosition::Index(first) => first,
+        StartPosition::FromLast(length) => size.saturating_sub(length),
+    };
+    let end = match range.end {
+        EndPosition::Index(end) => end.min(last),
+        EndPosition::LastByte => last,
+    };
+    (first <= end).then_some(first..=end)
 }
 
 /// Whether an `If-None-Match` list names the tag; weak comparison (§13.1.2).
@@ -81,6 +94,15 @@ mod tests {
     fn an_end_past_the_file_is_cut_and_a_start_past_it_is_refused() {
         assert_eq!(ranged("bytes=50-5000"), Selection::Part(50..=99));
         assert_eq!(ranged("bytes=100-"), Selection::Unsatisfiable);
+        assert_eq!(ranged("bytes=-500"), Selection::Part(0..=99));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_ranges() {
+        for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
+            let conditions = Conditions { range: Some(range), ..Conditions::default() };
+            assert_eq!(select(0, TAG, conditions), Selection::Unsatisfiable);
+        }
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! Every reply carries who served it and the request's id; every refusal has one shape;
 //! every request leaves one line in the log.
 
+use crate::paced_body::PacedBody;
+use crate::patient_body::PatientBody;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use api_contract::headers::{REQUEST_ID, SERVED_BY};
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,33 +50,59 @@ impl Replies {
 /// The middleware: names the request, runs it, completes the reply, logs it.
 pub async fn complete(
     State(replies): State<Arc<Replies>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    let started = Instant::now();
     let id = RequestId::of(&request);
-    let method = request.method().clone();
-    let url = shown(request.uri(), replies.url_in_log);
-    request.extensions_mut().insert(id.clone());
+    let mut line = Line::begin(&request, id.clone(), replies.url_in_log);
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(id.clone());
+    let body = Body::new(PacedBody::new(body));
+    let body = Body::new(PatientBody::new(body, &parts.headers));
 
-    let mut response = in_one_shape(next.run(request).await, &id);
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let mut response = in_one_shape(response, &id);
     let headers = response.headers_mut();
     headers.insert(SERVED_BY, replies.served_by.clone());
     headers.insert(REQUEST_ID, id.header_value());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-
-    let status = response.status().as_u16();
-    let ms = started.elapsed().as_millis();
-    metrics::counter!("http_requests_total", "status" => status.to_string()).increment(1);
-    metrics::histogram!("http_request_seconds").record(started.elapsed().as_secs_f64());
-    // A balancer asks for health four times a second; the log is for the others.
-    if [paths::LIVEZ, paths::READYZ].contains(&url.as_str()) {
-        tracing::debug!(%method, url, status, ms, request_id = id.as_str(), "request");
-    } else {
-        tracing::info!(%method, url, status, ms, request_id = id.as_str(), "request");
-    }
+    line.status = Some(response.status());
     response
+}
+
+/// The line that a request leaves in the log, also when its client hangs up and nobody
+/// hears the answer.
+struct Line {
+    started: Instant,
+    method: Method,
+    url: String,
+    id: RequestId,
+    status: Option<StatusCode>,
+}
+
+impl Line {
+    fn begin(request: &Request, id: RequestId, url_in_log: UrlInLog) -> Self {
+        let (started, method) = (Instant::now(), request.method().clone());
+        Self { started, method, url: shown(request.uri(), url_in_log), id, status: None }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let Self { started, method, url, id, status } = self;
+        let (ms, request_id) = (started.elapsed().as_millis(), id.as_str());
+        let status = status
+            .map_or("client hung up".to_owned(), |status| status.as_u16().to_string());
+        metrics::counter!("http_requests_total", "status" => status.clone()).increment(1);
+        metrics::histogram!("http_request_seconds").record(started.elapsed());
+        // A balancer asks for health four times a second; the log is for the others.
+        if [paths::LIVEZ, paths::READYZ].contains(&url.as_str()) {
+            tracing::debug!(%method, url, status, ms, request_id, "request");
+        } else {
+            tracing::info!(%method, url, status, ms, request_id, "request");
+        }
+    }
 }
 
 fn shown(uri: &Uri, url_in_log: UrlInLog) -> String {

@@ -1,13 +1,12 @@
 //! Walking through a multipart form to the one part that matters.
 
-use crate::patient_body::PatientBody;
+use crate::allowance::{Allowance, AllowedBody, TooLong};
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
 use http_body::Body as _;
-use http_body_util::{LengthLimitError, Limited};
 use multer::{Field, Multipart};
 use std::error::Error;
 use std::iter;
@@ -19,8 +18,9 @@ pub const MAX_PARTS: usize = 20;
 /// The name of the part that holds the file.
 pub const FILE_PART: &str = "file";
 
-/// What a form may add around its file, in bytes.
-const OVERHEAD: u64 = 64 * 1024;
+/// What may come around the file, in bytes. Never less than what the server reads from a
+/// connection at once, which may be the end of the headers and much of the file.
+const OVERHEAD: u64 = 512 * 1024;
 
 /// A multipart form that nothing has been read of yet.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct UploadForm {
     boundary: String,
     /// `Content-Length`, where the client says it.
     announced: Option<u64>,
-    body: PatientBody,
+    body: Body,
 }
 
 impl<S: Send + Sync> FromRequest<S> for UploadForm {
@@ -45,8 +45,7 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
                 )
             })?;
         let announced = request.body().size_hint().exact();
-        let (parts, body) = request.into_parts();
-        Ok(Self { boundary, announced, body: PatientBody::new(body, &parts.headers) })
+        Ok(Self { boundary, announced, body: request.into_body() })
     }
 }
 
@@ -61,17 +60,22 @@ impl UploadForm {
         if self.announced.is_some_and(|announced| announced > limit) {
             return Err(too_large(largest));
         }
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let body = Body::new(Limited::new(self.body, limit)).into_data_stream();
-        Ok(FormParts { multipart: Multipart::new(body, self.boundary), parts: 0 })
+        let allowance = Allowance::default();
+        allowance.allow_more(OVERHEAD);
+        let body = Body::new(AllowedBody::new(self.body, allowance.clone()));
+        let multipart = Multipart::new(body.into_data_stream(), self.boundary);
+        Ok(FormParts { multipart, parts: 0, allowance, largest })
     }
 }
 
-/// The parts of a form, one after the other, never held in memory.
+/// The parts of a form, one after the other; no content is ever held in memory.
 #[derive(Debug)]
 pub struct FormParts {
     multipart: Multipart<'static>,
     parts: usize,
+    allowance: Allowance,
+    /// Bytes that the file may have.
+    largest: u64,
 }
 
 impl FormParts {
@@ -80,10 +84,12 @@ impl FormParts {
     /// # Errors
     /// When there is none, or the form is broken.
     pub async fn file(&mut self) -> Result<Field<'static>, Refusal> {
-        self.next_file().await?.ok_or_else(|| {
+        let file = self.next_file().await?.ok_or_else(|| {
             Refusal::new(ProblemKind::MissingFilePart)
                 .detail("Send the file in a form part named file.")
-        })
+        })?;
+        self.allowance.allow_more(self.largest.saturating_add(OVERHEAD));
+        Ok(file)
     }
 
     /// Reads the rest of the form. A second file would be lost without a word, so it is
@@ -92,6 +98,7 @@ impl FormParts {
     /// # Errors
     /// When something is wrong with what follows the file.
     pub async fn finish(mut self) -> Result<(), Refusal> {
+        self.allowance.allow_more(OVERHEAD);
         match self.next_file().await? {
             None => Ok(()),
             Some(_) => Err(Refusal::new(ProblemKind::MalformedRequest)
@@ -128,9 +135,9 @@ pub fn too_large(largest: u64) -> Refusal {
 #[must_use]
 pub fn broken(error: &(dyn Error + 'static)) -> Refusal {
     let mut causes = iter::successors(Some(error), |error| (*error).source());
-    if causes.any(|cause| cause.is::<LengthLimitError>()) {
+    if causes.any(|cause| cause.is::<TooLong>()) {
         return Refusal::new(ProblemKind::UploadTooLarge)
-            .detail("The form is much larger than the largest file.");
+            .detail("The form has too much around its file.");
     }
     Refusal::new(ProblemKind::MalformedRequest)
         .detail("The form is broken or ended before its last boundary.")

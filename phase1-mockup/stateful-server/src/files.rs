@@ -3,6 +3,7 @@
 use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
+use crate::sessions::{SessionId, Sessions};
 use api_contract::files::{
     DEFAULT_PAGE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
     MAX_JSON_CONTENT, MAX_PAGE,
@@ -15,15 +16,17 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::LOCATION;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_edge::file_reply::{self, StoredFile};
 use http_edge::upload_form::UploadForm;
+use std::io;
 use tokio::io::AsyncReadExt;
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::FileMeta;
 use upload_domain::idempotency::IdempotencyKey;
-use upload_domain::incoming::{NewFile, Published};
+use upload_domain::incoming::{NewFile, Published, Staged};
+use upload_domain::receive_error::ReceiveError;
 
 /// `POST /api/upload`
 pub(crate) async fn upload(
@@ -43,11 +46,25 @@ pub(crate) async fn upload(
     };
     let staged = app.files.stage(new, file).await?;
     form.finish().await?;
-    let Published { meta, repeated } = staged.publish().await?;
-    if !repeated {
-        app.sessions.add_file(&caller.session, meta.name.as_str());
-    }
+    let meta = publish_and_remember(staged, app.sessions, caller.session).await?;
     Ok(created(meta, &app.replica_id))
+}
+
+/// Two steps that a client must not come between by hanging up: what is published is
+/// remembered. A repetition adds nothing, because the first time has.
+async fn publish_and_remember(
+    staged: Staged,
+    sessions: Sessions,
+    session: SessionId,
+) -> Result<FileMeta, Error> {
+    let both = tokio::spawn(async move {
+        let Published { meta, repeated } = staged.publish().await?;
+        if !repeated {
+            sessions.add_file(&session, meta.name.as_str());
+        }
+        Ok(meta)
+    });
+    both.await.map_err(|panicked| ReceiveError::Disk(io::Error::other(panicked)))?
 }
 
 /// `GET /api/files`
@@ -95,6 +112,7 @@ pub(crate) async fn content(
     State(app): State<AppState>,
     caller: Caller,
     Path(file_id): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let id = FileId::parse(&file_id).ok_or(Error::FileNotFound)?;
@@ -102,7 +120,7 @@ pub(crate) async fn content(
     let attachment = meta.name.attachment();
     let (size, sha256) = (meta.size, meta.sha256.as_str());
     let stored = StoredFile { file, size, sha256, disposition: &attachment };
-    file_reply::send(stored, &headers).await.map_err(Error::ReadFile)
+    file_reply::send(stored, &method, &headers).await.map_err(Error::ReadFile)
 }
 
 /// `DELETE /api/files/{file_id}`

@@ -146,6 +146,10 @@ impl Sessions {
     pub fn start(&self, username: Username) -> Result<SessionId, TooManySessions> {
         let mut live = self.lock();
         if live.len() >= self.limits.max_live {
+            // The dead who were not noticed yet take nobody's place.
+            self.bury_the_dead(&mut live);
+        }
+        if live.len() >= self.limits.max_live {
             return Err(TooManySessions);
         }
         let (id, now) = (SessionId::random(), Instant::now());
@@ -200,7 +204,8 @@ impl Sessions {
 
     /// Growth. A session that ended meanwhile stays ended: an update never creates.
     pub fn add_file(&self, id: &SessionId, name: &str) {
-        if let Some(session) = self.lock().get_mut(id) {
+        let mut live = self.lock();
+        if let Ok(session) = self.living(&mut live, id) {
             session.files_uploaded.push(name.to_owned());
             session.touch();
         }
@@ -225,14 +230,7 @@ impl Sessions {
 
     /// Death of all whose time ran out and who never came back to notice it.
     pub fn sweep(&self) {
-        let mut live = self.lock();
-        let dead: Vec<_> = live
-            .iter()
-            .filter_map(|(id, session)| Some((id.clone(), session.death(&self.limits)?)))
-            .collect();
-        for (id, cause) in dead {
-            bury(&mut live, &id, cause);
-        }
+        self.bury_the_dead(&mut self.lock());
     }
 
     /// Death of all, because the process ends. After SIGKILL not even this happens.
@@ -240,6 +238,16 @@ impl Sessions {
         let mut live = self.lock();
         for id in live.keys().cloned().collect::<Vec<_>>() {
             bury(&mut live, &id, Cause::ProcessExit);
+        }
+    }
+
+    fn bury_the_dead(&self, live: &mut HashMap<SessionId, Session>) {
+        let dead: Vec<_> = live
+            .iter()
+            .filter_map(|(id, session)| Some((id.clone(), session.death(&self.limits)?)))
+            .collect();
+        for (id, cause) in dead {
+            bury(live, &id, cause);
         }
     }
 

@@ -86,6 +86,9 @@ fn receive_refusal(error: &ReceiveError) -> Refusal {
         ReceiveError::TooLarge { limit } => upload_form::too_large(*limit),
         ReceiveError::BrokenBody(cause) => upload_form::broken(cause.as_ref()),
         ReceiveError::KeyReused => Refusal::new(ProblemKind::IdempotencyKeyReused),
+        ReceiveError::KeyInUse => {
+            Refusal::new(ProblemKind::IdempotencyKeyInUse).retry_after(1)
+        }
         ReceiveError::NoSpace(cause) => {
             tracing::error!(%cause, "the disk is full");
             Refusal::new(ProblemKind::InsufficientStorage).retry_after(60)

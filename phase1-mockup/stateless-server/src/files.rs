@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::LOCATION;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_edge::file_reply::{self, StoredFile};
 use http_edge::upload_form::UploadForm;
 use tokio::io::AsyncReadExt;
@@ -92,6 +92,7 @@ pub(crate) async fn content(
     State(app): State<AppState>,
     caller: Caller,
     Path(file_id): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let id = FileId::parse(&file_id).ok_or(Error::FileNotFound)?;
@@ -99,7 +100,7 @@ pub(crate) async fn content(
     let attachment = meta.name.attachment();
     let (size, sha256) = (meta.size, meta.sha256.as_str());
     let stored = StoredFile { file, size, sha256, disposition: &attachment };
-    file_reply::send(stored, &headers).await.map_err(Error::ReadFile)
+    file_reply::send(stored, &method, &headers).await.map_err(Error::ReadFile)
 }
 
 /// `DELETE /api/files/{file_id}`

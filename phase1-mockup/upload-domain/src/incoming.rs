@@ -19,11 +19,8 @@ use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncWriteExt, BufWriter};
-
-/// How long a body may stand still before the upload is given up.
-pub const STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// Bytes gathered before each write; with the copies on the way, an upload under way
 /// costs about a megabyte, whatever its size.
@@ -124,10 +121,7 @@ where
     let content = tokio::fs::File::from_std(content);
     let mut out = BufWriter::with_capacity(WRITE_BUFFER, content);
     let (mut size, mut hash) = (0_u64, Sha256::new());
-    while let Some(chunk) = tokio::time::timeout(STALL_LIMIT, body.next())
-        .await
-        .map_err(|stalled| ReceiveError::BrokenBody(stalled.into()))?
-    {
+    while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| ReceiveError::BrokenBody(error.into()))?;
         size += chunk.len() as u64;
         if size > limit {

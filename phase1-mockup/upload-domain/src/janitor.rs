@@ -20,7 +20,7 @@ pub(crate) fn sweep(root: &Path) {
     }
     for owner in entries(&root.join("keys")) {
         for key in entries(&owner.path()) {
-            if age(&key) > KEY_LIFE && key.file_name() != "lock" {
+            if age(&key) > KEY_LIFE {
                 let _next_round = fs::remove_file(key.path());
             }
         }

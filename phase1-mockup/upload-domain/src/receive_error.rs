@@ -12,12 +12,15 @@ pub enum ReceiveError {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The body ended or stood still before it was complete.
+    /// The body ended before it was complete.
     #[error("the body broke off")]
     BrokenBody(#[source] Box<dyn Error + Send + Sync>),
     /// The key belongs to an upload with other content.
     #[error("the idempotency key belongs to a different upload")]
     KeyReused,
+    /// The key's first upload is under way.
+    #[error("an upload with this idempotency key is under way")]
+    KeyInUse,
     /// The disk is full.
     #[error("the disk is full")]
     NoSpace(#[source] io::Error),

@@ -9,36 +9,16 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Whether a change must be on disk before the next step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durable {
-    /// It survives a power cut from here on.
-    Now,
-    /// It survives the death of this process; after a power cut it may be missing.
-    Later,
-}
-
 /// Replaces a small file so that a reader, or a crash, finds the old or the new content
 /// and never half of one.
-pub(crate) fn replace_file(
-    path: &Path,
-    content: &[u8],
-    durable: Durable,
-) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()));
-    let written = match durable {
-        Durable::Now => write_synced(&draft, content),
-        Durable::Later => fs::write(&draft, content),
-    };
-    let replaced = written.and_then(|()| fs::rename(&draft, path));
+    let replaced = write_synced(&draft, content).and_then(|()| fs::rename(&draft, path));
     if replaced.is_err() {
         let _already_gone = fs::remove_file(&draft);
     }
     replaced?;
-    match durable {
-        Durable::Now => sync_dir(path.parent().unwrap_or(Path::new("."))),
-        Durable::Later => Ok(()),
-    }
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// Makes a folder if it is missing; then its name is on disk when this returns.

@@ -61,7 +61,9 @@ pub async fn a_range_may_be_the_middle(target: &Target) -> anyhow::Result<()> {
 /// An open end, and a suffix.
 pub async fn a_range_may_be_the_end(target: &Target) -> anyhow::Result<()> {
     gives(target, "bytes=99000-", 99_000, SIZE - 1).await?;
-    gives(target, "bytes=-10", SIZE - 10, SIZE - 1).await
+    gives(target, "bytes=-10", SIZE - 10, SIZE - 1).await?;
+    // Longer than the file is the whole of it (§14.1.2).
+    gives(target, "bytes=-200000", 0, SIZE - 1).await
 }
 
 /// An end past the file is the file's end.
@@ -93,6 +95,19 @@ pub async fn a_range_that_makes_no_sense_is_ignored(
         let reply = outcome.done().with_context(|| range.to_owned())?;
         equal(range, reply.status, StatusCode::OK)?;
         equal("bytes", reply.body.len(), file.bytes.len())?;
+    }
+    Ok(())
+}
+
+/// There is no first byte to begin with, and that must be said rather than promised.
+pub async fn an_empty_file_has_no_ranges(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let file = Upload::new("empty", "");
+    let id = client.upload(&alice, &file).await.done()?.body.file_id;
+    for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
+        let asked = client.content_range(&alice, &id, range).await;
+        let refused = asked.refused_as(ProblemKind::RangeNotSatisfiable)?;
+        equal("Content-Range", refused.header(CONTENT_RANGE), Some("bytes */0"))?;
     }
     Ok(())
 }

@@ -23,6 +23,12 @@ pub(crate) const REVIEWED: &[Contrast] = &[
         ],
         stateless: &["impl From<BadToken> for Error"],
     },
+    // What an upload adds to the memory must not be lost when its client hangs up.
+    Contrast {
+        file: "files.rs",
+        stateful: &["async fn publish_and_remember"],
+        stateless: &[],
+    },
     // One look into a map here; there, every place in which a proof may come.
     Contrast {
         file: "identity.rs",

@@ -2,6 +2,8 @@
 
 use crate::support::{DEADLINE, start};
 use axum::Router;
+use axum::routing::post;
+use bytes::Bytes;
 use http_edge::listen::{bind, bind_admin};
 use http_edge::serve::HEADER_TIMEOUT;
 use std::time::{Duration, Instant};
@@ -46,4 +48,18 @@ async fn a_request_whose_headers_never_end_is_cut_off_and_others_are_served() {
             tokio::time::timeout(HEADER_TIMEOUT + DEADLINE, closed).await.unwrap();
     }
     assert!(began.elapsed() >= HEADER_TIMEOUT, "they had their time");
+}
+
+/// The same from the other end: a body that is announced and never comes.
+#[tokio::test]
+async fn a_body_that_never_comes_is_refused_and_its_connection_closed() {
+    let routes = Router::new().route("/take", post(|_all: Bytes| async { "taken" }));
+    let server = start(routes, Duration::ZERO, Duration::ZERO).await;
+    let mut connection = server.connect().await;
+    let begun = b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\nx";
+    connection.write_all(begun).await.unwrap();
+    let mut answer = Vec::new();
+    let closed = connection.read_to_end(&mut answer);
+    tokio::time::timeout(DEADLINE + DEADLINE, closed).await.unwrap().unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&answer));
 }

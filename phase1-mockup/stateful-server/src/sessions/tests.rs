@@ -46,15 +46,32 @@ async fn old_age_kills_a_session_however_busy_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sweep_makes_room_that_the_cap_had_denied() {
+async fn the_cap_counts_the_living_and_not_the_dead_who_were_not_noticed() {
     let sessions = Sessions::new(LIMITS);
     for _ in 0..2 {
         assert!(sessions.start(alice()).is_ok());
     }
     assert!(sessions.start(alice()).is_err());
     advance(Duration::from_secs(60)).await;
-    sessions.sweep();
     assert!(sessions.start(alice()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sweep_forgets_those_who_never_come_back() {
+    let sessions = Sessions::new(LIMITS);
+    let id = sessions.start(alice()).unwrap();
+    advance(Duration::from_secs(60)).await;
+    sessions.sweep();
+    assert_eq!(sessions.touch(&id), Err(NoSession::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn growth_does_not_bring_back_a_session_that_died_of_silence() {
+    let sessions = Sessions::new(LIMITS);
+    let id = sessions.start(alice()).unwrap();
+    advance(Duration::from_secs(60)).await;
+    sessions.add_file(&id, "late.txt");
+    assert_eq!(sessions.touch(&id), Err(NoSession::Unknown));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,11 @@ use crate::start;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::fixture::{Fixture, Started};
+use api_conformance::form::Upload;
 use api_conformance::process::PATIENCE;
 use api_conformance::proof::Proof;
+use api_conformance::raw;
+use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use serde_json::Value;
 
@@ -63,6 +66,36 @@ async fn a_full_server_lets_nobody_new_in() -> anyhow::Result<()> {
     client.end_session(&first).await.done()?;
     server.sign_in(&server.alice).await?;
     Ok(())
+}
+
+/// A client that hangs up between the upload and its answer, and asks again, finds the
+/// file once in the listing and once in the session.
+#[tokio::test]
+async fn an_upload_whose_client_hung_up_is_remembered_once() -> anyhow::Result<()> {
+    let server = start(&Fixture::new()?, &[]).await?;
+    let (client, alice) = server.as_alice().await?;
+    let names: Vec<_> = (0..20).map(|at| format!("file-{at}")).collect();
+    for name in &names {
+        let (name_header, value) = alice.header().expect("a session id is a header");
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; \
+             filename=\"{name}\"\r\n\r\n{name}\r\n--b--\r\n"
+        );
+        let request = format!(
+            "POST /api/upload HTTP/1.1\r\nHost: x\r\n{name_header}: {}\r\n\
+             Idempotency-Key: {name}\r\nContent-Length: {}\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\n\r\n{body}",
+            value.to_str()?,
+            body.len()
+        );
+        raw::hang_up_after(&server.base_url, request.as_bytes()).await?;
+        let again = Upload::new(name, name.clone());
+        client.upload_with_key(&alice, &again, name).await.done()?;
+    }
+    let view = client.session_view(&alice).await.done()?.body;
+    equal("what the session remembers", view.files_uploaded, names.clone())?;
+    let list = client.list(&alice, &ListQuery::default()).await.done()?.body;
+    equal("the number of files", list.files.len(), names.len())
 }
 
 /// The log names sessions, but not so that whoever reads it could use one.

@@ -2,13 +2,19 @@
 
 use crate::PROGRAM;
 use api_conformance::resources::{
-    a_full_disk_loses_nothing, memory_does_not_grow_with_the_size_of_uploads,
+    a_full_disk_loses_nothing, endless_part_headers_cost_no_memory,
+    memory_does_not_grow_with_the_size_of_uploads,
 };
 use api_conformance::target::Way;
 
 #[tokio::test]
 async fn memory_does_not_grow_with_uploads() -> anyhow::Result<()> {
     memory_does_not_grow_with_the_size_of_uploads(PROGRAM, Way::Session).await
+}
+
+#[tokio::test]
+async fn part_headers_without_an_end_cost_no_memory() -> anyhow::Result<()> {
+    endless_part_headers_cost_no_memory(PROGRAM, Way::Session).await
 }
 
 /// `scripts/test` says beforehand whether this machine can run this one.

@@ -126,6 +126,22 @@ async fn one_idempotency_key_makes_one_file_however_often_it_is_used() {
 }
 
 #[tokio::test]
+async fn a_key_that_somebody_holds_and_does_nothing_with_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    receive(&store, new_file(Some("k1")), body("hello")).await.unwrap();
+    let keys = std::fs::read_dir(dir.path().join("keys/alice")).unwrap();
+    let lock =
+        keys.flatten().find(|file| file.path().extension() == Some("lock".as_ref()));
+    let held = std::fs::File::open(lock.unwrap().path()).unwrap();
+    held.lock().unwrap();
+    let refused = receive(&store, new_file(Some("k1")), body("hello")).await;
+    assert!(matches!(refused, Err(ReceiveError::KeyInUse)));
+    let other = receive(&store, new_file(Some("k2")), body("hello")).await;
+    assert!(other.is_ok(), "other keys go on");
+}
+
+#[tokio::test]
 async fn a_deleted_file_does_not_come_back_with_its_key() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
