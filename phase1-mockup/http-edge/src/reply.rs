@@ -92,15 +92,16 @@ impl Drop for Line {
     fn drop(&mut self) {
         let Self { started, method, url, id, status } = self;
         let (ms, request_id) = (started.elapsed().as_millis(), id.as_str());
-        let status = status
-            .map_or("client hung up".to_owned(), |status| status.as_u16().to_string());
-        metrics::counter!("http_requests_total", "status" => status.clone()).increment(1);
+        let status = status.map(|status| status.as_u16());
+        let label = status.map_or("hung-up".to_owned(), |status| status.to_string());
+        metrics::counter!("http_requests_total", "status" => label).increment(1);
         metrics::histogram!("http_request_seconds").record(started.elapsed());
+        let what = if status.is_some() { "request" } else { "client hung up" };
         // A balancer asks for health four times a second; the log is for the others.
         if [paths::LIVEZ, paths::READYZ].contains(&url.as_str()) {
-            tracing::debug!(%method, url, status, ms, request_id, "request");
+            tracing::debug!(%method, url, status, ms, request_id, "{what}");
         } else {
-            tracing::info!(%method, url, status, ms, request_id, "request");
+            tracing::info!(%method, url, status, ms, request_id, "{what}");
         }
     }
 }
