@@ -27,7 +27,7 @@ impl Named {
         ControlClient::find(&self.name).await?.with_context(|| {
             let name = &self.name;
             format!(
-                "no cluster named {name} is up. Start one in another terminal: lab up"
+                "no cluster named {name} is up. Start one in another terminal: cargo lab up"
             )
         })
     }

@@ -2,29 +2,37 @@
 //!
 //! The same crowd of scripted users stands before three lanes of real processes; the same
 //! fault strikes all three; what each user went through is counted and explained. Reading
-//! order: `scenario`, `lane`, `user`, `ledger`, `figures`, `facts`.
+//! order: `scenario`, `lane`, `user`, `ledger`, `read_back`, `figures`, `facts`, `verdict`.
 
 mod crowd;
+mod digest;
 mod explain;
 mod facts;
 mod figures;
 mod lane;
 mod ledger;
+mod login;
 mod predict;
 mod progress;
+mod read_back;
 mod report;
+mod running_lane;
 mod scenario;
 mod shared;
 mod show;
+#[cfg(test)]
+mod specimen;
 mod stage;
 mod user;
+mod verdict;
 
+use crate::screen::{remark, say};
 use clap::Args;
-use facts::Verdict;
 use scenario::Scenario;
 use stage::Stage;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use verdict::Verdict;
 
 /// The exit code when the lab itself broke and nothing can be said.
 const HARNESS_BROKE: u8 = 3;
@@ -35,7 +43,8 @@ const HARNESS_BROKE: u8 = 3;
 /// scripted users and then the same fault. In the first two lanes a server remembers who
 /// is logged in; in the third each request proves it. At the end: how many requests
 /// failed, how many logins were lost, and one sentence of explanation for each
-/// difference. It takes well under a minute and leaves nothing behind.
+/// difference. While it waits for you to press Enter, the users slow down and upload
+/// nothing. It takes well under a minute and leaves nothing behind.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// What happens to the servers
@@ -67,7 +76,7 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     match perform(&args).await {
         Err(error) => {
-            eprintln!("error: {error:#}");
+            remark(format!("error: {error:#}"));
             ExitCode::from(HARNESS_BROKE)
         }
         Ok(verdict) if args.assert => verdict.exit_code(),
@@ -89,7 +98,7 @@ async fn perform(args: &DemoArgs) -> anyhow::Result<Verdict> {
     let report = stage.compare().await?;
     stage.reset().await;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say(serde_json::to_string_pretty(&report)?);
     } else {
         show::print(&report, &predictions);
     }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 /// A lab on stateless and stateful servers: run them, kill them, measure them.
 ///
-/// Start with `lab demo`. It starts real servers behind a real load balancer, kills one,
+/// Start with `cargo lab demo`. It starts real servers behind a real load balancer, kills one,
 /// and shows who was logged out and why.
 ///
 /// Exit codes: 0 as it should be, 1 not as it should be, 2 could not tell or a usage

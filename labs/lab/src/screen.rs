@@ -1,7 +1,8 @@
 //! How results look, in a wide terminal, a narrow one, and a pipe.
 
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 
 /// A line under the header, and nothing else to look at.
 const PLAIN: TableStyle =
@@ -9,6 +10,17 @@ const PLAIN: TableStyle =
 
 /// Columns assumed where there is no terminal.
 const PIPE_COLUMNS: usize = 100;
+
+/// Writes a line of results. Whoever closed the pipe has read enough: that is no reason
+/// to panic, and the exit code still says what there is to say.
+pub(crate) fn say(text: impl Display) {
+    let _has_read_enough = writeln!(std::io::stdout(), "{text}");
+}
+
+/// The same on standard error, for what is not a result.
+pub(crate) fn remark(text: impl Display) {
+    let _has_read_enough = writeln!(std::io::stderr(), "{text}");
+}
 
 /// How many columns there are to write in.
 pub(crate) fn columns() -> usize {

@@ -6,10 +6,11 @@ use crate::replica::Replica;
 use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
 use crate::topology::Topology;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use shared::Shared;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::task::JoinSet;
 use upload_domain::accounts::FreshAccount;
 
@@ -45,6 +46,15 @@ impl Cluster {
     /// # Errors
     /// When a process does not start; then none is left, and the folder is gone.
     pub async fn start_in(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
+        let cluster = Self::prepare(run_dir, topology)?;
+        let started = cluster.start_members().await;
+        if started.is_err() {
+            cluster.down().await;
+        }
+        started.map(|()| cluster)
+    }
+
+    fn prepare(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
         let (users_file, fresh_accounts) = who::users(&topology, &run_dir)?;
         plan::write_secrets(&run_dir)?;
         let balancer = plan::balancer(&topology, &run_dir);
@@ -52,18 +62,23 @@ impl Cluster {
             admin: BalancerAdmin::new(plan::admin_token(&run_dir)?)?,
             balancer: Arc::new(Replica::new(BALANCER.to_owned(), balancer)),
             replicas: RwLock::default(),
+            named: AtomicUsize::default(),
             users_file,
             run_dir,
             topology,
         });
-        let cluster = Self { shared, watchers: Mutex::default(), fresh_accounts };
-        let address = cluster.shared.balancer.start().await?;
+        Ok(Self { shared, watchers: Mutex::default(), fresh_accounts })
+    }
+
+    async fn start_members(&self) -> anyhow::Result<()> {
+        let address = self.shared.balancer.start().await?;
         // A balancer that is started again must be found where it was.
-        cluster.shared.balancer.respecify(|spec| plan::listen_on(spec, address));
-        cluster.watch_over(Arc::clone(&cluster.shared.balancer));
-        let replicas = cluster.shared.topology.replicas;
-        try_join_all((0..replicas).map(|_| cluster.add())).await?;
-        Ok(cluster)
+        self.shared.balancer.respecify(|spec| plan::listen_on(spec, address));
+        self.watch_over(Arc::clone(&self.shared.balancer));
+        // Each to its end: a start that is given up halfway leaves a process behind.
+        let replicas = 0..self.shared.topology.replicas;
+        let started = join_all(replicas.map(|_| self.add())).await;
+        started.into_iter().try_for_each(|one| one.map(drop))
     }
 
     /// Demo accounts that were made for this cluster; none when a users file was given.
@@ -109,7 +124,8 @@ impl Cluster {
     /// Carries out an order on one member, and returns when it is done.
     ///
     /// # Errors
-    /// When there is no such member, or a start fails.
+    /// When there is no such member, it is down (it can then only be restarted), or a
+    /// start fails.
     pub async fn order(&self, id: &str, order: Order) -> anyhow::Result<()> {
         if id == BALANCER {
             return self.shared.order_balancer(order).await;
@@ -117,17 +133,17 @@ impl Cluster {
         let replica = self.shared.find(id)?;
         tracing::info!(replica = id, order = order.as_str(), "order");
         match order {
-            Order::Kill => replica.kill().await,
-            Order::Stop => replica.stop().await,
-            Order::Pause => replica.pause().await,
-            Order::Resume => replica.resume().await,
-            Order::Drain => self.shared.drain(id).await?,
-            Order::Undrain => self.shared.undrain(id).await?,
+            Order::Kill => replica.kill().await?,
+            Order::Stop => replica.stop().await?,
+            Order::Pause => replica.pause().await?,
+            Order::Resume => replica.resume().await?,
+            Order::Drain => self.shared.drain(&replica).await?,
+            Order::Undrain => self.shared.undrain(&replica).await?,
             Order::Restart => {
                 // A replica that is down, or a balancer that is, cannot be drained, and
                 // need not be.
-                let _not_needed = self.shared.drain(id).await;
-                replica.stop().await;
+                let _not_needed = self.shared.drain(&replica).await;
+                let _may_be_down = replica.stop().await;
                 self.shared.start_replica(&replica).await?;
             }
         }
@@ -171,17 +187,22 @@ impl Cluster {
         }
     }
 
-    /// Stops everything in order: no new clients, then the replicas, then the balancer.
+    /// Stops everything in order: the balancer, which takes no new clients and finishes
+    /// what it has while every replica is still there, and then the replicas.
     pub async fn down(&self) {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        let mut watchers = std::mem::take(&mut *self.watchers());
+        watchers.shutdown().await;
+        let _may_be_down = self.shared.balancer.stop().await;
         let replicas = self.shared.replicas();
         join_all(replicas.iter().map(|replica| replica.stop())).await;
-        self.shared.balancer.stop().await;
     }
 
     fn watch_over(&self, replica: Arc<Replica>) {
         let shared = Arc::clone(&self.shared);
-        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
-        watchers.spawn(supervise::watch_over(shared, replica));
+        self.watchers().spawn(supervise::watch_over(shared, replica));
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

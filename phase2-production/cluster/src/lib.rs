@@ -20,4 +20,4 @@ pub mod topology;
 
 pub use cluster::Cluster;
 pub use run_dir::RunDir;
-pub use topology::{Design, Program, Topology, Users};
+pub use topology::{Design, Program, Reach, Topology, Users};

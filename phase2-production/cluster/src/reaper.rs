@@ -3,6 +3,8 @@
 //! After an orderly stop there is nothing left and it just goes. It exists for SIGKILL:
 //! a killed process cannot tidy up after itself, so somebody else must.
 
+use crate::run_dir;
+use anyhow::bail;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -15,8 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// removes `dir`.
 ///
 /// # Errors
-/// When the folder cannot be removed; then the next launcher does it.
+/// When `dir` is not a launcher's folder, or cannot be removed; then the next launcher
+/// does it.
 pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
+    if !run_dir::is_place_of_one(dir)? {
+        bail!("{} is not a launcher's folder", dir.display());
+    }
     // Ctrl-C reaches every process of a terminal's group; this one must come last.
     let _already_leads_a_group = nix::unistd::setsid();
     let mut input = std::io::stdin().lock();

@@ -2,6 +2,7 @@
 
 use crate::process::{Process, Spec, ended};
 use crate::status::ProcessState;
+use anyhow::Context;
 use nix::sys::signal::Signal;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +30,8 @@ pub(crate) struct Replica {
     pub(crate) id: String,
     spec: Mutex<Spec>,
     view: watch::Sender<View>,
-    /// Held while starting or stopping, so that two orders do not mix.
+    /// Held while starting or stopping, so that two orders do not mix. `View::wanted` is
+    /// changed only by its holder: the order that comes last is the one that counts.
     process: tokio::sync::Mutex<Option<Process>>,
 }
 
@@ -55,11 +57,7 @@ impl Replica {
         self.view.borrow().clone()
     }
 
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.view.borrow().wanted
-    }
-
-    pub(crate) fn set_state(&self, state: ProcessState) {
+    fn set_state(&self, state: ProcessState) {
         self.view.send_modify(|view| view.state = state);
     }
 
@@ -71,7 +69,22 @@ impl Replica {
     /// Starts the process unless it runs, and waits until it is ready.
     pub(crate) async fn start(&self) -> anyhow::Result<SocketAddr> {
         let mut slot = self.process.lock().await;
-        if let Some(running) = slot.as_ref().filter(|process| !process.has_ended()) {
+        self.view.send_modify(|view| view.wanted = true);
+        self.start_into(&mut slot).await
+    }
+
+    /// The same for a supervisor, who must not undo an orderly stop that was ordered
+    /// meanwhile: [`None`] if one was.
+    pub(crate) async fn start_if_wanted(&self) -> anyhow::Result<Option<SocketAddr>> {
+        let mut slot = self.process.lock().await;
+        if !self.view.borrow().wanted {
+            return Ok(None);
+        }
+        self.start_into(&mut slot).await.map(Some)
+    }
+
+    async fn start_into(&self, slot: &mut Option<Process>) -> anyhow::Result<SocketAddr> {
+        if let Some(running) = living(slot) {
             return Ok(running.ready().address);
         }
         self.set_state(ProcessState::Starting);
@@ -88,77 +101,99 @@ impl Replica {
             view.address = Some(ready.address);
             view.admin = ready.admin;
             view.restarts += u32::from(again);
-            view.wanted = true;
         });
         Ok(ready.address)
     }
 
     /// SIGKILL: the process does not get to say anything. Returns when it is gone.
-    pub(crate) async fn kill(&self) {
+    pub(crate) async fn kill(&self) -> anyhow::Result<()> {
         let slot = self.process.lock().await;
-        if let Some(process) = slot.as_ref() {
-            process.signal(Signal::SIGKILL);
-            ended(process.end()).await;
-            self.note_end();
-        }
+        let process = self.living(&slot)?;
+        process.signal(Signal::SIGKILL);
+        ended(process.end()).await;
+        self.note_end(ProcessState::Down);
+        Ok(())
     }
 
-    /// SIGTERM: the process finishes what it has. Returns when it is gone.
-    pub(crate) async fn stop(&self) {
-        self.view.send_modify(|view| view.wanted = false);
+    /// SIGTERM: the process finishes what it has. Returns when it is gone, and nobody
+    /// but an order starts it again.
+    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
         let slot = self.process.lock().await;
-        if let Some(process) = slot.as_ref() {
+        self.view.send_modify(|view| view.wanted = false);
+        let was_about_to_start = self.view().state == ProcessState::Waiting;
+        let process = self.living(&slot);
+        if let Ok(process) = process {
             process.stop(STOP_LIMIT).await;
-            self.note_end();
         }
+        self.note_end(ProcessState::Down);
+        if was_about_to_start { Ok(()) } else { process.map(drop) }
     }
 
     /// SIGSTOP: alive, holding its connections, and answering nobody.
-    pub(crate) async fn pause(&self) {
-        self.signal(Signal::SIGSTOP, ProcessState::Paused).await;
+    pub(crate) async fn pause(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGSTOP, ProcessState::Paused).await
     }
 
     /// SIGCONT: as if nothing had happened.
-    pub(crate) async fn resume(&self) {
-        self.signal(Signal::SIGCONT, ProcessState::Up).await;
+    pub(crate) async fn resume(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGCONT, ProcessState::Up).await
     }
 
-    async fn signal(&self, signal: Signal, leads_to: ProcessState) {
+    /// Refuses what can only be done to a process that lives.
+    pub(crate) async fn must_live(&self) -> anyhow::Result<()> {
+        self.living(&*self.process.lock().await).map(drop)
+    }
+
+    async fn signal(&self, signal: Signal, leads_to: ProcessState) -> anyhow::Result<()> {
         let slot = self.process.lock().await;
-        if let Some(process) = slot.as_ref().filter(|process| !process.has_ended()) {
-            process.signal(signal);
-            self.set_state(leads_to);
-        }
+        self.living(&slot)?.signal(signal);
+        self.set_state(leads_to);
+        Ok(())
     }
 
-    /// Waits until a process runs.
-    pub(crate) async fn running(&self) {
+    fn living<'a>(&self, slot: &'a Option<Process>) -> anyhow::Result<&'a Process> {
+        let id = &self.id;
+        living(slot).with_context(|| format!("{id} is down: cargo lab restart {id}"))
+    }
+
+    /// Waits until there is something to watch: a process, or with a supervisor the wish
+    /// for one.
+    pub(crate) async fn to_watch(&self, supervised: bool) {
         let mut view = self.view.subscribe();
-        let up = |view: &View| view.state == ProcessState::Up;
-        if view.wait_for(up).await.is_err() {
+        let given = |view: &View| view.pid.is_some() || (supervised && view.wanted);
+        if view.wait_for(given).await.is_err() {
             std::future::pending().await
         }
     }
 
-    /// Waits until the process that runs now has ended, by whoever's doing.
-    pub(crate) async fn ended(&self) {
+    /// Waits until the process that runs now, if one does, has ended, by whoever's doing.
+    /// Returns whether a supervisor is to start the next one.
+    pub(crate) async fn ended(&self, supervised: bool) -> bool {
         let end = self.process.lock().await.as_ref().map(Process::end);
         if let Some(end) = end {
             ended(end).await;
         }
-        // An order may have ended it and started the next one meanwhile.
         let slot = self.process.lock().await;
-        if slot.as_ref().is_none_or(Process::has_ended) {
-            self.note_end();
+        if living(&slot).is_some() {
+            // An order has ended it and started the next one meanwhile.
+            return false;
         }
+        let missed = supervised && self.view.borrow().wanted;
+        self.note_end(if missed { ProcessState::Waiting } else { ProcessState::Down });
+        missed
     }
 
-    fn note_end(&self) {
+    /// To be called by the holder of `process`.
+    fn note_end(&self, leads_to: ProcessState) {
         self.view.send_modify(|view| {
-            view.state = ProcessState::Down;
+            view.state = leads_to;
             view.pid = None;
             view.address = None;
             view.admin = None;
         });
     }
+}
+
+fn living(slot: &Option<Process>) -> Option<&Process> {
+    slot.as_ref().filter(|process| !process.has_ended())
 }

@@ -8,9 +8,20 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Marks a folder as in use: held locked for as long as its launcher lives.
 const OWNER: &str = "owner.lock";
+
+/// A folder of this name is marked, and its mark is locked: a free mark, or none, means
+/// that its launcher is gone.
+const MADE: &str = "run-";
+
+/// A folder of this name is being made; nothing can be told from its mark.
+const IN_THE_MAKING: &str = ".new-";
+
+/// Making a folder takes no time; one that is in the making for so long was given up.
+const GIVEN_UP: Duration = Duration::from_secs(600);
 
 /// A folder that only this user can look into, and that ends with this value.
 #[derive(Debug)]
@@ -29,22 +40,22 @@ impl RunDir {
     pub fn create(program: &Program) -> anyhow::Result<Self> {
         let base = base_dir()?;
         remove_abandoned(&base);
-        let path = base.join(format!("run-{}", uuid::Uuid::new_v4().simple()));
-        DirBuilder::new().mode(0o700).create(&path).with_context(|| {
-            format!("cannot make the folder {}: set TMPDIR to another", path.display())
+        let (path, owner) = make(&base).with_context(|| {
+            format!("cannot make a folder in {}: set TMPDIR to another", base.display())
         })?;
-        let owner = File::create(path.join(OWNER)).context("cannot mark the folder")?;
-        owner.lock().context("cannot lock the folder")?;
+        // From here on the folder goes with this value, whatever fails.
+        let mut run_dir = Self { path, reaper: None, _owner: owner };
         let reaper = Command::new(&program.path)
             .args(&program.prefix)
             .args(["reaper", "--dir"])
-            .arg(&path)
+            .arg(&run_dir.path)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {}", program.path.display()))?;
-        Ok(Self { path, reaper: Some(reaper), _owner: owner })
+        run_dir.reaper = Some(reaper);
+        Ok(run_dir)
     }
 
     /// The folder.
@@ -96,16 +107,48 @@ pub(crate) fn base_dir() -> anyhow::Result<PathBuf> {
     Ok(base)
 }
 
+/// Makes, marks and locks a folder before it gets the name under which others judge it.
+fn make(base: &Path) -> io::Result<(PathBuf, File)> {
+    let id = uuid::Uuid::new_v4().simple();
+    let path = base.join(format!("{MADE}{id}"));
+    let in_the_making = base.join(format!("{IN_THE_MAKING}{id}"));
+    DirBuilder::new().mode(0o700).create(&in_the_making)?;
+    let owner = File::create(in_the_making.join(OWNER))?;
+    owner.lock()?;
+    fs::rename(&in_the_making, &path)?;
+    Ok((path, owner))
+}
+
+/// Whether this is where [`RunDir::create`] puts a folder.
+pub(crate) fn is_place_of_one(path: &Path) -> anyhow::Result<bool> {
+    Ok(path.parent() == Some(base_dir()?.as_path()) && is_called(path, MADE))
+}
+
+/// Whether a folder was left behind by a launcher that did not get to remove it.
+pub(crate) fn is_abandoned(path: &Path) -> bool {
+    if is_called(path, IN_THE_MAKING) {
+        let changed = fs::metadata(path).and_then(|meta| meta.modified());
+        let age = changed.ok().and_then(|changed| changed.elapsed().ok());
+        return age.is_some_and(|age| age > GIVEN_UP);
+    }
+    if !is_called(path, MADE) {
+        return false;
+    }
+    match File::open(path.join(OWNER)) {
+        Ok(mark) => mark.try_lock().is_ok(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+fn is_called(path: &Path, start: &str) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(start.as_bytes()))
+}
+
 fn remove_abandoned(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
-        let path = entry.path();
-        // A folder without the mark may be one that is being made; its time will come.
-        let abandoned = File::open(path.join(OWNER)).is_ok_and(|mark| {
-            let free = mark.try_lock();
-            free.is_ok()
-        });
-        if abandoned {
-            let _next_time = fs::remove_dir_all(path);
+        if is_abandoned(&entry.path()) {
+            let _next_time = fs::remove_dir_all(entry.path());
         }
     }
 }

@@ -48,6 +48,15 @@ pub enum Users {
     File(PathBuf),
 }
 
+/// From where the balancer may be reached. Replicas never leave loopback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From loopback addresses only.
+    ThisMachine,
+    /// From wherever the address says, although passwords travel unencrypted.
+    OtherMachines,
+}
+
 /// A balancer and the replicas behind it.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -61,6 +70,8 @@ pub struct Topology {
     pub policy: Policy,
     /// Where the balancer listens; port 0 for any.
     pub listen: SocketAddr,
+    /// From where it may be reached.
+    pub reach: Reach,
     /// Who may log in.
     pub users: Users,
     /// Folder for uploads that outlives the cluster; [`None`] for a temporary one.

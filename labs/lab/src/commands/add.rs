@@ -1,6 +1,7 @@
 //! `lab add`: one replica more.
 
 use crate::commands::Named;
+use crate::screen::say;
 use clap::Args;
 
 /// Start one more replica
@@ -15,6 +16,6 @@ pub(crate) struct AddArgs {
 
 pub(crate) async fn run(args: AddArgs) -> anyhow::Result<()> {
     let id = args.named.find().await?.add().await?;
-    println!("{id} was started and gets requests");
+    say(format_args!("{id} was started and gets requests"));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `lab doctor`: what this machine offers, and what to do about what it does not.
 
-use crate::screen::table;
+use crate::screen::{say, table};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit};
 use serde::Serialize;
@@ -27,9 +27,10 @@ struct Finding {
 }
 
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
-    let findings = [machine(), tools(), services()].concat_all();
+    let findings =
+        [machine(), tools(), services()].into_iter().flatten().collect::<Vec<_>>();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        say(serde_json::to_string_pretty(&findings)?);
         return Ok(());
     }
     let row = |finding: &Finding| {
@@ -46,18 +47,8 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         ]
     };
     let rows = findings.iter().map(row).collect();
-    println!("{}", table(&["what", "found", "needed for", "what to do"], rows));
+    say(table(&["what", "found", "needed for", "what to do"], rows));
     Ok(())
-}
-
-trait ConcatAll {
-    fn concat_all(self) -> Vec<Finding>;
-}
-
-impl<const N: usize> ConcatAll for [Vec<Finding>; N] {
-    fn concat_all(self) -> Vec<Finding> {
-        self.into_iter().flatten().collect()
-    }
 }
 
 fn machine() -> Vec<Finding> {

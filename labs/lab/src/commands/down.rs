@@ -1,12 +1,13 @@
 //! `lab down`: the end of a cluster.
 
 use crate::commands::Named;
+use crate::screen::say;
 use clap::Args;
 
-/// Stop the cluster that `lab up` started
+/// Stop the cluster that `cargo lab up` started
 ///
-/// Every process ends, temporary folders are removed. Uploads stay only if `lab up` was
-/// given a --data-dir.
+/// Every process ends, temporary folders are removed. Uploads stay only if `cargo lab up`
+/// was given a --data-dir.
 #[derive(Args, Debug)]
 pub(crate) struct DownArgs {
     #[command(flatten)]
@@ -15,6 +16,6 @@ pub(crate) struct DownArgs {
 
 pub(crate) async fn run(args: DownArgs) -> anyhow::Result<()> {
     args.named.find().await?.down().await?;
-    println!("everything is stopped");
+    say("everything is stopped");
     Ok(())
 }

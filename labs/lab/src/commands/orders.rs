@@ -1,6 +1,7 @@
 //! `lab kill`, `pause`, `resume`, `drain`, `restart`: what can be done to a member.
 
 use crate::commands::Named;
+use crate::screen::say;
 use clap::Args;
 use cluster::orders::Order;
 
@@ -20,7 +21,7 @@ pub(crate) struct Member {
 /// The process does not get to finish or say anything: what it held in memory is gone,
 /// requests under way break off. The balancer notices because connections are refused.
 /// With --term it is an orderly stop instead (SIGTERM): it says "not ready", finishes
-/// what it has, and goes. Bring it back with `lab restart`.
+/// what it has, and goes. Bring it back with `cargo lab restart`.
 #[derive(Args, Debug)]
 pub(crate) struct KillArgs {
     #[command(flatten)]
@@ -54,7 +55,7 @@ pub(crate) struct ResumeArgs {
 /// Send a replica no new clients
 ///
 /// The balancer picks it no more; the process goes on. Behind a sticky balancer, clients
-/// that belong to it still reach it. --undo or `lab restart` ends the drain.
+/// that belong to it still reach it. --undo or `cargo lab restart` ends the drain.
 #[derive(Args, Debug)]
 pub(crate) struct DrainArgs {
     #[command(flatten)]
@@ -83,7 +84,8 @@ pub(crate) async fn kill(args: KillArgs) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn pause(args: PauseArgs) -> anyhow::Result<()> {
-    give(&args.member, Order::Pause, "paused (SIGSTOP); lab resume lets it go on").await
+    give(&args.member, Order::Pause, "paused (SIGSTOP); cargo lab resume lets it go on")
+        .await
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> anyhow::Result<()> {
@@ -104,6 +106,6 @@ pub(crate) async fn restart(args: RestartArgs) -> anyhow::Result<()> {
 async fn give(member: &Member, order: Order, done: &str) -> anyhow::Result<()> {
     let cluster = member.named.find().await?;
     cluster.order(&member.id, order).await?;
-    println!("{} {done}", member.id);
+    say(format_args!("{} {done}", member.id));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `lab status`: who is there, and what the balancer thinks of them.
 
 use crate::commands::Named;
-use crate::screen::table;
+use crate::screen::{say, table};
 use clap::Args;
 use cluster::status::{ClusterStatus, MemberStatus};
 
@@ -27,19 +27,19 @@ pub(crate) struct StatusArgs {
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     let status = args.named.find().await?.status().await?;
     match (args.json, args.url) {
-        (true, _) => println!("{}", serde_json::to_string_pretty(&status)?),
-        (_, true) => println!("{}", status.url),
-        (false, false) => print(&status),
+        (true, _) => say(serde_json::to_string_pretty(&status)?),
+        (_, true) => say(&status.url),
+        (false, false) => say(text(&status)),
     }
     Ok(())
 }
 
-/// Prints the members as a table.
-pub(crate) fn print(status: &ClusterStatus) {
+/// The members as a table, and where to find them.
+pub(crate) fn text(status: &ClusterStatus) -> String {
     let rows = status.members.iter().map(row);
     let header = ["member", "process", "pid", "balancer", "served", "restarts"];
-    println!("{}", table(&header, rows.collect()));
-    println!("clients: {}    logs: {}", status.url, status.run_dir.display());
+    let table = table(&header, rows.collect());
+    format!("{table}\nclients: {}    logs: {}", status.url, status.run_dir.display())
 }
 
 fn row(member: &MemberStatus) -> Vec<String> {

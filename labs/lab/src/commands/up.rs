@@ -1,16 +1,18 @@
 //! `lab up`: a cluster to play with.
 
 use crate::commands::{Named, program, status};
+use crate::screen::say;
 use anyhow::{Context, bail};
 use api_contract::secret::Secret;
 use clap::Args;
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
-use cluster::{Cluster, Design, RunDir, Topology, Users};
+use cluster::{Cluster, Design, Reach, RunDir, Topology, Users};
 use http_edge::log::{self, LogFormat};
 use http_edge::stop;
 use load_balancer::config::Policy;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -19,8 +21,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Start a cluster to play with: replicas and a balancer, as real processes
 ///
-/// It stays in this terminal until Ctrl-C or `lab down`. From another terminal: lab
-/// status, lab kill r2, lab restart r2. Nothing is left behind when it ends.
+/// It stays in this terminal until Ctrl-C or `cargo lab down`. From another terminal:
+/// cargo lab status, cargo lab kill r2, cargo lab restart r2. Nothing is left behind when
+/// it ends.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct UpArgs {
     /// Where identity lives: in each replica's memory, or in a signed token
@@ -40,6 +43,10 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8600")]
     listen: SocketAddr,
 
+    /// Let the balancer listen beyond this machine although passwords travel unencrypted
+    #[arg(long)]
+    insecure_remote: bool,
+
     /// Users file [default: demo accounts with random passwords, shown once]
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
@@ -56,7 +63,7 @@ pub(crate) struct UpArgs {
     #[arg(long)]
     supervise: bool,
 
-    /// Return once everything is up; end it with `lab down`
+    /// Return once everything is up; end it with `cargo lab down`
     #[arg(long)]
     detach: bool,
 
@@ -76,19 +83,28 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     if args.detach {
         return detach(&args.named.name).await;
     }
+    if args.detached {
+        // Before anything is started: Ctrl-C in that terminal is not for us.
+        nix::unistd::setsid().context("cannot leave the terminal")?;
+    }
     log::init(LogFormat::Text);
     let run_dir = RunDir::create(&program()?)?;
     let control = ControlServer::bind(&args.named.name, &run_dir).await?;
     let detached = args.detached;
+    let topology = topology(args)?;
     let stop = stop::signalled();
     let mut stop = std::pin::pin!(stop);
     let cluster = tokio::select! {
-        started = Cluster::start_in(run_dir, topology(args)?) => Arc::new(started?),
+        started = Cluster::start_in(run_dir, topology) => Arc::new(started?),
         () = &mut stop => return Ok(()),
     };
-    introduce(&cluster, detached).await;
+    let told = tell(&introduction(&cluster, detached).await);
     if detached {
-        leave_the_terminal()?;
+        if told.is_err() {
+            cluster.down().await;
+            bail!("nobody waited for the cluster any more: it was stopped again");
+        }
+        let_go_of_the_terminal()?;
     }
     control.obey(Arc::clone(&cluster), stop).await;
     cluster.down().await;
@@ -102,6 +118,10 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
         replicas: usize::from(args.replicas),
         policy: args.policy,
         listen: args.listen,
+        reach: match args.insecure_remote {
+            true => Reach::OtherMachines,
+            false => Reach::ThisMachine,
+        },
         users: match (args.users, args.password) {
             (Some(file), _) => Users::File(file),
             (None, Some(password)) => Users::WithPassword(Secret::new(password)),
@@ -113,32 +133,47 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
     })
 }
 
-async fn introduce(cluster: &Cluster, detached: bool) {
+/// Who is there, who may log in, and what to try.
+async fn introduction(cluster: &Cluster, detached: bool) -> String {
     let status = cluster.status().await;
-    status::print(&status);
+    let mut text = status::text(&status) + "\n";
     let accounts = cluster.fresh_accounts();
     if !accounts.is_empty() {
-        println!("\nDemo accounts (shown once):");
+        text += "\nDemo accounts (shown once):\n";
         for account in accounts {
-            println!("  {:6} {}", account.username, account.password);
+            text += &format!("  {:6} {}\n", account.username, account.password);
         }
     }
     let call = match status.design {
         Design::Stateful => "session/start",
         Design::Stateless => "token",
     };
-    println!("\nLog in:   curl -i {}/api/{call} \\", status.url);
-    println!("            -H 'Content-Type: application/json' \\");
-    println!("            -d '{{\"username\": \"alice\", \"password\": \"...\"}}'");
-    println!("Break it: cargo lab kill r2     Look: cargo lab status");
-    match detached {
-        true => println!("Stop it:  cargo lab down"),
-        false => println!("Stop it:  Ctrl-C here, or cargo lab down"),
-    }
+    let end = match detached {
+        true => "cargo lab down",
+        false => "Ctrl-C here, or cargo lab down",
+    };
+    text + &format!(
+        "
+Log in:   curl -i {}/api/{call} \\
+            -H 'Content-Type: application/json' \\
+            -d '{{\"username\": \"alice\", \"password\": \"...\"}}'
+Break it: cargo lab kill r2     Look: cargo lab status
+Stop it:  {end}
+",
+        status.url
+    )
+}
+
+/// Fails when nobody reads it any more.
+fn tell(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
 }
 
 /// Runs the same command line again, out of this terminal's reach, and waits until it
-/// has said everything it has to say.
+/// has said everything it has to say. If this process is interrupted meanwhile, the other
+/// one finds nobody to say it to, and stops.
 async fn detach(name: &str) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut args: Vec<OsString> =
@@ -150,13 +185,12 @@ async fn detach(name: &str) -> anyhow::Result<()> {
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .process_group(0)
         .spawn()
         .context("cannot start a process")?;
     let output = child.stdout.take().context("standard output is piped")?;
     let mut lines = BufReader::new(output).lines();
     while let Some(line) = lines.next_line().await? {
-        println!("{line}");
+        say(line);
     }
     if ControlClient::find(name).await?.is_none() {
         bail!("the cluster did not start");
@@ -166,8 +200,7 @@ async fn detach(name: &str) -> anyhow::Result<()> {
 
 /// From here on nobody reads what this process prints, and whoever waits for the end of
 /// its output may go on.
-fn leave_the_terminal() -> anyhow::Result<()> {
-    let _already_leads_a_group = nix::unistd::setsid();
+fn let_go_of_the_terminal() -> anyhow::Result<()> {
     let nowhere = std::fs::File::options()
         .read(true)
         .write(true)

@@ -2,14 +2,10 @@
 
 use crate::demo::lane::Lane;
 use crate::demo::ledger::Ledger;
+use crate::demo::read_back::{Found, Reader, Uploads};
 use crate::demo::shared::Shared;
 use crate::demo::user::User;
-use api_conformance::client::Client;
-use api_conformance::proof::Proof;
 use api_contract::Credentials;
-use cluster::Design;
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
 use tokio::task::JoinSet;
@@ -52,42 +48,19 @@ impl Crowd {
         while self.users.join_next().await.is_some() {}
     }
 
-    /// Reads every acknowledged upload back and counts those that are there, byte for
-    /// byte, to their owners. It asks one replica directly: which replica remembers whom
-    /// is another question.
-    pub(crate) async fn read_back(&self, replica: SocketAddr) -> usize {
-        let client = Client::new(&format!("http://{replica}"));
-        let uploads = self.ledger().uploads.clone();
-        let mut there = 0;
+    /// Lets all of them slow down and upload nothing, or go on as before.
+    pub(crate) fn rest(&self, resting: bool) {
+        self.shared.rest(resting);
+    }
+
+    /// Asks one replica for everything that all of them have uploaded.
+    pub(crate) async fn read_back(&self, replica: SocketAddr) -> Found {
+        let reader = Reader::new(&format!("http://{replica}"), self.shared.lane.design());
+        let mut found = Found::default();
         for (number, account) in self.accounts.iter().enumerate() {
-            let proof = self.log_in(&client, account).await;
-            for upload in uploads.iter().filter(|upload| upload.user == number) {
-                let read = client.content(&proof, &upload.file_id).await.done();
-                there += usize::from(read.is_ok_and(|reply| {
-                    hex(&Sha256::digest(&reply.body)) == upload.sha256
-                }));
-            }
+            let theirs = Uploads::of(number, account, &self.ledger());
+            reader.read_user(&theirs, &mut found).await;
         }
-        there
+        found
     }
-
-    async fn log_in(&self, client: &Client, account: &Credentials) -> Proof {
-        match self.shared.lane.design() {
-            Design::Stateful => match client.log_in_session(account).await.done() {
-                Ok(reply) => Proof::Session(reply.body.session_id),
-                Err(_) => Proof::None,
-            },
-            Design::Stateless => match client.token(account).await.done() {
-                Ok(reply) => Proof::Bearer(reply.body.access_token),
-                Err(_) => Proof::None,
-            },
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _cannot_fail = write!(text, "{byte:02x}");
-        text
-    })
 }

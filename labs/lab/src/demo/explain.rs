@@ -67,6 +67,10 @@ impl Row {
     }
 }
 
+/// Said in place of a sentence where a lane is not as the sentences assume.
+pub(crate) const WITHHELD: &str =
+    "(Explanation withheld: this lane's figures are not what it explains.)";
+
 /// Why a cell is as it is, as a sentence; [`None`] where there is nothing to explain.
 pub(crate) fn why(row: Row, lane: &LaneReport, scenario: Scenario) -> Option<String> {
     match row {
@@ -111,10 +115,11 @@ fn lost_since(lane: &LaneReport, scenario: Scenario) -> String {
              user."
         }
         (Lane::MemorySticky, Scenario::KillAReplica) => {
-            return format!(
-                "{} users' sessions were in the memory of that process and went with it.",
-                lane.at_home
-            );
+            let whose = match lane.at_home {
+                1 => "1 user's session was".to_owned(),
+                users => format!("{users} users' sessions were"),
+            };
+            return format!("{whose} in the memory of that process and went with it.");
         }
         (Lane::MemorySticky, Scenario::RestartEverything) => {
             "All sessions went with their processes, and new processes know nobody."
@@ -140,7 +145,7 @@ fn logged_out(lane: &LaneReport, scenario: Scenario) -> String {
              does not work."
         }
         (Lane::MemorySticky, Scenario::KillAReplica) => {
-            "Exactly those whose replica was killed. Nobody else noticed."
+            "Exactly those whose replica was killed, and nobody else."
         }
         (Lane::MemorySticky, Scenario::RestartEverything) => {
             "Everybody, because everybody's replica was killed."

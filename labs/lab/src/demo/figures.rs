@@ -2,6 +2,7 @@
 
 use crate::demo::lane::Lane;
 use crate::demo::ledger::{Entry, Ledger, Outcome, Phase, seconds};
+use crate::demo::read_back::Found;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,15 +24,29 @@ pub(crate) struct LaneReport {
     pub(crate) lost_since: usize,
     /// Users who had to log in again from the fault on.
     pub(crate) logged_out: usize,
+    /// Who they are: users are numbered from 1.
+    pub(crate) who_was_logged_out: BTreeSet<usize>,
     /// Users whose login came from the victim when the fault struck.
     pub(crate) at_home: usize,
+    /// Who they are.
+    pub(crate) who_was_at_home: BTreeSet<usize>,
     pub(crate) uploads_acknowledged: usize,
     pub(crate) uploads_there: usize,
+    /// Acknowledged uploads that are not there (404), or came back as other bytes.
+    pub(crate) uploads_lost: usize,
+    /// Acknowledgements that named another hash than that of the bytes sent.
+    pub(crate) uploads_misread: usize,
+    /// Files that no upload accounts for.
+    pub(crate) uploads_twice: usize,
+    /// Questions about uploads that got no answer in the end.
+    pub(crate) unanswered: usize,
     /// Seconds from the fault to the last request that failed or lost its login;
     /// absent when that was still going on at the end.
     pub(crate) recovery_s: Option<f64>,
     /// Requests answered by a replica that was not there before the fault.
     pub(crate) served_by_newcomer: usize,
+    /// Whether each user made the requests that every act waits for.
+    pub(crate) complete: bool,
     /// Whether users were served again before the demo's patience ended.
     pub(crate) calmed_down: bool,
     /// One letter for each quarter of a second.
@@ -48,38 +63,46 @@ const TICKS_BEFORE: usize = 16;
 pub(crate) const TICK_MS: u64 = 250;
 
 impl LaneReport {
+    /// Counts.
     pub(crate) fn of(
         lane: Lane,
         ledger: &Ledger,
-        victim: &str,
-        newcomer: &str,
-        uploads_there: usize,
+        (victim, newcomer): (&str, &str),
+        found: Found,
+        complete: bool,
     ) -> Self {
         let count = |wanted: &dyn Fn(&Entry) -> bool| {
             ledger.entries.iter().filter(|entry| wanted(entry)).count()
         };
-        let lost = |phase| {
-            count(&|entry| entry.outcome == Outcome::LoginLost && entry.phase == phase)
+        let in_phase = |outcome, phase| {
+            count(&|entry| entry.outcome == outcome && entry.phase == phase)
         };
-        let is_victims = |home: &&Option<String>| home.as_deref() == Some(victim);
+        let who_was_logged_out = logged_out(ledger);
+        let who_was_at_home = at_home(ledger, victim);
+        let failed_before = in_phase(Outcome::Failed, Phase::Baseline);
         Self {
             lane,
             requests: ledger.entries.len(),
-            failed: count(&|entry| entry.outcome == Outcome::Failed),
-            failed_before: count(&|entry| {
-                entry.outcome == Outcome::Failed && entry.phase == Phase::Baseline
-            }),
+            failed: failed_before + in_phase(Outcome::Failed, Phase::Fault),
+            failed_before,
             failures: failures(ledger),
-            lost_before: lost(Phase::Baseline),
-            lost_since: lost(Phase::Fault),
-            logged_out: logged_out(ledger).len(),
-            at_home: ledger.home_at_fault.iter().filter(is_victims).count(),
+            lost_before: in_phase(Outcome::LoginLost, Phase::Baseline),
+            lost_since: in_phase(Outcome::LoginLost, Phase::Fault),
+            logged_out: who_was_logged_out.len(),
+            who_was_logged_out,
+            at_home: who_was_at_home.len(),
+            who_was_at_home,
             uploads_acknowledged: ledger.uploads.len(),
-            uploads_there,
+            uploads_there: found.there,
+            uploads_lost: found.lost,
+            uploads_misread: ledger.uploads.iter().filter(|one| !one.echoed).count(),
+            uploads_twice: found.twice,
+            unanswered: found.unanswered,
             recovery_s: recovery(ledger),
             served_by_newcomer: count(&|entry| {
                 entry.served_by.as_deref() == Some(newcomer)
             }),
+            complete,
             calmed_down: ledger.each_ends_with(CALM, |ended| ended != Outcome::Failed),
             timeline: timeline(ledger),
         }
@@ -100,7 +123,13 @@ fn logged_out(ledger: &Ledger) -> BTreeSet<usize> {
     let lost = |entry: &&Entry| {
         entry.outcome == Outcome::LoginLost && entry.phase == Phase::Fault
     };
-    ledger.entries.iter().filter(lost).map(|entry| entry.user).collect()
+    ledger.entries.iter().filter(lost).map(|entry| entry.user + 1).collect()
+}
+
+fn at_home(ledger: &Ledger, victim: &str) -> BTreeSet<usize> {
+    let homes = (1..).zip(&ledger.home_at_fault);
+    let theirs = homes.filter(|(_, home)| home.as_deref() == Some(victim));
+    theirs.map(|(user, _)| user).collect()
 }
 
 /// From the fault to the last trouble, unless trouble is what the lane ended with.

@@ -3,6 +3,7 @@
 use cluster::Design;
 use load_balancer::config::Policy;
 use serde::Serialize;
+use std::ffi::OsString;
 
 /// One way of knowing who is calling, behind one kind of balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -40,6 +41,15 @@ impl Lane {
         match self {
             Self::MemoryRoundRobin | Self::Token => Policy::RoundRobin,
             Self::MemorySticky => Policy::Sticky,
+        }
+    }
+
+    /// A class may be talked to for longer than a token lives by default, and a token that
+    /// has expired is not a login lost.
+    pub(crate) fn replica_args(self) -> Vec<OsString> {
+        match self.design() {
+            Design::Stateful => Vec::new(),
+            Design::Stateless => vec!["--token-ttl-ms=43200000".into()],
         }
     }
 }

@@ -44,7 +44,10 @@ pub(crate) struct Entry {
 pub(crate) struct Acknowledged {
     pub(crate) user: usize,
     pub(crate) file_id: String,
+    /// Of the bytes that were sent, made by who sent them.
     pub(crate) sha256: String,
+    /// Whether the acknowledgement named the same hash.
+    pub(crate) echoed: bool,
 }
 
 /// All requests of one lane.
@@ -53,6 +56,8 @@ pub(crate) struct Ledger {
     began: Instant,
     pub(crate) entries: Vec<Entry>,
     pub(crate) uploads: Vec<Acknowledged>,
+    /// The name of each user's upload that was tried and is not acknowledged.
+    pub(crate) pending: Vec<Option<String>>,
     /// The replica that each user's login came from, now.
     pub(crate) homes: Vec<Option<String>>,
     /// The same, when the fault struck.
@@ -68,6 +73,7 @@ impl Ledger {
             began: Instant::now(),
             entries: Vec::new(),
             uploads: Vec::new(),
+            pending: vec![None; users],
             homes: vec![None; users],
             home_at_fault: vec![None; users],
             fault_ms: None,
@@ -86,28 +92,31 @@ impl Ledger {
         self.home_at_fault.clone_from(&self.homes);
     }
 
-    /// How many requests the least busy user has ended since a moment.
-    pub(crate) fn fewest_requests_since(&self, moment_ms: u64) -> usize {
+    /// How many answers the least busy user has had since a moment. A failed request is
+    /// none: it says nothing of who is logged in.
+    pub(crate) fn fewest_answers_since(&self, moment_ms: u64) -> usize {
         let mut counts = vec![0; self.homes.len()];
         for entry in self.entries.iter().rev() {
             if entry.ended_ms < moment_ms {
                 break;
             }
-            counts[entry.user] += 1;
+            counts[entry.user] += usize::from(entry.outcome != Outcome::Failed);
         }
         counts.into_iter().min().unwrap_or(0)
     }
 
-    /// Whether, for every user, the last requests were all of one kind.
+    /// Whether every user has made so many requests since the fault, and the last of them
+    /// were all of one kind.
     pub(crate) fn each_ends_with(
         &self,
         requests: usize,
         kind: impl Fn(Outcome) -> bool,
     ) -> bool {
         (0..self.homes.len()).all(|user| {
-            let last = self.entries.iter().rev().filter(|entry| entry.user == user);
-            let mut outcomes = last.take(requests).map(|entry| entry.outcome);
-            outcomes.all(&kind)
+            let since =
+                |entry: &&Entry| entry.user == user && entry.phase == Phase::Fault;
+            let last = self.entries.iter().rev().filter(since).take(requests);
+            last.filter(|entry| kind(entry.outcome)).count() == requests
         })
     }
 }
@@ -115,4 +124,56 @@ impl Ledger {
 /// Milliseconds as seconds.
 pub(crate) fn seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUESTS: usize = 3;
+
+    fn ledger(outcomes: &[(usize, Outcome)]) -> Ledger {
+        let mut ledger = Ledger::new(2);
+        let baseline = std::iter::repeat_n((0, Outcome::Fine), REQUESTS)
+            .chain(std::iter::repeat_n((1, Outcome::Fine), REQUESTS));
+        baseline.for_each(|(user, outcome)| add(&mut ledger, user, outcome));
+        ledger.fault_begins();
+        outcomes.iter().for_each(|(user, outcome)| add(&mut ledger, *user, *outcome));
+        ledger
+    }
+
+    fn add(ledger: &mut Ledger, user: usize, outcome: Outcome) {
+        let (phase, ended_ms) = (ledger.phase, ledger.now_ms());
+        let (call, why, served_by) = ("list", None, None);
+        ledger.entries.push(Entry {
+            user,
+            phase,
+            outcome,
+            call,
+            why,
+            served_by,
+            ended_ms,
+        });
+    }
+
+    #[test]
+    fn a_user_without_requests_since_the_fault_has_not_calmed_down() {
+        let calm = |ledger: &Ledger| {
+            ledger.each_ends_with(REQUESTS, |ended| ended != Outcome::Failed)
+        };
+        let mut outcomes = vec![(0, Outcome::Fine); REQUESTS];
+        assert!(!calm(&ledger(&outcomes)), "user 1 was starved");
+        outcomes.extend([(1, Outcome::Failed); 1]);
+        outcomes.extend([(1, Outcome::LoginLost); REQUESTS]);
+        assert!(calm(&ledger(&outcomes)));
+    }
+
+    #[test]
+    fn a_failed_request_is_no_answer() {
+        let outcomes = [(0, Outcome::Fine), (1, Outcome::Failed), (1, Outcome::Failed)];
+        assert_eq!(ledger(&outcomes[1..]).fewest_answers_since(0), REQUESTS);
+        let mut starved = Ledger::new(2);
+        outcomes.iter().for_each(|(user, ended)| add(&mut starved, *user, *ended));
+        assert_eq!(starved.fewest_answers_since(0), 0);
+    }
 }

@@ -1,6 +1,7 @@
 //! The question before the answer: a prediction that turns out wrong teaches most.
 
 use crate::demo::lane::Lane;
+use crate::screen::say;
 use std::io::{BufRead, Write};
 
 /// What somebody expects of one lane.
@@ -12,8 +13,10 @@ pub(crate) struct Prediction {
 
 /// Asks. An empty answer is no prediction.
 pub(crate) fn ask(users: usize) -> Vec<Prediction> {
-    println!("How many of the {users} users will have to log in again because of it?");
-    println!("(a number, or Enter to pass)");
+    say(format!(
+        "How many of the {users} users will have to log in again because of it?"
+    ));
+    say("(a number, or Enter to pass)");
     Lane::ALL.into_iter().filter_map(|lane| ask_one(lane, users)).collect()
 }
 
@@ -21,7 +24,7 @@ pub(crate) fn ask(users: usize) -> Vec<Prediction> {
 pub(crate) async fn wait_for_enter(question: String) {
     // A blocked read cannot be cancelled, but nothing else waits for this thread.
     let asked = tokio::task::spawn_blocking(move || {
-        eprint!("{question}");
+        prompt(std::io::stderr(), &question);
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)
     });
@@ -30,8 +33,7 @@ pub(crate) async fn wait_for_enter(question: String) {
 
 fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
     loop {
-        print!("  {:20} ", lane.title());
-        let _shown_later = std::io::stdout().flush();
+        prompt(std::io::stdout(), &format!("  {:20} ", lane.title()));
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
         match answer.trim() {
@@ -41,8 +43,12 @@ fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
                 Ok(number) if number <= users => {
                     return Some(Prediction { lane, users: number });
                 }
-                _ => println!("  a number from 0 to {users}"),
+                _ => say(format!("  a number from 0 to {users}")),
             },
         }
     }
+}
+
+fn prompt(mut to: impl Write, question: &str) {
+    let _nobody_looks = write!(to, "{question}").and_then(|()| to.flush());
 }

@@ -1,5 +1,6 @@
 //! What the demo is doing right now: a moving line for people, plain lines in a pipe.
 
+use crate::screen::remark;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -15,7 +16,7 @@ impl Step {
     pub(crate) fn begin(number: usize, of: usize, title: &str) -> Self {
         let title = format!("[{number}/{of}] {title}");
         if !std::io::stderr().is_terminal() {
-            eprintln!("{title}");
+            remark(&title);
             return Self { bar: None, title };
         }
         let bar = ProgressBar::new_spinner().with_message(title.clone());
@@ -38,9 +39,9 @@ impl Step {
         match self.bar {
             Some(bar) => {
                 bar.finish_and_clear();
-                eprintln!("{}: {note}", self.title);
+                remark(format!("{}: {note}", self.title));
             }
-            None => eprintln!("      {note}"),
+            None => remark(format!("      {note}")),
         }
     }
 }

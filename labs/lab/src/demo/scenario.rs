@@ -6,6 +6,7 @@ use cluster::Cluster;
 use cluster::orders::Order;
 use futures_util::future::try_join_all;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// A named fault with a question before it and an expectation behind it.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -70,21 +71,23 @@ impl Scenario {
         }
     }
 
-    /// How many of `users` must be logged out by it, of whom `at_home` had their login
-    /// from the victim. [`None`] where the concepts name no number: behind round robin,
-    /// logins are lost all the time.
-    pub(crate) const fn logged_out(
+    /// Who of `users` must be logged out by it, if those `at_home` had their login from
+    /// the victim. [`None`] where the concepts name nobody: behind round robin, logins
+    /// are lost all the time.
+    pub(crate) fn logged_out(
         self,
         lane: Lane,
         users: usize,
-        at_home: usize,
-    ) -> Option<usize> {
+        at_home: &BTreeSet<usize>,
+    ) -> Option<BTreeSet<usize>> {
         match (lane, self) {
             (Lane::MemoryRoundRobin, _) => None,
-            (Lane::Token, _) | (Lane::MemorySticky, Self::ScaleOut) => Some(0),
-            (Lane::MemorySticky, Self::KillAReplica) => Some(at_home),
+            (Lane::Token, _) | (Lane::MemorySticky, Self::ScaleOut) => {
+                Some(BTreeSet::new())
+            }
+            (Lane::MemorySticky, Self::KillAReplica) => Some(at_home.clone()),
             (Lane::MemorySticky, Self::RestartEverything | Self::RollingRestart) => {
-                Some(users)
+                Some((1..=users).collect())
             }
         }
     }

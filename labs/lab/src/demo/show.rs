@@ -1,17 +1,17 @@
 //! The comparison on the screen: a table, a time axis, the reasons.
 
-use crate::demo::explain::{Row, why};
-use crate::demo::facts::Verdict;
+use crate::demo::explain::{Row, WITHHELD, why};
 use crate::demo::figures::{LaneReport, TICK_MS};
 use crate::demo::predict::Prediction;
 use crate::demo::report::Report;
-use crate::screen::{columns, table, wrapped};
+use crate::demo::verdict::Verdict;
+use crate::screen::{columns, say, table, wrapped};
 
 /// Below this many columns a table would be all wrapping, and a list reads better.
 const NARROW: usize = 72;
 
 pub(crate) fn print(report: &Report, predictions: &[Prediction]) {
-    println!();
+    say("");
     match columns() < NARROW {
         true => print_lists(report),
         false => print_table(report),
@@ -29,32 +29,36 @@ fn print_table(report: &Report) {
         let cells = report.lanes.iter().map(|lane| row.cell(lane, report.users));
         std::iter::once(row.title().to_owned()).chain(cells).collect()
     };
-    println!("{}\n", table(&header, Row::of(report.scenario).map(row).collect()));
+    let rows = Row::of(report.scenario).map(row).collect();
+    say(format!("{}\n", table(&header, rows)));
 }
 
 fn print_lists(report: &Report) {
     for lane in &report.lanes {
-        println!("{}", lane.lane.title());
+        say(lane.lane.title());
         for row in Row::of(report.scenario) {
-            println!("  {:>8}  {}", row.cell(lane, report.users), row.title());
+            let cell = row.cell(lane, report.users);
+            say(format!("  {cell:>8}  {}", row.title()));
         }
-        println!();
+        say("");
     }
 }
 
 fn print_timelines(report: &Report) {
-    println!("Time, {TICK_MS} ms a letter: . fine  L login lost  x failed  | the fault");
+    say(format!(
+        "Time, {TICK_MS} ms a letter: . fine  L login lost  x failed  | the fault"
+    ));
     let room = columns().saturating_sub(24).max(20);
     for lane in &report.lanes {
         // The middle is where it happens; what does not fit is cut from the end.
         let line: String = lane.timeline.chars().take(room).collect();
-        println!("  {:20} {line}", lane.lane.title());
+        say(format!("  {:20} {line}", lane.lane.title()));
     }
-    println!();
+    say("");
 }
 
 fn print_reasons(report: &Report) {
-    println!("Why:");
+    say("Why:");
     for row in Row::of(report.scenario) {
         let cells: Vec<_> =
             report.lanes.iter().map(|lane| row.cell(lane, report.users)).collect();
@@ -62,24 +66,28 @@ fn print_reasons(report: &Report) {
             continue;
         }
         let mut reasons = report.lanes.iter().zip(&cells).filter_map(|(lane, cell)| {
-            let why = why(row, lane, report.scenario)?;
+            let why = match (report.explains(lane.lane), why(row, lane, report.scenario)?)
+            {
+                (true, why) => why,
+                (false, _) => WITHHELD.to_owned(),
+            };
             Some(format!("{}: {cell}. {why}", lane.lane.title()))
         });
         if let Some(first) = reasons.next() {
-            println!("  {}", row.title());
+            say(format!("  {}", row.title()));
             for reason in std::iter::once(first).chain(reasons) {
-                println!("{}", wrapped(&reason, 4));
+                say(wrapped(&reason, 4));
             }
         }
     }
-    println!();
+    say("");
 }
 
 /// What exactly failed, for whoever doubts the sentence about it.
 fn print_failures(report: &Report) {
     for lane in &report.lanes {
         for (what, times) in &lane.failures {
-            println!("    {}: {times} x {what}", lane.lane.title());
+            say(format!("    {}: {times} x {what}", lane.lane.title()));
         }
     }
 }
@@ -88,37 +96,41 @@ fn print_predictions(report: &Report, predictions: &[Prediction]) {
     if predictions.is_empty() {
         return;
     }
-    println!("You said, and it was (users logged out):");
+    say("You said, and it was (users logged out):");
     for prediction in predictions {
         let lane = |lane: &&LaneReport| lane.lane == prediction.lane;
         if let Some(lane) = report.lanes.iter().find(lane) {
             let said = prediction.users;
-            println!("  {:20} {said:3} {:3}", lane.lane.title(), lane.logged_out);
+            let (title, was) = (lane.lane.title(), lane.logged_out);
+            say(format!("  {title:20} {said:3} {was:3}"));
         }
     }
-    println!();
+    say("");
 }
 
 fn print_facts(report: &Report) {
-    let broken: Vec<_> = report.facts.iter().filter(|fact| !fact.holds).collect();
     let all = report.facts.len();
-    if broken.is_empty() {
-        println!("All {all} statements of the concepts hold for this run.");
+    if report.verdict == Verdict::Pass {
+        say(format!("All {all} statements of the concepts hold for this run."));
     }
-    for fact in broken {
-        println!(
-            "NOT AS THE CONCEPTS SAY: {}: {}: expected {}, measured {}",
+    for fact in report.facts.iter().filter(|fact| !fact.holds) {
+        let result = match report.doubts.is_empty() || fact.inexcusable {
+            true => "NOT AS THE CONCEPTS SAY",
+            false => "Not shown by this run",
+        };
+        say(format!(
+            "{result}: {}: {}: expected {}, measured {}",
             fact.lane.title(),
             fact.says,
             fact.expected,
             fact.measured
-        );
+        ));
     }
-    if report.verdict == Verdict::CouldNotTell {
-        println!(
-            "COULD NOT TELL: requests failed while nothing was wrong, or to the end."
-        );
+    for doubt in &report.doubts {
+        say(format!("COULD NOT TELL: {}: {}", doubt.lane.title(), doubt.says));
+    }
+    if report.verdict != Verdict::Pass {
         print_failures(report);
     }
-    println!("seed {} ({:.0} s)", report.seed, report.seconds);
+    say(format!("seed {} ({:.0} s)", report.seed, report.seconds));
 }

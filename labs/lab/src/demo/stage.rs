@@ -2,35 +2,32 @@
 
 use crate::commands::program;
 use crate::demo::Scenario;
-use crate::demo::crowd::Crowd;
-use crate::demo::facts::{Verdict, facts};
-use crate::demo::figures::{CALM, LaneReport};
+use crate::demo::facts::facts;
 use crate::demo::lane::Lane;
-use crate::demo::ledger::Outcome;
 use crate::demo::predict::{self, Prediction};
 use crate::demo::progress::Step;
 use crate::demo::report::Report;
-use anyhow::Context;
+use crate::demo::running_lane::{REPLICAS, RunningLane};
+use crate::demo::verdict::{Verdict, doubts};
+use crate::screen::remark;
 use api_contract::Credentials;
 use api_contract::secret::Secret;
-use cluster::status::ProcessState;
-use cluster::{Cluster, RunDir, Topology, Users};
+use cluster::RunDir;
 use futures_util::future::{join_all, try_join_all};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use upload_domain::accounts::random_password;
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 
-/// Replicas in each lane.
-const REPLICAS: usize = 3;
+/// Answers for each user before the fault, and after it.
+const BASELINE_ANSWERS: usize = 10;
+const OBSERVED_ANSWERS: usize = 30;
 
-/// Requests of each user before the fault, and after it.
-const BASELINE_REQUESTS: usize = 10;
-const OBSERVED_REQUESTS: usize = 30;
+/// Answers for each user between a rest and the fault, so that all are at full speed.
+const AWAKE_ANSWERS: usize = 3;
 
 /// How long an act may take before the demo goes on without it; the verdict is then
-/// "could not tell".
+/// "could not tell", unless something happened that no slowness explains.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const ACTS: usize = 6;
@@ -47,12 +44,6 @@ pub(crate) struct Stage {
     folder: Option<RunDir>,
 }
 
-struct RunningLane {
-    crowd: Crowd,
-    cluster: Cluster,
-    struck_ms: u64,
-}
-
 impl Stage {
     pub(crate) fn new(scenario: Scenario, seed: u64, users: usize) -> Self {
         let victim = format!("r{}", seed % REPLICAS as u64 + 1);
@@ -63,11 +54,11 @@ impl Stage {
     /// Says what is about to happen, and asks what will come of it.
     pub(crate) fn predict(&mut self, asks: bool) -> Vec<Prediction> {
         let fault = self.scenario.fault(&self.victim);
-        eprintln!("{}: {fault}.", self.scenario.title());
-        eprintln!(
-            "Three lanes of {REPLICAS} servers each; {} users before each lane.",
-            self.users
-        );
+        remark(format!("{}: {fault}.", self.scenario.title()));
+        let users = self.users;
+        remark(format!(
+            "Three lanes of {REPLICAS} servers each; {users} users before each lane."
+        ));
         let predictions = if asks { predict::ask(self.users) } else { Vec::new() };
         self.began = Instant::now();
         predictions
@@ -85,42 +76,34 @@ impl Stage {
             .collect();
         let users_file = folder.path().join("users.json");
         users_file::write(&users_file, &named, HashCost::Owasp)?;
-        let start = |lane: Lane| {
-            Cluster::start(Topology {
-                program: program.clone(),
-                design: lane.design(),
-                replicas: REPLICAS,
-                policy: lane.policy(),
-                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-                users: Users::File(users_file.clone()),
-                data_dir: None,
-                supervise: false,
-                replica_args: Vec::new(),
-            })
-        };
-        let clusters = try_join_all(Lane::ALL.map(start)).await?;
-        let seed = self.seed;
-        let begin = |(lane, cluster): (Lane, Cluster)| {
-            let crowd = Crowd::start(lane, cluster.url(), accounts.clone(), seed);
-            RunningLane { crowd, cluster, struck_ms: 0 }
-        };
-        self.lanes = Lane::ALL.into_iter().zip(clusters).map(begin).collect();
+        let start =
+            |lane| RunningLane::start(lane, &program, &users_file, &accounts, self.seed);
+        self.lanes = try_join_all(Lane::ALL.map(start)).await?;
         self.folder = Some(folder);
         step.end(&format!("{} processes", Lane::ALL.len() * (REPLICAS + 1)));
         Ok(())
     }
 
     /// Lets everybody work while nothing is wrong.
-    pub(crate) async fn baseline(&self) {
+    pub(crate) async fn baseline(&mut self) {
         let step = Step::begin(2, ACTS, "baseline: nothing is wrong");
-        self.until_each_user_has_made(BASELINE_REQUESTS, &step).await;
-        step.end(&self.so_far());
+        let enough = self.until_each_user_has_had(BASELINE_ANSWERS, &step).await;
+        step.end(&self.so_far(enough));
     }
 
-    /// Waits until somebody at the keyboard wants the fault; the users go on meanwhile.
-    pub(crate) async fn wait_for_enter(&self) {
+    /// Waits until somebody at the keyboard wants the fault. The users rest meanwhile,
+    /// and are back at their pace when this returns.
+    pub(crate) async fn wait_for_enter(&mut self) {
+        self.lanes.iter().for_each(|lane| lane.crowd.rest(true));
         let fault = self.scenario.fault(&self.victim);
         predict::wait_for_enter(format!("Press Enter to {fault} ")).await;
+        let step = Step::begin(2, ACTS, "baseline: everybody at full speed again");
+        for lane in &mut self.lanes {
+            lane.crowd.rest(false);
+            lane.act_begins();
+        }
+        let enough = self.until_each_user_has_had(AWAKE_ANSWERS, &step).await;
+        step.end(&self.so_far(enough));
     }
 
     /// The fault, in all lanes at once.
@@ -130,17 +113,9 @@ impl Stage {
         for lane in &self.lanes {
             lane.crowd.ledger().fault_begins();
         }
-        let (scenario, victim) = (self.scenario, &self.victim);
-        let strike = |lane: &'static str, cluster| async move {
-            scenario.strike(cluster, victim).await.with_context(|| lane.to_owned())
-        };
         let all = self.lanes.iter();
-        try_join_all(all.map(|lane| strike(lane.crowd.lane().title(), &lane.cluster)))
-            .await?;
-        for lane in &mut self.lanes {
-            let now = lane.crowd.ledger().now_ms();
-            lane.struck_ms = now;
-        }
+        try_join_all(all.map(|lane| lane.strike(self.scenario, &self.victim))).await?;
+        self.lanes.iter_mut().for_each(RunningLane::act_begins);
         step.end("done in every lane");
         Ok(())
     }
@@ -148,21 +123,21 @@ impl Stage {
     /// Lets everybody work until it is over, or long enough to see that it never is.
     pub(crate) async fn observe(&mut self) {
         let step = Step::begin(4, ACTS, "observing");
-        self.until_each_user_has_made(OBSERVED_REQUESTS, &step).await;
-        let calm = |lane: &RunningLane| {
-            let ledger = lane.crowd.ledger();
-            ledger.each_ends_with(CALM, |ended| ended != Outcome::Failed)
-        };
-        wait_until(|| self.lanes.iter().all(calm)).await;
+        let enough = self.until_each_user_has_had(OBSERVED_ANSWERS, &step).await;
+        // Who is still without answers has not calmed down, and has been waited for.
+        let calm =
+            enough && wait_until(|| self.lanes.iter().all(RunningLane::is_calm)).await;
         join_all(self.lanes.iter_mut().map(|lane| lane.crowd.stop())).await;
-        step.end(&self.so_far());
+        step.end(&self.so_far(calm));
     }
 
     /// Reads every upload back, counts, and judges.
     pub(crate) async fn compare(&self) -> anyhow::Result<Report> {
         let step = Step::begin(5, ACTS, "reading every acknowledged upload back");
-        let lanes = try_join_all(self.lanes.iter().map(|lane| self.report(lane))).await?;
+        let reports = self.lanes.iter().map(|lane| lane.report(&self.victim));
+        let lanes = try_join_all(reports).await?;
         let facts = facts(self.scenario, self.users, &lanes);
+        let doubts = doubts(self.scenario, &lanes);
         let there: usize = lanes.iter().map(|lane| lane.uploads_there).sum();
         step.end(&format!("{there} are there"));
         Ok(Report {
@@ -170,9 +145,10 @@ impl Stage {
             seed: self.seed,
             victim: self.victim.clone(),
             users: self.users,
-            verdict: Verdict::of(&lanes, &facts),
+            verdict: Verdict::of(&facts, &doubts),
             lanes,
             facts,
+            doubts,
             seconds: self.began.elapsed().as_secs_f64(),
         })
     }
@@ -184,42 +160,37 @@ impl Stage {
         step.end("nothing is left running");
     }
 
-    async fn report(&self, lane: &RunningLane) -> anyhow::Result<LaneReport> {
-        let status = lane.cluster.status().await;
-        let mut replicas = status.members.iter().skip(1);
-        let living = replicas.find(|member| member.state == ProcessState::Up);
-        let address = living.and_then(|member| member.address);
-        let address = address.context("no replica is left to read uploads from")?;
-        let there = lane.crowd.read_back(address).await;
-        let newcomer = format!("r{}", REPLICAS + 1);
-        let ledger = lane.crowd.ledger();
-        Ok(LaneReport::of(lane.crowd.lane(), &ledger, &self.victim, &newcomer, there))
+    /// Whether everybody got so many answers before patience ended.
+    async fn until_each_user_has_had(&mut self, answers: usize, step: &Step) -> bool {
+        let enough = wait_until(|| {
+            let had = self.lanes.iter().map(RunningLane::fewest_answers).min();
+            let had = had.unwrap_or(0).min(answers);
+            step.note(&format!("{had} of {answers} answers for each user"));
+            had >= answers
+        });
+        let enough = enough.await;
+        self.lanes.iter_mut().for_each(|lane| lane.act_ends(answers));
+        enough
     }
 
-    async fn until_each_user_has_made(&self, requests: usize, step: &Step) {
-        let made = |lane: &RunningLane| {
-            let made = lane.crowd.ledger().fewest_requests_since(lane.struck_ms);
-            made.min(requests)
-        };
-        wait_until(|| {
-            let made = self.lanes.iter().map(made).min().unwrap_or(0);
-            step.note(&format!("{made} of {requests} requests of each user"));
-            made >= requests
-        })
-        .await;
-    }
-
-    fn so_far(&self) -> String {
+    fn so_far(&self, in_time: bool) -> String {
         let count = |lane: &RunningLane| lane.crowd.ledger().entries.len();
         let requests: usize = self.lanes.iter().map(count).sum();
-        format!("{requests} requests so far")
+        let cut_short = if in_time { "" } else { ", cut short" };
+        format!("{requests} requests so far{cut_short}")
     }
 }
 
-/// Polls until something is so, or patience ends; the figures then show that it was not.
-async fn wait_until(mut condition: impl FnMut() -> bool) {
+/// Polls until something is so, or patience ends; says whether it is so.
+async fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + PATIENCE;
-    while !condition() && Instant::now() < deadline {
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,6 +1,8 @@
 //! One scripted user. The script is the same in every lane; only the proof differs.
 
+use crate::demo::digest::sha256;
 use crate::demo::ledger::{Acknowledged, Entry, Outcome as Ended};
+use crate::demo::login::log_in;
 use crate::demo::shared::Shared;
 use api_conformance::client::{Client, Options};
 use api_conformance::form::Upload;
@@ -22,8 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What users do between two requests, in milliseconds.
 const THINKING_MS: std::ops::Range<u64> = 15..45;
 
+/// How much longer that takes while somebody talks.
+const RESTING: u32 = 20;
+
 /// How long a user waits before trying again what failed.
-const RETRY: Duration = Duration::from_millis(50);
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
 
 /// A person with an account, a browser and a habit.
 pub(crate) struct User {
@@ -72,15 +77,13 @@ impl User {
 
     /// Logs in, then does one thing after another until told to stop.
     pub(crate) async fn live(mut self) {
-        while !self.log_in().await && !self.shared.stop.is_cancelled() {
-            tokio::time::sleep(RETRY).await;
-        }
+        self.log_in().await;
         while !self.shared.stop.is_cancelled() {
             let pause = match self.step().await {
-                Ended::Fine => Duration::from_millis(self.dice.random_range(THINKING_MS)),
+                Ended::Fine => self.think(),
                 Ended::LoginLost => {
                     self.log_in().await;
-                    Duration::ZERO
+                    if self.shared.is_resting() { self.think() } else { Duration::ZERO }
                 }
                 Ended::Failed => RETRY,
             };
@@ -88,34 +91,34 @@ impl User {
         }
     }
 
-    /// Exchanges the password for a proof; `false` when that did not work.
-    async fn log_in(&mut self) -> bool {
-        let given = self.credentials.clone();
-        let (proof, home) = match self.design {
-            Design::Stateful => match self.client.log_in_session(&given).await {
-                Outcome::Done(reply) => {
-                    let home = reply.served_by().map(str::to_owned);
-                    (Proof::Session(reply.body.session_id), home)
-                }
-                other => return self.note_failed_login(other),
-            },
-            Design::Stateless => match self.client.token(&given).await {
-                Outcome::Done(reply) => {
-                    let home = reply.served_by().map(str::to_owned);
-                    (Proof::Bearer(reply.body.access_token), home)
-                }
-                other => return self.note_failed_login(other),
-            },
-        };
-        self.proof = proof;
-        self.shared.ledger().homes[self.number] = home;
-        true
+    fn think(&mut self) -> Duration {
+        let thought = Duration::from_millis(self.dice.random_range(THINKING_MS));
+        if self.shared.is_resting() { thought * RESTING } else { thought }
     }
 
-    fn note_failed_login<T>(&self, outcome: Outcome<T>) -> bool {
-        let (_, why, served_by) = ending(outcome);
-        self.note("log in", Ended::Failed, why, served_by);
-        false
+    /// Logs in, however often it takes: a proof that was refused is not sent again, or
+    /// the same login would be lost twice.
+    async fn log_in(&mut self) {
+        while !self.try_log_in().await && !self.shared.stop.is_cancelled() {
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Exchanges the password for a proof; `false` when that did not work.
+    async fn try_log_in(&mut self) -> bool {
+        let outcome = log_in(&self.client, self.design, &self.credentials).await;
+        let (proof, why, served_by) = ending(outcome);
+        match proof {
+            Some(proof) => {
+                self.proof = proof;
+                self.shared.ledger().homes[self.number] = served_by;
+                true
+            }
+            None => {
+                self.note("log in", Ended::Failed, why, served_by);
+                false
+            }
+        }
     }
 
     /// One request of the script.
@@ -142,12 +145,13 @@ impl User {
         match (self.dice.random_range(0..10), self.files.get(any_file)) {
             (0..4, _) => Step::List,
             (4..7, Some(id)) => Step::Read(id.clone()),
+            _ if self.shared.is_resting() => Step::List,
             _ => Step::Upload,
         }
     }
 
     /// Uploads a file, under the same key until it is acknowledged: a repetition after a
-    /// lost answer must not make a second one.
+    /// lost answer must not make a second one. `read_back` counts whether it did.
     async fn upload(&mut self) -> Ended {
         let (file, key) = match self.pending.take() {
             Some(pending) => pending,
@@ -155,13 +159,17 @@ impl User {
         };
         let outcome = self.client.upload_with_key(&self.proof, &file, &key).await;
         let (ended, created) = self.conclude("upload", outcome);
+        let mut ledger = self.shared.ledger();
+        ledger.pending[self.number] = created.is_none().then(|| file.name.clone());
         match created {
             Some(created) => {
                 self.files.push(created.file_id.clone());
-                self.shared.ledger().uploads.push(Acknowledged {
+                let sha256 = sha256(&file.bytes);
+                ledger.uploads.push(Acknowledged {
                     user: self.number,
                     file_id: created.file_id,
-                    sha256: created.sha256,
+                    echoed: created.sha256 == sha256,
+                    sha256,
                 });
             }
             None => self.pending = Some((file, key)),

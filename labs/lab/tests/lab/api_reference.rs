@@ -125,6 +125,7 @@ fn every_figure_of_the_demo_is_explained_to_those_who_read_its_json() {
         ("field of the report", "Report"),
         ("field of a lane", "LaneReport"),
         ("field of a fact", "Fact"),
+        ("field of a doubt", "Doubt"),
     ] {
         let rows = page("docs/ci.md").table(table);
         let documented: Vec<_> = rows.iter().map(|row| row[0].replace('`', "")).collect();

@@ -1,14 +1,25 @@
 //! `lab up` and the orders that follow it.
 
 use crate::run::{World, kill_9, only_line, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getsid};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
+const LAB: &str = env!("CARGO_BIN_EXE_lab");
 const UP: [&str; 4] = ["up", "--detach", "--listen", "127.0.0.1:0"];
 
+fn status(world: &World) -> serde_json::Value {
+    serde_json::from_str(&world.ok(&["status", "--json"])).expect("JSON")
+}
+
+fn launcher(world: &World) -> Pid {
+    let pid = status(world)["launcher_pid"].as_i64().expect("a process id");
+    Pid::from_raw(i32::try_from(pid).expect("a process id"))
+}
+
 fn state_of(world: &World, member: &str) -> String {
-    let status = world.ok(&["status", "--json"]);
-    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    let status = status(world);
     let members = status["members"].as_array().expect("a list");
     let member = members.iter().find(|one| one["id"] == member).expect("it is there");
     member["state"].as_str().expect("a word").to_owned()
@@ -41,6 +52,11 @@ fn a_cluster_is_started_looked_at_broken_mended_and_stopped() {
     assert_eq!(state_of(&world, "r4"), "up");
     world.ok(&["kill", "--term", "r4"]);
     assert_eq!(state_of(&world, "r4"), "down");
+    for order in [&["pause", "r4"][..], &["kill", "r4"], &["drain", "r4", "--undo"]] {
+        let refused = world.lab(order);
+        assert_eq!(refused.status.code(), Some(2), "{order:?}");
+        assert!(only_line(&refused).contains("r4 is down: cargo lab restart r4"));
+    }
     world.ok(&["down"]);
     world.until_empty();
 }
@@ -57,6 +73,73 @@ fn a_launcher_killed_with_sigkill_leaves_no_process_and_no_file() {
     world.until_empty();
     let refused = only_line(&world.lab(&["status"]));
     assert!(refused.contains("no cluster named lab is up"), "{refused}");
+}
+
+#[test]
+fn a_detached_cluster_belongs_to_no_terminal() {
+    let world = World::new();
+    world.ok(&[&UP[..], &["--replicas", "1"]].concat());
+    let launcher = launcher(&world);
+    assert_eq!(getsid(Some(launcher)), Ok(launcher), "a session of its own");
+    world.ok(&["down"]);
+    world.until_empty();
+}
+
+#[test]
+fn a_detached_cluster_that_nobody_waits_for_any_more_goes_down() {
+    let world = World::new();
+    let mut up = world.command(&UP).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let waiting = up.as_mut().unwrap();
+    until("the other process is there", || world.processes().len() > 1);
+    kill_9(waiting);
+    world.until_empty();
+}
+
+#[test]
+fn a_launcher_that_was_stopped_is_named_and_not_taken_for_absent() {
+    let world = World::new();
+    world.ok(&[&UP[..], &["--replicas", "1"]].concat());
+    let launcher = launcher(&world);
+    kill(launcher, Signal::SIGSTOP).unwrap();
+    for args in [&["status"][..], &["down"], &["up", "--listen", "127.0.0.1:0"]] {
+        let refused = world.lab(args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+        let says = format!("(process {launcher}) does not answer; is it stopped?");
+        assert!(only_line(&refused).contains(&says), "{args:?}");
+    }
+    kill(launcher, Signal::SIGCONT).unwrap();
+    world.ok(&["down"]);
+    world.until_empty();
+}
+
+#[test]
+fn beyond_this_machine_goes_the_balancer_alone_and_only_when_asked() {
+    let world = World::new();
+    let up = ["up", "--detach", "--listen", "0.0.0.0:0", "--insecure-remote"];
+    world.ok(&[&up[..], &["--replicas", "1"]].concat());
+    let status = status(&world);
+    let address = |member: usize| status["members"][member]["address"].as_str().unwrap();
+    assert!(address(0).starts_with("0.0.0.0:"), "{status}");
+    assert!(address(1).starts_with("127.0.0.1:"), "{status}");
+    world.ok(&["restart", "lb"]);
+    world.ok(&["down"]);
+    world.until_empty();
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_fault() {
+    let world = World::new();
+    world.ok(&[&UP[..], &["--replicas", "1"]].concat());
+    for args in ["status --json", "status", "logs r1", "doctor", "restart r1", "down"] {
+        // `true` reads nothing; the pipe is closed before anything is written.
+        let line = format!("set -o pipefail; (sleep 0.2; exec '{LAB}' {args}) | true");
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &line]).env("TMPDIR", world.path());
+        let output = bash.output().unwrap();
+        assert!(output.status.success(), "{args}: {output:?}");
+        assert!(output.stderr.is_empty(), "{args}: {output:?}");
+    }
+    world.until_empty();
 }
 
 #[test]

@@ -75,6 +75,19 @@ fn a_demo_killed_with_sigkill_leaves_no_process_and_no_file() {
 }
 
 #[test]
+fn a_demo_whose_reader_has_read_enough_goes_on_to_its_verdict() {
+    let _alone = STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let world = World::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = world.command(&["demo", "--yes", "--assert", "--users", "6"]);
+    command.stdout(writer.try_clone().expect("a second end")).stderr(writer);
+    let status = command.status().expect("it runs");
+    assert!(matches!(status.code(), Some(0 | 2)), "a verdict, not a panic: {status}");
+    world.until_empty();
+}
+
+#[test]
 fn an_unknown_scenario_is_a_usage_error_that_names_the_known_ones() {
     let refused = World::new().lab(&["demo", "earthquake"]);
     assert_eq!(refused.status.code(), Some(2));

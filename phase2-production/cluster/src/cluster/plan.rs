@@ -3,7 +3,7 @@
 use crate::cluster::BALANCER;
 use crate::process::Spec;
 use crate::run_dir::RunDir;
-use crate::topology::{Design, Topology};
+use crate::topology::{Design, Reach, Topology};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -48,6 +48,9 @@ pub(super) fn balancer(topology: &Topology, run_dir: &RunDir) -> Spec {
     args.add("--policy", policy_name(topology));
     args.add("--admin-token-file", run_dir.path().join(ADMIN_TOKEN));
     args.add("--head-timeout-ms", HEAD_TIMEOUT_MS);
+    if topology.reach == Reach::OtherMachines {
+        args.0.push("--insecure-remote".into());
+    }
     spec(topology, run_dir, BALANCER, args)
 }
 

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use load_balancer::status::BackendState;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ pub(super) struct Shared {
     pub(super) admin: BalancerAdmin,
     pub(super) balancer: Arc<Replica>,
     pub(super) replicas: RwLock<Vec<Arc<Replica>>>,
+    /// How many names were given. A name is given once, even if nobody bears it now: a
+    /// log and a cookie may still have it.
+    pub(super) named: AtomicUsize,
     pub(super) users_file: PathBuf,
     /// Last, so that the processes are gone before their folder is.
     pub(super) run_dir: RunDir,
@@ -45,7 +49,7 @@ impl Shared {
 
     pub(super) fn new_replica(&self) -> Arc<Replica> {
         let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
-        let id = format!("r{}", replicas.len() + 1);
+        let id = format!("r{}", self.named.fetch_add(1, Ordering::Relaxed) + 1);
         let spec = plan::replica(&self.topology, &self.run_dir, &self.users_file, &id);
         let replica = Arc::new(Replica::new(id, spec));
         replicas.push(Arc::clone(&replica));
@@ -60,12 +64,17 @@ impl Shared {
     /// Starts a replica, tells the balancer where it is, and waits until it is let in.
     pub(super) async fn start_replica(&self, replica: &Replica) -> anyhow::Result<()> {
         let address = replica.start().await?;
-        let admin = self.balancer_admin()?;
-        self.introduce(admin, &replica.id, address).await?;
-        self.wait_until_admitted(admin, &replica.id).await
+        self.let_in(&replica.id, address).await
     }
 
-    pub(super) async fn introduce(
+    /// Tells the balancer where a replica is, and waits until it gets requests.
+    pub(super) async fn let_in(&self, id: &str, at: SocketAddr) -> anyhow::Result<()> {
+        let admin = self.balancer_admin()?;
+        self.introduce(admin, id, at).await?;
+        self.wait_until_admitted(admin, id).await
+    }
+
+    async fn introduce(
         &self,
         admin: SocketAddr,
         id: &str,
@@ -75,30 +84,33 @@ impl Shared {
         self.admin.undrain(admin, id).await
     }
 
-    pub(super) async fn drain(&self, id: &str) -> anyhow::Result<()> {
-        let admin = self.balancer_admin()?;
+    pub(super) async fn drain(&self, replica: &Replica) -> anyhow::Result<()> {
+        replica.must_live().await?;
+        let (id, admin) = (&replica.id, self.balancer_admin()?);
         self.admin.drain(admin, id).await?;
         let out = [BackendState::Draining, BackendState::Down];
         self.admin.wait_for(admin, id, &out, ADMIT_LIMIT).await
     }
 
-    pub(super) async fn undrain(&self, id: &str) -> anyhow::Result<()> {
-        let admin = self.balancer_admin()?;
+    pub(super) async fn undrain(&self, replica: &Replica) -> anyhow::Result<()> {
+        // The balancer may not have noticed yet.
+        replica.must_live().await?;
+        let (id, admin) = (&replica.id, self.balancer_admin()?);
         self.admin.undrain(admin, id).await?;
         self.wait_until_admitted(admin, id).await
     }
 
     pub(super) async fn order_balancer(&self, order: Order) -> anyhow::Result<()> {
         match order {
-            Order::Kill => self.balancer.kill().await,
-            Order::Stop => self.balancer.stop().await,
-            Order::Pause => self.balancer.pause().await,
-            Order::Resume => self.balancer.resume().await,
+            Order::Kill => self.balancer.kill().await?,
+            Order::Stop => self.balancer.stop().await?,
+            Order::Pause => self.balancer.pause().await?,
+            Order::Resume => self.balancer.resume().await?,
             Order::Drain | Order::Undrain => {
                 bail!("replicas are drained; the balancer is what drains them")
             }
             Order::Restart => {
-                self.balancer.stop().await;
+                let _may_be_down = self.balancer.stop().await;
                 self.balancer.start().await?;
                 self.introduce_all().await?;
             }
@@ -131,6 +143,6 @@ impl Shared {
     }
 
     pub(super) fn balancer_admin(&self) -> anyhow::Result<SocketAddr> {
-        self.balancer.view().admin.context("the balancer is down: lab restart lb")
+        self.balancer.view().admin.context("the balancer is down: cargo lab restart lb")
     }
 }

@@ -3,7 +3,6 @@
 use super::BALANCER;
 use super::shared::Shared;
 use crate::replica::Replica;
-use crate::status::ProcessState;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,26 +15,24 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A process that has run for so long has recovered: the next pause is short again.
 const RECOVERED: Duration = Duration::from_secs(10);
 
-/// Watches over one member for as long as the cluster lives.
+/// Watches over one member for as long as the cluster lives. What counts is whether it
+/// should run and does not, however that came about: a start that failed is tried again
+/// like a start that was followed by a death.
 pub(super) async fn watch_over(shared: Arc<Shared>, replica: Arc<Replica>) {
+    let supervised = shared.topology.supervise;
     let mut pause = FIRST_PAUSE;
     loop {
-        replica.running().await;
-        let started = Instant::now();
-        replica.ended().await;
-        if !shared.topology.supervise || !replica.is_wanted() {
+        replica.to_watch(supervised).await;
+        let began = Instant::now();
+        if !replica.ended(supervised).await {
             continue;
         }
-        if started.elapsed() >= RECOVERED {
+        if began.elapsed() >= RECOVERED {
             pause = FIRST_PAUSE;
         }
         tracing::info!(replica = replica.id, ms = pause.as_millis(), "starting again in");
-        replica.set_state(ProcessState::Waiting);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-        if !replica.is_wanted() {
-            continue;
-        }
         if let Err(error) = start_again(&shared, &replica).await {
             tracing::error!(replica = replica.id, "{error:#}");
         }
@@ -43,9 +40,11 @@ pub(super) async fn watch_over(shared: Arc<Shared>, replica: Arc<Replica>) {
 }
 
 async fn start_again(shared: &Shared, replica: &Replica) -> anyhow::Result<()> {
+    let Some(address) = replica.start_if_wanted().await? else {
+        return Ok(());
+    };
     if replica.id == BALANCER {
-        replica.start().await?;
         return shared.introduce_all().await;
     }
-    shared.start_replica(replica).await
+    shared.let_in(&replica.id, address).await
 }

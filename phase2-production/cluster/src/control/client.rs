@@ -11,6 +11,9 @@ use std::time::Duration;
 /// How long an order may take: an orderly restart waits for requests under way.
 const ORDER_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a launcher may take to say that it is there: it has nothing to look up.
+const PRESENCE_LIMIT: Duration = Duration::from_secs(2);
+
 /// The answer to an order that could not be carried out.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Refused {
@@ -34,7 +37,8 @@ impl ControlClient {
     /// The running cluster of that name, if there is one.
     ///
     /// # Errors
-    /// When the name is not one, or the lab's folder cannot be read.
+    /// When the name is not one, the lab's folder cannot be read, or the launcher of that
+    /// name is there but does not answer.
     pub async fn find(name: &str) -> anyhow::Result<Option<Self>> {
         let http = reqwest::Client::builder()
             .timeout(ORDER_LIMIT)
@@ -43,11 +47,27 @@ impl ControlClient {
             .context("cannot make an HTTP client")?;
         for at in whereabouts::notes(name)? {
             let found = Self { http: http.clone(), at };
-            if found.status().await.is_ok() {
+            if found.is_there().await? {
                 return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    /// A launcher that has ended refuses connections at once. One that takes them and is
+    /// silent is not gone: to go on without it would be to start a second one.
+    async fn is_there(&self) -> anyhow::Result<bool> {
+        let asked = self.request(Method::GET, "").timeout(PRESENCE_LIMIT).send().await;
+        let Whereabouts { name, pid, .. } = &self.at;
+        match asked {
+            Ok(reply) => Ok(reply.status().is_success()),
+            Err(error) if error.is_timeout() => bail!(
+                "the launcher of {name} (process {pid}) does not answer; is it stopped? \
+                 If it is still starting, wait a moment; kill -CONT {pid} lets a stopped \
+                 one go on, kill -9 {pid} ends it"
+            ),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Everything at this moment.

@@ -48,16 +48,17 @@ struct Orders {
 }
 
 impl ControlServer {
-    /// Takes a name and a port. To be done first, so that a second launcher of the same name stops
-    /// before it has started anything.
+    /// Takes a name and a port. To be done first, so that a second launcher of the same
+    /// name stops before it has started anything.
     ///
     /// # Errors
-    /// When a cluster of that name runs.
+    /// When a cluster of that name runs, or seems to.
     pub async fn bind(name: &str, run_dir: &RunDir) -> anyhow::Result<Self> {
         let _turn = whereabouts::turn()?;
         if ControlClient::find(name).await?.is_some() {
             bail!(
-                "a cluster named {name} is up. Stop it (lab down) or name another (--name)"
+                "a cluster named {name} is up. Stop it (cargo lab down) or name another \
+                 (--name)"
             );
         }
         let listener = listen::bind_admin(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
@@ -67,7 +68,8 @@ impl ControlServer {
             authorization: format!("Bearer {token}"),
             host: address.to_string(),
         };
-        Whereabouts { name: name.to_owned(), address, token }.write(run_dir)?;
+        let (name, pid) = (name.to_owned(), std::process::id());
+        Whereabouts { name, pid, address, token }.write(run_dir)?;
         Ok(Self { listener, expected })
     }
 
@@ -84,6 +86,7 @@ impl ControlServer {
         let down = CancellationToken::new();
         let orders = Orders { cluster, down: down.clone() };
         let routes = Router::new()
+            .route("/", get(async || Json(())))
             .route("/status", get(status))
             .route("/members", post(add))
             .route("/members/{id}/{order}", post(order))

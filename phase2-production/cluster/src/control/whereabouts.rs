@@ -1,7 +1,7 @@
 //! Where a named cluster's control port is: a note in the launcher's own folder, so that
 //! it is gone when the launcher is, however the launcher ended.
 
-use crate::run_dir::{RunDir, base_dir};
+use crate::run_dir::{RunDir, base_dir, is_abandoned};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 
 const NOTE: &str = "control.json";
 
-/// The name, the address and the token, in a file with mode 0600.
+/// The name, the launcher's process id, the address and the token, in a file with mode
+/// 0600.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Whereabouts {
     pub(super) name: String,
+    pub(super) pid: u32,
     pub(super) address: SocketAddr,
     pub(super) token: String,
 }
@@ -25,15 +27,16 @@ impl Whereabouts {
     }
 }
 
-/// The notes of that name. Several, if launchers were killed and their folders are being
-/// removed this moment; then at most one of them answers.
+/// The notes of that name whose launchers live. Several, if one of them is just removing
+/// its own; then at most one of them answers.
 pub(super) fn notes(name: &str) -> anyhow::Result<Vec<Whereabouts>> {
     check(name)?;
     let base = base_dir()?;
     let folders = fs::read_dir(&base)
         .with_context(|| format!("cannot read the folder {}", base.display()))?;
-    let notes = folders.flatten().filter_map(|folder| {
-        let text = fs::read(folder.path().join(NOTE)).ok()?;
+    let folders = folders.flatten().map(|folder| folder.path());
+    let notes = folders.filter(|folder| !is_abandoned(folder)).filter_map(|folder| {
+        let text = fs::read(folder.join(NOTE)).ok()?;
         serde_json::from_slice::<Whereabouts>(&text).ok()
     });
     Ok(notes.filter(|note| note.name == name).collect())

@@ -7,6 +7,7 @@ use cluster::orders::Order;
 use cluster::status::ProcessState;
 use cluster::{Design, RunDir};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A name that no other test has.
 fn name() -> String {
@@ -49,6 +50,26 @@ async fn a_name_is_taken_once() {
     assert!(refused.contains("lab down"), "{refused}");
     launcher.abort();
     cluster.down().await;
+}
+
+#[tokio::test]
+async fn a_launcher_that_is_there_and_silent_is_not_taken_for_absent() {
+    let name = name();
+    let folder = RunDir::create(&program()).unwrap();
+    // It takes connections, like a launcher that was stopped, and obeys nobody.
+    let silent = ControlServer::bind(&name, &folder).await.unwrap();
+    let asked = Instant::now();
+    let pid = std::process::id();
+    let Err(error) = ControlClient::find(&name).await else {
+        panic!("it was not noticed");
+    };
+    let says = format!("the launcher of {name} (process {pid}) does not answer");
+    assert!(error.to_string().contains(&says), "{error}");
+    assert!(asked.elapsed() < Duration::from_secs(10));
+    let second = ControlServer::bind(&name, &folder).await.unwrap_err().to_string();
+    assert!(second.contains(&says), "{second}");
+    drop(silent);
+    assert!(ControlClient::find(&name).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! Crashes, hangs, drains and restarts, as the launcher and the balancer see them.
 
-use crate::support::{is_alive, member, seen_as, start, topology, until};
+use crate::support::{is_alive, member, program, seen_as, start, topology, until};
 use cluster::orders::Order;
 use cluster::status::ProcessState;
-use cluster::{Cluster, Design};
+use cluster::{Cluster, Design, Program, Users};
 use load_balancer::status::BackendState;
+use std::path::Path;
+use std::time::Duration;
+use upload_domain::passwords::HashCost;
+use upload_domain::users_file;
 
 #[tokio::test]
 async fn a_killed_replica_is_gone_at_once_and_a_restart_brings_it_back() {
@@ -91,6 +95,94 @@ async fn a_supervised_replica_comes_back_by_itself_but_not_after_an_orderly_stop
     };
     let status = until(&cluster, "r1 is started again", back).await;
     assert_eq!(member(&status, "r2").state, ProcessState::Down);
+    cluster.down().await;
+}
+
+#[tokio::test]
+async fn a_supervisor_goes_on_trying_until_a_start_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("users.json");
+    let spoilt = folder.path().join("spoilt");
+    std::fs::write(&spoilt, "{").unwrap();
+    let given = [("alice", "correct-horse")];
+    users_file::write(&users, &given, HashCost::Owasp).unwrap();
+    let good = std::fs::read(&users).unwrap();
+    let mut topology = topology(Design::Stateful, 1);
+    topology.supervise = true;
+    topology.users = Users::File(users.clone());
+    let cluster = Cluster::start(topology).await.unwrap();
+
+    std::fs::copy(&spoilt, &users).unwrap();
+    cluster.order("r1", Order::Kill).await.unwrap();
+    let log = member(&cluster.status().await, "r1").log;
+    let failed_twice = |_: &_| {
+        let text = std::fs::read_to_string(&log).unwrap();
+        text.matches("is not valid").count() >= 2
+    };
+    until(&cluster, "two starts fail", failed_twice).await;
+    std::fs::write(&users, good).unwrap();
+    let back = |status: &_| seen_as(status, "r1", BackendState::Up);
+    let status = until(&cluster, "r1 is started again", back).await;
+    assert_eq!(member(&status, "r1").state, ProcessState::Up);
+    cluster.down().await;
+}
+
+#[tokio::test]
+async fn an_orderly_stop_that_meets_a_start_is_not_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let door = folder.path().join("closed");
+    let mut topology = topology(Design::Stateful, 1);
+    topology.supervise = true;
+    topology.program = slow_to_start(folder.path(), &door);
+    let cluster = Cluster::start(topology).await.unwrap();
+    std::fs::write(&door, "").unwrap();
+    let stop = async {
+        let starting = |status: &_| member(status, "r1").state == ProcessState::Starting;
+        until(&cluster, "the start is under way", starting).await;
+        // Ordered before the door opens, so while the start is under way.
+        tokio::join!(biased; cluster.order("r1", Order::Stop), async {
+            std::fs::remove_file(&door).unwrap();
+        })
+    };
+    tokio::select! {
+        restarted = cluster.order("r1", Order::Restart) => panic!("{restarted:?}"),
+        (stopped, ()) = stop => stopped.unwrap(),
+    }
+    // Longer than the supervisor's first pause and a start.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(member(&cluster.status().await, "r1").state, ProcessState::Down);
+    cluster.down().await;
+}
+
+/// The program, which starts no process while there is such a file.
+fn slow_to_start(folder: &Path, door: &Path) -> Program {
+    let (script, role) = (folder.join("role"), program().path);
+    let text = format!(
+        "while [ -e '{}' ]; do sleep 0.02; done; exec '{}' \"$@\"",
+        door.display(),
+        role.display()
+    );
+    std::fs::write(&script, text).expect("a script");
+    Program { path: "/bin/sh".into(), prefix: vec![script.into()] }
+}
+
+#[tokio::test]
+async fn whoever_is_down_takes_no_order_but_to_start_again() {
+    let cluster = start(Design::Stateful, 2).await;
+    for id in ["r2", "lb"] {
+        cluster.order(id, Order::Kill).await.unwrap();
+        for order in [Order::Kill, Order::Stop, Order::Pause, Order::Resume] {
+            let refused = cluster.order(id, order).await.unwrap_err().to_string();
+            assert_eq!(refused, format!("{id} is down: cargo lab restart {id}"));
+        }
+        cluster.order(id, Order::Restart).await.unwrap();
+    }
+    cluster.order("r1", Order::Kill).await.unwrap();
+    for order in [Order::Drain, Order::Undrain] {
+        // At once: the balancer has not noticed yet.
+        let refused = cluster.order("r1", order).await.unwrap_err().to_string();
+        assert_eq!(refused, "r1 is down: cargo lab restart r1");
+    }
     cluster.down().await;
 }
 

@@ -3,6 +3,8 @@
 use crate::support::{member, seen_as, start, topology, until};
 use cluster::{Cluster, Design, Users};
 use load_balancer::status::BackendState;
+use upload_domain::passwords::HashCost;
+use upload_domain::users_file;
 
 #[tokio::test]
 async fn a_started_cluster_answers_through_its_balancer() {
@@ -30,6 +32,23 @@ async fn one_more_replica_gets_the_next_name_and_its_share() {
             .all(|id| member(status, id).balancer.is_some_and(|seen| seen.served >= 2))
     })
     .await;
+    cluster.down().await;
+}
+
+#[tokio::test]
+async fn a_name_that_was_given_once_is_not_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (users, aside) = (folder.path().join("users.json"), folder.path().join("aside"));
+    let given = [("alice", "correct-horse")];
+    users_file::write(&users, &given, HashCost::Owasp).unwrap();
+    let mut topology = topology(Design::Stateful, 1);
+    topology.users = Users::File(users.clone());
+    let cluster = Cluster::start(topology).await.unwrap();
+    std::fs::rename(&users, &aside).unwrap();
+    assert!(cluster.add().await.is_err());
+    std::fs::rename(&aside, &users).unwrap();
+    assert_eq!(cluster.add().await.unwrap(), "r3", "r2 was the one that failed");
+    assert_eq!(cluster.replica_ids(), ["r1", "r3"]);
     cluster.down().await;
 }
 

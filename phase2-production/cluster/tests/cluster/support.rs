@@ -2,7 +2,7 @@
 
 use api_contract::secret::Secret;
 use cluster::status::{ClusterStatus, MemberStatus};
-use cluster::{Cluster, Design, Program, Topology, Users};
+use cluster::{Cluster, Design, Program, Reach, Topology, Users};
 use load_balancer::config::Policy;
 use load_balancer::status::BackendState;
 use std::path::Path;
@@ -22,6 +22,7 @@ pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
         replicas,
         policy: Policy::RoundRobin,
         listen: "127.0.0.1:0".parse().expect("an address"),
+        reach: Reach::ThisMachine,
         users: Users::WithPassword(Secret::new("correct-horse")),
         data_dir: None,
         supervise: false,

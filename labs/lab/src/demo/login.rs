@@ -1,0 +1,35 @@
+//! A password for a proof: the one call that differs between the designs.
+
+use api_conformance::client::Client;
+use api_conformance::outcome::{Outcome, Reply};
+use api_conformance::proof::Proof;
+use api_contract::Credentials;
+use cluster::Design;
+
+/// Exchanges a password for what the design takes as proof.
+pub(crate) async fn log_in(
+    client: &Client,
+    design: Design,
+    given: &Credentials,
+) -> Outcome<Proof> {
+    match design {
+        Design::Stateful => {
+            let started = client.log_in_session(given).await;
+            proof(started, |started| Proof::Session(started.session_id))
+        }
+        Design::Stateless => {
+            let issued = client.token(given).await;
+            proof(issued, |issued| Proof::Bearer(issued.access_token))
+        }
+    }
+}
+
+fn proof<T>(outcome: Outcome<T>, of: impl FnOnce(T) -> Proof) -> Outcome<Proof> {
+    match outcome {
+        Outcome::Done(Reply { status, headers, body }) => {
+            Outcome::Done(Reply { status, headers, body: of(body) })
+        }
+        Outcome::Refused(reply) => Outcome::Refused(reply),
+        Outcome::Broken(broken) => Outcome::Broken(broken),
+    }
+}

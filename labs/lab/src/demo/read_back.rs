@@ -1,0 +1,206 @@
+//! What is there in the end: every acknowledged upload read back, every file counted.
+//!
+//! It asks one replica directly: which replica remembers whom is another question. Only
+//! an answer settles anything. A replica that does not answer has not lost a file.
+
+use crate::demo::digest::sha256;
+use crate::demo::ledger::{Acknowledged, Ledger};
+use crate::demo::login::log_in;
+use crate::demo::user::RETRY;
+use api_conformance::client::Client;
+use api_conformance::outcome::Outcome;
+use api_conformance::proof::Proof;
+use api_contract::Credentials;
+use api_contract::files::{FileEntry, ListQuery, MAX_PAGE};
+use cluster::Design;
+use http::StatusCode;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// How often a question is asked that gets no answer.
+const TRIES: usize = 5;
+
+/// How long all questions together may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Acknowledged uploads that came back as they were sent.
+    pub(crate) there: usize,
+    /// Acknowledged uploads that are not there, or came back as other bytes.
+    pub(crate) lost: usize,
+    /// Files that no upload accounts for.
+    pub(crate) twice: usize,
+    /// Questions that got no answer: uploads not read and lists not seen.
+    pub(crate) unanswered: usize,
+}
+
+/// Somebody who asks one replica.
+pub(crate) struct Reader {
+    client: Client,
+    design: Design,
+    deadline: Instant,
+}
+
+impl Reader {
+    pub(crate) fn new(url: &str, design: Design) -> Self {
+        let deadline = Instant::now() + PATIENCE;
+        Self { client: Client::new(url), design, deadline }
+    }
+
+    /// Asks for what one user has, and adds it to what was found.
+    pub(crate) async fn read_user(&self, theirs: &Uploads<'_>, found: &mut Found) {
+        let proof = self.settle(async || {
+            let reply = log_in(&self.client, self.design, theirs.account).await;
+            reply.done().ok().map(|reply| reply.body)
+        });
+        let Some(proof) = proof.await else {
+            found.unanswered += theirs.acknowledged.len() + 1;
+            return;
+        };
+        for upload in &theirs.acknowledged {
+            let read = async || {
+                let read = self.client.content(&proof, &upload.file_id).await;
+                is_there(&read, &upload.sha256)
+            };
+            match self.settle(read).await {
+                Some(true) => found.there += 1,
+                Some(false) => found.lost += 1,
+                None => found.unanswered += 1,
+            }
+        }
+        match self.list(&proof).await {
+            Some(listed) => found.twice += theirs.surplus(&listed),
+            None => found.unanswered += 1,
+        }
+    }
+
+    /// All pages.
+    async fn list(&self, proof: &Proof) -> Option<Vec<FileEntry>> {
+        let mut files = Vec::new();
+        let mut query = ListQuery { limit: Some(MAX_PAGE), cursor: None };
+        loop {
+            let ask = async || self.client.list(proof, &query).await.done().ok();
+            let page = self.settle(ask).await?.body;
+            files.extend(page.files);
+            query.cursor = Some(match page.next_cursor {
+                Some(cursor) => cursor,
+                None => return Some(files),
+            });
+        }
+    }
+
+    /// Asks until there is an answer, but not for ever.
+    async fn settle<T>(&self, ask: impl AsyncFn() -> Option<T>) -> Option<T> {
+        for _ in 0..TRIES {
+            if Instant::now() >= self.deadline {
+                return None;
+            }
+            if let Some(answer) = ask().await {
+                return Some(answer);
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+        None
+    }
+}
+
+/// What one user has uploaded, as far as the user knows.
+pub(crate) struct Uploads<'a> {
+    account: &'a Credentials,
+    acknowledged: Vec<Acknowledged>,
+    /// The name of the upload that was not acknowledged in the end: it may be there.
+    pending: Option<String>,
+}
+
+impl<'a> Uploads<'a> {
+    pub(crate) fn of(user: usize, account: &'a Credentials, ledger: &Ledger) -> Self {
+        let is_theirs = |upload: &&Acknowledged| upload.user == user;
+        let acknowledged = ledger.uploads.iter().filter(is_theirs).cloned().collect();
+        Self { account, acknowledged, pending: ledger.pending[user].clone() }
+    }
+
+    /// How many files there are beyond those that were acknowledged and, at most once,
+    /// the one that is pending.
+    fn surplus(&self, listed: &[FileEntry]) -> usize {
+        let known: BTreeSet<_> =
+            self.acknowledged.iter().map(|upload| upload.file_id.as_str()).collect();
+        let unknown: Vec<_> =
+            listed.iter().filter(|file| !known.contains(file.file_id.as_str())).collect();
+        let is_pending = |file: &&FileEntry| self.pending.as_ref() == Some(&file.name);
+        unknown.len() - usize::from(unknown.iter().copied().any(|file| is_pending(&file)))
+    }
+}
+
+/// Whether the bytes are there; [`None`] when the answer says nothing about it.
+fn is_there(answer: &Outcome<impl AsRef<[u8]>>, sent: &str) -> Option<bool> {
+    match answer {
+        Outcome::Done(reply) => Some(sha256(reply.body.as_ref()) == sent),
+        Outcome::Refused(reply) if reply.status == StatusCode::NOT_FOUND => Some(false),
+        Outcome::Refused(_) | Outcome::Broken(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api_conformance::outcome::{Broken, Reply};
+    use api_contract::problem::ProblemKind;
+    use api_contract::secret::Secret;
+    use http::HeaderMap;
+
+    fn refused(kind: ProblemKind) -> Outcome<&'static [u8]> {
+        let (status, headers) = (kind.status(), HeaderMap::new());
+        Outcome::Refused(Reply { status, headers, body: kind.problem("Why.", "req-1") })
+    }
+
+    #[test]
+    fn only_an_answer_about_the_file_says_that_it_is_lost() {
+        let answer = |body: &'static [u8]| {
+            let (status, headers) = (StatusCode::OK, HeaderMap::new());
+            Outcome::Done(Reply { status, headers, body })
+        };
+        let sent = sha256(b"as it was sent");
+        assert_eq!(is_there(&answer(b"as it was sent"), &sent), Some(true));
+        assert_eq!(is_there(&answer(b"something else"), &sent), Some(false));
+        assert_eq!(is_there(&refused(ProblemKind::FileNotFound), &sent), Some(false));
+        for kind in [ProblemKind::SessionUnknown, ProblemKind::Internal] {
+            assert_eq!(is_there(&refused(kind), &sent), None, "{kind:?}");
+        }
+        let (status, problem) = (StatusCode::NOT_FOUND, "a page of text".to_owned());
+        let broken: Outcome<&[u8]> =
+            Outcome::Broken(Broken::NotTheContract { status, problem });
+        assert_eq!(is_there(&broken, &sent), None);
+    }
+
+    #[test]
+    fn a_file_is_accounted_for_by_one_upload_and_the_pending_one_at_most_once() {
+        let password = Secret::new("correct-horse".to_owned());
+        let account = &Credentials { username: "user-1".to_owned(), password };
+        let known = Acknowledged {
+            user: 0,
+            file_id: "1".to_owned(),
+            sha256: sha256(b""),
+            echoed: true,
+        };
+        let pending = Some("late.bin".to_owned());
+        let theirs = Uploads { account, acknowledged: vec![known], pending };
+        let file = |id: &str, name: &str| FileEntry {
+            file_id: id.to_owned(),
+            name: name.to_owned(),
+            size: 0,
+            content_type: String::new(),
+            sha256: String::new(),
+            uploaded_at: 0,
+        };
+        let mut listed = vec![file("1", "a.bin")];
+        assert_eq!(theirs.surplus(&listed), 0);
+        listed.push(file("2", "late.bin"));
+        assert_eq!(theirs.surplus(&listed), 0, "it was done, and the answer was lost");
+        listed.push(file("3", "late.bin"));
+        assert_eq!(theirs.surplus(&listed), 1, "it was done twice");
+        listed.push(file("4", "a.bin"));
+        assert_eq!(theirs.surplus(&listed), 2);
+    }
+}

@@ -1,0 +1,98 @@
+//! A lane while it runs: its cluster, its crowd, and whether every act got its requests.
+
+use crate::demo::crowd::Crowd;
+use crate::demo::figures::{CALM, LaneReport};
+use crate::demo::lane::Lane;
+use crate::demo::ledger::Outcome;
+use crate::demo::scenario::Scenario;
+use anyhow::Context;
+use api_contract::Credentials;
+use cluster::status::ProcessState;
+use cluster::{Cluster, Program, Reach, Topology, Users};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// Replicas in each lane.
+pub(crate) const REPLICAS: usize = 3;
+
+/// The one that a lane may get later.
+const NEWCOMER: &str = "r4";
+
+/// A lane while it runs.
+pub(crate) struct RunningLane {
+    pub(crate) crowd: Crowd,
+    pub(crate) cluster: Cluster,
+    /// From when on requests count for the present act, in the ledger's time.
+    counts_from_ms: u64,
+    /// Whether each user has had the answers that every act so far waited for.
+    complete: bool,
+}
+
+impl RunningLane {
+    /// Starts the servers and lets the users log in and begin.
+    pub(crate) async fn start(
+        lane: Lane,
+        program: &Program,
+        users_file: &Path,
+        accounts: &[Credentials],
+        seed: u64,
+    ) -> anyhow::Result<Self> {
+        let cluster = Cluster::start(Topology {
+            program: program.clone(),
+            design: lane.design(),
+            replicas: REPLICAS,
+            policy: lane.policy(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            reach: Reach::ThisMachine,
+            users: Users::File(users_file.to_owned()),
+            data_dir: None,
+            supervise: false,
+            replica_args: lane.replica_args(),
+        })
+        .await?;
+        let crowd = Crowd::start(lane, cluster.url(), accounts.to_vec(), seed);
+        Ok(Self { crowd, cluster, counts_from_ms: 0, complete: true })
+    }
+
+    /// From now on requests count for another act.
+    pub(crate) fn act_begins(&mut self) {
+        let now = self.crowd.ledger().now_ms();
+        self.counts_from_ms = now;
+    }
+
+    /// Keeps whether each user has had the answers that the act waited for.
+    pub(crate) fn act_ends(&mut self, answers: usize) {
+        self.complete &= self.fewest_answers() >= answers;
+    }
+
+    /// How many answers the least busy user has had in this act.
+    pub(crate) fn fewest_answers(&self) -> usize {
+        self.crowd.ledger().fewest_answers_since(self.counts_from_ms)
+    }
+
+    /// Whether everybody is served again.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.crowd.ledger().each_ends_with(CALM, |ended| ended != Outcome::Failed)
+    }
+
+    pub(crate) async fn strike(
+        &self,
+        scenario: Scenario,
+        victim: &str,
+    ) -> anyhow::Result<()> {
+        let title = self.crowd.lane().title();
+        scenario.strike(&self.cluster, victim).await.context(title)
+    }
+
+    /// Reads everything back, and counts.
+    pub(crate) async fn report(&self, victim: &str) -> anyhow::Result<LaneReport> {
+        let status = self.cluster.status().await;
+        let mut replicas = status.members.iter().skip(1);
+        let living = replicas.find(|member| member.state == ProcessState::Up);
+        let address = living.and_then(|member| member.address);
+        let address = address.context("no replica is left to read uploads from")?;
+        let found = self.crowd.read_back(address).await;
+        let (lane, ledger) = (self.crowd.lane(), self.crowd.ledger());
+        Ok(LaneReport::of(lane, &ledger, (victim, NEWCOMER), found, self.complete))
+    }
+}
