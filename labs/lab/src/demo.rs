@@ -99,6 +99,7 @@ async fn perform(args: &DemoArgs) -> anyhow::Result<Verdict> {
     stage.reset().await;
     if args.json {
         say(serde_json::to_string_pretty(&report)?);
+        show::verdict(&report).into_iter().for_each(remark);
     } else {
         show::print(&report, &predictions);
     }

@@ -45,7 +45,7 @@ impl Process {
         let ready = tokio::time::timeout(START_LIMIT, ready_line(&mut lines)).await;
         let Ok(Some(ready)) = ready else {
             let _reaped = child.kill().await;
-            bail!("did not start: {}", last_words(&spec.log));
+            bail!("{}", last_words(&spec.log));
         };
         let (tell, ended) = watch::channel(None);
         // The pipe whose end tells the child that we are gone; `wait` would close it.
@@ -141,5 +141,5 @@ async fn ready_line(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<ReadyLi
 fn last_words(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    last.unwrap_or("it said nothing").to_owned()
+    last.unwrap_or("it said nothing").trim_start_matches("error: ").to_owned()
 }

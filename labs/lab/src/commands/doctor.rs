@@ -86,10 +86,10 @@ fn tools() -> Vec<Finding> {
             advice: "install your system's package curl",
         },
         Finding {
-            what: "cargo-nextest",
-            found: version("cargo-nextest", "--version"),
-            needed_for: "nothing; scripts/test uses cargo test",
-            advice: "none",
+            what: "C compiler",
+            found: version("cc", "--version"),
+            needed_for: "building",
+            advice: "install your system's gcc or clang",
         },
     ]
 }
@@ -139,7 +139,8 @@ fn docker() -> Option<String> {
 
 fn first_words(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+    let words = line.split_whitespace().take_while(|word| !word.starts_with('('));
+    words.take(3).collect::<Vec<_>>().join(" ")
 }
 
 /// Debian keeps them out of the search path, one folder a version.

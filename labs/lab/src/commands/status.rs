@@ -39,7 +39,7 @@ pub(crate) fn text(status: &ClusterStatus) -> String {
     let rows = status.members.iter().map(row);
     let header = ["member", "process", "pid", "balancer", "served", "restarts"];
     let table = table(&header, rows.collect());
-    format!("{table}\nclients: {}    logs: {}", status.url, status.run_dir.display())
+    format!("{table}\nclients: {}\nlogs:    {}", status.url, status.run_dir.display())
 }
 
 fn row(member: &MemberStatus) -> Vec<String> {

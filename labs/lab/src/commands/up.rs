@@ -157,7 +157,7 @@ async fn introduction(cluster: &Cluster, detached: bool) -> String {
 Log in:   curl -i {}/api/{call} \\
             -H 'Content-Type: application/json' \\
             -d '{{\"username\": \"alice\", \"password\": \"...\"}}'
-Break it: cargo lab kill r2     Look: cargo lab status
+Break it: cargo lab kill r1     Look: cargo lab status
 Stop it:  {end}
 ",
         status.url

@@ -60,8 +60,11 @@ impl Row {
                 format!("{} / {}", lane.uploads_acknowledged, lane.uploads_there)
             }
             Self::Recovery => {
-                let seconds = lane.recovery_s.map(|seconds| format!("{seconds:.1}"));
-                seconds.unwrap_or_else(|| "never".to_owned())
+                let shown = |seconds: f64| match seconds > 0.0 && seconds < 0.1 {
+                    true => "< 0.1".to_owned(),
+                    false => format!("{seconds:.1}"),
+                };
+                lane.recovery_s.map_or_else(|| "never".to_owned(), shown)
             }
         }
     }
@@ -150,7 +153,9 @@ fn logged_out(lane: &LaneReport, scenario: Scenario) -> String {
         (Lane::MemorySticky, Scenario::RestartEverything) => {
             "Everybody, because everybody's replica was killed."
         }
-        (Lane::MemorySticky, Scenario::ScaleOut) | (Lane::Token, _) => "Nobody noticed.",
+        (Lane::MemorySticky, Scenario::ScaleOut) | (Lane::Token, _) => {
+            "Nobody had to log in again."
+        }
         (Lane::MemorySticky, Scenario::RollingRestart) => {
             "Everybody, although no request failed: an orderly stop saves requests, not \
              memories."

@@ -142,7 +142,7 @@ fn recovery(ledger: &Ledger) -> Option<f64> {
     calm.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
 }
 
-/// `.` fine, `L` a login was lost, `x` a request failed, `|` the fault.
+/// `.` fine, `L` a login was lost, `x` a request failed, `*` both, `|` the fault.
 fn timeline(ledger: &Ledger) -> String {
     let end = ledger.entries.iter().map(|entry| entry.ended_ms).max().unwrap_or(0);
     let ticks = usize::try_from(end / TICK_MS + 1).unwrap_or(1);
@@ -150,10 +150,11 @@ fn timeline(ledger: &Ledger) -> String {
     for entry in &ledger.entries {
         let tick = usize::try_from(entry.ended_ms / TICK_MS).unwrap_or(0);
         line[tick] = match (line[tick], entry.outcome) {
+            ('L' | '*', Outcome::Failed) | ('x' | '*', Outcome::LoginLost) => '*',
             (_, Outcome::Failed) => 'x',
-            (' ' | '.', Outcome::LoginLost) => 'L',
+            (_, Outcome::LoginLost) => 'L',
             (' ', Outcome::Fine) => '.',
-            (before, _) => before,
+            (before, Outcome::Fine) => before,
         };
     }
     let Some(fault) = ledger.fault_ms else {

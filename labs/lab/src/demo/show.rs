@@ -45,9 +45,11 @@ fn print_lists(report: &Report) {
 }
 
 fn print_timelines(report: &Report) {
-    say(format!(
-        "Time, {TICK_MS} ms a letter: . fine  L login lost  x failed  | the fault"
-    ));
+    let legend = format!(
+        "Time, {TICK_MS} ms a letter: . fine, L login lost, x failed, * both, blank: no \
+         answer just then, | the fault."
+    );
+    say(wrapped(&legend, 0));
     let room = columns().saturating_sub(24).max(20);
     for lane in &report.lanes {
         // The middle is where it happens; what does not fit is cut from the end.
@@ -109,28 +111,31 @@ fn print_predictions(report: &Report, predictions: &[Prediction]) {
 }
 
 fn print_facts(report: &Report) {
-    let all = report.facts.len();
-    if report.verdict == Verdict::Pass {
-        say(format!("All {all} statements of the concepts hold for this run."));
-    }
-    for fact in report.facts.iter().filter(|fact| !fact.holds) {
-        let result = match report.doubts.is_empty() || fact.inexcusable {
-            true => "NOT AS THE CONCEPTS SAY",
-            false => "Not shown by this run",
-        };
-        say(format!(
-            "{result}: {}: {}: expected {}, measured {}",
-            fact.lane.title(),
-            fact.says,
-            fact.expected,
-            fact.measured
-        ));
-    }
-    for doubt in &report.doubts {
-        say(format!("COULD NOT TELL: {}: {}", doubt.lane.title(), doubt.says));
-    }
+    verdict(report).into_iter().for_each(say);
     if report.verdict != Verdict::Pass {
         print_failures(report);
     }
     say(format!("seed {} ({:.0} s)", report.seed, report.seconds));
+}
+
+/// The verdict in words, with every reason for it.
+pub(crate) fn verdict(report: &Report) -> Vec<String> {
+    if report.verdict == Verdict::Pass {
+        let all = report.facts.len();
+        return vec![format!("All {all} statements of the concepts hold for this run.")];
+    }
+    let broken = report.facts.iter().filter(|fact| !fact.holds).map(|fact| {
+        let result = match report.doubts.is_empty() || fact.inexcusable {
+            true => "NOT AS THE CONCEPTS SAY",
+            false => "Not shown by this run",
+        };
+        let (lane, says) = (fact.lane.title(), &fact.says);
+        let (expected, measured) = (&fact.expected, &fact.measured);
+        format!("{result}: {lane}: {says}: expected {expected}, measured {measured}")
+    });
+    let doubts = report
+        .doubts
+        .iter()
+        .map(|doubt| format!("COULD NOT TELL: {}: {}", doubt.lane.title(), doubt.says));
+    broken.chain(doubts).collect()
 }

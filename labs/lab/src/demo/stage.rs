@@ -57,7 +57,7 @@ impl Stage {
         remark(format!("{}: {fault}.", self.scenario.title()));
         let users = self.users;
         remark(format!(
-            "Three lanes of {REPLICAS} servers each; {users} users before each lane."
+            "Three lanes of {REPLICAS} servers each; {users} users in front of each."
         ));
         let predictions = if asks { predict::ask(self.users) } else { Vec::new() };
         self.began = Instant::now();

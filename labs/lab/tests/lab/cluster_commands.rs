@@ -30,7 +30,7 @@ fn a_cluster_is_started_looked_at_broken_mended_and_stopped() {
     let world = World::new();
     let said = world.ok(&UP);
     assert!(
-        said.contains("Demo accounts") && said.contains("cargo lab kill r2"),
+        said.contains("Demo accounts") && said.contains("cargo lab kill r1"),
         "{said}"
     );
     assert!(world.ok(&["status", "--url"]).starts_with("http://127.0.0.1:"));

@@ -17,7 +17,7 @@ const ADMIN_TOKEN: &str = "balancer.token";
 
 /// Milliseconds that a replica goes on accepting after SIGTERM: longer than the balancer
 /// needs to notice (checks every 250 ms, out at the first "not ready").
-const DRAIN_GRACE_MS: &str = "600";
+const DRAIN_GRACE_MS: &str = "1200";
 
 /// Milliseconds after which a replica that says nothing is given up, so that a paused one
 /// does not hold its clients for long.
