@@ -30,9 +30,12 @@ async fn a_request_under_way_is_finished_after_the_stop() {
     let under_way = tokio::spawn(reqwest::get(server.url("/wait")));
     entered.notified().await;
     server.stop.cancel();
-    while TcpStream::connect(server.address).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let closed = async {
+        while TcpStream::connect(server.address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, closed).await.unwrap();
     go_on.notify_one();
     assert_eq!(under_way.await.unwrap().unwrap().text().await.unwrap(), "finished");
     tokio::time::timeout(DEADLINE, server.ended).await.unwrap().unwrap();
