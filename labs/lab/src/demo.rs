@@ -5,7 +5,6 @@
 //! order: `scenario`, `lane`, `user`, `ledger`, `read_back`, `figures`, `facts`, `verdict`.
 
 mod crowd;
-mod digest;
 mod explain;
 mod facts;
 mod figures;

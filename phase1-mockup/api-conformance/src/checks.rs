@@ -21,17 +21,10 @@ pub mod uploads;
 use crate::client::Client;
 use crate::proof::Proof;
 use api_contract::files::{FileList, ListQuery, MAX_PAGE};
-use sha2::{Digest, Sha256};
 
 /// An id of the right form that no server has given to anything.
 pub(crate) fn made_up_id() -> String {
     uuid::Uuid::now_v7().to_string()
-}
-
-/// SHA-256 in lower-case hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The caller's newest files.

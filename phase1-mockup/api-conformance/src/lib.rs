@@ -12,6 +12,7 @@ mod calls;
 pub mod checks;
 pub mod client;
 pub mod cookies;
+pub mod digest;
 pub mod eventually;
 pub mod expect;
 pub mod fixture;

@@ -12,17 +12,6 @@ pub enum LogFormat {
     Json,
 }
 
-impl LogFormat {
-    /// The word that selects it on a command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
-
 /// Starts logging at `info`, or at what `RUST_LOG` says. Later calls do nothing, so
 /// that several servers can live in one test process.
 pub fn init(format: LogFormat) {

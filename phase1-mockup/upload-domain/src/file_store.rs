@@ -120,19 +120,6 @@ impl FileStore {
         blocking(move || list_dir(&dir, after, limit)).await
     }
 
-    /// What is known of one file.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when `owner` has no such file.
-    pub async fn find(
-        &self,
-        owner: &Username,
-        id: FileId,
-    ) -> Result<FileMeta, StoreError> {
-        let dir = self.file_dir(owner, id);
-        blocking(move || read_meta(&dir)).await
-    }
-
     /// One file, open for reading. It stays readable even if it is deleted meanwhile.
     ///
     /// # Errors

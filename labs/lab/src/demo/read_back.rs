@@ -3,11 +3,11 @@
 //! It asks one replica directly: which replica remembers whom is another question. Only
 //! an answer settles anything. A replica that does not answer has not lost a file.
 
-use crate::demo::digest::sha256;
 use crate::demo::ledger::{Acknowledged, Ledger};
 use crate::demo::login::log_in;
 use crate::demo::user::RETRY;
 use api_conformance::client::Client;
+use api_conformance::digest::sha256;
 use api_conformance::outcome::Outcome;
 use api_conformance::proof::Proof;
 use api_contract::Credentials;

@@ -1,10 +1,10 @@
 //! One scripted user. The script is the same in every lane; only the proof differs.
 
-use crate::demo::digest::sha256;
 use crate::demo::ledger::{Acknowledged, Entry, Outcome as Ended};
 use crate::demo::login::log_in;
 use crate::demo::shared::Shared;
 use api_conformance::client::{Client, Options};
+use api_conformance::digest::sha256;
 use api_conformance::form::Upload;
 use api_conformance::outcome::{Broken, Outcome, Reply};
 use api_conformance::proof::Proof;

@@ -1,6 +1,6 @@
 //! Downloads: the bytes as they went in, as JSON or as themselves.
 
-use crate::checks::sha256;
+use crate::digest::sha256;
 use crate::expect::equal;
 use crate::form::Upload;
 use crate::outcome::{Outcome, Reply};

@@ -144,7 +144,7 @@ pub async fn a_range_of_another_version_is_answered_with_the_whole(
 
 /// The same version goes on where it stopped, and says that it can.
 pub async fn a_range_of_the_same_version_goes_on(target: &Target) -> anyhow::Result<()> {
-    let tag = format!("\"{}\"", crate::checks::sha256(&Upload::of_size("", SIZE).bytes));
+    let tag = format!("\"{}\"", crate::digest::sha256(&Upload::of_size("", SIZE).bytes));
     let (_, outcome) = ask(target, "bytes=10-", &[(IF_RANGE, &tag)]).await?;
     let reply = outcome.done()?;
     equal("the status", reply.status, StatusCode::PARTIAL_CONTENT)?;

@@ -1,6 +1,7 @@
 //! Uploads: what is acknowledged, what is refused, what happens once.
 
-use crate::checks::{listing, sha256};
+use crate::checks::listing;
+use crate::digest::sha256;
 use crate::expect::equal;
 use crate::form::{Form, Upload};
 use crate::target::Target;
