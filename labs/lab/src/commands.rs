@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod logs;
+pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod status;
 pub(crate) mod up;

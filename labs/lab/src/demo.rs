@@ -4,6 +4,7 @@
 //! fault strikes all three; what each user went through is counted and explained. Reading
 //! order: `scenario`, `lane`, `user`, `ledger`, `read_back`, `figures`, `facts`, `verdict`.
 
+mod choice;
 mod crowd;
 mod explain;
 mod facts;
@@ -15,6 +16,8 @@ mod predict;
 mod progress;
 mod read_back;
 mod report;
+mod resume;
+mod revocation;
 mod running_lane;
 mod scenario;
 mod shared;
@@ -22,10 +25,12 @@ mod show;
 #[cfg(test)]
 mod specimen;
 mod stage;
+mod story;
 mod user;
 mod verdict;
 
 use crate::screen::{remark, say};
+use choice::Choice;
 use clap::Args;
 use scenario::Scenario;
 use stage::Stage;
@@ -36,19 +41,24 @@ use verdict::Verdict;
 /// The exit code when the lab itself broke and nothing can be said.
 const HARNESS_BROKE: u8 = 3;
 
+/// Something that a scenario needs and this machine does not have: the run can tell nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Missing(&'static str);
+
 /// Show who is logged out when servers fail, and why
 ///
-/// Three lanes of real servers, each behind a real load balancer, get the same crowd of
-/// scripted users and then the same fault. In the first two lanes a server remembers who
-/// is logged in; in the third each request proves it. At the end: how many requests
+/// Lanes of real servers, each behind a real load balancer, get the same crowd of
+/// scripted users and then the same fault. In some lanes a server remembers who is logged
+/// in, in some a store does, in some each request proves it. At the end: how many requests
 /// failed, how many logins were lost, and one sentence of explanation for each
 /// difference. While it waits for you to press Enter, the users slow down and upload
 /// nothing. It takes well under a minute and leaves nothing behind.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// What happens to the servers
-    #[arg(value_enum, default_value_t = Scenario::KillAReplica)]
-    scenario: Scenario,
+    #[arg(value_enum, default_value_t = Choice::KillAReplica)]
+    scenario: Choice,
 
     /// Ask nothing
     #[arg(long)]
@@ -76,7 +86,10 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     match perform(&args).await {
         Err(error) => {
             remark(format!("error: {error:#}"));
-            ExitCode::from(HARNESS_BROKE)
+            match error.is::<Missing>() {
+                true => Verdict::CouldNotTell.exit_code(),
+                false => ExitCode::from(HARNESS_BROKE),
+            }
         }
         Ok(verdict) if args.assert => verdict.exit_code(),
         Ok(_) => ExitCode::SUCCESS,
@@ -84,7 +97,16 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
 }
 
 async fn perform(args: &DemoArgs) -> anyhow::Result<Verdict> {
-    let mut stage = Stage::new(args.scenario, args.seed, usize::from(args.users));
+    match args.scenario.scenario() {
+        Some(scenario) => with_a_crowd(scenario, args).await,
+        None if args.scenario == Choice::RevokeAToken => revocation::tell(args).await,
+        None => resume::tell(args).await,
+    }
+}
+
+/// Acts for a crowd before several lanes; the other two are told with one user.
+async fn with_a_crowd(scenario: Scenario, args: &DemoArgs) -> anyhow::Result<Verdict> {
+    let mut stage = Stage::new(scenario, args.seed, usize::from(args.users));
     let asks = !args.yes && !args.json && std::io::stdin().is_terminal();
     let predictions = stage.predict(asks);
     stage.set_up().await?;

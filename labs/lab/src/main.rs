@@ -7,7 +7,7 @@ mod screen;
 
 use clap::{Parser, Subcommand};
 use cluster::role::RoleArgs;
-use commands::{add, doctor, down, logs, orders, status, up};
+use commands::{add, doctor, down, logs, migrate, orders, status, up};
 use std::process::ExitCode;
 
 /// A lab on stateless and stateful servers: run them, kill them, measure them.
@@ -37,6 +37,7 @@ enum Command {
     Add(add::AddArgs),
     Logs(logs::LogsArgs),
     Down(down::DownArgs),
+    Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
     /// Play one role of a cluster (what the launcher starts; not for people)
     #[command(hide = true)]
@@ -57,7 +58,8 @@ async fn main() -> ExitCode {
         Command::Add(args) => ended(add::run(args).await),
         Command::Logs(args) => ended(logs::run(args).await),
         Command::Down(args) => ended(down::run(args).await),
-        Command::Doctor(args) => ended(doctor::run(&args)),
+        Command::Migrate(args) => ended(migrate::run(args).await),
+        Command::Doctor(args) => ended(doctor::run(&args).await),
         Command::Serve(args) => ended(cluster::role::run(args).await),
     }
 }

@@ -57,6 +57,7 @@ impl Client {
     #[must_use]
     pub fn with(base_url: &str, options: Options) -> Self {
         let idle = if options.reuse_connections { usize::MAX } else { 0 };
+        http_edge::crypto::choose();
         let http = reqwest::Client::builder()
             .timeout(options.timeout)
             .pool_max_idle_per_host(idle)

@@ -6,6 +6,7 @@ use crate::target::{Target, Way};
 use anyhow::Context;
 use api_contract::Credentials;
 use api_contract::secret::Secret;
+use std::any::Any;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -129,7 +130,8 @@ impl Fixture {
             way,
             max_upload: MAX_UPLOAD,
         };
-        Ok(Started { server, target, _outlives_the_server: self.clone() })
+        let kept = Vec::new();
+        Ok(Started { server, target, _outlives_the_server: self.clone(), kept })
     }
 }
 
@@ -140,6 +142,8 @@ pub struct Started {
     pub server: Server,
     target: Target,
     _outlives_the_server: Fixture,
+    /// Whatever else it needs to the end, such as a store that the test started.
+    kept: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl Started {
@@ -149,6 +153,20 @@ impl Started {
     /// When it does not start.
     pub async fn alone(program: &str, way: Way, more: &[&str]) -> anyhow::Result<Self> {
         Fixture::new()?.start(program, way, more).await
+    }
+
+    /// The same server, reached through something that stands before it.
+    #[must_use]
+    pub fn reached_at(mut self, base_url: String) -> Self {
+        self.target.base_url = base_url;
+        self
+    }
+
+    /// The same server, and something that must not end before it does.
+    #[must_use]
+    pub fn keeping(mut self, what: impl Any + Send + Sync) -> Self {
+        self.kept.push(Box::new(what));
+        self
     }
 }
 

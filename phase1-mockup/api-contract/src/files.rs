@@ -13,6 +13,7 @@ pub const MAX_PAGE: usize = 200;
 
 /// `POST /api/upload` → 201. When this answers, the bytes are on disk.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileCreated {
     /// The server's own name for the file.
@@ -31,6 +32,7 @@ pub struct FileCreated {
 
 /// One row of a listing.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
     /// The server's own name for the file.
@@ -49,6 +51,7 @@ pub struct FileEntry {
 
 /// `GET /api/files` → 200, newest first.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileList {
     /// At most `limit` files.
@@ -70,6 +73,7 @@ pub struct ListQuery {
 
 /// `GET /api/files/{file_id}` → 200 for files up to [`MAX_JSON_CONTENT`].
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileWithContent {
     /// The server's own name for the file.

@@ -4,26 +4,45 @@
 //! tested against it. It holds no behaviour: only what two programs must agree on.
 //! Read `sessions` beside `tokens` first; that is the whole difference on the wire.
 
+pub mod events;
 pub mod files;
 pub mod headers;
 pub mod paths;
+pub mod people;
 pub mod problem;
 pub mod secret;
 pub mod sessions;
 pub mod tokens;
+pub mod uploads;
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A reply that says only that something was done.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Message {
     /// One sentence for a person.
     pub message: String,
 }
 
+/// `GET /readyz` → 200. The 503 says in its detail what is missing.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Ready {
+    /// One sentence for a person.
+    pub message: String,
+    /// What the server looked at, and how it found it (Phase 2). Something here may be worse
+    /// than `ok`, as long as the server can do without.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<String, String>,
+}
+
 /// What a person proves once (stateful) or each time (stateless).
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// Account name: 1 to 32 of `a-z 0-9 . _ -`.

@@ -8,6 +8,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// The body of every error reply (RFC 9457 §3).
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Problem {
     /// `/problems/<slug>`: stable, what programs compare.
@@ -29,6 +30,19 @@ impl Problem {
     pub fn slug(&self) -> &str {
         self.kind.rsplit('/').next().unwrap_or_default()
     }
+}
+
+/// tus 1.0 has a status of its own, which no list of HTTP's knows.
+macro_rules! status {
+    (CHECKSUM_MISMATCH) => {
+        match StatusCode::from_u16(460) {
+            Ok(status) => status,
+            Err(_) => StatusCode::BAD_REQUEST,
+        }
+    };
+    ($status:ident) => {
+        StatusCode::$status
+    };
 }
 
 macro_rules! kinds {
@@ -56,7 +70,7 @@ macro_rules! kinds {
             /// The HTTP status it travels with.
             #[must_use]
             pub const fn status(self) -> StatusCode {
-                match self { $(Self::$name => StatusCode::$status,)* }
+                match self { $(Self::$name => status!($status),)* }
             }
         }
     };
@@ -74,6 +88,20 @@ kinds! {
     TokenExpired = "token-expired", UNAUTHORIZED, "The token has expired";
     /// The token is not one of ours, or not (yet) valid; which check failed is not said.
     TokenInvalid = "token-invalid", UNAUTHORIZED, "The token is not valid";
+    /// The caller is known, and may not do this.
+    Forbidden = "forbidden", FORBIDDEN, "You may not do this";
+    /// A browser sent this on behalf of another site (OWASP CSRF; ASVS 3.5.1).
+    ForeignOrigin = "foreign-origin", FORBIDDEN, "This came from another site";
+    /// The URL was not signed by this server, or its time is up.
+    SignatureInvalid = "signature-invalid", FORBIDDEN, "The signature of the URL is not valid";
+    /// Too short, too long, or one that everybody tries (ASVS 6.2).
+    WeakPassword = "weak-password", BAD_REQUEST, "The password is not good enough";
+    /// Nobody of that name in the caller's organisation.
+    UserNotFound = "user-not-found", NOT_FOUND, "There is no such user";
+    /// More requests than one caller may make.
+    TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests";
+    /// More wrong passwords than one account or one address may try.
+    TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS, "Too many login attempts";
     /// A password in a URL ends up in logs and histories (RFC 9110 §17.9).
     CredentialsInQuery = "credentials-in-query", BAD_REQUEST,
         "Credentials do not belong in a URL";
@@ -104,6 +132,22 @@ kinds! {
     /// The disk is full; nothing of the upload is left behind.
     InsufficientStorage = "insufficient-storage", INSUFFICIENT_STORAGE,
         "The server has no room for this file";
+    /// The caller's files fill what they may.
+    QuotaExceeded = "quota-exceeded", INSUFFICIENT_STORAGE, "Your files would exceed your quota";
+    /// No such upload under way, or not the caller's: the two cannot be told apart.
+    UploadNotFound = "upload-not-found", NOT_FOUND, "There is no such upload";
+    /// The upload was begun and not finished in time.
+    UploadExpired = "upload-expired", GONE, "The upload has expired";
+    /// Not all announced bytes are there.
+    UploadIncomplete = "upload-incomplete", CONFLICT, "The upload is not complete";
+    /// The bytes do not begin where those before them ended (tus 1.0).
+    OffsetMismatch = "offset-mismatch", CONFLICT, "The offset is not where the upload stands";
+    /// The bytes are not those that their checksum was made of; none was kept (tus 1.0).
+    ChecksumMismatch = "checksum-mismatch", CHECKSUM_MISMATCH,
+        "The bytes do not have this checksum";
+    /// Not a version of tus that this server speaks.
+    UnsupportedTusVersion = "unsupported-tus-version", PRECONDITION_FAILED,
+        "This version of tus is not supported";
     /// The idempotency key was used for a different upload.
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY,
         "This idempotency key belongs to a different upload";
@@ -116,6 +160,17 @@ kinds! {
     /// Password checks are bounded, because each costs 19 MiB and tens of milliseconds.
     TooManyLogins = "too-many-logins", SERVICE_UNAVAILABLE,
         "Too many passwords are being checked";
+    /// Whether the session lives cannot be known now; it may well.
+    SessionStoreUnavailable = "session-store-unavailable", SERVICE_UNAVAILABLE,
+        "The session store does not answer";
+    /// The records cannot be read or written now.
+    RecordsUnavailable = "records-unavailable", SERVICE_UNAVAILABLE,
+        "The records do not answer";
+    /// The store of the files' bytes cannot be reached now.
+    FileStoreUnavailable = "file-store-unavailable", SERVICE_UNAVAILABLE,
+        "The file store does not answer";
+    /// `/readyz` while something that the server needs is missing.
+    NotReady = "not-ready", SERVICE_UNAVAILABLE, "The server lacks something it needs";
     /// `/readyz` while the process finishes what it has.
     Draining = "draining", SERVICE_UNAVAILABLE, "The server is about to stop";
     /// A balancer that has nobody to send this to.
@@ -151,6 +206,7 @@ mod tests {
     fn every_kind_has_a_slug_of_its_own_and_an_error_status() {
         let slugs: HashSet<_> = ProblemKind::ALL.iter().map(|kind| kind.slug()).collect();
         assert_eq!(slugs.len(), ProblemKind::ALL.len());
+        assert_eq!(ProblemKind::ChecksumMismatch.status().as_u16(), 460);
         for kind in ProblemKind::ALL {
             assert!(kind.status().is_client_error() || kind.status().is_server_error());
         }

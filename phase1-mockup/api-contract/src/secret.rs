@@ -6,6 +6,8 @@ use std::fmt;
 /// A password, session id or token as it travels. `Debug` prints a placeholder, so that
 /// a derived `Debug` on a surrounding type cannot leak it (OWASP ASVS 16.2.5).
 #[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(format = "password"))]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -19,6 +21,12 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
     }
 }
 

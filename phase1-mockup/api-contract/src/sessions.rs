@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `POST /api/session/start` → 200.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SessionStarted {
     /// 32 bytes from the operating system's generator, base64url without padding
@@ -16,6 +17,7 @@ pub struct SessionStarted {
 
 /// `GET /api/session` → 200: what the server remembers between two requests.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SessionView {
     /// Whose session this is.

@@ -1,10 +1,15 @@
-//! `/metrics` in Prometheus text, on a listener of its own that never leaves loopback.
+//! `/metrics` in Prometheus text, on a listener of its own that never leaves loopback and
+//! answers under a loopback name only.
 
 use crate::health::Readiness;
-use crate::listen;
+use crate::request_id::RequestId;
 use crate::serve::{Drain, serve};
+use crate::{listen, loopback_name};
 use anyhow::Context;
 use api_contract::paths;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::{Router, routing::get};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
@@ -43,5 +48,14 @@ fn routes() -> Router {
         }
         handle
     });
-    Router::new().route(paths::METRICS, get(|| async { handle.render() }))
+    Router::new()
+        .route(paths::METRICS, get(|| async { handle.render() }))
+        .layer(from_fn(under_a_loopback_name))
+}
+
+async fn under_a_loopback_name(request: Request, next: Next) -> Response {
+    match loopback_name::required(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_named_response(RequestId::of(&request).as_str()),
+    }
 }

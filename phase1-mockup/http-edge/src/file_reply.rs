@@ -10,13 +10,26 @@ use http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use std::future::Future;
 use std::io::{self, SeekFrom};
+use std::ops::Range;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 /// Bytes read from disk at a time.
 const CHUNK: usize = 64 * 1024;
+
+/// What is known of a file before any of it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct FileFacts<'a> {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 in hexadecimal; it is also the entity tag.
+    pub sha256: &'a str,
+    /// The value of `Content-Disposition`.
+    pub disposition: &'a str,
+}
 
 /// A file as it stands on disk.
 #[derive(Debug)]
@@ -31,11 +44,7 @@ pub struct StoredFile<'a> {
     pub disposition: &'a str,
 }
 
-/// The reply to a request for the bytes: 200, 206, 304 or 416.
-///
-/// A stored file is somebody's input, and is never shown as a page of ours: it is a
-/// download of no particular type, in a sandbox if it is opened all the same (OWASP File
-/// Upload; ASVS 3.2.1).
+/// The reply to a request for the bytes of a file on disk: see [`send_from`].
 ///
 /// # Errors
 /// When the disk cannot be read.
@@ -44,33 +53,74 @@ pub async fn send(
     method: &Method,
     headers: &HeaderMap,
 ) -> io::Result<Response> {
-    let etag = format!("\"{}\"", stored.sha256);
+    let StoredFile { mut file, size, sha256, disposition } = stored;
+    let facts = FileFacts { size, sha256, disposition };
+    let read = async |range: Range<u64>| {
+        file.seek(SeekFrom::Start(range.start)).await?;
+        let bytes = file.take(range.end - range.start);
+        Ok(Body::from_stream(ReaderStream::with_capacity(bytes, CHUNK)))
+    };
+    send_from(facts, method, headers, read).await
+}
+
+/// The reply to a request for the bytes: 200, 206, 304 or 416. `read` is asked for the
+/// bytes that the reply needs, and only if it needs any.
+///
+/// # Errors
+/// Those of `read`.
+pub async fn send_from<E, Reading: Future<Output = Result<Body, E>>>(
+    facts: FileFacts<'_>,
+    method: &Method,
+    headers: &HeaderMap,
+    read: impl FnOnce(Range<u64>) -> Reading,
+) -> Result<Response, E> {
+    let FileFacts { size, sha256, disposition } = facts;
+    let etag = format!("\"{sha256}\"");
     let known = joined(headers, IF_NONE_MATCH);
     let conditions = conditions(method, headers, known.as_deref());
-    let mut response = match select(stored.size, &etag, conditions) {
-        Selection::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+    let (status, range) = match select(size, &etag, conditions) {
+        Selection::NotModified => (StatusCode::NOT_MODIFIED, None),
         Selection::Unsatisfiable => {
-            let size = format!("bytes */{}", stored.size);
+            let size = format!("bytes */{size}");
             return Ok(Refusal::new(ProblemKind::RangeNotSatisfiable)
                 .header(CONTENT_RANGE, header_value(&size))
                 .into_response());
         }
-        Selection::Whole => whole(stored.file, stored.size),
+        Selection::Whole => (StatusCode::OK, Some(0..size)),
         Selection::Part(range) => {
-            part(stored.file, *range.start(), *range.end(), stored.size).await?
+            (StatusCode::PARTIAL_CONTENT, Some(*range.start()..range.end() + 1))
         }
     };
-    let headers = response.headers_mut();
-    headers.insert(ETAG, header_value(&etag));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(CONTENT_DISPOSITION, header_value(stored.disposition));
-    headers.insert(
+    let mut response = status.into_response();
+    let reply = response.headers_mut();
+    describe(reply, &etag, disposition);
+    let Some(range) = range else {
+        return Ok(response);
+    };
+    reply.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let part = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+        reply.insert(CONTENT_RANGE, header_value(&part));
+    }
+    if method != Method::HEAD {
+        *response.body_mut() = read(range).await?;
+    }
+    Ok(response)
+}
+
+/// A stored file is somebody's input, and is never shown as a page of ours: it is a
+/// download of no particular type, in a sandbox if it is opened all the same (OWASP File
+/// Upload; ASVS 3.2.1).
+fn describe(reply: &mut HeaderMap, etag: &str, disposition: &str) {
+    reply.insert(ETAG, header_value(etag));
+    reply.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    reply.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    reply.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    reply.insert(CONTENT_DISPOSITION, header_value(disposition));
+    reply.insert(
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; sandbox"),
     );
-    Ok(response)
 }
 
 /// The conditions of a request. Ranges are for GET alone (RFC 9110 §14.2); a validator
@@ -93,22 +143,6 @@ fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let lines: Vec<_> =
         headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
     (!lines.is_empty()).then(|| lines.join(","))
-}
-
-fn whole(file: File, size: u64) -> Response {
-    let body = Body::from_stream(ReaderStream::with_capacity(file, CHUNK));
-    ([(CONTENT_LENGTH, size)], body).into_response()
-}
-
-async fn part(mut file: File, first: u64, last: u64, size: u64) -> io::Result<Response> {
-    file.seek(SeekFrom::Start(first)).await?;
-    let length = last - first + 1;
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(length), CHUNK));
-    let range = header_value(&format!("bytes {first}-{last}/{size}"));
-    let mut response = (StatusCode::PARTIAL_CONTENT, body).into_response();
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    response.headers_mut().insert(CONTENT_RANGE, range);
-    Ok(response)
 }
 
 /// All callers build plain ASCII; anything else would be a header left out, not a panic.

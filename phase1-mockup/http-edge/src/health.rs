@@ -1,13 +1,18 @@
 //! `/livez` says that the process is up, `/readyz` whether to send it work.
 
+mod checks;
+
+pub use checks::{Check, Standing};
+
 use crate::refusal::Refusal;
-use api_contract::Message;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
+use api_contract::{Message, Ready};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
+use checks::{Checks, Findings};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,9 +20,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     draining: Arc<AtomicBool>,
+    checks: Arc<Checks>,
 }
 
 impl Readiness {
+    /// Of a server that is ready only if nothing it needs is missing.
+    #[must_use]
+    pub fn looking_at(checks: Vec<Check>) -> Self {
+        Self { draining: Arc::default(), checks: Arc::new(Checks::new(checks)) }
+    }
+
     /// Turns readiness off, for good: a process that drains is about to stop.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
@@ -49,5 +61,23 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
             .retry_after(1)
             .into_response();
     }
-    Json(Message { message: "ready".to_owned() }).into_response()
+    let findings = readiness.checks.findings().await;
+    if findings.values().any(|found| matches!(found, Standing::Missing(_))) {
+        return Refusal::new(ProblemKind::NotReady)
+            .detail(in_words(&findings))
+            .retry_after(1)
+            .into_response();
+    }
+    let told = findings.iter().map(|(name, found)| (*name, found.as_str()));
+    let checks = told.map(|(name, how)| (name.to_owned(), how.to_owned())).collect();
+    Json(Ready { message: "ready".to_owned(), checks }).into_response()
+}
+
+/// Everything that is not well, the worst first.
+fn in_words(findings: &Findings) -> String {
+    let mut unwell: Vec<_> =
+        findings.iter().filter(|(_, found)| **found != Standing::Fine).collect();
+    unwell.sort_by_key(|(_, found)| !matches!(found, Standing::Missing(_)));
+    let words = unwell.iter().map(|(name, found)| format!("{name}: {}", found.as_str()));
+    words.collect::<Vec<_>>().join("; ")
 }

@@ -7,11 +7,14 @@
 pub mod admin;
 mod allowance;
 pub mod args;
+pub mod crypto;
+pub mod door;
 pub mod file_reply;
 pub mod health;
 pub mod json_body;
 pub mod listen;
 pub mod log;
+pub mod loopback_name;
 mod paced_body;
 mod patient_body;
 pub mod program;

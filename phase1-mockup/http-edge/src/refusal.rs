@@ -21,6 +21,12 @@ impl Refusal {
         Self { kind, detail: format!("{}.", kind.title()), headers: Vec::new() }
     }
 
+    /// What kind of problem it is.
+    #[must_use]
+    pub const fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
     /// Says what to do about this one.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {

@@ -3,6 +3,7 @@
 //! `axum::serve` 0.8 sets no header timeout, so one idle half-request holds a connection
 //! for ever (slowloris); here hyper is driven with its timer on.
 
+use crate::door::{Door, Open};
 use crate::health::Readiness;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -17,6 +18,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,11 +64,29 @@ pub async fn serve<S, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    serve_behind(listener, Open, service, drain, shutdown).await;
+}
+
+/// As [`serve`], for connections that `door` has let in. One that is still at the door when
+/// the drain begins is closed.
+pub async fn serve_behind<S, B>(
+    listener: TcpListener,
+    door: impl Door,
+    service: S,
+    drain: Drain,
+    shutdown: impl Future<Output = ()>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let connections = Connections::default();
     let accept = async {
         loop {
             let (stream, peer) = next_connection(&listener).await;
-            connections.spawn(stream, peer, service.clone());
+            connections.spawn(stream, peer, door.clone(), service.clone());
         }
     };
     let told_to_stop = async {
@@ -107,8 +127,13 @@ struct Connections {
 }
 
 impl Connections {
-    fn spawn<S, B>(&self, stream: TcpStream, peer: SocketAddr, mut service: S)
-    where
+    fn spawn<S, B>(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        door: impl Door,
+        service: S,
+    ) where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
         S: Clone + Send + 'static,
         S::Future: Send,
@@ -117,31 +142,17 @@ impl Connections {
     {
         // Without this, small replies wait for the client's delayed acknowledgement.
         let _best_effort = stream.set_nodelay(true);
-        let named = tower::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(PeerAddress(peer));
-            service.call(request)
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(named))
-            .with_upgrades();
         let (finish, cut) = (self.finish.clone(), self.cut.clone());
         self.tasks.spawn(async move {
-            let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = cut.cancelled() => return,
-                () = finish.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        ended = connection => ended,
-                        () = cut.cancelled() => return,
-                    }
-                }
+            let entered = tokio::select! {
+                // An open door is passed before anything else is looked at.
+                biased;
+                entered = door.enter(stream) => entered,
+                () = finish.cancelled() => return,
             };
-            if let Err(error) = ended {
-                tracing::debug!(%peer, %error, "connection ended early");
+            match entered {
+                Ok(stream) => converse(stream, peer, service, finish, cut).await,
+                Err(error) => tracing::debug!(%peer, %error, "connection not let in"),
             }
         });
     }
@@ -154,5 +165,45 @@ impl Connections {
             self.cut.cancel();
             self.tasks.wait().await;
         }
+    }
+}
+
+/// Speaks HTTP on one connection until it ends, is finished or cut.
+async fn converse<S, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    mut service: S,
+    finish: CancellationToken,
+    cut: CancellationToken,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let named = tower::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(PeerAddress(peer));
+        service.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(named))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = cut.cancelled() => return,
+        () = finish.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection => ended,
+                () = cut.cancelled() => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "connection ended early");
     }
 }

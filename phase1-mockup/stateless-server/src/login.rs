@@ -16,5 +16,6 @@ pub(crate) async fn start(
     let username = app.accounts.log_in(&given.username, given.password.expose()).await?;
     let access_token = app.tokens.issue(username).map_err(Error::Sign)?;
     let expires_in = app.tokens.life_seconds();
-    Ok(Json(TokenIssued { access_token, token_type: "Bearer".to_owned(), expires_in }))
+    let token_type = "Bearer".to_owned();
+    Ok(Json(TokenIssued { access_token, token_type, expires_in, refresh_token: None }))
 }

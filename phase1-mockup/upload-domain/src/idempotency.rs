@@ -29,8 +29,9 @@ impl IdempotencyKey {
             .then(|| Self(text.to_owned()))
     }
 
-    /// A safe file name of fixed length.
-    fn file_name(&self) -> String {
+    /// SHA-256 in lower-case hexadecimal: a safe name of fixed length.
+    #[must_use]
+    pub fn digest(&self) -> String {
         hex(&Sha256::digest(self.0.as_bytes()))
     }
 }
@@ -53,7 +54,7 @@ pub(crate) fn once(
     publish: impl FnOnce(&FileMeta) -> Result<(), ReceiveError>,
 ) -> Result<Published, ReceiveError> {
     make_dir(keys_dir)?;
-    let name = key.file_name();
+    let name = key.digest();
     let (record, done) =
         (keys_dir.join(format!("{name}.json")), keys_dir.join(format!("{name}.done")));
     let _turn = turn(&keys_dir.join(format!("{name}.lock")))?;

@@ -8,7 +8,7 @@ pub mod accounts;
 pub mod display_name;
 pub mod file_id;
 pub mod file_store;
-mod hex;
+pub mod hex;
 pub mod idempotency;
 pub mod incoming;
 mod janitor;

@@ -22,6 +22,13 @@ pub struct User {
     pub username: Username,
     /// Argon2 hash in PHC string form.
     pub password_hash: String,
+    /// Whose files they share a roof with, such as `physics` (Phase 2; Phase 1 has one
+    /// organisation and does not look).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<String>,
+    /// Whether they may look after the people of that organisation (Phase 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub admin: bool,
 }
 
 /// The users file is of no use; the message says what to do.
@@ -101,7 +108,7 @@ pub fn write(
         .map(|(name, password)| {
             let username = Username::parse(name)?;
             let password_hash = passwords::hash(password, cost)?;
-            Ok(User { username, password_hash })
+            Ok(User { username, password_hash, organisation: None, admin: false })
         })
         .collect::<Result<Vec<_>, UsersFileError>>()?;
     write_once(path, &UsersFile { users })

@@ -18,6 +18,7 @@ pub(crate) struct BalancerAdmin {
 
 impl BalancerAdmin {
     pub(crate) fn new(token: String) -> anyhow::Result<Self> {
+        http_edge::crypto::choose();
         let http = reqwest::Client::builder()
             .timeout(ORDER_LIMIT)
             .no_proxy()

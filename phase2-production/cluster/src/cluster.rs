@@ -7,6 +7,7 @@ use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
 use crate::topology::Topology;
 use futures_util::future::join_all;
+use services::Services;
 use shared::Shared;
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 use upload_domain::accounts::FreshAccount;
 
 mod plan;
+mod services;
 mod shared;
 mod supervise;
 mod who;
@@ -46,7 +48,7 @@ impl Cluster {
     /// # Errors
     /// When a process does not start; then none is left, and the folder is gone.
     pub async fn start_in(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
-        let cluster = Self::prepare(run_dir, topology)?;
+        let cluster = Self::prepare(run_dir, topology).await?;
         let started = cluster.start_members().await;
         if started.is_err() {
             cluster.down().await;
@@ -54,7 +56,7 @@ impl Cluster {
         started.map(|()| cluster)
     }
 
-    fn prepare(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
+    async fn prepare(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
         let (users_file, fresh_accounts) = who::users(&topology, &run_dir)?;
         plan::write_secrets(&run_dir)?;
         let balancer = plan::balancer(&topology, &run_dir);
@@ -64,6 +66,8 @@ impl Cluster {
             replicas: RwLock::default(),
             named: AtomicUsize::default(),
             users_file,
+            gossip: Mutex::default(),
+            services: Services::start(&topology, &run_dir).await?,
             run_dir,
             topology,
         });
@@ -111,7 +115,7 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub async fn add(&self) -> anyhow::Result<String> {
-        let replica = self.shared.new_replica();
+        let replica = self.shared.new_replica()?;
         let started = self.shared.start_replica(&replica).await;
         if let Err(error) = started {
             self.shared.forget(&replica);
@@ -129,6 +133,9 @@ impl Cluster {
     pub async fn order(&self, id: &str, order: Order) -> anyhow::Result<()> {
         if id == BALANCER {
             return self.shared.order_balancer(order).await;
+        }
+        if let Some(service) = self.shared.services.find(id) {
+            return services::order(service, order).await;
         }
         let replica = self.shared.find(id)?;
         tracing::info!(replica = id, order = order.as_str(), "order");
@@ -184,6 +191,7 @@ impl Cluster {
                 .chain(&replicas)
                 .map(member)
                 .collect(),
+            services: shared.services.status(),
         }
     }
 

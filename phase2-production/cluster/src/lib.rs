@@ -3,7 +3,8 @@
 //!
 //! Reading order: `topology` (what to start), `role` (what a process is), `parent` (why
 //! it dies with us), `process` (one child), `replica` (one child that may be restarted),
-//! `cluster` (all of them), `control` (how another terminal gives orders).
+//! `cluster` (all of them, and the services they share), `control` (how another terminal
+//! gives orders).
 
 mod balancer;
 pub mod cluster;
@@ -18,6 +19,7 @@ mod run_dir;
 pub mod status;
 pub mod topology;
 
+pub use backing_services::{Backing, Kind, State};
 pub use cluster::Cluster;
 pub use run_dir::RunDir;
-pub use topology::{Design, Program, Reach, Topology, Users};
+pub use topology::{Design, Files, Program, Reach, Topology, Users};

@@ -2,6 +2,7 @@
 
 use crate::topology::Program;
 use anyhow::{Context, bail};
+use api_contract::secret::Secret;
 use http_edge::ready::ReadyLine;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -17,11 +18,17 @@ use tokio::sync::watch;
 /// How long a process may take to say that it is ready.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// What a process gets to know only if it is told: whoever started the launcher may have
+/// set them, and the owner's is for nobody but the launcher.
+const URLS: [&str; 4] = ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
+
 /// How to start a process.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) program: Program,
     pub(crate) args: Vec<OsString>,
+    /// What only this process may know: a command line can be read by everybody.
+    pub(crate) secrets: Vec<(&'static str, Secret)>,
     /// Its log goes here, and is appended to at each start.
     pub(crate) log: PathBuf,
 }
@@ -113,11 +120,16 @@ pub(crate) async fn ended(mut end: watch::Receiver<Option<ExitStatus>>) {
 fn spawn(spec: &Spec) -> anyhow::Result<Child> {
     let log = File::options().create(true).append(true).open(&spec.log);
     let log = log.with_context(|| format!("cannot write {}", spec.log.display()))?;
-    Command::new(&spec.program.path)
+    let mut command = Command::new(&spec.program.path);
+    for name in URLS {
+        command.env_remove(name);
+    }
+    command
         .args(&spec.program.prefix)
         .arg("--parent")
         .arg(std::process::id().to_string())
         .args(&spec.args)
+        .envs(spec.secrets.iter().map(|(name, secret)| (name, secret.expose())))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)

@@ -25,6 +25,8 @@ enum Role {
     Stateful(stateful_server::Config),
     /// The upload server that asks who you are each time
     Stateless(stateless_server::Config),
+    /// The upload server for production, in one of five designs
+    Upload(Box<upload_server::Config>),
     /// The load balancer before them
     Balancer(load_balancer::config::BalancerArgs),
     /// Removes a launcher's folder once the launcher is gone
@@ -49,6 +51,7 @@ pub async fn run(args: RoleArgs) -> anyhow::Result<()> {
     match args.role {
         Role::Stateful(config) => stateful_server::start(config).await,
         Role::Stateless(config) => stateless_server::start(config).await,
+        Role::Upload(config) => upload_server::start(*config).await,
         Role::Balancer(args) => load_balancer::start(args).await,
         Role::Reaper { .. } => Ok(()),
     }

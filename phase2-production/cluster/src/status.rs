@@ -1,6 +1,7 @@
 //! What `lab status` shows: types that travel over the control port.
 
 use crate::topology::Design;
+use backing_services::{Kind, State};
 use load_balancer::config::Policy;
 use load_balancer::status::BackendStatus;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct ClusterStatus {
     pub users_file: PathBuf,
     /// Balancer first, then replicas.
     pub members: Vec<MemberStatus>,
+    /// What the replicas share.
+    #[serde(default)]
+    pub services: Vec<ServiceStatus>,
 }
 
 impl ClusterStatus {
@@ -32,6 +36,27 @@ impl ClusterStatus {
     pub fn member(&self, id: &str) -> Option<&MemberStatus> {
         self.members.iter().find(|member| member.id == id)
     }
+
+    /// The service of that name.
+    #[must_use]
+    pub fn service(&self, id: &str) -> Option<&ServiceStatus> {
+        self.services.iter().find(|service| service.id == id)
+    }
+}
+
+/// A service that the replicas share. Never with its address: that holds a password.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct ServiceStatus {
+    /// `redis`, `database` or `s3`.
+    pub id: String,
+    /// From where it was taken; [`None`] when there is none, because it can be done without.
+    pub kind: Option<Kind>,
+    /// What was taken, and why.
+    pub why: String,
+    /// What is known of its processes.
+    pub state: State,
+    /// Its log, if it is a process of ours.
+    pub log: Option<PathBuf>,
 }
 
 /// One process.

@@ -1,6 +1,7 @@
 //! What to start.
 
 use api_contract::secret::Secret;
+use backing_services::Backing;
 use load_balancer::config::Policy;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -11,19 +12,70 @@ use std::path::PathBuf;
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Design {
-    /// Sessions in each replica's memory.
+    /// Phase 1: sessions in each replica's memory
     Stateful,
-    /// A signed token with every request.
+    /// Phase 1: a signed token with every request
     Stateless,
+    /// Phase 2: sessions in each replica's memory, whoever answers
+    Memory,
+    /// Phase 2: the same, and the balancer brings each client back to its replica
+    Sticky,
+    /// Phase 2: sessions in every replica's memory, because they tell each other
+    Replicated,
+    /// Phase 2: sessions in Redis, before the database
+    Central,
+    /// Phase 2: a signed token with every request, that can be taken back
+    Token,
 }
 
 impl Design {
-    /// The role that serves it.
+    /// The design as one word, as in `--design central`.
     #[must_use]
-    pub const fn role(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stateful => "stateful",
             Self::Stateless => "stateless",
+            Self::Memory => "memory",
+            Self::Sticky => "sticky",
+            Self::Replicated => "replicated",
+            Self::Central => "central",
+            Self::Token => "token",
+        }
+    }
+
+    /// The role that serves it: a server of Phase 1, or the upload server of Phase 2.
+    #[must_use]
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::Stateful | Self::Stateless => self.as_str(),
+            _ => "upload",
+        }
+    }
+
+    /// Whether it keeps records in a database: all of Phase 2 does.
+    #[must_use]
+    pub const fn has_records(self) -> bool {
+        !matches!(self, Self::Stateful | Self::Stateless)
+    }
+
+    /// Whether it cannot do without Redis. The others count limits in it, if there is one.
+    #[must_use]
+    pub const fn needs_redis(self) -> bool {
+        matches!(self, Self::Central | Self::Token)
+    }
+
+    /// Whether a login begins a session; otherwise it is answered with a token.
+    #[must_use]
+    pub const fn has_sessions(self) -> bool {
+        !matches!(self, Self::Stateless | Self::Token)
+    }
+
+    /// How the balancer picks a replica unless told otherwise.
+    #[must_use]
+    pub const fn usual_policy(self) -> Policy {
+        match self {
+            Self::Sticky => Policy::Sticky,
+            _ => Policy::RoundRobin,
         }
     }
 }
@@ -57,6 +109,16 @@ pub enum Reach {
     OtherMachines,
 }
 
+/// Where the bytes of uploads are kept. The servers of Phase 1 know the folder only.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Files {
+    /// In a folder that the replicas share
+    #[default]
+    Folder,
+    /// In a store that speaks S3's language
+    S3,
+}
+
 /// A balancer and the replicas behind it.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -74,6 +136,10 @@ pub struct Topology {
     pub reach: Reach,
     /// Who may log in.
     pub users: Users,
+    /// From where the services of Phase 2 are taken.
+    pub backing: Backing,
+    /// Where the bytes of uploads are kept.
+    pub files: Files,
     /// Folder for uploads that outlives the cluster; [`None`] for a temporary one.
     pub data_dir: Option<PathBuf>,
     /// Whether a replica that dies is started again by itself.

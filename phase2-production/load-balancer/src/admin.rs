@@ -8,8 +8,7 @@ use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use api_contract::{Message, paths};
 use axum::extract::{Path, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST};
-use axum::http::uri::Authority;
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -18,10 +17,10 @@ use axum::{Json, Router};
 use http_edge::args::replica_id;
 use http_edge::health::Readiness;
 use http_edge::json_body::JsonBody;
+use http_edge::loopback_name;
 use http_edge::refusal::Refusal;
 use http_edge::reply::{self, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
-use std::net::IpAddr;
 use std::path::Path as FilePath;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
@@ -146,20 +145,6 @@ async fn under_a_loopback_name(
     request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    if !host.is_some_and(is_loopback) {
-        return Err(Refusal::new(ProblemKind::MalformedRequest).detail(
-            "The admin listener answers to 127.0.0.1, [::1] and localhost only.",
-        ));
-    }
+    loopback_name::required(request.headers())?;
     Ok(next.run(request).await)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else {
-        return false;
-    };
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -5,6 +5,7 @@ use crate::backends::Backends;
 use crate::config::{BalancerArgs, Limits};
 use crate::selection::Selection;
 use crate::status::{BackendStatus, Status};
+use crate::tls::Tls;
 use crate::upgrade::Tunnels;
 use anyhow::bail;
 use api_contract::headers::SERVED_BY;
@@ -14,6 +15,7 @@ use http_edge::args::EdgeArgs;
 use http_edge::refusal::Refusal;
 use http_edge::request_id::RequestId;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A balancer. Cheap to clone; all clones are one.
@@ -26,6 +28,7 @@ struct Shared {
     selection: Selection,
     limits: Limits,
     tunnels: Tunnels,
+    tls: Option<Tls>,
     edge: EdgeArgs,
 }
 
@@ -34,7 +37,7 @@ impl Balancer {
     /// tokio runtime.
     ///
     /// # Errors
-    /// When two backends have one id.
+    /// When two backends have one id, or the certificate cannot be used.
     pub fn new(args: &BalancerArgs) -> anyhow::Result<Self> {
         let backends = Backends::new(args.checks());
         for (at, backend) in args.backends.iter().enumerate() {
@@ -48,6 +51,7 @@ impl Balancer {
             selection: Selection::of(args.policy),
             limits: args.limits(),
             tunnels: Tunnels::default(),
+            tls: Tls::open(&args.tls)?,
             edge: args.edge.clone(),
         })))
     }
@@ -78,6 +82,22 @@ impl Balancer {
     /// Ends [`Balancer::drain_backend`]. `None`: there is no such backend.
     pub fn undrain_backend(&self, id: &str) -> Option<BackendStatus> {
         self.backends().set_drained(id, false)
+    }
+
+    /// Where the self-signed certificate was written, if one was made.
+    #[must_use]
+    pub fn certificate_file(&self) -> Option<&Path> {
+        self.0.tls.as_ref()?.certificate_file()
+    }
+
+    /// How clients speak to it: `https` or `http`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.0.tls.is_some() { "https" } else { "http" }
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.0.tls.as_ref()
     }
 
     pub(crate) fn backends(&self) -> &Backends {

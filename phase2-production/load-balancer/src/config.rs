@@ -27,6 +27,10 @@ pub struct BalancerArgs {
     #[arg(long, value_name = "PATH", requires = "admin_listen")]
     pub admin_token_file: Option<PathBuf>,
 
+    /// Encryption between clients and this balancer.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
     /// Milliseconds between two checks of GET /readyz on one backend
     #[arg(long, value_name = "MS", default_value_t = 250, value_parser = at_least_one())]
     pub check_interval_ms: u64,
@@ -70,6 +74,51 @@ impl BalancerArgs {
         Limits {
             connect: Duration::from_millis(self.connect_timeout_ms),
             head: Duration::from_millis(self.head_timeout_ms),
+        }
+    }
+}
+
+/// Encryption between clients and the balancer.
+#[derive(clap::Args, Clone, Debug)]
+pub struct TlsArgs {
+    /// Speak HTTPS: with a certificate made for localhost at the start (self-signed), or
+    /// with the PEM file of a certificate chain [default: plain HTTP]
+    #[arg(long = "tls", value_name = "self-signed|CERT")]
+    pub certificate: Option<Certificate>,
+
+    /// PEM file with the private key of the certificate
+    #[arg(long = "tls-key", value_name = "KEY", requires = "certificate")]
+    pub key: Option<PathBuf>,
+
+    /// Where to write the self-signed certificate, for `curl --cacert`
+    /// [default: a new file in the folder for temporary files]
+    #[arg(long = "tls-certificate-out", value_name = "PATH", requires = "certificate")]
+    pub certificate_out: Option<PathBuf>,
+
+    /// Milliseconds that a client may take for the TLS handshake
+    #[arg(
+        long = "tls-handshake-timeout-ms",
+        value_name = "MS",
+        default_value_t = 10_000
+    )]
+    #[arg(value_parser = at_least_one())]
+    pub handshake_timeout_ms: u64,
+}
+
+/// Where the certificate comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Certificate {
+    /// Made at the start, with a key that never leaves the process.
+    SelfSigned,
+    /// A chain in a PEM file, this server's certificate first.
+    File(PathBuf),
+}
+
+impl From<&str> for Certificate {
+    fn from(text: &str) -> Self {
+        match text {
+            "self-signed" => Self::SelfSigned,
+            path => Self::File(path.into()),
         }
     }
 }

@@ -52,7 +52,7 @@ async fn answer(
 ) -> (Response, Option<Arc<Backend>>) {
     let claim = balancer.selection().take_claim(request.headers_mut());
     let mut tunnel = upgrade::asked_for(&mut request);
-    let (mut outbound, progress) = prepare(request, id, tunnel.is_some());
+    let (mut outbound, progress) = prepare(balancer, request, id, tunnel.is_some());
     let all = balancer.backends().all();
     let mut untried: Vec<_> = all.iter().collect();
     while let Some(backend) = balancer.selection().pick(&untried, &claim) {
@@ -81,6 +81,7 @@ async fn answer(
 
 /// The request as the backend gets it.
 fn prepare(
+    balancer: &Balancer,
     request: Request<Incoming>,
     id: &RequestId,
     websocket: bool,
@@ -95,7 +96,7 @@ fn prepare(
     if let Some(host) = parts.uri.authority().map(|host| host.as_str().parse()) {
         host.ok().map(|host: HeaderValue| headers.insert(HOST, host));
     }
-    headers::say_who_asked(&mut headers, client, id);
+    headers::say_who_asked(&mut headers, client, balancer.scheme(), id);
     if websocket {
         upgrade::say_websocket(&mut headers);
     }

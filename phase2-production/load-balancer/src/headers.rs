@@ -48,9 +48,14 @@ pub(crate) fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &s
         .map(str::trim)
 }
 
-/// Tells the backend who asked. What the client itself sent under these names is
+/// Tells the backend who asked, and by which `scheme`. What the client itself sent under these names is
 /// replaced: this is the first hop that can be believed.
-pub(crate) fn say_who_asked(headers: &mut HeaderMap, client: IpAddr, id: &RequestId) {
+pub(crate) fn say_who_asked(
+    headers: &mut HeaderMap,
+    client: IpAddr,
+    scheme: &'static str,
+    id: &RequestId,
+) {
     headers.remove(FORWARDED);
     headers.remove(FORWARDED_HOST);
     if let Some(host) = headers.get(HOST).cloned() {
@@ -61,7 +66,7 @@ pub(crate) fn say_who_asked(headers: &mut HeaderMap, client: IpAddr, id: &Reques
         headers.insert(HOST, HeaderValue::from_static(""));
     }
     headers.insert(FORWARDED_FOR, text(&client.to_canonical().to_string()));
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     name_request(headers, id);
 }
 

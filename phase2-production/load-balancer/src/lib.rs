@@ -9,8 +9,9 @@
 //!   504 and the decision to repeat is the caller's.
 //! - Bodies stream both ways in constant memory.
 //! - A backend that drains finishes what it has; so does the balancer.
+//! - With `--tls`, clients speak HTTPS or not at all.
 //!
-//! Left to the balancer in `deployment/`: TLS, HTTP/2, weights, limits on connections,
+//! Left to the balancer in `deployment/`: HTTP/2, weights, limits on connections,
 //! and informational replies other than `100 Continue`.
 
 pub mod admin;
@@ -26,6 +27,7 @@ mod refuse;
 mod reply;
 mod selection;
 pub mod status;
+mod tls;
 mod upgrade;
 mod upload;
 
@@ -36,7 +38,7 @@ use anyhow::Context;
 use config::BalancerArgs;
 use http_edge::health::Readiness;
 use http_edge::ready::ReadyLine;
-use http_edge::serve::{Drain, serve};
+use http_edge::serve::{Drain, serve, serve_behind};
 use http_edge::{listen, log, stop};
 use std::convert::Infallible;
 use std::sync::OnceLock;
@@ -69,7 +71,12 @@ pub async fn run(
             let answer = forward::forward(handle.clone(), request);
             async { Ok::<_, Infallible>(answer.await) }
         });
-        serve(listener, service, drain, told_to_stop).await;
+        match balancer.tls() {
+            Some(tls) => {
+                serve_behind(listener, tls.door(), service, drain, told_to_stop).await;
+            }
+            None => serve(listener, service, drain, told_to_stop).await,
+        }
         balancer.tunnels().finish(*deadline.get_or_init(Instant::now)).await;
         finished.cancel();
     };
@@ -88,8 +95,12 @@ pub async fn run(
 pub async fn start(args: BalancerArgs) -> anyhow::Result<()> {
     log::init(args.edge.log);
     let admin = admin_of(&args).await?;
-    let listener = listen::bind(args.edge.listen, args.edge.insecure_remote).await?;
     let balancer = Balancer::new(&args)?;
+    let unencrypted_is_fine = args.edge.insecure_remote || balancer.tls().is_some();
+    let listener = listen::bind(args.edge.listen, unencrypted_is_fine).await?;
+    if let Some(file) = balancer.certificate_file() {
+        tls::announce(file);
+    }
     let ready = ReadyLine {
         role: ROLE.to_owned(),
         replica_id: args.edge.replica_id,

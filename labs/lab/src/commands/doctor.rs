@@ -1,16 +1,17 @@
 //! `lab doctor`: what this machine offers, and what to do about what it does not.
 
 use crate::screen::{say, table};
+use backing_services::{Offer, What, offers};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Show what this machine offers, and which commands will work on it
 ///
-/// Nothing is installed or changed. "missing" is only a problem where the last column
-/// says so.
+/// Nothing is installed or changed. Of what can be taken from several places, one is
+/// enough.
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
     /// Print JSON
@@ -18,33 +19,37 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Finding {
-    what: &'static str,
+    what: String,
     found: Option<String>,
-    needed_for: &'static str,
-    advice: &'static str,
+    needed_for: String,
+    advice: String,
 }
 
-pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
-    let findings =
-        [machine(), tools(), services()].into_iter().flatten().collect::<Vec<_>>();
+impl Finding {
+    fn new(what: &str, found: Option<String>, needed_for: &str, advice: &str) -> Self {
+        let (needed_for, advice) = (needed_for.to_owned(), advice.to_owned());
+        Self { what: what.to_owned(), found, needed_for, advice }
+    }
+}
+
+pub(crate) async fn run(args: &DoctorArgs) -> anyhow::Result<()> {
+    let mut findings = [machine(), tools()].concat();
+    for what in [What::Redis, What::Database, What::S3] {
+        findings.extend(services(what).await);
+    }
     if args.json {
         say(serde_json::to_string_pretty(&findings)?);
         return Ok(());
     }
     let row = |finding: &Finding| {
         let advice = match finding.found {
-            Some(_) => "",
-            None => finding.advice,
+            Some(_) => String::new(),
+            None => finding.advice.clone(),
         };
         let found = finding.found.clone().unwrap_or_else(|| "missing".to_owned());
-        vec![
-            finding.what.to_owned(),
-            found,
-            finding.needed_for.to_owned(),
-            advice.to_owned(),
-        ]
+        vec![finding.what.clone(), found, finding.needed_for.clone(), advice]
     };
     let rows = findings.iter().map(row).collect();
     say(table(&["what", "found", "needed for", "what to do"], rows));
@@ -55,67 +60,69 @@ fn machine() -> Vec<Finding> {
     let cores = std::thread::available_parallelism().ok().map(|n| n.to_string());
     let files = getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft);
     let temp = std::env::temp_dir();
+    let files = files.filter(|limit| *limit >= 1024).map(|limit| limit.to_string());
+    let temp = is_writable(&temp).then(|| temp.display().to_string());
     vec![
-        Finding {
-            what: "cores",
-            found: cores,
-            needed_for: "everything",
-            advice: "two or more make the demo quicker",
-        },
-        Finding {
-            what: "open files",
-            found: files.filter(|limit| *limit >= 1024).map(|limit| limit.to_string()),
-            needed_for: "everything",
-            advice: "raise the limit: ulimit -n 4096",
-        },
-        Finding {
-            what: "temporary folder",
-            found: is_writable(&temp).then(|| temp.display().to_string()),
-            needed_for: "demo, up",
-            advice: "set TMPDIR to a folder you may write",
-        },
+        Finding::new("cores", cores, "everything", "two or more make the demo quicker"),
+        Finding::new(
+            "open files",
+            files,
+            "everything",
+            "raise the limit: ulimit -n 4096",
+        ),
+        Finding::new(
+            "temporary folder",
+            temp,
+            "demo, up",
+            "set TMPDIR to a folder you may write",
+        ),
     ]
 }
 
 fn tools() -> Vec<Finding> {
+    let (curl, compiler) = (version("curl", "--version"), version("cc", "--version"));
     vec![
-        Finding {
-            what: "curl",
-            found: version("curl", "--version"),
-            needed_for: "trying calls by hand",
-            advice: "install your system's package curl",
-        },
-        Finding {
-            what: "C compiler",
-            found: version("cc", "--version"),
-            needed_for: "building",
-            advice: "install your system's gcc or clang",
-        },
+        Finding::new(
+            "curl",
+            curl,
+            "trying calls by hand",
+            "install your system's package curl",
+        ),
+        Finding::new(
+            "C compiler",
+            compiler,
+            "building",
+            "install your system's gcc or clang",
+        ),
     ]
 }
 
-fn services() -> Vec<Finding> {
-    let postgres = postgres_binaries().map(|dir| dir.display().to_string());
-    vec![
-        Finding {
-            what: "redis-server",
-            found: version("redis-server", "--version"),
-            needed_for: "nothing yet; Phase 2 will use it",
-            advice: "none",
-        },
-        Finding {
-            what: "postgres",
-            found: postgres,
-            needed_for: "nothing yet; Phase 2 will use it",
-            advice: "none",
-        },
-        Finding {
-            what: "Docker engine",
-            found: docker(),
-            needed_for: "nothing yet; Phase 2 will use it",
-            advice: "none",
-        },
-    ]
+/// One line a kind, in the order in which `lab up` tries them, and what it would take.
+async fn services(what: What) -> Vec<Finding> {
+    let offers = offers(what).await;
+    let taken = offers.iter().find(|offer| offer.found.is_ok()).map(|offer| offer.kind);
+    let name = match what {
+        What::Redis => "Redis",
+        What::Database => "database",
+        What::S3 => "S3 store",
+    };
+    let finding = |offer: Offer| {
+        let kind = offer.kind.as_str();
+        let (found, advice) = match offer.found {
+            Ok(found) => (Some(found), String::new()),
+            Err(reason) => (None, reason),
+        };
+        let asked = match what {
+            What::S3 => "up --files s3".to_owned(),
+            _ => format!("up --backing {kind}"),
+        };
+        let needed_for = match taken == Some(offer.kind) {
+            true => format!("{asked}; auto takes it"),
+            false => asked,
+        };
+        Finding::new(&format!("{name}: {kind}"), found, &needed_for, &advice)
+    };
+    offers.into_iter().map(finding).collect()
 }
 
 fn is_writable(dir: &Path) -> bool {
@@ -130,26 +137,8 @@ fn version(program: &str, flag: &str) -> Option<String> {
     output.status.success().then(|| first_words(&text))
 }
 
-fn docker() -> Option<String> {
-    let asked = ["version", "--format", "{{.Server.Version}}"];
-    let output = Command::new("docker").args(asked).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    output.status.success().then(|| first_words(&text))
-}
-
 fn first_words(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let words = line.split_whitespace().take_while(|word| !word.starts_with('('));
     words.take(3).collect::<Vec<_>>().join(" ")
-}
-
-/// Debian keeps them out of the search path, one folder a version.
-fn postgres_binaries() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
-    let mut found: Vec<_> = versions
-        .map(|version| version.path().join("bin"))
-        .filter(|bin| bin.join("postgres").exists())
-        .collect();
-    found.sort();
-    found.pop()
 }

@@ -3,7 +3,9 @@
 use crate::commands::Named;
 use anyhow::Context;
 use clap::Args;
+use cluster::status::ClusterStatus;
 use std::io::Write;
+use std::path::Path;
 
 /// Print the log of a member
 ///
@@ -11,7 +13,7 @@ use std::io::Write;
 /// A process that was killed with SIGKILL has written nothing about its end: compare.
 #[derive(Args, Debug)]
 pub(crate) struct LogsArgs {
-    /// A replica (r1, r2, ...) or the balancer (lb)
+    /// A replica (r1, r2, ...), the balancer (lb), or what they share (redis, database)
     #[arg(value_name = "MEMBER")]
     id: String,
 
@@ -21,13 +23,24 @@ pub(crate) struct LogsArgs {
 
 pub(crate) async fn run(args: LogsArgs) -> anyhow::Result<()> {
     let status = args.named.find().await?.status().await?;
-    let member = status.member(&args.id).with_context(|| {
-        let names: Vec<_> = status.members.iter().map(|one| one.id.as_str()).collect();
-        format!("there is no {} here; there are {}", args.id, names.join(", "))
-    })?;
-    let log = std::fs::read(&member.log)
-        .with_context(|| format!("cannot read {}", member.log.display()))?;
+    let path = log_of(&status, &args.id)?;
+    let log = std::fs::read(path);
+    let log = log.with_context(|| format!("cannot read {}", path.display()))?;
     // A reader that has seen enough (head, grep -m) is no fault.
     let _closed_early = std::io::stdout().write_all(&log);
     Ok(())
+}
+
+fn log_of<'a>(status: &'a ClusterStatus, id: &str) -> anyhow::Result<&'a Path> {
+    if let Some(service) = status.service(id) {
+        let log = service.log.as_deref();
+        return log.with_context(|| format!("{id} is no process of the lab's own"));
+    }
+    let member = status.member(id).with_context(|| {
+        let members = status.members.iter().map(|one| one.id.as_str());
+        let services = status.services.iter().map(|one| one.id.as_str());
+        let names: Vec<_> = members.chain(services).collect();
+        format!("there is no {id} here; there are {}", names.join(", "))
+    })?;
+    Ok(&member.log)
 }

@@ -8,7 +8,7 @@ use cluster::orders::Order;
 /// Which member of which cluster.
 #[derive(Args, Debug)]
 pub(crate) struct Member {
-    /// A replica (r1, r2, ...) or the balancer (lb)
+    /// A replica (r1, r2, ...), the balancer (lb), or what they share (redis, database)
     #[arg(value_name = "MEMBER")]
     id: String,
 

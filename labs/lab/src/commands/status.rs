@@ -3,13 +3,13 @@
 use crate::commands::Named;
 use crate::screen::{say, table};
 use clap::Args;
-use cluster::status::{ClusterStatus, MemberStatus};
+use cluster::status::{ClusterStatus, MemberStatus, ServiceStatus};
 
 /// Show the members of the cluster
 ///
 /// "process" is what the launcher knows (up, paused, down), "balancer" is what the
 /// balancer has noticed by itself. The two differ for a moment after every fault: that
-/// moment is when requests fail.
+/// moment is when requests fail. "why" says which Redis and which database were taken.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
@@ -38,8 +38,26 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
 pub(crate) fn text(status: &ClusterStatus) -> String {
     let rows = status.members.iter().map(row);
     let header = ["member", "process", "pid", "balancer", "served", "restarts"];
-    let table = table(&header, rows.collect());
-    format!("{table}\nclients: {}\nlogs:    {}", status.url, status.run_dir.display())
+    let members = table(&header, rows.collect());
+    let services = match status.services.as_slice() {
+        [] => String::new(),
+        services => {
+            let rows = services.iter().map(service_row).collect();
+            format!("\n{}", table(&["service", "process", "kind", "why"], rows))
+        }
+    };
+    let (url, logs) = (&status.url, status.run_dir.display());
+    format!("{members}{services}\nclients: {url}\nlogs:    {logs}")
+}
+
+fn service_row(service: &ServiceStatus) -> Vec<String> {
+    let kind = service.kind.map_or("none", cluster::Kind::as_str);
+    vec![
+        service.id.clone(),
+        service.state.as_str().to_owned(),
+        kind.to_owned(),
+        service.why.clone(),
+    ]
 }
 
 fn row(member: &MemberStatus) -> Vec<String> {

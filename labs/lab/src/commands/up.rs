@@ -7,7 +7,7 @@ use api_contract::secret::Secret;
 use clap::Args;
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
-use cluster::{Cluster, Design, Reach, RunDir, Topology, Users};
+use cluster::{Backing, Cluster, Design, Files, Reach, RunDir, Topology, Users};
 use http_edge::log::{self, LogFormat};
 use http_edge::stop;
 use load_balancer::config::Policy;
@@ -26,7 +26,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 /// it ends.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct UpArgs {
-    /// Where identity lives: in each replica's memory, or in a signed token
+    /// Where identity lives
     #[arg(long, value_enum, default_value_t = Design::Stateful)]
     design: Design,
 
@@ -35,9 +35,18 @@ pub(crate) struct UpArgs {
           value_parser = clap::value_parser!(u16).range(1..=32))]
     replicas: u16,
 
-    /// How the balancer picks a replica
-    #[arg(long, value_enum, default_value_t = Policy::RoundRobin)]
-    policy: Policy,
+    /// How the balancer picks a replica [default: what the design needs]
+    #[arg(long, value_enum)]
+    policy: Option<Policy>,
+
+    /// From where Redis and the database of Phase 2 are taken; cargo lab doctor shows
+    /// what there is
+    #[arg(long, value_enum, default_value_t)]
+    backing: Backing,
+
+    /// Where the bytes of uploads are kept; s3 is for the designs of Phase 2
+    #[arg(long, value_enum, default_value_t)]
+    files: Files,
 
     /// Where clients knock; port 0 takes any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8600")]
@@ -112,11 +121,18 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
 }
 
 fn topology(args: UpArgs) -> anyhow::Result<Topology> {
+    let asks_for_services = args.backing != Backing::Auto || args.files != Files::Folder;
+    if asks_for_services && !args.design.has_records() {
+        let design = args.design.as_str();
+        bail!(
+            "the servers of Phase 1 use no services: {design} takes no --backing or --files"
+        );
+    }
     Ok(Topology {
         program: program()?,
         design: args.design,
         replicas: usize::from(args.replicas),
-        policy: args.policy,
+        policy: args.policy.unwrap_or_else(|| args.design.usual_policy()),
         listen: args.listen,
         reach: match args.insecure_remote {
             true => Reach::OtherMachines,
@@ -127,6 +143,8 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
             (None, Some(password)) => Users::WithPassword(Secret::new(password)),
             (None, None) => Users::Fresh,
         },
+        backing: args.backing,
+        files: args.files,
         data_dir: args.data_dir,
         supervise: args.supervise,
         replica_args: args.replica_args,
@@ -144,9 +162,9 @@ async fn introduction(cluster: &Cluster, detached: bool) -> String {
             text += &format!("  {:6} {}\n", account.username, account.password);
         }
     }
-    let call = match status.design {
-        Design::Stateful => "session/start",
-        Design::Stateless => "token",
+    let call = match status.design.has_sessions() {
+        true => "session/start",
+        false => "token",
     };
     let end = match detached {
         true => "cargo lab down",

@@ -78,7 +78,7 @@ pub(crate) const WITHHELD: &str =
 pub(crate) fn why(row: Row, lane: &LaneReport, scenario: Scenario) -> Option<String> {
     match row {
         Row::Requests | Row::Uploads => None,
-        Row::Failed => Some(failed(lane)),
+        Row::Failed => Some(failed(lane, scenario)),
         Row::LostBefore => Some(lost_before(lane.lane).to_owned()),
         Row::LostSince => Some(lost_since(lane, scenario)),
         Row::LoggedOut => Some(logged_out(lane, scenario)),
@@ -87,9 +87,13 @@ pub(crate) fn why(row: Row, lane: &LaneReport, scenario: Scenario) -> Option<Str
     }
 }
 
-fn failed(lane: &LaneReport) -> String {
-    let fate = match lane.failed {
-        0 => "No request met a replica that could not answer it.",
+fn failed(lane: &LaneReport, scenario: Scenario) -> String {
+    let fate = match (lane.failed, scenario) {
+        (0, _) => "No request met a replica that could not answer it.",
+        (_, Scenario::PostgresRestarts) => {
+            "These came while the database was away. They were told to come back (503), \
+             and nothing was acknowledged that was not on the disk."
+        }
         _ => {
             "These were with a replica when it died, or found none that was ready. What \
              was sent is never sent twice, so the client is told, and asks again."
@@ -107,7 +111,10 @@ const fn lost_before(lane: Lane) -> &'static str {
         Lane::MemorySticky => {
             "The balancer's cookie brings each user back to the replica that remembers."
         }
-        Lane::Token => "Every replica can check the signature, so none has to remember.",
+        Lane::Token | Lane::RevocableToken => {
+            "Every replica can check the signature, so none has to remember."
+        }
+        Lane::Central => "Every replica asks the same store, so none has to remember.",
     }
 }
 
@@ -117,7 +124,7 @@ fn lost_since(lane: &LaneReport, scenario: Scenario) -> String {
             "It goes on as before: most requests meet a replica that has never seen the \
              user."
         }
-        (Lane::MemorySticky, Scenario::KillAReplica) => {
+        (Lane::MemorySticky, Scenario::KillAReplica | Scenario::CentralStore) => {
             let whose = match lane.at_home {
                 1 => "1 user's session was".to_owned(),
                 users => format!("{users} users' sessions were"),
@@ -127,14 +134,30 @@ fn lost_since(lane: &LaneReport, scenario: Scenario) -> String {
         (Lane::MemorySticky, Scenario::RestartEverything) => {
             "All sessions went with their processes, and new processes know nobody."
         }
-        (Lane::MemorySticky, Scenario::ScaleOut) => {
-            "Users stay with the replica that remembers them."
-        }
+        (
+            Lane::MemorySticky,
+            Scenario::ScaleOut | Scenario::RedisGoesAway | Scenario::PostgresRestarts,
+        ) => "Users stay with the replica that remembers them.",
         (Lane::MemorySticky, Scenario::RollingRestart) => {
             "Each process took its users' sessions with it. Who was moved to a replica \
              that was still to be restarted lost a second one."
         }
-        (Lane::Token, _) => {
+        (Lane::Central, Scenario::RedisGoesAway) => {
+            "Redis held copies. The records hold the truth, and every replica asks them \
+             when the copy is gone."
+        }
+        (Lane::Central | Lane::RevocableToken, Scenario::PostgresRestarts) => {
+            "What was committed is on the disk. While the database was away, the answer \
+             was \"come back\" and never \"who are you?\"."
+        }
+        (Lane::RevocableToken, Scenario::RedisGoesAway) => {
+            "The signature needs no store, and whether a token was revoked is in the \
+             records, too."
+        }
+        (Lane::Central, _) => {
+            "The memory is not in the process that died, and any other replica asks it."
+        }
+        (Lane::Token | Lane::RevocableToken, _) => {
             "The proof is in the request, and any replica, old or new, can check it."
         }
     };
@@ -147,13 +170,17 @@ fn logged_out(lane: &LaneReport, scenario: Scenario) -> String {
             "Everybody, again and again, with or without a fault: this pair of choices \
              does not work."
         }
-        (Lane::MemorySticky, Scenario::KillAReplica) => {
+        (Lane::MemorySticky, Scenario::KillAReplica | Scenario::CentralStore) => {
             "Exactly those whose replica was killed, and nobody else."
         }
         (Lane::MemorySticky, Scenario::RestartEverything) => {
             "Everybody, because everybody's replica was killed."
         }
-        (Lane::MemorySticky, Scenario::ScaleOut) | (Lane::Token, _) => {
+        (
+            Lane::MemorySticky,
+            Scenario::ScaleOut | Scenario::RedisGoesAway | Scenario::PostgresRestarts,
+        )
+        | (Lane::Token | Lane::Central | Lane::RevocableToken, _) => {
             "Nobody had to log in again."
         }
         (Lane::MemorySticky, Scenario::RollingRestart) => {
@@ -173,7 +200,9 @@ const fn newcomer(lane: Lane) -> &'static str {
             "Everybody stays where they are known: the new replica helps only users who \
              come later."
         }
-        Lane::Token => "It takes its share from its first second on.",
+        Lane::Token | Lane::Central | Lane::RevocableToken => {
+            "It takes its share from its first second on."
+        }
     }
 }
 
@@ -186,7 +215,9 @@ fn recovery(lane: &LaneReport) -> String {
         (Some(_), Lane::MemorySticky) => {
             "Until the last of them had been sent elsewhere and had logged in again."
         }
-        (Some(_), Lane::Token) => "Until requests went to living replicas only.",
+        (Some(_), Lane::Token | Lane::Central | Lane::RevocableToken) => {
+            "Until requests went only to who could answer them."
+        }
     };
     fate.to_owned()
 }

@@ -15,11 +15,15 @@ pub(crate) enum Lane {
     MemorySticky,
     /// A signed token with every request; any replica gets the next one.
     Token,
+    /// Sessions in Redis, which every replica asks; any of them gets the next request.
+    Central,
+    /// A signed token with every request, and with each a look whether it was revoked.
+    RevocableToken,
 }
 
 impl Lane {
-    /// In the order of the columns.
-    pub(crate) const ALL: [Self; 3] =
+    /// Those of Phase 1, in the order of the columns.
+    pub(crate) const PHASE_1: [Self; 3] =
         [Self::MemoryRoundRobin, Self::MemorySticky, Self::Token];
 
     pub(crate) const fn title(self) -> &'static str {
@@ -27,6 +31,17 @@ impl Lane {
             Self::MemoryRoundRobin => "memory, round robin",
             Self::MemorySticky => "memory, sticky",
             Self::Token => "token (JWT)",
+            Self::Central => "central (Redis)",
+            Self::RevocableToken => "token, revocable",
+        }
+    }
+
+    /// Whether no fault of a server explains a lost login: whoever is known, is known by
+    /// something that outlives every process.
+    pub(crate) const fn loses_nobody(self) -> bool {
+        match self {
+            Self::MemoryRoundRobin | Self::MemorySticky => false,
+            Self::Token | Self::Central | Self::RevocableToken => true,
         }
     }
 
@@ -34,22 +49,29 @@ impl Lane {
         match self {
             Self::MemoryRoundRobin | Self::MemorySticky => Design::Stateful,
             Self::Token => Design::Stateless,
+            Self::Central => Design::Central,
+            Self::RevocableToken => Design::Token,
         }
     }
 
     pub(crate) const fn policy(self) -> Policy {
         match self {
-            Self::MemoryRoundRobin | Self::Token => Policy::RoundRobin,
             Self::MemorySticky => Policy::Sticky,
+            Self::MemoryRoundRobin
+            | Self::Token
+            | Self::Central
+            | Self::RevocableToken => Policy::RoundRobin,
         }
     }
 
     /// A class may be talked to for longer than a token lives by default, and a token that
     /// has expired is not a login lost.
     pub(crate) fn replica_args(self) -> Vec<OsString> {
-        match self.design() {
-            Design::Stateful => Vec::new(),
-            Design::Stateless => vec!["--token-ttl-ms=43200000".into()],
+        match self {
+            Self::MemoryRoundRobin | Self::MemorySticky | Self::Central => Vec::new(),
+            Self::Token | Self::RevocableToken => {
+                vec!["--token-ttl-ms=43200000".into()]
+            }
         }
     }
 }

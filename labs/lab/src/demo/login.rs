@@ -12,12 +12,12 @@ pub(crate) async fn log_in(
     design: Design,
     given: &Credentials,
 ) -> Outcome<Proof> {
-    match design {
-        Design::Stateful => {
+    match design.has_sessions() {
+        true => {
             let started = client.log_in_session(given).await;
             proof(started, |started| Proof::Session(started.session_id))
         }
-        Design::Stateless => {
+        false => {
             let issued = client.token(given).await;
             proof(issued, |issued| Proof::Bearer(issued.access_token))
         }

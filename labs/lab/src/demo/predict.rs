@@ -12,12 +12,12 @@ pub(crate) struct Prediction {
 }
 
 /// Asks. An empty answer is no prediction.
-pub(crate) fn ask(users: usize) -> Vec<Prediction> {
+pub(crate) fn ask(lanes: &[Lane], users: usize) -> Vec<Prediction> {
     say(format!(
         "How many of the {users} users will have to log in again because of it?"
     ));
     say("(a number, or Enter to pass)");
-    Lane::ALL.into_iter().filter_map(|lane| ask_one(lane, users)).collect()
+    lanes.iter().filter_map(|lane| ask_one(*lane, users)).collect()
 }
 
 /// Waits for Enter, so that a teacher can talk until the class is ready.

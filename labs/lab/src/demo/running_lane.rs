@@ -1,14 +1,15 @@
 //! A lane while it runs: its cluster, its crowd, and whether every act got its requests.
 
+use crate::demo::Missing;
 use crate::demo::crowd::Crowd;
 use crate::demo::figures::{CALM, LaneReport};
 use crate::demo::lane::Lane;
 use crate::demo::ledger::Outcome;
 use crate::demo::scenario::Scenario;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use api_contract::Credentials;
-use cluster::status::ProcessState;
-use cluster::{Cluster, Program, Reach, Topology, Users};
+use cluster::status::{ProcessState, ServiceStatus};
+use cluster::{Backing, Cluster, Files, Kind, Program, Reach, Topology, Users};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -45,6 +46,8 @@ impl RunningLane {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             reach: Reach::ThisMachine,
             users: Users::File(users_file.to_owned()),
+            backing: Backing::Auto,
+            files: Files::Folder,
             data_dir: None,
             supervise: false,
             replica_args: lane.replica_args(),
@@ -52,6 +55,34 @@ impl RunningLane {
         .await?;
         let crowd = Crowd::start(lane, cluster.url(), accounts.to_vec(), seed);
         Ok(Self { crowd, cluster, counts_from_ms: 0, complete: true })
+    }
+
+    /// What its replicas share, in the launcher's words; [`None`] where they share nothing.
+    pub(crate) async fn shares(&self) -> Option<String> {
+        let services = self.cluster.status().await.services;
+        let named: Vec<_> = services
+            .iter()
+            .filter_map(|one| Some(format!("{} ({})", one.id, one.kind?.as_str())))
+            .collect();
+        (!named.is_empty()).then(|| named.join(" and "))
+    }
+
+    /// A file has no process that could be killed.
+    ///
+    /// # Errors
+    /// [`Missing`] when the records are in a file.
+    pub(crate) async fn must_have_a_database_that_can_crash(&self) -> anyhow::Result<()> {
+        let services = self.cluster.status().await.services;
+        let server = |one: &ServiceStatus| {
+            one.id == "database" && one.kind.is_some_and(|kind| kind != Kind::Embedded)
+        };
+        if services.iter().any(server) {
+            return Ok(());
+        }
+        bail!(Missing(
+            "this scenario kills Postgres, and there is none here: install your system's \
+             package postgresql (cargo lab doctor shows what was looked for)"
+        ))
     }
 
     /// From now on requests count for another act.

@@ -3,7 +3,6 @@
 use crate::commands::program;
 use crate::demo::Scenario;
 use crate::demo::facts::facts;
-use crate::demo::lane::Lane;
 use crate::demo::predict::{self, Prediction};
 use crate::demo::progress::Step;
 use crate::demo::report::Report;
@@ -57,9 +56,14 @@ impl Stage {
         remark(format!("{}: {fault}.", self.scenario.title()));
         let users = self.users;
         remark(format!(
-            "Three lanes of {REPLICAS} servers each; {users} users in front of each."
+            "{} lanes of {REPLICAS} servers each; {users} users in front of each.",
+            self.scenario.lanes().len()
         ));
-        let predictions = if asks { predict::ask(self.users) } else { Vec::new() };
+        let predictions = if asks {
+            predict::ask(self.scenario.lanes(), self.users)
+        } else {
+            Vec::new()
+        };
         self.began = Instant::now();
         predictions
     }
@@ -78,9 +82,15 @@ impl Stage {
         users_file::write(&users_file, &named, HashCost::Owasp)?;
         let start =
             |lane| RunningLane::start(lane, &program, &users_file, &accounts, self.seed);
-        self.lanes = try_join_all(Lane::ALL.map(start)).await?;
+        let lanes = self.scenario.lanes();
+        self.lanes = try_join_all(lanes.iter().copied().map(start)).await?;
         self.folder = Some(folder);
-        step.end(&format!("{} processes", Lane::ALL.len() * (REPLICAS + 1)));
+        if self.scenario == Scenario::PostgresRestarts {
+            for lane in &self.lanes {
+                lane.must_have_a_database_that_can_crash().await?;
+            }
+        }
+        step.end(&self.started().await);
         Ok(())
     }
 
@@ -171,6 +181,20 @@ impl Stage {
         let enough = enough.await;
         self.lanes.iter_mut().for_each(|lane| lane.act_ends(answers));
         enough
+    }
+
+    /// How many processes there are, and what they share where that was a choice.
+    async fn started(&self) -> String {
+        let processes = self.lanes.len() * (REPLICAS + 1);
+        for lane in &self.lanes {
+            if let Some(shared) = lane.shares().await {
+                return format!(
+                    "{processes} servers; in {}: {shared}",
+                    lane.crowd.lane().title()
+                );
+            }
+        }
+        format!("{processes} processes")
     }
 
     fn so_far(&self, in_time: bool) -> String {

@@ -2,11 +2,18 @@
 //! figure more, and none less.
 
 use crate::markdown::{Page, page, top};
+use api_contract::events::Event;
 use api_contract::files::{FileCreated, FileEntry, FileList, FileWithContent};
+use api_contract::people::{
+    Audit, AuditEntry, PasswordChange, People, Person, PersonChange,
+};
 use api_contract::problem::{Problem, ProblemKind};
 use api_contract::sessions::{SessionStarted, SessionView};
-use api_contract::tokens::TokenIssued;
-use api_contract::{Credentials, Message};
+use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
+use api_contract::uploads::{
+    PendingUpload, PendingUploads, UploadComplete, UploadStart, UploadStarted,
+};
+use api_contract::{Credentials, Message, Ready};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,16 +24,31 @@ use std::fs;
 type ThereAndBack = fn(&str) -> Value;
 
 /// The types that have an example.
-const EXAMPLES: [(&str, ThereAndBack); 10] = [
+const EXAMPLES: [(&str, ThereAndBack); 25] = [
     ("Credentials", there_and_back::<Credentials>),
     ("Message", there_and_back::<Message>),
+    ("Ready", there_and_back::<Ready>),
+    ("Event", there_and_back::<Event>),
     ("SessionStarted", there_and_back::<SessionStarted>),
     ("SessionView", there_and_back::<SessionView>),
     ("TokenIssued", there_and_back::<TokenIssued>),
+    ("RefreshRequest", there_and_back::<RefreshRequest>),
+    ("RevokeRequest", there_and_back::<RevokeRequest>),
+    ("PasswordChange", there_and_back::<PasswordChange>),
+    ("People", there_and_back::<People>),
+    ("Person", there_and_back::<Person>),
+    ("PersonChange", there_and_back::<PersonChange>),
+    ("Audit", there_and_back::<Audit>),
+    ("AuditEntry", there_and_back::<AuditEntry>),
     ("FileCreated", there_and_back::<FileCreated>),
     ("FileEntry", there_and_back::<FileEntry>),
     ("FileList", there_and_back::<FileList>),
     ("FileWithContent", there_and_back::<FileWithContent>),
+    ("UploadStart", there_and_back::<UploadStart>),
+    ("UploadStarted", there_and_back::<UploadStarted>),
+    ("UploadComplete", there_and_back::<UploadComplete>),
+    ("PendingUpload", there_and_back::<PendingUpload>),
+    ("PendingUploads", there_and_back::<PendingUploads>),
     ("Problem", there_and_back::<Problem>),
 ];
 
@@ -62,7 +84,7 @@ fn every_type_of_the_contract_that_travels_has_an_example() {
         assert!(given.contains(&format!("json {name}")), "no example of {name}");
     }
     let strict = "#[serde(deny_unknown_fields)]\npub struct ";
-    for module in ["lib", "files", "sessions", "tokens", "problem"] {
+    for module in ["lib", "files", "people", "problem", "sessions", "tokens", "uploads"] {
         let source = contract(module);
         for after in source.split(strict).skip(1) {
             let name = after.split([' ', '<', '{']).next().expect("a struct has a name");
@@ -114,7 +136,8 @@ fn every_documented_call_is_one_of_the_contract() {
     let paths = constants(&contract("paths"));
     for (method, path) in headings(&api()) {
         assert!(paths.contains(&path), "{path} is not in the contract");
-        assert!(["GET", "POST", "DELETE"].contains(&method.as_str()), "{method} {path}");
+        let methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+        assert!(methods.contains(&method.as_str()), "{method} {path}");
     }
 }
 

@@ -69,6 +69,7 @@ pages! {
     goldfish_and_long_memory: "docs/concepts/goldfish-and-long-memory.md",
     types_of_state: "docs/concepts/types-of-state.md",
     where_state_may_live: "docs/concepts/where-state-may-live.md",
+    five_designs: "docs/concepts/five-designs.md",
 }
 
 #[test]

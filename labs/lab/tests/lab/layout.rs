@@ -9,33 +9,49 @@ use std::path::{Path, PathBuf};
 
 /// Who may import whom among our packages. One that is not here has no place yet. A server
 /// imports no other server; `cluster` is where they meet.
-const DIRECTION: [(&str, &[&str]); 8] = [
+const DIRECTION: [(&str, &[&str]); 14] = [
     ("api-contract", &[]),
     ("upload-domain", &[]),
     ("http-edge", &["api-contract"]),
     ("stateful-server", &SERVER),
     ("stateless-server", &SERVER),
     ("api-conformance", &SERVER),
+    ("records", &STORE),
+    ("cache", &STORE),
+    ("gossip", &STORE),
+    ("blobs", &STORE),
+    ("upload-server", &UPLOAD_SERVER),
     ("load-balancer", &["api-contract", "http-edge"]),
+    ("backing-services", &[]),
     ("cluster", &CLUSTER),
 ];
 
+/// A store knows no other store: what is asked of which is the lesson of the server.
+const STORE: [&str; 2] = ["api-contract", "upload-domain"];
+
 const SERVER: [&str; 3] = ["api-contract", "upload-domain", "http-edge"];
 
-const CLUSTER: [&str; 6] = [
+const UPLOAD_SERVER: [&str; 7] =
+    ["api-contract", "upload-domain", "http-edge", "records", "cache", "gossip", "blobs"];
+
+/// Of the stores it knows the records, whose schema has to be there before any replica is.
+const CLUSTER: [&str; 9] = [
     "api-contract",
     "upload-domain",
     "http-edge",
     "stateful-server",
     "stateless-server",
+    "records",
+    "upload-server",
     "load-balancer",
+    "backing-services",
 ];
 
-/// It may import anything, and nothing may import it.
-const AT_THE_END: &str = "lab";
+/// They may import anything, and nothing may import them.
+const AT_THE_END: [&str; 2] = ["lab", "benches"];
 
 /// What tests may import on top of that.
-const IN_TESTS: [&str; 1] = ["api-conformance"];
+const IN_TESTS: [&str; 3] = ["api-conformance", "backing-services", "load-balancer"];
 
 /// What may lie at the top of the repository, beside dot-files and what git ignores.
 const TOP: [&str; 12] = [
@@ -55,6 +71,9 @@ const TOP: [&str; 12] = [
 
 const LONGEST_FILE: usize = 300;
 
+/// What does not fit is a program, and belongs where it can be tested.
+const LONGEST_SCRIPT: usize = 40;
+
 fn metadata() -> Metadata {
     let mut command = MetadataCommand::new();
     command.manifest_path(top().join("Cargo.toml")).no_deps();
@@ -67,7 +86,7 @@ fn packages_import_each_other_in_one_direction_only() {
     let metadata = metadata();
     let ours: BTreeSet<&str> =
         metadata.packages.iter().map(|package| package.name.as_str()).collect();
-    let directed = |name: &str| name != AT_THE_END;
+    let directed = |name: &str| !AT_THE_END.contains(&name);
     for package in metadata.packages.iter().filter(|package| directed(&package.name)) {
         let place = DIRECTION.iter().find(|(name, _)| *name == package.name.as_str());
         let Some((name, allowed)) = place else {
@@ -126,6 +145,29 @@ fn every_source_file_opens_with_what_is_in_it_and_is_short() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_script_opens_with_what_it_does_and_is_short() {
+    let images = "phase2-production/deployment/images";
+    let folders = ["scripts", ".ci", images, &format!("{images}/postgres")];
+    let files = folders.map(|folder| fs::read_dir(top().join(folder)));
+    let files = files.into_iter().flat_map(|files| files.expect("the folder is there"));
+    let mut scripts = 0;
+    for file in files {
+        let path = file.expect("it can be read").path();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        if !text.starts_with("#!") {
+            continue;
+        }
+        scripts += 1;
+        let (name, lines) = (path.display(), text.lines().count());
+        let says = text.lines().nth(1).is_some_and(|line| line.starts_with("# "));
+        assert!(says, "{name} does not say what it does");
+        let short = lines <= LONGEST_SCRIPT || path.ends_with(".ci/run");
+        assert!(short, "{name} has {lines} lines");
+    }
+    assert!(scripts > 4, "the scripts are no longer where they were");
 }
 
 /// Every Rust file of ours.

@@ -8,3 +8,5 @@ mod docs;
 mod layout;
 mod markdown;
 mod run;
+mod security;
+mod services;

@@ -1,5 +1,7 @@
 //! Running the program as a person would, each time in a world of its own.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -25,6 +27,9 @@ impl World {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
         command.args(args).env("TMPDIR", self.path()).stdin(Stdio::null());
+        for name in ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"] {
+            command.env_remove(name);
+        }
         command
     }
 
@@ -59,6 +64,17 @@ impl World {
                 world.windows(mark.len()).any(|window| window == mark.as_bytes())
             })
             .collect()
+    }
+}
+
+/// A test that has failed leaves nothing running either.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for pid in self.processes() {
+                let _gone = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
     }
 }
 

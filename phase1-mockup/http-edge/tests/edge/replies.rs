@@ -12,6 +12,7 @@ async fn nobody() -> &'static str {
 #[tokio::test]
 async fn every_reply_says_who_served_it_and_keeps_a_good_request_id() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
+    http_edge::crypto::choose();
     let http = reqwest::Client::new();
     for (path, status) in [("/livez", 200), ("/nowhere", 404)] {
         let request = http.get(server.url(path)).header("x-request-id", "lecture-1");
@@ -43,6 +44,7 @@ async fn a_panic_is_a_problem_that_tells_nothing_and_the_server_goes_on() {
 #[tokio::test]
 async fn a_method_that_a_path_does_not_take_is_refused_with_those_that_it_does() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
+    http_edge::crypto::choose();
     let reply = reqwest::Client::new().post(server.url("/livez")).send().await.unwrap();
     assert_eq!(reply.status(), 405);
     assert_eq!(reply.headers()["allow"], "GET,HEAD");

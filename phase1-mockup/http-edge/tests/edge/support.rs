@@ -37,7 +37,17 @@ pub(crate) async fn start(
     grace: Duration,
     deadline: Duration,
 ) -> Running {
-    let readiness = Readiness::default();
+    start_with(routes, Readiness::default(), grace, deadline).await
+}
+
+/// As [`start`], with a readiness of the test's own.
+pub(crate) async fn start_with(
+    routes: Router,
+    readiness: Readiness,
+    grace: Duration,
+    deadline: Duration,
+) -> Running {
+    http_edge::crypto::choose();
     let app = routes
         .merge(health::routes(readiness.clone()))
         .layer(CatchPanicLayer::custom(reply::panicked))

@@ -54,24 +54,46 @@ pub(super) fn balancer(topology: &Topology, run_dir: &RunDir) -> Spec {
     spec(topology, run_dir, BALANCER, args)
 }
 
-/// A replica of the topology's design.
+/// Where uploads are kept, and whatever else is to outlive the cluster.
+pub(super) fn data_dir(topology: &Topology, run_dir: &RunDir) -> PathBuf {
+    topology.data_dir.clone().unwrap_or_else(|| run_dir.path().join("data"))
+}
+
+/// A replica of the topology's design. `gossip` is where it hears the others, and where
+/// they are.
 pub(super) fn replica(
     topology: &Topology,
     run_dir: &RunDir,
     users_file: &Path,
     id: &str,
+    gossip: Option<&Gossip>,
 ) -> Spec {
-    let mut args = Args::of(topology.design.role(), id);
-    let own_data = run_dir.path().join("data");
+    let design = topology.design;
+    let mut args = Args::of(design.role(), id);
     args.add("--listen", "127.0.0.1:0");
-    args.add("--data-dir", topology.data_dir.as_deref().unwrap_or(&own_data));
+    args.add("--data-dir", data_dir(topology, run_dir));
     args.add("--users", users_file);
     args.add("--drain-grace-ms", DRAIN_GRACE_MS);
-    if topology.design == Design::Stateless {
+    if design == Design::Stateless {
         args.add("--token-key-file", run_dir.path().join(TOKEN_KEY));
+    }
+    if design.has_records() {
+        args.add("--design", design.as_str());
+    }
+    if let Some(Gossip { own, others }) = gossip {
+        args.add("--gossip-listen", own.to_string());
+        for other in others {
+            args.add("--gossip-seed", other.to_string());
+        }
     }
     args.0.extend(topology.replica_args.iter().cloned());
     spec(topology, run_dir, id, args)
+}
+
+/// Where a replica hears the others, and where they are.
+pub(super) struct Gossip {
+    pub(super) own: SocketAddr,
+    pub(super) others: Vec<SocketAddr>,
 }
 
 /// From now on the process listens here.
@@ -104,7 +126,7 @@ pub(super) fn log_file(run_dir: &RunDir, id: &str) -> PathBuf {
 
 fn spec(topology: &Topology, run_dir: &RunDir, id: &str, args: Args) -> Spec {
     let program = topology.program.clone();
-    Spec { program, args: args.0, log: log_file(run_dir, id) }
+    Spec { program, args: args.0, secrets: Vec::new(), log: log_file(run_dir, id) }
 }
 
 fn policy_name(topology: &Topology) -> String {

@@ -1,19 +1,22 @@
 //! What the cluster, its watchers and the control port all hold, and the steps that take
 //! a replica and the balancer together.
 
-use super::{BALANCER, plan};
+use super::BALANCER;
+use super::plan::{self, Gossip};
+use super::services::Services;
 use crate::balancer::BalancerAdmin;
 use crate::orders::Order;
 use crate::replica::Replica;
 use crate::run_dir::RunDir;
 use crate::status::ProcessState;
-use crate::topology::Topology;
+use crate::topology::{Design, Topology};
 use anyhow::{Context, bail};
 use load_balancer::status::BackendState;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// How long a started replica may take to be seen as well by the balancer.
@@ -29,6 +32,9 @@ pub(super) struct Shared {
     /// log and a cookie may still have it.
     pub(super) named: AtomicUsize,
     pub(super) users_file: PathBuf,
+    /// Where the replicas gossip, if they do, in the order of their names.
+    pub(super) gossip: Mutex<Vec<SocketAddr>>,
+    pub(super) services: Services,
     /// Last, so that the processes are gone before their folder is.
     pub(super) run_dir: RunDir,
 }
@@ -43,17 +49,42 @@ impl Shared {
         let names: Vec<_> = replicas.iter().map(|replica| replica.id.as_str()).collect();
         let found = replicas.iter().find(|replica| replica.id == id).cloned();
         found.with_context(|| {
-            format!("there is no {id} here; there are {BALANCER}, {}", names.join(", "))
+            let services = self.services.names();
+            let all = [&[BALANCER], &names[..], &services].concat();
+            format!("there is no {id} here; there are {}", all.join(", "))
         })
     }
 
-    pub(super) fn new_replica(&self) -> Arc<Replica> {
+    pub(super) fn new_replica(&self) -> anyhow::Result<Arc<Replica>> {
         let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
-        let id = format!("r{}", self.named.fetch_add(1, Ordering::Relaxed) + 1);
-        let spec = plan::replica(&self.topology, &self.run_dir, &self.users_file, &id);
+        let number = self.named.fetch_add(1, Ordering::Relaxed);
+        let id = format!("r{}", number + 1);
+        let gossip = match self.topology.design {
+            Design::Replicated => Some(self.gossip_of(number)?),
+            _ => None,
+        };
+        let (topology, run_dir) = (&self.topology, &self.run_dir);
+        let mut spec =
+            plan::replica(topology, run_dir, &self.users_file, &id, gossip.as_ref());
+        spec.secrets = self.services.urls().to_vec();
         let replica = Arc::new(Replica::new(id, spec));
         replicas.push(Arc::clone(&replica));
-        replica
+        Ok(replica)
+    }
+
+    /// The address of a replica, and those of all others that are known by now. The first
+    /// ones know each other from the start, whoever of them is up first.
+    fn gossip_of(&self, number: usize) -> anyhow::Result<Gossip> {
+        let mut known = self.gossip.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.topology.replicas.max(number + 1);
+        // Bound all at once, so that no two of them get the same.
+        let missing = (known.len()..wanted).map(|_| UdpSocket::bind("127.0.0.1:0"));
+        let missing = missing.collect::<io::Result<Vec<_>>>();
+        for socket in missing.context("cannot find a port for gossip")? {
+            known.push(socket.local_addr().context("a port for gossip")?);
+        }
+        let others = known.iter().enumerate().filter(|(at, _)| *at != number);
+        Ok(Gossip { own: known[number], others: others.map(|(_, at)| *at).collect() })
     }
 
     pub(super) fn forget(&self, replica: &Arc<Replica>) {

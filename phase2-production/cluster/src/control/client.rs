@@ -40,6 +40,7 @@ impl ControlClient {
     /// When the name is not one, the lab's folder cannot be read, or the launcher of that
     /// name is there but does not answer.
     pub async fn find(name: &str) -> anyhow::Result<Option<Self>> {
+        http_edge::crypto::choose();
         let http = reqwest::Client::builder()
             .timeout(ORDER_LIMIT)
             .no_proxy()

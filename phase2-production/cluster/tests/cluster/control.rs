@@ -83,6 +83,7 @@ async fn whoever_does_not_know_the_token_or_comes_under_another_name_is_refused(
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         tokio::spawn(async move { server.obey(cluster, stop.cancelled_owned()).await })
     };
+    http_edge::crypto::choose();
     let http = reqwest::Client::new();
     let status = format!("{url}/status");
     let bare = http.get(&status).send().await.unwrap();

@@ -3,5 +3,6 @@
 mod control;
 mod faults;
 mod leftovers;
+mod services;
 mod starting;
 mod support;

@@ -55,6 +55,7 @@ async fn a_name_that_was_given_once_is_not_given_again() {
 #[tokio::test]
 async fn replicas_share_the_key_that_signs_tokens() {
     let cluster = start(Design::Stateless, 2).await;
+    http_edge::crypto::choose();
     let (http, url) = (reqwest::Client::new(), cluster.url());
     let given = serde_json::json!({"username": "alice", "password": "correct-horse"});
     let issued = http.post(format!("{url}/api/token")).json(&given);

@@ -2,8 +2,7 @@
 
 use api_contract::secret::Secret;
 use cluster::status::{ClusterStatus, MemberStatus};
-use cluster::{Cluster, Design, Program, Reach, Topology, Users};
-use load_balancer::config::Policy;
+use cluster::{Backing, Cluster, Design, Files, Program, Reach, Topology, Users};
 use load_balancer::status::BackendState;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,10 +19,12 @@ pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
         program: program(),
         design,
         replicas,
-        policy: Policy::RoundRobin,
+        policy: design.usual_policy(),
         listen: "127.0.0.1:0".parse().expect("an address"),
         reach: Reach::ThisMachine,
         users: Users::WithPassword(Secret::new("correct-horse")),
+        backing: Backing::Auto,
+        files: Files::Folder,
         data_dir: None,
         supervise: false,
         replica_args: Vec::new(),
@@ -32,6 +33,15 @@ pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
 
 pub(crate) async fn start(design: Design, replicas: usize) -> Cluster {
     Cluster::start(topology(design, replicas)).await.expect("the cluster starts")
+}
+
+pub(crate) async fn start_with(
+    design: Design,
+    replicas: usize,
+    backing: Backing,
+) -> Cluster {
+    let topology = Topology { backing, ..topology(design, replicas) };
+    Cluster::start(topology).await.expect("the cluster starts")
 }
 
 /// Waits until the cluster's status is as wanted.

@@ -20,4 +20,5 @@ mod memory;
 mod once;
 mod orders;
 mod selection;
+mod tls;
 mod tunnels;

@@ -71,6 +71,7 @@ impl Rig {
             balancer.clone(),
             stop.clone().cancelled_owned(),
         ));
+        http_edge::crypto::choose();
         let client = reqwest::Client::new();
         Self { address, admin, balancer, client, stop, running }
     }

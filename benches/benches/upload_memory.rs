@@ -1,0 +1,176 @@
+//! How much memory does one replica need while 64 people upload 100 MB each at once?
+//!
+//! `cargo bench -p benches --bench upload_memory [-- --uploads 64 --megabytes 100]`
+//!
+//! A real process on a folder of its own; its peak is what the kernel says (`VmHWM`). The
+//! same process is measured first with one such upload, because the difference is what
+//! 63 more of them cost. Needs twice as much disk as is uploaded, for as long as it runs.
+
+use anyhow::{Context, ensure};
+use api_contract::sessions::SessionStarted;
+use api_contract::{files::FileCreated, paths};
+use bytes::Bytes;
+use clap::Parser;
+use futures_util::future::try_join_all;
+use futures_util::stream;
+use http_edge::ready::ReadyLine;
+use reqwest::multipart::{Form, Part};
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Instant;
+use upload_domain::passwords::HashCost;
+use upload_domain::users_file;
+
+/// What the design promises, in KiB.
+const LIMIT_KIB: u64 = 256 * 1024;
+
+/// What a client sends at a time, in bytes.
+const CHUNK: usize = 64 * 1024;
+
+const PASSWORD: &str = "only-for-this-measurement";
+
+/// How much is uploaded.
+#[derive(Parser)]
+struct Args {
+    /// Uploads at once
+    #[arg(long, default_value_t = 64)]
+    uploads: usize,
+
+    /// Size of each, in millions of bytes
+    #[arg(long, default_value_t = 100)]
+    megabytes: usize,
+
+    /// What `cargo bench` adds
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let serves = std::env::args_os().nth(1).is_some_and(|first| first == "serve");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be started");
+    http_edge::program::exit_code(match serves {
+        true => runtime.block_on(serve()),
+        false => runtime.block_on(measure(&Args::parse())),
+    })
+}
+
+/// The measured process: this program, in another role.
+async fn serve() -> anyhow::Result<()> {
+    let flags: Vec<OsString> = std::env::args_os().skip(1).collect();
+    upload_server::start(upload_server::Config::parse_from(flags)).await
+}
+
+async fn measure(args: &Args) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(folder.path())?;
+    http_edge::crypto::choose();
+    let client = reqwest::Client::new();
+    let session = server.log_in(&client).await?;
+    let size = args.megabytes * 1_000_000;
+    let at_rest = server.peak_kib()?;
+    server.upload(&client, &session, size).await?;
+    let with_one = server.peak_kib()?;
+    let began = Instant::now();
+    let all = (0..args.uploads).map(|_| server.upload(&client, &session, size));
+    try_join_all(all).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    let with_all = server.peak_kib()?;
+    let (uploads, megabytes) = (args.uploads, args.megabytes);
+    println!("peak memory of one replica (VmHWM), uploads of {megabytes} MB:");
+    println!("  after login           {:8.1} MiB", mib(at_rest));
+    println!("  1 upload              {:8.1} MiB", mib(with_one));
+    println!(
+        "  {uploads} uploads at once    {:8.1} MiB  ({seconds:.1} s)",
+        mib(with_all)
+    );
+    ensure!(
+        with_all < LIMIT_KIB,
+        "one replica needed {:.1} MiB, and may need {:.1}",
+        mib(with_all),
+        mib(LIMIT_KIB)
+    );
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
+
+/// The measured process. Dropped, it is killed and reaped.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(folder: &Path) -> anyhow::Result<Self> {
+        let users = folder.join("users.json");
+        users_file::write(&users, &[("alice", PASSWORD)], HashCost::Owasp)?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("serve")
+            .args(["--design", "memory", "--listen", "127.0.0.1:0", "--users"])
+            .arg(&users)
+            .arg("--data-dir")
+            .arg(folder.join("data"))
+            .env_remove("DATABASE_URL")
+            .env_remove("FILES_URL")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start this program again")?;
+        let output = child.stdout.take().context("standard output is piped")?;
+        let mut server = Self { child, url: String::new() };
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        let ready = lines.find_map(|line| ReadyLine::parse(&line));
+        let ready = ready.context("the server did not become ready")?;
+        server.url = format!("http://{}", ready.address);
+        Ok(server)
+    }
+
+    async fn log_in(&self, client: &reqwest::Client) -> anyhow::Result<String> {
+        let given = serde_json::json!({ "username": "alice", "password": PASSWORD });
+        let call = client.post(format!("{}{}", self.url, paths::SESSION_START));
+        let reply = call.json(&given).send().await?.error_for_status()?;
+        let started: SessionStarted = reply.json().await?;
+        Ok(started.session_id.expose().to_owned())
+    }
+
+    /// Uploads bytes that are made while they are sent.
+    async fn upload(
+        &self,
+        client: &reqwest::Client,
+        session: &str,
+        size: usize,
+    ) -> anyhow::Result<()> {
+        let chunk = Bytes::from(vec![b'x'; CHUNK]);
+        let sizes = std::iter::repeat_n(CHUNK, size / CHUNK).chain([size % CHUNK]);
+        let body =
+            sizes.map(move |length| Ok::<_, std::io::Error>(chunk.slice(..length)));
+        let body = reqwest::Body::wrap_stream(stream::iter(body));
+        let part = Part::stream_with_length(body, size as u64).file_name("large.bin");
+        let call = client.post(format!("{}{}", self.url, paths::UPLOAD));
+        let call = call.header("x-session-id", session);
+        let reply = call.multipart(Form::new().part("file", part)).send().await?;
+        let created: FileCreated = reply.error_for_status()?.json().await?;
+        ensure!(created.size == size as u64, "{} of {size} bytes arrived", created.size);
+        Ok(())
+    }
+
+    fn peak_kib(&self) -> anyhow::Result<u64> {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.context("the kernel names no peak")?.parse().context("a number")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}

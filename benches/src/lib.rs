@@ -1,0 +1,1 @@
+//! Measurements that a sceptic can run again, one file a question. See `benches/`.

@@ -1,0 +1,275 @@
+//! `lab demo upload-survives-a-kill`: a replica dies in the middle of a large upload.
+//!
+//! The same file goes up twice: in one request, and piece by piece (tus 1.0). Each time
+//! the replica that takes it is killed half-way, and the client goes on as it can.
+
+mod sending;
+
+use crate::demo::DemoArgs;
+use crate::demo::progress::Step;
+use crate::demo::story::{Statement, Story, Trial, cluster_for_alice};
+use crate::demo::verdict::Verdict;
+use anyhow::{Context, bail};
+use api_conformance::client::{Client, Options};
+use api_conformance::digest::sha256;
+use api_conformance::eventually::eventually;
+use api_conformance::proof::Proof;
+use api_contract::files::{FileEntry, ListQuery};
+use bytes::Bytes;
+use cluster::orders::Order;
+use cluster::{Cluster, Design};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sending::{InOneRequest, PieceByPiece, Sent};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// Bytes of the file: large enough to be under way for a few seconds.
+const SIZE: usize = 12 * 1024 * 1024;
+
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What came of one way of uploading.
+#[derive(Debug, Serialize)]
+pub(crate) struct Survived {
+    pub(crate) way: &'static str,
+    /// The replica that was killed.
+    pub(crate) killed: String,
+    /// Bytes that the client had sent when it was.
+    pub(crate) sent_before: usize,
+    /// Where the client went on from.
+    pub(crate) resumed_from: usize,
+    /// Bytes that the client sent in all.
+    pub(crate) sent: usize,
+    /// Whether the file is there once, whole.
+    pub(crate) whole: bool,
+    pub(crate) seconds: f64,
+}
+
+impl Trial for Survived {
+    const COLUMNS: &'static [&'static str] = &[
+        "the file goes up",
+        "killed",
+        "sent until then",
+        "went on from",
+        "sent in all",
+        "there, whole",
+        "seconds",
+    ];
+
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.way.to_owned(),
+            self.killed.clone(),
+            mib(self.sent_before),
+            mib(self.resumed_from),
+            mib(self.sent),
+            if self.whole { "yes" } else { "NO" }.to_owned(),
+            format!("{:.1}", self.seconds),
+        ]
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+fn mib(bytes: usize) -> String {
+    format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0))
+}
+
+/// The demo.
+pub(crate) async fn tell(args: &DemoArgs) -> anyhow::Result<Verdict> {
+    let began = Instant::now();
+    let step = Step::begin(1, 3, "starting three replicas and a balancer");
+    let (cluster, alice) = cluster_for_alice(Design::Central, 3, &[]).await?;
+    let options = Options { timeout: PATIENCE, ..Options::default() };
+    let client = Client::with(&cluster.url(), options);
+    let session = client.log_in_session(&alice).await.done()?.body.session_id;
+    let scene = Scene { cluster, client, alice: Proof::Session(session) };
+    step.end(&mib(SIZE));
+    let step = Step::begin(2, 3, "in one request, and a kill half-way");
+    let plain = scene.in_one_request(&file(args.seed, "plain")).await?;
+    step.end(&format!("{} sent in all", mib(plain.sent)));
+    let step = Step::begin(3, 3, "piece by piece, and a kill half-way");
+    let pieces = scene.piece_by_piece(&file(args.seed, "pieces")).await?;
+    step.end(&format!("{} sent in all", mib(pieces.sent)));
+    scene.cluster.down().await;
+    let story = Story {
+        scenario: "upload-survives-a-kill",
+        seed: args.seed,
+        statements: statements(&plain, &pieces),
+        reasons: Vec::new(),
+        trials: vec![plain, pieces],
+        verdict: Verdict::CouldNotTell,
+        seconds: began.elapsed().as_secs_f64(),
+    }
+    .judge();
+    story.show(args, &LESSONS)?;
+    Ok(story.verdict)
+}
+
+const LESSONS: [&str; 3] = [
+    "An upload in one request dies with its replica: nothing of it was acknowledged, so \
+     nothing is kept, and the client begins again. Its Idempotency-Key sees to it that \
+     there is one file in the end, whatever had arrived.",
+    "Piece by piece, each mebibyte is in the store, and in the records, before the next \
+     one is taken. Any replica can say how much is there (HEAD), and go on from it.",
+    "What was on its way when the replica died is sent again: the records know what \
+     arrived, and nothing else counts.",
+];
+
+fn statements(plain: &Survived, pieces: &Survived) -> Vec<Statement> {
+    let mut all = Vec::new();
+    for trial in [plain, pieces] {
+        let says = "the file is there once, with the bytes that were sent";
+        all.push(Statement::equal(trial.way, says, (&true, &trial.whole)));
+    }
+    let says = "the upload begins again from nothing";
+    all.push(Statement::equal(plain.way, says, (&0, &plain.resumed_from)));
+    let holds = pieces.resumed_from > 0 && pieces.resumed_from <= pieces.sent_before;
+    all.push(Statement {
+        trial: pieces.way,
+        says: "the upload goes on from what had arrived",
+        expected: format!("more than 0, at most {}", pieces.sent_before),
+        measured: pieces.resumed_from.to_string(),
+        holds,
+    });
+    all.push(Statement {
+        trial: pieces.way,
+        says: "less is sent than in one request",
+        expected: format!("less than {}", plain.sent),
+        measured: pieces.sent.to_string(),
+        holds: pieces.sent < plain.sent,
+    });
+    all
+}
+
+/// Bytes that nobody can have stored before.
+fn file(seed: u64, name: &'static str) -> File {
+    let mut bytes = vec![0; SIZE];
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    dice.set_stream(name.len() as u64);
+    dice.fill_bytes(&mut bytes);
+    File { name, bytes: Bytes::from(bytes) }
+}
+
+/// A file to upload.
+struct File {
+    name: &'static str,
+    bytes: Bytes,
+}
+
+/// A cluster, and alice who has logged in.
+struct Scene {
+    cluster: Cluster,
+    client: Client,
+    alice: Proof,
+}
+
+impl Scene {
+    async fn in_one_request(&self, file: &File) -> anyhow::Result<Survived> {
+        let (began, sent) = (Instant::now(), Sent::default());
+        let upload = InOneRequest::new(&self.client, &self.alice, file, &sent);
+        let killed = self.kill_half_way(upload.send(), &sent).await?;
+        let sent_before = sent.bytes();
+        self.until_served("the repeated upload", async || upload.send().await).await?;
+        self.cluster.order(&killed, Order::Restart).await?;
+        Ok(Survived {
+            way: "in one request",
+            killed,
+            sent_before,
+            resumed_from: 0,
+            sent: sent.bytes(),
+            whole: self.is_whole(file).await?,
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+
+    async fn piece_by_piece(&self, file: &File) -> anyhow::Result<Survived> {
+        let (began, sent) = (Instant::now(), Sent::default());
+        let upload = PieceByPiece::create(&self.client, &self.alice, file, &sent).await?;
+        let killed = self.kill_half_way(upload.send_from(0), &sent).await?;
+        let sent_before = sent.bytes();
+        let mut resumed_from = None;
+        self.until_served("the rest of the upload", async || {
+            let offset = upload.offset().await?;
+            resumed_from.get_or_insert(offset);
+            if offset < SIZE { upload.send_from(offset).await } else { Ok(()) }
+        })
+        .await?;
+        Ok(Survived {
+            way: "piece by piece",
+            killed,
+            sent_before,
+            resumed_from: resumed_from.context("somebody told the offset")?,
+            sent: sent.bytes(),
+            whole: self.is_whole(file).await?,
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Lets an upload run until half of it is sent, and kills the replica that has it.
+    /// Returns which one that was.
+    async fn kill_half_way(
+        &self,
+        upload: impl Future<Output = anyhow::Result<()>>,
+        sent: &Sent,
+    ) -> anyhow::Result<String> {
+        let kill = async {
+            let busy =
+                eventually(PATIENCE, "a replica with half of the upload", async || {
+                    Ok(if sent.bytes() < SIZE / 2 {
+                        None
+                    } else {
+                        self.busy_replica().await
+                    })
+                });
+            let busy = busy.await?;
+            self.cluster.order(&busy, Order::Kill).await?;
+            anyhow::Ok(busy)
+        };
+        let (answer, killed) = tokio::join!(upload, kill);
+        if answer.is_ok() {
+            bail!("the upload was answered although its replica was killed half-way");
+        }
+        killed
+    }
+
+    /// The replica that the balancer has a request with. Its own checks do not count.
+    async fn busy_replica(&self) -> Option<String> {
+        let members = self.cluster.status().await.members;
+        let busy = |member: &&cluster::status::MemberStatus| {
+            member.balancer.as_ref().is_some_and(|seen| seen.in_flight > 0)
+        };
+        members.iter().find(busy).map(|member| member.id.clone())
+    }
+
+    /// Tries again until somebody does it: the balancer has to notice first.
+    async fn until_served(
+        &self,
+        what: &str,
+        mut attempt: impl AsyncFnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match attempt().await {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => {
+                    return Err(error.context(what.to_owned()));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    async fn is_whole(&self, file: &File) -> anyhow::Result<bool> {
+        let listing = self.client.list(&self.alice, &ListQuery::default()).await;
+        let named = |one: &&FileEntry| one.name == file.name;
+        let listing = listing.done()?.body;
+        let theirs: Vec<_> = listing.files.iter().filter(named).collect();
+        let [one] = theirs[..] else {
+            return Ok(false);
+        };
+        let content = self.client.content(&self.alice, &one.file_id).await.done()?.body;
+        Ok(sha256(&content) == sha256(&file.bytes))
+    }
+}

@@ -1,0 +1,143 @@
+//! Two ways of sending a file, at a pace that leaves time to kill somebody.
+
+use super::File;
+use anyhow::Context;
+use api_conformance::client::Client;
+use api_conformance::form::{Form, Upload};
+use api_conformance::proof::Proof;
+use api_contract::files::FileCreated;
+use api_contract::headers::IDEMPOTENCY_KEY;
+use api_contract::paths;
+use api_contract::uploads::headers::{
+    TUS_RESUMABLE, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
+};
+use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use http::Method;
+use http::header::{CONTENT_TYPE, LOCATION};
+use reqwest::Body;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What is sent at a time, and how long the client waits before the next: about 6 MiB a
+/// second.
+const CHUNK: usize = 64 * 1024;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Bytes that the client has sent, counted as they leave.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sent(Arc<AtomicUsize>);
+
+impl Sent {
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The bytes, chunk by chunk, counted.
+    fn paced(&self, bytes: Bytes) -> impl Stream<Item = io::Result<Bytes>> + use<> {
+        let counter = Arc::clone(&self.0);
+        let size = bytes.len();
+        let chunks =
+            (0..size).step_by(CHUNK).map(move |at| bytes.slice(at..size.min(at + CHUNK)));
+        stream::iter(chunks).then(move |chunk| {
+            let counter = Arc::clone(&counter);
+            async move {
+                tokio::time::sleep(PAUSE).await;
+                counter.fetch_add(chunk.len(), Ordering::Relaxed);
+                Ok(chunk)
+            }
+        })
+    }
+}
+
+/// `POST /api/upload`
+pub(super) struct InOneRequest<'a> {
+    client: &'a Client,
+    proof: &'a Proof,
+    form: Form,
+    key: String,
+    sent: &'a Sent,
+}
+
+impl<'a> InOneRequest<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        proof: &'a Proof,
+        file: &File,
+        sent: &'a Sent,
+    ) -> Self {
+        let form = Form::of(&Upload::new(file.name, file.bytes.clone()));
+        Self { client, proof, form, key: format!("demo-{}", file.name), sent }
+    }
+
+    /// Sends all of it.
+    pub(super) async fn send(&self) -> anyhow::Result<()> {
+        let request = self.client.proven(self.proof, Method::POST, paths::UPLOAD);
+        let body = Body::wrap_stream(self.sent.paced(Bytes::from(self.form.body())));
+        let request = request
+            .header(IDEMPOTENCY_KEY, &self.key)
+            .header(CONTENT_TYPE, self.form.media_type())
+            .body(body);
+        self.client.json::<FileCreated>(request).await.done().map(drop)
+    }
+}
+
+/// `POST /api/tus`, then `PATCH`.
+pub(super) struct PieceByPiece<'a> {
+    client: &'a Client,
+    proof: &'a Proof,
+    bytes: Bytes,
+    path: String,
+    sent: &'a Sent,
+}
+
+impl<'a> PieceByPiece<'a> {
+    /// Begins an upload: nothing is sent yet.
+    pub(super) async fn create(
+        client: &'a Client,
+        proof: &'a Proof,
+        file: &File,
+        sent: &'a Sent,
+    ) -> anyhow::Result<Self> {
+        let bytes = file.bytes.clone();
+        let request = client
+            .proven(proof, Method::POST, paths::TUS)
+            .header(TUS_RESUMABLE, TUS_VERSION)
+            .header(UPLOAD_LENGTH, bytes.len())
+            .header(UPLOAD_METADATA, format!("filename {}", STANDARD.encode(file.name)));
+        let reply = client.send(request).await?;
+        let path = reply.header(LOCATION).context("a new upload has a place")?;
+        // The place may be a whole URL or a path of this server.
+        let path = path.trim_start_matches(client.base_url()).to_owned();
+        Ok(Self { client, proof, bytes, path, sent })
+    }
+
+    /// Sends what comes from `offset` on.
+    pub(super) async fn send_from(&self, offset: usize) -> anyhow::Result<()> {
+        let body = Body::wrap_stream(self.sent.paced(self.bytes.slice(offset..)));
+        let request = self
+            .client
+            .proven(self.proof, Method::PATCH, &self.path)
+            .header(TUS_RESUMABLE, TUS_VERSION)
+            .header(UPLOAD_OFFSET, offset)
+            .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
+            .body(body);
+        let reply = self.client.send(request).await?;
+        anyhow::ensure!(reply.status.is_success(), "{}", reply.status);
+        Ok(())
+    }
+
+    /// How much is there.
+    pub(super) async fn offset(&self) -> anyhow::Result<usize> {
+        let request = self.client.proven(self.proof, Method::HEAD, &self.path);
+        let reply = self.client.send(request.header(TUS_RESUMABLE, TUS_VERSION)).await?;
+        anyhow::ensure!(reply.status.is_success(), "{}", reply.status);
+        let offset = reply.header(UPLOAD_OFFSET).context("an upload has an offset")?;
+        Ok(offset.parse()?)
+    }
+}

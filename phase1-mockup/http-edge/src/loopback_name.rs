@@ -1,0 +1,50 @@
+//! The name under which a listener on loopback is asked. A web page can give its own name
+//! this machine's address (DNS rebinding); it cannot make the browser send another name.
+
+use crate::refusal::Refusal;
+use api_contract::problem::ProblemKind;
+use http::HeaderMap;
+use http::header::HOST;
+use http::uri::Authority;
+use std::net::IpAddr;
+
+/// Refuses a request that names another host than this machine.
+///
+/// # Errors
+/// With `malformed-request`.
+pub fn required(headers: &HeaderMap) -> Result<(), Refusal> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    if host.is_some_and(is_loopback) {
+        return Ok(());
+    }
+    Err(Refusal::new(ProblemKind::MalformedRequest)
+        .detail("The admin listener answers to 127.0.0.1, [::1] and localhost only."))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        let asked = |host: &str| {
+            required(&HeaderMap::from_iter([(HOST, host.parse().unwrap())])).is_ok()
+        };
+        for own in ["127.0.0.1", "127.0.0.1:9000", "[::1]:1", "localhost", "LOCALHOST:80"] {
+            assert!(asked(own), "{own}");
+        }
+        for other in ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:80", ""] {
+            assert!(!asked(other), "{other}");
+        }
+        assert!(required(&HeaderMap::new()).is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! Programs that are installed, and those that cargo can build.
+
+use crate::choice::Found;
+use anyhow::{Context, bail};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The oldest Postgres that the records are tested on.
+const OLDEST_POSTGRES: u32 = 15;
+
+/// The oldest Redis that has every command the cache uses.
+const OLDEST_REDIS: u32 = 6;
+
+/// A program that cargo builds.
+#[derive(Debug)]
+pub(crate) struct Crate {
+    pub(crate) name: &'static str,
+    version: &'static str,
+    features: &'static str,
+}
+
+impl fmt::Display for Crate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+/// A small server that speaks Redis' language and keeps everything in memory.
+pub(crate) const MEEBIS: Crate =
+    Crate { name: "meebis", version: "0.15.0", features: "" };
+
+/// A small server that speaks S3's language over a folder.
+pub(crate) const S3S_FS: Crate =
+    Crate { name: "s3s-fs", version: "0.14.1", features: "binary" };
+
+/// `redis-server` or `valkey-server`.
+pub(crate) fn redis_server() -> Result<Found, String> {
+    for name in ["redis-server", "valkey-server"] {
+        let Some(path) = on_path(name) else { continue };
+        let said = version(&path).unwrap_or_default();
+        let number = said.split("v=").nth(1).and_then(|rest| rest.split(' ').next());
+        let number = number.unwrap_or("0").to_owned();
+        if major(&number) >= OLDEST_REDIS {
+            return Ok(Found::Program { path, version: format!("{name} {number}") });
+        }
+        return Err(format!("{name} {number} is older than {OLDEST_REDIS}"));
+    }
+    Err("redis-server is not installed".to_owned())
+}
+
+/// `postgres` with `initdb` beside it, the newest.
+pub(crate) fn postgres() -> Result<Found, String> {
+    let mut newest: Option<(u32, PathBuf, String)> = None;
+    for path in postgres_binaries() {
+        let said = version(&path).unwrap_or_default();
+        let number = said.split_whitespace().nth(2).unwrap_or("0").to_owned();
+        let major = major(&number);
+        if newest.as_ref().is_none_or(|(other, ..)| major > *other) {
+            newest = Some((major, path, number));
+        }
+    }
+    match newest {
+        None => Err("postgres is not installed".to_owned()),
+        Some((major, _, number)) if major < OLDEST_POSTGRES => {
+            Err(format!("postgres {number} is older than {OLDEST_POSTGRES}"))
+        }
+        Some((_, path, number)) => {
+            Ok(Found::Program { path, version: format!("postgres {number}") })
+        }
+    }
+}
+
+/// Debian keeps them out of the search path, one folder a version.
+fn postgres_binaries() -> Vec<PathBuf> {
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let debian = debian.map(|version| version.path().join("bin/postgres"));
+    let on_path = on_path("postgres").and_then(|path| path.canonicalize().ok());
+    let complete =
+        |path: &PathBuf| path.is_file() && path.with_file_name("initdb").is_file();
+    debian.chain(on_path).filter(complete).collect()
+}
+
+/// A program that was built already, or can be.
+pub(crate) fn crate_of(wanted: &'static Crate) -> Result<Found, String> {
+    let name = wanted.name;
+    let built = on_path(name).or_else(|| {
+        let built = cache_dir()?.join("bin").join(name);
+        built.is_file().then_some(built)
+    });
+    if built.is_none() && on_path("cargo").is_none() {
+        return Err(format!(
+            "{name} is not installed, and cargo, which builds it, neither"
+        ));
+    }
+    Ok(Found::Crate { of: wanted, built })
+}
+
+/// Builds a program into the lab's own folder, once, and says so.
+pub(crate) async fn build(wanted: &'static Crate) -> anyhow::Result<PathBuf> {
+    tokio::task::spawn_blocking(|| build_now(wanted)).await?
+}
+
+fn build_now(wanted: &Crate) -> anyhow::Result<PathBuf> {
+    let Crate { name, version, features } = wanted;
+    let root = cache_dir().context("neither XDG_CACHE_HOME nor HOME is set")?;
+    let folder = root.display();
+    std::fs::create_dir_all(&root).with_context(|| format!("cannot make {folder}"))?;
+    let turn = std::fs::File::create(root.join(format!("{name}.lock")));
+    let turn = turn.with_context(|| format!("cannot write into {folder}"))?;
+    turn.lock().with_context(|| format!("cannot lock {folder}"))?;
+    let program = root.join("bin").join(name);
+    if program.is_file() {
+        return Ok(program);
+    }
+    eprintln!(
+        "building {name} {version} with cargo into {folder}: once, about a minute, and it \
+         needs the network"
+    );
+    let output = Command::new("cargo")
+        .args(["install", name, "--version", version, "--locked", "--quiet"])
+        .args(["--features", features, "--root"])
+        .arg(&root)
+        // Outside of any workspace, and of what this build was told.
+        .current_dir(&root)
+        .env_remove("CARGO_TARGET_DIR")
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() || !program.is_file() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        bail!("cargo could not build {name}: {}", last.unwrap_or("it said nothing"));
+    }
+    Ok(program)
+}
+
+/// Where the lab keeps what takes long to make: `stateless-lab` in the user's cache folder.
+fn cache_dir() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty());
+    let cache = folder("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(Path::new(&folder("HOME")?).join(".cache")))?;
+    cache.is_absolute().then(|| cache.join("stateless-lab"))
+}
+
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+fn version(program: &Path) -> Option<String> {
+    let output =
+        Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The number before the first dot; 0 for what is not a version.
+fn major(version: &str) -> u32 {
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next();
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}

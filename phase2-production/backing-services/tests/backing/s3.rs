@@ -1,0 +1,36 @@
+//! The store that speaks S3's language.
+
+use crate::support::is_offered;
+use backing_services::{Backing, Kind, State, What, s3};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The status of a request that nobody has signed.
+async fn unsigned(url: &str) -> Option<String> {
+    let (address, bucket) = url.split_once('@')?.1.split_once('/')?;
+    let (bucket, _) = bucket.split_once('?')?;
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let request = format!("GET /{bucket}/none HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    answer.split(' ').nth(1).map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_store_refuses_who_does_not_sign_and_survives_a_kill() {
+    if !is_offered(What::S3, Kind::Local).await {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let service = s3(Backing::Auto, dir.path()).await.unwrap();
+    assert_eq!(service.kind, Kind::Local, "{}", service.why);
+    assert_eq!(unsigned(&service.url).await.as_deref(), Some("403"));
+    service.kill9().await.unwrap();
+    assert_eq!(unsigned(&service.url).await, None);
+    service.restart().await.unwrap();
+    assert_eq!(service.state(), State::Up);
+    assert_eq!(unsigned(&service.url).await.as_deref(), Some("403"));
+    drop(service);
+    assert_eq!(dir.path().read_dir().unwrap().count(), 0, "its folder is gone");
+}

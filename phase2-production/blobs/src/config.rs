@@ -1,0 +1,179 @@
+//! Which store, and how it is opened.
+
+use crate::error::{BlobError, NotAStore, OpenError, Origin};
+use crate::local::Local;
+use crate::remote::Remote;
+use api_contract::secret::Secret;
+use futures_util::StreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use percent_encoding::percent_decode_str;
+use std::path::PathBuf;
+use std::sync::Arc;
+use url::Url;
+
+/// Where the bytes are kept.
+#[derive(Clone, Debug)]
+pub enum BlobsConfig {
+    /// A folder; replicas of one machine may share it.
+    Local(PathBuf),
+    /// A bucket of an S3 store.
+    S3(Bucket),
+}
+
+/// A bucket, and the proof that opens it.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// The store's URL, without the bucket.
+    pub endpoint: String,
+    /// The bucket's name; it has to be there.
+    pub bucket: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// Who asks.
+    pub access_key: String,
+    /// The proof; it signs requests and is never sent.
+    pub secret_key: Secret,
+    /// Whether the URL may begin with `http:`. For a store on this machine only.
+    pub allow_http: bool,
+}
+
+impl BlobsConfig {
+    /// Reads `s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no`. Without a region it is
+    /// `us-east-1`; `tls=no` is for a store on this machine.
+    ///
+    /// # Errors
+    /// When it has another form. The URL itself is not in the message: it holds a secret.
+    pub fn from_url(text: &str) -> Result<Self, NotAStore> {
+        let url = Url::parse(text).map_err(|_| NotAStore)?;
+        let (host, secret) = (url.host_str(), url.password());
+        let bucket = url.path().trim_matches('/');
+        let (Some(host), Some(secret), "s3") = (host, secret, url.scheme()) else {
+            return Err(NotAStore);
+        };
+        if bucket.is_empty() || bucket.contains('/') || url.username().is_empty() {
+            return Err(NotAStore);
+        }
+        let asked = |name| url.query_pairs().find(|(key, _)| key == name);
+        let allow_http = asked("tls").is_some_and(|(_, value)| value == "no");
+        let scheme = if allow_http { "http" } else { "https" };
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let region = asked("region").map(|(_, region)| region.into_owned());
+        Ok(Self::S3(Bucket {
+            endpoint: format!("{scheme}://{host}{port}"),
+            bucket: bucket.to_owned(),
+            region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+            access_key: plain(url.username())?,
+            secret_key: Secret::new(plain(secret)?),
+            allow_http,
+        }))
+    }
+}
+
+/// The parts before the host are percent-encoded.
+fn plain(text: &str) -> Result<String, NotAStore> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| NotAStore)?;
+    Ok(decoded.into_owned())
+}
+
+/// A handle on the store; clones share it.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    store: Store,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Store {
+    Local(Arc<Local>),
+    Remote(Arc<Remote>),
+}
+
+impl Blobs {
+    /// Opens the store, and makes sure that it can be used.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or the bucket does not answer or refuses the keys.
+    pub async fn open(config: BlobsConfig) -> Result<Self, OpenError> {
+        let store = match config {
+            BlobsConfig::Local(root) => Store::Local(Arc::new(Local::open(root).await?)),
+            BlobsConfig::S3(bucket) => {
+                Store::Remote(Arc::new(Remote::open(bucket).await?))
+            }
+        };
+        Ok(Self { store })
+    }
+
+    /// Asks the store for a sign of life; for `/readyz`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn ping(&self) -> Result<(), BlobError> {
+        match &self.store {
+            Store::Local(local) => local.ping().await,
+            Store::Remote(remote) => {
+                let any = remote.client.list(Some(&Path::from("ping"))).next().await;
+                any.transpose().map(drop).map_err(|error| self.error(error))
+            }
+        }
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn objects(&self) -> &dyn ObjectStore {
+        match &self.store {
+            Store::Local(local) => &local.objects,
+            Store::Remote(remote) => &remote.client,
+        }
+    }
+
+    pub(crate) fn error(&self, error: object_store::Error) -> BlobError {
+        let origin = match &self.store {
+            Store::Local(_) => Origin::Local,
+            Store::Remote(_) => Origin::Remote,
+        };
+        let error = BlobError::of(error, origin);
+        if !matches!(error, BlobError::NotFound) {
+            metrics::counter!("blob_store_errors_total").increment(1);
+        }
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_all_there_is_to_know_of_a_bucket() {
+        let url = "s3://key:a%2Fb@127.0.0.1:9000/files?region=eu-1&tls=no";
+        let Ok(BlobsConfig::S3(bucket)) = BlobsConfig::from_url(url) else {
+            panic!("it is a store");
+        };
+        assert_eq!(bucket.endpoint, "http://127.0.0.1:9000");
+        assert_eq!((bucket.bucket.as_str(), bucket.region.as_str()), ("files", "eu-1"));
+        assert_eq!(
+            (bucket.access_key.as_str(), bucket.secret_key.expose()),
+            ("key", "a/b")
+        );
+    }
+
+    #[test]
+    fn a_url_of_something_else_is_refused_and_not_repeated() {
+        for url in [
+            "s3://key:CANARY@host",
+            "s3://key@host/files",
+            "s3://host/files",
+            "https://key:CANARY@host/files",
+            "s3://key:CANARY@host/a/b",
+            "CANARY",
+        ] {
+            let refused = BlobsConfig::from_url(url).unwrap_err();
+            assert!(!format!("{refused} {refused:?}").contains("CANARY"));
+        }
+        let safe = BlobsConfig::from_url("s3://key:secret@host/files").unwrap();
+        let is_encrypted = |bucket: &Bucket| bucket.endpoint == "https://host";
+        assert!(matches!(safe, BlobsConfig::S3(bucket) if is_encrypted(&bucket)));
+    }
+}

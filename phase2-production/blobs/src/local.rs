@@ -1,0 +1,81 @@
+//! A folder of this machine.
+
+use crate::error::{BlobError, OpenError};
+use object_store::local::LocalFileSystem;
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+#[derive(Debug)]
+pub(crate) struct Local {
+    pub(crate) objects: LocalFileSystem,
+    pub(crate) root: PathBuf,
+    /// Folders that this process has seen reach the disk.
+    durable: Mutex<HashSet<PathBuf>>,
+}
+
+impl Local {
+    pub(crate) async fn open(root: PathBuf) -> Result<Self, OpenError> {
+        let path = root.clone();
+        let opened = on_disk(move || {
+            fs::create_dir_all(&root)?;
+            let root = root.canonicalize()?;
+            tempfile::tempfile_in(&root)?;
+            let objects = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
+            Ok(Self { objects, root, durable: Mutex::default() })
+        });
+        opened.await.map_err(|cause| OpenError::Folder { path, cause })
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), BlobError> {
+        let root = self.root.clone();
+        on_disk(move || fs::metadata(root)).await.map(drop).map_err(BlobError::of_disk)
+    }
+
+    /// Makes the folder that a key lies in, and waits until its name, and the names of all
+    /// folders above it, are on disk. The store syncs only folders that it has made
+    /// itself: one that another upload made a moment ago might be lost with the upload.
+    pub(crate) async fn prepare(&self, key: &str) -> Result<(), BlobError> {
+        let folder = self.root.join(key).parent().map(Path::to_path_buf);
+        let Some(folder) = folder.filter(|folder| !self.is_durable(folder)) else {
+            return Ok(());
+        };
+        let (root, made) = (self.root.clone(), folder.clone());
+        let synced = on_disk(move || {
+            fs::create_dir_all(&made)?;
+            let above = made.ancestors().take_while(|above| above.starts_with(&root));
+            above.map(File::open).try_for_each(|above| above?.sync_all())
+        });
+        synced.await.map_err(BlobError::of_disk)?;
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(folder);
+        Ok(())
+    }
+
+    /// A copy is a second name of the same bytes, with the same age.
+    pub(crate) async fn make_young(&self, key: &str) -> Result<(), BlobError> {
+        let path = self.root.join(key);
+        let touched = on_disk(move || {
+            File::options().write(true).open(path)?.set_modified(SystemTime::now())
+        });
+        match touched.await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(BlobError::NotFound)
+            }
+            touched => touched.map_err(BlobError::of_disk),
+        }
+    }
+
+    fn is_durable(&self, folder: &Path) -> bool {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
+    }
+}
+
+/// Runs disk work where waiting hurts nobody.
+pub(crate) async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(io::Error::other(e)))
+}

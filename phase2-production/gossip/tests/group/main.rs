@@ -1,0 +1,9 @@
+//! Several nodes, in one process and as processes that are killed and paused.
+
+#![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
+
+mod living;
+mod process;
+mod processes;
+mod rig;
+mod spreading;

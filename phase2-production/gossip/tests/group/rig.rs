@@ -1,0 +1,70 @@
+//! Nodes with addresses of their own.
+
+use gossip::{Gossip, GossipConfig, Lives};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Beyond which a session that is not known elsewhere is a failure. The usual delay is far
+/// below; the tests print it.
+pub(crate) const STATED_DELAY: Duration = Duration::from_secs(5);
+
+pub(crate) const LIVES: Lives =
+    Lives { idle: Duration::from_secs(600), absolute: Duration::from_secs(3_600) };
+
+pub(crate) fn config(node: &str, seeds: &[SocketAddr]) -> GossipConfig {
+    GossipConfig {
+        node: node.to_owned(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        seeds: seeds.to_vec(),
+        interval: Duration::from_millis(100),
+        // Another test may take a port that one of our nodes had, and must not be heard.
+        cluster_id: format!("{}-{:?}", std::process::id(), std::thread::current().name()),
+        lives: LIVES,
+    }
+}
+
+pub(crate) async fn join(node: &str, seeds: &[SocketAddr]) -> Gossip {
+    Gossip::join(config(node, seeds)).await.unwrap()
+}
+
+pub(crate) async fn three() -> [Gossip; 3] {
+    let first = join("r1", &[]).await;
+    let seeds = [first.address()];
+    [first, join("r2", &seeds).await, join("r3", &seeds).await]
+}
+
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+pub(crate) fn proof(number: usize) -> String {
+    format!("{number:064x}")
+}
+
+/// Waits for a condition; how long that took.
+pub(crate) async fn soon(what: &str, condition: impl Fn() -> bool) -> Duration {
+    soon_async(what, || std::future::ready(condition())).await
+}
+
+pub(crate) async fn soon_async<F: Future<Output = bool>>(
+    what: &str,
+    condition: impl Fn() -> F,
+) -> Duration {
+    let began = Instant::now();
+    while !condition().await {
+        assert!(began.elapsed() < STATED_DELAY, "not within the stated delay: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    began.elapsed()
+}
+
+pub(crate) fn knows(node: &Gossip, proof: &str) -> bool {
+    node.look(proof, now()).is_ok()
+}
+
+pub(crate) fn median_and_most(mut delays: Vec<Duration>) -> (Duration, Duration) {
+    delays.sort();
+    (delays[delays.len() / 2], delays[delays.len() - 1])
+}

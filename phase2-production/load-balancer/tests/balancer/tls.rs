@@ -1,0 +1,170 @@
+//! HTTPS between clients and the balancer, and what becomes of who does not speak it.
+
+use crate::replica::Replica;
+use crate::rig::{PATIENCE, Rig, args};
+use crate::wire::Wire;
+use futures_util::{SinkExt, StreamExt};
+use load_balancer::Balancer;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::tungstenite::Message;
+
+const SELF_SIGNED: [&str; 2] = ["--tls", "self-signed"];
+
+/// A balancer with one replica, and a certificate of its own.
+async fn https() -> (Rig, Replica) {
+    let replica = Replica::start("r1").await;
+    let rig = Rig::start(&SELF_SIGNED, &[("r1", replica.address)]).await;
+    (rig, replica)
+}
+
+/// Shakes hands as `localhost`, trusting `certificate` alone.
+async fn shake(
+    rig: &Rig,
+    certificate: &Path,
+    protocols: &[&str],
+) -> io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols =
+        protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let stream = TcpStream::connect(rig.address).await?;
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+fn written(rig: &Rig) -> &Path {
+    rig.balancer.certificate_file().unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_trusts_the_written_certificate_is_served_over_https() {
+    let (rig, replica) = https().await;
+    let pem = fs::read(written(&rig)).unwrap();
+    assert!(!String::from_utf8(pem.clone()).unwrap().contains("PRIVATE"));
+    let trusted = reqwest::Certificate::from_pem(&pem).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
+    for host in ["localhost", "127.0.0.1"] {
+        let url = format!("https://{host}:{}/who", rig.address.port());
+        let request = client.get(url).header("x-forwarded-proto", "http");
+        assert_eq!(request.send().await.unwrap().status(), 200, "{host}");
+    }
+    for seen in replica.seen() {
+        let schemes: Vec<_> = seen.headers.get_all("x-forwarded-proto").iter().collect();
+        assert_eq!(schemes, ["https"]);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_trusts_another_certificate_is_not_fooled() {
+    let (rig, replica) = https().await;
+    let (other, _) = https().await;
+    shake(&rig, written(&other), &[]).await.unwrap_err();
+    shake(&rig, written(&rig), &[]).await.unwrap();
+    assert!(replica.seen().is_empty());
+}
+
+#[tokio::test]
+async fn http_1_1_is_agreed_on_and_a_client_of_nothing_else_is_told_in_the_handshake() {
+    let (rig, _replica) = https().await;
+    let stream = shake(&rig, written(&rig), &["h2", "http/1.1"]).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let error = shake(&rig, written(&rig), &["h2"]).await.unwrap_err();
+    assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
+}
+
+#[tokio::test]
+async fn plain_http_on_the_https_port_is_told_so_and_reaches_nobody() {
+    let (rig, replica) = https().await;
+    for body in ["", "password=hunter2"] {
+        let mut client = Wire::connect(rig.address).await;
+        let length = format!("Content-Length: {}", body.len());
+        client.send_head(&["POST /login HTTP/1.1", "Host: x", &length]).await;
+        client.send(body.as_bytes()).await;
+        assert!(client.read_head().await);
+        assert_eq!(client.first_line(), "HTTP/1.1 400 Bad Request");
+        assert_eq!(client.header("content-type"), Some("application/problem+json"));
+        let problem = String::from_utf8(client.read_body().await).unwrap();
+        assert!(problem.contains("/problems/malformed-request"), "{problem}");
+        assert!(problem.contains("https://"), "{problem}");
+        assert!(client.is_closed().await);
+    }
+    assert!(replica.seen().is_empty());
+}
+
+#[tokio::test]
+async fn who_shakes_no_hands_in_time_is_closed_and_keeps_nobody_waiting() {
+    let replica = Replica::start("r1").await;
+    let flags = [&SELF_SIGNED[..], &["--tls-handshake-timeout-ms", "300"]].concat();
+    let rig = Rig::start(&flags, &[("r1", replica.address)]).await;
+    let (mut silent, mut slow) =
+        (Wire::connect(rig.address).await, Wire::connect(rig.address).await);
+    slow.send(&[22, 3, 1]).await;
+    shake(&rig, written(&rig), &[]).await.unwrap();
+    let closed = async { silent.is_closed().await && slow.is_closed().await };
+    assert!(tokio::time::timeout(PATIENCE, closed).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_websocket_passes_through_https_too() {
+    let (rig, _replica) = https().await;
+    let stream = shake(&rig, written(&rig), &["http/1.1"]).await.unwrap();
+    let url = format!("wss://localhost:{}/ws", rig.address.port());
+    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    socket.send(Message::text("hello")).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
+}
+
+#[tokio::test]
+async fn a_balancer_told_to_stop_leaves_no_certificate_behind() {
+    let (rig, _replica) = https().await;
+    let file = written(&rig).to_owned();
+    assert!(file.exists());
+    assert_eq!(rig.balancer.scheme(), "https");
+    rig.tell_to_stop();
+    rig.stopped().await;
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_certificate_from_a_file_is_shown_and_its_key_must_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name| folder.path().join(name).to_str().unwrap().to_owned();
+    let make = || generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let CertifiedKey { cert, signing_key } = make();
+    fs::write(path("cert.pem"), cert.pem()).unwrap();
+    fs::write(path("key.pem"), signing_key.serialize_pem()).unwrap();
+    fs::write(path("other.pem"), make().signing_key.serialize_pem()).unwrap();
+
+    let replica = Replica::start("r1").await;
+    let flags = ["--tls", &path("cert.pem"), "--tls-key", &path("key.pem")];
+    let rig = Rig::start(&flags, &[("r1", replica.address)]).await;
+    assert_eq!(rig.balancer.certificate_file(), None);
+    shake(&rig, Path::new(&path("cert.pem")), &[]).await.unwrap();
+
+    for (wrong, says) in [
+        (vec!["--tls", &path("cert.pem"), "--tls-key", &path("other.pem")], "together"),
+        (vec!["--tls", &path("cert.pem")], "give --tls-key"),
+        (vec!["--tls", &path("no.pem"), "--tls-key", &path("key.pem")], "no.pem"),
+        (vec!["--tls", &path("key.pem"), "--tls-key", &path("key.pem")], "no PEM cert"),
+        (vec!["--tls", "self-signed", "--tls-key", &path("key.pem")], "leave --tls-key"),
+    ] {
+        let error = Balancer::new(&args(&wrong)).map(|_| ()).unwrap_err();
+        assert!(format!("{error:#}").contains(says), "{wrong:?}: {error:#}");
+    }
+}

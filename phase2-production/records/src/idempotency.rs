@@ -1,0 +1,91 @@
+//! A repeated upload happens once (draft-ietf-httpapi-idempotency-key-header-07).
+//!
+//! A key's row is written in the transaction that makes its file, so there is no "in
+//! progress": either both are there or neither. Who comes second finds the first answer.
+
+use crate::error::RecordsError;
+use crate::ids::Member;
+use sha2::{Digest, Sha256};
+use sqlx::{AnyConnection, Row};
+use upload_domain::file_store::FileMeta;
+use upload_domain::hex::hex;
+
+/// What a key was used for before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// Nothing: this is the first use.
+    This,
+    /// The same upload; this was the answer.
+    Same { answer: String },
+    /// Another upload.
+    Other,
+}
+
+/// Looks a key up. Exact only while the owner's quota row is locked.
+pub(crate) async fn first(
+    tx: &mut AnyConnection,
+    owner: &Member,
+    key: &str,
+    meta: &FileMeta,
+) -> Result<First, RecordsError> {
+    let row = sqlx::query(
+        "SELECT fingerprint, answer FROM idempotency_keys \
+         WHERE organisation = $1 AND username = $2 AND key = $3",
+    )
+    .bind(owner.organisation.as_str())
+    .bind(owner.username.as_str())
+    .bind(key)
+    .fetch_optional(tx)
+    .await?;
+    let Some(row) = row else {
+        return Ok(First::This);
+    };
+    let same = row.try_get::<String, _>("fingerprint")? == fingerprint(meta);
+    Ok(match same {
+        true => First::Same { answer: row.try_get("answer")? },
+        false => First::Other,
+    })
+}
+
+/// Remembers the answer to a key's first use.
+pub(crate) async fn remember(
+    tx: &mut AnyConnection,
+    owner: &Member,
+    key: &str,
+    meta: &FileMeta,
+    answer: &str,
+) -> Result<(), RecordsError> {
+    sqlx::query(
+        "INSERT INTO idempotency_keys \
+         (organisation, username, key, fingerprint, answer, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(owner.organisation.as_str())
+    .bind(owner.username.as_str())
+    .bind(key)
+    .bind(fingerprint(meta))
+    .bind(answer)
+    .bind(crate::quota::stored(meta.uploaded_at))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets the keys that were first used before a time; returns how many. In
+/// [`Scope::Housekeeping`](crate::Scope::Housekeeping).
+///
+/// # Errors
+/// See [`RecordsError`].
+pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsError> {
+    let gone = sqlx::query("DELETE FROM idempotency_keys WHERE created_at < $1")
+        .bind(before)
+        .execute(tx)
+        .await?;
+    Ok(gone.rows_affected())
+}
+
+/// The bytes and their name, in one.
+fn fingerprint(meta: &FileMeta) -> String {
+    let upload = format!("{} {}", meta.sha256, meta.name);
+    hex(&Sha256::digest(upload.as_bytes()))
+}

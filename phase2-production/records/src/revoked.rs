@@ -1,0 +1,108 @@
+//! Access tokens that were revoked before they expired. A token is named by issuer and
+//! `jti`, never by a hash of its text: one token has many spellings (OWASP JWT).
+
+use crate::error::RecordsError;
+use crate::ids::OrgId;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+/// A token that is not taken any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The `iss` of the token.
+    pub issuer: String,
+    /// The `jti` of the token.
+    pub jti: String,
+    /// When the token expires; then this entry may go.
+    pub expires_at: i64,
+}
+
+/// Revokes a token. Returns whether it was not revoked before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn deny(
+    tx: &mut AnyConnection,
+    organisation: &OrgId,
+    token: &Denied,
+    now: i64,
+) -> Result<bool, RecordsError> {
+    let denied = sqlx::query(
+        "INSERT INTO revoked_tokens (issuer, jti, organisation, revoked_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+    )
+    .bind(&token.issuer)
+    .bind(&token.jti)
+    .bind(organisation.as_str())
+    .bind(now)
+    .bind(token.expires_at)
+    .execute(tx)
+    .await?;
+    Ok(denied.rows_affected() == 1)
+}
+
+/// Whether a token of this organisation was revoked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_denied(
+    tx: &mut AnyConnection,
+    organisation: &OrgId,
+    issuer: &str,
+    jti: &str,
+) -> Result<bool, RecordsError> {
+    let found = sqlx::query(
+        "SELECT jti FROM revoked_tokens \
+         WHERE issuer = $1 AND jti = $2 AND organisation = $3",
+    )
+    .bind(issuer)
+    .bind(jti)
+    .bind(organisation.as_str())
+    .fetch_optional(tx)
+    .await?;
+    Ok(found.is_some())
+}
+
+/// The newest `limit` entries, of all organisations, that still matter: what an empty
+/// cache is filled with.
+///
+/// # Errors
+/// When the database fails.
+pub async fn all(
+    tx: &mut AnyConnection,
+    now: i64,
+    limit: i64,
+) -> Result<Vec<Denied>, RecordsError> {
+    let rows = sqlx::query(
+        "SELECT issuer, jti, expires_at FROM revoked_tokens WHERE expires_at > $1 \
+         ORDER BY revoked_at DESC LIMIT $2",
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(denied).collect()
+}
+
+fn denied(row: &AnyRow) -> Result<Denied, RecordsError> {
+    Ok(Denied {
+        issuer: row.try_get("issuer")?,
+        jti: row.try_get("jti")?,
+        expires_at: row.try_get("expires_at")?,
+    })
+}
+
+/// Removes entries whose tokens expired before `before`, at most 1000 at once; how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsError> {
+    let swept = sqlx::query(
+        "DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM revoked_tokens \
+         WHERE expires_at < $1 ORDER BY expires_at LIMIT 1000) AND expires_at < $1",
+    )
+    .bind(before)
+    .execute(tx)
+    .await?;
+    Ok(swept.rows_affected())
+}

@@ -1,0 +1,150 @@
+//! The keys that sign tokens: one set for all replicas. They are the whole service's, so
+//! everything here needs [`crate::Scope::Housekeeping`].
+
+use crate::backend;
+use crate::error::RecordsError;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+use std::fmt;
+
+/// A key pair.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningKey {
+    /// Its name in a token's header.
+    pub kid: String,
+    /// `EdDSA`, `RS256`, …
+    pub algorithm: String,
+    /// The private half, encrypted with a key that is not in this database.
+    pub private_sealed: String,
+    /// The public half (RFC 7517), as JSON.
+    pub public_jwk: String,
+    /// When it was made, and published.
+    pub created_at: i64,
+    /// When it may begin to sign.
+    pub signs_from: i64,
+    /// When it stops being published, if it is on its way out.
+    pub retires_at: Option<i64>,
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({}, {})", self.kid, self.algorithm)
+    }
+}
+
+/// Makes everybody else who locks wait until this transaction ends. Take it before a
+/// decision that must not be made twice.
+///
+/// # Errors
+/// When the database fails, or the others take too long.
+pub async fn lock(tx: &mut AnyConnection) -> Result<(), RecordsError> {
+    // SQLite's transactions are alone from their first moment.
+    if backend::is_postgres(tx) {
+        sqlx::query("SELECT pg_advisory_xact_lock(7305002)").execute(tx).await?;
+    }
+    Ok(())
+}
+
+/// The first key: of all replicas that start at once, all get the same. Returns the
+/// newest key of the candidate's algorithm that is not on its way out; if there is none,
+/// the candidate, which is then in the table.
+///
+/// # Errors
+/// When the database fails.
+pub async fn first(
+    tx: &mut AnyConnection,
+    candidate: &SigningKey,
+) -> Result<SigningKey, RecordsError> {
+    lock(tx).await?;
+    let fits = |key: &SigningKey| {
+        key.algorithm == candidate.algorithm && key.retires_at.is_none()
+    };
+    if let Some(key) = list(tx).await?.into_iter().rfind(fits) {
+        return Ok(key);
+    }
+    insert(tx, candidate).await?;
+    Ok(candidate.clone())
+}
+
+/// Adds a key. Returns `false` when one of this name is there; that one stays.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(
+    tx: &mut AnyConnection,
+    key: &SigningKey,
+) -> Result<bool, RecordsError> {
+    let inserted = sqlx::query(
+        "INSERT INTO signing_keys (kid, algorithm, private_sealed, public_jwk, \
+           created_at, signs_from, retires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+    )
+    .bind(&key.kid)
+    .bind(&key.algorithm)
+    .bind(&key.private_sealed)
+    .bind(&key.public_jwk)
+    .bind(key.created_at)
+    .bind(key.signs_from)
+    .bind(key.retires_at)
+    .execute(tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// All keys, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(tx: &mut AnyConnection) -> Result<Vec<SigningKey>, RecordsError> {
+    let rows = sqlx::query(
+        "SELECT kid, algorithm, private_sealed, public_jwk, created_at, signs_from, \
+           retires_at FROM signing_keys ORDER BY created_at, kid",
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(key).collect()
+}
+
+fn key(row: &AnyRow) -> Result<SigningKey, RecordsError> {
+    Ok(SigningKey {
+        kid: row.try_get("kid")?,
+        algorithm: row.try_get("algorithm")?,
+        private_sealed: row.try_get("private_sealed")?,
+        public_jwk: row.try_get("public_jwk")?,
+        created_at: row.try_get("created_at")?,
+        signs_from: row.try_get("signs_from")?,
+        retires_at: row.try_get("retires_at")?,
+    })
+}
+
+/// Sets when a key stops being published, once: the first word counts. Returns whether
+/// this was it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn retire(
+    tx: &mut AnyConnection,
+    kid: &str,
+    retires_at: i64,
+) -> Result<bool, RecordsError> {
+    let retired = sqlx::query(
+        "UPDATE signing_keys SET retires_at = $2 WHERE kid = $1 AND retires_at IS NULL",
+    )
+    .bind(kid)
+    .bind(retires_at)
+    .execute(tx)
+    .await?;
+    Ok(retired.rows_affected() == 1)
+}
+
+/// Removes keys whose time is over; how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep(tx: &mut AnyConnection, now: i64) -> Result<u64, RecordsError> {
+    let swept = sqlx::query("DELETE FROM signing_keys WHERE retires_at <= $1")
+        .bind(now)
+        .execute(tx)
+        .await?;
+    Ok(swept.rows_affected())
+}

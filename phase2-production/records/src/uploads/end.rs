@@ -1,0 +1,123 @@
+//! How an upload ends: as a file, or forgotten.
+
+use super::{Upload, find, parts};
+use crate::audit::{self, AuditRow};
+use crate::error::RecordsError;
+use crate::files::{self, NewFile, Stored};
+use crate::ids::Member;
+use crate::quota::{self, loaded};
+use sqlx::AnyConnection;
+use upload_domain::file_id::FileId;
+
+/// Makes a file of an upload whose bytes are all on disk, under the file's key. It stays
+/// known until it expires, so that a repetition finds its answer; its parts do not.
+///
+/// # Errors
+/// See [`RecordsError`].
+pub async fn complete(
+    tx: &mut AnyConnection,
+    id: FileId,
+    file: &NewFile,
+) -> Result<Stored, RecordsError> {
+    let owner = &file.owner;
+    quota::lock(tx, owner).await?;
+    let Some(upload) = find(tx, &owner.organisation, id).await? else {
+        return Ok(Stored::NoUpload);
+    };
+    if let Some(answer) = upload.answer {
+        return Ok(Stored::Repeated { answer });
+    }
+    match files::refused(tx, file).await? {
+        // The key's first use has made the file: this upload is done without one.
+        Some(Stored::Repeated { answer }) => {
+            close(tx, owner, id, &answer).await?;
+            quota::release(tx, owner, upload.size).await?;
+            Ok(Stored::Repeated { answer })
+        }
+        Some(refused) => Ok(refused),
+        None => {
+            close(tx, owner, id, &file.answer).await?;
+            quota::settle(tx, owner, upload.size).await?;
+            files::insert(tx, file).await.map(|()| Stored::Yes)
+        }
+    }
+}
+
+async fn close(
+    tx: &mut AnyConnection,
+    owner: &Member,
+    id: FileId,
+    answer: &str,
+) -> Result<(), RecordsError> {
+    sqlx::query(
+        "UPDATE uploads SET state = 'done', answer = $1 \
+         WHERE organisation = $2 AND upload_id = $3",
+    )
+    .bind(answer)
+    .bind(owner.organisation.as_str())
+    .bind(id.to_string())
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("DELETE FROM upload_parts WHERE organisation = $1 AND upload_id = $2")
+        .bind(owner.organisation.as_str())
+        .bind(id.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgets an upload and gives back what was set aside for it; returns where bytes of it
+/// may be. [`None`] when there is none of `owner`, or it is done and they gave it up.
+///
+/// # Errors
+/// See [`RecordsError`].
+pub async fn remove(
+    tx: &mut AnyConnection,
+    owner: &Member,
+    id: FileId,
+    why: Removal<'_>,
+) -> Result<Option<Vec<String>>, RecordsError> {
+    quota::lock(tx, owner).await?;
+    let found = find(tx, &owner.organisation, id).await?;
+    let Some(upload) = found.filter(|upload| why.covers(upload, owner)) else {
+        return Ok(None);
+    };
+    let parts = parts(tx, &owner.organisation, id).await?;
+    for statement in [
+        "DELETE FROM upload_parts WHERE organisation = $1 AND upload_id = $2",
+        "DELETE FROM uploads WHERE organisation = $1 AND upload_id = $2",
+    ] {
+        sqlx::query(statement)
+            .bind(owner.organisation.as_str())
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+    }
+    if upload.answer.is_none() {
+        quota::release(tx, owner, upload.size).await?;
+    }
+    if let Removal::GivenUp(cause) = why {
+        audit::write(tx, cause).await?;
+    }
+    let parts = parts.into_iter().map(|part| part.blob_key);
+    Ok(Some(upload.blob_key.into_iter().chain(parts).collect()))
+}
+
+/// Why an upload is to be forgotten.
+#[derive(Clone, Copy, Debug)]
+pub enum Removal<'a> {
+    /// Its owner does not want it any more; it must be open.
+    GivenUp(&'a AuditRow),
+    /// Its time is up at this moment.
+    Expired(i64),
+}
+
+impl Removal<'_> {
+    fn covers(self, upload: &Upload, owner: &Member) -> bool {
+        upload.owner == owner.username
+            && match self {
+                Self::GivenUp(_) => upload.answer.is_none(),
+                Self::Expired(now) => upload.expires_at <= loaded(now),
+            }
+    }
+}

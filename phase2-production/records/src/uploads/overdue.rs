@@ -1,0 +1,70 @@
+//! What a janitor asks, over all organisations.
+
+use super::{Upload, upload_of};
+use crate::error::RecordsError;
+use sqlx::AnyConnection;
+
+/// Uploads of everybody whose time is up at `now`, at most `limit`. In
+/// [`Scope::Housekeeping`](crate::Scope::Housekeeping).
+///
+/// # Errors
+/// See [`RecordsError`].
+pub async fn expired(
+    tx: &mut AnyConnection,
+    now: i64,
+    limit: i64,
+) -> Result<Vec<Upload>, RecordsError> {
+    let rows = sqlx::query(
+        "SELECT * FROM uploads WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(upload_of).collect()
+}
+
+/// Uploads of everybody that have all their bytes since `before`, and that nobody has
+/// finished; at most `limit`. In [`Scope::Housekeeping`](crate::Scope::Housekeeping).
+///
+/// # Errors
+/// See [`RecordsError`].
+pub async fn unfinished(
+    tx: &mut AnyConnection,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Upload>, RecordsError> {
+    let rows = sqlx::query(
+        "SELECT * FROM uploads WHERE state = 'open' AND kind = 'tus' \
+         AND received = size AND updated_at <= $1 ORDER BY updated_at LIMIT $2",
+    )
+    .bind(before)
+    .bind(limit)
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(upload_of).collect()
+}
+
+/// Takes an unfinished upload on, unless somebody has since `before`. In
+/// [`Scope::Organisation`](crate::Scope::Organisation).
+///
+/// # Errors
+/// See [`RecordsError`].
+pub async fn claim(
+    tx: &mut AnyConnection,
+    upload: &Upload,
+    before: i64,
+    now: i64,
+) -> Result<bool, RecordsError> {
+    let claimed = sqlx::query(
+        "UPDATE uploads SET updated_at = $1 WHERE organisation = $2 AND upload_id = $3 \
+         AND state = 'open' AND updated_at <= $4",
+    )
+    .bind(now)
+    .bind(upload.organisation.as_str())
+    .bind(upload.upload_id.to_string())
+    .bind(before)
+    .execute(tx)
+    .await?;
+    Ok(claimed.rows_affected() == 1)
+}

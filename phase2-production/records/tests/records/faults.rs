@@ -1,0 +1,152 @@
+//! A Postgres that crashes, restarts or stops answering: nothing that was acknowledged is
+//! lost, nobody waits long, and no program has to be restarted.
+
+use crate::seed::{in_org_of, people, write, written};
+use crate::store::{Store, private_postgres};
+use backing_services::Service;
+use records::{PoolLimits, Records, RecordsError};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Bound of `reliability`: healthy again so long after the database is.
+const RECOVERY: Duration = Duration::from_secs(10);
+
+async fn own_server() -> Option<(Service, Records)> {
+    let server = private_postgres().await?;
+    let app_url = Records::migrate(&server.url).await.unwrap().app_url;
+    let records = Records::open(&app_url, PoolLimits::default()).await.unwrap();
+    Some((server, records))
+}
+
+/// Writes until one is acknowledged; every other answer must say that it passes.
+async fn write_until_acknowledged(records: &Records, request: &str) {
+    let began = Instant::now();
+    while let Err(error) = write(records, request).await {
+        assert!(matches!(error, RecordsError::Unavailable(_)), "{error:?}");
+        assert!(began.elapsed() < RECOVERY, "no recovery: {error:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn assert_all(found: &[String], acknowledged: &[String]) {
+    for request in acknowledged {
+        assert!(found.contains(request), "{request} was acknowledged and is lost");
+    }
+}
+
+async fn accounts(records: &Records) {
+    let accounts = crate::seed::accounts();
+    crate::seed::run!(
+        records,
+        records::Scope::Housekeeping,
+        |tx| records::users::import(tx, &accounts, 1)
+    )
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_of_the_database_loses_nothing_and_is_survived() {
+    let Some((server, records)) = own_server().await else { return };
+    accounts(&records).await;
+    let mut acknowledged = Vec::new();
+    for round in 0..3 {
+        for number in 0..20 {
+            let request = format!("{round}-{number}");
+            write_until_acknowledged(&records, &request).await;
+            acknowledged.push(request);
+        }
+        match round {
+            0 => kill_a_backend(&records).await,
+            1 => {
+                server.kill9().await.unwrap();
+                let error = write(&records, "nobody is there").await.unwrap_err();
+                assert!(matches!(error, RecordsError::Unavailable(_)), "{error:?}");
+                server.restart().await.unwrap();
+            }
+            _ => server.restart().await.unwrap(),
+        }
+    }
+    write_until_acknowledged(&records, "last").await;
+    assert_all(&written(&records).await, &acknowledged);
+}
+
+/// Postgres takes this for damaged memory and restarts all of itself.
+async fn kill_a_backend(records: &Records) {
+    let pid = records.run(in_org_of("alice"), |tx| {
+        Box::pin(async move {
+            let pid = sqlx::query_scalar("SELECT pg_backend_pid()::bigint");
+            Ok(pid.fetch_one(tx).await?)
+        })
+    });
+    let pid: i64 = pid.await.unwrap();
+    let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+    assert!(killed.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_stops_answering_keeps_nobody_waiting() {
+    let Some((server, records)) = own_server().await else { return };
+    accounts(&records).await;
+    write(&records, "before").await.unwrap();
+    server.pause().await.unwrap();
+    for _ in 0..12 {
+        let began = Instant::now();
+        let error = write(&records, "unknown").await.unwrap_err();
+        assert!(matches!(error, RecordsError::Unavailable(_)), "{error:?}");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    }
+    server.resume().await.unwrap();
+    write_until_acknowledged(&records, "after").await;
+    let found = written(&records).await;
+    assert_all(&found, &["before".to_owned(), "after".to_owned()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_cut_off_in_the_middle_is_given_up() {
+    let Some((server, records)) = own_server().await else { return };
+    accounts(&records).await;
+    let row = crate::seed::deed("t1", "cut off");
+    let (inside, is_inside) = tokio::sync::oneshot::channel();
+    let (paused, is_paused) = tokio::sync::oneshot::channel();
+    let work = records.run(in_org_of("alice"), move |tx| {
+        Box::pin(async move {
+            let _ = inside.send(());
+            let _ = is_paused.await;
+            records::audit::write(tx, &row).await
+        })
+    });
+    let pause = async {
+        is_inside.await.unwrap();
+        server.pause().await.unwrap();
+        paused.send(()).unwrap();
+        Instant::now()
+    };
+    let (outcome, began) = tokio::join!(work, pause);
+    assert!(matches!(outcome, Err(RecordsError::Unavailable(_))), "{outcome:?}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    server.resume().await.unwrap();
+    write_until_acknowledged(&records, "after").await;
+    assert_eq!(written(&records).await, ["after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_requests_than_connections_wait_their_turn() {
+    let Some(store) = Store::postgres().await else { return };
+    people(&store).await;
+    let mut requests = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        let records = store.records.clone();
+        requests
+            .spawn(async move { write(&records, &number.to_string()).await.unwrap() });
+    }
+    requests.join_all().await;
+    let connections: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND usename = 'upload_app'",
+    )
+    .fetch_one(&mut store.owner().await)
+    .await
+    .unwrap();
+    assert!(connections <= 8, "{connections} connections");
+    assert_eq!(written(&store.records).await.len(), 100);
+}

@@ -1,0 +1,276 @@
+//! Files, idempotency keys and quotas: what is written together, and exact when many ask.
+
+use crate::seed::{NOW, in_org_of, member, people, proof, run};
+use crate::store::{Store, on_both};
+use futures_util::future::join_all;
+use records::audit::AuditRow;
+use records::files::{NewFile, Stored};
+use records::quota::Usage;
+use records::{Records, RecordsError, Scope, audit, files, idempotency, quota};
+use std::time::{Duration, Instant};
+use upload_domain::display_name::DisplayName;
+use upload_domain::file_id::FileId;
+use upload_domain::file_store::FileMeta;
+
+on_both!(
+    a_file_reads_back_as_it_was_written,
+    a_page_is_newest_first_and_knows_whether_there_are_more,
+    a_file_is_seen_by_its_owner_only,
+    a_key_used_again_gets_the_first_answer,
+    twenty_uploads_at_once_with_one_key_make_one_file,
+    a_late_retry_does_not_bring_a_file_back,
+    a_quota_is_exact_when_many_upload_at_once,
+    a_refusal_writes_nothing,
+    a_file_that_comes_too_late_is_not_written,
+    a_deletion_frees_the_quota_once,
+    a_janitor_sees_which_bytes_have_a_row,
+    old_keys_are_forgotten,
+);
+
+/// Bytes of `owner` that lie under a key of their own.
+pub(crate) fn new_file(owner: &str, size: u64, key: Option<&str>) -> NewFile {
+    let file_id = FileId::new();
+    NewFile {
+        owner: member(owner),
+        meta: FileMeta {
+            file_id,
+            name: DisplayName::from_client("a.txt"),
+            size,
+            content_type: "text/plain".to_owned(),
+            sha256: proof("the bytes"),
+            uploaded_at: NOW.cast_unsigned(),
+        },
+        blob_key: format!("files/t1/{file_id}"),
+        answer: format!("{{\"file_id\": \"{file_id}\"}}"),
+        key: key.map(proof),
+        quota: 1_000,
+        not_after: Instant::now() + Duration::from_secs(60),
+        audit: deed(owner, "file.stored", file_id),
+    }
+}
+
+pub(crate) fn deed(owner: &str, action: &str, subject: FileId) -> AuditRow {
+    AuditRow {
+        action: action.to_owned(),
+        subject: subject.to_string(),
+        ..crate::seed::deed(member(owner).organisation.as_str(), "request-1")
+    }
+}
+
+pub(crate) async fn store(
+    records: &Records,
+    file: NewFile,
+) -> Result<Stored, RecordsError> {
+    let scope = Scope::Organisation(file.owner.organisation.clone());
+    run!(records, scope, |tx| files::store(tx, &file))
+}
+
+pub(crate) async fn used(records: &Records, owner: &'static str) -> Usage {
+    run!(records, in_org_of(owner), |tx| quota::usage(tx, &member(owner))).unwrap()
+}
+
+async fn listed(records: &Records, owner: &'static str) -> Vec<FileId> {
+    let page =
+        run!(records, in_org_of(owner), |tx| files::list(tx, &member(owner), None, 100));
+    page.unwrap().files.into_iter().map(|meta| meta.file_id).collect()
+}
+
+async fn delete(records: &Records, owner: &'static str, id: FileId) -> bool {
+    let cause = deed(owner, "file.deleted", id);
+    let gone = run!(records, in_org_of(owner), |tx| files::delete(
+        tx,
+        &member(owner),
+        id,
+        &cause
+    ));
+    gone.unwrap().is_some()
+}
+
+async fn deeds(records: &Records) -> Vec<(String, String)> {
+    let rows = run!(records, in_org_of("alice"), |tx| audit::list(
+        tx,
+        &member("alice").organisation,
+        1_000,
+        None
+    ));
+    rows.unwrap().into_iter().map(|row| (row.action, row.subject)).collect()
+}
+
+async fn a_file_reads_back_as_it_was_written(place: Store) {
+    people(&place).await;
+    let file = new_file("alice", 10, None);
+    assert_eq!(store(&place.records, file.clone()).await.unwrap(), Stored::Yes);
+    let id = file.meta.file_id;
+    let found = run!(place.records, in_org_of("alice"), |tx| files::find(
+        tx,
+        &member("alice"),
+        id
+    ));
+    let found = found.unwrap().expect("the file");
+    assert_eq!((found.meta, found.blob_key), (file.meta, file.blob_key));
+    assert_eq!(used(&place.records, "alice").await.used, 10);
+    let expected = ("file.stored".to_owned(), id.to_string());
+    assert_eq!(deeds(&place.records).await, [expected]);
+}
+
+async fn a_page_is_newest_first_and_knows_whether_there_are_more(place: Store) {
+    people(&place).await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let file = new_file("alice", 1, None);
+        ids.insert(0, file.meta.file_id);
+        store(&place.records, file).await.unwrap();
+    }
+    let (mut after, mut seen) = (None, Vec::new());
+    for (count, more) in [(2, true), (2, true), (1, false)] {
+        let page = run!(place.records, in_org_of("alice"), |tx| files::list(
+            tx,
+            &member("alice"),
+            after,
+            2
+        ));
+        let page = page.unwrap();
+        assert_eq!((page.files.len(), page.next.is_some()), (count, more));
+        seen.extend(page.files.into_iter().map(|meta| meta.file_id));
+        after = page.next;
+    }
+    assert_eq!(seen, ids);
+}
+
+async fn a_file_is_seen_by_its_owner_only(place: Store) {
+    people(&place).await;
+    let file = new_file("alice", 10, None);
+    let id = file.meta.file_id;
+    store(&place.records, file).await.unwrap();
+    for other in ["bob", "carol"] {
+        assert_eq!(listed(&place.records, other).await, []);
+        assert!(!delete(&place.records, other, id).await);
+        let found = run!(place.records, in_org_of(other), |tx| files::find(
+            tx,
+            &member(other),
+            id
+        ));
+        assert_eq!(found.unwrap(), None);
+    }
+    assert_eq!(listed(&place.records, "alice").await, [id]);
+}
+
+async fn a_key_used_again_gets_the_first_answer(place: Store) {
+    people(&place).await;
+    let first = new_file("alice", 10, Some("k"));
+    let answer = first.answer.clone();
+    assert_eq!(store(&place.records, first).await.unwrap(), Stored::Yes);
+    let again = store(&place.records, new_file("alice", 10, Some("k"))).await;
+    assert_eq!(again.unwrap(), Stored::Repeated { answer });
+    let mut other = new_file("alice", 10, Some("k"));
+    other.meta.sha256 = proof("other bytes");
+    assert_eq!(store(&place.records, other).await.unwrap(), Stored::KeyReused);
+    let bobs = store(&place.records, new_file("bob", 10, Some("k"))).await;
+    assert_eq!(bobs.unwrap(), Stored::Yes);
+    assert_eq!(used(&place.records, "alice").await.used, 10);
+}
+
+async fn twenty_uploads_at_once_with_one_key_make_one_file(place: Store) {
+    people(&place).await;
+    let replicas = place.three().await;
+    for round in 1..=5 {
+        let key = format!("key {round}");
+        let attempts =
+            (0..20).map(|n| store(&replicas[n % 3], new_file("alice", 1, Some(&key))));
+        let outcomes = join_all(attempts).await;
+        let made =
+            outcomes.iter().filter(|outcome| matches!(outcome, Ok(Stored::Yes))).count();
+        assert_eq!(made, 1, "{outcomes:?}");
+        let repeated = |outcome: &Result<Stored, _>| {
+            matches!(outcome, Ok(Stored::Yes | Stored::Repeated { .. }))
+        };
+        assert!(outcomes.iter().all(repeated), "{outcomes:?}");
+        assert_eq!(listed(&place.records, "alice").await.len(), round);
+    }
+}
+
+async fn a_late_retry_does_not_bring_a_file_back(place: Store) {
+    people(&place).await;
+    let first = new_file("alice", 10, Some("k"));
+    let (id, answer) = (first.meta.file_id, first.answer.clone());
+    store(&place.records, first).await.unwrap();
+    assert!(delete(&place.records, "alice", id).await);
+    let retried = store(&place.records, new_file("alice", 10, Some("k"))).await;
+    assert_eq!(retried.unwrap(), Stored::Repeated { answer });
+    assert_eq!(listed(&place.records, "alice").await, []);
+    assert_eq!(used(&place.records, "alice").await, Usage::default());
+}
+
+/// 40 uploads of 100 bytes over three replicas, room for ten.
+async fn a_quota_is_exact_when_many_upload_at_once(place: Store) {
+    people(&place).await;
+    let replicas = place.three().await;
+    let attempts = (0..40).map(|n| store(&replicas[n % 3], new_file("alice", 100, None)));
+    let outcomes = join_all(attempts).await;
+    let count = |stored: &Stored| {
+        outcomes.iter().filter(|outcome| outcome.as_ref().ok() == Some(stored)).count()
+    };
+    assert_eq!((count(&Stored::Yes), count(&Stored::QuotaExceeded)), (10, 30));
+    assert_eq!(listed(&place.records, "alice").await.len(), 10);
+    assert_eq!(used(&place.records, "alice").await.used, 1_000);
+}
+
+async fn a_refusal_writes_nothing(place: Store) {
+    people(&place).await;
+    let refused = store(&place.records, new_file("alice", 1_001, Some("k"))).await;
+    assert_eq!(refused.unwrap(), Stored::QuotaExceeded);
+    assert_eq!(listed(&place.records, "alice").await, []);
+    assert_eq!(deeds(&place.records).await, []);
+    assert_eq!(used(&place.records, "alice").await.used, 0);
+    let smaller = store(&place.records, new_file("alice", 1_000, Some("k"))).await;
+    assert_eq!(smaller.unwrap(), Stored::Yes, "the key was not used up");
+}
+
+async fn a_file_that_comes_too_late_is_not_written(place: Store) {
+    people(&place).await;
+    let mut file = new_file("alice", 1, None);
+    file.not_after = Instant::now();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(store(&place.records, file).await.unwrap(), Stored::TooLate);
+    assert_eq!(listed(&place.records, "alice").await, []);
+}
+
+async fn a_deletion_frees_the_quota_once(place: Store) {
+    people(&place).await;
+    let (doomed, spared) = (new_file("alice", 600, None), new_file("alice", 400, None));
+    let (id, left) = (doomed.meta.file_id, spared.meta.file_id);
+    store(&place.records, doomed).await.unwrap();
+    store(&place.records, spared).await.unwrap();
+    let replicas = place.three().await;
+    let attempts = (0..10).map(|n| delete(&replicas[n % 3], "alice", id));
+    let done = join_all(attempts).await.into_iter().filter(|done| *done).count();
+    assert_eq!(done, 1);
+    assert_eq!(used(&place.records, "alice").await.used, 400);
+    assert_eq!(listed(&place.records, "alice").await, [left]);
+    let next = store(&place.records, new_file("alice", 600, None)).await;
+    assert_eq!(next.unwrap(), Stored::Yes);
+}
+
+async fn a_janitor_sees_which_bytes_have_a_row(place: Store) {
+    people(&place).await;
+    let file = new_file("alice", 10, None);
+    let key = file.blob_key.clone();
+    store(&place.records, file).await.unwrap();
+    for (key, named) in [(key, true), ("files/t1/nobody".to_owned(), false)] {
+        let scope = Scope::Housekeeping;
+        let found = run!(place.records, scope, |tx| files::is_named(tx, &key));
+        assert_eq!(found.unwrap(), named);
+    }
+}
+
+async fn old_keys_are_forgotten(place: Store) {
+    people(&place).await;
+    store(&place.records, new_file("alice", 10, Some("k"))).await.unwrap();
+    for (before, gone) in [(NOW, 0), (NOW + 1, 1)] {
+        let scope = Scope::Housekeeping;
+        let swept = run!(place.records, scope, |tx| idempotency::sweep(tx, before));
+        assert_eq!(swept.unwrap(), gone);
+    }
+    let next = store(&place.records, new_file("alice", 10, Some("k"))).await;
+    assert_eq!(next.unwrap(), Stored::Yes);
+}

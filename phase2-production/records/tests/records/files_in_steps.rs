@@ -1,0 +1,272 @@
+//! Uploads in steps: what is set aside, what is compared, what ends an upload.
+
+use crate::files::{deed, new_file, used};
+use crate::seed::{NOW, in_org_of, member, org, people, proof, run};
+use crate::store::{Store, on_both};
+use futures_util::future::join_all;
+use records::files::{NewFile, Stored};
+use records::quota::Usage;
+use records::uploads::{Kind, MOST_OPEN, Part, Removal, Started, Upload};
+use records::{Records, RecordsError, Scope, files, uploads};
+use upload_domain::display_name::DisplayName;
+use upload_domain::file_id::FileId;
+
+on_both!(
+    an_upload_reads_back_as_it_was_begun,
+    what_is_announced_is_set_aside_at_once,
+    there_are_only_so_many_at_once,
+    of_two_parts_at_one_place_one_is_seen,
+    a_part_in_the_wrong_place_changes_nothing,
+    a_completion_makes_one_file_however_often_it_is_asked_for,
+    a_completion_with_a_used_key_makes_no_second_file,
+    what_is_given_up_is_free_again,
+    what_has_expired_is_removed_by_one_of_three_janitors,
+    a_janitor_finds_what_nobody_has_finished,
+);
+
+const LIFE: i64 = 1_000;
+
+fn upload(size: u64, key: Option<&str>) -> Upload {
+    Upload {
+        upload_id: FileId::new(),
+        kind: Kind::Tus,
+        organisation: org("t1"),
+        owner: member("alice").username,
+        name: DisplayName::from_client("a.txt"),
+        content_type: "text/plain".to_owned(),
+        size,
+        received: 0,
+        blob_key: None,
+        key: key.map(proof),
+        answer: None,
+        created_at: NOW.cast_unsigned(),
+        expires_at: (NOW + LIFE).cast_unsigned(),
+    }
+}
+
+async fn start(records: &Records, upload: &Upload) -> Started {
+    let (upload, cause) =
+        (upload.clone(), deed("alice", "upload.started", upload.upload_id));
+    let started = run!(records, in_org_of("alice"), |tx| uploads::start(
+        tx,
+        &member("alice"),
+        &upload,
+        1_000,
+        &cause
+    ));
+    started.unwrap()
+}
+
+async fn find(records: &Records, id: FileId) -> Option<Upload> {
+    run!(records, in_org_of("alice"), |tx| uploads::find(tx, &org("t1"), id)).unwrap()
+}
+
+async fn add(records: &Records, to: &Upload, at: u64, size: u64, now: i64) -> bool {
+    let blob_key = format!("parts/t1/{}", FileId::new());
+    let (to, part) = (to.clone(), Part { starts_at: at, size, blob_key });
+    run!(records, in_org_of("alice"), |tx| uploads::add_part(tx, &to, &part, now))
+        .unwrap()
+}
+
+async fn complete(
+    records: &Records,
+    id: FileId,
+    file: NewFile,
+) -> Result<Stored, RecordsError> {
+    run!(records, in_org_of("alice"), |tx| uploads::complete(tx, id, &file))
+}
+
+async fn an_upload_reads_back_as_it_was_begun(place: Store) {
+    people(&place).await;
+    let mut begun = upload(10, Some("k"));
+    begun.blob_key = Some("incoming/t1/x".to_owned());
+    begun.kind = Kind::Presigned;
+    assert_eq!(start(&place.records, &begun).await, Started::Yes);
+    assert_eq!(find(&place.records, begun.upload_id).await.as_ref(), Some(&begun));
+    let listed = run!(place.records, in_org_of("alice"), |tx| uploads::list(
+        tx,
+        &member("alice"),
+        NOW
+    ));
+    assert_eq!(listed.unwrap(), [begun]);
+    let bobs = run!(place.records, in_org_of("bob"), |tx| uploads::list(
+        tx,
+        &member("bob"),
+        NOW
+    ));
+    assert_eq!(bobs.unwrap(), []);
+}
+
+async fn what_is_announced_is_set_aside_at_once(place: Store) {
+    people(&place).await;
+    let replicas = place.three().await;
+    let announced: Vec<_> = (0..15).map(|_| upload(100, None)).collect();
+    let started =
+        announced.iter().enumerate().map(|(n, one)| start(&replicas[n % 3], one));
+    let begun = join_all(started).await;
+    let refused = begun.iter().filter(|one| **one == Started::QuotaExceeded).count();
+    assert_eq!(refused, 5, "{begun:?}");
+    let usage = used(&place.records, "alice").await;
+    assert_eq!(usage, Usage { reserved: 1_000, ..Usage::default() });
+    let file = crate::files::store(&place.records, new_file("alice", 1, None)).await;
+    assert_eq!(file.unwrap(), Stored::QuotaExceeded);
+}
+
+async fn there_are_only_so_many_at_once(place: Store) {
+    people(&place).await;
+    for _ in 0..MOST_OPEN {
+        assert_eq!(start(&place.records, &upload(0, None)).await, Started::Yes);
+    }
+    assert_eq!(start(&place.records, &upload(0, None)).await, Started::TooMany);
+}
+
+async fn of_two_parts_at_one_place_one_is_seen(place: Store) {
+    people(&place).await;
+    let begun = upload(100, None);
+    start(&place.records, &begun).await;
+    let replicas = place.three().await;
+    for at in 0..10 {
+        let attempts = (0..6).map(|n| add(&replicas[n % 3], &begun, at * 10, 10, NOW));
+        let added = join_all(attempts).await.into_iter().filter(|added| *added).count();
+        assert_eq!(added, 1, "at {at}");
+    }
+    let parts = run!(place.records, in_org_of("alice"), |tx| uploads::parts(
+        tx,
+        &org("t1"),
+        begun.upload_id
+    ));
+    let starts: Vec<_> = parts.unwrap().into_iter().map(|part| part.starts_at).collect();
+    assert_eq!(starts, (0..10).map(|at| at * 10).collect::<Vec<_>>());
+}
+
+async fn a_part_in_the_wrong_place_changes_nothing(place: Store) {
+    people(&place).await;
+    let begun = upload(100, None);
+    start(&place.records, &begun).await;
+    assert!(add(&place.records, &begun, 0, 10, NOW).await);
+    for (at, size, now) in
+        [(0, 10, NOW), (9, 10, NOW), (20, 10, NOW), (10, 91, NOW), (10, 10, NOW + LIFE)]
+    {
+        assert!(!add(&place.records, &begun, at, size, now).await, "{at} {size}");
+    }
+    let now = find(&place.records, begun.upload_id).await.expect("the upload");
+    assert_eq!(now.received, 10);
+    assert!(add(&place.records, &begun, 10, 90, NOW).await);
+}
+
+async fn a_completion_makes_one_file_however_often_it_is_asked_for(place: Store) {
+    people(&place).await;
+    let begun = upload(100, None);
+    start(&place.records, &begun).await;
+    add(&place.records, &begun, 0, 100, NOW).await;
+    let replicas = place.three().await;
+    let attempts = (0..6).map(|n| {
+        complete(&replicas[n % 3], begun.upload_id, new_file("alice", 100, None))
+    });
+    let outcomes = join_all(attempts).await;
+    let made = outcomes.iter().filter(|one| matches!(one, Ok(Stored::Yes))).count();
+    assert_eq!(made, 1, "{outcomes:?}");
+    let done = find(&place.records, begun.upload_id).await.expect("it stays known");
+    let answer = done.answer.expect("it is done");
+    let again = complete(&place.records, begun.upload_id, new_file("alice", 100, None));
+    assert_eq!(again.await.unwrap(), Stored::Repeated { answer });
+    let usage = used(&place.records, "alice").await;
+    assert_eq!(usage, Usage { used: 100, ..Usage::default() });
+    assert!(!add(&place.records, &begun, 100, 0, NOW).await, "it takes nothing more");
+}
+
+async fn a_completion_with_a_used_key_makes_no_second_file(place: Store) {
+    people(&place).await;
+    let first = new_file("alice", 100, Some("k"));
+    let answer = first.answer.clone();
+    crate::files::store(&place.records, first).await.unwrap();
+    let begun = upload(100, Some("k"));
+    start(&place.records, &begun).await;
+    let done =
+        complete(&place.records, begun.upload_id, new_file("alice", 100, Some("k")));
+    assert_eq!(done.await.unwrap(), Stored::Repeated { answer: answer.clone() });
+    let usage = used(&place.records, "alice").await;
+    assert_eq!(usage, Usage { used: 100, ..Usage::default() });
+    let known = find(&place.records, begun.upload_id).await.expect("it stays known");
+    assert_eq!(known.answer, Some(answer));
+    let nobodys =
+        complete(&place.records, FileId::new(), new_file("alice", 1, None)).await;
+    assert_eq!(nobodys.unwrap(), Stored::NoUpload);
+}
+
+async fn what_is_given_up_is_free_again(place: Store) {
+    people(&place).await;
+    let mut begun = upload(100, None);
+    begun.blob_key = Some("incoming/t1/x".to_owned());
+    let id = begun.upload_id;
+    start(&place.records, &begun).await;
+    add(&place.records, &begun, 0, 10, NOW).await;
+    let give_up = async |who: &'static str| {
+        let cause = deed(who, "upload.aborted", id);
+        let removed = run!(place.records, in_org_of(who), |tx| async move {
+            uploads::remove(tx, &member(who), id, Removal::GivenUp(&cause)).await
+        });
+        removed.unwrap()
+    };
+    assert_eq!(give_up("bob").await, None);
+    let keys = give_up("alice").await.expect("it was there");
+    assert_eq!((keys.len(), keys[0].as_str()), (2, "incoming/t1/x"));
+    assert_eq!(give_up("alice").await, None);
+    assert_eq!(used(&place.records, "alice").await, Usage::default());
+    let scope = Scope::Housekeeping;
+    let named = run!(place.records, scope, |tx| files::is_named(tx, &keys[1]));
+    assert!(!named.unwrap());
+}
+
+async fn what_has_expired_is_removed_by_one_of_three_janitors(place: Store) {
+    people(&place).await;
+    let (open, done) = (upload(100, None), upload(50, None));
+    start(&place.records, &open).await;
+    start(&place.records, &done).await;
+    complete(&place.records, done.upload_id, new_file("alice", 50, None)).await.unwrap();
+    let overdue = async |records: &Records, now: i64| {
+        let scope = Scope::Housekeeping;
+        run!(records, scope, |tx| uploads::expired(tx, now, 10)).unwrap()
+    };
+    assert_eq!(overdue(&place.records, NOW + LIFE - 1).await, []);
+    let replicas = place.three().await;
+    let removals = (0..3).map(async |n| {
+        let mut removed = 0;
+        for one in overdue(&replicas[n], NOW + LIFE).await {
+            let gone = run!(replicas[n], in_org_of("alice"), |tx| async move {
+                let why = Removal::Expired(NOW + LIFE);
+                uploads::remove(tx, &member("alice"), one.upload_id, why).await
+            });
+            removed += usize::from(gone.unwrap().is_some());
+        }
+        removed
+    });
+    assert_eq!(join_all(removals).await.into_iter().sum::<usize>(), 2);
+    let usage = used(&place.records, "alice").await;
+    assert_eq!(usage, Usage { used: 50, ..Usage::default() });
+}
+
+async fn a_janitor_finds_what_nobody_has_finished(place: Store) {
+    people(&place).await;
+    let (whole, half) = (upload(10, None), upload(10, None));
+    start(&place.records, &whole).await;
+    start(&place.records, &half).await;
+    add(&place.records, &whole, 0, 10, NOW + 5).await;
+    add(&place.records, &half, 0, 5, NOW).await;
+    for (before, expected) in [(NOW + 4, vec![]), (NOW + 5, vec![whole.upload_id])] {
+        let scope = Scope::Housekeeping;
+        let found = run!(place.records, scope, |tx| uploads::unfinished(tx, before, 10));
+        let ids: Vec<_> = found.unwrap().into_iter().map(|one| one.upload_id).collect();
+        assert_eq!(ids, expected);
+    }
+    let replicas = place.three().await;
+    let claims = replicas.iter().map(|records| {
+        let whole = whole.clone();
+        async move {
+            let (before, now) = (NOW + 5, NOW + 10);
+            let scope = in_org_of("alice");
+            run!(records, scope, |tx| uploads::claim(tx, &whole, before, now)).unwrap()
+        }
+    });
+    assert_eq!(join_all(claims).await.into_iter().filter(|claimed| *claimed).count(), 1);
+}

@@ -1,0 +1,178 @@
+//! Refresh tokens: one line a family, and a thief ends it.
+
+use crate::seed::{LIFE, NOW, by, family, in_org_of, member, name, people, proof, run};
+use crate::store::{Store, on_both};
+use records::refresh::{Holder, Rotated, Rotation};
+use records::{Records, Scope, refresh, users};
+
+on_both! {
+    a_token_is_good_for_one_successor,
+    an_answer_that_was_lost_can_be_asked_for_again,
+    a_token_that_is_used_again_later_ends_its_family,
+    two_that_race_with_one_token_get_one_successor,
+    a_token_is_refused_for_its_own_reason,
+    a_logout_with_any_token_of_a_family_ends_it,
+    successors_are_wiped_and_dead_families_removed,
+}
+
+const GRACE: i64 = 10_000;
+
+async fn rotate(records: &Records, from: &str, to: &str, now: i64) -> Rotated {
+    let rotation = Rotation {
+        proof: proof(from),
+        new_proof: proof(to),
+        successor_sealed: format!("sealed {to}"),
+        now,
+        grace_ms: GRACE,
+    };
+    run!(records, by(from), |tx| refresh::rotate(tx, &rotation)).unwrap()
+}
+
+fn holder() -> Holder {
+    Holder {
+        member: member("alice"),
+        epoch: 1,
+        family: "family of r0".to_owned(),
+        expires_at: NOW + LIFE,
+    }
+}
+
+async fn start(store: &Store) -> Records {
+    people(store).await;
+    assert!(family(&store.records, "alice", "r0").await);
+    store.records.clone()
+}
+
+async fn a_token_is_good_for_one_successor(store: Store) {
+    let records = start(&store).await;
+    for step in 0..5 {
+        let (from, to) = (format!("r{step}"), format!("r{}", step + 1));
+        let at = NOW + i64::from(step) * GRACE * 2;
+        assert_eq!(rotate(&records, &from, &to, at).await, Rotated::Rotated(holder()));
+    }
+    assert_eq!(rotate(&records, "guessed", "x", NOW).await, Rotated::Unknown);
+}
+
+async fn an_answer_that_was_lost_can_be_asked_for_again(store: Store) {
+    let records = start(&store).await;
+    assert_eq!(rotate(&records, "r0", "r1", NOW).await, Rotated::Rotated(holder()));
+    let again = Rotated::Repeated(holder(), "sealed r1".to_owned());
+    assert_eq!(rotate(&records, "r0", "other", NOW + GRACE - 1).await, again);
+    assert_eq!(rotate(&records, "other", "x", NOW).await, Rotated::Unknown);
+    let next = rotate(&records, "r1", "r2", NOW + GRACE).await;
+    assert_eq!(next, Rotated::Rotated(holder()));
+}
+
+async fn a_token_that_is_used_again_later_ends_its_family(store: Store) {
+    let records = start(&store).await;
+    assert!(family(&records, "alice", "another device").await);
+    assert_eq!(rotate(&records, "r0", "r1", NOW).await, Rotated::Rotated(holder()));
+    let stolen = rotate(&records, "r0", "thief's", NOW + GRACE).await;
+    assert_eq!(stolen, Rotated::Reused(holder()));
+    for token in ["r0", "r1"] {
+        assert_eq!(rotate(&records, token, "x", NOW + GRACE).await, Rotated::Revoked);
+    }
+    assert_eq!(rotate(&records, "thief's", "x", NOW).await, Rotated::Unknown);
+    let reason: String = sqlx::query_scalar(
+        "SELECT revoked_reason FROM refresh_families WHERE family = 'family of r0'",
+    )
+    .fetch_one(&mut store.owner().await)
+    .await
+    .unwrap();
+    assert_eq!(reason, "reuse");
+    let other = rotate(&records, "another device", "y", NOW + GRACE).await;
+    assert!(matches!(other, Rotated::Rotated(_)), "{other:?}");
+}
+
+async fn two_that_race_with_one_token_get_one_successor(store: Store) {
+    people(&store).await;
+    let (one, two) = (store.records.clone(), store.another().await);
+    for round in 0..30 {
+        let from = format!("round {round}");
+        assert!(family(&one, "alice", &from).await);
+        let (left, right) = (format!("{from} left"), format!("{from} right"));
+        let (a, b) = tokio::join!(
+            rotate(&one, &from, &left, NOW),
+            rotate(&two, &from, &right, NOW)
+        );
+        let (repeated, winner) = match (&a, &b) {
+            (Rotated::Rotated(_), Rotated::Repeated(_, sealed)) => (sealed, left),
+            (Rotated::Repeated(_, sealed), Rotated::Rotated(_)) => (sealed, right),
+            other => panic!("not one of each: {other:?}"),
+        };
+        assert_eq!(*repeated, format!("sealed {winner}"));
+        let unused: Vec<String> = sqlx::query_scalar(
+            "SELECT proof FROM refresh_tokens WHERE family = $1 AND used_at IS NULL",
+        )
+        .bind(format!("family of {from}"))
+        .fetch_all(&mut store.owner().await)
+        .await
+        .unwrap();
+        assert_eq!(unused, [proof(&winner)], "a second line");
+    }
+}
+
+async fn a_token_is_refused_for_its_own_reason(store: Store) {
+    let records = start(&store).await;
+    let late = rotate(&records, "r0", "x", NOW + LIFE).await;
+    assert_eq!(late, Rotated::Expired);
+    assert!(family(&records, "carol", "carol's").await);
+    let (t2, carol) = (member("carol").organisation, name("carol"));
+    run!(records, in_org_of("carol"), |tx| users::set_disabled(
+        tx, &t2, &carol, true, NOW
+    ))
+    .unwrap();
+    assert_eq!(rotate(&records, "carol's", "x", NOW).await, Rotated::Revoked);
+    let t2 = member("carol").organisation;
+    let foreign = run!(records, in_org_of("carol"), |tx| refresh::revoke_family(
+        tx,
+        &t2,
+        "family of r0",
+        "guessed",
+        NOW
+    ));
+    assert!(!foreign.unwrap(), "of another organisation");
+    assert!(matches!(rotate(&records, "r0", "r1", NOW).await, Rotated::Rotated(_)));
+}
+
+async fn a_logout_with_any_token_of_a_family_ends_it(store: Store) {
+    let records = start(&store).await;
+    rotate(&records, "r0", "r1", NOW).await;
+    let sent = proof("r0");
+    let ended =
+        run!(records, by("r0"), |tx| refresh::revoke_by_proof(tx, &sent, "logout", NOW));
+    let whose = Some((member("alice").organisation, "family of r0".to_owned()));
+    assert_eq!(ended.unwrap(), whose);
+    assert_eq!(rotate(&records, "r1", "r2", NOW).await, Rotated::Revoked);
+    let sent = proof("guessed");
+    let nobody = run!(records, by("guessed"), |tx| refresh::revoke_by_proof(
+        tx, &sent, "logout", NOW
+    ));
+    assert_eq!(nobody.unwrap(), None);
+    let owner = async |who: &'static str| {
+        let org = member(who).organisation;
+        run!(records, in_org_of(who), |tx| refresh::owner_of(tx, &org, "family of r0"))
+            .unwrap()
+    };
+    assert_eq!(owner("alice").await, Some(name("alice")), "dead or alive");
+    assert_eq!(owner("carol").await, None, "of another organisation");
+}
+
+async fn successors_are_wiped_and_dead_families_removed(store: Store) {
+    let records = start(&store).await;
+    rotate(&records, "r0", "r1", NOW).await;
+    let sweep = async |before, grace_began| {
+        run!(records, Scope::Housekeeping, |tx| refresh::sweep(tx, before, grace_began))
+            .unwrap()
+    };
+    let kept = async || -> i64 {
+        sqlx::query_scalar("SELECT COUNT(successor_sealed) FROM refresh_tokens")
+            .fetch_one(&mut store.owner().await)
+            .await
+            .unwrap()
+    };
+    assert_eq!((sweep(NOW, NOW).await, kept().await), (0, 1));
+    assert_eq!((sweep(NOW, NOW + 1).await, kept().await), (0, 0));
+    assert_eq!(sweep(NOW + LIFE + 1, NOW).await, 1);
+    assert_eq!(rotate(&records, "r1", "x", NOW).await, Rotated::Unknown);
+}

@@ -1,0 +1,93 @@
+//! Signing keys: one set for all replicas.
+
+use crate::seed::{NOW, run};
+use crate::store::{Store, on_both};
+use records::signing_keys::{self, SigningKey};
+use records::{Records, Scope};
+use tokio::task::JoinSet;
+
+on_both! {
+    replicas_that_start_together_agree_on_one_first_key,
+    a_key_is_published_until_its_time_is_over,
+    each_algorithm_has_a_first_key_of_its_own,
+}
+
+fn key(kid: &str, algorithm: &str) -> SigningKey {
+    SigningKey {
+        kid: kid.to_owned(),
+        algorithm: algorithm.to_owned(),
+        private_sealed: format!("sealed {kid}"),
+        public_jwk: format!("{{\"kid\":\"{kid}\"}}"),
+        created_at: NOW,
+        signs_from: NOW,
+        retires_at: None,
+    }
+}
+
+async fn first(records: &Records, candidate: SigningKey) -> SigningKey {
+    run!(records, Scope::Housekeeping, |tx| signing_keys::first(tx, &candidate)).unwrap()
+}
+
+async fn list(records: &Records) -> Vec<SigningKey> {
+    run!(records, Scope::Housekeeping, |tx| signing_keys::list(tx)).unwrap()
+}
+
+async fn replicas_that_start_together_agree_on_one_first_key(store: Store) {
+    let pools = store.three().await;
+    // The first round also opens the connections; the later ones race harder.
+    for round in 0..10 {
+        let algorithm = format!("algorithm {round}");
+        let mut replicas = JoinSet::new();
+        for number in 0..12 {
+            let records = pools[number % 3].clone();
+            let candidate = key(&format!("key-{round}-{number}"), &algorithm);
+            replicas.spawn(async move { first(&records, candidate).await });
+        }
+        let agreed = replicas.join_all().await;
+        assert!(agreed.iter().all(|key| *key == agreed[0]), "{agreed:?}");
+        let mut published = list(&store.records).await;
+        published.retain(|key| key.algorithm == algorithm);
+        assert_eq!(published, agreed[..1]);
+    }
+}
+
+async fn a_key_is_published_until_its_time_is_over(store: Store) {
+    let old = first(&store.records, key("old", "EdDSA")).await;
+    let mut new = key("new", "EdDSA");
+    new.created_at = NOW + 1;
+    let insert = new.clone();
+    let put = async |key: SigningKey| {
+        run!(store.records, Scope::Housekeeping, |tx| signing_keys::insert(tx, &key))
+            .unwrap()
+    };
+    assert!(put(insert).await);
+    assert!(!put(key("new", "RS256")).await, "a name is given once");
+    let retire = async |at| {
+        run!(store.records, Scope::Housekeeping, |tx| signing_keys::retire(tx, "old", at))
+            .unwrap()
+    };
+    assert!(retire(NOW + 100).await);
+    assert!(!retire(NOW + 999).await, "the first word counts");
+    assert_eq!(
+        first(&store.records, key("x", "EdDSA")).await,
+        new,
+        "old is on its way out"
+    );
+    let sweep = async |now| {
+        run!(store.records, Scope::Housekeeping, |tx| signing_keys::sweep(tx, now))
+            .unwrap()
+    };
+    assert_eq!(sweep(NOW + 99).await, 0);
+    let retired = SigningKey { retires_at: Some(NOW + 100), ..old };
+    assert_eq!(list(&store.records).await, [retired, new.clone()]);
+    assert_eq!(sweep(NOW + 100).await, 1);
+    assert_eq!(list(&store.records).await, [new]);
+}
+
+async fn each_algorithm_has_a_first_key_of_its_own(store: Store) {
+    let ed = first(&store.records, key("ed", "EdDSA")).await;
+    let rsa = first(&store.records, key("rsa", "RS256")).await;
+    assert_eq!((ed.kid.as_str(), rsa.kid.as_str()), ("ed", "rsa"));
+    assert!(!format!("{ed:?}").contains("sealed"), "{ed:?}");
+    assert_eq!(first(&store.records, key("later", "RS256")).await, rsa);
+}

@@ -1,0 +1,166 @@
+//! What admins may do: look after the people of their organisation, and read its audit log.
+
+use crate::app::AppState;
+use crate::change::{Change, change};
+use crate::error::Error;
+use crate::identity::{Caller, Identity};
+use api_contract::Message;
+use api_contract::people::{Audit, AuditEntry, People, Person, PersonChange, PersonRole};
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Path, Query, State};
+use http::request::Parts;
+use http_edge::json_body::JsonBody;
+use records::{Member, Role, Scope, audit, users};
+use serde::Deserialize;
+use upload_domain::username::Username;
+
+/// Rows of the audit log in one reply.
+const MOST_ROWS: i64 = 200;
+
+/// A caller who may.
+pub(crate) struct Admin(Caller);
+
+impl Admin {
+    fn scope(&self) -> Scope {
+        Scope::Organisation(self.0.member.organisation.clone())
+    }
+}
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = Error;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        app: &AppState,
+    ) -> Result<Self, Error> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        match caller.member.role {
+            Role::Admin => Ok(Self(caller)),
+            Role::Member => Err(Error::Forbidden),
+        }
+    }
+}
+
+/// `GET /api/admin/users`
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    admin: Admin,
+) -> Result<Json<People>, Error> {
+    let organisation = admin.0.member.organisation.clone();
+    let found = app.records.run(admin.scope(), move |tx| {
+        Box::pin(async move { users::list(tx, &organisation).await })
+    });
+    let users = found.await?.into_iter().map(person).collect();
+    Ok(Json(People { users }))
+}
+
+/// `PATCH /api/admin/users/{username}`: with the role or the right to log in, all proofs
+/// of what was before die.
+pub(crate) async fn change_person(
+    State(app): State<AppState>,
+    admin: Admin,
+    Path(username): Path<String>,
+    JsonBody(wanted): JsonBody<PersonChange>,
+) -> Result<Json<Person>, Error> {
+    let username = theirs(&app, &admin, &username).await?;
+    let role = wanted.role.map(|role| match role {
+        PersonRole::Admin => Change::Role(Role::Admin),
+        PersonRole::Member => Change::Role(Role::Member),
+    });
+    let disabled = wanted.disabled.map(Change::Disabled);
+    for one in role.into_iter().chain(disabled) {
+        change(&app, &admin.0, &username, one).await?;
+    }
+    Ok(Json(person(find(&app, &admin, username).await?)))
+}
+
+/// `POST /api/admin/users/{username}/sign-out`
+pub(crate) async fn sign_out(
+    State(app): State<AppState>,
+    admin: Admin,
+    Path(username): Path<String>,
+) -> Result<Json<Message>, Error> {
+    let username = theirs(&app, &admin, &username).await?;
+    change(&app, &admin.0, &username, Change::SignOut).await?;
+    Ok(Json(Message { message: format!("{username} is signed out everywhere.") }))
+}
+
+/// Which rows of the audit log.
+#[derive(Deserialize)]
+pub(crate) struct AuditQuery {
+    request_id: Option<String>,
+}
+
+/// `GET /api/admin/audit`
+pub(crate) async fn audit_log(
+    State(app): State<AppState>,
+    admin: Admin,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Result<Json<Audit>, Error> {
+    let Query(query) = query.map_err(|_unreadable| Error::BadPage)?;
+    let organisation = admin.0.member.organisation.clone();
+    let found = app.records.run(admin.scope(), move |tx| {
+        Box::pin(async move {
+            audit::list(tx, &organisation, MOST_ROWS, query.request_id.as_deref()).await
+        })
+    });
+    let entries = found.await?.into_iter().map(|row| AuditEntry {
+        at: row.at.try_into().unwrap_or_default(),
+        request_id: row.request_id,
+        actor: row.actor,
+        action: row.action,
+        subject: row.subject,
+    });
+    Ok(Json(Audit { entries: entries.collect() }))
+}
+
+/// `POST /api/admin/keys/rotate`
+pub(crate) async fn rotate_keys(
+    State(app): State<AppState>,
+    admin: Admin,
+) -> Result<Json<Message>, Error> {
+    let Identity::Tokens(tokens) = &app.identity else {
+        return Err(Error::NotFound);
+    };
+    let kid = tokens.rotate(&admin.0.member, &admin.0.audit).await?;
+    let message = format!("The key {kid} is published, and signs once all know it.");
+    Ok(Json(Message { message }))
+}
+
+/// Somebody of the admin's own organisation; others do not exist.
+async fn theirs(
+    app: &AppState,
+    admin: &Admin,
+    username: &str,
+) -> Result<Username, Error> {
+    let username = Username::parse(username).map_err(|_no_name| Error::UserNotFound)?;
+    find(app, admin, username).await.map(|found| found.member.username)
+}
+
+async fn find(
+    app: &AppState,
+    admin: &Admin,
+    username: Username,
+) -> Result<users::Account, Error> {
+    let found = app.records.run(admin.scope(), move |tx| {
+        Box::pin(async move { users::find(tx, &username).await })
+    });
+    let organisation = &admin.0.member.organisation;
+    found
+        .await?
+        .filter(|found| found.member.organisation == *organisation)
+        .ok_or(Error::UserNotFound)
+}
+
+fn person(account: users::Account) -> Person {
+    let Member { username, role, .. } = account.member;
+    Person {
+        username: username.to_string(),
+        role: match role {
+            Role::Admin => PersonRole::Admin,
+            Role::Member => PersonRole::Member,
+        },
+        disabled: account.disabled_at.is_some(),
+    }
+}

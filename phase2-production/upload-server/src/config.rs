@@ -1,0 +1,97 @@
+//! The command line.
+
+pub mod limits;
+pub mod proofs;
+pub mod stores;
+
+use clap::{Parser, ValueEnum};
+use http_edge::args::EdgeArgs;
+use limits::LimitArgs;
+use proofs::{SessionArgs, TokenArgs};
+use std::path::PathBuf;
+use stores::StoreArgs;
+
+/// Where identity lives: the one thing in which the designs differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Design {
+    /// In this process's memory; the balancer does not care who answers.
+    Memory,
+    /// In this process's memory; the balancer sends each caller to the same replica.
+    Sticky,
+    /// In every replica's memory, because the replicas tell each other.
+    Replicated,
+    /// In Redis, with the records as the truth.
+    #[default]
+    Central,
+    /// In a signed token that the caller brings along.
+    Token,
+}
+
+impl Design {
+    /// The name on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Sticky => "sticky",
+            Self::Replicated => "replicated",
+            Self::Central => "central",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// The upload server for production: any replica answers, nothing acknowledged is lost.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "upload-server", version, args_override_self = true)]
+pub struct Config {
+    /// What every server takes.
+    #[command(flatten)]
+    pub edge: EdgeArgs,
+
+    /// Where identity lives
+    #[arg(long, value_enum, default_value_t)]
+    pub design: Design,
+
+    /// Folder for uploads; replicas must share one, or a bucket (--files-url)
+    #[arg(long, value_name = "DIR", default_value = "upload-data")]
+    pub data_dir: PathBuf,
+
+    /// Users file to import at the start; who is known already stays as they are
+    /// [default: demo accounts are made if nobody has one]
+    #[arg(long, value_name = "FILE")]
+    pub users: Option<PathBuf>,
+
+    /// Largest upload in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024)]
+    pub max_upload: u64,
+
+    /// Bytes that one person's files may fill
+    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024 * 1024)]
+    pub quota: u64,
+
+    /// Where things are kept.
+    #[command(flatten)]
+    pub stores: StoreArgs,
+
+    /// How long sessions live.
+    #[command(flatten)]
+    pub sessions: SessionArgs,
+
+    /// How tokens are made and unmade.
+    #[command(flatten)]
+    pub tokens: TokenArgs,
+
+    /// How much is too much.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    /// Site whose pages may call this server from a browser, such as https://app.test;
+    /// may be repeated [default: only its own]
+    #[arg(long = "origin", value_name = "URL")]
+    pub origins: Vec<String>,
+
+    /// Address under which browsers see this server; with https the cookie is Secure
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+}

@@ -1,0 +1,59 @@
+//! The interface, to be fetched, tried and read, without the internet.
+//!
+//! `/openapi.json` is the document, `/docs` is Swagger UI, which is built into the program,
+//! and `/redoc` is a page without scripts, rendered here from the same document. Each may
+//! load what this server serves, and nothing from anywhere else.
+
+mod html;
+mod reference;
+
+use crate::openapi;
+use api_contract::paths;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{Html, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::CONTENT_SECURITY_POLICY;
+use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// Swagger UI writes its styles into its elements, and draws its pictures itself.
+const OF_SWAGGER: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
+);
+
+static REFERENCE: LazyLock<String> = LazyLock::new(|| reference::page(openapi::json()));
+
+/// The three, for everybody.
+pub(crate) fn routes() -> Router {
+    // A badge from the makers' own site would be asked for otherwise.
+    let config = Config::from(paths::OPENAPI).validator_url("none");
+    let swagger: Router = SwaggerUi::new(paths::DOCS).config(config).into();
+    Router::new()
+        .merge(swagger.layer(from_fn(confine_swagger)))
+        .route(paths::OPENAPI, get(|| async { Json(openapi::json()) }))
+        .route(paths::REDOC, get(reference_page))
+}
+
+async fn confine_swagger(request: Request, next: Next) -> Response {
+    let mut reply = next.run(request).await;
+    reply.headers_mut().insert(CONTENT_SECURITY_POLICY, OF_SWAGGER);
+    reply
+}
+
+/// Its one style sheet is allowed by its hash (CSP level 3 §2.3.1), and nothing else is.
+async fn reference_page() -> ([(http::HeaderName, String); 1], Html<&'static str>) {
+    let hash = STANDARD.encode(Sha256::digest(reference::STYLE.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'"
+    );
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(REFERENCE.as_str()))
+}

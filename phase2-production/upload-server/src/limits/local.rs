@@ -1,0 +1,124 @@
+//! Counting without Redis, in memory that does not grow.
+//!
+//! A name is hashed to one of a fixed number of slots. Two names in one slot count together:
+//! too much is possible, too little is not, and nobody can make room for their own guesses
+//! by bringing up many other names. The hash is seeded anew in each process, so nobody can
+//! choose whose slot they fill.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// 192 KiB a table.
+const SLOTS: usize = 8192;
+
+/// Counts per name and window. A window begins with the first that is counted.
+pub(super) struct Local {
+    slots: Mutex<Box<[Slot]>>,
+    seed: RandomState,
+    window: Duration,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    began: Option<Instant>,
+    count: u32,
+}
+
+/// What became of one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// It is counted, as this one of its window.
+    Allowed { number: u32 },
+    /// It is not counted: there were as many as there may be.
+    Refused { wait: Duration },
+}
+
+impl Local {
+    pub(super) fn new(window: Duration) -> Self {
+        let slots = vec![Slot::default(); SLOTS].into_boxed_slice();
+        Self { slots: Mutex::new(slots), seed: RandomState::new(), window }
+    }
+
+    /// Counts one more under this name, if there are fewer than `limit`.
+    pub(super) fn take(&self, name: &str, limit: u32) -> Counted {
+        self.take_at(name, limit, Instant::now())
+    }
+
+    fn take_at(&self, name: &str, limit: u32, now: Instant) -> Counted {
+        let mut slots = self.lock();
+        let slot = &mut slots[self.slot_of(name)];
+        let began = match slot.began {
+            Some(began) if now.duration_since(began) < self.window => began,
+            _ => {
+                *slot = Slot { began: Some(now), count: 0 };
+                now
+            }
+        };
+        if slot.count >= limit {
+            let wait = self.window.saturating_sub(now.duration_since(began));
+            return Counted::Refused { wait };
+        }
+        slot.count += 1;
+        Counted::Allowed { number: slot.count }
+    }
+
+    /// Takes back one that was counted. After its window there is nothing to take back.
+    pub(super) fn give_back(&self, name: &str) {
+        let mut slots = self.lock();
+        let slot = &mut slots[self.slot_of(name)];
+        if slot.began.is_some_and(|began| began.elapsed() < self.window) {
+            slot.count = slot.count.saturating_sub(1);
+        }
+    }
+
+    fn slot_of(&self, name: &str) -> usize {
+        usize::try_from(self.seed.hash_one(name) % SLOTS as u64).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Box<[Slot]>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_window_allows_so_many_and_the_next_one_as_many_again() {
+        let (local, start) = (Local::new(WINDOW), Instant::now());
+        for number in 1..=3 {
+            assert_eq!(local.take_at("a", 3, start), Counted::Allowed { number });
+        }
+        let late = start + WINDOW - Duration::from_millis(1);
+        let refused = Counted::Refused { wait: Duration::from_millis(1) };
+        assert_eq!(local.take_at("a", 3, late), refused);
+        let next = local.take_at("a", 3, start + WINDOW);
+        assert_eq!(next, Counted::Allowed { number: 1 });
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more_than_was_taken() {
+        let local = Local::new(WINDOW);
+        local.give_back("a");
+        assert_eq!(local.take("a", 1), Counted::Allowed { number: 1 });
+        local.give_back("a");
+        local.give_back("a");
+        assert_eq!(local.take("a", 1), Counted::Allowed { number: 1 });
+        assert!(matches!(local.take("a", 1), Counted::Refused { .. }));
+    }
+
+    #[test]
+    fn a_flood_of_other_names_never_frees_a_count() {
+        let local = Local::new(WINDOW);
+        local.take("victim", 1);
+        for name in 0..50_000 {
+            local.take(&format!("{name}"), u32::MAX);
+        }
+        assert!(matches!(local.take("victim", 1), Counted::Refused { .. }));
+        assert_eq!(local.lock().len(), SLOTS);
+    }
+}

@@ -1,0 +1,78 @@
+//! The limits on one Redis, as three replicas have it; and without it.
+
+use super::*;
+use backing_services::{Backing, Service, redis};
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+
+async fn three(args: LimitArgs) -> (Service, tempfile::TempDir, Vec<Limits>) {
+    let folder = tempfile::tempdir().unwrap();
+    let service = redis(Backing::Embedded, folder.path()).await.unwrap();
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        let cache = Cache::open(&service.url, cache::Limits::default()).await.unwrap();
+        replicas.push(Limits::new(Some(cache), &args));
+    }
+    (service, folder, replicas)
+}
+
+fn args(per_second: u32) -> LimitArgs {
+    LimitArgs {
+        attempts_per_account: 10,
+        attempts_per_address: 1_000,
+        attempts_window_ms: 600_000,
+        requests_per_second: per_second,
+    }
+}
+
+#[tokio::test]
+async fn wrong_passwords_are_counted_once_for_all_replicas_and_right_ones_not() {
+    let (_redis, _folder, replicas) = three(args(1)).await;
+    for turn in 0..30 {
+        let replica = &replicas[turn % 3];
+        replica.attempt("alice", HERE).await.unwrap().succeeded().await;
+    }
+    for turn in 0..10 {
+        let _wrong = replicas[turn % 3].attempt("alice", HERE).await.unwrap();
+    }
+    for replica in &replicas {
+        assert!(replica.attempt("alice", HERE).await.is_err());
+        assert!(replica.attempt("bob", HERE).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn without_redis_each_replica_goes_on_from_its_own_count() {
+    let (redis, _folder, replicas) = three(args(1)).await;
+    for _ in 0..6 {
+        let _wrong = replicas[0].attempt("alice", HERE).await.unwrap();
+    }
+    redis.kill9().await.unwrap();
+    let mut more = 0;
+    while replicas[0].attempt("alice", HERE).await.is_ok() {
+        more += 1;
+    }
+    assert_eq!(more, 4, "six of ten were known here");
+    let mut elsewhere = 0;
+    while replicas[1].attempt("alice", HERE).await.is_ok() {
+        elsewhere += 1;
+    }
+    assert_eq!(elsewhere, 10, "the other replica knew of none");
+}
+
+#[tokio::test]
+async fn the_requests_of_a_caller_are_counted_for_all_replicas() {
+    const LIMIT: u32 = 64;
+    let (_redis, _folder, replicas) = three(args(LIMIT)).await;
+    let (begun, mut allowed) = (Instant::now(), 0);
+    while begun.elapsed().as_millis() < 500 && allowed < 3 * LIMIT {
+        for replica in &replicas {
+            allowed += u32::from(replica.request("alice").await.is_ok());
+        }
+    }
+    // Two windows may have begun: here, and in Redis.
+    let free = LIMIT / UNASKED;
+    assert!((LIMIT..=LIMIT + 2 * 3 * free).contains(&allowed), "{allowed}");
+}

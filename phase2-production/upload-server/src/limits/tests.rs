@@ -1,0 +1,88 @@
+//! The limits without Redis; with one, and over three replicas, from outside.
+
+use super::*;
+use std::net::Ipv4Addr;
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 8));
+
+fn limits(per_account: u32, per_address: u32, per_second: u32) -> Limits {
+    let args = LimitArgs {
+        attempts_per_account: per_account,
+        attempts_per_address: per_address,
+        attempts_window_ms: 60_000,
+        requests_per_second: per_second,
+    };
+    Limits::new(None, &args)
+}
+
+#[tokio::test]
+async fn wrong_passwords_count_right_ones_do_not() {
+    let limits = limits(3, 100, 1);
+    for _ in 0..10 {
+        limits.attempt("alice", HERE).await.unwrap().succeeded().await;
+    }
+    for _ in 0..3 {
+        let _wrong = limits.attempt("alice", HERE).await.unwrap();
+    }
+    let refused = limits.attempt("alice", THERE).await.err().unwrap();
+    assert!((1..=60).contains(&refused.retry_after_s), "{refused:?}");
+    assert!(limits.attempt("bob", HERE).await.is_ok());
+}
+
+#[tokio::test]
+async fn attempts_count_while_they_are_being_checked() {
+    let limits = limits(3, 100, 1);
+    let mut under_way = Vec::new();
+    for _ in 0..3 {
+        under_way.push(limits.attempt("alice", HERE).await.unwrap());
+    }
+    assert!(limits.attempt("alice", HERE).await.is_err());
+    under_way.pop().unwrap().succeeded().await;
+    assert!(limits.attempt("alice", HERE).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_counts_like_any_other() {
+    let limits = limits(3, 100, 1);
+    let nobody = "no such user, and ".repeat(500);
+    for _ in 0..3 {
+        let _wrong = limits.attempt(&nobody, HERE).await.unwrap();
+    }
+    assert!(limits.attempt(&nobody, HERE).await.is_err());
+}
+
+#[tokio::test]
+async fn a_blocked_address_locks_out_no_account() {
+    let limits = limits(3, 5, 1);
+    for name in 0..5 {
+        let _wrong = limits.attempt(&format!("user-{name}"), HERE).await.unwrap();
+    }
+    for _ in 0..10 {
+        assert!(limits.attempt("alice", HERE).await.is_err());
+    }
+    assert!(limits.attempt("alice", THERE).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_household_is_one_address() {
+    let limits = limits(100, 2, 1);
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    let _wrong = limits.attempt("a", address("2001:db8:1:2::1")).await.unwrap();
+    let _wrong = limits.attempt("b", address("2001:db8:1:2:ffff::9")).await.unwrap();
+    assert!(limits.attempt("c", address("2001:db8:1:2::3")).await.is_err());
+    assert!(limits.attempt("c", address("2001:db8:1:3::3")).await.is_ok());
+    let _wrong = limits.attempt("d", HERE).await.unwrap();
+    let _wrong = limits.attempt("e", address("::ffff:203.0.113.7")).await.unwrap();
+    assert!(limits.attempt("f", HERE).await.is_err());
+}
+
+#[tokio::test]
+async fn a_caller_makes_so_many_requests_a_second_and_others_are_not_slowed() {
+    let limits = limits(1, 1, 20);
+    for _ in 0..20 {
+        limits.request("alice").await.unwrap();
+    }
+    assert_eq!(limits.request("alice").await, Err(TooMany { retry_after_s: 1 }));
+    limits.request("bob").await.unwrap();
+}

@@ -1,0 +1,10 @@
+//! The program: read the command line, start, say what went wrong if it does not.
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config = upload_server::Config::parse();
+    http_edge::program::exit_code(upload_server::start(config).await)
+}

@@ -1,0 +1,194 @@
+//! Sessions in one place: the records are the truth, and Redis is their cache.
+//!
+//! A request costs one round trip to Redis, which finds the session and moves its idle time.
+//! What Redis does not know, or cannot be believed about, is read from the records and put
+//! into Redis. Everything that must not be lost is committed to the records before it is
+//! answered; then Redis is told. A logout is a tombstone there, which no slow reader can
+//! overwrite (`cache/src/scripts`).
+//!
+//! Why no dead session lives again, whatever fails:
+//! - Redis emptied, restarted, failed over: `cache` refuses what was read before.
+//! - Redis away when a session ends: the tombstone is repeated until it is written, and each
+//!   replica that had trouble with Redis believes only copies that were made since.
+//! - One replica cut off from Redis, or killed before its tombstone is written: all replicas
+//!   hear of every end from the truth as well (`central/hearsay.rs`). A logout that could not
+//!   tell Redis is answered after they have.
+//! - The truth away: nothing can end, because an end is committed before it is answered.
+
+mod flights;
+mod hearsay;
+mod life;
+mod truth;
+
+use super::{Remembered, SessionError, SessionId, SessionLimits};
+use cache::{Cache, Found, Moment, SessionCopy};
+use records::{Member, Records};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
+use truth::{Asked, Truth};
+use upload_domain::incoming::now_ms;
+
+/// One read in so many goes to the truth although Redis knows the answer: a way that is
+/// never used does not work when it is needed.
+const ALWAYS_ASKED: u64 = 100;
+
+/// How long a request waits for the truth to confirm what Redis has already answered.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// The use of a session is written down after this share of its idle time, or after
+/// [`LONGEST_UNSEEN`]. Losing Redis, an idle time is known to within that.
+const IDLE_SHARE: u32 = 10;
+
+/// See [`IDLE_SHARE`].
+const LONGEST_UNSEEN: Duration = Duration::from_secs(60);
+
+/// What Redis keeps for the requests of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Copied {
+    member: Member,
+    epoch: i64,
+    created_at: i64,
+    last_seen_at: i64,
+}
+
+/// The sessions of all replicas. Clones are the same replica.
+#[derive(Clone)]
+pub struct Central {
+    records: Records,
+    cache: Cache,
+    limits: SessionLimits,
+    truth: Truth,
+    /// See [`ALWAYS_ASKED`].
+    always_asked: u64,
+    _listening: Arc<AbortOnDropHandle<()>>,
+}
+
+impl Central {
+    /// One replica's way to them. It asks the truth what has ended for as long as a clone
+    /// lives; must be called in a Tokio runtime.
+    #[must_use]
+    pub fn new(records: Records, cache: Cache, limits: SessionLimits) -> Self {
+        let listening =
+            Arc::new(hearsay::listen(records.clone(), cache.clone(), limits.absolute));
+        let truth = Truth::new(records.clone(), cache.clone(), limits);
+        let always_asked = ALWAYS_ASKED;
+        Self { records, cache, limits, truth, always_asked, _listening: listening }
+    }
+
+    /// Who is calling. Each use starts the idle time anew, reads included.
+    ///
+    /// # Errors
+    /// When no live session has this id, or that cannot be known.
+    pub async fn touch(&self, id: &SessionId) -> Result<Member, SessionError> {
+        self.look(&id.proof(), Asked::Use).await
+    }
+
+    /// Whether it still lives, without counting as a use.
+    ///
+    /// # Errors
+    /// When no live session has this id, or that cannot be known.
+    pub async fn peek(&self, id: &SessionId) -> Result<Member, SessionError> {
+        self.look(&id.proof(), Asked::Peek).await
+    }
+
+    async fn look(&self, proof: &str, asked: Asked) -> Result<Member, SessionError> {
+        let found = match asked {
+            Asked::Use => self.cache.use_session(proof, self.limits.idle).await,
+            Asked::Peek => self.cache.peek_session(proof).await,
+        };
+        match found {
+            Ok(Found::Ended) => Err(SessionError::Unknown),
+            Ok(Found::Live { copy, now, .. }) => {
+                metrics::counter!("session_cache_hits_total").increment(1);
+                self.believe(proof, asked, copy, now).await
+            }
+            Ok(Found::Nothing { now }) => {
+                metrics::counter!("session_cache_misses_total").increment(1);
+                Ok(self.truth.ask(proof, asked, Some(now)).await?.member)
+            }
+            Err(_) => {
+                metrics::counter!("session_cache_fallbacks_total").increment(1);
+                Ok(self.truth.ask(proof, asked, None).await?.member)
+            }
+        }
+    }
+
+    /// What Redis says is believed for a short while. After it the truth is told of the use
+    /// and asked whether it agrees; if it does not answer, what Redis said stands.
+    async fn believe(
+        &self,
+        proof: &str,
+        asked: Asked,
+        copy: SessionCopy<Copied>,
+        at: Moment,
+    ) -> Result<Member, SessionError> {
+        let longest = unseen_for(&self.limits);
+        let due = match asked {
+            Asked::Use => now() - copy.session.last_seen_at >= milliseconds(longest),
+            Asked::Peek => at.since(copy.read_at) >= longest,
+        };
+        if !due && !self.truth.is_turn_of_the_few(self.always_asked) {
+            return Ok(copy.session.member);
+        }
+        metrics::counter!("session_rechecks_total").increment(1);
+        let truth = self.truth.ask(proof, asked, Some(at));
+        match tokio::time::timeout(PATIENCE, truth).await {
+            Ok(Ok(session)) => Ok(session.member),
+            Err(_) | Ok(Err(SessionError::CannotKnow)) => Ok(copy.session.member),
+            Ok(Err(dead)) => {
+                metrics::counter!("session_cache_mismatches_total").increment(1);
+                tracing::warn!(
+                    session = &proof[..8],
+                    "Redis knew a session that is dead"
+                );
+                Err(dead)
+            }
+        }
+    }
+
+    /// What is remembered. Its files are in the truth alone.
+    ///
+    /// # Errors
+    /// When no live session has this id, or that cannot be known.
+    pub async fn view(&self, id: &SessionId) -> Result<Remembered, SessionError> {
+        let (session, files) = self.truth.with_files(&id.proof()).await?;
+        let now = now();
+        let life_left = duration(session.expires_at - now);
+        Ok(Remembered {
+            created_at: u64::try_from(session.created_at).unwrap_or(0),
+            last_activity: u64::try_from(now).unwrap_or(0),
+            time_left: life_left.min(self.limits.idle),
+            files,
+        })
+    }
+
+    /// Growth: a row a file, so that of many at once none is lost. It never creates.
+    ///
+    /// # Errors
+    /// When no live session has this id, or that cannot be known.
+    pub async fn add_file(&self, id: &SessionId, name: &str) -> Result<(), SessionError> {
+        self.truth.append(id.proof(), name.to_owned()).await
+    }
+}
+
+/// For how long a session may be used without the truth being told.
+fn unseen_for(limits: &SessionLimits) -> Duration {
+    (limits.idle / IDLE_SHARE).min(LONGEST_UNSEEN)
+}
+
+fn now() -> i64 {
+    i64::try_from(now_ms()).unwrap_or(i64::MAX)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn duration(milliseconds: i64) -> Duration {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! A Redis, a database, three replicas, and alice.
+
+use super::super::*;
+use crate::audit::AuditContext;
+use backing_services::{Backing, Kind, Service, What, offers};
+use records::{OrgId, PoolLimits, Role, Scope, users};
+use std::time::Instant;
+use tempfile::TempDir;
+use upload_domain::username::Username;
+
+pub(super) const LIMITS: SessionLimits = SessionLimits {
+    idle: Duration::from_secs(60),
+    absolute: Duration::from_secs(600),
+    max_live: 1000,
+    max_per_user: 3,
+};
+
+pub(super) const SOON: Duration = Duration::from_secs(15);
+
+/// Where the sessions of a test live. All of it is gone with the test.
+pub(super) struct World {
+    pub(super) redis: Service,
+    pub(super) database: Service,
+    pub(super) replicas: Vec<Central>,
+    /// A way to the truth past the replicas.
+    pub(super) records: Records,
+    app_url: String,
+    limits: SessionLimits,
+    _folder: TempDir,
+}
+
+impl World {
+    pub(super) async fn new(database: Backing, limits: SessionLimits) -> Self {
+        let folder = TempDir::new().expect("a folder can be made");
+        let (redis, database) = tokio::join!(
+            backing_services::redis(first_of(What::Redis).await, folder.path()),
+            backing_services::database(database, folder.path()),
+        );
+        let (redis, database) = (redis.expect("Redis"), database.expect("a database"));
+        let migrated = Records::migrate(&database.url).await.expect("a schema");
+        let records = open(&migrated.app_url).await;
+        let mut world = Self {
+            redis,
+            database,
+            replicas: Vec::new(),
+            records,
+            app_url: migrated.app_url,
+            limits,
+            _folder: folder,
+        };
+        world.add_alice().await;
+        for _ in 0..3 {
+            let replica = world.replica(&world.redis.url).await;
+            world.replicas.push(replica);
+        }
+        world
+    }
+
+    /// One more replica, which reaches Redis at `redis`. It has all its connections to the
+    /// truth: making dozens in one thread, unoptimised, would be most of a test.
+    pub(super) async fn replica(&self, redis: &str) -> Central {
+        let cache = Cache::open(redis, cache::Limits::default()).await.expect("Redis");
+        let records = open(&self.app_url).await;
+        until("it has its connections", async || {
+            let connections =
+                (0..PoolLimits::default().connections).map(|_| records.ping());
+            futures_util::future::join_all(connections).await.iter().all(Result::is_ok)
+        })
+        .await;
+        Central::new(records, cache, self.limits)
+    }
+
+    async fn add_alice(&self) {
+        let account =
+            users::NewAccount { member: alice(), password_hash: "x".to_owned() };
+        let added = self.records.run(Scope::Housekeeping, move |tx| {
+            Box::pin(async move { users::import(tx, &[account], now()).await })
+        });
+        assert_eq!(added.await.expect("records"), 1);
+    }
+
+    /// The version of alice that a login would read now.
+    pub(super) async fn epoch(&self) -> i64 {
+        let name = alice().username;
+        let scope = Scope::Login(name.clone());
+        let found = self
+            .records
+            .run(scope, move |tx| Box::pin(async move { users::find(tx, &name).await }));
+        found.await.expect("records").expect("alice").epoch
+    }
+
+    /// Alice logs in.
+    pub(super) async fn log_in(&self) -> SessionId {
+        let epoch = self.epoch().await;
+        self.replicas[0]
+            .start(&alice(), epoch, &request("login"))
+            .await
+            .expect("a session")
+    }
+
+    /// Alice logs in, and every replica has seen her.
+    pub(super) async fn log_in_everywhere(&self) -> SessionId {
+        let id = self.log_in().await;
+        assert_eq!(self.asked_everywhere(&id).await, vec![Ok(alice()); 3]);
+        id
+    }
+
+    pub(super) async fn asked_everywhere(
+        &self,
+        id: &SessionId,
+    ) -> Vec<Result<Member, SessionError>> {
+        let asked = self.replicas.iter().map(|replica| replica.touch(id));
+        futures_util::future::join_all(asked).await
+    }
+
+    /// No replica lets it in, now and for a while.
+    pub(super) async fn is_dead(&self, id: &SessionId, watched: Duration) {
+        let until = Instant::now() + watched;
+        loop {
+            let asked = self.asked_everywhere(id).await;
+            assert_eq!(asked, vec![Err(SessionError::Unknown); 3]);
+            if Instant::now() > until {
+                return;
+            }
+        }
+    }
+
+    /// Says something to Redis, past the replicas.
+    pub(super) async fn say<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.redis.url.as_str()).expect("a URL");
+        let connection = client.get_multiplexed_async_connection().await;
+        let mut command = redis::cmd(words[0]);
+        for word in &words[1..] {
+            command.arg(*word);
+        }
+        command.query_async(&mut connection.expect("Redis")).await.expect("an answer")
+    }
+}
+
+pub(super) fn alice() -> Member {
+    Member {
+        organisation: OrgId::parse("main").expect("a name"),
+        username: Username::parse("alice").expect("a name"),
+        role: Role::Member,
+    }
+}
+
+pub(super) fn request(id: &str) -> AuditContext {
+    AuditContext { request_id: id.to_owned(), at: now() }
+}
+
+async fn open(app_url: &str) -> Records {
+    Records::open(app_url, PoolLimits::default()).await.expect("records")
+}
+
+/// The server that is installed, or else the embedded one.
+async fn first_of(what: What) -> Backing {
+    if is_installed(what).await { Backing::Local } else { Backing::Embedded }
+}
+
+async fn is_installed(what: What) -> bool {
+    let offers = offers(what).await;
+    offers.iter().any(|offer| offer.kind == Kind::Local && offer.found.is_ok())
+}
+
+/// Runs a test on each database.
+pub(super) async fn on_each<Test: Future<Output = ()>>(
+    limits: SessionLimits,
+    test: impl Fn(World) -> Test,
+) {
+    println!("on SQLite");
+    test(World::new(Backing::Embedded, limits).await).await;
+    if is_installed(What::Database).await {
+        println!("on Postgres");
+        test(World::new(Backing::Local, limits).await).await;
+    }
+}
+
+/// Waits for a condition, and not for ever.
+pub(super) async fn until<Check: Future<Output = bool>>(
+    what: &str,
+    check: impl Fn() -> Check,
+) {
+    let deadline = Instant::now() + SOON;
+    while !check().await {
+        assert!(Instant::now() < deadline, "in {SOON:?} it did not happen that {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,6 @@
+//! Several replicas on one database, and what they promise each other about tokens.
+
+mod refreshing;
+mod revoking;
+mod rig;
+mod rotating;

@@ -1,0 +1,166 @@
+//! One database, one Redis if wanted, and as many replicas as a test needs.
+
+use crate::audit::AuditContext;
+use crate::config::proofs::{Revocation, SigningAlgorithm, TokenArgs};
+use crate::tokens::{Issued, Tokens, now};
+use backing_services::{Backing, Service};
+use cache::{Cache, Limits};
+use records::users::{NewAccount, SignedOut};
+use records::{Member, OrgId, PoolLimits, Records, Role, Scope, users};
+use std::time::Duration;
+use tempfile::TempDir;
+use upload_domain::username::Username;
+
+pub(super) struct Rig {
+    pub(super) url: String,
+    pub(super) redis: Option<Service>,
+    /// Nobody's in particular: to look, and to change accounts.
+    records: Records,
+    /// Postgres, where it is not SQLite.
+    _database: Option<Service>,
+    dir: TempDir,
+}
+
+/// As on the command line, with short times where a test would have to wait.
+pub(super) fn args() -> TokenArgs {
+    TokenArgs {
+        token_ttl_ms: 900_000,
+        refresh_ttl_ms: 604_800_000,
+        refresh_grace_ms: 10_000,
+        signing_algorithm: SigningAlgorithm::Eddsa,
+        revocation: Revocation::Combined,
+        key_refresh_ms: 5_000,
+    }
+}
+
+pub(super) fn with(revocation: Revocation) -> TokenArgs {
+    TokenArgs { revocation, ..args() }
+}
+
+pub(super) fn alice() -> Member {
+    Member {
+        organisation: OrgId::parse("main").unwrap(),
+        username: Username::parse("alice").unwrap(),
+        role: Role::Member,
+    }
+}
+
+pub(super) fn request() -> AuditContext {
+    AuditContext { request_id: "test".to_owned(), at: now() }
+}
+
+impl Rig {
+    pub(super) async fn without_redis() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/records.sqlite", dir.path().display());
+        Self::over(dir, url, None).await
+    }
+
+    /// The best database that this machine has: where writers do not queue by themselves,
+    /// as they do with SQLite, only our locks keep them in order.
+    pub(super) async fn on_postgres_if_there_is_one() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database = backing_services::database(Backing::Auto, dir.path()).await;
+        let database = database.unwrap();
+        let url = database.url.clone();
+        Self::over(dir, url, Some(database)).await
+    }
+
+    async fn over(dir: TempDir, url: String, _database: Option<Service>) -> Self {
+        let url = Records::migrate(&url).await.unwrap().app_url;
+        let records = Records::open(&url, patient()).await.unwrap();
+        let alice =
+            NewAccount { member: alice(), password_hash: "$argon2id$".to_owned() };
+        let imported = records.run(Scope::Housekeeping, |tx| {
+            Box::pin(async move { users::import(tx, &[alice], now()).await })
+        });
+        assert_eq!(imported.await.unwrap(), 1);
+        Self { url, redis: None, records, _database, dir }
+    }
+
+    pub(super) async fn with_redis() -> Self {
+        let mut rig = Self::without_redis().await;
+        let service = backing_services::redis(Backing::Auto, rig.dir.path()).await;
+        rig.redis = Some(service.unwrap());
+        rig
+    }
+
+    pub(super) async fn records(&self) -> Records {
+        Records::open(&self.url, patient()).await.unwrap()
+    }
+
+    pub(super) async fn cache(&self) -> Option<Cache> {
+        let redis = self.redis.as_ref()?;
+        Some(Cache::open(&redis.url, Limits::default()).await.unwrap())
+    }
+
+    /// A replica with connections of its own.
+    pub(super) async fn replica(&self, args: &TokenArgs) -> Tokens {
+        self.replica_and_records(args).await.0
+    }
+
+    pub(super) async fn replica_and_records(
+        &self,
+        args: &TokenArgs,
+    ) -> (Tokens, Records) {
+        let records = self.records().await;
+        let tokens =
+            Tokens::open(records.clone(), self.cache().await, &[7; 32], args).await;
+        (tokens.unwrap(), records)
+    }
+
+    pub(super) async fn epoch(&self) -> i64 {
+        let found = self.records.run(Scope::Login(alice().username), |tx| {
+            Box::pin(async move { users::find(tx, &alice().username).await })
+        });
+        found.await.unwrap().unwrap().epoch
+    }
+
+    pub(super) async fn log_in(&self, replica: &Tokens) -> Issued {
+        replica.issue(&alice(), self.epoch().await, &request()).await.unwrap()
+    }
+
+    /// As `POST /api/account/sign-out` does it.
+    pub(super) async fn sign_out_everywhere(&self, replica: &Tokens) -> SignedOut {
+        let organisation = alice().organisation;
+        let scope = Scope::Organisation(organisation.clone());
+        let out = self.records.run(scope, move |tx| {
+            let (organisation, name) = (organisation.clone(), alice().username);
+            Box::pin(async move {
+                users::sign_out_everywhere(tx, &organisation, &name, now()).await
+            })
+        });
+        let died = out.await.unwrap().unwrap();
+        replica.forget(&alice().organisation, &alice().username, &died).await;
+        died
+    }
+}
+
+/// How quickly a busy machine lets tests in is not what they are about.
+fn patient() -> PoolLimits {
+    let patience = Duration::from_secs(20);
+    PoolLimits { acquire: patience, statement: patience, ..PoolLimits::default() }
+}
+
+pub(super) async fn is_good(replica: &Tokens, issued: &Issued) -> bool {
+    match replica.check(issued.access_token.expose()).await {
+        Ok(checked) => {
+            assert_eq!(checked.member, alice());
+            true
+        }
+        Err(crate::tokens::TokenError::Invalid) => false,
+        Err(other) => panic!("neither yes nor no: {other}"),
+    }
+}
+
+/// Waits for a condition, and not for time to pass.
+pub(super) async fn eventually<F: Future<Output = bool>>(
+    what: &str,
+    condition: impl Fn() -> F,
+) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

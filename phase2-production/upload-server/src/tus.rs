@@ -1,0 +1,184 @@
+//! Resumable uploads: tus 1.0 with creation, checksum, expiration and termination.
+//!
+//! What has been answered for is on disk: a client that lost its replica asks any other how
+//! far it came, and goes on from there. The library of a client and the protocol's text are
+//! at <https://tus.io>; the offset is the whole idea.
+
+mod append;
+mod checksum;
+mod headers;
+mod metadata;
+
+use crate::app::AppState;
+use crate::error::Error;
+use crate::files;
+use crate::files::declared_type;
+use crate::files::staged::Published;
+use crate::identity::Caller;
+use crate::uploads::book;
+use crate::uploads::finish::finish as finish_upload;
+use api_contract::problem::ProblemKind;
+use api_contract::uploads::{TUS_MEDIA_TYPE, UploadStart, headers as names};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use checksum::Checksum;
+use headers::{count_of, expires, spoken, text_of, version};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_edge::refusal::Refusal;
+use metadata::Metadata;
+use records::uploads::{Kind, Upload};
+use std::time::Duration;
+use upload_domain::file_id::FileId;
+
+/// `OPTIONS /api/tus`: what this server can do. Nobody has to be known for that.
+pub(crate) async fn options(State(app): State<AppState>) -> Response {
+    headers::abilities(app.max_upload)
+}
+
+/// `POST /api/tus`: a new upload, of which nothing is there.
+pub(crate) async fn create(
+    State(app): State<AppState>,
+    caller: Result<Caller, Error>,
+    headers: HeaderMap,
+) -> Response {
+    spoken(begin(app, caller, &headers).await)
+}
+
+/// `HEAD /api/tus/{upload_id}`: how far it came.
+pub(crate) async fn offset(
+    State(app): State<AppState>,
+    caller: Result<Caller, Error>,
+    Path(upload_id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    spoken(look(app, caller, &upload_id, &headers).await)
+}
+
+/// `PATCH /api/tus/{upload_id}`: more of it.
+pub(crate) async fn append(
+    State(app): State<AppState>,
+    caller: Result<Caller, Error>,
+    Path(upload_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    spoken(take(app, caller, &upload_id, &headers, body).await)
+}
+
+/// `DELETE /api/tus/{upload_id}`: never mind.
+pub(crate) async fn terminate(
+    State(app): State<AppState>,
+    caller: Result<Caller, Error>,
+    Path(upload_id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let given_up = async {
+        version(&headers)?;
+        book::give_up(&app, &caller?, &upload_id).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    };
+    spoken(given_up.await)
+}
+
+async fn begin(
+    app: AppState,
+    caller: Result<Caller, Error>,
+    headers: &HeaderMap,
+) -> Result<Response, Error> {
+    version(headers)?;
+    let caller = caller?;
+    let size = count_of(headers, names::UPLOAD_LENGTH)?;
+    let Metadata { name, content_type } =
+        Metadata::parse(text_of(headers, names::UPLOAD_METADATA)?.unwrap_or_default())?;
+    let asked =
+        UploadStart { name, content_type: declared_type(content_type.as_deref()), size };
+    let forever = Duration::MAX;
+    let upload = Upload {
+        kind: Kind::Tus,
+        key: files::idempotency_key(headers)?.map(|key| key.digest()),
+        ..book::begun(&app, &caller.member, FileId::new(), asked, forever)?
+    };
+    book::begin(&app, &caller, &upload).await?;
+    let path = format!("{}/{}", api_contract::paths::TUS, upload.upload_id);
+    let location = HeaderValue::from_str(&path).map_err(Error::broken)?;
+    let mut response = StatusCode::CREATED.into_response();
+    response.headers_mut().insert(LOCATION, location);
+    expires(&mut response, &upload);
+    if upload.size == 0 {
+        let published = finish(&app, caller, upload).await?;
+        headers::file_id(&mut response, &published.created.file_id)?;
+    }
+    Ok(response)
+}
+
+async fn look(
+    app: AppState,
+    caller: Result<Caller, Error>,
+    upload_id: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Error> {
+    version(headers)?;
+    let caller = caller?;
+    let upload = book::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
+    let mut response = StatusCode::OK.into_response();
+    headers::progress(&mut response, &upload);
+    // A client that hears of all its bytes is done; so it has to be a file by then.
+    if upload.received == upload.size || upload.answer.is_some() {
+        let published = finish(&app, caller, upload).await?;
+        headers::file_id(&mut response, &published.created.file_id)?;
+    }
+    Ok(response)
+}
+
+async fn take(
+    app: AppState,
+    caller: Result<Caller, Error>,
+    upload_id: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Error> {
+    version(headers)?;
+    let caller = caller?;
+    if text_of(headers, CONTENT_TYPE.as_str())? != Some(TUS_MEDIA_TYPE) {
+        return Err(Refusal::new(ProblemKind::UnsupportedMediaType)
+            .detail(format!("Send {TUS_MEDIA_TYPE}."))
+            .into());
+    }
+    let offset = count_of(headers, names::UPLOAD_OFFSET)?;
+    let checksum = text_of(headers, names::UPLOAD_CHECKSUM)?;
+    let checksum = checksum.map(Checksum::parse).transpose()?;
+    let mut upload = book::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
+    if offset != upload.received {
+        return Err(headers::wrong_offset(upload.received));
+    }
+    // From here on a client that hangs up changes nothing: what has come is kept.
+    let work = tokio::spawn(async move {
+        upload.received = append::append(&app, &upload, body, checksum).await?;
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        headers::progress(&mut response, &upload);
+        if upload.received == upload.size {
+            let published = finish(&app, caller, upload).await?;
+            headers::file_id(&mut response, &published.created.file_id)?;
+        }
+        Ok(response)
+    });
+    work.await.map_err(Error::broken)?
+}
+
+/// All bytes are there: the upload becomes a file, if it has not before.
+async fn finish(
+    app: &AppState,
+    caller: Caller,
+    upload: Upload,
+) -> Result<Published, Error> {
+    let app = app.clone();
+    let finished = tokio::spawn(async move {
+        let (member, cause) = (&caller.member, &caller.audit);
+        let published = finish_upload(&app, member, upload, cause).await?;
+        published.remember(&app, &caller).await;
+        Ok(published)
+    });
+    finished.await.map_err(Error::broken)?
+}

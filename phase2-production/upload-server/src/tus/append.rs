@@ -1,0 +1,171 @@
+//! Taking more of an upload: cut into pieces, each durable before it counts.
+//!
+//! A piece is a blob, and a row that is written only if the upload still ends where the
+//! piece begins. So a replica that is killed loses at most the piece it was taking, and of
+//! two clients that write at one place one is told so.
+
+use crate::app::AppState;
+use crate::error::Error;
+use crate::files::staged::Loose;
+use crate::files::store::Files;
+use crate::tus::checksum::Checksum;
+use crate::tus::headers::wrong_offset;
+use axum::body::{Body, BodyDataStream};
+use blobs::{BlobError, Put};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http_body::Body as _;
+use http_edge::upload_form::too_large;
+use records::uploads::{self, Part, Upload};
+use records::{RecordsError, Scope};
+use std::convert::Infallible;
+use std::time::Instant;
+use upload_domain::file_id::FileId;
+use upload_domain::incoming::now_ms;
+
+/// Bytes of a piece, unless the body ends before.
+const PIECE: usize = 1024 * 1024;
+
+/// Takes what the body holds; returns where the upload stands then.
+pub(super) async fn append(
+    app: &AppState,
+    upload: &Upload,
+    body: Body,
+    checksum: Option<Checksum>,
+) -> Result<u64, Error> {
+    let left = upload.size - upload.received;
+    if body.size_hint().exact().is_some_and(|announced| announced > left) {
+        return Err(too_large(upload.size).into());
+    }
+    let body = body.into_data_stream();
+    match checksum {
+        Some(checksum) => append_whole(&app.files(), upload, body, checksum).await,
+        None => append_pieces(&app.files(), upload, body).await,
+    }
+}
+
+/// All or nothing: before its last byte nobody knows whether the checksum holds.
+async fn append_whole(
+    files: &Files,
+    upload: &Upload,
+    body: BodyDataStream,
+    mut checksum: Checksum,
+) -> Result<u64, Error> {
+    let key = key_for(upload);
+    let left = upload.size - upload.received;
+    let watched = body.inspect_ok(|bytes| checksum.update(bytes));
+    let put = files.blobs.put(&key, watched, left).await.map_err(too_much(upload))?;
+    let loose = Loose { files: files.clone(), key: Some(key) };
+    checksum.holds()?;
+    add(files, upload, upload.received, &put, loose).await
+}
+
+/// As much as comes: what is there when the body breaks off is kept.
+async fn append_pieces(
+    files: &Files,
+    upload: &Upload,
+    mut body: BodyDataStream,
+) -> Result<u64, Error> {
+    let mut offset = upload.received;
+    let mut rest = Bytes::new();
+    loop {
+        let mut piece = BytesMut::new();
+        let ended = fill(&mut piece, &mut rest, &mut body).await;
+        if piece.len() as u64 > upload.size - offset {
+            return Err(too_large(upload.size).into());
+        }
+        offset = save(files, upload, offset, piece.freeze()).await?;
+        if ended? {
+            return Ok(offset);
+        }
+    }
+}
+
+/// Fills a piece; whether the body has ended. What does not fit stays in `rest`.
+async fn fill(
+    piece: &mut BytesMut,
+    rest: &mut Bytes,
+    body: &mut BodyDataStream,
+) -> Result<bool, Error> {
+    while piece.len() < PIECE {
+        if rest.is_empty() {
+            match body.next().await {
+                Some(Ok(chunk)) => *rest = chunk,
+                Some(Err(broken)) => {
+                    return Err(BlobError::BrokenBody(broken.into()).into());
+                }
+                None => return Ok(true),
+            }
+        }
+        let taken = rest.split_to(rest.len().min(PIECE - piece.len()));
+        piece.extend_from_slice(&taken);
+    }
+    Ok(false)
+}
+
+async fn save(
+    files: &Files,
+    upload: &Upload,
+    offset: u64,
+    piece: Bytes,
+) -> Result<u64, Error> {
+    let (key, size) = (key_for(upload), piece.len() as u64);
+    if size == 0 {
+        return Ok(offset);
+    }
+    let piece = stream::iter([Ok::<_, Infallible>(piece)]);
+    let put = files.blobs.put(&key, piece, size).await?;
+    add(files, upload, offset, &put, Loose { files: files.clone(), key: Some(key) }).await
+}
+
+/// Lets a durable piece count, if the upload still ends where it begins.
+async fn add(
+    files: &Files,
+    upload: &Upload,
+    starts_at: u64,
+    &Put { size, since, .. }: &Put,
+    mut bytes: Loose,
+) -> Result<u64, Error> {
+    if size == 0 {
+        return Ok(starts_at);
+    }
+    let part = Part { starts_at, size, blob_key: bytes.key.clone().unwrap_or_default() };
+    let (scope, now) = (Scope::Organisation(upload.organisation.clone()), now_ms());
+    let to = upload.clone();
+    // Half of it is left for the transaction, and for clocks that differ.
+    let not_after = since + files.orphan_grace / 2;
+    let added = files.records.run(scope, move |tx| {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        Box::pin(async move {
+            match uploads::add_part(tx, &to, &part, now).await? {
+                true => Ok(None),
+                false => {
+                    uploads::find(tx, &to.organisation, to.upload_id).await.map(Some)
+                }
+            }
+        })
+    });
+    let added: Result<Option<Option<Upload>>, RecordsError> = added.await;
+    // A commit that was not heard of may have happened: then the bytes have a row.
+    if !matches!(added, Ok(Some(_))) {
+        bytes.key = None;
+    }
+    match added? {
+        None => Ok(starts_at + size),
+        Some(Some(now)) => Err(wrong_offset(now.received)),
+        Some(None) => Err(crate::uploads::book::not_found()),
+    }
+}
+
+fn key_for(upload: &Upload) -> String {
+    format!("parts/{}/{}-{}", upload.organisation, upload.upload_id, FileId::new())
+}
+
+/// What is left of the upload is no limit that a client knows.
+fn too_much(upload: &Upload) -> impl FnOnce(BlobError) -> Error {
+    let limit = upload.size;
+    move |error| match error {
+        BlobError::TooLarge { .. } => BlobError::TooLarge { limit }.into(),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,110 @@
+//! The headers of tus: it has no other language.
+
+use crate::error::Error;
+use api_contract::problem::ProblemKind;
+use api_contract::uploads::headers as names;
+use api_contract::uploads::{TUS_CHECKSUMS, TUS_EXTENSIONS, TUS_VERSION};
+use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_edge::refusal::Refusal;
+use records::uploads::Upload;
+use std::time::{Duration, UNIX_EPOCH};
+
+const RESUMABLE: HeaderName = HeaderName::from_static(names::TUS_RESUMABLE);
+const VERSION: HeaderName = HeaderName::from_static(names::TUS_VERSION);
+const OFFSET: HeaderName = HeaderName::from_static(names::UPLOAD_OFFSET);
+const SPOKEN: HeaderValue = HeaderValue::from_static(TUS_VERSION);
+
+/// Every reply says which version it speaks, refusals included.
+pub(super) fn spoken(outcome: Result<Response, Error>) -> Response {
+    match outcome {
+        Ok(mut response) => {
+            response.headers_mut().insert(RESUMABLE, SPOKEN);
+            response
+        }
+        Err(error) => error.refusal().header(RESUMABLE, SPOKEN).into_response(),
+    }
+}
+
+/// Every request does, too.
+pub(super) fn version(headers: &HeaderMap) -> Result<(), Error> {
+    if headers.get(RESUMABLE).is_some_and(|version| version == SPOKEN) {
+        return Ok(());
+    }
+    Err(Refusal::new(ProblemKind::UnsupportedTusVersion)
+        .detail(format!("Send Tus-Resumable: {TUS_VERSION}."))
+        .header(VERSION, SPOKEN)
+        .into())
+}
+
+pub(super) fn abilities(max_upload: u64) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(RESUMABLE, SPOKEN);
+    headers.insert(VERSION, SPOKEN);
+    headers.insert(names::TUS_MAX_SIZE, HeaderValue::from(max_upload));
+    headers.insert(names::TUS_EXTENSION, HeaderValue::from_static(TUS_EXTENSIONS));
+    headers
+        .insert(names::TUS_CHECKSUM_ALGORITHM, HeaderValue::from_static(TUS_CHECKSUMS));
+    response
+}
+
+/// How far an upload came, how far it goes, and how long it may take. No cache may repeat
+/// it.
+pub(super) fn progress(response: &mut Response, upload: &Upload) {
+    let there = if upload.answer.is_some() { upload.size } else { upload.received };
+    let metadata = super::metadata::write(upload);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(OFFSET, HeaderValue::from(there));
+    headers.insert(names::UPLOAD_LENGTH, HeaderValue::from(upload.size));
+    if let Ok(metadata) = HeaderValue::from_str(&metadata) {
+        headers.insert(names::UPLOAD_METADATA, metadata);
+    }
+    expires(response, upload);
+}
+
+pub(super) fn expires(response: &mut Response, upload: &Upload) {
+    let at = UNIX_EPOCH.checked_add(Duration::from_millis(upload.expires_at));
+    let text = at.map(httpdate::fmt_http_date);
+    if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().insert(names::UPLOAD_EXPIRES, value);
+    }
+}
+
+pub(super) fn file_id(response: &mut Response, file_id: &str) -> Result<(), Error> {
+    let value = HeaderValue::from_str(file_id).map_err(Error::broken)?;
+    response.headers_mut().insert(names::FILE_ID, value);
+    Ok(())
+}
+
+pub(super) fn wrong_offset(there: u64) -> Error {
+    Refusal::new(ProblemKind::OffsetMismatch)
+        .detail(format!("The upload goes on at {there}."))
+        .header(OFFSET, HeaderValue::from(there))
+        .into()
+}
+
+/// A header as text.
+pub(super) fn text_of<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+) -> Result<Option<&'a str>, Error> {
+    let text = headers.get(name).map(HeaderValue::to_str).transpose();
+    text.map_err(|_unreadable| malformed(name))
+}
+
+/// A header that has to be a number: digits, and nothing else.
+pub(super) fn count_of(headers: &HeaderMap, name: &str) -> Result<u64, Error> {
+    let text = text_of(headers, name)?.unwrap_or_default();
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.then(|| text.parse().ok()).flatten();
+    number.ok_or_else(|| malformed(name))
+}
+
+pub(super) fn malformed(name: &str) -> Error {
+    Refusal::new(ProblemKind::MalformedRequest)
+        .detail(format!("{name} is missing or cannot be understood."))
+        .into()
+}

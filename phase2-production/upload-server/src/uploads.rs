@@ -1,0 +1,147 @@
+//! Uploads that do not pass through the API: a signed URL, a `PUT` to it, and a word that
+//! it is done. With an S3 store, the URL is the store's own.
+
+pub(crate) mod book;
+pub(crate) mod finish;
+pub(crate) mod signed_url;
+
+use crate::app::AppState;
+use crate::error::Error;
+use crate::files::created;
+use crate::files::store::scope_of;
+use crate::identity::Caller;
+use api_contract::Message;
+use api_contract::problem::ProblemKind;
+use api_contract::uploads::{
+    PendingUpload, PendingUploads, UploadComplete, UploadKind, UploadStart, UploadStarted,
+};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use book::{begin, begun, find, find_own, give_up, not_found};
+use http::StatusCode;
+use http_edge::json_body::JsonBody;
+use http_edge::refusal::Refusal;
+use http_edge::upload_form::too_large;
+use records::uploads::{self, Kind, Upload};
+use signed_url::SignedQuery;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use upload_domain::file_id::FileId;
+use upload_domain::incoming::now_ms;
+
+/// How long a signed URL is good for, at most.
+const URL_LIFE: Duration = Duration::from_secs(60 * 60);
+
+/// `POST /api/uploads/start`
+pub(crate) async fn start(
+    State(app): State<AppState>,
+    caller: Caller,
+    JsonBody(asked): JsonBody<UploadStart>,
+) -> Result<Response, Error> {
+    let upload_id = FileId::new();
+    let organisation = &caller.member.organisation;
+    let upload = Upload {
+        kind: Kind::Presigned,
+        blob_key: Some(format!("incoming/{organisation}/{upload_id}")),
+        ..begun(&app, &caller.member, upload_id, asked, URL_LIFE)?
+    };
+    begin(&app, &caller, &upload).await?;
+    let key = upload.blob_key.as_deref().unwrap_or_default();
+    let life = Duration::from_millis(upload.expires_at.saturating_sub(now_ms()));
+    let url = match app.blobs.presign_put(key, life).await? {
+        Some(url) => url.to_string(),
+        None => signed_url::sign(&app.secret, &upload),
+    };
+    let started = UploadStarted {
+        upload_id: upload_id.to_string(),
+        method: "PUT".to_owned(),
+        url,
+        headers: BTreeMap::new(),
+        expires_at: upload.expires_at,
+    };
+    Ok((StatusCode::CREATED, Json(started)).into_response())
+}
+
+/// `PUT /api/uploads/{upload_id}/content`: whoever has the URL may. The bytes of an earlier
+/// try are replaced in one step, and only by as many as were announced.
+pub(crate) async fn receive(
+    State(app): State<AppState>,
+    Path(upload_id): Path<String>,
+    query: Result<Query<SignedQuery>, QueryRejection>,
+    body: Body,
+) -> Result<Json<Message>, Error> {
+    let forged = || Error::from(Refusal::new(ProblemKind::SignatureInvalid));
+    let Query(signed) = query.map_err(|_incomplete| forged())?;
+    let id = FileId::parse(&upload_id).ok_or_else(forged)?;
+    let organisation =
+        signed_url::check(&app.secret, id, &signed, now_ms()).ok_or_else(forged)?;
+    let upload = find(&app, &organisation, id).await?;
+    let key = upload.blob_key.clone().ok_or_else(not_found)?;
+    let announced = http_body::Body::size_hint(&body).exact();
+    if announced.is_some_and(|announced| announced > upload.size) {
+        return Err(too_large(upload.size).into());
+    }
+    let received = tokio::spawn(finish::receive(app, upload, key, body));
+    received.await.map_err(Error::broken)??;
+    let message = "The bytes are here. Now complete the upload.".to_owned();
+    Ok(Json(Message { message }))
+}
+
+/// `POST /api/uploads/complete`
+pub(crate) async fn complete(
+    State(app): State<AppState>,
+    caller: Caller,
+    JsonBody(asked): JsonBody<UploadComplete>,
+) -> Result<Response, Error> {
+    let upload =
+        find_own(&app, &caller.member, &asked.upload_id, Kind::Presigned).await?;
+    let finished = tokio::spawn(async move {
+        let cause = &caller.audit;
+        let published = finish::finish(&app, &caller.member, upload, cause).await?;
+        published.remember(&app, &caller).await;
+        Ok::<_, Error>(published.created)
+    });
+    Ok(created(finished.await.map_err(Error::broken)??))
+}
+
+/// `GET /api/uploads`
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    caller: Caller,
+) -> Result<Json<PendingUploads>, Error> {
+    let (scope, owner, now) = (scope_of(&caller.member), caller.member, caller.audit.at);
+    let open = app.records.run(scope, move |tx| {
+        Box::pin(async move { uploads::list(tx, &owner, now).await })
+    });
+    let uploads = open.await?.into_iter().map(pending).collect();
+    Ok(Json(PendingUploads { uploads }))
+}
+
+/// `DELETE /api/uploads/{upload_id}`
+pub(crate) async fn abort(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(upload_id): Path<String>,
+) -> Result<Json<Message>, Error> {
+    give_up(&app, &caller, &upload_id).await?;
+    Ok(Json(Message { message: "The upload is given up.".to_owned() }))
+}
+
+fn pending(upload: Upload) -> PendingUpload {
+    PendingUpload {
+        upload_id: upload.upload_id.to_string(),
+        kind: match upload.kind {
+            Kind::Presigned => UploadKind::Presigned,
+            Kind::Tus => UploadKind::Tus,
+        },
+        name: upload.name.into(),
+        content_type: upload.content_type,
+        size: upload.size,
+        received: upload.received,
+        created_at: upload.created_at,
+        expires_at: upload.expires_at,
+    }
+}

@@ -1,0 +1,249 @@
+//! The central design over three replicas: nothing is lost when one session is used by
+//! many at once, and what was ended stays ended, whatever becomes of Redis meanwhile.
+
+use crate::farm::Farm;
+use crate::on::{Stores, World};
+use api_conformance::client::Client;
+use api_conformance::eventually::eventually;
+use api_conformance::expect::equal;
+use api_conformance::form::{Form, Upload};
+use api_conformance::outcome::Outcome;
+use api_conformance::process::PATIENCE;
+use api_conformance::proof::Proof;
+use api_contract::files::{FileCreated, ListQuery};
+use api_contract::paths;
+use api_contract::problem::ProblemKind;
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use futures_util::stream;
+use http::Method;
+use http::header::CONTENT_TYPE;
+use std::convert::Infallible;
+use tokio::sync::mpsc;
+
+/// A world of real stores, three replicas on it, and alice in a session of her own.
+struct Scene {
+    world: World,
+    farm: Farm,
+    alice: Proof,
+}
+
+impl Scene {
+    async fn set(more: &[&str]) -> anyhow::Result<Self> {
+        let world = World::new(Stores::Real, true).await?;
+        let farm = Farm::start(&world, "central", more).await?;
+        let alice = farm.replicas[0].sign_in(&farm.replicas[0].alice).await?;
+        Ok(Self { world, farm, alice })
+    }
+
+    fn redis(&self) -> &backing_services::Service {
+        self.world.redis.as_ref().expect("the central design has one")
+    }
+
+    /// Redis forgets everything at once, as after a restart without persistence.
+    async fn flush(&self) -> anyhow::Result<()> {
+        let client = redis::Client::open(self.redis().url.as_str())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await?;
+        Ok(())
+    }
+
+    async fn everywhere_accepted(&self) -> anyhow::Result<()> {
+        for replica in &self.farm.replicas {
+            replica.accepts(&self.alice).await?;
+        }
+        Ok(())
+    }
+
+    async fn everywhere_refused(&self) -> anyhow::Result<()> {
+        for replica in &self.farm.replicas {
+            replica.refuses(&self.alice, ProblemKind::SessionUnknown).await?;
+        }
+        Ok(())
+    }
+
+    async fn log_out_at(&self, replica: usize) -> anyhow::Result<()> {
+        let client = self.farm.replicas[replica].client();
+        client.end_session(&self.alice).await.done()?;
+        Ok(())
+    }
+
+    /// A busy server may say "come back" (503); what counts is what it acknowledged.
+    async fn upload_until_it_is_done(
+        &self,
+        client: &Client,
+        file: &Upload,
+    ) -> anyhow::Result<()> {
+        eventually(PATIENCE, "an acknowledged upload", async || {
+            let outcome = client.upload_with_key(&self.alice, file, &file.name).await;
+            match outcome {
+                Outcome::Refused(busy) if busy.status == 503 => Ok(None),
+                outcome => outcome.done().map(|_created| Some(())),
+            }
+        })
+        .await
+    }
+
+    /// Fifty uploads at once, over all replicas; `meanwhile` happens while they run.
+    async fn fifty_uploads(
+        &self,
+        meanwhile: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        let uploads = (0..50).map(|number| {
+            let client = self.farm.replicas[number % 3].client();
+            let file = Upload::new(format!("{number:02}.txt"), format!("{number}"));
+            async move { self.upload_until_it_is_done(&client, &file).await }
+        });
+        tokio::try_join!(try_join_all(uploads), meanwhile)?;
+        let client = self.farm.replicas[1].client();
+        let mut names =
+            client.session_view(&self.alice).await.done()?.body.files_uploaded;
+        names.sort();
+        let expected: Vec<_> = (0..50).map(|number| format!("{number:02}.txt")).collect();
+        equal("what the session remembers", names, expected)
+    }
+}
+
+/// An upload that has begun and will not end before it is told to.
+struct SlowUpload {
+    rest: mpsc::Sender<Bytes>,
+    answer: tokio::task::JoinHandle<anyhow::Result<u16>>,
+}
+
+impl SlowUpload {
+    fn begin(client: Client, proof: Proof) -> Self {
+        let form = Form::of(&Upload::of_size("slow.bin", 100_000));
+        let (rest, pieces) = mpsc::channel(1);
+        let first = Bytes::from(form.body()[..50_000].to_vec());
+        let pieces =
+            stream::unfold((Some(first), pieces), |(first, mut pieces)| async move {
+                let piece = match first {
+                    Some(first) => first,
+                    None => pieces.recv().await?,
+                };
+                Some((Ok::<_, Infallible>(piece), (None, pieces)))
+            });
+        let request = client.proven(&proof, Method::POST, paths::UPLOAD);
+        let request = request.header(CONTENT_TYPE, form.media_type());
+        let request = request.body(reqwest::Body::wrap_stream(pieces));
+        let send = async move {
+            let outcome = client.json::<FileCreated>(request).await;
+            Ok(outcome.status()?.as_u16())
+        };
+        let answer = tokio::spawn(send);
+        let begun = Self { rest, answer };
+        let last = Bytes::from(form.body()[50_000..].to_vec());
+        begun.keep(last)
+    }
+
+    /// Holds the rest back in the channel's sender side.
+    fn keep(self, last: Bytes) -> Self {
+        let (gate, mut told) = mpsc::channel::<Bytes>(1);
+        let rest = self.rest.clone();
+        tokio::spawn(async move {
+            // The gate's message is only "go": what goes is the rest of the form.
+            if told.recv().await.is_some() {
+                let _server_hung_up = rest.send(last).await;
+            }
+        });
+        Self { rest: gate, answer: self.answer }
+    }
+
+    async fn end(self) -> anyhow::Result<u16> {
+        self.rest.send(Bytes::new()).await?;
+        drop(self.rest);
+        self.answer.await?
+    }
+}
+
+#[tokio::test]
+async fn fifty_uploads_at_once_to_one_session_are_all_remembered() -> anyhow::Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.fifty_uploads(async { Ok(()) }).await
+}
+
+#[tokio::test]
+async fn fifty_uploads_at_once_are_remembered_while_redis_forgets() -> anyhow::Result<()>
+{
+    let scene = Scene::set(&[]).await?;
+    let forget = async {
+        for _ in 0..10 {
+            scene.flush().await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    };
+    scene.fifty_uploads(forget).await
+}
+
+#[tokio::test]
+async fn a_logout_during_a_slow_request_stays_a_logout() -> anyhow::Result<()> {
+    for flushed in [false, true] {
+        let scene = Scene::set(&[]).await?;
+        let client = scene.farm.replicas[0].client();
+        let slow = SlowUpload::begin(client, scene.alice.clone());
+        scene.log_out_at(1).await?;
+        if flushed {
+            scene.flush().await?;
+        }
+        let _stored_or_not = slow.end().await?;
+        scene.everywhere_refused().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_outlives_everything_that_redis_knew() -> anyhow::Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.everywhere_accepted().await?;
+    scene.flush().await?;
+    scene.everywhere_accepted().await?;
+    scene.log_out_at(2).await?;
+    scene.flush().await?;
+    scene.everywhere_refused().await
+}
+
+#[tokio::test]
+async fn without_redis_people_log_in_and_out_all_the_same() -> anyhow::Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.redis().kill9().await?;
+    scene.everywhere_accepted().await?;
+    let replica = &scene.farm.replicas[1];
+    let bob = replica.sign_in(&replica.bob).await?;
+    scene.farm.replicas[2].accepts(&bob).await?;
+    scene.log_out_at(0).await?;
+    scene.everywhere_refused().await?;
+    scene.redis().restart().await?;
+    scene.everywhere_refused().await?;
+    scene.farm.replicas[0].accepts(&bob).await
+}
+
+#[tokio::test]
+async fn a_logout_while_redis_hangs_stays_a_logout_when_it_wakes() -> anyhow::Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.everywhere_accepted().await?;
+    scene.redis().pause().await?;
+    scene.log_out_at(0).await?;
+    scene.redis().resume().await?;
+    for _ in 0..20 {
+        scene.everywhere_refused().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_cannot_know_says_so_and_neither_yes_nor_no() -> anyhow::Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.redis().kill9().await?;
+    let lost = scene.world.lose_the_records().await?;
+    for replica in &scene.farm.replicas {
+        let listing = replica.client().list(&scene.alice, &ListQuery::default()).await;
+        listing.refused_as(ProblemKind::SessionStoreUnavailable)?;
+    }
+    scene.redis().restart().await?;
+    lost.bring_them_back().await?;
+    eventually(PATIENCE, "alice is known again", async || {
+        Ok(scene.everywhere_accepted().await.ok())
+    })
+    .await
+}

@@ -1,0 +1,85 @@
+//! The interface's description as it is served: complete, and without the internet.
+
+use crate::on::{Stores, World};
+use anyhow::{Context, ensure};
+use api_conformance::client::Client;
+use api_conformance::expect::equal;
+use api_conformance::outcome::Reply;
+use api_contract::paths;
+use bytes::Bytes;
+use http::Method;
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
+use serde_json::Value;
+
+async fn client() -> anyhow::Result<(Client, impl Sized)> {
+    let started = World::alone(Stores::Embedded, "memory", &[]).await?;
+    Ok((started.client(), started))
+}
+
+async fn get(client: &Client, path: &str) -> anyhow::Result<Reply<Bytes>> {
+    Ok(client.send(client.request(Method::GET, path)).await?)
+}
+
+fn policy(reply: &Reply<Bytes>) -> anyhow::Result<&str> {
+    let policy = reply.header(CONTENT_SECURITY_POLICY).context("no policy")?;
+    ensure!(policy.starts_with("default-src 'none'"), "{policy}");
+    ensure!(!policy.contains("http") && !policy.contains('*'), "{policy}");
+    Ok(policy)
+}
+
+#[tokio::test]
+async fn the_description_needs_no_login_and_is_openapi() -> anyhow::Result<()> {
+    let (client, _running) = client().await?;
+    let reply = get(&client, paths::OPENAPI).await?;
+    equal("type", reply.header(CONTENT_TYPE), Some("application/json"))?;
+    let document: Value = serde_json::from_slice(&reply.body)?;
+    ensure!(document["openapi"].as_str().is_some_and(|text| text.starts_with("3.1")));
+    ensure!(document["paths"][paths::UPLOAD]["post"].is_object());
+    Ok(())
+}
+
+#[tokio::test]
+async fn swagger_ui_and_all_it_loads_come_from_this_server() -> anyhow::Result<()> {
+    let (client, _running) = client().await?;
+    let reply = get(&client, paths::DOCS).await?;
+    equal("where it is", reply.header(LOCATION), Some("/docs/"))?;
+    let page = get(&client, "/docs/").await?;
+    equal("status", page.status.as_u16(), 200)?;
+    policy(&page)?;
+    let html = String::from_utf8(page.body.to_vec())?;
+    let mut loaded = 0;
+    for link in html.split(['"', '\'']).filter(|text| text.starts_with("./")) {
+        let reply = get(&client, &link.replacen("./", "/docs/", 1)).await?;
+        equal(link, reply.status.as_u16(), 200)?;
+        loaded += 1;
+    }
+    ensure!(loaded >= 4, "{loaded} links in {html}");
+    ensure!(!html.contains("src=\"http") && !html.contains("<script>"), "{html}");
+    let set_up = get(&client, "/docs/swagger-initializer.js").await?;
+    let set_up = String::from_utf8(set_up.body.to_vec())?;
+    ensure!(set_up.contains(paths::OPENAPI), "{set_up}");
+    ensure!(!set_up.contains("petstore"), "{set_up}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_to_read_has_every_call_and_no_script() -> anyhow::Result<()> {
+    let (client, _running) = client().await?;
+    let reply = get(&client, paths::REDOC).await?;
+    let policy = policy(&reply)?;
+    ensure!(
+        policy.contains("style-src 'sha256-") && !policy.contains("script"),
+        "{policy}"
+    );
+    let html = String::from_utf8(reply.body.to_vec())?;
+    ensure!(!html.contains("<script") && !html.contains("src="), "it loads something");
+    let document: Value =
+        serde_json::from_slice(&get(&client, paths::OPENAPI).await?.body)?;
+    for path in document["paths"].as_object().context("paths")?.keys() {
+        ensure!(html.contains(&format!(" {path}</code>")), "{path} is missing");
+    }
+    for name in document["components"]["schemas"].as_object().context("types")?.keys() {
+        ensure!(html.contains(&format!("id=\"{name}\"")), "{name} is missing");
+    }
+    Ok(())
+}

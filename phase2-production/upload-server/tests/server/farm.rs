@@ -1,0 +1,88 @@
+//! Three replicas as processes, and a balancer before them in this one.
+
+use crate::on::World;
+use api_conformance::eventually::eventually;
+use api_conformance::fixture::Started;
+use api_conformance::process::PATIENCE;
+use clap::Parser;
+use load_balancer::config::BalancerArgs;
+use load_balancer::status::BackendState;
+use load_balancer::{Balancer, run};
+use std::net::UdpSocket;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const REPLICAS: usize = 3;
+
+#[derive(Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    args: BalancerArgs,
+}
+
+/// Replicas behind a balancer. All end when this is dropped.
+pub(crate) struct Farm {
+    pub(crate) replicas: Vec<Started>,
+    pub(crate) url: String,
+    pub(crate) balancer: Balancer,
+    stop: DropGuard,
+}
+
+impl Farm {
+    /// Starts `r1` to `r3` on the same stores, and waits until the balancer has all three.
+    pub(crate) async fn start(
+        world: &World,
+        design: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
+        let gossip = free_udp_ports()?;
+        let mut replicas = Vec::new();
+        for number in 0..REPLICAS {
+            let (id, listen) = (format!("r{}", number + 1), gossip[number].clone());
+            let mut flags = vec!["--replica-id", &id, "--gossip-listen", &listen];
+            let others = gossip.iter().filter(|other| **other != listen);
+            flags.extend(others.flat_map(|other| ["--gossip-seed", other]));
+            flags.extend(more);
+            replicas.push(world.replica(design, &flags).await?);
+        }
+        let policy = if design == "sticky" { "sticky" } else { "round-robin" };
+        let flags = ["lb", "--policy", policy, "--check-interval-ms", "50"];
+        let balancer = Balancer::new(&CommandLine::parse_from(flags).args)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let stop = CancellationToken::new();
+        let told = stop.clone().cancelled_owned();
+        tokio::spawn(run(listener, None, balancer.clone(), told));
+        let farm = Self { replicas, url, balancer, stop: stop.drop_guard() };
+        farm.announce().await?;
+        Ok(farm)
+    }
+
+    async fn announce(&self) -> anyhow::Result<()> {
+        for started in &self.replicas {
+            let ready = started.server.ready();
+            self.balancer.put_backend(&ready.replica_id, ready.address);
+        }
+        let all_up = async || {
+            let status = self.balancer.status();
+            let up = status.backends.iter().filter(|one| one.state == BackendState::Up);
+            Ok((up.count() == REPLICAS).then_some(()))
+        };
+        eventually(PATIENCE, "three replicas that are up", all_up).await
+    }
+
+    /// The farm as one target; the other replicas and the balancer end with the first.
+    pub(crate) fn into_started(mut self) -> Started {
+        let first = self.replicas.remove(0).reached_at(self.url);
+        first.keeping((self.replicas, self.stop))
+    }
+}
+
+/// Addresses that nobody listens on just now.
+fn free_udp_ports() -> anyhow::Result<Vec<String>> {
+    let sockets: Vec<_> = (0..REPLICAS)
+        .map(|_| UdpSocket::bind("127.0.0.1:0"))
+        .collect::<Result<_, _>>()?;
+    let addresses = sockets.iter().map(|socket| Ok(socket.local_addr()?.to_string()));
+    addresses.collect()
+}

@@ -1,0 +1,23 @@
+//! The server as a real process, in each of its designs and on each of its stores: what it
+//! shares with the pair of Phase 1 (`conformance`, `usage`), what follows from the design
+//! (`consequences`), and what production adds.
+//!
+//! `on` has the stores below a server, `farm` the balancer before it.
+
+mod central;
+mod conformance;
+mod documents;
+mod events;
+mod farm;
+mod janitor;
+mod on;
+mod replicated;
+mod security;
+mod steps;
+mod tus;
+mod tus_survives;
+mod uploads;
+mod usage;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_upload-server");

@@ -1,0 +1,36 @@
+//! The forty promises of `docs/security.md`, each as a test from outside: three replicas
+//! behind the balancer, and somebody who means no good.
+//!
+//! The first line of each test names the promise it keeps. Everybody in these tests is
+//! introduced in `people`.
+
+mod admin;
+mod bodies;
+mod cookies;
+mod credentials;
+mod deeds;
+mod endings;
+mod errors;
+mod forge;
+mod hashing;
+mod jwt_claims;
+mod jwt_forgery;
+mod jwt_shapes;
+mod lifetimes;
+mod listening;
+mod logs;
+mod multipart;
+mod names;
+mod origins;
+mod overheard;
+mod ownership;
+mod people;
+mod quota;
+mod ranges;
+mod refresh;
+mod revocation;
+mod rls;
+mod sessions;
+mod slow;
+mod throttling;
+mod wire;

@@ -1,0 +1,231 @@
+//! Names and contents that were chosen to do harm: to the server's disk, to the headers
+//! of a reply, to whoever opens it.
+
+use crate::on::Stores;
+use crate::security::people::Town;
+use crate::steps::{Person, blobs};
+use anyhow::{Context, ensure};
+use api_conformance::expect::equal;
+use api_conformance::form::Upload;
+use api_conformance::outcome::Reply;
+use api_contract::files::{FileCreated, ListQuery};
+use api_contract::paths;
+use api_contract::uploads::{UploadComplete, UploadStart, UploadStarted};
+use bytes::Bytes;
+use http::header::{
+    CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Method, StatusCode};
+use std::path::{Path, PathBuf};
+
+async fn alice(town: &Town) -> anyhow::Result<Person> {
+    Ok(Person { client: town.client(), proof: town.sign_in(&town.alice).await? })
+}
+
+/// All files below a folder.
+fn below(root: &Path) -> Vec<PathBuf> {
+    let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Item 27. A name is shown and leads nowhere: whatever it is, the bytes lie in the store
+/// under a key that the server made, and nowhere else is anything new.
+#[tokio::test]
+async fn a_name_never_decides_where_the_bytes_lie() -> anyhow::Result<()> {
+    let town = Town::new(Stores::Embedded, "central", &[]).await?;
+    let alice = alice(&town).await?;
+    // So that a file of this name anywhere is this test's.
+    let mark = format!("m{}", uuid::Uuid::new_v4().simple());
+    let (long, wide) = (format!("{mark}{}", "x".repeat(300)), "\u{df}".repeat(300));
+    let store = town.world.fixture.data_dir().join("blobs");
+    let outside = || {
+        let all = below(town.world.fixture.folder()).into_iter();
+        all.filter(|path| !path.starts_with(&store)).collect::<Vec<_>>()
+    };
+    let before = outside();
+    let names = [
+        format!("../../{mark}"),
+        format!("../../../../../../../../{mark}"),
+        format!("..%2f..%2f{mark}"),
+        format!("..\\..\\{mark}"),
+        format!("/{mark}"),
+        format!("/tmp/{mark}"),
+        format!("C:\\{mark}"),
+        format!("{mark}%00.txt"),
+        format!("....//{mark}"),
+        format!("{mark}/"),
+        format!("\u{202e}{mark}"),
+        format!("{mark}\u{e9}"),
+        format!("{mark}e\u{301}"),
+        "CON".to_owned(),
+        ".".to_owned(),
+        "..".to_owned(),
+        String::new(),
+        " ".to_owned(),
+        long,
+        wide,
+    ];
+    for name in &names {
+        let stored = alice.client.upload(&alice.proof, &Upload::new(name, "x")).await;
+        let shown = stored.done().with_context(|| format!("{name:?}"))?.body.name;
+        let fits = (1..=255).contains(&shown.len());
+        ensure!(fits, "{name:?} is shown with {} bytes", shown.len());
+        let climbs = shown.contains(['/', '\\', '\u{202e}']) || shown.starts_with("..");
+        let only_dots = shown.chars().all(|c| c == '.');
+        // "..%2f" is text: nobody decodes it.
+        ensure!(!only_dots && (!climbs || shown.contains('%') || shown.contains('_')), "{shown}");
+    }
+    equal("files outside the store", outside(), before)?;
+    for path in ["/", "/tmp", "..", "."].map(|folder| Path::new(folder).join(&mark)) {
+        ensure!(!path.exists(), "{} was written", path.display());
+    }
+    let keys = blobs(&town.world.fixture);
+    equal("blobs", keys.len(), names.len())?;
+    for key in keys {
+        let last = key.rsplit('/').next().unwrap_or_default();
+        ensure!(uuid::Uuid::parse_str(last).is_ok(), "{key} is no key of the server's");
+    }
+    let listed = alice.client.list(&alice.proof, &ListQuery::default()).await.done()?;
+    let twins = listed.body.files.iter().filter(|file| file.name.starts_with(&mark));
+    ensure!(twins.count() >= 2, "names that look alike are two files");
+    Ok(())
+}
+
+/// Uploads with the name as a JSON string, which holds every character there is.
+async fn by_json(alice: &Person, name: &str) -> anyhow::Result<FileCreated> {
+    let asked = UploadStart {
+        name: name.to_owned(),
+        content_type: "text/plain".to_owned(),
+        size: 1,
+    };
+    let start = alice.ask(Method::POST, paths::UPLOADS_START).json(&asked);
+    let started: UploadStarted = alice.client.json(start).await.done()?.body;
+    let put = alice.client.request(Method::PUT, &started.url).body("x");
+    equal("the PUT", alice.client.send(put).await?.status, StatusCode::OK)?;
+    let complete = UploadComplete { upload_id: started.upload_id };
+    let complete = alice.ask(Method::POST, paths::UPLOADS_COMPLETE).json(&complete);
+    Ok(alice.client.json(complete).await.done()?.body)
+}
+
+/// Uploads with the name in base64, which holds even more.
+async fn by_tus(alice: &Person, name: &str) -> anyhow::Result<String> {
+    let path = alice.create(name, 1).await?;
+    let reply = alice.append(&path, 0, b"x").await?;
+    Ok(reply.header("x-file-id").context("X-File-Id")?.to_owned())
+}
+
+/// Item 28. Quotes, line ends, zero bytes and pictures in a name come back inside one
+/// well-formed header, by whichever of the three ways they came in; a name that fits into
+/// no header would be a download that fails for ever.
+#[tokio::test]
+async fn a_hostile_name_comes_back_in_one_harmless_header() -> anyhow::Result<()> {
+    let town = Town::new(Stores::Embedded, "central", &[]).await?;
+    let alice = alice(&town).await?;
+    for name in [
+        "a\"b.txt",
+        "a\\b.txt",
+        "a\\\"; filename=\"evil.exe",
+        "a;b=c.txt",
+        "a\r\nX-Injected: 1",
+        "a\nX-Injected: 1\n\n<script>",
+        "a%0d%0aX-Injected: 1",
+        "a\0b",
+        "a\u{7f}\u{85}\u{2028}b",
+        "\u{1f600}.png",
+        "\u{feff}\u{202e}gpj.exe",
+        "'; DROP TABLE files; --",
+        "UTF-8''%41",
+    ] {
+        let mut ids = vec![
+            by_json(&alice, name).await.with_context(|| format!("{name:?}"))?.file_id,
+            by_tus(&alice, name).await.with_context(|| format!("{name:?}"))?,
+        ];
+        // In a form a line end is the end of a header, so this may be refused.
+        let form = alice.client.upload(&alice.proof, &Upload::new(name, "x")).await;
+        let status = form.status()?;
+        let expected = [StatusCode::CREATED, StatusCode::BAD_REQUEST];
+        ensure!(expected.contains(&status), "{name:?} is answered with {status}");
+        ids.extend(form.done().ok().map(|reply| reply.body.file_id));
+        for id in ids {
+            let reply = alice.client.content(&alice.proof, &id).await.done()?;
+            one_harmless_header(&reply).with_context(|| format!("{name:?}: {reply:?}"))?;
+        }
+    }
+    alice.client.list(&alice.proof, &ListQuery::default()).await.done()?;
+    Ok(())
+}
+
+fn one_harmless_header(reply: &Reply<Bytes>) -> anyhow::Result<()> {
+    let headers = reply.headers.get_all(CONTENT_DISPOSITION);
+    equal("Content-Disposition headers", headers.iter().count(), 1)?;
+    let value = reply.header(CONTENT_DISPOSITION).context("plain ASCII")?;
+    let rest = value.strip_prefix("attachment; filename=\"").context("attachment")?;
+    let (plain, exact) = rest.split_once("\"; filename*=UTF-8''").context("two forms")?;
+    let printable = plain.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+    ensure!(printable && !plain.contains(['"', '\\']), "filename is {plain}");
+    let token = exact.bytes().all(|byte| {
+        byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~%".contains(&byte)
+    });
+    ensure!(token && !exact.is_empty(), "filename* is {exact}");
+    let injected = reply.headers.contains_key("x-injected");
+    ensure!(!injected && reply.header(SET_COOKIE).is_none(), "a header was injected");
+    Ok(())
+}
+
+/// Item 29. What somebody uploaded is a download and never a page of this site: not as
+/// HTML, not as SVG, not under a borrowed type, not in part, and not in its name. (No page
+/// of this server shows file names; the listing is JSON and says that it is nothing else.)
+#[tokio::test]
+async fn a_stored_page_is_served_as_a_download_that_runs_nothing() -> anyhow::Result<()> {
+    let town = Town::new(Stores::Embedded, "central", &[]).await?;
+    let alice = alice(&town).await?;
+    let script = "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>";
+    let polyglot = format!("GIF89a/*{script}*/=alert(1)");
+    for (name, declared, bytes) in [
+        ("page.html", "text/html", "<script>alert(1)</script>"),
+        ("page.xhtml", "application/xhtml+xml", script),
+        ("picture.svg", "image/svg+xml", script),
+        ("picture.png", "image/png", &polyglot),
+        ("code.js", "text/javascript; charset=utf-8", "alert(1)"),
+        ("<img src=x onerror=alert(1)>.txt", "text/plain", "x"),
+    ] {
+        let mut file = Upload::new(name, bytes.to_owned());
+        file.content_type = declared.to_owned();
+        let id = alice.client.upload(&alice.proof, &file).await.done()?.body.file_id;
+        let path = paths::file_content(&id);
+        for request in [
+            alice.ask(Method::GET, &path),
+            alice.ask(Method::HEAD, &path),
+            alice.ask(Method::GET, &path).header(RANGE, "bytes=0-3"),
+            alice.ask(Method::GET, &path).header("accept", "text/html"),
+        ] {
+            let reply = alice.client.send(request).await?;
+            ensure!(reply.status.is_success(), "{name}: {}", reply.status);
+            runs_nothing(&reply).with_context(|| format!("{name}: {:?}", reply.headers))?;
+        }
+    }
+    for path in [paths::FILES, paths::SESSION] {
+        let reply = alice.client.send(alice.ask(Method::GET, path)).await?;
+        equal("the type", reply.header(CONTENT_TYPE), Some("application/json"))?;
+        equal("sniffing", reply.header(X_CONTENT_TYPE_OPTIONS), Some("nosniff"))?;
+    }
+    Ok(())
+}
+
+fn runs_nothing(reply: &Reply<Bytes>) -> anyhow::Result<()> {
+    equal("the type", reply.header(CONTENT_TYPE), Some("application/octet-stream"))?;
+    equal("sniffing", reply.header(X_CONTENT_TYPE_OPTIONS), Some("nosniff"))?;
+    let policy = reply.header(CONTENT_SECURITY_POLICY);
+    equal("the policy", policy, Some("default-src 'none'; sandbox"))?;
+    let shown = reply.header(CONTENT_DISPOSITION).unwrap_or_default();
+    ensure!(shown.starts_with("attachment;"), "it is shown: {shown}");
+    Ok(())
+}

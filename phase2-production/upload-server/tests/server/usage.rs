@@ -1,0 +1,3 @@
+//! Started wrongly, the program says what to do.
+
+api_conformance::usage_suite!(crate::PROGRAM);
