@@ -39,7 +39,8 @@ mod tests {
         let asked = |host: &str| {
             required(&HeaderMap::from_iter([(HOST, host.parse().unwrap())])).is_ok()
         };
-        for own in ["127.0.0.1", "127.0.0.1:9000", "[::1]:1", "localhost", "LOCALHOST:80"] {
+        for own in ["127.0.0.1", "127.0.0.1:9000", "[::1]:1", "localhost", "LOCALHOST:80"]
+        {
             assert!(asked(own), "{own}");
         }
         for other in ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:80", ""] {

@@ -11,7 +11,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 /// Bytes of a part that are held in memory.
-const IN_MEMORY: usize = 256 * 1024;
+const IN_MEMORY: usize = 128 * 1024;
 
 /// The least that S3 takes as a part that is not the last.
 const S3_PART: usize = 5 * 1024 * 1024;

@@ -27,7 +27,7 @@ pub struct Put {
 impl Blobs {
     /// Keeps a stream of at most `limit` bytes under a key that is not in use. When this
     /// returns `Ok`, a local blob and its name have reached the disk, and an S3 store has
-    /// said that it has it. It takes some 300 KB of memory, whatever the size.
+    /// said that it has it. It takes some 200 KB of memory, whatever the size.
     ///
     /// Dropped before its end, it clears away what it wrote, in a task of its own.
     ///

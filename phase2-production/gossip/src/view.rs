@@ -118,8 +118,8 @@ impl View {
             owner: born.owner.clone(),
             about: born.about.clone(),
             created_at: born.at,
-            last_activity: session.told.max(session.used_here).max(born.at),
-            dies_at: session.dies_at(born, &self.lives),
+            last_activity: session.last_activity(born),
+            lives_until: session.lives_until(born, &self.lives),
             files: session.files.values().cloned().collect(),
         })
     }

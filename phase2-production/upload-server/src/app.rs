@@ -13,8 +13,8 @@ use crate::sessions::replicated::Replicated;
 use crate::sessions::{SessionLimits, Sessions};
 use crate::tokens::Tokens;
 use crate::{
-    account, admin, docs, events, files, janitor, login, readiness, secret_file, stores, tus,
-    uploads,
+    account, admin, docs, events, files, janitor, login, readiness, secret_file, stores,
+    tus, uploads,
 };
 use anyhow::Context;
 use api_contract::paths;
@@ -51,8 +51,6 @@ pub struct AppState {
     pub(crate) records: Records,
     /// The bytes of the files.
     pub(crate) blobs: Blobs,
-    /// Redis, where there is one.
-    pub(crate) cache: Option<Cache>,
     /// How much is too much.
     pub(crate) limits: Limits,
     /// Which sites' pages may call.
@@ -99,11 +97,10 @@ impl AppState {
         let blobs = stores::open_blobs(config).await?;
         let readiness = readiness::looking_at(&records, &blobs, cache.as_ref());
         Ok(Self {
-            identity: open_identity(config, &records, cache.clone(), &secret).await?,
+            identity: open_identity(config, &records, cache, &secret).await?,
             people: People::new(records.clone(), limits.clone(), hash_cost)?,
             records,
             blobs,
-            cache,
             limits,
             origins: Origins::new(public_url, &config.origins)?,
             cookies: Cookies::new(
@@ -135,19 +132,17 @@ async fn open_identity(
     let limits: SessionLimits = config.sessions.limits();
     let records = records.clone();
     Ok(match config.design {
-        Design::Memory | Design::Sticky => {
-            Identity::Sessions(Sessions::Memory(Memory::new(limits)))
-        }
+        Design::Memory | Design::Sticky => Sessions::Memory(Memory::new(limits)).into(),
         Design::Replicated => {
             let stores = &config.stores;
             let node = config.edge.replica_id.clone();
             let (listen, seeds) = (stores.gossip_listen, stores.gossip_seeds.clone());
             let joined = Replicated::join(node, listen, seeds, limits).await?;
-            Identity::Sessions(Sessions::Replicated(joined))
+            Sessions::Replicated(joined).into()
         }
         Design::Central => {
             let cache = cache.context("the central design needs Redis")?;
-            Identity::Sessions(Sessions::Central(Central::new(records, cache, limits)))
+            Sessions::Central(Central::new(records, cache, limits)).into()
         }
         Design::Token => {
             Identity::Tokens(Tokens::open(records, cache, secret, &config.tokens).await?)

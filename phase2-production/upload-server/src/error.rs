@@ -77,21 +77,15 @@ impl Error {
     /// The one place where a failure becomes a status.
     pub(crate) fn refusal(self) -> Refusal {
         match self {
-            Self::NoSessionId => for_sessions(ProblemKind::SessionUnknown)
-                .detail("Log in, then send the session id as X-Session-ID or cookie."),
-            Self::SessionUnknown => for_sessions(ProblemKind::SessionUnknown)
-                .detail("No such session is known here. Log in."),
-            Self::SessionExpired => for_sessions(ProblemKind::SessionExpired)
-                .detail("The session was silent or alive for too long. Log in again."),
+            Self::NoSessionId
+            | Self::SessionUnknown
+            | Self::SessionExpired
+            | Self::NoProof
+            | Self::TokenExpired
+            | Self::TokenInvalid => self.unproven(),
             Self::TooManySessions => {
                 Refusal::new(ProblemKind::TooManySessions).retry_after(30)
             }
-            Self::NoProof => for_tokens(ProblemKind::InvalidCredentials)
-                .detail("Send a token or a password with each request."),
-            Self::TokenExpired => for_tokens(ProblemKind::TokenExpired)
-                .detail("Its time is up. Refresh it, or log in again."),
-            Self::TokenInvalid => for_tokens(ProblemKind::TokenInvalid)
-                .detail("This is no token that counts here. Log in."),
             Self::Login(error) => login_refusal(error),
             Self::TooManyRequests(TooMany { retry_after_s }) => {
                 Refusal::new(ProblemKind::TooManyRequests).retry_after(retry_after_s)
@@ -117,6 +111,26 @@ impl Error {
             Self::UserNotFound => Refusal::new(ProblemKind::UserNotFound),
             Self::NotFound => Refusal::new(ProblemKind::NotFound),
             Self::FileNotFound => Refusal::new(ProblemKind::FileNotFound),
+        }
+    }
+}
+
+impl Error {
+    /// A proof that is missing or does not count: which of its checks failed is not said.
+    fn unproven(&self) -> Refusal {
+        match self {
+            Self::NoSessionId => for_sessions(ProblemKind::SessionUnknown)
+                .detail("Log in, then send the session id as X-Session-ID or cookie."),
+            Self::SessionExpired => for_sessions(ProblemKind::SessionExpired)
+                .detail("The session was silent or alive for too long. Log in again."),
+            Self::NoProof => for_tokens(ProblemKind::InvalidCredentials)
+                .detail("Send a token or a password with each request."),
+            Self::TokenExpired => for_tokens(ProblemKind::TokenExpired)
+                .detail("Its time is up. Refresh it, or log in again."),
+            Self::TokenInvalid => for_tokens(ProblemKind::TokenInvalid)
+                .detail("This is no token that counts here. Log in."),
+            _ => for_sessions(ProblemKind::SessionUnknown)
+                .detail("No such session is known here. Log in."),
         }
     }
 }

@@ -34,7 +34,8 @@ const BUFFER: usize = 4096;
 const LONGEST_MESSAGE: usize = 64 * 1024;
 
 /// Names under which people put secrets into a query, beside those that no call takes.
-const SECRETS: [&str; 6] = ["token", "refresh_token", "session", "sid", "ticket", "auth"];
+const SECRETS: [&str; 7] =
+    ["token", "refresh_token", "session", "session_id", "sid", "ticket", "auth"];
 
 /// Somebody who may have a socket, with what they are known by.
 pub(crate) struct Subscriber {

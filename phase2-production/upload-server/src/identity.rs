@@ -15,15 +15,22 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http_edge::request_id::RequestId;
 use records::Member;
+use std::sync::Arc;
 use upload_domain::incoming::now_ms;
 
 /// What this replica knows its callers by.
 #[derive(Clone)]
 pub(crate) enum Identity {
     /// They proved who they are once, and somebody remembers.
-    Sessions(Sessions),
+    Sessions(Arc<Sessions>),
     /// They prove it each time.
     Tokens(Tokens),
+}
+
+impl From<Sessions> for Identity {
+    fn from(sessions: Sessions) -> Self {
+        Self::Sessions(Arc::new(sessions))
+    }
 }
 
 /// What proved who is calling.

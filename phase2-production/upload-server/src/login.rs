@@ -7,7 +7,7 @@ use crate::identity::{
     Caller, Identity, Proof, audit_context, no_credentials_in, session_id,
 };
 use crate::limits::ClientAddress;
-use crate::sessions::{SessionId, Sessions};
+use crate::sessions::{SessionError, SessionId, Sessions};
 use crate::tokens::{Issued, Tokens};
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
@@ -56,11 +56,9 @@ pub(crate) async fn start(
     let session = sessions.start(&known.member, known.epoch, &audit).await?;
     if let Some(earlier) = earlier {
         // One that is dead already needs no end; one that cannot be ended is not left.
-        match sessions.end(&earlier, &audit).await {
-            Err(crate::sessions::SessionError::CannotKnow) => {
-                return Err(Error::SessionStoreUnavailable);
-            }
-            Ok(()) | Err(_) => {}
+        let ended = sessions.end(&earlier, &audit).await;
+        if ended == Err(SessionError::CannotKnow) {
+            return Err(Error::SessionStoreUnavailable);
         }
     }
     let cookie = app.cookies.carrying(session.secret().expose());

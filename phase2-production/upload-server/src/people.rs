@@ -52,7 +52,11 @@ impl People {
     ///
     /// # Errors
     /// When the system gives no random numbers.
-    pub(crate) fn new(records: Records, limits: Limits, cost: HashCost) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        records: Records,
+        limits: Limits,
+        cost: HashCost,
+    ) -> anyhow::Result<Self> {
         let decoy = passwords::hash("nobody has this password", cost)?;
         let checks = PasswordChecks::default();
         Ok(Self { records, limits, checks, decoy: Arc::from(decoy) })

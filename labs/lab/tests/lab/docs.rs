@@ -16,18 +16,24 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Commands that are shown and not run here, and why.
-const NOT_RUN: [(&str, &str, &str); 6] = [
+const NOT_RUN: [(&str, &str, &str); 10] = [
     ("README.md", "scripts/test", "it is what runs this"),
     ("README.md", "cargo lab demo", ASKS),
     ("README.md", "cargo lab demo restart-everything --yes", ALREADY),
     ("README.md", "cargo lab demo scale-out --yes", ALREADY),
     ("README.md", "cargo lab demo rolling-restart --yes", ALREADY),
+    ("README.md", "cargo lab demo central-store --yes", IN_CI),
+    ("README.md", "cargo lab demo redis-goes-away --yes", IN_CI),
+    ("README.md", "cargo lab demo revoke-a-token --yes", IN_CI),
+    ("README.md", "cargo lab demo upload-survives-a-kill --yes", IN_CI),
     ("docs/instructor.md", "cargo lab demo --yes", ALREADY),
 ];
 
 const ASKS: &str = "it asks questions of somebody at a keyboard";
 
 const ALREADY: &str = "`demo` runs each scenario, and each takes a while";
+
+const IN_CI: &str = "`.ci/run` runs each scenario, and together they take minutes";
 
 /// What blocks may be marked with. `sh` is run; `sh no-run` is explained in the text.
 const KINDS: [&str; 5] = ["sh", "sh no-run", "text", "yaml", "json"];
@@ -63,6 +69,7 @@ pages! {
     the_readme: "README.md",
     the_api_reference: "docs/api.md",
     ci: "docs/ci.md",
+    services: "docs/services.md",
     instructor: "docs/instructor.md",
     tcp_is_not_a_session: "docs/concepts/tcp-is-not-a-session.md",
     life_of_a_session: "docs/concepts/life-of-a-session.md",

@@ -2,6 +2,7 @@
 //! and that they end with the cluster.
 
 use crate::run::{World, kill_9, only_line, until};
+use backing_services::{Backing, Kind, State, What, database, offers};
 use serde_json::Value;
 use std::process::Stdio;
 
@@ -146,4 +147,39 @@ fn the_doctor_says_what_up_would_take() {
         let first = rows.iter().find(|one| one["found"].is_string());
         assert_eq!(rows.iter().find(taken), first, "{rows:?}");
     }
+}
+
+/// As its owner, whose tables are then made; or as the application, once they are there.
+#[test]
+fn a_database_of_ones_own_is_prepared_used_and_left_running() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let offers = runtime.block_on(offers(What::Database));
+    if !offers.iter().any(|offer| offer.kind == Kind::Local && offer.found.is_ok()) {
+        eprintln!("SKIPPED a database of one's own: Postgres is not installed");
+        return;
+    }
+    let world = World::new();
+    let own = runtime.block_on(database(Backing::Local, world.path())).unwrap();
+    let shown = {
+        let mut migrate = world.command(&["migrate", "--show-url"]);
+        let output = migrate.env("DATABASE_OWNER_URL", &own.url).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert!(shown.starts_with("postgres://upload_app:"), "it is no owner's");
+    for url in [&own.url, &shown] {
+        let up = [&UP[..], &["--backing", "auto"]].concat();
+        let output = world.command(&up).env("DATABASE_URL", url).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let service = service(&world, "database");
+        assert_eq!(
+            (&service["kind"], &service["state"]),
+            (&"url".into(), &"external".into())
+        );
+        let refused = only_line(&world.lab(&["kill", "database"]));
+        assert!(refused.contains("DATABASE_URL names it"), "{refused}");
+        world.ok(&["down"]);
+        assert_eq!(own.state(), State::Up);
+    }
+    drop(own);
+    world.until_empty();
 }

@@ -8,6 +8,7 @@ use crate::proof::Proof;
 use crate::target::Target;
 use anyhow::Context;
 use api_contract::files::ListQuery;
+use api_contract::headers;
 use api_contract::paths;
 use http::header::{DATE, HeaderName};
 use http::{Method, StatusCode};
@@ -88,7 +89,8 @@ async fn cannot_be_told_apart(
     equal("alice's bytes", content.body, file.bytes)
 }
 
-/// All of an answer that may not differ: everything but the request's id and the time.
+/// All of an answer that may not differ: everything but the request's id, the time, and
+/// which replica it was.
 #[derive(Debug, PartialEq)]
 struct Answer {
     status: StatusCode,
@@ -103,9 +105,12 @@ async fn answer(
     path: &str,
 ) -> anyhow::Result<Answer> {
     let reply = client.send(client.proven(proof, method.clone(), path)).await?;
-    let of_the_request =
-        [HeaderName::from_static(api_contract::headers::REQUEST_ID), DATE];
-    let headers = reply
+    let of_the_request = [
+        HeaderName::from_static(headers::REQUEST_ID),
+        HeaderName::from_static(headers::SERVED_BY),
+        DATE,
+    ];
+    let kept = reply
         .headers
         .iter()
         .filter(|(name, _)| !of_the_request.contains(name))
@@ -115,5 +120,5 @@ async fn answer(
     if let Some(instance) = body.get_mut("instance") {
         *instance = Value::Null;
     }
-    Ok(Answer { status: reply.status, headers, body })
+    Ok(Answer { status: reply.status, headers: kept, body })
 }

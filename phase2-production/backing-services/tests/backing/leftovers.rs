@@ -97,6 +97,28 @@ async fn a_service_whose_folder_somebody_removed_ends_all_the_same() {
     }
 }
 
+/// Shared memory outlives every process that is killed; its id stands in this file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_was_killed_leaves_no_shared_memory() {
+    if !is_offered(What::Database, Kind::Local).await {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let service = database(Backing::Local, dir.path()).await.unwrap();
+    let log = service.log().unwrap();
+    let mark =
+        std::fs::read_to_string(log.with_file_name("data/postmaster.pid")).unwrap();
+    let id = mark.lines().nth(6).unwrap().split_whitespace().nth(1).unwrap().to_owned();
+    let is_there = || {
+        let all = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        all.lines().any(|line| line.split_whitespace().nth(1) == Some(&id))
+    };
+    service.kill9().await.unwrap();
+    assert!(is_there(), "the file names it");
+    drop(service);
+    assert!(!is_there());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_dies_with_its_parent_even_on_sigkill_and_even_while_paused() {
     test(What::Redis, "redis", "redis-server").await;

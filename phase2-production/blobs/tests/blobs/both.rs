@@ -41,7 +41,7 @@ on_both! {
 /// Around every size at which something changes: nothing, a chunk, a part on disk, a part
 /// for S3, two of them.
 async fn what_is_put_comes_back(rig: Rig) {
-    for size in [0, 1, 262_143, 262_144, 262_145, 5 << 20, (5 << 20) + 1, 11_000_003] {
+    for size in [0, 1, 131_071, 131_072, 131_073, 5 << 20, (5 << 20) + 1, 11_000_003] {
         let bytes = bytes_of(size);
         let key = format!("files/main/{size}");
         let put = rig.blobs.put(&key, chunks(&bytes), 11_000_003).await.unwrap();

@@ -6,6 +6,7 @@ use cluster::orders::Order;
 use cluster::{Backing, Cluster, Design, Files, Kind, State};
 use load_balancer::config::Policy;
 use reqwest::header::{COOKIE, SET_COOKIE};
+use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -70,6 +71,14 @@ async fn list(cluster: &Cluster, proof: &Proof) -> Response {
     let call = client().get(format!("{}/api/files", cluster.url()));
     let call = call.header(proof.name, &proof.value).header(COOKIE, &proof.cookie);
     call.send().await.expect("an answer")
+}
+
+async fn upload(cluster: &Cluster, proof: &Proof) {
+    let file = Part::bytes("kept".as_bytes()).file_name("kept.txt");
+    let call = client().post(format!("{}/api/upload", cluster.url()));
+    let call = call.header(proof.name, &proof.value).header(COOKIE, &proof.cookie);
+    let reply = call.multipart(Form::new().part("file", file)).send().await;
+    assert_eq!(reply.expect("an answer").status(), StatusCode::CREATED);
 }
 
 /// How many of six calls in a row are let in.
@@ -222,13 +231,7 @@ async fn what_is_to_outlive_the_cluster_outlives_it() {
         let proof = log_in(&cluster, Design::Central).await;
         let listed: Value = list(&cluster, &proof).await.json().await.unwrap();
         assert_eq!(listed["files"].as_array().unwrap().len(), expected, "{listed}");
-        let form = reqwest::multipart::Form::new();
-        let file =
-            reqwest::multipart::Part::bytes("kept".as_bytes()).file_name("kept.txt");
-        let upload = client().post(format!("{}/api/upload", cluster.url()));
-        let upload =
-            upload.header(proof.name, &proof.value).multipart(form.part("file", file));
-        assert_eq!(upload.send().await.unwrap().status(), StatusCode::CREATED);
+        upload(&cluster, &proof).await;
         cluster.down().await;
     }
     let mut topology = topology(Design::Central, 1);
@@ -247,13 +250,7 @@ async fn uploads_may_lie_in_a_store_instead_of_a_folder() {
     let store = cluster.status().await.service("s3").cloned().unwrap();
     assert_eq!(store.state, State::Up);
     let proof = log_in(&cluster, Design::Token).await;
-    let form = reqwest::multipart::Form::new();
-    let file =
-        reqwest::multipart::Part::bytes("far away".as_bytes()).file_name("far.txt");
-    let upload = client().post(format!("{}/api/upload", cluster.url()));
-    let upload =
-        upload.header(proof.name, &proof.value).multipart(form.part("file", file));
-    assert_eq!(upload.send().await.unwrap().status(), StatusCode::CREATED);
+    upload(&cluster, &proof).await;
     assert!(!cluster.run_dir().join("data/blobs").exists(), "not in the folder");
     cluster.down().await;
 }

@@ -15,8 +15,8 @@ pub struct Known {
     pub created_at: i64,
     /// The latest use that this node knows of, milliseconds since 1970.
     pub last_activity: i64,
-    /// When it dies if nobody uses it, milliseconds since 1970.
-    pub dies_at: i64,
+    /// Until when it surely lives if nobody uses it, milliseconds since 1970.
+    pub lives_until: i64,
     /// Names of files, oldest first.
     pub files: Vec<String>,
 }
@@ -81,6 +81,17 @@ impl Session {
         let told = self.told.max(born.at).saturating_add(lives.coarse_ms());
         let idle = self.used_here.max(told).saturating_add(lives.idle_ms());
         idle.min(born.at.saturating_add(lives.absolute_ms()))
+    }
+
+    /// The latest use that this node knows of.
+    pub(super) fn last_activity(&self, born: &Born) -> i64 {
+        self.told.max(self.used_here).max(born.at)
+    }
+
+    /// What can be promised to who asks: a use that nobody was told of may come to it.
+    pub(super) fn lives_until(&self, born: &Born, lives: &Lives) -> i64 {
+        let idle = self.last_activity(born).saturating_add(lives.idle_ms());
+        idle.min(self.dies_at(born, lives))
     }
 
     pub(super) fn living(&self, lives: &Lives, now: i64) -> Result<&Born, Gone> {

@@ -67,6 +67,7 @@ fn the_order_in_which_things_are_heard_does_not_matter() {
         let known = view_of(&twice).look("p", T + 10).unwrap();
         assert_eq!((known.owner.as_str(), known.about.as_str()), ("ann", "about ann"));
         assert_eq!((known.created_at, known.last_activity), (T, T + 5));
+        assert_eq!(known.lives_until, T + 5 + IDLE, "no more than can be promised");
         assert_eq!(known.files, [format!("{}-7", T + 1), format!("{}-0", T + 2)]);
     }
 }
@@ -102,7 +103,7 @@ fn silence_and_age_end_a_session_and_use_anywhere_prevents_silence() {
     view.learn("r2", used(T + 50_000), T);
     assert!(view.look("p", silent).is_ok(), "used elsewhere");
     assert_eq!(view.touch("p", silent), Ok(("about ann".to_owned(), true)));
-    assert_eq!(view.look("p", silent).unwrap().dies_at, silent + IDLE, "used here");
+    assert_eq!(view.look("p", silent).unwrap().lives_until, silent + IDLE, "used here");
     for now in (silent..T + 1_000_000).step_by(30_000) {
         assert!(view.touch("p", now).is_ok());
     }

@@ -191,7 +191,8 @@ impl Memory {
         let dead = |session: &Session| session.time_left(&self.limits).is_none();
         let ids: Vec<_> = live
             .iter()
-            .filter_map(|(id, session)| dead(session).then(|| id.clone()))
+            .filter(|(_, session)| dead(session))
+            .map(|(id, _)| id.clone())
             .collect();
         for id in ids {
             bury(live, &id, Cause::TimeIsUp);
@@ -220,7 +221,7 @@ impl Memory {
 
 fn of(live: &Live, username: &Username) -> Vec<SessionId> {
     let theirs = |session: &Session| session.member.username == *username;
-    live.iter().filter_map(|(id, session)| theirs(session).then(|| id.clone())).collect()
+    live.iter().filter(|(_, session)| theirs(session)).map(|(id, _)| id.clone()).collect()
 }
 
 fn bury(live: &mut Live, id: &SessionId, cause: Cause) {

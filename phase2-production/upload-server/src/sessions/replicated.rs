@@ -90,7 +90,7 @@ impl Replicated {
         Ok(Remembered {
             created_at: unsigned(known.created_at),
             last_activity: unsigned(known.last_activity),
-            time_left: Duration::from_millis(unsigned(known.dies_at - now)),
+            time_left: Duration::from_millis(unsigned(known.lives_until - now)),
             files: known.files,
         })
     }

@@ -113,12 +113,21 @@ pub(crate) async fn find_own(
     kind: Kind,
 ) -> Result<Upload, Error> {
     let id = FileId::parse(upload_id).ok_or_else(not_found)?;
-    let upload = find(app, &owner.organisation, id).await?;
+    let upload = look_up(app, &owner.organisation, id).await?;
+    // First of all: whether another's has expired is not for everybody to know.
     let theirs = upload.owner == owner.username && upload.kind == kind;
-    theirs.then_some(upload).ok_or_else(not_found)
+    in_time(theirs.then_some(upload).ok_or_else(not_found)?)
 }
 
 pub(crate) async fn find(
+    app: &AppState,
+    organisation: &OrgId,
+    id: FileId,
+) -> Result<Upload, Error> {
+    in_time(look_up(app, organisation, id).await?)
+}
+
+async fn look_up(
     app: &AppState,
     organisation: &OrgId,
     id: FileId,
@@ -128,7 +137,11 @@ pub(crate) async fn find(
     let found = app.records.run(scope, move |tx| {
         Box::pin(async move { uploads::find(tx, &organisation, id).await })
     });
-    let upload = found.await?.ok_or_else(not_found)?;
+    found.await?.ok_or_else(not_found)
+}
+
+/// What was completed is remembered for longer than it could be completed.
+fn in_time(upload: Upload) -> Result<Upload, Error> {
     match upload.expires_at > now_ms() || upload.answer.is_some() {
         true => Ok(upload),
         false => Err(Refusal::new(ProblemKind::UploadExpired).into()),

@@ -111,7 +111,7 @@ struct SlowUpload {
 }
 
 impl SlowUpload {
-    fn begin(client: Client, proof: Proof) -> Self {
+    fn begin(client: Client, proof: &Proof) -> Self {
         let form = Form::of(&Upload::of_size("slow.bin", 100_000));
         let (rest, pieces) = mpsc::channel(1);
         let first = Bytes::from(form.body()[..50_000].to_vec());
@@ -123,7 +123,7 @@ impl SlowUpload {
                 };
                 Some((Ok::<_, Infallible>(piece), (None, pieces)))
             });
-        let request = client.proven(&proof, Method::POST, paths::UPLOAD);
+        let request = client.proven(proof, Method::POST, paths::UPLOAD);
         let request = request.header(CONTENT_TYPE, form.media_type());
         let request = request.body(reqwest::Body::wrap_stream(pieces));
         let send = async move {
@@ -181,7 +181,7 @@ async fn a_logout_during_a_slow_request_stays_a_logout() -> anyhow::Result<()> {
     for flushed in [false, true] {
         let scene = Scene::set(&[]).await?;
         let client = scene.farm.replicas[0].client();
-        let slow = SlowUpload::begin(client, scene.alice.clone());
+        let slow = SlowUpload::begin(client, &scene.alice);
         scene.log_out_at(1).await?;
         if flushed {
             scene.flush().await?;

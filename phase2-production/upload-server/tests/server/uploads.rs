@@ -203,7 +203,7 @@ async fn ten_completions_at_once_make_one_file() -> anyhow::Result<()> {
 #[tokio::test]
 async fn with_a_bucket_the_url_is_the_stores_own() -> anyhow::Result<()> {
     let world = World::new(Stores::Embedded, false).await?;
-    let store = s3(Backing::Embedded, world.fixture.folder()).await?;
+    let store = s3(Backing::Local, world.fixture.folder()).await?;
     let server = world.replica("token", &["--files-url", &store.url]).await?;
     let alice = Person::alice(&server).await?;
     let bytes = bytes_of(1_500_000);

@@ -27,12 +27,14 @@ async fn only_admins_reach_what_is_for_admins() -> anyhow::Result<()> {
     for design in ["central", "token"] {
         let town = Town::new(Stores::Embedded, design, &[]).await?;
         let client = town.client();
-        let (alice, bob) = (town.sign_in(&town.alice).await?, town.sign_in(&town.bob).await?);
-        let calls = CALLS.iter().filter(|(_, path)| {
-            design == "token" || *path != paths::ADMIN_KEYS_ROTATE
-        });
+        let (alice, bob) =
+            (town.sign_in(&town.alice).await?, town.sign_in(&town.bob).await?);
+        let calls = CALLS
+            .iter()
+            .filter(|(_, path)| design == "token" || *path != paths::ADMIN_KEYS_ROTATE);
         for (method, path) in calls {
-            let call = |proof| client.proven(proof, method.clone(), path).json(&disabled(true));
+            let call =
+                |proof| client.proven(proof, method.clone(), path).json(&disabled(true));
             let nobody = client.json::<Message>(call(&Proof::None)).await;
             equal(path, nobody.status()?.as_u16(), 401)?;
             for claim in ["x-role", "x-admin", "x-forwarded-user", "x-original-url"] {
@@ -49,9 +51,11 @@ async fn only_admins_reach_what_is_for_admins() -> anyhow::Result<()> {
 /// Item 39. An admin's people are those of the own organisation; others do not exist, and
 /// what was done to whom is written down with the request that did it.
 #[tokio::test]
-async fn an_admin_reaches_the_own_organisation_and_leaves_a_trace() -> anyhow::Result<()> {
+async fn an_admin_reaches_the_own_organisation_and_leaves_a_trace() -> anyhow::Result<()>
+{
     let town = Town::new(Stores::Real, "central", &[]).await?;
-    let (root, carol) = (town.sign_in(&town.root).await?, town.sign_in(&town.carol).await?);
+    let (root, carol) =
+        (town.sign_in(&town.root).await?, town.sign_in(&town.carol).await?);
     let client = town.client();
     let users = client.proven(&root, Method::GET, paths::ADMIN_USERS);
     let users = client.json::<People>(users).await.done()?.body.users;

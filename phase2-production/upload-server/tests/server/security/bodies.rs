@@ -41,8 +41,7 @@ async fn a_body_that_is_too_long_or_too_short_leaves_nothing() -> anyhow::Result
     for url in [&town.farm.url, &town.replica(1).base_url] {
         let form = Form::of(&Upload::new("half.bin", "the first half"));
         let announced = |length: usize, more: &[&str]| {
-            let (length, form) =
-                (format!("Content-Length: {length}"), form.media_type());
+            let (length, form) = (format!("Content-Length: {length}"), form.media_type());
             let form = format!("Content-Type: {form}");
             let lines = [&[length.as_str(), form.as_str()], more].concat();
             head(url, &alice, &format!("POST {}", paths::UPLOAD), &lines)
@@ -91,8 +90,7 @@ async fn no_other_call_takes_more_than_was_announced() -> anyhow::Result<()> {
     for chunked in [false, true] {
         let body = Upload::of_size("", 100_000).bytes;
         let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(body.clone())]);
-        let body =
-            if chunked { reqwest::Body::wrap_stream(pieces) } else { body.into() };
+        let body = if chunked { reqwest::Body::wrap_stream(pieces) } else { body.into() };
         let reply = client.send(client.request(Method::PUT, &started.url).body(body));
         equal("the answer", slug(&reply.await?).as_str(), "upload-too-large")?;
     }
@@ -114,7 +112,8 @@ async fn no_other_call_takes_more_than_was_announced() -> anyhow::Result<()> {
 }
 
 /// What follows on a connection whose first request is doubtful. Nobody may answer it.
-const FOLLOWER: &str = "GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-ID: smuggled-1\r\n\r\n";
+const FOLLOWER: &str =
+    "GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-ID: smuggled-1\r\n\r\n";
 
 /// Item 26. Where one message ends and the next begins is the same for balancer and
 /// replica. A doubtful one is refused and its connection closed; of two readings of a

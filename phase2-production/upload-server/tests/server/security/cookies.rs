@@ -19,7 +19,8 @@ use reqwest::RequestBuilder;
 /// (`SameSite=Lax`, so that a link from elsewhere finds its reader logged in; what changes
 /// something needs an `Origin` besides, which item 36 checks.)
 #[tokio::test]
-async fn over_https_the_cookie_has_every_protection_that_there_is() -> anyhow::Result<()> {
+async fn over_https_the_cookie_has_every_protection_that_there_is() -> anyhow::Result<()>
+{
     let https = ["--public-url", "https://lab.example"];
     let town = Town::new(Stores::Embedded, "central", &https).await?;
     let attributes = "; Path=/; Secure; HttpOnly; SameSite=Lax";
@@ -93,7 +94,10 @@ async fn an_id_counts_in_its_two_places_and_nowhere_else() -> anyhow::Result<()>
         ("X-Session", view().header("x-session", id)),
         ("Session-Id", view().header("session-id", id)),
         ("Authorization: Bearer", view().bearer_auth(id)),
-        ("Authorization: Session", view().header("authorization", format!("Session {id}"))),
+        (
+            "Authorization: Session",
+            view().header("authorization", format!("Session {id}")),
+        ),
         ("Authorization: Basic", view().basic_auth("alice", Some(id))),
         ("cookie sid", view().header(COOKIE, cookie("sid"))),
         ("cookie Session", view().header(COOKIE, cookie("Session"))),

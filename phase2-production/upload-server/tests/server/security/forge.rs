@@ -56,7 +56,7 @@ impl Mint {
 
     /// Claims of any kind, under the header that belongs there.
     pub(crate) fn token(&self, claims: &Value) -> anyhow::Result<String> {
-        self.sign(&self.header().to_string(), claims.to_string())
+        self.sign(self.header().to_string(), claims.to_string())
     }
 
     /// Any texts at all, signed.
@@ -148,8 +148,7 @@ pub(crate) struct Border {
 
 impl Border {
     pub(crate) async fn of(town: &Town) -> anyhow::Result<Self> {
-        let mut border =
-            Self { client: town.client(), said_to_nonsense: String::new() };
+        let mut border = Self { client: town.client(), said_to_nonsense: String::new() };
         border.said_to_nonsense = border.refusal("nonsense").await?;
         Ok(border)
     }

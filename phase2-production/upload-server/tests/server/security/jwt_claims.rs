@@ -91,7 +91,10 @@ async fn a_token_whose_times_are_missing_or_no_times_is_refused() -> anyhow::Res
     let insider = Insider::new().await?;
     let border = &insider.border;
     for claim in ["exp", "nbf", "iat"] {
-        border.refuses(&insider.without(claim)?).await.with_context(|| claim.to_owned())?;
+        border
+            .refuses(&insider.without(claim)?)
+            .await
+            .with_context(|| claim.to_owned())?;
         let good = &insider.claims[claim];
         for text in [
             "null".to_owned(),
@@ -125,7 +128,10 @@ async fn a_token_of_another_issuer_audience_or_subject_is_refused() -> anyhow::R
     let insider = Insider::new().await?;
     for claim in ["iss", "aud", "sub", "org", "role", "ver", "sid", "jti"] {
         let border = &insider.border;
-        border.refuses(&insider.without(claim)?).await.with_context(|| claim.to_owned())?;
+        border
+            .refuses(&insider.without(claim)?)
+            .await
+            .with_context(|| claim.to_owned())?;
         let good = &insider.claims[claim];
         let mut others = vec![Value::Null, json!([]), json!([good, "x"]), json!([good])];
         others.extend([json!({ "0": good }), json!("mallory"), json!(""), json!(0)]);

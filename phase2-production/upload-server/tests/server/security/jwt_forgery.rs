@@ -122,7 +122,8 @@ fn public_key_as_secrets(page: &[u8]) -> anyhow::Result<Vec<(String, Vec<u8>)>> 
     for (label, der) in ders {
         let pem = pem(label, &der);
         secrets.push((format!("{label} as base64"), STANDARD.encode(&der).into()));
-        secrets.push((format!("{label} as PEM and a newline"), format!("{pem}\n").into()));
+        secrets
+            .push((format!("{label} as PEM and a newline"), format!("{pem}\n").into()));
         secrets.push((format!("{label} as PEM"), pem.into()));
         secrets.push((format!("{label} as DER"), der));
     }
@@ -163,7 +164,28 @@ async fn a_token_cannot_bring_its_key_along_or_say_where_to_fetch_it()
     let sign = |header: &Value| {
         signed(header.to_string(), claims.to_string(), &key, Algorithm::EdDSA)
     };
-    for (member, value) in [
+    for (member, value) in lures(&address, &ours, &jwk) {
+        for kid in [&ours["kid"], &json!("attacker")] {
+            let mut header = ours.clone();
+            header["kid"] = kid.clone();
+            header[member] = value.clone();
+            let refused = border.refuses(&sign(&header)?).await;
+            refused.with_context(|| format!("{member}: {value:.40}, {kid}"))?;
+        }
+    }
+    equal("calls at the attacker's address", calls.load(Ordering::SeqCst), 0)?;
+    // The trap works: who does call is counted.
+    let _caller = TcpStream::connect(&address).await?;
+    eventually(PATIENCE, "a call that is counted", async || {
+        Ok((calls.load(Ordering::SeqCst) == 1).then_some(()))
+    })
+    .await?;
+    border.accepts(genuine.expose()).await
+}
+
+/// Headers that lead to the attacker's key, or to one that is no secret.
+fn lures(address: &str, ours: &Value, jwk: &Value) -> Vec<(&'static str, Value)> {
+    vec![
         ("jku", json!(format!("http://{address}/jwks.json"))),
         ("x5u", json!(format!("http://{address}/chain.pem"))),
         ("x5c", json!([STANDARD.encode("a certificate of the attacker's")])),
@@ -181,23 +203,7 @@ async fn a_token_cannot_bring_its_key_along_or_say_where_to_fetch_it()
         ("kid", Value::Null),
         ("crit", json!(["b64"])),
         ("none of them", Value::Null),
-    ] {
-        for kid in [&ours["kid"], &json!("attacker")] {
-            let mut header = ours.clone();
-            header["kid"] = kid.clone();
-            header[member] = value.clone();
-            let refused = border.refuses(&sign(&header)?).await;
-            refused.with_context(|| format!("{member}: {value:.40}, {kid}"))?;
-        }
-    }
-    equal("calls at the attacker's address", calls.load(Ordering::SeqCst), 0)?;
-    // The trap works: who does call is counted.
-    let _caller = TcpStream::connect(&address).await?;
-    eventually(PATIENCE, "a call that is counted", async || {
-        Ok((calls.load(Ordering::SeqCst) == 1).then_some(()))
-    })
-    .await?;
-    border.accepts(genuine.expose()).await
+    ]
 }
 
 fn attackers_key() -> anyhow::Result<(EncodingKey, Value)> {

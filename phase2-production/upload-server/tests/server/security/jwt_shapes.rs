@@ -102,7 +102,8 @@ async fn a_header_that_holds_no_token_is_refused_and_breaks_nothing() -> anyhow:
         b"Negotiate abc",
         &long,
     ] {
-        for target in town.replicas().iter().map(|one| one.client()).chain([town.client()])
+        for target in
+            town.replicas().iter().map(|one| one.client()).chain([town.client()])
         {
             let request = target.request(Method::GET, paths::FILES);
             let request = request.header(AUTHORIZATION, HeaderValue::from_bytes(value)?);

@@ -48,7 +48,9 @@ async fn send(
 
 fn in_pieces(body: Vec<u8>) -> impl Iterator<Item = Bytes> {
     let body = Bytes::from(body);
-    (0..body.len()).step_by(65_536).map(move |at| body.slice(at..body.len().min(at + 65_536)))
+    (0..body.len())
+        .step_by(65_536)
+        .map(move |at| body.slice(at..body.len().min(at + 65_536)))
 }
 
 /// Item 30. A hundred thousand parts, a hundred headers in a part, no end, no beginning,
@@ -65,23 +67,14 @@ async fn a_form_that_is_a_bomb_is_refused_and_costs_nothing() -> anyhow::Result<
         replica.client().delete(&alice, &id).await.done()?;
     }
     let before = peaks(&town)?;
-    let parts = |count| {
-        (0..count).fold(Form::empty(), |form, at| form.field(&format!("f{at}"), "x"))
-    };
     // Each bomb goes off three times, so that each replica has had it.
     for round in 0..3 {
-        for (form, kind) in [
-            (parts(20).file("file", &file), ProblemKind::TooManyParts),
-            (parts(100_000), ProblemKind::TooManyParts),
-            (with_headers(33, &file), ProblemKind::MalformedRequest),
-            (with_headers(10_000, &file), ProblemKind::MalformedRequest),
-            (Form::of(&file).file("file", &file), ProblemKind::MalformedRequest),
-            (repeated("file", 30), ProblemKind::MalformedRequest),
-            (repeated("note", 30), ProblemKind::TooManyParts),
-        ] {
+        for (form, kind) in bombs(&file) {
             let media_type = form.media_type();
             let outcome = send(&town, &alice, &media_type, in_pieces(form.body())).await;
-            outcome.refused_as(kind).with_context(|| format!("{round}: {}", kind.slug()))?;
+            outcome
+                .refused_as(kind)
+                .with_context(|| format!("{round}: {}", kind.slug()))?;
         }
         let form = Form::of(&file);
         let (media_type, unended) = (form.media_type(), in_pieces(form.unended_body()));
@@ -91,19 +84,40 @@ async fn a_form_that_is_a_bomb_is_refused_and_costs_nothing() -> anyhow::Result<
         let outcome = send(&town, &alice, &media_type, preamble).await;
         outcome.refused_as(ProblemKind::UploadTooLarge).context("an endless preamble")?;
     }
-    for (now, before) in peaks(&town)?.into_iter().zip(before) {
-        let grown = now.saturating_sub(before);
-        ensure!(
-            grown <= MAY_GROW_KIB,
-            "expected: at most {MAY_GROW_KIB} KiB more\n  actual:   {grown} KiB"
-        );
-    }
+    have_not_grown(&town, before)?;
     let listed = town.client().list(&alice, &ListQuery::default()).await.done()?;
     equal("files", listed.body.files.len(), 0)?;
     eventually(PATIENCE, "a store without leftovers", async || {
         Ok(blobs(&town.world.fixture).is_empty().then_some(()))
     })
     .await
+}
+
+/// Forms that are complete and wrong, and what each is refused for.
+fn bombs(file: &Upload) -> Vec<(Form, ProblemKind)> {
+    let parts = |count| {
+        (0..count).fold(Form::empty(), |form, at| form.field(&format!("f{at}"), "x"))
+    };
+    vec![
+        (parts(20).file("file", file), ProblemKind::TooManyParts),
+        (parts(100_000), ProblemKind::TooManyParts),
+        (with_headers(33, file), ProblemKind::MalformedRequest),
+        (with_headers(10_000, file), ProblemKind::MalformedRequest),
+        (Form::of(file).file("file", file), ProblemKind::MalformedRequest),
+        (repeated("file", 30), ProblemKind::MalformedRequest),
+        (repeated("note", 30), ProblemKind::TooManyParts),
+    ]
+}
+
+fn have_not_grown(town: &Town, before: Vec<u64>) -> anyhow::Result<()> {
+    for (now, before) in peaks(town)?.into_iter().zip(before) {
+        let grown = now.saturating_sub(before);
+        ensure!(
+            grown <= MAY_GROW_KIB,
+            "expected: at most {MAY_GROW_KIB} KiB more\n  actual:   {grown} KiB"
+        );
+    }
+    Ok(())
 }
 
 /// A file in a part with so many headers.

@@ -143,7 +143,8 @@ async fn neither_a_form_nor_a_link_is_a_call() -> anyhow::Result<()> {
     for media_type in
         ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
     {
-        for path in [paths::SESSION_START, paths::ACCOUNT_PASSWORD, paths::UPLOADS_START] {
+        for path in [paths::SESSION_START, paths::ACCOUNT_PASSWORD, paths::UPLOADS_START]
+        {
             let request = client.request(Method::POST, path).header(COOKIE, &cookie);
             let request = request.header("sec-fetch-site", "same-origin");
             let request = request.header(CONTENT_TYPE, media_type).body(json.clone());

@@ -18,6 +18,7 @@ use upload_domain::passwords::{self, HashCost};
 pub(crate) struct Town {
     pub(crate) farm: Farm,
     pub(crate) world: World,
+    client: Client,
     /// A member of `t1`.
     pub(crate) alice: Credentials,
     /// Another member of `t1`.
@@ -57,14 +58,15 @@ impl Town {
         let file = json!({ "users": users });
         std::fs::write(world.fixture.users_file(), serde_json::to_vec(&file)?)?;
         let farm = Farm::start(&world, design, more).await?;
-        Ok(Self { farm, world, alice, bob, carol, root })
+        let options = Options { reuse_connections: false, ..Options::default() };
+        let client = Client::with(&farm.url, options);
+        Ok(Self { farm, world, client, alice, bob, carol, root })
     }
 
     /// All three as one: a client of the balancer that lets it choose a replica for each
     /// request anew.
     pub(crate) fn client(&self) -> Client {
-        let options = Options { reuse_connections: false, ..Options::default() };
-        Client::with(&self.farm.url, options)
+        self.client.clone()
     }
 
     /// The same with a browser's memory for cookies.

@@ -29,7 +29,9 @@ async fn definite<T>(
 ) -> Outcome<T> {
     loop {
         match ask().await {
-            Outcome::Refused(reply) if reply.status == StatusCode::SERVICE_UNAVAILABLE => {
+            Outcome::Refused(reply)
+                if reply.status == StatusCode::SERVICE_UNAVAILABLE =>
+            {
                 let before = unsure.fetch_add(1, Ordering::SeqCst);
                 assert!(before < 200, "it is busy for ever");
                 tokio::time::sleep(Duration::from_millis(500)).await;
@@ -63,12 +65,14 @@ async fn uploads_at_once_never_exceed_the_quota() -> anyhow::Result<()> {
     ] {
         let town = Town::new(stores, "central", &FLAGS).await?;
         let alice = town.sign_in(&town.alice).await?;
-        let clients: Vec<_> = (0..20).map(|number| town.replica(number).client()).collect();
+        let clients: Vec<_> =
+            (0..20).map(|number| town.replica(number).client()).collect();
         let file = Upload::of_size("a.bin", size);
         let unsure = AtomicUsize::new(0);
         let uploads = clients.iter().enumerate().map(async |(number, client)| {
             let key = format!("key-{number}");
-            definite(&unsure, async || client.upload_with_key(&alice, &file, &key).await).await
+            definite(&unsure, async || client.upload_with_key(&alice, &file, &key).await)
+                .await
         });
         let stored = winners(join_all(uploads).await)?;
         equal("files that came through", stored.len(), room)?;
@@ -108,7 +112,10 @@ async fn announcements_at_once_never_exceed_the_quota() -> anyhow::Result<()> {
     let starts = (0..20).map(async |number| {
         let client = town.replica(number).client();
         let start = || client.proven(&alice, Method::POST, paths::UPLOADS_START);
-        definite(&unsure, async || client.json::<UploadStarted>(start().json(&asked)).await).await
+        definite(&unsure, async || {
+            client.json::<UploadStarted>(start().json(&asked)).await
+        })
+        .await
     });
     let started = winners(join_all(starts).await)?;
     equal("uploads that were begun", started.len(), 3)?;

@@ -54,11 +54,13 @@ async fn two_refreshes_at_once_get_one_successor_and_raise_no_alarm() -> anyhow:
     let town = Town::new(Stores::Real, "token", &grace).await?;
     let mut successors = Vec::new();
     for round in 0..10 {
-        let (here, there) = (town.replica(round).client(), town.replica(round + 1).client());
+        let (here, there) =
+            (town.replica(round).client(), town.replica(round + 1).client());
         let (_, token) = log_in(&here, &town.alice).await?;
         let both = tokio::join!(refresh(&here, &token), refresh(&there, &token));
         let one = renewal(both.0.done().with_context(|| format!("round {round}"))?.body)?;
-        let other = renewal(both.1.done().with_context(|| format!("round {round}"))?.body)?;
+        let other =
+            renewal(both.1.done().with_context(|| format!("round {round}"))?.body)?;
         equal("they have the same successor", one == other, true)?;
         // Nor does it matter that an answer was lost.
         let third = town.replica(round + 2).client();

@@ -136,7 +136,8 @@ fn with_spare_bits(part: &str) -> Option<String> {
 /// The same claims, the last first.
 fn reversed(claims: &Value) -> String {
     let members = claims.as_object().into_iter().flatten();
-    let mut texts: Vec<_> = members.map(|(name, it)| format!("\"{name}\":{it}")).collect();
+    let mut texts: Vec<_> =
+        members.map(|(name, it)| format!("\"{name}\":{it}")).collect();
     texts.reverse();
     format!("{{{}}}", texts.join(","))
 }
