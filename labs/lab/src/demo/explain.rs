@@ -142,6 +142,16 @@ fn lost_since(lane: &LaneReport, scenario: Scenario) -> String {
             "Each process took its users' sessions with it. Who was moved to a replica \
              that was still to be restarted lost a second one."
         }
+        (Lane::Token | Lane::Central | Lane::RevocableToken, _) => {
+            kept(lane.lane, scenario)
+        }
+    };
+    fate.to_owned()
+}
+
+/// Why nobody had to log in again where nobody is known by a process.
+const fn kept(lane: Lane, scenario: Scenario) -> &'static str {
+    match (lane, scenario) {
         (Lane::Central, Scenario::RedisGoesAway) => {
             "Redis held copies. The records hold the truth, and every replica asks them \
              when the copy is gone."
@@ -157,11 +167,8 @@ fn lost_since(lane: &LaneReport, scenario: Scenario) -> String {
         (Lane::Central, _) => {
             "The memory is not in the process that died, and any other replica asks it."
         }
-        (Lane::Token | Lane::RevocableToken, _) => {
-            "The proof is in the request, and any replica, old or new, can check it."
-        }
-    };
-    fate.to_owned()
+        _ => "The proof is in the request, and any replica, old or new, can check it.",
+    }
 }
 
 fn logged_out(lane: &LaneReport, scenario: Scenario) -> String {

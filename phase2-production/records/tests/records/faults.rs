@@ -93,7 +93,7 @@ async fn a_database_that_stops_answering_keeps_nobody_waiting() {
         let began = Instant::now();
         let error = write(&records, "unknown").await.unwrap_err();
         assert!(matches!(error, RecordsError::Unavailable(_)), "{error:?}");
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     }
     server.resume().await.unwrap();
     write_until_acknowledged(&records, "after").await;
