@@ -1,6 +1,6 @@
 //! Sessions that the replicas tell each other, without a store between them.
 //!
-//! Each node writes what it did into a map of its own, and [chitchat](https://docs.rs/chitchat)
+//! Each node writes what it did into a map of its own, and [chitchat](https://github.com/quickwit-oss/chitchat)
 //! carries all maps to all nodes: a few times a second, each node asks some others what
 //! they have heard of whom, and they exchange what is missing. A session is what all maps
 //! say together (`view`). So a node can die, and what it wrote lives on in the others;

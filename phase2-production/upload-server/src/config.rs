@@ -86,7 +86,7 @@ pub struct Config {
     #[command(flatten)]
     pub limits: LimitArgs,
 
-    /// Site whose pages may call this server from a browser, such as https://app.test;
+    /// Site whose pages may call this server from a browser, such as `https://app.test`;
     /// may be repeated [default: only its own]
     #[arg(long = "origin", value_name = "URL")]
     pub origins: Vec<String>,

@@ -6,6 +6,7 @@ use crate::tokens::{Issued, Tokens};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Barrier;
 
 fn quick() -> TokenArgs {
     TokenArgs { key_refresh_ms: 300, ..args() }
@@ -41,15 +42,18 @@ async fn replicas_that_start_at_once_have_one_key() {
     }
 }
 
-/// Logs in on one replica and asks all of them, again and again; the keys that it met.
+/// Logs in on one replica and asks all of them, again and again, until it is told to stop
+/// and has met two keys; says once that it has met the first.
 async fn traffic(
     rig: Arc<Rig>,
     replicas: Vec<Tokens>,
     at: usize,
+    begun: Arc<Barrier>,
     stop: Arc<AtomicBool>,
 ) -> HashSet<String> {
-    let mut kids = HashSet::new();
-    while !stop.load(Ordering::Relaxed) {
+    let mut kids = HashSet::from([kid(&rig.log_in(&replicas[at]).await)]);
+    begun.wait().await;
+    while !stop.load(Ordering::Relaxed) || kids.len() < 2 {
         let pair = rig.log_in(&replicas[at]).await;
         kids.insert(kid(&pair));
         for replica in &replicas {
@@ -70,12 +74,15 @@ async fn a_rotation_refuses_no_good_token() {
     }
     let old = rig.log_in(&replicas[0]).await;
     let stop = Arc::new(AtomicBool::new(false));
+    let begun = Arc::new(Barrier::new(4));
     let running: Vec<_> = (0..3)
         .map(|at| {
-            let (rig, stop) = (Arc::clone(&rig), Arc::clone(&stop));
-            tokio::spawn(traffic(rig, replicas.clone(), at, stop))
+            let (rig, begun, stop) =
+                (Arc::clone(&rig), Arc::clone(&begun), Arc::clone(&stop));
+            tokio::spawn(traffic(rig, replicas.clone(), at, begun, stop))
         })
         .collect();
+    begun.wait().await;
     let new = replicas[1].rotate(&alice(), &request()).await.unwrap();
     assert_ne!(new, kid(&old));
     for replica in &replicas {
