@@ -14,6 +14,7 @@ mod on;
 mod replicated;
 mod security;
 mod steps;
+mod sticky;
 mod tus;
 mod tus_survives;
 mod uploads;
