@@ -1,18 +1,31 @@
 //! One file a command, and what they share: finding the cluster that runs.
 
 pub(crate) mod add;
+pub(crate) mod cage;
+pub(crate) mod check_stateless;
+pub(crate) mod compare;
+pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod exercise;
+pub(crate) mod grade;
+pub(crate) mod hint;
+pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod migrate;
 pub(crate) mod orders;
+pub(crate) mod reset;
+pub(crate) mod run;
+pub(crate) mod solution;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod watch;
 
 use anyhow::Context;
 use cluster::Program;
 use cluster::control::DEFAULT_NAME;
 use cluster::control::client::ControlClient;
+pub(crate) use http_edge::program::exit_code as ended;
 
 /// Which cluster is meant.
 #[derive(clap::Args, Clone, Debug)]

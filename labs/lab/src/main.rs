@@ -5,9 +5,12 @@ mod commands;
 mod demo;
 mod screen;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use cluster::role::RoleArgs;
-use commands::{add, doctor, down, logs, migrate, orders, status, up};
+use commands::{
+    add, cage, check_stateless, compare, dev, doctor, down, exercise, grade, hint, list,
+    logs, migrate, orders, reset, run, solution, status, up, watch,
+};
 use std::process::ExitCode;
 
 /// A lab on stateless and stateful servers: run them, kill them, measure them.
@@ -21,12 +24,13 @@ use std::process::ExitCode;
 #[command(name = "lab", bin_name = "cargo lab", version, max_term_width = 90)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
+    Compare(compare::CompareArgs),
     Up(up::UpArgs),
     Status(status::StatusArgs),
     Kill(orders::KillArgs),
@@ -39,6 +43,17 @@ enum Command {
     Down(down::DownArgs),
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
+    CheckStateless(check_stateless::CheckArgs),
+    List(list::ListArgs),
+    Watch(watch::WatchArgs),
+    Run(run::RunArgs),
+    Hint(hint::HintArgs),
+    Reset(reset::ResetArgs),
+    Solution(solution::SolutionArgs),
+    Grade(grade::GradeArgs),
+    Dev(dev::DevArgs),
+    #[command(hide = true)]
+    Cage(cage::CageArgs),
     /// Play one role of a cluster (what the launcher starts; not for people)
     #[command(hide = true)]
     Serve(RoleArgs),
@@ -46,8 +61,12 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Cli::parse().command {
+    let Some(command) = Cli::parse().command else {
+        return without_a_command().await;
+    };
+    match command {
         Command::Demo(args) => demo::run(args).await,
+        Command::Compare(args) => compare::run(args).await,
         Command::Up(args) => ended(up::run(args).await),
         Command::Status(args) => ended(status::run(args).await),
         Command::Kill(args) => ended(orders::kill(args).await),
@@ -60,8 +79,26 @@ async fn main() -> ExitCode {
         Command::Down(args) => ended(down::run(args).await),
         Command::Migrate(args) => ended(migrate::run(args).await),
         Command::Doctor(args) => ended(doctor::run(&args).await),
+        Command::CheckStateless(args) => check_stateless::run(args).await,
+        Command::List(args) => ended(list::run(&args)),
+        Command::Watch(args) => watch::run(args).await,
+        Command::Run(args) => run::run(args).await,
+        Command::Hint(args) => ended(hint::run(&args)),
+        Command::Reset(args) => ended(reset::run(&args)),
+        Command::Solution(args) => ended(solution::run(&args)),
+        Command::Grade(args) => grade::run(args).await,
+        Command::Dev(args) => dev::run(args).await,
+        Command::Cage(args) => cage::run(args),
         Command::Serve(args) => ended(cluster::role::run(args).await),
     }
+}
+
+/// Among exercises, `lab` means `lab watch`; elsewhere it says what it can do.
+async fn without_a_command() -> ExitCode {
+    if exercise::stands_among_exercises() {
+        return watch::run(watch::WatchArgs::default()).await;
+    }
+    ended(Cli::command().print_help().map_err(Into::into))
 }
 
 use http_edge::program::exit_code as ended;
@@ -69,7 +106,6 @@ use http_edge::program::exit_code as ended;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {

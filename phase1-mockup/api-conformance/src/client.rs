@@ -50,6 +50,12 @@ impl Client {
         Self::with(base_url, Options::default())
     }
 
+    /// A client that keeps its cookies where others keep theirs.
+    #[must_use]
+    pub fn sharing(base_url: &str, jar: CookieJar) -> Self {
+        Self { jar: Some(jar), ..Self::new(base_url) }
+    }
+
     /// A client with options.
     ///
     /// # Panics

@@ -12,9 +12,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug, Default)]
 pub struct CookieJar {
     cookies: Arc<Mutex<BTreeMap<String, String>>>,
+    /// The only name that it takes; [`None`] for any.
+    only: Option<&'static str>,
 }
 
 impl CookieJar {
+    /// A jar for one cookie. With a balancer's alone, a client is brought back to its
+    /// replica, and nothing but its proof says who it is.
+    #[must_use]
+    pub fn only(name: &'static str) -> Self {
+        Self { only: Some(name), ..Self::default() }
+    }
+
     /// Takes over what a reply sets, and forgets what it takes back.
     pub fn remember(&self, reply: &HeaderMap) {
         let lines = reply.get_all(SET_COOKIE).iter();
@@ -23,6 +32,9 @@ impl CookieJar {
             let Some((name, value)) = pair.split_once('=') else {
                 continue;
             };
+            if self.only.is_some_and(|only| only != name.trim()) {
+                continue;
+            }
             if takes_back(attributes) {
                 self.lock().remove(name.trim());
             } else {
@@ -84,5 +96,13 @@ mod tests {
         assert_eq!(jar.header().unwrap(), "lab_replica=r2; theme=dark");
         set(&jar, "lab_replica=; Max-Age=0");
         assert_eq!(jar.header().unwrap(), "theme=dark");
+    }
+
+    #[test]
+    fn a_jar_for_one_cookie_takes_no_other() {
+        let jar = CookieJar::only("lab_replica");
+        set(&jar, "session=abc");
+        set(&jar, "lab_replica=r2; Path=/");
+        assert_eq!(jar.header().unwrap(), "lab_replica=r2");
     }
 }

@@ -129,6 +129,7 @@ impl Fixture {
             bob: self.bob.clone(),
             way,
             max_upload: MAX_UPLOAD,
+            cookies: None,
         };
         let kept = Vec::new();
         Ok(Started { server, target, _outlives_the_server: self.clone(), kept })
@@ -153,13 +154,6 @@ impl Started {
     /// When it does not start.
     pub async fn alone(program: &str, way: Way, more: &[&str]) -> anyhow::Result<Self> {
         Fixture::new()?.start(program, way, more).await
-    }
-
-    /// The same server, reached through something that stands before it.
-    #[must_use]
-    pub fn reached_at(mut self, base_url: String) -> Self {
-        self.target.base_url = base_url;
-        self
     }
 
     /// The same server, and something that must not end before it does.

@@ -14,6 +14,7 @@ pub mod client;
 pub mod cookies;
 pub mod digest;
 pub mod eventually;
+pub mod every_check;
 pub mod expect;
 pub mod fixture;
 pub mod form;

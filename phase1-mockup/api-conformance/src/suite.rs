@@ -8,7 +8,10 @@
 #[macro_export]
 macro_rules! conformance_suite {
     ($start:path) => {
-        $crate::named_tests! { $start, every_reply:
+        $crate::conformance_suite! { named_tests $start }
+    };
+    ($each:ident $given:tt) => {
+        $crate::$each! { $given, every_reply:
             every_reply_names_its_replica_and_its_request
             a_well_formed_request_id_is_taken_over
             an_ill_formed_request_id_is_replaced
@@ -20,7 +23,7 @@ macro_rules! conformance_suite {
             it_says_that_it_is_alive_and_ready
             metrics_are_not_for_everybody
         }
-        $crate::named_tests! { $start, logins:
+        $crate::$each! { $given, logins:
             each_person_gets_a_proof_of_their_own
             an_unknown_name_and_a_wrong_password_look_alike
             almost_the_password_is_not_the_password
@@ -30,7 +33,7 @@ macro_rules! conformance_suite {
             a_proof_is_never_cached
             a_made_up_proof_proves_nothing
         }
-        $crate::named_tests! { $start, uploads:
+        $crate::$each! { $given, uploads:
             an_upload_is_answered_with_all_there_is_to_know_of_it
             an_empty_file_is_a_file
             a_file_of_exactly_the_limit_is_taken
@@ -42,7 +45,7 @@ macro_rules! conformance_suite {
             twenty_uploads_at_once_with_one_key_make_one_file
             without_a_key_each_upload_is_a_file
         }
-        $crate::named_tests! { $start, forms:
+        $crate::$each! { $given, forms:
             a_form_without_a_file_is_refused
             an_upload_that_is_no_form_is_refused
             a_form_without_an_end_leaves_nothing_behind
@@ -52,7 +55,7 @@ macro_rules! conformance_suite {
             an_announced_size_beyond_the_limit_is_refused_unread
             a_refusal_reaches_a_client_that_is_still_sending
         }
-        $crate::named_tests! { $start, listings:
+        $crate::$each! { $given, listings:
             a_listing_is_newest_first
             a_page_has_as_many_files_as_asked_for
             pages_leave_no_gap_and_repeat_nothing
@@ -61,7 +64,7 @@ macro_rules! conformance_suite {
             a_limit_out_of_bounds_is_refused
             a_cursor_that_nobody_gave_out_is_refused
         }
-        $crate::named_tests! { $start, downloads:
+        $crate::$each! { $given, downloads:
             the_bytes_come_back_as_they_went_in
             bytes_that_look_like_a_boundary_are_bytes
             json_holds_the_bytes_in_base64
@@ -71,7 +74,7 @@ macro_rules! conformance_suite {
             head_says_what_get_would
             a_stored_page_is_never_shown
         }
-        $crate::named_tests! { $start, ranges:
+        $crate::$each! { $given, ranges:
             a_range_may_be_the_beginning
             a_range_may_be_the_middle
             a_range_may_be_the_end
@@ -83,14 +86,14 @@ macro_rules! conformance_suite {
             a_range_of_another_version_is_answered_with_the_whole
             a_range_of_the_same_version_goes_on
         }
-        $crate::named_tests! { $start, deletions:
+        $crate::$each! { $given, deletions:
             a_deleted_file_is_gone_for_ever
             a_file_is_deleted_once
             ten_deletions_at_once_are_one
             a_deletion_spares_all_other_files
             a_late_retry_does_not_bring_a_file_back
         }
-        $crate::named_tests! { $start, ownership:
+        $crate::$each! { $given, ownership:
             anothers_file_cannot_be_described
             anothers_file_cannot_be_read
             anothers_file_cannot_be_asked_about
@@ -98,7 +101,7 @@ macro_rules! conformance_suite {
             a_listing_shows_the_callers_files_only
             anothers_cursor_opens_nothing
         }
-        $crate::named_tests! { $start, hostile_names:
+        $crate::$each! { $given, hostile_names:
             a_name_that_is_a_path_leads_nowhere
             a_name_with_quotes_stays_inside_its_quotes
             a_name_in_any_script_comes_back_exactly
@@ -106,7 +109,7 @@ macro_rules! conformance_suite {
             a_name_may_be_missing_or_too_long
             a_name_with_a_line_break_adds_no_header
         }
-        $crate::named_tests! { $start, hostile_input:
+        $crate::$each! { $given, hostile_input:
             a_file_id_that_is_a_path_is_not_found
             a_path_that_is_no_text_is_a_clients_mistake
             a_request_with_two_lengths_is_refused
@@ -124,7 +127,10 @@ macro_rules! conformance_suite {
 #[macro_export]
 macro_rules! session_suite {
     ($start:path) => {
-        $crate::named_tests! { $start, sessions:
+        $crate::session_suite! { named_tests $start }
+    };
+    ($each:ident $given:tt) => {
+        $crate::$each! { $given, sessions:
             fifty_logins_are_fifty_random_ids
             a_session_remembers_whose_it_is
             a_session_grows_with_each_upload
@@ -143,7 +149,10 @@ macro_rules! session_suite {
 #[macro_export]
 macro_rules! token_suite {
     ($start:path) => {
-        $crate::named_tests! { $start, tokens:
+        $crate::token_suite! { named_tests $start }
+    };
+    ($each:ident $given:tt) => {
+        $crate::$each! { $given, tokens:
             a_token_says_who_for_whom_and_until_when
             each_token_has_an_id_of_its_own
             a_token_is_proof_for_every_file_call
@@ -171,6 +180,20 @@ macro_rules! usage_suite {
             the_admin_listener_never_leaves_this_machine
             an_unknown_flag_is_refused
         }
+    };
+}
+
+/// One entry of a list for each check.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! listed_checks {
+    ($list:ident, $group:ident: $($check:ident)*) => {
+        $list.extend([$(
+            $crate::every_check::Check {
+                name: concat!(stringify!($group), "::", stringify!($check)),
+                run: |target| Box::pin($crate::checks::$group::$check(target)),
+            }
+        ),*]);
     };
 }
 

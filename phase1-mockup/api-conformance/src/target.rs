@@ -1,6 +1,7 @@
 //! What is checked: a base URL, two people with accounts there, and how it knows them.
 
 use crate::client::Client;
+use crate::cookies::CookieJar;
 use crate::proof::Proof;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
@@ -43,13 +44,19 @@ pub struct Target {
     pub way: Way,
     /// The largest upload that it takes, in bytes; more than 1 MiB.
     pub max_upload: usize,
+    /// What all clients keep together, as the tabs of one browser do; [`None`] for clients
+    /// that keep nothing.
+    pub cookies: Option<CookieJar>,
 }
 
 impl Target {
     /// A new client for it.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(&self.base_url)
+        match &self.cookies {
+            Some(jar) => Client::sharing(&self.base_url, jar.clone()),
+            None => Client::new(&self.base_url),
+        }
     }
 
     /// Obtains a proof in the server's own way.

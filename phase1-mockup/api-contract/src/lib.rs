@@ -27,15 +27,14 @@ pub struct Message {
     pub message: String,
 }
 
-/// `GET /readyz` → 200. The 503 says in its detail what is missing.
+/// `GET /readyz` → 200: send it work. The 503 says in its detail what is missing.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
-    /// One sentence for a person.
+    /// `ready`, or `degraded`: something is not `ok`, and no other replica is better off.
     pub message: String,
-    /// What the server looked at, and how it found it (Phase 2). Something here may be worse
-    /// than `ok`, as long as the server can do without.
+    /// What the server looked at, and how it found it (Phase 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, String>,
 }

@@ -116,6 +116,9 @@ kinds! {
     TooManyParts = "too-many-parts", BAD_REQUEST, "The form has too many parts";
     /// No such file, or not the caller's: the two cannot be told apart.
     FileNotFound = "file-not-found", NOT_FOUND, "There is no such file";
+    /// `If-Match` names another state of the file (RFC 9110 §13.1.1).
+    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED,
+        "The file is not the one that If-Match names";
     /// No such path.
     NotFound = "not-found", NOT_FOUND, "There is nothing at this path";
     /// The path exists, the method does not.

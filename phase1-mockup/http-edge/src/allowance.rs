@@ -7,9 +7,11 @@
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 /// More came than was allowed.
@@ -37,16 +39,35 @@ impl Allowance {
     }
 }
 
-/// The body, under an allowance.
-#[derive(Debug)]
+/// The body, under an allowance. Clones read the same body: what one has read, the others
+/// do not see.
+#[derive(Clone, Debug)]
 pub(crate) struct AllowedBody {
-    body: Body,
+    body: Arc<Mutex<Body>>,
     allowance: Allowance,
+    /// The parser takes whatever is there before it looks at any of it. A pause after each
+    /// frame makes it look, so it cannot run ahead of what it was allowed.
+    pauses: bool,
 }
 
 impl AllowedBody {
-    pub(crate) const fn new(body: Body, allowance: Allowance) -> Self {
-        Self { body, allowance }
+    pub(crate) fn new(body: Body, allowance: Allowance) -> Self {
+        Self { body: Arc::new(Mutex::new(body)), allowance, pauses: false }
+    }
+
+    /// Reads what nobody has read yet, and keeps nothing of it.
+    ///
+    /// # Errors
+    /// When more comes than is allowed, or the client hangs up before the end.
+    pub(crate) async fn drain(mut self) -> Result<(), axum::Error> {
+        while let Some(frame) = self.frame().await {
+            frame?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Body> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,7 +79,12 @@ impl HttpBody for AllowedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if mem::take(&mut self.pauses) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let frame = ready!(Pin::new(&mut *self.lock()).poll_frame(context));
+        self.pauses = true;
         let length = match &frame {
             Some(Ok(data)) => data.data_ref().map_or(0, |data| data.len() as u64),
             _ => 0,
@@ -70,10 +96,10 @@ impl HttpBody for AllowedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.lock().is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.lock().size_hint()
     }
 }

@@ -68,9 +68,11 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
             .retry_after(1)
             .into_response();
     }
+    let well = findings.values().all(|found| *found == Standing::Fine);
+    let message = if well { "ready" } else { "degraded" }.to_owned();
     let told = findings.iter().map(|(name, found)| (*name, found.as_str()));
     let checks = told.map(|(name, how)| (name.to_owned(), how.to_owned())).collect();
-    Json(Ready { message: "ready".to_owned(), checks }).into_response()
+    Json(Ready { message, checks }).into_response()
 }
 
 /// Everything that is not well, the worst first.

@@ -1,5 +1,7 @@
 //! Which bytes of a file a request asks for (RFC 9110 §13 and §14).
 
+use http::header::IF_MATCH;
+use http::{HeaderMap, HeaderValue};
 use http_range_header::{EndPosition, StartPosition, SyntacticallyCorrectRange};
 use std::ops::RangeInclusive;
 
@@ -64,6 +66,18 @@ fn resolve(range: SyntacticallyCorrectRange, size: u64) -> Option<RangeInclusive
     (first <= end).then_some(first..=end)
 }
 
+/// Whether the lines of `If-Match`, if there are any, allow a change to a file whose quoted
+/// entity tag is `etag`; strong comparison, so a weak tag matches nothing (§13.1.1).
+#[must_use]
+pub fn may_change(headers: &HeaderMap, etag: &str) -> bool {
+    let mut lines = headers.get_all(IF_MATCH).iter().peekable();
+    let names = |line: &HeaderValue| {
+        let mut listed = line.to_str().unwrap_or_default().split(',').map(str::trim);
+        listed.any(|listed| listed == "*" || listed == etag)
+    };
+    lines.peek().is_none() || lines.any(names)
+}
+
 /// Whether an `If-None-Match` list names the tag; weak comparison (§13.1.2).
 fn lists(header: &str, etag: &str) -> bool {
     header.split(',').map(str::trim).any(|listed| {
@@ -102,6 +116,24 @@ mod tests {
         for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
             let conditions = Conditions { range: Some(range), ..Conditions::default() };
             assert_eq!(select(0, TAG, conditions), Selection::Unsatisfiable);
+        }
+    }
+
+    #[test]
+    fn a_change_is_allowed_to_whoever_names_what_is_there_or_nothing() {
+        let asked = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(IF_MATCH, HeaderValue::from_static(line));
+            }
+            may_change(&headers, TAG)
+        };
+        for allowed in [&[][..], &["*"], &["\"abc\""], &["\"x\", \"abc\""]] {
+            assert!(asked(allowed), "{allowed:?}");
+        }
+        assert!(asked(&["\"x\"", "\"abc\""]), "a list on two lines");
+        for other in ["\"x\"", "W/\"abc\"", "abc", ""] {
+            assert!(!asked(&[other]), "{other}");
         }
     }
 

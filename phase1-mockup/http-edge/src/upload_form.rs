@@ -62,9 +62,10 @@ impl UploadForm {
         }
         let allowance = Allowance::default();
         allowance.allow_more(OVERHEAD);
-        let body = Body::new(AllowedBody::new(self.body, allowance.clone()));
-        let multipart = Multipart::new(body.into_data_stream(), self.boundary);
-        Ok(FormParts { multipart, parts: 0, allowance, largest })
+        let body = AllowedBody::new(self.body, allowance.clone());
+        let read = Body::new(body.clone()).into_data_stream();
+        let multipart = Multipart::new(read, self.boundary);
+        Ok(FormParts { multipart, body, parts: 0, allowance, largest })
     }
 }
 
@@ -72,6 +73,8 @@ impl UploadForm {
 #[derive(Debug)]
 pub struct FormParts {
     multipart: Multipart<'static>,
+    /// What the parser reads, and stops reading at the last boundary.
+    body: AllowedBody,
     parts: usize,
     allowance: Allowance,
     /// Bytes that the file may have.
@@ -93,14 +96,15 @@ impl FormParts {
     }
 
     /// Reads the rest of the form. A second file would be lost without a word, so it is
-    /// refused; so is a form without an end.
+    /// refused; so is a form without an end, and a body that is shorter than announced:
+    /// its sender is gone (RFC 9112 §8).
     ///
     /// # Errors
     /// When something is wrong with what follows the file.
     pub async fn finish(mut self) -> Result<(), Refusal> {
         self.allowance.allow_more(OVERHEAD);
         match self.next_file().await? {
-            None => Ok(()),
+            None => self.body.drain().await.map_err(|error| broken(&error)),
             Some(_) => Err(Refusal::new(ProblemKind::MalformedRequest)
                 .detail("Send one file a request: the form has two parts named file.")),
         }
@@ -142,3 +146,6 @@ pub fn broken(error: &(dyn Error + 'static)) -> Refusal {
     Refusal::new(ProblemKind::MalformedRequest)
         .detail("The form is broken or ended before its last boundary.")
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 /// Longer passwords are wrong without being hashed, in bytes.
 pub const MAX_PASSWORD: usize = 1024;
@@ -80,23 +80,77 @@ impl PasswordChecks {
         if password.len() > MAX_PASSWORD {
             return Ok(false);
         }
+        let place = self.place()?;
+        Ok(place.check(password, hash).await)
+    }
+
+    /// A place in the queue, for whoever has to look something up first, or hashes more
+    /// than one password: taken before that, so that a flood is turned away before it costs
+    /// anything.
+    ///
+    /// # Errors
+    /// [`Busy`] when too many are waiting already.
+    pub fn place(&self) -> Result<Place, Busy> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned();
         let admitted = admitted.map_err(|full| match full {
             TryAcquireError::NoPermits | TryAcquireError::Closed => Busy,
         })?;
-        let running = Arc::clone(&self.running).acquire_owned().await;
-        let running = running.map_err(|_closed| Busy)?;
+        let running = Arc::clone(&self.running);
+        Ok(Place { admitted: Arc::new(admitted), running, memory: self.memory.clone() })
+    }
+}
+
+/// A place in the queue before the hashing. All that is hashed in it waits its turn.
+#[derive(Debug)]
+pub struct Place {
+    admitted: Arc<OwnedSemaphorePermit>,
+    running: Arc<Semaphore>,
+    memory: Memory,
+}
+
+impl Place {
+    /// Whether `password` belongs to `hash`.
+    pub async fn check(&self, password: &str, hash: &str) -> bool {
+        if password.len() > MAX_PASSWORD {
+            return false;
+        }
         let (password, hash) = (password.to_owned(), hash.to_owned());
-        let memory = self.memory.clone();
-        let checked = tokio::task::spawn_blocking(move || {
+        let checked = self.work(move |blocks| {
+            matches(password.as_bytes(), &hash, blocks).unwrap_or(false)
+        });
+        checked.await.unwrap_or(false)
+    }
+
+    /// Hashes a new password with a random salt, in PHC string form.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub async fn hash(
+        &self,
+        password: &str,
+        cost: HashCost,
+    ) -> Result<String, HashError> {
+        let password = password.to_owned();
+        let hashed = self.work(move |_blocks| hash(&password, cost)).await;
+        hashed.unwrap_or_else(|| Err(HashError("the hashing broke off".to_owned())))
+    }
+
+    /// At most as much of it at once as there may be. [`None`] if it panicked.
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let running = Arc::clone(&self.running).acquire_owned().await.ok()?;
+        let (admitted, memory) = (Arc::clone(&self.admitted), self.memory.clone());
+        let done = tokio::task::spawn_blocking(move || {
             // The permits go with the work, which goes on when the caller hangs up.
             let _until_done = (admitted, running);
             let mut blocks = memory.take();
-            let matches = matches(password.as_bytes(), &hash, &mut blocks);
+            let done = work(&mut blocks);
             memory.put_back(blocks);
-            matches.unwrap_or(false)
+            done
         });
-        Ok(checked.await.unwrap_or(false))
+        done.await.ok()
     }
 }
 
@@ -138,4 +192,36 @@ fn matches(password: &[u8], hash: &str, blocks: &mut Vec<Block>) -> Option<bool>
     let argon2 = Argon2::new(algorithm, version, params);
     argon2.hash_password_into_with_memory(password, &salt, bytes, blocks).ok()?;
     Some(Output::new(bytes).ok()? == expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    #[tokio::test]
+    async fn a_new_password_is_hashed_when_its_turn_has_come_and_not_before() {
+        let checks = PasswordChecks::new(1, 1);
+        let place = checks.place().unwrap();
+        let turn = Arc::clone(&checks.running).acquire_owned().await.unwrap();
+        let mut hashing = pin!(place.hash("secret", HashCost::Least));
+        let begun = poll_fn(|context| Poll::Ready(hashing.as_mut().poll(context)));
+        assert!(begun.await.is_pending());
+        assert!(checks.memory.0.lock().unwrap().is_empty(), "nothing was hashed");
+        drop(turn);
+        let hash = hashing.await.unwrap();
+        assert!(place.check("secret", &hash).await);
+        assert!(!place.check("wrong", &hash).await);
+    }
+
+    #[test]
+    fn whoever_finds_no_place_is_told_so_before_anything_is_done() {
+        let checks = PasswordChecks::new(1, 1);
+        let places = [checks.place().unwrap(), checks.place().unwrap()];
+        assert_eq!(checks.place().unwrap_err(), Busy);
+        drop(places);
+        assert!(checks.place().is_ok());
+    }
 }

@@ -19,8 +19,8 @@ use tokio::process::Command;
 pub(crate) const REDIS: &str = "redis:7-bookworm";
 pub(crate) const POSTGRES: &str = "postgres:15-bookworm";
 
-/// Whose container it is: see [`owner`].
-const LABEL: &str = "stateless-lab.owner";
+/// Whose container, network or volume it is: see [`owner`].
+pub const OWNER_LABEL: &str = "stateless-lab.owner";
 
 /// How long the engine may take to answer a question, and to start or stop a container.
 const QUESTION_LIMIT: Duration = Duration::from_secs(5);
@@ -94,7 +94,7 @@ impl Container {
             state: Mutex::new(State::Up),
         };
         let publish = format!("127.0.0.1:{}:{}", container.port, run.port);
-        let label = format!("{LABEL}={}", owner());
+        let label = format!("{OWNER_LABEL}={}", owner());
         let mut args = vec!["run", "--detach", "--pull", "never"];
         args.extend(["--name", &container.name, "--label", &label]);
         args.extend(["--publish", &publish]);
@@ -174,24 +174,33 @@ fn is_about_a_port(error: &anyhow::Error) -> bool {
     text.contains("port is already allocated") || text.contains("address already in use")
 }
 
-/// Removes containers whose owner is gone.
-async fn remove_abandoned() {
-    let list = ["ps", "--all", "--filter", &format!("label={LABEL}")];
-    let format = format!("{{{{.ID}}}} {{{{.Label \"{LABEL}\"}}}}");
-    let list = [&list[..], &["--format", &format]].concat();
-    let listed = docker(&list, &[], QUESTION_LIMIT).await.unwrap_or_default();
-    for line in listed.lines() {
-        let Some((id, owner)) = line.split_once(' ') else { continue };
-        if is_gone(owner) {
-            let remove = ["rm", "--force", "--volumes", id];
+/// What an owner may have left, in the order in which it lets go of each other: how it is
+/// listed, and how it is removed.
+const LEFTOVERS: [(&[&str], &str, &[&str]); 3] = [
+    (&["ps", "--all"], "{{.ID}}", &["rm", "--force", "--volumes"]),
+    (&["network", "ls"], "{{.ID}}", &["network", "rm"]),
+    (&["volume", "ls"], "{{.Name}}", &["volume", "rm"]),
+];
+
+/// Removes containers, networks and volumes whose owner is gone.
+pub async fn remove_abandoned() {
+    for (list, name, remove) in LEFTOVERS {
+        let filter = format!("label={OWNER_LABEL}");
+        let format = format!("{name} {{{{.Label \"{OWNER_LABEL}\"}}}}");
+        let list = [list, &["--filter", &filter, "--format", &format]].concat();
+        let listed = docker(&list, &[], QUESTION_LIMIT).await.unwrap_or_default();
+        let owned = listed.lines().filter_map(|line| line.split_once(' '));
+        for (name, _) in owned.filter(|(_, owner)| is_gone(owner)) {
+            let remove = [remove, &[name]].concat();
             let _somebody_else_did = docker(&remove, &[], ORDER_LIMIT).await;
         }
     }
 }
 
 /// Names this process so that it can be told from every other, also from later ones with
-/// its id, and from those that this process cannot see.
-fn owner() -> String {
+/// its id, and from those that this process cannot see. The value of [`OWNER_LABEL`].
+#[must_use]
+pub fn owner() -> String {
     let pid = std::process::id();
     format!("{}.{pid}.{}", space(), started(pid).unwrap_or_default())
 }

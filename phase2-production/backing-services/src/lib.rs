@@ -24,6 +24,7 @@ mod service;
 mod spawn;
 
 pub use choice::{Offer, offers};
+pub use container::{OWNER_LABEL, owner, remove_abandoned};
 pub use database::database;
 pub use kind::{Backing, Kind, State, What};
 pub use redis::redis;

@@ -117,6 +117,12 @@ impl Blobs {
         }
     }
 
+    /// Whether the bytes lie in a folder of this machine.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        matches!(self.store, Store::Local(_))
+    }
+
     pub(crate) const fn store(&self) -> &Store {
         &self.store
     }

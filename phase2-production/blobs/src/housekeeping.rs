@@ -25,8 +25,8 @@ pub struct OldBlob {
 
 impl Blobs {
     /// All blobs below `prefix` (whole parts of a key, such as `files`) that were written
-    /// at least `age` ago, by the store's own clock. Never a younger one: its owner may be
-    /// about to commit the row that names it.
+    /// at least `age` ago: the store says when, and this machine's clock says how long ago
+    /// that is. Never a younger one: its owner may be about to commit the row that names it.
     pub fn list_older_than(
         &self,
         prefix: &str,

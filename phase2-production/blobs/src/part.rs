@@ -67,7 +67,9 @@ impl Part {
         let Some(file) = self.file.as_mut().filter(|_| self.in_file > 0) else {
             return Ok(self.memory.split().freeze());
         };
-        let mut whole = vec![0; self.in_file];
+        // In one piece from the start: a vector that grows is copied, and there twice.
+        let mut whole = Vec::with_capacity(self.in_file + self.memory.len());
+        whole.resize(self.in_file, 0);
         file.seek(SeekFrom::Start(0)).await?;
         file.read_exact(&mut whole).await?;
         file.seek(SeekFrom::Start(0)).await?;

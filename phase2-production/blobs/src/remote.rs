@@ -20,14 +20,14 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    /// A client of this bucket, which has answered once. The process has chosen its
+    /// cryptography: see `http_edge::crypto`.
     pub(crate) async fn open(bucket: Bucket) -> Result<Self, OpenError> {
         let refused = |cause| OpenError::Bucket {
             endpoint: bucket.endpoint.clone(),
             bucket: bucket.bucket.clone(),
             cause,
         };
-        // The process may have one already; then that one is used.
-        let _have_one = rustls::crypto::ring::default_provider().install_default();
         let client = client(&bucket).map_err(refused)?;
         let first = client.list(Some(&Path::from("ping"))).next().await;
         first.transpose().map_err(refused)?;

@@ -30,7 +30,13 @@ impl Cache {
     /// the proof itself, and must be the same for every spelling of it: an issuer and a
     /// `jti`, not the hash of a token (OWASP JSON Web Token cheat sheet).
     pub async fn deny(&self, key: &str, ttl: Duration) -> Written {
-        self.lasting.write(&self.link, vec![denied(key)], ttl).await
+        self.deny_all(&[key.to_owned()], ttl).await
+    }
+
+    /// As [`Cache::deny`], for many at once.
+    pub async fn deny_all(&self, keys: &[String], ttl: Duration) -> Written {
+        let keys = keys.iter().map(|key| denied(key)).collect();
+        self.lasting.write(&self.link, keys, ttl).await
     }
 
     /// Whether `key` was denied.

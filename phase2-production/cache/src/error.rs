@@ -64,7 +64,8 @@ pub enum CacheDown {
     #[error("Redis did not answer in time")]
     Timeout,
     /// The connection broke, or leads to a Redis that cannot serve: one that only copies
-    /// another (`READONLY`), that is loading, or that no longer accepts the password.
+    /// another (`READONLY`), that refuses to write because its disk fails (`MISCONF`) or too
+    /// few copy it (`NOREPLICAS`), that is loading, or that no longer accepts the password.
     #[error("the connection to Redis is broken: {0}")]
     Lost(String),
     /// Redis is full and refuses to remember more. Reading and deleting still work.
@@ -89,7 +90,7 @@ impl From<RedisError> for CacheDown {
             return Self::Timeout;
         }
         match (error.kind(), error.code()) {
-            (_, Some("OOM" | "MISCONF")) => Self::Full,
+            (_, Some("OOM")) => Self::Full,
             (ErrorKind::Io | ErrorKind::Parse | ErrorKind::AuthenticationFailed, _)
             | (
                 ErrorKind::Server(
@@ -102,9 +103,13 @@ impl From<RedisError> for CacheDown {
                 _,
             )
             | (_, Some("NOAUTH" | "WRONGPASS" | "BUSY")) => Self::Lost(error.to_string()),
-            // Older servers wrap what a script was told.
-            _ if error.to_string().contains("READONLY") => Self::Lost(error.to_string()),
+            _ if does_not_write(&error.to_string()) => Self::Lost(error.to_string()),
             _ => Self::Refused(error.to_string()),
         }
     }
+}
+
+/// By its text, because older servers wrap what a script was told.
+fn does_not_write(error: &str) -> bool {
+    ["READONLY", "MISCONF", "NOREPLICAS"].iter().any(|code| error.contains(code))
 }

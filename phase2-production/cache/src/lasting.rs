@@ -69,6 +69,8 @@ impl Lasting {
         match self.send(link, &words).await {
             Ok(()) => Written::Now,
             Err(down) => {
+                // Whatever the reason: Redis now lacks a word that this replica knows of.
+                link.doubt.failed();
                 tracing::warn!(%down, words = words.len(), "Redis will be told later");
                 Written::Later
             }

@@ -1,4 +1,4 @@
-//! What the replicas share in Redis: cached sessions, deny list, rate limits.
+//! What the replicas share in Redis: cached sessions and versions, deny list, rate limits.
 //!
 //! Everything here may be lost at any moment (a crash, `FLUSHALL`, a failover to a copy that
 //! lags behind) without anybody being let in who should not be: the truth is elsewhere. Three
@@ -19,6 +19,7 @@ mod link;
 mod opening;
 mod rate;
 mod sessions;
+mod versions;
 
 pub use breaker::BreakerState;
 pub use deny::Denial;
@@ -27,6 +28,7 @@ pub use lasting::Written;
 pub use limits::Limits;
 pub use rate::Taken;
 pub use sessions::{Filled, Found, Moment, SessionCopy};
+pub use versions::Version;
 
 use lasting::Lasting;
 use link::Link;

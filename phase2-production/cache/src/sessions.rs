@@ -17,6 +17,9 @@ use std::time::Duration;
 /// too, and the next reader writes it anew.
 pub(crate) const SINCE: &str = "cache:since";
 
+/// An idle time that means that a look is no use.
+pub(crate) const ONLY_LOOK: u64 = 0;
+
 static GET: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/session_get.lua")));
 
@@ -97,7 +100,7 @@ impl Cache {
         proof: &str,
         idle: Duration,
     ) -> Result<Found<T>, CacheDown> {
-        self.look_up(proof, milliseconds(idle)).await
+        self.look_up(key(proof), milliseconds(idle)).await
     }
 
     /// Looks up a session without using it.
@@ -108,16 +111,16 @@ impl Cache {
         &self,
         proof: &str,
     ) -> Result<Found<T>, CacheDown> {
-        self.look_up(proof, 0).await
+        self.look_up(key(proof), ONLY_LOOK).await
     }
 
-    async fn look_up<T: DeserializeOwned>(
+    pub(crate) async fn look_up<T: DeserializeOwned>(
         &self,
-        proof: &str,
+        key: String,
         idle: u64,
     ) -> Result<Found<T>, CacheDown> {
         let begun = self.link.doubt.begin();
-        let mut call = GET.key(key(proof));
+        let mut call = GET.key(key);
         call.key(SINCE).arg(idle);
         let mut answer: Vec<Value> = self
             .link
@@ -156,13 +159,22 @@ impl Cache {
         copy: &SessionCopy<T>,
         idle_left: Duration,
     ) -> Result<Filled, CacheDown> {
+        self.fill(key(proof), copy, idle_left).await
+    }
+
+    pub(crate) async fn fill<T: Serialize + Sync>(
+        &self,
+        key: String,
+        copy: &SessionCopy<T>,
+        idle_left: Duration,
+    ) -> Result<Filled, CacheDown> {
         // Between then and now a tombstone may have been lost that would have stopped us.
         if !self.link.doubt.believes(copy.read_at.0) {
             return Ok(Filled::Late);
         }
         let value = serde_json::to_string(copy)
             .map_err(|error| CacheDown::Refused(error.to_string()))?;
-        let mut call = FILL.key(key(proof));
+        let mut call = FILL.key(key);
         call.key(SINCE).arg(value).arg(milliseconds(idle_left));
         call.arg(copy.version).arg(copy.read_at.0).arg(copy.ends_at);
         let done: String = self
@@ -192,8 +204,7 @@ fn key(proof: &str) -> String {
 }
 
 fn milliseconds(duration: Duration) -> u64 {
-    // Zero would mean "only look".
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(ONLY_LOOK + 1)
 }
 
 /// The next part of a script's answer.

@@ -6,6 +6,7 @@ use crate::replica::Replica;
 use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
 use crate::topology::Topology;
+use front::Front;
 use futures_util::future::join_all;
 use services::Services;
 use shared::Shared;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::task::JoinSet;
 use upload_domain::accounts::FreshAccount;
 
+mod front;
 mod plan;
 mod services;
 mod shared;
@@ -56,13 +58,21 @@ impl Cluster {
         started.map(|()| cluster)
     }
 
+    /// The balancer starts first: what only it can find wrong, such as a taken port or a
+    /// key that does not fit, is known before anybody has waited for a database.
     async fn prepare(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
-        let (users_file, fresh_accounts) = who::users(&topology, &run_dir)?;
         plan::write_secrets(&run_dir)?;
+        let admin = BalancerAdmin::new(plan::admin_token(&run_dir)?)?;
         let balancer = plan::balancer(&topology, &run_dir);
+        let balancer = Replica::new(BALANCER.to_owned(), balancer);
+        let address = balancer.start().await?;
+        // A balancer that is started again must be found where it was.
+        balancer.respecify(|spec| plan::listen_on(spec, address));
+        let (users_file, fresh_accounts) = who::users(&topology, &run_dir)?;
         let shared = Arc::new(Shared {
-            admin: BalancerAdmin::new(plan::admin_token(&run_dir)?)?,
-            balancer: Arc::new(Replica::new(BALANCER.to_owned(), balancer)),
+            admin,
+            balancer: Arc::new(balancer),
+            front: Front::of(&topology, &run_dir, address),
             replicas: RwLock::default(),
             named: AtomicUsize::default(),
             users_file,
@@ -75,9 +85,6 @@ impl Cluster {
     }
 
     async fn start_members(&self) -> anyhow::Result<()> {
-        let address = self.shared.balancer.start().await?;
-        // A balancer that is started again must be found where it was.
-        self.shared.balancer.respecify(|spec| plan::listen_on(spec, address));
         self.watch_over(Arc::clone(&self.shared.balancer));
         // Each to its end: a start that is given up halfway leaves a process behind.
         let replicas = 0..self.shared.topology.replicas;
@@ -94,8 +101,14 @@ impl Cluster {
     /// Where clients knock.
     #[must_use]
     pub fn url(&self) -> String {
-        let address = self.shared.balancer.view().address;
-        address.map_or_else(String::new, |address| format!("http://{address}"))
+        self.shared.front.url.clone()
+    }
+
+    /// The certificate that clients have to trust, if the balancer made one. It makes
+    /// another whenever it is started again.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Path> {
+        self.shared.front.certificate.as_deref()
     }
 
     /// Logs and temporary data.
@@ -184,6 +197,7 @@ impl Cluster {
             design: shared.topology.design,
             policy: shared.topology.policy,
             url: self.url(),
+            certificate: self.certificate().map(Path::to_owned),
             launcher_pid: std::process::id(),
             run_dir: shared.run_dir.path().to_owned(),
             users_file: shared.users_file.clone(),

@@ -16,10 +16,11 @@ mod reaper;
 mod replica;
 pub mod role;
 mod run_dir;
+mod spawner;
 pub mod status;
 pub mod topology;
 
 pub use backing_services::{Backing, Kind, State};
 pub use cluster::Cluster;
 pub use run_dir::RunDir;
-pub use topology::{Design, Files, Program, Reach, Topology, Users};
+pub use topology::{Design, Files, Program, Reach, Tls, Topology, Users};

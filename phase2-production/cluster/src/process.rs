@@ -1,5 +1,6 @@
 //! One child process: started, known to be ready, signalled, reaped.
 
+use crate::spawner;
 use crate::topology::Program;
 use anyhow::{Context, bail};
 use api_contract::secret::Secret;
@@ -44,7 +45,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it and waits for its ready line.
     pub(crate) async fn start(spec: &Spec) -> anyhow::Result<Self> {
-        let mut child = spawn(spec)?;
+        let mut child = spawn(spec).await?;
         let pid = child.id().context("the process ended at once")?;
         let pid = Pid::from_raw(i32::try_from(pid).context("a process id is an i32")?);
         let output = child.stdout.take().context("standard output is piped")?;
@@ -117,7 +118,7 @@ pub(crate) async fn ended(mut end: watch::Receiver<Option<ExitStatus>>) {
     let _gone = end.wait_for(Option::is_some).await;
 }
 
-fn spawn(spec: &Spec) -> anyhow::Result<Child> {
+async fn spawn(spec: &Spec) -> anyhow::Result<Child> {
     let log = File::options().create(true).append(true).open(&spec.log);
     let log = log.with_context(|| format!("cannot write {}", spec.log.display()))?;
     let mut command = Command::new(&spec.program.path);
@@ -135,9 +136,9 @@ fn spawn(spec: &Spec) -> anyhow::Result<Child> {
         .stderr(log)
         // Ctrl-C in a terminal goes to the launcher alone, which stops them in order.
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start {}", spec.program.path.display()))
+        .kill_on_drop(true);
+    let started = spawner::spawn(command).await;
+    started.with_context(|| format!("cannot start {}", spec.program.path.display()))
 }
 
 async fn ready_line(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<ReadyLine> {

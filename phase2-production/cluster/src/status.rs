@@ -17,6 +17,9 @@ pub struct ClusterStatus {
     pub policy: Policy,
     /// Where clients knock.
     pub url: String,
+    /// File with the certificate that clients have to be told to trust, if there is one.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
     /// The launcher's process id.
     pub launcher_pid: u32,
     /// Logs and temporary data.

@@ -119,6 +119,20 @@ pub enum Files {
     S3,
 }
 
+/// HTTPS between clients and the balancer. Behind it, on loopback, it stays plain HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// With a certificate for this machine that the balancer makes at its start.
+    SelfSigned,
+    /// With a certificate that somebody else has made.
+    Given {
+        /// PEM file with the chain, the balancer's own certificate first.
+        chain: PathBuf,
+        /// PEM file with its private key.
+        key: PathBuf,
+    },
+}
+
 /// A balancer and the replicas behind it.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -134,6 +148,11 @@ pub struct Topology {
     pub listen: SocketAddr,
     /// From where it may be reached.
     pub reach: Reach,
+    /// How clients speak to it; [`None`] for plain HTTP.
+    pub tls: Option<Tls>,
+    /// The address that clients know, such as `https://lab.example`; [`None`] for the one
+    /// where the balancer listens.
+    pub public_url: Option<String>,
     /// Who may log in.
     pub users: Users,
     /// From where the services of Phase 2 are taken.
@@ -146,4 +165,28 @@ pub struct Topology {
     pub supervise: bool,
     /// More flags for every replica.
     pub replica_args: Vec<OsString>,
+}
+
+impl Topology {
+    /// Three replicas for this machine alone, on any free port, with nothing that outlives
+    /// them.
+    #[must_use]
+    pub fn on_loopback(program: Program, design: Design) -> Self {
+        Self {
+            program,
+            design,
+            replicas: 3,
+            policy: design.usual_policy(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            reach: Reach::ThisMachine,
+            tls: None,
+            public_url: None,
+            users: Users::Fresh,
+            backing: Backing::Auto,
+            files: Files::Folder,
+            data_dir: None,
+            supervise: false,
+            replica_args: Vec::new(),
+        }
+    }
 }

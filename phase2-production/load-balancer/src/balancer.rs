@@ -2,7 +2,8 @@
 //! selection and limits; orders and questions come in here.
 
 use crate::backends::Backends;
-use crate::config::{BalancerArgs, Limits};
+use crate::config::{BalancerArgs, Limits, Place};
+use crate::names;
 use crate::selection::Selection;
 use crate::status::{BackendStatus, Status};
 use crate::tls::Tls;
@@ -16,11 +17,22 @@ use http_edge::refusal::Refusal;
 use http_edge::request_id::RequestId;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A balancer. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
 pub struct Balancer(Arc<Shared>);
+
+/// A handle that does not keep the balancer alive.
+#[derive(Debug)]
+pub(crate) struct Unheld(Weak<Shared>);
+
+impl Unheld {
+    /// The balancer, if there still is one.
+    pub(crate) fn hold(&self) -> Option<Balancer> {
+        self.0.upgrade().map(Balancer)
+    }
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -44,16 +56,25 @@ impl Balancer {
             if args.backends[..at].iter().any(|earlier| earlier.id == backend.id) {
                 bail!("--backend {}: this id is given twice", backend.id);
             }
-            backends.put(&backend.id, backend.address);
+            if let Place::Address(address) = &backend.place {
+                backends.put(&backend.id, *address);
+            }
         }
-        Ok(Self(Arc::new(Shared {
+        let balancer = Self(Arc::new(Shared {
             backends,
             selection: Selection::of(args.policy),
             limits: args.limits(),
             tunnels: Tunnels::default(),
             tls: Tls::open(&args.tls)?,
             edge: args.edge.clone(),
-        })))
+        }));
+        for backend in &args.backends {
+            if let Place::Name(name) = &backend.place {
+                let unheld = Unheld(Arc::downgrade(&balancer.0));
+                tokio::spawn(names::follow(unheld, backend.id.clone(), name.clone()));
+            }
+        }
+        Ok(balancer)
     }
 
     /// What it knows of its backends.

@@ -19,7 +19,8 @@ pub struct BalancerArgs {
     #[arg(long, value_enum, default_value_t = Policy::RoundRobin)]
     pub policy: Policy,
 
-    /// A replica to send requests to, such as r1=127.0.0.1:4001; may be repeated
+    /// A replica to send requests to, such as r1=127.0.0.1:4001; may be repeated. A name
+    /// instead of an address, as in r1=replica-1:8080, is looked up every second
     #[arg(long = "backend", value_name = "ID=ADDR", value_parser = backend)]
     pub backends: Vec<BackendArg>,
 
@@ -160,16 +161,37 @@ pub enum Policy {
 pub struct BackendArg {
     /// Stable name, such as `r1`.
     pub id: String,
-    /// Where it listens now.
-    pub address: SocketAddr,
+    /// Where it listens.
+    pub place: Place,
+}
+
+/// Where a backend listens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// Here, until an order says otherwise.
+    Address(SocketAddr),
+    /// Wherever this `HOST:PORT` leads to at the time.
+    Name(String),
 }
 
 fn backend(text: &str) -> Result<BackendArg, String> {
-    let (id, address) = text.split_once('=').ok_or("write ID=ADDR, as in r1=[::1]:80")?;
-    Ok(BackendArg {
-        id: replica_id(id)?,
-        address: address.parse().map_err(|_| format!("{address} is not IP:PORT"))?,
-    })
+    let (id, place) = text.split_once('=').ok_or("write ID=ADDR, as in r1=[::1]:80")?;
+    Ok(BackendArg { id: replica_id(id)?, place: place_of(place)? })
+}
+
+fn place_of(text: &str) -> Result<Place, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(Place::Address(address));
+    }
+    let host_and_port = text.rsplit_once(':').filter(|(host, port)| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let is_name = !host.is_empty() && host.bytes().all(plain);
+        is_name && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    match host_and_port {
+        Some(_) => Ok(Place::Name(text.to_owned())),
+        None => Err(format!("{text} is neither IP:PORT nor HOST:PORT")),
+    }
 }
 
 fn at_least_one() -> impl TypedValueParser<Value = u64> {

@@ -123,7 +123,7 @@ fn relay(
     let close = lease.body_was_not_wanted();
     headers::drop_hop_by_hop(reply.headers_mut());
     *reply.version_mut() = Version::HTTP_11;
-    let cookie = balancer.selection().cookie(backend.id(), claim);
+    let cookie = balancer.selection().cookie(backend.id(), claim, balancer.scheme());
     cookie.map(|cookie| reply.headers_mut().append(SET_COOKIE, cookie));
     let switched = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
     if let (true, Some(client)) = (switched, tunnel) {

@@ -22,6 +22,7 @@ mod exchange;
 mod forward;
 mod headers;
 mod health;
+mod names;
 mod pool;
 mod refuse;
 mod reply;

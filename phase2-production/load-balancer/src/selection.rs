@@ -65,11 +65,18 @@ impl Selection {
         }
     }
 
-    /// What to tell a client that was served by `id`, so that it comes back there:
-    /// nothing if it belonged there already.
-    pub(crate) fn cookie(&self, id: &str, claim: &Claim) -> Option<HeaderValue> {
+    /// What to tell a client that was served by `id` and speaks `scheme`, so that it comes
+    /// back there: nothing if it belonged there already.
+    pub(crate) fn cookie(
+        &self,
+        id: &str,
+        claim: &Claim,
+        scheme: &str,
+    ) -> Option<HeaderValue> {
         match self {
-            Self::Sticky(_) if claim.as_deref() != Some(id) => Some(sticky::cookie(id)),
+            Self::Sticky(_) if claim.as_deref() != Some(id) => {
+                Some(sticky::cookie(id, scheme == "https"))
+            }
             Self::Sticky(_) | Self::RoundRobin(_) => None,
         }
     }

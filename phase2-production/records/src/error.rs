@@ -4,15 +4,17 @@ use std::error::Error;
 
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 
-/// A transaction did not take place. One exception: when [`RecordsError::Unavailable`]
-/// strikes during the commit itself, it may have; so a caller may repeat only what does
-/// the same when done twice.
+/// A transaction did not take place; only after [`RecordsError::InDoubt`] it may have.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError {
     /// Not reachable, overloaded, too slow, restarting, or beaten by another transaction.
-    /// It passes by itself.
+    /// It passes by itself, and nothing was committed.
     #[error("the records cannot be reached at the moment")]
     Unavailable(#[source] Cause),
+    /// The commit was sent, and no answer came: it may have happened, or may yet. A caller
+    /// may repeat only what does the same when done twice.
+    #[error("the records did not say whether they committed")]
+    InDoubt(#[source] Cause),
     /// The disk or quota of the database is full. Reading still works.
     #[error("the records have no space left")]
     NoSpace(#[source] Cause),
@@ -25,6 +27,25 @@ impl RecordsError {
     /// A reason that did not come from the database.
     pub fn unavailable(reason: impl Into<Cause>) -> Self {
         Self::Unavailable(reason.into())
+    }
+
+    /// Whether the transaction may have taken place all the same.
+    #[must_use]
+    pub const fn may_be_committed(&self) -> bool {
+        matches!(self, Self::InDoubt(_))
+    }
+
+    /// What went wrong with a commit that was sent. Only a database that goes on working
+    /// and says no has rolled back for certain.
+    pub(crate) fn of_commit(error: sqlx::Error) -> Self {
+        let answered = matches!(error, sqlx::Error::Database(_));
+        match Self::from(error) {
+            refused @ (Self::NoSpace(_) | Self::Broken(_)) if answered => refused,
+            Self::Unavailable(cause)
+            | Self::InDoubt(cause)
+            | Self::NoSpace(cause)
+            | Self::Broken(cause) => Self::InDoubt(cause),
+        }
     }
 
     /// A reason that did not come from the database.
@@ -65,6 +86,10 @@ fn of_code(code: &str) -> Kind {
         "53100" => Kind::NoSpace,
         // Shutting down, starting up, cancelled by a timeout, waited in vain for a lock.
         "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "55P03" => Kind::Unavailable,
+        // A password that is being changed, a database that is being moved, a disk that
+        // fails: somebody is at work there.
+        "28P01" | "28000" | "3D000" | "55000" => Kind::Unavailable,
+        _ if code.len() == 5 && code.starts_with("58") => Kind::Unavailable,
         // A silent transaction was ended; a standby took over; two could not both win.
         "25P03" | "25006" | "40001" | "40P01" => Kind::Unavailable,
         _ if code.len() == 5 && (code.starts_with("08") || code.starts_with("53")) => {
@@ -160,8 +185,13 @@ impl OpenError {
     /// A failure while connecting to, or first asking, the database at `at`.
     pub(crate) fn of(at: &str, error: sqlx::Error) -> Self {
         let at = at.to_owned();
+        if let sqlx::Error::Database(answer) = &error {
+            return Self::Refused { at, reason: answer.message().to_owned() };
+        }
         match RecordsError::from(error) {
-            RecordsError::Unavailable(cause) => Self::Unreachable { at, cause },
+            RecordsError::Unavailable(cause) | RecordsError::InDoubt(cause) => {
+                Self::Unreachable { at, cause }
+            }
             RecordsError::NoSpace(cause) | RecordsError::Broken(cause) => {
                 Self::Refused { at, reason: cause.to_string() }
             }
@@ -175,7 +205,10 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_told_from_what_does_not() {
-        let passing = ["57014", "57P01", "57P03", "53300", "40P01", "08006"];
+        let passing = [
+            "57014", "57P01", "57P03", "53300", "40P01", "08006", "28P01", "3D000",
+            "58030",
+        ];
         for code in passing.into_iter().chain(["5", "517", "6", "10", "778"]) {
             assert_eq!(of_code(code), Kind::Unavailable, "{code}");
         }
@@ -187,5 +220,15 @@ mod tests {
         }
         let pool = RecordsError::from(sqlx::Error::PoolTimedOut);
         assert!(matches!(pool, RecordsError::Unavailable(_)));
+    }
+
+    #[test]
+    fn a_commit_without_an_answer_is_in_doubt_and_without_a_connection_it_is_not() {
+        let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(RecordsError::of_commit(lost()).may_be_committed());
+        let garbled = sqlx::Error::Protocol("half an answer".to_owned());
+        assert!(RecordsError::of_commit(garbled).may_be_committed());
+        assert!(!RecordsError::from(lost()).may_be_committed());
+        assert!(!RecordsError::from(sqlx::Error::PoolTimedOut).may_be_committed());
     }
 }

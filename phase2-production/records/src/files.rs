@@ -1,14 +1,15 @@
 //! Files: a row for each, that says whose bytes lie where.
 //!
 //! [`store`] is the one place where a file comes into being by itself; the other is
-//! `uploads::complete`. Either writes the file, the idempotency key, the charge and the
-//! audit row in one transaction, and writes nothing at all when it refuses.
+//! `uploads::complete`. Either writes the file, the idempotency key, the charge, what the
+//! session remembers and the audit row in one transaction, and writes nothing at all when it refuses.
 
 use crate::audit::{self, AuditRow};
 use crate::error::RecordsError;
 use crate::idempotency::{self, First};
 use crate::ids::Member;
 use crate::quota::{self, loaded, stored};
+use crate::sessions;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::time::Instant;
@@ -34,6 +35,8 @@ pub struct NewFile {
     /// When a janitor may take the bytes for forgotten ones. A process that was stopped
     /// for so long must not write a row for bytes that may be gone.
     pub not_after: Instant,
+    /// The proof of the session that it was uploaded in, if one remembers that.
+    pub session: Option<String>,
     /// The cause.
     pub audit: AuditRow,
 }
@@ -123,6 +126,11 @@ pub(crate) async fn insert(
     .await?;
     if let Some(key) = &file.key {
         idempotency::remember(tx, owner, key, meta, &file.answer).await?;
+    }
+    if let Some(proof) = &file.session {
+        // A session that has ended meanwhile stays ended; the file is stored all the same.
+        let (name, at) = (meta.name.as_str(), stored(meta.uploaded_at));
+        let _version = sessions::add_file(tx, proof, name, at).await?;
     }
     audit::write(tx, &file.audit).await
 }

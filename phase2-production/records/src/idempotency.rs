@@ -10,6 +10,9 @@ use sqlx::{AnyConnection, Row};
 use upload_domain::file_store::FileMeta;
 use upload_domain::hex::hex;
 
+/// Keys that one sweep forgets: few enough for the longest statement.
+pub const AT_ONCE: u64 = 1_000;
+
 /// What a key was used for before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum First {
@@ -71,14 +74,19 @@ pub(crate) async fn remember(
     Ok(())
 }
 
-/// Forgets the keys that were first used before a time; returns how many. In
-/// [`Scope::Housekeeping`](crate::Scope::Housekeeping).
+/// Forgets the keys that were first used before a time, at most [`AT_ONCE`]; returns how
+/// many. In [`Scope::Housekeeping`](crate::Scope::Housekeeping).
 ///
 /// # Errors
 /// See [`RecordsError`].
 pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsError> {
-    let gone = sqlx::query("DELETE FROM idempotency_keys WHERE created_at < $1")
+    const QUERY: &str = "DELETE FROM idempotency_keys \
+         WHERE (organisation, username, key) IN \
+           (SELECT organisation, username, key FROM idempotency_keys \
+            WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+    let gone = sqlx::query(QUERY)
         .bind(before)
+        .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
         .execute(tx)
         .await?;
     Ok(gone.rows_affected())

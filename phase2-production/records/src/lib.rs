@@ -3,12 +3,13 @@
 //! What stands here was acknowledged, and what was revoked here is dead. Everything else
 //! (Redis, a replica's memory) is a copy that may be lost.
 //!
-//! Every statement runs inside [`Records::run`]: one transaction, in a task that a
-//! client's disconnect cannot cancel, that sees only what its [`Scope`] lets it see.
-//! Inside it, callers compose the functions of the modules below; what they did is
-//! committed together, with the audit row that describes it.
+//! Every statement runs inside [`Records::run`], or [`Records::look`] where nothing is to
+//! change: one transaction, in a task that a client's disconnect cannot cancel, that sees
+//! only what its [`Scope`] lets it see. Inside it, callers compose the functions of the
+//! modules below; what they did is committed together, with the audit row that describes
+//! it.
 //!
-//! Reading order: `records` and `scope` (a transaction), `pool` (limits), `migrate` and
+//! Reading order: `records`, `transaction` and `scope`, `pool` (limits), `migrate` and
 //! `app_role` (who owns the tables, and who does not), then one module per table group,
 //! each beside its file in `migrations`.
 //!
@@ -18,6 +19,7 @@
 mod app_role;
 pub mod audit;
 mod backend;
+pub mod ends;
 mod error;
 pub mod files;
 pub mod idempotency;
@@ -32,6 +34,7 @@ mod row;
 mod scope;
 pub mod sessions;
 pub mod signing_keys;
+mod transaction;
 pub mod uploads;
 pub mod users;
 
@@ -39,7 +42,7 @@ pub use error::{OpenError, RecordsError};
 pub use futures_util::future::BoxFuture;
 pub use ids::{Member, NotAnId, OrgId, Role};
 pub use migrate::Migrated;
-pub use pool::PoolLimits;
+pub use pool::{LONGEST_TRANSACTION, PoolLimits};
 pub use records::Records;
 pub use scope::Scope;
 pub use sqlx::AnyConnection;

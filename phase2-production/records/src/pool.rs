@@ -9,14 +9,25 @@ use tokio::time::timeout;
 /// How long SQLite waits for another process that writes.
 pub(crate) const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
+/// What is added to the longest statement before a transaction is given up.
+const AND_THEN: Duration = Duration::from_secs(1);
+
+/// What no transaction within the [default limits](PoolLimits::default) outlasts, from when
+/// it has its connection: it has committed by then, or it is given up.
+pub const LONGEST_TRANSACTION: Duration = SQLITE_BUSY.saturating_add(AND_THEN);
+
 /// How long a returned connection may take to show that it is clean.
 const RETURN: Duration = Duration::from_secs(1);
+
+/// Connections that read an SQLite file, beside the one that writes it.
+const SQLITE_READERS: u32 = 4;
 
 /// What one program may take of the database, and how long it waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
-    /// Connections at most. SQLite takes one: it has one writer at a time, and those who
-    /// wait in this program are served in order.
+    /// Connections at most, and one more to listen. SQLite takes one that writes, because it
+    /// has one writer at a time and those who wait in this program are served in order, and
+    /// a few that read.
     pub connections: u32,
     /// The wait for a free connection.
     pub acquire: Duration,
@@ -42,29 +53,27 @@ impl PoolLimits {
     /// have ended it, does not answer any more.
     pub(crate) fn transaction(&self, address: &Address) -> Duration {
         let statement = if address.is_postgres() { self.statement } else { SQLITE_BUSY };
-        statement + Duration::from_secs(1)
+        statement + AND_THEN
     }
 
-    /// The pool; it connects when it is first used.
-    pub(crate) fn pool(self, address: &Address) -> AnyPool {
-        let postgres = address.is_postgres();
-        let setup = if postgres { self.postgres_setup() } else { sqlite_setup() };
-        let (connections, acquire) = if postgres {
-            (self.connections, self.acquire)
-        } else {
-            (1, self.acquire.max(SQLITE_BUSY))
-        };
-        AnyPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(acquire)
-            .after_connect(move |connection, _| {
-                let setup = setup.clone();
-                Box::pin(async move {
-                    connection.execute(sqlx::AssertSqlSafe(setup)).await.map(drop)
-                })
-            })
-            .after_release(|connection, _| Box::pin(is_clean(connection)))
-            .connect_lazy_with(address.options())
+    /// The pools; they connect when they are first used. Postgres serves readers and
+    /// writers on the same connections. In SQLite a reader sees the last commit and waits
+    /// for nobody, so it must not stand in the queue of the writers, who wait for the disk.
+    pub(crate) fn pools(self, address: &Address) -> Pools {
+        let acquire = self.acquire.max(SQLITE_BUSY);
+        if address.is_postgres() {
+            let of = |connections| {
+                pool(address, connections, self.acquire, self.postgres_setup())
+            };
+            let all = of(self.connections);
+            return Pools { writers: all.clone(), readers: all, listener: of(1) };
+        }
+        let of = |connections, setup| pool(address, connections, acquire, setup);
+        Pools {
+            writers: of(1, sqlite_writer()),
+            readers: of(SQLITE_READERS.min(self.connections), sqlite_reader()),
+            listener: of(1, sqlite_reader()),
+        }
     }
 
     fn postgres_setup(self) -> String {
@@ -76,13 +85,45 @@ impl PoolLimits {
     }
 }
 
+/// Connections for those who change something, and for those who only look.
+#[derive(Clone)]
+pub(crate) struct Pools {
+    pub(crate) writers: AnyPool,
+    pub(crate) readers: AnyPool,
+    /// One, for [`crate::Records::listen`].
+    pub(crate) listener: AnyPool,
+}
+
+fn pool(
+    address: &Address,
+    connections: u32,
+    acquire: Duration,
+    setup: String,
+) -> AnyPool {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(acquire)
+        .after_connect(move |connection, _| {
+            let setup = setup.clone();
+            Box::pin(async move {
+                connection.execute(sqlx::AssertSqlSafe(setup)).await.map(drop)
+            })
+        })
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
+        .connect_lazy_with(address.options())
+}
+
 /// FULL, because a 201 promises that the row survives a power cut; in WAL mode (set once,
 /// by the migration) NORMAL would not.
-fn sqlite_setup() -> String {
+fn sqlite_writer() -> String {
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
         SQLITE_BUSY.as_millis()
     )
+}
+
+fn sqlite_reader() -> String {
+    format!("PRAGMA busy_timeout = {}; PRAGMA query_only = ON", SQLITE_BUSY.as_millis())
 }
 
 /// Ends a transaction that a cancelled `begin` left open (sqlx 0.9.0 does not notice it):
@@ -101,10 +142,19 @@ async fn is_clean(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn no_transaction_is_longer_than_is_promised() {
+        for url in ["postgres://a:b@localhost/c", "sqlite://a.sqlite"] {
+            let longest =
+                PoolLimits::default().transaction(&Address::parse(url).unwrap());
+            assert!(longest <= LONGEST_TRANSACTION, "{url}: {longest:?}");
+        }
+    }
+
     async fn pool(folder: &tempfile::TempDir) -> AnyPool {
         let url = format!("sqlite://{}/a.sqlite", folder.path().display());
         let address = Address::parse(&url).unwrap().creating();
-        let pool = PoolLimits::default().pool(&address);
+        let pool = PoolLimits::default().pools(&address).writers;
         pool.execute("CREATE TABLE t (x BIGINT)").await.unwrap();
         pool
     }
@@ -128,6 +178,6 @@ mod tests {
 
     fn pool_again(folder: &tempfile::TempDir) -> AnyPool {
         let url = format!("sqlite://{}/a.sqlite", folder.path().display());
-        PoolLimits::default().pool(&Address::parse(&url).unwrap())
+        PoolLimits::default().pools(&Address::parse(&url).unwrap()).writers
     }
 }

@@ -1,13 +1,14 @@
 //! The handle on the database, and the only way to run a transaction.
 
 use crate::app_role;
-use crate::backend::{self, Address};
+use crate::backend::Address;
 use crate::error::{OpenError, RecordsError};
 use crate::migrate::{self, Migrated};
-use crate::pool::PoolLimits;
+use crate::pool::{PoolLimits, Pools};
 use crate::scope::Scope;
+use crate::transaction::{Access, Undone, in_transaction};
 use futures_util::future::BoxFuture;
-use sqlx::{AnyConnection, AnyPool, Connection, Executor};
+use sqlx::{AnyConnection, Connection};
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -16,7 +17,7 @@ use tracing::Instrument;
 /// A pool of connections to a database whose schema is this program's. Clones share it.
 #[derive(Clone)]
 pub struct Records {
-    pool: AnyPool,
+    pools: Pools,
     postgres: bool,
     /// See [`PoolLimits::transaction`].
     longest: Duration,
@@ -46,7 +47,7 @@ impl Records {
         // It was only there to look: what becomes of it does not matter.
         let _ = connection.close().await;
         Ok(Self {
-            pool: limits.pool(&address),
+            pools: limits.pools(&address),
             postgres: address.is_postgres(),
             longest: limits.transaction(&address),
         })
@@ -68,7 +69,7 @@ impl Records {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), RecordsError> {
-        self.run(Scope::Housekeeping, |_| Box::pin(async { Ok(()) })).await
+        self.look(Scope::Housekeeping, |_| Box::pin(async { Ok(()) })).await
     }
 
     /// Whether it is Postgres; otherwise it is SQLite, which one machine alone can use.
@@ -86,8 +87,9 @@ impl Records {
     /// every error of the database on; Postgres has given the transaction up by then.
     ///
     /// # Errors
-    /// Those of `work`, and [`RecordsError::Unavailable`] when no connection was free in
-    /// time or the database stopped answering.
+    /// Those of `work`, [`RecordsError::Unavailable`] when no connection was free in time
+    /// or the database stopped answering, and [`RecordsError::InDoubt`] when it did so
+    /// while it was to commit.
     ///
     /// # Panics
     /// When `work` does.
@@ -100,29 +102,99 @@ impl Records {
             + Send
             + 'static,
     {
+        self.in_a_task(Access::Change, scope, work).await
+    }
+
+    /// Does `work`, which changes nothing, in one transaction that sees what `scope` covers
+    /// and everything that was committed before. On SQLite it waits for no writer. The
+    /// database refuses a change.
+    ///
+    /// # Errors
+    /// As [`Records::run`]; never in doubt.
+    ///
+    /// # Panics
+    /// When `work` does.
+    pub async fn look<T, W>(&self, scope: Scope, work: W) -> Result<T, RecordsError>
+    where
+        T: Send + 'static,
+        W: for<'t> FnOnce(
+                &'t mut AnyConnection,
+            ) -> BoxFuture<'t, Result<T, RecordsError>>
+            + Send
+            + 'static,
+    {
+        self.in_a_task(Access::Look, scope, work).await
+    }
+
+    /// As [`Records::look`], on a connection that is kept for it: whoever listens for what
+    /// others did hears it however long the queue of the requests is. One at a time.
+    ///
+    /// # Errors
+    /// As [`Records::look`].
+    ///
+    /// # Panics
+    /// When `work` does.
+    pub async fn listen<T, W>(&self, scope: Scope, work: W) -> Result<T, RecordsError>
+    where
+        T: Send + 'static,
+        W: for<'t> FnOnce(
+                &'t mut AnyConnection,
+            ) -> BoxFuture<'t, Result<T, RecordsError>>
+            + Send
+            + 'static,
+    {
+        self.in_a_task(Access::Listen, scope, work).await
+    }
+
+    async fn in_a_task<T, W>(
+        &self,
+        access: Access,
+        scope: Scope,
+        work: W,
+    ) -> Result<T, RecordsError>
+    where
+        T: Send + 'static,
+        W: for<'t> FnOnce(
+                &'t mut AnyConnection,
+            ) -> BoxFuture<'t, Result<T, RecordsError>>
+            + Send
+            + 'static,
+    {
         let records = self.clone();
-        let task = async move { records.transact(scope, work).await };
+        let task = async move { records.transact(access, scope, work).await };
         match tokio::spawn(task.in_current_span()).await {
             Ok(outcome) => outcome,
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                Err(_) => Err(RecordsError::unavailable("the program is shutting down")),
+                Err(_) => {
+                    Err(RecordsError::InDoubt("the program is shutting down".into()))
+                }
             },
         }
     }
 
-    async fn transact<T, W>(&self, scope: Scope, work: W) -> Result<T, RecordsError>
+    async fn transact<T, W>(
+        &self,
+        access: Access,
+        scope: Scope,
+        work: W,
+    ) -> Result<T, RecordsError>
     where
         W: for<'t> FnOnce(
             &'t mut AnyConnection,
         ) -> BoxFuture<'t, Result<T, RecordsError>>,
     {
         let began = Instant::now();
-        let mut connection =
-            self.pool.acquire().await.inspect_err(|_| count("no-turn"))?;
-        let whole = timeout(self.longest, in_transaction(&mut connection, scope, work));
-        let late = || Undone::from(RecordsError::unavailable("no answer any more"));
-        let done = whole.await.unwrap_or_else(|_| Err(late()));
+        let pool = match access {
+            Access::Change => &self.pools.writers,
+            Access::Look => &self.pools.readers,
+            Access::Listen => &self.pools.listener,
+        };
+        let mut connection = pool.acquire().await.inspect_err(|_| count("no-turn"))?;
+        let mut committing = false;
+        let whole = in_transaction(&mut connection, access, scope, work, &mut committing);
+        let done = timeout(self.longest, whole).await;
+        let done = done.unwrap_or_else(|_| Err(Undone::silent(committing)));
         count(if done.is_ok() { "committed" } else { "undone" });
         metrics::histogram!("records_transaction_seconds").record(began.elapsed());
         done.map_err(|Undone { error, connection_is_clean }| {
@@ -135,55 +207,12 @@ impl Records {
 
     /// Waits for transactions under way and closes all connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.pools.writers.close().await;
+        self.pools.readers.close().await;
+        self.pools.listener.close().await;
     }
 }
 
 fn count(outcome: &'static str) {
     metrics::counter!("records_transactions_total", "outcome" => outcome).increment(1);
-}
-
-/// A transaction that did not take place.
-struct Undone {
-    error: RecordsError,
-    /// Whether the database confirmed the rollback. A connection on which it did not is
-    /// closed: SQLite ends a transaction by itself when the disk is full, and sqlx would
-    /// believe for ever that it is inside.
-    connection_is_clean: bool,
-}
-
-impl<E: Into<RecordsError>> From<E> for Undone {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), connection_is_clean: false }
-    }
-}
-
-async fn in_transaction<T, W>(
-    connection: &mut AnyConnection,
-    scope: Scope,
-    work: W,
-) -> Result<T, Undone>
-where
-    W: for<'t> FnOnce(&'t mut AnyConnection) -> BoxFuture<'t, Result<T, RecordsError>>,
-{
-    // SQLite cannot turn a reader into a writer while another one writes: it would be
-    // refused, after all its work. So it queues as a writer from the start.
-    let postgres = backend::is_postgres(connection);
-    let begin = if postgres { "BEGIN" } else { "BEGIN IMMEDIATE" };
-    let mut tx = connection.begin_with(begin).await?;
-    scope.set(&mut tx).await?;
-    let value = match work(&mut tx).await {
-        Ok(value) => value,
-        Err(error) => {
-            let connection_is_clean = tx.rollback().await.is_ok();
-            return Err(Undone { error, connection_is_clean });
-        }
-    };
-    if postgres {
-        // It answers COMMIT with success even where an error was passed over and it
-        // rolled back; any other statement tells.
-        tx.execute("SELECT 1").await?;
-    }
-    tx.commit().await?;
-    Ok(value)
 }

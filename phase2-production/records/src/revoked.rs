@@ -1,10 +1,11 @@
 //! Access tokens that were revoked before they expired. A token is named by issuer and
-//! `jti`, never by a hash of its text: one token has many spellings (OWASP JWT).
+//! `jti`, never by a hash of its text: one token has many spellings (OWASP JWT). Whoever ends
+//! more than one token at once gives it a name that no `jti` has.
 
+use crate::ends::{self, End};
 use crate::error::RecordsError;
 use crate::ids::OrgId;
-use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
+use sqlx::AnyConnection;
 
 /// A token that is not taken any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub struct Denied {
     pub expires_at: i64,
 }
 
-/// Revokes a token. Returns whether it was not revoked before.
+/// Revokes a token. Returns whether it was not revoked before. `now` must be read in the
+/// transaction ([`crate::ends`]).
 ///
 /// # Errors
 /// When the database fails.
@@ -63,33 +65,19 @@ pub async fn is_denied(
     Ok(found.is_some())
 }
 
-/// The newest `limit` entries, of all organisations, that still matter: what an empty
-/// cache is filled with.
+/// What was revoked after `end`, in all organisations, oldest first; an end is named by its
+/// `jti`. So every replica can tell the caches what another one could not.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn all(
+pub async fn denied_after(
     tx: &mut AnyConnection,
-    now: i64,
-    limit: i64,
-) -> Result<Vec<Denied>, RecordsError> {
-    let rows = sqlx::query(
-        "SELECT issuer, jti, expires_at FROM revoked_tokens WHERE expires_at > $1 \
-         ORDER BY revoked_at DESC LIMIT $2",
-    )
-    .bind(now)
-    .bind(limit)
-    .fetch_all(tx)
-    .await?;
-    rows.iter().map(denied).collect()
-}
-
-fn denied(row: &AnyRow) -> Result<Denied, RecordsError> {
-    Ok(Denied {
-        issuer: row.try_get("issuer")?,
-        jti: row.try_get("jti")?,
-        expires_at: row.try_get("expires_at")?,
-    })
+    end: &End,
+) -> Result<Vec<End>, RecordsError> {
+    const QUERY: &str = "SELECT jti AS name, revoked_at FROM revoked_tokens \
+         WHERE revoked_at >= $1 AND (revoked_at > $1 OR jti > $2) \
+         ORDER BY revoked_at, jti LIMIT $3";
+    ends::after(tx, QUERY, end).await
 }
 
 /// Removes entries whose tokens expired before `before`, at most 1000 at once; how many.

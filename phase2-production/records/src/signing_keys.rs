@@ -45,27 +45,6 @@ pub async fn lock(tx: &mut AnyConnection) -> Result<(), RecordsError> {
     Ok(())
 }
 
-/// The first key: of all replicas that start at once, all get the same. Returns the
-/// newest key of the candidate's algorithm that is not on its way out; if there is none,
-/// the candidate, which is then in the table.
-///
-/// # Errors
-/// When the database fails.
-pub async fn first(
-    tx: &mut AnyConnection,
-    candidate: &SigningKey,
-) -> Result<SigningKey, RecordsError> {
-    lock(tx).await?;
-    let fits = |key: &SigningKey| {
-        key.algorithm == candidate.algorithm && key.retires_at.is_none()
-    };
-    if let Some(key) = list(tx).await?.into_iter().rfind(fits) {
-        return Ok(key);
-    }
-    insert(tx, candidate).await?;
-    Ok(candidate.clone())
-}
-
 /// Adds a key. Returns `false` when one of this name is there; that one stays.
 ///
 /// # Errors

@@ -63,16 +63,21 @@ pub async fn import(
     // All importers take locks in the same order: none waits for one that waits for it.
     accounts.sort_by_key(|new| (&new.member.organisation, &new.member.username));
     let mut added = 0;
+    let mut entered = None;
     for new in accounts {
-        scope::enter(tx, &new.member.organisation).await?;
-        sqlx::query(
-            "INSERT INTO organisations (name, created_at) VALUES ($1, $2) \
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(new.member.organisation.as_str())
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
+        let organisation = &new.member.organisation;
+        if entered != Some(organisation) {
+            scope::enter(tx, organisation).await?;
+            sqlx::query(
+                "INSERT INTO organisations (name, created_at) VALUES ($1, $2) \
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(organisation.as_str())
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            entered = Some(organisation);
+        }
         let inserted = sqlx::query(
             "INSERT INTO users (username, organisation, role, password_hash, created_at) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",

@@ -10,7 +10,7 @@ use api_contract::people::PasswordChange;
 use axum::Json;
 use axum::extract::State;
 use http_edge::json_body::JsonBody;
-use upload_domain::passwords::{self, MAX_PASSWORD};
+use upload_domain::passwords::MAX_PASSWORD;
 
 /// NIST SP 800-63B-4 §3.1.1.2, for a password that is the only factor; in bytes.
 const SHORTEST_PASSWORD: usize = 15;
@@ -26,11 +26,11 @@ pub(crate) async fn change_password(
     if !(SHORTEST_PASSWORD..=MAX_PASSWORD).contains(&new.len()) || new == current {
         return Err(Error::WeakPassword);
     }
-    app.people.log_in(caller.member.username.as_str(), current, from).await?;
-    let (new, cost) = (new.to_owned(), app.hash_cost);
-    let hashed = tokio::task::spawn_blocking(move || passwords::hash(&new, cost)).await;
-    let hash = hashed.map_err(Error::broken)?.map_err(Error::broken)?;
-    change(&app, &caller, &caller.member.username, Change::Password(hash)).await?;
+    let username = caller.member.username.as_str();
+    let (known, hash) =
+        app.people.log_in_with_another(username, current, new, from).await?;
+    let another = Change::Password { epoch: known.epoch, hash };
+    change(&app, &caller, &caller.member.username, another).await?;
     Ok(Json(Message { message: "The password is changed. Log in again.".to_owned() }))
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn list(
     admin: Admin,
 ) -> Result<Json<People>, Error> {
     let organisation = admin.0.member.organisation.clone();
-    let found = app.records.run(admin.scope(), move |tx| {
+    let found = app.records.look(admin.scope(), move |tx| {
         Box::pin(async move { users::list(tx, &organisation).await })
     });
     let users = found.await?.into_iter().map(person).collect();
@@ -100,7 +100,7 @@ pub(crate) async fn audit_log(
 ) -> Result<Json<Audit>, Error> {
     let Query(query) = query.map_err(|_unreadable| Error::BadPage)?;
     let organisation = admin.0.member.organisation.clone();
-    let found = app.records.run(admin.scope(), move |tx| {
+    let found = app.records.look(admin.scope(), move |tx| {
         Box::pin(async move {
             audit::list(tx, &organisation, MOST_ROWS, query.request_id.as_deref()).await
         })
@@ -143,7 +143,7 @@ async fn find(
     admin: &Admin,
     username: Username,
 ) -> Result<users::Account, Error> {
-    let found = app.records.run(admin.scope(), move |tx| {
+    let found = app.records.look(admin.scope(), move |tx| {
         Box::pin(async move { users::find(tx, &username).await })
     });
     let organisation = &admin.0.member.organisation;

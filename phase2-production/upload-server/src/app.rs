@@ -69,8 +69,6 @@ pub struct AppState {
     pub(crate) quota: u64,
     /// Seconds of silence that a session survives.
     pub(crate) idle_seconds: u64,
-    /// How expensive a guess at a new password is.
-    pub(crate) hash_cost: HashCost,
     /// Age from which bytes that no record names are removed.
     pub(crate) orphan_grace: Duration,
     /// Time after which an unfinished upload is thrown away.
@@ -87,7 +85,6 @@ impl AppState {
     /// # Errors
     /// When a store cannot be reached or is of no use; the message says what to change.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let hash_cost = HashCost::Owasp;
         let records = stores::open_records(config).await?;
         let cache = stores::open_cache(config).await?;
         let secret =
@@ -98,7 +95,7 @@ impl AppState {
         let readiness = readiness::looking_at(&records, &blobs, cache.as_ref());
         Ok(Self {
             identity: open_identity(config, &records, cache, &secret).await?,
-            people: People::new(records.clone(), limits.clone(), hash_cost)?,
+            people: People::new(records.clone(), limits.clone(), HashCost::Owasp)?,
             records,
             blobs,
             limits,
@@ -112,7 +109,6 @@ impl AppState {
             max_upload: config.max_upload,
             quota: config.quota,
             idle_seconds: config.sessions.limits().idle.as_secs(),
-            hash_cost,
             orphan_grace: Duration::from_millis(config.stores.orphan_grace_ms),
             upload_life: Duration::from_millis(config.stores.upload_life_ms),
             sweep_every: Duration::from_millis(config.sessions.sweep_ms),
@@ -239,6 +235,7 @@ pub async fn run(
 /// # Errors
 /// When something on the command line cannot be used; the message says what to change.
 pub async fn start(config: Config) -> anyhow::Result<()> {
+    http_edge::crypto::choose();
     log::init(config.edge.log);
     let listener = listen::bind(config.edge.listen, config.edge.insecure_remote).await?;
     let admin = admin_listener::start(config.edge.admin_listen).await?;

@@ -2,8 +2,12 @@
 //! row that says who did it.
 
 use crate::app::AppState;
+use crate::clock::now;
 use crate::error::Error;
 use crate::identity::{Caller, Identity};
+use crate::in_full::in_full;
+use crate::people::LoginError;
+use crate::tokens::Ended;
 use records::{AnyConnection, OrgId, RecordsError, Role, Scope, audit, users};
 use upload_domain::username::Username;
 use users::SignedOut;
@@ -11,8 +15,13 @@ use users::SignedOut;
 /// What becomes of an account.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    /// Another password, as its hash.
-    Password(String),
+    /// Another password.
+    Password {
+        /// The version of the account when the old one was checked.
+        epoch: i64,
+        /// Of the new one.
+        hash: String,
+    },
     /// Another role.
     Role(Role),
     /// Nobody logs in with it any more, or somebody does again.
@@ -24,12 +33,21 @@ pub(crate) enum Change {
 impl Change {
     const fn action(&self) -> &'static str {
         match self {
-            Self::Password(_) => "password.changed",
+            Self::Password { .. } => "password.changed",
             Self::Role(Role::Admin) => "role.admin",
             Self::Role(Role::Member) => "role.member",
             Self::Disabled(true) => "user.disabled",
             Self::Disabled(false) => "user.enabled",
             Self::SignOut => "user.signed-out",
+        }
+    }
+
+    /// Why it was not made.
+    fn refusal(&self) -> Error {
+        match self {
+            // What was right when it was checked is wrong now.
+            Self::Password { .. } => LoginError::Wrong.into(),
+            Self::Role(_) | Self::Disabled(_) | Self::SignOut => Error::UserNotFound,
         }
     }
 
@@ -41,8 +59,9 @@ impl Change {
         now: i64,
     ) -> Result<Option<SignedOut>, RecordsError> {
         match self {
-            Self::Password(hash) => {
-                users::change_password(tx, organisation, username, &hash, now).await
+            Self::Password { epoch, hash } => {
+                users::change_password(tx, organisation, username, epoch, &hash, now)
+                    .await
             }
             Self::Role(role) => {
                 users::set_role(tx, organisation, username, role, now).await
@@ -58,35 +77,53 @@ impl Change {
 }
 
 /// Makes a change to somebody of the caller's organisation. When this returns, whoever
-/// holds a copy of a proof that died has heard of it.
+/// holds a copy of a proof that died has heard of it; and they hear of it also if the caller
+/// goes away meanwhile.
 pub(crate) async fn change(
     app: &AppState,
     caller: &Caller,
     username: &Username,
     change: Change,
 ) -> Result<(), Error> {
+    let (app, caller, username) = (app.clone(), caller.clone(), username.clone());
+    in_full(async move { make_and_tell(&app, &caller, &username, change).await }).await
+}
+
+async fn make_and_tell(
+    app: &AppState,
+    caller: &Caller,
+    username: &Username,
+    change: Change,
+) -> Result<(), Error> {
+    let refusal = change.refusal();
     let row = caller.audit.row(&caller.member, change.action(), username.as_str());
     let organisation = caller.member.organisation.clone();
     let (scope, name) = (Scope::Organisation(organisation.clone()), username.clone());
+    let identity = app.identity.clone();
     let changed = app.records.run(scope, move |tx| {
         Box::pin(async move {
-            let made = change.make(tx, &organisation, &name, row.at).await?;
-            if made.is_some() {
-                audit::write(tx, &row).await?;
-            }
-            Ok(made)
+            let Some(died) = change.make(tx, &organisation, &name, now()).await? else {
+                return Ok(None);
+            };
+            audit::write(tx, &row).await?;
+            let ended = match identity {
+                Identity::Sessions(_) => Ended::default(),
+                Identity::Tokens(tokens) => {
+                    tokens.write_end_of_all(tx, &organisation, &name, &died).await?
+                }
+            };
+            Ok(Some((died, ended)))
         })
     });
-    let Some(died) = changed.await? else {
-        return Ok(());
-    };
+    let (died, ended) = changed.await?.ok_or(refusal)?;
     match &app.identity {
         Identity::Sessions(sessions) => {
             sessions.end_all_of(username, died.sessions).await;
         }
-        Identity::Tokens(tokens) => {
-            tokens.forget(&caller.member.organisation, username, &died).await;
-        }
+        Identity::Tokens(tokens) => tokens.tell(&ended).await,
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -58,7 +58,7 @@ pub struct Config {
     pub data_dir: PathBuf,
 
     /// Users file to import at the start; who is known already stays as they are
-    /// [default: demo accounts are made if nobody has one]
+    /// [default: demo accounts in the organisation "main" are made if nobody is in it]
     #[arg(long, value_name = "FILE")]
     pub users: Option<PathBuf>,
 

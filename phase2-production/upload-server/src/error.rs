@@ -148,7 +148,7 @@ fn login_refusal(error: LoginError) -> Refusal {
 
 fn records_refusal(error: RecordsError) -> Refusal {
     match error {
-        RecordsError::Unavailable(cause) => {
+        RecordsError::Unavailable(cause) | RecordsError::InDoubt(cause) => {
             tracing::error!(%cause, "the records do not answer");
             later(ProblemKind::RecordsUnavailable)
         }

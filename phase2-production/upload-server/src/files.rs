@@ -10,6 +10,7 @@ use api_contract::files::{
     DEFAULT_PAGE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
     MAX_JSON_CONTENT, MAX_PAGE,
 };
+use api_contract::problem::ProblemKind;
 use api_contract::{Message, headers};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -17,9 +18,11 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::LOCATION;
+use http::header::{IF_MATCH, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use http_edge::file_reply::{self, FileFacts};
+use http_edge::ranges::may_change;
+use http_edge::refusal::Refusal;
 use http_edge::upload_form::UploadForm;
 use staged::{NewFile, Published, Staged};
 use upload_domain::display_name::DisplayName;
@@ -57,7 +60,8 @@ async fn publish_and_remember(
     caller: Caller,
 ) -> Result<FileCreated, Error> {
     let both = tokio::spawn(async move {
-        let published = staged.publish(None, &caller.audit).await?;
+        let session = app.identity.session_in_records(&caller.proof);
+        let published = staged.publish(None, session, &caller.audit).await?;
         published.remember(&app, &caller).await;
         let Published { created, .. } = published;
         Ok(created)
@@ -125,8 +129,16 @@ pub(crate) async fn delete(
     State(app): State<AppState>,
     caller: Caller,
     Path(file_id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Json<Message>, Error> {
     let id = FileId::parse(&file_id).ok_or(Error::FileNotFound)?;
+    if headers.contains_key(IF_MATCH) {
+        // A file never changes, so what is read here still holds when it is deleted.
+        let (meta, _content) = app.files().read(&caller.member, id).await?;
+        if !may_change(&headers, &format!("\"{}\"", meta.sha256)) {
+            return Err(Refusal::new(ProblemKind::PreconditionFailed).into());
+        }
+    }
     app.files().delete(&caller.member, id, &caller.audit).await?;
     Ok(Json(Message { message: "The file is deleted.".to_owned() }))
 }

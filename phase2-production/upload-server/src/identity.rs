@@ -2,6 +2,7 @@
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
+use crate::clock;
 use crate::cookies;
 use crate::error::Error;
 use crate::limits::ClientAddress;
@@ -16,7 +17,6 @@ use http::request::Parts;
 use http_edge::request_id::RequestId;
 use records::Member;
 use std::sync::Arc;
-use upload_domain::incoming::now_ms;
 
 /// What this replica knows its callers by.
 #[derive(Clone)]
@@ -30,6 +30,18 @@ pub(crate) enum Identity {
 impl From<Sessions> for Identity {
     fn from(sessions: Sessions) -> Self {
         Self::Sessions(Arc::new(sessions))
+    }
+}
+
+impl Identity {
+    /// The session that remembers a caller's files in the records, if one does.
+    pub(crate) fn session_in_records(&self, proof: &Proof) -> Option<String> {
+        match (self, proof) {
+            (Self::Sessions(sessions), Proof::Session(id)) => {
+                sessions.are_in_records().then(|| id.proof())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -139,6 +151,6 @@ pub(crate) fn audit_context(parts: &Parts) -> AuditContext {
     let id = parts.extensions.get::<RequestId>();
     AuditContext {
         request_id: id.map(|id| id.as_str().to_owned()).unwrap_or_default(),
-        at: i64::try_from(now_ms()).unwrap_or(i64::MAX),
+        at: clock::now(),
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
+use crate::clock::now;
 use crate::error::Error;
 use crate::uploads::finish::finish;
 use futures_util::TryStreamExt;
@@ -15,7 +16,6 @@ use records::{Member, RecordsError, Role, Scope, files, idempotency};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use upload_domain::file_id::FileId;
-use upload_domain::incoming::now_ms;
 
 /// The longest time between two rounds.
 const ROUND: Duration = Duration::from_secs(60);
@@ -72,22 +72,34 @@ async fn forget_expired(app: &AppState) -> Result<u64, Error> {
     });
     let mut count = 0;
     for upload in expired.await? {
-        let (id, owner) = (upload.upload_id, owner_of(&upload));
-        let scope = Scope::Organisation(upload.organisation.clone());
-        let removed = app.records.run(scope, move |tx| {
-            Box::pin(async move {
-                uploads::remove(tx, &owner, id, Removal::Expired(now)).await
-            })
-        });
-        let Some(keys) = removed.await? else {
-            continue;
-        };
-        count += 1;
-        for key in keys {
-            app.blobs.delete(&key).await?;
+        let id = upload.upload_id;
+        // One that cannot be forgotten is in nobody's way.
+        match forget(app, &upload, now).await {
+            Ok(forgotten) => count += u64::from(forgotten),
+            Err(error) => tracing::warn!(upload_id = %id, %error, "cannot be forgotten"),
         }
     }
     Ok(count)
+}
+
+/// Whether it was there. Bytes that cannot be removed have no row any more, and become
+/// orphans.
+async fn forget(app: &AppState, upload: &Upload, now: i64) -> Result<bool, Error> {
+    let (id, owner) = (upload.upload_id, owner_of(upload));
+    let scope = Scope::Organisation(upload.organisation.clone());
+    let removed = app.records.run(scope, move |tx| {
+        Box::pin(
+            async move { uploads::remove(tx, &owner, id, Removal::Expired(now)).await },
+        )
+    });
+    let Some(keys) = removed.await? else {
+        return Ok(false);
+    };
+    let files = app.files();
+    for key in keys {
+        files.forget(&key).await;
+    }
+    Ok(true)
 }
 
 /// A client that sent its last byte and lost its replica may never come back to ask.
@@ -100,12 +112,17 @@ async fn finish_complete(app: &AppState) -> Result<u64, Error> {
     let mut count = 0;
     for upload in complete.await? {
         let (id, owner) = (upload.upload_id, owner_of(&upload));
-        if !claim(app, &upload, before).await? {
-            continue;
+        match claim(app, &upload, before).await {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                tracing::warn!(upload_id = %id, %error, "cannot be taken on");
+                continue;
+            }
         }
         let cause =
             AuditContext { request_id: format!("janitor-{}", FileId::new()), at: now() };
-        match finish(app, &owner, upload, &cause).await {
+        match finish(app, &owner, upload, None, &cause).await {
             Ok(published) => count += u64::from(!published.repeated),
             Err(error) => tracing::warn!(upload_id = %id, %error, "cannot be finished"),
         }
@@ -136,8 +153,10 @@ async fn remove_orphans(app: &AppState) -> Result<u64, Error> {
             };
             let keys = batch.into_iter().map(|old| old.key).collect();
             for orphan in nameless(app, keys).await? {
-                app.blobs.delete(&orphan).await?;
-                count += 1;
+                match app.blobs.delete(&orphan).await {
+                    Ok(()) => count += 1,
+                    Err(error) => tracing::warn!(orphan, %error, "cannot be removed"),
+                }
             }
         }
     }
@@ -165,10 +184,17 @@ async fn nameless(
 
 async fn forget_keys(app: &AppState) -> Result<u64, Error> {
     let before = now().saturating_sub(KEY_LIFE_MS);
-    let forgotten = app.records.run(Scope::Housekeeping, move |tx| {
-        Box::pin(async move { idempotency::sweep(tx, before).await })
-    });
-    Ok(forgotten.await?)
+    let mut count = 0;
+    loop {
+        let forgotten = app.records.run(Scope::Housekeeping, move |tx| {
+            Box::pin(async move { idempotency::sweep(tx, before).await })
+        });
+        let forgotten = forgotten.await?;
+        count += forgotten;
+        if forgotten < idempotency::AT_ONCE {
+            return Ok(count);
+        }
+    }
 }
 
 /// What may be done in somebody's name does not depend on their role here.
@@ -178,8 +204,4 @@ fn owner_of(upload: &Upload) -> Member {
         username: upload.owner.clone(),
         role: Role::Member,
     }
-}
-
-fn now() -> i64 {
-    i64::try_from(now_ms()).unwrap_or(i64::MAX)
 }

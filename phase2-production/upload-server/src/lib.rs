@@ -7,20 +7,25 @@
 //! Reading order: `app` (what there is), `identity` (who is calling?), `sessions` and
 //! `tokens` (what is remembered, what is signed), `login`, `files`, `error`, `config`. Then
 //! what production adds: `people`, `account` and `admin`; `uploads` and `tus`; `limits`,
-//! `origins` and `cookies`; `events`; `janitor`; `openapi` and `docs`.
+//! `origins` and `cookies`; `hearsay`; `events`; `janitor`; `openapi` and `docs`.
 
 mod account;
 mod admin;
 pub mod app;
 mod audit;
 mod change;
+mod clock;
 pub mod config;
 mod cookies;
 mod docs;
 mod error;
 mod events;
+#[cfg(test)]
+mod faults;
 mod files;
+mod hearsay;
 mod identity;
+mod in_full;
 mod janitor;
 mod limits;
 mod login;
@@ -32,6 +37,7 @@ mod secret_file;
 pub mod sessions;
 mod stores;
 pub mod tokens;
+mod turns;
 mod tus;
 mod uploads;
 

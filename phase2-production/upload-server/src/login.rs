@@ -7,8 +7,9 @@ use crate::identity::{
     Caller, Identity, Proof, audit_context, no_credentials_in, session_id,
 };
 use crate::limits::ClientAddress;
+use crate::people::{Known, LoginError};
 use crate::sessions::{SessionError, SessionId, Sessions};
-use crate::tokens::{Issued, Tokens};
+use crate::tokens::{Issued, TokenError, Tokens};
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
 use api_contract::{Credentials, Message};
@@ -53,7 +54,7 @@ pub(crate) async fn start(
     let sessions = sessions(&app)?;
     let Newcomer { from, audit, earlier } = newcomer;
     let known = app.people.log_in(&given.username, given.password.expose(), from).await?;
-    let session = sessions.start(&known.member, known.epoch, &audit).await?;
+    let session = born(&app, sessions, &known, &audit).await?;
     if let Some(earlier) = earlier {
         // One that is dead already needs no end; one that cannot be ended is not left.
         let ended = sessions.end(&earlier, &audit).await;
@@ -65,6 +66,31 @@ pub(crate) async fn start(
     let expires_in = app.idle_seconds;
     let body = SessionStarted { session_id: session.secret(), expires_in };
     Ok(([(SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+/// A session that is kept in memory is not born under a lock on its account, as one in the
+/// records is. So the account is looked at after the birth: whoever changed it before is
+/// seen, and whoever changes it later ends this session with all others.
+async fn born(
+    app: &AppState,
+    sessions: &Sessions,
+    known: &Known,
+    audit: &AuditContext,
+) -> Result<SessionId, Error> {
+    let started = sessions.start(&known.member, known.epoch, audit).await;
+    let session = started.map_err(|error| match error {
+        SessionError::Unknown => overtaken(),
+        other => other.into(),
+    })?;
+    if sessions.are_in_records() {
+        return Ok(session);
+    }
+    let unchanged = app.people.is_unchanged(known).await;
+    if !matches!(unchanged, Ok(true)) {
+        // Ended by now or not, nobody was told its id.
+        let _ended = sessions.end(&session, audit).await;
+    }
+    if unchanged? { Ok(session) } else { Err(overtaken()) }
 }
 
 /// `GET /api/session`
@@ -102,7 +128,11 @@ pub(crate) async fn issue(
     let tokens = tokens(&app)?;
     let password = given.password.expose();
     let known = app.people.log_in(&given.username, password, newcomer.from).await?;
-    let issued = tokens.issue(&known.member, known.epoch, &newcomer.audit).await?;
+    let issued = tokens.issue(&known.member, known.epoch, &newcomer.audit).await;
+    let issued = issued.map_err(|error| match error {
+        TokenError::Invalid => overtaken(),
+        other => other.into(),
+    })?;
     Ok(Json(token_reply(issued)))
 }
 
@@ -134,6 +164,12 @@ pub(crate) async fn jwks(State(app): State<AppState>) -> Result<Response, Error>
     Ok(Json(tokens.jwks()).into_response())
 }
 
+/// The account changed between the check of the password and the birth of the proof: what
+/// was right then is wrong now.
+fn overtaken() -> Error {
+    LoginError::Wrong.into()
+}
+
 fn token_reply(issued: Issued) -> TokenIssued {
     TokenIssued {
         access_token: issued.access_token,
@@ -157,3 +193,6 @@ fn tokens(app: &AppState) -> Result<&Tokens, Error> {
         Identity::Sessions(_) => Err(Error::NotFound),
     }
 }
+
+#[cfg(test)]
+mod tests;

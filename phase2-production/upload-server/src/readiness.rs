@@ -1,8 +1,9 @@
 //! What this server needs to be of use, for `/readyz`.
 //!
-//! Without the records or the files it can answer next to nothing. Without Redis it is slow
-//! and counts its limits for itself, and says so; if that made it "not ready", the end of
-//! one Redis would be the end of all replicas.
+//! What lies on this machine's own disk makes this replica unable and nobody else: it is not
+//! ready. A database, a bucket or a Redis is everybody's: without it the replica is degraded
+//! and says so, and goes on with what it can do. If that made it "not ready", the end of one
+//! store would be the end of all replicas.
 
 use blobs::Blobs;
 use cache::{BreakerState, Cache};
@@ -11,22 +12,25 @@ use records::Records;
 
 const SILENT: &str = "does not answer";
 
-/// Ready as long as these are there.
+/// Ready as long as what is its own is there.
 pub(crate) fn looking_at(
     records: &Records,
     blobs: &Blobs,
     cache: Option<&Cache>,
 ) -> Readiness {
+    let (own_records, own_files) = (!records.is_postgres(), blobs.is_local());
     let (records, blobs) = (records.clone(), blobs.clone());
+    let records = Check::new("records", move || {
+        let records = records.clone();
+        async move { needed(records.ping().await.is_ok()) }
+    });
+    let files = Check::new("files", move || {
+        let blobs = blobs.clone();
+        async move { needed(blobs.ping().await.is_ok()) }
+    });
     let mut checks = vec![
-        Check::new("records", move || {
-            let records = records.clone();
-            async move { needed(records.ping().await.is_ok()) }
-        }),
-        Check::new("files", move || {
-            let blobs = blobs.clone();
-            async move { needed(blobs.ping().await.is_ok()) }
-        }),
+        if own_records { records } else { records.shared() },
+        if own_files { files } else { files.shared() },
     ];
     checks.extend(cache.cloned().map(|cache| {
         // Its own heartbeat asks Redis; this only reads what that has found.

@@ -51,9 +51,12 @@ fn make(path: &Path) -> anyhow::Result<()> {
         .and_then(|()| fs::hard_link(&draft, path));
     let _only_a_draft = fs::remove_file(&draft);
     match linked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        linked => Ok(linked?),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        linked => linked?,
     }
+    // A name that a power cut takes away would leave nobody to open what was sealed.
+    let folder = path.parent().context("a file lies in a folder")?;
+    Ok(fs::File::open(folder)?.sync_all()?)
 }
 
 #[cfg(test)]

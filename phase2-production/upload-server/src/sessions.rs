@@ -62,6 +62,10 @@ pub struct Remembered {
 
 /// Where the sessions of this replica are kept.
 #[derive(Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a process has one kind; a box would only add an allocation to each clone"
+)]
 pub enum Sessions {
     /// In this process alone.
     Memory(memory::Memory),
@@ -138,7 +142,8 @@ impl Sessions {
         })
     }
 
-    /// Growth. A session that ended meanwhile stays ended: an update never creates.
+    /// Growth, after a file was stored. A session that ended meanwhile stays ended: an
+    /// update never creates.
     ///
     /// # Errors
     /// When no live session has this id, or that cannot be known.
@@ -146,8 +151,19 @@ impl Sessions {
         match self {
             Self::Memory(store) => store.add_file(id, name),
             Self::Replicated(store) => store.add_file(id, name).await,
-            Self::Central(store) => store.add_file(id, name).await,
+            Self::Central(store) => {
+                // The transaction that stored the file has added it.
+                store.show_files_anew(id).await;
+                Ok(())
+            }
         }
+    }
+
+    /// Whether the records are where they live: then what happens to one there is one
+    /// transaction with its cause.
+    #[must_use]
+    pub const fn are_in_records(&self) -> bool {
+        matches!(self, Self::Central(_))
     }
 
     /// Death by logout. When this returns, the id is dead: here (memory), soon everywhere

@@ -2,11 +2,12 @@
 
 use crate::config::{Config, Design};
 use crate::people::People;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use blobs::{Blobs, BlobsConfig};
 use cache::Cache;
 use records::{PoolLimits, Records};
 use std::fs;
+use std::path::Path;
 use upload_domain::accounts::make_demo_users;
 use upload_domain::passwords::HashCost;
 
@@ -20,10 +21,7 @@ pub(crate) async fn open_records(config: &Config) -> anyhow::Result<Records> {
     })?;
     let url = match &config.stores.database_url {
         Some(url) => url.expose().to_owned(),
-        None => {
-            let file = config.data_dir.join("records.sqlite");
-            format!("sqlite://{}?mode=rwc", file.display())
-        }
+        None => sqlite_in(&config.data_dir)?,
     };
     if let Some(owner) = owner_url(config, &url) {
         Records::migrate(owner).await?;
@@ -31,6 +29,14 @@ pub(crate) async fn open_records(config: &Config) -> anyhow::Result<Records> {
     let records = Records::open(&url, PoolLimits::default()).await?;
     import_people(config, &records).await?;
     Ok(records)
+}
+
+/// The URL of the records in a folder, whatever characters are in its name.
+fn sqlite_in(folder: &Path) -> anyhow::Result<String> {
+    let file = folder.canonicalize()?.join("records.sqlite");
+    let url = url::Url::from_file_path(file);
+    let url = url.map_err(|()| anyhow!("the name of --data-dir is not text"))?;
+    Ok(format!("sqlite://{}?mode=rwc", url.path()))
 }
 
 /// An SQLite file belongs to whoever opens it. A Postgres database is brought up to date
@@ -46,6 +52,9 @@ async fn import_people(config: &Config, records: &Records) -> anyhow::Result<()>
         return Ok(());
     }
     let file = config.data_dir.join("users.json");
+    if !file.exists() && People::are_there(records).await? {
+        return Ok(());
+    }
     if let Some(fresh) = make_demo_users(&file, HashCost::Owasp)? {
         println!("Demo accounts (shown once; hashes are in {}):", file.display());
         for account in fresh {
@@ -78,4 +87,53 @@ pub(crate) async fn open_blobs(config: &Config) -> anyhow::Result<Blobs> {
         None => BlobsConfig::Local(config.data_dir.join("blobs")),
     };
     Ok(Blobs::open(place).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use upload_domain::passwords;
+
+    #[tokio::test]
+    async fn a_new_data_folder_adds_nobody_to_records_that_have_people() {
+        let folder = tempfile::tempdir().unwrap();
+        let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
+        let dave = serde_json::json!({ "username": "dave", "password_hash": hash });
+        let users = folder.path().join("people.json");
+        let people = serde_json::json!({ "users": [dave] });
+        fs::write(&users, people.to_string()).unwrap();
+        let url = format!("sqlite://{}/a.sqlite?mode=rwc", folder.path().display());
+        let with = |name: &str, more: &[&str]| {
+            let folder = folder.path().join(name);
+            let folder = ["--data-dir", folder.to_str().unwrap()];
+            let flags = ["upload-server", "--database-url", &url];
+            Config::parse_from(flags.iter().chain(&folder).chain(more))
+        };
+        let given = ["--users", users.to_str().unwrap()];
+        open_records(&with("one", &given)).await.unwrap().close().await;
+        let records = open_records(&with("other", &[])).await.unwrap();
+        assert!(!folder.path().join("other/users.json").exists());
+        assert!(People::are_there(&records).await.unwrap());
+        records.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_data_folder_may_have_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["plain", "a b", "a#b?c", "50%20", "d\u{fc}rr"] {
+            let folder = folder.path().join(name);
+            let flags = ["upload-server", "--data-dir", folder.to_str().unwrap()];
+            let users = folder.join("users.json");
+            fs::create_dir_all(&folder).unwrap();
+            let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
+            let alice = serde_json::json!({ "username": "alice", "password_hash": hash });
+            let people = serde_json::json!({ "users": [alice] });
+            fs::write(&users, people.to_string()).unwrap();
+            let config = Config::parse_from(flags);
+            let records = open_records(&config).await;
+            records.unwrap_or_else(|error| panic!("{name}: {error:#}")).close().await;
+            assert!(folder.join("records.sqlite").exists(), "{name}");
+        }
+    }
 }

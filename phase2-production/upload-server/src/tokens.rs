@@ -22,8 +22,10 @@ mod rotation;
 mod sealing;
 
 use crate::audit::AuditContext;
+use crate::clock::now;
 use crate::config::proofs::{Revocation, SigningAlgorithm, TokenArgs};
-use access::{AUDIENCE, Claims, ISSUER, LEEWAY_S};
+use crate::in_full::in_full;
+use access::{AUDIENCE, Claims, ISSUER, LEEWAY_S, When};
 use api_contract::secret::Secret;
 use cache::Cache;
 use error::BadToken;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 use upload_domain::incoming::now_ms;
 
 pub use error::TokenError;
+pub(crate) use revocation::Ended;
 
 /// Longest life of an access token that nothing can end, in seconds.
 const SHORT_LIFE_S: u64 = 60;
@@ -96,8 +99,7 @@ impl Tokens {
         let refresh = signed(args.key_refresh_ms);
         let times = RotationTimes { refresh, longest_life };
         let algorithm = args.signing_algorithm;
-        let ring =
-            KeyRing::open(records.clone(), sealing.clone(), algorithm, times, now());
+        let ring = KeyRing::open(records.clone(), sealing.clone(), algorithm, times, now);
         let short = matches!(args.revocation, Revocation::ShortLived);
         let mode = args.revocation;
         let tokens = Self(Arc::new(Inner {
@@ -149,20 +151,20 @@ impl Tokens {
     /// # Errors
     /// When the token is not one of ours, not one now, or that cannot be known.
     pub async fn check(&self, token: &str) -> Result<Checked, TokenError> {
-        let claims = self.read(token).await?;
+        let claims = self.read(token, When::Now).await?;
         self.0.revocations.check(&claims).await?;
         Ok(Checked { member: claims.member(), exp: claims.exp, jti: claims.jti })
     }
 
     /// What the token says, if we signed it. A key that we do not know may be one that
     /// another replica has just published: that is "no" only if we read the keys lately.
-    async fn read(&self, token: &str) -> Result<Claims, TokenError> {
-        let now = now();
-        if let Some(claims) = access::verify_with(token, &self.0.ring.current(), now)? {
+    async fn read(&self, token: &str, when: When) -> Result<Claims, TokenError> {
+        let (now, keys) = (now(), self.0.ring.current());
+        if let Some(claims) = access::verify_with(token, &keys, when, now)? {
             return Ok(claims);
         }
         let (keys, sure) = self.0.ring.look_again(now).await;
-        match access::verify_with(token, &keys, now)? {
+        match access::verify_with(token, &keys, when, now)? {
             Some(claims) => Ok(claims),
             None if sure => Err(TokenError::Invalid),
             None => Err(TokenError::CannotKnow),
@@ -179,15 +181,19 @@ impl Tokens {
         audit: &AuditContext,
     ) -> Result<Issued, TokenError> {
         let token = RefreshToken::parse(token).ok_or(TokenError::Invalid)?;
-        let Inner { records, sealing, refresh: rules, .. } = &*self.0;
-        match refresh::rotate(records, sealing, &token, *rules, now()).await? {
+        let (this, audit) = (self.clone(), audit.clone());
+        let refreshed = in_full(async move {
+            let refreshed = refresh::rotate(&this, &token, &audit).await?;
+            if let Refreshed::Stolen(holder, ended) = &refreshed {
+                this.stolen(holder, ended).await;
+            }
+            Ok::<_, TokenError>(refreshed)
+        });
+        match refreshed.await? {
             Refreshed::Next(holder, next) => {
                 self.pair(&holder.member, holder.epoch, holder.family, &next)
             }
-            Refreshed::Stolen(holder) => {
-                self.stolen(&holder, audit).await?;
-                Err(TokenError::Invalid)
-            }
+            Refreshed::Stolen(..) => Err(TokenError::Invalid),
         }
     }
 
@@ -222,13 +228,11 @@ impl Tokens {
     }
 }
 
-/// So that what a request costs can be measured, and not only claimed.
-fn count_lookup(kind: &'static str) {
-    metrics::counter!("token_revocation_lookups_total", "kind" => kind).increment(1);
-}
-
-fn now() -> i64 {
-    signed(now_ms())
+/// So that what a request costs can be measured, and not only claimed. One is counted for
+/// each time that a request waits for a store, however many questions it asks at once.
+fn count_round_trip(store: &'static str) {
+    metrics::counter!("token_revocation_round_trips_total", "store" => store)
+        .increment(1);
 }
 
 fn signed(number: u64) -> i64 {

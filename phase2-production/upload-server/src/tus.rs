@@ -176,7 +176,8 @@ async fn finish(
     let app = app.clone();
     let finished = tokio::spawn(async move {
         let (member, cause) = (&caller.member, &caller.audit);
-        let published = finish_upload(&app, member, upload, cause).await?;
+        let session = app.identity.session_in_records(&caller.proof);
+        let published = finish_upload(&app, member, upload, session, cause).await?;
         published.remember(&app, &caller).await;
         Ok(published)
     });

@@ -20,7 +20,7 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use book::{begin, begun, find, find_own, give_up, not_found};
+use book::{begin, begun, find_open, find_own, give_up, not_found};
 use http::StatusCode;
 use http_edge::json_body::JsonBody;
 use http_edge::refusal::Refusal;
@@ -66,7 +66,8 @@ pub(crate) async fn start(
 }
 
 /// `PUT /api/uploads/{upload_id}/content`: whoever has the URL may. The bytes of an earlier
-/// try are replaced in one step, and only by as many as were announced.
+/// try are replaced in one step, and only by as many as were announced. What was completed
+/// takes none: its room is charged to the file by now, and free when that is deleted.
 pub(crate) async fn receive(
     State(app): State<AppState>,
     Path(upload_id): Path<String>,
@@ -78,7 +79,7 @@ pub(crate) async fn receive(
     let id = FileId::parse(&upload_id).ok_or_else(forged)?;
     let organisation =
         signed_url::check(&app.secret, id, &signed, now_ms()).ok_or_else(forged)?;
-    let upload = find(&app, &organisation, id).await?;
+    let upload = find_open(&app, &organisation, id).await?;
     let key = upload.blob_key.clone().ok_or_else(not_found)?;
     let announced = http_body::Body::size_hint(&body).exact();
     if announced.is_some_and(|announced| announced > upload.size) {
@@ -99,8 +100,9 @@ pub(crate) async fn complete(
     let upload =
         find_own(&app, &caller.member, &asked.upload_id, Kind::Presigned).await?;
     let finished = tokio::spawn(async move {
-        let cause = &caller.audit;
-        let published = finish::finish(&app, &caller.member, upload, cause).await?;
+        let (owner, cause) = (&caller.member, &caller.audit);
+        let session = app.identity.session_in_records(&caller.proof);
+        let published = finish::finish(&app, owner, upload, session, cause).await?;
         published.remember(&app, &caller).await;
         Ok::<_, Error>(published.created)
     });
@@ -113,7 +115,7 @@ pub(crate) async fn list(
     caller: Caller,
 ) -> Result<Json<PendingUploads>, Error> {
     let (scope, owner, now) = (scope_of(&caller.member), caller.member, caller.audit.at);
-    let open = app.records.run(scope, move |tx| {
+    let open = app.records.look(scope, move |tx| {
         Box::pin(async move { uploads::list(tx, &owner, now).await })
     });
     let uploads = open.await?.into_iter().map(pending).collect();

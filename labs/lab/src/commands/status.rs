@@ -2,6 +2,7 @@
 
 use crate::commands::Named;
 use crate::screen::{say, table};
+use anyhow::Context;
 use clap::Args;
 use cluster::status::{ClusterStatus, MemberStatus, ServiceStatus};
 
@@ -22,14 +23,26 @@ pub(crate) struct StatusArgs {
     /// Print nothing but the address where clients knock
     #[arg(long, conflicts_with = "json")]
     url: bool,
+
+    /// Print nothing but the file with the certificate of --tls self-signed, as in
+    /// curl --cacert FILE
+    #[arg(long, conflicts_with_all = ["json", "url"])]
+    certificate: bool,
 }
 
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     let status = args.named.find().await?.status().await?;
-    match (args.json, args.url) {
-        (true, _) => say(serde_json::to_string_pretty(&status)?),
-        (_, true) => say(&status.url),
-        (false, false) => say(text(&status)),
+    if args.json {
+        say(serde_json::to_string_pretty(&status)?);
+    } else if args.url {
+        say(&status.url);
+    } else if args.certificate {
+        let file = status.certificate.as_deref().context(
+            "no certificate was made for this cluster: cargo lab up --tls self-signed",
+        )?;
+        say(file.display());
+    } else {
+        say(text(&status));
     }
     Ok(())
 }
@@ -46,8 +59,11 @@ pub(crate) fn text(status: &ClusterStatus) -> String {
             format!("\n{}", table(&["service", "process", "kind", "why"], rows))
         }
     };
+    let trusting = status.certificate.as_deref().map_or_else(String::new, |file| {
+        format!("\ntrust:   {} (curl --cacert FILE)", file.display())
+    });
     let (url, logs) = (&status.url, status.run_dir.display());
-    format!("{members}{services}\nclients: {url}\nlogs:    {logs}")
+    format!("{members}{services}\nclients: {url}{trusting}\nlogs:    {logs}")
 }
 
 fn service_row(service: &ServiceStatus) -> Vec<String> {

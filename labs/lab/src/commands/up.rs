@@ -1,6 +1,9 @@
 //! `lab up`: a cluster to play with.
 
-use crate::commands::{Named, program, status};
+mod introduction;
+mod tls;
+
+use crate::commands::{Named, program};
 use crate::screen::say;
 use anyhow::{Context, bail};
 use api_contract::secret::Secret;
@@ -10,6 +13,7 @@ use cluster::control::server::ControlServer;
 use cluster::{Backing, Cluster, Design, Files, Reach, RunDir, Topology, Users};
 use http_edge::log::{self, LogFormat};
 use http_edge::stop;
+use introduction::introduction;
 use load_balancer::config::Policy;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -17,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+use tls::TlsArgs;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Start a cluster to play with: replicas and a balancer, as real processes
@@ -55,6 +60,9 @@ pub(crate) struct UpArgs {
     /// Let the balancer listen beyond this machine although passwords travel unencrypted
     #[arg(long)]
     insecure_remote: bool,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 
     /// Users file [default: demo accounts with random passwords, shown once]
     #[arg(long, value_name = "FILE")]
@@ -97,10 +105,10 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         nix::unistd::setsid().context("cannot leave the terminal")?;
     }
     log::init(LogFormat::Text);
-    let run_dir = RunDir::create(&program()?)?;
-    let control = ControlServer::bind(&args.named.name, &run_dir).await?;
-    let detached = args.detached;
+    let (name, detached) = (args.named.name.clone(), args.detached);
     let topology = topology(args)?;
+    let run_dir = RunDir::create(&topology.program)?;
+    let control = ControlServer::bind(&name, &run_dir).await?;
     let stop = stop::signalled();
     let mut stop = std::pin::pin!(stop);
     let cluster = tokio::select! {
@@ -128,6 +136,7 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
             "the servers of Phase 1 use no services: {design} takes no --backing or --files"
         );
     }
+    let (tls, public_url) = args.tls.read()?;
     Ok(Topology {
         program: program()?,
         design: args.design,
@@ -138,6 +147,8 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
             true => Reach::OtherMachines,
             false => Reach::ThisMachine,
         },
+        tls,
+        public_url,
         users: match (args.users, args.password) {
             (Some(file), _) => Users::File(file),
             (None, Some(password)) => Users::WithPassword(Secret::new(password)),
@@ -149,37 +160,6 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
         supervise: args.supervise,
         replica_args: args.replica_args,
     })
-}
-
-/// Who is there, who may log in, and what to try.
-async fn introduction(cluster: &Cluster, detached: bool) -> String {
-    let status = cluster.status().await;
-    let mut text = status::text(&status) + "\n";
-    let accounts = cluster.fresh_accounts();
-    if !accounts.is_empty() {
-        text += "\nDemo accounts (shown once):\n";
-        for account in accounts {
-            text += &format!("  {:6} {}\n", account.username, account.password);
-        }
-    }
-    let call = match status.design.has_sessions() {
-        true => "session/start",
-        false => "token",
-    };
-    let end = match detached {
-        true => "cargo lab down",
-        false => "Ctrl-C here, or cargo lab down",
-    };
-    text + &format!(
-        "
-Log in:   curl -i {}/api/{call} \\
-            -H 'Content-Type: application/json' \\
-            -d '{{\"username\": \"alice\", \"password\": \"...\"}}'
-Break it: cargo lab kill r1     Look: cargo lab status
-Stop it:  {end}
-",
-        status.url
-    )
 }
 
 /// Fails when nobody reads it any more.

@@ -83,7 +83,7 @@ pub(crate) fn why(row: Row, lane: &LaneReport, scenario: Scenario) -> Option<Str
         Row::LostSince => Some(lost_since(lane, scenario)),
         Row::LoggedOut => Some(logged_out(lane, scenario)),
         Row::Newcomer => Some(newcomer(lane.lane).to_owned()),
-        Row::Recovery => Some(recovery(lane)),
+        Row::Recovery => Some(recovery(lane, scenario)),
     }
 }
 
@@ -213,7 +213,7 @@ const fn newcomer(lane: Lane) -> &'static str {
     }
 }
 
-fn recovery(lane: &LaneReport) -> String {
+fn recovery(lane: &LaneReport, scenario: Scenario) -> String {
     let fate = match (lane.recovery_s, lane.lane) {
         (None, Lane::MemoryRoundRobin) => "There is nothing broken that could recover.",
         (None, _) => "Users were still in trouble when the demo stopped watching.",
@@ -221,6 +221,9 @@ fn recovery(lane: &LaneReport) -> String {
         (Some(_), Lane::MemoryRoundRobin) => "By luck the last requests met no stranger.",
         (Some(_), Lane::MemorySticky) => {
             "Until the last of them had been sent elsewhere and had logged in again."
+        }
+        (Some(_), _) if scenario == Scenario::PostgresRestarts => {
+            "Until the database answered again; no replica was taken out or restarted."
         }
         (Some(_), Lane::Token | Lane::Central | Lane::RevocableToken) => {
             "Until requests went only to who could answer them."

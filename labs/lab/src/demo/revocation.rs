@@ -55,8 +55,8 @@ pub(crate) struct Revoked {
     /// Seconds from that answer until no replica accepted the token any more; `null` if
     /// that did not happen.
     pub(crate) dead_after_s: Option<f64>,
-    /// Lookups in a store for each request that only reads.
-    pub(crate) lookups_per_request: f64,
+    /// Round trips to a store for each request that only reads.
+    pub(crate) round_trips_per_request: f64,
     /// Whether the refresh token was refused afterwards.
     pub(crate) refresh_refused: bool,
     /// Whether the token had expired before it was revoked: then nothing was shown.
@@ -69,7 +69,7 @@ impl Trial for Revoked {
         "token lives",
         "used after logout",
         "dead after",
-        "lookups a request",
+        "round trips a request",
     ];
 
     fn row(&self) -> Vec<String> {
@@ -82,7 +82,7 @@ impl Trial for Revoked {
             format!("{} s", self.life_s),
             format!("{} times", self.accepted_after),
             self.dead_after_s.map_or_else(|| "never".to_owned(), dead),
-            format!("{:.1}", self.lookups_per_request),
+            format!("{:.1}", self.round_trips_per_request),
         ]
     }
 }
@@ -131,7 +131,8 @@ const LESSONS: [&str; 3] = [
     "Without a lookup nobody is asked, so nobody can say no: the token is good until it \
      expires, whoever has it. Short lives make that time short, and refreshing frequent.",
     "A deny list names single tokens; a version names the user, and ends all of theirs at \
-     once. Both cost one lookup a request: what the signature had saved.",
+     once. Either costs one round trip a request, and so do both together: what the \
+     signature had saved.",
     "In the demo tokens live for seconds, so that you can watch; the server's own defaults \
      are 15 minutes, and one minute for short-lived.",
 ];
@@ -152,12 +153,12 @@ impl Way {
         let issued: TokenIssued = first.client.token(alice).await.done()?.body;
         let born = Instant::now();
         let proof = Proof::Bearer(issued.access_token.clone());
-        let before = lookups(&replicas).await?;
+        let before = round_trips(&replicas).await?;
         for turn in 0..COUNTED {
             let replica = &replicas[turn as usize % replicas.len()];
             replica.client.list(&proof, &ListQuery::default()).await.done()?;
         }
-        let lookups = lookups(&replicas).await? - before;
+        let round_trips = round_trips(&replicas).await? - before;
         let revoke = RevokeRequest { token: issued.access_token.clone() };
         let call = first.client.request(Method::POST, paths::TOKEN_REVOKE).json(&revoke);
         first.client.json::<Message>(call).await.done()?;
@@ -175,7 +176,7 @@ impl Way {
             life_s: self.life_ms / 1000,
             accepted_after,
             dead_after_s: dead_after.map(|at| (at - revoked).as_secs_f64()),
-            lookups_per_request: lookups / f64::from(COUNTED),
+            round_trips_per_request: round_trips / f64::from(COUNTED),
             refresh_refused: refreshed.status()? == StatusCode::UNAUTHORIZED,
             too_late,
         })
@@ -188,16 +189,17 @@ impl Way {
             true => "after the answer to the logout nobody gets in with the token",
             false => "the token gets in after the logout, because nobody is asked",
         };
-        let looks = trial.lookups_per_request > 0.0;
+        let trips = trial.round_trips_per_request.round();
+        let expected = if self.ends { 1.0 } else { 0.0 };
         let price = match self.ends {
-            true => "somebody is asked with each request",
+            true => "a request costs one round trip to a store",
             false => "nobody is asked with a request",
         };
         let dead = trial.dead_after_s.is_some();
         vec![
             Statement::equal(name, says, (&!self.ends, &used)),
             Statement::equal(name, "in the end the token is dead", (&true, &dead)),
-            Statement::equal(name, price, (&self.ends, &looks)),
+            Statement::equal(name, price, (&expected, &trips)),
             Statement::equal(
                 name,
                 "the refresh token is dead after the logout",
@@ -251,15 +253,15 @@ async fn watch(
     Ok((accepted, None))
 }
 
-/// How often the replicas have asked a store about a token.
-async fn lookups(replicas: &[Replica]) -> anyhow::Result<f64> {
+/// How often the replicas have waited for a store to hear about a token.
+async fn round_trips(replicas: &[Replica]) -> anyhow::Result<f64> {
     let mut sum = 0.0;
     for replica in replicas {
         let admin = replica.admin.context("every replica shows its metrics")?;
         let client = Client::new(&format!("http://{admin}"));
         let page = client.send(client.request(Method::GET, paths::METRICS)).await?.body;
         let page = String::from_utf8_lossy(&page);
-        let lines = page.lines().filter(|line| line.starts_with(LOOKUPS));
+        let lines = page.lines().filter(|line| line.starts_with(ROUND_TRIPS));
         let values =
             lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         sum += values.sum::<f64>();
@@ -268,4 +270,4 @@ async fn lookups(replicas: &[Replica]) -> anyhow::Result<f64> {
 }
 
 /// What the server calls the figure.
-const LOOKUPS: &str = "token_revocation_lookups_total";
+const ROUND_TRIPS: &str = "token_revocation_round_trips_total";

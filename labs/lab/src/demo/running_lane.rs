@@ -9,8 +9,7 @@ use crate::demo::scenario::Scenario;
 use anyhow::{Context, bail};
 use api_contract::Credentials;
 use cluster::status::{ProcessState, ServiceStatus};
-use cluster::{Backing, Cluster, Files, Kind, Program, Reach, Topology, Users};
-use std::net::SocketAddr;
+use cluster::{Cluster, Kind, Program, Topology, Users};
 use std::path::Path;
 
 /// Replicas in each lane.
@@ -39,18 +38,11 @@ impl RunningLane {
         seed: u64,
     ) -> anyhow::Result<Self> {
         let cluster = Cluster::start(Topology {
-            program: program.clone(),
-            design: lane.design(),
             replicas: REPLICAS,
             policy: lane.policy(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            reach: Reach::ThisMachine,
             users: Users::File(users_file.to_owned()),
-            backing: Backing::Auto,
-            files: Files::Folder,
-            data_dir: None,
-            supervise: false,
             replica_args: lane.replica_args(),
+            ..Topology::on_loopback(program.clone(), lane.design())
         })
         .await?;
         let crowd = Crowd::start(lane, cluster.url(), accounts.to_vec(), seed);

@@ -6,10 +6,8 @@ use crate::demo::verdict::Verdict;
 use crate::screen::{remark, say, table, wrapped};
 use api_contract::Credentials;
 use api_contract::secret::Secret;
-use cluster::{Backing, Cluster, Design, Files, Reach, Topology, Users};
-use load_balancer::config::Policy;
+use cluster::{Cluster, Design, Topology, Users};
 use serde::Serialize;
-use std::net::SocketAddr;
 use upload_domain::accounts::random_password;
 
 /// One statement about one trial, with the figure that it stands or falls by.
@@ -113,18 +111,10 @@ pub(crate) async fn cluster_for_alice(
 ) -> anyhow::Result<(Cluster, Credentials)> {
     let password = random_password();
     let cluster = Cluster::start(Topology {
-        program: program()?,
-        design,
         replicas,
-        policy: Policy::RoundRobin,
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        reach: Reach::ThisMachine,
         users: Users::WithPassword(Secret::new(password.clone())),
-        backing: Backing::Auto,
-        files: Files::Folder,
-        data_dir: None,
-        supervise: false,
         replica_args: replica_args.iter().map(Into::into).collect(),
+        ..Topology::on_loopback(program()?, design)
     })
     .await?;
     let password = Secret::new(password);

@@ -36,7 +36,7 @@ const ALREADY: &str = "`demo` runs each scenario, and each takes a while";
 const IN_CI: &str = "`.ci/run` runs each scenario, and together they take minutes";
 
 /// What blocks may be marked with. `sh` is run; `sh no-run` is explained in the text.
-const KINDS: [&str; 5] = ["sh", "sh no-run", "text", "yaml", "json"];
+const KINDS: [&str; 6] = ["sh", "sh no-run", "text", "toml", "yaml", "json"];
 
 /// `cargo` as the pages call it, without building: `cargo lab` is this build's program,
 /// and so are the servers, which it can be as well. In a subshell it becomes the program,
@@ -69,6 +69,8 @@ pages! {
     the_readme: "README.md",
     the_api_reference: "docs/api.md",
     ci: "docs/ci.md",
+    check_stateless: "docs/check-stateless.md",
+    security: "docs/security.md",
     services: "docs/services.md",
     instructor: "docs/instructor.md",
     tcp_is_not_a_session: "docs/concepts/tcp-is-not-a-session.md",

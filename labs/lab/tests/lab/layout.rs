@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Who may import whom among our packages. One that is not here has no place yet. A server
 /// imports no other server; `cluster` is where they meet.
-const DIRECTION: [(&str, &[&str]); 14] = [
+const DIRECTION: [(&str, &[&str]); 20] = [
     ("api-contract", &[]),
     ("upload-domain", &[]),
     ("http-edge", &["api-contract"]),
@@ -23,7 +23,13 @@ const DIRECTION: [(&str, &[&str]); 14] = [
     ("upload-server", &UPLOAD_SERVER),
     ("load-balancer", &["api-contract", "http-edge"]),
     ("backing-services", &[]),
+    ("fault-proxy", &[]),
+    ("ledger", &["api-contract", "api-conformance"]),
     ("cluster", &CLUSTER),
+    ("deployment", &["api-contract", "upload-domain", "records"]),
+    ("stateless-checker", &["api-contract", "http-edge", "cluster"]),
+    ("grader", &["http-edge", "load-balancer", "backing-services"]),
+    ("checks", &["grader", "load-balancer", "backing-services"]),
 ];
 
 /// A store knows no other store: what is asked of which is the lesson of the server.
@@ -48,10 +54,11 @@ const CLUSTER: [&str; 9] = [
 ];
 
 /// They may import anything, and nothing may import them.
-const AT_THE_END: [&str; 2] = ["lab", "benches"];
+const AT_THE_END: [&str; 3] = ["comparison", "lab", "benches"];
 
 /// What tests may import on top of that.
-const IN_TESTS: [&str; 3] = ["api-conformance", "backing-services", "load-balancer"];
+const IN_TESTS: [&str; 5] =
+    ["api-conformance", "backing-services", "fault-proxy", "ledger", "load-balancer"];
 
 /// What may lie at the top of the repository, beside dot-files and what git ignores.
 const TOP: [&str; 12] = [
@@ -177,7 +184,7 @@ fn sources() -> Vec<PathBuf> {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let (path, name) = (entry.path(), entry.file_name());
             let hidden = name.to_str().is_none_or(|name| name.starts_with('.'));
-            if hidden || name == "target" {
+            if hidden || name == "target" || path == top().join("labs/work") {
                 continue;
             }
             if path.is_dir() {

@@ -3,8 +3,11 @@
 
 mod api_reference;
 mod cluster_commands;
+mod compare;
 mod demo;
 mod docs;
+mod exercises;
+mod https;
 mod layout;
 mod markdown;
 mod run;

@@ -1,6 +1,7 @@
 //! Upload forms: the right ones, the wrong ones, and those that never end.
 
 use crate::checks::listing;
+use crate::cookies::CookieJar;
 use crate::expect::equal;
 use crate::form::{Form, Upload};
 use crate::outcome::Outcome;
@@ -150,9 +151,14 @@ async fn announcing(
     let alice = target.sign_in(&target.alice).await?;
     let (name, proof) = alice.header().context("alice has a proof")?;
     let authority = raw::authority(&target.base_url)?;
+    let cookies = target.cookies.as_ref().and_then(CookieJar::header);
+    let cookies = match &cookies {
+        Some(cookies) => format!("Cookie: {}\r\n", cookies.to_str()?),
+        None => String::new(),
+    };
     let head = format!(
-        "POST {} HTTP/1.1\r\nHost: {authority}\r\n{name}: {}\r\nContent-Type: {}\r\n\
-         Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n",
+        "POST {} HTTP/1.1\r\nHost: {authority}\r\n{name}: {}\r\n{cookies}\
+         Content-Type: {}\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n",
         paths::UPLOAD,
         proof.to_str()?,
         form.media_type()

@@ -19,10 +19,10 @@ const PATIENCE: Duration = Duration::from_millis(800);
 pub enum Standing {
     /// Well.
     Fine,
-    /// Not well, and the server can do without it for a while. The text goes to whoever asks,
+    /// Not well, and this is no reason to send requests elsewhere. The text goes to whoever asks,
     /// so it names no address and no cause.
     Impaired(&'static str),
-    /// Not well, and nothing can be done without it.
+    /// Not well, and this server can do nothing without it while others can.
     Missing(&'static str),
 }
 
@@ -44,6 +44,7 @@ type Look = Arc<dyn Fn() -> BoxFuture<'static, Standing> + Send + Sync>;
 pub struct Check {
     name: &'static str,
     look: Look,
+    shared: bool,
 }
 
 impl Check {
@@ -55,12 +56,23 @@ impl Check {
     where
         F: Future<Output = Standing> + Send + 'static,
     {
-        Self { name, look: Arc::new(move || Box::pin(look())) }
+        Self { name, look: Arc::new(move || Box::pin(look())), shared: false }
+    }
+
+    /// Says that every replica shares it. Without it all of them are equally unable, and
+    /// taking all of them out would also take away what they can do without it.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self { shared: true, ..self }
     }
 
     async fn look(&self) -> (&'static str, Standing) {
         let looked = tokio::time::timeout(PATIENCE, (self.look)()).await;
         let standing = looked.unwrap_or(Standing::Missing("does not answer in time"));
+        let standing = match standing {
+            Standing::Missing(how) if self.shared => Standing::Impaired(how),
+            standing => standing,
+        };
         let well = f64::from(u8::from(standing == Standing::Fine));
         metrics::gauge!("dependency_ok", "name" => self.name).set(well);
         (self.name, standing)

@@ -54,7 +54,7 @@ impl Rig {
 async fn a_server_that_can_do_without_something_is_ready_and_says_what_it_lacks() {
     let rig = rig().await;
     let ready: Ready = rig.until(200).await.json().await.unwrap();
-    assert_eq!(ready.message, "ready");
+    assert_eq!(ready.message, "degraded");
     let checks: Vec<_> =
         ready.checks.iter().map(|(name, how)| (&**name, &**how)).collect();
     assert_eq!(checks, [("cache", "breaker open"), ("records", "ok")]);
@@ -71,6 +71,30 @@ async fn a_server_that_misses_what_it_needs_is_not_ready_until_that_is_back() {
     assert_eq!(problem.detail, "records: do not answer; cache: breaker open");
     *rig.records.lock().unwrap() = Standing::Fine;
     rig.until(200).await;
+}
+
+#[tokio::test]
+async fn what_all_replicas_lack_is_named_and_takes_none_of_them_out() {
+    let lost = Check::new("records", || async { Standing::Missing("do not answer") });
+    let silent = Check::new("files", std::future::pending);
+    let readiness = Readiness::looking_at(vec![lost.shared(), silent.shared()]);
+    let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;
+    let reply = reqwest::get(server.url("/readyz")).await.unwrap();
+    assert_eq!(reply.status(), 200);
+    let ready: Ready = reply.json().await.unwrap();
+    assert_eq!(ready.message, "degraded");
+    assert_eq!(ready.checks["records"], "do not answer");
+    assert_eq!(ready.checks["files"], "does not answer in time");
+}
+
+#[tokio::test]
+async fn a_server_that_lacks_nothing_is_ready() {
+    let fine = Check::new("records", || async { Standing::Fine });
+    let readiness = Readiness::looking_at(vec![fine.shared()]);
+    let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;
+    let ready: Ready =
+        reqwest::get(server.url("/readyz")).await.unwrap().json().await.unwrap();
+    assert_eq!(ready.message, "ready");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Redis: of this machine, in a container, embedded.
 
-use crate::support::{ask_redis, descendants, is_offered};
+use crate::support::{ask_redis, descendants, is_offered, until};
 use backing_services::{Backing, Kind, Service, State, What, redis};
+use std::path::Path;
 
 async fn started(kind: Kind, backing: Backing) -> Option<(tempfile::TempDir, Service)> {
     if !is_offered(What::Redis, kind).await {
@@ -110,11 +111,14 @@ async fn a_redis_in_a_container_keeps_its_data_through_kills_and_hangs() {
 #[test]
 fn a_service_outlives_the_thread_and_the_runtime_that_started_it() {
     let runtime = || tokio::runtime::Runtime::new().unwrap();
-    let started = std::thread::spawn(move || {
-        runtime().block_on(started(Kind::Local, Backing::Local))
+    let starting = std::thread::spawn(move || {
+        let thread = std::fs::read_link("/proc/thread-self").unwrap();
+        (thread, runtime().block_on(started(Kind::Local, Backing::Local)))
     });
-    let Some((_dir, service)) = started.join().unwrap() else { return };
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    let (thread, started) = starting.join().unwrap();
+    let Some((_dir, service)) = started else { return };
+    // The kernel tells a thread's children of its end before it forgets the thread.
+    until("the thread is gone", || !Path::new("/proc").join(&thread).exists());
     let answer = runtime().block_on(ask_redis(&service.url, &["PING"]));
     assert_eq!(answer.as_deref(), Some("PONG"));
 }

@@ -11,8 +11,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 -- Whoever finds nothing will read the truth and fill. If Redis is emptied meanwhile, a
 -- tombstone may be lost; "since" is lost with it, and the fill is refused (session_fill.lua).
--- A full Redis cannot say since when it remembers, and then nothing is filled: no harm.
-redis.pcall('SET', KEYS[2], string.format('%.0f', now), 'NX')
+-- A full Redis cannot say since when it remembers, and then nothing is filled: no harm. One
+-- that refuses to write for any other reason (a disk that fails, too few copies of it) may
+-- have refused a tombstone too: what it still holds is not to be believed.
+local set = redis.pcall('SET', KEYS[2], string.format('%.0f', now), 'NX')
+if type(set) == 'table' and set.err and not string.find(set.err, 'OOM', 1, true) then
+  return set
+end
 
 local value = redis.call('GET', KEYS[1])
 if not value then

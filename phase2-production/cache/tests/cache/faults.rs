@@ -179,6 +179,50 @@ async fn a_redis_that_became_read_only_is_a_broken_connection() {
     assert!(cache.take("b", 9, LIFE).await.is_ok());
 }
 
+/// As when its disk is full, or its append-only file failed: it reads, and writes nothing.
+async fn refuse_writes(redis: &Redis, refuse: bool) {
+    let copies = if refuse { "1" } else { "0" };
+    redis.say::<()>(&["CONFIG", "SET", "min-replicas-to-write", copies]).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_refuses_to_write_is_not_believed_about_what_it_still_reads() {
+    if !kinds().await.contains(&Backing::Local) {
+        return;
+    }
+    let redis = Redis::start(Backing::Local).await;
+    let cache = redis.cache_with(quiet()).await;
+    fill(&cache, "p").await;
+    refuse_writes(&redis, true).await;
+    let written = cache.forget_sessions(&["p".to_owned()], LIFE).await;
+    assert_eq!((written, cache.pending()), (Written::Later, 1));
+    assert_eq!(cache.deny("iss/1", LIFE).await, Written::Later);
+    let other = redis.cache_with(quiet()).await;
+    for replica in [&cache, &other] {
+        let peeked = replica.peek_session::<String>("p").await;
+        assert!(matches!(peeked, Err(CacheDown::Lost(_))), "{peeked:?}");
+        let denied = replica.is_denied("iss/1").await;
+        assert!(matches!(denied, Err(CacheDown::Lost(_))), "{denied:?}");
+    }
+    refuse_writes(&redis, false).await;
+    miss(&cache, "p").await;
+}
+
+#[tokio::test]
+async fn a_word_that_redis_refuses_for_whatever_reason_raises_doubt() {
+    if !kinds().await.contains(&Backing::Local) {
+        return;
+    }
+    let redis = Redis::start(Backing::Local).await;
+    let cache = redis.cache_with(quiet()).await;
+    fill(&cache, "p").await;
+    assert!(lives(&cache, "p").await);
+    redis.say::<()>(&["ACL", "SETUSER", "default", "-psetex"]).await;
+    let ended = ["another".to_owned()];
+    assert_eq!(cache.forget_sessions(&ended, LIFE).await, Written::Later);
+    miss(&cache, "p").await;
+}
+
 #[tokio::test]
 async fn a_full_redis_still_answers_and_is_still_told_what_ended() {
     if !kinds().await.contains(&Backing::Local) {

@@ -157,7 +157,9 @@ async fn no_use_and_no_fill_carries_a_session_beyond_its_absolute_end() {
             assert!(lives(&cache, "p").await || now_ms() >= ours.ends_at);
             assert!(redis.say::<i64>(&["PTTL", "session:p"]).await <= 700);
         }
-        tokio::time::sleep(Duration::from_millis(120)).await;
+        while now_ms() <= ours.ends_at {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let now = miss(&cache, "p").await;
         ours.read_at = now;
         assert_eq!(cache.fill_session("p", &ours, IDLE).await, Ok(Filled::Over));

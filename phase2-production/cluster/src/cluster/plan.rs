@@ -1,9 +1,10 @@
 //! The command lines of a cluster's processes, and the secrets they share.
 
+use super::front::{Front, certificate_file};
 use crate::cluster::BALANCER;
 use crate::process::Spec;
 use crate::run_dir::RunDir;
-use crate::topology::{Design, Reach, Topology};
+use crate::topology::{Design, Reach, Tls, Topology};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -51,6 +52,17 @@ pub(super) fn balancer(topology: &Topology, run_dir: &RunDir) -> Spec {
     if topology.reach == Reach::OtherMachines {
         args.0.push("--insecure-remote".into());
     }
+    match &topology.tls {
+        None => {}
+        Some(Tls::SelfSigned) => {
+            args.add("--tls", "self-signed");
+            args.add("--tls-certificate-out", certificate_file(run_dir));
+        }
+        Some(Tls::Given { chain, key }) => {
+            args.add("--tls", chain);
+            args.add("--tls-key", key);
+        }
+    }
     spec(topology, run_dir, BALANCER, args)
 }
 
@@ -66,6 +78,7 @@ pub(super) fn replica(
     run_dir: &RunDir,
     users_file: &Path,
     id: &str,
+    front: &Front,
     gossip: Option<&Gossip>,
 ) -> Spec {
     let design = topology.design;
@@ -79,6 +92,9 @@ pub(super) fn replica(
     }
     if design.has_records() {
         args.add("--design", design.as_str());
+        for (flag, value) in front.flags() {
+            args.add(flag, value);
+        }
     }
     if let Some(Gossip { own, others }) = gossip {
         args.add("--gossip-listen", own.to_string());

@@ -2,6 +2,7 @@
 //! a replica and the balancer together.
 
 use super::BALANCER;
+use super::front::Front;
 use super::plan::{self, Gossip};
 use super::services::Services;
 use crate::balancer::BalancerAdmin;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) topology: Topology,
     pub(super) admin: BalancerAdmin,
     pub(super) balancer: Arc<Replica>,
+    pub(super) front: Front,
     pub(super) replicas: RwLock<Vec<Arc<Replica>>>,
     /// How many names were given. A name is given once, even if nobody bears it now: a
     /// log and a cookie may still have it.
@@ -64,8 +66,9 @@ impl Shared {
             _ => None,
         };
         let (topology, run_dir) = (&self.topology, &self.run_dir);
+        let (users, front) = (&self.users_file, &self.front);
         let mut spec =
-            plan::replica(topology, run_dir, &self.users_file, &id, gossip.as_ref());
+            plan::replica(topology, run_dir, users, &id, front, gossip.as_ref());
         spec.secrets = self.services.urls().to_vec();
         let replica = Arc::new(Replica::new(id, spec));
         replicas.push(Arc::clone(&replica));

@@ -1,4 +1,11 @@
-//! Crashes, hangs, drains and restarts, as the launcher and the balancer see them.
+//! Crashes, hangs, drains and restarts, as the launcher and the balancer see them; below,
+//! as the people see them who use the servers meanwhile (`docs/failover.md` has all faults).
+
+mod balancer;
+mod database;
+mod lost_answers;
+mod redis;
+mod replicas;
 
 use crate::support::{is_alive, member, program, seen_as, start, topology, until};
 use cluster::orders::Order;

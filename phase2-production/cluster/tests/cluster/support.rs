@@ -2,7 +2,7 @@
 
 use api_contract::secret::Secret;
 use cluster::status::{ClusterStatus, MemberStatus};
-use cluster::{Backing, Cluster, Design, Files, Program, Reach, Topology, Users};
+use cluster::{Backing, Cluster, Design, Kind, Program, Tls, Topology, Users};
 use load_balancer::status::BackendState;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,24 +10,33 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
+/// Names the kinds that must be here: then a test of them fails instead of doing nothing.
+const MUST_HAVE: &str = "LAB_MUST_HAVE";
+
+/// Whether Redis and a database of this kind can be had here.
+pub(crate) async fn is_offered(kind: Kind) -> bool {
+    for what in [backing_services::What::Redis, backing_services::What::Database] {
+        let offers = backing_services::offers(what).await;
+        let offer = offers.into_iter().find(|offer| offer.kind == kind);
+        let Err(reason) = offer.expect("every kind is judged").found else { continue };
+        let must_have = std::env::var(MUST_HAVE).unwrap_or_default();
+        let must = must_have.split(' ').any(|one| one == kind.as_str());
+        assert!(!must, "{MUST_HAVE} names {}: {reason}", kind.as_str());
+        eprintln!("SKIPPED the designs on {}: {reason}", kind.as_str());
+        return false;
+    }
+    true
+}
+
 pub(crate) fn program() -> Program {
     Program { path: env!("CARGO_BIN_EXE_cluster-role").into(), prefix: Vec::new() }
 }
 
 pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
     Topology {
-        program: program(),
-        design,
         replicas,
-        policy: design.usual_policy(),
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        reach: Reach::ThisMachine,
         users: Users::WithPassword(Secret::new("correct-horse")),
-        backing: Backing::Auto,
-        files: Files::Folder,
-        data_dir: None,
-        supervise: false,
-        replica_args: Vec::new(),
+        ..Topology::on_loopback(program(), design)
     }
 }
 
@@ -41,6 +50,20 @@ pub(crate) async fn start_with(
     backing: Backing,
 ) -> Cluster {
     let topology = Topology { backing, ..topology(design, replicas) };
+    Cluster::start(topology).await.expect("the cluster starts")
+}
+
+/// On the embedded stores, and over HTTPS if `tls` says so.
+pub(crate) async fn start_over(
+    design: Design,
+    replicas: usize,
+    tls: Option<Tls>,
+) -> Cluster {
+    let backing = match design.has_records() {
+        true => Backing::Embedded,
+        false => Backing::Auto,
+    };
+    let topology = Topology { backing, tls, ..topology(design, replicas) };
     Cluster::start(topology).await.expect("the cluster starts")
 }
 

@@ -48,6 +48,7 @@ async fn a_paused_node_does_not_bring_an_ended_session_back_when_it_wakes() {
     soon("its death", || !knows(&first, &dead)).await;
     // Asked while it sleeps, so that this is the first thing that it does.
     paused.order(&format!("touch {dead}")).await;
+    // The time itself is the subject: it passes for everybody but the one that sleeps.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     paused.signal(Signal::SIGCONT);
 

@@ -58,13 +58,15 @@ pub(super) fn pick<'a>(
 }
 
 /// The cookie for a client of backend `id`. It lasts as long as the browser; no script
-/// needs it (`HttpOnly`), and no other site's form carries it (`SameSite=Lax`).
+/// needs it (`HttpOnly`), and no other site's form carries it (`SameSite=Lax`). What was
+/// given over HTTPS does not come back in the clear (`Secure`).
 ///
 /// # Panics
 /// Never for an id that `http_edge::args::replica_id` has let through.
-pub(super) fn cookie(id: &str) -> HeaderValue {
-    HeaderValue::from_str(&format!("{NAME}={id}; Path=/; HttpOnly; SameSite=Lax"))
-        .expect("a checked backend id is a header value")
+pub(super) fn cookie(id: &str, https: bool) -> HeaderValue {
+    let secure = if https { " Secure;" } else { "" };
+    let cookie = format!("{NAME}={id}; Path=/;{secure} HttpOnly; SameSite=Lax");
+    HeaderValue::from_str(&cookie).expect("a checked backend id is a header value")
 }
 
 #[cfg(test)]

@@ -6,8 +6,6 @@ use crate::scripted::{OK, Scripted};
 use load_balancer::status::BackendState;
 use reqwest::{Response, StatusCode};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -58,19 +56,6 @@ async fn a_removed_backend_finishes_what_it_has() {
     assert!(rig.balancer.status().backends.is_empty());
     go.notify_one();
     assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);
-}
-
-#[tokio::test]
-async fn a_balancer_told_to_stop_finishes_what_it_has_and_takes_nothing_new() {
-    let (rig, _slow, go, request) = slow_request(&[]).await;
-    let address = rig.address;
-    rig.tell_to_stop();
-    while TcpStream::connect(address).await.is_ok() {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    go.notify_one();
-    assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);
-    rig.stopped().await;
 }
 
 #[tokio::test]

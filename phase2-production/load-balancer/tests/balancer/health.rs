@@ -1,10 +1,16 @@
 //! Who gets requests: only who was seen to be well.
 
+use crate::front::{Front, Kind, ROUND_ROBIN};
 use crate::replica::Replica;
 use crate::rig::{ONE_CHECK, Rig};
 use crate::scripted::Scripted;
 use api_contract::problem::Problem;
 use load_balancer::status::BackendState;
+
+either!(
+    a_dead_backend_is_ejected_and_admitted_again_when_it_is_back,
+    a_backend_that_says_not_ready_gets_nothing_new_until_it_is_ready_again,
+);
 
 #[tokio::test]
 async fn a_backend_gets_nothing_before_its_first_check_has_passed() {
@@ -26,18 +32,32 @@ async fn a_backend_gets_nothing_before_its_first_check_has_passed() {
     assert_eq!(rig.who().await, "r1");
 }
 
-#[tokio::test]
-async fn a_dead_backend_is_ejected_and_admitted_again_when_it_is_back() {
+async fn a_dead_backend_is_ejected_and_admitted_again_when_it_is_back(kind: Kind) {
     let (one, two) = (Replica::start("r1").await, Replica::start("r2").await);
-    let rig = Rig::start(&[], &[("r1", one.address), ("r2", two.address)]).await;
+    let backends = [("r1", one.address), ("r2", two.address)];
+    let front = Front::start(kind, ROUND_ROBIN, &backends).await;
     let address = one.die().await;
-    rig.until("r1", BackendState::Down).await;
+    front.until_out("r1").await;
     for _ in 0..4 {
-        assert_eq!(rig.who().await, "r2");
+        assert_eq!(front.who().await, "r2");
     }
     let _one = Replica::start_at("r1", address).await;
-    rig.until("r1", BackendState::Up).await;
-    assert_ne!(rig.who().await, rig.who().await);
+    front.until_in("r1").await;
+    assert_ne!(front.who().await, front.who().await);
+}
+
+async fn a_backend_that_says_not_ready_gets_nothing_new_until_it_is_ready_again(
+    kind: Kind,
+) {
+    let (one, two) = (Replica::start("r1").await, Replica::start("r2").await);
+    let backends = [("r1", one.address), ("r2", two.address)];
+    let front = Front::start(kind, ROUND_ROBIN, &backends).await;
+    one.answer_readyz_with(503);
+    front.until_out("r1").await;
+    assert_eq!([front.who().await, front.who().await], ["r2", "r2"]);
+    one.answer_readyz_with(200);
+    front.until_in("r1").await;
+    assert_ne!(front.who().await, front.who().await);
 }
 
 #[tokio::test]
@@ -54,14 +74,11 @@ async fn refused_connections_eject_without_waiting_for_a_check() {
 }
 
 #[tokio::test]
-async fn a_backend_that_says_not_ready_gets_nothing_new_and_is_not_called_down() {
-    let (one, two) = (Replica::start("r1").await, Replica::start("r2").await);
-    let rig = Rig::start(&[], &[("r1", one.address), ("r2", two.address)]).await;
+async fn a_backend_that_says_not_ready_is_called_draining_and_not_down() {
+    let one = Replica::start("r1").await;
+    let rig = Rig::start(&[], &[("r1", one.address)]).await;
     one.answer_readyz_with(503);
     rig.until("r1", BackendState::Draining).await;
-    assert_eq!([rig.who().await, rig.who().await], ["r2", "r2"]);
-    one.answer_readyz_with(200);
-    rig.until("r1", BackendState::Up).await;
 }
 
 #[tokio::test]

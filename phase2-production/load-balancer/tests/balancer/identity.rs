@@ -1,15 +1,20 @@
 //! What a message gains and loses on its way: who asked, which request it is, and
 //! nothing that was meant for one hop.
 
+use crate::front::{Front, Kind, ROUND_ROBIN};
 use crate::replica::Replica;
 use crate::rig::Rig;
 use crate::wire::Wire;
 
-#[tokio::test]
-async fn what_a_client_says_of_its_own_address_is_replaced() {
+either!(
+    what_a_client_says_of_its_own_address_is_replaced,
+    a_request_keeps_its_id_on_both_legs_and_gets_one_if_it_has_none,
+);
+
+async fn what_a_client_says_of_its_own_address_is_replaced(kind: Kind) {
     let replica = Replica::start("r1").await;
-    let rig = Rig::start(&[], &[("r1", replica.address)]).await;
-    let request = rig.client.get(rig.url("/a?b=c"));
+    let front = Front::start(kind, ROUND_ROBIN, &[("r1", replica.address)]).await;
+    let request = front.client.get(front.url("/a?b=c"));
     let request = request
         .header("x-forwarded-for", "6.6.6.6")
         .header("X-Forwarded-For", "7.7.7.7")
@@ -58,15 +63,15 @@ async fn headers_for_one_hop_go_no_further_in_either_direction() {
     assert!(!headers.contains_key("proxy-authorization"));
 }
 
-#[tokio::test]
-async fn a_request_keeps_its_id_on_both_legs_and_gets_one_if_it_has_none() {
+async fn a_request_keeps_its_id_on_both_legs_and_gets_one_if_it_has_none(kind: Kind) {
     let replica = Replica::start("r1").await;
-    let rig = Rig::start(&[], &[("r1", replica.address)]).await;
-    let request = rig.client.get(rig.url("/")).header("x-request-id", "class-7.demo");
+    let front = Front::start(kind, ROUND_ROBIN, &[("r1", replica.address)]).await;
+    let request = front.client.get(front.url("/")).header("x-request-id", "class-7.demo");
     let reply = request.send().await.unwrap();
     assert_eq!(reply.headers()["x-request-id"], "class-7.demo");
 
-    let request = rig.client.get(rig.url("/")).header("x-request-id", "not well formed");
+    let wrong = ("x-request-id", "not well formed");
+    let request = front.client.get(front.url("/")).header(wrong.0, wrong.1);
     let reply = request.send().await.unwrap();
     let made = &reply.headers()["x-request-id"];
     let seen = replica.seen();

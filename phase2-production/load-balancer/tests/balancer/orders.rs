@@ -3,7 +3,7 @@
 use crate::replica::Replica;
 use crate::rig::{Rig, TOKEN, args};
 use api_contract::problem::Problem;
-use load_balancer::config::Policy;
+use load_balancer::config::{Place, Policy};
 use load_balancer::status::{BackendState, BackendStatus, PutBackend, Status};
 use reqwest::{Method, RequestBuilder, StatusCode};
 
@@ -127,7 +127,8 @@ async fn what_an_order_cannot_mean_is_a_problem_and_changes_nothing() {
 async fn the_command_line_means_what_it_says() {
     let told = args(&["--backend", "r1=127.0.0.1:4001", "--backend", "r2=[::1]:4002"]);
     assert_eq!(told.backends[1].id, "r2");
-    assert_eq!(told.backends[1].address, "[::1]:4002".parse().unwrap());
+    let second = Place::Address("[::1]:4002".parse().unwrap());
+    assert_eq!(told.backends[1].place, second);
     assert_eq!((told.edge.replica_id.as_str(), told.policy), ("lb", Policy::RoundRobin));
     let twice = args(&["--backend", "r1=127.0.0.1:1", "--backend", "r1=127.0.0.1:2"]);
     load_balancer::Balancer::new(&twice).unwrap_err();

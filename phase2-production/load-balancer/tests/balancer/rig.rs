@@ -93,6 +93,12 @@ impl Rig {
         self.balancer.status().backend(id).unwrap().clone()
     }
 
+    /// Waits until there is a backend of this name.
+    pub(crate) async fn until_known(&self, id: &str) {
+        let known = || self.balancer.status().backend(id).is_some();
+        until(&format!("{id} is known"), known).await;
+    }
+
     /// Waits until a backend is in `state`.
     pub(crate) async fn until(&self, id: &str, state: BackendState) {
         until(&format!("{id} is {state:?}"), || self.status(id).state == state).await;

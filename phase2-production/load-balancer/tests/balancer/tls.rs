@@ -131,6 +131,30 @@ async fn a_websocket_passes_through_https_too() {
 }
 
 #[tokio::test]
+async fn the_sticky_cookie_is_secure_where_clients_speak_https_and_only_there() {
+    let replica = Replica::start("r1").await;
+    let backends = [("r1", replica.address)];
+    for (tls, attributes) in [
+        (&SELF_SIGNED[..], "Path=/; Secure; HttpOnly; SameSite=Lax"),
+        (&[], "Path=/; HttpOnly; SameSite=Lax"),
+    ] {
+        let rig = Rig::start(&[tls, &["--policy", "sticky"]].concat(), &backends).await;
+        let client = match rig.balancer.certificate_file() {
+            Some(file) => {
+                let pem = fs::read(file).unwrap();
+                let trusted = reqwest::Certificate::from_pem(&pem).unwrap();
+                reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap()
+            }
+            None => reqwest::Client::new(),
+        };
+        let url = format!("{}://{}/who", rig.balancer.scheme(), rig.address);
+        let reply = client.get(url).send().await.unwrap();
+        let cookie = reply.headers()["set-cookie"].to_str().unwrap();
+        assert_eq!(cookie, format!("lab_replica=r1; {attributes}"));
+    }
+}
+
+#[tokio::test]
 async fn a_balancer_told_to_stop_leaves_no_certificate_behind() {
     let (rig, _replica) = https().await;
     let file = written(&rig).to_owned();

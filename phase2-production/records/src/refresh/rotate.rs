@@ -1,6 +1,7 @@
 //! One token for the next.
 
 use super::{Holder, family_of, issue};
+use crate::backend;
 use crate::error::RecordsError;
 use crate::ids::OrgId;
 use crate::row;
@@ -40,8 +41,7 @@ pub enum Rotated {
 }
 
 /// Takes one token and puts the next in its place. Of two that race with the same token,
-/// on whatever replica, one rotates and the other repeats: they wait for each other at
-/// the family's row.
+/// on whatever replica, one rotates and the other repeats: they wait for each other.
 ///
 /// # Errors
 /// When the database fails.
@@ -52,6 +52,7 @@ pub async fn rotate(
     let Some((family, organisation)) = family_of(tx, &rotation.proof).await? else {
         return Ok(Rotated::Unknown);
     };
+    hold_owner(tx, &organisation, &family).await?;
     let Some(holder) = hold_family(tx, &organisation, family, rotation.now).await? else {
         return Ok(Rotated::Revoked);
     };
@@ -69,6 +70,30 @@ pub async fn rotate(
     let now = rotation.now;
     super::revoke_family(tx, &organisation, &holder.family, "reuse", now).await?;
     Ok(Rotated::Reused(holder))
+}
+
+/// Locks the user before the family: in that order everybody takes the two, and a theft
+/// that ends all families of a user is decided here, when it is too late to begin with it.
+async fn hold_owner(
+    tx: &mut AnyConnection,
+    organisation: &OrgId,
+    family: &str,
+) -> Result<(), RecordsError> {
+    // SQLite's transactions are alone from their first moment.
+    if !backend::is_postgres(tx) {
+        return Ok(());
+    }
+    sqlx::query(
+        "SELECT username FROM users WHERE organisation = $1 AND username = \
+           (SELECT username FROM refresh_families \
+            WHERE family = $2 AND organisation = $1) \
+         FOR NO KEY UPDATE",
+    )
+    .bind(organisation.as_str())
+    .bind(family)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Locks the family until the transaction ends; `None` when it is dead or its holder is

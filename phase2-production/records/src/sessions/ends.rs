@@ -1,13 +1,14 @@
 //! How sessions end.
 
+use crate::ends::{self, End};
 use crate::error::RecordsError;
 use crate::ids::OrgId;
-use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
+use sqlx::AnyConnection;
 use upload_domain::username::Username;
 
 /// Death by logout. When this is committed, no replica and no cache may bring the session
-/// back. Returns whether it was not revoked before.
+/// back. Returns whether it was not revoked before. `now` must be read in the transaction
+/// ([`crate::ends`]).
 ///
 /// # Errors
 /// When the database fails.
@@ -45,39 +46,19 @@ pub(crate) async fn revoke_all(
     Ok(proofs.fetch_all(tx).await?)
 }
 
-/// Ends that [`ended_since`] returns at once.
-pub const ENDED_AT_ONCE: usize = 10_000;
-
-/// The end of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
-    /// SHA-256 of the id.
-    pub proof: String,
-    /// When.
-    pub at: i64,
-}
-
-/// What was revoked at or after `since`, oldest first, at most [`ENDED_AT_ONCE`]: so that
-/// every replica can tell the caches what another one could not. An end carries the time
-/// before its commit, so ask for some seconds more than have passed.
+/// What was revoked after `end`, oldest first: so that every replica can tell the caches
+/// what another one could not.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn ended_since(
+pub async fn ended_after(
     tx: &mut AnyConnection,
-    since: i64,
+    end: &End,
 ) -> Result<Vec<End>, RecordsError> {
-    let rows = sqlx::query(
-        "SELECT proof, revoked_at FROM sessions WHERE revoked_at >= $1 \
-         ORDER BY revoked_at, proof LIMIT 10000",
-    )
-    .bind(since)
-    .fetch_all(tx)
-    .await?;
-    let end = |row: &AnyRow| {
-        Ok(End { proof: row.try_get("proof")?, at: row.try_get("revoked_at")? })
-    };
-    rows.iter().map(end).collect()
+    const QUERY: &str = "SELECT proof AS name, revoked_at FROM sessions \
+         WHERE revoked_at >= $1 AND (revoked_at > $1 OR proof > $2) \
+         ORDER BY revoked_at, proof LIMIT $3";
+    ends::after(tx, QUERY, end).await
 }
 
 /// Removes sessions that died before `before`, at most 1000 at once; how many. `before`

@@ -19,7 +19,9 @@ pub struct SignedOut {
 }
 
 /// Sets another password and signs them out everywhere. `None` when `organisation` has
-/// no such user.
+/// no such user, or they are not what they were at `epoch`, when the old password was
+/// checked: of two changes at once the second was proved with a password that is none any
+/// more.
 ///
 /// # Errors
 /// When the database fails.
@@ -27,18 +29,24 @@ pub async fn change_password(
     tx: &mut AnyConnection,
     organisation: &OrgId,
     username: &Username,
+    epoch: i64,
     password_hash: &str,
     now: i64,
 ) -> Result<Option<SignedOut>, RecordsError> {
-    sqlx::query(
-        "UPDATE users SET password_hash = $1 WHERE username = $2 AND organisation = $3",
+    let changed = sqlx::query(
+        "UPDATE users SET password_hash = $1 WHERE username = $2 AND organisation = $3 \
+         AND epoch = $4",
     )
     .bind(password_hash)
     .bind(username.as_str())
     .bind(organisation.as_str())
+    .bind(epoch)
     .execute(&mut *tx)
     .await?;
-    sign_out_everywhere(tx, organisation, username, now).await
+    match changed.rows_affected() {
+        1 => sign_out_everywhere(tx, organisation, username, now).await,
+        _ => Ok(None),
+    }
 }
 
 /// Sets another role and signs them out everywhere: what was proved under the old role

@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -199,14 +199,19 @@ async fn a_transaction_that_takes_too_long_is_ended() {
         Box::pin(async move { Ok(tx.execute("SELECT pg_sleep(20)").await.map(drop)?) })
     });
     assert!(matches!(slow.await, Err(RecordsError::Unavailable(_))));
+    let taken = Arc::new(Notify::new());
+    let has_taken = Arc::clone(&taken);
     let silent = records.run(in_org_of("alice"), |tx| {
         Box::pin(async move {
+            // It has the only connection, for longer than Postgres lets anybody be silent
+            // and than anybody waits for a turn.
+            has_taken.notify_one();
             tokio::time::sleep(Duration::from_millis(2500)).await;
             Ok(tx.execute("SELECT 1").await.map(drop)?)
         })
     });
     let (silent, hungry) = tokio::join!(silent, async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        taken.notified().await;
         records.ping().await
     });
     assert!(matches!(silent, Err(RecordsError::Unavailable(_))), "{silent:?}");

@@ -5,6 +5,7 @@ use crate::seed::{in_org_of, people, write, written};
 use crate::store::{Store, private_postgres};
 use backing_services::Service;
 use records::{PoolLimits, Records, RecordsError};
+use sqlx::{Connection, Executor};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,9 @@ async fn own_server() -> Option<(Service, Records)> {
 async fn write_until_acknowledged(records: &Records, request: &str) {
     let began = Instant::now();
     while let Err(error) = write(records, request).await {
-        assert!(matches!(error, RecordsError::Unavailable(_)), "{error:?}");
+        let passes =
+            matches!(error, RecordsError::Unavailable(_) | RecordsError::InDoubt(_));
+        assert!(passes, "{error:?}");
         assert!(began.elapsed() < RECOVERY, "no recovery: {error:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -127,6 +130,39 @@ async fn a_transaction_that_is_cut_off_in_the_middle_is_given_up() {
     server.resume().await.unwrap();
     write_until_acknowledged(&records, "after").await;
     assert_eq!(written(&records).await, ["after"]);
+}
+
+/// A trigger holds the commit up until the database is gone.
+const SLOW_COMMIT: &str = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+     'BEGIN PERFORM pg_sleep(2); RETURN NULL; END'; \
+     CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED \
+     FOR EACH ROW EXECUTE FUNCTION slow()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_commit_that_was_sent_and_not_answered_is_in_doubt() {
+    let Some((server, records)) = own_server().await else { return };
+    accounts(&records).await;
+    let mut owner = sqlx::AnyConnection::connect(&server.url).await.unwrap();
+    owner.execute(SLOW_COMMIT).await.unwrap();
+    let (sent, killed) = tokio::join!(write(&records, "in doubt"), async {
+        let committing = "SELECT COUNT(*) FROM pg_stat_activity WHERE query = 'COMMIT' \
+             AND state = 'active'";
+        let began = Instant::now();
+        while sqlx::query_scalar::<_, i64>(committing)
+            .fetch_one(&mut owner)
+            .await
+            .unwrap()
+            == 0
+        {
+            assert!(began.elapsed() < RECOVERY, "nobody commits");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        server.kill9().await
+    });
+    killed.unwrap();
+    assert!(matches!(sent, Err(RecordsError::InDoubt(_))), "{sent:?}");
+    let unheard = write(&records, "never sent").await.unwrap_err();
+    assert!(!unheard.may_be_committed(), "{unheard:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,12 @@
 //! Files, idempotency keys and quotas: what is written together, and exact when many ask.
 
-use crate::seed::{NOW, in_org_of, member, people, proof, run};
+use crate::seed::{NOW, by, in_org_of, log_in, member, people, proof, run};
 use crate::store::{Store, on_both};
 use futures_util::future::join_all;
 use records::audit::AuditRow;
 use records::files::{NewFile, Stored};
 use records::quota::Usage;
-use records::{Records, RecordsError, Scope, audit, files, idempotency, quota};
+use records::{Records, RecordsError, Scope, audit, files, idempotency, quota, sessions};
 use std::time::{Duration, Instant};
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
@@ -19,6 +19,7 @@ on_both!(
     a_key_used_again_gets_the_first_answer,
     twenty_uploads_at_once_with_one_key_make_one_file,
     a_late_retry_does_not_bring_a_file_back,
+    a_file_and_what_its_session_remembers_are_stored_together,
     a_quota_is_exact_when_many_upload_at_once,
     a_refusal_writes_nothing,
     a_file_that_comes_too_late_is_not_written,
@@ -43,6 +44,7 @@ pub(crate) fn new_file(owner: &str, size: u64, key: Option<&str>) -> NewFile {
         blob_key: format!("files/t1/{file_id}"),
         answer: format!("{{\"file_id\": \"{file_id}\"}}"),
         key: key.map(proof),
+        session: None,
         quota: 1_000,
         not_after: Instant::now() + Duration::from_secs(60),
         audit: deed(owner, "file.stored", file_id),
@@ -189,6 +191,26 @@ async fn twenty_uploads_at_once_with_one_key_make_one_file(place: Store) {
     }
 }
 
+async fn a_file_and_what_its_session_remembers_are_stored_together(store: Store) {
+    people(&store).await;
+    log_in(&store.records, "alice", "one").await;
+    let mut new = new_file("alice", 10, Some("key"));
+    new.session = Some(proof("one"));
+    let stored = |file: NewFile| {
+        let records = store.records.clone();
+        async move { run!(records, in_org_of("alice"), |tx| files::store(tx, &file)).unwrap() }
+    };
+    assert_eq!(stored(new.clone()).await, Stored::Yes);
+    let repeated = stored(new).await;
+    assert!(matches!(repeated, Stored::Repeated { .. }), "{repeated:?}");
+    let mut late = new_file("alice", 10, None);
+    late.session = Some(proof("no session"));
+    assert_eq!(stored(late).await, Stored::Yes, "a dead session is in no file's way");
+    let sent = proof("one");
+    let names = run!(store.records, by("one"), |tx| sessions::files(tx, &sent)).unwrap();
+    assert_eq!(names, ["a.txt"]);
+}
+
 async fn a_late_retry_does_not_bring_a_file_back(place: Store) {
     people(&place).await;
     let first = new_file("alice", 10, Some("k"));
@@ -229,8 +251,7 @@ async fn a_refusal_writes_nothing(place: Store) {
 async fn a_file_that_comes_too_late_is_not_written(place: Store) {
     people(&place).await;
     let mut file = new_file("alice", 1, None);
-    file.not_after = Instant::now();
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    file.not_after = Instant::now() - Duration::from_millis(1);
     assert_eq!(store(&place.records, file).await.unwrap(), Stored::TooLate);
     assert_eq!(listed(&place.records, "alice").await, []);
 }

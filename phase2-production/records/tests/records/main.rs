@@ -8,9 +8,11 @@
 
 mod cancelled;
 mod denied;
+mod ends;
 mod faults;
 mod files;
 mod files_in_steps;
+mod looks;
 mod people;
 mod refresh;
 mod row_security;

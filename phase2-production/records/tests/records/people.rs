@@ -19,6 +19,7 @@ on_both! {
     a_locked_out_user_gets_in_again_when_let_in,
     a_login_that_was_overtaken_by_a_change_is_refused,
     a_login_that_races_with_a_change_never_outlives_it,
+    of_two_password_changes_at_once_one_is_refused,
     nobody_changes_an_account_of_another_organisation,
 }
 
@@ -82,9 +83,12 @@ async fn change(records: &Records, change: Change, who: &str) -> Option<SignedOu
     let later = NOW + 1;
     let scope = in_org_of(who);
     match change {
-        Change::Password => run!(records, scope, |tx| users::change_password(
-            tx, &org, &user, "new", later
-        )),
+        Change::Password => {
+            let epoch = account(records, who).await.epoch;
+            run!(records, scope, |tx| users::change_password(
+                tx, &org, &user, epoch, "new", later
+            ))
+        }
         Change::Role => {
             run!(records, scope, |tx| users::set_role(
                 tx,
@@ -207,11 +211,30 @@ async fn a_login_that_races_with_a_change_never_outlives_it(store: Store) {
     }
 }
 
+/// Both were proved with the same old password: whoever knows it has no more say than that.
+async fn of_two_password_changes_at_once_one_is_refused(store: Store) {
+    people(&store).await;
+    let mut changes = JoinSet::new();
+    for (records, new) in store.three().await.into_iter().zip(["one", "other"]) {
+        changes.spawn(async move {
+            let (org, alice) = (member("alice").organisation, name("alice"));
+            let changed = run!(records, in_org_of("alice"), |tx| users::change_password(
+                tx, &org, &alice, 1, new, NOW
+            ));
+            changed.unwrap().map(|_| new)
+        });
+    }
+    let changed: Vec<_> = changes.join_all().await.into_iter().flatten().collect();
+    let after = account(&store.records, "alice").await;
+    assert_eq!(changed, [after.password_hash.as_str()]);
+    assert_eq!(after.epoch, 2);
+}
+
 async fn nobody_changes_an_account_of_another_organisation(store: Store) {
     people(&store).await;
     let (t2, alice) = (member("carol").organisation, name("alice"));
     let foreign = run!(store.records, in_org_of("carol"), |tx| users::change_password(
-        tx, &t2, &alice, "stolen", NOW
+        tx, &t2, &alice, 1, "stolen", NOW
     ));
     assert_eq!(foreign.unwrap(), None);
     let after = account(&store.records, "alice").await;

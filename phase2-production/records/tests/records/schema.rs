@@ -29,7 +29,7 @@ async fn a_second_migration_changes_nothing(store: Store) {
 
 async fn a_schema_that_is_older_is_refused_and_told_how_to_be_made_newer(store: Store) {
     let mut owner = store.owner().await;
-    owner.execute("DELETE FROM _sqlx_migrations WHERE version = 4").await.unwrap();
+    owner.execute("DELETE FROM _sqlx_migrations WHERE version = 5").await.unwrap();
     let error = open(&store).await.unwrap_err();
     assert!(matches!(error, OpenError::SchemaOlder { .. }), "{error}");
     assert!(error.to_string().contains("run: cargo lab migrate"), "{error}");

@@ -24,8 +24,23 @@ fn key(kid: &str, algorithm: &str) -> SigningKey {
     }
 }
 
+/// The newest key of the candidate's algorithm, or else the candidate: decided under the
+/// lock, as a server does at its start.
 async fn first(records: &Records, candidate: SigningKey) -> SigningKey {
-    run!(records, Scope::Housekeeping, |tx| signing_keys::first(tx, &candidate)).unwrap()
+    let decided = records.run(Scope::Housekeeping, move |tx| {
+        Box::pin(async move {
+            signing_keys::lock(tx).await?;
+            let fits = |key: &SigningKey| {
+                key.algorithm == candidate.algorithm && key.retires_at.is_none()
+            };
+            if let Some(key) = signing_keys::list(tx).await?.into_iter().rfind(fits) {
+                return Ok(key);
+            }
+            assert!(signing_keys::insert(tx, &candidate).await?);
+            Ok(candidate)
+        })
+    });
+    decided.await.unwrap()
 }
 
 async fn list(records: &Records) -> Vec<SigningKey> {

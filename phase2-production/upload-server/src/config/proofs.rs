@@ -4,6 +4,9 @@ use crate::sessions::SessionLimits;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
+/// A day, in milliseconds.
+const DAY_MS: u64 = 86_400_000;
+
 /// How long sessions live, and how many there may be.
 #[derive(Args, Clone, Debug)]
 pub struct SessionArgs {
@@ -73,12 +76,15 @@ pub enum Revocation {
 /// How tokens are made and unmade.
 #[derive(Args, Clone, Debug)]
 pub struct TokenArgs {
-    /// Milliseconds after which an access token dies, rounded up to whole seconds
-    #[arg(long, value_name = "MS", default_value_t = 900_000)]
+    /// Milliseconds after which an access token dies, rounded up to whole seconds; a day at
+    /// most
+    #[arg(long, value_name = "MS", default_value_t = 900_000,
+          value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     pub token_ttl_ms: u64,
 
-    /// Milliseconds after which a refresh token dies
-    #[arg(long, value_name = "MS", default_value_t = 604_800_000)]
+    /// Milliseconds after which a refresh token dies; a year at most
+    #[arg(long, value_name = "MS", default_value_t = 604_800_000,
+          value_parser = clap::value_parser!(u64).range(1..=365 * DAY_MS))]
     pub refresh_ttl_ms: u64,
 
     /// Milliseconds in which a refresh token may come twice, because an answer was lost or
@@ -94,8 +100,26 @@ pub struct TokenArgs {
     #[arg(long, value_enum, default_value_t)]
     pub revocation: Revocation,
 
-    /// Milliseconds between two looks for new signing keys; a new key signs after two
+    /// Milliseconds between two looks for new signing keys, an hour at most; a new key signs
+    /// after three
     #[arg(long, value_name = "MS", default_value_t = 5_000,
-          value_parser = clap::value_parser!(u64).range(50..))]
+          value_parser = clap::value_parser!(u64).range(50..=3_600_000))]
     pub key_refresh_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use clap::Parser;
+
+    #[test]
+    fn times_that_cannot_be_counted_with_are_refused() {
+        let max = u64::MAX.to_string();
+        for flag in ["--key-refresh-ms", "--token-ttl-ms", "--refresh-ttl-ms"] {
+            for wrong in ["0", max.as_str()] {
+                let parsed = Config::try_parse_from(["upload-server", flag, wrong]);
+                assert!(parsed.is_err(), "{flag} {wrong} was taken");
+            }
+        }
+    }
 }

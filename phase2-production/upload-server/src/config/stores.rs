@@ -2,8 +2,20 @@
 
 use api_contract::secret::Secret;
 use clap::Args;
+use records::LONGEST_TRANSACTION;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// By how much the clocks of a replica, of a janitor and of the store of the bytes may
+/// differ.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(4);
+
+/// Half of the grace is for the bytes of a file, until the transaction begins that names
+/// them. Within the other half that transaction has to end, by any janitor's clock: a
+/// shorter grace could remove what was just acknowledged.
+const SHORTEST_GRACE_MS: u64 =
+    2 * LONGEST_TRANSACTION.saturating_add(CLOCKS_DIFFER).as_secs() * 1_000;
 
 /// Where things are kept. URLs hold passwords, so give them by environment: a command
 /// line can be read by everybody on the machine.
@@ -41,12 +53,33 @@ pub struct StoreArgs {
     #[arg(long = "gossip-seed", value_name = "ADDR")]
     pub gossip_seeds: Vec<SocketAddr>,
 
-    /// Milliseconds after which bytes that no record names are removed
-    #[arg(long, value_name = "MS", default_value_t = 3_600_000)]
+    /// Milliseconds after which bytes that no record names are removed; half of it must
+    /// outlast a transaction
+    #[arg(long, value_name = "MS", default_value_t = 3_600_000,
+          value_parser = clap::value_parser!(u64).range(SHORTEST_GRACE_MS..))]
     pub orphan_grace_ms: u64,
 
     /// Milliseconds after which an unfinished upload is thrown away; a signed URL is good
     /// for an hour at most
     #[arg(long, value_name = "MS", default_value_t = 86_400_000)]
     pub upload_life_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use clap::Parser;
+
+    #[test]
+    fn a_grace_that_a_transaction_could_outlast_is_refused() {
+        let parse = |grace: u64| {
+            let grace = grace.to_string();
+            Config::try_parse_from(["upload-server", "--orphan-grace-ms", &grace])
+        };
+        let shortest = 2 * u64::try_from(LONGEST_TRANSACTION.as_millis()).unwrap();
+        assert!(SHORTEST_GRACE_MS > shortest);
+        assert!(parse(SHORTEST_GRACE_MS).is_ok());
+        assert!(parse(SHORTEST_GRACE_MS - 1).is_err());
+    }
 }

@@ -96,7 +96,7 @@ async fn account(app: &AppState, username: &Username, epoch: i64) -> Still {
     let (scope, name) = (Scope::Login(username.clone()), username.clone());
     let found = app
         .records
-        .run(scope, move |tx| Box::pin(async move { users::find(tx, &name).await }));
+        .look(scope, move |tx| Box::pin(async move { users::find(tx, &name).await }));
     match found.await {
         Ok(Some(found)) if found.epoch == epoch && found.disabled_at.is_none() => {
             Still::Stands

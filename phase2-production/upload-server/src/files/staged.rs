@@ -1,8 +1,8 @@
 //! An upload on its way to becoming a file.
 //!
 //! The order is the promise: the bytes are durable under a key of their own; then one
-//! transaction writes the file, its idempotency key, the charge and the audit row; only
-//! then does the caller hear of it. A crash at any point leaves everything or nothing, and
+//! transaction writes the file, its idempotency key, the charge, what the session remembers
+//! and the audit row; only then does the caller hear of it. A crash at any point leaves everything or nothing, and
 //! perhaps bytes that no row names, for the janitor.
 
 use crate::app::AppState;
@@ -105,11 +105,12 @@ impl Files {
 }
 
 impl Staged {
-    /// Makes it visible, as the end of `upload` if there is one. When this returns `Ok`,
-    /// the file is on disk and stays there.
+    /// Makes it visible, as the end of `upload` if there is one, and to `session` if the
+    /// records keep one. When this returns `Ok`, the file is on disk and stays there.
     pub(crate) async fn publish(
         self,
         upload: Option<FileId>,
+        session: Option<String>,
         cause: &AuditContext,
     ) -> Result<Published, Error> {
         let created = created(&self.meta, &self.files.replica_id);
@@ -125,6 +126,7 @@ impl Staged {
             owner,
             meta,
             key,
+            session,
         };
         let done = store.records.run(scope_of(&row.owner), move |tx| {
             Box::pin(async move {
@@ -143,9 +145,12 @@ impl Staged {
 }
 
 /// Whether a row may name the bytes now. A commit that was not heard of may have happened:
-/// bytes that have no row after all are the janitor's.
+/// bytes that have no row after all are the janitor's. Before the commit nothing has.
 fn may_be_named(done: &Result<Stored, RecordsError>) -> bool {
-    matches!(done, Ok(Stored::Yes) | Err(_))
+    match done {
+        Ok(stored) => matches!(stored, Stored::Yes),
+        Err(error) => error.may_be_committed(),
+    }
 }
 
 fn outcome(done: Stored, created: FileCreated) -> Result<Published, Error> {
@@ -170,8 +175,8 @@ impl Published {
         Ok(Self { created, repeated: true })
     }
 
-    /// Adds it to what the caller's session remembers. The file is stored, whatever
-    /// becomes of that.
+    /// Adds it to what the caller's session remembers outside of the records. The file is
+    /// stored, whatever becomes of that.
     pub(crate) async fn remember(&self, app: &AppState, caller: &Caller) {
         let (Identity::Sessions(sessions), Proof::Session(id), false) =
             (&app.identity, &caller.proof, self.repeated)

@@ -6,29 +6,33 @@
 //! answered; then Redis is told. A logout is a tombstone there, which no slow reader can
 //! overwrite (`cache/src/scripts`).
 //!
-//! Why no dead session lives again, whatever fails:
+//! Why no dead session lives again:
 //! - Redis emptied, restarted, failed over: `cache` refuses what was read before.
 //! - Redis away when a session ends: the tombstone is repeated until it is written, and each
 //!   replica that had trouble with Redis believes only copies that were made since.
 //! - One replica cut off from Redis, or killed before its tombstone is written: all replicas
-//!   hear of every end from the truth as well (`central/hearsay.rs`). A logout that could not
-//!   tell Redis is answered after they have.
+//!   hear of every end from the truth as well (`hearsay.rs`). A logout that could not tell
+//!   Redis is answered after they have, and a replica that has not heard lately asks the
+//!   truth.
 //! - The truth away: nothing can end, because an end is committed before it is answered.
+//!
+//! One way is open, so that a silent truth does not log everybody out: a replica that the
+//! truth does not answer believes Redis, and misses what another one ended, which the truth
+//! does answer and Redis does not.
 
 mod flights;
-mod hearsay;
 mod life;
 mod truth;
+mod view;
 
-use super::{Remembered, SessionError, SessionId, SessionLimits};
+use super::{SessionError, SessionId, SessionLimits};
+use crate::clock::now;
+use crate::hearsay::{self, Hearsay};
 use cache::{Cache, Found, Moment, SessionCopy};
-use records::{Member, Records};
+use records::{Member, Records, sessions};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::task::AbortOnDropHandle;
 use truth::{Asked, Truth};
-use upload_domain::incoming::now_ms;
 
 /// One read in so many goes to the truth although Redis knows the answer: a way that is
 /// never used does not work when it is needed.
@@ -62,7 +66,7 @@ pub struct Central {
     truth: Truth,
     /// See [`ALWAYS_ASKED`].
     always_asked: u64,
-    _listening: Arc<AbortOnDropHandle<()>>,
+    hearsay: Hearsay,
 }
 
 impl Central {
@@ -70,11 +74,10 @@ impl Central {
     /// lives; must be called in a Tokio runtime.
     #[must_use]
     pub fn new(records: Records, cache: Cache, limits: SessionLimits) -> Self {
-        let listening =
-            Arc::new(hearsay::listen(records.clone(), cache.clone(), limits.absolute));
+        let hearsay = listen(records.clone(), cache.clone(), limits.absolute);
         let truth = Truth::new(records.clone(), cache.clone(), limits);
         let always_asked = ALWAYS_ASKED;
-        Self { records, cache, limits, truth, always_asked, _listening: listening }
+        Self { records, cache, limits, truth, always_asked, hearsay }
     }
 
     /// Who is calling. Each use starts the idle time anew, reads included.
@@ -94,6 +97,7 @@ impl Central {
     }
 
     async fn look(&self, proof: &str, asked: Asked) -> Result<Member, SessionError> {
+        let is_behind = self.hearsay.is_behind();
         let found = match asked {
             Asked::Use => self.cache.use_session(proof, self.limits.idle).await,
             Asked::Peek => self.cache.peek_session(proof).await,
@@ -102,7 +106,7 @@ impl Central {
             Ok(Found::Ended) => Err(SessionError::Unknown),
             Ok(Found::Live { copy, now, .. }) => {
                 metrics::counter!("session_cache_hits_total").increment(1);
-                self.believe(proof, asked, copy, now).await
+                self.believe(proof, asked, copy, now, is_behind).await
             }
             Ok(Found::Nothing { now }) => {
                 metrics::counter!("session_cache_misses_total").increment(1);
@@ -115,21 +119,23 @@ impl Central {
         }
     }
 
-    /// What Redis says is believed for a short while. After it the truth is told of the use
-    /// and asked whether it agrees; if it does not answer, what Redis said stands.
+    /// What Redis says is believed for a short while, if nothing can have ended that this
+    /// replica has not heard of. After it the truth is told of the use and asked whether it
+    /// agrees; if it does not answer, what Redis said stands.
     async fn believe(
         &self,
         proof: &str,
         asked: Asked,
         copy: SessionCopy<Copied>,
         at: Moment,
+        is_behind: bool,
     ) -> Result<Member, SessionError> {
         let longest = unseen_for(&self.limits);
         let due = match asked {
             Asked::Use => now() - copy.session.last_seen_at >= milliseconds(longest),
             Asked::Peek => at.since(copy.read_at) >= longest,
         };
-        if !due && !self.truth.is_turn_of_the_few(self.always_asked) {
+        if !is_behind && !due && !self.truth.is_turn_of_the_few(self.always_asked) {
             return Ok(copy.session.member);
         }
         metrics::counter!("session_rechecks_total").increment(1);
@@ -147,39 +153,24 @@ impl Central {
             }
         }
     }
+}
 
-    /// What is remembered. Its files are in the truth alone.
-    ///
-    /// # Errors
-    /// When no live session has this id, or that cannot be known.
-    pub async fn view(&self, id: &SessionId) -> Result<Remembered, SessionError> {
-        let (session, files) = self.truth.with_files(&id.proof()).await?;
-        let now = now();
-        let life_left = duration(session.expires_at - now);
-        Ok(Remembered {
-            created_at: u64::try_from(session.created_at).unwrap_or(0),
-            last_activity: u64::try_from(now).unwrap_or(0),
-            time_left: life_left.min(self.limits.idle),
-            files,
-        })
-    }
-
-    /// Growth: a row a file, so that of many at once none is lost. It never creates.
-    ///
-    /// # Errors
-    /// When no live session has this id, or that cannot be known.
-    pub async fn add_file(&self, id: &SessionId, name: &str) -> Result<(), SessionError> {
-        self.truth.append(id.proof(), name.to_owned()).await
-    }
+/// Hears what ended, and tells Redis. `life` is how long a session can live.
+fn listen(records: Records, cache: Cache, life: Duration) -> Hearsay {
+    let ask: hearsay::Ask =
+        |tx, end| Box::pin(async move { sessions::ended_after(tx, &end).await });
+    Hearsay::listen(records, ask, move |ended| {
+        let cache = cache.clone();
+        async move {
+            // Told later, Redis had trouble: then this replica believes nothing older.
+            let _now_or_later = cache.forget_sessions(&ended, life).await;
+        }
+    })
 }
 
 /// For how long a session may be used without the truth being told.
 fn unseen_for(limits: &SessionLimits) -> Duration {
     (limits.idle / IDLE_SHARE).min(LONGEST_UNSEEN)
-}
-
-fn now() -> i64 {
-    i64::try_from(now_ms()).unwrap_or(i64::MAX)
 }
 
 fn milliseconds(duration: Duration) -> i64 {

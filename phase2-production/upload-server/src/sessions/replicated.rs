@@ -5,11 +5,11 @@
 //! A limit that two replicas reach at once is exceeded until that person's next login.
 
 use super::{Remembered, SessionError, SessionId, SessionLimits};
+use crate::clock::now;
 use gossip::{Gone, Gossip, GossipConfig, Lives};
 use records::Member;
 use std::net::SocketAddr;
 use std::time::Duration;
-use upload_domain::incoming::now_ms;
 use upload_domain::username::Username;
 
 /// Between two rounds of talk.
@@ -162,10 +162,6 @@ fn member(about: &str) -> Result<Member, SessionError> {
         tracing::error!(%error, "a session of an unknown kind");
         SessionError::Unknown
     })
-}
-
-fn now() -> i64 {
-    i64::try_from(now_ms()).unwrap_or(i64::MAX)
 }
 
 fn unsigned(number: i64) -> u64 {

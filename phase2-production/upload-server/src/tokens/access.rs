@@ -72,6 +72,15 @@ pub(crate) fn sign(
     jsonwebtoken::encode(&header, claims, &key.key).map(Secret::new)
 }
 
+/// Whether a token has to be good at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// It is shown as a proof.
+    Now,
+    /// It says only whose it is: it may have expired, and its key may have retired.
+    Ever,
+}
+
 /// The key that a token names, by its name in our set and in no other way: a key that
 /// comes along with the token, or a URL to fetch one from, is an attacker's (RFC 8725
 /// §3.10). Parameters that must be understood are not (RFC 7515 §4.1.11).
@@ -94,13 +103,18 @@ pub(crate) fn kid(token: &str) -> Result<String, BadToken> {
     header.kid.ok_or(BadToken::Invalid)
 }
 
-/// What the token says, if our key signed it and its time is now. Base64 has one spelling
+/// What the token says, if our key signed it and its time is `when`. Base64 has one spelling
 /// here: padding, or spare bits that are not zero, make it another text and no token.
 ///
 /// # Errors
 /// When it is not one of ours, or not one now.
-pub(crate) fn verify(token: &str, key: &KnownKey) -> Result<Claims, BadToken> {
-    let validation = strict(key);
+pub(crate) fn verify(
+    token: &str,
+    key: &KnownKey,
+    when: When,
+) -> Result<Claims, BadToken> {
+    let mut validation = strict(key);
+    validation.validate_exp = when == When::Now;
     let read = jsonwebtoken::decode::<Claims>(token, &key.checking.key, &validation);
     read.map(|token| token.claims).map_err(|error| match error.kind() {
         ErrorKind::ExpiredSignature => BadToken::Expired,
@@ -115,11 +129,16 @@ pub(crate) fn verify(token: &str, key: &KnownKey) -> Result<Claims, BadToken> {
 pub(crate) fn verify_with(
     token: &str,
     keys: &KeySet,
+    when: When,
     now_ms: i64,
 ) -> Result<Option<Claims>, BadToken> {
     let kid = kid(token)?;
-    match keys.checker(&kid, now_ms) {
-        Some(key) => verify(token, key).map(Some),
+    let key = match when {
+        When::Now => keys.checker(&kid, now_ms),
+        When::Ever => keys.known(&kid),
+    };
+    match key {
+        Some(key) => verify(token, key, when).map(Some),
         None if keys.known(&kid).is_some() => Err(BadToken::Invalid),
         None => Ok(None),
     }

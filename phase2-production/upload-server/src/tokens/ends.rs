@@ -1,17 +1,21 @@
 //! How tokens end before their time: a logout, a theft, or a change of the account.
 
-use super::revocation::family_name;
-use super::{RefreshToken, TokenError, Tokens, now};
+use super::access::When;
+use super::revocation::Ended;
+use super::{RefreshToken, TokenError, Tokens};
 use crate::audit::AuditContext;
+use crate::clock::now;
+use crate::in_full::in_full;
+use records::audit::{self, AuditRow};
 use records::refresh::{self, Holder};
 use records::users::{self, SignedOut};
-use records::{Member, OrgId, Role, Scope, audit};
+use records::{AnyConnection, Member, OrgId, RecordsError, Role, Scope};
 use upload_domain::username::Username;
 
 impl Tokens {
     /// Logout, with either kind of token (RFC 7009): its family of refresh tokens dies in
-    /// any case, and its access tokens as far as `--revocation` can end them. A token that
-    /// nobody knows, or that has expired, is dead already.
+    /// any case, and its access tokens as far as `--revocation` can end them. An access token
+    /// may have expired: its family has not. A token that nobody knows is dead already.
     ///
     /// # Errors
     /// When the records do not answer: then nothing is promised.
@@ -20,13 +24,22 @@ impl Tokens {
         token: &str,
         audit: &AuditContext,
     ) -> Result<(), TokenError> {
+        let (this, token, audit) = (self.clone(), token.to_owned(), audit.clone());
+        in_full(async move { this.find_and_end(&token, &audit).await }).await
+    }
+
+    async fn find_and_end(
+        &self,
+        token: &str,
+        audit: &AuditContext,
+    ) -> Result<(), TokenError> {
         if let Some(token) = RefreshToken::parse(token) {
             return self.revoke_by_refresh(&token, audit).await;
         }
-        match self.read(token).await {
+        match self.read(token, When::Ever).await {
             Ok(claims) => {
                 let member = claims.member();
-                self.end_family(&member, claims.sid, vec![claims.jti], audit).await
+                self.end_family(&member, claims.sid, Some(claims.jti), audit).await
             }
             Err(TokenError::Invalid | TokenError::Expired) => Ok(()),
             Err(other) => Err(other),
@@ -38,11 +51,11 @@ impl Tokens {
         token: &RefreshToken,
         audit: &AuditContext,
     ) -> Result<(), TokenError> {
-        let (proof, at) = (token.proof(), audit.at);
+        let proof = token.proof();
         let found = self.0.records.run(Scope::Proof(proof.clone()), move |tx| {
             Box::pin(async move {
                 let Some((organisation, family)) =
-                    refresh::revoke_by_proof(tx, &proof, "logout", at).await?
+                    refresh::revoke_by_proof(tx, &proof, "logout", now()).await?
                 else {
                     return Ok(None);
                 };
@@ -55,65 +68,97 @@ impl Tokens {
         };
         // The role is of no consequence here: nothing is decided by it.
         let member = Member { organisation, username, role: Role::Member };
-        self.end_family(&member, family, Vec::new(), audit).await
+        self.end_family(&member, family, None, audit).await
     }
 
-    /// One transaction, so that no half of it is acknowledged; then Redis is told.
     async fn end_family(
         &self,
         member: &Member,
         family: String,
-        mut names: Vec<String>,
+        jti: Option<String>,
         audit: &AuditContext,
     ) -> Result<(), TokenError> {
-        names.push(family_name(&family));
-        let (this, told, who) = (self.clone(), names.clone(), member.clone());
         let row = audit.row(member, "token.revoked", &family);
+        let (this, who) = (self.clone(), member.clone());
         let scope = Scope::Organisation(member.organisation.clone());
         let ended = self.0.records.run(scope, move |tx| {
-            Box::pin(async move {
-                let (org, revocations) = (&who.organisation, &this.0.revocations);
-                refresh::revoke_family(tx, org, &family, "logout", row.at).await?;
-                revocations.deny(tx, org, &names, row.at).await?;
-                audit::write(tx, &row).await?;
-                if revocations.is_coarse() {
-                    let all = users::sign_out_everywhere(tx, org, &who.username, row.at);
-                    return all.await;
-                }
-                Ok(None)
-            })
+            Box::pin(async move { this.write_end(tx, &who, &family, jti, &row).await })
         });
-        let everything = ended.await?;
-        self.0.revocations.tell(&told).await;
-        if let Some(died) = everything {
-            self.forget(&member.organisation, &member.username, &died).await;
-        }
+        self.tell(&ended.await?).await;
         Ok(())
     }
 
-    /// A refresh token was used again after its grace. Its family died in the records; its
-    /// access tokens follow, and the audit log says so.
-    pub(super) async fn stolen(
+    /// The end of a family in one transaction, so that no half of it is acknowledged.
+    async fn write_end(
         &self,
+        tx: &mut AnyConnection,
+        member: &Member,
+        family: &str,
+        jti: Option<String>,
+        row: &AuditRow,
+    ) -> Result<Ended, RecordsError> {
+        let (org, name) = (&member.organisation, &member.username);
+        let revocations = &self.0.revocations;
+        audit::write(tx, row).await?;
+        if revocations.is_coarse() {
+            // This family among them. Whoever needs the user and a family locks the user
+            // first; else two who log out at once would wait for each other.
+            let died = users::sign_out_everywhere(tx, org, name, now()).await?;
+            return match died {
+                Some(died) => revocations.end_all_of(tx, org, name, &died).await,
+                None => Ok(Ended::default()),
+            };
+        }
+        refresh::revoke_family(tx, org, family, "logout", now()).await?;
+        revocations.end_family(tx, org, family, jti).await
+    }
+
+    /// A refresh token was used again after its grace, and its family died in this
+    /// transaction: its access tokens do, too, and the audit log says so. Nobody would try
+    /// this again, because a dead family tells no theft.
+    pub(super) async fn write_theft(
+        &self,
+        tx: &mut AnyConnection,
         holder: &Holder,
         audit: &AuditContext,
-    ) -> Result<(), TokenError> {
+    ) -> Result<Ended, RecordsError> {
+        let row = audit.row(&holder.member, "token.revoked", &holder.family);
+        self.write_end(tx, &holder.member, &holder.family, None, &row).await
+    }
+
+    /// After a theft was committed.
+    pub(super) async fn stolen(&self, holder: &Holder, ended: &Ended) {
         metrics::counter!("refresh_token_reuse_total").increment(1);
         tracing::warn!(
             user = %holder.member.username,
             family = holder.family,
             "a refresh token was used twice: its family is ended"
         );
-        self.end_family(&holder.member, holder.family.clone(), Vec::new(), audit).await
+        self.tell(ended).await;
     }
 
-    /// After the records ended everything of a user: whoever holds a copy hears of it.
-    pub async fn forget(
+    /// After everything of a user died in this transaction: so do the access tokens.
+    ///
+    /// # Errors
+    /// When the records do not answer.
+    pub(crate) async fn write_end_of_all(
         &self,
+        tx: &mut AnyConnection,
         organisation: &OrgId,
         username: &Username,
         died: &SignedOut,
-    ) {
-        self.0.revocations.forget(organisation, username, died, now()).await;
+    ) -> Result<Ended, RecordsError> {
+        self.0.revocations.end_all_of(tx, organisation, username, died).await
+    }
+
+    /// As a replica that is stopped for a while.
+    #[cfg(test)]
+    pub(super) fn stop_listening(&self) {
+        self.0.revocations.stop_listening();
+    }
+
+    /// After the end was committed. When this returns, it is known to every replica.
+    pub(crate) async fn tell(&self, ended: &Ended) {
+        self.0.revocations.tell(ended).await;
     }
 }

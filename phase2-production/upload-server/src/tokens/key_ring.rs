@@ -35,14 +35,14 @@ impl KeyRing {
         sealing: SealingKey,
         algorithm: SigningAlgorithm,
         times: RotationTimes,
-        now_ms: i64,
+        clock: fn() -> i64,
     ) -> Result<Self, TokenError> {
         let current = RwLock::new(Arc::new(KeySet::new(Vec::new(), i64::MIN)));
         let looked_at = AtomicI64::new(i64::MIN);
         let ring = Self { records, sealing, times, current, looked_at };
-        ring.publish(algorithm, Wanted::IfMissing, now_ms).await?;
-        ring.refresh(now_ms).await?;
-        if let Some(signer) = ring.current().signer(now_ms)
+        ring.publish(algorithm, Wanted::IfMissing, clock).await?;
+        ring.refresh(clock()).await?;
+        if let Some(signer) = ring.current().signer(clock())
             && signer.signing.is_none()
         {
             return Err(TokenError::broken(BadKey::from(super::sealing::CannotUnseal)));
@@ -70,7 +70,7 @@ impl KeyRing {
     /// # Errors
     /// When they do not answer: what was known stays known.
     pub(crate) async fn refresh(&self, now_ms: i64) -> Result<(), RecordsError> {
-        let list = self.records.run(Scope::Housekeeping, |tx| {
+        let list = self.records.look(Scope::Housekeeping, |tx| {
             Box::pin(async move { signing_keys::list(tx).await })
         });
         let rows = list.await?;
@@ -112,7 +112,7 @@ impl KeyRing {
         &self,
         algorithm: SigningAlgorithm,
         wanted: Wanted,
-        now_ms: i64,
+        clock: fn() -> i64,
     ) -> Result<String, TokenError> {
         if wanted == Wanted::IfMissing
             && let Some(kid) = self.in_use(algorithm).await?
@@ -126,7 +126,7 @@ impl KeyRing {
         let key = made.await.map_err(TokenError::broken)?.map_err(TokenError::broken)?;
         let times = self.times;
         let published = self.records.run(Scope::Housekeeping, move |tx| {
-            Box::pin(async move { rotation::add(tx, key, wanted, times, now_ms).await })
+            Box::pin(async move { rotation::add(tx, key, wanted, times, clock).await })
         });
         let kid = published.await?;
         tracing::info!(kid, algorithm = algorithm.as_str(), "signing key published");
@@ -137,7 +137,7 @@ impl KeyRing {
         &self,
         algorithm: SigningAlgorithm,
     ) -> Result<Option<String>, RecordsError> {
-        let list = self.records.run(Scope::Housekeeping, |tx| {
+        let list = self.records.look(Scope::Housekeeping, |tx| {
             Box::pin(async move { signing_keys::list(tx).await })
         });
         Ok(rotation::newest_of(&list.await?, algorithm.as_str()))

@@ -24,7 +24,7 @@ impl Tokens {
         audit: &AuditContext,
     ) -> Result<String, TokenError> {
         let ring = &self.0.ring;
-        let kid = ring.publish(self.0.algorithm, Wanted::Always, now()).await?;
+        let kid = ring.publish(self.0.algorithm, Wanted::Always, now).await?;
         ring.refresh(now()).await?;
         let row = audit.row(member, "key.rotated", &kid);
         let scope = Scope::Organisation(member.organisation.clone());

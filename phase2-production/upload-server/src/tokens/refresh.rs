@@ -6,13 +6,16 @@
 //! grace the same successor is handed out again instead, on whatever replica: the answer
 //! may have been lost, or two tabs may have asked at once.
 
-use super::TokenError;
-use super::sealing::{SealingKey, random};
+use super::revocation::Ended;
+use super::sealing::random;
+use super::{TokenError, Tokens};
+use crate::audit::AuditContext;
+use crate::clock::now;
 use api_contract::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use records::refresh::{self, Holder, NewFamily, Rotated, Rotation};
-use records::{AnyConnection, Member, Records, RecordsError, Scope};
+use records::{AnyConnection, Member, RecordsError, Scope};
 use sha2::{Digest, Sha256};
 use upload_domain::hex::hex;
 
@@ -58,8 +61,8 @@ pub(crate) struct RefreshRules {
 pub(crate) enum Refreshed {
     /// A pair for the holder: the successor, fresh or repeated.
     Next(Holder, RefreshToken),
-    /// A theft, noticed now: the family is dead.
-    Stolen(Holder),
+    /// A theft, noticed now: the family is dead, and its access tokens are.
+    Stolen(Holder, Ended),
 }
 
 /// Birth of a family, in the transaction of a login. The account may have changed since
@@ -91,31 +94,39 @@ pub(crate) async fn start(
 /// # Errors
 /// When the token is no longer good, or the records do not answer.
 pub(crate) async fn rotate(
-    records: &Records,
-    sealing: &SealingKey,
+    tokens: &Tokens,
     token: &RefreshToken,
-    rules: RefreshRules,
-    now_ms: i64,
+    audit: &AuditContext,
 ) -> Result<Refreshed, TokenError> {
-    let (proof, next) = (token.proof(), RefreshToken::new());
+    let (proof, next, inner) = (token.proof(), RefreshToken::new(), &tokens.0);
     let rotation = Rotation {
         proof: proof.clone(),
         new_proof: next.proof(),
-        successor_sealed: sealing.seal(&proof, next.0.as_bytes()),
-        now: now_ms,
-        grace_ms: rules.grace,
+        successor_sealed: inner.sealing.seal(&proof, next.0.as_bytes()),
+        now: now(),
+        grace_ms: inner.refresh.grace,
     };
-    let rotated = records.run(Scope::Proof(proof.clone()), move |tx| {
-        Box::pin(async move { refresh::rotate(tx, &rotation).await })
+    let (tokens, audit) = (tokens.clone(), audit.clone());
+    let rotated = inner.records.run(Scope::Proof(proof.clone()), move |tx| {
+        Box::pin(async move {
+            let rotated = refresh::rotate(tx, &rotation).await?;
+            let ended = match &rotated {
+                Rotated::Reused(holder) => tokens.write_theft(tx, holder, &audit).await?,
+                _ => Ended::default(),
+            };
+            Ok((rotated, ended))
+        })
     });
-    match rotated.await? {
+    let (rotated, ended) = rotated.await?;
+    match rotated {
         Rotated::Rotated(holder) => Ok(Refreshed::Next(holder, next)),
         Rotated::Repeated(holder, sealed) => {
-            let bytes = sealing.unseal(&proof, &sealed).map_err(TokenError::broken)?;
+            let bytes = inner.sealing.unseal(&proof, &sealed);
+            let bytes = bytes.map_err(TokenError::broken)?;
             let text = String::from_utf8(bytes).map_err(TokenError::broken)?;
             Ok(Refreshed::Next(holder, RefreshToken(text)))
         }
-        Rotated::Reused(holder) => Ok(Refreshed::Stolen(holder)),
+        Rotated::Reused(holder) => Ok(Refreshed::Stolen(holder, ended)),
         Rotated::Expired => Err(TokenError::Expired),
         Rotated::Revoked | Rotated::Unknown => Err(TokenError::Invalid),
     }

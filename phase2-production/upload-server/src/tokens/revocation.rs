@@ -11,40 +11,45 @@
 //! The truth is in the records; Redis is asked first because it is quicker. Where Redis
 //! does not answer, or cannot have heard of it, the records are asked, by a few requests
 //! at a time. If nobody can be asked, nobody has said yes: that is a 503 and no 200.
+//! What another replica ended and could not tell Redis is heard from the records
+//! (`hearsay.rs`), before its end is answered there.
 
 mod deny_list;
 mod denying;
+mod memory;
 mod version;
+
+pub(crate) use denying::Ended;
 
 use super::TokenError;
 use super::access::{Claims, ISSUER};
 use crate::config::proofs::Revocation;
+use crate::hearsay::Hearsay;
+use crate::turns::Turns;
 use cache::Cache;
-use deny_list::{DenialHeard, DenyList};
+use deny_list::DenialHeard;
+use memory::{Memory, family_name};
 use records::{AnyConnection, Records, RecordsError, Scope, revoked, users};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use version::{VersionHeard, Versions};
+use version::VersionHeard;
 
 /// Requests that may ask the records at once because Redis could not say: half of a
 /// replica's connections, so that uploads and logins go on.
 const ASKING: usize = 4;
 
-/// How long one may wait for that. Longer waits only pile up.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a request waits for the records to confirm what Redis has already answered.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Whether access tokens are still good.
 #[derive(Clone)]
 pub(crate) struct Revocations {
-    mode: Revocation,
     records: Records,
-    denied: DenyList,
-    versions: Versions,
-    asking: Arc<Semaphore>,
-    /// Milliseconds that an access token may still live, leeway included.
-    longest_life: i64,
+    memory: Memory,
+    turns: Arc<Turns>,
+    /// What others ended; where a request costs a question to Redis.
+    hearsay: Option<Hearsay>,
 }
 
 /// What the records say of a token.
@@ -55,34 +60,42 @@ struct Truth {
     epoch: Option<i64>,
 }
 
+/// What Redis says of a token, of each that the mode asks for.
+struct Heard {
+    denied: Option<DenialHeard>,
+    version: Option<VersionHeard>,
+}
+
+impl Heard {
+    fn is_dead(&self) -> bool {
+        matches!(self.denied, Some(DenialHeard::Denied))
+            || matches!(self.version, Some(VersionHeard::Older))
+    }
+
+    fn is_sure(&self) -> bool {
+        !matches!(self.denied, Some(DenialHeard::Ask { .. }))
+            && !matches!(self.version, Some(VersionHeard::Ask { .. }))
+    }
+}
+
 impl Revocations {
+    /// Must be called in a Tokio runtime.
     pub(crate) fn new(
         mode: Revocation,
         records: Records,
         cache: Option<Cache>,
         longest_life: i64,
     ) -> Self {
-        Self {
-            mode,
-            records,
-            denied: DenyList::new(cache.clone()),
-            versions: Versions::new(cache),
-            asking: Arc::new(Semaphore::new(ASKING)),
-            longest_life,
-        }
+        let has_redis = cache.is_some();
+        let memory = Memory::new(mode, cache, longest_life);
+        let asks_redis = has_redis && memory.asks_anybody();
+        let hearsay = asks_redis.then(|| memory.listen(records.clone()));
+        Self { records, memory, turns: Arc::new(Turns::new(ASKING)), hearsay }
     }
 
-    const fn denies(&self) -> bool {
-        matches!(self.mode, Revocation::DenyList | Revocation::Combined)
-    }
-
-    const fn compares_versions(&self) -> bool {
-        matches!(self.mode, Revocation::TokenVersion | Revocation::Combined)
-    }
-
-    /// Whether a logout ends everything of a user, because versions cannot end less.
-    pub(crate) const fn is_coarse(&self) -> bool {
-        matches!(self.mode, Revocation::TokenVersion)
+    #[cfg(test)]
+    pub(crate) fn stop_listening(&self) {
+        self.hearsay.iter().for_each(Hearsay::stop);
     }
 
     /// Whether the token still counts.
@@ -90,50 +103,36 @@ impl Revocations {
     /// # Errors
     /// `Invalid` when it was ended, `CannotKnow` when that cannot be known.
     pub(crate) async fn check(&self, claims: &Claims) -> Result<(), TokenError> {
-        let (denied, version) = tokio::join!(
-            async {
-                if self.denies() { Some(self.denied.hear(claims).await) } else { None }
-            },
-            async {
-                let asks = self.compares_versions();
-                if asks { Some(self.versions.hear(claims).await) } else { None }
-            },
-        );
-        if matches!(denied, Some(DenialHeard::Denied))
-            || matches!(version, Some(VersionHeard::Older))
-        {
+        let is_behind = self.hearsay.as_ref().is_some_and(Hearsay::is_behind);
+        if self.hearsay.is_some() {
+            super::count_round_trip("redis");
+        }
+        let heard = self.memory.hear(claims).await;
+        if heard.is_dead() {
             return Err(TokenError::Invalid);
         }
-        let unsure = matches!(denied, Some(DenialHeard::Ask { .. }))
-            || matches!(version, Some(VersionHeard::Ask { .. }));
-        if !unsure {
-            return Ok(());
-        }
-        let truth = self.ask_records(claims).await?;
-        if let Some(DenialHeard::Ask { since: Some(since) }) = denied
-            && !truth.denied
-        {
-            self.denied.remember(claims, since);
-        }
-        if let (Some(VersionHeard::Ask { fill: Some(asked) }), Some(epoch)) =
-            (version, truth.epoch)
-        {
-            self.versions.fill(&claims.sub, epoch, asked).await;
-        }
-        let same_version = !self.compares_versions() || truth.epoch == Some(claims.ver);
+        let truth = match (heard.is_sure(), is_behind) {
+            (true, false) => return Ok(()),
+            (false, _) => self.ask_records(claims).await?,
+            (true, true) => {
+                let asked = timeout(PATIENCE, self.ask_records(claims)).await;
+                // Nobody contradicts what Redis said.
+                let Ok(Ok(truth)) = asked else { return Ok(()) };
+                truth
+            }
+        };
+        self.memory.learn(claims, &heard, truth).await;
+        let same_version =
+            !self.memory.compares_versions() || truth.epoch == Some(claims.ver);
         if !truth.denied && same_version { Ok(()) } else { Err(TokenError::Invalid) }
     }
 
     async fn ask_records(&self, claims: &Claims) -> Result<Truth, TokenError> {
-        super::count_lookup("records");
-        let turn = timeout(PATIENCE, self.asking.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(TokenError::CannotKnow);
-        };
-        let (denies, versions) = (self.denies(), self.compares_versions());
+        super::count_round_trip("records");
+        let (denies, versions) = (self.memory.denies(), self.memory.compares_versions());
         let claims = claims.clone();
         let scope = Scope::Organisation(claims.org.clone());
-        let asked = self.records.run(scope, move |tx| {
+        let asked = self.records.look(scope, move |tx| {
             Box::pin(async move {
                 let denied = denies && is_denied(tx, &claims).await?;
                 let known =
@@ -142,7 +141,7 @@ impl Revocations {
                 Ok(Truth { denied, epoch: enabled.map(|account| account.epoch) })
             })
         });
-        asked.await.map_err(|error| {
+        self.turns.ask(asked).await.map_err(|error| {
             tracing::warn!(%error, "whether a token was revoked cannot be known");
             TokenError::CannotKnow
         })
@@ -159,9 +158,4 @@ async fn is_denied(
         }
     }
     Ok(false)
-}
-
-/// A family stands in the deny list beside single tokens; no `jti` looks like this.
-pub(crate) fn family_name(family: &str) -> String {
-    format!("family:{family}")
 }

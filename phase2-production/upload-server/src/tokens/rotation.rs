@@ -13,13 +13,17 @@ pub(crate) struct RotationTimes {
 }
 
 impl RotationTimes {
-    /// From publication to the first signature: every replica has looked twice by then.
+    /// From publication to the first signature: every replica has looked twice by then,
+    /// also if one look was late.
     const fn lead(self) -> i64 {
-        self.refresh.saturating_mul(2)
+        self.refresh.saturating_mul(3)
     }
 
     /// For how long after a look there can be no signature of a key that it did not show.
-    /// Shorter than the lead by what the publishing transaction may take.
+    /// Longer than the time to the next look, or every key that we never made would be
+    /// "cannot know" for a moment; and shorter than the lead by what the publishing
+    /// transaction may take after it has read the clock: six seconds, and with the default
+    /// times there are seven and a half.
     pub(crate) const fn fresh(self) -> i64 {
         self.refresh.saturating_mul(3) / 2
     }
@@ -41,15 +45,17 @@ pub(crate) enum Wanted {
 }
 
 /// Adds the key, and gives the others their end: all in one transaction that excludes
-/// every other rotation.
+/// every other rotation. The clock is read under the lock: making an RSA key takes seconds,
+/// waiting for the lock may, too, and meanwhile no replica can see the key.
 pub(crate) async fn add(
     tx: &mut AnyConnection,
     key: StoredKey,
     wanted: Wanted,
     times: RotationTimes,
-    now_ms: i64,
+    clock: fn() -> i64,
 ) -> Result<String, RecordsError> {
     signing_keys::lock(tx).await?;
+    let now_ms = clock();
     let rows = signing_keys::list(tx).await?;
     let waiting = rows.iter().find(|row| row.signs_from > now_ms);
     if let Some(waiting) = waiting {

@@ -5,9 +5,11 @@
 //! two clients that write at one place one is told so.
 
 use crate::app::AppState;
+use crate::clock;
 use crate::error::Error;
 use crate::files::staged::Loose;
 use crate::files::store::Files;
+use crate::in_full::in_full;
 use crate::tus::checksum::Checksum;
 use crate::tus::headers::wrong_offset;
 use axum::body::{Body, BodyDataStream};
@@ -21,7 +23,6 @@ use records::{RecordsError, Scope};
 use std::convert::Infallible;
 use std::time::Instant;
 use upload_domain::file_id::FileId;
-use upload_domain::incoming::now_ms;
 
 /// Bytes of a piece, unless the body ends before.
 const PIECE: usize = 1024 * 1024;
@@ -38,10 +39,15 @@ pub(super) async fn append(
         return Err(too_large(upload.size).into());
     }
     let body = body.into_data_stream();
-    match checksum {
-        Some(checksum) => append_whole(&app.files(), upload, body, checksum).await,
-        None => append_pieces(&app.files(), upload, body).await,
-    }
+    let (files, upload) = (app.files(), upload.clone());
+    // A client that hangs up takes the handler with it, and what the handler has read.
+    in_full(async move {
+        match checksum {
+            Some(checksum) => append_whole(&files, &upload, body, checksum).await,
+            None => append_pieces(&files, &upload, body).await,
+        }
+    })
+    .await
 }
 
 /// All or nothing: before its last byte nobody knows whether the checksum holds.
@@ -130,12 +136,11 @@ async fn add(
         return Ok(starts_at);
     }
     let part = Part { starts_at, size, blob_key: bytes.key.clone().unwrap_or_default() };
-    let (scope, now) = (Scope::Organisation(upload.organisation.clone()), now_ms());
+    let (scope, now) = (Scope::Organisation(upload.organisation.clone()), clock::now());
     let to = upload.clone();
     // Half of it is left for the transaction, and for clocks that differ.
     let not_after = since + files.orphan_grace / 2;
     let added = files.records.run(scope, move |tx| {
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
         Box::pin(async move {
             // A process that was stopped for so long may speak of bytes that are gone.
             let in_time = Instant::now() <= not_after;

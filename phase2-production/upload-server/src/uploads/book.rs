@@ -119,12 +119,19 @@ pub(crate) async fn find_own(
     in_time(theirs.then_some(upload).ok_or_else(not_found)?)
 }
 
-pub(crate) async fn find(
+/// Anybody's upload, if it still takes bytes.
+pub(crate) async fn find_open(
     app: &AppState,
     organisation: &OrgId,
     id: FileId,
 ) -> Result<Upload, Error> {
-    in_time(look_up(app, organisation, id).await?)
+    let upload = in_time(look_up(app, organisation, id).await?)?;
+    match upload.answer {
+        None => Ok(upload),
+        Some(_) => Err(Refusal::new(ProblemKind::UploadNotFound)
+            .detail("The upload is complete and takes no more bytes.")
+            .into()),
+    }
 }
 
 async fn look_up(
@@ -134,7 +141,7 @@ async fn look_up(
 ) -> Result<Upload, Error> {
     let organisation = organisation.clone();
     let scope = Scope::Organisation(organisation.clone());
-    let found = app.records.run(scope, move |tx| {
+    let found = app.records.look(scope, move |tx| {
         Box::pin(async move { uploads::find(tx, &organisation, id).await })
     });
     found.await?.ok_or_else(not_found)

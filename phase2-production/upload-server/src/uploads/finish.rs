@@ -8,6 +8,7 @@ use crate::audit::AuditContext;
 use crate::error::Error;
 use crate::files::staged::{Loose, NewFile, Published, Staged};
 use crate::files::store::{Files, scope_of};
+use crate::uploads::book::find_open;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
 use blobs::{BlobError, Put};
@@ -36,7 +37,14 @@ pub(crate) async fn receive(
     if put.size != upload.size {
         return Err(incomplete(put.size, upload.size));
     }
-    Ok(files.blobs.copy(&draft, &key).await?)
+    files.blobs.copy(&draft, &key).await?;
+    // Whoever ended the upload meanwhile has looked for bytes under this key before these
+    // came, or finds them: then or now, they go.
+    let still = find_open(&app, &upload.organisation, upload.upload_id).await;
+    if matches!(still, Err(Error::Refused(_))) {
+        files.forget(&key).await;
+    }
+    still.map(drop)
 }
 
 /// Makes a file of an upload whose bytes are all there, or says what it has become before.
@@ -44,6 +52,7 @@ pub(crate) async fn finish(
     app: &AppState,
     owner: &Member,
     upload: Upload,
+    session: Option<String>,
     cause: &AuditContext,
 ) -> Result<Published, Error> {
     if let Some(answer) = &upload.answer {
@@ -52,7 +61,7 @@ pub(crate) async fn finish(
     let files = app.files();
     let (scope, organisation) = (scope_of(owner), owner.organisation.clone());
     let id = upload.upload_id;
-    let parts = files.records.run(scope, move |tx| {
+    let parts = files.records.look(scope, move |tx| {
         Box::pin(async move { uploads::parts(tx, &organisation, id).await })
     });
     let parts = parts.await?;
@@ -61,7 +70,7 @@ pub(crate) async fn finish(
         Kind::Tus => compose(&files, owner, &upload, &parts).await,
     };
     let published = match staged {
-        Ok(staged) => match staged.publish(Some(id), cause).await {
+        Ok(staged) => match staged.publish(Some(id), session, cause).await {
             Err(error) => return Err(hopeless(app, owner, id, cause, error).await),
             Ok(published) => published,
         },
@@ -82,7 +91,7 @@ async fn finished_meanwhile(
     error: Error,
 ) -> Result<Published, Error> {
     let (scope, organisation) = (scope_of(owner), owner.organisation.clone());
-    let found = app.records.run(scope, move |tx| {
+    let found = app.records.look(scope, move |tx| {
         Box::pin(async move { uploads::find(tx, &organisation, id).await })
     });
     match found.await?.and_then(|upload| upload.answer) {

@@ -18,6 +18,7 @@ use futures_util::future::try_join_all;
 use futures_util::stream;
 use http::Method;
 use http::header::CONTENT_TYPE;
+use sqlx::Connection;
 use std::convert::Infallible;
 use tokio::sync::mpsc;
 
@@ -102,6 +103,28 @@ impl Scene {
         let expected: Vec<_> = (0..50).map(|number| format!("{number:02}.txt")).collect();
         equal("what the session remembers", names, expected)
     }
+}
+
+/// The session's row is locked by somebody else, for longer than a statement may wait.
+#[tokio::test]
+async fn a_file_that_its_session_cannot_remember_is_not_acknowledged()
+-> anyhow::Result<()> {
+    let scene = Scene::set(&[]).await?;
+    let mut owner = scene.world.owner().await?;
+    let file = Upload::new("a.txt".to_owned(), "hello".to_owned());
+    let client = scene.farm.replicas[0].client();
+    let upload = async || client.upload_with_key(&scene.alice, &file, "key").await;
+    let mut locked = owner.begin().await?;
+    sqlx::query("SELECT 1 FROM sessions FOR UPDATE").fetch_all(&mut *locked).await?;
+    upload().await.refused_as(ProblemKind::RecordsUnavailable)?;
+    locked.rollback().await?;
+    upload().await.done()?;
+    let view = client.session_view(&scene.alice).await.done()?;
+    equal(
+        "what the session remembers",
+        view.body.files_uploaded,
+        vec!["a.txt".to_owned()],
+    )
 }
 
 /// An upload that has begun and will not end before it is told to.

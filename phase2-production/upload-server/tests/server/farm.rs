@@ -25,7 +25,8 @@ pub(crate) struct Farm {
     pub(crate) replicas: Vec<Started>,
     pub(crate) url: String,
     pub(crate) balancer: Balancer,
-    stop: DropGuard,
+    /// Ends the balancer when this is dropped.
+    _stop: DropGuard,
 }
 
 impl Farm {
@@ -53,7 +54,7 @@ impl Farm {
         let stop = CancellationToken::new();
         let told = stop.clone().cancelled_owned();
         tokio::spawn(run(listener, None, balancer.clone(), told));
-        let farm = Self { replicas, url, balancer, stop: stop.drop_guard() };
+        let farm = Self { replicas, url, balancer, _stop: stop.drop_guard() };
         farm.announce().await?;
         Ok(farm)
     }
@@ -69,12 +70,6 @@ impl Farm {
             Ok((up.count() == REPLICAS).then_some(()))
         };
         eventually(PATIENCE, "three replicas that are up", all_up).await
-    }
-
-    /// The farm as one target; the other replicas and the balancer end with the first.
-    pub(crate) fn into_started(mut self) -> Started {
-        let first = self.replicas.remove(0).reached_at(self.url);
-        first.keeping((self.replicas, self.stop))
     }
 }
 

@@ -7,11 +7,25 @@ use api_conformance::form::Upload;
 use api_conformance::raw::authority;
 use http::Method;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The shortest that the server takes. A janitor goes round twice in that time, and at the
+/// start of its replica.
+const SHORTEST_GRACE: [&str; 2] = ["--orphan-grace-ms", "20000"];
+
+/// All bytes on disk are older than any grace now.
+fn an_hour_passes(world: &World) -> anyhow::Result<()> {
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
+    for blob in blobs(&world.fixture) {
+        let path = world.fixture.data_dir().join("blobs").join(blob);
+        fs::File::options().write(true).open(path)?.set_modified(long_ago)?;
+    }
+    Ok(())
+}
 
 /// Three replicas, each with a janitor, and a file that must stay.
 #[tokio::test]
@@ -19,7 +33,7 @@ async fn orphans_are_removed_when_they_are_old_and_files_never() -> anyhow::Resu
     let world = World::new(Stores::Embedded, false).await?;
     let mut replicas = Vec::new();
     for _ in 0..3 {
-        replicas.push(world.replica("token", &["--orphan-grace-ms", "10000"]).await?);
+        replicas.push(world.replica("token", &SHORTEST_GRACE).await?);
     }
     let alice = Person::alice(&replicas[0]).await?;
     let file = Upload::of_size("kept", 100_000);
@@ -32,12 +46,15 @@ async fn orphans_are_removed_when_they_are_old_and_files_never() -> anyhow::Resu
         fs::create_dir_all(path.parent().expect("it lies in a folder"))?;
         fs::write(path, "nobody's")?;
     }
-    silence(Duration::from_secs(2)).await;
+    let _first_round = world.replica("token", &SHORTEST_GRACE).await?;
+    silence(Duration::from_secs(1)).await;
     assert_eq!(blobs(&world.fixture).len(), 5, "young ones are not touched");
+    an_hour_passes(&world)?;
     let only = vec![format!("files/main/{kept}")];
     let cleared = async || Ok((blobs(&world.fixture) == only).then_some(()));
     eventually(PATIENCE, "only the file is left", cleared).await?;
-    silence(Duration::from_secs(3)).await;
+    let _another_round = world.replica("token", &SHORTEST_GRACE).await?;
+    silence(Duration::from_secs(1)).await;
     assert_eq!(blobs(&world.fixture), only);
     assert_eq!(alice.hash_of(&kept).await?, sha256(&file.bytes));
     Ok(())
@@ -62,15 +79,16 @@ async fn what_a_killed_replica_was_taking_is_cleared_away() -> anyhow::Result<()
     eventually(PATIENCE, "some bytes are on disk", begun).await?;
     doomed.server.kill_9()?;
     assert!(!blobs(&world.fixture).is_empty(), "a killed process clears nothing away");
-    let _next = world.replica("token", &["--orphan-grace-ms", "1000"]).await?;
+    an_hour_passes(&world)?;
+    let _next = world.replica("token", &SHORTEST_GRACE).await?;
     let cleared = async || Ok(blobs(&world.fixture).is_empty().then_some(()));
     eventually(PATIENCE, "nothing is left", cleared).await
 }
 
 #[tokio::test]
 async fn an_expired_upload_is_gone_and_its_room_is_free() -> anyhow::Result<()> {
-    let flags =
-        ["--upload-life-ms", "1500", "--orphan-grace-ms", "1000", "--quota", "100"];
+    let [grace, shortest] = SHORTEST_GRACE;
+    let flags = ["--upload-life-ms", "1500", grace, shortest, "--quota", "100"];
     let (_server, alice) = alone(&flags).await?;
     let path = alice.create("a", 100).await?;
     alice.append(&path, 0, &bytes_of(50)).await?;
@@ -92,5 +110,22 @@ async fn a_refused_upload_leaves_nothing_behind() -> anyhow::Result<()> {
     let cleared = async || Ok(blobs(&world.fixture).is_empty().then_some(()));
     eventually(PATIENCE, "nothing is left", cleared).await?;
     alice.client.upload(&alice.proof, &Upload::of_size("a", 1_000)).await.done()?;
+    Ok(())
+}
+
+/// Nothing can have been committed where nothing was sent: the bytes need no janitor, whose
+/// hour is far away.
+#[tokio::test]
+async fn an_upload_that_the_records_never_heard_of_leaves_nothing_behind()
+-> anyhow::Result<()> {
+    let world = World::new(Stores::Real, false).await?;
+    let server = world.replica("memory", &[]).await?;
+    let alice = Person::alice(&server).await?;
+    let lost = world.lose_the_records().await?;
+    let refused = alice.client.upload(&alice.proof, &Upload::of_size("a", 1_000)).await;
+    refused.refused_as(api_contract::problem::ProblemKind::RecordsUnavailable)?;
+    let cleared = async || Ok(blobs(&world.fixture).is_empty().then_some(()));
+    eventually(PATIENCE, "nothing is left", cleared).await?;
+    lost.bring_them_back().await?;
     Ok(())
 }

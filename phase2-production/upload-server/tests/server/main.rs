@@ -4,6 +4,7 @@
 //!
 //! `on` has the stores below a server, `farm` the balancer before it.
 
+mod bursts;
 mod central;
 mod conformance;
 mod documents;
@@ -11,6 +12,7 @@ mod events;
 mod farm;
 mod janitor;
 mod on;
+mod outages;
 mod replicated;
 mod security;
 mod steps;

@@ -4,7 +4,6 @@
 //! start that each test has its own.
 
 use crate::PROGRAM;
-use crate::farm::Farm;
 use anyhow::Context;
 use api_conformance::fixture::{Fixture, Started};
 use api_conformance::target::Way;
@@ -90,13 +89,6 @@ impl World {
         flags.extend(more);
         let way = if design == "token" { Way::Token } else { Way::Session };
         self.fixture.start(PROGRAM, way, &flags).await
-    }
-
-    /// Starts three replicas behind a balancer, which leave nothing when the first ends.
-    pub(crate) async fn behind(stores: Stores, design: &str) -> anyhow::Result<Started> {
-        let world = Self::new(stores, matches!(design, "central" | "token")).await?;
-        let farm = Farm::start(&world, design, &[]).await?;
-        Ok(farm.into_started().keeping(world.redis))
     }
 
     /// Starts one replica and leaves the stores to it: they end when it does.

@@ -159,12 +159,12 @@ async fn whoever_asks_next_gets_the_file_that_a_kill_prevented() -> anyhow::Resu
 #[tokio::test]
 async fn if_nobody_asks_the_janitor_makes_the_file() -> anyhow::Result<()> {
     let world = World::new(Stores::Embedded, false).await?;
-    let server = world.replica("token", &["--orphan-grace-ms", "2000"]).await?;
+    let server = world.replica("token", &["--orphan-grace-ms", "20000"]).await?;
     let alice = Person::alice(&server).await?;
     let path = alice.create("a", 5).await?;
     all_bytes_and_no_file(&world, &path).await?;
     let one = async || Ok(alice.files().await?.pop());
-    let file_id = eventually(Duration::from_secs(20), "the janitor's file", one).await?;
+    let file_id = eventually(Duration::from_secs(60), "the janitor's file", one).await?;
     assert_eq!(alice.hash_of(&file_id).await?, sha256(b"hello"));
     Ok(())
 }

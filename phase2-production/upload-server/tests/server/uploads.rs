@@ -1,7 +1,8 @@
 //! Uploads to a signed URL: who has it may write, and only that.
 
 use crate::on::{Stores, World};
-use crate::steps::{Person, alone, bytes_of, sha256, slug};
+use crate::steps::{Person, alone, blobs, bytes_of, sha256, slug};
+use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
 use api_conformance::outcome::Reply;
 use api_contract::files::FileCreated;
@@ -106,7 +107,7 @@ async fn a_url_that_was_not_signed_for_this_is_refused() -> anyhow::Result<()> {
         Ok((slug(&reply) == "signature-invalid").then_some(()))
     };
     let patience = api_conformance::process::PATIENCE;
-    api_conformance::eventually::eventually(patience, "it expires", expired).await?;
+    eventually(patience, "it expires", expired).await?;
     let late = complete(&alice, id).await?;
     assert!(["upload-expired", "upload-not-found"].contains(&slug(&late).as_str()));
     Ok(())
@@ -132,7 +133,26 @@ async fn exactly_what_was_announced_has_to_come() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The URL works until it expires; the file that was made of it is another thing.
+/// The room was the file's, and is free when that is gone.
+#[tokio::test]
+async fn a_completed_upload_takes_no_bytes_that_nobody_is_charged_for()
+-> anyhow::Result<()> {
+    let world = World::new(Stores::Embedded, false).await?;
+    let server = world.replica("token", &["--quota", "100"]).await?;
+    let alice = Person::alice(&server).await?;
+    let bytes = bytes_of(100);
+    let upload = started(&alice, 100).await?;
+    assert_eq!(put(&server, &upload.url, &bytes).await?.status, StatusCode::OK);
+    let file = completed(&alice, &upload.upload_id).await?;
+    alice.client.delete(&alice.proof, &file.file_id).await.done()?;
+    let late = put(&server, &upload.url, &bytes).await?;
+    assert_eq!(slug(&late), "upload-not-found");
+    let patience = api_conformance::process::PATIENCE;
+    let nothing = async || Ok(blobs(&world.fixture).is_empty().then_some(()));
+    eventually(patience, "no bytes are left", nothing).await
+}
+
+/// The file is another thing than the bytes that were put.
 #[tokio::test]
 async fn what_is_put_after_the_completion_does_not_change_the_file() -> anyhow::Result<()>
 {
@@ -140,7 +160,8 @@ async fn what_is_put_after_the_completion_does_not_change_the_file() -> anyhow::
     let upload = started(&alice, 5).await?;
     put(&server, &upload.url, b"hello").await?;
     let file = completed(&alice, &upload.upload_id).await?;
-    let _whatever = put(&server, &upload.url, b"HELLO").await?;
+    let late = put(&server, &upload.url, b"HELLO").await?;
+    assert_eq!(slug(&late), "upload-not-found");
     assert_eq!(alice.hash_of(&file.file_id).await?, sha256(b"hello"));
     assert_eq!(completed(&alice, &upload.upload_id).await?, file);
     Ok(())

@@ -73,8 +73,17 @@ pub(super) const CALLS: &[Call] = &[
         method: Delete,
         path: paths::FILE,
         summary: "Delete a file",
+        asks: &[optional(
+            "If-Match",
+            ParameterIn::Header,
+            "ETags; the file is deleted only if its own is one of them.",
+        )],
         gives: &[json(200, "It is gone for ever.", of::<Message>)],
-        refuses: &[Kind::FileNotFound, Kind::FileStoreUnavailable],
+        refuses: &[
+            Kind::FileNotFound,
+            Kind::PreconditionFailed,
+            Kind::FileStoreUnavailable,
+        ],
         ..FILES
     },
     Call {

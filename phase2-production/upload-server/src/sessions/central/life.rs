@@ -1,12 +1,14 @@
 //! Birth and death of sessions: what is committed to the truth before it is answered, and
 //! what Redis is told then.
 
-use super::{Central, Copied, hearsay, milliseconds, now, truth};
+use super::{Central, Copied, milliseconds, truth};
 use crate::audit::AuditContext;
+use crate::clock::now;
+use crate::hearsay;
+use crate::in_full::in_full;
 use crate::sessions::{SessionError, SessionId};
 use cache::{Found, Written};
 use records::{Member, Scope, audit, sessions};
-use std::future::Future;
 
 impl Central {
     /// Birth: in the truth, and then in Redis.
@@ -38,12 +40,11 @@ impl Central {
     ) -> Result<(), SessionError> {
         // Redis has to be asked the time before the truth is written, as before it is read.
         let asked = self.cache.peek_session::<Copied>(&proof).await;
-        let now = now();
         let new = sessions::NewSession {
             proof,
             epoch,
             idle_ms: truth::longest_silence(&self.limits),
-            expires_at: now + milliseconds(self.limits.absolute),
+            expires_at: now() + milliseconds(self.limits.absolute),
             member,
         };
         let deed =
@@ -52,7 +53,7 @@ impl Central {
         let scope = Scope::Organisation(new.member.organisation.clone());
         let created = self.records.run(scope, move |tx| {
             Box::pin(async move {
-                let created = sessions::create(tx, &new, most, now).await?;
+                let created = sessions::create(tx, &new, most, now()).await?;
                 if matches!(created, sessions::Created::Yes(..)) {
                     audit::write(tx, &deed).await?;
                 }
@@ -98,7 +99,7 @@ impl Central {
         let revoked =
             self.records.run(Scope::Organisation(member.organisation), move |tx| {
                 Box::pin(async move {
-                    let revoked = sessions::revoke(tx, &ended, deed.at).await?;
+                    let revoked = sessions::revoke(tx, &ended, now()).await?;
                     if revoked {
                         audit::write(tx, &deed).await?;
                     }
@@ -115,7 +116,7 @@ impl Central {
     /// from the records.
     pub async fn forget(&self, proofs: Vec<String>) {
         if self.tell_redis(&proofs).await == Written::Later {
-            tokio::time::sleep(hearsay::KNOWN_AFTER).await;
+            hearsay::heard_by_all().await;
         }
     }
 
@@ -136,11 +137,4 @@ impl Central {
             tracing::warn!(%error, "dead sessions were not removed");
         }
     }
-}
-
-/// Runs to its end whatever becomes of the request.
-async fn in_full<T: Send + 'static>(
-    work: impl Future<Output = Result<T, SessionError>> + Send + 'static,
-) -> Result<T, SessionError> {
-    tokio::spawn(work).await.unwrap_or(Err(SessionError::CannotKnow))
 }

@@ -1,12 +1,14 @@
 //! The truth about sessions, asked by few and shared by many.
 //!
-//! Reads are single-flight per session and capped per replica: when Redis is away, all its
-//! requests come here, and the database must still have room for logins and uploads.
+//! The read that every request may need is single-flight per session and capped per replica:
+//! when Redis is away, all its requests come here, and the database must still have room for
+//! logins and uploads. The one that shows a session to its owner is neither.
 
 use super::flights::Flights;
 use super::{
     Copied, SessionError, SessionLimits, duration, milliseconds, now, unseen_for,
 };
+use crate::in_full::in_full;
 use cache::{Cache, CacheDown, Filled, Moment, SessionCopy};
 use records::sessions::{self, Found, Session};
 use records::{AnyConnection, Records, RecordsError, Scope};
@@ -17,13 +19,6 @@ use tokio::sync::Semaphore;
 
 /// Sessions read at once by one replica: half of its connections.
 const READS_AT_ONCE: usize = 4;
-
-/// Files added at once by one replica: those of one session wait for each other in the
-/// database anyway, each on a connection that nobody else could use.
-const APPENDS_AT_ONCE: usize = 3;
-
-/// How long an append may wait for its turn.
-const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 /// How long a read may take, waiting for its turn included.
 const LONGEST_READ: Duration = Duration::from_millis(1500);
@@ -43,7 +38,6 @@ pub(super) struct Truth {
     limits: SessionLimits,
     flights: Flights<(String, Asked), Result<Session, SessionError>>,
     turns: Arc<Semaphore>,
-    append_turns: Arc<Semaphore>,
     hits: Arc<AtomicU64>,
 }
 
@@ -55,7 +49,6 @@ impl Truth {
             limits,
             flights: Flights::default(),
             turns: Arc::new(Semaphore::new(READS_AT_ONCE)),
-            append_turns: Arc::new(Semaphore::new(APPENDS_AT_ONCE)),
             hits: Arc::default(),
         }
     }
@@ -113,16 +106,23 @@ impl Truth {
         Ok(session)
     }
 
-    /// The one read of a flight.
+    /// The one read of a flight. Whoever waits for it may give up; it ends later, and keeps
+    /// its turn until then, because it keeps its connection.
     pub(super) async fn read(
         &self,
         proof: &str,
         asked: Asked,
     ) -> Result<Found, SessionError> {
-        let _turn = self.turns.acquire().await.map_err(|_| SessionError::CannotKnow)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|_| SessionError::CannotKnow)?;
         let (proof, limits) = (proof.to_owned(), self.limits);
-        let found = self.records.run(Scope::Proof(proof.clone()), move |tx| {
-            Box::pin(async move { read(tx, &proof, asked, &limits).await })
+        let records = self.records.clone();
+        let found = in_full(async move {
+            let _turn = turn;
+            let read = records.run(Scope::Proof(proof.clone()), move |tx| {
+                Box::pin(async move { read(tx, &proof, asked, &limits).await })
+            });
+            read.await
         });
         found.await.map_err(cannot_know)
     }
@@ -148,23 +148,6 @@ impl Truth {
             (Found::Expired, _) => Err(SessionError::Expired),
             (Found::Revoked { .. } | Found::Unknown, _) => Err(SessionError::Unknown),
         }
-    }
-
-    /// Adds a row for a file to a session that lives.
-    pub(super) async fn append(
-        &self,
-        proof: String,
-        name: String,
-    ) -> Result<(), SessionError> {
-        let turn = self.append_turns.acquire();
-        let Ok(Ok(_turn)) = tokio::time::timeout(LONGEST_WAIT, turn).await else {
-            return Err(SessionError::CannotKnow);
-        };
-        let added = self.records.run(Scope::Proof(proof.clone()), move |tx| {
-            Box::pin(async move { sessions::add_file(tx, &proof, &name, now()).await })
-        });
-        let version = added.await.map_err(cannot_know)?;
-        version.map(|_| ()).ok_or(SessionError::Unknown)
     }
 
     /// Caches what was read after Redis was asked at `asked_at`.
@@ -225,4 +208,40 @@ pub(super) fn longest_silence(limits: &SessionLimits) -> i64 {
 pub(super) fn cannot_know(error: RecordsError) -> SessionError {
     tracing::error!(%error, "the truth about sessions does not answer");
     SessionError::CannotKnow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::Busy;
+    use backing_services::{Backing, redis};
+    use records::PoolLimits;
+
+    #[tokio::test]
+    async fn a_read_that_nobody_waits_for_any_more_keeps_its_turn_until_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let redis = redis(Backing::Embedded, folder.path()).await.unwrap();
+        let cache = Cache::open(&redis.url, cache::Limits::default()).await.unwrap();
+        let url = format!("sqlite://{}/a.sqlite?mode=rwc", folder.path().display());
+        Records::migrate(&url).await.unwrap();
+        let records = Records::open(&url, PoolLimits::default()).await.unwrap();
+        let hour = Duration::from_secs(3600);
+        let limits =
+            SessionLimits { idle: hour, absolute: hour, max_live: 1, max_per_user: 1 };
+        let truth = Truth::new(records.clone(), cache, limits);
+
+        let busy = Busy::with(&records).await;
+        let asked = (0..READS_AT_ONCE).map(|number| {
+            let truth = truth.clone();
+            async move { truth.ask(&format!("{number:064}"), Asked::Use, None).await }
+        });
+        let answers = futures_util::future::join_all(asked).await;
+        assert_eq!(answers, vec![Err(SessionError::CannotKnow); READS_AT_ONCE]);
+        assert_eq!(truth.turns.available_permits(), 0, "the reads are under way");
+        busy.end().await;
+        let all = u32::try_from(READS_AT_ONCE).unwrap();
+        let back = truth.turns.acquire_many(all);
+        let back = tokio::time::timeout(Duration::from_secs(15), back).await;
+        assert!(back.is_ok(), "each turn is given back");
+    }
 }

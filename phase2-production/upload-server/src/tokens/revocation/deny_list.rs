@@ -3,10 +3,9 @@
 //! The key is issuer and `jti` and never a hash of the token, which may be spelled in more
 //! than one way (OWASP JSON Web Token cheat sheet).
 
-use super::family_name;
+use super::memory::family_name;
 use crate::tokens::access::{Claims, ISSUER};
-use crate::tokens::count_lookup;
-use cache::{Cache, Denial};
+use cache::{Cache, Denial, Written};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -46,7 +45,6 @@ impl DenyList {
         let Some(cache) = &self.cache else {
             return DenialHeard::Ask { since: None };
         };
-        count_lookup("deny-list");
         let (token, family) = (key(&claims.jti), key(&family_name(&claims.sid)));
         let both = tokio::join!(cache.is_denied(&token), cache.is_denied(&family));
         let since = match both {
@@ -64,8 +62,6 @@ impl DenyList {
         {
             return DenialHeard::NotDenied;
         }
-        // From the first look on, an emptied Redis remembers again.
-        let _begun = cache.peek_session::<()>("deny-list").await;
         DenialHeard::Ask { since: Some(since) }
     }
 
@@ -79,12 +75,12 @@ impl DenyList {
     }
 
     /// Redis keeps each for as long as a token may live that it ends.
-    pub(super) async fn tell(&self, names: &[String], longest_life: i64) {
+    pub(super) async fn tell(&self, names: &[String], longest_life: i64) -> Written {
         let life = Duration::from_millis(u64::try_from(longest_life).unwrap_or(0));
-        if let Some(cache) = &self.cache {
-            for name in names {
-                let _now_or_later = cache.deny(&key(name), life).await;
-            }
+        let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
+        match &self.cache {
+            Some(cache) => cache.deny_all(&keys, life).await,
+            None => Written::Now,
         }
     }
 

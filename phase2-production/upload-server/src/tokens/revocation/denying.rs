@@ -1,97 +1,90 @@
 //! Ending what the modes can end: in the records first, then in Redis.
 
-use super::{PATIENCE, Revocations, family_name};
+use super::Revocations;
+use super::memory::{family_name, version_name};
+use crate::clock::now;
+use crate::hearsay;
 use crate::tokens::access::ISSUER;
+use cache::Written;
 use records::users::SignedOut;
-use records::{AnyConnection, OrgId, RecordsError, Scope, revoked};
-use std::time::Duration;
-use tokio::time::timeout;
+use records::{AnyConnection, OrgId, RecordsError, revoked};
 use upload_domain::username::Username;
 
-/// Between two tries to write down what must be written down.
-const AGAIN: Duration = Duration::from_secs(1);
+/// What ended in a transaction, by the names that it has in the deny list. When that has
+/// committed, Redis is to be told.
+#[must_use]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ended(Vec<String>);
 
 impl Revocations {
-    /// Ends a family of tokens and one token of it, in the records; [`Self::tell`] follows.
+    /// Whether a logout ends everything of a user, because versions cannot end less.
+    pub(crate) const fn is_coarse(&self) -> bool {
+        self.memory.compares_versions() && !self.memory.denies()
+    }
+
+    /// Denies a family of tokens, and one token of it if it has a name.
     ///
     /// # Errors
     /// When the records do not answer.
-    pub(crate) async fn deny(
+    pub(crate) async fn end_family(
         &self,
         tx: &mut AnyConnection,
         organisation: &OrgId,
-        names: &[String],
-        now_ms: i64,
-    ) -> Result<(), RecordsError> {
-        if self.denies() {
-            for jti in names {
-                let denied = revoked::Denied {
-                    issuer: ISSUER.to_owned(),
-                    jti: jti.clone(),
-                    expires_at: now_ms.saturating_add(self.longest_life),
-                };
-                revoked::deny(tx, organisation, &denied, now_ms).await?;
-            }
+        family: &str,
+        jti: Option<String>,
+    ) -> Result<Ended, RecordsError> {
+        if !self.memory.denies() {
+            return Ok(Ended::default());
         }
-        Ok(())
+        let names = jti.into_iter().chain([family_name(family)]).collect();
+        self.write(tx, organisation, Ended(names)).await
     }
 
-    /// Tells Redis what the records already know.
-    pub(crate) async fn tell(&self, names: &[String]) {
-        if self.denies() {
-            self.denied.tell(names, self.longest_life).await;
-        }
-    }
-
-    /// After everything of a user died in the records: no copy of the old version is
-    /// believed any more, and where versions are not compared, each family is denied.
-    pub(crate) async fn forget(
+    /// After everything of a user died in this transaction: the old version is denied, and
+    /// where versions are not compared, each family.
+    ///
+    /// # Errors
+    /// When the records do not answer.
+    pub(crate) async fn end_all_of(
         &self,
+        tx: &mut AnyConnection,
         organisation: &OrgId,
         username: &Username,
         died: &SignedOut,
-        now_ms: i64,
-    ) {
-        if self.compares_versions() {
-            self.versions.forget(username).await;
-        } else if self.denies() && !died.families.is_empty() {
-            let names: Vec<_> = died.families.iter().map(|it| family_name(it)).collect();
-            self.tell(&names).await;
-            self.write_down(organisation.clone(), names, now_ms).await;
-        }
+    ) -> Result<Ended, RecordsError> {
+        let names = if self.memory.compares_versions() {
+            vec![version_name(username, died.epoch)]
+        } else if self.memory.denies() {
+            died.families.iter().map(|family| family_name(family)).collect()
+        } else {
+            Vec::new()
+        };
+        self.write(tx, organisation, Ended(names)).await
     }
 
-    /// Until it is written or no token is left that it could end.
-    async fn write_down(&self, organisation: OrgId, names: Vec<String>, now_ms: i64) {
-        let (this, life) = (self.clone(), self.longest_life);
-        let tries = u64::try_from(life).unwrap_or(0) / 1_000 + 1;
-        let writing = tokio::spawn(async move {
-            for _try in 0..tries {
-                match this.try_to_write(&organisation, &names, now_ms).await {
-                    Ok(()) => return,
-                    Err(error) => {
-                        tracing::warn!(%error, "a denial will be written later")
-                    }
-                }
-                tokio::time::sleep(AGAIN).await;
-            }
-        });
-        // The first try usually does it, and then the caller's answer is the whole truth.
-        let _later = timeout(PATIENCE, writing).await;
-    }
-
-    async fn try_to_write(
+    async fn write(
         &self,
+        tx: &mut AnyConnection,
         organisation: &OrgId,
-        names: &[String],
-        now_ms: i64,
-    ) -> Result<(), RecordsError> {
-        let (this, organisation, names) =
-            (self.clone(), organisation.clone(), names.to_vec());
-        let scope = Scope::Organisation(organisation.clone());
-        let written = self.records.run(scope, move |tx| {
-            Box::pin(async move { this.deny(tx, &organisation, &names, now_ms).await })
-        });
-        written.await
+        ended: Ended,
+    ) -> Result<Ended, RecordsError> {
+        let now = now();
+        for name in &ended.0 {
+            let denied = revoked::Denied {
+                issuer: ISSUER.to_owned(),
+                jti: name.clone(),
+                expires_at: now.saturating_add(self.memory.longest_life),
+            };
+            revoked::deny(tx, organisation, &denied, now).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Tells Redis what the records already know. When this returns, every replica knows it:
+    /// if Redis could not be told, because they have heard of it from the records.
+    pub(crate) async fn tell(&self, ended: &Ended) {
+        if self.memory.tell(&ended.0).await == Written::Later {
+            hearsay::heard_by_all().await;
+        }
     }
 }

@@ -1,20 +1,17 @@
 //! The version of a user as Redis keeps it: a number that a token must name.
-//!
-//! It is cached as sessions are, by the same scripts, because it has the same enemy: a
-//! slow reader that puts back what has just been changed.
 
+use crate::clock::now;
 use crate::tokens::access::Claims;
-use crate::tokens::count_lookup;
-use cache::{Cache, Found, Moment, SessionCopy};
+use cache::{Cache, Moment, Version, Written};
 use std::time::Duration;
-use upload_domain::incoming::now_ms;
 use upload_domain::username::Username;
 
-/// For how long a cached version is good.
-const CACHED: Duration = Duration::from_secs(3_600);
+/// Milliseconds for which a cached version is good.
+const CACHED_MS: i64 = 3_600_000;
 
 /// For how long after a change nobody may cache it again: longer than the slowest reader
-/// that read the old one.
+/// that read the old one. A replica that cannot tell Redis for so long had trouble with it,
+/// and every other one hears of the change and tells Redis itself.
 const UNSETTLED: Duration = Duration::from_secs(30);
 
 /// What Redis says of the version in a token.
@@ -42,17 +39,12 @@ impl Versions {
         let Some(cache) = &self.cache else {
             return VersionHeard::Ask { fill: None };
         };
-        count_lookup("version");
-        match cache.peek_session::<i64>(&key(&claims.sub)).await {
-            Ok(Found::Live { copy, .. }) if copy.session == claims.ver => {
-                VersionHeard::Same
-            }
-            Ok(Found::Live { copy, .. }) if copy.session > claims.ver => {
-                VersionHeard::Older
-            }
-            Ok(Found::Nothing { now }) => VersionHeard::Ask { fill: Some(now) },
+        match cache.version(claims.sub.as_str()).await {
+            Ok(Version::Is(version)) if version == claims.ver => VersionHeard::Same,
+            Ok(Version::Is(version)) if version > claims.ver => VersionHeard::Older,
+            Ok(Version::Unknown { now }) => VersionHeard::Ask { fill: Some(now) },
             // Changed a moment ago, behind the token, or not to be had.
-            Ok(Found::Live { .. } | Found::Ended) | Err(_) => {
+            Ok(Version::Is(_) | Version::Unsettled) | Err(_) => {
                 VersionHeard::Ask { fill: None }
             }
         }
@@ -63,25 +55,16 @@ impl Versions {
         let Some(cache) = &self.cache else {
             return;
         };
-        let life = i64::try_from(CACHED.as_millis()).unwrap_or(i64::MAX);
-        let copy = SessionCopy {
-            version: epoch,
-            ends_at: i64::try_from(now_ms()).unwrap_or(i64::MAX).saturating_add(life),
-            read_at: asked,
-            session: epoch,
-        };
+        let ends_at = now().saturating_add(CACHED_MS);
         // Nothing is lost if it cannot be cached: it is read again.
-        let _filled = cache.fill_session(&key(username), &copy, CACHED).await;
+        let _filled = cache.fill_version(username.as_str(), epoch, asked, ends_at).await;
     }
 
     /// After a change in the records.
-    pub(super) async fn forget(&self, username: &Username) {
-        if let Some(cache) = &self.cache {
-            let _now_or_later = cache.forget_sessions(&[key(username)], UNSETTLED).await;
+    pub(super) async fn forget(&self, users: &[String]) -> Written {
+        match &self.cache {
+            Some(cache) => cache.forget_versions(users, UNSETTLED).await,
+            None => Written::Now,
         }
     }
-}
-
-fn key(username: &Username) -> String {
-    format!("version:{username}")
 }

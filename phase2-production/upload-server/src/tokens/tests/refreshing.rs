@@ -1,9 +1,11 @@
 //! Refresh tokens: one for the next, and what a second use means.
 
-use super::rig::{Rig, alice, args, is_good, request, with};
+use super::rig::{Rig, alice, args, eventually, is_good, request, with};
 use crate::config::proofs::{Revocation, TokenArgs};
+use crate::faults::Busy;
 use crate::tokens::{Issued, TokenError, Tokens, now};
 use records::Scope;
+use std::time::Duration;
 
 async fn refresh(replica: &Tokens, pair: &Issued) -> Result<Issued, TokenError> {
     replica.refresh(pair.refresh_token.expose(), &request()).await
@@ -89,6 +91,24 @@ async fn a_second_use_after_the_grace_ends_the_family_and_its_access_tokens() {
     let actions: Vec<_> =
         audit.await.unwrap().into_iter().map(|row| row.action).collect();
     assert_eq!(actions, ["token.revoked", "token.issued", "token.issued"]);
+}
+
+/// A thief hangs up as soon as the theft may have been noticed.
+#[tokio::test]
+async fn a_theft_ends_the_access_tokens_also_if_the_thief_goes_away() {
+    let rig = Rig::without_redis().await;
+    let replica = rig.replica(&strict()).await;
+    let stolen = rig.log_in(&replica).await;
+    let successor = refresh(&replica, &stolen).await.unwrap();
+    let busy = Busy::with(&rig.records().await).await;
+    let asked = refresh(&replica, &stolen);
+    let answer = tokio::time::timeout(Duration::from_millis(200), asked).await;
+    assert!(answer.is_err(), "the records are busy");
+    assert!(is_good(&replica, &successor).await);
+    busy.end().await;
+    let dead = || async { !is_good(&replica, &successor).await };
+    eventually("its access token is dead", dead).await;
+    assert!(is_invalid(&refresh(&replica, &successor).await));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What each kind of revocation ends, what it does not, and what happens without Redis.
 
 use super::rig::{Rig, args, eventually, is_good, request, with};
-use crate::config::proofs::Revocation;
+use crate::config::proofs::{Revocation, TokenArgs};
 use crate::tokens::{Issued, TokenError, Tokens};
 
 /// The same user on two devices, and a replica that has seen both.
@@ -183,5 +183,57 @@ async fn what_nobody_knows_is_revoked_already() {
     let replica = rig.replica(&args()).await;
     for token in ["", "a.b.c", &"A".repeat(43)] {
         replica.revoke(token, &request()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_logout_with_an_access_token_that_has_expired_ends_its_family() {
+    let rig = Rig::without_redis().await;
+    let short = TokenArgs { token_ttl_ms: 1, ..args() };
+    let replica = rig.replica(&short).await;
+    let pair = rig.log_in(&replica).await;
+    let expired = || async {
+        let checked = replica.check(pair.access_token.expose()).await;
+        matches!(checked, Err(TokenError::Expired))
+    };
+    eventually("it has expired", expired).await;
+    replica.revoke(pair.access_token.expose(), &request()).await.unwrap();
+    let refreshed = replica.refresh(pair.refresh_token.expose(), &request()).await;
+    assert!(matches!(refreshed, Err(TokenError::Invalid)), "its family lives");
+}
+
+/// With versions alone each logout ends everything of the user, and so each needs what the
+/// other has.
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_log_out_at_once_do_not_wait_for_each_other() {
+    let rig = Rig::on_postgres_if_there_is_one().await;
+    let args = TokenArgs { refresh_grace_ms: 0, ..with(Revocation::TokenVersion) };
+    let replicas = [rig.replica(&args).await, rig.replica(&args).await];
+    for _round in 0..20 {
+        let mut devices = Vec::new();
+        for device in 0..6 {
+            let replica = replicas[device % 2].clone();
+            let pair = rig.log_in(&replica).await;
+            if device >= 4 {
+                // Theirs were stolen: what ends them is a second use.
+                replica.refresh(pair.refresh_token.expose(), &request()).await.unwrap();
+            }
+            devices.push((device, replica, pair));
+        }
+        let ends = devices.into_iter().map(|(device, replica, pair)| {
+            tokio::spawn(async move {
+                if device < 4 {
+                    return replica.revoke(pair.access_token.expose(), &request()).await;
+                }
+                let refresh_token = pair.refresh_token.expose();
+                match replica.refresh(refresh_token, &request()).await {
+                    Err(TokenError::Invalid) => Ok(()),
+                    other => other.map(|_pair| panic!("refreshed twice")),
+                }
+            })
+        });
+        for end in ends.collect::<Vec<_>>() {
+            end.await.unwrap().unwrap();
+        }
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::audit::AuditContext;
 use crate::config::proofs::{Revocation, SigningAlgorithm, TokenArgs};
-use crate::tokens::{Issued, Tokens, now};
+use crate::tokens::{Ended, Issued, Tokens, now};
 use backing_services::{Backing, Service};
 use cache::{Cache, Limits};
 use records::users::{NewAccount, SignedOut};
-use records::{Member, OrgId, PoolLimits, Records, Role, Scope, users};
+use records::{Member, OrgId, PoolLimits, Records, RecordsError, Role, Scope, users};
 use std::time::Duration;
 use tempfile::TempDir;
 use upload_domain::username::Username;
@@ -99,6 +99,13 @@ impl Rig {
         self.replica_and_records(args).await.0
     }
 
+    /// One that reaches Redis at another address.
+    pub(super) async fn replica_at(&self, redis: &str, args: &TokenArgs) -> Tokens {
+        let cache = Cache::open(redis, Limits::default()).await.unwrap();
+        let records = self.records().await;
+        Tokens::open(records, Some(cache), &[7; 32], args).await.unwrap()
+    }
+
     pub(super) async fn replica_and_records(
         &self,
         args: &TokenArgs,
@@ -122,17 +129,40 @@ impl Rig {
 
     /// As `POST /api/account/sign-out` does it.
     pub(super) async fn sign_out_everywhere(&self, replica: &Tokens) -> SignedOut {
-        let organisation = alice().organisation;
-        let scope = Scope::Organisation(organisation.clone());
+        let (died, ended) = self.write_end_of_alice(replica).await;
+        replica.tell(&ended).await;
+        died
+    }
+
+    /// The first half of it: committed, and told to nobody.
+    pub(super) async fn write_end_of_alice(
+        &self,
+        replica: &Tokens,
+    ) -> (SignedOut, Ended) {
+        let scope = Scope::Organisation(alice().organisation);
+        let replica = replica.clone();
         let out = self.records.run(scope, move |tx| {
-            let (organisation, name) = (organisation.clone(), alice().username);
+            let (organisation, name) = (alice().organisation, alice().username);
             Box::pin(async move {
-                users::sign_out_everywhere(tx, &organisation, &name, now()).await
+                let out =
+                    users::sign_out_everywhere(tx, &organisation, &name, now()).await?;
+                let died = out.ok_or_else(|| RecordsError::broken("no alice"))?;
+                let ended =
+                    replica.write_end_of_all(tx, &organisation, &name, &died).await?;
+                Ok((died, ended))
             })
         });
-        let died = out.await.unwrap().unwrap();
-        replica.forget(&alice().organisation, &alice().username, &died).await;
-        died
+        out.await.unwrap()
+    }
+
+    /// Says something to Redis, past the replicas.
+    pub(super) async fn say(&self, words: &[&str]) {
+        let url = self.redis.as_ref().unwrap().url.as_str();
+        let client = redis::Client::open(url).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.exec_async(&mut connection).await.unwrap();
     }
 }
 

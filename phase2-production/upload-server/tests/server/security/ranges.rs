@@ -6,7 +6,8 @@ use crate::steps::Person;
 use anyhow::{Context, ensure};
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
-use api_contract::paths;
+use api_contract::problem::ProblemKind;
+use api_contract::{Message, paths};
 use futures_util::future::try_join_all;
 use http::header::{
     ALLOW, CONTENT_RANGE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE,
@@ -60,8 +61,7 @@ async fn a_thousand_ranges_are_never_more_than_the_file() -> anyhow::Result<()> 
         try_join_all(ask).await.with_context(|| format!("{range:.40}"))?;
     }
     let past = client.content_range(&alice, &id, &format!("bytes={SIZE}-")).await;
-    let refused =
-        past.refused_as(api_contract::problem::ProblemKind::RangeNotSatisfiable)?;
+    let refused = past.refused_as(ProblemKind::RangeNotSatisfiable)?;
     let told = refused.header(CONTENT_RANGE);
     equal("the size that is told", told, Some(format!("bytes */{SIZE}").as_str()))
 }
@@ -89,6 +89,31 @@ async fn a_part_of_another_version_is_the_whole_file() -> anyhow::Result<()> {
     }
     equal("known", ask(&[(IF_NONE_MATCH, &tag)]).await?, (304, 0))?;
     equal("not known", ask(&[(IF_NONE_MATCH, &other)]).await?, (200, SIZE))
+}
+
+/// Item 32. Who deletes what it has read under another tag deletes nothing.
+#[tokio::test]
+async fn a_deletion_that_names_another_version_is_refused_and_deletes_nothing()
+-> anyhow::Result<()> {
+    let town = Town::new(Stores::Embedded, "central", &[]).await?;
+    let (client, alice) = (town.client(), town.sign_in(&town.alice).await?);
+    let file = Upload::of_size("a.bin", SIZE);
+    let id = client.upload(&alice, &file).await.done()?.body.file_id;
+    let whole = client.content(&alice, &id).await.done()?;
+    let tag = whole.header(ETAG).context("an ETag")?.to_owned();
+    let delete = async |condition: &str| {
+        let request = client.proven(&alice, Method::DELETE, &paths::file(&id));
+        client.json::<Message>(request.header(IF_MATCH, condition)).await
+    };
+    let (weak, other) = (format!("W/{tag}"), format!("\"{}\"", "0".repeat(64)));
+    for wrong in [weak.as_str(), &other, tag.trim_matches('"')] {
+        delete(wrong).await.refused_as(ProblemKind::PreconditionFailed)?;
+        let read = client.content(&alice, &id).await.done()?.body;
+        ensure!(read == file.bytes, "the file has changed");
+    }
+    delete(&format!("{other}, {tag}")).await.done()?;
+    client.content(&alice, &id).await.refused_as(ProblemKind::FileNotFound)?;
+    Ok(())
 }
 
 /// Item 32. Nothing here is ever overwritten, so there is no write that a stale `If-Match`

@@ -137,6 +137,23 @@ impl World {
     }
 }
 
+impl Central {
+    /// A file is stored in a session.
+    pub(super) async fn add_file(
+        &self,
+        id: &SessionId,
+        name: &str,
+    ) -> Result<(), SessionError> {
+        let (proof, name) = (id.proof(), name.to_owned());
+        let added = self.records.run(Scope::Proof(proof.clone()), move |tx| {
+            Box::pin(async move { sessions::add_file(tx, &proof, &name, now()).await })
+        });
+        let version = added.await.map_err(|_| SessionError::CannotKnow)?;
+        self.show_files_anew(id).await;
+        version.map(drop).ok_or(SessionError::Unknown)
+    }
+}
+
 pub(super) fn alice() -> Member {
     Member {
         organisation: OrgId::parse("main").expect("a name"),

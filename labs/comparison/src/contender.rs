@@ -1,0 +1,90 @@
+//! The five designs that are compared.
+
+use cluster::Design;
+use load_balancer::config::Policy;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One way of knowing who is calling, behind the balancer that suits it.
+#[derive(
+    clap::ValueEnum,
+    Clone,
+    Copy,
+    Debug,
+    Deserialize,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contender {
+    /// Sessions in each replica's memory; any replica gets the next request
+    Memory,
+    /// The same, and a cookie brings a client back to its replica
+    Sticky,
+    /// Sessions in every replica's memory, because they tell each other
+    Replicated,
+    /// Sessions in Redis, before the database
+    Central,
+    /// A signed token with every request
+    Token,
+}
+
+impl Contender {
+    /// In the order of the columns.
+    pub const ALL: [Self; 5] =
+        [Self::Memory, Self::Sticky, Self::Replicated, Self::Central, Self::Token];
+
+    /// The name, as on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.design().as_str()
+    }
+
+    /// What the launcher is asked for.
+    #[must_use]
+    pub const fn design(self) -> Design {
+        match self {
+            Self::Memory => Design::Memory,
+            Self::Sticky => Design::Sticky,
+            Self::Replicated => Design::Replicated,
+            Self::Central => Design::Central,
+            Self::Token => Design::Token,
+        }
+    }
+
+    /// How the balancer picks a replica.
+    #[must_use]
+    pub const fn policy(self) -> Policy {
+        self.design().usual_policy()
+    }
+
+    /// Whether a client has to bring the balancer's cookie along.
+    #[must_use]
+    pub fn needs_cookie(self) -> bool {
+        self.policy() == Policy::Sticky
+    }
+
+    /// Whether logins are lost while nothing is wrong, because any replica gets the next
+    /// request and only one knows the caller.
+    #[must_use]
+    pub const fn forgets_all_the_time(self) -> bool {
+        matches!(self, Self::Memory)
+    }
+
+    /// Whether no fault of replicas explains a lost login: who is known is known by
+    /// something that outlives every one of them.
+    #[must_use]
+    pub const fn outlives_replicas(self) -> bool {
+        matches!(self, Self::Central | Self::Token)
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,118 @@
+//! All users before one design.
+
+use crate::contender::Contender;
+use crate::pace::Pace;
+use crate::recovery::is_calm;
+use crate::series::Series;
+use crate::user::{Person, Shared, User};
+use anyhow::bail;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// How long a design may take to let everybody in, and to answer everybody.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Users who have logged in and wait for the beginning.
+pub(crate) struct Crowd {
+    users: Vec<User>,
+    seed: u64,
+}
+
+impl Crowd {
+    /// Lets everybody log in anew: where a login is at home is decided by the balancer.
+    pub(crate) async fn gather(
+        contender: Contender,
+        url: &str,
+        people: &[Person],
+        seed: u64,
+    ) -> anyhow::Result<Self> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut users = Vec::new();
+        for (number, person) in people.iter().enumerate() {
+            let mut user = User::new(number, person.clone(), contender, url, seed);
+            while let Err((ended, _)) = user.log_in().await {
+                if Instant::now() > deadline {
+                    bail!(
+                        "{contender}: nobody gets in while nothing is wrong: {ended:?}"
+                    );
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            users.push(user);
+        }
+        Ok(Self { users, seed })
+    }
+
+    /// The replica that each login came from.
+    pub(crate) fn homes(&self) -> Vec<Option<String>> {
+        self.users.iter().map(|user| user.home.clone()).collect()
+    }
+
+    /// Begins.
+    pub(crate) fn go(self, mean: Duration) -> Load {
+        let shared = Arc::new(Shared::begin(self.users.len()));
+        let mut tasks = JoinSet::new();
+        for (number, user) in self.users.into_iter().enumerate() {
+            let pace = Pace::new(self.seed, number, mean);
+            tasks.spawn(user.work(pace, Arc::clone(&shared)));
+        }
+        Load { shared, tasks }
+    }
+}
+
+/// Users at work. Dropped, they stop at once.
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+}
+
+impl Load {
+    /// The fault begins now.
+    pub(crate) fn fault_begins(&self) {
+        let now = self.shared.now_us();
+        self.shared.series().fault_us = Some(now);
+    }
+
+    /// What was to be done is done.
+    pub(crate) fn fault_is_done(&self) {
+        let now = self.shared.now_us();
+        self.shared.series().done_us = Some(now);
+    }
+
+    /// Waits until every user has had so many answers since the latest mark: the beginning,
+    /// or the end of the fault. Returns whether they have.
+    pub(crate) async fn until_all_have(&self, answers: usize) -> bool {
+        self.until(|series| {
+            let since = series.done_us.unwrap_or(0);
+            series.fewest_answers_since(since) >= answers
+        })
+        .await
+    }
+
+    /// Waits until nobody's requests fail any more. Returns whether that came.
+    pub(crate) async fn until_calm(&self) -> bool {
+        self.until(is_calm).await
+    }
+
+    async fn until(&self, so: impl Fn(&Series) -> bool) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while !so(&self.shared.series()) {
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        true
+    }
+
+    /// Lets all of them finish what they are doing.
+    pub(crate) async fn end(mut self) -> Series {
+        let span_us = self.shared.now_us();
+        self.shared.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        let mut series = std::mem::take(&mut *self.shared.series());
+        series.span_us = span_us;
+        series
+    }
+}

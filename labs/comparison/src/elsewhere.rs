@@ -1,0 +1,167 @@
+//! Whether another service can tell who a proof belongs to, on its own.
+//!
+//! The other service is the code in this file. It shares no key, no store and no secret
+//! with the servers: it may read what they publish to everybody, and the proof.
+
+use crate::contender::Contender;
+use crate::lane::{Accounts, Lane};
+use crate::login::log_in;
+use api_conformance::client::Client;
+use api_conformance::proof::Proof;
+use api_contract::paths;
+use http::Method;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Instant;
+
+/// Whom it trusts, and what for: as anybody would configure it.
+const ISSUER: &str = "upload-server";
+const AUDIENCE: &str = "upload-api";
+
+/// Signatures that are checked to say how long one takes.
+const TIMED: usize = 51;
+
+/// What the other service found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Elsewhere {
+    /// Whether it knows whose the proof is.
+    pub accepts: bool,
+    /// Whether it is taken in by a proof in which somebody has changed the name; absent
+    /// where it could not check any.
+    pub accepts_a_forgery: Option<bool>,
+    /// Why, in a sentence.
+    pub why: String,
+    /// Milliseconds that one check of a signature takes there, the median of many.
+    pub check_ms: Option<f64>,
+}
+
+/// Takes a proof to the other service.
+pub(crate) async fn try_elsewhere(
+    lane: &Lane,
+    accounts: &Accounts,
+) -> anyhow::Result<Elsewhere> {
+    let client = lane.clients().await?.swap_remove(0).1;
+    let account = &accounts.crowd[0];
+    let proof = log_in(&client, lane.contender, account).await.done()?.body;
+    let text = match &proof {
+        Proof::Session(text) | Proof::Bearer(text) => text.expose().to_owned(),
+        Proof::Basic(_) | Proof::None => String::new(),
+    };
+    let published = published_keys(&client).await?;
+    Ok(check(lane.contender, &text, &account.username, published.as_ref()))
+}
+
+/// What everybody may know; [`None`] where there is nothing.
+async fn published_keys(client: &Client) -> anyhow::Result<Option<JwkSet>> {
+    let reply = client.send(client.request(Method::GET, paths::JWKS)).await?;
+    match reply.status.is_success() {
+        true => Ok(Some(serde_json::from_slice(&reply.body)?)),
+        false => Ok(None),
+    }
+}
+
+fn check(
+    contender: Contender,
+    proof: &str,
+    owner: &str,
+    published: Option<&JwkSet>,
+) -> Elsewhere {
+    let Some(keys) = published else {
+        let why = match decode_header(proof) {
+            Ok(_) => "the servers publish no keys to check it with",
+            Err(_) => {
+                "the id says nothing by itself, and the servers publish nothing to check \
+                 it with: only who remembers it can tell"
+            }
+        };
+        let why = why.to_owned();
+        return Elsewhere {
+            accepts: false,
+            accepts_a_forgery: None,
+            why,
+            check_ms: None,
+        };
+    };
+    let known = whose(proof, keys).is_ok_and(|name| name == owner);
+    let forged = whose(&with_another_name(proof), keys).is_ok();
+    let why = match known {
+        true => format!(
+            "its signature fits a key that {contender} publishes, and it names its owner"
+        ),
+        false => "its signature fits no published key".to_owned(),
+    };
+    let check_ms = known.then(|| median_check_ms(proof, keys));
+    Elsewhere { accepts: known, accepts_a_forgery: Some(forged), why, check_ms }
+}
+
+/// Whose token it is, if it is good.
+fn whose(token: &str, keys: &JwkSet) -> anyhow::Result<String> {
+    let header = decode_header(token)?;
+    let kid = header.kid.unwrap_or_default();
+    let jwk = keys.find(&kid).ok_or_else(|| anyhow::anyhow!("no key {kid}"))?;
+    // The key says what it is for. What the token says of itself decides nothing.
+    let mut rules = Validation::new(match jwk.common.key_algorithm {
+        Some(jsonwebtoken::jwk::KeyAlgorithm::RS256) => Algorithm::RS256,
+        _ => Algorithm::EdDSA,
+    });
+    rules.set_issuer(&[ISSUER]);
+    rules.set_audience(&[AUDIENCE]);
+    let claims = decode::<Value>(token, &DecodingKey::from_jwk(jwk)?, &rules)?.claims;
+    Ok(claims["sub"].as_str().unwrap_or_default().to_owned())
+}
+
+/// The same token with one letter of its claims changed.
+fn with_another_name(token: &str) -> String {
+    let claims = token.find('.').map_or(0, |dot| dot + 10);
+    let change = |(at, letter): (usize, char)| match (at == claims, letter) {
+        (true, 'A') => 'B',
+        (true, _) => 'A',
+        (false, letter) => letter,
+    };
+    token.chars().enumerate().map(change).collect()
+}
+
+fn median_check_ms(token: &str, keys: &JwkSet) -> f64 {
+    let mut times: Vec<_> = (0..TIMED)
+        .map(|_| {
+            let began = Instant::now();
+            let _is_good = whose(token, keys);
+            began.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[TIMED / 2].as_secs_f64() * 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_means_nothing_to_who_does_not_remember_it() {
+        let found = check(Contender::Central, &"x".repeat(43), "alice", None);
+        assert!(!found.accepts);
+        assert_eq!(found.accepts_a_forgery, None);
+    }
+
+    #[test]
+    fn a_token_of_a_key_that_nobody_published_is_refused() {
+        let none = JwkSet { keys: Vec::new() };
+        let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbGljZSJ9.c2ln";
+        let found = check(Contender::Token, token, "alice", Some(&none));
+        assert!(!found.accepts);
+        assert_eq!(found.accepts_a_forgery, Some(false));
+    }
+
+    #[test]
+    fn a_forgery_differs_in_its_claims_only() {
+        let token = "aaaa.bbbbbbbbbbbbbbbb.cccc";
+        let forged = with_another_name(token);
+        assert_ne!(forged, token);
+        assert_eq!(forged.len(), token.len());
+        assert_eq!(forged.split('.').next(), Some("aaaa"));
+        assert_eq!(forged.split('.').nth(2), Some("cccc"));
+    }
+}

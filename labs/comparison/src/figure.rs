@@ -1,0 +1,148 @@
+//! A figure over all repetitions of a run, or the reason why there is none.
+
+use serde::Serialize;
+
+/// What one repetition gave: a figure, or the reason why there is none.
+pub type Once = Result<f64, &'static str>;
+
+/// What all of them gave.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Figure {
+    /// At least one repetition gave a figure.
+    Measured {
+        /// The middle one; of two, the smaller.
+        median: f64,
+        /// The smallest.
+        low: f64,
+        /// The greatest.
+        high: f64,
+        /// Repetitions that gave none: they are not in the other figures.
+        missing: usize,
+    },
+    /// None did.
+    Absent {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Figure {
+    /// Sums up what the repetitions gave.
+    #[must_use]
+    pub fn of(once: &[Once]) -> Self {
+        let mut values: Vec<f64> =
+            once.iter().filter_map(|one| one.ok()).map(rounded).collect();
+        values.sort_by(f64::total_cmp);
+        match (values.first(), values.last()) {
+            (Some(low), Some(high)) => Self::Measured {
+                median: values[(values.len() - 1) / 2],
+                low: *low,
+                high: *high,
+                missing: once.len() - values.len(),
+            },
+            _ => Self::absent(
+                once.iter().find_map(|one| one.err()).unwrap_or("nothing was measured"),
+            ),
+        }
+    }
+
+    /// No figure.
+    #[must_use]
+    pub fn absent(why: &str) -> Self {
+        Self::Absent { why: why.to_owned() }
+    }
+
+    /// The median, if there is one.
+    #[must_use]
+    pub const fn median(&self) -> Option<f64> {
+        match self {
+            Self::Measured { median, .. } => Some(*median),
+            Self::Absent { .. } => None,
+        }
+    }
+
+    /// As a cell of a table: the median and, where repetitions differ, from what to what.
+    #[must_use]
+    pub fn cell(&self) -> String {
+        match self {
+            Self::Measured { median, low, high, missing } => {
+                let mut text = number(*median);
+                if number(*low) != number(*high) {
+                    text += &format!(" ({} to {})", number(*low), number(*high));
+                }
+                match missing {
+                    0 => text,
+                    missing => format!("{text}, {missing} without"),
+                }
+            }
+            Self::Absent { why } => format!("none: {why}"),
+        }
+    }
+}
+
+/// To thousandths: more digits than that are noise, and make reports hard to compare.
+fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
+
+/// A number as people write it: whole where it is whole or great.
+#[must_use]
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    if value == value.round() || size >= 100.0 {
+        return grouped(value);
+    }
+    match size {
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 0.01 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// With a comma before each three digits.
+fn grouped(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|chunk| std::str::from_utf8(chunk).ok())
+        .collect();
+    let sign = if value < 0.0 && digits != "0" { "-" } else { "" };
+    format!("{sign}{}", groups.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_repetitions_give_a_median_and_a_spread() {
+        let figure = Figure::of(&[Ok(3.0), Ok(1.0), Ok(2.0)]);
+        let (median, low, high) = (2.0, 1.0, 3.0);
+        assert_eq!(figure, Figure::Measured { median, low, high, missing: 0 });
+        assert_eq!(figure.cell(), "2 (1 to 3)");
+    }
+
+    #[test]
+    fn one_repetition_has_no_spread_to_show() {
+        assert_eq!(Figure::of(&[Ok(12.345)]).cell(), "12.3");
+    }
+
+    #[test]
+    fn what_could_not_be_measured_is_a_reason_and_never_a_number() {
+        let never = Figure::of(&[Err("nobody is revoked here"); 2]);
+        assert_eq!(never.median(), None);
+        assert_eq!(never.cell(), "none: nobody is revoked here");
+        let once = Figure::of(&[Ok(5.0), Err("not within the watch")]);
+        assert_eq!(once.cell(), "5, 1 without");
+    }
+
+    #[test]
+    fn numbers_are_written_as_people_write_them() {
+        let written = [0.0, 0.004, 0.123, 12.34, 123.4, 1_234_567.0, -2_048.0];
+        let written = written.map(number);
+        assert_eq!(written, ["0", "0.004", "0.12", "12.3", "123", "1,234,567", "-2,048"]);
+    }
+}

@@ -1,0 +1,209 @@
+//! One design, running: a real cluster, and people who may log in to it.
+
+use crate::contender::Contender;
+use crate::crowd::Crowd;
+use crate::login::log_in;
+use crate::scenario::Scenario;
+use crate::user::Person;
+use anyhow::Context;
+use api_conformance::client::Client;
+use api_conformance::form::Upload;
+use api_contract::Credentials;
+use api_contract::secret::Secret;
+use cluster::orders::Order;
+use cluster::status::MemberStatus;
+use cluster::{Backing, Cluster, Program, RunDir, Topology, Users};
+use futures_util::future::try_join_all;
+use std::time::Duration;
+use upload_domain::accounts::random_password;
+use upload_domain::passwords::{self, HashCost};
+use upload_domain::username::Username;
+use upload_domain::users_file::User;
+
+/// Replicas at the start of every scenario.
+pub(crate) const REPLICAS: usize = 3;
+
+/// Between two kills when all replicas are killed, one after another.
+const BETWEEN_KILLS: Duration = Duration::from_millis(300);
+
+/// How often a replica is started before its scenario is given up.
+const STARTS: usize = 3;
+
+/// Who may sign others out.
+const ADMIN: &str = "admin";
+
+/// Who is signed out.
+const REVOKED: &str = "revoked";
+
+/// Everybody's names and passwords, the same before every design.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    pub(crate) crowd: Vec<Credentials>,
+    pub(crate) admin: Credentials,
+    pub(crate) revoked: Credentials,
+    file: std::path::PathBuf,
+}
+
+impl Accounts {
+    /// Makes them up and writes the users file. Passwords are hashed at the least cost:
+    /// who loses a login gets another one at once, and what is compared is how callers are
+    /// known, not how passwords are checked.
+    pub(crate) fn make(users: usize, folder: &RunDir) -> anyhow::Result<Self> {
+        let account = |name: String| Credentials {
+            username: name,
+            password: Secret::new(random_password()),
+        };
+        let crowd: Vec<_> =
+            (1..=users).map(|one| account(format!("user-{one}"))).collect();
+        let (admin, revoked) = (account(ADMIN.to_owned()), account(REVOKED.to_owned()));
+        let all = crowd.iter().chain([&admin, &revoked]);
+        let all = all.map(in_file).collect::<anyhow::Result<Vec<_>>>()?;
+        let text = serde_json::to_vec(&serde_json::json!({ "users": all }))?;
+        let file = folder.write_private("users.json", &text)?;
+        Ok(Self { crowd, admin, revoked, file })
+    }
+}
+
+fn in_file(account: &Credentials) -> anyhow::Result<User> {
+    Ok(User {
+        username: Username::parse(&account.username)?,
+        password_hash: passwords::hash(account.password.expose(), HashCost::Least)?,
+        organisation: None,
+        admin: account.username == ADMIN,
+    })
+}
+
+/// A design with its cluster.
+pub(crate) struct Lane {
+    pub(crate) contender: Contender,
+    pub(crate) cluster: Cluster,
+    people: Vec<Person>,
+    /// Those of the start: what a scenario has added is stopped after it.
+    replicas: Vec<String>,
+}
+
+impl Lane {
+    /// Starts the cluster and gives everybody a file.
+    pub(crate) async fn start(
+        contender: Contender,
+        program: &Program,
+        backing: Backing,
+        accounts: &Accounts,
+        flags: &[&str],
+    ) -> anyhow::Result<Self> {
+        // Nobody is to be stopped by a limit that is there to protect a real service.
+        let unlimited =
+            ["--max-sessions-per-user=100000", "--requests-per-second=100000"];
+        // These replicas count what they know when they sweep, and are asked for it.
+        let counting: &[&str] = match contender {
+            Contender::Replicated => &["--sweep-ms=250"],
+            _ => &[],
+        };
+        let flags = unlimited.iter().chain(counting).chain(flags);
+        let cluster = Cluster::start(Topology {
+            replicas: REPLICAS,
+            users: Users::File(accounts.file.clone()),
+            backing,
+            replica_args: flags.map(Into::into).collect(),
+            ..Topology::on_loopback(program.clone(), contender.design())
+        });
+        let cluster = cluster.await.with_context(|| contender.to_string())?;
+        let replicas = cluster.replica_ids();
+        let mut lane = Self { contender, cluster, people: Vec::new(), replicas };
+        for account in &accounts.crowd {
+            lane.people.push(lane.person(account).await?);
+        }
+        Ok(lane)
+    }
+
+    /// Uploads at one replica, so that it does not matter who else knows the caller.
+    async fn person(&self, account: &Credentials) -> anyhow::Result<Person> {
+        let client = self.clients().await?.swap_remove(0).1;
+        let proof = log_in(&client, self.contender, account).await.done()?.body;
+        let file = Upload::new("notes.txt", vec![b'.'; 2_048]);
+        let file_id = client.upload(&proof, &file).await.done()?.body.file_id;
+        Ok(Person { credentials: account.clone(), file_id })
+    }
+
+    /// Everybody, logged in.
+    pub(crate) async fn gather(&self, seed: u64) -> anyhow::Result<Crowd> {
+        Crowd::gather(self.contender, &self.cluster.url(), &self.people, seed).await
+    }
+
+    /// The replicas that run, asked directly: who answers is not left to a balancer.
+    pub(crate) async fn clients(&self) -> anyhow::Result<Vec<(String, Client)>> {
+        let client = |member: MemberStatus| {
+            let url = format!("http://{}", member.address?);
+            Some((member.id, Client::new(&url)))
+        };
+        let clients: Vec<_> =
+            self.members().await.into_iter().filter_map(client).collect();
+        anyhow::ensure!(!clients.is_empty(), "{}: no replica runs", self.contender);
+        Ok(clients)
+    }
+
+    /// The replicas, as the launcher sees them.
+    pub(crate) async fn members(&self) -> Vec<MemberStatus> {
+        self.cluster.status().await.members.into_iter().skip(1).collect()
+    }
+
+    /// Does what the scenario does; returns the name of a replica that it has added.
+    pub(crate) async fn strike(
+        &self,
+        scenario: Scenario,
+        victim: &str,
+    ) -> anyhow::Result<Option<String>> {
+        match scenario {
+            Scenario::SteadyLoad | Scenario::RevokeOne => {}
+            Scenario::KillOne => self.cluster.order(victim, Order::Kill).await?,
+            Scenario::KillAll => {
+                for id in &self.replicas {
+                    self.cluster.order(id, Order::Kill).await?;
+                    tokio::time::sleep(BETWEEN_KILLS).await;
+                }
+                self.start_all().await?;
+            }
+            Scenario::RollingRestart => {
+                for id in &self.replicas {
+                    self.cluster.order(id, Order::Restart).await?;
+                }
+            }
+            Scenario::AddReplica => return self.cluster.add().await.map(Some),
+        }
+        Ok(None)
+    }
+
+    async fn start_all(&self) -> anyhow::Result<()> {
+        try_join_all(self.replicas.iter().map(|id| self.start_again(id))).await.map(drop)
+    }
+
+    /// All designs start all their replicas at once: on a busy machine a store may be too
+    /// slow for one, which then gives up and is started again, as an operator would.
+    async fn start_again(&self, id: &str) -> anyhow::Result<()> {
+        let mut last = self.cluster.order(id, Order::Restart).await;
+        for _ in 1..STARTS {
+            if last.is_ok() {
+                break;
+            }
+            last = self.cluster.order(id, Order::Restart).await;
+        }
+        last
+    }
+
+    /// Makes the cluster what it was at the start.
+    pub(crate) async fn mend(
+        &self,
+        scenario: Scenario,
+        victim: &str,
+        added: Option<&str>,
+    ) -> anyhow::Result<()> {
+        if scenario == Scenario::KillOne {
+            self.cluster.order(victim, Order::Restart).await?;
+        }
+        if let Some(added) = added {
+            self.cluster.order(added, Order::Drain).await?;
+            self.cluster.order(added, Order::Stop).await?;
+        }
+        Ok(())
+    }
+}

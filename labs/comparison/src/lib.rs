@@ -1,0 +1,46 @@
+//! Five designs under the same load and the same faults, measured.
+//!
+//! Real clusters of three replicas behind a balancer, one for each design, and the same
+//! users before each of them. Nothing in here looks inside a server, except for its memory
+//! and the figures that it publishes.
+//!
+//! Reading order: `contender` and `scenario` (what is compared), `pace`, `user`, `crowd`
+//! (the load), `series` (what is written down), `latency`, `recovery`, `trial` (what is
+//! counted), `lane`, `play`, `revocation`, `held`, `elsewhere` (what is done), `statements`
+//! (what it says), `claimed` (what others say), `run`, `report`, and `page` for the eye.
+
+pub mod claimed;
+pub mod contender;
+mod crowd;
+pub mod elsewhere;
+pub mod figure;
+pub mod held;
+mod lane;
+pub mod latency;
+pub mod load;
+mod login;
+pub mod machine;
+pub mod pace;
+pub mod page;
+mod play;
+pub mod recovery;
+pub mod report;
+pub mod revocation;
+pub mod rows;
+pub mod run;
+pub mod save;
+pub mod scenario;
+pub mod series;
+#[cfg(test)]
+mod specimen;
+pub mod statements;
+pub mod timeline;
+pub mod trial;
+mod user;
+pub mod verdict;
+
+pub use contender::Contender;
+pub use report::Report;
+pub use run::{Plan, run};
+pub use scenario::Scenario;
+pub use verdict::Verdict;

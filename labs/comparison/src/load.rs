@@ -1,0 +1,140 @@
+//! How busy the client and the machine were while something was measured. A client that
+//! has no time to look at its answers measures itself.
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use serde::Serialize;
+use std::fs;
+use std::time::Instant;
+
+/// Percent of one core beyond which a client's latencies are its own.
+pub const CLIENT_LIMIT_PERCENT: f64 = 70.0;
+
+/// Percent of all cores beyond which nobody had time left, and latencies are those of
+/// whoever else was there.
+pub const MACHINE_LIMIT_PERCENT: f64 = 95.0;
+
+/// The beginning of a stretch of time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch {
+    began: Instant,
+    client_us: i64,
+    machine: Option<Ticks>,
+}
+
+/// What the processors have done since the machine started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ticks {
+    busy: u64,
+    all: u64,
+}
+
+/// How busy everybody was over a stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Busy {
+    /// This client, in percent of one core.
+    pub client_percent: f64,
+    /// The whole machine, all that runs on it, in percent of all cores; absent where the
+    /// system does not tell.
+    pub machine_percent: Option<f64>,
+}
+
+impl Busy {
+    /// Why latencies of that time do not count, if they do not.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let (client, machine) = (self.client_percent, self.machine_percent);
+        if client > CLIENT_LIMIT_PERCENT {
+            return Some(format!(
+                "the client itself used {client:.0} % of a core (more than \
+                 {CLIENT_LIMIT_PERCENT:.0} %)"
+            ));
+        }
+        let full = machine.filter(|percent| *percent > MACHINE_LIMIT_PERCENT)?;
+        Some(format!("the machine was {full:.0} % busy, with whatever runs on it"))
+    }
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        let (client_us, machine) = (client_us(), machine());
+        Self { began: Instant::now(), client_us, machine }
+    }
+
+    pub(crate) fn read(&self) -> Busy {
+        let now = Self::start();
+        let wall = now.began.duration_since(self.began).as_secs_f64();
+        Busy {
+            client_percent: share(now.client_us - self.client_us, wall),
+            machine_percent: match (self.machine, now.machine) {
+                (Some(before), Some(after)) => busy_percent(before, after),
+                _ => None,
+            },
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of a run are exact")]
+fn share(used_us: i64, wall_s: f64) -> f64 {
+    used_us as f64 / 1e6 / wall_s.max(1e-6) * 100.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share; it need not be exact")]
+fn busy_percent(before: Ticks, after: Ticks) -> Option<f64> {
+    let all = after.all.checked_sub(before.all).filter(|all| *all > 0)?;
+    Some(after.busy.saturating_sub(before.busy) as f64 / all as f64 * 100.0)
+}
+
+/// Processor time of this process, all threads.
+fn client_us() -> i64 {
+    let used = getrusage(UsageWho::RUSAGE_SELF);
+    used.map_or(0, |used| {
+        used.user_time().num_microseconds() + used.system_time().num_microseconds()
+    })
+}
+
+fn machine() -> Option<Ticks> {
+    ticks(&fs::read_to_string("/proc/stat").ok()?)
+}
+
+/// The first line of /proc/stat: user, nice, system, idle, waiting for disks, and more.
+fn ticks(stat: &str) -> Option<Ticks> {
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let fields: Vec<u64> =
+        line.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    let (idle, waiting) = (fields.get(3)?, fields.get(4)?);
+    // The last two are guests, who are in the first two already.
+    let all: u64 = fields.iter().take(8).sum();
+    Some(Ticks { busy: all - idle - waiting, all })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_and_waiting_for_disks_is_not_busy() {
+        let stat = "cpu  10 0 20 60 5 0 5 0 0 0\ncpu0 1 2 3\n";
+        assert_eq!(ticks(stat), Some(Ticks { busy: 35, all: 100 }));
+        assert_eq!(ticks("intr 5\n"), None);
+    }
+
+    #[test]
+    fn a_busy_client_or_a_machine_without_time_is_a_doubt() {
+        let busy = |client_percent, machine| {
+            Busy { client_percent, machine_percent: machine }.doubt().is_some()
+        };
+        assert!(!busy(69.0, Some(94.0)) && !busy(69.0, None));
+        assert!(busy(71.0, Some(50.0)) && busy(71.0, None));
+        assert!(busy(5.0, Some(99.0)));
+    }
+
+    #[test]
+    fn a_share_is_of_the_time_between() {
+        let (before, after) =
+            (Ticks { busy: 100, all: 1_000 }, Ticks { busy: 150, all: 1_200 });
+        assert_eq!(busy_percent(before, after), Some(25.0));
+        assert_eq!(busy_percent(after, after), None);
+        assert!((share(350_000, 0.5) - 70.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,78 @@
+//! On what a run was made: figures without their machine are rumours.
+
+use serde::Serialize;
+use std::fs;
+
+/// A machine, as far as it tells.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Machine {
+    /// The operating system's name and version.
+    pub system: String,
+    /// The processor's name.
+    pub processor: String,
+    /// How many threads run at once.
+    pub cores: usize,
+    /// Main memory in bytes; absent where the system does not tell.
+    pub memory_bytes: Option<u64>,
+    /// Processes that waited for a core, on average over the minute before the run.
+    pub load_before: Option<f64>,
+}
+
+impl Machine {
+    /// This one.
+    #[must_use]
+    pub fn this() -> Self {
+        let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let system = format!("{} {}", std::env::consts::OS, release.trim());
+        let memory = read("/proc/meminfo").and_then(|text| memory_bytes(&text));
+        Self {
+            system: system.trim().to_owned(),
+            processor: read("/proc/cpuinfo")
+                .and_then(|text| processor(&text))
+                .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_bytes: memory,
+            load_before: read("/proc/loadavg")
+                .and_then(|text| text.split(' ').next()?.parse().ok()),
+        }
+    }
+}
+
+/// Whether this program was compiled for speed.
+#[must_use]
+pub const fn profile() -> &'static str {
+    if cfg!(debug_assertions) { "debug" } else { "release" }
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+fn processor(cpuinfo: &str) -> Option<String> {
+    let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn memory_bytes(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_read_from_what_its_system_says() {
+        let cpuinfo = "processor\t: 0\nmodel name\t: Some CPU @ 2.5GHz\n";
+        assert_eq!(processor(cpuinfo).as_deref(), Some("Some CPU @ 2.5GHz"));
+        assert_eq!(memory_bytes("MemTotal:        2 kB\n"), Some(2_048));
+        assert_eq!(memory_bytes("nothing"), None);
+    }
+
+    #[test]
+    fn this_machine_has_a_core() {
+        assert!(Machine::this().cores > 0);
+    }
+}

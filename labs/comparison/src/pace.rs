@@ -1,0 +1,67 @@
+//! When each request is meant to start.
+//!
+//! The times are drawn before the run and do not depend on any answer. A user who is late,
+//! because the request before took long, sends at once, and the time is still counted from
+//! when the request was meant to start: a server that stalls cannot hide by making its
+//! clients ask less (coordinated omission).
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::time::Duration;
+
+/// The times of one user, in order, from the beginning of the load.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    dice: ChaCha8Rng,
+    mean: Duration,
+    next: Duration,
+}
+
+impl Pace {
+    /// One request every `mean`, give or take a half, from a seed. Two users of the same
+    /// seed do not keep step.
+    #[must_use]
+    pub fn new(seed: u64, user: usize, mean: Duration) -> Self {
+        let mut dice = ChaCha8Rng::seed_from_u64(seed);
+        dice.set_stream(user as u64);
+        let first = mean.mul_f64(dice.random_range(0.0..1.0));
+        Self { dice, mean, next: first }
+    }
+}
+
+impl Iterator for Pace {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = self.next;
+        self.next += self.mean.mul_f64(self.dice.random_range(0.5..1.5));
+        Some(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEAN: Duration = Duration::from_millis(100);
+
+    fn times(seed: u64, user: usize) -> Vec<Duration> {
+        Pace::new(seed, user, MEAN).take(1_000).collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_times_and_another_user_gets_others() {
+        assert_eq!(times(7, 0), times(7, 0));
+        assert_ne!(times(7, 0), times(7, 1));
+        assert_ne!(times(7, 0), times(8, 0));
+    }
+
+    #[test]
+    fn times_only_go_forward_and_keep_the_mean() {
+        let times = times(1, 0);
+        assert!(times.is_sorted());
+        let span = times[999] - times[0];
+        let mean = span / 999;
+        assert!(mean.abs_diff(MEAN) < MEAN / 20, "{mean:?}");
+    }
+}

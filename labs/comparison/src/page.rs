@@ -1,0 +1,174 @@
+//! A report as one page that needs nothing else: no script, no font and no picture from
+//! anywhere. It is well-formed XML, too, so that any program can check it.
+
+mod plot;
+mod svg;
+
+use crate::contender::Contender;
+use crate::figure::number;
+use crate::report::Report;
+use crate::rows::{self, Rows};
+use crate::scenario::Scenario;
+use crate::trial::Row;
+use crate::verdict::Verdict;
+
+const STYLE: &str = include_str!("page/style.css");
+
+/// The whole page.
+#[must_use]
+pub fn html(report: &Report) -> String {
+    let mut body = opening(report);
+    body += &overview(report);
+    for scenario in report.scenarios() {
+        body += &section_of(report, scenario);
+    }
+    body += &section("Whatever happens", &table(&rows::of_designs(report)));
+    body += &section("Claimed and measured", &claims(report));
+    body += &section("What the concepts say", &table(&rows::of_statements(report)));
+    body += &section("How busy the client was", &loads(report));
+    body += &footer(report);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n\
+         <head>\n<meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <meta name=\"color-scheme\" content=\"light dark\"/>\n\
+         <title>Five designs, measured</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <body>\n<main>\n{body}</main>\n</body>\n</html>\n"
+    )
+}
+
+fn opening(report: &Report) -> String {
+    let holds = report.statements.iter().filter(|one| one.verdict == Verdict::Pass);
+    let (holds, all) = (holds.count(), report.statements.len());
+    let class = class_of(report.verdict);
+    let mut text = format!(
+        "<h1>Five designs, measured</h1>\n<p class=\"lead\">The same users before five \
+         clusters of three replicas. Only one thing differs: where it is known who is \
+         calling.</p>\n<p class=\"verdict {class}\">{holds} of {all} statements hold.</p>\n"
+    );
+    for doubt in report.latency_doubts() {
+        text += &format!("<p class=\"doubt\">{}.</p>\n", svg::escaped(&doubt));
+    }
+    text
+}
+
+/// The picture for those who look once: who was logged out by what.
+fn overview(report: &Report) -> String {
+    let designs = rows::designs(report);
+    let mut text = String::from(
+        "<section>\n<h2>Who was logged out</h2>\n<table class=\"overview\">\n<thead><tr><th></th>",
+    );
+    for design in &designs {
+        text += &format!("<th scope=\"col\">{design}</th>");
+    }
+    text += "</tr></thead>\n<tbody>\n";
+    for scenario in report.scenarios() {
+        let title = scenario.title();
+        text +=
+            &format!("<tr><th scope=\"row\"><a href=\"#{scenario}\">{title}</a></th>");
+        for design in &designs {
+            text += &overview_cell(report, *design, scenario);
+        }
+        text += "</tr>\n";
+    }
+    text + "</tbody>\n</table>\n</section>\n"
+}
+
+fn overview_cell(report: &Report, design: Contender, scenario: Scenario) -> String {
+    let figure = |row| report.figure(design, scenario, row)?.median();
+    let lost = figure(Row::LoginsLost).unwrap_or(0.0);
+    let failed = figure(Row::Errors).unwrap_or(0.0);
+    let users = report.made.users;
+    let (class, headline) = match figure(Row::UsersLoggedOut) {
+        _ if design.forgets_all_the_time() && lost > 0.0 => {
+            ("bad", "all the time".to_owned())
+        }
+        Some(out) if out > 0.0 => ("bad", format!("{} of {users}", number(out))),
+        _ if lost > 0.0 => ("bad", format!("{} logins", number(lost))),
+        _ => ("good", "nobody".to_owned()),
+    };
+    let errors = match failed {
+        0.0 => "no errors".to_owned(),
+        1.0 => "1 error".to_owned(),
+        failed => format!("{} errors", number(failed)),
+    };
+    format!("<td class=\"{class}\">{headline}<small>{errors}</small></td>")
+}
+
+fn section_of(report: &Report, scenario: Scenario) -> String {
+    let fault = svg::escaped(&scenario.fault(&report.made.victim));
+    let figures = table(&rows::of_scenario(report, scenario));
+    let plot = plot::of_scenario(report, scenario);
+    format!(
+        "<section id=\"{scenario}\">\n<h2>{}</h2>\n<p class=\"fault\">{fault}</p>\n\
+         {plot}{figures}</section>\n",
+        scenario.title()
+    )
+}
+
+fn section(title: &str, content: &str) -> String {
+    format!("<section>\n<h2>{title}</h2>\n{content}</section>\n")
+}
+
+fn claims(report: &Report) -> String {
+    "<p>The claimed figures are quoted from the course's source material. Within half and \
+     double is agreement.</p>\n"
+        .to_owned()
+        + &table(&rows::of_claims(report))
+}
+
+fn loads(report: &Report) -> String {
+    "<p>All times count from when a request was meant to start, whether or not its user was \
+     still waiting for another. A client that uses more than 70 % of a core measures \
+     itself, and a machine that is full measures whatever else runs on it.</p>\n"
+        .to_owned()
+        + &table(&rows::of_loads(report))
+}
+
+fn table(rows: &Rows) -> String {
+    let mut text = String::from("<div class=\"wide\"><table>\n<thead><tr>");
+    for cell in &rows.header {
+        text += &format!("<th scope=\"col\">{}</th>", svg::escaped(cell));
+    }
+    text += "</tr></thead>\n<tbody>\n";
+    for row in &rows.rows {
+        text += "<tr>";
+        for (at, cell) in row.iter().enumerate() {
+            text += &table_cell(at, cell);
+        }
+        text += "</tr>\n";
+    }
+    text + "</tbody>\n</table></div>\n"
+}
+
+/// A reason is set smaller than a figure: it is read when somebody asks.
+fn table_cell(at: usize, cell: &str) -> String {
+    let text = svg::escaped(cell);
+    match (at, cell.strip_prefix("none: ")) {
+        (0, _) => format!("<th scope=\"row\">{text}</th>"),
+        (_, Some(why)) => {
+            format!("<td class=\"none\">none<small>{}</small></td>", svg::escaped(why))
+        }
+        _ if cell.starts_with(char::is_numeric) => {
+            format!("<td class=\"figure\">{text}</td>")
+        }
+        _ => format!("<td>{text}</td>"),
+    }
+}
+
+fn footer(report: &Report) -> String {
+    let mut text = String::from("<footer>\n<dl>\n");
+    for (name, value) in rows::made(report) {
+        let value = svg::escaped(&value);
+        text += &format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n");
+    }
+    text + "</dl>\n</footer>\n"
+}
+
+const fn class_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "good",
+        Verdict::CouldNotTell => "open",
+        Verdict::Fail => "bad",
+    }
+}

@@ -1,0 +1,208 @@
+//! One drawing a scenario: the designs below each other, all on one time axis, with the
+//! fault as a line through all of them.
+//!
+//! Above, how long good requests took, on a logarithmic scale; below, how many logins were
+//! lost and how many requests failed in each tenth of a second.
+
+use super::svg::Svg;
+use crate::report::Report;
+use crate::scenario::Scenario;
+use crate::timeline::{TICK_MS, Tick, Timeline};
+
+const WIDTH: f64 = 1_200.0;
+
+/// Room for the names of designs, and for nothing at the right.
+const LEFT: f64 = 130.0;
+const RIGHT: f64 = 40.0;
+
+/// Room above the first design for the name of the fault, and below the last for seconds.
+const TOP: f64 = 34.0;
+const BOTTOM: f64 = 64.0;
+
+/// Of one design: latencies, trouble, and what keeps it from the next.
+const LATENCY: f64 = 84.0;
+const TROUBLE: f64 = 30.0;
+const GAP: f64 = 26.0;
+
+/// The decades of the scale of latencies, in milliseconds.
+const SCALE_MS: (f64, f64) = (1.0, 10_000.0);
+
+/// Ticks without an answer after which a line is not drawn on: nothing was known there.
+const LONGEST_JOIN_MS: i64 = 3 * TICK_MS;
+
+/// The plot of a scenario, with its legend.
+pub(super) fn of_scenario(report: &Report, scenario: Scenario) -> String {
+    let of = |one: &&Timeline| one.scenario == scenario;
+    let lanes: Vec<_> = report.timelines.iter().filter(of).collect();
+    let axis = Axis::over(&lanes);
+    let mut svg = Svg::default();
+    #[expect(clippy::cast_precision_loss, reason = "five designs")]
+    let bottom = TOP + (LATENCY + TROUBLE + GAP) * lanes.len() as f64;
+    let mut top = TOP;
+    for lane in &lanes {
+        draw_lane(&mut svg, &axis, top, lane);
+        top += LATENCY + TROUBLE + GAP;
+    }
+    draw_time(&mut svg, &axis, bottom);
+    if scenario != Scenario::SteadyLoad {
+        let x = axis.x(0);
+        svg.line("fault", (x, TOP - 10.0), (x, bottom));
+        svg.text(
+            "fault-name",
+            (x + 6.0, TOP - 12.0),
+            &scenario.fault(&report.made.victim),
+        );
+    }
+    draw_legend(&mut svg, bottom + 52.0);
+    let shows = format!(
+        "{}: latency, lost logins and errors over time, one strip a design",
+        scenario.title()
+    );
+    format!("<figure>\n{}</figure>\n", svg.finish((WIDTH, bottom + BOTTOM), &shows))
+}
+
+/// Milliseconds to places, the same in all strips of a plot; and the highest bar.
+struct Axis {
+    from_ms: i64,
+    to_ms: i64,
+    most_trouble: usize,
+}
+
+impl Axis {
+    fn over(lanes: &[&Timeline]) -> Self {
+        let ticks = || lanes.iter().flat_map(|lane| &lane.ticks);
+        let from_ms = ticks().map(|tick| tick.at_ms).min().unwrap_or(0).min(0);
+        let last = ticks().map(|tick| tick.at_ms).max().unwrap_or(0);
+        let most_trouble = ticks().map(|tick| tick.lost + tick.failed).max();
+        let most_trouble = most_trouble.unwrap_or(0).max(1);
+        Self { from_ms, to_ms: (last + TICK_MS).max(1_000), most_trouble }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are exact")]
+    fn x(&self, at_ms: i64) -> f64 {
+        let share = (at_ms - self.from_ms) as f64 / (self.to_ms - self.from_ms) as f64;
+        LEFT + share * (WIDTH - LEFT - RIGHT)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "some hundred requests")]
+    fn bar(&self, count: usize) -> f64 {
+        TROUBLE * count as f64 / self.most_trouble as f64
+    }
+}
+
+/// Below the top of a strip.
+fn y(latency_ms: f64) -> f64 {
+    let (low, high) = SCALE_MS;
+    let share = (latency_ms.clamp(low, high) / low).log10() / (high / low).log10();
+    LATENCY * (1.0 - share)
+}
+
+fn draw_lane(svg: &mut Svg, axis: &Axis, top: f64, lane: &Timeline) {
+    let (left, right) = (LEFT, WIDTH - RIGHT);
+    svg.rect("strip", (left, top), (right - left, LATENCY + TROUBLE));
+    if let Some(done) = lane.done_ms.filter(|done| *done > 0) {
+        let width = axis.x(done.min(axis.to_ms)) - axis.x(0);
+        svg.rect("under-way", (axis.x(0), top), (width, LATENCY + TROUBLE));
+    }
+    for (latency, name) in [(10.0, "10 ms"), (100.0, "100 ms"), (1_000.0, "1 s")] {
+        let at = top + y(latency);
+        svg.line("grid", (left, at), (right, at));
+        svg.text("scale", (left - 8.0, at + 4.0), name);
+    }
+    svg.text("lane", (0.0, top + 16.0), lane.design.as_str());
+    let middle = |tick: &Tick| axis.x(tick.at_ms + TICK_MS / 2);
+    for tick in &lane.ticks {
+        if let Some(worst) = tick.worst_ms {
+            svg.dot("worst", (middle(tick), top + y(worst)), 2.6);
+        }
+        draw_trouble(svg, axis, top + LATENCY + TROUBLE, tick);
+    }
+    for run in runs(&lane.ticks) {
+        let point = |tick: &&Tick| Some((middle(tick), top + y(tick.p50_ms?)));
+        svg.path("median", &run.iter().filter_map(point).collect::<Vec<_>>());
+    }
+}
+
+/// Stretches of ticks that a line may join: with answers, and not too far from each other.
+fn runs(ticks: &[Tick]) -> Vec<Vec<&Tick>> {
+    let mut runs: Vec<Vec<&Tick>> = Vec::new();
+    for tick in ticks.iter().filter(|tick| tick.p50_ms.is_some()) {
+        let joins = |run: &&mut Vec<&Tick>| {
+            run.last().is_some_and(|last| tick.at_ms - last.at_ms <= LONGEST_JOIN_MS)
+        };
+        match runs.last_mut().filter(joins) {
+            Some(run) => run.push(tick),
+            None => runs.push(vec![tick]),
+        }
+    }
+    runs
+}
+
+fn draw_trouble(svg: &mut Svg, axis: &Axis, floor: f64, tick: &Tick) {
+    let x = axis.x(tick.at_ms) + 0.5;
+    let width = (axis.x(tick.at_ms + TICK_MS) - x - 0.5).max(1.0);
+    let (lost, failed) = (axis.bar(tick.lost), axis.bar(tick.failed));
+    if tick.lost > 0 {
+        svg.rect("lost", (x, floor - lost), (width, lost));
+    }
+    if tick.failed > 0 {
+        svg.rect("failed", (x, floor - lost - failed), (width, failed));
+    }
+}
+
+fn draw_time(svg: &mut Svg, axis: &Axis, bottom: f64) {
+    let every = match (axis.to_ms - axis.from_ms) / 1_000 {
+        0..12 => 1,
+        12..30 => 2,
+        _ => 5,
+    };
+    let first = axis.from_ms.div_euclid(1_000);
+    for second in first..=axis.to_ms / 1_000 {
+        let shown = second * 1_000 >= axis.from_ms && second % every == 0;
+        if shown {
+            let x = axis.x(second * 1_000);
+            svg.line("grid", (x, TOP), (x, bottom));
+            svg.text("second", (x, bottom + 16.0), &format!("{second} s"));
+        }
+    }
+}
+
+fn draw_legend(svg: &mut Svg, at: f64) {
+    svg.path("median", &[(LEFT, at - 5.0), (LEFT + 30.0, at - 5.0)]);
+    svg.text("legend", (LEFT + 38.0, at), "median latency");
+    svg.dot("worst", (LEFT + 190.0, at - 5.0), 3.0);
+    svg.text("legend", (LEFT + 202.0, at), "slowest");
+    svg.rect("lost", (LEFT + 290.0, at - 14.0), (14.0, 14.0));
+    svg.text("legend", (LEFT + 312.0, at), "logins lost");
+    svg.rect("failed", (LEFT + 420.0, at - 14.0), (14.0, 14.0));
+    svg.text("legend", (LEFT + 442.0, at), "errors");
+    svg.rect("under-way", (LEFT + 520.0, at - 14.0), (14.0, 14.0));
+    svg.text("legend", (LEFT + 542.0, at), "being done");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tick(at_ms: i64, p50_ms: Option<f64>) -> Tick {
+        Tick { at_ms, p50_ms, ..Tick::default() }
+    }
+
+    #[test]
+    fn a_line_is_not_drawn_over_an_outage() {
+        let ticks = [
+            tick(0, Some(1.0)),
+            tick(100, Some(1.0)),
+            tick(200, None),
+            tick(900, Some(1.0)),
+        ];
+        let lengths: Vec<_> = runs(&ticks).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [2, 1]);
+    }
+
+    #[test]
+    fn slower_is_higher_and_nothing_leaves_its_strip() {
+        assert!(y(100.0) < y(10.0));
+        assert!(y(0.01) <= LATENCY && y(1e9) >= 0.0);
+    }
+}

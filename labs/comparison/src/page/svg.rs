@@ -1,0 +1,79 @@
+//! A few shapes as text.
+
+/// A drawing in the making.
+#[derive(Debug, Default)]
+pub(super) struct Svg {
+    shapes: String,
+}
+
+impl Svg {
+    pub(super) fn line(
+        &mut self,
+        class: &str,
+        (x1, y1): (f64, f64),
+        (x2, y2): (f64, f64),
+    ) {
+        self.shapes += &format!(
+            "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" \
+             y2=\"{y2:.1}\"/>\n"
+        );
+    }
+
+    pub(super) fn rect(
+        &mut self,
+        class: &str,
+        (x, y): (f64, f64),
+        (width, height): (f64, f64),
+    ) {
+        self.shapes += &format!(
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
+             height=\"{height:.1}\"/>\n"
+        );
+    }
+
+    pub(super) fn dot(&mut self, class: &str, (x, y): (f64, f64), radius: f64) {
+        self.shapes += &format!(
+            "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>\n"
+        );
+    }
+
+    /// Joins points. One that stands alone is not drawn.
+    pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
+        let steps = points.iter().enumerate().map(|(at, (x, y))| {
+            let step = if at == 0 { 'M' } else { 'L' };
+            format!("{step}{x:.1} {y:.1}")
+        });
+        let steps = steps.collect::<Vec<_>>().join(" ");
+        self.shapes += &format!("<path class=\"{class}\" d=\"{steps}\"/>\n");
+    }
+
+    pub(super) fn text(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
+        let text = escaped(text);
+        self.shapes +=
+            &format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>\n");
+    }
+
+    /// The drawing, with what it shows for those who cannot see it.
+    pub(super) fn finish(self, (width, height): (f64, f64), shows: &str) -> String {
+        let (shapes, shows) = (self.shapes, escaped(shows));
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+             role=\"img\" aria-label=\"{shows}\">\n{shapes}</svg>\n"
+        )
+    }
+}
+
+/// Text that is no markup.
+pub(super) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe += "&amp;",
+            '<' => safe += "&lt;",
+            '>' => safe += "&gt;",
+            '"' => safe += "&quot;",
+            other => safe.push(other),
+        }
+    }
+    safe
+}

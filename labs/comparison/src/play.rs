@@ -1,0 +1,168 @@
+//! A scenario, played before every design.
+//!
+//! Under steady load each design has the machine to itself, in short turns that go round:
+//! a noisy minute of the machine hits all of them. Faults strike all designs at once, under
+//! a load that is low enough to leave room.
+
+use crate::contender::Contender;
+use crate::crowd::{Crowd, Load};
+use crate::lane::{Accounts, Lane};
+use crate::load::{Busy, Stopwatch};
+use crate::revocation::{self, Revoked};
+use crate::scenario::Scenario;
+use crate::series::Series;
+use crate::trial::Trial;
+use futures_util::future::try_join_all;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Turns that each design has under steady load, and how long one is.
+const TURNS: usize = 3;
+const TURN: Duration = Duration::from_millis(800);
+
+/// How much faster requests come while a design has the machine to itself.
+const ALONE: u32 = 4;
+
+/// Answers for each user before a fault, and after it.
+const BASELINE_ANSWERS: usize = 4;
+const OBSERVED_ANSWERS: usize = 6;
+
+/// Everything that is running.
+pub(crate) struct Stage {
+    pub(crate) lanes: Vec<Lane>,
+    /// Tokens that nobody looks up, for the one scenario in which that matters.
+    pub(crate) without_lookup: Option<Lane>,
+    pub(crate) accounts: Accounts,
+    /// From one request of a user to the next, while all designs share the machine.
+    pub(crate) pace: Duration,
+}
+
+/// What came of it, and how busy everybody was.
+pub(crate) type Played = (Vec<Trial>, Busy);
+
+impl Stage {
+    pub(crate) async fn play(
+        &self,
+        scenario: Scenario,
+        victim: &str,
+        seed: u64,
+    ) -> anyhow::Result<Played> {
+        match scenario {
+            Scenario::SteadyLoad => self.steady(seed).await,
+            _ => self.fault(scenario, victim, seed).await,
+        }
+    }
+
+    async fn steady(&self, seed: u64) -> anyhow::Result<Played> {
+        let mut trials: Vec<_> = self.lanes.iter().map(quiet).collect();
+        let watch = Stopwatch::start();
+        for turn in 0..TURNS {
+            for step in 0..self.lanes.len() {
+                let at = (turn + step) % self.lanes.len();
+                let crowd = self.lanes[at].gather(seed.wrapping_add(turn as u64)).await?;
+                let load = crowd.go(self.pace / ALONE);
+                tokio::time::sleep(TURN).await;
+                let enough = load.until_all_have(1).await;
+                trials[at].enough &= enough;
+                trials[at].series.append(load.end().await);
+            }
+        }
+        Ok((trials, watch.read()))
+    }
+
+    async fn fault(
+        &self,
+        scenario: Scenario,
+        victim: &str,
+        seed: u64,
+    ) -> anyhow::Result<Played> {
+        let crowds = self.lanes.iter().map(|lane| lane.gather(seed));
+        let crowds = try_join_all(crowds).await?;
+        let watch = Stopwatch::start();
+        let unseen = self.revoke_without_lookup(scenario);
+        let all = self.lanes.iter().zip(crowds);
+        let all = all.map(|(lane, crowd)| self.one(lane, crowd, scenario, victim));
+        let (mut trials, unseen) = tokio::try_join!(try_join_all(all), unseen)?;
+        let busy = watch.read();
+        for (lane, trial) in self.lanes.iter().zip(&trials) {
+            lane.mend(scenario, victim, trial.newcomer.as_deref()).await?;
+        }
+        let token = |one: &&mut Trial| one.contender == Contender::Token;
+        if let Some(trial) = trials.iter_mut().find(token) {
+            trial.without_lookup = unseen;
+        }
+        Ok((trials, busy))
+    }
+
+    /// One design: baseline, fault, observation.
+    async fn one(
+        &self,
+        lane: &Lane,
+        crowd: Crowd,
+        scenario: Scenario,
+        victim: &str,
+    ) -> anyhow::Result<Trial> {
+        let homes = crowd.homes();
+        let load = crowd.go(self.pace);
+        let mut trial = quiet(lane);
+        trial.scenario = scenario;
+        trial.enough = load.until_all_have(BASELINE_ANSWERS).await;
+        let revoking = match scenario {
+            Scenario::RevokeOne => Some(
+                revocation::Trial::prepare(lane, &self.accounts, revocation::WATCH)
+                    .await?,
+            ),
+            _ => None,
+        };
+        load.fault_begins();
+        trial.newcomer = lane.strike(scenario, victim).await?;
+        if let Some(revoking) = revoking {
+            trial.revoked = Some(revoking.run().await?);
+        }
+        load.fault_is_done();
+        trial.enough &= load.until_all_have(OBSERVED_ANSWERS).await;
+        trial.at_home = at_home(&homes, victim);
+        trial.series = observed(load).await;
+        Ok(trial)
+    }
+
+    async fn revoke_without_lookup(
+        &self,
+        scenario: Scenario,
+    ) -> anyhow::Result<Option<Revoked>> {
+        let Some(lane) =
+            self.without_lookup.as_ref().filter(|_| scenario == Scenario::RevokeOne)
+        else {
+            return Ok(None);
+        };
+        let patience = revocation::patience_without_lookup();
+        let trial = revocation::Trial::prepare(lane, &self.accounts, patience).await?;
+        trial.run().await.map(Some)
+    }
+}
+
+/// A trial in which nothing has happened yet.
+fn quiet(lane: &Lane) -> Trial {
+    Trial {
+        contender: lane.contender,
+        scenario: Scenario::SteadyLoad,
+        series: Series::default(),
+        at_home: BTreeSet::new(),
+        newcomer: None,
+        enough: true,
+        revoked: None,
+        without_lookup: None,
+    }
+}
+
+/// Lets everybody work until requests fail no more, or long enough to see that they do.
+async fn observed(load: Load) -> Series {
+    let _doubts_say_so = load.until_calm().await;
+    load.end().await
+}
+
+fn at_home(homes: &[Option<String>], victim: &str) -> BTreeSet<usize> {
+    let homes = homes.iter().enumerate();
+    let theirs = homes.filter(|(_, home)| home.as_deref() == Some(victim));
+    theirs.map(|(user, _)| user).collect()
+}

@@ -1,0 +1,52 @@
+//! A run, kept: one dated JSON, and the same to be read.
+
+use crate::report::Report;
+use crate::rows::{self, Rows};
+use anyhow::Context;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Writes `comparison-DATE.json` and `.md` into a folder, and returns their paths. A run of
+/// the same second is overwritten.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn save(report: &Report, folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
+    let cannot = || format!("cannot write to {}", folder.display());
+    fs::create_dir_all(folder).with_context(cannot)?;
+    // 2026-11-21T10:00:00Z becomes 2026-11-21T100000Z: some systems take no colons.
+    let date = report.made.date.replace(':', "");
+    let path = |ending: &str| folder.join(format!("comparison-{date}.{ending}"));
+    let paths = [path("json"), path("md")];
+    let json = serde_json::to_string_pretty(report)? + "\n";
+    fs::write(&paths[0], json).with_context(cannot)?;
+    fs::write(&paths[1], markdown(report)).with_context(cannot)?;
+    Ok(paths)
+}
+
+/// The report to be read without any program.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    let mut text = String::from("# Five designs, measured\n\n");
+    for (name, value) in rows::made(report) {
+        text += &format!("- {name}: {value}\n");
+    }
+    let verdict = report.verdict.as_str();
+    let all = report.statements.len();
+    text += &format!("\nVerdict on the {all} statements together: {verdict}.\n");
+    for doubt in report.latency_doubts() {
+        text += &format!("\nDoubt: {doubt}.\n");
+    }
+    for scenario in report.scenarios() {
+        text += &section(scenario.title(), &rows::of_scenario(report, scenario));
+    }
+    text += &section("Whatever happens", &rows::of_designs(report));
+    text += &section("Claimed and measured", &rows::of_claims(report));
+    text += &section("Statements", &rows::of_statements(report));
+    text += &section("How busy the client was", &rows::of_loads(report));
+    text
+}
+
+fn section(title: &str, rows: &Rows) -> String {
+    format!("\n## {title}\n\n{}", rows.markdown())
+}

@@ -1,0 +1,94 @@
+//! Statements about what is so in every scenario.
+
+use super::Statement;
+use crate::contender::Contender;
+use crate::elsewhere::Elsewhere;
+use crate::held::Held;
+use crate::verdict::Verdict;
+
+/// Sessions by which a replica may be off in 1,000: those that end meanwhile.
+const SLACK: f64 = 10.0;
+
+/// What a design shows when it is asked directly.
+#[must_use]
+pub fn of_design(
+    design: Contender,
+    elsewhere: &Elsewhere,
+    held: &Held,
+) -> Vec<Statement> {
+    let mut statements = vec![accepted(design, elsewhere)];
+    if design == Contender::Token {
+        let forged = elsewhere.accepts_a_forgery == Some(true);
+        statements.push(statement(
+            design,
+            ("the other service refuses a forged one", "refused"),
+            if forged { "accepted" } else { "refused" }.to_owned(),
+            !forged,
+        ));
+    }
+    statements.push(remembered(design, held));
+    statements
+}
+
+fn statement(
+    design: Contender,
+    (says, expected): (&str, &str),
+    measured: String,
+    holds: bool,
+) -> Statement {
+    Statement {
+        design,
+        scenario: None,
+        says: says.to_owned(),
+        expected: expected.to_owned(),
+        measured,
+        verdict: if holds { Verdict::Pass } else { Verdict::Fail },
+        doubts: Vec::new(),
+    }
+}
+
+fn accepted(design: Contender, elsewhere: &Elsewhere) -> Statement {
+    let measured = if elsewhere.accepts { "yes" } else { "no" }.to_owned();
+    match design {
+        Contender::Token => {
+            let says = ("another service accepts the proof", "yes");
+            statement(design, says, measured, elsewhere.accepts)
+        }
+        _ => {
+            let says = ("another service cannot accept the proof", "no");
+            statement(design, says, measured, !elsewhere.accepts)
+        }
+    }
+}
+
+fn remembered(design: Contender, held: &Held) -> Statement {
+    let found = held.sessions;
+    let (says, holds) = match design {
+        Contender::Memory | Contender::Sticky => (
+            (
+                "of 1,000 logins a replica remembers those that it saw, and no others",
+                "more than 0, fewer than 1,000",
+            ),
+            found.is_some_and(|(fewest, most)| fewest > 0.0 && most < 1_000.0 - SLACK),
+        ),
+        Contender::Replicated => (
+            ("of 1,000 logins every replica remembers all", "1000 to 1000"),
+            found.is_some_and(|(fewest, most)| {
+                fewest > 1_000.0 - SLACK && most < 1_000.0 + SLACK
+            }),
+        ),
+        Contender::Central | Contender::Token => {
+            (("a replica remembers nobody", "none"), found.is_none())
+        }
+    };
+    let measured = found.map_or_else(
+        || "none".to_owned(),
+        |(fewest, most)| format!("{} to {}", fewest.round(), most.round()),
+    );
+    let mut statement = statement(design, says, measured, holds);
+    if !holds && !held.settled {
+        statement.verdict = Verdict::CouldNotTell;
+        statement.doubts = vec!["the replicas were not done telling each other".into()];
+    }
+    statement
+}

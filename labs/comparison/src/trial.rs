@@ -1,0 +1,222 @@
+//! One design in one scenario, once: what was seen, and the figures that are counted from
+//! it.
+
+use crate::contender::Contender;
+use crate::figure::Once;
+use crate::latency::{Percentiles, percentiles};
+use crate::recovery::recovered_after_us;
+use crate::revocation::Revoked;
+use crate::scenario::Scenario;
+use crate::series::{Ended, Series};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What was seen.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Which design.
+    pub contender: Contender,
+    /// What was done to it.
+    pub scenario: Scenario,
+    /// All requests.
+    pub series: Series,
+    /// Whose login came from the replica that was killed.
+    pub at_home: BTreeSet<usize>,
+    /// The replica that was added.
+    pub newcomer: Option<String>,
+    /// Whether every user had the answers that were waited for.
+    pub enough: bool,
+    /// What became of a revoked proof.
+    pub revoked: Option<Revoked>,
+    /// The same with tokens that nobody looks up.
+    pub without_lookup: Option<Revoked>,
+}
+
+/// A row of the comparison of a scenario.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Row {
+    /// Good answers a second.
+    RequestsPerSecond,
+    /// Half of the good answers took longer.
+    P50Ms,
+    /// One in twenty did.
+    P95Ms,
+    /// One in a hundred did.
+    P99Ms,
+    /// Requests that failed.
+    Errors,
+    /// 401 for a proof that should have been good.
+    LoginsLost,
+    /// Users to whom that happened since the fault.
+    UsersLoggedOut,
+    /// From the fault to the recovery of the slowest user.
+    RecoverySeconds,
+    /// Requests that the added replica answered.
+    ServedByNewcomer,
+    /// From the order to the last request that was still accepted.
+    RevocationMs,
+    /// The same with tokens that nobody looks up.
+    RevocationWithoutLookupMs,
+}
+
+impl Row {
+    /// In the order in which they are shown.
+    pub const ALL: [Self; 11] = [
+        Self::RequestsPerSecond,
+        Self::P50Ms,
+        Self::P95Ms,
+        Self::P99Ms,
+        Self::Errors,
+        Self::LoginsLost,
+        Self::UsersLoggedOut,
+        Self::RecoverySeconds,
+        Self::ServedByNewcomer,
+        Self::RevocationMs,
+        Self::RevocationWithoutLookupMs,
+    ];
+
+    /// The rows that a scenario has something to say about.
+    pub fn of(scenario: Scenario) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |row| match row {
+            Self::ServedByNewcomer => scenario == Scenario::AddReplica,
+            Self::RevocationMs | Self::RevocationWithoutLookupMs => {
+                scenario == Scenario::RevokeOne
+            }
+            Self::RecoverySeconds | Self::UsersLoggedOut => {
+                scenario != Scenario::SteadyLoad
+            }
+            _ => true,
+        })
+    }
+
+    /// The row's name, with the unit.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::RequestsPerSecond => "good answers a second",
+            Self::P50Ms => "p50, ms",
+            Self::P95Ms => "p95, ms",
+            Self::P99Ms => "p99, ms",
+            Self::Errors => "errors",
+            Self::LoginsLost => "logins lost",
+            Self::UsersLoggedOut => "users logged out since the fault",
+            Self::RecoverySeconds => "seconds to recover",
+            Self::ServedByNewcomer => "requests served by the new replica",
+            Self::RevocationMs => "revocation delay, ms",
+            Self::RevocationWithoutLookupMs => "the same without lookup, ms",
+        }
+    }
+
+    /// The figure of a trial.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn figure(self, trial: &Trial) -> Once {
+        let series = &trial.series;
+        match self {
+            Self::RequestsPerSecond => {
+                Ok(count(series, |ended| ended == Ended::Fine) / seconds(series.span_us))
+            }
+            Self::P50Ms => latency(series, |found| found.p50),
+            Self::P95Ms => latency(series, |found| found.p95),
+            Self::P99Ms => latency(series, |found| found.p99),
+            Self::Errors => Ok(count(series, Ended::is_error)),
+            Self::LoginsLost => Ok(count(series, |ended| ended == Ended::LoginLost)),
+            Self::UsersLoggedOut => Ok(float(series.logged_out().len())),
+            Self::RecoverySeconds => match recovered_after_us(series) {
+                Some(after_us) => Ok(seconds(after_us)),
+                None if trial.contender.forgets_all_the_time() => {
+                    Err("logins are lost all the time, with or without a fault")
+                }
+                None => Err("not within the watch"),
+            },
+            Self::ServedByNewcomer => {
+                let newcomer =
+                    trial.newcomer.as_deref().ok_or("no replica was added here")?;
+                let theirs = series.samples.iter();
+                let theirs =
+                    theirs.filter(|one| one.served_by.as_deref() == Some(newcomer));
+                Ok(float(theirs.count()))
+            }
+            Self::RevocationMs => delay(trial.revoked.as_ref()),
+            Self::RevocationWithoutLookupMs => match trial.contender {
+                Contender::Token => delay(trial.without_lookup.as_ref()),
+                _ => Err("a session is always looked up"),
+            },
+        }
+    }
+}
+
+fn delay(revoked: Option<&Revoked>) -> Once {
+    let revoked = revoked.ok_or("nobody is revoked here")?;
+    match (revoked.accepted_before, revoked.still_accepted_by.is_empty()) {
+        (false, _) => Err("the proof was not accepted before it was revoked"),
+        (true, false) => Err("still accepted at the end of the watch"),
+        (true, true) => Ok(revoked.delay_ms),
+    }
+}
+
+fn latency(series: &Series, of: fn(Percentiles) -> f64) -> Once {
+    percentiles(series).map(of).ok_or("no request went well")
+}
+
+fn count(series: &Series, of: impl Fn(Ended) -> bool) -> f64 {
+    float(series.count(of))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "requests of a run")]
+const fn float(count: usize) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of a run are exact")]
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::specimen::{series, trial};
+    use Ended::{Failed, Fine, LoginLost};
+
+    #[test]
+    fn each_kind_of_end_is_counted_in_its_row() {
+        let users: [&[Ended]; 2] = [
+            &[Fine, LoginLost, Failed, Fine, Fine, Fine],
+            &[Fine, Fine, Fine, Fine, Fine, Fine],
+        ];
+        let kill = trial(Contender::Sticky, Scenario::KillOne, series(Some(50), &users));
+        assert_eq!(Row::Errors.figure(&kill), Ok(1.0));
+        assert_eq!(Row::LoginsLost.figure(&kill), Ok(1.0));
+        assert_eq!(Row::UsersLoggedOut.figure(&kill), Ok(1.0));
+        let per_second = Row::RequestsPerSecond.figure(&kill).unwrap();
+        assert!((per_second - 10.0 / 510e-6).abs() < 1.0, "{per_second}");
+    }
+
+    #[test]
+    fn a_row_that_does_not_apply_says_why() {
+        let users: [&[Ended]; 1] = [&[Fine; 4]];
+        let kill = trial(Contender::Sticky, Scenario::KillOne, series(Some(50), &users));
+        assert_eq!(Row::RevocationMs.figure(&kill), Err("nobody is revoked here"));
+        assert_eq!(Row::ServedByNewcomer.figure(&kill), Err("no replica was added here"));
+    }
+
+    #[test]
+    fn a_proof_that_is_still_accepted_has_no_delay_but_a_reason() {
+        let users: [&[Ended]; 1] = [&[Fine; 4]];
+        let mut revoke =
+            trial(Contender::Memory, Scenario::RevokeOne, series(Some(50), &users));
+        revoke.revoked = Some(Revoked {
+            accepted_before: true,
+            accepted_after: 9,
+            delay_ms: 1_499.0,
+            still_accepted_by: vec!["r1".to_owned()],
+        });
+        assert_eq!(
+            Row::RevocationMs.figure(&revoke),
+            Err("still accepted at the end of the watch")
+        );
+    }
+}

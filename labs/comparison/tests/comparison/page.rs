@@ -1,0 +1,73 @@
+//! The page stands on its own, is well-formed, and shows what it is there to show.
+
+use crate::specimen::report;
+use comparison::Scenario;
+use comparison::page::html;
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+#[test]
+fn the_page_is_well_formed() {
+    let page = html(&report());
+    let body = page.strip_prefix("<!DOCTYPE html>\n").expect("a doctype");
+    let mut reader = Reader::from_str(body);
+    let mut open = 0_usize;
+    loop {
+        match reader.read_event().expect("well-formed") {
+            Event::Start(_) => open += 1,
+            Event::End(_) => open -= 1,
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!(open, 0, "what is opened is closed");
+}
+
+#[test]
+fn the_page_needs_nothing_from_anywhere() {
+    let page = html(&report());
+    let names = "xmlns=\"http://www.w3.org/";
+    for line in page.lines().filter(|line| line.contains("://")) {
+        assert_eq!(line.matches("://").count(), line.matches(names).count(), "{line}");
+    }
+    for loads in
+        ["<script", "<link", "<img", "<iframe", "src=", "url(", "@import", "data:"]
+    {
+        assert!(!page.contains(loads), "{loads}");
+    }
+}
+
+#[test]
+fn the_fault_is_marked_on_the_axis_of_every_scenario_that_has_one() {
+    let page = html(&report());
+    let section = |scenario: Scenario| {
+        let from = page.find(&format!("id=\"{scenario}\"")).expect("it is there");
+        let rest = &page[from..];
+        &rest[..rest.find("</section>").expect("it ends")]
+    };
+    assert!(!section(Scenario::SteadyLoad).contains("class=\"fault\" x1"));
+    let kill = section(Scenario::KillOne);
+    assert!(kill.contains("class=\"fault\" x1") && kill.contains("kill -9 r2"), "{kill}");
+    assert_eq!(kill.matches("class=\"strip\"").count(), 2, "a strip a design");
+    assert!(kill.contains("class=\"lost\""), "lost logins are drawn");
+}
+
+#[test]
+fn what_somebody_typed_is_text_and_no_markup() {
+    let page = html(&report());
+    assert!(page.contains("&quot;a &lt; b &amp; c&quot;"));
+}
+
+#[test]
+fn a_busy_client_is_said_at_the_top() {
+    let page = html(&report());
+    let doubt = page.find("latencies do not count").expect("it is said");
+    assert!(doubt < page.find("<section").expect("there are sections"));
+}
+
+#[test]
+fn claimed_figures_stand_beside_the_measured() {
+    let page = html(&report());
+    assert!(page.contains("0.5 ms") && page.contains("0.25 ms"), "the signature check");
+    assert!(page.contains("agrees"));
+}

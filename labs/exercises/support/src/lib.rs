@@ -1,0 +1,112 @@
+//! What every exercise needs and none is about: reading flags, listening, saying where,
+//! and ending when told to. Nothing here has to be changed or understood.
+
+use axum::Router;
+use axum::routing::get;
+use std::collections::HashMap;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What the program was told on its command line, such as
+/// `--listen 127.0.0.1:8080 --replica r1 --idle-ms 2000`.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    flags: HashMap<String, String>,
+}
+
+impl Setup {
+    /// Reads the command line; ends the program when it makes no sense.
+    pub fn read() -> Self {
+        let mut flags = HashMap::new();
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            match (arg.strip_prefix("--"), args.next()) {
+                (Some(name), Some(value)) => flags.insert(name.to_owned(), value),
+                _ => give_up(&format!("expected --name value, not {arg}")),
+            };
+        }
+        Self { flags }
+    }
+
+    /// The value of a flag, or what it is when it is not given.
+    pub fn text(&self, name: &str, otherwise: &str) -> String {
+        self.flags.get(name).map_or_else(|| otherwise.to_owned(), Clone::clone)
+    }
+
+    /// A flag that is a number.
+    pub fn number(&self, name: &str, otherwise: u64) -> u64 {
+        let Some(text) = self.flags.get(name) else {
+            return otherwise;
+        };
+        text.parse()
+            .unwrap_or_else(|_| give_up(&format!("--{name} is a number, not {text}")))
+    }
+
+    /// A flag that is a time in milliseconds.
+    pub fn millis(&self, name: &str, otherwise: u64) -> Duration {
+        Duration::from_millis(self.number(name, otherwise))
+    }
+
+    /// The name of this process among its copies, such as `r1`.
+    pub fn replica(&self) -> String {
+        self.text("replica", "r1")
+    }
+
+    /// Where a backing service is: the value of `REDIS_URL` or `DATABASE_URL`.
+    pub fn service(&self, variable: &str) -> String {
+        std::env::var(variable)
+            .unwrap_or_else(|_| give_up(&format!("{variable} is not set")))
+    }
+}
+
+/// Listens, prints the ready line, and serves until SIGTERM or Ctrl-C. `GET /readyz` is
+/// answered for the load balancer.
+pub async fn serve(setup: &Setup, router: Router) {
+    end_with_the_parent();
+    let address = setup.text("listen", "127.0.0.1:8080");
+    let listener = TcpListener::bind(&address)
+        .await
+        .unwrap_or_else(|error| give_up(&format!("cannot listen on {address}: {error}")));
+    let address: SocketAddr = listener.local_addr().expect("a bound address");
+    let ready = serde_json::json!({
+        "role": env!("CARGO_PKG_NAME"),
+        "replica_id": setup.replica(),
+        "address": address,
+    });
+    println!("ready {ready}");
+    let router = router.route("/readyz", get(async || "ready"));
+    let served =
+        axum::serve(listener, router).with_graceful_shutdown(told_to_stop()).await;
+    if let Err(error) = served {
+        give_up(&format!("cannot serve: {error}"));
+    }
+}
+
+async fn told_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be watched");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// The grader holds standard input open for as long as it lives.
+fn end_with_the_parent() {
+    if std::env::var_os("LAB_CAGE").is_none() {
+        return;
+    }
+    std::thread::spawn(|| {
+        let mut buffer = [0_u8; 64];
+        while std::io::stdin().read(&mut buffer).is_ok_and(|read| read > 0) {}
+        std::process::exit(0);
+    });
+}
+
+/// Ends the program with one line that says why.
+pub fn give_up(why: &str) -> ! {
+    eprintln!("error: {why}");
+    std::process::exit(2)
+}

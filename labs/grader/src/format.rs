@@ -1,0 +1,54 @@
+//! How a record is shown: to people, to CI, and to the systems that keep marks. Each is a
+//! rendering of the same record, and decides nothing.
+
+mod classroom50;
+mod exercism;
+mod github;
+mod gradescope;
+mod junit;
+mod terminal;
+
+pub use classroom50::{Submission, classroom50};
+pub use exercism::exercism;
+pub use github::{annotations, shielded, summary};
+pub use gradescope::gradescope;
+pub use junit::junit;
+pub(crate) use terminal::failure;
+pub use terminal::{Colour, at_work, terminal};
+
+use crate::record::{CheckRecord, Status};
+
+/// What went wrong, in a few lines; empty for a check that passed.
+fn explained(check: &CheckRecord) -> String {
+    match check.status {
+        Status::Pass => String::new(),
+        Status::Fail => format!(
+            "expected: {}\nactual: {}\nhelp: {}\nseed: {}\nagain: {}",
+            check.expected, check.actual, check.help, check.seed, check.rerun
+        ),
+        Status::Skipped => format!("skipped, {}", check.actual),
+        Status::Inconclusive => format!("could not tell: {}", check.actual),
+        Status::Error => format!("the lab itself broke: {}", check.actual),
+    }
+}
+
+/// The same with what was done before it.
+fn explained_in_full(check: &CheckRecord) -> String {
+    let story = check.transcript.join("\n");
+    let log = check.log.trim_end();
+    let log = if log.is_empty() {
+        String::new()
+    } else {
+        format!("\nthe program wrote:\n{log}")
+    };
+    format!("{story}\n{}{log}", explained(check)).trim_start().to_owned()
+}
+
+/// At most so many bytes, cut between two characters.
+fn at_most(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

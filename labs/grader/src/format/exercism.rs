@@ -1,0 +1,52 @@
+//! Exercism's test runner interface, version 3. There is no "could not tell" in it: a
+//! check that could not be judged is an `error`, and a whole that did not run is one too.
+
+use super::{at_most, explained};
+use crate::record::{CheckRecord, Record, Status, Verdict};
+use serde_json::{Value, json};
+
+/// Longer messages are not taken.
+const LONGEST_MESSAGE: usize = 65_535;
+
+/// What the program wrote, of which no more is shown.
+const LONGEST_OUTPUT: usize = 500;
+
+/// The content of `results.json`.
+#[must_use]
+pub fn exercism(record: &Record) -> Value {
+    let did_not_run = !record.message.is_empty();
+    let status = match record.verdict {
+        _ if did_not_run => "error",
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::CouldNotTell | Verdict::Broken => "error",
+    };
+    let message = match status {
+        "error" if !did_not_run => Some("not every check could be judged".to_owned()),
+        "error" => Some(at_most(&record.message, LONGEST_MESSAGE).to_owned()),
+        _ => None,
+    };
+    let tests: Vec<Value> =
+        if did_not_run { Vec::new() } else { record.shown().map(test).collect() };
+    json!({ "version": 3, "status": status, "message": message, "tests": tests })
+}
+
+fn test(check: &CheckRecord) -> Value {
+    let status = match check.status {
+        Status::Pass => "pass",
+        Status::Fail => "fail",
+        Status::Skipped | Status::Inconclusive | Status::Error => "error",
+    };
+    let message = match check.status {
+        Status::Pass => None,
+        _ => Some(at_most(&explained(check), LONGEST_MESSAGE).to_owned()),
+    };
+    json!({
+        "name": check.title,
+        "status": status,
+        "message": message,
+        "output": at_most(&check.log, LONGEST_OUTPUT),
+        "test_code": check.transcript.join("\n"),
+        "task_id": check.task,
+    })
+}

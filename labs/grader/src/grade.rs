@@ -1,0 +1,176 @@
+//! Grading one exercise: lay it out, build it, run its checks, write the record.
+
+use crate::build::{Built, build};
+use crate::caged::CageProgram;
+use crate::check::Suite;
+use crate::client::new_client;
+use crate::home::Home;
+use crate::manifest::{CheckEntry, Manifest};
+use crate::record::{CheckRecord, Record, SCHEMA, Status, Verdict};
+use crate::running::{Running, run_check};
+use crate::scratch::Scratch;
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// What is to be graded, and how.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The repository's own copies.
+    pub home: Home,
+    /// The exercise.
+    pub manifest: Manifest,
+    /// Its checks.
+    pub suite: Suite,
+    /// The folder of exercises that holds the work.
+    pub work: PathBuf,
+    /// What the program runs under.
+    pub cage: CageProgram,
+    /// From which everything random comes.
+    pub seed: u64,
+    /// How often every check is run, each time with the next seed.
+    pub repeat: u32,
+    /// Whether checks after the first that fails are left out.
+    pub stops_early: bool,
+}
+
+/// Grades it. A lab that breaks is a verdict too, so this has no error.
+pub async fn grade(assignment: Assignment) -> Record {
+    let (began, started_at) = (Instant::now(), now());
+    let mut record = Record {
+        schema: SCHEMA.to_owned(),
+        exercise: assignment.manifest.id.clone(),
+        title: assignment.manifest.title.clone(),
+        submission: None,
+        seed: assignment.seed,
+        started_at,
+        duration_ms: 0,
+        verdict: Verdict::Broken,
+        points: 0,
+        max_points: assignment.manifest.max_points(),
+        restored: Vec::new(),
+        message: String::new(),
+        checks: Vec::new(),
+    };
+    if let Err(error) = fill(&assignment, &mut record).await {
+        record.message = format!("the lab itself broke: {error:#}");
+        record.checks.clear();
+    } else {
+        record.verdict = Verdict::of(&record.checks);
+    }
+    record.points = record.checks.iter().map(|check| check.points).sum();
+    record.duration_ms = millis(began);
+    record
+}
+
+async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("cannot make a folder for the program")?;
+    let (home, manifest) = (assignment.home.clone(), assignment.manifest.clone());
+    let work = assignment.work.clone();
+    // It waits for its turn with a file's lock, which blocks.
+    let scratch =
+        tokio::task::spawn_blocking(move || Scratch::lay_out(&home, &manifest, &work));
+    let scratch = scratch.await.context("the layout broke")??;
+    record.restored.clone_from(&scratch.restored);
+    let Assignment { home, manifest, cage, .. } = assignment;
+    let built = build(home, cage, manifest, &scratch, folder.path()).await?;
+    drop(scratch);
+    match built {
+        Built::Refused(said) => {
+            record.message = format!("it does not compile:\n{said}");
+            record.checks = not_run(assignment);
+        }
+        Built::Program(program) => {
+            let http = new_client()?;
+            let running = Running { assignment, program: &program, http: &http };
+            record.checks = run_all(&running).await;
+        }
+    }
+    Ok(())
+}
+
+/// All checks of a program that does not exist. The first one fails, because nothing works.
+fn not_run(assignment: &Assignment) -> Vec<CheckRecord> {
+    let first = assignment.manifest.checks.first().map(|check| check.id.as_str());
+    let record = |check: &CheckEntry| {
+        let mut record = blank(assignment, check);
+        if first == Some(check.id.as_str()) {
+            record.status = Status::Fail;
+            record.expected = "a program that compiles".to_owned();
+            record.actual = "the compiler refuses it (see above)".to_owned();
+            record.help =
+                "read the first error first: the others may follow from it".to_owned();
+        } else {
+            record.actual = "needs: a program that compiles".to_owned();
+        }
+        record
+    };
+    assignment.manifest.checks.iter().map(record).collect()
+}
+
+/// A check that was not run.
+pub(crate) fn blank(assignment: &Assignment, check: &CheckEntry) -> CheckRecord {
+    let Manifest { id, editable, .. } = &assignment.manifest;
+    CheckRecord {
+        id: check.id.clone(),
+        title: check.title.clone(),
+        task: check.task,
+        status: Status::Skipped,
+        points: 0,
+        max_points: check.points,
+        expected: String::new(),
+        actual: String::new(),
+        help: String::new(),
+        transcript: Vec::new(),
+        log: String::new(),
+        seed: assignment.seed,
+        rerun: String::new(),
+        duration_ms: 0,
+        requests: 0,
+        p99_ms: 0.0,
+        quiet: check.quiet,
+        file: format!("{id}/{}", editable[0]),
+    }
+}
+
+fn skipped(running: &Running<'_>, entry: &CheckEntry, why: &str) -> CheckRecord {
+    let mut record = blank(running.assignment, entry);
+    why.clone_into(&mut record.actual);
+    record
+}
+
+/// Quiet checks come last, whatever the manifest says.
+async fn run_all(running: &Running<'_>) -> Vec<CheckRecord> {
+    let entries = &running.assignment.manifest.checks;
+    let (quiet, open): (Vec<_>, Vec<_>) = entries.iter().partition(|check| check.quiet);
+    let mut done: BTreeMap<&str, CheckRecord> = BTreeMap::new();
+    for entry in open.into_iter().chain(quiet) {
+        let holds = |need: &&String| {
+            done.get(need.as_str()).is_some_and(|check| check.status == Status::Pass)
+        };
+        let lacking: Vec<_> = entry.needs.iter().filter(|need| !holds(need)).collect();
+        let failed = done.values().any(|check| check.status == Status::Fail);
+        let enough = running.assignment.stops_early && failed;
+        let record = match lacking.first() {
+            None if !enough => run_check(running, entry).await,
+            None => skipped(running, entry, "not run"),
+            Some(need) => {
+                let needed = entries.iter().find(|check| check.id == **need);
+                let title = needed.map_or(need.as_str(), |check| check.title.as_str());
+                skipped(running, entry, &format!("needs: {title}"))
+            }
+        };
+        done.insert(&entry.id, record);
+    }
+    entries.iter().filter_map(|entry| done.remove(entry.id.as_str())).collect()
+}
+
+/// Milliseconds since then.
+pub(crate) fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,228 @@
+//! `exercise.toml`: what an exercise is called, which files are the reader's, what its
+//! checks are worth, and its hints.
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// The name of the file.
+pub const FILE: &str = "exercise.toml";
+
+/// The only format there is so far.
+const FORMAT: u32 = 1;
+
+/// An exercise, as its manifest describes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Manifest {
+    /// The version of this format.
+    pub format: u32,
+    /// The name of its folder, of its package and of its program.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// How long a student takes, in minutes.
+    pub minutes: u32,
+    /// The reader's files, relative to the exercise's folder. A name that ends with `/`
+    /// is a folder, and everything in it is the reader's.
+    pub editable: Vec<String>,
+    /// What each replica is given: `redis` (as `REDIS_URL`), `database` (`DATABASE_URL`).
+    #[serde(default)]
+    pub services: Vec<Service>,
+    /// How often all checks are run when points are given, each time with another seed.
+    #[serde(default = "twice")]
+    pub repeat: u32,
+    /// What the starter gets wrong.
+    pub starter: Starter,
+    /// What the program may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The tasks, in the order of the README.
+    #[serde(rename = "task")]
+    pub tasks: Vec<Task>,
+    /// The checks, in the order in which they run.
+    #[serde(rename = "check")]
+    pub checks: Vec<CheckEntry>,
+}
+
+const fn twice() -> u32 {
+    2
+}
+
+/// A backing service.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// Redis.
+    Redis,
+    /// A relational database: an `SQLite` file.
+    Database,
+}
+
+/// What is wrong with the starter, so that it is known to be wrong for that reason.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Starter {
+    /// The check that fails first.
+    pub fails: String,
+    /// Part of what is said about it: of "expected" or "actual".
+    pub because: String,
+}
+
+/// Limits of one program. They keep a mistake from taking the machine along; they do not
+/// hold somebody who wants to get out.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Seconds that one check may take.
+    pub seconds: u64,
+    /// Memory of a replica and everything it starts, in MiB.
+    pub memory_mib: u64,
+    /// Processes of a replica.
+    pub processes: u64,
+    /// What a replica may write to its standard output and error, in KiB.
+    pub output_kib: u64,
+}
+
+impl Limits {
+    /// The longest that one check may take.
+    #[must_use]
+    pub const fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { seconds: 60, memory_mib: 512, processes: 16, output_kib: 1024 }
+    }
+}
+
+/// A heading of the README under "The task".
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// As in the README.
+    pub title: String,
+    /// Where to look, which concept, nearly code.
+    #[serde(rename = "hint")]
+    pub hints: Vec<Hint>,
+}
+
+/// A question somebody who is stuck may have, and its answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hint {
+    /// The question, such as "How do I …?"
+    pub question: String,
+    /// The answer, in a few lines.
+    pub answer: String,
+}
+
+/// What a check is worth and what it is called.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckEntry {
+    /// The name of the check's function.
+    pub id: String,
+    /// What it shows, as a sentence.
+    pub title: String,
+    /// The number of the task it belongs to, from 1.
+    pub task: usize,
+    /// What it is worth.
+    pub points: u32,
+    /// Checks without which this one says nothing.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Runs last, is not announced in the README, and says nothing when it passes.
+    #[serde(default)]
+    pub quiet: bool,
+}
+
+impl Manifest {
+    /// Reads the manifest in an exercise's folder.
+    ///
+    /// # Errors
+    /// When there is none, or it contradicts itself.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(FILE);
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let manifest: Self =
+            toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        manifest.consistent(name).with_context(|| format!("{}", path.display()))?;
+        Ok(manifest)
+    }
+
+    fn consistent(&self, folder: &str) -> anyhow::Result<()> {
+        let Self { format, id, .. } = self;
+        ensure!(*format == FORMAT, "format is {format}: this lab reads {FORMAT}");
+        ensure!(id == folder, "id is {id}, the folder is {folder}");
+        ensure!(!self.editable.is_empty(), "no file is the reader's");
+        for file in &self.editable {
+            let plain =
+                !file.starts_with('/') && !file.split('/').any(|part| part == "..");
+            ensure!(plain, "{file} is not inside the exercise");
+        }
+        let mut known = BTreeSet::new();
+        for check in &self.checks {
+            let CheckEntry { id, task, .. } = check;
+            for need in &check.needs {
+                ensure!(
+                    known.contains(need.as_str()),
+                    "{id} needs {need}, which is not before it"
+                );
+            }
+            let tasks = 1..=self.tasks.len();
+            ensure!(
+                tasks.contains(task),
+                "{id} belongs to task {task}, which is not there"
+            );
+            ensure!(known.insert(id.as_str()), "{id} is there twice");
+        }
+        let fails = &self.starter.fails;
+        ensure!(
+            known.contains(fails.as_str()),
+            "the starter fails {fails}, which is no check"
+        );
+        Ok(())
+    }
+
+    /// The short form of its id: `p1-01` of `p1-01-life-of-a-session`.
+    #[must_use]
+    pub fn short_id(&self) -> &str {
+        self.id.match_indices('-').nth(1).map_or(&self.id, |(at, _)| &self.id[..at])
+    }
+
+    /// What all checks are worth.
+    #[must_use]
+    pub fn max_points(&self) -> u32 {
+        self.checks.iter().map(|check| check.points).sum()
+    }
+
+    /// Whether a file of the exercise is the reader's.
+    #[must_use]
+    pub fn is_editable(&self, file: &str) -> bool {
+        self.editable.iter().any(|editable| match editable.strip_suffix('/') {
+            Some(_) => file.starts_with(editable.as_str()),
+            None => file == editable,
+        })
+    }
+
+    /// The list of what is tested, as it has to stand in the README.
+    #[must_use]
+    pub fn tests_block(&self) -> String {
+        let line = |check: &CheckEntry| {
+            let points = if check.points == 1 { "point" } else { "points" };
+            format!(
+                "- {} (task {}, {} {points})\n",
+                check.title, check.task, check.points
+            )
+        };
+        self.checks.iter().filter(|check| !check.quiet).map(line).collect()
+    }
+}

@@ -1,0 +1,156 @@
+//! The result of a grading: one record, from which every format is rendered.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The name of the record's form, for whoever reads it as JSON.
+pub const SCHEMA: &str = "stateless-lab/grade/v1";
+
+/// What became of one exercise.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The exercise's id.
+    pub exercise: String,
+    /// Its title.
+    pub title: String,
+    /// Whose work it is, when a class is graded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub submission: Option<String>,
+    /// The seed from which everything random came.
+    pub seed: u64,
+    /// When it began, in seconds since 1970 (UTC).
+    pub started_at: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The sum of the checks' points.
+    pub points: u32,
+    /// The sum of what they are worth.
+    pub max_points: u32,
+    /// Files that are not the reader's and were not as they are handed out.
+    pub restored: Vec<String>,
+    /// What there is to say about the whole, such as the compiler's errors.
+    pub message: String,
+    /// The checks, in the order of the manifest.
+    pub checks: Vec<CheckRecord>,
+}
+
+/// What became of one check.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct CheckRecord {
+    /// Its id.
+    pub id: String,
+    /// What it shows, as a sentence.
+    pub title: String,
+    /// The number of the task it belongs to, from 1.
+    pub task: usize,
+    /// What became of it.
+    pub status: Status,
+    /// What it earned.
+    pub points: u32,
+    /// What it is worth.
+    pub max_points: u32,
+    /// What the exercise asks for, when it failed.
+    pub expected: String,
+    /// What came instead; or why nothing can be said, or why it was skipped.
+    pub actual: String,
+    /// Where to think on.
+    pub help: String,
+    /// What was done, in lines that a person can replay.
+    pub transcript: Vec<String>,
+    /// The end of what the program wrote. Not to be trusted.
+    pub log: String,
+    /// The seed of this run of it.
+    pub seed: u64,
+    /// The command that does the same again.
+    pub rerun: String,
+    /// How long it took, all repeats together.
+    pub duration_ms: u64,
+    /// Requests that were sent, all repeats together.
+    pub requests: usize,
+    /// The slowest percent of the requests took at least this long.
+    pub p99_ms: f64,
+    /// Not announced, and not shown when it passes.
+    pub quiet: bool,
+    /// The reader's file, for whoever shows results beside code.
+    pub file: String,
+}
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It holds, in every repeat.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// It says nothing, because something it needs does not hold.
+    Skipped,
+    /// Could not tell.
+    Inconclusive,
+    /// The lab itself broke.
+    Error,
+}
+
+/// The verdict on an exercise; its number is the exit code.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum Verdict {
+    /// Every check passed.
+    Pass = 0,
+    /// At least one failed.
+    Fail = 1,
+    /// None failed, and not all could be judged.
+    CouldNotTell = 2,
+    /// The lab itself broke: nobody's work is to blame.
+    Broken = 3,
+}
+
+impl Verdict {
+    /// The verdict on all checks together. A lab that broke takes precedence: then even
+    /// the points say nothing.
+    #[must_use]
+    pub fn of(checks: &[CheckRecord]) -> Self {
+        let any = |status| checks.iter().any(|check| check.status == status);
+        if any(Status::Error) {
+            Self::Broken
+        } else if any(Status::Fail) {
+            Self::Fail
+        } else if checks.is_empty() || any(Status::Inconclusive) || any(Status::Skipped) {
+            Self::CouldNotTell
+        } else {
+            Self::Pass
+        }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::CouldNotTell => "could not tell",
+            Self::Broken => "the lab broke",
+        })
+    }
+}
+
+impl Record {
+    /// The checks that anybody should see: quiet ones only if they found something.
+    pub fn shown(&self) -> impl Iterator<Item = &CheckRecord> {
+        let silent = |check: &&CheckRecord| {
+            check.quiet && matches!(check.status, Status::Pass | Status::Skipped)
+        };
+        self.checks.iter().filter(move |check| !silent(check))
+    }
+}

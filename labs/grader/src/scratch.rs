@@ -1,0 +1,150 @@
+//! The exercise as it is graded: the repository's own copy, with the reader's files laid
+//! over it. Whatever else the reader changed is listed, and plays no part.
+
+use crate::home::Home;
+use crate::manifest::Manifest;
+use anyhow::Context;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a reader's file beyond which it is no source.
+const LARGEST: u64 = 1 << 20;
+
+/// A folder of exercises with one exercise in it, ready to be built.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    /// The workspace.
+    pub(crate) folder: PathBuf,
+    /// Files that were not as they are handed out.
+    pub(crate) restored: Vec<String>,
+    /// The reader's files that are not there.
+    pub(crate) missing: Vec<String>,
+    /// Held until the program is built: the folder is the same for everybody.
+    _turn: File,
+}
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+impl Scratch {
+    /// Lays out an exercise with the reader's files of `work`, a folder of exercises.
+    /// Waits until nobody else builds this exercise. Blocks.
+    pub(crate) fn lay_out(
+        home: &Home,
+        manifest: &Manifest,
+        work: &Path,
+    ) -> anyhow::Result<Self> {
+        let folder = home.target().join("scratch").join(&manifest.id);
+        fs::create_dir_all(&folder).context("cannot make a folder to build in")?;
+        let turn = File::create(home.target().join(format!("{}.lock", manifest.id)))?;
+        turn.lock().context("cannot lock the folder to build in")?;
+
+        let mut files = given(home, manifest)?;
+        let theirs = of_exercise(&work.join(&manifest.id))?;
+        let restored = changed(&files, &theirs, manifest);
+        let mut missing = Vec::new();
+        for file in manifest.editable.iter().filter(|file| !file.ends_with('/')) {
+            if !theirs.contains_key(file) {
+                missing.push(file.clone());
+            }
+        }
+        let inside = |file: &str| format!("{}/{file}", manifest.id);
+        files.retain(|file, _| {
+            let file = file.strip_prefix(&inside("")).unwrap_or_default();
+            !manifest.is_editable(file)
+        });
+        for (file, text) in theirs {
+            if manifest.is_editable(&file) {
+                files.insert(inside(&file), text);
+            }
+        }
+        write(&folder, &files)?;
+        Ok(Self { folder, restored, missing, _turn: turn })
+    }
+}
+
+/// The exercise as it is handed out, with what it is built with.
+fn given(home: &Home, manifest: &Manifest) -> anyhow::Result<Files> {
+    let mut files = Files::new();
+    for part in ["Cargo.toml", "Cargo.lock", "support", &manifest.id] {
+        read_into(&home.exercises(), part, &mut files)?;
+    }
+    Ok(files)
+}
+
+/// What lies in somebody's folder of an exercise; nothing if there is none.
+fn of_exercise(folder: &Path) -> anyhow::Result<Files> {
+    let mut files = Files::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if let Some(name) = entry.file_name().to_str() {
+            read_into(folder, name, &mut files)?;
+        }
+    }
+    Ok(files)
+}
+
+/// Reads a file, or all files of a folder. Links are not followed: one could lead to a
+/// file of whoever grades.
+fn read_into(top: &Path, name: &str, files: &mut Files) -> anyhow::Result<()> {
+    let path = top.join(name);
+    let what = fs::symlink_metadata(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let last = path.file_name().and_then(|last| last.to_str()).unwrap_or_default();
+    if last.starts_with('.') || last == "target" {
+        return Ok(());
+    }
+    if what.is_dir() {
+        for entry in fs::read_dir(&path)?.flatten() {
+            if let Some(inner) = entry.file_name().to_str() {
+                read_into(top, &format!("{name}/{inner}"), files)?;
+            }
+        }
+    } else if what.is_file() {
+        let mut text = Vec::new();
+        File::open(&path)?.take(LARGEST).read_to_end(&mut text)?;
+        files.insert(name.to_owned(), text);
+    }
+    Ok(())
+}
+
+/// Files of the exercise that somebody changed or removed and that are not theirs.
+fn changed(given: &Files, theirs: &Files, manifest: &Manifest) -> Vec<String> {
+    if theirs.is_empty() {
+        return Vec::new();
+    }
+    let prefix = format!("{}/", manifest.id);
+    let protected = given.iter().filter_map(|(file, text)| {
+        let file = file.strip_prefix(&prefix)?;
+        (!manifest.is_editable(file)).then_some((file, text))
+    });
+    let same = |file: &str, text: &[u8]| theirs.get(file).is_some_and(|its| its == text);
+    let changed = protected.filter(|(file, text)| !same(file, text));
+    changed.map(|(file, _)| file.to_owned()).collect()
+}
+
+/// Makes the folder hold just these files. What is already right is not written again, so
+/// that cargo sees what is new by its time.
+fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
+    let mut present = Files::new();
+    for entry in fs::read_dir(folder)?.flatten() {
+        if let Some(name) = entry.file_name().to_str() {
+            read_into(folder, name, &mut present)?;
+        }
+    }
+    for old in present.keys().filter(|old| !files.contains_key(*old)) {
+        fs::remove_file(folder.join(old))?;
+    }
+    for (file, text) in files {
+        // Cargo shortens the lock file to what this one exercise needs.
+        let written = file == "Cargo.lock" && present.contains_key(file);
+        if written || present.get(file) == Some(text) {
+            continue;
+        }
+        let path = folder.join(file);
+        fs::create_dir_all(path.parent().context("a file lies in a folder")?)?;
+        fs::write(&path, text)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}

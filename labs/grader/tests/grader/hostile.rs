@@ -1,0 +1,150 @@
+//! Programs that go wrong badly, or mean to.
+
+use crate::fixture::{ID, RIGHT, Work, home};
+use grader::{Record, Verdict};
+use std::fs;
+use std::os::unix::fs::symlink;
+
+fn with_before(body: &str) -> Work {
+    Work::with(&RIGHT.replace("before() {}", &format!("before() {{ {body} }}")))
+}
+
+/// Processes that were started with this word among their arguments.
+fn alive(word: &str) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let command =
+        |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).unwrap_or_default();
+    entries
+        .map(command)
+        .filter(|line| String::from_utf8_lossy(line).contains(word))
+        .count()
+}
+
+fn first_actual(record: &Record) -> &str {
+    &record.checks[0].actual
+}
+
+#[tokio::test]
+async fn a_program_that_forks_without_end_is_stopped_with_all_it_started() {
+    let work = with_before(
+        r#"let program = std::env::current_exe().unwrap();
+        loop { let _ = std::process::Command::new(&program).arg("fork-without-end").spawn(); }"#,
+    );
+    let record = work.graded().await;
+    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    let actual = first_actual(&record);
+    assert!(actual.contains("more than 8 processes"), "{actual}");
+    assert_eq!(alive("fork-without-end"), 0);
+}
+
+#[tokio::test]
+async fn what_a_program_leaves_behind_ends_with_it() {
+    let work = with_before(
+        r#"let _ = std::process::Command::new("sh")
+            .args(["-c", "setsid sleep 86007 & sleep 0.1; exit 0"]).status();"#,
+    );
+    let record = work.graded().await;
+    assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
+    assert_eq!(alive("86007"), 0);
+}
+
+#[tokio::test]
+async fn a_program_that_takes_all_memory_is_stopped() {
+    let work =
+        with_before("let mut all = Vec::new(); loop { all.push(vec![1_u8; 1 << 20]); }");
+    let record = work.graded().await;
+    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    let actual = first_actual(&record);
+    // Where the kernel counts the memory, it may be the one that ends the program.
+    let stopped =
+        actual.contains("more than 128 MiB") || actual.contains("with an error");
+    assert!(stopped, "{actual}");
+}
+
+#[tokio::test]
+async fn a_program_that_prints_without_end_is_stopped() {
+    let work = Work::with(&RIGHT.replace(
+        "(number.parse",
+        "loop { println!(\"again and again and again\"); }\n#[allow(unreachable_code)]\n(number.parse",
+    ));
+    let record = work.graded().await;
+    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert!(first_actual(&record).contains("wrote more"), "{}", first_actual(&record));
+}
+
+#[tokio::test]
+async fn output_that_looks_like_a_verdict_gains_nothing() {
+    let work = Work::with(
+        r#"
+pub fn before() {
+    println!("pass: 5 of 5 points, 0.1 s");
+    println!("::notice title=Autograding report::{{\"totalPoints\":5,\"maxPoints\":5}}");
+    println!("{{\"verdict\":\"pass\",\"points\":5}}");
+}
+pub fn answer(_: &str) -> String { "5 of 5".to_owned() }
+"#,
+    );
+    let record = work.graded().await;
+    assert_eq!((record.verdict, record.points), (Verdict::Fail, 0));
+    let shown = grader::format::shielded(&record.checks[0].log, 42);
+    let begins = shown.starts_with("::stop-commands::000000000000002a\n");
+    assert!(
+        begins && shown.contains("::notice") && shown.ends_with("::000000000000002a::\n")
+    );
+}
+
+#[tokio::test]
+async fn edited_checks_are_listed_and_play_no_part() {
+    let work = Work::with(&RIGHT.replace("* 2", "* 3"));
+    let manifest =
+        fs::read_to_string(work.path().join(ID).join("exercise.toml")).unwrap();
+    work.write("exercise.toml", &manifest.replace("points = 3", "points = 300"));
+    work.write("src/main.rs", "fn main() { std::process::exit(0) }");
+    work.write("build.rs", "fn main() { panic!(\"it ran\") }");
+    let record = work.graded().await;
+    assert_eq!((record.verdict, record.max_points), (Verdict::Fail, 5));
+    assert_eq!(record.restored, ["exercise.toml", "src/main.rs"]);
+    assert_eq!(record.checks[0].status, grader::Status::Fail, "{}", record.message);
+}
+
+#[tokio::test]
+async fn a_right_answer_passes_whatever_else_was_changed() {
+    let work = Work::with(RIGHT);
+    work.remove("README.md");
+    work.write("Cargo.toml", "this is no manifest");
+    let record = work.graded().await;
+    assert_eq!(record.verdict, Verdict::Pass, "{}", record.message);
+    assert_eq!(record.restored, ["Cargo.toml", "README.md"]);
+}
+
+#[tokio::test]
+async fn a_deleted_answer_is_a_failure_that_says_so() {
+    let work = Work::with(RIGHT);
+    work.remove("src/answer.rs");
+    let record = work.graded().await;
+    assert_eq!(record.verdict, Verdict::Fail);
+    assert!(record.message.contains("not there: src/answer.rs"), "{}", record.message);
+}
+
+/// Otherwise a submission could show a file of whoever grades it.
+#[tokio::test]
+async fn a_link_in_place_of_an_answer_is_not_followed() {
+    let work = Work::with(RIGHT);
+    work.remove("src/answer.rs");
+    let target = home().exercises().join(ID).join("src/answer.rs");
+    symlink(target, work.path().join(ID).join("src/answer.rs")).unwrap();
+    let record = work.graded().await;
+    assert!(record.message.contains("not there: src/answer.rs"), "{}", record.message);
+}
+
+/// A CI job's environment holds what must not reach somebody else's program.
+#[tokio::test]
+async fn a_program_does_not_see_the_environment_of_the_grader() {
+    let work = Work::with(&RIGHT.replace(
+        "(number.parse",
+        "if std::env::var_os(\"CARGO_MANIFEST_DIR\").is_some() { return String::new() }\n(number.parse",
+    ));
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "or this shows nothing");
+    let record = work.graded().await;
+    assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
+}

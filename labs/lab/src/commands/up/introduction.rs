@@ -1,0 +1,38 @@
+//! What is said when a cluster is up.
+
+use crate::commands::status;
+use cluster::Cluster;
+
+/// Who is there, who may log in, and what to try.
+pub(super) async fn introduction(cluster: &Cluster, detached: bool) -> String {
+    let status = cluster.status().await;
+    let mut text = status::text(&status) + "\n";
+    let accounts = cluster.fresh_accounts();
+    if !accounts.is_empty() {
+        text += "\nDemo accounts (shown once):\n";
+        for account in accounts {
+            text += &format!("  {:6} {}\n", account.username, account.password);
+        }
+    }
+    let call = match status.design.has_sessions() {
+        true => "session/start",
+        false => "token",
+    };
+    let trust = status.certificate.as_deref().map_or_else(String::new, |file| {
+        format!("--cacert {} \\\n            ", file.display())
+    });
+    let end = match detached {
+        true => "cargo lab down",
+        false => "Ctrl-C here, or cargo lab down",
+    };
+    text + &format!(
+        "
+Log in:   curl -i {trust}{}/api/{call} \\
+            -H 'Content-Type: application/json' \\
+            -d '{{\"username\": \"alice\", \"password\": \"...\"}}'
+Break it: cargo lab kill r1     Look: cargo lab status
+Stop it:  {end}
+",
+        status.url
+    )
+}

@@ -1,0 +1,19 @@
+//! A program that plays one role of a cluster: what the checker's tests start. People use
+//! `lab`.
+
+use clap::Parser;
+use cluster::role::{self, RoleArgs};
+use std::process::ExitCode;
+
+/// Plays one role of a cluster.
+#[derive(Parser)]
+#[command(name = "checker-role")]
+struct Cli {
+    #[command(flatten)]
+    role: RoleArgs,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    http_edge::program::exit_code(role::run(Cli::parse().role).await)
+}

@@ -1,0 +1,242 @@
+//! What a user does, as somebody wrote it down: the file that is to be checked against.
+//!
+//! The format is explained in `docs/check-stateless.md`. A mistake in it is answered with
+//! its line and what was expected there; `validate` finds those that the format allows.
+
+pub(crate) mod validate;
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use toml::Spanned;
+
+/// A service: where its replicas are, and the steps of one user.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// What the service is called in the report.
+    pub service: String,
+    /// Values that steps may use, such as an account.
+    pub values: BTreeMap<String, Value>,
+    /// Where the replicas are, unless the command line says it.
+    pub instances: Vec<InstanceEntry>,
+    /// What the user does, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One replica.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceEntry {
+    /// What it is called in the report; `a`, `b`, ... if nothing is said.
+    pub name: Option<String>,
+    /// Base URL that reaches this replica and no other.
+    pub url: String,
+    /// Headers that make a balancer send a request to this replica.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Shell command that ends the process and starts it again. On loopback only.
+    pub restart: Option<String>,
+    /// Path that answers 2xx once the replica is ready again; any reply to `/` if absent.
+    pub ready: Option<String>,
+}
+
+/// One request, what the reply has to be, and what of it later steps need.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Step {
+    /// What the step is called in the report.
+    pub name: String,
+    /// Such as `POST /login`.
+    pub request: Call,
+    /// More headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Body: a JSON value.
+    pub json: Option<Value>,
+    /// Body: fields of an HTML form.
+    pub form: Option<BTreeMap<String, String>>,
+    /// Body: text as it is.
+    pub text: Option<String>,
+    /// Body: a multipart form with one file.
+    pub file: Option<FilePart>,
+    /// Statuses that are right; any 2xx if nothing is said.
+    #[serde(default)]
+    pub status: Statuses,
+    /// JSON pointers into the reply, and what has to be there.
+    #[serde(default)]
+    pub equal: BTreeMap<String, Value>,
+    /// What the whole reply has to be, as text.
+    pub equal_text: Option<String>,
+    /// JSON pointers into the reply, and what the number there has to exceed.
+    #[serde(default)]
+    pub greater: BTreeMap<String, Value>,
+    /// What later steps need from the reply.
+    #[serde(default)]
+    pub capture: BTreeMap<String, Source>,
+    /// Milliseconds for which a reply that is not right may become right.
+    #[serde(default)]
+    pub settle_ms: u64,
+    /// Whether the service only accepts the work and does it afterwards. A step whose
+    /// status is 202 and no other does so unless told otherwise.
+    pub finishes_later: Option<bool>,
+}
+
+impl Step {
+    /// How long a reply that is not right may become right.
+    #[must_use]
+    pub const fn settle(&self) -> Duration {
+        Duration::from_millis(self.settle_ms)
+    }
+
+    /// Whether the work goes on after the reply.
+    #[must_use]
+    pub fn finishes_later(&self) -> bool {
+        self.finishes_later.unwrap_or(self.status == Statuses::One(202))
+    }
+}
+
+/// A method and a path.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Call {
+    /// Such as `POST`.
+    pub method: Method,
+    /// Begins with `/`, and may hold `${names}`.
+    pub path: String,
+}
+
+impl TryFrom<String> for Call {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("expected a request such as \"GET /cart\", not {text:?}");
+        let (method, path) = text.split_once(' ').ok_or_else(wrong)?;
+        let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+        if !known.contains(&method) || !path.starts_with('/') {
+            return Err(wrong());
+        }
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| wrong())?;
+        Ok(Self { method, path: path.to_owned() })
+    }
+}
+
+/// A file to upload.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilePart {
+    /// The name of the form's field.
+    pub field: String,
+    /// The name of the file.
+    pub name: String,
+    /// What is in it.
+    pub content: String,
+}
+
+/// Which statuses are right.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(untagged, expecting = "expected a status such as 200, or a list of them")]
+pub enum Statuses {
+    /// Any from 200 to 299.
+    #[default]
+    Success,
+    /// This one.
+    One(u16),
+    /// Any of these.
+    Any(Vec<u16>),
+}
+
+/// Where in a reply a value is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// At a JSON pointer.
+    Json(String),
+    /// In a header.
+    Header(String),
+    /// In a cookie that the reply sets.
+    Cookie(String),
+}
+
+/// A file that is not a description, with the line where that shows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {says}")]
+pub struct DescriptionError {
+    /// From 1.
+    pub line: usize,
+    /// What was expected, and what is there.
+    pub says: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    service: Option<String>,
+    #[serde(default)]
+    values: BTreeMap<String, Value>,
+    #[serde(default, rename = "instance")]
+    instances: Vec<Spanned<InstanceEntry>>,
+    #[serde(rename = "step")]
+    steps: Vec<Spanned<Step>>,
+}
+
+impl Description {
+    /// Reads a description from its text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of lines.
+    pub fn parse(text: &str) -> Result<Self, Vec<DescriptionError>> {
+        Self::parse_with(text, &[])
+    }
+
+    /// The same with more values, which win over those of the text: what is not to stand
+    /// in a file, such as a password.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of lines.
+    pub fn parse_with(
+        text: &str,
+        values: &[(String, String)],
+    ) -> Result<Self, Vec<DescriptionError>> {
+        let mut document: Document = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            vec![DescriptionError { line, says: error.message().to_owned() }]
+        })?;
+        let values =
+            values.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        document.values.extend(values);
+        let mut wrong = validate::mistakes(text, &document);
+        if !wrong.is_empty() {
+            wrong.sort_by_key(|mistake| mistake.line);
+            return Err(wrong);
+        }
+        Ok(Self {
+            service: document.service.unwrap_or_else(|| "the service".to_owned()),
+            values: document.values,
+            instances: document.instances.into_iter().map(Spanned::into_inner).collect(),
+            steps: document.steps.into_iter().map(Spanned::into_inner).collect(),
+        })
+    }
+
+    /// Reads a description from a file, with more values.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not a description: a line for each mistake.
+    pub fn read(file: &Path, values: &[(String, String)]) -> anyhow::Result<Self> {
+        let name = file.display();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| anyhow::anyhow!("cannot read {name}: {error}"))?;
+        Self::parse_with(&text, values).map_err(|mistakes| {
+            let lines = mistakes.iter().map(|mistake| format!("{name}, {mistake}"));
+            anyhow::anyhow!("{}", lines.collect::<Vec<_>>().join("\n"))
+        })
+    }
+}
+
+/// The line of a position in bytes, from 1.
+fn line_of(text: &str, position: usize) -> usize {
+    let before = text.get(..position).unwrap_or(text);
+    before.matches('\n').count() + 1
+}

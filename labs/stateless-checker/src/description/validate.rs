@@ -1,0 +1,167 @@
+//! What the format allows and nobody can have meant.
+
+use super::{DescriptionError, Document, InstanceEntry, Source, Step, line_of};
+use crate::template;
+use crate::user::RANDOM;
+use reqwest::Url;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use toml::Spanned;
+
+/// Every mistake, in no order.
+pub(super) fn mistakes(text: &str, document: &Document) -> Vec<DescriptionError> {
+    let mut found = Found { text, mistakes: Vec::new() };
+    for instance in &document.instances {
+        found.in_instance(instance);
+    }
+    let mut known: BTreeSet<String> = RANDOM.map(str::to_owned).into();
+    known.extend(document.values.keys().cloned());
+    let mut names = BTreeSet::new();
+    for step in &document.steps {
+        found.in_step(step, &known);
+        if !names.insert(&step.get_ref().name) {
+            found.add(step.span().start, "expected a name that no other step has");
+        }
+        known.extend(step.get_ref().capture.keys().cloned());
+    }
+    if document.steps.len() < 2 {
+        let says = "expected two steps at least: one that leaves something with the \
+                    service, and one that needs it";
+        found.add(0, says);
+    }
+    found.mistakes
+}
+
+struct Found<'a> {
+    text: &'a str,
+    mistakes: Vec<DescriptionError>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, position: usize, says: impl Into<String>) {
+        let line = line_of(self.text, position);
+        self.mistakes.push(DescriptionError { line, says: says.into() });
+    }
+
+    fn in_instance(&mut self, instance: &Spanned<InstanceEntry>) {
+        let (at, entry) = (instance.span().start, instance.get_ref());
+        if let Err(says) = check_url(&entry.url) {
+            self.add(self.position(at, &entry.url), says);
+        } else if entry.restart.is_some() && !is_loopback(&entry.url) {
+            let says = format!(
+                "restart is for instances on this machine only, such as \
+                 http://127.0.0.1:5001, and not for {}",
+                entry.url
+            );
+            self.add(self.position(at, "restart"), says);
+        }
+        if entry.ready.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            self.add(self.position(at, "ready"), "expected a path such as \"/health\"");
+        }
+    }
+
+    fn in_step(&mut self, step: &Spanned<Step>, known: &BTreeSet<String>) {
+        let (at, step) = (step.span().start, step.get_ref());
+        let bodies = [
+            step.json.is_some(),
+            step.form.is_some(),
+            step.text.is_some(),
+            step.file.is_some(),
+        ];
+        if bodies.into_iter().filter(|there| *there).count() > 1 {
+            self.add(at, "expected one body at most: json, form, text or file");
+        }
+        if step.settle_ms > 0 && !step.request.method.is_safe() {
+            let says = "settle-ms sends the request again until the reply is right, so it \
+                        is for GET and HEAD only";
+            self.add(self.position(at, "settle-ms"), says);
+        }
+        for pointer in pointers(step) {
+            if !pointer.is_empty() && !pointer.starts_with('/') {
+                let says = format!(
+                    "expected a JSON pointer, which begins with /, such as \
+                     \"/{pointer}\", and not {pointer:?}"
+                );
+                self.add(self.position(at, pointer), says);
+            }
+        }
+        for text in texts(step) {
+            self.in_template(at, &text, known);
+        }
+    }
+
+    fn in_template(&mut self, at: usize, text: &str, known: &BTreeSet<String>) {
+        let names = match template::names(text) {
+            Ok(names) => names,
+            Err(says) => return self.add(self.position(at, text), says),
+        };
+        for name in names.into_iter().filter(|name| !known.contains(*name)) {
+            let all = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let says = format!(
+                "${{{name}}} is not known here: no value has that name, and no earlier \
+                 step captures it. There are: {all}"
+            );
+            self.add(self.position(at, &format!("${{{name}}}")), says);
+        }
+    }
+
+    /// Where a piece of a table stands. A table's own place is all that the reader of the
+    /// file keeps, so the text is searched from there.
+    fn position(&self, table: usize, piece: &str) -> usize {
+        let rest = self.text.get(table..).unwrap_or_default();
+        rest.find(piece).map_or(table, |offset| table + offset)
+    }
+}
+
+/// Says what is wrong with a base URL.
+pub(crate) fn check_url(url: &str) -> Result<(), String> {
+    let parsed = Url::parse(url).ok();
+    let fine = parsed.is_some_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.host().is_some()
+    });
+    if fine {
+        return Ok(());
+    }
+    Err(format!("expected a base URL such as \"http://127.0.0.1:5001\", not {url:?}"))
+}
+
+/// Whether a URL can only mean this machine.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn pointers(step: &Step) -> impl Iterator<Item = &str> {
+    let captured = step.capture.values().filter_map(|source| match source {
+        Source::Json(pointer) => Some(pointer.as_str()),
+        Source::Header(_) | Source::Cookie(_) => None,
+    });
+    let compared = step.equal.keys().chain(step.greater.keys()).map(String::as_str);
+    captured.chain(compared)
+}
+
+/// Every text of a step in which names may stand.
+pub(crate) fn texts(step: &Step) -> Vec<String> {
+    let mut all: Vec<String> = vec![step.request.path.clone()];
+    all.extend(step.headers.values().cloned());
+    all.extend(step.form.iter().flat_map(|form| form.values().cloned()));
+    all.extend(step.text.iter().cloned());
+    all.extend(step.equal_text.iter().cloned());
+    all.extend(
+        step.file.iter().flat_map(|file| [file.name.clone(), file.content.clone()]),
+    );
+    let values = step.json.iter().chain(step.equal.values()).chain(step.greater.values());
+    values.for_each(|value| strings(value, &mut all));
+    all
+}
+
+fn strings(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::String(text) => into.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, into)),
+        Value::Object(fields) => fields.values().for_each(|field| strings(field, into)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,187 @@
+//! One request as a step says it, sent to one instance, and the line of curl that says the
+//! same.
+
+use crate::description::Step;
+use crate::instances::Instance;
+use crate::template::{as_text, fill, fill_json};
+use crate::user::User;
+use anyhow::{Context, bail};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, Method, StatusCode};
+use reqwest::Url;
+use reqwest::multipart::{Form, Part};
+use std::time::Duration;
+
+/// The longest that one request may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of a reply that are looked at: more is no reply to a check.
+const MAX_REPLY: usize = 8 * 1024 * 1024;
+
+/// A reply, read whole.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A client that adds nothing of its own: no retries, redirects or proxies, and a new
+/// connection for each request, as a balancer would choose a replica for each anew.
+pub(crate) fn client() -> reqwest::Client {
+    http_edge::crypto::choose();
+    reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .pool_max_idle_per_host(0)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .build()
+        .expect("nothing in these options can fail")
+}
+
+/// A request with everything filled in.
+pub(crate) struct Prepared {
+    method: Method,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: Body,
+}
+
+enum Body {
+    Nothing,
+    Text(String),
+    File { field: String, name: String, content: String },
+}
+
+impl Prepared {
+    /// The request of a step, by this user, to this instance.
+    pub(crate) fn new(step: &Step, user: &User, to: &Instance) -> Self {
+        let filled = |text: &String| fill(text, &user.known);
+        let mut headers: Vec<(String, String)> = to.headers.clone().into_iter().collect();
+        if let Some(cookies) = user.cookies() {
+            headers.push((COOKIE.to_string(), cookies));
+        }
+        let body = body(step, user);
+        let declared =
+            step.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
+        if let (Some(kind), false) = (media_type(step), declared) {
+            headers.push((CONTENT_TYPE.to_string(), kind.to_owned()));
+        }
+        let own = step.headers.iter().map(|(name, value)| (name.clone(), filled(value)));
+        headers.extend(own);
+        let url = to.url.trim_end_matches('/').to_owned() + &filled(&step.request.path);
+        Self { method: step.request.method.clone(), url, headers, body }
+    }
+
+    /// The same request, for a person to send.
+    pub(crate) fn curl(&self) -> String {
+        let mut words = vec!["curl".to_owned(), "-i".to_owned()];
+        match self.method {
+            Method::HEAD => words.push("--head".to_owned()),
+            Method::GET if matches!(self.body, Body::Nothing) => {}
+            ref method => words.extend(["-X".to_owned(), method.to_string()]),
+        }
+        words.push(self.url.clone());
+        for (name, value) in &self.headers {
+            words.extend(["-H".to_owned(), format!("{name}: {value}")]);
+        }
+        let mut piped = String::new();
+        match &self.body {
+            Body::Nothing => {}
+            Body::Text(text) => words.extend(["--data-binary".to_owned(), text.clone()]),
+            Body::File { field, name, content } => {
+                piped = format!("printf %s {} | ", quoted(content));
+                words.extend(["-F".to_owned(), format!("{field}=@-;filename={name}")]);
+            }
+        }
+        piped + &words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Sends it and reads the reply whole, whatever it says.
+    pub(crate) async fn send(&self, client: &reqwest::Client) -> anyhow::Result<Reply> {
+        let url = Url::parse(&self.url).context("this is no URL")?;
+        let mut request = client.request(self.method.clone(), url);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request = match &self.body {
+            Body::Nothing => request,
+            Body::Text(text) => request.body(text.clone()),
+            Body::File { field, name, content } => {
+                let part = Part::text(content.clone()).file_name(name.clone());
+                request.multipart(Form::new().part(field.clone(), part))
+            }
+        };
+        let mut response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_REPLY {
+                bail!("the reply has more than {MAX_REPLY} bytes");
+            }
+        }
+        Ok(Reply { status, headers, body: body.freeze() })
+    }
+}
+
+fn body(step: &Step, user: &User) -> Body {
+    if let Some(json) = &step.json {
+        return Body::Text(fill_json(json, &user.known).to_string());
+    }
+    if let Some(form) = &step.form {
+        let pairs = form.iter().map(|(name, value)| (name, fill(value, &user.known)));
+        // The only writer of this encoding at hand is that of a URL's query.
+        let mut url = Url::parse("http://localhost").expect("this is a URL");
+        url.query_pairs_mut().extend_pairs(pairs);
+        return Body::Text(url.query().unwrap_or_default().to_owned());
+    }
+    if let Some(file) = &step.file {
+        let (field, name) = (file.field.clone(), fill(&file.name, &user.known));
+        return Body::File { field, name, content: fill(&file.content, &user.known) };
+    }
+    match &step.text {
+        Some(text) => Body::Text(fill(text, &user.known)),
+        None => Body::Nothing,
+    }
+}
+
+fn media_type(step: &Step) -> Option<&'static str> {
+    let kinds = [
+        (step.json.is_some(), "application/json"),
+        (step.form.is_some(), "application/x-www-form-urlencoded"),
+        (step.text.is_some(), "text/plain; charset=utf-8"),
+    ];
+    kinds.into_iter().find_map(|(applies, kind)| applies.then_some(kind))
+}
+
+/// A word for a shell. One that no shell can say (it holds a NUL) is said without it.
+fn quoted(word: &str) -> String {
+    let word = word.replace('\0', "");
+    shlex::try_quote(&word).map(String::from).unwrap_or_default()
+}
+
+/// What a reply says, short enough for a line of a transcript.
+pub(crate) fn in_short(reply: &Reply) -> String {
+    const ROOM: usize = 160;
+    let text = String::from_utf8_lossy(&reply.body);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = line.chars().take(ROOM).collect();
+    let more = if cut.len() < line.len() { "..." } else { "" };
+    format!("{} {cut}{more}", reply.status.as_u16()).trim_end().to_owned()
+}
+
+/// The value at a JSON pointer of a reply.
+pub(crate) fn at_pointer(reply: &Reply, pointer: &str) -> Option<serde_json::Value> {
+    let body: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
+    body.pointer(pointer).cloned()
+}
+
+/// A value for a reader: a text in quotes, everything else as it stands in JSON.
+pub(crate) fn shown(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => format!("{text:?}"),
+        other => as_text(other),
+    }
+}

@@ -1,0 +1,145 @@
+//! Whether a reply is what a step says it has to be, and what of it the user keeps.
+
+use crate::description::{Source, Statuses, Step};
+use crate::exchange::{Reply, at_pointer, shown};
+use crate::template::{Known, as_text, fill, fill_json};
+use crate::user::set_cookies;
+use serde_json::Value;
+
+/// How a reply is not what it has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// There was none, or one that says "not now" (429, 502, 503, 504): that says nothing
+    /// about state.
+    NotAnswered(String),
+    /// Another status.
+    Status { expected: String, actual: u16 },
+    /// The right status and a number that is another.
+    Number { expected: String, actual: String },
+    /// The right status and something else that is not right.
+    Value { expected: String, actual: String },
+}
+
+impl Wrong {
+    /// What was expected and what came, for a reader.
+    pub(crate) fn sides(&self) -> (String, String) {
+        match self {
+            Self::NotAnswered(why) => ("an answer".to_owned(), why.clone()),
+            Self::Status { expected, actual } => (expected.clone(), actual.to_string()),
+            Self::Number { expected, actual } | Self::Value { expected, actual } => {
+                (expected.clone(), actual.clone())
+            }
+        }
+    }
+
+    /// Whether two failures show the same: what was expected is another for each user.
+    pub(crate) fn resembles(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Status { actual: one, .. }, Self::Status { actual: other, .. }) => {
+                one == other
+            }
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+/// The values to keep if the reply is right.
+pub(crate) fn judge(
+    step: &Step,
+    known: &Known,
+    reply: &Reply,
+) -> Result<Vec<(String, Value)>, Wrong> {
+    status(step, reply)?;
+    for (pointer, expected) in &step.equal {
+        let expected = fill_json(expected, known);
+        let actual = at_pointer(reply, pointer);
+        if !actual.as_ref().is_some_and(|actual| same(&expected, actual)) {
+            return Err(differs(pointer, "", &expected, actual.as_ref()));
+        }
+    }
+    for (pointer, bound) in &step.greater {
+        let bound = fill_json(bound, known);
+        let actual = at_pointer(reply, pointer);
+        let number = |value: &Value| as_text(value).parse::<f64>().ok();
+        let exceeds = match (actual.as_ref().and_then(number), number(&bound)) {
+            (Some(actual), Some(bound)) => actual > bound,
+            _ => false,
+        };
+        if !exceeds {
+            return Err(differs(pointer, "more than ", &bound, actual.as_ref()));
+        }
+    }
+    if let Some(expected) = &step.equal_text {
+        let expected = fill(expected, known);
+        if reply.body != expected.as_bytes() {
+            let actual = String::from_utf8_lossy(&reply.body).chars().take(160).collect();
+            let [expected, actual] = [expected, actual].map(Value::String);
+            return Err(differs("the text", "", &expected, Some(&actual)));
+        }
+    }
+    let keep =
+        |(name, source)| keep(reply, source).map(|value| (String::clone(name), value));
+    step.capture.iter().map(keep).collect()
+}
+
+/// The status that is right, for a reader.
+pub(crate) fn wanted(statuses: &Statuses) -> String {
+    let all = match statuses {
+        Statuses::Success => return "status 2xx".to_owned(),
+        Statuses::One(one) => &vec![*one],
+        Statuses::Any(all) => all,
+    };
+    let all: Vec<_> = all.iter().map(u16::to_string).collect();
+    format!("status {}", all.join(" or "))
+}
+
+fn status(step: &Step, reply: &Reply) -> Result<(), Wrong> {
+    let (actual, expected) = (reply.status.as_u16(), wanted(&step.status));
+    let fine = match &step.status {
+        Statuses::Success => reply.status.is_success(),
+        Statuses::One(one) => *one == actual,
+        Statuses::Any(all) => all.contains(&actual),
+    };
+    match (fine, actual) {
+        (true, _) => Ok(()),
+        (false, 429 | 502 | 503 | 504) => {
+            Err(Wrong::NotAnswered(format!("status {actual}, which means \"not now\"")))
+        }
+        (false, _) => Err(Wrong::Status { expected, actual }),
+    }
+}
+
+fn keep(reply: &Reply, source: &Source) -> Result<Value, Wrong> {
+    let (found, place) = match source {
+        Source::Json(pointer) => {
+            (at_pointer(reply, pointer), format!("a value at {pointer}"))
+        }
+        Source::Header(name) => {
+            let value = reply.headers.get(name).and_then(|value| value.to_str().ok());
+            (value.map(|text| Value::String(text.to_owned())), format!("a header {name}"))
+        }
+        Source::Cookie(name) => {
+            let cookie = set_cookies(&reply.headers).find(|cookie| cookie.name() == name);
+            let value = cookie.map(|cookie| Value::String(cookie.value().to_owned()));
+            (value, format!("a cookie {name}"))
+        }
+    };
+    let nothing = || Wrong::Value { expected: place, actual: "nothing there".to_owned() };
+    found.filter(|value| !value.is_null()).ok_or_else(nothing)
+}
+
+fn differs(place: &str, how: &str, expected: &Value, actual: Option<&Value>) -> Wrong {
+    let numbers = expected.is_number() && actual.is_some_and(Value::is_number);
+    let expected = format!("{place} to be {how}{}", shown(expected));
+    let actual = actual.map_or_else(|| "nothing there".to_owned(), shown);
+    match numbers {
+        true => Wrong::Number { expected, actual },
+        false => Wrong::Value { expected, actual },
+    }
+}
+
+/// A number and its text are the same: a value that came by a header is a text.
+fn same(one: &Value, other: &Value) -> bool {
+    let scalar = |value: &Value| !value.is_array() && !value.is_object();
+    one == other || (scalar(one) && scalar(other) && as_text(one) == as_text(other))
+}

@@ -1,0 +1,215 @@
+//! Where the replicas are, and how one is restarted.
+
+use crate::description::validate::{check_url, is_loopback};
+use crate::description::{Description, InstanceEntry};
+use anyhow::{Context, bail, ensure};
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::process::Command;
+
+/// How long a restart may take until the instance answers again.
+const RESTART_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a connection may outlive the process that held it.
+const HANG_UP_LIMIT: Duration = Duration::from_secs(3);
+
+/// One replica.
+#[derive(Clone, Debug, Serialize)]
+pub struct Instance {
+    /// What it is called in the report.
+    pub name: String,
+    /// Base URL that reaches it and no other.
+    pub url: String,
+    /// Headers that make a balancer send a request to it.
+    #[serde(skip)]
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Instance {
+    /// A replica with an address of its own.
+    #[must_use]
+    pub fn new(name: &str, url: &str) -> Self {
+        let headers = BTreeMap::new();
+        Self { name: name.to_owned(), url: url.to_owned(), headers }
+    }
+}
+
+/// Ends processes and starts them again.
+#[async_trait]
+pub trait Restart: Send + Sync {
+    /// Whether this one can be restarted.
+    fn can(&self, which: usize) -> bool;
+
+    /// Ends the processes of these instances, all before the first is started again, and
+    /// returns their base URLs once all are ready. What was only in their memory is lost.
+    ///
+    /// # Errors
+    /// When one does not end, or does not come back.
+    async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>>;
+}
+
+/// Two replicas or more of one service.
+pub struct Instances {
+    list: Vec<Instance>,
+    restart: Option<Box<dyn Restart>>,
+}
+
+impl Instances {
+    /// Replicas that cannot be restarted.
+    ///
+    /// # Errors
+    /// When there are fewer than two, or two are one.
+    pub fn new(list: Vec<Instance>) -> anyhow::Result<Self> {
+        ensure!(
+            list.len() > 1,
+            "two replicas at least are needed, each with its own URL"
+        );
+        for (at, one) in list.iter().enumerate() {
+            check_url(&one.url).map_err(anyhow::Error::msg)?;
+            let same =
+                |other: &&Instance| other.url == one.url && other.headers == one.headers;
+            if let Some(other) = list[..at].iter().find(same) {
+                bail!(
+                    "{} and {} are the same replica: {}",
+                    other.name,
+                    one.name,
+                    one.url
+                );
+            }
+        }
+        Ok(Self { list, restart: None })
+    }
+
+    /// Lets them be restarted.
+    #[must_use]
+    pub fn restarted_by(mut self, restart: impl Restart + 'static) -> Self {
+        self.restart = Some(Box::new(restart));
+        self
+    }
+
+    /// The replicas that a description names, restarted as it says.
+    ///
+    /// # Errors
+    /// When it names fewer than two.
+    pub fn of(description: &Description) -> anyhow::Result<Self> {
+        let entries = &description.instances;
+        let named = entries.iter().enumerate().map(|(at, entry)| Instance {
+            name: entry.name.clone().unwrap_or_else(|| letter(at)),
+            url: entry.url.clone(),
+            headers: entry.headers.clone(),
+        });
+        let instances = Self::new(named.collect())
+            .context("name the replicas in [[instance]], or on the command line")?;
+        Ok(instances.restarted_by(ByCommand(entries.clone())))
+    }
+
+    /// Replicas at these base URLs, called `a`, `b` and so on.
+    ///
+    /// # Errors
+    /// When there are fewer than two.
+    pub fn at(urls: &[String]) -> anyhow::Result<Self> {
+        let named = urls.iter().enumerate();
+        Self::new(named.map(|(at, url)| Instance::new(&letter(at), url)).collect())
+    }
+
+    /// The replicas.
+    #[must_use]
+    pub fn list(&self) -> &[Instance] {
+        &self.list
+    }
+
+    /// Those that can be restarted.
+    pub(crate) fn restartable(&self) -> Vec<usize> {
+        let can =
+            |which: &usize| self.restart.as_ref().is_some_and(|how| how.can(*which));
+        (0..self.list.len()).filter(can).collect()
+    }
+
+    /// Restarts some at once, and notes where they are now.
+    pub(crate) async fn restart(&mut self, which: &[usize]) -> anyhow::Result<()> {
+        let how = self.restart.as_ref().context("nobody knows how to restart these")?;
+        let urls = how.restart(which).await?;
+        for (which, url) in which.iter().zip(urls) {
+            self.list[*which].url = url;
+        }
+        Ok(())
+    }
+}
+
+fn letter(at: usize) -> String {
+    u8::try_from(at)
+        .map_or_else(|_| at.to_string(), |at| char::from(b'a' + at % 26).into())
+}
+
+/// Restarts by the commands of a description.
+struct ByCommand(Vec<InstanceEntry>);
+
+#[async_trait]
+impl Restart for ByCommand {
+    fn can(&self, which: usize) -> bool {
+        let entry = self.0.get(which);
+        entry.is_some_and(|entry| entry.restart.is_some() && is_loopback(&entry.url))
+    }
+
+    /// The commands run at the same time: each ends its process and starts it again, so
+    /// there is no moment between the two to wait for.
+    async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
+        let entries = which.iter().filter_map(|which| self.0.get(*which));
+        try_join_all(entries.map(restart_one)).await
+    }
+}
+
+async fn restart_one(entry: &InstanceEntry) -> anyhow::Result<String> {
+    let line = entry.restart.as_deref().context("it has no restart command")?;
+    let held = connect(&entry.url).await.context("nothing listens there")?;
+    let run = Command::new("sh").args(["-c", line]).stdin(Stdio::null()).output();
+    let output = tokio::time::timeout(RESTART_LIMIT, run).await;
+    let output = output.with_context(|| format!("{line} does not end"))??;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{line} failed: {}", said.trim());
+    ensure!(
+        hung_up(held).await,
+        "{line} was run, and a connection to {} outlived it: the process was not restarted",
+        entry.url
+    );
+    until_ready(entry).await?;
+    Ok(entry.url.clone())
+}
+
+async fn connect(url: &str) -> anyhow::Result<TcpStream> {
+    let url = reqwest::Url::parse(url)?;
+    let host = url.host_str().context("a URL with a host")?.trim_matches(['[', ']']);
+    let port = url.port_or_known_default().context("a URL with a port")?;
+    Ok(TcpStream::connect((host, port)).await?)
+}
+
+/// Whether the other end is gone: the kernel closes what a process held, however it ends.
+async fn hung_up(mut connection: TcpStream) -> bool {
+    let end = tokio::time::timeout(HANG_UP_LIMIT, connection.read(&mut [0; 1])).await;
+    matches!(end, Ok(Ok(0) | Err(_)))
+}
+
+async fn until_ready(entry: &InstanceEntry) -> anyhow::Result<()> {
+    let deadline = Instant::now() + RESTART_LIMIT;
+    let path = entry.ready.as_deref();
+    let url = entry.url.trim_end_matches('/').to_owned() + path.unwrap_or("/");
+    let client = crate::exchange::client();
+    loop {
+        let mut request = client.get(&url);
+        for (name, value) in &entry.headers {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await;
+        if answer.is_ok_and(|reply| path.is_none() || reply.status().is_success()) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{url} did not answer after the restart");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,112 @@
+//! The servers of this lab: what their users do, and a cluster of them.
+
+use crate::description::Description;
+use crate::instances::{Instance, Instances, Restart};
+use anyhow::Context;
+use api_contract::secret::Secret;
+use async_trait::async_trait;
+use cluster::orders::Order;
+use cluster::{Backing, Cluster, Design, Program, Topology, Users};
+use std::sync::Arc;
+
+/// Whom the users log in as. The cluster is reachable from this machine only, and gone
+/// when the check is.
+const USERNAME: &str = "alice";
+const PASSWORD: &str = "correct-horse";
+
+/// What a user of this design does.
+///
+/// # Panics
+/// Never: a test reads the two descriptions.
+#[must_use]
+pub fn description(design: Design) -> Description {
+    let text = match design.has_sessions() {
+        true => include_str!("../descriptions/sessions.toml"),
+        false => include_str!("../descriptions/tokens.toml"),
+    };
+    let values = [("username", USERNAME), ("password", PASSWORD)];
+    let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let parsed = Description::parse_with(text, &values);
+    let mut description = parsed.expect("a test reads them");
+    description.service = format!("design {}", design.as_str());
+    description
+}
+
+/// A cluster of two replicas that are asked directly: a balancer that brings each client
+/// back to its replica would hide what is looked for.
+pub struct Ours {
+    cluster: Arc<Cluster>,
+}
+
+impl Ours {
+    /// Starts the cluster.
+    ///
+    /// # Errors
+    /// When it does not start; then nothing is left of it.
+    pub async fn start(
+        program: Program,
+        design: Design,
+        backing: Backing,
+    ) -> anyhow::Result<Self> {
+        let users = Users::WithPassword(Secret::new(PASSWORD));
+        let cluster = Cluster::start(Topology {
+            replicas: 2,
+            users,
+            backing,
+            ..Topology::on_loopback(program, design)
+        });
+        Ok(Self { cluster: Arc::new(cluster.await?) })
+    }
+
+    /// Its replicas, each at its own address.
+    ///
+    /// # Errors
+    /// When one is down.
+    pub async fn instances(&self) -> anyhow::Result<Instances> {
+        let ids = self.cluster.replica_ids();
+        let mut list = Vec::new();
+        for id in &ids {
+            list.push(Instance::new(id, &address(&self.cluster, id).await?));
+        }
+        let cluster = Arc::clone(&self.cluster);
+        Ok(Instances::new(list)?.restarted_by(ByOrder { cluster, ids }))
+    }
+
+    /// Stops the cluster in order.
+    pub async fn down(self) {
+        self.cluster.down().await;
+    }
+}
+
+/// Restarts replicas by orders to their cluster: SIGKILL, all of them, and a new start.
+struct ByOrder {
+    cluster: Arc<Cluster>,
+    ids: Vec<String>,
+}
+
+#[async_trait]
+impl Restart for ByOrder {
+    fn can(&self, which: usize) -> bool {
+        which < self.ids.len()
+    }
+
+    async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
+        for which in which {
+            self.cluster.order(&self.ids[*which], Order::Kill).await?;
+        }
+        let mut urls = Vec::new();
+        for which in which {
+            let id = &self.ids[*which];
+            self.cluster.order(id, Order::Restart).await?;
+            urls.push(address(&self.cluster, id).await?);
+        }
+        Ok(urls)
+    }
+}
+
+async fn address(cluster: &Cluster, id: &str) -> anyhow::Result<String> {
+    let status = cluster.status().await;
+    let member = status.member(id).and_then(|member| member.address);
+    let address = member.with_context(|| format!("{id} is down"))?;
+    Ok(format!("http://{address}"))
+}

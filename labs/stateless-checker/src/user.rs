@@ -1,0 +1,81 @@
+//! One user: what only this one has, what they were told, and their cookies.
+
+use crate::template::Known;
+use cookie::{Cookie, CookieJar};
+use http::HeaderMap;
+use http::header::SET_COOKIE;
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde_json::{Value, json};
+
+/// What every user has of their own.
+pub(crate) const RANDOM: [&str; 3] = ["random.user", "random.text", "random.number"];
+
+/// Makes users: the same ones in the same order for the same seed.
+pub(crate) struct Users {
+    random: ChaCha8Rng,
+    values: Known,
+}
+
+impl Users {
+    pub(crate) fn new(seed: u64, values: Known) -> Self {
+        Self { random: ChaCha8Rng::seed_from_u64(seed), values }
+    }
+
+    /// A user that nobody has seen yet.
+    pub(crate) fn next(&mut self) -> User {
+        let mut known = self.values.clone();
+        let (a, b) = (self.random.next_u32(), self.random.next_u64());
+        let own = [json!(format!("user-{a:08x}")), json!(format!("text {b:016x}"))];
+        let number = json!(self.random.random_range(1000..1_000_000_u32));
+        let own = own.into_iter().chain([number]);
+        known.extend(RANDOM.map(str::to_owned).into_iter().zip(own));
+        User { known, jar: CookieJar::new() }
+    }
+}
+
+/// One user.
+#[derive(Clone, Debug)]
+pub(crate) struct User {
+    pub(crate) known: Known,
+    jar: CookieJar,
+}
+
+impl User {
+    /// Takes over the cookies that a reply sets; returns whether there were any.
+    pub(crate) fn remember(&mut self, headers: &HeaderMap) -> bool {
+        let cookies: Vec<_> = set_cookies(headers).collect();
+        let any = !cookies.is_empty();
+        for cookie in cookies {
+            let over = cookie.max_age().is_some_and(|age| !age.is_positive());
+            match over {
+                true => self.jar.force_remove(cookie.name()),
+                false => self.jar.add(cookie),
+            }
+        }
+        any
+    }
+
+    /// The `Cookie` header of the next request.
+    pub(crate) fn cookies(&self) -> Option<String> {
+        let mut pairs: Vec<_> = self
+            .jar
+            .iter()
+            .map(|cookie| format!("{}={}", cookie.name(), cookie.value()))
+            .collect();
+        pairs.sort();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    pub(crate) fn learn(&mut self, name: &str, value: Value) {
+        self.known.insert(name.to_owned(), value);
+    }
+}
+
+/// The cookies that a reply sets.
+pub(crate) fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'static>> {
+    let lines = headers.get_all(SET_COOKIE).iter();
+    let lines = lines.filter_map(|line| line.to_str().ok());
+    lines.filter_map(|line| Cookie::parse(line.to_owned()).ok())
+}

@@ -1,0 +1,98 @@
+//! Mistakes in a description are answered with their line and what was expected there.
+
+use cluster::Design;
+use stateless_checker::{Description, ours};
+
+const GOOD: &str = r#"service = "shop"
+
+[[instance]]
+url = "http://127.0.0.1:5001"
+restart = "true"
+
+[[step]]
+name = "log in"
+request = "POST /login"
+json = { user = "${random.user}" }
+status = [200, 201]
+capture = { session = { cookie = "sid" } }
+
+[[step]]
+name = "read"
+request = "GET /cart"
+headers = { X-Session = "${session}" }
+equal = { "/items" = [] }
+"#;
+
+/// What is said about the description with one piece of it replaced.
+fn mistakes(piece: &str, by: &str) -> Vec<String> {
+    assert!(GOOD.contains(piece), "{piece} is not in the description");
+    let mistakes = Description::parse(&GOOD.replace(piece, by)).expect_err("a mistake");
+    mistakes.iter().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn says(piece: &str, by: &str, line: usize, words: &str) {
+    let mistakes = mistakes(piece, by);
+    let line = format!("line {line}: ");
+    let found =
+        mistakes.iter().any(|said| said.starts_with(&line) && said.contains(words));
+    assert!(found, "expected {line}...{words}, not {mistakes:#?}");
+}
+
+#[test]
+fn a_good_description_is_understood() {
+    let description = Description::parse(GOOD).expect("no mistakes");
+    assert_eq!(description.service, "shop");
+    assert_eq!(description.steps[1].request.path, "/cart");
+}
+
+#[test]
+fn each_mistake_is_found_at_its_line() {
+    says("service = \"shop\"", "servis = \"shop\"", 1, "unknown field `servis`");
+    says("http://127.0.0.1:5001", "127.0.0.1:5001", 4, "expected a base URL");
+    says("127.0.0.1:5001", "shop.example", 5, "restart is for instances on this machine");
+    says("\"POST /login\"", "\"/login\"", 9, "expected a request such as");
+    says("\"POST /login\"", "\"FETCH /login\"", 9, "expected a request such as");
+    says("[200, 201]", "\"ok\"", 11, "expected a status such as 200");
+    says("cookie = \"sid\"", "jar = \"sid\"", 12, "unknown variant `jar`");
+    says("cookie = \"sid\"", "json = \"sid\"", 12, "expected a JSON pointer");
+    says("${session}", "${sesion}", 17, "${sesion} is not known here");
+    says("${session}", "${session", 17, "expected } after ${");
+    says("name = \"read\"", "name = \"log in\"", 14, "a name that no other step has");
+    says("request = \"GET /cart\"\n", "", 14, "missing field `request`");
+    says("status = [200, 201]", "text = \"x\"", 7, "expected one body at most");
+    says("status = [200, 201]", "settle-ms = 5", 11, "GET and HEAD only");
+    says("\"/items\" = []", "items = []", 18, "expected a JSON pointer");
+}
+
+#[test]
+fn a_value_is_known_only_after_the_step_that_captures_it() {
+    says("${random.user}", "${session}", 10, "${session} is not known here");
+}
+
+#[test]
+fn one_step_is_not_enough() {
+    let text = "[[step]]\nname = \"a\"\nrequest = \"GET /\"\n";
+    let mistakes = Description::parse(text).expect_err("a mistake");
+    assert!(mistakes[0].says.contains("two steps at least"), "{mistakes:?}");
+}
+
+#[test]
+fn the_descriptions_of_our_servers_are_good() {
+    for design in [Design::Stateful, Design::Stateless, Design::Central, Design::Token] {
+        assert!(ours::description(design).steps.len() > 3);
+    }
+}
+
+#[test]
+fn every_example_of_the_page_is_good() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/check-stateless.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let blocks: Vec<_> = page.split("```toml\n").skip(1).collect();
+    assert!(!blocks.is_empty(), "the page has no example");
+    for block in blocks {
+        let text = block.split("```").next().unwrap_or_default();
+        let parsed = Description::parse(text);
+        assert!(parsed.is_ok(), "{text}\n{:?}", parsed.err());
+    }
+}

@@ -1,0 +1,112 @@
+//! What is told apart, and what cannot be.
+
+use crate::replicas::{App, two, two_that_last};
+use crate::servers::{
+    cached, counter, latest, local_disk, queue, stateless, sticky, undecided,
+};
+use stateless_checker::cause::Kind;
+use stateless_checker::{Description, Instances, Options, Report, Verdict, check};
+
+async fn on(description: &str, instances: &mut Instances, options: Options) -> Report {
+    let description = Description::parse(description).expect("a description");
+    check(&description, instances, options).await
+}
+
+async fn judged(description: &str, app: App) -> Report {
+    on(description, &mut two(app), Options { seed: 3, rounds: 2 }).await
+}
+
+fn kinds(report: &Report) -> Vec<Kind> {
+    report.findings.iter().map(|finding| finding.kind).collect()
+}
+
+#[tokio::test]
+async fn a_queue_is_found_even_if_every_replica_knows_the_states_of_jobs() {
+    let app: App = |database, _| queue::app_with_states_in_the_database(database);
+    let report = judged(queue::DESCRIPTION, app).await;
+    assert_eq!(kinds(&report), [Kind::InProcessQueue], "{report}");
+    assert_eq!(report.findings[0].needs[0].name, "order a report");
+}
+
+#[tokio::test]
+async fn a_cache_that_hears_only_of_its_own_changes_is_stale() {
+    let report = judged(cached::DESCRIPTION, |database, _| cached::app(database)).await;
+    assert_eq!(kinds(&report), [Kind::StaleCopy], "{report}");
+    assert_eq!(report.findings[0].steps[0].name, "look again");
+    assert_eq!(report.findings[0].needs[0].name, "change");
+}
+
+#[tokio::test]
+async fn what_differs_between_repeats_is_not_told() {
+    let report = judged(undecided::DESCRIPTION, |database, _| undecided::app(database));
+    let report = report.await;
+    assert_eq!(report.verdict, Verdict::CouldNotTell, "{report}");
+    assert!(kinds(&report).is_empty(), "{report}");
+    assert!(report.doubts[0].contains("wrong in 1 of 2 repeats"), "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_fails_alone_is_not_called_stateful() {
+    let broken: App = |_, _| axum::Router::new();
+    let report = judged(stateless::DESCRIPTION, broken).await;
+    assert_eq!(report.verdict, Verdict::CouldNotTell, "{report}");
+    assert!(report.findings.is_empty(), "{report}");
+    assert_eq!(report.refusals.len(), 1, "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_not_now_is_not_called_stateful() {
+    let report = judged(undecided::DESCRIPTION, |database, _| undecided::busy(database));
+    let report = report.await;
+    assert_eq!(report.verdict, Verdict::CouldNotTell, "{report}");
+    assert!(report.refusals.is_empty(), "{report}");
+    assert!(report.doubts[0].contains("status 503"), "{report}");
+}
+
+#[tokio::test]
+async fn users_who_disturb_each_other_do_not_make_a_server_stateful() {
+    let report = judged(latest::DESCRIPTION, |database, _| latest::app(database)).await;
+    assert_eq!(report.verdict, Verdict::Pass, "{report}");
+    assert!(report.limits.is_empty(), "{report}");
+}
+
+#[tokio::test]
+async fn without_restarts_memory_is_not_told_from_disk() {
+    let apps: [(&str, App); 2] = [
+        (local_disk::DESCRIPTION, local_disk::app),
+        (stateless::DESCRIPTION, |database, _| sticky::app(database)),
+    ];
+    for (description, app) in apps {
+        let (mut instances, _replicas) = two_that_last(app);
+        let report = on(description, &mut instances, Options::default()).await;
+        assert_eq!(report.verdict, Verdict::Fail, "{report}");
+        assert_eq!(kinds(&report), [Kind::MemoryOrDisk], "{report}");
+        assert!(report.limits[0].contains("No replica could be restarted"), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_seed_makes_the_same_users() {
+    let app: App = |database, _| counter::app(database);
+    let lines = async |seed| {
+        let options = Options { seed, rounds: 1 };
+        let report = on(stateless::DESCRIPTION, &mut two(app), options).await;
+        let text = serde_json::to_value(&report.refusals[0].transcript).expect("JSON");
+        let curl = text[0]["curl"].as_str().expect("a line").to_owned();
+        curl.split_once("-H").expect("headers").1.to_owned()
+    };
+    assert_eq!(lines(5).await, lines(5).await);
+    assert_ne!(lines(5).await, lines(6).await);
+}
+
+#[tokio::test]
+async fn a_report_is_json_with_words_for_programs() {
+    let report =
+        judged(stateless::DESCRIPTION, |database, _| sticky::app(database)).await;
+    let json = serde_json::to_value(&report).expect("JSON");
+    assert_eq!(json["verdict"], "fail");
+    assert_eq!(json["seed"], 3);
+    assert_eq!(json["findings"][0]["kind"], "replica-memory");
+    assert_eq!(json["findings"][0]["needs"][0]["name"], "log in");
+    assert_eq!(json["findings"][0]["transcript"][0]["instance"], "a");
+}

@@ -1,0 +1,65 @@
+//! The lab's own servers, as real processes that are really killed.
+
+use cluster::{Backing, Design, Program};
+use stateless_checker::cause::Kind;
+use stateless_checker::ours::{self, Ours};
+use stateless_checker::{Options, Report, Verdict, check};
+
+async fn checked(design: Design, backing: Backing) -> Report {
+    let path = env!("CARGO_BIN_EXE_checker-role").into();
+    let program = Program { path, prefix: Vec::new() };
+    let ours = Ours::start(program, design, backing).await.expect("the cluster starts");
+    let mut instances = ours.instances().await.expect("its replicas are up");
+    let options = Options { seed: 1, rounds: 1 };
+    let report = check(&ours::description(design), &mut instances, options).await;
+    drop(instances);
+    ours.down().await;
+    report
+}
+
+async fn is_stateless(design: Design) {
+    let report = checked(design, Backing::Auto).await;
+    assert_eq!(report.verdict, Verdict::Pass, "{report}");
+    assert!(report.limits.is_empty(), "{report}");
+}
+
+/// Where sessions are in memory, the database is nobody's lesson: a file will do.
+async fn rests_on(design: Design, kind: Kind) {
+    let report = checked(design, Backing::Embedded).await;
+    assert_eq!(report.verdict, Verdict::Fail, "{report}");
+    for finding in &report.findings {
+        assert_eq!(finding.kind, kind, "{report}");
+        assert_eq!(finding.needs[0].name, "log in", "{report}");
+    }
+}
+
+#[tokio::test]
+async fn the_stateful_server_rests_on_its_memory() {
+    rests_on(Design::Stateful, Kind::ReplicaMemory).await;
+}
+
+#[tokio::test]
+async fn the_stateless_server_rests_on_nothing() {
+    is_stateless(Design::Stateless).await;
+}
+
+#[tokio::test]
+async fn sessions_in_memory_rest_on_it_with_and_without_a_sticky_balancer() {
+    rests_on(Design::Memory, Kind::ReplicaMemory).await;
+    rests_on(Design::Sticky, Kind::ReplicaMemory).await;
+}
+
+#[tokio::test]
+async fn replicated_sessions_rest_on_the_memory_of_all_replicas() {
+    rests_on(Design::Replicated, Kind::SpreadMemory).await;
+}
+
+#[tokio::test]
+async fn a_central_store_leaves_nothing_in_a_replica() {
+    is_stateless(Design::Central).await;
+}
+
+#[tokio::test]
+async fn tokens_leave_nothing_in_a_replica() {
+    is_stateless(Design::Token).await;
+}

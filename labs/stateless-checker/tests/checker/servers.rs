@@ -1,0 +1,39 @@
+//! Small servers: one that is right, and one for each mistake. `Database` is what their
+//! replicas share and what outlives them; everything else is a replica's own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+pub(crate) mod cached;
+pub(crate) mod counter;
+pub(crate) mod latest;
+pub(crate) mod local_disk;
+pub(crate) mod queue;
+pub(crate) mod stateless;
+pub(crate) mod step_order;
+pub(crate) mod sticky;
+pub(crate) mod undecided;
+
+/// A store outside of the replicas. Clones are the same store.
+#[derive(Clone, Default)]
+pub(crate) struct Database(Arc<Mutex<HashMap<String, String>>>);
+
+impl Database {
+    pub(crate) fn rows(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.0.lock().expect("no test panics while it holds this")
+    }
+
+    /// Keeps a value under a name that nobody can guess.
+    pub(crate) fn add(&self, value: &str) -> String {
+        let id = uuid::Uuid::new_v4().to_string();
+        self.rows().insert(id.clone(), value.to_owned());
+        id
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<String> {
+        self.rows().get(key).cloned()
+    }
+}
+
+/// A replica's own memory is such a thing too, made anew at each start.
+pub(crate) type Memory = Database;

@@ -1,0 +1,85 @@
+//! `docs/failover.md` has every fault of the matrix, and each test that it names is where
+//! it says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FAULTS: usize = 25;
+
+/// What stands for a fault whose test is still to come.
+const LATER: [&str; 2] = ["stage 2", "open"];
+
+fn top() -> PathBuf {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    top.expect("the package lies two folders below the top").to_owned()
+}
+
+/// The tests that a cell names: each in code, as `path/of/file.rs::name`.
+fn tests_of(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect()
+}
+
+#[test]
+fn every_fault_has_its_tests_and_every_test_named_there_exists() {
+    let page = fs::read_to_string(top().join("docs/failover.md")).expect("the page");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .filter(|cells: &Vec<_>| cells.len() == 4 && cells[0].parse::<usize>().is_ok())
+        .collect();
+    let numbers: Vec<_> = rows.iter().map(|row| row[0].parse::<usize>()).collect();
+    assert_eq!(numbers, (1..=FAULTS).map(Ok).collect::<Vec<_>>());
+    let mut wrong = Vec::new();
+    for row in rows {
+        let tests = tests_of(row[3]);
+        let later = LATER.iter().any(|word| row[3].starts_with(word));
+        if tests.is_empty() && !later {
+            wrong.push(format!("fault {} has no test", row[0]));
+        }
+        let missing = tests.into_iter().filter(|test| !exists(test));
+        wrong.extend(missing.map(|test| format!("fault {}: there is no {test}", row[0])));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The other direction: a fault test that the page does not know is not found by a reader.
+#[test]
+fn every_fault_test_of_this_package_is_on_the_page() {
+    let page = fs::read_to_string(top().join("docs/failover.md")).expect("the page");
+    let folder = top().join("phase2-production/cluster/tests/cluster/faults");
+    let mut missing = Vec::new();
+    for file in fs::read_dir(folder).expect("the folder").flatten() {
+        let text = fs::read_to_string(file.path()).expect("sources are text");
+        let tests = text.split("#[test]\nfn ").skip(1);
+        for name in tests.filter_map(|rest| rest.split('(').next()) {
+            if !page.contains(&format!("::{name}`")) {
+                missing.push(name.to_owned());
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not in docs/failover.md: {}", missing.join(", "));
+}
+
+fn exists(test: &str) -> bool {
+    let Some((path, name)) = test.rsplit_once("::") else {
+        return false;
+    };
+    let path = top().join(path);
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let Some(at) = text.find(&format!("fn {name}(")) else {
+        return false;
+    };
+    // A helper of that name is no test: there is an attribute, or a list that names it.
+    let above: Vec<_> = text[..at].lines().rev().take(4).collect();
+    above.iter().any(|line| line.contains("#[test]") || line.contains("tokio::test"))
+        || is_listed(path.parent().unwrap_or(&path), name)
+}
+
+/// Whether a macro of that folder makes a test of a function.
+fn is_listed(folder: &Path, name: &str) -> bool {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
+    let lines =
+        texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+    lines.filter(|line| line.contains(name)).any(|line| !line.contains("fn "))
+}

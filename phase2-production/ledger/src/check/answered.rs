@@ -1,0 +1,92 @@
+//! I5: every request ends in time, in what was asked for or in a problem (RFC 9457), and
+//! soon after the last fault is mended everybody is served.
+
+use crate::entry::{Answered, Entry};
+use crate::history::{Fault, History};
+use crate::promises::Promises;
+use crate::report::{Finding, Invariant};
+
+/// Who may stand between clients and replicas, a balancer or a test's own proxy: while it
+/// is down, nobody can answer.
+const DOORS: [&str; 2] = ["lb", "proxy"];
+
+/// How long a connection that broke with the door may be the last to notice.
+const AFTERWARDS_MS: u64 = 1_000;
+
+/// Answers in a row after which somebody counts as served.
+const IN_A_ROW: usize = 3;
+
+/// Judges every request, and the time after healing.
+pub(super) fn check(history: &History, promises: &Promises) -> Finding {
+    let mut finding = Finding::new(Invariant::Answered);
+    for entry in &history.entries {
+        finding.judged += 1;
+        if let Some(says) = misbehaved(entry, history, promises) {
+            finding.broken(says, &[entry.number]);
+        }
+    }
+    healthy_again(history, promises, &mut finding);
+    finding
+}
+
+fn misbehaved(entry: &Entry, history: &History, promises: &Promises) -> Option<String> {
+    let took = entry.ended_ms.saturating_sub(entry.began_ms);
+    if took > promises.answer_within_ms {
+        return Some(format!("a request took {took} ms"));
+    }
+    match entry.answered {
+        Answered::Done | Answered::Problem | Answered::GaveUp => None,
+        Answered::Foreign => {
+            let why = entry.why.as_deref().unwrap_or_default();
+            Some(format!("an answer that the contract does not know: {why}"))
+        }
+        Answered::NotAtAll if the_door_was_down(entry, history) => None,
+        Answered::NotAtAll => {
+            let why = entry.why.as_deref().unwrap_or_default();
+            Some(format!("no answer, although the balancer was up: {why}"))
+        }
+    }
+}
+
+fn the_door_was_down(entry: &Entry, history: &History) -> bool {
+    let doors = |fault: &&Fault| DOORS.contains(&fault.victim.as_str());
+    history.faults.iter().filter(doors).any(|fault| {
+        let over = fault.mended_ms.map(|mended| mended.saturating_add(AFTERWARDS_MS));
+        entry.ended_ms >= fault.ordered_ms
+            && over.is_none_or(|over| entry.began_ms <= over)
+    })
+}
+
+fn healthy_again(history: &History, promises: &Promises, finding: &mut Finding) {
+    let Some(last) = history.faults.iter().map(|fault| fault.mended_ms).max() else {
+        return;
+    };
+    let unmended = history.faults.iter().any(|fault| fault.mended_ms.is_none());
+    let (Some(mended), false) = (last, unmended) else {
+        return finding.doubt("a fault was never mended");
+    };
+    for user in 0..history.header.users.len() {
+        let after: Vec<&Entry> = history
+            .of_user(user)
+            .filter(|entry| !entry.read_back && entry.began_ms >= mended)
+            .collect();
+        let served =
+            after.windows(IN_A_ROW).find(|row| row.iter().all(|one| served(one)));
+        let within = promises.healthy_within_ms;
+        match (served, after.last()) {
+            (Some(row), _) if row[0].began_ms - mended <= within => {}
+            (_, Some(last)) if last.ended_ms - mended > within => {
+                let says =
+                    format!("user {user} was not served {within} ms after healing");
+                finding.broken(says, &[last.number]);
+            }
+            _ => finding.doubt(format!("user {user} was not watched after healing")),
+        }
+    }
+}
+
+/// Whether somebody was served: also with a refusal that is about the request.
+fn served(entry: &Entry) -> bool {
+    matches!(entry.answered, Answered::Done | Answered::Problem)
+        && entry.status.is_some_and(|status| status < 500)
+}

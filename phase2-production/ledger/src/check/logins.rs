@@ -1,0 +1,71 @@
+//! A login that was acknowledged stays good until it is ended, in the designs that promise
+//! it. In the others a kill takes logins with it: that is what they are there to show.
+
+use super::before;
+use crate::entry::{Act, Answered, Ended, Entry, Said};
+use crate::history::History;
+use crate::promises::Promises;
+use crate::report::{Finding, Invariant};
+use std::collections::BTreeMap;
+
+/// Judges every use of a proof that should be good.
+pub(super) fn check(history: &History, promises: &Promises) -> Finding {
+    let mut finding = Finding::new(Invariant::Logins);
+    if !promises.logins_survive {
+        return finding;
+    }
+    let born: BTreeMap<&str, &Entry> = history
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.said {
+            Said::Proof { proof } => Some((proof.as_str(), entry)),
+            _ => None,
+        })
+        .collect();
+    let spent = spent(history);
+    for entry in &history.entries {
+        let Some(proof) = entry.act.proof() else {
+            continue;
+        };
+        let Some(birth) = born.get(proof).filter(|birth| before(birth, entry)) else {
+            continue;
+        };
+        if spent.get(proof).is_some_and(|acts| acts.iter().any(|act| may_end(act, entry)))
+        {
+            continue;
+        }
+        finding.judged += usize::from(entry.answered == Answered::Done);
+        if entry.proof_refused() && !is_of_old_age(entry) {
+            let says = format!("user {} lost the login {proof}", entry.user);
+            finding.broken(says, &[birth.number, entry.number]);
+        }
+    }
+    finding
+}
+
+/// For each proof, what may have ended it or used up its refresh token.
+fn spent(history: &History) -> BTreeMap<&str, Vec<&Entry>> {
+    let mut spent: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for entry in &history.entries {
+        if let Act::End { proof } | Act::Refresh { proof } = &entry.act {
+            spent.entry(proof).or_default().push(entry);
+        }
+    }
+    spent
+}
+
+/// Whether an act that had begun by then may be why a proof is refused.
+fn may_end(act: &Entry, refused: &Entry) -> bool {
+    if act.number == refused.number || act.began_ms > refused.ended_ms {
+        return false;
+    }
+    match act.act {
+        Act::End { .. } => act.ended != Ended::Fail,
+        // A refresh token is good once; the access token lives on.
+        _ => matches!(refused.act, Act::Refresh { .. }),
+    }
+}
+
+fn is_of_old_age(entry: &Entry) -> bool {
+    entry.why.as_deref().is_some_and(|why| why.ends_with("-expired"))
+}

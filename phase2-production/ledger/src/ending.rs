@@ -1,0 +1,118 @@
+//! Ok, fail or unknown: what an answer, or the lack of one, proves about the effect.
+
+use crate::entry::{Answered, Ended};
+use api_conformance::outcome::{Broken, Effect, Outcome, Reply};
+use api_contract::problem::{Problem, ProblemKind};
+use bytes::Bytes;
+use http::StatusCode;
+
+/// How an operation ended, and who says so.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) ended: Ended,
+    pub(crate) answered: Answered,
+    pub(crate) status: Option<u16>,
+    pub(crate) why: Option<String>,
+    pub(crate) served_by: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+/// "Come back later" from a store that may have been asked already: a commit whose answer
+/// was lost may have taken place.
+const STORES: [ProblemKind; 3] = [
+    ProblemKind::RecordsUnavailable,
+    ProblemKind::FileStoreUnavailable,
+    ProblemKind::SessionStoreUnavailable,
+];
+
+impl Ending {
+    /// Of a call whose answer is JSON or bytes.
+    pub(crate) fn of<T>(outcome: &Outcome<T>) -> Self {
+        let ended = match outcome.effect() {
+            Effect::Happened => Ended::Ok,
+            Effect::DidNotHappen => Ended::Fail,
+            Effect::Unknown => Ended::Unknown,
+        };
+        match outcome {
+            Outcome::Done(reply) => Self::from(reply, ended, Answered::Done),
+            Outcome::Refused(reply) => Self::refused(reply, ended),
+            Outcome::Broken(broken) => Self::broken(broken, ended),
+        }
+    }
+
+    /// Of a call whose answer has no body that the contract names: tus speaks in headers.
+    /// The reply is handed back, if there was one.
+    pub(crate) fn of_headers(
+        answer: Result<Reply<Bytes>, Broken>,
+    ) -> (Self, Option<Reply<Bytes>>) {
+        match answer {
+            Ok(reply) => (Self::of_reply(&reply), Some(reply)),
+            Err(broken) => (Self::of(&Outcome::<()>::Broken(broken)), None),
+        }
+    }
+
+    fn of_reply(reply: &Reply<Bytes>) -> Self {
+        if reply.status.is_success() {
+            return Self::from(reply, Ended::Ok, Answered::Done);
+        }
+        let ended = match reply.status {
+            StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Ended::Unknown,
+            _ => Ended::Fail,
+        };
+        let problem = serde_json::from_slice::<Problem>(&reply.body).ok();
+        // An answer to HEAD has no body, so its status has to do.
+        let answered = match (&problem, reply.body.is_empty()) {
+            (Some(_), _) | (None, true) => Answered::Problem,
+            (None, false) => Answered::Foreign,
+        };
+        let mut ending = Self::from(reply, ended, answered);
+        ending.why = problem.map(|problem| problem.slug().to_owned());
+        ending
+    }
+
+    fn refused(reply: &Reply<Problem>, ended: Ended) -> Self {
+        let slug = reply.body.slug();
+        let a_store = STORES.iter().any(|kind| kind.slug() == slug);
+        let ended = if a_store { Ended::Unknown } else { ended };
+        let mut ending = Self::from(reply, ended, Answered::Problem);
+        ending.why = Some(slug.to_owned());
+        ending
+    }
+
+    fn broken(broken: &Broken, ended: Ended) -> Self {
+        let (answered, status) = match broken {
+            Broken::NoAnswer(_) => (Answered::NotAtAll, None),
+            Broken::NotTheContract { status, .. } => {
+                (Answered::Foreign, Some(status.as_u16()))
+            }
+        };
+        let why = match broken {
+            Broken::NoAnswer(error) => innermost(error),
+            foreign @ Broken::NotTheContract { .. } => foreign.to_string(),
+        };
+        let (served_by, request_id) = (None, None);
+        Self { ended, answered, status, why: Some(why), served_by, request_id }
+    }
+
+    fn from<T>(reply: &Reply<T>, ended: Ended, answered: Answered) -> Self {
+        Self {
+            ended,
+            answered,
+            status: Some(reply.status.as_u16()),
+            why: None,
+            served_by: reply.served_by().map(str::to_owned),
+            request_id: reply.request_id().map(str::to_owned),
+        }
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

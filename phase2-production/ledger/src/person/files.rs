@@ -1,0 +1,95 @@
+//! Files: stored in one request, listed, read, deleted.
+
+use super::{Came, Held, Person};
+use crate::content::{Content, owner_of};
+use crate::ending::Ending;
+use crate::entry::{Act, Ended, Listed, Said};
+use api_conformance::digest::sha256;
+use api_conformance::form::Upload;
+use api_conformance::outcome::Outcome;
+use api_contract::files::{FileList, ListQuery, MAX_PAGE};
+
+impl Person {
+    /// Uploads a file in one request; with a key, repeating it makes no second one.
+    /// Returns how it ended, and the server's name for the file.
+    pub async fn upload(
+        &self,
+        held: &Held,
+        content: &Content,
+        key: Option<&str>,
+    ) -> (Came, Option<String>) {
+        let act = Act::Upload {
+            proof: held.name.clone(),
+            name: content.name.clone(),
+            sha256: content.sha256.clone(),
+            key: key.map(str::to_owned),
+        };
+        let begun = self.recorder.begin(self.user, act, self.read_back);
+        let file = Upload::new(content.name.clone(), content.bytes.clone());
+        let outcome = match key {
+            Some(key) => self.client.upload_with_key(&held.proof, &file, key).await,
+            None => self.client.upload(&held.proof, &file).await,
+        };
+        let ending = Ending::of(&outcome);
+        let (said, stored) = match outcome {
+            Outcome::Done(reply) => {
+                let (file, sha256) = (reply.body.file_id, Some(reply.body.sha256));
+                (Said::Stored { file: file.clone(), sha256 }, Some(file))
+            }
+            _ => (Said::Nothing, None),
+        };
+        (Self::conclude(begun, ending, said), stored)
+    }
+
+    /// Asks for all files, page by page: one operation, that ends as its last page does.
+    pub async fn list(&self, held: &Held) -> (Came, Vec<Listed>) {
+        let act = Act::List { proof: held.name.clone() };
+        let begun = self.recorder.begin(self.user, act, self.read_back);
+        let mut files = Vec::new();
+        let mut query = ListQuery { limit: Some(MAX_PAGE), cursor: None };
+        let ending = loop {
+            let outcome = self.client.list(&held.proof, &query).await;
+            let ending = Ending::of(&outcome);
+            let Outcome::Done(reply) = outcome else {
+                break ending;
+            };
+            let FileList { files: page, next_cursor } = reply.body;
+            files.extend(page.into_iter().map(|file| Listed {
+                file: file.file_id,
+                name: file.name,
+                sha256: file.sha256,
+            }));
+            match next_cursor {
+                Some(cursor) => query.cursor = Some(cursor),
+                None => break ending,
+            }
+        };
+        let said = match ending.ended {
+            Ended::Ok => Said::Files { files: files.clone() },
+            Ended::Fail | Ended::Unknown => Said::Nothing,
+        };
+        (Self::conclude(begun, ending, said), files)
+    }
+
+    /// Asks for the bytes of a file.
+    pub async fn download(&self, held: &Held, file: &str) -> Came {
+        let act = Act::Download { proof: held.name.clone(), file: file.to_owned() };
+        let begun = self.recorder.begin(self.user, act, self.read_back);
+        let outcome = self.client.content(&held.proof, file).await;
+        let said = match &outcome {
+            Outcome::Done(reply) => {
+                Said::Bytes { sha256: sha256(&reply.body), owner: owner_of(&reply.body) }
+            }
+            _ => Said::Nothing,
+        };
+        Self::conclude(begun, Ending::of(&outcome), said)
+    }
+
+    /// Deletes a file.
+    pub async fn delete(&self, held: &Held, file: &str) -> Came {
+        let act = Act::Delete { proof: held.name.clone(), file: file.to_owned() };
+        let begun = self.recorder.begin(self.user, act, self.read_back);
+        let outcome = self.client.delete(&held.proof, file).await;
+        Self::conclude(begun, Ending::of(&outcome), Said::Nothing)
+    }
+}

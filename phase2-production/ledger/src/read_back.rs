@@ -1,0 +1,76 @@
+//! After healing: everybody looks at everything they have, and tries what should be dead.
+
+use crate::crowd::Left;
+use crate::entry::{Act, Ended, Entry, Said};
+use crate::person::{Held, Person};
+use crate::recorder::Recorder;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How often a question is asked that gets no answer.
+const TRIES: usize = 5;
+
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Reads everything back at `doors`: base URLs of replicas, which are asked directly,
+/// because which replica remembers whom is another question. Files are read at the first,
+/// dead proofs are tried at all.
+pub async fn read_back(left: &[Left], doors: &[String], recorder: &Recorder) {
+    let Some(first) = doors.first() else {
+        return;
+    };
+    for one in left {
+        let mut reader = one.person.reading_back_at(first);
+        let known = recorder.with_entries(|entries| known(entries, one.person.user));
+        read_files(&mut reader, &known).await;
+        for door in doors {
+            let knocker = one.person.reading_back_at(door);
+            for ended in &one.proofs.ended {
+                settle(async || knocker.list(ended).await.0.ended).await;
+            }
+        }
+    }
+}
+
+async fn read_files(reader: &mut Person, known: &BTreeSet<String>) {
+    let Some(held) = log_in(reader).await else {
+        return;
+    };
+    settle(async || reader.list(&held).await.0.ended).await;
+    for file in known {
+        settle(async || reader.download(&held, file).await.ended).await;
+    }
+}
+
+async fn log_in(reader: &mut Person) -> Option<Held> {
+    for _ in 0..TRIES {
+        if let Some(held) = reader.log_in().await {
+            return Some(held);
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+    None
+}
+
+/// Asks until somebody knows, but not for ever.
+async fn settle(ask: impl AsyncFn() -> Ended) {
+    for _ in 0..TRIES {
+        if ask().await != Ended::Unknown {
+            return;
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Every file that a user was ever told of.
+fn known(entries: &[Entry], user: usize) -> BTreeSet<String> {
+    let theirs = entries.iter().filter(|entry| entry.user == user);
+    let told = theirs.flat_map(|entry| match (&entry.said, &entry.act) {
+        (Said::Stored { file, .. }, _) => vec![file.clone()],
+        (Said::Files { files }, Act::List { .. }) => {
+            files.iter().map(|listed| listed.file.clone()).collect()
+        }
+        _ => Vec::new(),
+    });
+    told.collect()
+}

@@ -1,0 +1,164 @@
+//! Histories written by hand: one line an operation, ten milliseconds each.
+
+use ledger::entry::{Act, Answered, Ended, Entry, Listed, Said};
+use ledger::history::{Fault, Leftover};
+use ledger::{Header, History, Invariant, Promises, Report, check};
+
+/// What took place, as it is told.
+pub(crate) struct Story(History);
+
+pub(crate) fn sha(of: &str) -> String {
+    format!("sha-of-{of}")
+}
+
+impl Story {
+    /// Alice is user 0 and bob user 1.
+    pub(crate) fn new() -> Self {
+        let users = vec!["alice".to_owned(), "bob".to_owned()];
+        let (entries, faults, leftovers) = Default::default();
+        Self(History { header: Header::new(7, users), entries, faults, leftovers })
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.0.entries.len() as u64 * 10
+    }
+
+    /// The next operation; it has ended before the one after it begins.
+    pub(crate) fn op(mut self, user: usize, act: Act, ended: Ended, said: Said) -> Self {
+        let (number, began_ms) = (self.0.entries.len() as u64, self.now());
+        let (answered, status) = match ended {
+            Ended::Ok => (Answered::Done, 200),
+            Ended::Fail => (Answered::Problem, 409),
+            Ended::Unknown => (Answered::Problem, 502),
+        };
+        self.0.entries.push(Entry {
+            number,
+            user,
+            began_ms,
+            ended_ms: began_ms + 9,
+            act,
+            ended,
+            answered,
+            said,
+            status: Some(status),
+            why: None,
+            served_by: Some("r1".to_owned()),
+            request_id: Some(format!("req-{number}")),
+            read_back: false,
+        });
+        self
+    }
+
+    /// Changes the operation that was told last.
+    pub(crate) fn but(mut self, change: impl FnOnce(&mut Entry)) -> Self {
+        change(self.0.entries.last_mut().expect("something was told"));
+        self
+    }
+
+    pub(crate) fn refused(self, status: u16, why: &str) -> Self {
+        self.but(|entry| {
+            entry.status = Some(status);
+            entry.why = Some(why.to_owned());
+        })
+    }
+
+    pub(crate) fn log_in(self, user: usize, proof: &str) -> Self {
+        let said = Said::Proof { proof: proof.to_owned() };
+        self.op(user, Act::LogIn, Ended::Ok, said)
+    }
+
+    pub(crate) fn log_out(self, user: usize, proof: &str, ended: Ended) -> Self {
+        self.op(user, Act::End { proof: proof.to_owned() }, ended, Said::Nothing)
+    }
+
+    pub(crate) fn upload(self, user: usize, name: &str, file: &str) -> Self {
+        let said = Said::Stored { file: file.to_owned(), sha256: Some(sha(name)) };
+        self.op(user, uploading(name), Ended::Ok, said)
+    }
+
+    pub(crate) fn try_to_upload(self, user: usize, name: &str, ended: Ended) -> Self {
+        self.op(user, uploading(name), ended, Said::Nothing)
+    }
+
+    pub(crate) fn delete(self, user: usize, file: &str, ended: Ended) -> Self {
+        let act = Act::Delete { proof: "p".to_owned(), file: file.to_owned() };
+        self.op(user, act, ended, Said::Nothing)
+    }
+
+    pub(crate) fn uses(self, user: usize, proof: &str, ended: Ended) -> Self {
+        self.op(user, Act::Look { proof: proof.to_owned() }, ended, Said::Nothing)
+    }
+
+    /// The reading back: a list, each with the server's name, the name and the hash.
+    pub(crate) fn listed(self, user: usize, files: &[(&str, &str, &str)]) -> Self {
+        let files = files.iter().map(|(file, name, sha256)| Listed {
+            file: (*file).to_owned(),
+            name: (*name).to_owned(),
+            sha256: (*sha256).to_owned(),
+        });
+        let said = Said::Files { files: files.collect() };
+        let act = Act::List { proof: "p".to_owned() };
+        self.op(user, act, Ended::Ok, said).but(|entry| entry.read_back = true)
+    }
+
+    /// The reading back: a file, with the hash and the owner of what came.
+    pub(crate) fn read(self, user: usize, file: &str, sha256: &str, owner: &str) -> Self {
+        let said = Said::Bytes {
+            sha256: sha256.to_owned(),
+            owner: Some(owner.to_owned()).filter(|owner| !owner.is_empty()),
+        };
+        self.op(user, reading(file), Ended::Ok, said).but(|entry| entry.read_back = true)
+    }
+
+    /// The reading back: there is no such file.
+    pub(crate) fn read_in_vain(self, user: usize, file: &str) -> Self {
+        let told = self.op(user, reading(file), Ended::Fail, Said::Nothing);
+        told.refused(404, "file-not-found").but(|entry| entry.read_back = true)
+    }
+
+    pub(crate) fn fault(mut self, victim: &str, from: u64, to: u64) -> Self {
+        self.0.faults.push(Fault {
+            victim: victim.to_owned(),
+            kind: "kill".to_owned(),
+            ordered_ms: from,
+            struck_ms: Some(from),
+            mending_ms: Some(to),
+            mended_ms: Some(to),
+        });
+        self
+    }
+
+    pub(crate) fn left(mut self, what: &str, count: u64) -> Self {
+        self.0.leftovers.push(Leftover { what: what.to_owned(), count });
+        self
+    }
+
+    pub(crate) fn history(self) -> History {
+        self.0
+    }
+
+    pub(crate) fn judged(self) -> Report {
+        check(&self.0, &Promises::of_central())
+    }
+
+    /// Asserts that this invariant was broken, and no other, by these operations.
+    pub(crate) fn must_be_caught_as(self, invariant: Invariant, by: &[u64]) {
+        let report = self.judged();
+        assert_eq!(report.broken(), [invariant], "{report}");
+        let violations = &report.of(invariant).violations;
+        assert!(violations.iter().any(|one| one.entries == by), "{violations:?}");
+    }
+}
+
+pub(crate) fn uploading(name: &str) -> Act {
+    Act::Upload {
+        proof: "p".to_owned(),
+        name: name.to_owned(),
+        sha256: sha(name),
+        key: Some(name.to_owned()),
+    }
+}
+
+fn reading(file: &str) -> Act {
+    Act::Download { proof: "p".to_owned(), file: file.to_owned() }
+}

@@ -1,0 +1,19 @@
+//! The program: read the command line, start, say what went wrong if it does not.
+
+use clap::Parser;
+use load_balancer::config::BalancerArgs;
+use std::process::ExitCode;
+
+/// A load balancer: health checks, round robin or sticky, nothing ever sent twice.
+#[derive(Parser)]
+#[command(name = "load-balancer", version, args_override_self = true)]
+struct CommandLine {
+    #[command(flatten)]
+    args: BalancerArgs,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = CommandLine::parse().args;
+    http_edge::program::exit_code(load_balancer::start(args).await)
+}
