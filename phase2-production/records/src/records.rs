@@ -72,6 +72,24 @@ impl Records {
         self.look(Scope::Housekeeping, |_| Box::pin(async { Ok(()) })).await
     }
 
+    /// Milliseconds since 1970 by the database's clock; SQLite's is the machine's.
+    ///
+    /// # Errors
+    /// As [`Records::look`].
+    pub async fn now(&self) -> Result<i64, RecordsError> {
+        let clock = if self.postgres {
+            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+        } else {
+            "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+        };
+        self.look(Scope::Housekeeping, move |tx| {
+            Box::pin(async move {
+                Ok(sqlx::query_scalar::<_, i64>(clock).fetch_one(tx).await?)
+            })
+        })
+        .await
+    }
+
     /// Whether it is Postgres; otherwise it is SQLite, which one machine alone can use.
     #[must_use]
     pub const fn is_postgres(&self) -> bool {

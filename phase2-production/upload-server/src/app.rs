@@ -1,5 +1,6 @@
 //! What there is: the state, the routes, the life of the server.
 
+use crate::clock;
 use crate::config::{Config, Design};
 use crate::cookies::Cookies;
 use crate::events::Events;
@@ -85,6 +86,7 @@ impl AppState {
     /// # Errors
     /// When a store cannot be reached or is of no use; the message says what to change.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        clock::is_off_by(config.clock_offset_ms);
         let records = stores::open_records(config).await?;
         let cache = stores::open_cache(config).await?;
         let secret =

@@ -91,6 +91,10 @@ pub struct Config {
     #[arg(long = "origin", value_name = "URL")]
     pub origins: Vec<String>,
 
+    /// Milliseconds by which this replica's clock is to be wrong, to see what comes of it
+    #[arg(long, value_name = "MS", default_value_t = 0, allow_negative_numbers = true)]
+    pub clock_offset_ms: i64,
+
     /// Address under which browsers see this server; with https the cookie is Secure
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,

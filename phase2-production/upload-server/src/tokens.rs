@@ -22,7 +22,7 @@ mod rotation;
 mod sealing;
 
 use crate::audit::AuditContext;
-use crate::clock::now;
+use crate::clock::{now, now_ms};
 use crate::config::proofs::{Revocation, SigningAlgorithm, TokenArgs};
 use crate::in_full::in_full;
 use access::{AUDIENCE, Claims, ISSUER, LEEWAY_S, When};
@@ -36,7 +36,6 @@ use revocation::Revocations;
 use rotation::RotationTimes;
 use sealing::SealingKey;
 use std::sync::Arc;
-use upload_domain::incoming::now_ms;
 
 pub use error::TokenError;
 pub(crate) use revocation::Ended;

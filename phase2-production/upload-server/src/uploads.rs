@@ -6,6 +6,7 @@ pub(crate) mod finish;
 pub(crate) mod signed_url;
 
 use crate::app::AppState;
+use crate::clock::now_ms;
 use crate::error::Error;
 use crate::files::created;
 use crate::files::store::scope_of;
@@ -30,7 +31,6 @@ use signed_url::SignedQuery;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use upload_domain::file_id::FileId;
-use upload_domain::incoming::now_ms;
 
 /// How long a signed URL is good for, at most.
 const URL_LIFE: Duration = Duration::from_secs(60 * 60);

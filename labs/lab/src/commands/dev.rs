@@ -2,6 +2,7 @@
 
 use super::exercise::cage;
 use console::style;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use grader::author::{Finding, Proof};
 use grader::{Home, Manifest};
 use std::process::ExitCode;
@@ -41,6 +42,10 @@ struct CheckArgs {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
+    /// How many exercises at a time; one for each processor, if not given
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+
     /// Write the transcripts of the wrong answers instead of comparing with them
     #[arg(long)]
     record: bool,
@@ -65,13 +70,22 @@ async fn check(args: &CheckArgs) -> anyhow::Result<bool> {
         require_solutions: args.require_solutions,
         record: args.record,
     };
-    let mut all_well = true;
-    for manifest in wanted(args, &home)? {
-        println!("{} (solution from seed {})", style(&manifest.id).bold(), proof.seed);
-        let suite = checks::suite(&manifest.id)?;
-        all_well &= proof.of(&manifest, suite, tell).await;
-    }
-    Ok(all_well)
+    println!("solutions from seed {}", proof.seed);
+    let proofs = wanted(args, &home)?.into_iter().map(|manifest| prove(&proof, manifest));
+    let jobs = args.jobs.unwrap_or_else(processors).max(1);
+    let proved: Vec<bool> =
+        stream::iter(proofs).buffer_unordered(jobs).try_collect().await?;
+    Ok(proved.into_iter().all(|well| well))
+}
+
+async fn prove(proof: &Proof, manifest: Manifest) -> anyhow::Result<bool> {
+    let suite = checks::suite(&manifest.id)?;
+    let short = style(manifest.short_id()).bold().to_string();
+    Ok(proof.of(&manifest, suite, |finding| tell(&short, finding)).await)
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn wanted(args: &CheckArgs, home: &Home) -> anyhow::Result<Vec<Manifest>> {
@@ -81,11 +95,12 @@ fn wanted(args: &CheckArgs, home: &Home) -> anyhow::Result<Vec<Manifest>> {
     args.only.iter().map(|id| home.manifest(&home.id_of(id)?)).collect()
 }
 
-fn tell(finding: &Finding) {
+/// Findings of several exercises come mixed, so each line says of which.
+fn tell(exercise: &str, finding: &Finding) {
     match &finding.wrong {
-        None => println!("  {} {}", style("✔").green(), finding.what),
+        None => println!("{exercise} {} {}", style("✔").green(), finding.what),
         Some(wrong) => {
-            println!("  {} {}", style("✘").red(), finding.what);
+            println!("{exercise} {} {}", style("✘").red(), finding.what);
             wrong.lines().for_each(|line| println!("      {line}"));
         }
     }

@@ -153,7 +153,7 @@ pub async fn a_megabyte_of_password_is_refused_at_once(
         reply.status
     );
     let took = start.elapsed();
-    ensure!(took < Duration::from_secs(2), "the refusal took {took:?}");
+    ensure!(took < Duration::from_secs(10), "the refusal took {took:?}");
     Ok(())
 }
 

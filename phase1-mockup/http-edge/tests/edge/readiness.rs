@@ -117,7 +117,7 @@ async fn what_does_not_answer_is_missing_before_the_asker_gives_up() {
     let begun = Instant::now();
     let reply = reqwest::get(server.url("/readyz")).await.unwrap();
     assert_eq!(reply.status(), 503);
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let problem: Problem = reply.json().await.unwrap();
     assert_eq!(problem.detail, "records: does not answer in time");
 }

@@ -20,6 +20,10 @@ fn quiet() -> Limits {
     Limits { heartbeat: Duration::from_secs(3600), ..patient() }
 }
 
+/// Far beyond one time-out of [`Limits::default`] and far below a hundred of them: a machine
+/// that is busy elsewhere stays below.
+const PATIENT: Duration = Duration::from_secs(3);
+
 #[tokio::test]
 async fn while_redis_is_paused_the_breaker_opens_and_calls_fail_at_once() {
     on_each(async |redis| {
@@ -30,11 +34,7 @@ async fn while_redis_is_paused_the_breaker_opens_and_calls_fail_at_once() {
         for _ in 0..5 {
             let begun = Instant::now();
             assert_eq!(cache.ping().await, Err(CacheDown::Timeout));
-            assert!(
-                begun.elapsed() < Duration::from_millis(400),
-                "{:?}",
-                begun.elapsed()
-            );
+            assert!(begun.elapsed() < PATIENT, "{:?}", begun.elapsed());
         }
         assert_eq!(cache.breaker_state(), BreakerState::Open);
         let begun = Instant::now();
@@ -42,7 +42,7 @@ async fn while_redis_is_paused_the_breaker_opens_and_calls_fail_at_once() {
             let taken = cache.take("b", 1, LIFE).await;
             assert_eq!(taken, Err(CacheDown::Resting));
         }
-        assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < PATIENT, "{:?}", begun.elapsed());
         redis.service.resume().await.unwrap();
         assert_eq!(cache.ping().await, Err(CacheDown::Resting), "it rests for its time");
         until("a probe closes it", SOON, async || cache.ping().await.is_ok()).await;

@@ -18,9 +18,14 @@ async fn latency_delays_a_connection_that_exists_and_only_until_it_is_healed() {
     let late = began.elapsed();
     assert!(late >= 2 * DELAY, "there and back: {late:?}");
     proxy.heal();
-    let began = Instant::now();
-    says(&mut connection, b"after").await.unwrap();
-    assert!(began.elapsed() < late);
+    // A busy machine may be late by itself, but not each time.
+    let mut soonest = late;
+    for _ in 0..20 {
+        let began = Instant::now();
+        says(&mut connection, b"after").await.unwrap();
+        soonest = soonest.min(began.elapsed());
+    }
+    assert!(soonest < DELAY, "{soonest:?}");
 }
 
 #[tokio::test]

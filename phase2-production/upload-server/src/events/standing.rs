@@ -1,6 +1,7 @@
 //! Whether a socket's proof still stands.
 
 use crate::app::AppState;
+use crate::clock::now_ms;
 use crate::error::Error;
 use crate::identity::{Caller, Identity, Proof};
 use crate::sessions::{SessionError, SessionId};
@@ -12,7 +13,6 @@ use axum_extra::headers::Authorization;
 use axum_extra::headers::authorization::Bearer;
 use http::request::Parts;
 use records::{Scope, users};
-use upload_domain::incoming::now_ms;
 use upload_domain::username::Username;
 
 /// What a socket was opened with, kept to be looked at again.

@@ -7,6 +7,7 @@
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
+use crate::clock::now_ms;
 use crate::error::Error;
 use crate::files::store::{Files, scope_of};
 use crate::identity::{Caller, Identity, Proof};
@@ -23,7 +24,6 @@ use std::time::Instant;
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::FileMeta;
-use upload_domain::incoming::now_ms;
 
 /// What the caller says of a file before its bytes come.
 #[derive(Clone, Debug)]

@@ -4,12 +4,12 @@
 //! remembers, no other does, and none after a restart.
 
 use super::{Remembered, SessionError, SessionId, SessionLimits};
+use crate::clock::now_ms;
 use records::Member;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
-use upload_domain::incoming::now_ms;
 use upload_domain::username::Username;
 
 /// What is remembered of one caller. It grows with every upload.

@@ -2,6 +2,7 @@
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
+use crate::clock::now_ms;
 use crate::error::Error;
 use crate::files::store::scope_of;
 use crate::identity::Caller;
@@ -14,7 +15,6 @@ use records::{Member, OrgId, Scope};
 use std::time::Duration;
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
-use upload_domain::incoming::now_ms;
 
 /// An upload of what was asked for, as it is before anything has come.
 pub(crate) fn begun(

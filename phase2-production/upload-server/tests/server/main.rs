@@ -6,6 +6,7 @@
 
 mod bursts;
 mod central;
+mod clocks;
 mod conformance;
 mod documents;
 mod events;

@@ -17,6 +17,8 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Body, RequestBuilder};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -33,14 +35,15 @@ async fn a_killed_postgres_comes_back_with_every_acknowledged_upload(
 ) -> anyhow::Result<()> {
     let fleet = Fleet::start(Plan::central(front)).await?;
     let callers = Caller::all(&fleet).await?;
-    let enough = CancellationToken::new();
-    let uploading: Vec<_> = callers
-        .iter()
-        .map(|caller| tokio::spawn(keep_uploading(caller.clone(), enough.clone())))
-        .collect();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (enough, tally) = (CancellationToken::new(), Arc::new(Tally::default()));
+    let keep_uploading = |caller: &Caller| {
+        tokio::spawn(keep_uploading(caller.clone(), enough.clone(), Arc::clone(&tally)))
+    };
+    let uploading: Vec<_> = callers.iter().map(keep_uploading).collect();
+    let some = 3 * callers.len();
+    tally.acknowledged.grows_by(some, "uploads are acknowledged").await?;
     fleet.part("postgres").kill().await?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tally.refused.grows_by(callers.len(), "uploads are refused").await?;
     fleet.part("postgres").start_again().await?;
     let uploads_again = async || Ok(callers[0].upload("after", 10).await.done().ok());
     eventually(DEADLINE, "uploads are taken again", uploads_again).await?;
@@ -58,18 +61,45 @@ async fn a_killed_postgres_comes_back_with_every_acknowledged_upload(
     fleet.promise_kept()
 }
 
+/// How many uploads ended in which way, of all callers.
+#[derive(Default)]
+struct Tally {
+    acknowledged: Count,
+    refused: Count,
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Count {
+    fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    async fn grows_by(&self, many: usize, what: &str) -> anyhow::Result<()> {
+        let goal = self.0.load(Ordering::Relaxed) + many;
+        let there = async || Ok((self.0.load(Ordering::Relaxed) >= goal).then_some(()));
+        eventually(DEADLINE, what, there).await
+    }
+}
+
 /// Uploads one file after the other, and remembers which were acknowledged.
 async fn keep_uploading(
     caller: Caller,
     enough: CancellationToken,
+    tally: Arc<Tally>,
 ) -> BTreeMap<String, String> {
     let mut acknowledged = BTreeMap::new();
     let mut number = 0;
     while !enough.is_cancelled() {
         number += 1;
         let size = 1_000 * number;
-        if let Ok(created) = caller.upload(&format!("file-{number}"), size).await.done() {
-            acknowledged.insert(created.body.file_id, created.body.sha256);
+        match caller.upload(&format!("file-{number}"), size).await.done() {
+            Ok(created) => {
+                acknowledged.insert(created.body.file_id, created.body.sha256);
+                tally.acknowledged.one_more();
+            }
+            Err(_) => tally.refused.one_more(),
         }
         tokio::time::sleep(BREATH).await;
     }

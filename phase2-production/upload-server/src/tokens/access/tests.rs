@@ -3,6 +3,7 @@
 mod spelling;
 
 use super::*;
+use crate::clock::{now, now_ms};
 use crate::config::proofs::SigningAlgorithm;
 use crate::tokens::keys::StoredKey;
 use crate::tokens::sealing::SealingKey;
@@ -11,7 +12,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
-use upload_domain::incoming::now_ms;
 
 struct Ours {
     stored: StoredKey,
@@ -68,7 +68,7 @@ fn signed(ours: &Ours, header: &Value, claims: &Value) -> String {
 
 fn checked(ours: &Ours, token: &str) -> Result<Claims, BadToken> {
     let set = KeySet::new(vec![Arc::clone(&ours.known)], 0);
-    verify_with(token, &set, When::Now, 0)?.ok_or(BadToken::Invalid)
+    verify_with(token, &set, When::Now, now())?.ok_or(BadToken::Invalid)
 }
 
 fn is_refused(ours: &Ours, header: &Value, claims: &Value) -> bool {

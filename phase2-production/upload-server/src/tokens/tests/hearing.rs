@@ -109,6 +109,6 @@ async fn a_replica_that_nobody_answers_goes_on_with_what_redis_says() {
         records.close().await;
         let begun = tokio::time::Instant::now();
         assert!(is_good(&replica, &pair).await, "{mode:?}: nobody contradicts it");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 }
