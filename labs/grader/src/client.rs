@@ -139,7 +139,10 @@ impl Call {
         if self.method != usual {
             let _infallible = write!(line, " -X {}", self.method);
         }
-        let _infallible = write!(line, " {}", self.url);
+        // A shell takes what follows `&` for another command.
+        let query = self.url.contains('?');
+        let url = if query { quoted(&self.url) } else { self.url.clone() };
+        let _infallible = write!(line, " {url}");
         for (name, value) in &self.headers {
             let _infallible = write!(line, " -H {}", quoted(&format!("{name}: {value}")));
         }
@@ -181,6 +184,14 @@ mod tests {
     #[test]
     fn a_quote_in_a_body_survives_the_shell() {
         assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn an_address_with_a_query_survives_the_shell() {
+        let http = new_client().expect("a client");
+        let url = "http://127.0.0.1:80/a?b=1&c=2".to_owned();
+        let call = Call::new(http, Transcript::default(), Method::GET, url);
+        assert_eq!(call.curl(), "curl -sS 'http://127.0.0.1:80/a?b=1&c=2'");
     }
 
     #[test]

@@ -29,12 +29,14 @@ mod scratch;
 pub mod stop;
 pub mod transcript;
 
+pub use backing_services::What;
 pub use caged::CageProgram;
 pub use check::{Check, Suite};
 pub use client::Reply;
 pub use exam::Exam;
 pub use grade::{Assignment, grade};
 pub use home::Home;
+pub use load_balancer::config::Policy;
 pub use manifest::Manifest;
 pub use record::{CheckRecord, Record, Status, Verdict};
 pub use replica::Replica;
