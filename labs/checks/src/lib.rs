@@ -2,11 +2,15 @@
 //! only. What a check is worth, and what it is called, is in the exercise's manifest.
 
 mod p1_01;
+mod p2_01;
+mod p2_02;
+mod p2_05;
+mod redis_seen;
 
 use grader::Suite;
 
 /// The checks of each exercise.
-pub const SUITES: &[Suite] = &[p1_01::SUITE];
+pub const SUITES: &[Suite] = &[p1_01::SUITE, p2_01::SUITE, p2_02::SUITE, p2_05::SUITE];
 
 /// The checks of one exercise.
 ///
