@@ -36,6 +36,7 @@ pub struct Call {
     url: String,
     headers: Vec<(String, String)>,
     body: Option<String>,
+    unseen: bool,
 }
 
 impl Call {
@@ -45,7 +46,8 @@ impl Call {
         method: Method,
         url: String,
     ) -> Self {
-        Self { http, transcript, method, url, headers: Vec::new(), body: None }
+        let headers = Vec::new();
+        Self { http, transcript, method, url, headers, body: None, unseen: false }
     }
 
     /// Adds a header.
@@ -72,6 +74,14 @@ impl Call {
     #[must_use]
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.body = Some(body.into());
+        self
+    }
+
+    /// Leaves it out of the story, where it is one of many that happen at the same time. It
+    /// is still counted.
+    #[must_use]
+    pub const fn unseen(mut self) -> Self {
+        self.unseen = true;
         self
     }
 
@@ -122,7 +132,10 @@ impl Call {
             }
             Err(none) => none.0.clone(),
         };
-        self.transcript.exchange(&curl, &shown, took);
+        if !self.unseen {
+            self.transcript.exchange(&curl, &shown);
+        }
+        self.transcript.count(took);
         let at = (began, began + took);
         Ok(answer.map(|(status, headers, body)| Reply {
             status,

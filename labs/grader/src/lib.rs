@@ -29,7 +29,7 @@ mod scratch;
 pub mod stop;
 pub mod transcript;
 
-pub use backing_services::What;
+pub use backing_services::{Service, What};
 pub use caged::CageProgram;
 pub use check::{Check, Suite};
 pub use client::Reply;

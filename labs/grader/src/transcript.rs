@@ -36,9 +36,13 @@ impl Transcript {
     }
 
     /// Adds a request, as a command that repeats it, and its reply.
-    pub(crate) fn exchange(&self, curl: &str, reply: &str, took: Duration) {
+    pub(crate) fn exchange(&self, curl: &str, reply: &str) {
         self.say(format!("$ {curl}"));
         self.say(format!("  {}", shortened(reply)));
+    }
+
+    /// Counts a request that took so long.
+    pub(crate) fn count(&self, took: Duration) {
         self.story().took.push(took);
     }
 
