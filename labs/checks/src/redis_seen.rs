@@ -2,8 +2,7 @@
 //! looked at. Only commands that the embedded Redis knows too.
 
 use anyhow::Context;
-use grader::{Exam, Outcome, Stop, require};
-use grader::{Service, What};
+use grader::{Exam, Outcome, Service, Stop, What, require};
 use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
 

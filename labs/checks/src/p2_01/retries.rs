@@ -2,10 +2,9 @@
 
 use super::Cart;
 use futures_util::future::{join, join_all};
-use grader::Policy;
 use grader::balanced::Balanced;
 use grader::client::Call;
-use grader::{Exam, Outcome, Replica, Stop, require};
+use grader::{Exam, Outcome, Policy, Replica, Stop, require};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 

@@ -5,8 +5,7 @@ use super::Cart;
 use crate::redis_seen::RedisSeen;
 use anyhow::Context;
 use futures_util::future::join_all;
-use grader::What;
-use grader::{Exam, Outcome, Replica, Stop, require};
+use grader::{Exam, Outcome, Replica, Stop, What, require};
 use std::time::Duration;
 
 /// Enough for a write that nobody waits for.

@@ -1,8 +1,7 @@
 //! A door before Redis that counts who comes. Each question of the program is a connection.
 
 use anyhow::Context;
-use grader::What;
-use grader::{Exam, Stop};
+use grader::{Exam, Stop, What};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
