@@ -199,6 +199,16 @@ mod tests {
         assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
+    #[tokio::test]
+    async fn an_unseen_request_is_counted_and_not_told() {
+        let (http, transcript) = (new_client().expect("a client"), Transcript::default());
+        // Nobody listens there: no answer is counted as well.
+        let url = "http://127.0.0.1:1/".to_owned();
+        let call = Call::new(http, transcript.clone(), Method::GET, url).unseen();
+        assert!(call.try_send().await.expect("a request").is_err());
+        assert_eq!((transcript.lines().len(), transcript.cost().0), (0, 1));
+    }
+
     #[test]
     fn an_address_with_a_query_survives_the_shell() {
         let http = new_client().expect("a client");

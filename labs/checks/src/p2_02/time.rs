@@ -8,9 +8,9 @@ use crate::redis_seen::RedisSeen;
 use grader::{Exam, Outcome, Reply, Stop, require};
 use std::time::{Duration, Instant};
 
-const IDLE: Duration = Duration::from_millis(1000);
+const IDLE: Duration = Duration::from_millis(1400);
 
-const ABSOLUTE: Duration = Duration::from_millis(2800);
+const ABSOLUTE: Duration = Duration::from_millis(3600);
 
 /// Long enough to be no part of what is checked.
 const LONG: Duration = Duration::from_mins(10);
@@ -89,7 +89,7 @@ pub(super) async fn old_age_ends_a_session(exam: &Exam) -> Outcome {
     let (earliest, latest) = session.login.at;
     let mut last = session.login.clone();
     loop {
-        wait(exam, Duration::from_millis(exam.number(250, 400))).await;
+        wait(exam, Duration::from_millis(exam.number(200, 350))).await;
         let at = exam.one_of(&replicas);
         let by_looking = last.at.0 - earliest < IDLE + IDLE / 4;
         let (reply, alive) = match by_looking {

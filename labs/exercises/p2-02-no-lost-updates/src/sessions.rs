@@ -8,6 +8,7 @@ use std::time::Duration;
 
 /// How long a session may live.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code)] // TODO: nobody asks for them yet.
 pub struct Limits {
     /// Without being used.
     pub idle: Duration,
@@ -25,7 +26,6 @@ pub struct Session {
 /// All sessions of all replicas: this one remembers nothing by itself.
 pub struct Sessions {
     redis: ConnectionManager,
-    // TODO: nobody asks for these.
     #[allow(dead_code)]
     limits: Limits,
 }
