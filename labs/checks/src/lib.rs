@@ -2,11 +2,13 @@
 //! only. What a check is worth, and what it is called, is in the exercise's manifest.
 
 mod p1_01;
+mod p2_03;
+mod p2_04;
 
 use grader::Suite;
 
 /// The checks of each exercise.
-pub const SUITES: &[Suite] = &[p1_01::SUITE];
+pub const SUITES: &[Suite] = &[p1_01::SUITE, p2_03::SUITE, p2_04::SUITE];
 
 /// The checks of one exercise.
 ///
