@@ -72,7 +72,7 @@ pub(super) async fn of_refreshes_at_once_one_wins(exam: &Exam) -> Outcome {
             "{AT_ONCE} refreshes with this token, at once, on both replicas"
         ));
         exam.transcript().quiet(true);
-        let at = |n: usize| if n % 2 == 0 { &one } else { &other };
+        let at = |n: usize| if n.is_multiple_of(2) { &one } else { &other };
         let replies = join_all((0..AT_ONCE).map(|n| pair.refresh(at(n)))).await;
         exam.transcript().quiet(false);
         let mut won = 0;

@@ -44,7 +44,7 @@ pub(super) async fn what_is_used_stays(exam: &Exam) -> Outcome {
     for _ in 0..8 {
         let made_up: Vec<_> = (0..CAPACITY / 3).map(|_| exam.word()).collect();
         ask_for_all(exam, &server, &made_up).await?;
-        rounds.push(reads_for(exam, &server, &[popular.clone()]).await?);
+        rounds.push(reads_for(exam, &server, std::slice::from_ref(&popular)).await?);
     }
     let again: u64 = rounds[1..].iter().sum();
     let help = "one item is asked for all the time, many others once. Which of them is to \

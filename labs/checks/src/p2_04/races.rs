@@ -61,7 +61,8 @@ pub(super) async fn a_slow_write_leaves_no_old_price(exam: &Exam) -> Outcome {
     };
     let (written, read) = tokio::join!(writing, reading);
     exam.transcript().quiet(false);
-    (written?, read?);
+    written?;
+    read?;
     let help = "the write has been answered. In which order are the database and the cache \
                 changed, and what does somebody see who reads in between?";
     costs(exam, &quick, &item, new, help).await?;
