@@ -6,14 +6,24 @@ mod p1_02;
 mod p1_03;
 mod p2_01;
 mod p2_02;
+mod p2_03;
+mod p2_04;
 mod p2_05;
 mod redis_seen;
 
 use grader::Suite;
 
 /// The checks of each exercise.
-pub const SUITES: &[Suite] =
-    &[p1_01::SUITE, p1_02::SUITE, p1_03::SUITE, p2_01::SUITE, p2_02::SUITE, p2_05::SUITE];
+pub const SUITES: &[Suite] = &[
+    p1_01::SUITE,
+    p1_02::SUITE,
+    p1_03::SUITE,
+    p2_01::SUITE,
+    p2_02::SUITE,
+    p2_03::SUITE,
+    p2_04::SUITE,
+    p2_05::SUITE,
+];
 
 /// The checks of one exercise.
 ///

@@ -1,0 +1,98 @@
+//! Refresh tokens: what a client keeps to get new access tokens without a password.
+
+use crate::store::{self, Store};
+use redis::{AsyncCommands, RedisResult, Script};
+use std::time::Duration;
+
+/// What one login began: its access and refresh tokens are one family.
+#[derive(Debug)]
+pub struct Session {
+    pub username: String,
+    pub sid: String,
+    /// The user's version at the login.
+    pub version: u64,
+}
+
+/// One step in Redis, so that nobody comes between looking and changing. A token that is
+/// not the current one was used before: two have it, and which of them is the thief cannot
+/// be known. The time of the family is not touched: it runs from the login.
+const ROTATE: &str = "
+local current = redis.call('HGET', KEYS[1], 'current')
+if not current then
+    return {}
+end
+if current ~= ARGV[1] then
+    redis.call('DEL', KEYS[1])
+    return {}
+end
+redis.call('HSET', KEYS[1], 'current', ARGV[2])
+return redis.call('HMGET', KEYS[1], 'username', 'version')
+";
+
+/// All refresh tokens; they are in Redis, because all replicas need them. A family is one
+/// hash there. It holds the fingerprint of the one token that is good.
+pub struct Refreshes {
+    store: Store,
+    /// How long a session may be renewed, from its login on.
+    life: Duration,
+    rotate: Script,
+}
+
+impl Refreshes {
+    pub fn new(store: Store, life: Duration) -> Self {
+        Self { store, life, rotate: Script::new(ROTATE) }
+    }
+
+    /// Begins a session, and makes its first refresh token.
+    pub async fn start(
+        &self,
+        username: &str,
+        version: u64,
+    ) -> RedisResult<(Session, String)> {
+        let sid = store::random();
+        let token = new_token(&sid);
+        let fields = [
+            ("username", username.to_owned()),
+            ("version", version.to_string()),
+            ("current", store::fingerprint(&token)),
+        ];
+        let (family, life) = (family(&sid), self.life.as_millis() as i64);
+        // Together, or a crash in between leaves a family that lives for ever.
+        let mut both = redis::pipe();
+        both.atomic().hset_multiple(&family, &fields).pexpire(&family, life);
+        let _: () = both.query_async(&mut self.store.clone()).await?;
+        Ok((Session { username: username.to_owned(), sid, version }, token))
+    }
+
+    /// The session of this token, and the token that comes next; nothing if this one is
+    /// not good, or not any more.
+    pub async fn rotate(&self, token: &str) -> RedisResult<Option<(Session, String)>> {
+        let Some((sid, _)) = token.split_once('.') else {
+            return Ok(None);
+        };
+        let next = new_token(sid);
+        let mut rotate = self.rotate.key(family(sid));
+        rotate.arg(store::fingerprint(token)).arg(store::fingerprint(&next));
+        let found: Vec<String> = rotate.invoke_async(&mut self.store.clone()).await?;
+        let [username, version] = found.as_slice() else {
+            return Ok(None);
+        };
+        let version = version.parse().unwrap_or_default();
+        let (username, sid) = (username.clone(), sid.to_owned());
+        Ok(Some((Session { username, sid, version }, next)))
+    }
+
+    /// From now on, no token of this session can be refreshed.
+    pub async fn end(&self, sid: &str) -> RedisResult<()> {
+        self.store.clone().del(family(sid)).await
+    }
+}
+
+/// It names its family, so that a used one leads there as well as the current one.
+fn new_token(sid: &str) -> String {
+    format!("{sid}.{}", store::random())
+}
+
+fn family(sid: &str) -> String {
+    format!("family:{sid}")
+}

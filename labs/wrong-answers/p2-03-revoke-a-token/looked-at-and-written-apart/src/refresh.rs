@@ -1,0 +1,86 @@
+//! Refresh tokens: what a client keeps to get new access tokens without a password.
+
+use crate::store::{self, Store};
+use redis::{AsyncCommands, RedisResult};
+use std::time::Duration;
+
+/// What one login began: its access and refresh tokens are one family.
+#[derive(Debug)]
+pub struct Session {
+    pub username: String,
+    pub sid: String,
+    /// The user's version at the login.
+    pub version: u64,
+}
+
+/// All refresh tokens; they are in Redis, because all replicas need them. A family is one
+/// hash there. It holds the fingerprint of the one token that is good.
+pub struct Refreshes {
+    store: Store,
+    /// How long a session may be renewed, from its login on.
+    life: Duration,
+}
+
+impl Refreshes {
+    pub fn new(store: Store, life: Duration) -> Self {
+        Self { store, life }
+    }
+
+    /// Begins a session, and makes its first refresh token.
+    pub async fn start(
+        &self,
+        username: &str,
+        version: u64,
+    ) -> RedisResult<(Session, String)> {
+        let sid = store::random();
+        let token = new_token(&sid);
+        let fields = [
+            ("username", username.to_owned()),
+            ("version", version.to_string()),
+            ("current", store::fingerprint(&token)),
+        ];
+        let (family, life) = (family(&sid), self.life.as_millis() as i64);
+        // Together, or a crash in between leaves a family that lives for ever.
+        let mut both = redis::pipe();
+        both.atomic().hset_multiple(&family, &fields).pexpire(&family, life);
+        let _: () = both.query_async(&mut self.store.clone()).await?;
+        Ok((Session { username: username.to_owned(), sid, version }, token))
+    }
+
+    /// The session of this token, and the token that comes next; nothing if this one is
+    /// not good, or not any more.
+    pub async fn rotate(&self, token: &str) -> RedisResult<Option<(Session, String)>> {
+        let Some((sid, _)) = token.split_once('.') else {
+            return Ok(None);
+        };
+        let next = new_token(sid);
+        let (mut redis, family) = (self.store.clone(), family(sid));
+        let fields = ["username", "version", "current"];
+        let found: Vec<Option<String>> = redis.hmget(&family, &fields).await?;
+        let [Some(username), Some(version), Some(current)] = found.as_slice() else {
+            return Ok(None);
+        };
+        if *current != store::fingerprint(token) {
+            let _: () = redis.del(&family).await?;
+            return Ok(None);
+        }
+        let _: () = redis.hset(&family, "current", store::fingerprint(&next)).await?;
+        let version = version.parse().unwrap_or_default();
+        let (username, sid) = (username.clone(), sid.to_owned());
+        Ok(Some((Session { username, sid, version }, next)))
+    }
+
+    /// From now on, no token of this session can be refreshed.
+    pub async fn end(&self, sid: &str) -> RedisResult<()> {
+        self.store.clone().del(family(sid)).await
+    }
+}
+
+/// It names its family, so that a used one leads there as well as the current one.
+fn new_token(sid: &str) -> String {
+    format!("{sid}.{}", store::random())
+}
+
+fn family(sid: &str) -> String {
+    format!("family:{sid}")
+}
