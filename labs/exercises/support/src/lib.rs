@@ -72,7 +72,7 @@ pub async fn serve(setup: &Setup, router: Router) {
         .unwrap_or_else(|error| give_up(&format!("cannot listen on {address}: {error}")));
     let address: SocketAddr = listener.local_addr().expect("a bound address");
     let ready = serde_json::json!({
-        "role": env!("CARGO_PKG_NAME"),
+        "role": program(),
         "replica_id": setup.replica(),
         "address": address,
     });
@@ -83,6 +83,12 @@ pub async fn serve(setup: &Setup, router: Router) {
     if let Err(error) = served {
         give_up(&format!("cannot serve: {error}"));
     }
+}
+
+/// The program's name, which is the exercise's.
+fn program() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 async fn told_to_stop() {
