@@ -2,6 +2,8 @@
 //! replicas in secret, broken and mended by order, gone in the end.
 
 use crate::support::{is_offered, pids, start_with, topology, until_gone};
+use api_conformance::eventually::eventually;
+use api_conformance::process::PATIENCE;
 use cluster::orders::Order;
 use cluster::{Backing, Cluster, Design, Files, Kind, State};
 use load_balancer::config::Policy;
@@ -30,8 +32,13 @@ struct Proof {
 async fn log_in(cluster: &Cluster, design: Design) -> Proof {
     let path = if design.has_sessions() { "session/start" } else { "token" };
     let given = json!({"username": "alice", "password": "correct-horse"});
-    let call = client().post(format!("{}/api/{path}", cluster.url())).json(&given);
-    let reply = call.send().await.expect("an answer");
+    let url = format!("{}/api/{path}", cluster.url());
+    // A machine that has just started eight processes may be told to come back.
+    let let_in = async || {
+        let reply = client().post(&url).json(&given).send().await?;
+        Ok((reply.status() != StatusCode::SERVICE_UNAVAILABLE).then_some(reply))
+    };
+    let reply = eventually(PATIENCE, "a login", let_in).await.expect("an answer");
     assert!(reply.status().is_success(), "{design:?}: {reply:?}");
     let cookies = reply.headers().get_all(SET_COOKIE).iter();
     let cookies = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
