@@ -10,6 +10,10 @@ use blobs::Blobs;
 use cache::{BreakerState, Cache};
 use http_edge::health::{Check, Readiness, Standing};
 use records::Records;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
 
 const SILENT: &str = "does not answer";
 
@@ -17,6 +21,9 @@ const SILENT: &str = "does not answer";
 /// as much. Who is further off would log people out, or keep in who should be out.
 const CLOCK_LIMIT_MS: i64 = 10_000;
 const WRONG_CLOCK: &str = "differs from the records' by more than 10 s";
+
+/// Less than a look may take.
+const CLOCK_PATIENCE: Duration = Duration::from_millis(400);
 
 /// Ready as long as what is its own is there.
 pub(crate) fn looking_at(
@@ -26,10 +33,10 @@ pub(crate) fn looking_at(
 ) -> Readiness {
     let (own_records, own_files) = (!records.is_postgres(), blobs.is_local());
     let (records, blobs) = (records.clone(), blobs.clone());
-    let theirs = records.clone();
+    let (theirs, wrong) = (records.clone(), Arc::new(AtomicBool::new(false)));
     let clock = Check::new("clock", move || {
-        let records = theirs.clone();
-        async move { of_clock(&records).await }
+        let (records, wrong) = (theirs.clone(), Arc::clone(&wrong));
+        async move { of_clock(&records, &wrong).await }
     });
     let records = Check::new("records", move || {
         let records = records.clone();
@@ -56,15 +63,18 @@ const fn needed(answers: bool) -> Standing {
 }
 
 /// The clock all replicas have in common is the records'. Theirs was read between two looks at
-/// ours, so what lies outside of those is certain. Records that do not answer are another
-/// check's business.
-async fn of_clock(records: &Records) -> Standing {
+/// ours, so what lies outside of those is certain. While the records do not answer, which is
+/// another check's business, what was found last counts.
+async fn of_clock(records: &Records, wrong: &AtomicBool) -> Standing {
     let before = now();
-    let Ok(theirs) = records.now().await else {
-        return Standing::Fine;
-    };
-    let off = (before - theirs).max(theirs - now());
-    if off > CLOCK_LIMIT_MS { Standing::Missing(WRONG_CLOCK) } else { Standing::Fine }
+    if let Ok(Ok(theirs)) = timeout(CLOCK_PATIENCE, records.now()).await {
+        let off = (before - theirs).max(theirs - now());
+        wrong.store(off > CLOCK_LIMIT_MS, Ordering::Relaxed);
+    }
+    match wrong.load(Ordering::Relaxed) {
+        true => Standing::Missing(WRONG_CLOCK),
+        false => Standing::Fine,
+    }
 }
 
 const fn of_cache(breaker: BreakerState) -> Standing {

@@ -66,8 +66,9 @@ pub(crate) async fn add(
     {
         return Ok(kid);
     }
-    // The very first key has no replica that could miss it: all read after they add.
-    let signs_from = if rows.is_empty() { now_ms } else { now_ms + times.lead() };
+    // The very first key has no replica that could miss it: all read after they add. It signs
+    // from ever, so that a replica whose clock is behind this one's can sign as well.
+    let signs_from = if rows.is_empty() { 0 } else { now_ms + times.lead() };
     for row in rows.iter().filter(|row| row.retires_at.is_none()) {
         signing_keys::retire(tx, &row.kid, signs_from + times.keep()).await?;
     }
