@@ -1,9 +1,9 @@
 //! What this server needs to be of use, for `/readyz`.
 //!
-//! What lies on this machine's own disk, or is wrong with its clock, makes this replica unable and nobody else: it is not
-//! ready. A database, a bucket or a Redis is everybody's: without it the replica is degraded
-//! and says so, and goes on with what it can do. If that made it "not ready", the end of one
-//! store would be the end of all replicas.
+//! What lies on this machine's own disk, or a clock that goes wrong, makes this replica unable
+//! and nobody else: it is not ready. A database, a bucket or a Redis is everybody's: without it
+//! the replica is degraded and says so, and goes on with what it can do. If that made it "not
+//! ready", the end of one store would be the end of all replicas.
 
 use crate::clock::now;
 use blobs::Blobs;
