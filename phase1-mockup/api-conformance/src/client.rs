@@ -109,11 +109,18 @@ impl Client {
         if let Some(jar) = &self.jar {
             jar.remember(response.headers());
         }
-        Ok(Reply {
-            status: response.status(),
-            headers: response.headers().clone(),
-            body: response.bytes().await.map_err(no_answer)?,
-        })
+        let (status, headers) = (response.status(), response.headers().clone());
+        match response.bytes().await {
+            Ok(body) => Ok(Reply { status, headers, body }),
+            Err(error) if error.is_timeout() => Err(no_answer(error)),
+            Err(error) => Err(Broken::CutShort {
+                status,
+                served_by: Reply { status, headers, body: () }
+                    .served_by()
+                    .map(str::to_owned),
+                cause: error.without_url(),
+            }),
+        }
     }
 }
 

@@ -79,6 +79,7 @@ impl<T> Outcome<T> {
             Self::Done(reply) => Ok(reply.status),
             Self::Refused(reply) => Ok(reply.status),
             Self::Broken(Broken::NotTheContract { status, .. }) => Ok(*status),
+            Self::Broken(Broken::CutShort { cause, .. }) => bail!("cut short: {cause:?}"),
             Self::Broken(Broken::NoAnswer(error)) => bail!("no answer: {error:?}"),
         }
     }

@@ -62,6 +62,17 @@ pub enum Broken {
     /// The transport failed: no connection, a reset, a timeout.
     #[error("no answer")]
     NoAnswer(#[source] reqwest::Error),
+    /// The head of an answer came, and not all of its body: whoever sent it is gone.
+    #[error("status {status}, and an answer that broke off")]
+    CutShort {
+        /// Its status.
+        status: StatusCode,
+        /// Which replica had begun to answer, if it said so.
+        served_by: Option<String>,
+        /// What broke.
+        #[source]
+        cause: reqwest::Error,
+    },
     /// An answer came, but not one that the contract allows.
     #[error("status {status}, but {problem}")]
     NotTheContract {
@@ -103,7 +114,9 @@ impl<T> Outcome<T> {
                     Effect::Unknown
                 }
             }
-            Self::Broken(Broken::NotTheContract { .. }) => Effect::Unknown,
+            Self::Broken(Broken::CutShort { .. } | Broken::NotTheContract { .. }) => {
+                Effect::Unknown
+            }
         }
     }
 }

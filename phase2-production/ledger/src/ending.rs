@@ -85,16 +85,22 @@ impl Ending {
     fn broken(broken: &Broken, ended: Ended) -> Self {
         let (answered, status) = match broken {
             Broken::NoAnswer(_) => (Answered::NotAtAll, None),
+            Broken::CutShort { status, .. } => {
+                (Answered::CutShort, Some(status.as_u16()))
+            }
             Broken::NotTheContract { status, .. } => {
                 (Answered::Foreign, Some(status.as_u16()))
             }
         };
         let why = match broken {
-            Broken::NoAnswer(error) => innermost(error),
+            Broken::NoAnswer(cause) | Broken::CutShort { cause, .. } => innermost(cause),
             foreign @ Broken::NotTheContract { .. } => foreign.to_string(),
         };
-        let (served_by, request_id) = (None, None);
-        Self { ended, answered, status, why: Some(why), served_by, request_id }
+        let served_by = match broken {
+            Broken::CutShort { served_by, .. } => served_by.clone(),
+            _ => None,
+        };
+        Self { ended, answered, status, why: Some(why), served_by, request_id: None }
     }
 
     fn from<T>(reply: &Reply<T>, ended: Ended, answered: Answered) -> Self {

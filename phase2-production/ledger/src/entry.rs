@@ -125,6 +125,8 @@ pub enum Answered {
     Problem,
     /// Something that the contract does not know.
     Foreign,
+    /// The head of an answer and not all of its body.
+    CutShort,
     /// Nothing: no connection, a connection that broke off, or the client's patience
     /// ended.
     NotAtAll,

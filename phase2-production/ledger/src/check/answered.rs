@@ -40,12 +40,30 @@ fn misbehaved(entry: &Entry, history: &History, promises: &Promises) -> Option<S
             let why = entry.why.as_deref().unwrap_or_default();
             Some(format!("an answer that the contract does not know: {why}"))
         }
+        Answered::CutShort if whoever_answered_was_struck(entry, history) => None,
+        Answered::CutShort => {
+            let who = entry.served_by.as_deref().unwrap_or("somebody");
+            Some(format!("{who} broke off an answer, although nothing had struck it"))
+        }
         Answered::NotAtAll if the_door_was_down(entry, history) => None,
         Answered::NotAtAll => {
             let why = entry.why.as_deref().unwrap_or_default();
             Some(format!("no answer, although the balancer was up: {why}"))
         }
     }
+}
+
+/// An answer that has begun cannot become a problem any more. Its length, which went ahead,
+/// tells the client that it is not whole.
+fn whoever_answered_was_struck(entry: &Entry, history: &History) -> bool {
+    let answering = |fault: &&Fault| {
+        DOORS.contains(&fault.victim.as_str())
+            || entry.served_by.as_deref() == Some(fault.victim.as_str())
+    };
+    history.faults.iter().filter(answering).any(|fault| {
+        entry.ended_ms >= fault.ordered_ms
+            && fault.struck_ms.is_none_or(|struck| entry.began_ms <= struck)
+    })
 }
 
 fn the_door_was_down(entry: &Entry, history: &History) -> bool {

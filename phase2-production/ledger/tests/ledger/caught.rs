@@ -161,6 +161,19 @@ fn silence_while_the_balancer_is_up_and_an_answer_that_nobody_agreed_on() {
 }
 
 #[test]
+fn an_answer_that_breaks_off_although_the_replica_that_gave_it_lives() {
+    let cut = |entry: &mut ledger::entry::Entry| {
+        entry.answered = Answered::CutShort;
+        entry.served_by = Some("r2".to_owned());
+    };
+    Story::new()
+        .fault("r1", 0, 100)
+        .uses(0, "p", Ended::Unknown)
+        .but(cut)
+        .must_be_caught_as(Invariant::Answered, &[0]);
+}
+
+#[test]
 fn somebody_who_is_not_served_again() {
     let mut story = Story::new().fault("r1", 0, 5);
     for _ in 0..3_000 {

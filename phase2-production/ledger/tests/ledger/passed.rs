@@ -97,6 +97,20 @@ fn silence_while_the_balancer_is_down() {
     assert_eq!(report.broken(), []);
 }
 
+/// What has begun cannot become a problem any more; its length tells that it is not whole.
+#[test]
+fn an_answer_that_breaks_off_because_the_replica_that_gave_it_was_killed() {
+    let report = Story::new()
+        .fault("r1", 0, 100)
+        .uses(0, "p", Ended::Unknown)
+        .but(|entry| {
+            entry.answered = Answered::CutShort;
+            entry.served_by = Some("r1".to_owned());
+        })
+        .judged();
+    assert_eq!(report.broken(), []);
+}
+
 /// Nobody has to know while one of the stores does.
 #[test]
 fn an_answer_while_one_store_is_down() {
