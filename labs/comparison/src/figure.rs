@@ -1,12 +1,12 @@
 //! A figure over all repetitions of a run, or the reason why there is none.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What one repetition gave: a figure, or the reason why there is none.
 pub type Once = Result<f64, &'static str>;
 
 /// What all of them gave.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Figure {
     /// At least one repetition gave a figure.

@@ -34,6 +34,7 @@ pub mod series;
 #[cfg(test)]
 mod specimen;
 pub mod statements;
+pub mod svg;
 pub mod timeline;
 pub mod trial;
 mod user;

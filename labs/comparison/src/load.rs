@@ -16,7 +16,7 @@ pub const MACHINE_LIMIT_PERCENT: f64 = 95.0;
 
 /// The beginning of a stretch of time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stopwatch {
+pub struct Stopwatch {
     began: Instant,
     client_us: i64,
     machine: Option<Ticks>,
@@ -56,12 +56,16 @@ impl Busy {
 }
 
 impl Stopwatch {
-    pub(crate) fn start() -> Self {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Self {
         let (client_us, machine) = (client_us(), machine());
         Self { began: Instant::now(), client_us, machine }
     }
 
-    pub(crate) fn read(&self) -> Busy {
+    /// How busy everybody has been since.
+    #[must_use]
+    pub fn read(&self) -> Busy {
         let now = Self::start();
         let wall = now.began.duration_since(self.began).as_secs_f64();
         Busy {

@@ -1,10 +1,10 @@
 //! On what a run was made: figures without their machine are rumours.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs;
 
 /// A machine, as far as it tells.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Machine {
     /// The operating system's name and version.
     pub system: String,

@@ -2,13 +2,13 @@
 //! anywhere. It is well-formed XML, too, so that any program can check it.
 
 mod plot;
-mod svg;
 
 use crate::contender::Contender;
 use crate::figure::number;
 use crate::report::Report;
 use crate::rows::{self, Rows};
 use crate::scenario::Scenario;
+use crate::svg;
 use crate::trial::Row;
 use crate::verdict::Verdict;
 

@@ -2,43 +2,36 @@
 
 /// A drawing in the making.
 #[derive(Debug, Default)]
-pub(super) struct Svg {
+pub struct Svg {
     shapes: String,
 }
 
 impl Svg {
-    pub(super) fn line(
-        &mut self,
-        class: &str,
-        (x1, y1): (f64, f64),
-        (x2, y2): (f64, f64),
-    ) {
+    /// A line from one point to another.
+    pub fn line(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         self.shapes += &format!(
             "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" \
              y2=\"{y2:.1}\"/>\n"
         );
     }
 
-    pub(super) fn rect(
-        &mut self,
-        class: &str,
-        (x, y): (f64, f64),
-        (width, height): (f64, f64),
-    ) {
+    /// A rectangle: its upper left corner, then width and height.
+    pub fn rect(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64)) {
         self.shapes += &format!(
             "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
              height=\"{height:.1}\"/>\n"
         );
     }
 
-    pub(super) fn dot(&mut self, class: &str, (x, y): (f64, f64), radius: f64) {
+    /// A dot around a point.
+    pub fn dot(&mut self, class: &str, (x, y): (f64, f64), radius: f64) {
         self.shapes += &format!(
             "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>\n"
         );
     }
 
     /// Joins points. One that stands alone is not drawn.
-    pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
+    pub fn path(&mut self, class: &str, points: &[(f64, f64)]) {
         let steps = points.iter().enumerate().map(|(at, (x, y))| {
             let step = if at == 0 { 'M' } else { 'L' };
             format!("{step}{x:.1} {y:.1}")
@@ -47,14 +40,16 @@ impl Svg {
         self.shapes += &format!("<path class=\"{class}\" d=\"{steps}\"/>\n");
     }
 
-    pub(super) fn text(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
+    /// Words; the point is the left end of their base line, unless the class says else.
+    pub fn text(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
         let text = escaped(text);
         self.shapes +=
             &format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>\n");
     }
 
     /// The drawing, with what it shows for those who cannot see it.
-    pub(super) fn finish(self, (width, height): (f64, f64), shows: &str) -> String {
+    #[must_use]
+    pub fn finish(self, (width, height): (f64, f64), shows: &str) -> String {
         let (shapes, shows) = (self.shapes, escaped(shows));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
@@ -64,7 +59,8 @@ impl Svg {
 }
 
 /// Text that is no markup.
-pub(super) fn escaped(text: &str) -> String {
+#[must_use]
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -10,7 +10,7 @@ mod balancer;
 pub mod cluster;
 pub mod control;
 pub mod orders;
-mod parent;
+pub mod parent;
 mod process;
 mod reaper;
 mod replica;

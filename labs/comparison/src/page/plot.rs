@@ -4,9 +4,9 @@
 //! Above, how long good requests took, on a logarithmic scale; below, how many logins were
 //! lost and how many requests failed in each tenth of a second.
 
-use super::svg::Svg;
 use crate::report::Report;
 use crate::scenario::Scenario;
+use crate::svg::Svg;
 use crate::timeline::{TICK_MS, Tick, Timeline};
 
 const WIDTH: f64 = 1_200.0;
