@@ -13,7 +13,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http_body::Body as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -57,8 +58,7 @@ pub async fn complete(
     let mut line = Line::begin(&request, id.clone(), replies.url_in_log);
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(id.clone());
-    let body = Body::new(PacedBody::new(body));
-    let body = Body::new(PatientBody::new(body, &parts.headers));
+    let body = patient(body, &parts.headers);
 
     let response = next.run(Request::from_parts(parts, body)).await;
     let mut response = in_one_shape(response, &id);
@@ -69,6 +69,15 @@ pub async fn complete(
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     line.status = Some(response.status());
     response
+}
+
+/// A body that may neither stall nor be left unread. Most requests have none.
+fn patient(body: Body, headers: &HeaderMap) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    let body = Body::new(PacedBody::new(body));
+    Body::new(PatientBody::new(body, headers))
 }
 
 /// The line that a request leaves in the log, also when its client hangs up and nobody

@@ -32,6 +32,7 @@ use http_edge::serve::{Drain, serve};
 use http_edge::{admin as admin_listener, listen, log, stop};
 use records::Records;
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -41,9 +42,12 @@ use upload_domain::passwords::HashCost;
 /// The longest JSON body: a name and a password, in bytes.
 const MAX_JSON_BODY: usize = 16 * 1024;
 
-/// Everything that handlers use. Only `identity` differs between the designs.
+/// Everything that handlers use, behind one pointer: every request clones it, more than once.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<App>);
+
+/// What is behind it. Only `identity` differs between the designs.
+pub struct App {
     /// What callers are known by.
     pub(crate) identity: Identity,
     /// Who has an account; the same on every replica.
@@ -80,6 +84,14 @@ pub struct AppState {
     pub(crate) drain: Drain,
 }
 
+impl Deref for AppState {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.0
+    }
+}
+
 impl AppState {
     /// Opens what the command line names.
     ///
@@ -95,7 +107,7 @@ impl AppState {
         let public_url = config.public_url.as_deref();
         let blobs = stores::open_blobs(config).await?;
         let readiness = readiness::looking_at(&records, &blobs, cache.as_ref());
-        Ok(Self {
+        Ok(Self(Arc::new(App {
             identity: open_identity(config, &records, cache, &secret).await?,
             people: People::new(records.clone(), limits.clone(), HashCost::Owasp)?,
             records,
@@ -115,7 +127,7 @@ impl AppState {
             upload_life: Duration::from_millis(config.stores.upload_life_ms),
             sweep_every: Duration::from_millis(config.sessions.sweep_ms),
             drain: Drain::of(&config.edge, readiness),
-        })
+        })))
     }
 }
 
