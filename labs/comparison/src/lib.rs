@@ -23,6 +23,7 @@ pub mod machine;
 pub mod pace;
 pub mod page;
 mod play;
+pub mod quotation;
 pub mod recovery;
 pub mod report;
 pub mod revocation;

@@ -142,7 +142,11 @@ async fn probe(
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<Try>> {
     let mut tries = Vec::new();
-    while !stop.is_cancelled() {
+    let mut over = false;
+    // The last try is sent after the end of the watch: one from before it may have been
+    // accepted although the proof is dead by now.
+    while !over {
+        over = stop.is_cancelled();
         let sent = Instant::now();
         if let Some(accepted) = accepts(client, proof).await? {
             tries.push(Try { sent, accepted });

@@ -1,6 +1,7 @@
 //! One file a command, and what they share: finding the cluster that runs.
 
 pub(crate) mod add;
+pub(crate) mod bench;
 pub(crate) mod cage;
 pub(crate) mod check_stateless;
 pub(crate) mod compare;

@@ -8,7 +8,7 @@ mod screen;
 use clap::{CommandFactory, Parser, Subcommand};
 use cluster::role::RoleArgs;
 use commands::{
-    add, cage, check_stateless, compare, dev, doctor, down, exercise, grade, hint, list,
+    add, bench, cage, check_stateless, compare, dev, doctor, down, exercise, grade, hint, list,
     logs, migrate, orders, reset, run, solution, status, up, watch,
 };
 use std::process::ExitCode;
@@ -31,6 +31,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Compare(compare::CompareArgs),
+    Bench(bench::BenchArgs),
     Up(up::UpArgs),
     Status(status::StatusArgs),
     Kill(orders::KillArgs),
@@ -67,6 +68,7 @@ async fn main() -> ExitCode {
     match command {
         Command::Demo(args) => demo::run(args).await,
         Command::Compare(args) => compare::run(args).await,
+        Command::Bench(args) => ended(bench::run(&args)),
         Command::Up(args) => ended(up::run(args).await),
         Command::Status(args) => ended(status::run(args).await),
         Command::Kill(args) => ended(orders::kill(args).await),

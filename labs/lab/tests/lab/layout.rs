@@ -53,8 +53,8 @@ const CLUSTER: [&str; 9] = [
     "backing-services",
 ];
 
-/// They may import anything, and nothing may import them.
-const AT_THE_END: [&str; 3] = ["comparison", "lab", "benches"];
+/// They may import anything, and nothing else may import them.
+const AT_THE_END: [&str; 5] = ["comparison", "benchmark", "lab", "benches", "loadtests"];
 
 /// What tests may import on top of that.
 const IN_TESTS: [&str; 5] =

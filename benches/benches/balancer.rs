@@ -1,0 +1,68 @@
+//! What does a balancer in between cost a request?
+//!
+//! `cargo bench -p benches --bench balancer`
+//!
+//! A bare server that says "ok", asked directly and through the balancer, on one
+//! connection, one request after the other. Client, balancer and servers share this process
+//! and its cores; what travels, travels through the loopback interface. The pick itself is
+//! private to the balancer: what it costs is the difference between one server and 16.
+
+mod stage {
+    pub(crate) mod farm;
+    pub(crate) mod worker;
+}
+
+use anyhow::ensure;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion};
+use stage::farm::{Farm, Line};
+use stage::worker;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
+
+fn main() -> ExitCode {
+    let runtime = Runtime::new().expect("a runtime can be started");
+    http_edge::program::exit_code(measure(&runtime))
+}
+
+fn measure(runtime: &Runtime) -> anyhow::Result<()> {
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group("balancer");
+    let direct = runtime.block_on(Farm::one_server())?;
+    request(&mut group, runtime, "direct", &direct)?;
+    for servers in [1, 3, 16] {
+        let farm = runtime.block_on(Farm::behind("round-robin", servers))?;
+        request(&mut group, runtime, &format!("round-robin-of-{servers}"), &farm)?;
+    }
+    for servers in [3, 16] {
+        let farm = runtime.block_on(Farm::behind("sticky", servers))?;
+        request(&mut group, runtime, &format!("sticky-of-{servers}"), &farm)?;
+    }
+    group.finish();
+    criterion.final_summary();
+    Ok(())
+}
+
+fn request(
+    group: &mut Group<'_>,
+    runtime: &Runtime,
+    name: &str,
+    farm: &Farm,
+) -> anyhow::Result<()> {
+    let line = runtime.block_on(Line::to(farm.address))?;
+    let sticky = name.starts_with("sticky");
+    ensure!(line.belongs_somewhere() == sticky, "{name}: the wrong policy");
+    let line = Arc::new(Mutex::new(line));
+    group.bench_function(name, |bencher| {
+        let line = Arc::clone(&line);
+        worker::time(bencher, runtime, move |_| {
+            let line = Arc::clone(&line);
+            async move { line.lock().await.ask().await.expect("an answer") }
+        });
+    });
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Two sittings held against each other: a ratio that does not come out again is none.
+
+use crate::reads::REFERENCE;
+use crate::report::Report;
+use crate::targets::ratio;
+use comparison::figure::number;
+
+/// Percent by which two sittings may differ.
+pub const TOLERANCE_PERCENT: f64 = 15.0;
+
+/// A ratio in both sittings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// Whose.
+    pub title: String,
+    /// In the earlier one.
+    pub before: f64,
+    /// In the later one.
+    pub now: f64,
+}
+
+impl Pair {
+    /// By how much they differ, in percent of the greater one.
+    #[must_use]
+    pub fn percent(&self) -> f64 {
+        (self.now - self.before).abs() / self.now.max(self.before).max(1e-9) * 100.0
+    }
+
+    /// Whether that is within [`TOLERANCE_PERCENT`].
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.percent() <= TOLERANCE_PERCENT
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (before, now) = (number(self.before), number(self.now));
+        let says = if self.agrees() { "agrees" } else { "DIFFERS" };
+        format!("{says}: {}: {before} and {now} ({:.0} %)", self.title, self.percent())
+    }
+}
+
+/// Every ratio that both have.
+#[must_use]
+pub fn pairs(before: &Report, now: &Report) -> Vec<Pair> {
+    let rows = now.reads.iter().filter(|read| read.name != REFERENCE);
+    rows.filter_map(|read| {
+        let (before, now) = (ratio(&before.reads, &read.name)?, read.ratio.median()?);
+        Some(Pair { title: read.title.clone(), before, now })
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_ratios_agree_within_fifteen_percent_of_the_greater() {
+        let pair = |before, now| Pair { title: "it".to_owned(), before, now };
+        assert!(pair(0.86, 1.0).agrees() && pair(1.0, 0.86).agrees());
+        assert!(!pair(0.84, 1.0).agrees() && !pair(1.0, 0.84).agrees());
+        assert!(pair(0.5, 0.4).line().starts_with("DIFFERS: it: 0.5"));
+    }
+}

@@ -1,0 +1,150 @@
+//! A process that is measured: this program in another role. Dropped, it is killed.
+
+use anyhow::{Context, ensure};
+use http_edge::ready::ReadyLine;
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child as Process, Command};
+
+/// How long a process may take to say that it is ready.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a process must not get from whoever started this program.
+const URLS: [&str; 4] = ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
+
+/// A running process and where it listens.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) address: SocketAddr,
+    process: Process,
+}
+
+impl Child {
+    /// A role of a cluster, such as `balancer`.
+    pub(crate) async fn role(
+        args: impl IntoIterator<Item = OsString>,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        Self::start("serve", args, environment).await
+    }
+
+    /// A peer: see [`crate::peers`].
+    pub(crate) async fn peer(
+        args: impl IntoIterator<Item = OsString>,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        Self::start("peer", args, environment).await
+    }
+
+    async fn start(
+        command: &str,
+        args: impl IntoIterator<Item = OsString>,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut command_line = Command::new(program);
+        command_line.arg(command).arg("--parent").arg(std::process::id().to_string());
+        for variable in URLS {
+            command_line.env_remove(variable);
+        }
+        let mut process = command_line
+            .args(args)
+            .envs(environment.iter().copied())
+            // Its end tells the child that this process is gone.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // Peers write no line for each request, so nobody does.
+            .env("RUST_LOG", "warn")
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start this program again")?;
+        let output = process.stdout.take().context("standard output is piped")?;
+        let mut lines = BufReader::new(output).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some(ready) = ReadyLine::parse(&line) {
+                    return Ok(ready.address);
+                }
+            }
+            anyhow::bail!("it ended before it was ready")
+        };
+        let address = tokio::time::timeout(START_LIMIT, ready).await;
+        let address = address.context("it does not become ready")?.context("a server")?;
+        Ok(Self { address, process })
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        self.process.id().context("a measured process has ended")
+    }
+
+    /// SIGKILL, and until it is gone.
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
+        self.process.kill().await.context("cannot kill a process")
+    }
+}
+
+/// Processor time that a process has used so far, all threads, in seconds.
+pub(crate) fn processor_seconds(pid: u32) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let ticks = processor_ticks(&stat).context("the kernel names no processor time")?;
+    let a_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)?;
+    let a_second = a_second.filter(|ticks| *ticks > 0).context("a clock that ticks")?;
+    #[expect(clippy::cast_precision_loss, reason = "ticks of a run")]
+    Ok(ticks as f64 / a_second as f64)
+}
+
+/// User and system time from /proc/PID/stat: what comes after the name, which may hold
+/// blanks and brackets itself.
+fn processor_ticks(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace().skip(11);
+    let (user, system): (u64, u64) =
+        (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(user + system)
+}
+
+/// A line of /proc/PID/status in bytes, such as `VmRSS` or `VmHWM`.
+pub(crate) fn memory_bytes(pid: u32, line: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let found =
+        status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+    let number = found.and_then(|text| text.split_whitespace().next());
+    let kib: u64 = number.with_context(|| format!("no {line}"))?.parse()?;
+    Ok(kib * 1_024)
+}
+
+/// From now on the peak (`VmHWM`) is that of what follows.
+pub(crate) fn forget_peak(pid: u32) -> anyhow::Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").context("cannot reset a peak")?;
+    ensure!(memory_bytes(pid, "VmHWM")? > 0, "a peak of nothing");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_found_behind_any_name() {
+        let stat = "7 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 120 30 0 0 20 0 1 0";
+        assert_eq!(processor_ticks(stat), Some(150));
+        assert_eq!(processor_ticks("7 (short) S 1"), None);
+    }
+
+    #[test]
+    fn this_process_has_memory_and_has_used_a_processor() {
+        let me = std::process::id();
+        assert!(memory_bytes(me, "VmRSS").unwrap() > 100_000);
+        assert!(processor_seconds(me).unwrap() >= 0.0);
+        assert!(memory_bytes(me, "VmNothing").is_err());
+    }
+}

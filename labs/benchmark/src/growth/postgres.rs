@@ -1,0 +1,83 @@
+//! Sessions as rows: what the truth about them weighs, and what one look at it takes.
+
+use super::{Sessions, median};
+use crate::load::rounded;
+use crate::plan::Plan;
+use crate::stage::Stage;
+use anyhow::{Context, ensure};
+use backing_services::{Backing, Service, database};
+use records::Records;
+use sqlx::{Connection, Executor, PgConnection, Row};
+use std::time::Instant;
+
+/// Rows that are looked at, one after another.
+const LOOKS: usize = 2_000;
+
+/// Whose they are.
+const OWNER: &str = "INSERT INTO organisations (name, created_at) VALUES ('main', 0); \
+                     INSERT INTO users (username, organisation, password_hash, role, \
+                     created_at) VALUES ('alice', 'main', 'none', 'member', 0)";
+
+/// Rows as a login makes them, without the login: a password check takes a thousand times
+/// longer than a row.
+const ROWS: &str = "INSERT INTO sessions (proof, organisation, username, role, epoch, \
+                    created_at, last_seen_at, expires_at, idle_ms) \
+                    SELECT encode(sha256(number::text::bytea), 'hex'), 'main', 'alice', \
+                    'member', 1, number, number, number + 43200000, 3600000 \
+                    FROM generate_series($1::bigint, $2::bigint) AS number";
+
+/// # Errors
+/// When Postgres is there and does not do what it is told. That there is none is an answer.
+pub(super) async fn measure(
+    stage: &Stage,
+    plan: &Plan,
+) -> anyhow::Result<Result<Vec<Sessions>, String>> {
+    let postgres = match database(Backing::Local, stage.folder()).await {
+        Ok(postgres) => postgres,
+        Err(without) => return Ok(Err(format!("{without:#}"))),
+    };
+    grown(&postgres, plan).await.map(Ok)
+}
+
+async fn grown(postgres: &Service, plan: &Plan) -> anyhow::Result<Vec<Sessions>> {
+    Records::migrate(&postgres.url).await?;
+    let mut database = PgConnection::connect(&postgres.url).await?;
+    database.execute(OWNER).await?;
+    let mut rows = Vec::new();
+    let mut there = 0_i64;
+    for &sessions in plan.sessions {
+        let wanted = i64::try_from(sessions)?;
+        sqlx::query(ROWS).bind(there + 1).bind(wanted).execute(&mut database).await?;
+        there = wanted;
+        database.execute("VACUUM ANALYZE sessions").await?;
+        let size = "SELECT pg_total_relation_size('sessions')";
+        let size: i64 = sqlx::query(size).fetch_one(&mut database).await?.try_get(0)?;
+        #[expect(clippy::cast_precision_loss, reason = "bytes of a run")]
+        rows.push(Sessions {
+            sessions,
+            bytes: (size as f64 / sessions as f64).round(),
+            look_us: look_us(&mut database, wanted).await?,
+        });
+    }
+    Ok(rows)
+}
+
+/// The median of looks at rows that are spread over all of them, in microseconds.
+async fn look_us(database: &mut PgConnection, all: i64) -> anyhow::Result<f64> {
+    let mut times = Vec::with_capacity(LOOKS);
+    for look in 0..i64::try_from(LOOKS)? {
+        // A prime number of steps, so that neighbours are not asked for together.
+        let number = look * 7_919 % all + 1;
+        let look = "SELECT username, role, version, last_seen_at, expires_at, revoked_at \
+                    FROM sessions WHERE proof = encode(sha256($1::text::bytea), 'hex')";
+        let began = Instant::now();
+        let row = sqlx::query(look)
+            .bind(number.to_string())
+            .fetch_optional(&mut *database)
+            .await
+            .context("Postgres does not answer")?;
+        times.push(began.elapsed().as_secs_f64() * 1e6);
+        ensure!(row.is_some(), "session {number} is not there");
+    }
+    Ok(rounded(median(times)))
+}

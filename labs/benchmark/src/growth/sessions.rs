@@ -1,0 +1,185 @@
+//! More sessions: in the memory of one replica, and in Redis.
+
+use super::{Sessions, median};
+use crate::child::{memory_bytes, processor_seconds};
+use crate::connection::Connection;
+use crate::load::{self, Question, rounded};
+use crate::plan::Plan;
+use crate::request::{Request, session_line};
+use crate::stage::{Stage, nothing_but};
+use anyhow::{Context, ensure};
+use api_contract::paths;
+use api_contract::sessions::SessionStarted;
+use futures_util::future::try_join_all;
+use redis::AsyncConnectionConfig;
+use redis::aio::MultiplexedConnection;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Of all sessions, so many are asked for, spread over all of them.
+const ASKED_FOR: usize = 10_000;
+
+/// Logins at once.
+const AT_ONCE: usize = 16;
+
+/// Sessions that are begun by logging in; further ones in Redis are copies of these.
+const REAL: usize = 1_000;
+
+/// Keys that are written, or read, one after another.
+const PIPELINE: usize = 1_000;
+const LOOKS: usize = 2_000;
+
+/// A million sessions are not thrown away in half a second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) async fn in_memory(
+    stage: &Stage,
+    plan: &Plan,
+) -> anyhow::Result<Vec<Sessions>> {
+    let mut rows = Vec::new();
+    for &sessions in plan.sessions {
+        let group = format!("grown-{sessions}");
+        let flags = ["--max-sessions=2000000"];
+        let server = stage.server("stateful", &group, &flags).await?;
+        let pid = server.pid()?;
+        // Whatever the first logins allocate once is not the sessions'.
+        let login = stage.login(paths::SESSION_START);
+        let _warm = log_in(server.address, &login, AT_ONCE * 4).await?;
+        let before = memory_bytes(pid, "VmRSS")?;
+        let ids = log_in(server.address, &login, sessions).await?;
+        let grown = memory_bytes(pid, "VmRSS")?.saturating_sub(before);
+        let question = ask_for(&ids);
+        let used = processor_seconds(pid)?;
+        let turn = plan.turn * 2;
+        let answered =
+            load::full(server.address, &question, plan.connections, turn).await?;
+        let used = processor_seconds(pid)? - used;
+        #[expect(clippy::cast_precision_loss, reason = "bytes and requests of a run")]
+        rows.push(Sessions {
+            sessions,
+            bytes: (grown as f64 / ids.len() as f64).round(),
+            look_us: rounded(used * 1e6 / answered.answers.max(1) as f64),
+        });
+    }
+    Ok(rows)
+}
+
+/// Requests for sessions that are spread over all of them.
+fn ask_for(ids: &[String]) -> Question {
+    let apart = (ids.len() / ASKED_FOR).max(1);
+    let some = ids.iter().step_by(apart);
+    let requests: Vec<_> = some.map(|id| nothing_but(&session_line(id))).collect();
+    Question { requests: Arc::new(requests), status: 404 }
+}
+
+/// Begins sessions, some at a time; their ids.
+async fn log_in(
+    at: SocketAddr,
+    login: &Request,
+    sessions: usize,
+) -> anyhow::Result<Vec<String>> {
+    let share = sessions.div_ceil(AT_ONCE);
+    let workers = (0..AT_ONCE).map(|_| {
+        let login = login.clone();
+        tokio::spawn(async move {
+            let mut connection = Connection::open(at).await?;
+            let mut ids = Vec::with_capacity(share);
+            for _ in 0..share {
+                let status = connection.ask(&login).await?;
+                let body = connection.body();
+                let told = String::from_utf8_lossy(body);
+                ensure!((200..300).contains(&status), "a login was answered {told}");
+                let started: SessionStarted = serde_json::from_slice(body)?;
+                ids.push(started.session_id.expose().to_owned());
+            }
+            Ok(ids)
+        })
+    });
+    let mut all = Vec::with_capacity(share * AT_ONCE);
+    for worker in try_join_all(workers.collect::<Vec<_>>()).await? {
+        all.extend(worker?);
+    }
+    Ok(all)
+}
+
+/// A thousand sessions are begun by logging in. A million logins would measure the database,
+/// so the others are copies of what the server wrote, under other names of the same length.
+pub(super) async fn in_redis(
+    stage: &Stage,
+    plan: &Plan,
+) -> anyhow::Result<Vec<Sessions>> {
+    let client = redis::Client::open(stage.redis.url.as_str())?;
+    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let mut redis = client.get_multiplexed_async_connection_with_config(&patient).await?;
+    redis::cmd("FLUSHALL").exec_async(&mut redis).await?;
+    let empty = used_memory(&mut redis).await?;
+    let server = stage.upload_server("central", "grown-redis", &[]).await?;
+    let login = stage.login(paths::SESSION_START);
+    log_in(server.address, &login, REAL).await?;
+    let pattern = redis::cmd("KEYS").arg("session:*").clone();
+    let real: Vec<String> = pattern.query_async(&mut redis).await?;
+    ensure!(real.len() >= REAL, "of {REAL} sessions {} are in Redis", real.len());
+    let mut rows = Vec::new();
+    let mut copies = Vec::new();
+    for &sessions in plan.sessions {
+        copy(&mut redis, &real, sessions.saturating_sub(real.len()), &mut copies).await?;
+        let used = used_memory(&mut redis).await?.saturating_sub(empty);
+        let all: Vec<_> = real.iter().chain(&copies).collect();
+        #[expect(clippy::cast_precision_loss, reason = "bytes of a run")]
+        rows.push(Sessions {
+            sessions: all.len(),
+            bytes: (used as f64 / all.len() as f64).round(),
+            look_us: look_us(&mut redis, &all).await?,
+        });
+    }
+    redis::cmd("FLUSHALL").exec_async(&mut redis).await?;
+    Ok(rows)
+}
+
+/// Copies sessions until there are so many copies.
+async fn copy(
+    redis: &mut MultiplexedConnection,
+    real: &[String],
+    wanted: usize,
+    copies: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let value: Vec<u8> = redis::cmd("GET").arg(&real[0]).query_async(redis).await?;
+    let left_ms: i64 = redis::cmd("PTTL").arg(&real[0]).query_async(redis).await?;
+    ensure!(left_ms > 0, "a session in Redis that never expires");
+    let digits = real[0].len().saturating_sub("session:".len());
+    while copies.len() < wanted {
+        let mut some = redis::pipe();
+        for _ in 0..PIPELINE.min(wanted - copies.len()) {
+            let key = format!("session:{:0digits$}", copies.len());
+            some.cmd("SET").arg(&key).arg(&value).arg("PX").arg(left_ms).ignore();
+            copies.push(key);
+        }
+        some.exec_async(redis).await?;
+    }
+    Ok(())
+}
+
+/// The median of looks at sessions that are spread over all of them, in microseconds.
+async fn look_us(
+    redis: &mut MultiplexedConnection,
+    keys: &[&String],
+) -> anyhow::Result<f64> {
+    let mut times = Vec::with_capacity(LOOKS);
+    for look in 0..LOOKS {
+        // A prime number of steps, so that neighbours are not asked for together.
+        let key = keys[look * 7_919 % keys.len()];
+        let began = Instant::now();
+        let value: Option<Vec<u8>> =
+            redis::cmd("GET").arg(key).query_async(redis).await?;
+        times.push(began.elapsed().as_secs_f64() * 1e6);
+        ensure!(value.is_some(), "{key} is not there any more");
+    }
+    Ok(rounded(median(times)))
+}
+
+async fn used_memory(redis: &mut MultiplexedConnection) -> anyhow::Result<u64> {
+    let told: String = redis::cmd("INFO").arg("memory").query_async(redis).await?;
+    let line = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    line.context("this Redis does not tell its memory")?.trim().parse().context("bytes")
+}

@@ -1,0 +1,116 @@
+//! As many requests as a server answers: on each connection the next one is sent when the
+//! last one is answered.
+
+use crate::connection::Connection;
+use crate::request::Request;
+use anyhow::{Context, ensure};
+use futures_util::future::try_join_all;
+use hdrhistogram::Histogram;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The longest that is told apart, in microseconds: ten seconds.
+const LONGEST_US: u64 = 10_000_000;
+
+/// What is asked, and what the answer has to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    /// Asked in turns; each connection begins at another.
+    pub(crate) requests: Arc<Vec<Request>>,
+    /// Any other status ends the measurement: refusals are quicker than answers.
+    pub(crate) status: u16,
+}
+
+impl Question {
+    pub(crate) fn one(request: Request, status: u16) -> Self {
+        Self { requests: Arc::new(vec![request]), status }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Answered {
+    pub(crate) answers: u64,
+    pub(crate) seconds: f64,
+    /// How long each answer took, in microseconds.
+    pub(crate) waits: Histogram<u64>,
+}
+
+impl Answered {
+    #[expect(clippy::cast_precision_loss, reason = "requests of a turn")]
+    pub(crate) fn per_second(&self) -> f64 {
+        self.answers as f64 / self.seconds.max(1e-6)
+    }
+}
+
+/// An empty histogram of waits in microseconds.
+pub(crate) fn waits() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_US, 3).expect("a microsecond to ten seconds")
+}
+
+/// A quantile of waits, in milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "seconds in microseconds are exact")]
+pub(crate) fn milliseconds(waits: &Histogram<u64>, quantile: f64) -> f64 {
+    waits.value_at_quantile(quantile) as f64 / 1_000.0
+}
+
+/// To thousandths: more digits than that are noise.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
+
+/// Asks on so many connections for so long.
+///
+/// # Errors
+/// When an answer is not what it should be: then nothing was measured.
+pub(crate) async fn full(
+    address: SocketAddr,
+    question: &Question,
+    connections: usize,
+    lasting: Duration,
+) -> anyhow::Result<Answered> {
+    let opened = (0..connections).map(|_| Connection::open(address));
+    let opened = try_join_all(opened).await.context("cannot connect")?;
+    let began = Instant::now();
+    let workers = opened.into_iter().enumerate().map(|(at, connection)| {
+        tokio::spawn(work(connection, question.clone(), at, began + lasting))
+    });
+    let mut all = Answered { answers: 0, seconds: 0.0, waits: waits() };
+    for worker in workers.collect::<Vec<_>>() {
+        all.waits.add(worker.await??)?;
+    }
+    all.seconds = began.elapsed().as_secs_f64();
+    all.answers = all.waits.len();
+    Ok(all)
+}
+
+async fn work(
+    mut connection: Connection,
+    question: Question,
+    first: usize,
+    until: Instant,
+) -> anyhow::Result<Histogram<u64>> {
+    let mut waits = waits();
+    let requests = question.requests.iter().cycle().skip(first % question.requests.len());
+    for request in requests {
+        let sent = Instant::now();
+        if sent >= until {
+            break;
+        }
+        let status = connection.ask(request).await.context("no answer")?;
+        ensure!(
+            status == question.status,
+            "answered {status} instead of {}: {}",
+            question.status,
+            String::from_utf8_lossy(connection.body())
+        );
+        waits.saturating_record(microseconds(sent.elapsed()));
+    }
+    Ok(waits)
+}
+
+/// A stretch of time in whole microseconds.
+pub(crate) fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

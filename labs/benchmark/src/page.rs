@@ -1,0 +1,80 @@
+//! A report to be read without any program, and its plots.
+
+mod plot;
+mod plots;
+mod tables;
+
+pub use plots::plots;
+pub use tables::{reads, targets};
+
+use crate::report::{Made, Report};
+use comparison::figure::number;
+use tables::{files, memory, outage, replicas, sessions};
+
+/// The page. `name` is what the names of its plots begin with.
+#[must_use]
+pub fn markdown(report: &Report, name: &str) -> String {
+    let mut text = String::from("# Ours and peers, measured in turns\n\n");
+    for (what, value) in made(&report.made) {
+        text += &format!("- {what}: {value}\n");
+    }
+    text += "\n## Who is calling?\n\nMedians of all turns, smallest and greatest in \
+             brackets.\n\n";
+    text += &reads(report).markdown();
+    text += "\n## What is to be reached\n\n";
+    text += &targets(report).markdown();
+    text += "\n## One of three replicas dies\n\n";
+    text += &outage(report).markdown();
+    text += "\n## Memory of one replica\n\n";
+    text += &memory(report).markdown();
+    text += "\n## More sessions\n\n";
+    text += &sessions(report).markdown();
+    text += &picture(name, "bytes", "Bytes for each session");
+    text += &picture(name, "looks", "Microseconds for one look");
+    text += "\n## More replicas on one machine\n\n";
+    text += &replicas(report).markdown();
+    text += &picture(name, "replicas", "Answers a second");
+    text += "\n## Larger files\n\n";
+    text += &files(report).markdown();
+    text += &picture(name, "files", "Time and memory of an upload");
+    text
+}
+
+/// The page for a terminal: without its plots.
+#[must_use]
+pub fn text(report: &Report) -> String {
+    let page = markdown(report, "");
+    let lines = page.lines().filter(|line| !line.starts_with("!["));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn picture(name: &str, plot: &str, shows: &str) -> String {
+    format!("\n![{shows}]({name}-{plot}.svg)\n")
+}
+
+/// How it was made.
+#[must_use]
+pub fn made(made: &Made) -> Vec<(&'static str, String)> {
+    let machine = &made.machine;
+    let load = machine.load_before.map_or("not told".to_owned(), number);
+    vec![
+        ("date", made.date.clone()),
+        ("command", format!("`{}`", made.command)),
+        ("built for", made.profile.clone()),
+        (
+            "machine",
+            format!("{}, {} cores, {}", machine.processor, machine.cores, machine.system),
+        ),
+        ("processes that waited for a core before", load),
+        ("Redis", made.redis.clone()),
+        ("HAProxy", made.haproxy.clone().unwrap_or_else(|| "not installed".to_owned())),
+        (
+            "turns",
+            format!(
+                "{} of {} ms, {} requests under way",
+                made.rounds, made.turn_ms, made.connections
+            ),
+        ),
+        ("took", format!("{} s", number(made.seconds))),
+    ]
+}

@@ -1,0 +1,142 @@
+//! The tables of a report.
+
+use crate::growth::Sessions;
+use crate::report::Report;
+use comparison::figure::{Figure, number};
+use comparison::rows::Rows;
+
+/// Who answered how much.
+#[must_use]
+pub fn reads(report: &Report) -> Rows {
+    let head = [
+        "who",
+        "answers a second",
+        "of the reference",
+        "p50, ms",
+        "p99, ms",
+        "processor, µs",
+        "client, % of a core",
+    ];
+    let rows = report.reads.iter().map(|read| {
+        let or_none = |value: Option<f64>| value.map_or("none".to_owned(), number);
+        vec![
+            read.title.clone(),
+            read.per_second.cell(),
+            read.ratio.cell(),
+            or_none(read.p50_ms),
+            or_none(read.p99_ms),
+            or_none(read.processor_us),
+            read.client_percent.cell(),
+        ]
+    });
+    table(&head, rows.collect())
+}
+
+/// The promises.
+#[must_use]
+pub fn targets(report: &Report) -> Rows {
+    let rows = report.targets().into_iter().map(|target| {
+        let measured = target.measured.map_or("none".to_owned(), number);
+        let verdict = target.verdict().to_owned();
+        vec![target.what.clone(), target.wanted(), measured, verdict]
+    });
+    table(&["what", "wanted", "measured", "verdict"], rows.collect())
+}
+
+pub(super) fn outage(report: &Report) -> Rows {
+    let outage = &report.outage;
+    let row = |what: String, figure: &Figure| vec![what, figure.cell()];
+    let window = outage.detection_ms;
+    table(
+        &["what", "measured"],
+        vec![
+            vec!["requests a second".to_owned(), number(outage.per_second)],
+            row("p99 before, ms".to_owned(), &outage.p99_before_ms),
+            row(format!("p99 in the {window} ms after, ms"), &outage.p99_within_ms),
+            row("p99 from then on, ms".to_owned(), &outage.p99_after_ms),
+            row("from then on / before".to_owned(), &outage.ratio),
+            row(format!("failed in the {window} ms after"), &outage.failed_within),
+            row("failed from then on".to_owned(), &outage.failed_after),
+        ],
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+pub(super) fn memory(report: &Report) -> Rows {
+    let memory = &report.memory;
+    let size = number(memory.upload_bytes as f64 / 1e6);
+    let mb = |figure: &Figure| match figure.median() {
+        Some(bytes) => format!("{} MB", number(bytes / 1e6)),
+        None => figure.cell(),
+    };
+    table(
+        &["what", "memory"],
+        vec![
+            vec![format!("1 upload of {size} MB"), mb(&memory.one_upload)],
+            vec![
+                format!("{} uploads of {size} MB at once", crate::memory::UPLOADS),
+                mb(&memory.all_uploads),
+            ],
+            vec![
+                format!("{} idle connections", memory.idle),
+                mb(&memory.idle_connections),
+            ],
+        ],
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+pub(super) fn sessions(report: &Report) -> Rows {
+    let growth = &report.growth;
+    let of = |place: &'static str, rows: &[Sessions]| {
+        let cells = |row: &Sessions| {
+            vec![
+                place.to_owned(),
+                number(row.sessions as f64),
+                number(row.bytes),
+                number(row.look_us),
+            ]
+        };
+        rows.iter().map(cells).collect::<Vec<_>>()
+    };
+    let mut rows = of("one replica's memory", &growth.in_memory);
+    rows.extend(of("Redis", &growth.in_redis));
+    rows.extend(of("Postgres", &growth.in_postgres));
+    let why = growth.without_postgres.iter().map(|why| {
+        vec!["Postgres".to_owned(), format!("none: {why}"), String::new(), String::new()]
+    });
+    rows.extend(why);
+    table(&["where", "sessions", "bytes each", "one look, µs"], rows)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+pub(super) fn replicas(report: &Report) -> Rows {
+    let cells = report.growth.replicas.iter().map(|row| {
+        vec![
+            number(row.replicas as f64),
+            number(row.per_second),
+            number(row.p99_ms),
+            number(row.replica_us),
+            number(row.balancer_us),
+        ]
+    });
+    let head = ["replicas", "answers a second", "p99, ms", "replica, µs", "balancer, µs"];
+    table(&head, cells.collect())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+pub(super) fn files(report: &Report) -> Rows {
+    let cells = report.growth.files.iter().map(|row| {
+        vec![
+            number(row.bytes as f64),
+            number(row.upload_ms),
+            number(row.per_second / 1e6),
+            number(row.peak_bytes as f64 / 1e6),
+        ]
+    });
+    table(&["bytes", "upload, ms", "MB a second", "peak of memory, MB"], cells.collect())
+}
+
+fn table(head: &[&str], body: Vec<Vec<String>>) -> Rows {
+    Rows { header: head.iter().map(|one| (*one).to_owned()).collect(), rows: body }
+}

@@ -1,0 +1,102 @@
+//! Two balancers before the same servers: ours, and HAProxy where it is installed.
+
+use crate::child::Child;
+use crate::connection::Connection;
+use crate::request;
+use anyhow::{Context, bail, ensure};
+use api_contract::paths;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::{Child as Process, Command};
+
+/// How long a balancer may take to find its servers well.
+const READY_LIMIT: Duration = Duration::from_secs(10);
+
+/// Our balancer, in front of these.
+pub(crate) async fn ours(backends: &[SocketAddr]) -> anyhow::Result<Child> {
+    let mut args: Vec<OsString> = vec!["balancer".into()];
+    for (at, backend) in backends.iter().enumerate() {
+        args.extend(["--backend".into(), format!("r{}={backend}", at + 1).into()]);
+    }
+    let balancer = Child::role(args, &[]).await?;
+    until_one_is_well(balancer.address).await?;
+    Ok(balancer)
+}
+
+/// It says that it is ready once one of its servers is.
+async fn until_one_is_well(balancer: SocketAddr) -> anyhow::Result<()> {
+    let question = request::get(paths::READYZ, &[]);
+    let deadline = Instant::now() + READY_LIMIT;
+    while Connection::open(balancer).await?.ask(&question).await? != 200 {
+        ensure!(Instant::now() < deadline, "the balancer finds no server well");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// HAProxy, running. Dropped, it is killed.
+#[derive(Debug)]
+pub(crate) struct HaProxy {
+    pub(crate) address: SocketAddr,
+    process: Process,
+}
+
+impl HaProxy {
+    /// Its process id.
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        self.process.id().context("HAProxy has ended")
+    }
+
+    /// Starts it in front of these, with the checks that ours makes, and no log.
+    pub(crate) async fn start(
+        folder: &Path,
+        backends: &[SocketAddr],
+    ) -> anyhow::Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let file = folder.join("haproxy.cfg");
+        std::fs::write(&file, configuration(address, backends))?;
+        // The kernel ends it with us, whatever ends us.
+        let process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "haproxy", "-db", "-f"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start HAProxy through setpriv (of util-linux)")?;
+        let mut started = Self { address, process };
+        let deadline = Instant::now() + READY_LIMIT;
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            if started.process.try_wait()?.is_some() || Instant::now() > deadline {
+                bail!("HAProxy does not start");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(started)
+    }
+}
+
+/// Its version, where it is installed.
+pub(crate) async fn haproxy_version() -> Option<String> {
+    let told = Command::new("haproxy").arg("-v").output().await.ok()?;
+    let text = String::from_utf8(told.stdout).ok()?;
+    Some(text.split_whitespace().nth(2)?.to_owned())
+}
+
+fn configuration(address: SocketAddr, backends: &[SocketAddr]) -> String {
+    let mut text = format!(
+        "defaults\n    mode http\n    timeout connect 1s\n    timeout client 60s\n    \
+         timeout server 60s\n    option httpchk GET /readyz\n    \
+         default-server check inter 250ms fall 2 rise 1\n\
+         frontend clients\n    bind {address}\n    default_backend replicas\n\
+         backend replicas\n    balance roundrobin\n"
+    );
+    for (at, backend) in backends.iter().enumerate() {
+        let _infallible = writeln!(text, "    server r{} {backend}", at + 1);
+    }
+    text
+}

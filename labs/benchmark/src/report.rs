@@ -1,0 +1,103 @@
+//! What a sitting gave, and on what it was made.
+
+use crate::growth::Growth;
+use crate::memory::Memory;
+use crate::outage::Outage;
+use crate::page;
+use crate::reads::Read;
+use crate::targets::{self, Target};
+use anyhow::{Context, ensure};
+use comparison::machine::Machine;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Changes when a field changes its name or its meaning.
+pub const SCHEMA: &str = "stateless-lab/benchmark/1";
+
+/// All figures of a sitting.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// On what it was made.
+    pub made: Made,
+    /// Who is calling? Everybody's answers in turns.
+    pub reads: Vec<Read>,
+    /// One of three replicas dies.
+    pub outage: Outage,
+    /// What many at once cost.
+    pub memory: Memory,
+    /// Costs against sizes.
+    pub growth: Growth,
+}
+
+/// On what and how a report was made.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Made {
+    /// RFC 3339.
+    pub date: String,
+    /// The command line.
+    pub command: String,
+    /// `release`, or the figures are none.
+    pub profile: String,
+    /// The machine.
+    pub machine: Machine,
+    /// The Redis that was asked, and why that one.
+    pub redis: String,
+    /// HAProxy's version, if it is installed.
+    pub haproxy: Option<String>,
+    /// `full`, `quick`, or `smoke`, which is no measurement.
+    pub size: String,
+    /// Turns of each contestant.
+    pub rounds: usize,
+    /// Milliseconds of a turn; the reference's are half as long.
+    pub turn_ms: u64,
+    /// Requests under way at any time.
+    pub connections: usize,
+    /// How long all of it took.
+    pub seconds: f64,
+}
+
+impl Report {
+    /// The promises, and what came of them.
+    #[must_use]
+    pub fn targets(&self) -> Vec<Target> {
+        targets::of(self)
+    }
+
+    /// Reads a report that was kept.
+    ///
+    /// # Errors
+    /// When the file is none.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let report: Self = serde_json::from_str(&text)
+            .with_context(|| format!("{} is no report of a benchmark", path.display()))?;
+        let schema = &report.schema;
+        ensure!(schema == SCHEMA, "{} is of another kind: {schema}", path.display());
+        Ok(report)
+    }
+
+    /// Writes `benchmark-DATE.json` and `.md`, and the plots beside them; the paths of the
+    /// first two.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn save(&self, folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
+        let cannot = || format!("cannot write to {}", folder.display());
+        fs::create_dir_all(folder).with_context(cannot)?;
+        // 2026-11-21T10:00:00Z becomes 2026-11-21T100000Z: some systems take no colons.
+        let name = format!("benchmark-{}", self.made.date.replace(':', ""));
+        for (plot, svg) in page::plots(self) {
+            fs::write(folder.join(format!("{name}-{plot}.svg")), svg)
+                .with_context(cannot)?;
+        }
+        let paths = ["json", "md"].map(|ending| folder.join(format!("{name}.{ending}")));
+        let json = serde_json::to_string_pretty(self)? + "\n";
+        fs::write(&paths[0], json).with_context(cannot)?;
+        fs::write(&paths[1], page::markdown(self, &name)).with_context(cannot)?;
+        Ok(paths)
+    }
+}

@@ -1,0 +1,38 @@
+//! A whole sitting.
+
+use crate::plan::Plan;
+use crate::proxies::haproxy_version;
+use crate::report::{Made, Report, SCHEMA};
+use crate::stage::Stage;
+use crate::{growth, memory, outage, reads};
+use comparison::machine::{Machine, profile};
+use std::time::{Instant, SystemTime};
+
+/// Measures everything. `step` is told of what is about to be done.
+///
+/// # Errors
+/// When something does not start or answers wrongly: then nothing can be said.
+pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
+    let (began, date) = (Instant::now(), SystemTime::now());
+    let machine = Machine::this();
+    step("finding or starting Redis");
+    let stage = Stage::prepare(plan.backing).await?;
+    let reads = reads::measure(&stage, plan, &step).await?;
+    let outage = outage::measure(&stage, plan, &step).await?;
+    let memory = memory::measure(&stage, plan, &step).await?;
+    let growth = growth::measure(&stage, plan, &step).await?;
+    let made = Made {
+        date: humantime::format_rfc3339_seconds(date).to_string(),
+        command: plan.command.clone(),
+        profile: profile().to_owned(),
+        machine,
+        redis: stage.redis.why.clone(),
+        haproxy: haproxy_version().await,
+        size: plan.size.to_owned(),
+        rounds: plan.rounds,
+        turn_ms: u64::try_from(plan.turn.as_millis()).unwrap_or(u64::MAX),
+        connections: plan.connections,
+        seconds: began.elapsed().as_secs_f64().round(),
+    };
+    Ok(Report { schema: SCHEMA.to_owned(), made, reads, outage, memory, growth })
+}

@@ -1,0 +1,148 @@
+//! Everything that is measured in turns, started once and asked one question each.
+
+use crate::child::Child;
+use crate::connection::Connection;
+use crate::load::Question;
+use crate::proxies::{self, HaProxy};
+use crate::request::{self, Request, bearer_line, session_line};
+use anyhow::{Context, ensure};
+use api_contract::paths;
+use api_contract::sessions::SessionStarted;
+use api_contract::tokens::TokenIssued;
+use backing_services::{Backing, Service};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use upload_domain::accounts::random_password;
+use upload_domain::passwords::HashCost;
+use upload_domain::users_file;
+
+/// Whoever logs in.
+const USER: &str = "alice";
+
+/// A folder, a Redis and an account, for all that is started in here.
+pub(crate) struct Stage {
+    folder: TempDir,
+    users: PathBuf,
+    password: String,
+    pub(crate) redis: Service,
+}
+
+impl Stage {
+    /// Prepares what servers need.
+    pub(crate) async fn prepare(backing: Backing) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("a folder for temporary files")?;
+        let users = folder.path().join("users.json");
+        let password = random_password();
+        // The least cost: what is measured is how callers are known, not their passwords.
+        users_file::write(&users, &[(USER, &password)], HashCost::Least)?;
+        let redis = backing_services::redis(backing, folder.path()).await?;
+        Ok(Self { folder, users, password, redis })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A server of ours, such as `upload` with `--design central`. Servers of one `group`
+    /// share their files and records, as replicas do.
+    pub(crate) async fn server(
+        &self,
+        role: &str,
+        group: &str,
+        flags: &[&str],
+    ) -> anyhow::Result<Child> {
+        let mut args: Vec<OsString> = vec![role.into(), "--users".into()];
+        args.push(self.users.clone().into());
+        args.extend(["--data-dir".into(), self.folder().join(group).into()]);
+        args.extend(flags.iter().map(OsString::from));
+        let redis = [("REDIS_URL", self.redis.url.as_str())];
+        Child::role(args, &redis).await.with_context(|| format!("{role} for {group}"))
+    }
+
+    /// The upload server in one of its designs, with no limit on one person's requests,
+    /// because one person makes all of them.
+    pub(crate) async fn upload_server(
+        &self,
+        design: &str,
+        group: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Child> {
+        let flags = ["--design", design, "--requests-per-second=100000000"];
+        let flags: Vec<_> =
+            flags.into_iter().chain(UNLIMITED).chain(more.iter().copied()).collect();
+        self.server("upload", group, &flags).await
+    }
+
+    /// Logs in where a session is begun; the header line that proves it.
+    pub(crate) async fn session(&self, at: SocketAddr) -> anyhow::Result<String> {
+        let started: SessionStarted = self.log_in(at, paths::SESSION_START).await?;
+        Ok(session_line(started.session_id.expose()))
+    }
+
+    /// Logs in where a token is issued; the header line that proves it.
+    pub(crate) async fn token(&self, at: SocketAddr) -> anyhow::Result<String> {
+        let issued: TokenIssued = self.log_in(at, paths::TOKEN).await?;
+        Ok(bearer_line(issued.access_token.expose()))
+    }
+
+    async fn log_in<T>(&self, at: SocketAddr, path: &str) -> anyhow::Result<T>
+    where
+        T: serde::de::DeserializeOwned,
+    {
+        let mut connection = Connection::open(at).await?;
+        let status = connection.ask(&self.login(path)).await?;
+        let body = connection.body();
+        ensure!((200..300).contains(&status), "{}", String::from_utf8_lossy(body));
+        serde_json::from_slice(body).context("the answer to a login")
+    }
+
+    /// The request of a login.
+    pub(crate) fn login(&self, path: &str) -> Request {
+        request::log_in(path, USER, &self.password)
+    }
+
+    /// HAProxy before these.
+    pub(crate) async fn haproxy(
+        &self,
+        backends: &[SocketAddr],
+    ) -> anyhow::Result<HaProxy> {
+        HaProxy::start(self.folder(), backends).await
+    }
+}
+
+/// One person has all the sessions and asks all the questions.
+const UNLIMITED: [&str; 3] = [
+    "--max-sessions=2000000",
+    "--max-sessions-per-user=2000000",
+    "--attempts-per-account=1000000",
+];
+
+/// "Who is calling?" and nothing else, in every design: somebody asks for a file that cannot
+/// exist. Their proof is checked, nothing is looked up, and the answer is 404.
+pub(crate) fn who_is_calling(proof: &str) -> Question {
+    Question::one(nothing_but(proof), 404)
+}
+
+/// The request of [`who_is_calling`].
+pub(crate) fn nothing_but(proof: &str) -> Request {
+    request::get(&paths::file("no-file-has-this-name"), &[proof.to_owned()])
+}
+
+/// One word, please.
+pub(crate) fn hello() -> Question {
+    Question::one(request::get("/", &[]), 200)
+}
+
+/// A session of the peer that is made of tower-sessions.
+pub(crate) async fn tower_session(at: SocketAddr) -> anyhow::Result<Question> {
+    let mut connection = Connection::open(at).await?;
+    let start =
+        b"POST /session/start HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+    connection.ask(&start.to_vec()).await?;
+    let cookie = connection.cookie().context("the peer sets no cookie")?;
+    Ok(Question::one(request::get("/session", &[format!("Cookie: {cookie}")]), 200))
+}
+
+pub(crate) use proxies::ours as our_balancer;

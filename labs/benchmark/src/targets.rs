@@ -1,0 +1,126 @@
+//! What is to be reached, as ratios: the machine may be slow, the design may not.
+
+use crate::memory::UPLOADS;
+use crate::reads::Read;
+use crate::report::Report;
+use comparison::figure::number;
+use serde::{Deserialize, Serialize};
+
+/// A promise, and what came of it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Target {
+    /// What is promised.
+    pub what: String,
+    /// From where to where it may be.
+    pub wanted: Wanted,
+    /// What it was; absent where it could not be measured.
+    pub measured: Option<f64>,
+}
+
+/// Where a figure has to be.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// Not smaller.
+    AtLeast(f64),
+    /// Not greater.
+    AtMost(f64),
+}
+
+impl Target {
+    fn new(what: &str, wanted: Wanted, measured: Option<f64>) -> Self {
+        Self { what: what.to_owned(), wanted, measured }
+    }
+
+    /// Whether it was reached; [`None`] when nobody knows.
+    #[must_use]
+    pub fn reached(&self) -> Option<bool> {
+        self.measured.map(|measured| match self.wanted {
+            Wanted::AtLeast(least) => measured >= least,
+            Wanted::AtMost(most) => measured <= most,
+        })
+    }
+
+    /// What is wanted, in words.
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        match self.wanted {
+            Wanted::AtLeast(least) => format!("at least {}", number(least)),
+            Wanted::AtMost(most) => format!("at most {}", number(most)),
+        }
+    }
+
+    /// What came of it, in words.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        match self.reached() {
+            Some(true) => "reached",
+            Some(false) => "missed",
+            None => "not measured",
+        }
+    }
+}
+
+/// A million bytes.
+const MB: f64 = 1e6;
+
+/// All of them.
+#[must_use]
+pub fn of(report: &Report) -> Vec<Target> {
+    let reads = &report.reads;
+    let ratio = |name| ratio(reads, name);
+    let quotient = |one, other| Some(ratio(one)? / ratio(other)?);
+    let least =
+        |what: &str, least, measured| Target::new(what, Wanted::AtLeast(least), measured);
+    let most =
+        |what: &str, most, measured| Target::new(what, Wanted::AtMost(most), measured);
+    let memory = &report.memory;
+    vec![
+        least("Phase 1, session in memory / hello", 0.85, ratio("stateful")),
+        least("Phase 2, session in memory / hello", 0.85, ratio("memory")),
+        least("Phase 1, token / hello", 0.70, ratio("stateless")),
+        least("Phase 2, token that nobody looks up / hello", 0.70, ratio("token")),
+        least("session in Redis / hello", 0.50, ratio("central")),
+        least(
+            "session in Redis / tower-sessions with one connection",
+            1.0,
+            quotient("central", "tower-sessions-1"),
+        ),
+        least("our balancer / HAProxy", 1.0, quotient("balancer", "haproxy")),
+        most(
+            "p99 after one of three replicas died / before",
+            2.0,
+            report.outage.ratio.median(),
+        ),
+        most(
+            &format!("MB of memory with {UPLOADS} uploads at once"),
+            256.0,
+            memory.all_uploads.median().map(|bytes| bytes / MB),
+        ),
+        most(
+            &format!("MB of memory with {} idle connections", memory.idle),
+            300.0,
+            memory.idle_connections.median().map(|bytes| bytes / MB),
+        ),
+    ]
+}
+
+/// The ratio to the reference, in the row of that name.
+#[must_use]
+pub fn ratio(reads: &[Read], name: &str) -> Option<f64> {
+    reads.iter().find(|read| read.name == name)?.ratio.median()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_reached_missed_or_not_known() {
+        let verdict = |wanted, measured| Target::new("it", wanted, measured).verdict();
+        assert_eq!(verdict(Wanted::AtLeast(0.5), Some(0.5)), "reached");
+        assert_eq!(verdict(Wanted::AtLeast(0.5), Some(0.49)), "missed");
+        assert_eq!(verdict(Wanted::AtMost(2.0), Some(2.1)), "missed");
+        assert_eq!(verdict(Wanted::AtMost(2.0), None), "not measured");
+    }
+}

@@ -1,0 +1,148 @@
+//! Percentiles of how long users waited, and beside them what went wrong, by kind.
+
+use crate::sample::{Ended, Sample};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The longest that is told apart, in microseconds: a minute.
+const LONGEST_US: u64 = 60_000_000;
+
+/// Three significant digits: 12.3 ms and 12.4 ms are two things.
+const DIGITS: u8 = 3;
+
+/// What happened to some requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Figures {
+    /// All of them, whatever became of them.
+    pub(crate) requests: u64,
+    /// Those that went well. The percentiles are theirs.
+    pub(crate) fine: u64,
+    /// The others, by kind.
+    pub(crate) not_fine: BTreeMap<String, u64>,
+    /// Waits from when a request was meant to be sent, in milliseconds.
+    pub(crate) from_meant: Option<Percentiles>,
+    /// Waits from when it was sent, in milliseconds: what a client sees that asks less
+    /// while the server stalls.
+    pub(crate) from_sent: Option<Percentiles>,
+    /// Who answered how many, the balancer (`lb`) included.
+    pub(crate) served_by: BTreeMap<String, u64>,
+}
+
+/// Milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Percentiles {
+    /// Half waited longer.
+    pub(crate) p50: f64,
+    /// One in twenty waited longer.
+    pub(crate) p95: f64,
+    /// One in a hundred waited longer.
+    pub(crate) p99: f64,
+    /// One in a thousand waited longer; of fewer than a thousand it is the longest wait.
+    pub(crate) p999: f64,
+    /// Nobody waited longer.
+    pub(crate) max: f64,
+}
+
+impl Figures {
+    /// Counts.
+    pub(crate) fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> Self {
+        let (mut meant, mut sent) = (histogram(), histogram());
+        let mut figures = Self::default();
+        for sample in samples {
+            figures.requests += 1;
+            if let Some(who) = &sample.served_by {
+                *figures.served_by.entry(who.clone()).or_default() += 1;
+            }
+            if sample.ended == Ended::Fine {
+                figures.fine += 1;
+                let since = |from_us| sample.ended_us.saturating_sub(from_us);
+                meant.saturating_record(since(sample.meant_us));
+                sent.saturating_record(since(sample.sent_us));
+            } else {
+                *figures.not_fine.entry(sample.ended.to_string()).or_default() += 1;
+            }
+        }
+        figures.from_meant = percentiles(&meant);
+        figures.from_sent = percentiles(&sent);
+        figures
+    }
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
+        .expect("one microsecond to a minute is a range")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a minute in microseconds is exact")]
+fn percentiles(waits: &Histogram<u64>) -> Option<Percentiles> {
+    let at = |quantile| waits.value_at_quantile(quantile) as f64 / 1_000.0;
+    (!waits.is_empty()).then(|| Percentiles {
+        p50: at(0.5),
+        p95: at(0.95),
+        p99: at(0.99),
+        p999: at(0.999),
+        max: at(1.0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Call;
+
+    fn sample(meant_ms: u64, sent_ms: u64, ended_ms: u64, ended: Ended) -> Sample {
+        Sample {
+            user: 0,
+            call: Call::Session,
+            meant_us: meant_ms * 1_000,
+            sent_us: sent_ms * 1_000,
+            ended_us: ended_ms * 1_000,
+            ended,
+            served_by: Some("r1".to_owned()),
+        }
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_numbers_one_to_a_thousand() {
+        let samples: Vec<_> =
+            (1..=1_000).map(|ms| sample(0, 0, ms, Ended::Fine)).collect();
+        let found = Figures::of(samples.iter()).from_meant.unwrap();
+        for (measured, expected) in
+            [(found.p50, 500.0), (found.p99, 990.0), (found.p999, 999.0)]
+        {
+            assert!((measured - expected).abs() <= expected / 500.0, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_stall_is_in_what_was_meant_and_hidden_in_what_was_sent() {
+        // One request in 10 ms is meant; the first stalls for a second, and those behind
+        // it take 1 ms each once they are sent.
+        let mut samples = vec![sample(0, 0, 1_000, Ended::Fine)];
+        samples.extend(
+            (1..100).map(|at| sample(at * 10, 999 + at, 1_000 + at, Ended::Fine)),
+        );
+        let found = Figures::of(samples.iter());
+        assert!(found.from_meant.unwrap().p50 > 500.0, "{found:?}");
+        assert!(found.from_sent.unwrap().p50 < 2.0, "{found:?}");
+    }
+
+    #[test]
+    fn what_fails_is_counted_by_kind_and_is_in_no_percentile() {
+        let samples = [
+            sample(0, 0, 5, Ended::Fine),
+            sample(0, 0, 9_000, Ended::Status(502)),
+            sample(0, 0, 9_000, Ended::Status(502)),
+            sample(0, 0, 9_000, Ended::TimedOut),
+        ];
+        let found = Figures::of(samples.iter());
+        assert_eq!((found.requests, found.fine), (4, 1));
+        assert_eq!(found.not_fine["status 502"], 2);
+        assert_eq!(found.not_fine["timed out"], 1);
+        assert!(found.from_meant.unwrap().max < 6.0);
+        assert_eq!(found.served_by["r1"], 4);
+        let nothing_went_well = Figures::of(samples[1..].iter());
+        assert_eq!(nothing_went_well.from_meant, None);
+    }
+}

@@ -1,0 +1,216 @@
+//! One user from beginning to end: get in, wait for the others, work, and remember what
+//! was acknowledged.
+
+use crate::browser::Browser;
+use crate::sample::{Call, Ended};
+use crate::stage::{Stage, micros};
+use crate::story::Work;
+use api_conformance::proof::Proof;
+use api_contract::sessions::SessionStarted;
+use api_contract::tokens::TokenIssued;
+use api_contract::{Credentials, paths};
+use bytes::Bytes;
+use comparison::pace::Pace;
+use goose::prelude::{GooseMethod, GooseUser};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between two attempts to get in where the server does not say when to come back.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// A user, and what they know.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) number: usize,
+    pub(crate) account: Credentials,
+    /// [`None`] after a login that did not work.
+    pub(crate) proof: Option<Proof>,
+    /// Decides what they do and what their files hold.
+    pub(crate) dice: ChaCha8Rng,
+    /// Files that the server said it has.
+    pub(crate) acknowledged: Vec<Stored>,
+    /// A file that was sent, and of which nobody knows what became. It is sent again, with
+    /// the same key.
+    pub(crate) unsure: Option<Draft>,
+    /// How many files they have made up.
+    pub(crate) made: usize,
+    /// Waves of logins that they did not get through.
+    pub(crate) left_out: usize,
+}
+
+/// A file on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) name: String,
+    /// The same for each attempt.
+    pub(crate) key: String,
+    pub(crate) bytes: Bytes,
+}
+
+/// A file that was acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) file_id: String,
+    pub(crate) name: String,
+    pub(crate) bytes: Bytes,
+}
+
+impl Person {
+    pub(crate) fn new(number: usize, account: Credentials, seed: u64) -> Self {
+        let mut dice = ChaCha8Rng::seed_from_u64(!seed);
+        dice.set_stream(number as u64);
+        Self {
+            number,
+            account,
+            proof: None,
+            dice,
+            acknowledged: Vec::new(),
+            unsure: None,
+            made: 0,
+            left_out: 0,
+        }
+    }
+
+    /// Exchanges the password for a proof. Who begins anew has no cookies: with that of a
+    /// dead session, a login would look like one that some other site has forged.
+    pub(crate) async fn log_in(
+        &mut self,
+        browser: &mut Browser<'_>,
+        meant_us: u64,
+    ) -> (Ended, Option<Duration>) {
+        self.proof = None;
+        if let Err(ended) = browser.start_anew().await {
+            return (ended, None);
+        }
+        let sessions = browser.stage.settings.design.design().has_sessions();
+        let path = if sessions { paths::SESSION_START } else { paths::TOKEN };
+        let request = browser.request(&GooseMethod::Post, path);
+        let request = request.map(|request| request.json(&self.account));
+        let proof = &mut self.proof;
+        let look = |body: &Bytes| {
+            *proof = read_proof(sessions, body);
+            match proof {
+                Some(_) => Ended::Fine,
+                None => Ended::Untrue("a login without a proof"),
+            }
+        };
+        let answer = browser.send(Call::LogIn, meant_us, request, look).await;
+        (answer.ended, answer.retry_after)
+    }
+}
+
+fn read_proof(sessions: bool, body: &Bytes) -> Option<Proof> {
+    Some(match sessions {
+        true => {
+            let started: SessionStarted = serde_json::from_slice(body).ok()?;
+            Proof::Session(started.session_id)
+        }
+        false => {
+            let issued: TokenIssued = serde_json::from_slice(body).ok()?;
+            Proof::Bearer(issued.access_token)
+        }
+    })
+}
+
+/// A life, as goose's only transaction of each user: what a user does next depends on what
+/// came of what they did before, and when, on nobody's answer.
+pub(crate) async fn live(stage: &Stage, goose: &mut GooseUser) {
+    let number = goose.weighted_users_index;
+    let Some(mut person) = stage.take(number) else {
+        return;
+    };
+    let mut browser = Browser::new(stage, goose, number);
+    let work = stage.story.work;
+    if (work == Work::Logins || person.gets_in(&mut browser).await)
+        && let Some(began) = stage.ready().await
+    {
+        browser.writes_down = true;
+        match work {
+            Work::Logins => person.go_through_waves(&mut browser, began).await,
+            _ => person.go_to_work(&mut browser, began).await,
+        }
+    }
+    stage.give_back(person);
+}
+
+impl Person {
+    /// Logs in before the beginning; returns whether that came about.
+    async fn gets_in(&mut self, browser: &mut Browser<'_>) -> bool {
+        loop {
+            let (ended, retry_after) = self.log_in(browser, 0).await;
+            if ended == Ended::Fine {
+                return true;
+            }
+            if !browser.stage.wait(retry_after.unwrap_or(AGAIN)).await {
+                return false;
+            }
+        }
+    }
+
+    /// Makes requests when they are meant to be made, until the story is over.
+    async fn go_to_work(&mut self, browser: &mut Browser<'_>, began: Instant) {
+        let settings = &browser.stage.settings;
+        for meant in Pace::new(settings.seed, self.number, settings.pace()) {
+            if !browser.stage.until(began + meant).await {
+                return;
+            }
+            self.turn(browser, micros(meant)).await;
+        }
+    }
+
+    /// Logs in at the beginning of each wave, and again for as long as the server says 503
+    /// and when to come back.
+    async fn go_through_waves(&mut self, browser: &mut Browser<'_>, began: Instant) {
+        let settings = &browser.stage.settings;
+        for meant in waves(settings.span(), settings.pace()) {
+            if !browser.stage.until(began + meant).await {
+                return;
+            }
+            let given_up = began + meant + crate::stage::PATIENCE;
+            loop {
+                let (ended, retry_after) = self.log_in(browser, micros(meant)).await;
+                if ended != Ended::Busy {
+                    self.left_out += usize::from(ended != Ended::Fine);
+                    break;
+                }
+                if Instant::now() > given_up {
+                    self.left_out += 1;
+                    break;
+                }
+                if !browser.stage.wait(retry_after.unwrap_or(AGAIN)).await {
+                    self.left_out += 1;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// When everybody logs in: at the beginning, and then at the pace of the story.
+fn waves(span: Duration, pace: Duration) -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(Duration::ZERO), move |last| last.checked_add(pace))
+        .take_while(move |begin| *begin < span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waves_begin_at_once_and_none_begins_after_the_end() {
+        let second = Duration::from_secs(1);
+        let begins: Vec<_> = waves(10 * second, 4 * second).collect();
+        assert_eq!(begins, [Duration::ZERO, 4 * second, 8 * second]);
+        assert_eq!(waves(second, 5 * second).count(), 1);
+    }
+
+    #[test]
+    fn a_proof_is_read_from_what_the_contract_says_and_from_nothing_else() {
+        let session = Bytes::from(r#"{"session_id":"abc","expires_in":60}"#);
+        assert!(matches!(read_proof(true, &session), Some(Proof::Session(_))));
+        assert!(read_proof(false, &session).is_none());
+        assert!(read_proof(true, &Bytes::from("<h1>welcome</h1>")).is_none());
+    }
+}

@@ -1,0 +1,186 @@
+//! What every one of these programs is: a story, or, as a process of its cluster, a role.
+
+use crate::report::Report;
+use crate::run::run;
+use crate::settings::{Flags, Settings};
+use crate::show::show;
+use crate::story::Story;
+use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use cluster::role::{self, RoleArgs};
+use comparison::Verdict;
+use http_edge::{program, stop};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// The exit code when the lab itself broke and nothing can be said.
+const HARNESS_BROKE: u8 = 3;
+
+/// Between two looks at whether goose was told to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+#[derive(Parser)]
+#[command(
+    version,
+    max_term_width = 90,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Play one role of a cluster (what the launcher starts; not for people)
+    #[command(hide = true)]
+    Serve(RoleArgs),
+}
+
+/// Tells a story, and ends with what came of it: 0 every promise was kept, 1 one was
+/// broken, 2 the run shows neither (or the command line cannot be used), 3 the lab itself
+/// broke.
+#[must_use]
+pub fn tell(story: &'static Story) -> ExitCode {
+    let cli = read(story, std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return program::exit_code(Err(error.into())),
+    };
+    match cli.role {
+        Some(Role::Serve(role)) => program::exit_code(runtime.block_on(role::run(role))),
+        None => runtime.block_on(perform(story, cli.flags)),
+    }
+}
+
+fn read(
+    story: &Story,
+    line: impl IntoIterator<Item = std::ffi::OsString>,
+) -> Result<Cli, clap::Error> {
+    let usual = story.usual;
+    let about = format!(
+        "{}\n\nUnless told otherwise: {} replicas, {} users, {} requests a second of each, \
+         {} seconds.\n\nExit codes: 0 every promise was kept, 1 one was broken, 2 the run \
+         shows neither or a usage error, 3 the lab itself broke.",
+        story.asks, usual.replicas, usual.users, usual.rate, usual.seconds
+    );
+    let mut command = Cli::command().name(story.name).about(about);
+    let matches = command.try_get_matches_from_mut(line)?;
+    Cli::from_arg_matches(&matches)
+}
+
+async fn perform(story: &'static Story, flags: Flags) -> ExitCode {
+    let settings = match Settings::of(story, flags) {
+        Ok(settings) => settings,
+        Err(error) => return program::exit_code(Err(error)),
+    };
+    listen_to_what_goes_wrong();
+    http_edge::crypto::choose();
+    let stop = CancellationToken::new();
+    let told_to_stop = tokio::spawn(cancel_when_told(stop.clone()));
+    let ended = run(story, &settings, command(story), &stop).await;
+    told_to_stop.abort();
+    match ended.and_then(|report| publish(report, &settings)) {
+        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(HARNESS_BROKE)
+        }
+    }
+}
+
+fn publish(report: Option<Report>, settings: &Settings) -> anyhow::Result<Verdict> {
+    let Some(report) = report else {
+        eprintln!("stopped before the end: nothing was shown");
+        return Ok(Verdict::CouldNotTell);
+    };
+    if let Some(path) = &settings.json {
+        let json = serde_json::to_string_pretty(&report)? + "\n";
+        std::fs::write(path, json)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    // Whoever closed the pipe has read enough.
+    let _has_read_enough = std::io::stdout().write_all(show(&report).as_bytes());
+    Ok(report.verdict)
+}
+
+/// What was typed, without the path of this program.
+fn command(story: &Story) -> String {
+    let cargo = match cfg!(debug_assertions) {
+        true => "cargo run",
+        false => "cargo run --release",
+    };
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    let line = format!("{cargo} -p loadtests --bin {} -- {}", story.name, args.join(" "));
+    line.trim_end_matches(" -- ").to_owned()
+}
+
+/// Goose tells of every request that fails; they are counted, and told of at the end.
+fn listen_to_what_goes_wrong() {
+    let filter = EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,goose=off"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    let _already_started =
+        log.with_writer(std::io::stderr).with_ansi(false).with_target(false).try_init();
+}
+
+/// Goose listens for Ctrl-C itself while its users run, and may be the only one who hears
+/// it then.
+async fn cancel_when_told(stop: CancellationToken) {
+    let mut told = std::pin::pin!(stop::signalled());
+    while !goose::is_killswitch_triggered() {
+        if tokio::time::timeout(LOOK, &mut told).await.is_ok() {
+            break;
+        }
+    }
+    eprintln!("stopping");
+    stop.cancel();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{Plot, Usual, Work};
+
+    const STORY: Story = Story {
+        name: "a_story",
+        asks: "Whether the command line is read.",
+        work: Work::Sessions,
+        plot: Plot::Nothing,
+        usual: Usual { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
+        smoke: Usual::SMOKE,
+    };
+
+    fn cli(line: &str) -> Result<Cli, clap::Error> {
+        read(&STORY, line.split_whitespace().map(Into::into))
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+        assert!(cli("a_story").is_ok_and(|cli| cli.role.is_none()));
+    }
+
+    #[test]
+    fn a_process_of_the_cluster_plays_its_role() {
+        let role = cli("a_story serve reaper --dir nowhere");
+        assert!(role.is_ok_and(|cli| cli.role.is_some()));
+    }
+
+    #[test]
+    fn help_says_what_the_story_asks_and_with_how_much() {
+        let Err(help) = cli("a_story --help") else {
+            panic!("--help ends the program");
+        };
+        let help = help.to_string();
+        assert!(help.contains(STORY.asks) && help.contains("20 users"), "{help}");
+        assert!(!help.contains("launcher starts"), "{help}");
+    }
+}

@@ -1,0 +1,165 @@
+//! After the story: is everything there that was acknowledged, once, with its bytes?
+//!
+//! Asked at one replica directly, by somebody who has just logged in to it: what the
+//! balancer or a lost login do is not what is asked here.
+
+use crate::life::{Person, Stored};
+use anyhow::{Context, bail};
+use api_conformance::client::Client;
+use api_conformance::outcome::Outcome;
+use api_conformance::proof::Proof;
+use api_contract::files::{ListQuery, MAX_PAGE};
+use cluster::Cluster;
+use comparison::Contender;
+use http::StatusCode;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long one answer is asked for again before it is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two attempts.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct ReadBack {
+    /// Uploads that were answered with 201.
+    pub(crate) acknowledged: u64,
+    /// Those that could be read again, whatever they held.
+    pub(crate) read_back: u64,
+    /// Those that are gone: 404, or in no list.
+    pub(crate) missing: u64,
+    /// Those that hold other bytes.
+    pub(crate) different: u64,
+    /// Those that are there more than once, although each attempt had the same key.
+    pub(crate) twice: u64,
+    /// Those of which nobody can tell, because no answer came.
+    pub(crate) unread: u64,
+}
+
+/// Reads everything.
+///
+/// # Errors
+/// When no replica runs.
+pub(crate) async fn read_back(
+    cluster: &Cluster,
+    design: Contender,
+    people: &[Person],
+) -> anyhow::Result<ReadBack> {
+    let members = cluster.status().await.members;
+    let address = members.iter().skip(1).find_map(|member| member.address);
+    let client = Client::new(&format!("http://{}", address.context("no replica runs")?));
+    let mut found = ReadBack::default();
+    for person in people.iter().filter(|person| !person.acknowledged.is_empty()) {
+        let files = &person.acknowledged;
+        found.acknowledged += files.len() as u64;
+        let Ok(proof) = log_in(&client, design, person).await else {
+            found.unread += files.len() as u64;
+            continue;
+        };
+        let names = listed(&client, &proof).await;
+        for file in files {
+            found.look_at(&client, &proof, file, names.as_ref().ok()).await;
+        }
+    }
+    Ok(found)
+}
+
+impl ReadBack {
+    async fn look_at(
+        &mut self,
+        client: &Client,
+        proof: &Proof,
+        file: &Stored,
+        names: Option<&BTreeMap<String, usize>>,
+    ) {
+        let answer = until_told(|| client.content(proof, &file.file_id)).await;
+        let bytes = match answer {
+            Some(Outcome::Done(reply)) => reply.body,
+            Some(Outcome::Refused(reply)) if reply.status == StatusCode::NOT_FOUND => {
+                self.missing += 1;
+                return;
+            }
+            _ => {
+                self.unread += 1;
+                return;
+            }
+        };
+        self.read_back += 1;
+        self.different += u64::from(bytes != file.bytes);
+        if let Some(names) = names {
+            match names.get(&file.name) {
+                None => self.missing += 1,
+                Some(1) => {}
+                Some(_) => self.twice += 1,
+            }
+        }
+    }
+}
+
+async fn log_in(
+    client: &Client,
+    design: Contender,
+    person: &Person,
+) -> anyhow::Result<Proof> {
+    let account = &person.account;
+    match design.design().has_sessions() {
+        true => match until_told(|| client.log_in_session(account)).await {
+            Some(Outcome::Done(reply)) => Ok(Proof::Session(reply.body.session_id)),
+            other => bail!("{other:?}"),
+        },
+        false => match until_told(|| client.token(account)).await {
+            Some(Outcome::Done(reply)) => Ok(Proof::Bearer(reply.body.access_token)),
+            other => bail!("{other:?}"),
+        },
+    }
+}
+
+/// How many files of each name there are.
+async fn listed(
+    client: &Client,
+    proof: &Proof,
+) -> anyhow::Result<BTreeMap<String, usize>> {
+    let mut names = BTreeMap::new();
+    let mut page = ListQuery { limit: Some(MAX_PAGE), cursor: None };
+    loop {
+        let list = match until_told(|| client.list(proof, &page)).await {
+            Some(Outcome::Done(reply)) => reply.body,
+            other => bail!("{other:?}"),
+        };
+        for entry in list.files {
+            *names.entry(entry.name).or_default() += 1;
+        }
+        page.cursor = list.next_cursor;
+        if page.cursor.is_none() {
+            return Ok(names);
+        }
+    }
+}
+
+/// Asks until there is an answer that says something: what is done or refused by somebody
+/// who knows. Reading may be repeated, and a login that nobody uses harms nobody.
+async fn until_told<T, F>(ask: impl Fn() -> F) -> Option<Outcome<T>>
+where
+    F: Future<Output = Outcome<T>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let outcome = ask().await;
+        let says_nothing = match &outcome {
+            Outcome::Done(_) => false,
+            Outcome::Refused(reply) => reply.status.is_server_error(),
+            Outcome::Broken(_) => true,
+        };
+        if !says_nothing {
+            return Some(outcome);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}

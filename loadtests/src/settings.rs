@@ -1,0 +1,167 @@
+//! The command line: the same flags for every story.
+
+use crate::story::{Story, Usual};
+use anyhow::ensure;
+use clap::Args;
+use cluster::Backing;
+use comparison::Contender;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// As they are typed.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Flags {
+    /// Where it is known who is calling
+    #[arg(long, value_enum, default_value_t = Contender::Central)]
+    design: Contender,
+
+    /// How many replicas; where the story adds some, how many at the end
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
+    replicas: Option<u16>,
+
+    /// How many users
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2_000))]
+    users: Option<u16>,
+
+    /// How long; what is done to the cluster takes its time on top of that
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: Option<u64>,
+
+    /// Requests a second of each user
+    #[arg(long, value_name = "R", value_parser = rate)]
+    rate: Option<f64>,
+
+    /// Decides who asks for what, and when, and which replica is killed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// From where Redis and the database are taken
+    #[arg(long, value_enum, default_value_t)]
+    backing: Backing,
+
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Write goose's own report as one page; its times are those of what was sent
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// A few users for a few seconds: to see that it works, not to measure
+    #[arg(long)]
+    smoke: bool,
+}
+
+/// As they are meant.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) design: Contender,
+    pub(crate) replicas: usize,
+    pub(crate) users: usize,
+    pub(crate) seconds: u64,
+    pub(crate) rate: f64,
+    pub(crate) seed: u64,
+    pub(crate) backing: Backing,
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
+    pub(crate) smoke: bool,
+}
+
+impl Settings {
+    /// Fills in what the story has to say.
+    ///
+    /// # Errors
+    /// When the story cannot be told with what is asked for.
+    pub(crate) fn of(story: &Story, flags: Flags) -> anyhow::Result<Self> {
+        let Usual { replicas, users, seconds, rate } = match flags.smoke {
+            true => story.smoke,
+            false => story.usual,
+        };
+        let replicas = flags.replicas.unwrap_or(replicas);
+        let fewest = story.plot.fewest_replicas();
+        ensure!(
+            replicas >= fewest,
+            "{} needs at least {fewest} replicas: --replicas {fewest}",
+            story.name
+        );
+        let end_of = |path: &PathBuf| path.extension().is_some_and(|end| end == "html");
+        ensure!(
+            flags.html.as_ref().is_none_or(end_of),
+            "goose tells the kind of a report by its name: let --html end with .html"
+        );
+        Ok(Self {
+            design: flags.design,
+            replicas: usize::from(replicas),
+            users: usize::from(flags.users.unwrap_or(users)),
+            seconds: flags.seconds.unwrap_or(seconds),
+            rate: flags.rate.unwrap_or(rate),
+            seed: flags.seed,
+            backing: flags.backing,
+            json: flags.json,
+            html: flags.html,
+            smoke: flags.smoke,
+        })
+    }
+
+    /// How long users work where the story does not take longer.
+    pub(crate) const fn span(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// From one request of a user to the next.
+    pub(crate) fn pace(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.rate)
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("{text} is no number"))?;
+    match rate.is_finite() && (0.01..=1_000.0).contains(&rate) {
+        true => Ok(rate),
+        false => Err("from 0.01 to 1000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{Plot, Work};
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    const STORY: Story = Story {
+        name: "a_story",
+        asks: "Whether flags are read.",
+        work: Work::Sessions,
+        plot: Plot::Kill,
+        usual: Usual { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
+        smoke: Usual::SMOKE,
+    };
+
+    fn settings(line: &str) -> anyhow::Result<Settings> {
+        let words = std::iter::once("a_story").chain(line.split_whitespace());
+        Settings::of(&STORY, Line::try_parse_from(words)?.flags)
+    }
+
+    #[test]
+    fn what_is_not_typed_is_the_storys_own() {
+        let usual = settings("").unwrap();
+        assert_eq!((usual.users, usual.seconds), (20, 30));
+        assert_eq!(usual.pace(), Duration::from_millis(500));
+        let smoke = settings("--smoke --users 7").unwrap();
+        assert_eq!((smoke.users, smoke.seconds), (7, Usual::SMOKE.seconds));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_refused_with_what_to_type() {
+        let refused = settings("--replicas 1").unwrap_err().to_string();
+        assert!(refused.contains("--replicas 2"), "{refused}");
+        assert!(settings("--html report.txt").is_err());
+        assert!(settings("--rate 0").is_err() && settings("--rate inf").is_err());
+    }
+}

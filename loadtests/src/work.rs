@@ -1,0 +1,192 @@
+//! What a user does at a turn, and what of an answer has to be true.
+
+use crate::browser::Browser;
+use crate::life::{Draft, Person, Stored};
+use crate::sample::{Call, Ended};
+use crate::story::Work;
+use api_conformance::form::{Form, Upload};
+use api_conformance::proof::Proof;
+use api_contract::files::{FileCreated, FileList};
+use api_contract::headers::IDEMPOTENCY_KEY;
+use api_contract::paths;
+use api_contract::sessions::SessionView;
+use bytes::Bytes;
+use goose::prelude::GooseMethod;
+use rand::{Rng, RngExt};
+use reqwest::RequestBuilder;
+use std::ops::RangeInclusive;
+
+/// Bytes of a file: small ones, because what is measured is the call and not the disk.
+const SIZES: RangeInclusive<usize> = 256..=16_384;
+
+/// An answer of 200 that cannot be read.
+const STRANGE: Ended = Ended::Untrue("an answer that the contract does not know");
+
+impl Person {
+    /// One request, whatever it is, that was meant to be sent then.
+    pub(crate) async fn turn(&mut self, browser: &mut Browser<'_>, meant_us: u64) {
+        if self.proof.is_none() && self.log_in(browser, meant_us).await.0 != Ended::Fine {
+            return;
+        }
+        let die = self.dice.random_range(0..10);
+        let ended = match (browser.stage.story.work, die) {
+            (Work::Files, 0..5) | (Work::SessionsAndUploads, 0..3) => {
+                self.upload(browser, meant_us).await
+            }
+            (Work::Files, 5..8) => self.list(browser, meant_us).await,
+            (Work::Files, _) => self.read_one_back(browser, meant_us).await,
+            _ => self.ask_who_i_am(browser, meant_us).await,
+        };
+        if ended == Ended::LoggedOut {
+            // What was refused is not sent again, or one login would be lost twice.
+            self.proof = None;
+        }
+    }
+
+    fn proven(
+        &self,
+        browser: &Browser<'_>,
+        method: &GooseMethod,
+        path: &str,
+    ) -> Option<RequestBuilder> {
+        let proof = self.proof.as_ref().unwrap_or(&Proof::None);
+        browser.request(method, path).map(|request| proof.put_on(request))
+    }
+
+    /// Tokens have no session to look at: there a user asks for the newest file.
+    async fn ask_who_i_am(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
+        if !browser.stage.settings.design.design().has_sessions() {
+            let path = format!("{}?limit=1", paths::FILES);
+            let request = self.proven(browser, &GooseMethod::Get, &path);
+            let look = |body: &Bytes| match serde_json::from_slice::<FileList>(body) {
+                Ok(_) => Ended::Fine,
+                Err(_) => STRANGE,
+            };
+            return browser.send(Call::List, meant_us, request, look).await.ended;
+        }
+        let request = self.proven(browser, &GooseMethod::Get, paths::SESSION);
+        let name = &self.account.username;
+        let look = |body: &Bytes| match serde_json::from_slice::<SessionView>(body) {
+            Ok(view) if view.username == *name => Ended::Fine,
+            Ok(_) => Ended::Untrue("somebody else's session"),
+            Err(_) => STRANGE,
+        };
+        browser.send(Call::Session, meant_us, request, look).await.ended
+    }
+
+    async fn upload(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
+        let draft = self.unsure.take().unwrap_or_else(|| self.draft());
+        let file = Upload::new(draft.name.clone(), draft.bytes.clone());
+        let request = self.proven(browser, &GooseMethod::Post, paths::UPLOAD);
+        let request = request.map(|request| {
+            Form::of(&file).put_on(request.header(IDEMPOTENCY_KEY, &draft.key))
+        });
+        let acknowledged = &mut self.acknowledged;
+        let look = |body: &Bytes| match serde_json::from_slice::<FileCreated>(body) {
+            Ok(created) => {
+                let (name, bytes) = (draft.name.clone(), draft.bytes.clone());
+                acknowledged.push(Stored { file_id: created.file_id, name, bytes });
+                match created.size == draft.bytes.len() as u64 {
+                    true => Ended::Fine,
+                    false => Ended::Untrue("an upload of another size"),
+                }
+            }
+            Err(_) => STRANGE,
+        };
+        let ended = browser.send(Call::Upload, meant_us, request, look).await.ended;
+        if may_be_sent_again(ended) {
+            self.unsure = Some(draft);
+        }
+        ended
+    }
+
+    fn draft(&mut self) -> Draft {
+        let mut bytes = vec![0; self.dice.random_range(SIZES)];
+        self.dice.fill_bytes(&mut bytes);
+        self.made += 1;
+        let name = format!("file-{}.bin", self.made);
+        let key = format!("{}-{}", self.account.username, self.made);
+        Draft { name, key, bytes: bytes.into() }
+    }
+
+    /// What was acknowledged last has to be among the newest.
+    async fn list(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
+        let path = format!("{}?limit=10", paths::FILES);
+        let request = self.proven(browser, &GooseMethod::Get, &path);
+        let newest = self.acknowledged.last();
+        let look = |body: &Bytes| match serde_json::from_slice::<FileList>(body) {
+            Ok(list) => {
+                let is_there = newest.is_none_or(|file| {
+                    list.files.iter().any(|entry| entry.file_id == file.file_id)
+                });
+                match is_there {
+                    true => Ended::Fine,
+                    false => Ended::Untrue("an acknowledged upload is not listed"),
+                }
+            }
+            Err(_) => STRANGE,
+        };
+        browser.send(Call::List, meant_us, request, look).await.ended
+    }
+
+    async fn read_one_back(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
+        if self.acknowledged.is_empty() {
+            return self.upload(browser, meant_us).await;
+        }
+        let at = self.dice.random_range(0..self.acknowledged.len());
+        let file = &self.acknowledged[at];
+        let path = paths::file_content(&file.file_id);
+        let request = self.proven(browser, &GooseMethod::Get, &path);
+        let look = |body: &Bytes| match *body == file.bytes {
+            true => Ended::Fine,
+            false => Ended::Untrue("other bytes than were uploaded"),
+        };
+        browser.send(Call::Read, meant_us, request, look).await.ended
+    }
+}
+
+/// Whether nobody knows if an upload was done, or it was not done and may yet be.
+const fn may_be_sent_again(ended: Ended) -> bool {
+    match ended {
+        Ended::Fine | Ended::Untrue(_) => false,
+        // A refusal of the file itself; 409 says that its first attempt is still under way.
+        Ended::Status(status) => status >= 500 || status == 409,
+        Ended::Busy
+        | Ended::LoggedOut
+        | Ended::TimedOut
+        | Ended::NoConnection
+        | Ended::BrokenOff
+        | Ended::NotSent => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api_contract::Credentials;
+    use api_contract::secret::Secret;
+
+    fn person(seed: u64) -> Person {
+        let password = Secret::new("unused");
+        let account = Credentials { username: "u-1".to_owned(), password };
+        Person::new(0, account, seed)
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_files_and_each_has_its_own_key() {
+        let (mut one, mut same, mut other) = (person(1), person(1), person(2));
+        let (first, second) = (one.draft(), one.draft());
+        assert_eq!(first.bytes, same.draft().bytes);
+        assert_ne!(first.bytes, other.draft().bytes);
+        assert_ne!(first.key, second.key);
+    }
+
+    #[test]
+    fn an_upload_is_sent_again_when_nobody_knows_what_became_of_it() {
+        assert!(may_be_sent_again(Ended::Status(502)));
+        assert!(may_be_sent_again(Ended::TimedOut));
+        assert!(may_be_sent_again(Ended::Status(409)));
+        assert!(!may_be_sent_again(Ended::Fine));
+        assert!(!may_be_sent_again(Ended::Status(413)));
+    }
+}

@@ -1,0 +1,15 @@
+//! Processes that a launcher should have taken with it.
+
+use std::fs;
+
+/// Who was told to die with that process, and is still there: their command lines. Systems
+/// without `/proc` do not tell.
+pub(crate) fn children_of(pid: u32) -> Vec<String> {
+    let told = format!("--parent\0{pid}\0");
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let lines = processes.filter_map(|process| {
+        let line = fs::read_to_string(process.path().join("cmdline")).ok()?;
+        line.contains(&told).then(|| line.replace('\0', " "))
+    });
+    lines.collect()
+}

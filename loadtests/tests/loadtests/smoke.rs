@@ -1,0 +1,146 @@
+//! Every story, for a few seconds: it is told to its end, and its figures agree with each
+//! other.
+
+use crate::told::{Teller, Told, alone};
+use serde_json::{Map, Value};
+
+/// Tells a story, and returns its report.
+fn report(program: &str, flags: &[&str]) -> Value {
+    let _nobody_else = alone();
+    let smoke = ["--smoke", "--backing", "auto"];
+    let told = Teller::start(program, &[&smoke, flags].concat()).end();
+    let Told { status, errors, report, page } = told;
+    let report = report.unwrap_or_else(|| panic!("{status}: no report: {errors}"));
+    match status.code() {
+        Some(0) => assert_eq!(report["verdict"], "pass", "{report:#}"),
+        // On a machine that is busy with something else, this is the honest answer.
+        Some(2) => assert_eq!(report["valid"], false, "{report:#}"),
+        _ => panic!("{status}: {report:#}\n{errors}"),
+    }
+    assert!(page, "goose wrote no page");
+    agrees_with_itself(&report);
+    report
+}
+
+fn agrees_with_itself(report: &Value) {
+    assert_eq!(report["schema"], "stateless-lab/loadtest/1");
+    let all = &report["all"];
+    assert!(number(&all["requests"]) > 0.0, "{all:#}");
+    let (mut requests, mut of_calls) = (0.0, 0.0);
+    for phase in list(&report["phases"]) {
+        requests += number(&phase["all"]["requests"]);
+        for call in table(&phase["calls"]).values() {
+            of_calls += number(&call["requests"]);
+            counts_add_up(call);
+        }
+        counts_add_up(&phase["all"]);
+    }
+    counts_add_up(all);
+    assert_eq!(requests, number(&all["requests"]), "each request is in one phase");
+    assert_eq!(of_calls, requests, "and is one call");
+    let read_back = &report["read_back"];
+    assert_eq!(read_back["acknowledged"], read_back["read_back"], "{read_back:#}");
+    let busy = &report["busy"];
+    assert!(number(&busy["client_percent"]) > 0.0, "{busy:#}");
+}
+
+/// Fine and not fine is all there is, and percentiles are in order.
+fn counts_add_up(figures: &Value) {
+    let not_fine: f64 = table(&figures["not_fine"]).values().map(number).sum();
+    let (requests, fine) = (number(&figures["requests"]), number(&figures["fine"]));
+    assert_eq!(requests, fine + not_fine, "{figures:#}");
+    let waits = ["from_meant", "from_sent"].map(|from| &figures[from]);
+    for wait in waits.into_iter().filter(|wait| !wait.is_null()) {
+        let in_order = ["p50", "p95", "p99", "p999", "max"].map(|at| number(&wait[at]));
+        assert!(in_order.is_sorted(), "{wait:#}");
+    }
+    if waits.iter().all(|wait| !wait.is_null()) {
+        let [meant, sent] = waits.map(|wait| number(&wait["max"]));
+        assert!(meant >= sent, "nobody can wait less since they meant to: {figures:#}");
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap_or_else(|| panic!("{value} is no list"))
+}
+
+fn table(value: &Value) -> &Map<String, Value> {
+    value.as_object().unwrap_or_else(|| panic!("{value} is no table"))
+}
+
+fn phases(report: &Value) -> Vec<&str> {
+    let phases = list(&report["phases"]).iter();
+    phases.map(|phase| phase["name"].as_str().expect("a name")).collect()
+}
+
+fn acknowledged(report: &Value) -> f64 {
+    number(&report["read_back"]["acknowledged"])
+}
+
+#[test]
+fn steady_uploads_are_all_there_afterwards() {
+    let report = report(env!("CARGO_BIN_EXE_steady_uploads"), &[]);
+    assert!(acknowledged(&report) > 0.0);
+    let calls = table(&report["phases"][0]["calls"]);
+    assert!(calls.contains_key("upload"), "{calls:#?}");
+}
+
+#[test]
+fn everybody_gets_in_when_all_log_in_at_once() {
+    let report = report(env!("CARGO_BIN_EXE_login_burst"), &[]);
+    let logins = &report["phases"][0]["calls"]["log in"];
+    let users = number(&report["made"]["users"]);
+    assert!(number(&logins["fine"]) >= users, "each got in at least once: {logins:#}");
+}
+
+#[test]
+fn sessions_are_read_with_every_replica_answering() {
+    let report = report(env!("CARGO_BIN_EXE_session_reads"), &[]);
+    let served_by = table(&report["all"]["served_by"]);
+    for replica in ["r1", "r2", "r3"] {
+        assert!(served_by.contains_key(replica), "{replica} is not in {served_by:#?}");
+    }
+}
+
+#[test]
+fn where_there_is_no_session_to_read_users_with_tokens_list_a_file() {
+    let report =
+        report(env!("CARGO_BIN_EXE_session_reads"), &["--design", "token", "--seed=2"]);
+    let calls = table(&report["phases"][0]["calls"]);
+    assert_eq!(calls.keys().collect::<Vec<_>>(), ["list"]);
+    assert_eq!(report["made"]["seed"], 2);
+}
+
+#[test]
+fn a_kill_is_told_in_five_parts_and_loses_no_upload() {
+    let report = report(env!("CARGO_BIN_EXE_kill_during_load"), &[]);
+    let told = [
+        "before",
+        "until it is noticed",
+        "without it",
+        "it comes back",
+        "all are there again",
+    ];
+    assert_eq!(phases(&report), told);
+    assert!(acknowledged(&report) > 0.0);
+}
+
+#[test]
+fn a_rolling_restart_replaces_every_replica() {
+    let report = report(env!("CARGO_BIN_EXE_rolling_restart"), &[]);
+    let told = ["before", "r1 is replaced", "r2 is replaced", "r3 is replaced", "after"];
+    assert_eq!(phases(&report), told);
+    assert!(acknowledged(&report) > 0.0);
+}
+
+#[test]
+fn a_cluster_grows_step_by_step_with_figures_for_each() {
+    let report = report(env!("CARGO_BIN_EXE_scale_out"), &[]);
+    assert_eq!(phases(&report), ["with 1", "1 become 2", "with 2"]);
+    let served_by = table(&report["phases"][2]["all"]["served_by"]);
+    assert!(served_by.contains_key("r2"), "the new one answers too: {served_by:#?}");
+}

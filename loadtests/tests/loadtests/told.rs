@@ -1,0 +1,120 @@
+//! A story, told by its program: how it ended, and what it wrote.
+
+use crate::left_behind::children_of;
+use serde_json::Value;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a story may take. It is there for stories that hang: a few seconds are asked
+/// for, and services may have to be built first.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// A program under way.
+pub(crate) struct Teller {
+    pub(crate) child: Child,
+    /// Where it may write; gone with this value.
+    pub(crate) folder: TempDir,
+}
+
+/// What it came to.
+pub(crate) struct Told {
+    pub(crate) status: ExitStatus,
+    /// What it printed on standard error.
+    pub(crate) errors: String,
+    /// The report, if it wrote one.
+    pub(crate) report: Option<Value>,
+    pub(crate) page: bool,
+}
+
+/// One cluster at a time: two that run side by side make each other's times invalid.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Teller {
+    /// Starts a program, in a temporary folder of its own.
+    pub(crate) fn start(program: &str, flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let child = Command::new(program)
+            .args(flags)
+            .arg("--json")
+            .arg(folder.path().join("report.json"))
+            .arg("--html")
+            .arg(folder.path().join("page.html"))
+            .env("TMPDIR", folder.path())
+            .env_remove("RUST_LOG")
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it is built");
+        Self { child, folder }
+    }
+
+    /// What it prints on standard error, for whoever takes it first.
+    pub(crate) fn errors(&mut self) -> ChildStderr {
+        self.child.stderr.take().expect("it is piped")
+    }
+
+    /// Waits for its end, and looks at what it has left: nothing but what was asked for.
+    pub(crate) fn end(mut self) -> Told {
+        let status = self.wait();
+        let mut errors = String::new();
+        self.errors().read_to_string(&mut errors).expect("it is text");
+        let children = children_of(self.child.id());
+        assert!(children.is_empty(), "{children:?} outlived it: {errors}");
+        let left = self.left_in_folder();
+        assert!(left.is_empty(), "{left:?} were left: {errors}");
+        let json = std::fs::read(self.folder.path().join("report.json"));
+        Told {
+            status,
+            errors,
+            report: json
+                .ok()
+                .map(|json| serde_json::from_slice(&json).expect("it is JSON")),
+            page: self.folder.path().join("page.html").exists(),
+        }
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is ours") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it has not ended in {DEADLINE:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Folders of launchers, logs and sockets; not the folder that all of them share.
+    fn left_in_folder(&self) -> Vec<String> {
+        let names = |path: &Path| -> Vec<String> {
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            entries.map(|entry| entry.file_name().display().to_string()).collect()
+        };
+        let (shared, others): (Vec<_>, Vec<_>) =
+            names(self.folder.path()).into_iter().partition(|name| is_shared(name));
+        let asked_for = ["report.json", "page.html"];
+        let others = others.into_iter().filter(|name| !asked_for.contains(&&**name));
+        let inside = shared.iter().flat_map(|name| names(&self.folder.path().join(name)));
+        others.chain(inside).collect()
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        // After a failed assertion: without its launcher, a cluster ends.
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn is_shared(name: &str) -> bool {
+    name.starts_with("stateless-lab-")
+}
