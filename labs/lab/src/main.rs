@@ -8,8 +8,8 @@ mod screen;
 use clap::{CommandFactory, Parser, Subcommand};
 use cluster::role::RoleArgs;
 use commands::{
-    add, bench, cage, check_stateless, compare, dev, doctor, down, exercise, grade, hint, list,
-    logs, migrate, orders, reset, run, solution, status, up, watch,
+    add, bench, cage, check_stateless, compare, dev, doctor, down, exercise, grade, hint,
+    list, logs, migrate, orders, reset, run, solution, status, up, watch,
 };
 use std::process::ExitCode;
 
