@@ -14,6 +14,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+/// The most that the parser gets at a time, in bytes. A frame is as long as what the server
+/// reads from a connection at once, and that grows with the connection's speed: handed on
+/// whole, the first one could hold the end of the headers and more of the file than may come
+/// before anybody knows that it is the file.
+pub(crate) const PIECE: usize = 256 * 1024;
+
 /// More came than was allowed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the form is longer than it may be")]
@@ -43,16 +49,44 @@ impl Allowance {
 /// do not see.
 #[derive(Clone, Debug)]
 pub(crate) struct AllowedBody {
-    body: Arc<Mutex<Body>>,
+    source: Arc<Mutex<Source>>,
     allowance: Allowance,
     /// The parser takes whatever is there before it looks at any of it. A pause after each
     /// frame makes it look, so it cannot run ahead of what it was allowed.
     pauses: bool,
 }
 
+/// What has come and was not handed on yet, and where more comes from.
+#[derive(Debug)]
+struct Source {
+    rest: Bytes,
+    body: Body,
+}
+
+impl Source {
+    /// At most [`PIECE`] bytes.
+    fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => self.rest = data,
+                Some(Ok(Err(trailers))) => return Poll::Ready(Some(Ok(trailers))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+}
+
 impl AllowedBody {
     pub(crate) fn new(body: Body, allowance: Allowance) -> Self {
-        Self { body: Arc::new(Mutex::new(body)), allowance, pauses: false }
+        let source = Arc::new(Mutex::new(Source { rest: Bytes::new(), body }));
+        Self { source, allowance, pauses: false }
     }
 
     /// Reads what nobody has read yet, and keeps nothing of it.
@@ -66,8 +100,8 @@ impl AllowedBody {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Body> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Source> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,7 +117,7 @@ impl HttpBody for AllowedBody {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let frame = ready!(Pin::new(&mut *self.lock()).poll_frame(context));
+        let frame = ready!(self.lock().poll_piece(context));
         self.pauses = true;
         let length = match &frame {
             Some(Ok(data)) => data.data_ref().map_or(0, |data| data.len() as u64),
@@ -96,10 +130,18 @@ impl HttpBody for AllowedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.lock().is_end_stream()
+        let source = self.lock();
+        source.rest.is_empty() && source.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.lock().size_hint()
+        let source = self.lock();
+        let rest = source.rest.len() as u64;
+        let mut hint = source.body.size_hint();
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint.set_lower(hint.lower().saturating_add(rest));
+        hint
     }
 }

@@ -1,6 +1,6 @@
 //! Walking through a multipart form to the one part that matters.
 
-use crate::allowance::{Allowance, AllowedBody, TooLong};
+use crate::allowance::{Allowance, AllowedBody, PIECE, TooLong};
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
@@ -18,9 +18,9 @@ pub const MAX_PARTS: usize = 20;
 /// The name of the part that holds the file.
 pub const FILE_PART: &str = "file";
 
-/// What may come around the file, in bytes. Never less than what the server reads from a
-/// connection at once, which may be the end of the headers and much of the file.
-const OVERHEAD: u64 = 512 * 1024;
+/// What may come around the file, in bytes. More than one piece, because that may be the end
+/// of the headers and much of the file.
+const OVERHEAD: u64 = 2 * PIECE as u64;
 
 /// A multipart form that nothing has been read of yet.
 #[derive(Debug)]
