@@ -21,7 +21,10 @@ local idle = tonumber(ARGV[1])
 if value and value ~= 'ended' and idle > 0 then
   local ends_at = tonumber(string.match(value, '"ends_at":(%d+)'))
   local left = math.min(idle, ends_at - math.floor(now / 1000))
-  redis.call('PEXPIRE', KEYS[1], left)
+  local used = redis.pcall('PEXPIRE', KEYS[1], left)
+  if type(used) == 'table' and used.err then
+    return used
+  end
   if left > 0 then
     return {now, 'live', value, left}
   end
