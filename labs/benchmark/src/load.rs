@@ -55,11 +55,6 @@ pub(crate) fn milliseconds(waits: &Histogram<u64>, quantile: f64) -> f64 {
     waits.value_at_quantile(quantile) as f64 / 1_000.0
 }
 
-/// To thousandths: more digits than that are noise.
-pub(crate) fn rounded(value: f64) -> f64 {
-    (value * 1_000.0).round() / 1_000.0
-}
-
 /// Asks on so many connections for so long.
 ///
 /// # Errors

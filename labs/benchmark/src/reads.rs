@@ -7,7 +7,7 @@ use crate::proxies::{HaProxy, haproxy_version};
 use crate::rounds::{Contestant, Turn, Turns, play};
 use crate::stage::{self, Stage};
 use anyhow::{Context, ensure};
-use comparison::figure::Figure;
+use comparison::figure::{Figure, rounded};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use tokio::process::Command;
@@ -56,7 +56,7 @@ impl Read {
             ratio: figure(&turns.ratio),
             p50_ms: Some(ms(0.50)),
             p99_ms: Some(ms(0.99)),
-            processor_us: Some(load::rounded(turns.processor_us())),
+            processor_us: Some(rounded(turns.processor_us())),
             client_percent: figure(&turns.client_percent),
         }
     }

@@ -82,7 +82,8 @@ impl Figure {
 }
 
 /// To thousandths: more digits than that are noise, and make reports hard to compare.
-fn rounded(value: f64) -> f64 {
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 

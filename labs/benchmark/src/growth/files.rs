@@ -2,10 +2,10 @@
 
 use super::{Files, median};
 use crate::child::{forget_peak, memory_bytes};
-use crate::load::rounded;
 use crate::memory::upload;
 use crate::plan::Plan;
 use crate::stage::Stage;
+use comparison::figure::rounded;
 
 /// Bytes that are uploaded of each size, about, and how often at least and at most.
 const TOTAL: u64 = 200_000_000;

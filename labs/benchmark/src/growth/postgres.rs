@@ -1,11 +1,11 @@
 //! Sessions as rows: what the truth about them weighs, and what one look at it takes.
 
 use super::{Sessions, median};
-use crate::load::rounded;
 use crate::plan::Plan;
 use crate::stage::Stage;
 use anyhow::{Context, ensure};
 use backing_services::{Backing, Service, database};
+use comparison::figure::rounded;
 use records::Records;
 use sqlx::{Connection, Executor, PgConnection, Row};
 use std::time::Instant;

@@ -3,9 +3,10 @@
 
 use super::Replicas;
 use crate::child::{Child, processor_seconds};
-use crate::load::{self, milliseconds, rounded};
+use crate::load::{self, milliseconds};
 use crate::plan::Plan;
 use crate::stage::{self, Stage};
+use comparison::figure::rounded;
 
 pub(super) async fn measure(stage: &Stage, plan: &Plan) -> anyhow::Result<Vec<Replicas>> {
     let mut rows = Vec::new();

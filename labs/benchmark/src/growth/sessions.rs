@@ -3,13 +3,14 @@
 use super::{Sessions, median};
 use crate::child::{memory_bytes, processor_seconds};
 use crate::connection::Connection;
-use crate::load::{self, Question, rounded};
+use crate::load::{self, Question};
 use crate::plan::Plan;
 use crate::request::{Request, session_line};
 use crate::stage::{Stage, nothing_but};
 use anyhow::{Context, ensure};
 use api_contract::paths;
 use api_contract::sessions::SessionStarted;
+use comparison::figure::rounded;
 use futures_util::future::try_join_all;
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
