@@ -1,11 +1,12 @@
 //! A name for each request, so that every log it passes can be joined.
 
 use http::{HeaderValue, Request};
+use std::sync::Arc;
 
 /// The request's id: the caller's if it is well-formed, else one of our own. It stands
 /// in the request's extensions, in the reply, in the log and in a problem's `instance`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+pub struct RequestId(Arc<str>);
 
 impl RequestId {
     /// Takes over the caller's `X-Request-ID` if it is 8 to 64 of `A-Z a-z 0-9 . _ -`;
@@ -17,11 +18,13 @@ impl RequestId {
             .get(api_contract::headers::REQUEST_ID)
             .and_then(|value| value.to_str().ok())
             .filter(|text| is_well_formed(text))
-            .map_or_else(Self::make, |text| Self(text.to_owned()))
+            .map_or_else(Self::make, |text| Self(text.into()))
     }
 
     fn make() -> Self {
-        Self(uuid::Uuid::new_v4().simple().to_string())
+        let mut text = uuid::Uuid::encode_buffer();
+        let text: &str = uuid::Uuid::new_v4().simple().encode_lower(&mut text);
+        Self(text.into())
     }
 
     /// The id as text.

@@ -20,12 +20,17 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
 /// How long a client may take to send a request's headers.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take nothing of a reply that waits for it. Who has paused a
+/// download can go on with `Range`.
+const LONGEST_STALL: Duration = Duration::from_secs(30);
 
 /// Who is on the other end of the connection; in each request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,15 +191,18 @@ async fn converse<S, B>(
         request.extensions_mut().insert(PeerAddress(peer));
         service.call(request)
     });
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(LONGEST_STALL));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(named))
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(named))
         .with_upgrades();
     let mut connection = pin!(connection);
+    // Nobody is cut off who was not asked to finish before.
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
-        () = cut.cancelled() => return,
         () = finish.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
@@ -205,5 +213,52 @@ async fn converse<S, B>(
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::time::sleep;
+
+    /// Asks for 100 kB on a connection that holds one; what comes of it is for `client`.
+    async fn converse_with(client: impl AsyncFnOnce(DuplexStream)) {
+        let (mut here, there) = tokio::io::duplex(1024);
+        let long = tower::service_fn(|_| async {
+            Ok(Response::new(http_body_util::Full::new(Bytes::from(vec![0; 100_000]))))
+        });
+        let (never, peer) = (CancellationToken::new(), ([127, 0, 0, 1], 1).into());
+        let serving = converse(there, peer, long, never.clone(), never);
+        let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        here.write_all(request).await.unwrap();
+        tokio::join!(serving, client(here));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_of_a_reply_is_cut_off() {
+        converse_with(async |mut client| {
+            sleep(LONGEST_STALL + Duration::from_secs(1)).await;
+            let mut on_its_way = Vec::new();
+            client.read_to_end(&mut on_its_way).await.unwrap();
+            assert!(on_its_way.len() < 10_000, "{} bytes", on_its_way.len());
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_reply_slowly_gets_all_of_it() {
+        converse_with(async |mut client| {
+            let (mut piece, mut taken) = ([0; 1024], 0);
+            loop {
+                sleep(LONGEST_STALL / 2).await;
+                match client.read(&mut piece).await.unwrap() {
+                    0 => break,
+                    some => taken += some,
+                }
+            }
+            assert!(taken > 100_000, "{taken} bytes");
+        })
+        .await;
     }
 }

@@ -7,18 +7,16 @@ use anyhow::Context;
 use api_contract::paths;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http_edge::health::{self, Readiness};
 use http_edge::ready::ReadyLine;
-use http_edge::reply::{self, Replies, UrlInLog};
+use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
 use http_edge::{admin, listen, log, stop};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tower_http::catch_panic::CatchPanicLayer;
 use upload_domain::accounts::Accounts;
 use upload_domain::file_store::FileStore;
 
@@ -63,11 +61,11 @@ impl AppState {
     }
 }
 
-/// The routes.
-pub fn app(state: AppState) -> Router {
+/// The routes, and what every reply carries.
+pub fn app(state: AppState) -> Completed {
     let replies = Replies::of(&state.replica_id, UrlInLog::Path);
     let health = health::routes(state.drain.readiness.clone());
-    Router::new()
+    let routes = Router::new()
         .route(paths::SESSION_START, post(login::start))
         .route(paths::SESSION, get(login::view))
         .route(paths::SESSION_END, post(login::end))
@@ -77,9 +75,8 @@ pub fn app(state: AppState) -> Router {
         .route(paths::FILE_CONTENT, get(files::content))
         .layer(DefaultBodyLimit::max(MAX_JSON_BODY))
         .with_state(state)
-        .merge(health)
-        .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(from_fn_with_state(replies, reply::complete))
+        .merge(health);
+    Completed::new(routes, replies)
 }
 
 /// Serves until `shutdown` ends. The sessions die with it, and the log says so.

@@ -7,18 +7,16 @@ use anyhow::{Context, ensure};
 use api_contract::paths;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http_edge::health::{self, Readiness};
 use http_edge::ready::ReadyLine;
-use http_edge::reply::{self, Replies, UrlInLog};
+use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
 use http_edge::{admin, listen, log, stop};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tower_http::catch_panic::CatchPanicLayer;
 use upload_domain::accounts::Accounts;
 use upload_domain::file_store::FileStore;
 
@@ -67,13 +65,13 @@ impl AppState {
     }
 }
 
-/// The routes.
-pub fn app(state: AppState) -> Router {
+/// The routes, and what every reply carries.
+pub fn app(state: AppState) -> Completed {
     let url_in_log =
         if state.credentials_in_url { UrlInLog::PathAndQuery } else { UrlInLog::Path };
     let replies = Replies::of(&state.replica_id, url_in_log);
     let health = health::routes(state.drain.readiness.clone());
-    Router::new()
+    let routes = Router::new()
         .route(paths::TOKEN, post(login::start))
         .route(paths::UPLOAD, post(files::upload))
         .route(paths::FILES, get(files::list))
@@ -81,9 +79,8 @@ pub fn app(state: AppState) -> Router {
         .route(paths::FILE_CONTENT, get(files::content))
         .layer(DefaultBodyLimit::max(MAX_JSON_BODY))
         .with_state(state)
-        .merge(health)
-        .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(from_fn_with_state(replies, reply::complete))
+        .merge(health);
+    Completed::new(routes, replies)
 }
 
 /// Serves until `shutdown` ends. Nobody notices that it did.

@@ -1,13 +1,19 @@
-//! What happens while nobody asks for anything: Redis is asked the time.
+//! What happens while nobody asks for anything: Redis is asked the time, and has to write.
 //!
-//! So a replica without traffic notices trouble as one with traffic does, the breaker closes
-//! by itself, and what must arrive is tried again.
+//! So a replica without traffic notices trouble as one with traffic does, one that only reads
+//! ([`Cache::use_session`](crate::Cache::use_session) mostly does) notices a Redis that has
+//! stopped to write, the breaker closes by itself, and what must arrive is tried again.
 
 use crate::error::CacheDown;
 use crate::lasting::Lasting;
 use crate::link::Link;
-use std::sync::{Arc, Weak};
+use crate::sessions::SINCE;
+use redis::Script;
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
+
+static BEAT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/heartbeat.lua")));
 
 /// Beats until the last clone of the cache is gone.
 pub(crate) fn start(link: &Arc<Link>, lasting: &Arc<Lasting>, every: Duration) {
@@ -34,11 +40,10 @@ async fn once(link: &Weak<Link>, lasting: &Weak<Lasting>) -> bool {
 
 pub(crate) async fn beat(link: &Link) -> Result<Duration, CacheDown> {
     let (began, begun) = (Instant::now(), link.doubt.begin());
-    let (seconds, micros): (i64, i64) = link
-        .ask(|mut connection| async move {
-            redis::cmd("TIME").query_async(&mut connection).await
-        })
+    let call = BEAT.key(SINCE);
+    let now: i64 = link
+        .ask(|mut connection| async move { call.invoke_async(&mut connection).await })
         .await?;
-    link.doubt.answered(begun, seconds * 1_000_000 + micros);
+    link.doubt.answered(begun, now);
     Ok(began.elapsed())
 }

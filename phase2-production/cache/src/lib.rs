@@ -6,12 +6,13 @@
 //! A copy is believed only if it was made after this replica last had trouble with Redis
 //! (`doubt.rs`). And a word that must arrive is repeated until it has (`lasting.rs`).
 //!
-//! Read next: `sessions.rs` and the scripts it runs, in `scripts/`.
+//! Read next: `sessions.rs` and the scripts it runs, in `scripts/`; then `glance.rs`.
 
 mod breaker;
 mod deny;
 mod doubt;
 mod error;
+mod glance;
 mod heartbeat;
 mod lasting;
 mod limits;

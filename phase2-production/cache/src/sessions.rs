@@ -29,7 +29,7 @@ static FILL: LazyLock<Script> =
 /// A moment of Redis' clock, in microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Moment(i64);
+pub struct Moment(pub(crate) i64);
 
 impl Moment {
     /// How much later this is than `other`; zero if it is earlier.
@@ -90,8 +90,9 @@ pub enum Filled {
 }
 
 impl Cache {
-    /// Looks up a session as a use of it: it lives for `idle` from now, or until its
-    /// absolute end. Never creates, never changes what is cached.
+    /// Looks up a session as a use of it: it lives for `idle` from now (a share of it less
+    /// if it was used a moment ago: `glance.rs`), or until its absolute end. Never creates,
+    /// never changes what is cached.
     ///
     /// # Errors
     /// When Redis does not answer: then only the truth knows.
@@ -100,7 +101,11 @@ impl Cache {
         proof: &str,
         idle: Duration,
     ) -> Result<Found<T>, CacheDown> {
-        self.look_up(key(proof), milliseconds(idle)).await
+        let key = key(proof);
+        if let Some(live) = self.glance(&key, idle).await? {
+            return Ok(live);
+        }
+        self.look_up(key, milliseconds(idle)).await
     }
 
     /// Looks up a session without using it.

@@ -19,7 +19,7 @@ use http_edge::health::Readiness;
 use http_edge::json_body::JsonBody;
 use http_edge::loopback_name;
 use http_edge::refusal::Refusal;
-use http_edge::reply::{self, Replies, UrlInLog};
+use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
 use std::path::Path as FilePath;
 use std::time::Duration;
@@ -64,9 +64,9 @@ pub(crate) async fn take_orders(
     serve(admin.listener, routes(balancer, admin.token), drain, shutdown).await;
 }
 
-fn routes(balancer: Balancer, token: Secret) -> Router {
+fn routes(balancer: Balancer, token: Secret) -> Completed {
     let replies = Replies::of(&balancer.edge().replica_id, UrlInLog::Path);
-    Router::new()
+    let routes = Router::new()
         .route("/status", get(status))
         .route("/backends/{id}", put(put_backend).delete(remove))
         .route("/backends/{id}/drain", post(drain))
@@ -74,8 +74,8 @@ fn routes(balancer: Balancer, token: Secret) -> Router {
         .layer(middleware::from_fn_with_state(token, with_token))
         .route(paths::LIVEZ, get(livez))
         .layer(middleware::from_fn(under_a_loopback_name))
-        .layer(middleware::from_fn_with_state(replies, reply::complete))
-        .with_state(balancer)
+        .with_state(balancer);
+    Completed::new(routes, replies)
 }
 
 async fn livez() -> Json<Message> {

@@ -12,6 +12,7 @@ use crate::upload::{LINGER, Progress};
 use http::Response;
 use hyper::body::Incoming;
 use std::sync::Arc;
+use std::task::Context;
 
 /// Why a backend gave no reply, and with that, whether another may be asked.
 pub(crate) enum Failure {
@@ -69,22 +70,38 @@ async fn send(
     limits: &Limits,
 ) -> Result<Response<Incoming>, Failure> {
     progress.begin();
-    tokio::select! {
-        sent = connection.send(request) => sent.map_err(|error| match error {
-            SendError::Unsent(request, error) => {
-                Failure::Unsent(request, error.to_string())
-            }
-            SendError::Broken(_) if progress.client_broke() => Failure::ClientBroke,
-            SendError::Broken(error) => Failure::Broken(error.to_string()),
-        }),
-        () = progress.backend_is_late(limits.head) => Err(Failure::Late),
+    let sent = tokio::select! {
+        biased;
+        sent = connection.send(request) => sent,
+        () = progress.backend_is_late(limits.head) => return Err(Failure::Late),
+    };
+    let reply = sent.map_err(|error| match error {
+        SendError::Unsent(request, error) => Failure::Unsent(request, error.to_string()),
+        SendError::Broken(_) if progress.client_broke() => Failure::ClientBroke,
+        SendError::Broken(error) => Failure::Broken(error.to_string()),
+    })?;
+    if !progress.is_over() {
+        // The rest of the request must not wait for a client who does not read the reply
+        // before it has sent everything.
+        connection.go_on_alone();
     }
+    Ok(reply)
 }
 
 impl Lease {
     /// Whether the backend answered without wanting the body.
     pub(crate) fn body_was_not_wanted(&self) -> bool {
         self.progress.is_held()
+    }
+
+    /// Moves what can be moved now, and wakes the caller when more can be.
+    pub(crate) fn advance(&mut self, context: &mut Context<'_>) {
+        self.connection.advance(context);
+    }
+
+    /// From here on the connection goes on whether or not anybody asks for the reply.
+    pub(crate) fn go_on_alone(&mut self) {
+        self.connection.go_on_alone();
     }
 
     /// The reply broke off after its head: too late to tell the client otherwise than

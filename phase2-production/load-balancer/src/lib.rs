@@ -18,6 +18,7 @@ pub mod admin;
 mod backends;
 mod balancer;
 pub mod config;
+mod driver;
 mod exchange;
 mod forward;
 mod headers;

@@ -3,6 +3,7 @@
 //! Invariant: a pooled connection has no request on it and is owned by the pool alone.
 //! Whoever takes it out owns it, and dropping it closes it.
 
+use crate::driver::Driver;
 use crate::upload::Upload;
 use http::{Request, Response};
 use http_edge::serve::HEADER_TIMEOUT;
@@ -10,12 +11,14 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
-use tokio_util::task::AbortOnDropHandle;
 
 /// An idle connection older than this is not used again. The replicas close theirs
 /// after [`HEADER_TIMEOUT`]; staying well below it keeps a request from meeting a close
@@ -33,8 +36,7 @@ pub(crate) type Outbound = Box<Request<Upload>>;
 #[derive(Debug)]
 pub(crate) struct Connection {
     sender: SendRequest<Upload>,
-    /// Moves the bytes. Ends with the connection, and the connection with it.
-    _driver: AbortOnDropHandle<()>,
+    driver: Driver,
 }
 
 /// Why a connection brought no reply.
@@ -53,12 +55,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         let (sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "connection to a backend ended early");
-            }
-        });
-        Ok(Self { sender, _driver: AbortOnDropHandle::new(driver) })
+        Ok(Self { sender, driver: Driver::of(connection) })
     }
 
     /// Sends a request and waits for the head of the reply.
@@ -69,22 +66,55 @@ impl Connection {
         &mut self,
         request: Outbound,
     ) -> Result<Response<Incoming>, SendError> {
-        let sent = self.sender.try_send_request(*request).await;
-        sent.map_err(|mut error: TrySendError<_>| match error.take_message() {
+        let Self { sender, driver } = self;
+        let mut sent = pin!(sender.try_send_request(*request));
+        let sent = poll_fn(|context| {
+            driver.advance(context);
+            sent.as_mut().poll(context)
+        });
+        sent.await.map_err(|mut error: TrySendError<_>| match error.take_message() {
             Some(request) => SendError::Unsent(Box::new(request), error.into_error()),
             None => SendError::Broken(error.into_error()),
         })
     }
 
+    /// Moves what can be moved now, and wakes the caller when more can be.
+    pub(crate) fn advance(&mut self, context: &mut Context<'_>) {
+        self.driver.advance(context);
+    }
+
+    /// From here on the connection goes on whether or not anybody asks for the reply.
+    pub(crate) fn go_on_alone(&mut self) {
+        self.driver.go_on_alone();
+    }
+
     /// Whether the next request could be sent now.
-    pub(crate) fn is_free_now(&self) -> bool {
+    pub(crate) fn is_free_now(&mut self) -> bool {
+        self.driver.advance(&mut unwoken());
         self.sender.is_ready()
     }
 
     /// Waits until the exchange is over in both directions. False: it never will be.
     pub(crate) async fn is_free(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
+        let Self { sender, driver } = self;
+        let ready = poll_fn(|context| {
+            driver.advance(context);
+            sender.poll_ready(context)
+        });
+        ready.await.is_ok()
     }
+
+    /// Whether the backend has closed it, as far as the system has heard.
+    fn is_closed(&mut self) -> bool {
+        self.driver.advance(&mut unwoken());
+        self.sender.is_closed()
+    }
+}
+
+/// For a look at a connection that nobody is waiting for. Whoever uses it next looks with
+/// a waker of their own.
+fn unwoken() -> Context<'static> {
+    Context::from_waker(Waker::noop())
 }
 
 /// The idle connections to one backend, the latest used last.
@@ -97,8 +127,13 @@ impl Pool {
     /// The connection that was used latest, if it is still good: the others may then
     /// grow old and be closed.
     pub(crate) fn take(&self) -> Option<Connection> {
-        self.drop_expired();
-        self.lock().pop().map(|(connection, _)| connection)
+        let mut idle = self.lock();
+        while let Some((mut connection, since)) = idle.pop() {
+            if since.elapsed() < IDLE_LIMIT && !connection.is_closed() {
+                return Some(connection);
+            }
+        }
+        None
     }
 
     /// Keeps a connection on which nothing is under way.
@@ -111,8 +146,8 @@ impl Pool {
 
     /// Closes what was idle for too long, and forgets what the backend has closed.
     pub(crate) fn drop_expired(&self) {
-        self.lock().retain(|(connection, since)| {
-            !connection.sender.is_closed() && since.elapsed() < IDLE_LIMIT
+        self.lock().retain_mut(|(connection, since)| {
+            since.elapsed() < IDLE_LIMIT && !connection.is_closed()
         });
     }
 

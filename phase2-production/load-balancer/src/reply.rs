@@ -12,13 +12,29 @@ use std::task::{Context, Poll};
 pub(crate) struct ReplyBody {
     body: Incoming,
     ended: bool,
+    /// Why it broke off, if it did and the client was not told yet.
+    broke: Option<hyper::Error>,
     lease: Option<Lease>,
 }
 
 impl ReplyBody {
     /// Ties the connection that brings the reply to the reply's end.
     pub(crate) const fn new(body: Incoming, lease: Lease) -> Self {
-        Self { body, ended: false, lease: Some(lease) }
+        Self { body, ended: false, broke: None, lease: Some(lease) }
+    }
+
+    /// The next frame, after moving what the connection can move now.
+    fn poll_connection(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        // Asked for first, because hyper reads a body only when somebody wants it.
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let (Poll::Pending, Some(lease)) = (&polled, &mut self.lease) else {
+            return polled;
+        };
+        lease.advance(context);
+        Pin::new(&mut self.body).poll_frame(context)
     }
 }
 
@@ -30,14 +46,22 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        match &polled {
-            Poll::Ready(None) => self.ended = true,
+        if let Some(error) = self.broke.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let polled = self.poll_connection(context);
+        match polled {
             Poll::Ready(Some(Err(error))) => {
                 if let Some(lease) = &self.lease {
-                    lease.note_break(error);
+                    lease.note_break(&error);
                 }
+                // Failed at once, hyper would drop what it has not written yet. While it
+                // waits, it writes: the client gets the head and all that came.
+                self.broke = Some(error);
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
+            Poll::Ready(None) => self.ended = true,
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         polled

@@ -52,8 +52,10 @@ impl Tunnels {
         &self,
         client: OnUpgrade,
         reply: &mut Response<Incoming>,
-        lease: Lease,
+        mut lease: Lease,
     ) {
+        // The switch itself, and a backend that talks before the client listens.
+        lease.go_on_alone();
         let backend = hyper::upgrade::on(reply);
         let cut = self.cut.clone();
         self.open.spawn(async move {

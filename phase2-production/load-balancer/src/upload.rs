@@ -33,8 +33,10 @@ enum Turn {
     Held,
     /// The client has to send the next part.
     Client,
-    /// The backend has to take the next part, or to answer.
+    /// The backend has to take the next part.
     Backend(Instant),
+    /// The backend has everything and has to answer.
+    Answer(Instant),
     /// Nobody's: the client broke off.
     Broken,
 }
@@ -49,6 +51,11 @@ impl Progress {
         matches!(*self.turn(), Turn::Held)
     }
 
+    /// Whether the backend has been given everything.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(*self.turn(), Turn::Answer(_))
+    }
+
     /// Whether the client broke off.
     pub(crate) fn client_broke(&self) -> bool {
         matches!(*self.turn(), Turn::Broken)
@@ -57,7 +64,7 @@ impl Progress {
     /// The backend's time begins now.
     pub(crate) fn begin(&self) {
         let mut turn = self.turn();
-        if let Turn::Backend(since) = &mut *turn {
+        if let Turn::Backend(since) | Turn::Answer(since) = &mut *turn {
             *since = Instant::now();
         }
     }
@@ -67,7 +74,9 @@ impl Progress {
     pub(crate) async fn backend_is_late(&self, limit: Duration) {
         loop {
             let left = match *self.turn() {
-                Turn::Backend(since) => limit.saturating_sub(since.elapsed()),
+                Turn::Backend(since) | Turn::Answer(since) => {
+                    limit.saturating_sub(since.elapsed())
+                }
                 Turn::Held | Turn::Client | Turn::Broken => limit,
             };
             if left.is_zero() {
@@ -101,7 +110,7 @@ impl Upload {
         body: Incoming,
     ) -> (Request<Self>, Progress) {
         let held = expects_continue(&headers) && !body.is_end_stream();
-        let turn = if held { Turn::Held } else { Turn::Backend(Instant::now()) };
+        let turn = if held { Turn::Held } else { backends_turn(&body) };
         let progress = Progress(Arc::new(Mutex::new(turn)));
         let said = CancellationToken::new();
         let permission = held.then(|| permission(said.clone()));
@@ -118,6 +127,11 @@ impl Upload {
         }
         (request, progress)
     }
+}
+
+fn backends_turn(rest: &Incoming) -> Turn {
+    let now = Instant::now();
+    if rest.is_end_stream() { Turn::Answer(now) } else { Turn::Backend(now) }
 }
 
 fn expects_continue(headers: &HeaderMap) -> bool {
@@ -149,12 +163,14 @@ impl Body for Upload {
             return Poll::Ready(None);
         };
         // Asking for the first frame is what makes hyper send our own `100 Continue`.
-        let polled = Pin::new(body).poll_frame(context);
-        self.progress.set(match &polled {
+        let polled = Pin::new(&mut *body).poll_frame(context);
+        let turn = match &polled {
             Poll::Pending => Turn::Client,
+            Poll::Ready(Some(Ok(_))) => backends_turn(body),
             Poll::Ready(Some(Err(_))) => Turn::Broken,
-            Poll::Ready(_) => Turn::Backend(Instant::now()),
-        });
+            Poll::Ready(None) => Turn::Answer(Instant::now()),
+        };
+        self.progress.set(turn);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.body = None;
         }

@@ -27,7 +27,7 @@ use blobs::Blobs;
 use cache::Cache;
 use http_edge::health;
 use http_edge::ready::ReadyLine;
-use http_edge::reply::{self, Replies, UrlInLog};
+use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
 use http_edge::{admin as admin_listener, listen, log, stop};
 use records::Records;
@@ -36,7 +36,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tower_http::catch_panic::CatchPanicLayer;
 use upload_domain::passwords::HashCost;
 
 /// The longest JSON body: a name and a password, in bytes.
@@ -160,25 +159,22 @@ async fn open_identity(
     })
 }
 
-/// The routes.
-pub fn app(state: AppState) -> Router {
+/// The routes, and what every reply carries.
+pub fn app(state: AppState) -> Completed {
     let replies = Replies::of(&state.replica_id, UrlInLog::Path);
     let health = health::routes(state.drain.readiness.clone());
-    let origins = state.origins.clone();
-    let own_pages = (origins.clone(), state.cookies.clone());
-    Router::new()
+    let own_pages = (state.origins.clone(), state.cookies.clone());
+    let routes = Router::new()
         .merge(identity_routes(&state.identity))
         .merge(people_routes())
         .merge(file_routes())
         .route(paths::EVENTS, get(events::open))
         .layer(DefaultBodyLimit::max(MAX_JSON_BODY))
-        .layer(from_fn_with_state(own_pages, origins::check))
         .with_state(state)
         .merge(docs::routes())
         .merge(health)
-        .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(from_fn_with_state(replies, reply::complete))
-        .layer(from_fn_with_state(origins, origins::allow))
+        .layer(from_fn_with_state(own_pages, origins::guard));
+    Completed::new(routes, replies)
 }
 
 /// A caller who sends a session id gets nowhere with a design that knows tokens, and the

@@ -15,7 +15,6 @@
 mod cors;
 mod site;
 
-pub(crate) use cors::allow;
 pub(crate) use site::Site;
 
 use crate::cookies::Cookies;
@@ -101,22 +100,27 @@ fn origin(text: &str) -> anyhow::Result<String> {
     Ok(url.origin().ascii_serialization())
 }
 
-/// The middleware for requests on their way in.
-pub(crate) async fn check(
+/// The middleware: what a foreign page sends is refused, and what a page may read of the
+/// reply, a refusal included, it is told.
+pub(crate) async fn guard(
     State((origins, cookies)): State<(Origins, Cookies)>,
     request: Request,
     next: Next,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    if cors::is_preflight(&parts) {
-        return cors::preflight(&Site::of(&parts, &origins));
-    }
-    if !parts.method.is_safe()
-        && let Err(refusal) = origins.vouch(&parts, &cookies)
-    {
-        return refusal.into_response();
-    }
-    next.run(Request::from_parts(parts, body)).await
+    let site = Site::of(&parts, &origins);
+    let mut reply = if cors::is_preflight(&parts) {
+        cors::preflight(&site)
+    } else if parts.method.is_safe() {
+        next.run(Request::from_parts(parts, body)).await
+    } else {
+        match origins.vouch(&parts, &cookies) {
+            Ok(()) => next.run(Request::from_parts(parts, body)).await,
+            Err(refusal) => refusal.into_response(),
+        }
+    };
+    cors::allow(&mut reply, &site, &origins);
+    reply
 }
 
 #[cfg(test)]

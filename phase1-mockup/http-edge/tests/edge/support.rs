@@ -1,16 +1,14 @@
 //! A process's worth of server inside a test.
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use http_edge::health::{self, Readiness};
-use http_edge::reply::{self, Replies, UrlInLog};
+use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 
 /// How long anything may take before a test gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -48,10 +46,8 @@ pub(crate) async fn start_with(
     deadline: Duration,
 ) -> Running {
     http_edge::crypto::choose();
-    let app = routes
-        .merge(health::routes(readiness.clone()))
-        .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(from_fn_with_state(Replies::of("r7", UrlInLog::Path), reply::complete));
+    let routes = routes.merge(health::routes(readiness.clone()));
+    let app = Completed::new(routes, Replies::of("r7", UrlInLog::Path));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let stop = CancellationToken::new();

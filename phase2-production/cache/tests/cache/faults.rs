@@ -209,6 +209,25 @@ async fn a_redis_that_refuses_to_write_is_not_believed_about_what_it_still_reads
 }
 
 #[tokio::test]
+async fn a_replica_that_only_reads_notices_by_itself_that_redis_refuses_to_write() {
+    if !kinds().await.contains(&Backing::Local) {
+        return;
+    }
+    let redis = Redis::start(Backing::Local).await;
+    let cache = redis.cache().await;
+    fill(&cache, "p").await;
+    assert!(lives(&cache, "p").await);
+    refuse_writes(&redis, true).await;
+    until("its copy is not believed", SOON, async || {
+        !matches!(
+            cache.use_session::<String>("p", IDLE).await,
+            Ok(cache::Found::Live { .. })
+        )
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_word_that_redis_refuses_for_whatever_reason_raises_doubt() {
     if !kinds().await.contains(&Backing::Local) {
         return;

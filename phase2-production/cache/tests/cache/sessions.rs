@@ -1,7 +1,7 @@
 //! Fills, tombstones and uses, in every order that hurts.
 
 use crate::support::{IDLE, copy, fill, lives, miss, now_ms, on_each};
-use cache::{Filled, Found, Written};
+use cache::{Filled, Found, SessionCopy, Written};
 use std::time::Duration;
 
 const LIFE: Duration = Duration::from_secs(3600);
@@ -141,6 +141,38 @@ async fn a_use_creates_nothing_and_changes_nothing_but_the_time_left() {
         assert!(lives(&cache, "p").await);
         assert!(redis.say::<i64>(&["PTTL", "session:p"]).await > 50_000);
         assert_eq!(redis.say::<String>(&["GET", "session:p"]).await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_use_a_moment_after_another_writes_nothing_and_a_later_one_does() {
+    on_each(async |redis| {
+        let (cache, idle) = (redis.cache().await, Duration::from_secs(3_600));
+        fill(&cache, "p").await;
+        for (left_s, is_written) in [(3_590, false), (3_000, true)] {
+            redis.say::<()>(&["EXPIRE", "session:p", &left_s.to_string()]).await;
+            let found = cache.use_session::<String>("p", idle).await;
+            assert!(matches!(found, Ok(Found::Live { .. })), "{found:?}");
+            let now_left: i64 = redis.say(&["TTL", "session:p"]).await;
+            assert_eq!(now_left > left_s, is_written, "{now_left} s");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_use_of_a_session_near_its_absolute_end_writes_nothing_either() {
+    on_each(async |redis| {
+        let cache = redis.cache().await;
+        let read_at = miss(&cache, "p").await;
+        let ends_at = now_ms() + 20_000;
+        let ours = SessionCopy { ends_at, ..copy(1, read_at) };
+        cache.fill_session("p", &ours, IDLE).await.unwrap();
+        let before: i64 = redis.say(&["PTTL", "session:p"]).await;
+        assert!(lives(&cache, "p").await);
+        let after: i64 = redis.say(&["PTTL", "session:p"]).await;
+        assert!(after <= before && before <= 20_000, "{before} ms, then {after} ms");
     })
     .await;
 }

@@ -2,8 +2,6 @@
 //! on the list is named, and nothing is ever said of another one.
 
 use super::{Origins, Site};
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
@@ -53,24 +51,15 @@ pub(super) fn preflight(site: &Site) -> Response {
     reply
 }
 
-/// The middleware for replies on their way out. It is the outermost, so that a page can
-/// read what it is refused for.
-pub(crate) async fn allow(
-    State(origins): State<Origins>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    let site = Site::of(&parts, &origins);
-    let mut reply = next.run(Request::from_parts(parts, body)).await;
+/// Says in a reply whose pages may read it.
+pub(super) fn allow(reply: &mut Response, site: &Site, origins: &Origins) {
     if !origins.0.allowed.is_empty() {
         // A cache must not show one site what was meant for another.
         reply.headers_mut().append(VARY, HeaderValue::from_static("origin"));
     }
     if let Site::Allowed(named) = site {
-        name(reply.headers_mut(), &named);
+        name(reply.headers_mut(), named);
     }
-    reply
 }
 
 fn name(headers: &mut HeaderMap, site: &str) {

@@ -16,11 +16,10 @@ const LISTED: (&str, &str) = ("origin", "https://app.test");
 fn router(public_url: Option<&str>) -> Router {
     let origins =
         Origins::new(public_url, &["https://app.test:443/".to_owned()]).unwrap();
-    let state = (origins.clone(), Cookies::new(false));
+    let state = (origins, Cookies::new(false));
     Router::new()
         .route("/", any(|| async { "done" }))
-        .layer(from_fn_with_state(state, check))
-        .layer(from_fn_with_state(origins, allow))
+        .layer(from_fn_with_state(state, guard))
 }
 
 async fn send(router: Router, method: Method, headers: &[(&str, &str)]) -> Response {

@@ -1,10 +1,10 @@
 //! Sessions in one place: the records are the truth, and Redis is their cache.
 //!
-//! A request costs one round trip to Redis, which finds the session and moves its idle time.
-//! What Redis does not know, or cannot be believed about, is read from the records and put
-//! into Redis. Everything that must not be lost is committed to the records before it is
-//! answered; then Redis is told. A logout is a tombstone there, which no slow reader can
-//! overwrite (`cache/src/scripts`).
+//! A request costs one round trip to Redis, which finds the session, and now and then a
+//! second one that moves its idle time (`cache/src/glance.rs`). What Redis does not know, or
+//! cannot be believed about, is read from the records and put into Redis. Everything that
+//! must not be lost is committed to the records before it is answered; then Redis is told. A
+//! logout is a tombstone there, which no slow reader can overwrite (`cache/src/scripts`).
 //!
 //! Why no dead session lives again:
 //! - Redis emptied, restarted, failed over: `cache` refuses what was read before.
@@ -36,7 +36,7 @@ use truth::{Asked, Truth};
 
 /// One read in so many goes to the truth although Redis knows the answer: a way that is
 /// never used does not work when it is needed.
-const ALWAYS_ASKED: u64 = 100;
+const ALWAYS_ASKED: u64 = 1_000;
 
 /// How long a request waits for the truth to confirm what Redis has already answered.
 const PATIENCE: Duration = Duration::from_millis(250);

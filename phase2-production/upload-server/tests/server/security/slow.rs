@@ -94,8 +94,9 @@ fn kinds(url: &str, alice: &Proof) -> anyhow::Result<[Kind; 5]> {
 /// Item 35. Connections that say nothing, headers and bodies that come byte by byte or
 /// stop, readers that hardly read: sixty of each, at once, through the balancer. Headers
 /// are cut off after ten seconds, a silent body after fifteen, and nobody else waits
-/// for that meanwhile. (A body of one byte a second is cut off for its rate after thirty;
-/// that takes too long for here and is a test of `http-edge`.)
+/// for that meanwhile. (A body of one byte a second is cut off for its rate after thirty, and
+/// a reader who takes nothing after thirty; that takes too long for here and is tested in
+/// `http-edge`. A reader who takes a byte now and then is let be.)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_clients_are_cut_off_and_slow_nobody_else_down() -> anyhow::Result<()> {
     let town = Town::new(Stores::Embedded, "central", &[]).await?;
