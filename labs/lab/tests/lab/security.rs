@@ -33,7 +33,8 @@ fn every_promise_of_the_security_page_has_a_test_and_every_test_named_there_exis
 /// The names of all functions in the folders with tests.
 fn test_names() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for source in sources(&top().join("phase2-production")) {
+    let folders = ["phase1-mockup", "phase2-production"].map(|name| top().join(name));
+    for source in folders.iter().flat_map(|folder| sources(folder)) {
         let text = fs::read_to_string(source).expect("sources are text");
         let functions =
             text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
