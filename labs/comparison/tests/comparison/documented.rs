@@ -126,7 +126,7 @@ fn the_page_quotes_the_newest_run() {
 #[test]
 fn a_place_leads_to_a_figure_of_the_run_or_nowhere() {
     let run = serde_json::to_value(crate::specimen::report()).expect("JSON");
-    assert_eq!(look_up(&run, "memory kill-one logins_lost"), Some(20.0));
+    assert_eq!(look_up(&run, "memory kill-one logins_lost"), Some(80.0));
     assert_eq!(look_up(&run, "token carried_bytes"), Some(505.0));
     assert_eq!(look_up(&run, "token kill-one luck"), None);
 }
