@@ -25,6 +25,7 @@ use tokio::sync::Mutex;
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn main() -> ExitCode {
+    benches::begin(env!("CARGO_CRATE_NAME"));
     let runtime = Runtime::new().expect("a runtime can be started");
     http_edge::program::exit_code(measure(&runtime))
 }

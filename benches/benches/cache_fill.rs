@@ -35,6 +35,7 @@ const SHORT: Duration = Duration::from_secs(5);
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn main() -> ExitCode {
+    benches::begin(env!("CARGO_CRATE_NAME"));
     let runtime = Runtime::new().expect("a runtime can be started");
     http_edge::program::exit_code(measure(&runtime))
 }

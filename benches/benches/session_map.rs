@@ -59,6 +59,7 @@ impl Work {
 }
 
 fn main() -> ExitCode {
+    benches::begin(env!("CARGO_CRATE_NAME"));
     let runtime = Runtime::new().expect("a runtime can be started");
     let mut criterion = Criterion::default()
         .sample_size(30)

@@ -58,7 +58,10 @@ fn main() -> ExitCode {
     http_edge::program::exit_code(match args.split_first() {
         Some((role, of)) if role == held::ROLE => held::hold(of),
         _ if benches::measures() => show(&Args::parse()),
-        _ => look_at_a_few(&args),
+        _ => {
+            benches::begin(env!("CARGO_CRATE_NAME"));
+            look_at_a_few(&args)
+        }
     })
 }
 

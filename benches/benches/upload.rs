@@ -39,6 +39,7 @@ const CHUNK: usize = 64 * KIB;
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn main() -> ExitCode {
+    benches::begin(env!("CARGO_CRATE_NAME"));
     let runtime = Runtime::new().expect("a runtime can be started");
     http_edge::program::exit_code(measure(&runtime))
 }

@@ -46,6 +46,7 @@ const LIFE: Duration = Duration::from_secs(12 * 3_600);
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn main() -> ExitCode {
+    benches::begin(env!("CARGO_CRATE_NAME"));
     let runtime = Runtime::new().expect("a runtime can be started");
     http_edge::program::exit_code(ask_everybody(&runtime))
 }

@@ -7,8 +7,7 @@ use cluster::RunDir;
 use std::path::PathBuf;
 use upload_domain::accounts::random_password;
 use upload_domain::passwords::{self, HashCost};
-use upload_domain::username::Username;
-use upload_domain::users_file::User;
+use upload_domain::users_file::{self, User};
 
 /// Everybody's name and password.
 #[derive(Debug)]
@@ -36,17 +35,10 @@ impl Accounts {
             password: password.clone(),
         };
         let all: Vec<_> = (1..=users).map(account).collect();
-        let in_file = |account: &Credentials| -> anyhow::Result<User> {
-            Ok(User {
-                username: Username::parse(&account.username)?,
-                password_hash: password_hash.clone(),
-                organisation: None,
-                admin: false,
-            })
-        };
-        let users = all.iter().map(in_file).collect::<anyhow::Result<Vec<_>>>()?;
-        let text = serde_json::to_vec(&serde_json::json!({ "users": users }))?;
-        let file = folder.write_private("users.json", &text)?;
+        let users =
+            all.iter().map(|account| User::new(&account.username, password_hash.clone()));
+        let file = folder.path().join("users.json");
+        users_file::write_users(&file, users.collect::<Result<_, _>>()?)?;
         Ok(Self { all, file })
     }
 }

@@ -1,15 +1,9 @@
 //! Percentiles of how long users waited, and beside them what went wrong, by kind.
 
 use crate::sample::{Ended, Sample};
-use hdrhistogram::Histogram;
+use comparison::latency::{Percentiles, waits};
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// The longest that is told apart, in microseconds: a minute.
-const LONGEST_US: u64 = 60_000_000;
-
-/// Three significant digits: 12.3 ms and 12.4 ms are two things.
-const DIGITS: u8 = 3;
 
 /// What happened to some requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -29,25 +23,10 @@ pub(crate) struct Figures {
     pub(crate) served_by: BTreeMap<String, u64>,
 }
 
-/// Milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Percentiles {
-    /// Half waited longer.
-    pub(crate) p50: f64,
-    /// One in twenty waited longer.
-    pub(crate) p95: f64,
-    /// One in a hundred waited longer.
-    pub(crate) p99: f64,
-    /// One in a thousand waited longer; of fewer than a thousand it is the longest wait.
-    pub(crate) p999: f64,
-    /// Nobody waited longer.
-    pub(crate) max: f64,
-}
-
 impl Figures {
     /// Counts.
     pub(crate) fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> Self {
-        let (mut meant, mut sent) = (histogram(), histogram());
+        let (mut meant, mut sent) = (waits(), waits());
         let mut figures = Self::default();
         for sample in samples {
             figures.requests += 1;
@@ -63,27 +42,10 @@ impl Figures {
                 *figures.not_fine.entry(sample.ended.to_string()).or_default() += 1;
             }
         }
-        figures.from_meant = percentiles(&meant);
-        figures.from_sent = percentiles(&sent);
+        figures.from_meant = Percentiles::of(&meant);
+        figures.from_sent = Percentiles::of(&sent);
         figures
     }
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
-        .expect("one microsecond to a minute is a range")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a minute in microseconds is exact")]
-fn percentiles(waits: &Histogram<u64>) -> Option<Percentiles> {
-    let at = |quantile| waits.value_at_quantile(quantile) as f64 / 1_000.0;
-    (!waits.is_empty()).then(|| Percentiles {
-        p50: at(0.5),
-        p95: at(0.95),
-        p99: at(0.99),
-        p999: at(0.999),
-        max: at(1.0),
-    })
 }
 
 #[cfg(test)]
@@ -100,18 +62,6 @@ mod tests {
             ended_us: ended_ms * 1_000,
             ended,
             served_by: Some("r1".to_owned()),
-        }
-    }
-
-    #[test]
-    fn percentiles_are_those_of_the_numbers_one_to_a_thousand() {
-        let samples: Vec<_> =
-            (1..=1_000).map(|ms| sample(0, 0, ms, Ended::Fine)).collect();
-        let found = Figures::of(samples.iter()).from_meant.unwrap();
-        for (measured, expected) in
-            [(found.p50, 500.0), (found.p99, 990.0), (found.p999, 999.0)]
-        {
-            assert!((measured - expected).abs() <= expected / 500.0, "{found:?}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! A report in a terminal: one line a call and phase, the reasons, the verdict last.
 
-use crate::figures::{Figures, Percentiles};
+use crate::figures::Figures;
 use crate::report::Report;
+use comparison::latency::Percentiles;
 use std::collections::BTreeMap;
 
 /// Everything.

@@ -4,14 +4,12 @@
 use crate::connection::Connection;
 use crate::request::Request;
 use anyhow::{Context, ensure};
+use comparison::latency::waits;
 use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The longest that is told apart, in microseconds: ten seconds.
-const LONGEST_US: u64 = 10_000_000;
 
 /// What is asked, and what the answer has to be.
 #[derive(Clone, Debug)]
@@ -42,17 +40,6 @@ impl Answered {
     pub(crate) fn per_second(&self) -> f64 {
         self.answers as f64 / self.seconds.max(1e-6)
     }
-}
-
-/// An empty histogram of waits in microseconds.
-pub(crate) fn waits() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_US, 3).expect("a microsecond to ten seconds")
-}
-
-/// A quantile of waits, in milliseconds.
-#[expect(clippy::cast_precision_loss, reason = "seconds in microseconds are exact")]
-pub(crate) fn milliseconds(waits: &Histogram<u64>, quantile: f64) -> f64 {
-    waits.value_at_quantile(quantile) as f64 / 1_000.0
 }
 
 /// Asks on so many connections for so long.

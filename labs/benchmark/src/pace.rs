@@ -2,7 +2,8 @@
 //! was answered: users do not wait for servers before they become impatient.
 
 use crate::connection::Connection;
-use crate::load::{Question, microseconds, milliseconds, waits};
+use crate::load::{Question, microseconds};
+use comparison::latency::{milliseconds, waits};
 use futures_util::future::join_all;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -8,6 +8,7 @@ use crate::rounds::{Contestant, Turn, Turns, play};
 use crate::stage::{self, Stage};
 use anyhow::{Context, ensure};
 use comparison::figure::{Figure, rounded};
+use comparison::latency::milliseconds;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use tokio::process::Command;
@@ -48,7 +49,7 @@ impl Read {
         let figure = |values: &[f64]| {
             Figure::of(&values.iter().map(|one| Ok(*one)).collect::<Vec<_>>())
         };
-        let ms = |quantile| load::milliseconds(&turns.waits, quantile);
+        let ms = |quantile| milliseconds(&turns.waits, quantile);
         Self {
             name: who.name.to_owned(),
             title: who.title.clone(),

@@ -5,6 +5,7 @@
 
 use crate::child::processor_seconds;
 use crate::load::{self, Answered, Question};
+use comparison::latency::waits;
 use comparison::load::Stopwatch;
 use hdrhistogram::Histogram;
 use std::net::SocketAddr;
@@ -41,7 +42,7 @@ impl Turns {
         Self {
             per_second: Vec::new(),
             ratio: Vec::new(),
-            waits: load::waits(),
+            waits: waits(),
             processor_seconds: 0.0,
             client_percent: Vec::new(),
         }

@@ -1,29 +1,33 @@
 //! What a replica holds for those who have logged in, and what that weighs.
 //!
-//! Some hundred logins come through the balancer, as logins do, and each replica is looked
-//! at before and after: its resident memory, as the system counts it, and the number of
-//! sessions it says it has. Both are given for 1,000 logins to the whole cluster.
+//! Thousands of logins come through the balancer, as logins do, and each replica is looked
+//! at before and after: its own memory, as the system counts it, and the number of sessions
+//! it says it has. Both are given for 1,000 logins to the whole cluster.
+//!
+//! Before the first look there are so many logins that connections, threads and the
+//! allocator have what they need. Where replicas hold no sessions, no memory is compared:
+//! whatever grows there was taken by the logins and not by those who are logged in.
 
 use crate::contender::Contender;
+use crate::figure::Once;
 use crate::lane::{Accounts, Lane};
 use crate::login::log_in;
-use api_conformance::client::{Client, Options};
+use api_conformance::client::Client;
 use api_contract::paths;
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::Method;
-use serde::Serialize;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Logins between the two looks.
-pub const LOGINS: usize = 300;
+/// Logins between the two looks: their sessions are megabytes, and noise is some pages.
+pub const LOGINS: usize = 3_000;
 
-/// Logins before the first look: what is only made once is made by then.
-const WARM_UP: usize = 60;
+/// Logins before the first look.
+const WARM_UP: usize = 1_000;
 
 /// Logins under way at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// Replicas that tell each other take a moment, and count once in a while: they are looked
 /// at until two looks in a row show the same, and the same for all.
@@ -33,13 +37,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Where a replica says how many sessions it has: the first that it has is the one.
 const COUNTS: [&str; 2] = ["gossip_sessions_living", "live_sessions"];
 
+/// Why a design has no figure of sessions.
+pub const NO_SESSIONS: &str = "replicas of this design hold no sessions";
+
 /// For 1,000 logins to the cluster.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Held {
-    /// Growth of a replica's resident memory in bytes, the median of the replicas. Includes
-    /// what the process took from the system and keeps for later; absent where the system
-    /// does not tell.
-    pub bytes: Option<f64>,
+    /// Growth of each replica's own memory in bytes, or why there is none. Includes what
+    /// the process took from the system and keeps for later.
+    pub bytes: Vec<Once>,
     /// Sessions that a replica gained, the smallest and the greatest number; absent where
     /// replicas hold none.
     pub sessions: Option<(f64, f64)>,
@@ -57,6 +63,9 @@ struct Look {
 pub(crate) async fn measure(lane: &Lane, accounts: &Accounts) -> anyhow::Result<Held> {
     log_many_in(lane, accounts, WARM_UP).await?;
     let (before, settled) = settled(lane).await?;
+    if before.iter().all(|look| look.sessions.is_none()) {
+        return Ok(Held { bytes: vec![Err(NO_SESSIONS)], sessions: None, settled });
+    }
     log_many_in(lane, accounts, LOGINS).await?;
     let (after, settled_again) = self::settled(lane).await?;
     Ok(Held { settled: settled && settled_again, ..growth(&before, &after) })
@@ -81,14 +90,13 @@ async fn settled(lane: &Lane) -> anyhow::Result<(Vec<Look>, bool)> {
     }
 }
 
-/// Each login over a connection of its own, as from many people.
+/// No client brings a cookie along, so the balancer gives each login to whoever is next.
 async fn log_many_in(
     lane: &Lane,
     accounts: &Accounts,
     logins: usize,
 ) -> anyhow::Result<()> {
-    let options = Options { reuse_connections: false, ..Options::default() };
-    let client = Client::with(&lane.cluster.url(), options);
+    let client = Client::new(&lane.cluster.url());
     let all = accounts.crowd.iter().cycle().take(logins);
     let mut logins = stream::iter(all)
         .map(|account| log_in(&client, lane.contender, account))
@@ -108,20 +116,21 @@ async fn look(lane: &Lane) -> anyhow::Result<Vec<Look>> {
         let admin = Client::new(&format!("http://{admin}"));
         let page = admin.send(admin.request(Method::GET, paths::METRICS)).await?.body;
         looks.push(Look {
-            bytes: resident_bytes(pid),
+            bytes: own_bytes(pid),
             sessions: sessions(&String::from_utf8_lossy(&page)),
         });
     }
     Ok(looks)
 }
 
-fn resident_bytes(pid: i32) -> Option<f64> {
+fn own_bytes(pid: i32) -> Option<f64> {
     in_status(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
 }
 
-/// The line `VmRSS:     5012 kB` of a process's status, in bytes.
+/// The line `RssAnon:     5012 kB` of a process's status, in bytes: what it has written to,
+/// without the program itself, of which more is read in whenever something runs first.
 fn in_status(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     let kilobytes: f64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kilobytes * 1_024.0)
 }
@@ -134,21 +143,22 @@ fn sessions(metrics: &str) -> Option<f64> {
 }
 
 fn growth(before: &[Look], after: &[Look]) -> Held {
-    let of = |figure: fn(&Look) -> Option<f64>| -> Option<Vec<f64>> {
-        let pairs = before.iter().zip(after);
-        let grown = pairs.map(|(before, after)| Some(figure(after)? - figure(before)?));
-        let grown: Option<Vec<f64>> = grown.collect();
-        let mut grown = grown.filter(|grown| !grown.is_empty())?;
-        grown.sort_by(f64::total_cmp);
-        Some(grown.iter().map(|one| one * per_thousand()).collect())
+    let pairs = || before.iter().zip(after);
+    let of = |before: Option<f64>, after: Option<f64>| {
+        Some((after? - before?) * per_thousand())
     };
-    let bytes = of(|look| look.bytes).map(|grown| grown[grown.len() / 2]);
-    let sessions = of(|look| look.sessions)
-        .and_then(|grown| Some((*grown.first()?, *grown.last()?)));
-    Held { bytes, sessions, settled: true }
+    let untold = "this system does not tell how much memory a process has";
+    let bytes = pairs().map(|(was, is)| of(was.bytes, is.bytes).ok_or(untold));
+    let sessions = pairs().map(|(was, is)| of(was.sessions, is.sessions));
+    let sessions: Option<Vec<f64>> = sessions.collect();
+    let sessions = sessions.and_then(|mut grown| {
+        grown.sort_by(f64::total_cmp);
+        Some((*grown.first()?, *grown.last()?))
+    });
+    Held { bytes: bytes.collect(), sessions, settled: true }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "some hundred logins")]
+#[expect(clippy::cast_precision_loss, reason = "some thousand logins")]
 fn per_thousand() -> f64 {
     1_000.0 / LOGINS as f64
 }
@@ -162,13 +172,17 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_for_a_thousand_logins_and_the_median_of_the_replicas() {
+    fn growth_is_of_each_replica_and_for_a_thousand_logins() {
         let before =
             [look(10.0, Some(1.0)), look(20.0, Some(1.0)), look(30.0, Some(4.0))];
-        let after =
-            [look(310.0, Some(101.0)), look(620.0, Some(91.0)), look(30.0, Some(114.0))];
+        let after = [
+            look(3_010.0, Some(1_001.0)),
+            look(6_020.0, Some(901.0)),
+            look(30.0, Some(1_104.0)),
+        ];
         let held = growth(&before, &after);
-        assert_eq!(held.bytes, Some(1_000.0));
+        let grown: Vec<_> = held.bytes.iter().map(|one| one.unwrap().round()).collect();
+        assert_eq!(grown, [1_000.0, 2_000.0, 0.0]);
         let (fewest, most) = held.sessions.unwrap();
         assert!((fewest - 300.0).abs() < 0.01 && (most - 366.666).abs() < 0.01);
     }
@@ -188,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn resident_memory_is_read_in_bytes() {
-        assert_eq!(in_status("Name:\tlab\nVmRSS:\t   12 kB\n"), Some(12_288.0));
+    fn a_processes_own_memory_is_read_in_bytes() {
+        assert_eq!(in_status("VmRSS:\t 90 kB\nRssAnon:\t   12 kB\n"), Some(12_288.0));
         assert_eq!(in_status("Name:\tlab\n"), None);
     }
 }

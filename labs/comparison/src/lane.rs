@@ -17,8 +17,7 @@ use futures_util::future::try_join_all;
 use std::time::Duration;
 use upload_domain::accounts::random_password;
 use upload_domain::passwords::{self, HashCost};
-use upload_domain::username::Username;
-use upload_domain::users_file::User;
+use upload_domain::users_file::{self, User};
 
 /// Replicas at the start of every scenario.
 pub(crate) const REPLICAS: usize = 3;
@@ -58,19 +57,16 @@ impl Accounts {
         let (admin, revoked) = (account(ADMIN.to_owned()), account(REVOKED.to_owned()));
         let all = crowd.iter().chain([&admin, &revoked]);
         let all = all.map(in_file).collect::<anyhow::Result<Vec<_>>>()?;
-        let text = serde_json::to_vec(&serde_json::json!({ "users": all }))?;
-        let file = folder.write_private("users.json", &text)?;
+        let file = folder.path().join("users.json");
+        users_file::write_users(&file, all)?;
         Ok(Self { crowd, admin, revoked, file })
     }
 }
 
 fn in_file(account: &Credentials) -> anyhow::Result<User> {
-    Ok(User {
-        username: Username::parse(&account.username)?,
-        password_hash: passwords::hash(account.password.expose(), HashCost::Least)?,
-        organisation: None,
-        admin: account.username == ADMIN,
-    })
+    let hash = passwords::hash(account.password.expose(), HashCost::Least)?;
+    let admin = account.username == ADMIN;
+    Ok(User { admin, ..User::new(&account.username, hash)? })
 }
 
 /// A design with its cluster.
@@ -92,8 +88,11 @@ impl Lane {
         flags: &[&str],
     ) -> anyhow::Result<Self> {
         // Nobody is to be stopped by a limit that is there to protect a real service.
-        let unlimited =
-            ["--max-sessions-per-user=100000", "--requests-per-second=100000"];
+        let unlimited = [
+            "--max-sessions=1000000",
+            "--max-sessions-per-user=100000",
+            "--requests-per-second=100000",
+        ];
         // These replicas count what they know when they sweep, and are asked for it.
         let counting: &[&str] = match contender {
             Contender::Replicated => &["--sweep-ms=250"],

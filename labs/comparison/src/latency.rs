@@ -1,7 +1,10 @@
-//! Percentiles of how long users waited.
+//! Percentiles of how long somebody waited: the histogram and the figures that everything
+//! here that measures waits has in common, and what the comparison makes of them.
 
+use crate::figure::Once;
 use crate::series::{Ended, Series};
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 /// The longest that is told apart, in microseconds: a minute.
 const LONGEST_US: u64 = 60_000_000;
@@ -9,8 +12,15 @@ const LONGEST_US: u64 = 60_000_000;
 /// Three significant digits: 12.3 ms and 12.4 ms are two things.
 const DIGITS: u8 = 3;
 
-/// How long users waited for what went well, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Answers of which a p95 is given: three of them are beyond it.
+pub const ENOUGH_FOR_P95: usize = 60;
+
+/// Answers of which a p99 is given: two of them are beyond it. Of fewer it would be what
+/// happened to the slowest one.
+pub const ENOUGH_FOR_P99: usize = 200;
+
+/// How long somebody waited, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
     /// Half waited longer.
     pub p50: f64,
@@ -18,20 +28,89 @@ pub struct Percentiles {
     pub p95: f64,
     /// One in a hundred waited longer.
     pub p99: f64,
+    /// One in a thousand waited longer; of fewer than a thousand it is the longest wait.
+    pub p999: f64,
+    /// Nobody waited longer.
+    pub max: f64,
 }
 
-/// Counted from when each request was meant to start. Requests that failed are counted
-/// elsewhere, but who waited behind one is in here with the whole wait. [`None`] when
-/// nothing went well.
+impl Percentiles {
+    /// Of a histogram of microseconds; [`None`] of an empty one.
+    #[must_use]
+    pub fn of(waits: &Histogram<u64>) -> Option<Self> {
+        let at = |quantile| milliseconds(waits, quantile);
+        (!waits.is_empty()).then(|| Self {
+            p50: at(0.5),
+            p95: at(0.95),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: at(1.0),
+        })
+    }
+}
+
+/// An empty histogram of waits in microseconds. What is longer than a minute is a minute if
+/// it is recorded by `saturating_record`.
+///
+/// # Panics
+/// Never: its range is one.
 #[must_use]
-pub fn percentiles(series: &Series) -> Option<Percentiles> {
+pub fn waits() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
+        .expect("one microsecond to a minute is a range")
+}
+
+/// A quantile of waits in microseconds, in milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "a minute in microseconds is exact")]
+#[must_use]
+pub fn milliseconds(waits: &Histogram<u64>, quantile: f64) -> f64 {
+    waits.value_at_quantile(quantile) as f64 / 1_000.0
+}
+
+/// How long users waited for what went well, counted from when each request was meant to
+/// start. Requests that failed are counted elsewhere, but who waited behind one is in here
+/// with the whole wait.
+///
+/// # Errors
+/// When nothing went well.
+pub fn percentiles(series: &Series) -> Result<Percentiles, &'static str> {
     let fine = series.samples.iter().filter(|sample| sample.ended == Ended::Fine);
-    let waits = histogram(fine.map(|sample| sample.latency_us()));
-    (!waits.is_empty()).then(|| Percentiles {
-        p50: at(&waits, 0.50),
-        p95: at(&waits, 0.95),
-        p99: at(&waits, 0.99),
-    })
+    let waits = recorded(fine.map(|sample| sample.latency_us()));
+    Percentiles::of(&waits).ok_or("no request went well")
+}
+
+/// Half of the good answers took longer.
+///
+/// # Errors
+/// When nothing went well.
+pub fn p50(series: &Series) -> Once {
+    percentiles(series).map(|found| found.p50)
+}
+
+/// One good answer in twenty took longer.
+///
+/// # Errors
+/// When there are too few to tell: [`ENOUGH_FOR_P95`].
+pub fn p95(series: &Series) -> Once {
+    match percentiles(series)? {
+        _ if fine(series) < ENOUGH_FOR_P95 => Err("fewer than 60 good answers"),
+        found => Ok(found.p95),
+    }
+}
+
+/// One good answer in a hundred took longer.
+///
+/// # Errors
+/// When there are too few to tell: [`ENOUGH_FOR_P99`].
+pub fn p99(series: &Series) -> Once {
+    match percentiles(series)? {
+        _ if fine(series) < ENOUGH_FOR_P99 => Err("fewer than 200 good answers"),
+        found => Ok(found.p99),
+    }
+}
+
+fn fine(series: &Series) -> usize {
+    series.count(|ended| ended == Ended::Fine)
 }
 
 /// How late the client itself was, in milliseconds: between the moment that a request was
@@ -47,21 +126,13 @@ pub fn client_late_p99(series: &Series) -> f64 {
         }
         free_since[sample.user] = sample.ended_us;
     }
-    at(&histogram(late.into_iter()), 0.99)
+    milliseconds(&recorded(late.into_iter()), 0.99)
 }
 
-fn histogram(values_us: impl Iterator<Item = u64>) -> Histogram<u64> {
-    let mut histogram = Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
-        .expect("one microsecond to a minute is a range");
-    for value in values_us {
-        histogram.saturating_record(value);
-    }
-    histogram
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a minute in microseconds is exact")]
-fn at(histogram: &Histogram<u64>, quantile: f64) -> f64 {
-    histogram.value_at_quantile(quantile) as f64 / 1_000.0
+fn recorded(values_us: impl Iterator<Item = u64>) -> Histogram<u64> {
+    let mut waits = waits();
+    values_us.for_each(|value| waits.saturating_record(value));
+    waits
 }
 
 #[cfg(test)]
@@ -89,12 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_those_of_the_numbers_one_to_a_hundred() {
-        let waits = (1..=100).map(|ms| sample(0, 0, ms)).collect();
+    fn percentiles_are_those_of_the_numbers_one_to_a_thousand() {
+        let waits = (1..=1_000).map(|ms| sample(0, 0, ms)).collect();
         let found = percentiles(&of(waits)).unwrap();
-        assert!(is_about(found.p50, 50.0), "{found:?}");
-        assert!(is_about(found.p95, 95.0), "{found:?}");
-        assert!(is_about(found.p99, 99.0), "{found:?}");
+        for (measured, expected) in [
+            (found.p50, 500.0),
+            (found.p95, 950.0),
+            (found.p99, 990.0),
+            (found.p999, 999.0),
+            (found.max, 1_000.0),
+        ] {
+            assert!((measured - expected).abs() <= expected / 500.0, "{found:?}");
+        }
     }
 
     #[test]
@@ -122,9 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn the_slowest_of_a_few_is_no_percentile_but_a_reason() {
+        let fine = |count: u64| of((1..=count).map(|ms| sample(0, 0, ms)).collect());
+        assert_eq!(p95(&fine(59)), Err("fewer than 60 good answers"));
+        assert!(p95(&fine(60)).is_ok());
+        assert_eq!(p99(&fine(199)), Err("fewer than 200 good answers"));
+        assert!(is_about(p99(&fine(200)).unwrap(), 198.0));
+        assert!(is_about(p50(&fine(3)).unwrap(), 2.0), "a median needs no crowd");
+    }
+
+    #[test]
     fn without_a_good_answer_there_is_no_percentile() {
         let mut failed = sample(0, 0, 5);
         failed.ended = Ended::Failed;
-        assert_eq!(percentiles(&of(vec![failed])), None);
+        assert_eq!(percentiles(&of(vec![failed])), Err("no request went well"));
     }
 }

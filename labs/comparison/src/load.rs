@@ -53,6 +53,16 @@ impl Busy {
         let full = machine.filter(|percent| *percent > MACHINE_LIMIT_PERCENT)?;
         Some(format!("the machine was {full:.0} % busy, with whatever runs on it"))
     }
+
+    /// Each at its busiest, of two stretches of time.
+    #[must_use]
+    pub fn busiest(self, other: Self) -> Self {
+        let machines = [self.machine_percent, other.machine_percent];
+        Self {
+            client_percent: self.client_percent.max(other.client_percent),
+            machine_percent: machines.into_iter().flatten().reduce(f64::max),
+        }
+    }
 }
 
 impl Stopwatch {

@@ -111,8 +111,9 @@ fn section(title: &str, content: &str) -> String {
 }
 
 fn claims(report: &Report) -> String {
-    "<p>The claimed figures are quoted from the course's source material. Within half and \
-     double is agreement.</p>\n"
+    "<p>The claimed figures are quoted from the course's source material. A measured one \
+     agrees when it lies within the claimed range: less is no agreement, either. Where \
+     latencies do not count, nothing could be told.</p>\n"
         .to_owned()
         + &table(&rows::of_claims(report))
 }

@@ -24,6 +24,24 @@ pub fn quoted(page: &str) -> Vec<Quoted<'_>> {
     found
 }
 
+/// The page with each figure as `figure` gives it for its place; where it gives none, the
+/// text stays.
+#[must_use]
+pub fn quoted_anew(page: &str, figure: impl Fn(&str) -> Option<String>) -> String {
+    let mut written = String::new();
+    let mut rest = page;
+    for one in quoted(page) {
+        let as_it_is = format!("{}<!--", one.text);
+        let Some((before, after)) = rest.split_once(&as_it_is) else {
+            continue;
+        };
+        let text = figure(one.place).unwrap_or_else(|| one.text.to_owned());
+        written += &format!("{before}{text}<!--");
+        rest = after;
+    }
+    written + rest
+}
+
 /// The name of the run that a page quotes.
 #[must_use]
 pub fn run_of(page: &str) -> Option<&str> {
@@ -40,6 +58,14 @@ mod tests {
         let page = "takes (1.5<!-- token steady-load p50_ms --> ms)";
         let place = "token steady-load p50_ms";
         assert_eq!(quoted(page), [Quoted { text: "1.5", place }]);
+    }
+
+    #[test]
+    fn a_page_is_quoted_anew_and_keeps_what_stands_around_its_figures() {
+        let page = "5 of 5<!-- a b --> | (5<!-- c d --> ms), 5<!-- e -->.";
+        let figure = |place: &str| (place != "e").then(|| place.len().to_string());
+        let anew = quoted_anew(page, figure);
+        assert_eq!(anew, "5 of 3<!-- a b --> | (3<!-- c d --> ms), 5<!-- e -->.");
     }
 
     #[test]

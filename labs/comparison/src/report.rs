@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Changes when a field changes its name or its meaning; a new field changes nothing.
-pub const SCHEMA: &str = "stateless-lab/comparison/1";
+pub const SCHEMA: &str = "stateless-lab/comparison/2";
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -95,7 +95,8 @@ impl Cell {
 pub struct DesignReport {
     /// Which.
     pub design: Contender,
-    /// Growth of one replica's resident memory for 1,000 logins to the cluster.
+    /// Growth of a replica's own memory for 1,000 logins to the cluster: of all replicas in
+    /// all repetitions. Absent where replicas hold no sessions.
     pub memory_bytes_per_1000_logins: Figure,
     /// Sessions that the replica with the fewest gained by them.
     pub sessions_fewest: Figure,
@@ -112,10 +113,10 @@ pub struct DesignReport {
 pub struct LoadReport {
     /// Which scenario.
     pub scenario: Scenario,
-    /// The busiest repetition.
+    /// Client and machine, each in its busiest repetition.
     pub busy: Busy,
     /// How late the client began one request in a hundred, in milliseconds, the worst of
-    /// all designs.
+    /// all designs and repetitions.
     pub client_late_p99_ms: f64,
     /// Whether latencies of this scenario count: see [`Busy::doubt`].
     pub latency_is_valid: bool,
@@ -127,6 +128,13 @@ impl LoadReport {
     pub fn new(scenario: Scenario, busy: Busy, client_late_p99_ms: f64) -> Self {
         let latency_is_valid = busy.doubt().is_none();
         Self { scenario, busy, client_late_p99_ms, latency_is_valid }
+    }
+
+    /// Adds a repetition: what was wrong in one of them stays wrong.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let late = self.client_late_p99_ms.max(other.client_late_p99_ms);
+        Self::new(self.scenario, self.busy.busiest(other.busy), late)
     }
 }
 
@@ -183,11 +191,18 @@ impl Report {
     /// Scenarios whose latencies do not count, each with the reason.
     #[must_use]
     pub fn latency_doubts(&self) -> Vec<String> {
-        let doubt = |load: &LoadReport| {
-            let (scenario, why) = (load.scenario, load.busy.doubt()?);
-            Some(format!("{scenario}: latencies do not count, because {why}"))
+        let says = |scenario: &Scenario| {
+            Some(format!("{scenario}: {}", self.latency_doubt(*scenario)?))
         };
-        self.loads.iter().filter_map(doubt).collect()
+        Scenario::ALL.iter().filter_map(says).collect()
+    }
+
+    /// Why the latencies of a scenario do not count, if they do not.
+    #[must_use]
+    pub fn latency_doubt(&self, scenario: Scenario) -> Option<String> {
+        let load = self.loads.iter().find(|load| load.scenario == scenario)?;
+        let why = load.busy.doubt()?;
+        Some(format!("latencies do not count, because {why}"))
     }
 }
 

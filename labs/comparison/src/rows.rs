@@ -55,7 +55,7 @@ pub fn of_scenario(report: &Report, scenario: Scenario) -> Rows {
 pub fn of_designs(report: &Report) -> Rows {
     type Cell = fn(&DesignReport) -> String;
     let rows: [(&str, Cell); 5] = [
-        ("memory of a replica per 1,000 logins, bytes", |one| {
+        ("own memory of a replica per 1,000 logins, bytes", |one| {
             one.memory_bytes_per_1000_logins.cell()
         }),
         ("sessions that a replica holds of them", |one| {
@@ -89,7 +89,7 @@ pub fn of_claims(report: &Report) -> Rows {
     let header = ["claim", "claimed", "measured", "finding"].map(str::to_owned);
     let row = |claim: &crate::claimed::Claim| {
         let finding = claim.finding.as_str().to_owned();
-        let (about, claimed) = (claim.about.to_owned(), claim.claimed.to_owned());
+        let (about, claimed) = (claim.about.to_owned(), claim.claimed.clone());
         vec![about, claimed, claim.measured.clone(), finding]
     };
     Rows { header: header.to_vec(), rows: report.claims.iter().map(row).collect() }

@@ -3,7 +3,7 @@
 use crate::contender::Contender;
 use crate::elsewhere::try_elsewhere;
 use crate::figure::Figure;
-use crate::held;
+use crate::held::{self, Held, NO_SESSIONS};
 use crate::lane::{Accounts, Lane, REPLICAS};
 use crate::latency::client_late_p99;
 use crate::load::Busy;
@@ -47,7 +47,7 @@ impl Plan {
     /// Steps that will be told of while it runs.
     #[must_use]
     pub fn steps(&self) -> usize {
-        self.scenarios.len() * self.repeat + self.designs.len() + 2
+        (self.scenarios.len() + self.designs.len()) * self.repeat + 3
     }
 
     fn victim(&self) -> String {
@@ -65,12 +65,13 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     step("starting real servers");
     let folder = RunDir::create(&plan.program)?;
     let stage = start(plan, &folder).await?;
-    let (trials, loads) = play_all(plan, &stage, &step).await?;
-    let (designs, about_designs) = measure_designs(&stage, &step).await?;
+    let played = play_all(plan, &stage, &step).await?;
+    step("does another service accept the proof?");
+    let (designs, about_designs) = about_designs(&stage, &played.held).await?;
     step("stopping everything");
     let services = services(&stage).await;
     stop(&stage).await;
-    let statements = trials.iter().flat_map(of_trial).chain(about_designs);
+    let statements = played.trials.iter().flat_map(of_trial).chain(about_designs);
     let statements = together(statements.collect());
     let made = Made {
         date: humantime::format_rfc3339_seconds(date).to_string(),
@@ -85,31 +86,44 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
         services,
         seconds: began.elapsed().as_secs_f64().round(),
     };
-    Ok(Report::new(made, &trials, designs, statements, loads))
+    Ok(Report::new(made, &played.trials, designs, statements, played.loads))
 }
 
-/// Every scenario, as often as it is asked for.
+/// What was measured in all repetitions.
+#[derive(Default)]
+struct Played {
+    trials: Vec<Trial>,
+    loads: Vec<LoadReport>,
+    /// Of one repetition after the other, each design in the order of the stage.
+    held: Vec<(Contender, Held)>,
+}
+
+/// Every scenario and what each design holds, as often as it is asked for.
 async fn play_all(
     plan: &Plan,
     stage: &Stage,
     step: &impl Fn(&str),
-) -> anyhow::Result<(Vec<Trial>, Vec<LoadReport>)> {
-    let mut trials = Vec::new();
-    let mut loads = Vec::new();
+) -> anyhow::Result<Played> {
+    let mut all = Played::default();
     for repetition in 0..plan.repeat {
+        let of = match plan.repeat {
+            1 => String::new(),
+            all => format!(" ({} of {all})", repetition + 1),
+        };
         for scenario in &plan.scenarios {
-            let of = match plan.repeat {
-                1 => String::new(),
-                all => format!(" ({} of {all})", repetition + 1),
-            };
             step(&format!("{}{of}", scenario.title()));
             let seed = plan.seed.wrapping_add(repetition as u64);
             let (played, busy) = stage.play(*scenario, &plan.victim(), seed).await?;
-            note_load(&mut loads, *scenario, busy, &played);
-            trials.extend(played);
+            note_load(&mut all.loads, *scenario, busy, &played);
+            all.trials.extend(played);
+        }
+        for lane in &stage.lanes {
+            step(&format!("what a replica remembers: {}{of}", lane.contender));
+            let held = held::measure(lane, &stage.accounts).await?;
+            all.held.push((lane.contender, held));
         }
     }
-    Ok((trials, loads))
+    Ok(all)
 }
 
 async fn start(plan: &Plan, folder: &RunDir) -> anyhow::Result<Stage> {
@@ -143,35 +157,32 @@ fn note_load(
     let late = late.fold(0.0, f64::max);
     let new = LoadReport::new(scenario, busy, late);
     match loads.iter_mut().find(|load| load.scenario == scenario) {
-        Some(known) if known.busy.client_percent < new.busy.client_percent => {
-            *known = new
-        }
-        Some(_) => {}
+        Some(known) => *known = known.with(&new),
         None => loads.push(new),
     }
 }
 
 /// What is so in every scenario, one design after the other.
-async fn measure_designs(
+async fn about_designs(
     stage: &Stage,
-    step: impl Fn(&str),
+    held: &[(Contender, Held)],
 ) -> anyhow::Result<(Vec<DesignReport>, Vec<Statement>)> {
     let (mut designs, mut statements) = (Vec::new(), Vec::new());
     for lane in &stage.lanes {
         let design = lane.contender;
-        step(&format!("what a replica remembers: {design}"));
         let elsewhere = try_elsewhere(lane, &stage.accounts).await?;
-        let held = held::measure(lane, &stage.accounts).await?;
-        statements.extend(of_design(design, &elsewhere, &held));
-        let none = "replicas of this design hold no sessions";
-        let of = |sessions: Option<f64>| Figure::of(&[sessions.ok_or(none)]);
+        let theirs = || held.iter().filter(|(of, _)| *of == design).map(|(_, held)| held);
+        statements.extend(theirs().flat_map(|held| of_design(design, &elsewhere, held)));
+        let sessions = |of: fn((f64, f64)) -> f64| {
+            let once = theirs().map(|held| held.sessions.map(of).ok_or(NO_SESSIONS));
+            Figure::of(&once.collect::<Vec<_>>())
+        };
+        let bytes: Vec<_> = theirs().flat_map(|held| held.bytes.clone()).collect();
         designs.push(DesignReport {
             design,
-            memory_bytes_per_1000_logins: Figure::of(&[held
-                .bytes
-                .ok_or("this system does not tell how much memory a process has")]),
-            sessions_fewest: of(held.sessions.map(|(fewest, _)| fewest)),
-            sessions_most: of(held.sessions.map(|(_, most)| most)),
+            memory_bytes_per_1000_logins: Figure::of(&bytes),
+            sessions_fewest: sessions(|(fewest, _)| fewest),
+            sessions_most: sessions(|(_, most)| most),
             carried_bytes: Figure::of(&[Ok(carried(lane, &stage.accounts).await?)]),
             elsewhere,
         });
@@ -204,4 +215,32 @@ async fn services(stage: &Stage) -> Vec<String> {
 async fn stop(stage: &Stage) {
     let lanes = stage.lanes.iter().chain(&stage.without_lookup);
     join_all(lanes.map(|lane| lane.cluster.down())).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repetition_without_time_is_not_forgotten_for_a_busier_client() {
+        let mut loads = Vec::new();
+        for (client_percent, machine) in [(5.0, 99.0), (40.0, 50.0)] {
+            let busy = Busy { client_percent, machine_percent: Some(machine) };
+            note_load(&mut loads, Scenario::KillOne, busy, &[]);
+        }
+        let [load] = &loads[..] else { panic!("one scenario: {loads:?}") };
+        let worst = Busy { client_percent: 40.0, machine_percent: Some(99.0) };
+        assert_eq!(load.busy, worst);
+        assert!(!load.latency_is_valid, "the first repetition says so");
+    }
+
+    #[test]
+    fn how_late_the_client_was_is_that_of_the_worst_repetition() {
+        let load = |late| {
+            let busy = Busy { client_percent: 5.0, machine_percent: None };
+            LoadReport::new(Scenario::KillOne, busy, late)
+        };
+        let late = |first, then| load(first).with(&load(then)).client_late_p99_ms;
+        assert_eq!([late(9.0, 2.0), late(2.0, 9.0)], [9.0, 9.0]);
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::contender::Contender;
 use crate::figure::Once;
-use crate::latency::{Percentiles, percentiles};
+use crate::latency;
 use crate::recovery::recovered_after_us;
 use crate::revocation::Revoked;
 use crate::scenario::Scenario;
@@ -38,6 +38,8 @@ pub struct Trial {
 pub enum Row {
     /// Good answers a second.
     RequestsPerSecond,
+    /// Good answers: those that the percentiles are of.
+    Samples,
     /// Half of the good answers took longer.
     P50Ms,
     /// One in twenty did.
@@ -62,8 +64,9 @@ pub enum Row {
 
 impl Row {
     /// In the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RequestsPerSecond,
+        Self::Samples,
         Self::P50Ms,
         Self::P95Ms,
         Self::P99Ms,
@@ -95,6 +98,7 @@ impl Row {
     pub const fn title(self) -> &'static str {
         match self {
             Self::RequestsPerSecond => "good answers a second",
+            Self::Samples => "samples (good answers)",
             Self::P50Ms => "p50, ms",
             Self::P95Ms => "p95, ms",
             Self::P99Ms => "p99, ms",
@@ -118,9 +122,10 @@ impl Row {
             Self::RequestsPerSecond => {
                 Ok(count(series, |ended| ended == Ended::Fine) / seconds(series.span_us))
             }
-            Self::P50Ms => latency(series, |found| found.p50),
-            Self::P95Ms => latency(series, |found| found.p95),
-            Self::P99Ms => latency(series, |found| found.p99),
+            Self::Samples => Ok(count(series, |ended| ended == Ended::Fine)),
+            Self::P50Ms => latency::p50(series),
+            Self::P95Ms => latency::p95(series),
+            Self::P99Ms => latency::p99(series),
             Self::Errors => Ok(count(series, Ended::is_error)),
             Self::LoginsLost => Ok(count(series, |ended| ended == Ended::LoginLost)),
             Self::UsersLoggedOut => Ok(float(series.logged_out().len())),
@@ -157,10 +162,6 @@ fn delay(revoked: Option<&Revoked>) -> Once {
     }
 }
 
-fn latency(series: &Series, of: fn(Percentiles) -> f64) -> Once {
-    percentiles(series).map(of).ok_or("no request went well")
-}
-
 fn count(series: &Series, of: impl Fn(Ended) -> bool) -> f64 {
     float(series.count(of))
 }
@@ -189,6 +190,7 @@ mod tests {
         ];
         let kill = trial(Contender::Sticky, Scenario::KillOne, series(Some(50), &users));
         assert_eq!(Row::Errors.figure(&kill), Ok(1.0));
+        assert_eq!(Row::Samples.figure(&kill), Ok(10.0));
         assert_eq!(Row::LoginsLost.figure(&kill), Ok(1.0));
         assert_eq!(Row::UsersLoggedOut.figure(&kill), Ok(1.0));
         let per_second = Row::RequestsPerSecond.figure(&kill).unwrap();

@@ -37,7 +37,12 @@ pub struct InstanceEntry {
     /// Headers that make a balancer send a request to this replica.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Shell command that ends the process and starts it again. On loopback only.
+    /// Shell command that ends the process. On loopback only, and not without `start`.
+    pub stop: Option<String>,
+    /// Shell command that starts it again, and returns.
+    pub start: Option<String>,
+    /// Shell command that does both, where there is none for each. When the process is down
+    /// is then known to nobody.
     pub restart: Option<String>,
     /// Path that answers 2xx once the replica is ready again; any reply to `/` if absent.
     pub ready: Option<String>,

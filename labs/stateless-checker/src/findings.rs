@@ -6,7 +6,7 @@ use crate::cells::{Experiment, Outcome};
 use crate::check::{Checker, Options};
 use crate::description::{Step, validate};
 use crate::report::{Finding, Report, StepName, Verdict};
-use crate::restarts::Restarted;
+use crate::restarts::{All, Restarted};
 use crate::template;
 use crate::walk::Walk;
 
@@ -208,11 +208,17 @@ fn limits(restarted: &Restarted) -> Vec<String> {
              hand on to each other, would not be noticed."
                 .to_owned(),
         ],
-        Restarted { all: false, .. } => vec![
+        Restarted { all: All::Never, .. } => vec![
             "Not all replicas were restarted at once. Memory that they hand on to each \
              other would not be noticed."
                 .to_owned(),
         ],
-        Restarted { all: true, .. } => Vec::new(),
+        Restarted { all: All::Staggered, .. } => vec![
+            "All replicas were restarted, and whether all were down at once is not known. \
+             Memory that they hand on to each other may have survived: give each instance \
+             stop and start instead of restart."
+                .to_owned(),
+        ],
+        Restarted { all: All::AtOnce, .. } => Vec::new(),
     }
 }

@@ -46,8 +46,12 @@ pub trait Restart: Send + Sync {
     /// Whether this one can be restarted.
     fn can(&self, which: usize) -> bool;
 
-    /// Ends the processes of these instances, all before the first is started again, and
-    /// returns their base URLs once all are ready. What was only in their memory is lost.
+    /// Whether all of these are down before the first is started again. Otherwise what was
+    /// in their memory may have been handed on from one to the other.
+    fn at_once(&self, which: &[usize]) -> bool;
+
+    /// Ends the processes of these instances and starts them again; returns their base URLs
+    /// once all are ready. What was only in the memory of one of them is lost.
     ///
     /// # Errors
     /// When one does not end, or does not come back.
@@ -131,7 +135,12 @@ impl Instances {
         (0..self.list.len()).filter(can).collect()
     }
 
-    /// Restarts some at once, and notes where they are now.
+    /// Whether all of these are down together when they are restarted.
+    pub(crate) fn at_once(&self, which: &[usize]) -> bool {
+        self.restart.as_ref().is_some_and(|how| how.at_once(which))
+    }
+
+    /// Restarts some, and notes where they are now.
     pub(crate) async fn restart(&mut self, which: &[usize]) -> anyhow::Result<()> {
         let how = self.restart.as_ref().context("nobody knows how to restart these")?;
         let urls = how.restart(which).await?;
@@ -153,33 +162,70 @@ struct ByCommand(Vec<InstanceEntry>);
 #[async_trait]
 impl Restart for ByCommand {
     fn can(&self, which: usize) -> bool {
-        let entry = self.0.get(which);
-        entry.is_some_and(|entry| entry.restart.is_some() && is_loopback(&entry.url))
+        let can = |entry: &InstanceEntry| {
+            let commands = entry.restart.is_some() || in_two_steps(entry).is_some();
+            commands && is_loopback(&entry.url)
+        };
+        self.0.get(which).is_some_and(can)
     }
 
-    /// The commands run at the same time: each ends its process and starts it again, so
-    /// there is no moment between the two to wait for.
+    fn at_once(&self, which: &[usize]) -> bool {
+        let mut entries = which.iter().map(|which| self.0.get(*which));
+        entries.all(|entry| entry.is_some_and(|entry| in_two_steps(entry).is_some()))
+    }
+
+    /// All are stopped before the first is started. Commands that do both run at the same
+    /// time, because there is no moment between the two to wait for.
     async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
-        let entries = which.iter().filter_map(|which| self.0.get(*which));
-        try_join_all(entries.map(restart_one)).await
+        let entries = || which.iter().filter_map(|which| self.0.get(*which));
+        if self.at_once(which) {
+            let ends = entries().filter_map(|one| Some((one, in_two_steps(one)?.0)));
+            try_join_all(ends.map(|(entry, stop)| end(entry, stop))).await?;
+            let starts = entries().filter_map(|one| Some(in_two_steps(one)?.1));
+            try_join_all(starts.map(run)).await?;
+        } else {
+            try_join_all(entries().map(restart_one)).await?;
+        }
+        try_join_all(entries().map(until_ready)).await?;
+        Ok(entries().map(|entry| entry.url.clone()).collect())
     }
 }
 
-async fn restart_one(entry: &InstanceEntry) -> anyhow::Result<String> {
-    let line = entry.restart.as_deref().context("it has no restart command")?;
+/// The commands that stop it and start it again, if it has both.
+fn in_two_steps(entry: &InstanceEntry) -> Option<(&str, &str)> {
+    entry.stop.as_deref().zip(entry.start.as_deref())
+}
+
+async fn restart_one(entry: &InstanceEntry) -> anyhow::Result<()> {
+    match (in_two_steps(entry), entry.restart.as_deref()) {
+        (Some((stop, start)), _) => {
+            end(entry, stop).await?;
+            run(start).await
+        }
+        (None, Some(both)) => end(entry, both).await,
+        (None, None) => bail!("{} has no command to restart it", entry.url),
+    }
+}
+
+/// Runs the command, and sees to it that the process has ended.
+async fn end(entry: &InstanceEntry, line: &str) -> anyhow::Result<()> {
     let held = connect(&entry.url).await.context("nothing listens there")?;
-    let run = Command::new("sh").args(["-c", line]).stdin(Stdio::null()).output();
-    let output = tokio::time::timeout(RESTART_LIMIT, run).await;
-    let output = output.with_context(|| format!("{line} does not end"))??;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{line} failed: {}", said.trim());
+    run(line).await?;
     ensure!(
         hung_up(held).await,
         "{line} was run, and a connection to {} outlived it: the process was not restarted",
         entry.url
     );
-    until_ready(entry).await?;
-    Ok(entry.url.clone())
+    Ok(())
+}
+
+async fn run(line: &str) -> anyhow::Result<()> {
+    let run = Command::new("sh").args(["-c", line]).stdin(Stdio::null()).output();
+    let output = tokio::time::timeout(RESTART_LIMIT, run).await;
+    let output = output.with_context(|| format!("{line} does not end"))??;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{line} failed: {}", said.trim());
+    Ok(())
 }
 
 async fn connect(url: &str) -> anyhow::Result<TcpStream> {

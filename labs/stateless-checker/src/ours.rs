@@ -90,6 +90,10 @@ impl Restart for ByOrder {
         which < self.ids.len()
     }
 
+    fn at_once(&self, _which: &[usize]) -> bool {
+        true
+    }
+
     async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
         for which in which {
             self.cluster.order(&self.ids[*which], Order::Kill).await?;

@@ -13,10 +13,22 @@ use crate::walk::Walk;
 pub(crate) struct Restarted {
     /// Which one, if any can be.
     pub(crate) one: Option<usize>,
-    /// Whether all were, at once, as far as that could still show something.
-    pub(crate) all: bool,
+    /// Whether all were, as far as that could still show something.
+    pub(crate) all: All,
     /// Why the restarts came to an end, if they did.
     pub(crate) broke: Option<String>,
+}
+
+/// How far all replicas were restarted.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum All {
+    /// Not all were.
+    #[default]
+    Never,
+    /// All were, and nobody knows whether there was a moment at which none was up.
+    Staggered,
+    /// All were down at once, or that could no longer show anything.
+    AtOnce,
 }
 
 /// Restarts what can be restarted, as often as there are rounds.
@@ -34,12 +46,16 @@ pub(crate) async fn all(checker: &mut Checker<'_>, rounds: usize) -> Restarted {
         return done;
     }
     let open: Vec<usize> = cuts.into_iter().filter(|cut| stands(checker, *cut)).collect();
-    done.all = open.is_empty();
-    if done.all || can.len() < checker.instances.list().len() {
+    if open.is_empty() {
+        done.all = All::AtOnce;
         return done;
     }
+    if can.len() < checker.instances.list().len() {
+        return done;
+    }
+    let at_once = checker.instances.at_once(&can);
     match rounds.run(checker, &can, &open, every).await {
-        Ok(()) => done.all = true,
+        Ok(()) => done.all = if at_once { All::AtOnce } else { All::Staggered },
         Err(error) => done.broke = Some(format!("{error:#}")),
     }
     done
@@ -130,9 +146,14 @@ async fn round(
     let names: Vec<_> = victims.iter().map(|at| list[*at].name.as_str()).collect();
     let note = match names.as_slice() {
         [one] => format!("{one} is restarted"),
-        several => {
+        several if checker.instances.at_once(victims) => {
             format!("{} are down at once, and started again", several.join(" and "))
         }
+        several => format!(
+            "{} are restarted, each by its own command: whether all were down at once is \
+             not known",
+            several.join(" and ")
+        ),
     };
     for (cut, mut walk) in waiting {
         walk.note(&note);

@@ -31,6 +31,17 @@ pub struct User {
     pub admin: bool,
 }
 
+impl User {
+    /// Somebody of the one organisation, who looks after nobody.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub fn new(username: &str, password_hash: String) -> Result<Self, NotAUsername> {
+        let username = Username::parse(username)?;
+        Ok(Self { username, password_hash, organisation: None, admin: false })
+    }
+}
+
 /// The users file is of no use; the message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersFileError {
@@ -105,12 +116,15 @@ pub fn write(
 ) -> Result<bool, UsersFileError> {
     let users = accounts
         .iter()
-        .map(|(name, password)| {
-            let username = Username::parse(name)?;
-            let password_hash = passwords::hash(password, cost)?;
-            Ok(User { username, password_hash, organisation: None, admin: false })
-        })
-        .collect::<Result<Vec<_>, UsersFileError>>()?;
+        .map(|(name, password)| Ok(User::new(name, passwords::hash(password, cost)?)?));
+    write_users(path, users.collect::<Result<_, UsersFileError>>()?)
+}
+
+/// The same for people whose passwords are hashed already.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_users(path: &Path, users: Vec<User>) -> Result<bool, UsersFileError> {
     write_once(path, &UsersFile { users })
         .map_err(|cause| UsersFileError::Write { path: path.to_owned(), cause })
 }

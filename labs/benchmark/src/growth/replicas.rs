@@ -3,10 +3,11 @@
 
 use super::Replicas;
 use crate::child::{Child, processor_seconds};
-use crate::load::{self, milliseconds};
+use crate::load;
 use crate::plan::Plan;
 use crate::stage::{self, Stage};
 use comparison::figure::rounded;
+use comparison::latency::milliseconds;
 
 pub(super) async fn measure(stage: &Stage, plan: &Plan) -> anyhow::Result<Vec<Replicas>> {
     let mut rows = Vec::new();

@@ -1,7 +1,7 @@
 //! Figures in `docs/comparison.md` are those of the run that is kept with them: see
 //! [`comparison::quotation`].
 
-use comparison::quotation::{quoted, run_of};
+use comparison::quotation::{quoted, quoted_anew, run_of};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,30 @@ fn docs() -> PathBuf {
 /// The JSON beside the page that is linked to.
 fn quoted_run(page: &str) -> Value {
     let name = run_of(page).expect("the run is linked to");
-    let path = docs().join("measurements").join(format!("{name}.json"));
-    let text = fs::read_to_string(path).expect("the kept run");
+    kept(&docs().join("measurements").join(format!("{name}.json")))
+}
+
+fn kept(json: &Path) -> Value {
+    let text = fs::read_to_string(json).expect("the kept run");
     serde_json::from_str(&text).expect("JSON")
+}
+
+/// The JSON of every kept run, the newest last: their names are dates.
+fn kept_runs() -> Vec<PathBuf> {
+    let folder = fs::read_dir(docs().join("measurements")).expect("the folder");
+    let mut runs: Vec<_> = folder
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| name(path).starts_with("comparison-"))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .collect();
+    runs.sort();
+    assert!(!runs.is_empty(), "no run is kept");
+    runs
+}
+
+/// Without the ending.
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// `DESIGN SCENARIO FIGURE`, or `DESIGN FIGURE` for what is so in every scenario.
@@ -51,31 +72,61 @@ fn every_quoted_figure_is_the_one_in_the_kept_run() {
 
 #[test]
 fn every_kept_run_can_be_read_and_says_how_it_was_made() {
-    let mut kept = 0;
-    for entry in fs::read_dir(docs().join("measurements")).into_iter().flatten().flatten()
-    {
-        let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with("comparison-") || !name.ends_with(".json") {
-            continue;
-        }
-        let text = fs::read_to_string(&path).expect("text");
-        let report: Value = serde_json::from_str(&text).expect("JSON");
+    for path in kept_runs() {
+        let (name, report) = (name(&path), kept(&path));
         assert_eq!(report["schema"], comparison::report::SCHEMA, "{name}");
         for made in ["date", "command", "profile"] {
             let said = report["made"][made].as_str().unwrap_or_default();
             assert!(!said.is_empty(), "{name} does not say its {made}");
         }
         assert!(path.with_extension("md").exists(), "{name} is not there to be read");
-        kept += 1;
     }
-    assert!(kept > 0, "no run is kept");
+}
+
+/// Nobody waits longer in front of a class.
+const LONGEST_SECONDS: f64 = 90.0;
+
+#[test]
+fn the_kept_run_was_made_for_speed_in_less_than_ninety_seconds_and_holds() {
+    for path in kept_runs() {
+        let (name, report) = (name(&path), kept(&path));
+        let made = &report["made"];
+        assert_eq!(
+            (&made["profile"], &report["verdict"]),
+            (&"release".into(), &"pass".into()),
+            "{name}"
+        );
+        let command = made["command"].as_str().expect("a command");
+        assert!(command.starts_with("cargo run --release "), "{name}: {command}");
+        let seconds = made["seconds"].as_f64().expect("seconds");
+        assert!(seconds < LONGEST_SECONDS, "{name}: {seconds}");
+    }
+}
+
+#[test]
+#[ignore = "writes into the documentation, after a run: scripts/keep-comparison"]
+fn the_page_quotes_the_newest_run() {
+    let mut runs = kept_runs();
+    let newest = runs.pop().expect("a run");
+    let run = kept(&newest);
+    for page in ["comparison.md", "SUMMARY.md"].map(|page| docs().join(page)) {
+        let mut text = fs::read_to_string(&page).expect("the page");
+        for old in &runs {
+            text = text.replace(&name(old), &name(&newest));
+        }
+        let number = |place: &str| look_up(&run, place).map(comparison::figure::number);
+        fs::write(&page, quoted_anew(&text, number)).expect("it can be written");
+    }
+    for old in runs {
+        fs::remove_file(old.with_extension("md")).expect("it is there to be read");
+        fs::remove_file(old).expect("it is there");
+    }
 }
 
 #[test]
 fn a_place_leads_to_a_figure_of_the_run_or_nowhere() {
     let run = serde_json::to_value(crate::specimen::report()).expect("JSON");
-    assert_eq!(look_up(&run, "memory kill-one logins_lost"), Some(20.0));
+    assert_eq!(look_up(&run, "memory kill-one logins_lost"), Some(80.0));
     assert_eq!(look_up(&run, "token carried_bytes"), Some(505.0));
     assert_eq!(look_up(&run, "token kill-one luck"), None);
 }

@@ -1,6 +1,7 @@
 //! The comparison from outside: its page, its JSON, and the figures in the documentation.
 //! Runs with real processes are tested with the program, in `labs/lab/tests`.
 
+mod claims;
 mod documented;
 mod page;
 mod schema;

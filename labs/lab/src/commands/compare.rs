@@ -8,7 +8,7 @@ use crate::screen::{remark, say};
 use anyhow::Context;
 use clap::Args;
 use cluster::Backing;
-use comparison::{Contender, Plan, Scenario, Verdict, page, save};
+use comparison::{Contender, Plan, Scenario, Verdict, machine, page, save};
 use progress::Progress;
 use show::{judgement, show};
 use std::path::PathBuf;
@@ -156,8 +156,16 @@ fn chosen<T: PartialEq, const N: usize>(named: &[T], all: [T; N]) -> Vec<T> {
 
 /// What was typed, without the path of this program.
 fn command() -> String {
-    let args = std::env::args().skip(1);
-    std::iter::once("cargo lab".to_owned()).chain(args).collect::<Vec<_>>().join(" ")
+    command_of(machine::profile(), std::env::args().skip(1))
+}
+
+/// The command that makes this run again, in the profile that it was made in.
+fn command_of(profile: &str, args: impl Iterator<Item = String>) -> String {
+    let program = match profile {
+        "debug" => "cargo lab".to_owned(),
+        profile => format!("cargo run --{profile} -p lab --"),
+    };
+    std::iter::once(program).chain(args).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -170,6 +178,16 @@ mod tests {
         assert_eq!(only("kill-one"), Ok(Only::Scenario(Scenario::KillOne)));
         let refused = only("cookies").unwrap_err();
         assert!(refused.contains("replicated") && refused.contains("add-replica"));
+    }
+
+    #[test]
+    fn the_command_of_a_report_makes_the_run_again_in_its_own_profile() {
+        let of = |profile| {
+            let args = ["compare", "--seed", "7"].map(str::to_owned);
+            command_of(profile, args.into_iter())
+        };
+        assert_eq!(of("debug"), "cargo lab compare --seed 7");
+        assert_eq!(of("release"), "cargo run --release -p lab -- compare --seed 7");
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn a_short_comparison_is_judged_and_kept_and_leaves_nothing_running() {
     world.until_empty();
 
     let report: Value = serde_json::from_str(&printed).expect("JSON");
-    assert_eq!(report["schema"], "stateless-lab/comparison/1");
+    assert_eq!(report["schema"], "stateless-lab/comparison/2");
     assert_eq!(report["made"]["seed"], 5);
     let verdict = if code == Some(0) { "pass" } else { "could-not-tell" };
     assert_eq!(report["verdict"], verdict);

@@ -47,13 +47,20 @@ impl Found<'_> {
         let (at, entry) = (instance.span().start, instance.get_ref());
         if let Err(says) = check_url(&entry.url) {
             self.add(self.position(at, &entry.url), says);
-        } else if entry.restart.is_some() && !is_loopback(&entry.url) {
+        } else if let Some(key) = command(entry)
+            && !is_loopback(&entry.url)
+        {
             let says = format!(
-                "restart is for instances on this machine only, such as \
+                "{key} is for instances on this machine only, such as \
                  http://127.0.0.1:5001, and not for {}",
                 entry.url
             );
-            self.add(self.position(at, "restart"), says);
+            self.add(self.position(at, key), says);
+        }
+        let (stop, start) = (entry.stop.is_some(), entry.start.is_some());
+        if stop != start || (stop && entry.restart.is_some()) {
+            let says = "expected stop and start, or restart and neither of them";
+            self.add(self.position(at, command(entry).unwrap_or_default()), says);
         }
         if entry.ready.as_ref().is_some_and(|path| !path.starts_with('/')) {
             self.add(self.position(at, "ready"), "expected a path such as \"/health\"");
@@ -111,6 +118,16 @@ impl Found<'_> {
         let rest = self.text.get(table..).unwrap_or_default();
         rest.find(piece).map_or(table, |offset| table + offset)
     }
+}
+
+/// The first of the commands that an instance has.
+fn command(entry: &InstanceEntry) -> Option<&'static str> {
+    let all = [
+        ("stop", entry.stop.is_some()),
+        ("start", entry.start.is_some()),
+        ("restart", entry.restart.is_some()),
+    ];
+    all.into_iter().find_map(|(key, there)| there.then_some(key))
 }
 
 /// Says what is wrong with a base URL.

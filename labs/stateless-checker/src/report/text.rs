@@ -39,6 +39,10 @@ impl Report {
     fn headline(&self) -> String {
         let service = &self.service;
         match self.verdict {
+            Verdict::Pass if !self.limits.is_empty() => format!(
+                "{service}: stateless, as far as these steps and restarts show. What they \
+                 could not show stands below."
+            ),
             Verdict::Pass => format!(
                 "{service}: stateless, as far as these steps show. Every step works at \
                  every replica."

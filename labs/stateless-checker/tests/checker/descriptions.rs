@@ -51,6 +51,8 @@ fn each_mistake_is_found_at_its_line() {
     says("service = \"shop\"", "servis = \"shop\"", 1, "unknown field `servis`");
     says("http://127.0.0.1:5001", "127.0.0.1:5001", 4, "expected a base URL");
     says("127.0.0.1:5001", "shop.example", 5, "restart is for instances on this machine");
+    says("restart = \"true\"", "stop = \"true\"", 5, "expected stop and start");
+    says("restart =", "stop = \"true\"\nrestart =", 5, "expected stop and start");
     says("\"POST /login\"", "\"/login\"", 9, "expected a request such as");
     says("\"POST /login\"", "\"FETCH /login\"", 9, "expected a request such as");
     says("[200, 201]", "\"ok\"", 11, "expected a status such as 200");

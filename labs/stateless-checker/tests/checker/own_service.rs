@@ -1,25 +1,36 @@
 //! Replicas that a description names, restarted by its commands.
 
 use crate::replicas::{App, Replicas, two_that_last};
-use crate::servers::{stateless, sticky};
+use crate::servers::{spread, stateless, sticky};
 use stateless_checker::cause::Kind;
-use stateless_checker::{
-    Description, Instances, Options, Report, Restart, Verdict, check,
-};
+use stateless_checker::{Description, Instances, Options, Report, Verdict, check};
 use std::path::Path;
 use std::time::Duration;
 
 const APP: App = |database, _| sticky::app(database);
 
-/// Describes replicas by their URLs and restart commands.
-fn described(instances: &Instances, restart: impl Fn(usize) -> String) -> Description {
+/// Sessions that replicas tell each other.
+const SPREAD: App = |database, _| spread::app(database);
+
+/// Describes replicas by their URLs and what restarts each.
+fn described(instances: &Instances, commands: impl Fn(usize) -> String) -> Description {
     let mut text = String::new();
     for (at, one) in instances.list().iter().enumerate() {
-        text +=
-            &format!("[[instance]]\nurl = {:?}\nrestart = {:?}\n", one.url, restart(at));
+        text += &format!("[[instance]]\nurl = {:?}\n{}\n", one.url, commands(at));
     }
     let text = stateless::DESCRIPTION.replacen("[[step]]", &(text + "[[step]]"), 1);
     Description::parse(&text).expect("a description")
+}
+
+fn restart(line: &str) -> String {
+    format!("restart = {line:?}")
+}
+
+/// A command that returns once what is wished for is done.
+fn wish(folder: &Path, what: &str, which: usize) -> String {
+    let wish = folder.join(format!("{what}-{which}"));
+    let wish = wish.display();
+    format!("touch {wish}; while [ -e {wish} ]; do sleep 0.01; done")
 }
 
 async fn checked(description: &Description) -> Report {
@@ -27,13 +38,21 @@ async fn checked(description: &Description) -> Report {
     check(description, &mut instances, Options { seed: 1, rounds: 1 }).await
 }
 
-/// Plays the operating system: restarts a replica while a file of its name is there.
-async fn restart_on_request(replicas: Replicas, folder: &Path) {
+/// Plays the operating system: does with a replica what a file says, one after the other.
+async fn fulfil_wishes(replicas: Replicas, folder: &Path) {
     loop {
         for which in 0..2 {
-            let wish = folder.join(which.to_string());
-            if wish.exists() {
-                replicas.restart(&[which]).await.expect("it restarts");
+            for what in ["restart", "stop", "start"] {
+                let wish = folder.join(format!("{what}-{which}"));
+                if !wish.exists() {
+                    continue;
+                }
+                if what != "start" {
+                    replicas.stop(&[which]).await;
+                }
+                if what != "stop" {
+                    replicas.start_again(&[which]).await;
+                }
                 std::fs::remove_file(wish).expect("it is there");
             }
         }
@@ -41,28 +60,58 @@ async fn restart_on_request(replicas: Replicas, folder: &Path) {
     }
 }
 
-#[tokio::test]
-async fn a_command_restarts_a_replica() {
+/// What is said of a server whose replicas are restarted by commands.
+async fn by_commands(app: App, commands: impl Fn(&Path, usize) -> String) -> Report {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (instances, replicas) = two_that_last(APP);
-    let description = described(&instances, |which| {
-        let wish = folder.path().join(which.to_string());
-        let wish = wish.display();
-        format!("touch {wish}; while [ -e {wish} ]; do sleep 0.01; done")
-    });
-    let report = tokio::select! {
+    let (instances, replicas) = two_that_last(app);
+    let description = described(&instances, |which| commands(folder.path(), which));
+    tokio::select! {
         report = checked(&description) => report,
-        () = restart_on_request(replicas, folder.path()) => unreachable!("it has no end"),
-    };
+        () = fulfil_wishes(replicas, folder.path()) => unreachable!("it has no end"),
+    }
+}
+
+fn by_restart(folder: &Path, which: usize) -> String {
+    restart(&wish(folder, "restart", which))
+}
+
+fn by_stop_and_start(folder: &Path, which: usize) -> String {
+    let (stop, start) = (wish(folder, "stop", which), wish(folder, "start", which));
+    format!("stop = {stop:?}\nstart = {start:?}")
+}
+
+#[tokio::test]
+async fn commands_restart_a_replica_in_one_step_or_in_two() {
+    for report in
+        [by_commands(APP, by_restart).await, by_commands(APP, by_stop_and_start).await]
+    {
+        assert_eq!(report.verdict, Verdict::Fail, "{report}");
+        assert_eq!(report.findings[0].kind, Kind::ReplicaMemory, "{report}");
+        assert!(report.doubts.is_empty(), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn memory_that_replicas_hand_on_survives_a_staggered_restart_and_that_is_said() {
+    let report = by_commands(SPREAD, by_restart).await;
+    assert!(report.findings.is_empty(), "{report}");
+    assert!(report.limits[0].contains("stop and start instead of restart"), "{report}");
+    assert!(report.to_string().contains("could not show stands below"), "{report}");
+}
+
+#[tokio::test]
+async fn memory_that_replicas_hand_on_is_found_when_all_are_stopped_before_one_starts() {
+    let report = by_commands(SPREAD, by_stop_and_start).await;
     assert_eq!(report.verdict, Verdict::Fail, "{report}");
-    assert_eq!(report.findings[0].kind, Kind::ReplicaMemory, "{report}");
-    assert!(report.doubts.is_empty(), "{report}");
+    assert_eq!(report.findings[0].kind, Kind::SpreadMemory, "{report}");
+    assert!(report.limits.is_empty(), "{report}");
+    assert!(report.to_string().contains("a and b are down at once"), "{report}");
 }
 
 #[tokio::test]
 async fn a_command_that_restarts_nothing_is_found_out() {
     let (instances, _replicas) = two_that_last(APP);
-    let report = checked(&described(&instances, |_| "true".to_owned())).await;
+    let report = checked(&described(&instances, |_| restart("true"))).await;
     assert!(report.doubts[0].contains("was not restarted"), "{report}");
     assert_eq!(report.findings[0].kind, Kind::MemoryOrDisk, "{report}");
 }
@@ -71,7 +120,7 @@ async fn a_command_that_restarts_nothing_is_found_out() {
 async fn a_command_that_fails_is_said_and_nothing_is_made_of_it() {
     let (instances, _replicas) =
         two_that_last(|database, _| crate::servers::stateless::app(database));
-    let failing = |_| "echo no such container >&2; exit 1".to_owned();
+    let failing = |_| restart("echo no such container >&2; exit 1");
     let report = checked(&described(&instances, failing)).await;
     assert_eq!(report.verdict, Verdict::CouldNotTell, "{report}");
     assert!(report.doubts[0].contains("no such container"), "{report}");

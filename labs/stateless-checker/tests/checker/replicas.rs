@@ -57,22 +57,40 @@ impl Replicas {
     }
 }
 
+impl Replicas {
+    pub(crate) async fn stop(&self, which: &[usize]) {
+        self.each(which, Replica::end).await;
+    }
+
+    pub(crate) async fn start_again(&self, which: &[usize]) {
+        self.each(which, |replica| replica.run(None)).await;
+    }
+
+    /// A runtime cannot be waited for inside of another.
+    async fn each(&self, which: &[usize], what: fn(&Replica)) {
+        let (replicas, which) = (Arc::clone(&self.0), which.to_vec());
+        let done = tokio::task::spawn_blocking(move || {
+            which.iter().for_each(|which| what(&replicas[*which]));
+        });
+        done.await.expect("it does not panic");
+    }
+}
+
 #[async_trait]
 impl Restart for Replicas {
     fn can(&self, _which: usize) -> bool {
         true
     }
 
+    fn at_once(&self, _which: &[usize]) -> bool {
+        true
+    }
+
     async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
-        let (replicas, which) = (Arc::clone(&self.0), which.to_vec());
-        // A runtime cannot be waited for inside of another.
-        let restarted = tokio::task::spawn_blocking(move || {
-            which.iter().for_each(|which| replicas[*which].end());
-            which.iter().for_each(|which| replicas[*which].run(None));
-            let urls = which.iter().map(|which| replicas[*which].address);
-            urls.map(|address| format!("http://{address}")).collect()
-        });
-        Ok(restarted.await?)
+        self.stop(which).await;
+        self.start_again(which).await;
+        let urls = which.iter().map(|which| self.0[*which].address);
+        Ok(urls.map(|address| format!("http://{address}")).collect())
     }
 }
 

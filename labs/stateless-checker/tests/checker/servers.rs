@@ -2,25 +2,40 @@
 //! replicas share and what outlives them; everything else is a replica's own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 pub(crate) mod cached;
 pub(crate) mod counter;
 pub(crate) mod latest;
 pub(crate) mod local_disk;
 pub(crate) mod queue;
+pub(crate) mod spread;
 pub(crate) mod stateless;
 pub(crate) mod step_order;
 pub(crate) mod sticky;
 pub(crate) mod undecided;
 
+type Rows = Mutex<HashMap<String, String>>;
+
 /// A store outside of the replicas. Clones are the same store.
 #[derive(Clone, Default)]
-pub(crate) struct Database(Arc<Mutex<HashMap<String, String>>>);
+pub(crate) struct Database {
+    rows: Arc<Rows>,
+    /// What replicas of the same database tell each other, while one of them lives.
+    spread: Arc<Mutex<Weak<Rows>>>,
+}
 
 impl Database {
     pub(crate) fn rows(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.0.lock().expect("no test panics while it holds this")
+        self.rows.lock().expect("no test panics while it holds this")
+    }
+
+    /// Memory that a new replica gets from those that are up, and that ends with the last.
+    pub(crate) fn spread_among_replicas(&self) -> Memory {
+        let mut spread = self.spread.lock().expect("nobody panics while holding this");
+        let rows = spread.upgrade().unwrap_or_default();
+        *spread = Arc::downgrade(&rows);
+        Memory { rows, ..Memory::default() }
     }
 
     /// Keeps a value under a name that nobody can guess.

@@ -1,0 +1,8 @@
+//! Not outside: sessions are in the memory of all replicas, which tell each other.
+
+use super::{Database, stateless};
+use axum::Router;
+
+pub(crate) fn app(database: Database) -> Router {
+    stateless::with_sessions_in(database.spread_among_replicas(), database)
+}
