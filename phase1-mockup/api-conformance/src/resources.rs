@@ -77,17 +77,12 @@ pub async fn endless_part_headers_cost_no_memory(
 }
 
 /// Uploads to a disk that becomes full are refused, what was acknowledged stays, nothing
-/// of the others is left, and the server goes on. `false` when this machine lets nobody
-/// make a small disk of their own; then nothing was checked.
+/// of the others is left, and the server goes on. For a server that was started by
+/// [`on_a_small_disk`].
 ///
 /// # Errors
 /// When the server does otherwise.
-pub async fn a_full_disk_loses_nothing(program: &str, way: Way) -> anyhow::Result<bool> {
-    if !can_mount() {
-        return Ok(false);
-    }
-    let fixture = Fixture::new()?;
-    let started = on_a_small_disk(&fixture, program, way).await?;
+pub async fn a_full_disk_loses_nothing(started: &Started) -> anyhow::Result<()> {
     let (client, proof) = started.as_alice().await?;
     let file = Upload::of_size("most.bin", 1_800_000);
     let kept = client.upload(&proof, &file).await.done()?.body;
@@ -102,16 +97,25 @@ pub async fn a_full_disk_loses_nothing(program: &str, way: Way) -> anyhow::Resul
     ensure!(read.body == file.bytes, "the acknowledged file has changed");
     client.delete(&proof, &kept.file_id).await.done()?;
     client.upload(&proof, &file).await.done().context("with room again")?;
-    Ok(true)
+    Ok(())
 }
 
 /// Starts the program where its data folder is a file system of its own, of 3 MB, that
-/// is seen by this process alone and is gone with it.
-async fn on_a_small_disk(
+/// is seen by this process alone and is gone with it. [`None`] when this machine lets
+/// nobody make a small disk of their own; it says so.
+///
+/// # Errors
+/// When it does not start.
+pub async fn on_a_small_disk(
     fixture: &Fixture,
     program: &str,
     way: Way,
-) -> anyhow::Result<Started> {
+    more: &[&str],
+) -> anyhow::Result<Option<Started>> {
+    if !can_mount() {
+        eprintln!("SKIPPED: no file system of one's own can be mounted here");
+        return Ok(None);
+    }
     fs::create_dir(fixture.data_dir())?;
     let data = fixture.data_dir();
     let script = format!(
@@ -119,7 +123,7 @@ async fn on_a_small_disk(
         data.display()
     );
     let own_mounts = ["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"];
-    fixture.start_by("unshare", &own_mounts, way, &[]).await
+    fixture.start_by("unshare", &own_mounts, way, more).await.map(Some)
 }
 
 /// Whether the system lets an ordinary user mount something for itself.

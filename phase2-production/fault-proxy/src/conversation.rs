@@ -12,16 +12,9 @@ use tokio::sync::watch;
 /// Holds it until one side has had enough, or a toxic ends it.
 pub(crate) async fn hold(mut client: TcpStream, state: State, mut luck: ChaCha8Rng) {
     let _counted = Counted::new(&state);
-    let mut toxics = state.toxics.subscribe();
     let mut resets = state.resets.subscribe();
-    let told_to_reset = async {
-        tokio::select! {
-            _raised = resets.changed() => {}
-            _on = wait_until(&mut toxics, Toxics::resets) => {}
-        }
-    };
     let ended = tokio::select! {
-        () = told_to_reset => Ended::Broken,
+        _raised = resets.changed() => Ended::Broken,
         ended = converse(&mut client, &state, &mut luck) => ended,
     };
     if ended == Ended::Broken {
@@ -32,8 +25,7 @@ pub(crate) async fn hold(mut client: TcpStream, state: State, mut luck: ChaCha8R
 async fn converse(client: &mut TcpStream, state: &State, luck: &mut ChaCha8Rng) -> Ended {
     let mut toxics = state.toxics.subscribe();
     wait_until(&mut toxics, |toxics| !toxics.cuts(Direction::ToServer)).await;
-    let target = *state.target.borrow();
-    let Ok(mut server) = TcpStream::connect(target).await else {
+    let Ok(mut server) = TcpStream::connect(state.target).await else {
         return Ended::Broken;
     };
     // A proxy that waits for more before it sends would add a delay of its own.

@@ -159,15 +159,9 @@ impl Writer {
         }
         let left = left.and_then(|left| usize::try_from(left).ok()).unwrap_or(PIECE);
         let pace = now.bandwidth(self.direction);
-        let slice = now.slice(self.direction);
-        let size = there.min(left).min(step(pace)).min(slice.unwrap_or(PIECE));
-        let rest = match (pace, slice) {
-            (Some(pace), _) => Duration::from_secs(size as u64) / pace,
-            // Long enough for the reader to see one slice alone.
-            (None, Some(_)) => Duration::from_micros(200),
-            (None, None) => Duration::ZERO,
-        };
-        Ok((size, rest))
+        let size = there.min(left).min(step(pace));
+        let rest = pace.map(|pace| Duration::from_secs(size as u64) / pace);
+        Ok((size, rest.unwrap_or_default()))
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct State {
     pub(crate) toxics: watch::Sender<Toxics>,
     /// Raised to reset what exists once.
     pub(crate) resets: watch::Sender<u64>,
-    pub(crate) target: watch::Sender<SocketAddr>,
+    pub(crate) target: SocketAddr,
     pub(crate) open: Arc<AtomicUsize>,
     /// Bytes that were read and have not been passed on, by direction.
     pub(crate) held: Arc<[AtomicUsize; 2]>,
@@ -43,7 +43,7 @@ impl FaultProxy {
         let state = State {
             toxics: watch::Sender::new(Toxics::default()),
             resets: watch::Sender::new(0),
-            target: watch::Sender::new(target),
+            target,
             open: Arc::default(),
             held: Arc::default(),
         };
@@ -78,11 +78,6 @@ impl FaultProxy {
     /// Resets the connections that exist; new ones are not harmed.
     pub fn reset_connections(&self) {
         self.state.resets.send_modify(|count| *count += 1);
-    }
-
-    /// New connections go here: a server that was started again may listen elsewhere.
-    pub fn aim_at(&self, target: SocketAddr) {
-        self.state.target.send_replace(target);
     }
 
     /// Bytes that have come and are held back, by a cut or a delay: with those of an

@@ -26,19 +26,10 @@ pub enum Toxic {
     /// accepted. What was on its way arrives when the cut is mended, as TCP would send it
     /// again.
     Cut,
-    /// Connections end with RST, those that exist and those to come (Toxiproxy:
-    /// `reset_peer`).
-    Reset,
     /// So many bytes a second, for each connection.
     Bandwidth {
         /// At least 1.
         bytes_per_second: u32,
-    },
-    /// Bytes arrive in pieces of at most this size, so that a reader who takes one read
-    /// for one message is found out.
-    Slicer {
-        /// At least 1.
-        bytes: usize,
     },
     /// A connection is reset once so many bytes have passed (Toxiproxy: `limit_data`).
     LimitData {
@@ -74,11 +65,6 @@ impl Toxics {
         }
     }
 
-    pub(crate) fn resets(&self) -> bool {
-        let mut all = self.to_server.iter().chain(&self.to_client);
-        all.any(|toxic| *toxic == Toxic::Reset)
-    }
-
     pub(crate) fn cuts(&self, direction: Direction) -> bool {
         self.of(direction).contains(&Toxic::Cut)
     }
@@ -94,13 +80,6 @@ impl Toxics {
     pub(crate) fn bandwidth(&self, direction: Direction) -> Option<u32> {
         self.of(direction).iter().find_map(|toxic| match toxic {
             Toxic::Bandwidth { bytes_per_second } => Some((*bytes_per_second).max(1)),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn slice(&self, direction: Direction) -> Option<usize> {
-        self.of(direction).iter().find_map(|toxic| match toxic {
-            Toxic::Slicer { bytes } => Some((*bytes).max(1)),
             _ => None,
         })
     }

@@ -9,7 +9,8 @@
 //! A write waits a moment for the others to say that they have heard it. But a node that
 //! cannot answer is not waited for longer, and the caller is not told: so it is not promised
 //! that a session is known everywhere, that a limit is exact, or that a write survives a
-//! node that dies before it has told anybody.
+//! node that dies before it has told anybody. Who judges a group by its promises excuses
+//! what a node acknowledged less than [`PATIENCE`] before it was killed, and nothing else.
 //!
 //! Reading order: `entry` (what is said), `view` (what it means), `standing` (who has been
 //! asleep), `node`, `chatter` and `background`.

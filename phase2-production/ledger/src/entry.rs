@@ -227,6 +227,13 @@ impl Entry {
         self.status == Some(404) && self.why.as_deref() == Some("file-not-found")
     }
 
+    /// Whether somebody was served: also with a refusal that is about the request.
+    #[must_use]
+    pub fn served(&self) -> bool {
+        matches!(self.answered, Answered::Done | Answered::Problem)
+            && self.status.is_some_and(|status| status < 500)
+    }
+
     /// Whether the proof was refused.
     #[must_use]
     pub fn proof_refused(&self) -> bool {

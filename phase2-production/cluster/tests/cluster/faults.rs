@@ -4,6 +4,7 @@
 mod balancer;
 mod database;
 mod lost_answers;
+mod nobody_knows;
 mod redis;
 mod replicas;
 

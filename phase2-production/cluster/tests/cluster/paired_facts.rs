@@ -15,6 +15,10 @@ use std::time::Duration;
 /// How long the balancer may take to notice who is gone.
 const NOTICED: Duration = Duration::from_secs(20);
 
+/// How often somebody is asked for in the same place: a balancer that takes each in turn
+/// would be found out.
+const ASKED: usize = 4;
+
 /// What becomes of a login.
 #[derive(Debug, PartialEq, Eq)]
 enum Login {
@@ -39,6 +43,24 @@ impl LoggedIn {
         Ok(Self { person, held, home: home.context("every reply says who answered")? })
     }
 
+    /// It is the replica that answered the login that knows her, each time that it is asked;
+    /// behind a balancer that brings her back, each time that she asks. Without this, a
+    /// login that was never any good would count as one that was lost.
+    async fn is_known_at_home(&self, scene: &Scene) -> anyhow::Result<()> {
+        let at = scene.cluster.replica_ids().iter().position(|id| *id == self.home);
+        let home = &scene.doors().await?[at.context("a replica of that name")?];
+        let (home, balancer) = (self.person.at(home), &self.person);
+        for _ in 0..ASKED {
+            let came = home.list(&self.held).await.0;
+            ensure!(came.ended == Ended::Ok, "{} does not know her: {came:?}", self.home);
+            if scene.design == Design::Sticky {
+                let came = balancer.list(&self.held).await.0;
+                ensure!(came.ended == Ended::Ok, "she was sent elsewhere: {came:?}");
+            }
+        }
+        Ok(())
+    }
+
     /// What has become of the login: asked until somebody knows, because those who are
     /// asked first may have to notice that a replica is gone.
     async fn login(&self) -> anyhow::Result<Login> {
@@ -56,7 +78,8 @@ impl LoggedIn {
 /// Kills the replica that answered the login, and asks the others.
 fn after_its_replica_was_killed(design: Design, expected: &Login) -> anyhow::Result<()> {
     on_stage(design, async |scene| {
-        let alice = LoggedIn::at(scene, "after_its_replica_was_killed").await?;
+        let alice = LoggedIn::at(scene, "killing_her_replica").await?;
+        alice.is_known_at_home(scene).await?;
         scene.order(&alice.home, Order::Kill).await?;
         ensure!(alice.login().await? == *expected, "{design:?}: not {expected:?}");
         Ok(())
@@ -94,7 +117,8 @@ fn after_all_replicas_were_killed(
     expected: &Login,
 ) -> anyhow::Result<()> {
     on_stage(design, async |scene| {
-        let alice = LoggedIn::at(scene, "after_all_replicas_were_killed").await?;
+        let alice = LoggedIn::at(scene, "killing_all_replicas").await?;
+        alice.is_known_at_home(scene).await?;
         for id in scene.cluster.replica_ids() {
             scene.order(&id, Order::Kill).await?;
         }
@@ -102,6 +126,16 @@ fn after_all_replicas_were_killed(
         ensure!(alice.login().await? == *expected, "{design:?}: not {expected:?}");
         Ok(())
     })
+}
+
+#[test]
+fn killing_all_replicas_logs_a_user_out_with_memory() -> anyhow::Result<()> {
+    after_all_replicas_were_killed(Design::Memory, &Login::Lost)
+}
+
+#[test]
+fn killing_all_replicas_logs_a_user_out_with_sticky() -> anyhow::Result<()> {
+    after_all_replicas_were_killed(Design::Sticky, &Login::Lost)
 }
 
 #[test]

@@ -4,10 +4,15 @@
 //! files of people whom nobody meets again: every test brings people of its own. Whatever
 //! a test has broken and not mended, the next one finds mended.
 
+mod connections;
+mod leftovers;
+mod record;
 mod scene;
 mod trial;
 
 use cluster::Design;
+pub(crate) use connections::Watch;
+pub(crate) use record::Run;
 pub(crate) use scene::Scene;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tokio::runtime::Runtime;
@@ -36,7 +41,7 @@ pub(crate) fn on_stage(
         }
         let scene = slot.as_ref().expect("it was started");
         scene.mend().await?;
-        play(scene).await
+        scene.keep_what_fails(play).await
     })
 }
 

@@ -11,7 +11,13 @@ use std::time::{Duration, Instant};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Names the kinds that must be here: then a test of them fails instead of doing nothing.
-const MUST_HAVE: &str = "LAB_MUST_HAVE";
+pub(crate) const MUST_HAVE: &str = "LAB_MUST_HAVE";
+
+/// Whether this kind is named there.
+pub(crate) fn must_have(kind: Kind) -> bool {
+    let named = std::env::var(MUST_HAVE).unwrap_or_default();
+    named.split(' ').any(|one| one == kind.as_str())
+}
 
 /// Whether Redis and a database of this kind can be had here.
 pub(crate) async fn is_offered(kind: Kind) -> bool {
@@ -19,9 +25,7 @@ pub(crate) async fn is_offered(kind: Kind) -> bool {
         let offers = backing_services::offers(what).await;
         let offer = offers.into_iter().find(|offer| offer.kind == kind);
         let Err(reason) = offer.expect("every kind is judged").found else { continue };
-        let must_have = std::env::var(MUST_HAVE).unwrap_or_default();
-        let must = must_have.split(' ').any(|one| one == kind.as_str());
-        assert!(!must, "{MUST_HAVE} names {}: {reason}", kind.as_str());
+        assert!(!must_have(kind), "{MUST_HAVE} names {}: {reason}", kind.as_str());
         eprintln!("SKIPPED the designs on {}: {reason}", kind.as_str());
         return false;
     }

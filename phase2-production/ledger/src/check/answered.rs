@@ -1,5 +1,5 @@
 //! I5: every request ends in time, in what was asked for or in a problem (RFC 9457), and
-//! soon after the last fault is mended everybody is served.
+//! soon after a fault is mended everybody is served.
 
 use crate::entry::{Answered, Entry};
 use crate::history::{Fault, History};
@@ -25,7 +25,7 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
             finding.broken(says, &[entry.number]);
         }
     }
-    healthy_again(history, promises, &mut finding);
+    healthy_again(history, &mut finding);
     finding
 }
 
@@ -75,36 +75,61 @@ fn the_door_was_down(entry: &Entry, history: &History) -> bool {
     })
 }
 
-fn healthy_again(history: &History, promises: &Promises, finding: &mut Finding) {
-    let Some(last) = history.faults.iter().map(|fault| fault.mended_ms).max() else {
-        return;
-    };
-    let unmended = history.faults.iter().any(|fault| fault.mended_ms.is_none());
-    let (Some(mended), false) = (last, unmended) else {
+/// After each fault, until the next one: the last must have been watched to the end.
+fn healthy_again(history: &History, finding: &mut Finding) {
+    if history.faults.iter().any(|fault| fault.mended_ms.is_none()) {
         return finding.doubt("a fault was never mended");
-    };
-    for user in 0..history.header.users.len() {
-        let after: Vec<&Entry> = history
-            .of_user(user)
-            .filter(|entry| !entry.read_back && entry.began_ms >= mended)
-            .collect();
-        let served =
-            after.windows(IN_A_ROW).find(|row| row.iter().all(|one| served(one)));
-        let within = promises.healthy_within_ms;
-        match (served, after.last()) {
-            (Some(row), _) if row[0].began_ms - mended <= within => {}
-            (_, Some(last)) if last.ended_ms - mended > within => {
-                let says =
-                    format!("user {user} was not served {within} ms after healing");
-                finding.broken(says, &[last.number]);
-            }
-            _ => finding.doubt(format!("user {user} was not watched after healing")),
+    }
+    let over = |(at, fault): (usize, &Fault)| Some((fault.mended_ms?, at));
+    for (at, fault) in history.faults.iter().enumerate() {
+        let Some(mended) = fault.mended_ms else { continue };
+        let later = history
+            .faults
+            .iter()
+            .enumerate()
+            .filter(|other| over(*other) > over((at, fault)));
+        let until = later.map(|(_, other)| other.ordered_ms).min();
+        if until.is_some_and(|until| until <= mended) {
+            // It is not over while another goes on.
+            continue;
+        }
+        let within = Promises::healthy_within_ms(&fault.victim);
+        let calm = Calm { from: mended, within, until };
+        for user in 0..history.header.users.len() {
+            calm.check(history, user, finding);
         }
     }
 }
 
-/// Whether somebody was served: also with a refusal that is about the request.
-fn served(entry: &Entry) -> bool {
-    matches!(entry.answered, Answered::Done | Answered::Problem)
-        && entry.status.is_some_and(|status| status < 500)
+/// The time after a fault, in milliseconds.
+struct Calm {
+    from: u64,
+    /// In which everybody has to be served again.
+    within: u64,
+    /// The next fault.
+    until: Option<u64>,
+}
+
+impl Calm {
+    fn check(&self, history: &History, user: usize, finding: &mut Finding) {
+        let after: Vec<&Entry> = history
+            .of_user(user)
+            .filter(|entry| !entry.read_back && entry.began_ms >= self.from)
+            .collect();
+        let served =
+            after.windows(IN_A_ROW).find(|row| row.iter().all(|one| one.served()));
+        let last_ms = |last: &Entry| self.until.unwrap_or(u64::MAX).min(last.ended_ms);
+        match (served, after.last()) {
+            (Some(row), _) if row[0].began_ms - self.from <= self.within => {}
+            (_, Some(last)) if last_ms(last) > self.from + self.within => {
+                let says = format!(
+                    "user {user} was not served {} ms after healing",
+                    self.within
+                );
+                finding.broken(says, &[last.number]);
+            }
+            _ if self.until.is_some() => {}
+            _ => finding.doubt(format!("user {user} was not watched after healing")),
+        }
+    }
 }

@@ -16,7 +16,10 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     }
     let mut ends: BTreeMap<&str, &Entry> = BTreeMap::new();
     for entry in &history.entries {
-        if let (Act::End { proof }, Ended::Ok) = (&entry.act, entry.ended) {
+        let (Act::End { proof }, Ended::Ok) = (&entry.act, entry.ended) else {
+            continue;
+        };
+        if !promises.may_die_with_its_replica(entry, &history.faults) {
             ends.entry(proof).or_insert(entry);
         }
     }

@@ -27,7 +27,11 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
         let Some(proof) = entry.act.proof() else {
             continue;
         };
-        let Some(birth) = born.get(proof).filter(|birth| before(birth, entry)) else {
+        let lasts = |birth: &&&Entry| {
+            before(birth, entry)
+                && !promises.may_die_with_its_replica(birth, &history.faults)
+        };
+        let Some(birth) = born.get(proof).filter(lasts) else {
             continue;
         };
         if spent.get(proof).is_some_and(|acts| acts.iter().any(|act| may_end(act, entry)))

@@ -1,7 +1,7 @@
 //! What must be caught, and with which operations it is proved.
 
 use crate::story::{Story, sha};
-use ledger::entry::{Act, Answered, Ended, Said};
+use ledger::entry::{Act, Ended, Said};
 use ledger::{Invariant, Promises, Verdict, check};
 
 #[test]
@@ -51,6 +51,16 @@ fn a_deleted_file_that_is_back() {
         .delete(0, "f1", Ended::Ok)
         .listed(0, &[])
         .read(0, "f1", &sha("u0-1"), "alice")
+        .must_be_caught_as(Invariant::Kept, &[1, 3]);
+}
+
+#[test]
+fn a_deleted_file_that_is_still_listed() {
+    Story::new()
+        .upload(0, "u0-1", "f1")
+        .delete(0, "f1", Ended::Ok)
+        .read_in_vain(0, "f1")
+        .listed(0, &[("f1", "u0-1", &sha("u0-1"))])
         .must_be_caught_as(Invariant::Kept, &[1, 3]);
 }
 
@@ -138,53 +148,6 @@ fn a_refresh_token_that_outlives_the_revocation() {
 }
 
 #[test]
-fn a_request_that_hangs() {
-    let hours = |entry: &mut ledger::entry::Entry| entry.ended_ms += 60_000;
-    Story::new()
-        .uses(0, "p", Ended::Ok)
-        .but(hours)
-        .must_be_caught_as(Invariant::Answered, &[0]);
-}
-
-#[test]
-fn silence_while_the_balancer_is_up_and_an_answer_that_nobody_agreed_on() {
-    let silent = |entry: &mut ledger::entry::Entry| entry.answered = Answered::NotAtAll;
-    Story::new()
-        .uses(0, "p", Ended::Unknown)
-        .but(silent)
-        .must_be_caught_as(Invariant::Answered, &[0]);
-    let foreign = |entry: &mut ledger::entry::Entry| entry.answered = Answered::Foreign;
-    Story::new()
-        .uses(0, "p", Ended::Unknown)
-        .but(foreign)
-        .must_be_caught_as(Invariant::Answered, &[0]);
-}
-
-#[test]
-fn an_answer_that_breaks_off_although_the_replica_that_gave_it_lives() {
-    let cut = |entry: &mut ledger::entry::Entry| {
-        entry.answered = Answered::CutShort;
-        entry.served_by = Some("r2".to_owned());
-    };
-    Story::new()
-        .fault("r1", 0, 100)
-        .uses(0, "p", Ended::Unknown)
-        .but(cut)
-        .must_be_caught_as(Invariant::Answered, &[0]);
-}
-
-#[test]
-fn somebody_who_is_not_served_again() {
-    let mut story = Story::new().fault("r1", 0, 5);
-    for _ in 0..3_000 {
-        story = story.uses(1, "p", Ended::Ok).uses(0, "p", Ended::Unknown);
-    }
-    let report = story.judged();
-    assert_eq!(report.broken(), [Invariant::Answered]);
-    assert_eq!(report.of(Invariant::Answered).violations.len(), 1, "bob is well");
-}
-
-#[test]
 fn what_is_left_behind() {
     Story::new()
         .left("bytes without a row", 3)
@@ -202,6 +165,44 @@ fn an_answer_of_somebody_who_cannot_know() {
         .refused(401, "session-unknown")
         .judged();
     assert_eq!(report.broken(), [Invariant::Honest]);
+}
+
+/// Those who hang know as little as those who are dead.
+#[test]
+fn a_refusal_of_somebody_who_cannot_know_while_the_stores_hang() {
+    Story::new()
+        .struck("redis", "pause", 1, Some(500))
+        .struck("database", "pause", 2, Some(500))
+        .log_in(0, "p")
+        .uses(0, "other", Ended::Fail)
+        .refused(401, "session-unknown")
+        .must_be_caught_as(Invariant::Honest, &[1]);
+}
+
+/// `replicated` may lose what only the dead replica knew, and nothing else: not what it had
+/// time to tell, nor what another one acknowledged.
+#[test]
+fn a_replicated_act_that_the_others_had_time_to_hear_of_and_that_is_undone() {
+    let replicated = |story: Story| check(&story.history(), &Promises::of_replicated());
+    let undone = |struck: u64, victim: &str| {
+        let story = Story::new().log_in(0, "p").log_out(0, "p", Ended::Ok);
+        replicated(story.fault(victim, struck, struck + 5).uses(0, "p", Ended::Ok))
+    };
+    assert_eq!(undone(400, "r1").broken(), [Invariant::Dead]);
+    assert_eq!(undone(20, "r2").broken(), [Invariant::Dead]);
+    let lost = |struck: u64, victim: &str| {
+        let story = Story::new().log_in(0, "p").fault(victim, struck, struck + 5);
+        replicated(story.uses(0, "p", Ended::Fail).refused(401, "session-unknown"))
+    };
+    assert_eq!(lost(400, "r1").broken(), [Invariant::Logins]);
+    assert_eq!(lost(20, "r2").broken(), [Invariant::Logins]);
+    // A store has heard of it before whoever asked.
+    Story::new()
+        .log_in(0, "p")
+        .log_out(0, "p", Ended::Ok)
+        .fault("r1", 20, 25)
+        .uses(0, "p", Ended::Ok)
+        .must_be_caught_as(Invariant::Dead, &[1, 2]);
 }
 
 #[test]

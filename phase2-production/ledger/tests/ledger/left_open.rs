@@ -34,6 +34,14 @@ fn a_user_who_was_not_watched_after_healing_may_be_served_or_not() {
 }
 
 #[test]
+fn a_fault_that_is_never_mended_has_no_time_after_it() {
+    let story = Story::new().uses(0, "p", Ended::Ok).uses(1, "p", Ended::Ok);
+    let report = story.struck("r1", "kill", 0, None).judged();
+    assert_eq!(report.verdict(Invariant::Answered), Verdict::CouldNotTell);
+    assert!(report.of(Invariant::Answered).doubts[0].contains("never mended"));
+}
+
+#[test]
 fn a_broken_promise_outweighs_a_doubt() {
     let report = Story::new()
         .upload(0, "u0-1", "f1")

@@ -6,3 +6,4 @@ mod left_open;
 mod lines;
 mod passed;
 mod story;
+mod unanswered;

@@ -2,7 +2,7 @@
 
 use crate::story::{Story, sha};
 use ledger::entry::{Act, Answered, Ended, Said};
-use ledger::{Invariant, Verdict};
+use ledger::{Invariant, Promises, Verdict, check};
 
 #[test]
 fn a_run_without_a_fault_stands() {
@@ -134,4 +134,16 @@ fn a_refresh_token_that_comes_twice_and_is_refused() {
         .uses(0, "u0-1", Ended::Ok)
         .judged();
     assert_eq!(report.broken(), []);
+}
+
+/// Gossip does not promise that a write survives a node that dies before it told anybody.
+#[test]
+fn a_replicated_act_that_died_with_the_replica_that_had_just_acknowledged_it() {
+    let replicated = |story: Story| check(&story.history(), &Promises::of_replicated());
+    let undone = Story::new().log_in(0, "p").log_out(0, "p", Ended::Ok);
+    let undone = undone.fault("r1", 20, 25).uses(0, "p", Ended::Ok);
+    assert_eq!(replicated(undone).broken(), []);
+    let lost = Story::new().log_in(0, "p").fault("r1", 100, 105);
+    let lost = lost.uses(0, "p", Ended::Fail).refused(401, "session-unknown");
+    assert_eq!(replicated(lost).broken(), []);
 }

@@ -116,14 +116,25 @@ impl Story {
         told.refused(404, "file-not-found").but(|entry| entry.read_back = true)
     }
 
-    pub(crate) fn fault(mut self, victim: &str, from: u64, to: u64) -> Self {
+    pub(crate) fn fault(self, victim: &str, from: u64, to: u64) -> Self {
+        self.struck(victim, "kill", from, Some(to))
+    }
+
+    /// A fault of any kind, that is never mended perhaps.
+    pub(crate) fn struck(
+        mut self,
+        victim: &str,
+        kind: &str,
+        from: u64,
+        to: Option<u64>,
+    ) -> Self {
         self.0.faults.push(Fault {
             victim: victim.to_owned(),
-            kind: "kill".to_owned(),
+            kind: kind.to_owned(),
             ordered_ms: from,
             struck_ms: Some(from),
-            mending_ms: Some(to),
-            mended_ms: Some(to),
+            mending_ms: to,
+            mended_ms: to,
         });
         self
     }

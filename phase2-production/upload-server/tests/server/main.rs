@@ -11,6 +11,7 @@ mod conformance;
 mod documents;
 mod events;
 mod farm;
+mod full_disk;
 mod janitor;
 mod on;
 mod outages;

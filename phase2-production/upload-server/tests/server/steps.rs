@@ -125,15 +125,19 @@ pub(crate) fn slug(reply: &Reply<Bytes>) -> String {
 
 /// All blobs on a server's disk, finished or not, as paths below the folder of blobs.
 pub(crate) fn blobs(fixture: &Fixture) -> Vec<String> {
-    let root = fixture.data_dir().join("blobs");
-    let (mut folders, mut found) = (vec![root.clone()], Vec::new());
+    blobs_below(&fixture.data_dir().join("blobs"))
+}
+
+/// The same, of a folder of blobs.
+pub(crate) fn blobs_below(root: &Path) -> Vec<String> {
+    let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
             } else {
-                found.push(below(&root, &path));
+                found.push(below(root, &path));
             }
         }
     }

@@ -24,11 +24,10 @@ fn acknowledged_uploads_survive_a_database_that_is_killed_under_a_crowd()
             }
             let trial = scene.trial("acknowledged_uploads_survive_a_database", 18, 4);
             let crowd = trial.crowd(&scene.cluster.url());
-            trial.until_all_are_served().await?;
+            trial.until_all_are_served().await;
             let fault = trial.strike(scene, "database", Order::Kill).await?;
             trial.mend(scene, fault, ("database", Order::Restart)).await?;
-            trial.until_all_are_served().await?;
-            let left = crowd.stop().await;
+            let left = trial.finish(crowd).await;
             trial.judge(scene, &left).await.map(drop)
         })?;
     }
@@ -65,6 +64,6 @@ fn while_the_database_hangs_sessions_are_known_and_uploads_are_told_to_come_back
         });
         stored.await?;
         let left = super::lost_answers::left(alice, held);
-        trial.judge(scene, &[left]).await.map(drop)
+        trial.judge_by(scene, &[left], &super::lost_answers::FILES).await.map(drop)
     })
 }

@@ -10,15 +10,23 @@ use api_conformance::eventually::eventually;
 use cluster::Design;
 use cluster::orders::Order;
 use fault_proxy::{Direction, FaultProxy, Toxic};
+use ledger::Invariant;
 use ledger::content::Content;
 use ledger::crowd::{Left, Proofs};
 use ledger::entry::Ended;
 use ledger::person::{Held, Person};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Of somebody who hangs up in the middle of some of them.
+const UPLOADS: usize = 120;
+
+/// What a run shows in which nobody logs out and nobody goes on after the fault.
+pub(super) const FILES: [Invariant; 4] =
+    [Invariant::Kept, Invariant::Once, Invariant::Owners, Invariant::Cleared];
 
 /// Somebody before a replica, with a proxy between that can keep the answers.
 struct Before {
@@ -90,7 +98,7 @@ fn an_upload_whose_answer_died_with_its_replica_is_repeated_and_happens_once()
         ensure!(file.as_ref() == Some(&files[0].file), "it is the first answer");
         let left = left(after, held.clone());
         scene.mend().await?;
-        trial.judge(scene, &[left]).await.map(drop)
+        trial.judge_by(scene, &[left], &FILES).await.map(drop)
     })
 }
 
@@ -128,20 +136,28 @@ fn clients_that_hang_up_at_random_moments_cost_nobody_an_acknowledged_upload()
         let haste = logged_in(&mut hasty).await?;
         let calm = logged_in(&mut patient).await?;
         let mut dice = ChaCha8Rng::seed_from_u64(trial.seed);
-        for number in 0..120 {
+        let mut usual = Duration::ZERO;
+        let mut hung_up = 0;
+        for number in 0..UPLOADS {
             let content = |user: usize, who: &Person, dice: &mut ChaCha8Rng| -> Content {
                 Content::new(user, &who.account.username, number, 3_000, dice)
             };
-            let theirs = content(0, &hasty, &mut dice);
-            let patience = Duration::from_micros(dice.random_range(200..60_000));
-            let upload = hasty.upload(&haste, &theirs, Some(&theirs.name));
-            let _hung_up = tokio::time::timeout(patience, upload).await;
             if number % 4 == 0 {
                 let own = content(1, &patient, &mut dice);
+                let began = Instant::now();
                 patient.upload(&calm, &own, None).await;
+                usual = began.elapsed();
             }
+            let theirs = content(0, &hasty, &mut dice);
+            // From the first moment to long after the answer, however slow the machine is.
+            let patience = usual.mul_f64(dice.random_range(0.01..2.0));
+            let upload = hasty.upload(&haste, &theirs, Some(&theirs.name));
+            let answer = tokio::time::timeout(patience, upload).await;
+            hung_up += usize::from(answer.is_err());
         }
+        let in_between = UPLOADS / 10..UPLOADS * 9 / 10;
+        ensure!(in_between.contains(&hung_up), "{hung_up} of {UPLOADS} hung up");
         let left = [left(hasty, haste), left(patient, calm)];
-        trial.judge(scene, &left).await.map(drop)
+        trial.judge_by(scene, &left, &FILES).await.map(drop)
     })
 }

@@ -1,14 +1,17 @@
 //! A cluster with people who have accounts there.
 
-use crate::stage::Trial;
-use crate::support::program;
-use anyhow::Context;
+use crate::stage::record::Record;
+use crate::stage::{Run, Trial};
+use crate::support::{MUST_HAVE, must_have, program};
+use anyhow::{Context, ensure};
+use api_conformance::client::Client;
 use api_conformance::target::Way;
-use api_contract::Credentials;
 use api_contract::secret::Secret;
+use api_contract::{Credentials, paths};
 use cluster::orders::Order;
 use cluster::status::ProcessState;
 use cluster::{Cluster, Design, Kind, RunDir, State, Topology, Users};
+use http::Method;
 use ledger::Promises;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
@@ -32,6 +35,8 @@ pub(crate) struct Scene {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) design: Design,
     strangers: Mutex<Vec<Credentials>>,
+    /// Of the trials of the test that plays.
+    records: Mutex<Vec<Record>>,
 }
 
 impl Scene {
@@ -62,7 +67,12 @@ impl Scene {
             ..Topology::on_loopback(program(), design)
         };
         let cluster = tokio::spawn(Cluster::start_in(run_dir, topology)).await??;
-        Ok(Self { cluster: Arc::new(cluster), design, strangers: Mutex::new(people) })
+        Ok(Self {
+            cluster: Arc::new(cluster),
+            design,
+            strangers: Mutex::new(people),
+            records: Mutex::default(),
+        })
     }
 
     /// Carries out an order. A process ends with the thread that started it (prctl(2)), and
@@ -83,14 +93,36 @@ impl Scene {
         }
     }
 
+    /// Plays a test. If it fails, whatever it demanded, its histories are kept.
+    pub(crate) async fn keep_what_fails(
+        &self,
+        play: impl AsyncFnOnce(&Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.records.lock().expect("nobody panics holding it").clear();
+        let played = play(self).await;
+        let records = self.records.lock().expect("nobody panics holding it");
+        played.map_err(|error| {
+            let folder = std::env::temp_dir();
+            records.iter().fold(error, |error, record| record.keep(&folder, &error))
+        })
+    }
+
     /// A test with `count` people whom no other test has met. `seed` is for all that is
     /// random in it.
-    pub(crate) fn trial(&self, name: &'static str, seed: u64, count: usize) -> Trial {
+    pub(crate) fn trial(&self, test: &'static str, seed: u64, count: usize) -> Trial {
+        self.trial_of(Run::of(test, seed), count)
+    }
+
+    /// The same, of a run that depends on more than its seed.
+    pub(crate) fn trial_of(&self, run: Run, count: usize) -> Trial {
         let mut strangers = self.strangers.lock().expect("nobody panics holding it");
         let left = strangers.len().saturating_sub(count);
         let people = strangers.split_off(left);
-        assert_eq!(people.len(), count, "{name}: raise PEOPLE");
-        Trial::new(name, seed, self, people)
+        assert_eq!(people.len(), count, "{}: raise PEOPLE", run.test);
+        let trial = Trial::new(&run, self, people);
+        let record = Record { run, recorder: trial.recorder.clone() };
+        self.records.lock().expect("nobody panics holding it").push(record);
+        trial
     }
 
     pub(crate) fn way(&self) -> Way {
@@ -150,7 +182,7 @@ impl Scene {
     }
 
     /// Whether there is a service of that name with a process that can crash: an embedded
-    /// database is a file.
+    /// database is a file. Where installed services must be had, it is a failure if not.
     pub(crate) async fn has(&self, service: &str) -> bool {
         let status = self.cluster.status().await;
         let state = status.service(service).map(|found| (found.kind, found.state));
@@ -160,9 +192,25 @@ impl Scene {
             _ => false,
         };
         if !has {
-            eprintln!("SKIPPED: there is no {service} here that could crash");
+            let reason = format!("there is no {service} here that could crash");
+            assert!(!must_have(Kind::Local), "{MUST_HAVE} names local: {reason}");
+            eprintln!("SKIPPED: {reason}");
         }
         has
+    }
+
+    /// One figure of a replica: what it has counted since it started.
+    pub(crate) async fn metric(&self, id: &str, name: &str) -> anyhow::Result<f64> {
+        let status = self.cluster.status().await;
+        let member = status.member(id).context("a replica of that name")?;
+        let admin = member.admin.context("a replica has an admin listener")?;
+        let client = Client::new(&format!("http://{admin}"));
+        let page = client.send(client.request(Method::GET, paths::METRICS)).await?;
+        ensure!(page.status.is_success(), "{}", page.status);
+        let page = String::from_utf8_lossy(&page.body).into_owned();
+        let figure = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        // What has not been counted yet is not shown.
+        Ok(page.lines().find_map(figure).unwrap_or_default())
     }
 }
 

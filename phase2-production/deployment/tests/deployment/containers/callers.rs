@@ -57,6 +57,11 @@ pub(super) struct Caller {
     pub(super) proof: Proof,
 }
 
+fn browser(url: &str) -> Client {
+    let browser = Options { timeout: PATIENCE, keep_cookies: true, ..Options::default() };
+    Client::with(url, browser)
+}
+
 /// What an answer to "who am I?" says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -81,9 +86,7 @@ impl Caller {
 
     /// One of them. Nothing is broken yet; a slow machine may take several attempts.
     pub(super) async fn log_in(fleet: &Fleet, account: &Account) -> anyhow::Result<Self> {
-        let browser =
-            Options { timeout: PATIENCE, keep_cookies: true, ..Options::default() };
-        let client = Client::with(&fleet.url, browser);
+        let client = browser(&fleet.url);
         let given = Credentials {
             username: account.name.clone(),
             password: Secret::new(account.password.clone()),
@@ -93,6 +96,11 @@ impl Caller {
         });
         let proof = Proof::Session(started.await?.body.session_id);
         Ok(Self { name: account.name.clone(), client, proof })
+    }
+
+    /// The same, with a new browser, at another address.
+    pub(super) fn at(&self, url: &str) -> Self {
+        Self { client: browser(url), ..self.clone() }
     }
 
     /// Asks once.

@@ -84,8 +84,8 @@ impl Fleet {
             fleet.parts.insert(slot, replica?);
         }
         let front = fleet.start_front().await?;
-        fleet.url = format!("http://{}", front.address(PORT).await?);
         fleet.parts.insert("front", front);
+        fleet.ask_for_the_address().await?;
         fleet.until_served_by(&REPLICAS).await?;
         Ok(fleet)
     }
@@ -131,6 +131,12 @@ impl Fleet {
         let new = self.start_replica(slot, id).await?;
         self.parts.insert(slot, new);
         self.until_served_by(&[id]).await
+    }
+
+    /// Finds out where this machine reaches the balancer, which is not for ever.
+    pub(super) async fn ask_for_the_address(&mut self) -> anyhow::Result<()> {
+        self.url = format!("http://{}", self.part("front").address(PORT).await?);
+        Ok(())
     }
 
     /// Waits until each of these has answered a caller.

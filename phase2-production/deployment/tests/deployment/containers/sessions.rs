@@ -11,6 +11,8 @@ behind_both!(
     pausing_a_replica_logs_nobody_out_and_it_is_used_again_after,
     cutting_a_replica_off_logs_nobody_out_and_it_is_used_again_after,
     killing_redis_logs_nobody_out_and_brings_nobody_back,
+    pausing_redis_logs_nobody_out_and_brings_nobody_back,
+    killing_the_balancer_logs_nobody_out_and_it_finds_everybody_again,
 );
 
 const OTHERS: [&str; 2] = ["r2", "r3"];
@@ -94,9 +96,45 @@ async fn killing_redis_logs_nobody_out_and_brings_nobody_back(
     let leaver = callers.swap_remove(0);
     leaver.client.end_session(&leaver.proof).await.done()?;
     fleet.part("redis").start_again().await?;
+    stays_logged_out(&leaver, &callers).await?;
+    fleet.promise_kept()
+}
+
+/// One that wakes up still has the session that was ended while it slept.
+async fn pausing_redis_logs_nobody_out_and_brings_nobody_back(
+    front: Front,
+) -> anyhow::Result<()> {
+    let fleet = Fleet::start(Plan::central(front)).await?;
+    let mut callers = Caller::all(&fleet).await?;
+    all_are_logged_in(&callers, &REPLICAS).await?;
+    fleet.part("redis").pause().await?;
+    all_are_logged_in(&callers, &REPLICAS).await?;
+    let leaver = callers.swap_remove(0);
+    leaver.client.end_session(&leaver.proof).await.done()?;
+    fleet.part("redis").resume().await?;
+    stays_logged_out(&leaver, &callers).await?;
+    fleet.promise_kept()
+}
+
+async fn stays_logged_out(leaver: &Caller, others: &[Caller]) -> anyhow::Result<()> {
     for _ in 0..2 * REPLICAS.len() {
-        all_are_logged_in(&callers, &REPLICAS).await?;
+        all_are_logged_in(others, &REPLICAS).await?;
         ensure!(leaver.standing().await? == Standing::Out, "a logout was undone");
     }
+    Ok(())
+}
+
+/// It knows nothing that it could forget: only its address on this machine is another one.
+async fn killing_the_balancer_logs_nobody_out_and_it_finds_everybody_again(
+    front: Front,
+) -> anyhow::Result<()> {
+    let mut fleet = Fleet::start(Plan::central(front)).await?;
+    let callers = Caller::all(&fleet).await?;
+    fleet.part("front").kill().await?;
+    fleet.part("front").start_again().await?;
+    fleet.ask_for_the_address().await?;
+    fleet.until_served_by(&REPLICAS).await?;
+    let callers: Vec<_> = callers.iter().map(|caller| caller.at(&fleet.url)).collect();
+    all_are_logged_in(&callers, &REPLICAS).await?;
     fleet.promise_kept()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 behind_both!(
-    a_rolling_update_under_load_costs_no_request_and_no_session,
+    a_rolling_update_under_load_breaks_no_request_off_and_costs_no_session,
     a_replica_killed_during_a_rolling_update_costs_no_acknowledged_upload_and_no_session,
 );
 
@@ -25,7 +25,9 @@ const A_LOAD: usize = 100;
 /// building images and servers at once that happens with no update at all.
 const COME_BACK: [&str; 2] = ["session-store-unavailable", "records-unavailable"];
 
-/// Of so many requests one may be told to come back.
+/// Of so many requests one may be told to come back (503), and the caller has to ask again.
+/// Any other failure, a connection that breaks off or a balancer without a replica, is one
+/// too many.
 const OF_SO_MANY: usize = 20;
 
 /// What one caller has seen.
@@ -48,7 +50,7 @@ impl Seen {
     }
 }
 
-async fn a_rolling_update_under_load_costs_no_request_and_no_session(
+async fn a_rolling_update_under_load_breaks_no_request_off_and_costs_no_session(
     front: Front,
 ) -> anyhow::Result<()> {
     let mut fleet = Fleet::start(Plan::central(front)).await?;

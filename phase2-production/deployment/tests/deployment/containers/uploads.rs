@@ -3,6 +3,7 @@
 
 use super::callers::{Caller, all_are_logged_in};
 use super::fleet::{DEADLINE, Fleet, Front, Plan, REPLICAS};
+use super::parts::Part;
 use anyhow::{Context, ensure};
 use api_conformance::digest::sha256;
 use api_conformance::eventually::eventually;
@@ -24,7 +25,10 @@ use tokio_util::sync::CancellationToken;
 
 behind_both!(
     a_killed_postgres_comes_back_with_every_acknowledged_upload,
+    a_paused_postgres_costs_no_login_and_uploads_go_on_when_it_does,
     an_upload_cut_by_the_death_of_its_replica_goes_on_at_another,
+    an_upload_whose_replica_hangs_goes_on_at_another,
+    an_upload_whose_replica_is_cut_off_goes_on_at_another,
 );
 
 /// Between two uploads of one caller: a load, not a siege.
@@ -58,6 +62,24 @@ async fn a_killed_postgres_comes_back_with_every_acknowledged_upload(
             ensure!(sha256(&content.body) == hash, "{id} has other bytes");
         }
     }
+    fleet.promise_kept()
+}
+
+/// Whose session is in Redis is known without the records; an upload needs them.
+async fn a_paused_postgres_costs_no_login_and_uploads_go_on_when_it_does(
+    front: Front,
+) -> anyhow::Result<()> {
+    let fleet = Fleet::start(Plan::central(front)).await?;
+    let callers = Caller::all(&fleet).await?;
+    all_are_logged_in(&callers, &REPLICAS).await?;
+    fleet.part("postgres").pause().await?;
+    all_are_logged_in(&callers, &REPLICAS).await?;
+    let meanwhile = callers[0].upload("meanwhile", 10).await;
+    ensure!(meanwhile.done().is_err(), "nobody could write it down");
+    fleet.part("postgres").resume().await?;
+    let uploads_again = async || Ok(callers[0].upload("after", 10).await.done().ok());
+    eventually(DEADLINE, "uploads are taken again", uploads_again).await?;
+    all_are_logged_in(&callers, &REPLICAS).await?;
     fleet.promise_kept()
 }
 
@@ -108,11 +130,53 @@ async fn keep_uploading(
 
 const SIZE: usize = 3_000_000;
 
-/// The client sticks to its replica, so that it is known whose death cuts the upload; the
-/// sessions are central, so that it is at home everywhere.
 async fn an_upload_cut_by_the_death_of_its_replica_goes_on_at_another(
     front: Front,
 ) -> anyhow::Result<()> {
+    an_upload_goes_on_at_another(front, Cut::Death).await
+}
+
+async fn an_upload_whose_replica_hangs_goes_on_at_another(
+    front: Front,
+) -> anyhow::Result<()> {
+    an_upload_goes_on_at_another(front, Cut::Pause).await
+}
+
+async fn an_upload_whose_replica_is_cut_off_goes_on_at_another(
+    front: Front,
+) -> anyhow::Result<()> {
+    an_upload_goes_on_at_another(front, Cut::Cable).await
+}
+
+/// What becomes of the replica that takes an upload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Death,
+    Pause,
+    Cable,
+}
+
+impl Cut {
+    async fn strike(self, home: &Part) -> anyhow::Result<()> {
+        match self {
+            Self::Death => home.kill().await,
+            Self::Pause => home.pause().await,
+            Self::Cable => home.cut_off().await,
+        }
+    }
+
+    async fn mend(self, home: &Part) -> anyhow::Result<()> {
+        match self {
+            Self::Death => home.start_again().await,
+            Self::Pause => home.resume().await,
+            Self::Cable => home.reconnect().await,
+        }
+    }
+}
+
+/// The client sticks to its replica, so that it is known whose end cuts the upload; the
+/// sessions are central, so that it is at home everywhere.
+async fn an_upload_goes_on_at_another(front: Front, cut: Cut) -> anyhow::Result<()> {
     let plan = Plan { front, design: "central", policy: "sticky" };
     let fleet = Fleet::start(plan).await?;
     let caller = Caller::log_in(&fleet, &fleet.accounts[0]).await?;
@@ -122,11 +186,16 @@ async fn an_upload_cut_by_the_death_of_its_replica_goes_on_at_another(
     ensure!(pieces.send(0, &bytes[..SIZE / 3]).await?.0 == home, "a stranger took it");
 
     let (sending, half) = endless(&bytes[SIZE / 3..SIZE / 2]);
-    let cut = tokio::spawn(pieces.patch(SIZE / 3).body(sending).send());
+    let sent = tokio::spawn(pieces.patch(SIZE / 3).body(sending).send());
     half.await.context("half of the piece is under way")?;
-    fleet.part(&home).kill().await?;
-    let cut = cut.await?;
-    ensure!(!cut.is_ok_and(|reply| reply.status().is_success()), "nothing was cut");
+    cut.strike(fleet.part(&home)).await?;
+    if cut == Cut::Death {
+        let sent = sent.await?;
+        ensure!(!sent.is_ok_and(|reply| reply.status().is_success()), "nothing was cut");
+    } else {
+        // Nobody tells the client, who has waited for long enough.
+        sent.abort();
+    }
 
     let pieces = &pieces;
     let offset = eventually(DEADLINE, "somebody knows the offset", async || {
@@ -139,6 +208,11 @@ async fn an_upload_cut_by_the_death_of_its_replica_goes_on_at_another(
     let file = file.context("the last piece makes it a file")?;
     let content = caller.client.content(&caller.proof, &file).await.done()?;
     ensure!(sha256(&content.body) == sha256(&bytes), "other bytes");
+    // What it had in hand when it was cut, it must not write now.
+    cut.mend(fleet.part(&home)).await?;
+    fleet.until_served_by(&REPLICAS).await?;
+    let content = caller.client.content(&caller.proof, &file).await.done()?;
+    ensure!(sha256(&content.body) == sha256(&bytes), "other bytes, when it was back");
     fleet.promise_kept()
 }
 
