@@ -91,7 +91,7 @@ async fn the_place_with_work_is_graded_and_two_with_different_work_are_told_of()
         "TWO PLACES HOLD DIFFERENT WORK: labs/work was graded, labs/exercises was not";
     let none = "labs/exercises is as it was handed out: nothing was changed there";
     assert_eq!(remarks, ["", "", two, none]);
-    assert!(csv(&records).lines().nth(3).unwrap().ends_with(two));
+    assert!(csv(&records).lines().nth(3).unwrap().ends_with(&format!(",\"{two}\"")));
     let shown = grader::format::terminal(&records[2], grader::format::Colour::No);
     assert!(shown.contains(two), "{shown}");
 }
