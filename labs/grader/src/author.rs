@@ -4,7 +4,10 @@
 
 mod golden;
 mod overlay;
+mod rehearsal;
 mod structure;
+
+pub use rehearsal::rehearse;
 
 use crate::caged::CageProgram;
 use crate::check::Suite;
@@ -148,7 +151,7 @@ impl Proof {
         repeat: u32,
     ) -> Record {
         let (home, cage) = (self.home.clone(), self.cage.clone());
-        let (manifest, work) = (manifest.clone(), work.to_owned());
+        let (manifest, work) = (manifest.clone(), Some(work.to_owned()));
         let stops_early = true;
         grade(Assignment { home, manifest, suite, work, cage, seed, repeat, stops_early })
             .await

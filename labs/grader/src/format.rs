@@ -16,7 +16,31 @@ pub use junit::junit;
 pub(crate) use terminal::failure;
 pub use terminal::{Colour, at_work, terminal};
 
-use crate::record::{CheckRecord, Status};
+use crate::record::{CheckRecord, Record, Status};
+
+/// Which exercise, and in a class of whom.
+fn name(record: &Record) -> String {
+    match &record.submission {
+        Some(submission) => format!("{submission} {}", record.exercise),
+        None => record.exercise.clone(),
+    }
+}
+
+/// What there is to know beside the checks, a line each.
+fn beside(record: &Record) -> Vec<String> {
+    let mut lines = record.remarks.clone();
+    if !record.restored.is_empty() {
+        let files = record.restored.join(", ");
+        lines.push(format!("graded with the original of what is not yours: {files}"));
+    }
+    lines
+}
+
+/// The same, and after it what there is to say about the whole.
+fn about(record: &Record) -> String {
+    let message = (!record.message.is_empty()).then(|| record.message.clone());
+    beside(record).into_iter().chain(message).collect::<Vec<_>>().join("\n")
+}
 
 /// What went wrong, in a few lines; empty for a check that passed.
 fn explained(check: &CheckRecord) -> String {

@@ -23,8 +23,8 @@ pub struct Assignment {
     pub manifest: Manifest,
     /// Its checks.
     pub suite: Suite,
-    /// The folder of exercises that holds the work.
-    pub work: PathBuf,
+    /// The folder of exercises that holds the work; nothing if nothing was handed in.
+    pub work: Option<PathBuf>,
     /// What the program runs under.
     pub cage: CageProgram,
     /// From which everything random comes.
@@ -37,22 +37,8 @@ pub struct Assignment {
 
 /// Grades it. A lab that breaks is a verdict too, so this has no error.
 pub async fn grade(assignment: Assignment) -> Record {
-    let (began, started_at) = (Instant::now(), now());
-    let mut record = Record {
-        schema: SCHEMA.to_owned(),
-        exercise: assignment.manifest.id.clone(),
-        title: assignment.manifest.title.clone(),
-        submission: None,
-        seed: assignment.seed,
-        started_at,
-        duration_ms: 0,
-        verdict: Verdict::Broken,
-        points: 0,
-        max_points: assignment.manifest.max_points(),
-        restored: Vec::new(),
-        message: String::new(),
-        checks: Vec::new(),
-    };
+    let began = Instant::now();
+    let mut record = unjudged(&assignment);
     if let Err(error) = fill(&assignment, &mut record).await {
         record.message = format!("the lab itself broke: {error:#}");
         record.checks.clear();
@@ -64,13 +50,33 @@ pub async fn grade(assignment: Assignment) -> Record {
     record
 }
 
+/// The record of a grading that came to nothing.
+pub(crate) fn unjudged(assignment: &Assignment) -> Record {
+    Record {
+        schema: SCHEMA.to_owned(),
+        exercise: assignment.manifest.id.clone(),
+        title: assignment.manifest.title.clone(),
+        submission: None,
+        seed: assignment.seed,
+        started_at: now(),
+        duration_ms: 0,
+        verdict: Verdict::Broken,
+        points: 0,
+        max_points: assignment.manifest.max_points(),
+        restored: Vec::new(),
+        remarks: Vec::new(),
+        message: String::new(),
+        checks: Vec::new(),
+    }
+}
+
 async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot make a folder for the program")?;
     let (home, manifest) = (assignment.home.clone(), assignment.manifest.clone());
     let work = assignment.work.clone();
     // It waits for its turn with a file's lock, which blocks.
-    let scratch =
-        tokio::task::spawn_blocking(move || Scratch::lay_out(&home, &manifest, &work));
+    let lay_out = move || Scratch::lay_out(&home, &manifest, work.as_deref());
+    let scratch = tokio::task::spawn_blocking(lay_out);
     let scratch = scratch.await.context("the layout broke")??;
     record.restored.clone_from(&scratch.restored);
     let Assignment { home, manifest, cage, .. } = assignment;

@@ -2,6 +2,7 @@
 //! folder somebody works in.
 
 use crate::manifest::{FILE, Manifest};
+use crate::place::WORK;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,10 +38,17 @@ impl Home {
         Ok(home)
     }
 
-    /// The folder that holds all this.
+    /// The repository.
     #[must_use]
-    pub fn labs(&self) -> &Path {
-        &self.labs
+    pub fn repository(&self) -> &Path {
+        self.labs.parent().unwrap_or(&self.labs)
+    }
+
+    /// Where whoever uses this repository works: git takes it along, and what was handed
+    /// out stays beside it as it was.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.repository().join(WORK)
     }
 
     /// The exercises as they are handed out: a Cargo workspace.

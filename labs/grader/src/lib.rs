@@ -4,7 +4,8 @@
 //! Reading order: `manifest` (what an exercise is), `check` and `exam` (what a check is
 //! and what it is given), `client` and `replica` (what it does), `grade` and `running`
 //! (how it is run), `scratch`, `build` and `cage` (how somebody else's program is kept
-//! in its place), `record` (what comes out), `format` (how it is shown).
+//! in its place), `place` and `class` (where work is found), `record` (what comes out),
+//! `format` (how it is shown).
 
 pub mod author;
 pub mod balanced;
@@ -20,6 +21,7 @@ pub mod grade;
 pub mod home;
 pub mod manifest;
 mod output;
+pub mod place;
 pub mod progress;
 pub mod record;
 pub mod replica;

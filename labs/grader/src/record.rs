@@ -1,5 +1,6 @@
 //! The result of a grading: one record, from which every format is rendered.
 
+use crate::place::Found;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -32,6 +33,10 @@ pub struct Record {
     pub max_points: u32,
     /// Files that are not the reader's and were not as they are handed out.
     pub restored: Vec<String>,
+    /// What else there is to know about what was handed in, such as a second place with
+    /// other work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// What there is to say about the whole, such as the compiler's errors.
     pub message: String,
     /// The checks, in the order of the manifest.
@@ -75,7 +80,8 @@ pub struct CheckRecord {
     pub p99_ms: f64,
     /// Not announced, and not shown when it passes.
     pub quiet: bool,
-    /// The reader's file, for whoever shows results beside code.
+    /// The reader's file, for whoever shows results beside code: from the top of what was
+    /// handed in.
     pub file: String,
 }
 
@@ -146,6 +152,15 @@ impl fmt::Display for Verdict {
 }
 
 impl Record {
+    /// Says where the work was found. Whoever shows results beside code looks for it from
+    /// the top of what was handed in.
+    pub fn found(&mut self, found: &Found) {
+        self.remarks.extend_from_slice(&found.remarks);
+        for check in self.checks.iter_mut().filter(|_| !found.place.is_empty()) {
+            check.file = format!("{}/{}", found.place, check.file);
+        }
+    }
+
     /// The checks that anybody should see: quiet ones only if they found something.
     pub fn shown(&self) -> impl Iterator<Item = &CheckRecord> {
         let silent = |check: &&CheckRecord| {

@@ -12,6 +12,14 @@ use std::path::{Path, PathBuf};
 /// Bytes of a reader's file beyond which it is no source.
 const LARGEST: u64 = 1 << 20;
 
+/// What all exercises are built with, besides the lock file, which cargo writes.
+const SHARED: [&str; 2] = ["Cargo.toml", "support"];
+
+const LOCK: &str = "Cargo.lock";
+
+/// In a folder that is built in: the lock file as it was handed out when it was laid there.
+const LOCK_GIVEN: &str = ".lock-as-given";
+
 /// A folder of exercises with one exercise in it, ready to be built.
 #[derive(Debug)]
 pub(crate) struct Scratch {
@@ -25,15 +33,16 @@ pub(crate) struct Scratch {
     _turn: File,
 }
 
-type Files = BTreeMap<String, Vec<u8>>;
+/// What lies in a folder: each file's path in it, and its bytes.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 impl Scratch {
-    /// Lays out an exercise with the reader's files of `work`, a folder of exercises.
-    /// Waits until nobody else builds this exercise. Blocks.
+    /// Lays out an exercise with the reader's files of `work`, a folder of exercises, if
+    /// there is one. Waits until nobody else builds this exercise. Blocks.
     pub(crate) fn lay_out(
         home: &Home,
         manifest: &Manifest,
-        work: &Path,
+        work: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let folder = home.target().join("scratch").join(&manifest.id);
         fs::create_dir_all(&folder).context("cannot make a folder to build in")?;
@@ -41,8 +50,12 @@ impl Scratch {
         turn.lock().context("cannot lock the folder to build in")?;
 
         let mut files = given(home, manifest)?;
-        let theirs = of_exercise(&work.join(&manifest.id))?;
-        let restored = changed(&files, &theirs, manifest);
+        let (theirs, shared) = match work {
+            Some(work) => (of_exercise(&work.join(&manifest.id))?, shared_of(work)?),
+            None => <(Files, Files)>::default(),
+        };
+        let mut restored = changed(&files, &theirs, manifest);
+        restored.extend(changed_beside(&files, &shared));
         let mut missing = Vec::new();
         for file in manifest.editable.iter().filter(|file| !file.ends_with('/')) {
             if !theirs.contains_key(file) {
@@ -67,14 +80,23 @@ impl Scratch {
 /// The exercise as it is handed out, with what it is built with.
 fn given(home: &Home, manifest: &Manifest) -> anyhow::Result<Files> {
     let mut files = Files::new();
-    for part in ["Cargo.toml", "Cargo.lock", "support", &manifest.id] {
+    for part in [LOCK, &manifest.id].iter().chain(&SHARED) {
         read_into(&home.exercises(), part, &mut files)?;
     }
     Ok(files)
 }
 
+/// What somebody's folder of exercises has of what all exercises share.
+fn shared_of(work: &Path) -> anyhow::Result<Files> {
+    let mut files = Files::new();
+    for part in SHARED.iter().filter(|part| work.join(part).exists()) {
+        read_into(work, part, &mut files)?;
+    }
+    Ok(files)
+}
+
 /// What lies in somebody's folder of an exercise; nothing if there is none.
-fn of_exercise(folder: &Path) -> anyhow::Result<Files> {
+pub(crate) fn of_exercise(folder: &Path) -> anyhow::Result<Files> {
     let mut files = Files::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if let Some(name) = entry.file_name().to_str() {
@@ -123,6 +145,24 @@ fn changed(given: &Files, theirs: &Files, manifest: &Manifest) -> Vec<String> {
     changed.map(|(file, _)| file.to_owned()).collect()
 }
 
+/// The same of what all exercises share, named as seen from the exercise. Who handed in an
+/// exercise alone has removed nothing.
+fn changed_beside(given: &Files, theirs: &Files) -> Vec<String> {
+    let there = |part: &str| {
+        let inside = format!("{part}/");
+        theirs.keys().any(|file| file == part || file.starts_with(&inside))
+    };
+    let is_shared = |file: &str| {
+        SHARED.iter().any(|part| {
+            let is_of_it = file == *part || file.starts_with(&format!("{part}/"));
+            is_of_it && there(part)
+        })
+    };
+    let shared = given.iter().filter(|(file, _)| is_shared(file));
+    let changed = shared.filter(|(file, text)| theirs.get(*file) != Some(text));
+    changed.map(|(file, _)| format!("../{file}")).collect()
+}
+
 /// Makes the folder hold just these files. What is already right is not written again, so
 /// that cargo sees what is new by its time.
 fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
@@ -135,9 +175,15 @@ fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
     for old in present.keys().filter(|old| !files.contains_key(*old)) {
         fs::remove_file(folder.join(old))?;
     }
+    // Cargo shortens the lock file to what this one exercise needs.
+    let given = fs::read(folder.join(LOCK_GIVEN)).ok();
+    let lock_stands = present.contains_key(LOCK) && given.as_ref() == files.get(LOCK);
     for (file, text) in files {
-        // Cargo shortens the lock file to what this one exercise needs.
-        let written = file == "Cargo.lock" && present.contains_key(file);
+        if file == LOCK && !lock_stands {
+            fs::write(folder.join(LOCK_GIVEN), text)
+                .context("cannot keep the lock file")?;
+        }
+        let written = file == LOCK && lock_stands;
         if written || present.get(file) == Some(text) {
             continue;
         }
@@ -147,4 +193,39 @@ fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    /// A home with the exercise in small, to be changed.
+    fn home() -> (TempDir, Home, Manifest) {
+        let folder = tempfile::tempdir().unwrap();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grader/fixture");
+        let mut files = Files::new();
+        read_into(&from, "exercises", &mut files).unwrap();
+        for (file, text) in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let home = Home::at(folder.path(), &folder.path().join("target")).unwrap();
+        let manifest = home.manifest("x-01-double").unwrap();
+        (folder, home, manifest)
+    }
+
+    #[test]
+    fn a_lock_file_is_laid_out_anew_when_another_is_handed_out_and_only_then() {
+        let (_folder, home, manifest) = home();
+        let lay_out = || Scratch::lay_out(&home, &manifest, None).unwrap().folder;
+        let laid = lay_out().join(LOCK);
+        fs::write(&laid, "# as cargo shortened it\n").unwrap();
+        lay_out();
+        assert_eq!(fs::read_to_string(&laid).unwrap(), "# as cargo shortened it\n");
+        fs::write(home.exercises().join(LOCK), "# a newer one\n").unwrap();
+        lay_out();
+        assert_eq!(fs::read_to_string(&laid).unwrap(), "# a newer one\n");
+    }
 }

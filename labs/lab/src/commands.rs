@@ -26,7 +26,9 @@ use anyhow::Context;
 use cluster::Program;
 use cluster::control::DEFAULT_NAME;
 use cluster::control::client::ControlClient;
+use grader::Verdict;
 pub(crate) use http_edge::program::exit_code as ended;
+use std::process::ExitCode;
 
 /// Which cluster is meant.
 #[derive(clap::Args, Clone, Debug)]
@@ -52,4 +54,44 @@ impl Named {
 pub(crate) fn program() -> anyhow::Result<Program> {
     let path = std::env::current_exe().context("cannot find this program")?;
     Ok(Program { path, prefix: vec!["serve".into()] })
+}
+
+/// What whoever typed the command can put right. Of a command that judges, every other
+/// error means that the lab broke.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+struct Usage(anyhow::Error);
+
+/// Marks an error as one of usage.
+pub(crate) fn usage(error: anyhow::Error) -> anyhow::Error {
+    Usage(error).into()
+}
+
+/// The exit code of a command that judges. Who calls it from a program must be able to
+/// tell a lab that broke from a judgement.
+pub(crate) fn judged(outcome: anyhow::Result<Verdict>) -> ExitCode {
+    match outcome {
+        Ok(verdict) => ExitCode::from(verdict.code()),
+        Err(error) if error.is::<Usage>() => ended(Err(error)),
+        Err(error) => {
+            let _the_code_says_it_too = ended(Err(error.context("the lab itself broke")));
+            ExitCode::from(Verdict::Broken.code())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_lab_that_is_not_where_it_was_is_no_verdict_on_anybody() {
+        let code = |error| format!("{:?}", judged(Err(error)));
+        let nowhere = Path::new("/nowhere");
+        let gone = grader::Home::at(nowhere, nowhere).expect_err("it is not there");
+        assert_eq!(code(gone), format!("{:?}", ExitCode::from(3)));
+        let mistyped = usage(anyhow::anyhow!("no exercise is called p9"));
+        assert_eq!(code(mistyped), format!("{:?}", ExitCode::from(2)));
+    }
 }

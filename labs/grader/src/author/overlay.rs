@@ -37,7 +37,8 @@ impl Overlay {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// Copies a folder over another, without what is only about the work.
+pub(super) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     let entries = fs::read_dir(from).with_context(|| format!("{}", from.display()))?;
     for entry in entries {

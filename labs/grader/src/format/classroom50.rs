@@ -66,6 +66,8 @@ pub fn classroom50(record: &Record, submission: &Submission) -> Value {
         "score": record.points,
         "max-score": record.max_points,
         "message": record.message,
+        "restored": record.restored,
+        "remarks": record.remarks,
         "tests": tests,
     })
 }

@@ -1,9 +1,10 @@
 //! Exercism's test runner interface, version 3. There is no "could not tell" in it: a
 //! check that could not be judged is an `error`, and a whole that did not run is one too.
 
-use super::{at_most, explained};
+use super::{about, at_most, explained};
 use crate::record::{CheckRecord, Record, Status, Verdict};
 use serde_json::{Value, json};
+use std::mem;
 
 /// Longer messages are not taken.
 const LONGEST_MESSAGE: usize = 65_535;
@@ -21,17 +22,27 @@ pub fn exercism(record: &Record) -> Value {
         Verdict::Fail => "fail",
         Verdict::CouldNotTell | Verdict::Broken => "error",
     };
+    let about = about(record);
     let message = match status {
-        "error" if !did_not_run => Some("not every check could be judged".to_owned()),
-        "error" => Some(at_most(&record.message, LONGEST_MESSAGE).to_owned()),
+        "error" if !did_not_run => {
+            Some(format!("{about}\nnot every check could be judged").trim().to_owned())
+        }
+        "error" => Some(at_most(&about, LONGEST_MESSAGE).to_owned()),
         _ => None,
     };
-    let tests: Vec<Value> =
-        if did_not_run { Vec::new() } else { record.shown().map(test).collect() };
+    // Only an error as a whole may have a message; otherwise the first test that has one
+    // says what there is to know beside it.
+    let mut beside = if message.is_none() { about } else { String::new() };
+    let mut tests = Vec::new();
+    for check in record.shown().filter(|_| !did_not_run) {
+        let passed = check.status == Status::Pass;
+        let before = if passed { String::new() } else { mem::take(&mut beside) };
+        tests.push(test(check, &before));
+    }
     json!({ "version": 3, "status": status, "message": message, "tests": tests })
 }
 
-fn test(check: &CheckRecord) -> Value {
+fn test(check: &CheckRecord, before: &str) -> Value {
     let status = match check.status {
         Status::Pass => "pass",
         Status::Fail => "fail",
@@ -39,7 +50,10 @@ fn test(check: &CheckRecord) -> Value {
     };
     let message = match check.status {
         Status::Pass => None,
-        _ => Some(at_most(&explained(check), LONGEST_MESSAGE).to_owned()),
+        _ => {
+            let all = format!("{before}\n{}", explained(check));
+            Some(at_most(all.trim_start(), LONGEST_MESSAGE).to_owned())
+        }
     };
     json!({
         "name": check.title,

@@ -4,29 +4,56 @@
 //! escaped; in the summary it stands in a block whose fence it cannot contain. What is
 //! printed plainly has to stand between two lines of [`shielded`].
 
-use super::{at_most, explained, explained_in_full};
+use super::{about, at_most, beside, explained, explained_in_full, name};
 use crate::record::{CheckRecord, Record, Status};
 use std::fmt::Write;
 
-/// A larger summary is refused.
+/// A larger summary is refused, as a whole.
 const LARGEST_SUMMARY: usize = 1 << 20;
 
-/// One command for each check that did not pass.
+/// Bytes of one text in the summary; what is longer is cut.
+const LARGEST_BLOCK: usize = 64 << 10;
+
+/// Of one step, GitHub shows ten annotations of a kind. The last of ours says how many
+/// there are besides.
+const MOST_ANNOTATIONS: usize = 9;
+
+/// Bytes of one annotation, which is read beside code.
+const LARGEST_ANNOTATION: usize = 4 << 10;
+
+/// One command for each exercise that did not pass: about the first check that did not,
+/// because what comes after it may follow from it.
 #[must_use]
-pub fn annotations(record: &Record) -> String {
-    let wrong = record.shown().filter(|check| check.status != Status::Pass);
-    let mut text = String::new();
-    for check in wrong {
-        let kind = match check.status {
-            Status::Fail => "error",
-            Status::Skipped => "notice",
-            _ => "warning",
-        };
-        let title = property(&format!("{}: {}", record.exercise, check.title));
-        let (file, message) = (property(&check.file), message(&explained(check)));
-        let _ = writeln!(text, "::{kind} file={file},line=1,title={title}::{message}");
+pub fn annotations(records: &[Record]) -> String {
+    let all: Vec<String> = records.iter().filter_map(annotation).collect();
+    let mut text = all[..all.len().min(MOST_ANNOTATIONS)].concat();
+    let more = all.len().saturating_sub(MOST_ANNOTATIONS);
+    if more > 0 {
+        let _ =
+            writeln!(text, "::warning title=and {more} more::see the summary of the job");
     }
     text
+}
+
+fn annotation(record: &Record) -> Option<String> {
+    let mut wrong = record.shown().filter(|check| {
+        matches!(check.status, Status::Fail | Status::Inconclusive | Status::Error)
+    });
+    let Some(first) = wrong.next() else {
+        let (title, said) = (property(&name(record)), &record.message);
+        let said = message(at_most(said, LARGEST_ANNOTATION));
+        return (!said.is_empty()).then(|| format!("::warning title={title}::{said}\n"));
+    };
+    let kind = if first.status == Status::Fail { "error" } else { "warning" };
+    let title = property(&format!("{}: {}", name(record), first.title));
+    let mut said = format!("{}\n{}", about(record), explained(first)).trim().to_owned();
+    let more = wrong.count();
+    said.truncate(at_most(&said, LARGEST_ANNOTATION).len());
+    if more > 0 {
+        let _ = write!(said, "\nand {more} more: see the summary of the job");
+    }
+    let (file, said) = (property(&first.file), message(&said));
+    Some(format!("::{kind} file={file},line=1,title={title}::{said}\n"))
 }
 
 /// What is printed plainly, in a way that the runner takes for text only. `word` must be
@@ -36,33 +63,48 @@ pub fn shielded(text: &str, word: u64) -> String {
     format!("::stop-commands::{word:016x}\n{text}\n::{word:016x}::\n")
 }
 
-/// Markdown for the page of the job.
+/// Markdown for the page of the job. What would make it too large is left out as a whole,
+/// and counted, so that nothing ends in the middle of a block.
 #[must_use]
 pub fn summary(records: &[Record]) -> String {
-    let mut text = String::new();
-    for record in records {
-        let Record { exercise, title, points, max_points, verdict, .. } = record;
-        let _ = writeln!(
-            text,
-            "## {exercise}: {points} of {max_points} points ({verdict})\n"
-        );
-        let _ = writeln!(text, "{}\n", cell(title));
-        if !record.message.is_empty() {
-            text.push_str(&block(&record.message));
-        }
-        text.push_str("| | check | points |\n|---|---|---|\n");
-        for check in record.shown() {
-            let mark = mark(check.status);
-            let (title, points) = (cell(&check.title), check.points);
-            let _ =
-                writeln!(text, "| {mark} | {title} | {points} of {} |", check.max_points);
-        }
-        text.push('\n');
-        for check in record.shown().filter(|check| check.status == Status::Fail) {
-            text.push_str(&details(check));
+    let (mut text, mut left_out) = (String::new(), 0);
+    for part in records.iter().flat_map(parts) {
+        if left_out > 0 || text.len() + part.len() > LARGEST_SUMMARY - 100 {
+            left_out += 1;
+        } else {
+            text.push_str(&part);
         }
     }
-    at_most(&text, LARGEST_SUMMARY).to_owned()
+    if left_out > 0 {
+        let _ = writeln!(text, "{left_out} more parts are in the log of the job only.\n");
+    }
+    text
+}
+
+/// What may be left out apart: the table of a record, and each explanation.
+fn parts(record: &Record) -> Vec<String> {
+    let Record { title, points, max_points, verdict, .. } = record;
+    let name = cell(&name(record));
+    let mut text = format!("## {name}: {points} of {max_points} points ({verdict})\n\n");
+    let _ = writeln!(text, "{}\n", cell(title));
+    for line in beside(record) {
+        let _ = writeln!(text, "**{}**\n", cell(&line));
+    }
+    if !record.message.is_empty() {
+        text.push_str(&block(&record.message));
+        text.push('\n');
+    }
+    text.push_str("| | check | points |\n|---|---|---|\n");
+    for check in record.shown() {
+        let (mark, title, points) =
+            (mark(check.status), cell(&check.title), check.points);
+        let _ = writeln!(text, "| {mark} | {title} | {points} of {} |", check.max_points);
+    }
+    text.push('\n');
+    let explained = record
+        .shown()
+        .filter(|check| !matches!(check.status, Status::Pass | Status::Skipped));
+    std::iter::once(text).chain(explained.map(details)).collect()
 }
 
 fn details(check: &CheckRecord) -> String {
@@ -80,8 +122,10 @@ const fn mark(status: Status) -> &'static str {
     }
 }
 
-/// In a fence that is longer than any row of backticks in the text.
+/// In a fence that is longer than any row of backticks in the text. A long text is cut
+/// before it is fenced.
 fn block(text: &str) -> String {
+    let text = at_most(text, LARGEST_BLOCK);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n", text.trim_end())

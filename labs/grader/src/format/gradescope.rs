@@ -1,7 +1,7 @@
 //! Gradescope: `results.json`. Standard output is hidden there, so that nothing a program
 //! prints is taken for a result.
 
-use super::{explained, explained_in_full};
+use super::{about, explained, explained_in_full};
 use crate::record::{Record, Status, Verdict};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub fn gradescope(record: &Record) -> Value {
     json!({
         "score": record.points,
         "execution_time": seconds,
-        "output": record.message,
+        "output": about(record),
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": tests,
@@ -36,6 +36,8 @@ pub fn gradescope(record: &Record) -> Value {
             "exercise": record.exercise,
             "seed": record.seed,
             "verdict": record.verdict,
+            "restored": record.restored,
+            "remarks": record.remarks,
             "complete": record.verdict != Verdict::CouldNotTell,
         },
     })

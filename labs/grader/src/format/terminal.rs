@@ -1,6 +1,7 @@
 //! For people: what holds and what it cost, and, for what does not, everything that is
 //! needed to see it again.
 
+use super::beside;
 use crate::record::{CheckRecord, Record, Status, Verdict};
 use console::Style;
 use std::fmt::Write;
@@ -34,10 +35,8 @@ fn shown(record: &Record, colour: Colour, mut in_full: usize) -> String {
     let paint = Paint(colour == Colour::Yes);
     let mut text =
         format!("{}\n\n", paint.bold(&format!("{} · {}", record.exercise, record.title)));
-    if !record.restored.is_empty() {
-        let files = record.restored.join(", ");
-        let _ =
-            writeln!(text, "graded with the original of what is not yours: {files}\n");
+    for line in beside(record) {
+        let _ = writeln!(text, "{}\n", paint.loud(&line));
     }
     if !record.message.is_empty() {
         let _ = writeln!(text, "{}\n", record.message.trim_end());
@@ -131,6 +130,10 @@ impl Paint {
 
     fn bold(self, text: &str) -> String {
         self.with(&Style::new().bold(), text)
+    }
+
+    fn loud(self, text: &str) -> String {
+        self.with(&Style::new().yellow(), text)
     }
 
     fn dim(self, text: &str) -> String {

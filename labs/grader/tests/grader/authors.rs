@@ -2,7 +2,8 @@
 
 use crate::fixture::{ID, RIGHT, SUITE, cage, copy};
 use grader::Home;
-use grader::author::Proof;
+use grader::author::{Proof, rehearse};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
@@ -127,4 +128,23 @@ async fn a_manifest_that_contradicts_itself_is_refused() {
     );
     let wrong = labs.proved(false).await;
     assert!(wrong[0].contains("which is not before it"), "{wrong:#?}");
+}
+
+#[test]
+fn a_class_can_be_made_up_in_which_no_two_submissions_are_alike() {
+    let labs = Labs::complete();
+    let home = Home::at(labs.path(), &labs.path().join("target")).unwrap();
+    let (manifest, class) = (home.manifest(ID).unwrap(), labs.path().join("class"));
+    let names = rehearse(&home, &manifest, 5, &class).unwrap();
+    let expected =
+        ["01-solution", "02-starter", "03-nothing", "04-threefold", "05-solution"];
+    assert_eq!(names, expected);
+    let found = grader::class::submissions(&class, &home, &manifest).unwrap();
+    let answers: BTreeSet<_> = found
+        .iter()
+        .map(|one| one.found.work.as_ref().unwrap().join(ID).join("src/answer.rs"))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    assert_eq!(answers.len(), 5);
+    assert!(rehearse(&home, &manifest, 5, &class).is_err(), "nothing is written over");
 }

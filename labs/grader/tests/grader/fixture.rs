@@ -97,7 +97,7 @@ pub(crate) fn assignment(work: &Path) -> Assignment {
         home: home(),
         manifest: home().manifest(ID).unwrap(),
         suite: SUITE,
-        work: work.to_owned(),
+        work: Some(work.to_owned()),
         cage: cage(),
         seed: 7,
         repeat: 2,

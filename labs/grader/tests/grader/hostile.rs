@@ -1,6 +1,6 @@
 //! Programs that go wrong badly, or mean to.
 
-use crate::fixture::{ID, RIGHT, Work, home};
+use crate::fixture::{ID, RIGHT, Work, copy, home};
 use grader::{Record, Verdict};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -105,6 +105,18 @@ async fn edited_checks_are_listed_and_play_no_part() {
     assert_eq!((record.verdict, record.max_points), (Verdict::Fail, 5));
     assert_eq!(record.restored, ["exercise.toml", "src/main.rs"]);
     assert_eq!(record.checks[0].status, grader::Status::Fail, "{}", record.message);
+}
+
+#[tokio::test]
+async fn edits_of_what_all_exercises_share_are_listed_and_play_no_part() {
+    let work = Work::with(RIGHT);
+    copy(&home().exercises().join("support"), &work.path().join("support"));
+    let lib = work.path().join("support/src/lib.rs");
+    fs::write(lib, "compile_error!(\"it was used\");").unwrap();
+    fs::write(work.path().join("Cargo.toml"), "this is no manifest").unwrap();
+    let record = work.graded().await;
+    assert_eq!(record.verdict, Verdict::Pass, "{}", record.message);
+    assert_eq!(record.restored, ["../Cargo.toml", "../support/src/lib.rs"]);
 }
 
 #[tokio::test]

@@ -8,5 +8,6 @@ mod cages;
 mod classes;
 mod fixture;
 mod formats;
+mod github;
 mod hostile;
 mod verdicts;

@@ -1,10 +1,13 @@
-//! `lab dev check`: for those who write exercises. It is what CI runs.
+//! `lab dev`: for those who write exercises and those who grade many. `check` is what CI
+//! runs.
 
 use super::exercise::cage;
+use super::usage;
 use console::style;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use grader::author::{Finding, Proof};
-use grader::{Home, Manifest};
+use grader::author::{Finding, Proof, rehearse};
+use grader::{Home, Manifest, Verdict};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// For those who write exercises
@@ -17,6 +20,26 @@ pub(crate) struct DevArgs {
 #[derive(clap::Subcommand, Debug)]
 enum DevCommand {
     Check(CheckArgs),
+    Class(ClassArgs),
+}
+
+/// Make a class up, to see how long it takes to grade one
+///
+/// Its submissions are made of the starter, the solution and the wrong answers, and no two
+/// are alike.
+#[derive(clap::Args, Debug)]
+struct ClassArgs {
+    /// The exercise, such as p1-01
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// How many submissions
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    count: usize,
+
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
 }
 
 /// Prove that the exercises work
@@ -52,12 +75,25 @@ struct CheckArgs {
 }
 
 pub(crate) async fn run(args: DevArgs) -> ExitCode {
-    let DevCommand::Check(args) = args.command;
-    match check(&args).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => super::ended(Err(error)),
-    }
+    let outcome = match args.command {
+        DevCommand::Check(args) => check(&args).await,
+        DevCommand::Class(args) => class(&args).map(|()| true),
+    };
+    let verdict = |well| if well { Verdict::Pass } else { Verdict::Fail };
+    super::judged(outcome.map(verdict))
+}
+
+fn class(args: &ClassArgs) -> anyhow::Result<()> {
+    let home = Home::here()?;
+    let manifest = home.manifest(&home.id_of(&args.id).map_err(usage)?)?;
+    let names = rehearse(&home, &manifest, args.count, &args.to)?;
+    println!("{} submissions of {} in {}", names.len(), manifest.id, args.to.display());
+    println!(
+        "to grade them: cargo lab grade {} --submissions {}",
+        manifest.short_id(),
+        args.to.display()
+    );
+    Ok(())
 }
 
 async fn check(args: &CheckArgs) -> anyhow::Result<bool> {
@@ -92,7 +128,7 @@ fn wanted(args: &CheckArgs, home: &Home) -> anyhow::Result<Vec<Manifest>> {
     if args.only.is_empty() {
         return home.all();
     }
-    args.only.iter().map(|id| home.manifest(&home.id_of(id)?)).collect()
+    args.only.iter().map(|id| home.manifest(&home.id_of(id).map_err(usage)?)).collect()
 }
 
 /// Findings of several exercises come mixed, so each line says of which.

@@ -1,15 +1,15 @@
 //! Which exercise is meant, and where the work lies: what the exercise commands share.
 
-use anyhow::{Context, bail, ensure};
+use super::usage;
+use anyhow::{Context, anyhow};
 use grader::home::{folder_around, ids};
+use grader::manifest::FILE;
+use grader::place::{PLACES, WORK};
 use grader::progress::Progress;
-use grader::{Assignment, CageProgram, Home, Manifest};
+use grader::{Assignment, CageProgram, Home, Manifest, Record, Status, Verdict};
 use rand::RngExt;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Where somebody's own exercises go, below the repository; git does not look there.
-const WORK: &str = "work";
 
 /// Which exercise is meant, and where.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -25,8 +25,8 @@ pub(crate) struct Which {
 /// Where the work lies.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Place {
-    /// The folder of exercises; the one around this folder, or else labs/work, if not
-    /// given. Made when it is not there
+    /// A folder of exercises, or a repository that has one in labs/work. If not given: the
+    /// one around this folder, or else labs/work of the lab
     #[arg(long = "in", value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -39,48 +39,91 @@ pub(crate) struct Desk {
 }
 
 impl Place {
-    /// Finds the folder, or makes one.
+    /// Finds the folder to work in, or makes one.
     pub(crate) fn open(&self) -> anyhow::Result<Desk> {
         let home = Home::here()?;
         let folder = match &self.folder {
-            Some(folder) if folder.exists() => among(folder)?,
+            Some(folder) if folder.exists() => below(&top(folder)?)?,
             Some(folder) => folder.clone(),
-            None => around_here()?.unwrap_or_else(|| home.labs().join(WORK)),
+            None => around_here(&home)?.unwrap_or_else(|| home.work()),
         };
         if !folder.is_dir() {
             copy(&home.exercises(), &folder)?;
             eprintln!("Your own copy of the exercises is in {}\n", folder.display());
         }
-        let progress = Progress::read(&folder);
-        Ok(Desk { home, folder, progress })
+        Ok(Desk::at(home, folder))
     }
 
-    /// Finds the folder. One that is graded is not made first.
-    pub(crate) fn open_existing(&self) -> anyhow::Result<Desk> {
-        if let Some(folder) = &self.folder {
-            ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+    /// What is to be graded: a folder of exercises or a whole repository. It is not made.
+    pub(crate) fn to_grade(&self, home: &Home) -> anyhow::Result<PathBuf> {
+        match &self.folder {
+            Some(folder) => {
+                let top = top(folder)?;
+                ensure_exercises(&top)?;
+                Ok(top)
+            }
+            None => Ok(around_here(home)?.unwrap_or(home.repository().to_owned())),
         }
-        self.open()
     }
 }
 
-/// The folder of exercises that a path names: it, or the one above an exercise.
-fn among(path: &Path) -> anyhow::Result<PathBuf> {
+/// The folder that a path names: it, or the one above if it is an exercise.
+fn top(path: &Path) -> anyhow::Result<PathBuf> {
     let path = fs::canonicalize(path)
-        .with_context(|| format!("cannot find {}", path.display()))?;
-    let found =
-        [Some(path.as_path()), path.parent()].into_iter().flatten().find(|folder| {
-            ids(folder).is_ok_and(|ids| {
-                ids.iter().any(|id| path.starts_with(folder.join(id)) || *folder == path)
-            })
-        });
-    let found = found.with_context(|| format!("no exercises in {}", path.display()))?;
-    Ok(found.to_owned())
+        .with_context(|| format!("there is no folder {}", path.display()))
+        .map_err(usage)?;
+    let above = path.parent().filter(|_| path.join(FILE).is_file());
+    Ok(above.unwrap_or(&path).to_owned())
 }
 
-fn around_here() -> anyhow::Result<Option<PathBuf>> {
+fn has_exercises(folder: &Path) -> bool {
+    ids(folder).is_ok_and(|ids| !ids.is_empty())
+}
+
+fn ensure_exercises(top: &Path) -> anyhow::Result<()> {
+    let looked = PLACES.map(|place| top.join(place));
+    if looked.iter().any(|folder| has_exercises(folder)) {
+        return Ok(());
+    }
+    Err(usage(anyhow!(
+        "no exercises in {}, nor below it in any of: {}",
+        top.display(),
+        PLACES
+            .into_iter()
+            .filter(|place| !place.is_empty())
+            .collect::<Vec<_>>()
+            .join(", ")
+    )))
+}
+
+/// Where one works below a folder: there, if it holds exercises; of a repository, in the
+/// place for it, which may have to be made.
+fn below(top: &Path) -> anyhow::Result<PathBuf> {
+    ensure_exercises(top)?;
+    let places = ["", WORK, "exercises"].map(|place| top.join(place));
+    let found = places.into_iter().find(|folder| has_exercises(folder));
+    Ok(found.unwrap_or_else(|| top.join(WORK)))
+}
+
+/// The folder of exercises that this is in. The original is not for working in: there
+/// would be nothing to reset to, and nothing to compare with.
+fn around_here(home: &Home) -> anyhow::Result<Option<PathBuf>> {
     let here = std::env::current_dir().context("cannot tell which folder this is")?;
-    Ok(folder_around(&here))
+    let Some(folder) = folder_around(&here) else {
+        return Ok(None);
+    };
+    if !is_same(&folder, &home.exercises()) {
+        return Ok(Some(folder));
+    }
+    eprintln!(
+        "note: this folder stays as it was handed out. Your copy is {}\n",
+        home.work().display()
+    );
+    Ok(None)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).ok() == fs::canonicalize(other).ok()
 }
 
 impl Which {
@@ -93,22 +136,22 @@ impl Which {
 }
 
 impl Desk {
-    /// The repository's own copy, for whoever grades the work of others.
-    pub(crate) fn of_nobody() -> anyhow::Result<Self> {
-        let home = Home::here()?;
-        let folder = home.exercises();
+    /// The desk in a folder of exercises.
+    pub(crate) fn at(home: Home, folder: PathBuf) -> Self {
         let progress = Progress::read(&folder);
-        Ok(Self { home, folder, progress })
+        Self { home, folder, progress }
     }
 
     /// The exercise of this name, or the next one.
     pub(crate) fn exercise(&self, id: Option<&str>) -> anyhow::Result<Manifest> {
         if let Some(id) = id {
-            return self.home.manifest(&self.home.id_of(id)?);
+            return self.home.manifest(&self.home.id_of(id).map_err(usage)?);
         }
         match self.next()? {
             Some(next) => Ok(next),
-            None => bail!("every exercise is solved. Name one to see it again"),
+            None => {
+                Err(usage(anyhow!("every exercise is solved. Name one to see it again")))
+            }
         }
     }
 
@@ -118,18 +161,20 @@ impl Desk {
         Ok(self.progress.next(&all).cloned())
     }
 
-    /// What is to be graded, with every check run once.
+    /// What is to be checked, with every check run once.
     pub(crate) fn assignment(&self, manifest: &Manifest) -> anyhow::Result<Assignment> {
         self.fetch(manifest)?;
-        Ok(Assignment {
-            home: self.home.clone(),
-            manifest: manifest.clone(),
-            suite: checks::suite(&manifest.id)?,
-            work: self.folder.clone(),
-            cage: cage()?,
-            seed: seed(),
-            repeat: 1,
-            stops_early: false,
+        assignment(&self.home, manifest, Some(self.folder.clone()))
+    }
+
+    /// Writes down how far somebody is after a run.
+    pub(crate) fn note(&mut self, record: &Record) -> anyhow::Result<()> {
+        let wrong = record.checks.iter().find(|check| check.status != Status::Pass);
+        let task = wrong.map_or(0, |check| check.task);
+        self.progress.change(&record.exercise, |standing| {
+            standing.solved |= record.verdict == Verdict::Pass;
+            standing.best = standing.best.max(record.points);
+            standing.task = task;
         })
     }
 
@@ -144,8 +189,7 @@ impl Desk {
 
     /// Whether this is the repository's own copy, in which nothing can be reset.
     pub(crate) fn is_the_original(&self) -> bool {
-        let same = |path: PathBuf| fs::canonicalize(path).ok();
-        same(self.folder.clone()) == same(self.home.exercises())
+        is_same(&self.folder, &self.home.exercises())
     }
 
     /// The path of one of the reader's files, as short as it can be said from here.
@@ -154,6 +198,24 @@ impl Desk {
         let here = std::env::current_dir().unwrap_or_default();
         path.strip_prefix(here).unwrap_or(&path).display().to_string()
     }
+}
+
+/// An exercise that is to be judged, with every check run once.
+pub(crate) fn assignment(
+    home: &Home,
+    manifest: &Manifest,
+    work: Option<PathBuf>,
+) -> anyhow::Result<Assignment> {
+    Ok(Assignment {
+        home: home.clone(),
+        manifest: manifest.clone(),
+        suite: checks::suite(&manifest.id)?,
+        work,
+        cage: cage()?,
+        seed: seed(),
+        repeat: 1,
+        stops_early: false,
+    })
 }
 
 /// This program, as a cage.

@@ -2,11 +2,15 @@
 
 mod shown;
 
-use super::exercise::{Desk, Place, seed};
+use super::exercise::{self, Desk, Place};
+use super::usage;
+use anyhow::{anyhow, ensure};
 use clap::ValueEnum;
 use grader::class::{csv, grade_all, submissions};
-use grader::{Assignment, Manifest, Record, Verdict};
-use shown::{show, write};
+use grader::place::find;
+use grader::{Assignment, Home, Manifest, Record, Verdict};
+use shown::{ONLY_ONE, show, write};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,7 +34,7 @@ pub(crate) struct GradeArgs {
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
-    /// With a class: the table for a spreadsheet
+    /// The table for a spreadsheet. With a class it grows as results come
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
@@ -104,35 +108,34 @@ impl Form {
 }
 
 pub(crate) async fn run(args: GradeArgs) -> ExitCode {
-    match graded(&args).await {
-        Ok(verdict) => ExitCode::from(verdict.code()),
-        Err(error) => super::ended(Err(error)),
-    }
+    super::judged(graded(&args).await)
 }
 
 async fn graded(args: &GradeArgs) -> anyhow::Result<Verdict> {
     let form = if args.json { Form::Json } else { args.format };
-    let desk = match &args.submissions {
-        Some(_) => Desk::of_nobody()?,
-        None => args.place.open_existing()?,
+    let home = Home::here()?;
+    let wanted = wanted(args, form, &home)?;
+    let records = match &args.submissions {
+        Some(class) => of_class(args, &home, &wanted, class).await?,
+        None => of_one(args, &home, &wanted).await?,
     };
-    let mut records = Vec::new();
-    for manifest in wanted(args, &desk)? {
-        let assignment = assignment(args, &desk, &manifest)?;
-        match &args.submissions {
-            Some(class) => records.extend(class_of(args, &assignment, class).await?),
-            None => records.push(grader::grade(assignment).await),
-        }
-    }
-    if let Some(file) = &args.csv {
-        write(file, &csv(&records))?;
-    }
+    // A table that cannot be written is no reason to lose the rest.
+    let kept = keep(args, &records);
     show(args, form, &records)?;
+    kept?;
     Ok(records
         .iter()
         .map(|record| record.verdict)
         .max_by_key(|verdict| weight(*verdict))
         .unwrap_or(Verdict::Broken))
+}
+
+/// Writes the table, if one is wanted.
+fn keep<'a>(
+    args: &GradeArgs,
+    records: impl IntoIterator<Item = &'a Record>,
+) -> anyhow::Result<()> {
+    args.csv.as_ref().map_or(Ok(()), |file| write(file, &csv(records)))
 }
 
 /// As within one record: a lab that broke before a failure before what cannot be told.
@@ -145,38 +148,89 @@ const fn weight(verdict: Verdict) -> u8 {
     }
 }
 
-fn wanted(args: &GradeArgs, desk: &Desk) -> anyhow::Result<Vec<Manifest>> {
+/// The exercises. What can be known to end badly is found before anybody waits for it.
+fn wanted(args: &GradeArgs, form: Form, home: &Home) -> anyhow::Result<Vec<Manifest>> {
+    let folder = args.out.as_deref().and_then(Path::parent);
+    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+    }
     match &args.id {
-        Some(id) => Ok(vec![desk.exercise(Some(id))?]),
-        None => desk.home.all(),
+        Some(id) => Ok(vec![home.manifest(&home.id_of(id).map_err(usage)?)?]),
+        None if form.is_for_marks() => Err(usage(anyhow!("{ONLY_ONE}"))),
+        None => home.all(),
     }
 }
 
 fn assignment(
     args: &GradeArgs,
-    desk: &Desk,
+    home: &Home,
     manifest: &Manifest,
+    work: Option<PathBuf>,
 ) -> anyhow::Result<Assignment> {
-    let mut assignment = desk.assignment(manifest)?;
-    assignment.seed = args.seed.unwrap_or_else(seed);
+    let mut assignment = exercise::assignment(home, manifest, work)?;
+    assignment.seed = args.seed.unwrap_or(assignment.seed);
     assignment.repeat = args.repeat.unwrap_or(manifest.repeat);
     Ok(assignment)
 }
 
-async fn class_of(
+async fn of_one(
     args: &GradeArgs,
-    template: &Assignment,
+    home: &Home,
+    wanted: &[Manifest],
+) -> anyhow::Result<Vec<Record>> {
+    let (top, mut records) = (args.place.to_grade(home)?, Vec::new());
+    for manifest in wanted {
+        let found = find(&top, home, manifest);
+        let assignment = assignment(args, home, manifest, found.work.clone())?;
+        let mut record = grader::grade(assignment).await;
+        record.found(&found);
+        if let Some(work) = found.work {
+            note(Desk::at(home.clone(), work), &record);
+        }
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// Who passes here has done more than `lab run` asks for. Work that cannot be written to
+/// can be graded all the same.
+fn note(mut desk: Desk, record: &Record) {
+    if desk.is_the_original() {
+        return;
+    }
+    if let Err(error) = desk.note(record) {
+        eprintln!("note: {error:#}");
+    }
+}
+
+async fn of_class(
+    args: &GradeArgs,
+    home: &Home,
+    wanted: &[Manifest],
     class: &Path,
 ) -> anyhow::Result<Vec<Record>> {
-    let all = submissions(class, &template.manifest.id)?;
-    let processors =
-        std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    // Most of the time a check waits for a time to pass.
-    let (jobs, count) = (args.jobs.unwrap_or(processors * 2), all.len());
-    eprintln!("{}: {count} submissions, {jobs} at a time", template.manifest.id);
-    let tell = |record: &Record| {
-        let name = record.submission.as_deref().unwrap_or_default();
-        eprintln!("  {name}: {}, {} points", record.verdict, record.points);
-    };
-    grade_all(template, all, jobs, tell).await
+    keep(args, [])?;
+    let mut records = Vec::new();
+    for manifest in wanted {
+        let all = submissions(class, home, manifest).map_err(usage)?;
+        let template = assignment(args, home, manifest, None)?;
+        let processors =
+            std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        // Most of the time a check waits for a time to pass.
+        let (jobs, count) = (args.jobs.unwrap_or(processors * 2), all.len());
+        eprintln!("{}: {count} submissions, {jobs} at a time", manifest.id);
+        let mut done = BTreeMap::new();
+        let tell = |place: usize, record: &Record| {
+            let name = record.submission.as_deref().unwrap_or_default();
+            eprintln!("  {name}: {}, {} points", record.verdict, record.points);
+            record.remarks.iter().for_each(|remark| eprintln!("    {remark}"));
+            done.insert(place, record.clone());
+            if let Err(error) = keep(args, records.iter().chain(done.values())) {
+                eprintln!("note: {error:#}");
+            }
+        };
+        let graded = grade_all(&template, all, jobs, tell).await;
+        records.extend(graded);
+    }
+    Ok(records)
 }

@@ -22,15 +22,17 @@ pub(crate) struct HintArgs {
 
 pub(crate) fn run(args: &HintArgs) -> anyhow::Result<()> {
     let (mut desk, manifest) = args.which.find()?;
-    print!("{}", next(&mut desk, &manifest, args.task)?);
+    print!("{}", next(&mut desk, &manifest, args.task, "cargo lab hint")?);
     Ok(())
 }
 
-/// All hints of a task that have been looked at, and one more.
+/// All hints of a task that have been looked at, and one more. `again` is what brings the
+/// one after it.
 pub(crate) fn next(
     desk: &mut Desk,
     manifest: &Manifest,
     task: Option<usize>,
+    again: &str,
 ) -> anyhow::Result<String> {
     let standing = desk.progress.of(&manifest.id);
     let number = task.unwrap_or(standing.task.max(1));
@@ -54,7 +56,7 @@ pub(crate) fn next(
     }
     let left = task.hints.len() - seen;
     if left > 0 {
-        text.push_str(&format!("\n{left} more: cargo lab hint again\n"));
+        text.push_str(&format!("\n{left} more: {again} again\n"));
     }
     Ok(text)
 }

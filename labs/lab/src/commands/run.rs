@@ -3,7 +3,7 @@
 use super::exercise::{Desk, Which};
 use console::Term;
 use grader::format::{Colour, at_work, terminal};
-use grader::{Manifest, Record, Status, Verdict};
+use grader::{Manifest, Record, Verdict};
 use std::process::ExitCode;
 
 /// Check an exercise: build it, start it, and see what it does
@@ -28,10 +28,7 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) async fn run(args: RunArgs) -> ExitCode {
-    match ran(&args).await {
-        Ok(verdict) => ExitCode::from(verdict.code()),
-        Err(error) => super::ended(Err(error)),
-    }
+    super::judged(ran(&args).await)
 }
 
 async fn ran(args: &RunArgs) -> anyhow::Result<Verdict> {
@@ -59,13 +56,7 @@ pub(crate) async fn check(
     let mut assignment = desk.assignment(manifest)?;
     assignment.seed = seed.unwrap_or(assignment.seed);
     let record = grader::grade(assignment).await;
-    let wrong = record.checks.iter().find(|check| check.status != Status::Pass);
-    let task = wrong.map_or(0, |check| check.task);
-    desk.progress.change(&manifest.id, |standing| {
-        standing.solved |= record.verdict == Verdict::Pass;
-        standing.best = standing.best.max(record.points);
-        standing.task = task;
-    })?;
+    desk.note(&record)?;
     Ok(record)
 }
 

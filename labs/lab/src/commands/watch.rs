@@ -8,6 +8,7 @@ use super::exercise::{Desk, Which};
 use super::{hint, list, run};
 use console::Term;
 use grader::{Manifest, Verdict};
+use std::collections::VecDeque;
 use std::fs;
 use std::io::BufRead;
 use std::path::Path;
@@ -30,42 +31,85 @@ pub(crate) struct WatchArgs {
 }
 
 pub(crate) async fn run(args: WatchArgs) -> ExitCode {
-    super::ended(watch(&args).await)
+    super::judged(watch(&args).await.map(|()| Verdict::Pass))
 }
 
 async fn watch(args: &WatchArgs) -> anyhow::Result<()> {
     let (mut desk, mut manifest) = args.which.find()?;
-    let mut keys = keys();
+    let mut keys = Keys::read();
     loop {
         let before = look(&desk, &manifest);
-        let verdict = check(&mut desk, &manifest).await?;
+        let verdict = match checked(&mut desk, &manifest, &mut keys).await? {
+            Checked::Done(verdict) => verdict,
+            Checked::Again => continue,
+            Checked::Quit => return Ok(()),
+        };
         loop {
             prompt(verdict, args.manual_run);
             let key = tokio::select! {
-                key = keys.recv() => key,
+                key = keys.next() => key,
                 () = changed(&desk, &manifest, &before), if !args.manual_run => {
                     Some("r".to_owned())
                 }
             };
-            match key.as_deref().map(str::trim) {
+            match key.as_deref() {
                 None | Some("q") => return Ok(()),
                 Some("r" | "") => break,
-                Some("h") => print!("\n{}", hint::next(&mut desk, &manifest, None)?),
+                Some("h") => {
+                    print!("\n{}", hint::next(&mut desk, &manifest, None, "h")?);
+                }
                 Some("l") => list::show(&desk, false)?,
-                Some("n") if desk.progress.of(&manifest.id).solved => {
-                    match desk.next()? {
-                        Some(next) => {
-                            manifest = next;
-                            break;
-                        }
-                        None => {
-                            println!("\nThat was the last one: every exercise is solved")
-                        }
+                Some("n") => {
+                    if let Some(next) = next_after(&desk, &manifest)? {
+                        manifest = next;
+                        break;
                     }
                 }
-                Some("n") => println!("\nFirst this one. Another: cargo lab watch ID"),
                 Some(key) => println!("\n{key}?"),
             }
+        }
+    }
+}
+
+/// The next exercise, for whoever has solved this one; or why there is none.
+fn next_after(desk: &Desk, manifest: &Manifest) -> anyhow::Result<Option<Manifest>> {
+    if !desk.progress.of(&manifest.id).solved {
+        println!("\nFirst this one. Another: cargo lab watch ID");
+        return Ok(None);
+    }
+    let next = desk.next()?;
+    if next.is_none() {
+        println!("\nThat was the last one: every exercise is solved");
+    }
+    Ok(next)
+}
+
+/// How a check ended.
+enum Checked {
+    Done(Verdict),
+    /// Somebody wants it from the beginning.
+    Again,
+    Quit,
+}
+
+/// Checks. Whoever wants to leave or to begin again does not have to wait for the end;
+/// other keys are for after it. With nobody at the keyboard, the check goes to its end.
+async fn checked(
+    desk: &mut Desk,
+    manifest: &Manifest,
+    keys: &mut Keys,
+) -> anyhow::Result<Checked> {
+    let mut check = std::pin::pin!(check(desk, manifest));
+    loop {
+        let key = tokio::select! {
+            verdict = &mut check => return Ok(Checked::Done(verdict?)),
+            Some(key) = keys.fresh() => key,
+        };
+        match key.as_str() {
+            "q" => return Ok(Checked::Quit),
+            "r" => return Ok(Checked::Again),
+            "" => {}
+            _ => keys.keep(key),
         }
     }
 }
@@ -75,7 +119,7 @@ async fn check(desk: &mut Desk, manifest: &Manifest) -> anyhow::Result<Verdict> 
     if terminal.is_term() {
         terminal.clear_screen()?;
     }
-    println!("checking {} …\n", manifest.id);
+    println!("checking {} … (q and Enter to stop)\n", manifest.id);
     let record = run::check(desk, manifest, None).await?;
     print!("{}", run::shown(desk, manifest, &record));
     Ok(record.verdict)
@@ -88,16 +132,42 @@ fn prompt(verdict: Verdict, manual: bool) {
     println!("\n{next}r run, h hint, l list, q quit, and Enter{waiting}");
 }
 
-fn keys() -> mpsc::UnboundedReceiver<String> {
-    let (sender, keys) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
+/// What is typed, line by line.
+struct Keys {
+    lines: mpsc::UnboundedReceiver<String>,
+    kept: VecDeque<String>,
+}
+
+impl Keys {
+    fn read() -> Self {
+        let (sender, lines) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+                if sender.send(line.trim().to_owned()).is_err() {
+                    return;
+                }
             }
+        });
+        Self { lines, kept: VecDeque::new() }
+    }
+
+    /// The next key, one that was kept first; nothing when there will be no more.
+    async fn next(&mut self) -> Option<String> {
+        match self.kept.pop_front() {
+            Some(key) => Some(key),
+            None => self.fresh().await,
         }
-    });
-    keys
+    }
+
+    /// The next key that was not read before.
+    async fn fresh(&mut self) -> Option<String> {
+        self.lines.recv().await
+    }
+
+    /// Puts a key back, for later.
+    fn keep(&mut self, key: String) {
+        self.kept.push_back(key);
+    }
 }
 
 type Look = Vec<(SystemTime, u64)>;

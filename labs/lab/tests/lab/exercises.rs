@@ -1,6 +1,7 @@
 //! The exercise commands on a copy of the exercises: what they say, what they keep. What
 //! checks find is tested with the grader, on an exercise in small.
 
+use crate::markdown::top;
 use crate::run::World;
 use std::fs;
 use std::path::PathBuf;
@@ -96,4 +97,21 @@ fn an_exercise_that_is_not_there_is_named_with_those_that_are() {
 fn what_is_graded_has_to_be_there() {
     let output = World::new().lab(&["grade", "p1-01", "--in", "nowhere"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+/// What git ignores is not pushed, and what is not pushed is not graded.
+#[test]
+fn the_place_to_work_in_is_made_in_a_repository_and_is_not_ignored_by_git() {
+    let (world, repository) = (World::new(), tempfile::tempdir().expect("a folder"));
+    let handed_out = repository.path().join("labs/exercises/p1-01-life-of-a-session");
+    fs::create_dir_all(&handed_out).expect("a folder");
+    let manifest = "labs/exercises/p1-01-life-of-a-session/exercise.toml";
+    fs::copy(top().join(manifest), repository.path().join(manifest)).expect("a file");
+    let said = world.ok(&["list", "--in", &repository.path().display().to_string()]);
+    let work = repository.path().join("labs/work");
+    assert!(said.contains(&work.display().to_string()), "{said}");
+    assert!(work.join("p1-01-life-of-a-session/src/sessions.rs").is_file());
+    let ignored = fs::read_to_string(top().join(".gitignore")).expect("the file");
+    let lines = ["/labs/work", "/labs/work/", "labs/work"];
+    assert!(!ignored.lines().any(|line| lines.contains(&line)), "{ignored}");
 }

@@ -35,9 +35,7 @@ impl World {
 
     /// Runs a command to its end.
     pub(crate) fn lab(&self, args: &[&str]) -> Output {
-        let mut command = self.command(args);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        finish(child.expect("lab starts"), args)
+        finish(self.command(args), DEADLINE)
     }
 
     /// Runs a command that must succeed, and returns what it printed.
@@ -84,8 +82,16 @@ pub(crate) fn kill_9(child: &mut Child) {
     child.wait().expect("it is ours");
 }
 
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_within(DEADLINE, what, condition);
+}
+
+pub(crate) fn until_within(
+    time: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> bool,
+) {
+    let deadline = Instant::now() + time;
     while !condition() {
         assert!(Instant::now() < deadline, "never happened: {what}");
         std::thread::sleep(Duration::from_millis(20));
@@ -100,11 +106,14 @@ pub(crate) fn only_line(output: &Output) -> String {
     text
 }
 
-fn finish(mut child: Child, args: &[&str]) -> Output {
+/// Runs a command to its end, or to the end of the time that it has.
+pub(crate) fn finish(mut command: Command, time: Duration) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("lab starts");
     // Read while waiting: a full pipe would stop the program.
     let pid = child.id();
     let watch = std::thread::spawn(move || {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + time;
         loop {
             match child.try_wait() {
                 Ok(Some(_)) => return child.wait_with_output().expect("it has ended"),
@@ -116,7 +125,7 @@ fn finish(mut child: Child, args: &[&str]) -> Output {
             }
         }
     });
-    watch.join().unwrap_or_else(|_| panic!("lab {args:?} (process {pid}) was lost"))
+    watch.join().unwrap_or_else(|_| panic!("{command:?} (process {pid}) was lost"))
 }
 
 /// Files, not folders: the program's private folder itself may stay.

@@ -1,12 +1,17 @@
 //! The result of a grading, in each form.
 
 use super::{Form, GradeArgs, Runner};
-use anyhow::{Context, bail};
+use crate::commands::usage;
+use anyhow::{Context, anyhow};
 use console::Term;
 use grader::format::{self, Colour, Submission};
 use grader::{Record, Verdict};
 use std::fs;
 use std::path::Path;
+
+/// Said to whoever wants more in a form than it holds.
+pub(super) const ONLY_ONE: &str =
+    "this form holds one exercise of one submission: name the exercise";
 
 /// Says what came of it, where and in the form that was asked for.
 pub(super) fn show(
@@ -24,8 +29,8 @@ pub(super) fn show(
     match &args.out {
         None => print!("{text}"),
         Some(file) => {
-            write(file, &text)?;
             print!("{}", for_people(args, records));
+            write(file, &text)?;
         }
     }
     if let (Form::Github, Some(file)) = (form, &args.runner.summary) {
@@ -46,8 +51,7 @@ fn rendered(args: &GradeArgs, form: Form, records: &[Record]) -> anyhow::Result<
         Form::Github => {
             let word = rand::random();
             let shown = format::shielded(&for_people(args, records), word);
-            let annotations: String = records.iter().map(format::annotations).collect();
-            Ok(shown + &annotations)
+            Ok(shown + &format::annotations(records))
         }
         Form::Classroom50 => json(format::classroom50(only(records)?, &submission(args))),
         Form::Gradescope => json(format::gradescope(only(records)?)),
@@ -58,7 +62,7 @@ fn rendered(args: &GradeArgs, form: Form, records: &[Record]) -> anyhow::Result<
 /// These forms hold one work.
 fn only(records: &[Record]) -> anyhow::Result<&Record> {
     let [record] = records else {
-        bail!("this form holds one exercise of one submission: name the exercise");
+        return Err(usage(anyhow!("{ONLY_ONE}")));
     };
     Ok(record)
 }
@@ -93,9 +97,11 @@ fn table(records: &[Record]) -> String {
             record.verdict.to_string(),
             format!("{} of {}", record.points, record.max_points),
             record.restored.join(", "),
+            record.remarks.join("\n"),
         ]
     };
-    let header = ["submission", "exercise", "verdict", "points", "changed and restored"];
+    let header =
+        ["submission", "exercise", "verdict", "points", "changed and restored", ""];
     let table = crate::screen::table(&header, records.iter().map(row).collect());
     format!("{table}\n")
 }
