@@ -9,6 +9,7 @@ use crate::transport::Bound;
 use crate::view::{Gone, Known, Swept, View};
 use anyhow::Context;
 use chitchat::{Chitchat, ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
@@ -66,7 +67,7 @@ impl Gossip {
         let key = (config.node.clone(), generation);
         let joins = config.seeds.iter().any(|seed| *seed != socket.address());
         let standing = Arc::new(Standing::new(key, joins, now_ms()));
-        let view = Arc::new(Lock::new(View::new(config.lives)));
+        let view = Arc::new(Lock::new(View::new(config.lives, config.most_files)));
         let handle = spawn_chitchat(chatter::settings(&config, &me), Vec::new(), &socket);
         let handle = handle.await?;
         let chitchat = handle.chitchat();
@@ -130,15 +131,22 @@ impl Gossip {
         self.0.view().look(proof, now)
     }
 
-    /// Growth, and a use. A session that was ended meanwhile stays ended.
+    /// Growth, and a use. A session that was ended meanwhile stays ended. Of more files than
+    /// [`GossipConfig::most_files`] the newest are remembered.
     ///
     /// # Errors
     /// As [`Gossip::touch`].
     pub async fn add_file(&self, proof: &str, name: &str, now: i64) -> Result<(), Gone> {
         self.touch(proof, now).await?;
         let number = self.0.files.fetch_add(1, Ordering::Relaxed);
-        let (proof, name) = (proof.to_owned(), name.to_owned());
-        self.0.tell(Entry::File { proof, at: now, number, name }).await;
+        let file = Entry::File {
+            proof: proof.to_owned(),
+            at: now,
+            number,
+            name: name.to_owned(),
+        };
+        self.0.tell(file).await;
+        self.0.take_back_files(proof).await;
         Ok(())
     }
 
@@ -245,6 +253,20 @@ impl Node {
     pub(crate) async fn alive(&self) -> Vec<NodeKey> {
         let chitchat = self.chitchat.lock().await;
         chitchat.live_nodes().map(key).collect()
+    }
+
+    /// Takes back what this node told of files that are not remembered any more: it holds no
+    /// more of a session than it shows.
+    async fn take_back_files(&self, proof: &str) {
+        let mut chitchat = self.chitchat.lock().await;
+        let mine = chitchat.self_node_state();
+        let (_, files) = keys_of(proof);
+        let kept = self.view().files_of(proof, &self.config.node);
+        let kept: HashSet<_> =
+            kept.iter().map(|number| format!("{files}{number}")).collect();
+        let told = mine.iter_prefix(&files).map(|(key, _)| key.to_owned());
+        let old: Vec<_> = told.filter(|key| !kept.contains(key)).collect();
+        take_back(mine, old.into_iter());
     }
 
     async fn take_back(&self, swept: Swept) {

@@ -12,6 +12,7 @@ mod documents;
 mod events;
 mod farm;
 mod janitor;
+mod let_in;
 mod on;
 mod outages;
 mod replicated;
