@@ -34,7 +34,7 @@ pub struct SessionView {
     /// Seconds left: the smaller of idle time and remaining life.
     pub expires_in: u64,
     /// Growth: display names of the files uploaded in this session, oldest first. Of more
-    /// than 100 the newest ([`MOST_FILES_REMEMBERED`]).
+    /// than 100 the newest.
     pub files_uploaded: Vec<String>,
     /// The replica that remembered.
     pub served_by: String,

@@ -119,7 +119,8 @@ async fn what_was_there_before_files_were_counted_is_counted(place: Store) {
         sqlx::raw_sql(undone).execute(&mut owner).await.unwrap();
     }
     sqlx::raw_sql(script).execute(&mut owner).await.unwrap();
-    let counted = sqlx::query_scalar::<_, i64>("SELECT SUM(files) FROM quotas");
+    let counted =
+        sqlx::query_scalar::<_, i64>("SELECT CAST(SUM(files) AS BIGINT) FROM quotas");
     let counted = counted.fetch_one(&mut owner).await;
     assert_eq!(counted.unwrap(), 2);
 }

@@ -201,11 +201,13 @@ async fn an_upload_that_many_others_overtook_is_news_all_the_same() -> anyhow::R
     let mut socket = open(&one, &alice).await?;
     hears(&mut socket, "ping", "pong").await?;
     let slow = LetIn::to_upload(&two, &alice).await?;
+    let mut quick = Vec::new();
     for number in 0..30 {
-        let name = format!("{number}.txt");
-        let quick = Upload::new(name.clone(), "quick");
-        let stored = two.client().upload(&alice, &quick).await.done()?;
-        hears_of(&mut socket, &stored.body.file_id, &name).await?;
+        let file = Upload::new(format!("{number}.txt"), "quick");
+        quick.push(two.client().upload(&alice, &file).await.done()?.body);
+    }
+    for stored in quick {
+        hears_of(&mut socket, &stored.file_id, &stored.name).await?;
     }
     slow.finish().await?;
     let Ok(text) = heard(&mut socket).await? else { bail!("it was closed") };
