@@ -3,13 +3,12 @@
 use crate::background;
 use crate::chatter::{self, bytes_of, key};
 use crate::config::{GossipConfig, milliseconds};
-use crate::entry::{Born, Entry, all_ended_key, keys_of, tombstone_key};
+use crate::entry::{Born, Entry};
 use crate::standing::{NodeKey, Standing};
 use crate::transport::Bound;
-use crate::view::{Gone, Known, Swept, View};
+use crate::view::{Gone, Known, View};
 use anyhow::Context;
-use chitchat::{Chitchat, ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
-use std::collections::HashSet;
+use chitchat::{Chitchat, ChitchatHandle, ChitchatId, spawn_chitchat};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
@@ -219,7 +218,7 @@ impl Node {
         if self.standing.is_behind(now) { Err(Gone::CatchingUp) } else { Ok(()) }
     }
 
-    fn view(&self) -> MutexGuard<'_, View> {
+    pub(crate) fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -253,41 +252,6 @@ impl Node {
     pub(crate) async fn alive(&self) -> Vec<NodeKey> {
         let chitchat = self.chitchat.lock().await;
         chitchat.live_nodes().map(key).collect()
-    }
-
-    /// Takes back what this node told of files that are not remembered any more: it holds no
-    /// more of a session than it shows.
-    async fn take_back_files(&self, proof: &str) {
-        let mut chitchat = self.chitchat.lock().await;
-        let mine = chitchat.self_node_state();
-        let (_, files) = keys_of(proof);
-        let kept = self.view().files_of(proof, &self.config.node);
-        let kept: HashSet<_> =
-            kept.iter().map(|number| format!("{files}{number}")).collect();
-        let told = mine.iter_prefix(&files).map(|(key, _)| key.to_owned());
-        let old: Vec<_> = told.filter(|key| !kept.contains(key)).collect();
-        take_back(mine, old.into_iter());
-    }
-
-    async fn take_back(&self, swept: Swept) {
-        let mut chitchat = self.chitchat.lock().await;
-        let mine = chitchat.self_node_state();
-        for proof in swept.ended.iter().chain(&swept.forgotten) {
-            let (keys, files) = keys_of(proof);
-            let files: Vec<_> =
-                mine.iter_prefix(&files).map(|(key, _)| key.to_owned()).collect();
-            take_back(mine, keys.into_iter().chain(files));
-        }
-        take_back(mine, swept.forgotten.iter().map(|proof| tombstone_key(proof)));
-        take_back(mine, swept.owners.iter().map(|owner| all_ended_key(owner)));
-    }
-}
-
-fn take_back(mine: &mut NodeState, keys: impl Iterator<Item = String>) {
-    for key in keys {
-        if mine.contains_key(&key) {
-            mine.delete(&key);
-        }
     }
 }
 
