@@ -2,18 +2,22 @@
 //!
 //! `cargo bench -p benches --bench upload_memory [-- --uploads 64 --megabytes 100]`
 //!
-//! A real process on a folder of its own; its peak is what the kernel says (`VmHWM`). The
-//! same process is measured first with one such upload, because the difference is what
+//! A real process on a folder of its own, and on the stores that `--design` and `--backing`
+//! ask for; its peak is what the kernel says (`VmHWM`), and that of the stores is not in it.
+//! The bytes of the files lie in the folder. The same process is measured first with one such upload, because the difference is what
 //! 63 more of them cost. Needs twice as much disk as is uploaded, for as long as it runs.
 
 use anyhow::{Context, ensure};
 use api_contract::sessions::SessionStarted;
+use api_contract::tokens::TokenIssued;
 use api_contract::{files::FileCreated, paths};
+use backing_services::{Backing, Service};
 use bytes::Bytes;
 use clap::Parser;
 use futures_util::future::try_join_all;
 use futures_util::stream;
 use http_edge::ready::ReadyLine;
+use records::Records;
 use reqwest::multipart::{Form, Part};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -22,6 +26,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Instant;
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
+use upload_server::config::Design;
 
 /// What the design promises, in KiB.
 const LIMIT_KIB: u64 = 256 * 1024;
@@ -31,9 +36,21 @@ const CHUNK: usize = 64 * 1024;
 
 const PASSWORD: &str = "only-for-this-measurement";
 
-/// How much is uploaded.
+/// A header and its value.
+type Proof = (&'static str, String);
+
+/// How much is uploaded, and where to.
 #[derive(Parser)]
 struct Args {
+    /// Where the replica keeps who is calling
+    #[arg(long, value_enum, default_value_t = Design::Memory)]
+    design: Design,
+
+    /// From where to take the records, and Redis where the design needs one
+    /// [default: SQLite in the folder, and the small Redis]
+    #[arg(long, value_enum)]
+    backing: Option<Backing>,
+
     /// Uploads at once
     #[arg(long, default_value_t = 64)]
     uploads: usize,
@@ -64,21 +81,24 @@ async fn serve() -> anyhow::Result<()> {
 
 async fn measure(args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let server = Server::start(folder.path())?;
     http_edge::crypto::choose();
+    let stores = Stores::start(args, folder.path()).await?;
+    let server = Server::start(folder.path(), args.design, &stores)?;
     let client = reqwest::Client::new();
-    let session = server.log_in(&client).await?;
+    let proof = server.log_in(&client, args.design).await?;
     let size = args.megabytes * 1_000_000;
     let at_rest = server.peak_kib()?;
-    server.upload(&client, &session, size).await?;
+    server.upload(&client, &proof, size).await?;
     let with_one = server.peak_kib()?;
     let began = Instant::now();
-    let all = (0..args.uploads).map(|_| server.upload(&client, &session, size));
+    let all = (0..args.uploads).map(|_| server.upload(&client, &proof, size));
     try_join_all(all).await?;
     let seconds = began.elapsed().as_secs_f64();
     let with_all = server.peak_kib()?;
     let (uploads, megabytes) = (args.uploads, args.megabytes);
-    println!("peak memory of one replica (VmHWM), uploads of {megabytes} MB:");
+    let (design, records) = (args.design.as_str(), stores.records());
+    println!("peak memory of one replica (VmHWM), {design}, records in {records},");
+    println!("uploads of {megabytes} MB:");
     println!("  after login           {:8.1} MiB", mib(at_rest));
     println!("  1 upload              {:8.1} MiB", mib(with_one));
     println!(
@@ -99,6 +119,39 @@ fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
+/// What the replica shares with others. Dropped, it is gone.
+struct Stores {
+    redis: Option<Service>,
+    /// With the URL that a server connects with, as nobody's owner.
+    database: Option<(Service, String)>,
+}
+
+impl Stores {
+    async fn start(args: &Args, folder: &Path) -> anyhow::Result<Self> {
+        let redis = match args.design {
+            Design::Central | Design::Token => {
+                let kind = args.backing.unwrap_or(Backing::Embedded);
+                Some(backing_services::redis(kind, folder).await?)
+            }
+            Design::Memory | Design::Sticky | Design::Replicated => None,
+        };
+        let database = match args.backing {
+            Some(kind) => {
+                let service = backing_services::database(kind, folder).await?;
+                let url = Records::migrate(&service.url).await?.app_url;
+                Some((service, url))
+            }
+            None => None,
+        };
+        Ok(Self { redis, database })
+    }
+
+    /// What was taken for the records, for people.
+    fn records(&self) -> &str {
+        self.database.as_ref().map_or("SQLite", |(service, _)| service.why.as_str())
+    }
+}
+
 /// The measured process. Dropped, it is killed and reaped.
 struct Server {
     child: Child,
@@ -106,17 +159,25 @@ struct Server {
 }
 
 impl Server {
-    fn start(folder: &Path) -> anyhow::Result<Self> {
+    fn start(folder: &Path, design: Design, stores: &Stores) -> anyhow::Result<Self> {
         let users = folder.join("users.json");
         users_file::write(&users, &[("alice", PASSWORD)], HashCost::Owasp)?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("serve")
-            .args(["--design", "memory", "--listen", "127.0.0.1:0", "--users"])
+        let mut program = Command::new(std::env::current_exe()?);
+        for variable in ["DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "FILES_URL"] {
+            program.env_remove(variable);
+        }
+        if let Some(redis) = &stores.redis {
+            program.env("REDIS_URL", &redis.url);
+        }
+        if let Some((_, url)) = &stores.database {
+            program.env("DATABASE_URL", url);
+        }
+        let mut child = program
+            .args(["serve", "--design", design.as_str()])
+            .args(["--listen", "127.0.0.1:0", "--users"])
             .arg(&users)
             .arg("--data-dir")
             .arg(folder.join("data"))
-            .env_remove("DATABASE_URL")
-            .env_remove("FILES_URL")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -130,19 +191,33 @@ impl Server {
         Ok(server)
     }
 
-    async fn log_in(&self, client: &reqwest::Client) -> anyhow::Result<String> {
+    /// The header that proves who is calling.
+    async fn log_in(
+        &self,
+        client: &reqwest::Client,
+        design: Design,
+    ) -> anyhow::Result<Proof> {
         let given = serde_json::json!({ "username": "alice", "password": PASSWORD });
-        let call = client.post(format!("{}{}", self.url, paths::SESSION_START));
-        let reply = call.json(&given).send().await?.error_for_status()?;
-        let started: SessionStarted = reply.json().await?;
-        Ok(started.session_id.expose().to_owned())
+        let ask = async |path: &str| {
+            let call = client.post(format!("{}{path}", self.url));
+            call.json(&given).send().await?.error_for_status()
+        };
+        if design == Design::Token {
+            let issued: TokenIssued = ask(paths::TOKEN).await?.json().await?;
+            return Ok((
+                "authorization",
+                format!("Bearer {}", issued.access_token.expose()),
+            ));
+        }
+        let started: SessionStarted = ask(paths::SESSION_START).await?.json().await?;
+        Ok(("x-session-id", started.session_id.expose().to_owned()))
     }
 
     /// Uploads bytes that are made while they are sent.
     async fn upload(
         &self,
         client: &reqwest::Client,
-        session: &str,
+        (header, proof): &Proof,
         size: usize,
     ) -> anyhow::Result<()> {
         let chunk = Bytes::from(vec![b'x'; CHUNK]);
@@ -152,7 +227,7 @@ impl Server {
         let body = reqwest::Body::wrap_stream(stream::iter(body));
         let part = Part::stream_with_length(body, size as u64).file_name("large.bin");
         let call = client.post(format!("{}{}", self.url, paths::UPLOAD));
-        let call = call.header("x-session-id", session);
+        let call = call.header(*header, proof);
         let reply = call.multipart(Form::new().part("file", part)).send().await?;
         let created: FileCreated = reply.error_for_status()?.json().await?;
         ensure!(created.size == size as u64, "{} of {size} bytes arrived", created.size);

@@ -134,6 +134,7 @@ macro_rules! session_suite {
             fifty_logins_are_fifty_random_ids
             a_session_remembers_whose_it_is
             a_session_grows_with_each_upload
+            a_session_remembers_the_newest_uploads
             uploads_at_once_are_all_remembered
             two_sessions_of_one_person_are_apart
             each_use_starts_the_idle_time_anew

@@ -3,6 +3,11 @@
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 
+/// Names of files that a session remembers, the newest; the list of files has them all.
+/// Without a limit, somebody who uploads empty files all day would fill the memory of every
+/// replica with their names.
+pub const MOST_FILES_REMEMBERED: usize = 100;
+
 /// `POST /api/session/start` → 200.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -28,7 +33,8 @@ pub struct SessionView {
     pub last_activity: u64,
     /// Seconds left: the smaller of idle time and remaining life.
     pub expires_in: u64,
-    /// Growth: display names of the files uploaded in this session, oldest first.
+    /// Growth: display names of the files uploaded in this session, oldest first. Of more
+    /// than 100 the newest.
     pub files_uploaded: Vec<String>,
     /// The replica that remembered.
     pub served_by: String,

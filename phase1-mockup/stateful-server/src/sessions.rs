@@ -5,7 +5,7 @@
 //! makes it fast, and what a restart, a crash or a second replica shows.
 
 use api_contract::secret::Secret;
-use api_contract::sessions::SessionView;
+use api_contract::sessions::{MOST_FILES_REMEMBERED, SessionView};
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -207,6 +207,9 @@ impl Sessions {
         let mut live = self.lock();
         if let Ok(session) = self.living(&mut live, id) {
             session.files_uploaded.push(name.to_owned());
+            let excess =
+                session.files_uploaded.len().saturating_sub(MOST_FILES_REMEMBERED);
+            session.files_uploaded.drain(..excess);
             session.touch();
         }
     }

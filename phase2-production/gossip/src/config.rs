@@ -50,6 +50,8 @@ pub struct GossipConfig {
     pub cluster_id: String,
     /// How long sessions live.
     pub lives: Lives,
+    /// Files of one session that are remembered, the newest.
+    pub most_files: usize,
 }
 
 impl GossipConfig {

@@ -23,6 +23,7 @@ mod node;
 mod standing;
 mod transport;
 mod view;
+mod withdrawal;
 
 pub use config::{GossipConfig, Lives};
 pub use node::{Gossip, PATIENCE, Size};

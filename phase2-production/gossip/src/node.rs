@@ -3,12 +3,12 @@
 use crate::background;
 use crate::chatter::{self, bytes_of, key};
 use crate::config::{GossipConfig, milliseconds};
-use crate::entry::{Born, Entry, all_ended_key, keys_of, tombstone_key};
+use crate::entry::{Born, Entry};
 use crate::standing::{NodeKey, Standing};
 use crate::transport::Bound;
-use crate::view::{Gone, Known, Swept, View};
+use crate::view::{Gone, Known, View};
 use anyhow::Context;
-use chitchat::{Chitchat, ChitchatHandle, ChitchatId, NodeState, spawn_chitchat};
+use chitchat::{Chitchat, ChitchatHandle, ChitchatId, spawn_chitchat};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
@@ -66,7 +66,7 @@ impl Gossip {
         let key = (config.node.clone(), generation);
         let joins = config.seeds.iter().any(|seed| *seed != socket.address());
         let standing = Arc::new(Standing::new(key, joins, now_ms()));
-        let view = Arc::new(Lock::new(View::new(config.lives)));
+        let view = Arc::new(Lock::new(View::new(config.lives, config.most_files)));
         let handle = spawn_chitchat(chatter::settings(&config, &me), Vec::new(), &socket);
         let handle = handle.await?;
         let chitchat = handle.chitchat();
@@ -130,15 +130,22 @@ impl Gossip {
         self.0.view().look(proof, now)
     }
 
-    /// Growth, and a use. A session that was ended meanwhile stays ended.
+    /// Growth, and a use. A session that was ended meanwhile stays ended. Of more files than
+    /// [`GossipConfig::most_files`] the newest are remembered.
     ///
     /// # Errors
     /// As [`Gossip::touch`].
     pub async fn add_file(&self, proof: &str, name: &str, now: i64) -> Result<(), Gone> {
         self.touch(proof, now).await?;
         let number = self.0.files.fetch_add(1, Ordering::Relaxed);
-        let (proof, name) = (proof.to_owned(), name.to_owned());
-        self.0.tell(Entry::File { proof, at: now, number, name }).await;
+        let file = Entry::File {
+            proof: proof.to_owned(),
+            at: now,
+            number,
+            name: name.to_owned(),
+        };
+        self.0.tell(file).await;
+        self.0.take_back_files(proof).await;
         Ok(())
     }
 
@@ -211,7 +218,7 @@ impl Node {
         if self.standing.is_behind(now) { Err(Gone::CatchingUp) } else { Ok(()) }
     }
 
-    fn view(&self) -> MutexGuard<'_, View> {
+    pub(crate) fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -245,27 +252,6 @@ impl Node {
     pub(crate) async fn alive(&self) -> Vec<NodeKey> {
         let chitchat = self.chitchat.lock().await;
         chitchat.live_nodes().map(key).collect()
-    }
-
-    async fn take_back(&self, swept: Swept) {
-        let mut chitchat = self.chitchat.lock().await;
-        let mine = chitchat.self_node_state();
-        for proof in swept.ended.iter().chain(&swept.forgotten) {
-            let (keys, files) = keys_of(proof);
-            let files: Vec<_> =
-                mine.iter_prefix(&files).map(|(key, _)| key.to_owned()).collect();
-            take_back(mine, keys.into_iter().chain(files));
-        }
-        take_back(mine, swept.forgotten.iter().map(|proof| tombstone_key(proof)));
-        take_back(mine, swept.owners.iter().map(|owner| all_ended_key(owner)));
-    }
-}
-
-fn take_back(mine: &mut NodeState, keys: impl Iterator<Item = String>) {
-    for key in keys {
-        if mine.contains_key(&key) {
-            mine.delete(&key);
-        }
     }
 }
 

@@ -16,6 +16,7 @@ pub use session::{Gone, Known};
 /// All sessions that this node has heard of.
 pub(crate) struct View {
     lives: Lives,
+    most_files: usize,
     sessions: HashMap<String, Session>,
     by_owner: HashMap<String, BTreeSet<String>>,
     /// Owner to the moment until which all their sessions are dead.
@@ -34,9 +35,10 @@ pub(crate) struct Swept {
 }
 
 impl View {
-    pub(crate) fn new(lives: Lives) -> Self {
+    pub(crate) fn new(lives: Lives, most_files: usize) -> Self {
         Self {
             lives,
+            most_files,
             sessions: HashMap::new(),
             by_owner: HashMap::new(),
             all_ended: HashMap::new(),
@@ -53,10 +55,11 @@ impl View {
                 }
             }
             Entry::File { proof, at, number, name } => {
+                let most = self.most_files;
                 if let Some(session) = self.about(proof, at, now)
                     && session.ended_until.is_none()
                 {
-                    session.files.insert((at, node.to_owned(), number), name);
+                    session.add_file((at, node.to_owned(), number), name, most);
                 }
             }
             Entry::Ended { proof, until } => {
@@ -122,6 +125,12 @@ impl View {
             lives_until: session.lives_until(born, &self.lives),
             files: session.files.values().cloned().collect(),
         })
+    }
+
+    /// The numbers of those files of a session that `node` told of and that are remembered.
+    pub(crate) fn files_of(&self, proof: &str, node: &str) -> BTreeSet<u64> {
+        let files = self.sessions.get(proof).into_iter().flat_map(|one| one.files.keys());
+        files.filter(|(_, of, _)| of == node).map(|(_, _, number)| *number).collect()
     }
 
     /// A use on this node: what was said of the owner, and whether the others should hear

@@ -4,12 +4,16 @@
 //! `uploads::complete`. Either writes the file, the idempotency key, the charge, what the
 //! session remembers and the audit row in one transaction, and writes nothing at all when it refuses.
 
+mod arrivals;
+
+pub use arrivals::{AT_ONCE, Arrival, arrivals};
+
 use crate::audit::{self, AuditRow};
 use crate::error::RecordsError;
 use crate::idempotency::{self, First};
 use crate::ids::Member;
-use crate::quota::{self, loaded, stored};
-use crate::sessions;
+use crate::quota::{self, Allowance, loaded, stored};
+use crate::{sessions, uploads};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::time::Instant;
@@ -30,8 +34,8 @@ pub struct NewFile {
     pub answer: String,
     /// SHA-256 of the caller's idempotency key.
     pub key: Option<String>,
-    /// Bytes that somebody's files may fill, unless they have a limit of their own.
-    pub quota: u64,
+    /// What somebody's files may fill, unless they have a limit of their own.
+    pub quota: Allowance,
     /// When a janitor may take the bytes for forgotten ones. A process that was stopped
     /// for so long must not write a row for bytes that may be gone.
     pub not_after: Instant,
@@ -82,11 +86,22 @@ pub async fn store(
     if let Some(refused) = refused(tx, file).await? {
         return Ok(refused);
     }
-    if !quota::take(tx, &file.owner, file.meta.size, file.quota).await? {
+    if !charge(tx, file).await? {
         return Ok(Stored::QuotaExceeded);
     }
     insert(tx, file).await?;
     Ok(Stored::Yes)
+}
+
+/// Charges it, if need be to the room of uploads whose time is up.
+async fn charge(tx: &mut AnyConnection, file: &NewFile) -> Result<bool, RecordsError> {
+    let NewFile { owner, meta, quota, .. } = file;
+    if quota::take(tx, owner, meta.size, *quota).await? {
+        return Ok(true);
+    }
+    let now = stored(meta.uploaded_at);
+    Ok(uploads::forget_expired(tx, owner, now).await?
+        && quota::take(tx, owner, meta.size, *quota).await?)
 }
 
 /// Why it must not be written, if so. The owner's quota row has to be locked.

@@ -8,6 +8,15 @@ use crate::error::RecordsError;
 use crate::ids::Member;
 use sqlx::{AnyConnection, Row};
 
+/// What the server allows everybody who has no limit of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Bytes of files, and of uploads under way.
+    pub bytes: u64,
+    /// Files and uploads under way: an empty one takes a row, too, and a name on a disk.
+    pub files: u64,
+}
+
 /// What somebody's files fill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -45,6 +54,18 @@ pub async fn usage(
     })
 }
 
+/// A change of what is charged.
+#[derive(Clone, Copy)]
+struct Charge {
+    used: i64,
+    reserved: i64,
+    files: i64,
+}
+
+impl Charge {
+    const NOTHING: Self = Self { used: 0, reserved: 0, files: 0 };
+}
+
 /// Waits for this person's turn; it lasts until the transaction ends.
 pub(crate) async fn lock(
     tx: &mut AnyConnection,
@@ -58,7 +79,7 @@ pub(crate) async fn lock(
     .bind(member.organisation.as_str())
     .execute(&mut *tx)
     .await?;
-    add(tx, member, 0, 0).await
+    add(tx, member, Charge::NOTHING).await
 }
 
 /// Charges a file; `false` and nothing done when it does not fit.
@@ -66,19 +87,21 @@ pub(crate) async fn take(
     tx: &mut AnyConnection,
     member: &Member,
     bytes: u64,
-    everybodys: u64,
+    allowed: Allowance,
 ) -> Result<bool, RecordsError> {
-    add_if_it_fits(tx, member, (stored(bytes), 0), everybodys).await
+    let file = Charge { used: stored(bytes), reserved: 0, files: 1 };
+    add_if_it_fits(tx, member, file, allowed).await
 }
 
-/// Sets bytes aside; `false` and nothing done when they do not fit.
+/// Sets room for a file aside; `false` and nothing done when there is none.
 pub(crate) async fn reserve(
     tx: &mut AnyConnection,
     member: &Member,
     bytes: u64,
-    everybodys: u64,
+    allowed: Allowance,
 ) -> Result<bool, RecordsError> {
-    add_if_it_fits(tx, member, (0, stored(bytes)), everybodys).await
+    let announced = Charge { used: 0, reserved: stored(bytes), files: 1 };
+    add_if_it_fits(tx, member, announced, allowed).await
 }
 
 /// What was set aside is a file now.
@@ -87,16 +110,19 @@ pub(crate) async fn settle(
     member: &Member,
     bytes: u64,
 ) -> Result<(), RecordsError> {
-    add(tx, member, stored(bytes), -stored(bytes)).await
+    let bytes = stored(bytes);
+    add(tx, member, Charge { used: bytes, reserved: -bytes, files: 0 }).await
 }
 
-/// What was set aside is not needed.
+/// What was set aside for so many files is not needed.
 pub(crate) async fn release(
     tx: &mut AnyConnection,
     member: &Member,
     bytes: u64,
+    files: usize,
 ) -> Result<(), RecordsError> {
-    add(tx, member, 0, -stored(bytes)).await
+    let (reserved, files) = (-stored(bytes), -stored(files as u64));
+    add(tx, member, Charge { used: 0, reserved, files }).await
 }
 
 /// A file is gone.
@@ -105,26 +131,29 @@ pub(crate) async fn give_back(
     member: &Member,
     bytes: u64,
 ) -> Result<(), RecordsError> {
-    add(tx, member, -stored(bytes), 0).await
+    add(tx, member, Charge { used: -stored(bytes), reserved: 0, files: -1 }).await
 }
 
 /// The limit is in the condition: there is no moment between asking and charging.
 async fn add_if_it_fits(
     tx: &mut AnyConnection,
     member: &Member,
-    (used, reserved): (i64, i64),
-    everybodys: u64,
+    more: Charge,
+    allowed: Allowance,
 ) -> Result<bool, RecordsError> {
     let changed = sqlx::query(
         "UPDATE quotas SET used_bytes = used_bytes + $1, \
-         reserved_bytes = reserved_bytes + $2 WHERE organisation = $3 AND username = $4 \
-         AND used_bytes + reserved_bytes + $1 + $2 <= COALESCE(limit_bytes, $5)",
+         reserved_bytes = reserved_bytes + $2, files = files + $3 \
+         WHERE organisation = $4 AND username = $5 AND files + $3 <= $6 \
+         AND used_bytes + reserved_bytes + $1 + $2 <= COALESCE(limit_bytes, $7)",
     )
-    .bind(used)
-    .bind(reserved)
+    .bind(more.used)
+    .bind(more.reserved)
+    .bind(more.files)
     .bind(member.organisation.as_str())
     .bind(member.username.as_str())
-    .bind(stored(everybodys))
+    .bind(stored(allowed.files))
+    .bind(stored(allowed.bytes))
     .execute(tx)
     .await?;
     Ok(changed.rows_affected() == 1)
@@ -133,15 +162,16 @@ async fn add_if_it_fits(
 async fn add(
     tx: &mut AnyConnection,
     member: &Member,
-    used: i64,
-    reserved: i64,
+    more: Charge,
 ) -> Result<(), RecordsError> {
     let changed = sqlx::query(
         "UPDATE quotas SET used_bytes = used_bytes + $1, \
-         reserved_bytes = reserved_bytes + $2 WHERE organisation = $3 AND username = $4",
+         reserved_bytes = reserved_bytes + $2, files = files + $3 \
+         WHERE organisation = $4 AND username = $5",
     )
-    .bind(used)
-    .bind(reserved)
+    .bind(more.used)
+    .bind(more.reserved)
+    .bind(more.files)
     .bind(member.organisation.as_str())
     .bind(member.username.as_str())
     .execute(tx)

@@ -8,7 +8,7 @@ mod ends;
 mod growth;
 
 pub(crate) use ends::revoke_all;
-pub use ends::{ended_after, revoke, sweep};
+pub use ends::{AT_ONCE, ended_after, revoke, sweep};
 pub use growth::{add_file, files, seen};
 
 use crate::error::RecordsError;

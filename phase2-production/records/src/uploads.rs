@@ -8,6 +8,7 @@ mod end;
 mod overdue;
 mod parts;
 
+pub(crate) use end::forget_expired;
 pub use end::{Removal, complete, remove};
 pub use overdue::{claim, expired, unfinished};
 pub use parts::{Part, add_part, parts};
@@ -15,7 +16,7 @@ pub use parts::{Part, add_part, parts};
 use crate::audit::{self, AuditRow};
 use crate::error::RecordsError;
 use crate::ids::{Member, OrgId};
-use crate::quota::{self, loaded, stored};
+use crate::quota::{self, Allowance, loaded, stored};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use upload_domain::display_name::DisplayName;
@@ -93,10 +94,29 @@ pub async fn start(
     tx: &mut AnyConnection,
     owner: &Member,
     upload: &Upload,
-    quota: u64,
+    allowed: Allowance,
     cause: &AuditRow,
 ) -> Result<Started, RecordsError> {
     quota::lock(tx, owner).await?;
+    let mut room = make_room(tx, owner, upload, allowed).await?;
+    let now = stored(upload.created_at);
+    if room != Started::Yes && forget_expired(tx, owner, now).await? {
+        room = make_room(tx, owner, upload, allowed).await?;
+    }
+    if room == Started::Yes {
+        insert(tx, upload).await?;
+        audit::write(tx, cause).await?;
+    }
+    Ok(room)
+}
+
+/// Sets its size aside, if there may be one more. Nothing is changed otherwise.
+async fn make_room(
+    tx: &mut AnyConnection,
+    owner: &Member,
+    upload: &Upload,
+    allowed: Allowance,
+) -> Result<Started, RecordsError> {
     let open: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM uploads \
          WHERE organisation = $1 AND owner = $2 AND state = 'open'",
@@ -108,11 +128,10 @@ pub async fn start(
     if open >= MOST_OPEN {
         return Ok(Started::TooMany);
     }
-    if !quota::reserve(tx, owner, upload.size, quota).await? {
-        return Ok(Started::QuotaExceeded);
-    }
-    insert(tx, upload).await?;
-    audit::write(tx, cause).await.map(|()| Started::Yes)
+    Ok(match quota::reserve(tx, owner, upload.size, allowed).await? {
+        true => Started::Yes,
+        false => Started::QuotaExceeded,
+    })
 }
 
 async fn insert(tx: &mut AnyConnection, upload: &Upload) -> Result<(), RecordsError> {

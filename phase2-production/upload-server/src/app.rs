@@ -31,6 +31,7 @@ use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
 use http_edge::{admin as admin_listener, listen, log, stop};
 use records::Records;
+use records::quota::Allowance;
 use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -69,8 +70,8 @@ pub struct App {
     pub(crate) replica_id: Arc<str>,
     /// Largest upload in bytes.
     pub(crate) max_upload: u64,
-    /// Bytes that one person's files may fill.
-    pub(crate) quota: u64,
+    /// What one person's files may fill.
+    pub(crate) quota: Allowance,
     /// Seconds of silence that a session survives.
     pub(crate) idle_seconds: u64,
     /// Age from which bytes that no record names are removed.
@@ -120,7 +121,7 @@ impl AppState {
             secret,
             replica_id: Arc::from(config.edge.replica_id.as_str()),
             max_upload: config.max_upload,
-            quota: config.quota,
+            quota: Allowance { bytes: config.quota, files: config.max_files },
             idle_seconds: config.sessions.limits().idle.as_secs(),
             orphan_grace: Duration::from_millis(config.stores.orphan_grace_ms),
             upload_life: Duration::from_millis(config.stores.upload_life_ms),
@@ -263,7 +264,11 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
 
 /// What happens while nobody asks for anything.
 async fn keep_house(state: AppState) {
-    tokio::join!(sweep_sessions(&state), janitor::work(&state));
+    tokio::join!(
+        sweep_sessions(&state),
+        janitor::work(&state),
+        events::look_for_all(&state)
+    );
 }
 
 async fn sweep_sessions(state: &AppState) {

@@ -70,6 +70,10 @@ pub struct Config {
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024 * 1024)]
     pub quota: u64,
 
+    /// Files that one person may have, empty ones and uploads under way included
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub max_files: u64,
+
     /// Where things are kept.
     #[command(flatten)]
     pub stores: StoreArgs,

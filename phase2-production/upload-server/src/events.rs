@@ -4,13 +4,15 @@
 //! looked at again every second, and with every message, without that being a use of the
 //! session: an open page does not keep anybody logged in (OWASP WebSocket Security; ASVS
 //! 4.4.3). Redis' publish and subscribe would be quicker and forgets what it cannot
-//! deliver; here every replica asks the records, which is all a killed one loses too.
+//! deliver; here every replica asks the records, which is all a killed one loses too. It
+//! asks once for all who listen to it, so that sockets cost the records nothing.
 
 mod conversation;
 mod news;
 mod room;
 mod standing;
 
+pub(crate) use news::look_for_all;
 pub(crate) use room::Events;
 
 use crate::app::AppState;

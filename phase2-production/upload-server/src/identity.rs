@@ -5,7 +5,6 @@ use crate::audit::AuditContext;
 use crate::clock;
 use crate::cookies;
 use crate::error::Error;
-use crate::limits::ClientAddress;
 use crate::sessions::{SessionId, Sessions};
 use crate::tokens::{Checked, Tokens};
 use axum::extract::FromRequestParts;
@@ -132,7 +131,7 @@ async fn by_token_or_password(
     }
     let password = Header::<Basic>::from_request_parts(parts, app).await;
     let given = password.map_err(|_unreadable| Error::NoProof)?;
-    let from = ClientAddress::of(parts);
+    let from = app.limits.client_of(parts);
     let known = app.people.log_in(given.username(), given.password(), from).await?;
     Ok((known.member, Proof::Password { epoch: known.epoch }))
 }

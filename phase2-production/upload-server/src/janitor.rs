@@ -4,6 +4,9 @@
 //! Three replicas do this at once and need not agree: each removal is decided by one row
 //! that one of them deletes, and removing bytes twice is the same as once. Young bytes are
 //! never touched: the row that will name them may be a moment away.
+//!
+//! What there is to do is done in batches until one is short, or until the turn is over:
+//! a round that takes one batch falls behind whoever begins more in the time of a round.
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
@@ -13,15 +16,23 @@ use crate::uploads::finish::finish;
 use futures_util::TryStreamExt;
 use records::uploads::{self, Removal, Upload};
 use records::{Member, RecordsError, Role, Scope, files, idempotency};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 use upload_domain::file_id::FileId;
+use uuid::Uuid;
 
 /// The longest time between two rounds.
 const ROUND: Duration = Duration::from_secs(60);
 
-/// Uploads that are looked at in one round.
-const BATCH: i64 = 100;
+/// How long one kind of work may go on in a round: the others want their turn, too.
+const TURN: Duration = Duration::from_secs(30);
+
+/// Uploads that are looked at together.
+const BATCH: usize = 100;
+
+/// A batch is taken out of so many, the oldest: janitors that all took the same would do
+/// the same work, each of them in vain but one.
+const BATCHES: usize = 10;
 
 /// How long an idempotency key is remembered.
 const KEY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
@@ -66,20 +77,44 @@ async fn sweep(app: &AppState) {
 }
 
 async fn forget_expired(app: &AppState) -> Result<u64, Error> {
-    let now = now();
-    let expired = app.records.run(Scope::Housekeeping, move |tx| {
-        Box::pin(async move { uploads::expired(tx, now, BATCH).await })
-    });
+    let (over, now) = (Instant::now() + TURN, now());
     let mut count = 0;
-    for upload in expired.await? {
-        let id = upload.upload_id;
-        // One that cannot be forgotten is in nobody's way.
-        match forget(app, &upload, now).await {
-            Ok(forgotten) => count += u64::from(forgotten),
-            Err(error) => tracing::warn!(upload_id = %id, %error, "cannot be forgotten"),
+    loop {
+        let (batch, is_last) = some_expired(app, now).await?;
+        let mut stuck = 0;
+        for upload in &batch {
+            // One that cannot be forgotten is in nobody's way.
+            match forget(app, upload, now).await {
+                Ok(forgotten) => count += u64::from(forgotten),
+                Err(error) => {
+                    let id = upload.upload_id;
+                    tracing::warn!(upload_id = %id, %error, "cannot be forgotten");
+                    stuck += 1;
+                }
+            }
+            if Instant::now() >= over {
+                return Ok(count);
+            }
+        }
+        if is_last || stuck == batch.len() {
+            return Ok(count);
         }
     }
-    Ok(count)
+}
+
+/// A batch of expired uploads, and whether there are no others.
+async fn some_expired(app: &AppState, now: i64) -> Result<(Vec<Upload>, bool), Error> {
+    let expired = app.records.look(Scope::Housekeeping, move |tx| {
+        Box::pin(async move { uploads::expired(tx, now, BATCHES * BATCH).await })
+    });
+    let mut expired = expired.await?;
+    if expired.len() <= BATCH {
+        return Ok((expired, true));
+    }
+    let batches = expired.len().div_ceil(BATCH);
+    let any = usize::from(Uuid::new_v4().as_bytes()[0]) % batches;
+    let batch = expired.drain(any * BATCH..).take(BATCH).collect();
+    Ok((batch, false))
 }
 
 /// Whether it was there. Bytes that cannot be removed have no row any more, and become
@@ -105,39 +140,56 @@ async fn forget(app: &AppState, upload: &Upload, now: i64) -> Result<bool, Error
 /// A client that sent its last byte and lost its replica may never come back to ask.
 async fn finish_complete(app: &AppState) -> Result<u64, Error> {
     let round = i64::try_from(period(app).as_millis()).unwrap_or(i64::MAX);
-    let before = now().saturating_sub(round);
-    let complete = app.records.run(Scope::Housekeeping, move |tx| {
-        Box::pin(async move { uploads::unfinished(tx, before, BATCH).await })
-    });
+    let (over, before) = (Instant::now() + TURN, now().saturating_sub(round));
     let mut count = 0;
-    for upload in complete.await? {
-        let (id, owner) = (upload.upload_id, owner_of(&upload));
-        match claim(app, &upload, before).await {
-            Ok(true) => {}
-            Ok(false) => continue,
-            Err(error) => {
-                tracing::warn!(upload_id = %id, %error, "cannot be taken on");
+    loop {
+        let complete = app.records.look(Scope::Housekeeping, move |tx| {
+            Box::pin(async move { uploads::unfinished(tx, before, BATCH).await })
+        });
+        let complete = complete.await?;
+        let (is_last, mut claimed) = (complete.len() < BATCH, false);
+        for upload in complete {
+            // Claimed, it is not found again in this round, whatever becomes of it.
+            if !claim(app, &upload, before).await {
                 continue;
             }
+            claimed = true;
+            count += u64::from(finish_one(app, upload).await);
+            if Instant::now() >= over {
+                return Ok(count);
+            }
         }
-        let cause =
-            AuditContext { request_id: format!("janitor-{}", FileId::new()), at: now() };
-        match finish(app, &owner, upload, None, &cause).await {
-            Ok(published) => count += u64::from(!published.repeated),
-            Err(error) => tracing::warn!(upload_id = %id, %error, "cannot be finished"),
+        if is_last || !claimed {
+            return Ok(count);
         }
     }
-    Ok(count)
+}
+
+/// Whether it has become a file now.
+async fn finish_one(app: &AppState, upload: Upload) -> bool {
+    let (id, owner) = (upload.upload_id, owner_of(&upload));
+    let request_id = format!("janitor-{}", FileId::new());
+    let cause = AuditContext { request_id, at: now() };
+    match finish(app, &owner, upload, None, &cause).await {
+        Ok(published) => !published.repeated,
+        Err(error) => {
+            tracing::warn!(upload_id = %id, %error, "cannot be finished");
+            false
+        }
+    }
 }
 
 /// One janitor at a time, and each not too often.
-async fn claim(app: &AppState, upload: &Upload, before: i64) -> Result<bool, Error> {
+async fn claim(app: &AppState, upload: &Upload, before: i64) -> bool {
     let (scope, now) = (Scope::Organisation(upload.organisation.clone()), now());
-    let upload = upload.clone();
+    let (id, upload) = (upload.upload_id, upload.clone());
     let claimed = app.records.run(scope, move |tx| {
         Box::pin(async move { uploads::claim(tx, &upload, before, now).await })
     });
-    Ok(claimed.await?)
+    claimed.await.unwrap_or_else(|error| {
+        tracing::warn!(upload_id = %id, %error, "cannot be taken on");
+        false
+    })
 }
 
 async fn remove_orphans(app: &AppState) -> Result<u64, Error> {
@@ -205,3 +257,6 @@ fn owner_of(upload: &Upload) -> Member {
         role: Role::Member,
     }
 }
+
+#[cfg(test)]
+mod tests;

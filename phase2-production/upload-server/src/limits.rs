@@ -11,6 +11,8 @@ pub(crate) use client_address::ClientAddress;
 
 use crate::config::limits::LimitArgs;
 use cache::{Cache, Taken};
+use http::request::Parts;
+use ipnet::IpNet;
 use local::{Counted, Local};
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv6Addr};
@@ -53,6 +55,8 @@ struct Shared {
     per_second: u32,
     attempts: Local,
     requests: Local,
+    /// Who may say whose request it is.
+    proxies: Vec<IpNet>,
 }
 
 /// A password that is being tried. It counts as wrong until it is known to be right, so
@@ -84,7 +88,13 @@ impl Limits {
             per_second: args.requests_per_second,
             attempts: Local::new(window),
             requests: Local::new(SECOND),
+            proxies: args.trusted_proxies.clone(),
         }))
+    }
+
+    /// Where a request comes from.
+    pub(crate) fn client_of(&self, parts: &Parts) -> ClientAddress {
+        ClientAddress::of(parts, &self.0.proxies)
     }
 
     /// Counts an attempt to log in, before anything is looked up or hashed. A name that

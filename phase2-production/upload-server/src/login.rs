@@ -37,7 +37,7 @@ impl FromRequestParts<AppState> for Newcomer {
     ) -> Result<Self, Error> {
         no_credentials_in(parts.uri.query().unwrap_or_default())?;
         Ok(Self {
-            from: ClientAddress::of(parts),
+            from: app.limits.client_of(parts),
             audit: audit_context(parts),
             earlier: session_id(parts, app).ok().flatten(),
         })

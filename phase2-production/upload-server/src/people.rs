@@ -254,6 +254,7 @@ mod tests {
             attempts_per_address: 1_000,
             attempts_window_ms: 60_000,
             requests_per_second: 1_000,
+            trusted_proxies: Vec::new(),
         };
         People::new(records, Limits::new(None, &args), HashCost::Least).unwrap()
     }

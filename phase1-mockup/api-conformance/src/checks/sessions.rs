@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use api_contract::files::FileList;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
-use api_contract::sessions::SessionView;
+use api_contract::sessions::{MOST_FILES_REMEMBERED, SessionView};
 use api_contract::{headers, paths};
 use http::Method;
 use http::header::{COOKIE, SET_COOKIE};
@@ -69,6 +69,20 @@ pub async fn a_session_grows_with_each_upload(target: &Target) -> anyhow::Result
     let view = client.session_view(&alice).await.done()?.body;
     let expected = ["first.txt", "second.txt", "second.txt"];
     equal("the files", view.files_uploaded, expected.map(str::to_owned))
+}
+
+/// Growth has a limit: of more names than that, the newest are remembered.
+pub async fn a_session_remembers_the_newest_uploads(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let names: Vec<_> =
+        (0..MOST_FILES_REMEMBERED + 3).map(|number| format!("{number}.txt")).collect();
+    for name in &names {
+        client.upload(&alice, &Upload::new(name.clone(), "")).await.done()?;
+    }
+    let view = client.session_view(&alice).await.done()?.body;
+    equal("the files", view.files_uploaded, names[3..].to_vec())
 }
 
 /// Twenty at once: none of them overwrites what another one added.

@@ -70,6 +70,19 @@ impl Session {
         }
     }
 
+    /// Of more than `most` the newest are kept, whichever order they come in.
+    pub(super) fn add_file(
+        &mut self,
+        key: (i64, String, u64),
+        name: String,
+        most: usize,
+    ) {
+        self.files.insert(key, name);
+        while self.files.len() > most {
+            self.files.pop_first();
+        }
+    }
+
     pub(super) fn end(&mut self, until: i64) {
         self.ended_until = self.ended_until.max(Some(until));
         self.files.clear();

@@ -10,6 +10,7 @@ const LIVES: Lives =
 const COARSE: i64 = 10_000;
 const IDLE: i64 = 80_000;
 const T: i64 = 1_000_000;
+const MOST_FILES: usize = 3;
 
 fn born(at: i64) -> Entry {
     let (owner, about) = ("ann".to_owned(), "about ann".to_owned());
@@ -29,7 +30,7 @@ fn ended() -> Entry {
 }
 
 fn view_of(entries: &[(&str, Entry)]) -> View {
-    let mut view = View::new(LIVES);
+    let mut view = View::new(LIVES, MOST_FILES);
     for (node, entry) in entries {
         view.learn(node, entry.clone(), T);
     }
@@ -147,7 +148,7 @@ fn a_tombstone_outlives_the_session_that_it_ends_and_then_goes_too() {
 
 #[test]
 fn what_is_too_old_to_matter_takes_no_room() {
-    let mut view = View::new(LIVES);
+    let mut view = View::new(LIVES, MOST_FILES);
     let later = T + 1_000_000;
     for entry in [born(T), used(T), file(T, 1), ended()] {
         view.learn("r1", entry, later);
@@ -163,4 +164,19 @@ fn pieces_without_a_birth_are_kept_for_it_and_not_for_ever() {
     assert_eq!(view.look("p", T), Err(Gone::Unknown));
     assert_eq!(view.sweep(T + IDLE), Swept::default());
     assert_eq!(view.sweep(T + IDLE + MARGIN_MS).forgotten, ["p"]);
+}
+
+#[test]
+fn of_many_files_every_node_remembers_the_same_newest_ones() {
+    let files = [("r1", 1), ("r2", 2), ("r1", 3), ("r2", 4), ("r1", 5)];
+    let told = files
+        .map(|(node, number)| (node, file(T + i64::try_from(number).unwrap(), number)));
+    for order in orders(&told) {
+        let mut view = view_of(&[("r1", born(T))]);
+        order.into_iter().for_each(|(node, entry)| view.learn(node, entry, T));
+        let names = view.look("p", T).unwrap().files;
+        let newest = [3, 4, 5].map(|number| format!("{}-{number}", T + number));
+        assert_eq!(names, newest);
+        assert_eq!(view.files_of("p", "r1"), BTreeSet::from([3, 5]));
+    }
 }

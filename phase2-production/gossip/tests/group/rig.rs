@@ -21,6 +21,7 @@ pub(crate) fn config(node: &str, seeds: &[SocketAddr]) -> GossipConfig {
         // Another test may take a port that one of our nodes had, and must not be heard.
         cluster_id: format!("{}-{:?}", std::process::id(), std::thread::current().name()),
         lives: LIVES,
+        most_files: 100,
     }
 }
 

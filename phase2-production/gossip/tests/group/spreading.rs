@@ -160,6 +160,30 @@ async fn the_dead_take_no_room_for_ever() {
     }
 }
 
+/// However many files come, on whichever nodes: no node holds more than a session shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_with_many_files_does_not_grow_for_ever() {
+    let few = |node, seeds: &[_]| GossipConfig { most_files: 5, ..config(node, seeds) };
+    let first = Gossip::join(few("r1", &[])).await.unwrap();
+    let second = Gossip::join(few("r2", &[first.address()])).await.unwrap();
+    let (proof, began) = (proof(1), now());
+    first.start(&proof, "ann", "about", began).await;
+    soon("a birth", || knows(&second, &proof)).await;
+    let name = |number: i64| format!("{number:0>200}");
+    for number in 0..60 {
+        let node = if number % 2 == 0 { &first } else { &second };
+        node.add_file(&proof, &name(number), began + number).await.unwrap();
+    }
+    let newest: Vec<_> = (55..60).map(name).collect();
+    for node in [&first, &second] {
+        let known = || node.look(&proof, now()).is_ok_and(|known| known.files == newest);
+        soon("the newest five", known).await;
+        let bytes = node.size(now()).await.bytes;
+        // Five of each node's own at most, and keys and beats beside; all would be 12 000.
+        assert!(bytes < 6_000 + 60 * 90, "{bytes} bytes are held");
+    }
+}
+
 #[tokio::test]
 async fn a_node_listens_to_this_machine_only() {
     for (listen, seed) in [("0.0.0.0:0", "127.0.0.1:1"), ("127.0.0.1:0", "192.0.2.1:7")] {

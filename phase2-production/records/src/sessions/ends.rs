@@ -61,8 +61,10 @@ pub async fn ended_after(
     ends::after(tx, QUERY, end).await
 }
 
-/// Removes sessions that died before `before`, at most 1000 at once; how many. `before`
-/// must be so long ago that no cache and no request under way knows them any more.
+/// Sessions that one sweep removes: few enough for the longest statement.
+pub const AT_ONCE: u64 = 1_000;
+
+/// Removes sessions that died before `before`, at most [`AT_ONCE`]; how many. `before` must be so long ago that no cache and no request under way knows them any more.
 ///
 /// # Errors
 /// When the database fails.
@@ -70,9 +72,10 @@ pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsEr
     let swept = sqlx::query(
         "DELETE FROM sessions WHERE proof IN (SELECT proof FROM sessions \
          WHERE revoked_at < $1 OR expires_at < $1 OR last_seen_at + idle_ms < $1 \
-         ORDER BY expires_at LIMIT 1000)",
+         ORDER BY expires_at LIMIT $2)",
     )
     .bind(before)
+    .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
     .execute(tx)
     .await?;
     Ok(swept.rows_affected())

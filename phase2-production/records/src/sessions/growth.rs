@@ -1,6 +1,7 @@
 //! What happens to a session while it lives.
 
 use crate::error::RecordsError;
+use api_contract::sessions::MOST_FILES_REMEMBERED;
 use sqlx::{AnyConnection, Row};
 
 /// Writes down that a request came at `at`: that moves the idle time forward, never back.
@@ -29,7 +30,7 @@ pub async fn seen(
 
 /// Adds the name of a file and returns the session's version after it; `None` when the
 /// session is not alive, and then nothing was added. Of fifty at once all fifty are kept:
-/// each is a row.
+/// each is a row. Of more than [`MOST_FILES_REMEMBERED`] the oldest are forgotten.
 ///
 /// # Errors
 /// When the database fails.
@@ -65,9 +66,26 @@ pub async fn add_file(
     .bind(organisation)
     .bind(name)
     .bind(now)
+    .execute(&mut *tx)
+    .await?;
+    forget_the_oldest(tx, proof).await?;
+    Ok(Some(version))
+}
+
+async fn forget_the_oldest(
+    tx: &mut AnyConnection,
+    proof: &str,
+) -> Result<(), RecordsError> {
+    sqlx::query(
+        "DELETE FROM session_files WHERE proof = $1 AND position <= \
+           (SELECT position FROM session_files WHERE proof = $1 \
+            ORDER BY position DESC LIMIT 1 OFFSET $2)",
+    )
+    .bind(proof)
+    .bind(i64::try_from(MOST_FILES_REMEMBERED).unwrap_or(i64::MAX))
     .execute(tx)
     .await?;
-    Ok(Some(version))
+    Ok(())
 }
 
 /// The names of the files, in the order in which they were added.

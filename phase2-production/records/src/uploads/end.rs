@@ -31,7 +31,7 @@ pub async fn complete(
         // The key's first use has made the file: this upload is done without one.
         Some(Stored::Repeated { answer }) => {
             close(tx, owner, id, &answer).await?;
-            quota::release(tx, owner, upload.size).await?;
+            quota::release(tx, owner, upload.size, 1).await?;
             Ok(Stored::Repeated { answer })
         }
         Some(refused) => Ok(refused),
@@ -94,13 +94,46 @@ pub async fn remove(
             .await?;
     }
     if upload.answer.is_none() {
-        quota::release(tx, owner, upload.size).await?;
+        quota::release(tx, owner, upload.size, 1).await?;
     }
     if let Removal::GivenUp(cause) = why {
         audit::write(tx, cause).await?;
     }
     let parts = parts.into_iter().map(|part| part.blob_key);
     Ok(Some(upload.blob_key.into_iter().chain(parts).collect()))
+}
+
+/// Forgets those of somebody's open uploads whose time was up at `now` and that no janitor
+/// has come to: until then they would keep others from their room. Whether there were any.
+/// Their bytes have no row any more, and become orphans. The owner's quota row has to be
+/// locked.
+pub(crate) async fn forget_expired(
+    tx: &mut AnyConnection,
+    owner: &Member,
+    now: i64,
+) -> Result<bool, RecordsError> {
+    sqlx::query(
+        "DELETE FROM upload_parts WHERE organisation = $1 AND upload_id IN \
+           (SELECT upload_id FROM uploads WHERE organisation = $1 AND owner = $2 \
+            AND state = 'open' AND expires_at <= $3)",
+    )
+    .bind(owner.organisation.as_str())
+    .bind(owner.username.as_str())
+    .bind(now)
+    .execute(&mut *tx)
+    .await?;
+    let sizes: Vec<i64> = sqlx::query_scalar(
+        "DELETE FROM uploads WHERE organisation = $1 AND owner = $2 \
+         AND state = 'open' AND expires_at <= $3 RETURNING size",
+    )
+    .bind(owner.organisation.as_str())
+    .bind(owner.username.as_str())
+    .bind(now)
+    .fetch_all(&mut *tx)
+    .await?;
+    let bytes = sizes.iter().copied().map(loaded).sum();
+    quota::release(tx, owner, bytes, sizes.len()).await?;
+    Ok(!sizes.is_empty())
 }
 
 /// Why an upload is to be forgotten.

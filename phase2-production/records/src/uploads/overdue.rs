@@ -2,6 +2,7 @@
 
 use super::{Upload, upload_of};
 use crate::error::RecordsError;
+use crate::quota::stored;
 use sqlx::AnyConnection;
 
 /// Uploads of everybody whose time is up at `now`, at most `limit`. In
@@ -12,13 +13,13 @@ use sqlx::AnyConnection;
 pub async fn expired(
     tx: &mut AnyConnection,
     now: i64,
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<Upload>, RecordsError> {
     let rows = sqlx::query(
         "SELECT * FROM uploads WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
     )
     .bind(now)
-    .bind(limit)
+    .bind(stored(limit as u64))
     .fetch_all(tx)
     .await?;
     rows.iter().map(upload_of).collect()
@@ -32,14 +33,14 @@ pub async fn expired(
 pub async fn unfinished(
     tx: &mut AnyConnection,
     before: i64,
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<Upload>, RecordsError> {
     let rows = sqlx::query(
         "SELECT * FROM uploads WHERE state = 'open' AND kind = 'tus' \
          AND received = size AND updated_at <= $1 ORDER BY updated_at LIMIT $2",
     )
     .bind(before)
-    .bind(limit)
+    .bind(stored(limit as u64))
     .fetch_all(tx)
     .await?;
     rows.iter().map(upload_of).collect()

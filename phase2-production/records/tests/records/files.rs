@@ -1,6 +1,6 @@
 //! Files, idempotency keys and quotas: what is written together, and exact when many ask.
 
-use crate::seed::{NOW, by, in_org_of, log_in, member, people, proof, run};
+use crate::seed::{NOW, QUOTA, by, in_org_of, log_in, member, people, proof, run};
 use crate::store::{Store, on_both};
 use futures_util::future::join_all;
 use records::audit::AuditRow;
@@ -45,7 +45,7 @@ pub(crate) fn new_file(owner: &str, size: u64, key: Option<&str>) -> NewFile {
         answer: format!("{{\"file_id\": \"{file_id}\"}}"),
         key: key.map(proof),
         session: None,
-        quota: 1_000,
+        quota: QUOTA,
         not_after: Instant::now() + Duration::from_secs(60),
         audit: deed(owner, "file.stored", file_id),
     }

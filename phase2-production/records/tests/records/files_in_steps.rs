@@ -1,7 +1,7 @@
 //! Uploads in steps: what is set aside, what is compared, what ends an upload.
 
 use crate::files::{deed, new_file, used};
-use crate::seed::{NOW, in_org_of, member, org, people, proof, run};
+use crate::seed::{NOW, QUOTA, in_org_of, member, org, people, proof, run};
 use crate::store::{Store, on_both};
 use futures_util::future::join_all;
 use records::files::{NewFile, Stored};
@@ -24,9 +24,9 @@ on_both!(
     a_janitor_finds_what_nobody_has_finished,
 );
 
-const LIFE: i64 = 1_000;
+pub(crate) const LIFE: i64 = 1_000;
 
-fn upload(size: u64, key: Option<&str>) -> Upload {
+pub(crate) fn upload(size: u64, key: Option<&str>) -> Upload {
     Upload {
         upload_id: FileId::new(),
         kind: Kind::Tus,
@@ -44,20 +44,20 @@ fn upload(size: u64, key: Option<&str>) -> Upload {
     }
 }
 
-async fn start(records: &Records, upload: &Upload) -> Started {
+pub(crate) async fn start(records: &Records, upload: &Upload) -> Started {
     let (upload, cause) =
         (upload.clone(), deed("alice", "upload.started", upload.upload_id));
     let started = run!(records, in_org_of("alice"), |tx| uploads::start(
         tx,
         &member("alice"),
         &upload,
-        1_000,
+        QUOTA,
         &cause
     ));
     started.unwrap()
 }
 
-async fn find(records: &Records, id: FileId) -> Option<Upload> {
+pub(crate) async fn find(records: &Records, id: FileId) -> Option<Upload> {
     run!(records, in_org_of("alice"), |tx| uploads::find(tx, &org("t1"), id)).unwrap()
 }
 

@@ -12,6 +12,7 @@ mod ends;
 mod faults;
 mod files;
 mod files_in_steps;
+mod limits;
 mod looks;
 mod people;
 mod refresh;

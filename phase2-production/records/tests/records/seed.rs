@@ -2,6 +2,7 @@
 
 use crate::store::Store;
 use records::audit::AuditRow;
+use records::quota::Allowance;
 use records::refresh::NewFamily;
 use records::sessions::{Created, Found, NewSession, Session};
 use records::users::{Account, NewAccount};
@@ -15,6 +16,9 @@ use upload_domain::username::Username;
 pub(crate) const NOW: i64 = 1_800_000_000_000;
 pub(crate) const IDLE: i64 = 1_800_000;
 pub(crate) const LIFE: i64 = 86_400_000;
+
+/// What the server allows everybody in these tests.
+pub(crate) const QUOTA: Allowance = Allowance { bytes: 1_000, files: 200 };
 
 pub(crate) fn org(name: &str) -> OrgId {
     OrgId::parse(name).unwrap()

@@ -10,7 +10,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
-/// Between two looks at the proof and at the files.
+/// Between two looks at the proof.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How long a client may take to read what it is sent.
@@ -67,8 +67,12 @@ async fn talk(app: &AppState, subscriber: &Subscriber, socket: &mut WebSocket) -
                         return end;
                     }
                 }
-                tell(app, subscriber, socket, &mut news).await
+                stands(app, subscriber).await
             }
+            events = news.next() => match events {
+                Some(events) => tell(app, subscriber, socket, &events).await,
+                None => return frame(close::TRY_AGAIN_LATER, "more news than were read"),
+            },
             message = socket.recv() => {
                 heard = Instant::now();
                 answer(app, subscriber, socket, message).await
@@ -80,20 +84,24 @@ async fn talk(app: &AppState, subscriber: &Subscriber, socket: &mut WebSocket) -
     }
 }
 
+/// Whether the conversation may go on.
+async fn stands(app: &AppState, subscriber: &Subscriber) -> Result<(), End> {
+    if app.drain.readiness.is_draining() {
+        return Err(frame(close::RESTART, "this replica stops"));
+    }
+    authorise(app, subscriber).await
+}
+
 /// Tells what is new, if the proof still stands.
 async fn tell(
     app: &AppState,
     subscriber: &Subscriber,
     socket: &mut WebSocket,
-    news: &mut News,
+    events: &[Event],
 ) -> Result<(), End> {
-    if app.drain.readiness.is_draining() {
-        return Err(frame(close::RESTART, "this replica stops"));
-    }
     authorise(app, subscriber).await?;
-    // Records that do not answer lose nothing: the next look finds it.
-    for event in news.look(app).await.unwrap_or_default() {
-        send(socket, text(&event)).await?;
+    for event in events {
+        send(socket, text(event)).await?;
     }
     Ok(())
 }

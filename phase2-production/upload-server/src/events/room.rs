@@ -2,6 +2,7 @@
 //! process ends. hyper's own drain does not see them: for it, a connection that was
 //! upgraded is over.
 
+use super::news::Listeners;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub(crate) struct Events(Arc<Room>);
 #[derive(Default)]
 struct Room {
     taken: Mutex<HashMap<Username, usize>>,
+    listeners: Listeners,
     conversations: TaskTracker,
     ending: CancellationToken,
 }
@@ -44,6 +46,11 @@ impl Events {
         taken.insert(caller.clone(), own + 1);
         metrics::gauge!("event_sockets").increment(1.0);
         Some(Seat { room: self.clone(), of: caller.clone() })
+    }
+
+    /// Who is to be told what has come to be.
+    pub(super) fn listeners(&self) -> &Listeners {
+        &self.0.listeners
     }
 
     /// Holds a conversation, so that the end of the process waits for it.

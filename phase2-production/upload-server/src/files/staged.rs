@@ -116,7 +116,7 @@ impl Staged {
         let created = created(&self.meta, &self.files.replica_id);
         let Self { files: store, mut bytes, owner, meta, key, since } = self;
         let subject = meta.file_id.to_string();
-        let row = files::NewFile {
+        let mut row = files::NewFile {
             audit: cause.row(&owner, "file.stored", &subject),
             answer: serde_json::to_string(&created).map_err(Error::broken)?,
             blob_key: bytes.key.clone().unwrap_or_default(),
@@ -130,6 +130,8 @@ impl Staged {
         };
         let done = store.records.run(scope_of(&row.owner), move |tx| {
             Box::pin(async move {
+                // As late as can be: who listens looks back only so far.
+                row.meta.uploaded_at = now_ms();
                 match upload {
                     Some(id) => uploads::complete(tx, id, &row).await,
                     None => files::store(tx, &row).await,

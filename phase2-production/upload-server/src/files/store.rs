@@ -8,6 +8,7 @@ use axum::body::Body;
 use blobs::{BlobError, Blobs};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
+use records::quota::Allowance;
 use records::{Member, Records, Scope, files};
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use upload_domain::file_store::{FileMeta, Page};
 pub(crate) struct Files {
     pub(crate) records: Records,
     pub(crate) blobs: Blobs,
-    pub(crate) quota: u64,
+    pub(crate) quota: Allowance,
     /// Age at which a janitor takes bytes without a row for forgotten ones.
     pub(crate) orphan_grace: Duration,
     pub(crate) replica_id: Arc<str>,

@@ -24,6 +24,7 @@ fn args(per_second: u32) -> LimitArgs {
         attempts_per_address: 1_000,
         attempts_window_ms: 600_000,
         requests_per_second: per_second,
+        trusted_proxies: Vec::new(),
     }
 }
 

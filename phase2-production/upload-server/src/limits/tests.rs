@@ -12,6 +12,7 @@ fn limits(per_account: u32, per_address: u32, per_second: u32) -> Limits {
         attempts_per_address: per_address,
         attempts_window_ms: 60_000,
         requests_per_second: per_second,
+        trusted_proxies: Vec::new(),
     };
     Limits::new(None, &args)
 }

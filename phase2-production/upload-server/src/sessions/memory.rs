@@ -5,6 +5,7 @@
 
 use super::{Remembered, SessionError, SessionId, SessionLimits};
 use crate::clock::now_ms;
+use api_contract::sessions::MOST_FILES_REMEMBERED;
 use records::Member;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,6 +138,8 @@ impl Memory {
         let mut live = self.lock();
         let session = self.living(&mut live, id)?;
         session.files.push(name.to_owned());
+        let excess = session.files.len().saturating_sub(MOST_FILES_REMEMBERED);
+        session.files.drain(..excess);
         session.touch();
         Ok(())
     }

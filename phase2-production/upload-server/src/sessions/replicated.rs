@@ -6,6 +6,7 @@
 
 use super::{Remembered, SessionError, SessionId, SessionLimits};
 use crate::clock::now;
+use api_contract::sessions::MOST_FILES_REMEMBERED;
 use gossip::{Gone, Gossip, GossipConfig, Lives};
 use records::Member;
 use std::net::SocketAddr;
@@ -38,8 +39,15 @@ impl Replicated {
     ) -> anyhow::Result<Self> {
         let lives = Lives { idle: limits.idle, absolute: limits.absolute };
         let cluster_id = GROUP.to_owned();
-        let config =
-            GossipConfig { node, listen, seeds, interval: INTERVAL, cluster_id, lives };
+        let config = GossipConfig {
+            node,
+            listen,
+            seeds,
+            interval: INTERVAL,
+            cluster_id,
+            lives,
+            most_files: MOST_FILES_REMEMBERED,
+        };
         metrics::gauge!("live_sessions").set(0.0);
         Ok(Self { gossip: Gossip::join(config).await?, limits })
     }

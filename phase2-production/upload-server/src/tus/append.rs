@@ -151,14 +151,22 @@ async fn add(
         })
     });
     let added: Result<Option<Option<Upload>>, RecordsError> = added.await;
-    // A commit that was not heard of may have happened: then the bytes have a row.
-    if !matches!(added, Ok(Some(_))) {
+    if may_be_named(&added) {
         bytes.key = None;
     }
     match added? {
         None => Ok(starts_at + size),
         Some(Some(now)) => Err(wrong_offset(now.received)),
         Some(None) => Err(crate::uploads::book::not_found()),
+    }
+}
+
+/// Whether a row may name the bytes now: a commit that was not heard of may have happened.
+/// Before the commit nothing has, and who was told to come back will bring them again.
+fn may_be_named(added: &Result<Option<Option<Upload>>, RecordsError>) -> bool {
+    match added {
+        Ok(refused) => refused.is_none(),
+        Err(error) => error.may_be_committed(),
     }
 }
 

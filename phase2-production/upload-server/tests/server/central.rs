@@ -2,25 +2,26 @@
 //! many at once, and what was ended stays ended, whatever becomes of Redis meanwhile.
 
 use crate::farm::Farm;
+use crate::let_in::LetIn;
 use crate::on::{Stores, World};
 use api_conformance::client::Client;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
-use api_conformance::form::{Form, Upload};
+use api_conformance::form::Upload;
 use api_conformance::outcome::Outcome;
 use api_conformance::process::PATIENCE;
 use api_conformance::proof::Proof;
-use api_contract::files::{FileCreated, ListQuery};
-use api_contract::paths;
+use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
-use bytes::Bytes;
 use futures_util::future::try_join_all;
-use futures_util::stream;
-use http::Method;
-use http::header::CONTENT_TYPE;
+use redis::aio::MultiplexedConnection;
 use sqlx::Connection;
 use std::convert::Infallible;
-use tokio::sync::mpsc;
+use std::time::Duration;
+
+/// So short that Redis forgets more than once while one upload is under way, and so long
+/// that it has something to forget.
+const BETWEEN_FLUSHES: Duration = Duration::from_millis(2);
 
 /// A world of real stores, three replicas on it, and alice in a session of her own.
 struct Scene {
@@ -43,10 +44,14 @@ impl Scene {
 
     /// Redis forgets everything at once, as after a restart without persistence.
     async fn flush(&self) -> anyhow::Result<()> {
-        let client = redis::Client::open(self.redis().url.as_str())?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await?;
+        let mut redis = self.connect_to_redis().await?;
+        redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await?;
         Ok(())
+    }
+
+    async fn connect_to_redis(&self) -> anyhow::Result<MultiplexedConnection> {
+        let client = redis::Client::open(self.redis().url.as_str())?;
+        Ok(client.get_multiplexed_async_connection().await?)
     }
 
     async fn everywhere_accepted(&self) -> anyhow::Result<()> {
@@ -85,17 +90,20 @@ impl Scene {
         .await
     }
 
-    /// Fifty uploads at once, over all replicas; `meanwhile` happens while they run.
+    /// Fifty uploads at once, over all replicas; `meanwhile` goes on until all are done.
     async fn fifty_uploads(
         &self,
-        meanwhile: impl Future<Output = anyhow::Result<()>>,
+        meanwhile: impl Future<Output = anyhow::Result<Infallible>>,
     ) -> anyhow::Result<()> {
         let uploads = (0..50).map(|number| {
             let client = self.farm.replicas[number % 3].client();
             let file = Upload::new(format!("{number:02}.txt"), format!("{number}"));
             async move { self.upload_until_it_is_done(&client, &file).await }
         });
-        tokio::try_join!(try_join_all(uploads), meanwhile)?;
+        tokio::select! {
+            done = try_join_all(uploads) => drop(done?),
+            Err(failed) = meanwhile => return Err(failed),
+        }
         let client = self.farm.replicas[1].client();
         let mut names =
             client.session_view(&self.alice).await.done()?.body.files_uploaded;
@@ -127,89 +135,44 @@ async fn a_file_that_its_session_cannot_remember_is_not_acknowledged()
     )
 }
 
-/// An upload that has begun and will not end before it is told to.
-struct SlowUpload {
-    rest: mpsc::Sender<Bytes>,
-    answer: tokio::task::JoinHandle<anyhow::Result<u16>>,
-}
-
-impl SlowUpload {
-    fn begin(client: Client, proof: &Proof) -> Self {
-        let form = Form::of(&Upload::of_size("slow.bin", 100_000));
-        let (rest, pieces) = mpsc::channel(1);
-        let first = Bytes::from(form.body()[..50_000].to_vec());
-        let pieces =
-            stream::unfold((Some(first), pieces), |(first, mut pieces)| async move {
-                let piece = match first {
-                    Some(first) => first,
-                    None => pieces.recv().await?,
-                };
-                Some((Ok::<_, Infallible>(piece), (None, pieces)))
-            });
-        let request = client.proven(proof, Method::POST, paths::UPLOAD);
-        let request = request.header(CONTENT_TYPE, form.media_type());
-        let request = request.body(reqwest::Body::wrap_stream(pieces));
-        let send = async move {
-            let outcome = client.json::<FileCreated>(request).await;
-            Ok(outcome.status()?.as_u16())
-        };
-        let answer = tokio::spawn(send);
-        let begun = Self { rest, answer };
-        let last = Bytes::from(form.body()[50_000..].to_vec());
-        begun.keep(last)
-    }
-
-    /// Holds the rest back in the channel's sender side.
-    fn keep(self, last: Bytes) -> Self {
-        let (gate, mut told) = mpsc::channel::<Bytes>(1);
-        let rest = self.rest.clone();
-        tokio::spawn(async move {
-            // The gate's message is only "go": what goes is the rest of the form.
-            if told.recv().await.is_some() {
-                let _server_hung_up = rest.send(last).await;
-            }
-        });
-        Self { rest: gate, answer: self.answer }
-    }
-
-    async fn end(self) -> anyhow::Result<u16> {
-        self.rest.send(Bytes::new()).await?;
-        drop(self.rest);
-        self.answer.await?
-    }
-}
-
 #[tokio::test]
 async fn fifty_uploads_at_once_to_one_session_are_all_remembered() -> anyhow::Result<()> {
     let scene = Scene::set(&[]).await?;
-    scene.fifty_uploads(async { Ok(()) }).await
+    scene.fifty_uploads(std::future::pending()).await
 }
 
 #[tokio::test]
 async fn fifty_uploads_at_once_are_remembered_while_redis_forgets() -> anyhow::Result<()>
 {
     let scene = Scene::set(&[]).await?;
+    let mut redis = scene.connect_to_redis().await?;
+    let mut forgotten = 0;
     let forget = async {
-        for _ in 0..10 {
-            scene.flush().await?;
-            tokio::task::yield_now().await;
+        loop {
+            redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await?;
+            forgotten += 1;
+            tokio::time::sleep(BETWEEN_FLUSHES).await;
         }
-        Ok(())
     };
-    scene.fifty_uploads(forget).await
+    scene.fifty_uploads(forget).await?;
+    anyhow::ensure!(
+        forgotten > 1,
+        "Redis forgot before the uploads, and not during them"
+    );
+    Ok(())
 }
 
 #[tokio::test]
 async fn a_logout_during_a_slow_request_stays_a_logout() -> anyhow::Result<()> {
     for flushed in [false, true] {
         let scene = Scene::set(&[]).await?;
-        let client = scene.farm.replicas[0].client();
-        let slow = SlowUpload::begin(client, &scene.alice);
+        let slow = LetIn::to_upload(&scene.farm.replicas[0], &scene.alice).await?;
         scene.log_out_at(1).await?;
         if flushed {
             scene.flush().await?;
         }
-        let _stored_or_not = slow.end().await?;
+        let answer = slow.finish().await?;
+        anyhow::ensure!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
         scene.everywhere_refused().await?;
     }
     Ok(())

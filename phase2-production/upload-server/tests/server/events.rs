@@ -1,6 +1,7 @@
 //! What is said on the WebSocket, and when it ends. Who may open one is item 37 of the
 //! security suite.
 
+use crate::let_in::LetIn;
 use crate::on::{Stores, World};
 use anyhow::{Context, bail, ensure};
 use api_conformance::expect::equal;
@@ -155,4 +156,63 @@ async fn one_caller_has_so_many_sockets_and_another_has_room() -> anyhow::Result
     sockets.pop().context("there are eight")?.close(None).await?;
     let room_again = async || Ok(open(&started, &alice).await.ok().map(drop));
     api_conformance::eventually::eventually(PATIENCE, "room again", room_again).await
+}
+
+/// An idle socket costs the records nothing: one look serves all who listen.
+#[tokio::test]
+async fn sockets_cost_the_records_nothing_while_nothing_happens() -> anyhow::Result<()> {
+    let world = World::new(Stores::Embedded, false).await?;
+    let started = world.replica("memory", &[]).await?;
+    let mut sockets = Vec::new();
+    for who in [&started.alice, &started.bob] {
+        let proof = started.sign_in(who).await?;
+        for _ in 0..8 {
+            let mut socket = open(&started, &proof).await?;
+            hears(&mut socket, "ping", "pong").await?;
+            sockets.push(socket);
+        }
+    }
+    let figure = async |name: &str| {
+        anyhow::Ok(started.server.metric(name).await?.unwrap_or_default())
+    };
+    const TRANSACTIONS: &str = "records_transactions_total{outcome=\"committed\"}";
+    let before = (figure("event_looks_total").await?, figure(TRANSACTIONS).await?);
+    let looks =
+        api_conformance::eventually::eventually(PATIENCE, "five looks", async || {
+            let looks = figure("event_looks_total").await? - before.0;
+            Ok((looks >= 5.0).then_some(looks))
+        })
+        .await?;
+    let transactions = figure(TRANSACTIONS).await? - before.1;
+    // One more look may have begun, and the janitor may have gone round.
+    ensure!(transactions <= looks + 6.0, "{transactions} transactions in {looks} looks");
+    Ok(())
+}
+
+/// Begun first and finished last: a file is news when it has come to be, however many have
+/// overtaken it.
+#[tokio::test]
+async fn an_upload_that_many_others_overtook_is_news_all_the_same() -> anyhow::Result<()>
+{
+    let world = World::new(Stores::Embedded, false).await?;
+    let one = world.replica("token", &["--replica-id", "r1"]).await?;
+    let two = world.replica("token", &["--replica-id", "r2"]).await?;
+    let alice = one.sign_in(&one.alice).await?;
+    let mut socket = open(&one, &alice).await?;
+    hears(&mut socket, "ping", "pong").await?;
+    let slow = LetIn::to_upload(&two, &alice).await?;
+    let mut quick = Vec::new();
+    for number in 0..30 {
+        let file = Upload::new(format!("{number}.txt"), "quick");
+        quick.push(two.client().upload(&alice, &file).await.done()?.body);
+    }
+    for stored in quick {
+        hears_of(&mut socket, &stored.file_id, &stored.name).await?;
+    }
+    slow.finish().await?;
+    let Ok(text) = heard(&mut socket).await? else { bail!("it was closed") };
+    match serde_json::from_str::<Event>(&text)? {
+        Event::FileStored { name, .. } => equal("the news", name, "slow.bin".to_owned()),
+        Event::NotUnderstood => bail!("{text}"),
+    }
 }

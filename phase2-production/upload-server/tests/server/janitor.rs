@@ -1,10 +1,13 @@
 //! What nobody needs is cleared away; what is young is not touched.
 
+use crate::let_in::LetIn;
 use crate::on::{Stores, World};
 use crate::steps::{Person, alone, blobs, bytes_of, sha256};
+use anyhow::ensure;
 use api_conformance::eventually::{eventually, silence};
 use api_conformance::form::Upload;
 use api_conformance::raw::authority;
+use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers as names};
 use http::Method;
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -127,5 +130,33 @@ async fn an_upload_that_the_records_never_heard_of_leaves_nothing_behind()
     let cleared = async || Ok(blobs(&world.fixture).is_empty().then_some(()));
     eventually(PATIENCE, "nothing is left", cleared).await?;
     lost.bring_them_back().await?;
+    Ok(())
+}
+
+/// The same of a piece of an upload: its upload was looked up, and then the records went.
+#[tokio::test]
+async fn a_piece_that_the_records_never_heard_of_leaves_nothing_behind()
+-> anyhow::Result<()> {
+    let world = World::new(Stores::Real, false).await?;
+    let server = world.replica("memory", &[]).await?;
+    let alice = Person::alice(&server).await?;
+    let path = alice.create("a", 1_000).await?;
+    let head = format!(
+        "{}: {TUS_VERSION}\r\n{}: 0\r\ncontent-type: {TUS_MEDIA_TYPE}",
+        names::TUS_RESUMABLE,
+        names::UPLOAD_OFFSET
+    );
+    let call = format!("PATCH {path}");
+    let piece =
+        LetIn::to_call(&server, &alice.proof, &call, &head, bytes_of(500)).await?;
+    let lost = world.lose_the_records().await?;
+    let answer = piece.finish().await?;
+    ensure!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let cleared = async || Ok(blobs(&world.fixture).is_empty().then_some(()));
+    eventually(PATIENCE, "nothing is left", cleared).await?;
+    lost.bring_them_back().await?;
+    let back = async || Ok(alice.offset(&path).await.ok());
+    let offset = eventually(PATIENCE, "the records are back", back).await?;
+    ensure!(offset == 0, "{offset} bytes of it count");
     Ok(())
 }

@@ -13,6 +13,7 @@ mod events;
 mod farm;
 mod full_disk;
 mod janitor;
+mod let_in;
 mod on;
 mod outages;
 mod replicated;

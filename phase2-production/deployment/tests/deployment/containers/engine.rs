@@ -50,6 +50,12 @@ impl Made {
         Self::make("volume", name)
     }
 
+    /// The addresses of a network's members, as CIDR.
+    pub(super) fn subnet(&self) -> anyhow::Result<String> {
+        let format = "{{(index .IPAM.Config 0).Subnet}}";
+        docker(&[self.kind, "inspect", "--format", format, &self.name])
+    }
+
     fn make(kind: &'static str, name: &str) -> anyhow::Result<Self> {
         let (key, owner) = label();
         docker(&[kind, "create", "--label", &format!("{key}={owner}"), name])?;

@@ -199,6 +199,8 @@ impl Fleet {
         recipe.environment = vec![
             ("DATABASE_URL", self.database_url.clone()),
             ("REDIS_URL", format!("redis://{}redis:6379", self.prefix)),
+            // The engine chooses the balancer's address when it starts, after the replicas.
+            ("TRUSTED_PROXY", self.network.subnet()?),
         ];
         recipe.files = vec![("/users.json", self.users.clone())];
         recipe.volume = Some((self.files.name.clone(), "/data"));

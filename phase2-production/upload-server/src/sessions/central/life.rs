@@ -127,14 +127,23 @@ impl Central {
         self.cache.forget_sessions(proofs, self.limits.absolute).await
     }
 
-    /// Removes the rows of the long dead: no cache and no request knows them any more.
+    /// Removes the rows of the long dead: no cache and no request knows them any more. One
+    /// batch after the other until one is short: more may die between two sweeps than one
+    /// batch holds.
     pub async fn sweep(&self) {
         let before = now() - milliseconds(self.limits.absolute);
-        let swept = self.records.run(Scope::Housekeeping, move |tx| {
-            Box::pin(async move { sessions::sweep(tx, before).await })
-        });
-        if let Err(error) = swept.await {
-            tracing::warn!(%error, "dead sessions were not removed");
+        loop {
+            let swept = self.records.run(Scope::Housekeeping, move |tx| {
+                Box::pin(async move { sessions::sweep(tx, before).await })
+            });
+            match swept.await {
+                Ok(sessions::AT_ONCE..) => {}
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "dead sessions were not removed");
+                    return;
+                }
+            }
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::deeds::{dead, disabled};
 use super::people::{Town, with_password};
+use crate::let_in::LetIn;
 use crate::on::Stores;
 use anyhow::{Context, bail, ensure};
 use api_conformance::expect::equal;
-use api_conformance::form::{Form, Upload};
 use api_conformance::proof::Proof;
 use api_conformance::raw::authority;
 use api_contract::problem::ProblemKind;
@@ -15,7 +15,6 @@ use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use http::Method;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::WebSocketStream;
@@ -61,50 +60,13 @@ async fn a_slow_request_does_not_undo_a_logout() -> anyhow::Result<()> {
     let town = Town::new(Stores::Real, "central", &[]).await?;
     for replica in 0..3 {
         let alice = town.sign_in(&town.alice).await?;
-        let slow = LetIn::to_upload(&town, replica, &alice).await?;
+        let slow = LetIn::to_upload(town.replica(replica), &alice).await?;
         town.replica(replica + 1).client().end_session(&alice).await.done()?;
+        // What is answered is not asked here: the file may be there or not.
         slow.finish().await?;
         town.refuse(&alice, ProblemKind::SessionUnknown).await?;
     }
     Ok(())
-}
-
-/// An upload whose head was read, and whose caller was believed: only then the server says
-/// that it wants the body.
-struct LetIn {
-    connection: TcpStream,
-    body: Vec<u8>,
-}
-
-impl LetIn {
-    async fn to_upload(town: &Town, replica: usize, who: &Proof) -> anyhow::Result<Self> {
-        let address = authority(&town.replica(replica).base_url)?.to_owned();
-        let form = Form::of(&Upload::of_size("slow.bin", 10_000));
-        let (name, proof) = who.header().context("a proof")?;
-        let head = format!(
-            "POST {} HTTP/1.1\r\nHost: {address}\r\n{name}: {}\r\nContent-Type: {}\r\n\
-             Content-Length: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
-            paths::UPLOAD,
-            proof.to_str()?,
-            form.media_type(),
-            form.body().len()
-        );
-        let mut connection = TcpStream::connect(&address).await?;
-        connection.write_all(head.as_bytes()).await?;
-        let mut answer = vec![0; 25];
-        connection.read_exact(&mut answer).await?;
-        equal("the answer", answer, b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())?;
-        Ok(Self { connection, body: form.body() })
-    }
-
-    /// What is answered is not asked here: the file may be there or not.
-    async fn finish(mut self) -> anyhow::Result<()> {
-        self.connection.write_all(&self.body).await?;
-        let mut answer = Vec::new();
-        self.connection.read_to_end(&mut answer).await?;
-        ensure!(answer.starts_with(b"HTTP/1.1 "), "no answer");
-        Ok(())
-    }
 }
 
 /// The four ways in which all proofs of a person die.

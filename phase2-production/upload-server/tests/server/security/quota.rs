@@ -131,3 +131,29 @@ async fn announcements_at_once_never_exceed_the_quota() -> anyhow::Result<()> {
     client.upload(&alice, &file).await.done()?;
     Ok(())
 }
+
+/// Item 31. Files without a byte are counted, too, over all replicas: each is a row, and a
+/// name on a disk.
+#[tokio::test]
+async fn files_without_a_byte_have_a_limit_as_well() -> anyhow::Result<()> {
+    for stores in [Stores::Embedded, Stores::Real] {
+        let town = Town::new(stores, "token", &["--max-files", "5"]).await?;
+        let alice = town.sign_in(&town.alice).await?;
+        let empty = Upload::of_size("empty.bin", 0);
+        let unsure = AtomicUsize::new(0);
+        let uploads = (0..12).map(async |number| {
+            let (client, key) = (town.replica(number).client(), format!("key-{number}"));
+            definite(&unsure, async || client.upload_with_key(&alice, &empty, &key).await)
+                .await
+        });
+        let stored = winners(join_all(uploads).await)?;
+        equal("files that came through", stored.len(), 5)?;
+        let client = town.client();
+        let bob = town.sign_in(&town.bob).await?;
+        client.upload(&bob, &empty).await.done()?;
+        client.delete(&alice, &stored[0].file_id).await.done()?;
+        client.upload(&alice, &empty).await.done()?;
+        client.upload(&alice, &empty).await.refused_as(ProblemKind::QuotaExceeded)?;
+    }
+    Ok(())
+}

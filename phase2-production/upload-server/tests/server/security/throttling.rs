@@ -15,6 +15,7 @@ use api_contract::{Credentials, Message, paths};
 use http::Method;
 use http::header::RETRY_AFTER;
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 /// A guess through the balancer, from somebody who says each time to be somewhere else.
 async fn guess(town: &Town, given: &Credentials, from: usize) -> Outcome<SessionStarted> {
@@ -134,4 +135,81 @@ fn ended<T>(outcome: Outcome<T>) -> Outcome<()> {
         Outcome::Refused(reply) => Outcome::Refused(reply),
         Outcome::Broken(broken) => Outcome::Broken(broken),
     }
+}
+
+/// Item 14. Behind a proxy that is named with `--trusted-proxy` it is the client who is
+/// counted, and not the proxy, which all clients share; whoever is not named is believed
+/// nothing.
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_client_is_counted_and_nobody_elses_word()
+-> anyhow::Result<()> {
+    let flags = ["--attempts-per-address", "5", "--trusted-proxy", "10.9.0.0/16"];
+    let town = Town::new(Stores::Embedded, "central", &flags).await?;
+    let through = async |number: usize, chain: String| {
+        let client = town.replica(number).client();
+        let wrong = with_password(&format!("name-{number}"), "wrong");
+        let request = client.request(Method::POST, paths::SESSION_START).json(&wrong);
+        client.json::<SessionStarted>(request.header("x-forwarded-for", chain)).await
+    };
+    for number in 0..10 {
+        // What the client made up comes first, who was heard by the proxy after it.
+        let answer =
+            through(number, format!("198.51.100.{number}, 203.0.113.7, 10.9.0.2"));
+        let expected = match number {
+            0..5 => ProblemKind::InvalidCredentials,
+            _ => ProblemKind::TooManyAttempts,
+        };
+        answer.await.refused_as(expected).with_context(|| format!("guess {number}"))?;
+    }
+    let another = through(20, "203.0.113.8, 10.9.0.3".to_owned()).await;
+    another.refused_as(ProblemKind::InvalidCredentials).context("another client")?;
+    for number in 30..40 {
+        let answer = through(number, format!("203.0.113.{number}, 10.8.0.2")).await;
+        let expected = match number {
+            30..35 => ProblemKind::InvalidCredentials,
+            _ => ProblemKind::TooManyAttempts,
+        };
+        answer.refused_as(expected).with_context(|| format!("guess {number}"))?;
+    }
+    Ok(())
+}
+
+/// The requests of one caller are counted over all replicas, too, and nobody else pays for
+/// them. A window is a second, and a burst that takes less touches two of them at most.
+#[tokio::test]
+async fn a_caller_has_so_many_requests_a_second_over_all_replicas() -> anyhow::Result<()>
+{
+    const LIMIT: usize = 20;
+    // What a replica lets through without asking: a sixteenth of the limit.
+    const ALLOWED: usize = 2 * (LIMIT + 3 * (LIMIT / 16));
+    let limit = LIMIT.to_string();
+    let flags = ["--requests-per-second", &limit];
+    let town = Town::new(Stores::Embedded, "central", &flags).await?;
+    let (alice, bob) = (town.sign_in(&town.alice).await?, town.sign_in(&town.bob).await?);
+    let clients: Vec<_> = town.replicas().iter().map(|one| one.client()).collect();
+    let page = ListQuery::default();
+    let allowed = eventually(PATIENCE, "a burst within a second", async || {
+        let began = Instant::now();
+        let burst = clients.iter().cycle().take(6 * LIMIT);
+        let burst = burst.map(|client| client.list(&alice, &page));
+        let answers = futures_util::future::join_all(burst).await;
+        let took = began.elapsed();
+        clients[0].list(&bob, &page).await.done().context("bob has asked once")?;
+        let (mut allowed, mut refused) = (0, 0);
+        for answer in answers {
+            match answer {
+                Outcome::Done(_) => allowed += 1,
+                answer => {
+                    let answer = answer.refused_as(ProblemKind::TooManyRequests)?;
+                    equal("again in", answer.header(RETRY_AFTER), Some("1"))?;
+                    refused += 1;
+                }
+            }
+        }
+        let judged = took < Duration::from_secs(1);
+        Ok((judged && refused > 0).then_some(allowed))
+    })
+    .await?;
+    ensure!((LIMIT..=ALLOWED).contains(&allowed), "{allowed} were let through");
+    Ok(())
 }

@@ -190,3 +190,33 @@ async fn the_few_reads_that_always_ask_the_truth_find_out_what_redis_does_not_kn
     })
     .await;
 }
+
+#[tokio::test]
+async fn one_sweep_removes_all_the_dead_and_nobody_else() {
+    on_each(LIMITS, async |world| {
+        let id = world.log_in().await;
+        let long_ago = now() - 2 * milliseconds(LIMITS.absolute);
+        let batches = i64::try_from(2 * sessions::AT_ONCE + 500).unwrap();
+        let scope = Scope::Organisation(alice().organisation);
+        let died = world.records.run(scope, move |tx| {
+            Box::pin(async move {
+                let dead = "INSERT INTO sessions (proof, organisation, username, role, \
+                            epoch, created_at, last_seen_at, expires_at, idle_ms) \
+                            WITH RECURSIVE n (i) AS \
+                              (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+                            SELECT $2 || (1000000 + i), 'main', 'alice', 'member', \
+                              1, $3, $3, $3, 1 FROM n";
+                let dead = sqlx::query(dead).bind(batches).bind("0".repeat(57));
+                Ok(dead.bind(long_ago).execute(tx).await?.rows_affected())
+            })
+        });
+        assert_eq!(died.await.unwrap(), u64::try_from(batches).unwrap());
+        world.replicas[0].sweep().await;
+        let left = world.records.run(Scope::Housekeeping, |tx| {
+            Box::pin(async move { sessions::sweep(tx, now()).await })
+        });
+        assert_eq!(left.await.unwrap(), 0);
+        assert_eq!(world.replicas[1].touch(&id).await, Ok(alice()));
+    })
+    .await;
+}

@@ -1,0 +1,20 @@
+-- Replicas ask every moment what has come to be lately.
+CREATE INDEX files_by_arrival ON files (organisation, uploaded_at);
+
+-- Files and uploads under way. No check that it is not below zero: a program of before that
+-- still runs does not count, and somebody's file must be deletable all the same.
+ALTER TABLE quotas ADD COLUMN files BIGINT NOT NULL DEFAULT 0;
+GRANT UPDATE (files) ON quotas TO upload_app;
+-- Row level security binds the owner, too, who is in no organisation.
+ALTER TABLE quotas NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE files NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE uploads NO FORCE ROW LEVEL SECURITY;
+UPDATE quotas SET files =
+    (SELECT COUNT(*) FROM files WHERE owner = quotas.username)
+    + (SELECT COUNT(*) FROM uploads WHERE owner = quotas.username AND state = 'open');
+ALTER TABLE quotas FORCE ROW LEVEL SECURITY;
+ALTER TABLE files FORCE ROW LEVEL SECURITY;
+ALTER TABLE uploads FORCE ROW LEVEL SECURITY;
+
+-- Of many names the oldest go.
+GRANT DELETE ON session_files TO upload_app;

@@ -1,0 +1,117 @@
+//! More than one batch holds.
+
+use super::*;
+use crate::config::Config;
+use backing_services::{Backing, Kind, What, database, offers};
+use clap::Parser;
+use records::OrgId;
+use records::quota::Allowance;
+use records::uploads::{Kind as By, MOST_OPEN, Started};
+use std::path::Path;
+use upload_domain::display_name::DisplayName;
+use upload_domain::passwords::{self, HashCost};
+use upload_domain::username::Username;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A server for alice and bob, which has no janitor of its own at work.
+async fn server(folder: &Path, database_url: Option<&str>) -> AppState {
+    let users = folder.join("users.json");
+    let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
+    let person = |name| serde_json::json!({ "username": name, "password_hash": hash });
+    let everybody = serde_json::json!({ "users": [person("alice"), person("bob")] });
+    std::fs::write(&users, everybody.to_string()).unwrap();
+    let (data, users) = (folder.join("data"), users.to_str().unwrap());
+    let flags = ["upload-server", "--design", "memory", "--users", users];
+    let data = ["--data-dir", data.to_str().unwrap()];
+    let url = database_url.iter().flat_map(|&url| ["--database-url", url]);
+    let flags = flags.into_iter().chain(data).chain(url);
+    AppState::open(&Config::parse_from(flags)).await.unwrap()
+}
+
+/// Runs a test on each database.
+async fn on_each<Test: Future<Output = ()>>(test: impl Fn(AppState) -> Test) {
+    let folder = tempfile::tempdir().unwrap();
+    test(server(folder.path(), None).await).await;
+    let offers = offers(What::Database).await;
+    if offers.iter().any(|offer| offer.kind == Kind::Local && offer.found.is_ok()) {
+        let folder = tempfile::tempdir().unwrap();
+        let postgres = database(Backing::Local, folder.path()).await.unwrap();
+        let url = records::Records::migrate(&postgres.url).await.unwrap().app_url;
+        test(server(folder.path(), Some(&url)).await).await;
+    }
+}
+
+/// Everybody has as many empty uploads under way as they may, since an hour ago.
+async fn begin(app: &AppState, expires_at: i64) -> u64 {
+    let begun_at = u64::try_from(now() - HOUR_MS).unwrap();
+    let mut begun = 0;
+    for name in ["alice", "bob"] {
+        let owner = Member {
+            organisation: OrgId::parse("main").unwrap(),
+            username: Username::parse(name).unwrap(),
+            role: Role::Member,
+        };
+        for _ in 0..MOST_OPEN {
+            let upload = Upload {
+                upload_id: FileId::new(),
+                kind: By::Tus,
+                organisation: owner.organisation.clone(),
+                owner: owner.username.clone(),
+                name: DisplayName::from_client("a.txt"),
+                content_type: "text/plain".to_owned(),
+                size: 0,
+                received: 0,
+                blob_key: None,
+                key: None,
+                answer: None,
+                created_at: begun_at,
+                expires_at: u64::try_from(expires_at).unwrap(),
+            };
+            let cause = AuditContext { request_id: "test".to_owned(), at: now() };
+            let cause = cause.row(&owner, "upload.started", "test");
+            let allowed = Allowance { bytes: 0, files: 1_000 };
+            let (scope, owner) = (crate::files::store::scope_of(&owner), owner.clone());
+            let started = app.records.run(scope, move |tx| {
+                Box::pin(async move {
+                    uploads::start(tx, &owner, &upload, allowed, &cause).await
+                })
+            });
+            assert_eq!(started.await.unwrap(), Started::Yes);
+            begun += 1;
+        }
+    }
+    begun
+}
+
+#[tokio::test]
+async fn one_round_forgets_all_that_has_expired() {
+    on_each(async |app| {
+        let begun = begin(&app, now() - 1).await;
+        assert!(begun > BATCH as u64);
+        assert_eq!(forget_expired(&app).await.unwrap(), begun);
+        assert_eq!(forget_expired(&app).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn three_janitors_forget_everything_and_each_thing_once() {
+    on_each(async |app| {
+        let begun = begin(&app, now() - 1).await;
+        let rounds = (0..3).map(|_| forget_expired(&app));
+        let forgotten = futures_util::future::try_join_all(rounds).await.unwrap();
+        assert_eq!(forgotten.iter().sum::<u64>(), begun, "{forgotten:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_round_finishes_all_that_is_complete() {
+    on_each(async |app| {
+        let begun = begin(&app, now() + HOUR_MS).await;
+        assert_eq!(finish_complete(&app).await.unwrap(), begun);
+        assert_eq!(finish_complete(&app).await.unwrap(), 0);
+    })
+    .await;
+}
