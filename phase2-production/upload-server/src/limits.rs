@@ -49,18 +49,19 @@ struct Shared {
     cache: Option<Cache>,
     per_account: u32,
     per_address: u32,
+    per_login: u32,
     window: Duration,
     per_second: u32,
     attempts: Local,
     requests: Local,
 }
 
-/// A password that is being tried. It counts as wrong until it is known to be right, so
-/// that a thousand at once are not a thousand guesses. Dropped, it stays counted.
+/// A password or token that is being tried. It counts as wrong until it is known to be right,
+/// so that a thousand at once are not a thousand guesses. Dropped, it stays counted.
 #[must_use = "an attempt that succeeds has to say so"]
 pub(crate) struct Attempt {
     limits: Limits,
-    taken: [Ticket; 2],
+    taken: Vec<Ticket>,
 }
 
 /// One count, and where it was made.
@@ -80,6 +81,7 @@ impl Limits {
             cache,
             per_account: args.attempts_per_account,
             per_address: args.attempts_per_address,
+            per_login: args.refreshes_per_login,
             window,
             per_second: args.requests_per_second,
             attempts: Local::new(window),
@@ -103,13 +105,38 @@ impl Limits {
         let of_account = self.take(account, self.0.per_account).await?;
         match self.take(address, self.0.per_address).await {
             Ok(of_address) => {
-                Ok(Attempt { limits: self.clone(), taken: [of_account, of_address] })
+                Ok(Attempt { limits: self.clone(), taken: vec![of_account, of_address] })
             }
             Err(too_many) => {
                 self.give_back(of_account).await;
                 Err(too_many)
             }
         }
+    }
+
+    /// Counts a token that somebody sends who has proved nothing yet, before anything is
+    /// looked up.
+    ///
+    /// # Errors
+    /// When too many that nobody knows came from this address.
+    pub(crate) async fn token(&self, address: IpAddr) -> Result<Attempt, TooMany> {
+        let bucket = format!("token:{}", neighbourhood(address));
+        let taken = vec![self.take(bucket, self.0.per_address).await?];
+        Ok(Attempt { limits: self.clone(), taken })
+    }
+
+    /// Counts something that the holder of a login's tokens may do at any time and that is
+    /// written down each time. What is counted is `deed` alone, so that a thief who refreshes
+    /// without end keeps nobody from logging out.
+    ///
+    /// # Errors
+    /// When there was too much of it in this window.
+    pub(crate) async fn of_login(
+        &self,
+        deed: &'static str,
+        family: &str,
+    ) -> Result<(), TooMany> {
+        self.take(format!("{deed}:{family}"), self.0.per_login).await.map(drop)
     }
 
     /// Counts a request of somebody who is known.
@@ -174,7 +201,7 @@ impl Limits {
 }
 
 impl Attempt {
-    /// The password was right, or was never looked at: the attempt does not count.
+    /// It was right, or was never looked at: the attempt does not count.
     pub(crate) async fn succeeded(self) {
         for ticket in self.taken {
             self.limits.give_back(ticket).await;

@@ -11,6 +11,7 @@ fn limits(per_account: u32, per_address: u32, per_second: u32) -> Limits {
         attempts_per_account: per_account,
         attempts_per_address: per_address,
         attempts_window_ms: 60_000,
+        refreshes_per_login: 60,
         requests_per_second: per_second,
     };
     Limits::new(None, &args)

@@ -1,6 +1,6 @@
 //! An end is known to every replica when it is answered, whoever could not tell Redis.
 
-use super::rig::{Rig, eventually, is_good, request, with};
+use super::rig::{Rig, eventually, is_good, request, revoke, with};
 use crate::audit::AuditContext;
 use crate::config::proofs::Revocation;
 use crate::faults::cuttable;
@@ -34,7 +34,7 @@ async fn what_ends_at_a_replica_that_is_cut_off_from_redis_is_dead_everywhere_wh
         cut.send(true).unwrap();
         // The request may have come long before its transaction began.
         let slow = AuditContext { at: now() - 3_600_000, ..request() };
-        lonely.revoke(left.access_token.expose(), &slow).await.unwrap();
+        revoke(&lonely, left.access_token.expose(), &slow).await.unwrap();
         assert!(!is_good(&other, &left).await, "{mode:?}: a logout");
         rig.sign_out_everywhere(&lonely).await;
         drop(lonely);
@@ -72,7 +72,7 @@ async fn what_ends_while_redis_refuses_to_write_is_dead_everywhere_when_answered
         let pair = well_known(&rig, &other).await;
         assert!(is_good(&one, &pair).await);
         rig.say(&["CONFIG", "SET", "min-replicas-to-write", "1"]).await;
-        one.revoke(pair.access_token.expose(), &request()).await.unwrap();
+        revoke(&one, pair.access_token.expose(), &request()).await.unwrap();
         for _ in 0..20 {
             assert!(!is_good(&one, &pair).await, "{mode:?}: where it was revoked");
             assert!(!is_good(&other, &pair).await, "{mode:?}: elsewhere");
