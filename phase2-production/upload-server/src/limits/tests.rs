@@ -66,6 +66,32 @@ async fn a_blocked_address_locks_out_no_account() {
 }
 
 #[tokio::test]
+async fn tokens_that_nobody_knows_count_by_address_and_beside_passwords() {
+    let limits = limits(100, 3, 1);
+    for _ in 0..10 {
+        limits.token(HERE).await.unwrap().succeeded().await;
+    }
+    for _ in 0..3 {
+        let _unknown = limits.token(HERE).await.unwrap();
+    }
+    let refused = limits.token(HERE).await.err().unwrap();
+    assert!((1..=60).contains(&refused.retry_after_s), "{refused:?}");
+    assert!(limits.token(THERE).await.is_ok());
+    assert!(limits.attempt("alice", HERE).await.is_ok(), "her password is not guessed");
+}
+
+#[tokio::test]
+async fn who_refreshes_without_end_keeps_nobody_from_logging_out() {
+    let limits = limits(1, 1, 1);
+    for _ in 0..60 {
+        limits.of_login("refresh", "family").await.unwrap();
+    }
+    assert!(limits.of_login("refresh", "family").await.is_err());
+    assert!(limits.of_login("refresh", "another").await.is_ok());
+    assert!(limits.of_login("logout", "family").await.is_ok());
+}
+
+#[tokio::test]
 async fn a_household_is_one_address() {
     let limits = limits(100, 2, 1);
     let address = |text: &str| text.parse::<IpAddr>().unwrap();

@@ -160,6 +160,7 @@ pub(crate) async fn rotate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::proofs::{Revocation, SigningAlgorithm};
 
     #[test]
     fn a_refresh_token_is_random_and_its_proof_does_not_give_it_away() {
@@ -170,6 +171,22 @@ mod tests {
         assert_eq!(read.proof(), token.proof());
         assert_eq!(token.proof().len(), 64);
         assert_ne!(token.proof(), other.proof());
+    }
+
+    #[test]
+    fn a_family_has_tokens_for_twice_its_life_and_some_to_spare() {
+        let args = |token_ttl_ms, refresh_ttl_ms| TokenArgs {
+            token_ttl_ms,
+            refresh_ttl_ms,
+            refresh_grace_ms: 0,
+            signing_algorithm: SigningAlgorithm::Eddsa,
+            revocation: Revocation::None,
+            key_refresh_ms: 5_000,
+        };
+        let most = |args: TokenArgs, life_s| RefreshRules::new(&args, life_s).most;
+        let week = 7 * 24 * 60 * 60 * 1_000;
+        assert_eq!(most(args(900_000, week), 900), 1_000 + 2 * 672);
+        assert_eq!(most(args(900_000, week), 60), 1_000 + 2 * 10_080, "short-lived");
     }
 
     #[test]

@@ -223,7 +223,8 @@ async fn devices_that_log_out_at_once_do_not_wait_for_each_other() {
         let ends = devices.into_iter().map(|(device, replica, pair)| {
             tokio::spawn(async move {
                 if device < 4 {
-                    return revoke(&replica, pair.access_token.expose(), &request()).await;
+                    return revoke(&replica, pair.access_token.expose(), &request())
+                        .await;
                 }
                 let refresh_token = pair.refresh_token.expose();
                 match replica.refresh(refresh_token, &request()).await {
