@@ -10,7 +10,7 @@ mod local;
 pub(crate) use client_address::ClientAddress;
 
 use crate::config::limits::LimitArgs;
-use cache::{Cache, Taken};
+use cache::{Cache, CacheDown, Taken};
 use local::{Counted, Local};
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv6Addr};
@@ -53,6 +53,7 @@ struct Shared {
     window: Duration,
     per_second: u32,
     attempts: Local,
+    logins: Local,
     requests: Local,
 }
 
@@ -85,6 +86,7 @@ impl Limits {
             window,
             per_second: args.requests_per_second,
             attempts: Local::new(window),
+            logins: Local::new(window),
             requests: Local::new(SECOND),
         }))
     }
@@ -136,7 +138,12 @@ impl Limits {
         deed: &'static str,
         family: &str,
     ) -> Result<(), TooMany> {
-        self.take(format!("{deed}:{family}"), self.0.per_login).await.map(drop)
+        let (bucket, limit) = (format!("{deed}:{family}"), self.0.per_login);
+        let here = self.0.logins.take(&bucket, limit);
+        match &self.0.cache {
+            Some(cache) => verdict(cache.take(&bucket, limit, self.0.window).await, here),
+            None => here.verdict(),
+        }
     }
 
     /// Counts a request of somebody who is known.
@@ -157,14 +164,7 @@ impl Limits {
             Counted::Allowed { number } if number == free + 1 => number,
             Counted::Allowed { .. } | Counted::Refused { .. } => 1,
         };
-        match cache.take_many(&bucket, count, limit, SECOND).await {
-            Ok(Taken::Allowed { .. }) => Ok(()),
-            Ok(Taken::Refused { retry_after }) => Err(TooMany::until(retry_after)),
-            Err(_) => {
-                metrics::counter!("limits_counted_locally_total").increment(1);
-                here.verdict()
-            }
-        }
+        verdict(cache.take_many(&bucket, count, limit, SECOND).await, here)
     }
 
     /// Counts here in any case: when Redis goes away, this replica knows its own share.
@@ -214,6 +214,18 @@ impl Counted {
         match self {
             Self::Allowed { .. } => Ok(()),
             Self::Refused { wait } => Err(TooMany::until(wait)),
+        }
+    }
+}
+
+/// What Redis says; while it does not answer, what was counted here.
+fn verdict(there: Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMany> {
+    match there {
+        Ok(Taken::Allowed { .. }) => Ok(()),
+        Ok(Taken::Refused { retry_after }) => Err(TooMany::until(retry_after)),
+        Err(_) => {
+            metrics::counter!("limits_counted_locally_total").increment(1);
+            here.verdict()
         }
     }
 }

@@ -10,7 +10,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub attempts_per_account: u32,
 
-    /// Wrong passwords, and as many unknown tokens, that may come from one address in a window
+    /// Wrong passwords that may come from one address in a window, and as many unknown tokens
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub attempts_per_address: u32,
 
@@ -18,8 +18,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "MS", default_value_t = 60_000)]
     pub attempts_window_ms: u64,
 
-    /// Refreshes that one login may ask for in a window, and as many logouts; unknown tokens
-    /// count like wrong passwords from their address
+    /// Refreshes that one login may ask for in a window, and as many logouts
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub refreshes_per_login: u32,
 

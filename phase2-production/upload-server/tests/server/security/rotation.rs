@@ -20,7 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The name of the key that signed a token, and its algorithm.
 fn signed_with(token: &Secret) -> anyhow::Result<(String, String)> {
     let header = parts(token)?.0;
-    let text = |name: &str| header[name].as_str().map(str::to_owned).context("a header");
+    let text =
+        |name: &str| header[name].as_str().map(str::to_owned).context("a header's text");
     Ok((text("kid")?, text("alg")?))
 }
 
@@ -53,7 +54,8 @@ async fn published(town: &Town, number: usize) -> anyhow::Result<HashSet<String>
     let page = client.send(client.request(Method::GET, paths::JWKS)).await?.body;
     let page: Value = serde_json::from_slice(&page)?;
     let keys = page["keys"].as_array().context("keys")?.iter();
-    keys.map(|key| Ok(key["kid"].as_str().context("a name")?.to_owned())).collect()
+    keys.map(|key| anyhow::Ok(key["kid"].as_str().context("a name")?.to_owned()))
+        .collect()
 }
 
 /// Rotates, and waits until every replica signs with the new key. Returns its name.
@@ -76,8 +78,8 @@ async fn rotate(town: &Town, old: &str) -> anyhow::Result<String> {
     let id = rotated.request_id().context("an id")?;
     let audit = format!("{}?request_id={id}", paths::ADMIN_AUDIT);
     let audit = client.json::<Audit>(client.proven(&root, Method::GET, &audit)).await;
-    let rows: Vec<_> = audit.done()?.body.entries.into_iter().collect();
-    let rows: Vec<_> = rows
+    let entries = audit.done()?.body.entries;
+    let rows: Vec<_> = entries
         .iter()
         .map(|row| [row.actor.as_str(), row.action.as_str(), row.subject.as_str()])
         .collect();
@@ -95,7 +97,7 @@ async fn rotated_under_traffic(algorithm: &str) -> anyhow::Result<()> {
     let rotation = async {
         let new = rotate(&town, &old).await?;
         stop.store(true, Ordering::Relaxed);
-        Ok(new)
+        anyhow::Ok(new)
     };
     let (alice, bob) =
         (traffic(&town, &town.alice, &stop), traffic(&town, &town.bob, &stop));
