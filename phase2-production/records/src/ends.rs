@@ -9,12 +9,30 @@
 //! before. Whoever asks goes back by [`LATEST_MS`] each time and skips what is known.
 
 use crate::error::RecordsError;
+use crate::pool::LONGEST_TRANSACTION;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
+use std::time::Duration;
+
+/// Milliseconds by which a replica's clock may differ from the records'. Who is further off
+/// is not ready. How wrong two replicas can be about each other follows from it, wherever
+/// one believes a time that another one wrote.
+pub const CLOCK_LIMIT_MS: i64 = 1_000;
+
+/// Milliseconds by which the clocks of two replicas that are ready may differ: one is ahead
+/// of the records' by the limit, the other behind.
+pub const CLOCKS_DIFFER_MS: i64 = 2 * CLOCK_LIMIT_MS;
 
 /// How long after its own time an end may still appear, in milliseconds: the longest
-/// transaction (six seconds), and four by which two clocks may differ.
-pub const LATEST_MS: i64 = 10_000;
+/// transaction, and twice what two clocks may differ by, because one that goes wrong is
+/// noticed a moment later.
+pub const LATEST_MS: i64 = 6_000 + 2 * CLOCKS_DIFFER_MS;
+
+const _: () = assert!(
+    Duration::from_millis((LATEST_MS - 2 * CLOCKS_DIFFER_MS).unsigned_abs()).as_millis()
+        >= LONGEST_TRANSACTION.as_millis(),
+    "an end may appear when nobody looks for it any more"
+);
 
 /// Ends in one answer. Where there are so many, ask again after the last of them.
 pub const AT_ONCE: usize = 10_000;

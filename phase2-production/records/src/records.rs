@@ -64,15 +64,8 @@ impl Records {
         migrate::migrate(owner_url).await
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), RecordsError> {
-        self.look(Scope::Housekeeping, |_| Box::pin(async { Ok(()) })).await
-    }
-
-    /// Milliseconds since 1970 by the database's clock; SQLite's is the machine's.
+    /// Milliseconds since 1970 by the database's clock; SQLite's is the machine's. Also a way
+    /// to ask whether the database answers.
     ///
     /// # Errors
     /// As [`Records::look`].

@@ -4,18 +4,22 @@
 //! of them is the thief: the family dies (RFC 9700 §4.14.2). The exception is a short
 //! grace, in which the same successor is handed out again: an answer can get lost, and
 //! two tabs can ask at once (FAPI 2.0 §5.3.2.1).
+//!
+//! No used token is forgotten before its family is: one that came back would be unknown, and
+//! the thief who pushed it out would stay. So a family ends when it has had its share.
 
 mod ends;
 mod rotate;
 
 pub(crate) use ends::revoke_all;
-pub use ends::{owner_of, revoke_by_proof, revoke_family, sweep};
+pub use ends::{revoke_family, sweep};
 pub use rotate::{Rotated, Rotation, rotate};
 
 use crate::error::RecordsError;
 use crate::ids::{Member, OrgId};
 use crate::{row, users};
 use sqlx::{AnyConnection, Row};
+use upload_domain::username::Username;
 
 /// A family to be.
 #[derive(Clone, Debug)]
@@ -41,6 +45,17 @@ pub struct Holder {
     pub family: String,
     /// When the family ends.
     pub expires_at: i64,
+}
+
+/// Whose a refresh token is, whatever has become of it since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Their organisation.
+    pub organisation: OrgId,
+    /// Who.
+    pub username: Username,
+    /// The family.
+    pub family: String,
 }
 
 /// Birth, at login. `proof` is that of the first token. `false` when the account was
@@ -91,6 +106,29 @@ async fn issue(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Whose a token is, dead or alive; `None` when nobody knows it. This only looks: it is what
+/// anybody may ask, before anything is written.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    tx: &mut AnyConnection,
+    proof: &str,
+) -> Result<Option<Owner>, RecordsError> {
+    let Some((family, organisation)) = family_of(tx, proof).await? else {
+        return Ok(None);
+    };
+    let found = sqlx::query(
+        "SELECT username FROM refresh_families WHERE family = $1 AND organisation = $2",
+    )
+    .bind(&family)
+    .bind(organisation.as_str())
+    .fetch_optional(tx)
+    .await?;
+    let username = found.map(|row| row::username(&row)).transpose()?;
+    Ok(username.map(|username| Owner { organisation, username, family }))
 }
 
 /// The family of a token, and whose it is. From here on the transaction sees that

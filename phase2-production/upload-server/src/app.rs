@@ -106,7 +106,9 @@ impl AppState {
         let limits = Limits::new(cache.clone(), &config.limits);
         let public_url = config.public_url.as_deref();
         let blobs = stores::open_blobs(config).await?;
-        let readiness = readiness::looking_at(&records, &blobs, cache.as_ref());
+        let readiness = readiness::looking_at(&records, &blobs, cache.as_ref())
+            .await
+            .context("the records do not say what time it is")?;
         Ok(Self(Arc::new(App {
             identity: open_identity(config, &records, cache, &secret).await?,
             people: People::new(records.clone(), limits.clone(), HashCost::Owasp)?,

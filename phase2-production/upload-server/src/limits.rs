@@ -10,7 +10,7 @@ mod local;
 pub(crate) use client_address::ClientAddress;
 
 use crate::config::limits::LimitArgs;
-use cache::{Cache, Taken};
+use cache::{Cache, CacheDown, Taken};
 use http::request::Parts;
 use ipnet::IpNet;
 use local::{Counted, Local};
@@ -51,20 +51,22 @@ struct Shared {
     cache: Option<Cache>,
     per_account: u32,
     per_address: u32,
+    per_login: u32,
     window: Duration,
     per_second: u32,
     attempts: Local,
+    logins: Local,
     requests: Local,
     /// Who may say whose request it is.
     proxies: Vec<IpNet>,
 }
 
-/// A password that is being tried. It counts as wrong until it is known to be right, so
-/// that a thousand at once are not a thousand guesses. Dropped, it stays counted.
+/// A password or token that is being tried. It counts as wrong until it is known to be right,
+/// so that a thousand at once are not a thousand guesses. Dropped, it stays counted.
 #[must_use = "an attempt that succeeds has to say so"]
 pub(crate) struct Attempt {
     limits: Limits,
-    taken: [Ticket; 2],
+    taken: Vec<Ticket>,
 }
 
 /// One count, and where it was made.
@@ -84,9 +86,11 @@ impl Limits {
             cache,
             per_account: args.attempts_per_account,
             per_address: args.attempts_per_address,
+            per_login: args.refreshes_per_login,
             window,
             per_second: args.requests_per_second,
             attempts: Local::new(window),
+            logins: Local::new(window),
             requests: Local::new(SECOND),
             proxies: args.trusted_proxies.clone(),
         }))
@@ -113,12 +117,42 @@ impl Limits {
         let of_account = self.take(account, self.0.per_account).await?;
         match self.take(address, self.0.per_address).await {
             Ok(of_address) => {
-                Ok(Attempt { limits: self.clone(), taken: [of_account, of_address] })
+                Ok(Attempt { limits: self.clone(), taken: vec![of_account, of_address] })
             }
             Err(too_many) => {
                 self.give_back(of_account).await;
                 Err(too_many)
             }
+        }
+    }
+
+    /// Counts a token that somebody sends who has proved nothing yet, before anything is
+    /// looked up.
+    ///
+    /// # Errors
+    /// When too many that nobody knows came from this address.
+    pub(crate) async fn token(&self, address: IpAddr) -> Result<Attempt, TooMany> {
+        let bucket = format!("token:{}", neighbourhood(address));
+        let taken = vec![self.take(bucket, self.0.per_address).await?];
+        Ok(Attempt { limits: self.clone(), taken })
+    }
+
+    /// Counts something that the holder of a login's tokens may do at any time and that is
+    /// written down each time. What is counted is `deed` alone, so that a thief who refreshes
+    /// without end keeps nobody from logging out.
+    ///
+    /// # Errors
+    /// When there was too much of it in this window.
+    pub(crate) async fn of_login(
+        &self,
+        deed: &'static str,
+        family: &str,
+    ) -> Result<(), TooMany> {
+        let (bucket, limit) = (format!("{deed}:{family}"), self.0.per_login);
+        let here = self.0.logins.take(&bucket, limit);
+        match &self.0.cache {
+            Some(cache) => verdict(cache.take(&bucket, limit, self.0.window).await, here),
+            None => here.verdict(),
         }
     }
 
@@ -140,14 +174,7 @@ impl Limits {
             Counted::Allowed { number } if number == free + 1 => number,
             Counted::Allowed { .. } | Counted::Refused { .. } => 1,
         };
-        match cache.take_many(&bucket, count, limit, SECOND).await {
-            Ok(Taken::Allowed { .. }) => Ok(()),
-            Ok(Taken::Refused { retry_after }) => Err(TooMany::until(retry_after)),
-            Err(_) => {
-                metrics::counter!("limits_counted_locally_total").increment(1);
-                here.verdict()
-            }
-        }
+        verdict(cache.take_many(&bucket, count, limit, SECOND).await, here)
     }
 
     /// Counts here in any case: when Redis goes away, this replica knows its own share.
@@ -184,7 +211,7 @@ impl Limits {
 }
 
 impl Attempt {
-    /// The password was right, or was never looked at: the attempt does not count.
+    /// It was right, or was never looked at: the attempt does not count.
     pub(crate) async fn succeeded(self) {
         for ticket in self.taken {
             self.limits.give_back(ticket).await;
@@ -197,6 +224,18 @@ impl Counted {
         match self {
             Self::Allowed { .. } => Ok(()),
             Self::Refused { wait } => Err(TooMany::until(wait)),
+        }
+    }
+}
+
+/// What Redis says; while it does not answer, what was counted here.
+fn verdict(there: Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMany> {
+    match there {
+        Ok(Taken::Allowed { .. }) => Ok(()),
+        Ok(Taken::Refused { retry_after }) => Err(TooMany::until(retry_after)),
+        Err(_) => {
+            metrics::counter!("limits_counted_locally_total").increment(1);
+            here.verdict()
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::identity::{
 use crate::limits::ClientAddress;
 use crate::people::{Known, LoginError};
 use crate::sessions::{SessionError, SessionId, Sessions};
-use crate::tokens::{Issued, TokenError, Tokens};
+use crate::tokens::{Issued, Recognised, TokenError, Tokens};
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
 use api_contract::{Credentials, Message};
@@ -143,8 +143,11 @@ pub(crate) async fn refresh(
     JsonBody(given): JsonBody<RefreshRequest>,
 ) -> Result<Json<TokenIssued>, Error> {
     let tokens = tokens(&app)?;
-    let issued = tokens.refresh(given.refresh_token.expose(), &newcomer.audit).await?;
-    Ok(Json(token_reply(issued)))
+    let token = given.refresh_token.expose();
+    let known = recognised(&app, tokens, token, newcomer.from).await?;
+    let known = known.ok_or(Error::TokenInvalid)?;
+    app.limits.of_login("refresh", known.family()).await?;
+    Ok(Json(token_reply(tokens.refresh(token, &newcomer.audit).await?)))
 }
 
 /// `POST /api/token/revoke`: whoever holds a token may end it (RFC 7009).
@@ -154,8 +157,28 @@ pub(crate) async fn revoke(
     JsonBody(given): JsonBody<RevokeRequest>,
 ) -> Result<Json<Message>, Error> {
     let tokens = tokens(&app)?;
-    tokens.revoke(given.token.expose(), &newcomer.audit).await?;
+    let token = given.token.expose();
+    if let Some(known) = recognised(&app, tokens, token, newcomer.from).await? {
+        app.limits.of_login("logout", known.family()).await?;
+        tokens.revoke(known, &newcomer.audit).await?;
+    }
     Ok(Json(Message { message: "The token is revoked.".to_owned() }))
+}
+
+/// Whose token it is. Whoever sends what nobody knows may be guessing, or wants to keep the
+/// records busy: that counts like a wrong password, and nothing is written.
+async fn recognised(
+    app: &AppState,
+    tokens: &Tokens,
+    token: &str,
+    from: ClientAddress,
+) -> Result<Option<Recognised>, Error> {
+    let attempt = app.limits.token(from.0).await.map_err(LoginError::from)?;
+    let known = tokens.recognise(token).await;
+    if !matches!(known, Ok(None)) {
+        attempt.succeeded().await;
+    }
+    Ok(known?)
 }
 
 /// `GET /.well-known/jwks.json`

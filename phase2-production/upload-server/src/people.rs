@@ -253,6 +253,7 @@ mod tests {
             attempts_per_account: 1_000,
             attempts_per_address: 1_000,
             attempts_window_ms: 60_000,
+            refreshes_per_login: 60,
             requests_per_second: 1_000,
             trusted_proxies: Vec::new(),
         };

@@ -9,39 +9,38 @@ use crate::clock::now;
 use blobs::Blobs;
 use cache::{BreakerState, Cache};
 use http_edge::health::{Check, Readiness, Standing};
-use records::Records;
+use records::ends::CLOCK_LIMIT_MS;
+use records::{Records, RecordsError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::time::timeout;
 
 const SILENT: &str = "does not answer";
 
-/// Milliseconds by which this replica's clock may differ from the records'. Expiry is off by
-/// as much. Who is further off would log people out, or keep in who should be out.
-const CLOCK_LIMIT_MS: i64 = 10_000;
-const WRONG_CLOCK: &str = "differs from the records' by more than 10 s";
+/// Who is further off would refuse what others have just signed, log people out, or keep in
+/// who should be out.
+const WRONG_CLOCK: &str = "differs from the records' by more than 1 s";
+const _: () = assert!(CLOCK_LIMIT_MS == 1_000, "the text above says so");
 
-/// Less than a look may take.
-const CLOCK_PATIENCE: Duration = Duration::from_millis(400);
-
-/// Ready as long as what is its own is there.
-pub(crate) fn looking_at(
+/// Ready as long as what is its own is there, and its clock is right: that is found out
+/// before this returns, so that no replica is ready whose clock nobody has looked at.
+///
+/// # Errors
+/// When the records do not answer.
+pub(crate) async fn looking_at(
     records: &Records,
     blobs: &Blobs,
     cache: Option<&Cache>,
-) -> Readiness {
+) -> Result<Readiness, RecordsError> {
     let (own_records, own_files) = (!records.is_postgres(), blobs.is_local());
-    let (records, blobs) = (records.clone(), blobs.clone());
-    let (theirs, wrong) = (records.clone(), Arc::new(AtomicBool::new(false)));
-    let clock = Check::new("clock", move || {
-        let (records, wrong) = (theirs.clone(), Arc::clone(&wrong));
-        async move { of_clock(&records, &wrong).await }
-    });
+    let (blobs, clock) = (blobs.clone(), Clock::compared_with(records).await?);
+    // One question for both: whoever says what time it is answers.
+    let (asks, reads) = (Arc::new(clock), records.clone());
+    let told = Arc::clone(&asks);
     let records = Check::new("records", move || {
-        let records = records.clone();
-        async move { needed(records.ping().await.is_ok()) }
+        let (clock, records) = (Arc::clone(&asks), reads.clone());
+        async move { needed(clock.compare_with(&records).await.is_ok()) }
     });
+    let clock = Check::new("clock", move || std::future::ready(told.standing()));
     let files = Check::new("files", move || {
         let blobs = blobs.clone();
         async move { needed(blobs.ping().await.is_ok()) }
@@ -55,25 +54,41 @@ pub(crate) fn looking_at(
         // Its own heartbeat asks Redis; this only reads what that has found.
         Check::new("cache", move || std::future::ready(of_cache(cache.breaker_state())))
     }));
-    Readiness::looking_at(checks)
+    Ok(Readiness::looking_at(checks))
 }
 
 const fn needed(answers: bool) -> Standing {
     if answers { Standing::Fine } else { Standing::Missing(SILENT) }
 }
 
-/// The clock all replicas have in common is the records'. Theirs was read between two looks at
-/// ours, so what lies outside of those is certain. While the records do not answer, which is
-/// another check's business, what was found last counts.
-async fn of_clock(records: &Records, wrong: &AtomicBool) -> Standing {
-    let before = now();
-    if let Ok(Ok(theirs)) = timeout(CLOCK_PATIENCE, records.now()).await {
-        let off = (before - theirs).max(theirs - now());
-        wrong.store(off > CLOCK_LIMIT_MS, Ordering::Relaxed);
+/// What was found of this replica's clock last. While the records do not answer, which is
+/// another check's business, that counts.
+struct Clock {
+    is_right: AtomicBool,
+}
+
+impl Clock {
+    async fn compared_with(records: &Records) -> Result<Self, RecordsError> {
+        let clock = Self { is_right: AtomicBool::new(false) };
+        clock.compare_with(records).await?;
+        Ok(clock)
     }
-    match wrong.load(Ordering::Relaxed) {
-        true => Standing::Missing(WRONG_CLOCK),
-        false => Standing::Fine,
+
+    /// The clock all replicas have in common is the records'. Theirs was read between two
+    /// looks at ours: right is what cannot be further off than the limit.
+    async fn compare_with(&self, records: &Records) -> Result<(), RecordsError> {
+        let before = now();
+        let theirs = records.now().await?;
+        let off = (theirs - before).max(now() - theirs);
+        self.is_right.store(off <= CLOCK_LIMIT_MS, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn standing(&self) -> Standing {
+        match self.is_right.load(Ordering::Relaxed) {
+            true => Standing::Fine,
+            false => Standing::Missing(WRONG_CLOCK),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::audit::AuditContext;
 use crate::clock::{now, now_ms};
 use crate::config::proofs::{Revocation, SigningAlgorithm, TokenArgs};
 use crate::in_full::in_full;
+use crate::turns::Turns;
 use access::{AUDIENCE, Claims, ISSUER, LEEWAY_S, When};
 use api_contract::secret::Secret;
 use cache::Cache;
@@ -37,11 +38,15 @@ use rotation::RotationTimes;
 use sealing::SealingKey;
 use std::sync::Arc;
 
+pub(crate) use ends::Recognised;
 pub use error::TokenError;
 pub(crate) use revocation::Ended;
 
 /// Longest life of an access token that nothing can end, in seconds.
 const SHORT_LIFE_S: u64 = 60;
+
+/// Tokens of strangers that are looked up at once: few of a replica's connections.
+const LOOKED_UP_AT_ONCE: usize = 2;
 
 /// A pair of tokens for somebody who proved who they are.
 #[derive(Clone, Debug)]
@@ -74,6 +79,7 @@ struct Inner {
     sealing: SealingKey,
     ring: KeyRing,
     revocations: Revocations,
+    turns: Turns,
     algorithm: SigningAlgorithm,
     access_life_s: u64,
     refresh: RefreshRules,
@@ -92,14 +98,15 @@ impl Tokens {
         args: &TokenArgs,
     ) -> anyhow::Result<Self> {
         let sealing = SealingKey::from_bytes(secret);
-        let life = args.token_ttl_ms.div_ceil(1_000);
+        let longest = args.token_ttl_ms.div_ceil(1_000);
+        let short = matches!(args.revocation, Revocation::ShortLived);
+        let life = if short { longest.min(SHORT_LIFE_S) } else { longest };
         // A cluster that was told to let tokens die sooner still takes the older ones.
-        let longest_life = signed((life + LEEWAY_S) * 1_000);
+        let longest_life = signed((longest + LEEWAY_S) * 1_000);
         let refresh = signed(args.key_refresh_ms);
         let times = RotationTimes { refresh, longest_life };
         let algorithm = args.signing_algorithm;
         let ring = KeyRing::open(records.clone(), sealing.clone(), algorithm, times, now);
-        let short = matches!(args.revocation, Revocation::ShortLived);
         let mode = args.revocation;
         let tokens = Self(Arc::new(Inner {
             ring: ring.await?,
@@ -107,11 +114,9 @@ impl Tokens {
             records,
             sealing,
             algorithm,
-            access_life_s: if short { life.min(SHORT_LIFE_S) } else { life },
-            refresh: RefreshRules {
-                life: signed(args.refresh_ttl_ms),
-                grace: signed(args.refresh_grace_ms),
-            },
+            turns: Turns::new(LOOKED_UP_AT_ONCE),
+            access_life_s: life,
+            refresh: RefreshRules::new(args, life),
         }));
         housekeeping::start(&tokens.0);
         Ok(tokens)

@@ -1,11 +1,12 @@
 //! How families end.
 
-use super::family_of;
 use crate::error::RecordsError;
 use crate::ids::OrgId;
-use crate::row;
 use sqlx::AnyConnection;
 use upload_domain::username::Username;
+
+/// Tokens after which a sweep takes no further family.
+const SWEPT_AT_ONCE: i64 = 20_000;
 
 /// Ends a family. Returns whether it was alive.
 ///
@@ -31,44 +32,6 @@ pub async fn revoke_family(
     Ok(ended.rows_affected() == 1)
 }
 
-/// Ends the family that a token belongs to, whatever token of it that is: the logout of
-/// somebody who sends a refresh token. Returns whose it was and its name; `None` when
-/// nobody knows the token.
-///
-/// # Errors
-/// When the database fails.
-pub async fn revoke_by_proof(
-    tx: &mut AnyConnection,
-    proof: &str,
-    reason: &str,
-    now: i64,
-) -> Result<Option<(OrgId, String)>, RecordsError> {
-    let Some((family, organisation)) = family_of(tx, proof).await? else {
-        return Ok(None);
-    };
-    revoke_family(tx, &organisation, &family, reason, now).await?;
-    Ok(Some((organisation, family)))
-}
-
-/// Whose family it is, dead or alive; `None` when `organisation` has no such family.
-///
-/// # Errors
-/// When the database fails.
-pub async fn owner_of(
-    tx: &mut AnyConnection,
-    organisation: &OrgId,
-    family: &str,
-) -> Result<Option<Username>, RecordsError> {
-    let found = sqlx::query(
-        "SELECT username FROM refresh_families WHERE family = $1 AND organisation = $2",
-    )
-    .bind(family)
-    .bind(organisation.as_str())
-    .fetch_optional(tx)
-    .await?;
-    found.map(|row| row::username(&row)).transpose()
-}
-
 /// Ends all families of a user; their names.
 pub(crate) async fn revoke_all(
     tx: &mut AnyConnection,
@@ -87,9 +50,10 @@ pub(crate) async fn revoke_all(
     Ok(families.fetch_all(tx).await?)
 }
 
-/// Removes families that ended before `before`, with their tokens, at most 1000 at once;
-/// how many. Also wipes successors whose grace ended before `grace_began`: what nobody
-/// may ask for any more need not be kept, not even encrypted.
+/// Removes families that ended before `before`, with their tokens: the oldest first, at
+/// most 1000 at once, and none after the 20 000th token, so that no sweep takes longer than
+/// a transaction may; how many. Also wipes successors whose grace ended before
+/// `grace_began`: what nobody may ask for any more need not be kept, not even encrypted.
 ///
 /// # Errors
 /// When the database fails.
@@ -106,11 +70,20 @@ pub async fn sweep(
     .execute(&mut *tx)
     .await?;
     let swept = sqlx::query(
-        "DELETE FROM refresh_families WHERE family IN (SELECT family \
-         FROM refresh_families WHERE revoked_at < $1 OR expires_at < $1 \
-         ORDER BY expires_at LIMIT 1000)",
+        "WITH ended AS (SELECT family, expires_at FROM refresh_families \
+           WHERE revoked_at < $1 OR expires_at < $1 ORDER BY expires_at LIMIT 1000), \
+         counted AS (SELECT ended.family, expires_at, COUNT(proof) AS tokens \
+           FROM ended LEFT JOIN refresh_tokens \
+             ON refresh_tokens.family = ended.family \
+           GROUP BY ended.family, expires_at), \
+         summed AS (SELECT family, \
+             SUM(tokens) OVER (ORDER BY expires_at, family) - tokens AS earlier \
+           FROM counted) \
+         DELETE FROM refresh_families WHERE family IN \
+           (SELECT family FROM summed WHERE earlier < $2)",
     )
     .bind(before)
+    .bind(SWEPT_AT_ONCE)
     .execute(tx)
     .await?;
     Ok(swept.rows_affected())

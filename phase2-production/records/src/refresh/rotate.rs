@@ -20,6 +20,8 @@ pub struct Rotation {
     pub now: i64,
     /// How long after its first use a token may be sent again, in milliseconds.
     pub grace_ms: i64,
+    /// Tokens that one family may have, used ones included.
+    pub most: i64,
 }
 
 /// What came of it.
@@ -36,6 +38,8 @@ pub enum Rotated {
     Revoked,
     /// The family's time ran out.
     Expired,
+    /// The family has had as many tokens as it may. It is dead from now on; commit this.
+    WornOut(Holder),
     /// Nobody knows it.
     Unknown,
 }
@@ -59,15 +63,20 @@ pub async fn rotate(
     if holder.expires_at <= rotation.now {
         return Ok(Rotated::Expired);
     }
+    let now = rotation.now;
     if use_once(tx, rotation).await? {
-        let (new_proof, now) = (&rotation.new_proof, rotation.now);
+        if tokens_of(tx, &holder.family).await? >= rotation.most {
+            let (family, reason) = (&holder.family, "worn-out");
+            super::revoke_family(tx, &organisation, family, reason, now).await?;
+            return Ok(Rotated::WornOut(holder));
+        }
+        let new_proof = &rotation.new_proof;
         issue(tx, &organisation, &holder.family, new_proof, now).await?;
         return Ok(Rotated::Rotated(holder));
     }
     if let Some(successor) = recent_successor(tx, rotation).await? {
         return Ok(Rotated::Repeated(holder, successor));
     }
-    let now = rotation.now;
     super::revoke_family(tx, &organisation, &holder.family, "reuse", now).await?;
     Ok(Rotated::Reused(holder))
 }
@@ -152,6 +161,12 @@ async fn use_once(
     .execute(tx)
     .await?;
     Ok(used.rows_affected() == 1)
+}
+
+/// How many tokens a family has had. Whoever asks holds the family.
+async fn tokens_of(tx: &mut AnyConnection, family: &str) -> Result<i64, RecordsError> {
+    let count = "SELECT COUNT(*) FROM refresh_tokens WHERE family = $1";
+    Ok(sqlx::query_scalar(count).bind(family).fetch_one(tx).await?)
 }
 
 /// What took the token's place, if that was within the grace.

@@ -35,7 +35,7 @@ async fn who_only_looks_waits_for_no_writer_and_sees_what_is_committed(store: St
         is_inside.await.unwrap();
         // Were it to wait for the writer, it would wait for ever: the writer waits for it.
         let before = seen(&store).await;
-        store.records.ping().await.unwrap();
+        store.records.now().await.unwrap();
         leave.send(()).unwrap();
         before
     };

@@ -115,6 +115,7 @@ async fn refreshed(records: &Records, secret: &str) -> Rotated {
         successor_sealed: "sealed".to_owned(),
         now: NOW + 2,
         grace_ms: 0,
+        most: 100,
     };
     let scope = Scope::Proof(proof(secret));
     run!(records, scope, |tx| refresh::rotate(tx, &rotation)).unwrap()

@@ -2,7 +2,7 @@
 
 use crate::seed::{LIFE, NOW, by, family, in_org_of, member, name, people, proof, run};
 use crate::store::{Store, on_both};
-use records::refresh::{Holder, Rotated, Rotation};
+use records::refresh::{Holder, Owner, Rotated, Rotation};
 use records::{Records, Scope, refresh, users};
 
 on_both! {
@@ -11,11 +11,16 @@ on_both! {
     a_token_that_is_used_again_later_ends_its_family,
     two_that_race_with_one_token_get_one_successor,
     a_token_is_refused_for_its_own_reason,
-    a_logout_with_any_token_of_a_family_ends_it,
+    a_family_is_found_by_any_of_its_tokens_dead_or_alive,
+    a_family_ends_with_its_last_token_and_knows_all_its_thieves_until_then,
+    a_sweep_takes_no_more_than_it_can_and_the_rest_the_next_time,
     successors_are_wiped_and_dead_families_removed,
 }
 
 const GRACE: i64 = 10_000;
+
+/// Tokens of a family.
+const MOST: i64 = 8;
 
 async fn rotate(records: &Records, from: &str, to: &str, now: i64) -> Rotated {
     let rotation = Rotation {
@@ -24,6 +29,7 @@ async fn rotate(records: &Records, from: &str, to: &str, now: i64) -> Rotated {
         successor_sealed: format!("sealed {to}"),
         now,
         grace_ms: GRACE,
+        most: MOST,
     };
     run!(records, by(from), |tx| refresh::rotate(tx, &rotation)).unwrap()
 }
@@ -135,27 +141,89 @@ async fn a_token_is_refused_for_its_own_reason(store: Store) {
     assert!(matches!(rotate(&records, "r0", "r1", NOW).await, Rotated::Rotated(_)));
 }
 
-async fn a_logout_with_any_token_of_a_family_ends_it(store: Store) {
+async fn a_family_is_found_by_any_of_its_tokens_dead_or_alive(store: Store) {
     let records = start(&store).await;
     rotate(&records, "r0", "r1", NOW).await;
-    let sent = proof("r0");
-    let ended =
-        run!(records, by("r0"), |tx| refresh::revoke_by_proof(tx, &sent, "logout", NOW));
-    let whose = Some((member("alice").organisation, "family of r0".to_owned()));
-    assert_eq!(ended.unwrap(), whose);
-    assert_eq!(rotate(&records, "r1", "r2", NOW).await, Rotated::Revoked);
-    let sent = proof("guessed");
-    let nobody = run!(records, by("guessed"), |tx| refresh::revoke_by_proof(
-        tx, &sent, "logout", NOW
-    ));
-    assert_eq!(nobody.unwrap(), None);
-    let owner = async |who: &'static str| {
-        let org = member(who).organisation;
-        run!(records, in_org_of(who), |tx| refresh::owner_of(tx, &org, "family of r0"))
-            .unwrap()
+    let find = async |secret: &str| {
+        let sent = proof(secret);
+        let found = records.look(by(secret), move |tx| {
+            Box::pin(async move { refresh::find(tx, &sent).await })
+        });
+        found.await.unwrap()
     };
-    assert_eq!(owner("alice").await, Some(name("alice")), "dead or alive");
-    assert_eq!(owner("carol").await, None, "of another organisation");
+    let alices = Some(Owner {
+        organisation: member("alice").organisation,
+        username: name("alice"),
+        family: "family of r0".to_owned(),
+    });
+    assert_eq!((find("r0").await, find("r1").await), (alices.clone(), alices.clone()));
+    let t1 = member("alice").organisation;
+    let ended = run!(records, in_org_of("alice"), |tx| refresh::revoke_family(
+        tx,
+        &t1,
+        "family of r0",
+        "logout",
+        NOW
+    ));
+    assert!(ended.unwrap());
+    assert_eq!(rotate(&records, "r1", "r2", NOW).await, Rotated::Revoked);
+    assert_eq!((find("r0").await, find("r1").await), (alices.clone(), alices));
+    assert_eq!(find("guessed").await, None);
+}
+
+async fn tokens_kept(store: &Store) -> i64 {
+    sqlx::query_scalar("SELECT COUNT(*) FROM refresh_tokens")
+        .fetch_one(&mut store.owner().await)
+        .await
+        .unwrap()
+}
+
+/// The rows of a family are bounded, and none is forgotten to make room: the first token of
+/// all still gives its thief away.
+async fn a_family_ends_with_its_last_token_and_knows_all_its_thieves_until_then(
+    store: Store,
+) {
+    let records = start(&store).await;
+    assert!(family(&records, "alice", "watched").await);
+    for line in ["r", "watched"] {
+        let name = |step: i64| match (line, step) {
+            ("watched", 0) => "watched".to_owned(),
+            _ => format!("{line}{step}"),
+        };
+        for step in 1..MOST {
+            let rotated = rotate(&records, &name(step - 1), &name(step), NOW).await;
+            assert!(matches!(rotated, Rotated::Rotated(_)), "{step}: {rotated:?}");
+        }
+    }
+    let stolen = rotate(&records, "watched", "x", NOW + GRACE).await;
+    assert!(matches!(stolen, Rotated::Reused(_)), "{stolen:?}");
+    let last = format!("r{}", MOST - 1);
+    assert_eq!(rotate(&records, &last, "x", NOW).await, Rotated::WornOut(holder()));
+    assert_eq!(rotate(&records, &last, "x", NOW).await, Rotated::Revoked);
+    assert_eq!(rotate(&records, "x", "y", NOW).await, Rotated::Unknown);
+    assert_eq!(tokens_kept(&store).await, 2 * MOST);
+}
+
+/// Three families of thousands of tokens each: a transaction that removed a thousand of
+/// those would take longer than it may, and be undone each time.
+async fn a_sweep_takes_no_more_than_it_can_and_the_rest_the_next_time(store: Store) {
+    let records = start(&store).await;
+    let mut owner = store.owner().await;
+    for secret in ["a", "b"] {
+        assert!(family(&records, "alice", secret).await);
+    }
+    let many = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers \
+         WHERE n < 12000) INSERT INTO refresh_tokens (proof, family, organisation, issued_at) \
+         SELECT SUBSTR(proof, 1, 58) || (100000 + n), family, organisation, issued_at \
+         FROM refresh_tokens, numbers";
+    sqlx::query(many).execute(&mut owner).await.unwrap();
+    let sweep = async || {
+        let before = NOW + LIFE + 1;
+        run!(records, Scope::Housekeeping, |tx| refresh::sweep(tx, before, NOW)).unwrap()
+    };
+    assert_eq!(tokens_kept(&store).await, 3 * 12_001);
+    assert_eq!((sweep().await, tokens_kept(&store).await), (2, 12_001));
+    assert_eq!((sweep().await, tokens_kept(&store).await), (1, 0));
 }
 
 async fn successors_are_wiped_and_dead_families_removed(store: Store) {

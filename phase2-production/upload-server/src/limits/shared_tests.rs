@@ -23,6 +23,7 @@ fn args(per_second: u32) -> LimitArgs {
         attempts_per_account: 10,
         attempts_per_address: 1_000,
         attempts_window_ms: 600_000,
+        refreshes_per_login: 60,
         requests_per_second: per_second,
         trusted_proxies: Vec::new(),
     }

@@ -11,6 +11,7 @@ fn limits(per_account: u32, per_address: u32, per_second: u32) -> Limits {
         attempts_per_account: per_account,
         attempts_per_address: per_address,
         attempts_window_ms: 60_000,
+        refreshes_per_login: 60,
         requests_per_second: per_second,
         trusted_proxies: Vec::new(),
     };
@@ -63,6 +64,32 @@ async fn a_blocked_address_locks_out_no_account() {
         assert!(limits.attempt("alice", HERE).await.is_err());
     }
     assert!(limits.attempt("alice", THERE).await.is_ok());
+}
+
+#[tokio::test]
+async fn tokens_that_nobody_knows_count_by_address_and_beside_passwords() {
+    let limits = limits(100, 3, 1);
+    for _ in 0..10 {
+        limits.token(HERE).await.unwrap().succeeded().await;
+    }
+    for _ in 0..3 {
+        let _unknown = limits.token(HERE).await.unwrap();
+    }
+    let refused = limits.token(HERE).await.err().unwrap();
+    assert!((1..=60).contains(&refused.retry_after_s), "{refused:?}");
+    assert!(limits.token(THERE).await.is_ok());
+    assert!(limits.attempt("alice", HERE).await.is_ok(), "her password is not guessed");
+}
+
+#[tokio::test]
+async fn who_refreshes_without_end_keeps_nobody_from_logging_out() {
+    let limits = limits(1, 1, 1);
+    for _ in 0..60 {
+        limits.of_login("refresh", "family").await.unwrap();
+    }
+    assert!(limits.of_login("refresh", "family").await.is_err());
+    assert!(limits.of_login("refresh", "another").await.is_ok());
+    assert!(limits.of_login("logout", "family").await.is_ok());
 }
 
 #[tokio::test]

@@ -16,6 +16,12 @@ const OF_SESSIONS: [Kind; 3] =
     [Kind::SessionUnknown, Kind::SessionExpired, Kind::SessionStoreUnavailable];
 const OF_TOKENS: [Kind; 3] =
     [Kind::TokenExpired, Kind::TokenInvalid, Kind::SessionStoreUnavailable];
+const OF_TOKENS_IN_BODIES: [Kind; 4] = [
+    Kind::TokenInvalid,
+    Kind::TooManyAttempts,
+    Kind::TooManyRequests,
+    Kind::RecordsUnavailable,
+];
 const OF_PASSWORDS: [Kind; 4] = [
     Kind::InvalidCredentials,
     Kind::TooManyAttempts,
@@ -47,7 +53,7 @@ fn of_proof(call: &Call) -> Vec<ProblemKind> {
         Proof::None => {}
         Proof::Signature => kinds.push(Kind::SignatureInvalid),
         Proof::Password => kinds.extend(OF_PASSWORDS),
-        Proof::InBody => kinds.extend([Kind::TokenInvalid, Kind::RecordsUnavailable]),
+        Proof::InBody => kinds.extend(OF_TOKENS_IN_BODIES),
         Proof::Caller | Proof::Admin => {
             kinds.extend(OF_CALLERS);
             if call.designs != Designs::Tokens {

@@ -58,7 +58,55 @@ enum Cause {
     ProcessExit,
 }
 
-type Live = HashMap<SessionId, Session>;
+/// Everybody who is known here, by id and by owner.
+#[derive(Default)]
+struct Live {
+    sessions: HashMap<SessionId, Session>,
+    /// The ids of each owner's sessions, oldest first: a login looks through those of one
+    /// person, and not through everybody's while all others wait. No owner has none.
+    by_owner: HashMap<Username, Vec<SessionId>>,
+}
+
+impl Live {
+    fn add(&mut self, id: SessionId, session: Session) {
+        let owner = session.member.username.clone();
+        self.by_owner.entry(owner).or_default().push(id.clone());
+        self.sessions.insert(id, session);
+        self.report_size();
+    }
+
+    /// The sessions of one person, oldest first.
+    fn of(&self, username: &Username) -> &[SessionId] {
+        self.by_owner.get(username).map_or(&[], Vec::as_slice)
+    }
+
+    fn bury(&mut self, id: &SessionId, cause: Cause) {
+        let Some(session) = self.sessions.remove(id) else {
+            return;
+        };
+        let owner = &session.member.username;
+        if let Some(ids) = self.by_owner.get_mut(owner) {
+            ids.retain(|other| other != id);
+            if ids.is_empty() {
+                self.by_owner.remove(owner);
+            }
+        }
+        self.report_size();
+        tracing::info!(
+            session = id.label(),
+            user = %owner,
+            ?cause,
+            lived_s = session.born.elapsed().as_secs(),
+            files = session.files.len(),
+            "session died"
+        );
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53 sessions")]
+    fn report_size(&self) {
+        metrics::gauge!("live_sessions").set(self.sessions.len() as f64);
+    }
+}
 
 /// All sessions of this process. Clones share the map; the map is the state.
 #[derive(Clone)]
@@ -82,17 +130,16 @@ impl Memory {
     pub fn start(&self, member: &Member) -> Result<SessionId, SessionError> {
         let mut live = self.lock();
         self.make_room_for(&mut live, &member.username);
-        if live.len() >= self.limits.max_live {
+        if live.sessions.len() >= self.limits.max_live {
             // The dead who were not noticed yet take nobody's place.
             self.bury_the_dead(&mut live);
         }
-        if live.len() >= self.limits.max_live {
+        if live.sessions.len() >= self.limits.max_live {
             return Err(SessionError::TooMany);
         }
         let id = SessionId::random();
         tracing::info!(session = id.label(), user = %member.username, "session born");
-        live.insert(id.clone(), Session::new(member));
-        report_size(&live);
+        live.add(id.clone(), Session::new(member));
         Ok(id)
     }
 
@@ -151,7 +198,7 @@ impl Memory {
     pub fn end(&self, id: &SessionId) -> Result<(), SessionError> {
         let mut live = self.lock();
         self.living(&mut live, id)?;
-        bury(&mut live, id, Cause::Ended);
+        live.bury(id, Cause::Ended);
         Ok(())
     }
 
@@ -159,8 +206,8 @@ impl Memory {
     /// cannot be helped is one of the costs of the design.
     pub fn end_all_of(&self, username: &Username) {
         let mut live = self.lock();
-        for id in of(&live, username) {
-            bury(&mut live, &id, Cause::Ended);
+        for id in live.of(username).to_vec() {
+            live.bury(&id, Cause::Ended);
         }
     }
 
@@ -172,33 +219,30 @@ impl Memory {
     /// Death of all, because the process ends. After SIGKILL not even this happens.
     pub fn end_of_process(&self) {
         let mut live = self.lock();
-        for id in live.keys().cloned().collect::<Vec<_>>() {
-            bury(&mut live, &id, Cause::ProcessExit);
+        for id in live.sessions.keys().cloned().collect::<Vec<_>>() {
+            live.bury(&id, Cause::ProcessExit);
         }
     }
 
     fn make_room_for(&self, live: &mut Live, username: &Username) {
-        let mut theirs = of(live, username);
+        let theirs = live.of(username);
         let most = usize::try_from(self.limits.max_per_user).unwrap_or(usize::MAX);
-        if theirs.len() < most {
-            return;
-        }
-        theirs.sort_by_key(|id| live.get(id).map(|session| session.born));
-        let excess = theirs.len() + 1 - most;
-        for id in theirs.into_iter().take(excess) {
-            bury(live, &id, Cause::Replaced);
+        let excess = (theirs.len() + 1).saturating_sub(most);
+        for id in theirs[..excess.min(theirs.len())].to_vec() {
+            live.bury(&id, Cause::Replaced);
         }
     }
 
     fn bury_the_dead(&self, live: &mut Live) {
         let dead = |session: &Session| session.time_left(&self.limits).is_none();
         let ids: Vec<_> = live
+            .sessions
             .iter()
             .filter(|(_, session)| dead(session))
             .map(|(id, _)| id.clone())
             .collect();
         for id in ids {
-            bury(live, &id, Cause::TimeIsUp);
+            live.bury(&id, Cause::TimeIsUp);
         }
     }
 
@@ -207,42 +251,20 @@ impl Memory {
         live: &'a mut Live,
         id: &SessionId,
     ) -> Result<&'a mut Session, SessionError> {
-        let found = live.get(id).ok_or(SessionError::Unknown)?;
+        let found = live.sessions.get(id).ok_or(SessionError::Unknown)?;
         if found.time_left(&self.limits).is_none() {
-            bury(live, id, Cause::TimeIsUp);
+            live.bury(id, Cause::TimeIsUp);
             return Err(SessionError::Expired);
         }
-        live.get_mut(id).ok_or(SessionError::Unknown)
+        live.sessions.get_mut(id).ok_or(SessionError::Unknown)
     }
 
-    /// A thread that panicked while holding the lock cannot have left a half-made
-    /// session: every change under it is one step.
+    /// A thread that panicked while holding the lock cannot have left a session that is not
+    /// found by its owner: it comes after its entry there, and goes before it.
     fn lock(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn of(live: &Live, username: &Username) -> Vec<SessionId> {
-    let theirs = |session: &Session| session.member.username == *username;
-    live.iter().filter(|(_, session)| theirs(session)).map(|(id, _)| id.clone()).collect()
-}
-
-fn bury(live: &mut Live, id: &SessionId, cause: Cause) {
-    let Some(session) = live.remove(id) else {
-        return;
-    };
-    report_size(live);
-    tracing::info!(
-        session = id.label(),
-        user = %session.member.username,
-        ?cause,
-        lived_s = session.born.elapsed().as_secs(),
-        files = session.files.len(),
-        "session died"
-    );
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53 sessions")]
-fn report_size(live: &Live) {
-    metrics::gauge!("live_sessions").set(live.len() as f64);
-}
+#[cfg(test)]
+mod tests;

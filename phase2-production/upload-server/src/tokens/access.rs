@@ -10,6 +10,7 @@ use super::key_set::{KeySet, KnownKey};
 use super::keys::SigningKey;
 use api_contract::secret::Secret;
 use jsonwebtoken::{Header, Validation};
+use records::ends::CLOCKS_DIFFER_MS;
 use records::{Member, OrgId, Role};
 use serde::{Deserialize, Serialize};
 use upload_domain::username::Username;
@@ -22,8 +23,14 @@ pub(crate) const AUDIENCE: &str = "upload-api";
 /// The type of an access token, so that no other kind of JWT passes for one (RFC 9068).
 const TYPE: &str = "at+jwt";
 
-/// Seconds by which two machines' clocks may differ.
+/// Seconds by which the clocks of two replicas that are ready may differ: what one of them
+/// has just signed is good at the other.
 pub(crate) const LEEWAY_S: u64 = 2;
+
+const _: () = assert!(
+    LEEWAY_S * 1_000 == CLOCKS_DIFFER_MS.unsigned_abs(),
+    "a ready replica could refuse what another one has signed"
+);
 
 /// Bytes beyond which nothing is looked at. Ours have 400 to 900.
 const LONGEST_TOKEN: usize = 4 * 1024;

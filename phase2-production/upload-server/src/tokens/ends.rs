@@ -7,68 +7,80 @@ use crate::audit::AuditContext;
 use crate::clock::now;
 use crate::in_full::in_full;
 use records::audit::{self, AuditRow};
-use records::refresh::{self, Holder};
+use records::refresh::{self, Holder, Owner};
 use records::users::{self, SignedOut};
 use records::{AnyConnection, Member, OrgId, RecordsError, Role, Scope};
 use upload_domain::username::Username;
 
+/// A token that this server has made, dead or alive.
+#[derive(Clone, Debug)]
+pub(crate) struct Recognised {
+    member: Member,
+    family: String,
+    /// The name of an access token.
+    jti: Option<String>,
+}
+
+impl Recognised {
+    /// The login that it came of.
+    pub(crate) fn family(&self) -> &str {
+        &self.family
+    }
+}
+
 impl Tokens {
-    /// Logout, with either kind of token (RFC 7009): its family of refresh tokens dies in
-    /// any case, and its access tokens as far as `--revocation` can end them. An access token
-    /// may have expired: its family has not. A token that nobody knows is dead already.
+    /// Whose token of either kind it is; `None` when nobody knows it. It is asked by people
+    /// who have proved nothing: a few at a time, and nothing is written.
     ///
     /// # Errors
-    /// When the records do not answer: then nothing is promised.
-    pub async fn revoke(
+    /// When that cannot be known.
+    pub(crate) async fn recognise(
         &self,
         token: &str,
-        audit: &AuditContext,
-    ) -> Result<(), TokenError> {
-        let (this, token, audit) = (self.clone(), token.to_owned(), audit.clone());
-        in_full(async move { this.find_and_end(&token, &audit).await }).await
-    }
-
-    async fn find_and_end(
-        &self,
-        token: &str,
-        audit: &AuditContext,
-    ) -> Result<(), TokenError> {
+    ) -> Result<Option<Recognised>, TokenError> {
         if let Some(token) = RefreshToken::parse(token) {
-            return self.revoke_by_refresh(&token, audit).await;
+            return self.look_up(&token).await;
         }
         match self.read(token, When::Ever).await {
             Ok(claims) => {
                 let member = claims.member();
-                self.end_family(&member, claims.sid, Some(claims.jti), audit).await
+                Ok(Some(Recognised { member, family: claims.sid, jti: Some(claims.jti) }))
             }
-            Err(TokenError::Invalid | TokenError::Expired) => Ok(()),
+            Err(TokenError::Invalid | TokenError::Expired) => Ok(None),
             Err(other) => Err(other),
         }
     }
 
-    async fn revoke_by_refresh(
+    async fn look_up(
         &self,
         token: &RefreshToken,
+    ) -> Result<Option<Recognised>, TokenError> {
+        let proof = token.proof();
+        let found = self.0.records.look(Scope::Proof(proof.clone()), move |tx| {
+            Box::pin(async move { refresh::find(tx, &proof).await })
+        });
+        let found = self.0.turns.ask(found).await?;
+        Ok(found.map(|Owner { organisation, username, family }| {
+            // The role is of no consequence here: nothing is decided by it.
+            let member = Member { organisation, username, role: Role::Member };
+            Recognised { member, family, jti: None }
+        }))
+    }
+
+    /// Logout, with either kind of token (RFC 7009): its family of refresh tokens dies in
+    /// any case, and its access tokens as far as `--revocation` can end them. An access token
+    /// may have expired: its family has not.
+    ///
+    /// # Errors
+    /// When the records do not answer: then nothing is promised.
+    pub(crate) async fn revoke(
+        &self,
+        token: Recognised,
         audit: &AuditContext,
     ) -> Result<(), TokenError> {
-        let proof = token.proof();
-        let found = self.0.records.run(Scope::Proof(proof.clone()), move |tx| {
-            Box::pin(async move {
-                let Some((organisation, family)) =
-                    refresh::revoke_by_proof(tx, &proof, "logout", now()).await?
-                else {
-                    return Ok(None);
-                };
-                let owner = refresh::owner_of(tx, &organisation, &family).await?;
-                Ok(owner.map(|username| (organisation, username, family)))
-            })
-        });
-        let Some((organisation, username, family)) = found.await? else {
-            return Ok(());
-        };
-        // The role is of no consequence here: nothing is decided by it.
-        let member = Member { organisation, username, role: Role::Member };
-        self.end_family(&member, family, None, audit).await
+        let (this, audit) = (self.clone(), audit.clone());
+        let Recognised { member, family, jti } = token;
+        in_full(async move { this.end_family(&member, family, jti, &audit).await }).await
     }
 
     async fn end_family(

@@ -8,9 +8,10 @@
 
 use super::revocation::Ended;
 use super::sealing::random;
-use super::{TokenError, Tokens};
+use super::{TokenError, Tokens, signed};
 use crate::audit::AuditContext;
 use crate::clock::now;
+use crate::config::proofs::TokenArgs;
 use api_contract::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -55,6 +56,24 @@ pub(crate) struct RefreshRules {
     pub(crate) life: i64,
     /// Milliseconds in which a token may come twice.
     pub(crate) grace: i64,
+    /// Tokens that a family may have.
+    pub(crate) most: i64,
+}
+
+/// Tokens that a family may have besides those that its life takes.
+const TO_SPARE: u64 = 1_000;
+
+impl RefreshRules {
+    /// A family has tokens for twice the refreshes that somebody needs who does it whenever
+    /// an access token expires, and some to spare. `access_life_s` is how long those live.
+    pub(crate) fn new(args: &TokenArgs, access_life_s: u64) -> Self {
+        let needed = args.refresh_ttl_ms.div_ceil(access_life_s.max(1) * 1_000);
+        Self {
+            life: signed(args.refresh_ttl_ms),
+            grace: signed(args.refresh_grace_ms),
+            most: signed(needed.saturating_mul(2).saturating_add(TO_SPARE)),
+        }
+    }
 }
 
 /// What one refresh came to.
@@ -105,6 +124,7 @@ pub(crate) async fn rotate(
         successor_sealed: inner.sealing.seal(&proof, next.0.as_bytes()),
         now: now(),
         grace_ms: inner.refresh.grace,
+        most: inner.refresh.most,
     };
     let (tokens, audit) = (tokens.clone(), audit.clone());
     let rotated = inner.records.run(Scope::Proof(proof.clone()), move |tx| {
@@ -128,6 +148,11 @@ pub(crate) async fn rotate(
         }
         Rotated::Reused(holder) => Ok(Refreshed::Stolen(holder, ended)),
         Rotated::Expired => Err(TokenError::Expired),
+        Rotated::WornOut(holder) => {
+            let (user, family) = (&holder.member.username, holder.family);
+            tracing::warn!(%user, family, "a login was refreshed more often than it may");
+            Err(TokenError::Expired)
+        }
         Rotated::Revoked | Rotated::Unknown => Err(TokenError::Invalid),
     }
 }
@@ -135,6 +160,7 @@ pub(crate) async fn rotate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::proofs::{Revocation, SigningAlgorithm};
 
     #[test]
     fn a_refresh_token_is_random_and_its_proof_does_not_give_it_away() {
@@ -145,6 +171,22 @@ mod tests {
         assert_eq!(read.proof(), token.proof());
         assert_eq!(token.proof().len(), 64);
         assert_ne!(token.proof(), other.proof());
+    }
+
+    #[test]
+    fn a_family_has_tokens_for_twice_its_life_and_some_to_spare() {
+        let args = |token_ttl_ms, refresh_ttl_ms| TokenArgs {
+            token_ttl_ms,
+            refresh_ttl_ms,
+            refresh_grace_ms: 0,
+            signing_algorithm: SigningAlgorithm::Eddsa,
+            revocation: Revocation::None,
+            key_refresh_ms: 5_000,
+        };
+        let most = |args: TokenArgs, life_s| RefreshRules::new(&args, life_s).most;
+        let week = 7 * 24 * 60 * 60 * 1_000;
+        assert_eq!(most(args(900_000, week), 900), 1_000 + 2 * 672);
+        assert_eq!(most(args(900_000, week), 60), 1_000 + 2 * 10_080, "short-lived");
     }
 
     #[test]

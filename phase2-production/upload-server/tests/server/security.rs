@@ -32,6 +32,7 @@ mod ranges;
 mod refresh;
 mod revocation;
 mod rls;
+mod rotation;
 mod sessions;
 mod slow;
 mod strangers;

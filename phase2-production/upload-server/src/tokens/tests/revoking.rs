@@ -1,6 +1,6 @@
 //! What each kind of revocation ends, what it does not, and what happens without Redis.
 
-use super::rig::{Rig, args, eventually, is_good, request, with};
+use super::rig::{Rig, args, eventually, is_good, request, revoke, with};
 use crate::config::proofs::{Revocation, TokenArgs};
 use crate::tokens::{Issued, TokenError, Tokens};
 
@@ -44,7 +44,7 @@ impl Two {
 }
 
 async fn log_out_with(two: &Two, token: &api_contract::secret::Secret) {
-    two.one.revoke(token.expose(), &request()).await.unwrap();
+    revoke(&two.one, token.expose(), &request()).await.unwrap();
 }
 
 /// What a logout with `phone`'s access token leaves good: access of phone, of laptop, and
@@ -172,7 +172,7 @@ async fn when_nobody_can_be_asked_the_answer_is_neither_yes_nor_no() {
             matches!(outcome, Err(TokenError::CannotKnow))
         };
         eventually("that cannot be known", asked).await;
-        let revoked = replica.revoke(pair.access_token.expose(), &request()).await;
+        let revoked = revoke(&replica, pair.access_token.expose(), &request()).await;
         assert!(revoked.is_err(), "nothing is promised that was not written");
     }
 }
@@ -182,7 +182,7 @@ async fn what_nobody_knows_is_revoked_already() {
     let rig = Rig::without_redis().await;
     let replica = rig.replica(&args()).await;
     for token in ["", "a.b.c", &"A".repeat(43)] {
-        replica.revoke(token, &request()).await.unwrap();
+        revoke(&replica, token, &request()).await.unwrap();
     }
 }
 
@@ -197,7 +197,7 @@ async fn a_logout_with_an_access_token_that_has_expired_ends_its_family() {
         matches!(checked, Err(TokenError::Expired))
     };
     eventually("it has expired", expired).await;
-    replica.revoke(pair.access_token.expose(), &request()).await.unwrap();
+    revoke(&replica, pair.access_token.expose(), &request()).await.unwrap();
     let refreshed = replica.refresh(pair.refresh_token.expose(), &request()).await;
     assert!(matches!(refreshed, Err(TokenError::Invalid)), "its family lives");
 }
@@ -223,7 +223,8 @@ async fn devices_that_log_out_at_once_do_not_wait_for_each_other() {
         let ends = devices.into_iter().map(|(device, replica, pair)| {
             tokio::spawn(async move {
                 if device < 4 {
-                    return replica.revoke(pair.access_token.expose(), &request()).await;
+                    return revoke(&replica, pair.access_token.expose(), &request())
+                        .await;
                 }
                 let refresh_token = pair.refresh_token.expose();
                 match replica.refresh(refresh_token, &request()).await {

@@ -2,7 +2,7 @@
 
 use crate::audit::AuditContext;
 use crate::config::proofs::{Revocation, SigningAlgorithm, TokenArgs};
-use crate::tokens::{Ended, Issued, Tokens, now};
+use crate::tokens::{Ended, Issued, TokenError, Tokens, now};
 use backing_services::{Backing, Service};
 use cache::{Cache, Limits};
 use records::users::{NewAccount, SignedOut};
@@ -172,13 +172,25 @@ fn patient() -> PoolLimits {
     PoolLimits { acquire: patience, statement: patience, ..PoolLimits::default() }
 }
 
+/// As `POST /api/token/revoke` does it.
+pub(super) async fn revoke(
+    replica: &Tokens,
+    token: &str,
+    audit: &AuditContext,
+) -> Result<(), TokenError> {
+    match replica.recognise(token).await? {
+        Some(known) => replica.revoke(known, audit).await,
+        None => Ok(()),
+    }
+}
+
 pub(super) async fn is_good(replica: &Tokens, issued: &Issued) -> bool {
     match replica.check(issued.access_token.expose()).await {
         Ok(checked) => {
             assert_eq!(checked.member, alice());
             true
         }
-        Err(crate::tokens::TokenError::Invalid) => false,
+        Err(TokenError::Invalid) => false,
         Err(other) => panic!("neither yes nor no: {other}"),
     }
 }

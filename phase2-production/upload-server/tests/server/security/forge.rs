@@ -24,6 +24,9 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// All that the server can be told to sign with.
+pub(crate) const ALGORITHMS: [&str; 2] = ["eddsa", "rs256"];
+
 /// What `src/tokens/sealing.rs` puts before the secret. A test that signs with the real
 /// key has to open what is sealed, as whoever has both the records and the secret could.
 const PURPOSE: &[u8] = b"upload-server: sealed in the records, version 1\0";

@@ -2,7 +2,9 @@
 //! times that are none, another issuer, another kind of token.
 
 use crate::on::Stores;
-use crate::security::forge::{Border, Mint, log_in, now_s, parts, refresh, signed};
+use crate::security::forge::{
+    ALGORITHMS, Border, Mint, log_in, now_s, parts, refresh, signed,
+};
 use crate::security::people::Town;
 use anyhow::Context;
 use api_conformance::eventually::eventually;
@@ -26,8 +28,9 @@ struct Insider {
 }
 
 impl Insider {
-    async fn new() -> anyhow::Result<Self> {
-        let town = Town::new(Stores::Embedded, "token", &[]).await?;
+    async fn new(algorithm: &str) -> anyhow::Result<Self> {
+        let flags = ["--signing-algorithm", algorithm];
+        let town = Town::new(Stores::Embedded, "token", &flags).await?;
         let border = Border::of(&town).await?;
         let mint = Mint::of(&town.world).await?;
         let (genuine, _) = log_in(&town.client(), &town.alice).await?;
@@ -64,8 +67,14 @@ impl Insider {
 /// may differ by, and not the library's sixty.
 #[tokio::test]
 async fn a_token_is_refused_before_and_after_its_time() -> anyhow::Result<()> {
-    let insider = Insider::new().await?;
-    let Insider { town, border, .. } = &insider;
+    for algorithm in ALGORITHMS {
+        before_and_after(&Insider::new(algorithm).await?).await.context(algorithm)?;
+    }
+    Ok(())
+}
+
+async fn before_and_after(insider: &Insider) -> anyhow::Result<()> {
+    let Insider { town, border, .. } = insider;
     for late in [LEEWAY_S + 1, 30, 59, 3_600] {
         let token = insider.with("exp", json!(now_s() - late))?;
         let proof = Proof::Bearer(Secret::new(token));
@@ -88,7 +97,13 @@ async fn a_token_is_refused_before_and_after_its_time() -> anyhow::Result<()> {
 /// that is missing does not mean for ever.
 #[tokio::test]
 async fn a_token_whose_times_are_missing_or_no_times_is_refused() -> anyhow::Result<()> {
-    let insider = Insider::new().await?;
+    for algorithm in ALGORITHMS {
+        no_times(&Insider::new(algorithm).await?).await.context(algorithm)?;
+    }
+    Ok(())
+}
+
+async fn no_times(insider: &Insider) -> anyhow::Result<()> {
     let border = &insider.border;
     for claim in ["exp", "nbf", "iat"] {
         border
@@ -125,7 +140,13 @@ async fn a_token_whose_times_are_missing_or_no_times_is_refused() -> anyhow::Res
 #[tokio::test]
 async fn a_token_of_another_issuer_audience_or_subject_is_refused() -> anyhow::Result<()>
 {
-    let insider = Insider::new().await?;
+    for algorithm in ALGORITHMS {
+        of_others(&Insider::new(algorithm).await?).await.context(algorithm)?;
+    }
+    Ok(())
+}
+
+async fn of_others(insider: &Insider) -> anyhow::Result<()> {
     for claim in ["iss", "aud", "sub", "org", "role", "ver", "sid", "jti"] {
         let border = &insider.border;
         border
@@ -161,7 +182,7 @@ async fn a_token_of_another_issuer_audience_or_subject_is_refused() -> anyhow::R
 /// own key is an access token.
 #[tokio::test]
 async fn a_token_of_one_kind_is_not_taken_for_another() -> anyhow::Result<()> {
-    let insider = Insider::new().await?;
+    let insider = Insider::new("eddsa").await?;
     let Insider { town, border, mint, claims } = &insider;
     let client = town.client();
     let (access, renewal) = log_in(&client, &town.alice).await?;

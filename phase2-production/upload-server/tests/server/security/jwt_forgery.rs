@@ -2,7 +2,7 @@
 //! knows, a key that comes along with the token, and texts that are hardly tokens.
 
 use crate::on::Stores;
-use crate::security::forge::{Border, log_in, parts, signed, unsigned};
+use crate::security::forge::{ALGORITHMS, Border, log_in, parts, signed, unsigned};
 use crate::security::people::Town;
 use anyhow::Context;
 use api_conformance::eventually::eventually;
@@ -17,9 +17,10 @@ use futures_util::{TryStreamExt, stream};
 use http::Method;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
-use rsa::pkcs1::EncodeRsaPublicKey;
+use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey};
 use rsa::pkcs8::EncodePublicKey;
-use rsa::{BigUint, RsaPublicKey};
+use rsa::rand_core::OsRng;
+use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +30,15 @@ use tokio::net::{TcpListener, TcpStream};
 #[tokio::test]
 async fn a_token_without_a_signature_is_refused_however_it_spells_none()
 -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "token", &[]).await?;
+    for algorithm in ALGORITHMS {
+        without_a_signature(algorithm).await.context(algorithm)?;
+    }
+    Ok(())
+}
+
+async fn without_a_signature(algorithm: &str) -> anyhow::Result<()> {
+    let flags = ["--signing-algorithm", algorithm];
+    let town = Town::new(Stores::Embedded, "token", &flags).await?;
     let border = Border::of(&town).await?;
     let (genuine, _) = log_in(&town.client(), &town.alice).await?;
     let (header, claims, signature) = parts(&genuine)?;
@@ -66,7 +75,7 @@ async fn a_token_without_a_signature_is_refused_however_it_spells_none()
 #[tokio::test]
 async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() -> anyhow::Result<()>
 {
-    for algorithm in ["eddsa", "rs256"] {
+    for algorithm in ALGORITHMS {
         let flags = ["--signing-algorithm", algorithm];
         let town = Town::new(Stores::Embedded, "token", &flags).await?;
         let border = Border::of(&town).await?;
@@ -155,15 +164,22 @@ async fn trap() -> anyhow::Result<(String, Arc<AtomicUsize>)> {
 #[tokio::test]
 async fn a_token_cannot_bring_its_key_along_or_say_where_to_fetch_it()
 -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "token", &[]).await?;
+    for algorithm in ALGORITHMS {
+        brings_its_key(algorithm).await.context(algorithm)?;
+    }
+    Ok(())
+}
+
+async fn brings_its_key(algorithm: &str) -> anyhow::Result<()> {
+    let flags = ["--signing-algorithm", algorithm];
+    let town = Town::new(Stores::Embedded, "token", &flags).await?;
     let border = Border::of(&town).await?;
     let (genuine, _) = log_in(&town.client(), &town.alice).await?;
     let (ours, claims, _) = parts(&genuine)?;
     let (address, calls) = trap().await?;
-    let (key, jwk) = attackers_key()?;
-    let sign = |header: &Value| {
-        signed(header.to_string(), claims.to_string(), &key, Algorithm::EdDSA)
-    };
+    let (algorithm, key, jwk) = attackers_key(algorithm)?;
+    let sign =
+        |header: &Value| signed(header.to_string(), claims.to_string(), &key, algorithm);
     for (member, value) in lures(&address, &ours, &jwk) {
         for kid in [&ours["kid"], &json!("attacker")] {
             let mut header = ours.clone();
@@ -192,6 +208,7 @@ fn lures(address: &str, ours: &Value, jwk: &Value) -> Vec<(&'static str, Value)>
         ("jwk", jwk.clone()),
         ("kid", json!(format!("http://{address}/jwks.json"))),
         ("kid", jwk["x"].clone()),
+        ("kid", jwk["n"].clone()),
         ("kid", json!("../../../../../../dev/null")),
         ("kid", json!("../secret")),
         ("kid", json!("' OR '1'='1")),
@@ -206,12 +223,19 @@ fn lures(address: &str, ours: &Value, jwk: &Value) -> Vec<(&'static str, Value)>
     ]
 }
 
-fn attackers_key() -> anyhow::Result<(EncodingKey, Value)> {
-    let pair = KeypairBytes { secret_key: [66; 32], public_key: None };
-    let der = pair.to_pkcs8_der().map_err(|error| anyhow::anyhow!("{error}"))?;
-    let key = EncodingKey::from_ed_der(der.as_bytes());
-    let jwk = Jwk::from_encoding_key(&key, Algorithm::EdDSA)?;
-    Ok((key, serde_json::to_value(jwk)?))
+/// A key of the kind that the server signs with.
+fn attackers_key(algorithm: &str) -> anyhow::Result<(Algorithm, EncodingKey, Value)> {
+    let (algorithm, key) = if algorithm == "rs256" {
+        let key = RsaPrivateKey::new(&mut OsRng, 2_048)?;
+        let der = key.to_pkcs1_der()?;
+        (Algorithm::RS256, EncodingKey::from_rsa_der(der.as_bytes()))
+    } else {
+        let pair = KeypairBytes { secret_key: [66; 32], public_key: None };
+        let der = pair.to_pkcs8_der().map_err(|error| anyhow::anyhow!("{error}"))?;
+        (Algorithm::EdDSA, EncodingKey::from_ed_der(der.as_bytes()))
+    };
+    let jwk = Jwk::from_encoding_key(&key, algorithm)?;
+    Ok((algorithm, key, serde_json::to_value(jwk)?))
 }
 
 /// Item 18. A thousand made-up key names are a thousand refusals, and one look into the

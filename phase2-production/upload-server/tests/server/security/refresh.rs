@@ -1,15 +1,21 @@
 //! Refresh tokens: one use, one successor, and one alarm when two people have the same.
 
 use crate::on::Stores;
-use crate::security::forge::{log_in, refresh};
+use crate::security::forge::{log_in, refresh, revoke};
 use crate::security::people::Town;
-use anyhow::Context;
-use api_conformance::eventually::silence;
+use anyhow::{Context, ensure};
+use api_conformance::eventually::{eventually, silence};
 use api_conformance::expect::equal;
+use api_conformance::outcome::Outcome;
+use api_conformance::process::PATIENCE;
 use api_conformance::proof::Proof;
+use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
-use api_contract::tokens::TokenIssued;
+use api_contract::tokens::{RefreshRequest, TokenIssued};
+use http::Method;
+use http::header::RETRY_AFTER;
+use sqlx::{Connection, Executor, SqliteConnection};
 use std::time::Duration;
 
 fn renewal(issued: TokenIssued) -> anyhow::Result<Secret> {
@@ -89,4 +95,87 @@ async fn a_family_of_refresh_tokens_ends_with_its_time() -> anyhow::Result<()> {
     silence(Duration::from_millis(3_500)).await;
     refresh(&client, &token).await.refused_as(ProblemKind::TokenExpired)?;
     Ok(())
+}
+
+/// Refused because it was too much, and told when to come again.
+fn later<T: std::fmt::Debug>(
+    outcome: Outcome<T>,
+    kind: ProblemKind,
+    window_s: u64,
+) -> anyhow::Result<()> {
+    let refused = outcome.refused_as(kind)?;
+    let seconds: u64 = refused.header(RETRY_AFTER).context("when")?.parse()?;
+    ensure!((1..=window_s).contains(&seconds), "again in {seconds} s");
+    Ok(())
+}
+
+/// Item 22. A login is refreshed so often and no oftener, on all replicas together; that
+/// ends by itself, costs no other login anything, and keeps nobody from logging out.
+#[tokio::test]
+async fn a_login_is_refreshed_so_often_in_a_while_and_no_oftener() -> anyhow::Result<()> {
+    let few = ["--refreshes-per-login", "4", "--attempts-window-ms", "8000"];
+    let town = Town::new(Stores::Embedded, "token", &few).await?;
+    let mut last = Vec::new();
+    for who in [&town.alice, &town.bob] {
+        let (mut access, mut token) = log_in(&town.client(), who).await?;
+        for number in 0..4 {
+            let next = refresh(&town.replica(number).client(), &token).await.done()?.body;
+            access = next.access_token.clone();
+            token = renewal(next)?;
+        }
+        for replica in town.replicas() {
+            let outcome = refresh(&replica.client(), &token).await;
+            later(outcome, ProblemKind::TooManyRequests, 8)?;
+        }
+        last.push((access, token));
+    }
+    let (access, token) = &last[0];
+    revoke(&town.client(), token).await.done().context("a logout")?;
+    town.refuse(&Proof::Bearer(access.clone()), ProblemKind::TokenInvalid).await?;
+    let (_, token) = &last[1];
+    eventually(PATIENCE, "her token is good again", async || {
+        match refresh(&town.client(), token).await {
+            Outcome::Done(_) => Ok(Some(())),
+            other => other.refused_as(ProblemKind::TooManyRequests).map(|_| None),
+        }
+    })
+    .await
+}
+
+/// Item 14. Who makes tokens up keeps nobody from writing: they are looked up while somebody
+/// else writes, and after so many from one address not even that.
+#[tokio::test]
+async fn made_up_tokens_wait_for_no_writer_and_are_counted() -> anyhow::Result<()> {
+    let few = ["--attempts-per-address", "12"];
+    let town = Town::new(Stores::Embedded, "token", &few).await?;
+    let client = town.client();
+    let (_, genuine) = log_in(&client, &town.alice).await?;
+    let file = town.world.fixture.data_dir().join("records.sqlite");
+    let mut writer =
+        SqliteConnection::connect(&format!("sqlite://{}", file.display())).await?;
+    writer.execute("BEGIN IMMEDIATE").await?;
+    // The last of 43 characters has two bits that are nothing.
+    let made_up = |number: usize| Secret::new(format!("{number:B>42}A"));
+    for number in 0..12 {
+        if number % 2 == 0 {
+            let refused = refresh(&client, &made_up(number)).await;
+            refused.refused_as(ProblemKind::TokenInvalid).context(number)?;
+        } else {
+            revoke(&client, &made_up(number)).await.done().context(number)?;
+        }
+    }
+    let too_many = ProblemKind::TooManyAttempts;
+    for replica in town.replicas() {
+        later(refresh(&replica.client(), &made_up(12)).await, too_many, 60)?;
+        later(revoke(&replica.client(), &made_up(13)).await, too_many, 60)?;
+    }
+    later(refresh(&client, &genuine).await, too_many, 60)?;
+    writer.execute("ROLLBACK").await?;
+    // Past the balancer, a client on this machine may say that it is another address.
+    let replica = town.replica(0).client();
+    let body = RefreshRequest { refresh_token: genuine };
+    let request = replica.request(Method::POST, paths::TOKEN_REFRESH).json(&body);
+    let elsewhere = request.header("x-forwarded-for", "203.0.113.9");
+    replica.json::<TokenIssued>(elsewhere).await.done().context("from elsewhere")?;
+    log_in(&client, &town.bob).await.context("passwords are another matter").map(drop)
 }

@@ -63,7 +63,7 @@ impl World {
         let records = open(&self.app_url).await;
         until("it has its connections", async || {
             let connections =
-                (0..PoolLimits::default().connections).map(|_| records.ping());
+                (0..PoolLimits::default().connections).map(|_| records.now());
             futures_util::future::join_all(connections).await.iter().all(Result::is_ok)
         })
         .await;
