@@ -128,3 +128,28 @@ async fn a_manifest_that_contradicts_itself_is_refused() {
     let wrong = labs.proved(false).await;
     assert!(wrong[0].contains("which is not before it"), "{wrong:#?}");
 }
+
+/// Any failure says nothing, and so would be the reason that is stated.
+#[tokio::test]
+async fn a_reason_that_says_nothing_is_refused() {
+    let labs = Labs::complete();
+    labs.proved(true).await;
+    labs.change(
+        &format!("wrong-answers/{ID}/nothing/mistake.toml"),
+        "because = \"200\"",
+        "because = \"\"",
+    );
+    let wrong = labs.proved(false).await;
+    let [one] = wrong.as_slice() else { panic!("{wrong:#?}") };
+    assert!(
+        one.starts_with("caught and explained: nothing: \"because\" is empty"),
+        "{one}"
+    );
+    labs.change(
+        &format!("exercises/{ID}/exercise.toml"),
+        "because = \"expected\"",
+        "because = \" \"",
+    );
+    let wrong = labs.proved(false).await;
+    assert!(wrong[0].contains("the starter's \"because\" is empty"), "{wrong:#?}");
+}

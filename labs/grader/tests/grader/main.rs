@@ -6,7 +6,10 @@
 mod authors;
 mod cages;
 mod classes;
+mod faults;
 mod fixture;
 mod formats;
 mod hostile;
+mod screens;
+mod surroundings;
 mod verdicts;
