@@ -76,6 +76,7 @@ pub(crate) fn surely_within(
 }
 
 /// What is said of a session that is dead too early, and of one that is alive too late.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Helps<'a> {
     pub(crate) too_early: &'a str,
     pub(crate) too_late: &'a str,

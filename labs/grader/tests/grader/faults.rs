@@ -11,7 +11,6 @@ use tempfile::TempDir;
 
 const PANICS: Suite = suite!("x-01-double": it_is_doubled, it_is_doubled_after_a_crash);
 
-#[expect(clippy::unused_async, reason = "checks are")]
 async fn it_is_doubled(exam: &Exam) -> Outcome {
     let far = exam.number(5, 6);
     assert!(far < 5, "{far} is beyond the end");

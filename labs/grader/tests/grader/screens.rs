@@ -26,7 +26,7 @@ async fn it_is_doubled(exam: &Exam) -> Outcome {
 }
 
 async fn failed() -> Record {
-    let print = format!("print!(\"{FORGED}\"); eprint!(\"{FORGED}\");");
+    let print = format!("println!(\"{FORGED}\"); eprintln!(\"{FORGED}\");");
     let answer = RIGHT.replace("before() {}", &format!("before() {{ {print} }}"));
     let answer = answer.replace(
         "(number.parse",

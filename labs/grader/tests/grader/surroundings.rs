@@ -24,7 +24,8 @@ fn told(url: &str, command: &[&str]) -> String {
     let (password, address) = rest.split_once('@').unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    for words in [&["AUTH", password], command, &["PING"]] {
+    let commands: [&[&str]; 3] = [&["AUTH", password], command, &["PING"]];
+    for words in commands {
         write!(stream, "*{}\r\n", words.len()).unwrap();
         words.iter().for_each(|word| {
             write!(stream, "${}\r\n{word}\r\n", word.len()).unwrap();
