@@ -66,9 +66,9 @@ pub async fn grade(assignment: Assignment) -> Record {
 
 async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot make a folder for the program")?;
-    let (home, manifest) = (assignment.home.clone(), assignment.manifest.clone());
+    let home = assignment.home.clone();
     // It waits for its turn with a file's lock, which blocks.
-    let turn = tokio::task::spawn_blocking(move || Turn::take(&home, &manifest));
+    let turn = tokio::task::spawn_blocking(move || Turn::take(&home));
     let turn = turn.await.context("the wait for a turn broke")??;
     let Assignment { home, manifest, cage, work, .. } = assignment;
     build_foundation(home, cage, manifest, &turn).await?;

@@ -24,17 +24,18 @@ pub(crate) struct Scratch {
     pub(crate) missing: Vec<String>,
 }
 
-/// Held until a program is built: the folder to build in is the same for everybody.
+/// Held until a program is built. Cargo builds one thing at a time in one folder, of any
+/// exercise, and a build that waited for it inside cargo would lose its own time.
 #[derive(Debug)]
 pub(crate) struct Turn {
     _lock: File,
 }
 
 impl Turn {
-    /// Waits until nobody else builds this exercise. Blocks.
-    pub(crate) fn take(home: &Home, manifest: &Manifest) -> anyhow::Result<Self> {
+    /// Waits until nobody else builds. Blocks.
+    pub(crate) fn take(home: &Home) -> anyhow::Result<Self> {
         fs::create_dir_all(home.target()).context("cannot make a folder to build in")?;
-        let lock = File::create(home.target().join(format!("{}.lock", manifest.id)))?;
+        let lock = File::create(home.target().join("turn.lock"))?;
         lock.lock().context("cannot lock the folder to build in")?;
         Ok(Self { _lock: lock })
     }
