@@ -1,7 +1,7 @@
 //! Task 3: what one replica knows, all know; and a cache that is gone is no outage.
 
 use super::{costs, database_reads, editor, start, two_prices, write};
-use crate::redis_seen::RedisSeen;
+use crate::redis_seen::{FOR_EVER, RedisSeen};
 use grader::{Exam, Outcome, require};
 
 pub(super) async fn what_one_reads_all_know(exam: &Exam) -> Outcome {
@@ -46,5 +46,10 @@ pub(super) async fn nothing_in_redis_is_for_ever(exam: &Exam) -> Outcome {
     }
     let help = "there is one for each name that anybody ever asked for or changed: Redis is \
                 memory, too";
-    RedisSeen::of(exam)?.nothing_stays_for_ever(help).await
+    let keys = RedisSeen::of(exam)?.keys_unseen().await?;
+    exam.say(format!("looked into Redis: {} keys", keys.len()));
+    let immortal = keys.iter().find(|(_, left)| *left == FOR_EVER);
+    let kind = immortal.and_then(|(key, _)| key.split(':').next()).unwrap_or_default();
+    let actual = format!("{kind} has none");
+    require(immortal.is_none(), "a time to live for each key", actual, help)
 }
