@@ -4,7 +4,6 @@
 mod denied;
 mod families;
 mod outage;
-mod redis;
 mod refresh;
 mod versions;
 mod window;

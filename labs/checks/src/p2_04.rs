@@ -119,6 +119,16 @@ async fn database_reads(exam: &Exam, at: &Replica) -> Result<u64, Stop> {
     Ok(figure(&cache(exam, at).await?, "database_reads"))
 }
 
+/// How often it has read the database since it had done so `before` times.
+async fn reads_since(exam: &Exam, at: &Replica, before: u64) -> Result<u64, Stop> {
+    let reply = cache(exam, at).await?;
+    let more = figure(&reply, "database_reads").checked_sub(before);
+    more.ok_or_else(|| {
+        let help = "the finished part counts this: was it changed?";
+        Stop::failed(format!("at least {before} database reads"), reply.shown(), help)
+    })
+}
+
 async fn cache(exam: &Exam, at: &Replica) -> Result<Reply, Stop> {
     let reply = exam.get(&at.url(), "/api/cache").send().await?;
     reply.expect(200, "the finished part answers this")

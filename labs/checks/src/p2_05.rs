@@ -68,13 +68,16 @@ struct Known<'a> {
     at: Replica,
     user: String,
     id: String,
+    setting: Setting,
 }
 
 impl<'a> Known<'a> {
-    async fn login(exam: &'a Exam, at: &Replica) -> Result<Self, Stop> {
-        let known = Self { exam, at: at.clone(), user: exam.user(), id: exam.word() };
+    async fn login(exam: &'a Exam, at: &Replica, setting: Setting) -> Result<Self, Stop> {
+        let (user, id) = (exam.user(), exam.word());
+        let known = Self { exam, at: at.clone(), user, id, setting };
         let help = "Redis is well: what it says is passed on";
-        known.start().send().await?.expect(201, help)?;
+        let reply = known.start().send().await?;
+        reply.expect_unless_slow(201, setting.limit(), help)?;
         Ok(known)
     }
 
@@ -88,7 +91,9 @@ impl<'a> Known<'a> {
     }
 
     async fn is_seen(&self, help: &str) -> Outcome {
-        let reply = self.look().send().await?.expect(200, help)?;
+        let reply = self.look().send().await?;
+        // A question that a busy machine held up is given up by the program, and rightly.
+        let reply = reply.expect_unless_slow(200, self.setting.limit(), help)?;
         let expected = json!({ "username": self.user });
         require(reply.json() == expected, expected.to_string(), reply.shown(), help)
     }
@@ -117,15 +122,16 @@ fn honest(reply: Reply) -> Result<Reply, Stop> {
 async fn a_healthy_redis_is_believed(exam: &Exam) -> Outcome {
     let setting = Setting { limit: 5000, failures: 3, rest: 60_000 };
     let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     let help = "Redis is well: what it says is passed on";
     known.is_seen(help).await?;
     let help = "Redis answered: nobody is logged in under this id. That is an answer, not a \
                 failure, however often it comes";
     for _ in 0..setting.failures + 2 {
-        let nobody =
-            Known { id: exam.word(), user: String::new(), at: server.clone(), exam };
-        nobody.look().send().await?.expect(401, help)?;
+        let (id, user, at) = (exam.word(), String::new(), server.clone());
+        let nobody = Known { exam, at, user, id, setting };
+        let reply = nobody.look().send().await?;
+        reply.expect_unless_slow(401, setting.limit(), help)?;
     }
     known.is_seen(help).await
 }
@@ -133,7 +139,7 @@ async fn a_healthy_redis_is_believed(exam: &Exam) -> Outcome {
 async fn a_dead_redis_is_no_logout(exam: &Exam) -> Outcome {
     let setting = Setting { limit: 1000, failures: 3, rest: 60_000 };
     let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     known.is_seen("Redis is well: what it says is passed on").await?;
     RedisSeen::of(exam)?.kill().await?;
     for _ in 0..setting.failures + 2 {
@@ -147,7 +153,7 @@ async fn a_dead_redis_is_no_logout(exam: &Exam) -> Outcome {
 async fn what_needs_no_redis_is_served(exam: &Exam) -> Outcome {
     let setting = Setting { limit: 8000, failures: 50, rest: 60_000 };
     let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     let redis = RedisSeen::of(exam)?;
     redis.pause().await?;
     exam.say("20 requests wait for Redis, and meanwhile:");
@@ -170,7 +176,7 @@ async fn what_needs_no_redis_is_served(exam: &Exam) -> Outcome {
 async fn nobody_waits_longer_than_the_limit(exam: &Exam) -> Outcome {
     let setting = Setting { limit: exam.number(200, 400), failures: 4, rest: 60_000 };
     let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     RedisSeen::of(exam)?.pause().await?;
     let longest = setting.limit() + SLACK;
     let help = "a Redis that is frozen takes connections and never answers. Who stops \
@@ -190,9 +196,10 @@ async fn nobody_waits_longer_than_the_limit(exam: &Exam) -> Outcome {
 async fn what_redis_forgot_is_unknown(exam: &Exam) -> Outcome {
     let setting = Setting { limit: 5000, failures: 3, rest: 1000 };
     let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     known.is_seen("Redis is well: what it says is passed on").await?;
     RedisSeen::of(exam)?.empty().await?;
     let help = "Redis is well and knows nobody: who said that somebody is logged in?";
-    known.look().send().await?.expect(401, help).map(drop)
+    let reply = known.look().send().await?;
+    reply.expect_unless_slow(401, setting.limit(), help).map(drop)
 }

@@ -132,6 +132,8 @@ impl Proof {
         let stated = fs::read_to_string(folder.join("mistake.toml"));
         let stated = stated.context("mistake.toml says which check fails, and why")?;
         let stated: Mistake = toml::from_str(&stated).context("mistake.toml")?;
+        let says_why = !stated.because.trim().is_empty();
+        anyhow::ensure!(says_why, "\"because\" is empty, which any failure holds");
         let work = Overlay::new(&self.home, manifest)?;
         work.lay(&self.home.solution(&manifest.id))?;
         work.lay(folder)?;

@@ -8,14 +8,16 @@
 mod group;
 mod tree;
 
+use anyhow::Context;
 use group::Group;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{AccessFlags, Pid, access};
 use std::ffi::OsString;
 use std::io::BufRead;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -131,6 +133,7 @@ fn run(bars: Bars, args: &[OsString]) -> anyhow::Result<End> {
 }
 
 fn start(args: &[OsString], bars: Bars, group: Option<&Group>) -> anyhow::Result<Pid> {
+    can_be_run(Path::new(&args[0]))?;
     let args = group.map_or_else(|| args.to_vec(), |group| group.joining(args));
     let [program, args @ ..] = args.as_slice() else {
         anyhow::bail!("no program");
@@ -150,6 +153,29 @@ fn start(args: &[OsString], bars: Bars, group: Option<&Group>) -> anyhow::Result
     // Its end tells the program that the cage is gone. Held to the end of this process.
     std::mem::forget(child.stdin.take());
     Ok(Pid::from_raw(i32::try_from(child.id())?))
+}
+
+/// Whether the kernel takes this for a program. What joins a group is a shell, and of a
+/// program that it may not run, or a file that is none, a shell says only that it failed,
+/// as if that were the program's fault.
+fn can_be_run(program: &Path) -> anyhow::Result<()> {
+    if program.components().count() < 2 {
+        // It is looked for along `PATH`.
+        return Ok(());
+    }
+    let shown = program.display();
+    access(program, AccessFlags::X_OK).with_context(|| format!("cannot run {shown}"))?;
+    #[cfg(target_os = "linux")]
+    {
+        use std::io::Read;
+        let mut magic = [0; 4];
+        let mut file = std::fs::File::open(program)?;
+        let read =
+            file.read(&mut magic).with_context(|| format!("cannot read {shown}"))?;
+        let known = magic[..read].starts_with(b"\x7fELF") || magic.starts_with(b"#!");
+        anyhow::ensure!(known, "{shown} is no program");
+    }
+    Ok(())
 }
 
 /// Root is not held by the kernel's limit of processes for a user: then only being quicker

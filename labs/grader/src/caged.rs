@@ -3,13 +3,19 @@
 use crate::cage::{Bars, End};
 use crate::output::Output;
 use anyhow::Context;
+use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
+
+/// How long reading what a program wrote may take when it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The program that is the cage: its path and what comes before the cage's arguments.
 #[derive(Clone, Debug)]
@@ -25,11 +31,11 @@ pub struct CageProgram {
 pub(crate) struct Inmate<'a> {
     pub(crate) args: Vec<OsString>,
     pub(crate) folder: &'a Path,
-    pub(crate) environment: Vec<(String, String)>,
-    /// Whether it sees our environment. A learner's program does not: a CI job's holds
-    /// secrets.
-    pub(crate) sees_ours: bool,
+    /// All that it sees, with `PATH`. Our own, such as a CI job's, may hold secrets.
+    pub(crate) environment: Vec<(String, OsString)>,
     pub(crate) bars: Bars,
+    /// Takes what it says on standard error.
+    pub(crate) stderr: Output,
 }
 
 /// A caged program. Dropped, it ends with everything it started.
@@ -43,14 +49,18 @@ pub(crate) struct Caged {
 
 impl Caged {
     pub(crate) fn start(cage: &CageProgram, inmate: Inmate<'_>) -> anyhow::Result<Self> {
+        let (stdout, stderr) = (Output::default(), inmate.stderr.clone());
         let mut child = spawn(cage, inmate)?;
-        let (stdout, stderr) = (Output::default(), Output::default());
-        stdout.follow(child.stdout.take().context("standard output is piped")?);
-        stderr.follow(child.stderr.take().context("standard error is piped")?);
+        let said = [
+            stdout.follow(child.stdout.take().context("standard output is piped")?),
+            stderr.follow(child.stderr.take().context("standard error is piped")?),
+        ];
         let orders = Mutex::new(child.stdin.take().context("standard input is piped")?);
         let (tell, end) = watch::channel(None);
         tokio::spawn(async move {
             let status = child.wait().await.ok().and_then(|status| status.code());
+            // Nobody who could write is left, so what was written is read in no time.
+            let _still_open = timeout(LAST_WORDS, join_all(said)).await;
             // A cage that ended in another way was killed, and by nobody of us.
             tell.send_replace(Some(End::of(status).unwrap_or(End::Badly)));
         });
@@ -80,11 +90,9 @@ impl Caged {
 
 fn spawn(cage: &CageProgram, inmate: Inmate<'_>) -> anyhow::Result<Child> {
     let mut command = Command::new(&cage.path);
-    if !inmate.sees_ours {
-        command.env_clear();
-        command.envs(std::env::vars_os().filter(|(name, _)| name == "PATH"));
-    }
     command
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
         .args(&cage.prefix)
         .args(inmate.bars.args())
         .args(inmate.args)

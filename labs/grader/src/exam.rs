@@ -98,7 +98,7 @@ impl Exam {
     }
 
     /// Adds a line to the story.
-    pub fn say(&self, line: impl Into<String>) {
+    pub fn say(&self, line: impl AsRef<str>) {
         self.ground.transcript.say(line);
     }
 

@@ -1,6 +1,6 @@
 //! Grading one exercise: lay it out, build it, run its checks, write the record.
 
-use crate::build::{Built, build};
+use crate::build::{Built, build, build_foundation};
 use crate::caged::CageProgram;
 use crate::check::Suite;
 use crate::client::new_client;
@@ -8,7 +8,7 @@ use crate::home::Home;
 use crate::manifest::{CheckEntry, Manifest};
 use crate::record::{CheckRecord, Record, SCHEMA, Status, Verdict};
 use crate::running::{Running, run_check};
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, Turn};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -72,20 +72,27 @@ pub(crate) fn unjudged(assignment: &Assignment) -> Record {
 
 async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot make a folder for the program")?;
-    let (home, manifest) = (assignment.home.clone(), assignment.manifest.clone());
-    let work = assignment.work.clone();
+    let home = assignment.home.clone();
     // It waits for its turn with a file's lock, which blocks.
-    let lay_out = move || Scratch::lay_out(&home, &manifest, work.as_deref());
-    let scratch = tokio::task::spawn_blocking(lay_out);
-    let scratch = scratch.await.context("the layout broke")??;
+    let turn = tokio::task::spawn_blocking(move || Turn::take(&home));
+    let turn = turn.await.context("the wait for a turn broke")??;
+    let Assignment { home, manifest, cage, work, .. } = assignment;
+    build_foundation(home, cage, manifest, &turn).await?;
+    let scratch = Scratch::lay_out(home, manifest, work.as_deref(), &turn)?;
     record.restored.clone_from(&scratch.restored);
-    let Assignment { home, manifest, cage, .. } = assignment;
     let built = build(home, cage, manifest, &scratch, folder.path()).await?;
-    drop(scratch);
+    drop(turn);
     match built {
         Built::Refused(said) => {
             record.message = format!("it does not compile:\n{said}");
-            record.checks = not_run(assignment);
+            record.checks = not_run(assignment, does_not_compile);
+        }
+        Built::Slow(why) => {
+            record.checks = not_run(assignment, |first| {
+                first.status = Status::Inconclusive;
+                first.actual = "it was not built in time (see above)".to_owned();
+            });
+            record.message = why;
         }
         Built::Program(program) => {
             let http = new_client()?;
@@ -96,23 +103,27 @@ async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()
     Ok(())
 }
 
-/// All checks of a program that does not exist. The first one fails, because nothing works.
-fn not_run(assignment: &Assignment) -> Vec<CheckRecord> {
-    let first = assignment.manifest.checks.first().map(|check| check.id.as_str());
-    let record = |check: &CheckEntry| {
-        let mut record = blank(assignment, check);
-        if first == Some(check.id.as_str()) {
-            record.status = Status::Fail;
-            record.expected = "a program that compiles".to_owned();
-            record.actual = "the compiler refuses it (see above)".to_owned();
-            record.help =
-                "read the first error first: the others may follow from it".to_owned();
-        } else {
-            record.actual = "needs: a program that compiles".to_owned();
-        }
-        record
-    };
-    assignment.manifest.checks.iter().map(record).collect()
+/// All checks of a program that does not exist; what the first one says, says everything.
+fn not_run(
+    assignment: &Assignment,
+    tell: impl FnOnce(&mut CheckRecord),
+) -> Vec<CheckRecord> {
+    let entries = assignment.manifest.checks.iter();
+    let mut records: Vec<_> = entries.map(|check| blank(assignment, check)).collect();
+    for record in &mut records {
+        "needs: a program that compiles".clone_into(&mut record.actual);
+    }
+    if let Some(first) = records.first_mut() {
+        tell(first);
+    }
+    records
+}
+
+fn does_not_compile(first: &mut CheckRecord) {
+    first.status = Status::Fail;
+    first.expected = "a program that compiles".to_owned();
+    first.actual = "the compiler refuses it (see above)".to_owned();
+    first.help = "read the first error first: the others may follow from it".to_owned();
 }
 
 /// A check that was not run.

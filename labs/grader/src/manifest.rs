@@ -189,6 +189,8 @@ impl Manifest {
             known.contains(fails.as_str()),
             "the starter fails {fails}, which is no check"
         );
+        let says_why = !self.starter.because.trim().is_empty();
+        ensure!(says_why, "the starter's \"because\" is empty, which any failure holds");
         Ok(())
     }
 

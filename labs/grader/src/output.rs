@@ -1,11 +1,13 @@
 //! What a program wrote, as much of it as anybody will read.
 
+use crate::transcript::plain;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-/// Bytes of the end that are kept.
+/// Bytes of the end that are kept, and of a beginning that is wanted.
 const KEPT: usize = 16 << 10;
 
 /// The beginning of the ready line.
@@ -14,7 +16,7 @@ const READY: &str = "ready ";
 /// The last of what was written, how much it was in all, and the ready line.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
-    tail: Arc<Mutex<VecDeque<u8>>>,
+    kept: Arc<Mutex<Kept>>,
     written: watch::Sender<u64>,
     ready: watch::Sender<Option<String>>,
 }
@@ -22,14 +24,55 @@ pub(crate) struct Output {
 impl Default for Output {
     fn default() -> Self {
         let (written, ready) = (watch::Sender::new(0), watch::Sender::new(None));
-        Self { tail: Arc::default(), written, ready }
+        Self { kept: Arc::default(), written, ready }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    head: Vec<u8>,
+    /// Bytes of the beginning that are wanted.
+    wanted: usize,
+    /// Bytes between the two that are gone.
+    gone: usize,
+    tail: VecDeque<u8>,
+}
+
+impl Kept {
+    fn take(&mut self, bytes: &[u8]) {
+        let room = self.wanted - self.head.len();
+        let (first, rest) = bytes.split_at(room.min(bytes.len()));
+        self.head.extend(first);
+        self.tail.extend(rest);
+        let surplus = self.tail.len().saturating_sub(KEPT);
+        self.tail.drain(..surplus);
+        self.gone += surplus;
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.head.clone();
+        if self.gone > 0 && self.wanted > 0 {
+            bytes.extend(format!("\n… {} bytes left out …\n", self.gone).bytes());
+        }
+        bytes.extend(&self.tail);
+        bytes
     }
 }
 
 impl Output {
+    /// One that keeps the beginning as well: of a compiler's errors the first matters.
+    pub(crate) fn with_beginning() -> Self {
+        let output = Self::default();
+        output.kept().wanted = KEPT;
+        output
+    }
+
     /// Reads a pipe to its end, in a task. What is not kept is read all the same: a
     /// program must not wait for us.
-    pub(crate) fn follow(&self, mut pipe: impl AsyncRead + Unpin + Send + 'static) {
+    pub(crate) fn follow(
+        &self,
+        mut pipe: impl AsyncRead + Unpin + Send + 'static,
+    ) -> JoinHandle<()> {
         let output = self.clone();
         tokio::spawn(async move {
             let (mut buffer, mut line) = (vec![0; 8192], Vec::new());
@@ -37,14 +80,11 @@ impl Output {
                 output.take(&buffer[..read]);
                 output.look_for_ready(&mut line, &buffer[..read]);
             }
-        });
+        })
     }
 
     fn take(&self, bytes: &[u8]) {
-        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.extend(bytes);
-        let surplus = tail.len().saturating_sub(KEPT);
-        tail.drain(..surplus);
+        self.kept().take(bytes);
         self.written.send_modify(|written| *written += bytes.len() as u64);
     }
 
@@ -83,9 +123,31 @@ impl Output {
 
     /// What is kept, without what a terminal would obey.
     pub(crate) fn text(&self) -> String {
-        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes: Vec<u8> = tail.iter().copied().collect();
-        let plain = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-        String::from_utf8_lossy(&bytes).chars().map(plain).collect()
+        let plain = |c: char| if c == '\n' { c } else { plain(c) };
+        String::from_utf8_lossy(&self.kept().bytes()).chars().map(plain).collect()
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_kept_and_the_beginning_if_it_is_wanted() {
+        let (end, both) = (Output::default(), Output::with_beginning());
+        for output in [&end, &both] {
+            output.take(b"error: the first\n");
+            (0..1000).for_each(|_| output.take(&[b'x'; 100]));
+            output.take(b"\nthe last");
+        }
+        assert!(!end.text().contains("the first") && end.text().ends_with("the last"));
+        let both = both.text();
+        assert!(both.starts_with("error: the first\nx") && both.ends_with("the last"));
+        assert!(both.contains("… 67258 bytes left out …"), "{both}");
+        assert!(both.len() < 3 * KEPT);
     }
 }

@@ -3,11 +3,13 @@
 use crate::cage::{Bars, End};
 use crate::caged::{CageProgram, Caged, Inmate};
 use crate::manifest::Limits;
+use crate::output::Output;
 use crate::stop::Stop;
 use crate::transcript::Transcript;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use http_edge::ready::ReadyLine;
 use nix::sys::signal::Signal;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -204,6 +206,10 @@ impl Replica {
             _ = caged.end() => None,
             () = tokio::time::sleep(PATIENCE) => None,
         };
+        if caged.ended() == Some(End::NotStarted) {
+            let why = caged.stderr.text();
+            return Err(anyhow!("the program cannot be run here: {}", why.trim()).into());
+        }
         let url = ready.map(|ready| format!("http://{}", ready.address));
         let up = url.is_some();
         let running = Running { url: url.unwrap_or_default(), caged };
@@ -236,19 +242,21 @@ impl Replica {
         let mut all = vec![ground.program.clone().into_os_string()];
         all.extend(fixed.map(Into::into));
         all.extend(args.iter().map(Into::into));
-        let place = folder.display().to_string();
-        let mut environment = ground.services.clone();
+        let place = folder.as_os_str();
+        let services = ground.services.iter();
+        let mut environment: Vec<(String, OsString)> =
+            services.map(|(name, url)| (name.clone(), url.into())).collect();
         environment.extend([
-            ("HOME".to_owned(), place.clone()),
-            ("TMPDIR".to_owned(), place),
-            ("LAB_CAGE".to_owned(), "1".to_owned()),
-            ("RUST_BACKTRACE".to_owned(), "0".to_owned()),
+            ("HOME".to_owned(), place.into()),
+            ("TMPDIR".to_owned(), place.into()),
+            ("LAB_CAGE".to_owned(), "1".into()),
+            ("RUST_BACKTRACE".to_owned(), "0".into()),
         ]);
         let bars = Bars {
             processes: ground.limits.processes,
             memory: ground.limits.memory_mib << 20,
             time: ground.limits.time(),
         };
-        Inmate { args: all, folder, environment, sees_ours: false, bars }
+        Inmate { args: all, folder, environment, bars, stderr: Output::default() }
     }
 }

@@ -4,7 +4,7 @@ use crate::client::PATIENCE;
 use crate::stop::Stop;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How the reason begins when nothing came in time.
 const TOO_LATE: &str = "no answer within";
@@ -56,6 +56,30 @@ impl Reply {
         Err(Stop::failed(format!("status {status}"), self.shown(), help))
     }
 
+    /// Goes on when the status is this one, in a time that the program allows for: a reply
+    /// that took `limit` or longer may be another because of a machine that is too busy.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] with `help` when it is another; [`Stop::Unsure`] when that came
+    /// after the limit.
+    pub fn expect_unless_slow(
+        self,
+        status: u16,
+        limit: Duration,
+        help: &str,
+    ) -> Result<Self, Stop> {
+        let took = self.at.1.saturating_duration_since(self.at.0);
+        let other = self.status.as_u16() != status;
+        if other && took >= limit {
+            return Err(Stop::unsure(format!(
+                "this machine was too busy: what should take no time took {} ms ({})",
+                took.as_millis(),
+                self.shown()
+            )));
+        }
+        self.expect(status, help)
+    }
+
     /// The body as text.
     #[must_use]
     pub fn text(&self) -> String {
@@ -96,5 +120,28 @@ impl Reply {
     #[must_use]
     pub fn curl(&self) -> &str {
         &self.curl
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: StatusCode, took: Duration) -> Reply {
+        let began = Instant::now();
+        let (headers, body, curl) = (HeaderMap::new(), Vec::new(), String::new());
+        Reply { status, headers, body, at: (began, began + took), curl }
+    }
+
+    #[test]
+    fn a_refusal_counts_only_if_it_did_not_take_as_long_as_the_limit() {
+        let limit = Duration::from_millis(250);
+        let quick = Duration::from_millis(249);
+        let seen = |status, took| reply(status, took).expect_unless_slow(200, limit, "");
+        let failed = seen(StatusCode::SERVICE_UNAVAILABLE, quick);
+        assert!(matches!(failed, Err(Stop::Failed(_))));
+        let unsure = seen(StatusCode::SERVICE_UNAVAILABLE, limit);
+        assert!(matches!(unsure, Err(Stop::Unsure(_))));
+        assert!(seen(StatusCode::OK, limit * 2).is_ok(), "late, and right");
     }
 }

@@ -8,9 +8,11 @@ use crate::manifest::{CheckEntry, Service as Asked};
 use crate::record::{CheckRecord, Status};
 use crate::replica::Ground;
 use crate::stop::{Outcome, Stop};
-use crate::transcript::Transcript;
+use crate::transcript::{Transcript, one_line};
 use anyhow::Context;
-use backing_services::{Backing, Service, database, redis};
+use backing_services::{Backing, Kind, Service, What, database, offers, redis};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -72,17 +74,17 @@ fn tell(record: &mut CheckRecord, attempt: Attempt) {
         }
         Err(Stop::Failed(failed)) => {
             record.status = Status::Fail;
-            record.expected = failed.expected;
-            record.actual = failed.actual;
-            record.help = failed.help;
+            record.expected = one_line(&failed.expected);
+            record.actual = one_line(&failed.actual);
+            record.help = one_line(&failed.help);
         }
         Err(Stop::Unsure(why)) => {
             record.status = Status::Inconclusive;
-            record.actual = why;
+            record.actual = one_line(&why);
         }
         Err(Stop::Broken(error)) => {
             record.status = Status::Error;
-            record.actual = format!("{error:#}");
+            record.actual = one_line(&format!("{error:#}"));
         }
     }
     record.transcript = attempt.transcript.lines();
@@ -121,7 +123,7 @@ async fn once(running: &Running<'_>, check: &Check, seed: u64) -> Attempt {
     };
     let limits = running.assignment.manifest.limits;
     let outcome = tokio::select! {
-        outcome = (check.run)(&exam) => outcome,
+        outcome = unless_it_panics(check, &exam) => outcome,
         replica = exam.flood() => Err(Stop::failed(
             format!("at most {} KiB of output", limits.output_kib),
             format!("replica {replica} wrote more"),
@@ -136,6 +138,18 @@ async fn once(running: &Running<'_>, check: &Check, seed: u64) -> Attempt {
     let outcome = with_fate(outcome, &exam).await;
     exam.finish().await;
     Attempt { outcome, transcript, log: exam.log() }
+}
+
+/// A check that panics is a fault of the lab, and of no other check.
+async fn unless_it_panics(check: &Check, exam: &Exam) -> Outcome {
+    // What it leaves half done ends with the exam.
+    let run = AssertUnwindSafe((check.run)(exam)).catch_unwind();
+    run.await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let what = text.unwrap_or("it does not say why");
+        Err(anyhow::anyhow!("the check {} panicked: {what}", check.id).into())
+    })
 }
 
 /// A program that ended in the middle explains whatever else was seen. Its connections end
@@ -184,9 +198,26 @@ async fn prepare(
 
 async fn start(asked: Asked, folder: &Path) -> anyhow::Result<Service> {
     match asked {
-        Asked::Redis => redis(Backing::Auto, folder).await,
+        Asked::Redis => redis(own_redis().await?, folder).await,
         Asked::Database => database(Backing::Embedded, folder).await,
     }
+}
+
+/// Which Redis there is that can be started here. Never one that runs already: checks
+/// empty theirs and kill it, and a reader may have a Redis in the environment.
+async fn own_redis() -> anyhow::Result<Backing> {
+    let offers = offers(What::Redis).await;
+    let mut missing = Vec::new();
+    for offer in offers {
+        match (offer.kind, offer.found) {
+            (Kind::Url, _) => {}
+            (_, Err(why)) => missing.push(why),
+            (Kind::Local, Ok(_)) => return Ok(Backing::Local),
+            (Kind::Container, Ok(_)) => return Ok(Backing::Container),
+            (Kind::Embedded, Ok(_)) => return Ok(Backing::Embedded),
+        }
+    }
+    anyhow::bail!("no Redis can be started: {}", missing.join("; "))
 }
 
 /// Checks must not share their chance, or the first would tell what the second does.

@@ -6,6 +6,7 @@ use crate::manifest::Manifest;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -29,8 +30,23 @@ pub(crate) struct Scratch {
     pub(crate) restored: Vec<String>,
     /// The reader's files that are not there.
     pub(crate) missing: Vec<String>,
-    /// Held until the program is built: the folder is the same for everybody.
-    _turn: File,
+}
+
+/// Held until a program is built. Cargo builds one thing at a time in one folder, of any
+/// exercise, and a build that waited for it inside cargo would lose its own time.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _lock: File,
+}
+
+impl Turn {
+    /// Waits until nobody else builds. Blocks.
+    pub(crate) fn take(home: &Home) -> anyhow::Result<Self> {
+        fs::create_dir_all(home.target()).context("cannot make a folder to build in")?;
+        let lock = File::create(home.target().join("turn.lock"))?;
+        lock.lock().context("cannot lock the folder to build in")?;
+        Ok(Self { _lock: lock })
+    }
 }
 
 /// What lies in a folder: each file's path in it, and its bytes.
@@ -38,17 +54,15 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 impl Scratch {
     /// Lays out an exercise with the reader's files of `work`, a folder of exercises, if
-    /// there is one. Waits until nobody else builds this exercise. Blocks.
+    /// there is one.
     pub(crate) fn lay_out(
         home: &Home,
         manifest: &Manifest,
         work: Option<&Path>,
+        _turn: &Turn,
     ) -> anyhow::Result<Self> {
         let folder = home.target().join("scratch").join(&manifest.id);
         fs::create_dir_all(&folder).context("cannot make a folder to build in")?;
-        let turn = File::create(home.target().join(format!("{}.lock", manifest.id)))?;
-        turn.lock().context("cannot lock the folder to build in")?;
-
         let mut files = given(home, manifest)?;
         let (theirs, shared) = match work {
             Some(work) => (of_exercise(&work.join(&manifest.id))?, shared_of(work)?),
@@ -73,7 +87,7 @@ impl Scratch {
             }
         }
         write(&folder, &files)?;
-        Ok(Self { folder, restored, missing, _turn: turn })
+        Ok(Self { folder, restored, missing })
     }
 }
 
@@ -93,6 +107,17 @@ fn shared_of(work: &Path) -> anyhow::Result<Files> {
         read_into(work, part, &mut files)?;
     }
     Ok(files)
+}
+
+/// A word that is another one whenever what the exercise depends on is.
+pub(crate) fn foundation(home: &Home, manifest: &Manifest) -> anyhow::Result<String> {
+    let sources = format!("{}/src/", manifest.id);
+    let mut hasher = DefaultHasher::new();
+    given(home, manifest)?
+        .iter()
+        .filter(|(file, _)| !file.starts_with(&sources))
+        .for_each(|file| file.hash(&mut hasher));
+    Ok(format!("{:016x}", hasher.finish()))
 }
 
 /// What lies in somebody's folder of an exercise; nothing if there is none.

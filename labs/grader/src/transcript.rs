@@ -9,6 +9,9 @@ const LONGEST: usize = 60;
 /// Characters of a reply that are shown.
 const SHOWN: usize = 240;
 
+/// Characters of any line. A command with a token in it has to fit, to be repeated.
+const LINE: usize = 1000;
+
 /// One check's story so far. Clones write into the same one.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript(Arc<Mutex<Story>>);
@@ -21,11 +24,11 @@ struct Story {
 }
 
 impl Transcript {
-    /// Adds a line.
-    pub fn say(&self, line: impl Into<String>) {
+    /// Adds a line. Whatever is in it, it is one line, and not a long one.
+    pub fn say(&self, line: impl AsRef<str>) {
         let mut story = self.story();
         if !story.quiet {
-            story.lines.push(line.into());
+            story.lines.push(one_line(line.as_ref()));
         }
     }
 
@@ -75,16 +78,33 @@ impl Transcript {
     }
 }
 
-/// One line of at most `SHOWN` characters: a program must not be able to draw on the
-/// terminal of whoever reads this.
+/// The beginning of a reply, as one line.
 #[must_use]
 pub fn shortened(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let mut line: String = text.chars().map(plain).take(SHOWN).collect();
-    if text.chars().nth(SHOWN).is_some() {
+    cut(text, SHOWN)
+}
+
+/// One line that is not too long: a program must not be able to draw on the terminal of
+/// whoever reads this, nor to write lines that look like ours.
+pub(crate) fn one_line(text: &str) -> String {
+    cut(text, LINE)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let mut line: String = text.chars().map(plain).take(most).collect();
+    if text.chars().nth(most).is_some() {
         line.push('…');
     }
     line
+}
+
+/// A blank instead of what a terminal obeys, what ends a line, and what turns the direction
+/// of writing.
+pub(crate) fn plain(c: char) -> char {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2066}'..='\u{2069}');
+    let ends = matches!(c, '\u{2028}' | '\u{2029}');
+    if c.is_control() || turns || ends { ' ' } else { c }
 }
 
 #[cfg(test)]
@@ -108,5 +128,18 @@ mod tests {
     #[test]
     fn a_reply_cannot_move_the_cursor() {
         assert_eq!(shortened("a\u{1b}[2Jb\nc"), "a [2Jb c");
+        assert_eq!(shortened("a\u{9b}2Jb\u{2028}c\u{202e}d"), "a 2Jb c d");
+    }
+
+    #[test]
+    fn a_line_is_one_line_whoever_says_it_and_has_an_end() {
+        let transcript = Transcript::default();
+        transcript.say("  the first id: a\u{1b}[2J\r\npass: 5 of 5 points");
+        transcript.exchange(&"c".repeat(5000), "200 a\nb");
+        let lines = transcript.lines();
+        assert_eq!(lines[0], "  the first id: a [2J  pass: 5 of 5 points");
+        assert_eq!(lines[1].chars().count(), LINE + 1, "and a sign that it was cut");
+        assert_eq!(lines[2], "  200 a b");
+        assert_eq!(lines.len(), 3);
     }
 }

@@ -1,6 +1,6 @@
 //! The same wish again: one after the other, at once, and in the middle of a restart.
 
-use super::Cart;
+use super::{Cart, in_all};
 use futures_util::future::{join, join_all};
 use grader::balanced::Balanced;
 use grader::client::Call;
@@ -67,7 +67,7 @@ pub(super) async fn retries_at_once_add_once(exam: &Exam) -> Outcome {
                 do?";
     let (seen, _) = cart.seen(&r1, help).await?;
     let expected = format!("{} items", wishes.len());
-    let actual = format!("{} items", seen.values().sum::<u64>());
+    let actual = in_all(&seen);
     require(expected == actual, expected, actual, help)?;
     cart.is_whole(&r2, help).await
 }

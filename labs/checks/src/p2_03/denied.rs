@@ -1,10 +1,11 @@
 //! Task 3: the deny list. It counts everywhere, forgets nothing too early, and does not
 //! grow for ever.
 
-use super::{Pair, redis, start};
-use anyhow::Context;
+use super::{Pair, start};
+use crate::redis_seen::{FOR_EVER, NOT_THERE, RedisSeen};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use grader::transcript::shortened;
 use grader::{Exam, Outcome, Stop, require};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -60,16 +61,16 @@ pub(super) async fn a_denied_token_is_remembered_until_it_expires(
         return Err(Stop::unsure("this machine was too busy: the logout took too long"));
     }
     let key = format!("denied:{}", claims.jti);
-    let mut redis = redis::open(exam).await?;
+    let redis = RedisSeen::of(exam)?;
     let before = now();
-    let rest = redis::life(&mut redis, &key).await?;
+    let rest = redis.life(&key).await?;
     let after = now();
     exam.say(format!("$ redis-cli PTTL {key}"));
     exam.say(format!("  {rest} ms; the token has {} ms left", claims.exp - after));
     let help = "the entry is `denied:` and the `jti`, and Redis can forget it by itself";
-    require(rest != -2, "an entry in the deny list", "there is none", help)?;
+    require(rest != NOT_THERE, "an entry in the deny list", "there is none", help)?;
     let help = "an entry without an end stays for ever, and there is one for each logout";
-    require(rest != -1, "an entry that ends", "it never ends", help)?;
+    require(rest != FOR_EVER, "an entry that ends", "it never ends", help)?;
     let help = "an entry that ends before its token does: what is the token then?";
     let least = claims.exp - after - BLUR;
     let actual = format!("it ends {} ms before its token", claims.exp - before - rest);
@@ -112,17 +113,41 @@ struct Claims {
 /// What the token says; the signature is the program's business.
 fn claims(token: &str) -> Result<Claims, Stop> {
     let payload = token.split('.').nth(1).unwrap_or_default();
-    let bytes =
-        URL_SAFE_NO_PAD.decode(payload).context("an access token has no payload")?;
-    let claims: serde_json::Value =
-        serde_json::from_slice(&bytes).context("an access token's payload is no JSON")?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+    let claims: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let help = "an access token is a JWS in three parts, as the finished part makes it";
+    let readable = claims.is_object();
+    require(readable, "a token whose second part is JSON", shortened(token), help)?;
     let jti = claims["jti"].as_str().unwrap_or_default().to_owned();
-    let exp = claims["exp"].as_f64().unwrap_or_default() * 1000.0;
-    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of this century")]
-    Ok(Claims { jti, exp: exp as i64 })
+    Ok(Claims { jti, exp: in_milliseconds(claims["exp"].as_f64().unwrap_or_default()) })
+}
+
+/// A token can state any time: differences of such do not overflow.
+fn in_milliseconds(seconds: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "it is limited first")]
+    let milliseconds = (seconds * 1000.0).clamp(0.0, 1e15) as i64;
+    milliseconds
 }
 
 fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_time_a_token_states_can_be_reckoned_with() {
+        assert_eq!(in_milliseconds(1.5), 1500);
+        for odd in [f64::MAX, f64::MIN, f64::NAN, f64::INFINITY] {
+            assert!((0..=1_000_000_000_000_000).contains(&in_milliseconds(odd)));
+        }
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_read_is_its_programs_fault() {
+        assert!(matches!(claims("no token"), Err(Stop::Failed(_))));
+    }
 }

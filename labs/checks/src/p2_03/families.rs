@@ -1,6 +1,7 @@
 //! Task 2: a refresh token that comes twice ends its family. And what Redis knows of it.
 
-use super::{Pair, redis, start};
+use super::{Pair, start};
+use crate::redis_seen::RedisSeen;
 use grader::transcript::shortened;
 use grader::{Exam, Outcome, require};
 
@@ -33,15 +34,17 @@ pub(super) async fn redis_holds_no_refresh_token(exam: &Exam) -> Outcome {
     let server = start(exam, "deny-list").await?;
     let first = Pair::login(exam, &server, &exam.user()).await?;
     let second = first.next(&server, "this token is new").await?;
-    let mut redis = redis::open(exam).await?;
-    let lines = redis::contents(&mut redis).await?;
-    exam.say(format!("looked into Redis: {} keys", lines.len()));
+    let contents = RedisSeen::of(exam)?.contents().await?;
+    exam.say(format!("looked into Redis: {} keys", contents.len()));
     let help = "Redis is read by backups, by monitoring and by whoever breaks in. What is \
                 enough to recognise a token, and not enough to use it?";
     for pair in [&first, &second] {
         for secret in [&pair.refresh, &pair.access] {
-            let found = lines.iter().find(|line| spells(line, secret));
-            let key = found.and_then(|line| line.split_once(": ")).map_or("", |it| it.0);
+            let spelt = |(key, words): &&(String, String)| {
+                spells(&format!("{key}: {words}"), secret)
+            };
+            let found = contents.iter().find(spelt);
+            let key = found.map_or("", |(key, _)| key.as_str());
             let actual = format!("it stands under {}", shortened(key));
             require(found.is_none(), "no token in Redis", actual, help)?;
         }

@@ -1,7 +1,8 @@
 //! Task 5: Redis is gone. What only it knows cannot be known, and is not guessed.
 
 use super::{Pair, login, start};
-use grader::{Exam, Outcome, Stop, What};
+use crate::redis_seen::RedisSeen;
+use grader::{Exam, Outcome, Stop};
 use std::time::{Duration, Instant};
 
 /// How long a replica may take to find Redis again.
@@ -15,9 +16,8 @@ pub(super) async fn what_cannot_be_known_is_not_answered(exam: &Exam) -> Outcome
     for replica in [&list, &version, &nobody] {
         pair.is_good(replica, "nobody ended this token").await?;
     }
-    let redis = exam.service(What::Redis)?;
-    exam.say("⚡ killed Redis");
-    redis.kill9().await?;
+    let redis = RedisSeen::of(exam)?;
+    redis.kill().await?;
     for replica in [&list, &version] {
         let help = "was this token ended? Nobody can say. 200 would be a guess in favour of \
                     a thief; 401 would log out everybody, and tell them to try what does \
@@ -34,7 +34,6 @@ pub(super) async fn what_cannot_be_known_is_not_answered(exam: &Exam) -> Outcome
     let help = "which version would a token carry that is made now?";
     login(exam, &nobody, &exam.user()).await?.expect(503, help)?;
 
-    exam.say("⚡ started Redis again");
     redis.restart().await?;
     is_good_again(&pair, &list).await?;
     is_good_again(&pair, &version).await

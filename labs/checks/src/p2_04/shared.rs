@@ -1,8 +1,8 @@
 //! Task 3: what one replica knows, all know; and a cache that is gone is no outage.
 
 use super::{costs, database_reads, editor, start, two_prices, write};
-use anyhow::Context;
-use grader::{Exam, Outcome, What, require};
+use crate::redis_seen::{FOR_EVER, RedisSeen};
+use grader::{Exam, Outcome, require};
 
 pub(super) async fn what_one_reads_all_know(exam: &Exam) -> Outcome {
     let (one, other) =
@@ -26,8 +26,7 @@ pub(super) async fn a_cache_that_is_gone_is_no_outage(exam: &Exam) -> Outcome {
     let (item, (old, new)) = (exam.word(), two_prices(exam));
     write(exam, &server, &item, old).await?;
     costs(exam, &server, &item, old, "it is in the database").await?;
-    exam.say("⚡ killed Redis");
-    exam.service(What::Redis)?.kill9().await?;
+    RedisSeen::of(exam)?.kill().await?;
     let help = "the truth is in the database, and that answers: a cache makes it quick, and \
                 no more";
     costs(exam, &server, &item, old, help).await?;
@@ -45,20 +44,12 @@ pub(super) async fn nothing_in_redis_is_for_ever(exam: &Exam) -> Outcome {
         write(exam, &server, &item, new).await?;
         costs(exam, &server, &item, new, "it is in the database").await?;
     }
-    let url = &exam.service(What::Redis)?.url;
-    let client = redis::Client::open(url.as_str()).context("the URL of Redis")?;
-    let opened = client.get_multiplexed_async_connection().await;
-    let mut redis = opened.context("cannot look into Redis")?;
-    let keys: Vec<String> =
-        redis::cmd("KEYS").arg("*").query_async(&mut redis).await.context("KEYS")?;
-    exam.say(format!("looked into Redis: {} keys", keys.len()));
     let help = "there is one for each name that anybody ever asked for or changed: Redis is \
                 memory, too";
-    for key in keys {
-        let life: i64 =
-            redis::cmd("PTTL").arg(&key).query_async(&mut redis).await.context("PTTL")?;
-        let actual = format!("{} has none", key.split(':').next().unwrap_or_default());
-        require(life != -1, "a time to live for each key", actual, help)?;
-    }
-    Ok(())
+    let keys = RedisSeen::of(exam)?.keys_unseen().await?;
+    exam.say(format!("looked into Redis: {} keys", keys.len()));
+    let immortal = keys.iter().find(|(_, left)| *left == FOR_EVER);
+    let kind = immortal.and_then(|(key, _)| key.split(':').next()).unwrap_or_default();
+    let actual = format!("{kind} has none");
+    require(immortal.is_none(), "a time to live for each key", actual, help)
 }

@@ -12,7 +12,7 @@ pub(super) async fn an_open_breaker_asks_nobody(exam: &Exam) -> Outcome {
     let setting = Setting { limit: 250, failures: exam.number(2, 5), rest: 60_000 };
     let gate = Gate::open(exam).await?;
     let server = setting.start(exam, Some(gate.url())).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     known.is_seen("Redis is well: what it says is passed on").await?;
     let before = gate.came();
     gate.set(*exam.one_of(&[Mode::Hang, Mode::Refuse]));
@@ -41,7 +41,7 @@ pub(super) async fn a_failure_now_and_then_opens_nothing(exam: &Exam) -> Outcome
     let setting = Setting { limit: 5000, failures: 3, rest: 60_000 };
     let gate = Gate::open(exam).await?;
     let server = setting.start(exam, Some(gate.url())).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     let help = "there were never so many failures in a row as `--failures` says. What does a \
                 success mean for the failures before it?";
     for _ in 0..3 {

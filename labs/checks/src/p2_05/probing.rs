@@ -49,7 +49,7 @@ async fn comes_back(known: &Known<'_>, setting: Setting, help: &str) -> Outcome 
 pub(super) async fn it_closes_by_itself(exam: &Exam) -> Outcome {
     let setting = Setting { limit: 250, failures: 2, rest: 500 };
     let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     let redis = RedisSeen::of(exam)?;
     let dies = *exam.one_of(&[true, false]);
     if dies {
@@ -88,7 +88,7 @@ pub(super) async fn one_probe_at_a_time(exam: &Exam) -> Outcome {
     let setting = Setting { limit: 1500, failures: 2, rest: 400 };
     let gate = Gate::open(exam).await?;
     let server = setting.start(exam, Some(gate.url())).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     rested(&gate, &known, setting).await?;
     gate.set(Mode::Hang);
     let before = gate.came();
@@ -123,7 +123,7 @@ pub(super) async fn a_failed_probe_rests_again(exam: &Exam) -> Outcome {
     let setting = Setting { limit: 5000, failures: 3, rest: 800 };
     let gate = Gate::open(exam).await?;
     let server = setting.start(exam, Some(gate.url())).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     rested(&gate, &known, setting).await?;
     let before = gate.came();
     let began = Instant::now();
@@ -145,7 +145,7 @@ pub(super) async fn a_probe_that_is_given_up_is_not_the_last(exam: &Exam) -> Out
     let setting = Setting { limit: 1000, failures: 2, rest: 300 };
     let gate = Gate::open(exam).await?;
     let server = setting.start(exam, Some(gate.url())).await?;
-    let known = Known::login(exam, &server).await?;
+    let known = Known::login(exam, &server, setting).await?;
     rested(&gate, &known, setting).await?;
     gate.set(Mode::Hang);
     let probe = gate.came() + 1;

@@ -38,8 +38,12 @@ fn shown(record: &Record, colour: Colour, mut in_full: usize) -> String {
     for line in beside(record) {
         let _ = writeln!(text, "{}\n", paint.loud(&line));
     }
+    // Indented, because what a compiler says can be what the source tells it to say.
+    for line in record.message.lines() {
+        let _ = writeln!(text, "    {line}");
+    }
     if !record.message.is_empty() {
-        let _ = writeln!(text, "{}\n", record.message.trim_end());
+        text.push('\n');
     }
     for check in record.shown() {
         let passed = matches!(check.status, Status::Pass | Status::Skipped);

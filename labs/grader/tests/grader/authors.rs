@@ -148,3 +148,28 @@ fn a_class_can_be_made_up_in_which_no_two_submissions_are_alike() {
     assert_eq!(answers.len(), 5);
     assert!(rehearse(&home, &manifest, 5, &class).is_err(), "nothing is written over");
 }
+
+/// Any failure says nothing, and so would be the reason that is stated.
+#[tokio::test]
+async fn a_reason_that_says_nothing_is_refused() {
+    let labs = Labs::complete();
+    labs.proved(true).await;
+    labs.change(
+        &format!("wrong-answers/{ID}/nothing/mistake.toml"),
+        "because = \"200\"",
+        "because = \"\"",
+    );
+    let wrong = labs.proved(false).await;
+    let [one] = wrong.as_slice() else { panic!("{wrong:#?}") };
+    assert!(
+        one.starts_with("caught and explained: nothing: \"because\" is empty"),
+        "{one}"
+    );
+    labs.change(
+        &format!("exercises/{ID}/exercise.toml"),
+        "because = \"expected\"",
+        "because = \" \"",
+    );
+    let wrong = labs.proved(false).await;
+    assert!(wrong[0].contains("the starter's \"because\" is empty"), "{wrong:#?}");
+}

@@ -2,7 +2,10 @@
 
 use crate::fixture::cage;
 use grader::cage::End;
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,9 +22,13 @@ fn end(mut cage: Child) -> Option<End> {
     End::of(cage.wait().unwrap().code())
 }
 
-fn alive(word: &str) -> bool {
-    let found = Command::new("pgrep").args(["-f", word]).stdout(Stdio::null()).status();
-    found.unwrap().success()
+/// Processes that sleep for so long. A shell and a cage have the same words on their
+/// command lines, so the whole line counts.
+pub(crate) fn sleeping(seconds: &str) -> usize {
+    let wanted = format!("sleep\0{seconds}\0");
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.map(|entry| fs::read(entry.path().join("cmdline")));
+    lines.filter(|line| line.as_ref().is_ok_and(|line| line == wanted.as_bytes())).count()
 }
 
 fn until(what: &str, holds: impl Fn() -> bool) {
@@ -35,21 +42,21 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 #[test]
 fn the_end_of_the_grader_is_the_end_of_all() {
     let mut cage = caged("setsid sleep 86011 & sleep 86011");
-    until("it runs", || alive("sleep 86011"));
+    until("both run", || sleeping("86011") == 2);
     // The kernel closes it when the grader dies, however it dies.
     drop(cage.stdin.take());
     assert_eq!(end(cage), Some(End::Told));
-    assert!(!alive("sleep 86011"));
+    assert_eq!(sleeping("86011"), 0);
 }
 
 #[test]
 fn an_order_to_kill_reaches_a_stopped_program() {
-    let mut cage = caged("sleep 86012");
-    until("it runs", || alive("sleep 86012"));
+    let mut cage = caged("exec sleep 86012");
+    until("it runs", || sleeping("86012") == 1);
     let orders = cage.stdin.as_mut().unwrap();
     orders.write_all(b"SIGSTOP\nSIGKILL\n").unwrap();
     assert_eq!(end(cage), Some(End::Told));
-    assert!(!alive("sleep 86012"));
+    assert_eq!(sleeping("86012"), 0);
 }
 
 #[test]
@@ -59,13 +66,23 @@ fn how_a_program_ended_by_itself_is_told_apart() {
     assert_eq!(end(caged("kill -9 $$")), Some(End::Badly));
 }
 
-#[test]
-fn what_does_not_exist_is_not_started() {
+fn end_of(program: Option<&Path>) -> Option<End> {
     let mut command = Command::new(cage().path);
-    let child = command
-        .args(["8", "100000000", "60000"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    assert_eq!(end(child.unwrap()), Some(End::NotStarted));
+    command.args(["8", "100000000", "60000"]).args(program);
+    let child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
+    end(child.unwrap())
+}
+
+#[test]
+fn what_does_not_exist_or_cannot_be_run_is_not_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    assert_eq!(end_of(None), Some(End::NotStarted));
+    assert_eq!(end_of(Some(&program)), Some(End::NotStarted), "it is not there");
+    fs::write(&program, "no program").unwrap();
+    assert_eq!(end_of(Some(&program)), Some(End::NotStarted), "it may not be run");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(end_of(Some(&program)), Some(End::NotStarted), "it is no program");
+    fs::write(&program, "#!/bin/sh\nexit 0\n").unwrap();
+    assert_eq!(end_of(Some(&program)), Some(End::Well));
 }

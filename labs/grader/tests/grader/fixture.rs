@@ -7,6 +7,7 @@ use grader::{
 use load_balancer::config::Policy;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 pub(crate) const ID: &str = "x-01-double";
@@ -105,14 +106,41 @@ pub(crate) fn assignment(work: &Path) -> Assignment {
     }
 }
 
+/// Graded once, by a check of the same name as the first, and by that alone.
+pub(crate) fn assignment_of_one_check(work: &Path, suite: Suite) -> Assignment {
+    let mut assignment = Assignment { suite, repeat: 1, ..assignment(work) };
+    assignment.manifest.checks.truncate(1);
+    assignment
+}
+
 pub(crate) fn home() -> Home {
+    home_that_builds_in(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("grader"))
+}
+
+pub(crate) fn home_that_builds_in(target: &Path) -> Home {
     let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grader/fixture");
-    Home::at(&labs, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("grader")).unwrap()
+    Home::at(&labs, target).unwrap()
 }
 
 pub(crate) fn cage() -> CageProgram {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_grader-cage"));
     CageProgram { path, prefix: Vec::new() }
+}
+
+/// A cage before which a script is run. To it, `$0` is the cage, `$1` to `$3` are the bars
+/// (the third is the time in milliseconds), and `$4` is the program.
+pub(crate) fn cage_after(script: &str) -> CageProgram {
+    let script = format!("{script}\nexec \"$0\" \"$@\"");
+    let prefix = vec!["-c".into(), script.into(), cage().path.into()];
+    CageProgram { path: "sh".into(), prefix }
+}
+
+/// Runs one test of this program again, in a process with this in its environment.
+pub(crate) fn passes_with(test: &str, (name, value): (&str, &str)) {
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    let output = again.args([test, "--exact"]).env(name, value).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) {

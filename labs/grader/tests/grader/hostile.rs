@@ -1,6 +1,8 @@
 //! Programs that go wrong badly, or mean to.
 
+use crate::cages::sleeping;
 use crate::fixture::{ID, RIGHT, Work, copy, home};
+use grader::format::{Colour, shielded, terminal};
 use grader::{Record, Verdict};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -39,13 +41,21 @@ async fn a_program_that_forks_without_end_is_stopped_with_all_it_started() {
 
 #[tokio::test]
 async fn what_a_program_leaves_behind_ends_with_it() {
+    // It is ready only once the orphan lives.
     let work = with_before(
         r#"let _ = std::process::Command::new("sh")
-            .args(["-c", "setsid sleep 86007 & sleep 0.1; exit 0"]).status();"#,
+            .args(["-c", "setsid sleep 86007 & exit 0"]).status();
+        let sleeps = |entry: std::fs::DirEntry| {
+            let line = std::fs::read(entry.path().join("cmdline"));
+            line.is_ok_and(|line| line == b"sleep\x0086007\x00")
+        };
+        while !std::fs::read_dir("/proc").unwrap().flatten().any(sleeps) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }"#,
     );
     let record = work.graded().await;
     assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
-    assert_eq!(alive("86007"), 0);
+    assert_eq!(sleeping("86007"), 0);
 }
 
 #[tokio::test]
@@ -86,7 +96,12 @@ pub fn answer(_: &str) -> String { "5 of 5".to_owned() }
     );
     let record = work.graded().await;
     assert_eq!((record.verdict, record.points), (Verdict::Fail, 0));
-    let shown = grader::format::shielded(&record.checks[0].log, 42);
+    let shown = terminal(&record, Colour::No);
+    assert!(shown.contains("| [r1] pass: 5 of 5 points"), "it is shown: {shown}");
+    assert!(!shown.lines().any(|line| line.starts_with("pass")), "{shown}");
+    let verdict = shown.lines().last().unwrap();
+    assert!(verdict.starts_with("fail: 0 of 5 points"), "{shown}");
+    let shown = shielded(&shown, 42);
     let begins = shown.starts_with("::stop-commands::000000000000002a\n");
     assert!(
         begins && shown.contains("::notice") && shown.ends_with("::000000000000002a::\n")

@@ -6,8 +6,11 @@
 mod authors;
 mod cages;
 mod classes;
+mod faults;
 mod fixture;
 mod formats;
 mod github;
 mod hostile;
+mod screens;
+mod surroundings;
 mod verdicts;

@@ -80,6 +80,19 @@ async fn a_program_that_does_not_compile_fails_with_the_first_error() {
 }
 
 #[tokio::test]
+async fn of_very_many_errors_the_first_is_shown() {
+    let more = |n| format!("pub fn more_{n}() -> u64 {{ \"x\" }}\n");
+    let more: String = (0..400).map(more).collect();
+    let wrong =
+        format!("{}\npub fn the_first() -> u64 {{ \"x\" }}\n{more}", RIGHT.trim());
+    let record = Work::with(&wrong).graded().await;
+    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert!(record.message.starts_with("it does not compile:\nerror[E0308]"));
+    assert!(record.message.contains("the_first"), "{}", record.message);
+    assert!(record.message.contains("bytes left out"), "or this shows nothing");
+}
+
+#[tokio::test]
 async fn a_program_that_hangs_fails_in_time() {
     let hangs = RIGHT.replace(
         "(number.parse",
