@@ -23,10 +23,22 @@ pub(crate) mod up;
 pub(crate) mod watch;
 
 use anyhow::Context;
-use cluster::Program;
 use cluster::control::DEFAULT_NAME;
 use cluster::control::client::ControlClient;
+use cluster::{Program, TooBusy};
 pub(crate) use http_edge::program::exit_code as ended;
+
+/// The exit code when a run shows neither that it is as it should be nor that it is not.
+const COULD_NOT_TELL: u8 = 2;
+
+/// The exit code when the lab itself broke and nothing can be said.
+pub(crate) const HARNESS_BROKE: u8 = 3;
+
+/// What a judging command ends with that did not get to its verdict: a machine that is too
+/// busy says nothing about the lab.
+pub(crate) fn broke_off(error: &anyhow::Error) -> u8 {
+    if error.is::<TooBusy>() { COULD_NOT_TELL } else { HARNESS_BROKE }
+}
 
 /// Which cluster is meant.
 #[derive(clap::Args, Clone, Debug)]
@@ -52,4 +64,19 @@ impl Named {
 pub(crate) fn program() -> anyhow::Result<Program> {
     let path = std::env::current_exe().context("cannot find this program")?;
     Ok(Program { path, prefix: vec!["serve".into()] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_machine_that_is_too_busy_is_no_broken_lab() {
+        let order = "PUT backends/r1".to_owned();
+        let too_busy = TooBusy { order, waited: Duration::from_secs(15) };
+        let told = anyhow::Error::new(too_busy).context("memory, sticky");
+        assert_eq!(broke_off(&told), COULD_NOT_TELL);
+        assert_eq!(broke_off(&anyhow::anyhow!("no such folder")), HARNESS_BROKE);
+    }
 }
