@@ -164,8 +164,8 @@ fn doubts(trial: &Trial) -> Vec<String> {
     let all = [
         (!trial.enough, "not every user got enough answers".to_owned()),
         (!calm, "requests failed, or were missing, to the end".to_owned()),
-        (early > 0, format!("{early} requests failed while nothing was wrong")),
-        (timed_out > 0, format!("{timed_out} requests got no answer in time")),
+        (early > 0, format!("requests failed while nothing was wrong: {early}")),
+        (timed_out > 0, format!("requests got no answer in time: {timed_out}")),
         (nobody_home, "all users, or none, were at home on the victim".to_owned()),
     ];
     all.into_iter().filter_map(|(applies, says)| applies.then_some(says)).collect()

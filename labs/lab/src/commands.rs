@@ -23,12 +23,27 @@ pub(crate) mod up;
 pub(crate) mod watch;
 
 use anyhow::Context;
-use cluster::Program;
 use cluster::control::DEFAULT_NAME;
 use cluster::control::client::ControlClient;
+<<<<<<< HEAD
 use grader::Verdict;
+=======
+use cluster::{Program, TooBusy};
+>>>>>>> newcomer
 pub(crate) use http_edge::program::exit_code as ended;
 use std::process::ExitCode;
+
+/// The exit code when a run shows neither that it is as it should be nor that it is not.
+const COULD_NOT_TELL: u8 = 2;
+
+/// The exit code when the lab itself broke and nothing can be said.
+pub(crate) const HARNESS_BROKE: u8 = 3;
+
+/// What a judging command ends with that did not get to its verdict: a machine that is too
+/// busy says nothing about the lab.
+pub(crate) fn broke_off(error: &anyhow::Error) -> u8 {
+    if error.is::<TooBusy>() { COULD_NOT_TELL } else { HARNESS_BROKE }
+}
 
 /// Which cluster is meant.
 #[derive(clap::Args, Clone, Debug)]
@@ -56,6 +71,7 @@ pub(crate) fn program() -> anyhow::Result<Program> {
     Ok(Program { path, prefix: vec!["serve".into()] })
 }
 
+<<<<<<< HEAD
 /// What whoever typed the command can put right. Of a command that judges, every other
 /// error means that the lab broke.
 #[derive(Debug, thiserror::Error)]
@@ -93,5 +109,19 @@ mod tests {
         assert_eq!(code(gone), format!("{:?}", ExitCode::from(3)));
         let mistyped = usage(anyhow::anyhow!("no exercise is called p9"));
         assert_eq!(code(mistyped), format!("{:?}", ExitCode::from(2)));
+=======
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_machine_that_is_too_busy_is_no_broken_lab() {
+        let order = "PUT backends/r1".to_owned();
+        let too_busy = TooBusy { order, waited: Duration::from_secs(15) };
+        let told = anyhow::Error::new(too_busy).context("memory, sticky");
+        assert_eq!(broke_off(&told), COULD_NOT_TELL);
+        assert_eq!(broke_off(&anyhow::anyhow!("no such folder")), HARNESS_BROKE);
+>>>>>>> newcomer
     }
 }

@@ -29,6 +29,7 @@ mod story;
 mod user;
 mod verdict;
 
+use crate::commands::broke_off;
 use crate::screen::{remark, say};
 use choice::Choice;
 use clap::Args;
@@ -37,9 +38,6 @@ use stage::Stage;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use verdict::Verdict;
-
-/// The exit code when the lab itself broke and nothing can be said.
-const HARNESS_BROKE: u8 = 3;
 
 /// Something that a scenario needs and this machine does not have: the run can tell nothing.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +86,7 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
             remark(format!("error: {error:#}"));
             match error.is::<Missing>() {
                 true => Verdict::CouldNotTell.exit_code(),
-                false => ExitCode::from(HARNESS_BROKE),
+                false => ExitCode::from(broke_off(&error)),
             }
         }
         Ok(verdict) if args.assert => verdict.exit_code(),

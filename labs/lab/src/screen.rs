@@ -22,6 +22,12 @@ pub(crate) fn remark(text: impl Display) {
     let _has_read_enough = writeln!(std::io::stderr(), "{text}");
 }
 
+/// A number of things, in words that fit it. The plurals here all end with an s.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{s}")
+}
+
 /// How many columns there are to write in.
 pub(crate) fn columns() -> usize {
     if !std::io::stdout().is_terminal() {

@@ -21,6 +21,7 @@ pub mod status;
 pub mod topology;
 
 pub use backing_services::{Backing, Kind, State};
+pub use balancer::TooBusy;
 pub use cluster::Cluster;
 pub use run_dir::RunDir;
 pub use topology::{Design, Files, Program, Reach, Tls, Topology, Users};

@@ -1,7 +1,7 @@
 //! `lab check-stateless`: which step of a user rests on the memory of one server.
 
-use crate::commands::program;
-use crate::screen::{remark, say};
+use crate::commands::{HARNESS_BROKE, broke_off, program};
+use crate::screen::{columns, remark, say};
 use anyhow::Context;
 use clap::Args;
 use cluster::{Backing, Design};
@@ -12,9 +12,6 @@ use std::process::ExitCode;
 
 /// The exit code when the command line or the file is wrong.
 const USAGE: u8 = http_edge::program::USAGE;
-
-/// The exit code when the lab itself broke and nothing can be said.
-const HARNESS_BROKE: u8 = 3;
 
 /// Find the step of a user that depends on the memory of one server
 ///
@@ -70,7 +67,7 @@ pub(crate) async fn run(args: CheckArgs) -> ExitCode {
             Err((USAGE, anyhow::anyhow!("{says}: {design} takes no --backing")))
         }
         (Some(design), _) => {
-            of_design(&args, design).await.map_err(|e| (HARNESS_BROKE, e))
+            of_design(&args, design).await.map_err(|e| (broke_off(&e), e))
         }
         (None, Some(file)) => {
             of_service(&args, file.clone()).await.map_err(|e| (USAGE, e))
@@ -90,7 +87,7 @@ pub(crate) async fn run(args: CheckArgs) -> ExitCode {
 fn print(args: &CheckArgs, report: &Report) -> anyhow::Result<ExitCode> {
     match args.json {
         true => say(serde_json::to_string_pretty(report)?),
-        false => say(report),
+        false => say(report.in_columns(columns())),
     }
     Ok(report.verdict.exit_code())
 }

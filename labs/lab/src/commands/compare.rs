@@ -3,7 +3,7 @@
 mod progress;
 mod show;
 
-use crate::commands::program;
+use crate::commands::{broke_off, program};
 use crate::screen::{remark, say};
 use anyhow::Context;
 use clap::Args;
@@ -14,9 +14,6 @@ use show::{judgement, show};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-
-/// The exit code when the lab itself broke and nothing can be said.
-const HARNESS_BROKE: u8 = 3;
 
 /// Compare five designs under the same load and the same faults
 ///
@@ -95,7 +92,7 @@ pub(crate) async fn run(args: CompareArgs) -> ExitCode {
     match perform(&args).await {
         Err(error) => {
             remark(format!("error: {error:#}"));
-            ExitCode::from(HARNESS_BROKE)
+            ExitCode::from(broke_off(&error))
         }
         Ok(verdict) if args.assert => ExitCode::from(verdict.exit_code()),
         Ok(_) => ExitCode::SUCCESS,

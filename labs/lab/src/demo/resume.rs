@@ -91,8 +91,9 @@ pub(crate) async fn tell(args: &DemoArgs) -> anyhow::Result<Verdict> {
     step.end(&format!("{} sent in all", mib(plain.sent)));
     let step = Step::begin(3, 3, "piece by piece, and a kill half-way");
     let pieces = scene.piece_by_piece(&file(args.seed, "pieces")).await?;
-    step.end(&format!("{} sent in all", mib(pieces.sent)));
     scene.cluster.down().await;
+    drop(scene);
+    step.end(&format!("{} sent in all", mib(pieces.sent)));
     let story = Story {
         scenario: "upload-survives-a-kill",
         seed: args.seed,

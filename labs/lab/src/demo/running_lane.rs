@@ -29,24 +29,32 @@ pub(crate) struct RunningLane {
 }
 
 impl RunningLane {
-    /// Starts the servers and lets the users log in and begin.
-    pub(crate) async fn start(
+    /// Starts the servers.
+    pub(crate) async fn servers(
         lane: Lane,
         program: &Program,
         users_file: &Path,
-        accounts: &[Credentials],
-        seed: u64,
-    ) -> anyhow::Result<Self> {
-        let cluster = Cluster::start(Topology {
+    ) -> anyhow::Result<Cluster> {
+        Cluster::start(Topology {
             replicas: REPLICAS,
             policy: lane.policy(),
             users: Users::File(users_file.to_owned()),
             replica_args: lane.replica_args(),
             ..Topology::on_loopback(program.clone(), lane.design())
         })
-        .await?;
+        .await
+        .context(lane.title())
+    }
+
+    /// Lets the users log in and begin.
+    pub(crate) fn open(
+        lane: Lane,
+        cluster: Cluster,
+        accounts: &[Credentials],
+        seed: u64,
+    ) -> Self {
         let crowd = Crowd::start(lane, cluster.url(), accounts.to_vec(), seed);
-        Ok(Self { crowd, cluster, counts_from_ms: 0, complete: true })
+        Self { crowd, cluster, counts_from_ms: 0, complete: true }
     }
 
     /// What its replicas share, in the launcher's words; [`None`] where they share nothing.

@@ -4,7 +4,7 @@ use crate::demo::explain::{Row, WITHHELD, why};
 use crate::demo::figures::{LaneReport, TICK_MS};
 use crate::demo::predict::Prediction;
 use crate::demo::report::Report;
-use crate::demo::verdict::Verdict;
+use crate::demo::verdict::{RUN_IT_AGAIN, Verdict};
 use crate::screen::{columns, say, table, wrapped};
 
 /// Below this many columns a table would be all wrapping, and a list reads better.
@@ -137,5 +137,46 @@ pub(crate) fn verdict(report: &Report) -> Vec<String> {
         .doubts
         .iter()
         .map(|doubt| format!("COULD NOT TELL: {}: {}", doubt.lane.title(), doubt.says));
-    broken.chain(doubts).collect()
+    let again = report.verdict == Verdict::CouldNotTell;
+    let again = again.then(|| wrapped(RUN_IT_AGAIN, 0));
+    broken.chain(doubts).chain(again).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::facts::facts;
+    use crate::demo::lane::Lane;
+    use crate::demo::scenario::Scenario;
+    use crate::demo::specimen::{USERS, as_it_should};
+    use crate::demo::verdict::doubts;
+
+    /// What is said of a run in which so many requests failed while nothing was wrong.
+    fn said(failed_before: usize) -> String {
+        let scenario = Scenario::KillAReplica;
+        let mut lanes = Lane::PHASE_1.map(|lane| as_it_should(scenario, lane)).to_vec();
+        lanes[2].failed_before = failed_before;
+        let (facts, doubts) = (facts(scenario, USERS, &lanes), doubts(scenario, &lanes));
+        let verdict = Verdict::of(&facts, &doubts);
+        let (seed, victim, seconds) = (1, "r2".to_owned(), 1.0);
+        super::verdict(&Report {
+            scenario,
+            seed,
+            victim,
+            users: USERS,
+            lanes,
+            facts,
+            doubts,
+            verdict,
+            seconds,
+        })
+        .join("\n")
+    }
+
+    #[test]
+    fn who_could_not_tell_is_told_to_run_it_again() {
+        assert!(said(1).contains("COULD NOT TELL"), "{}", said(1));
+        assert!(said(1).contains("Run it again"), "{}", said(1));
+        assert!(!said(0).contains("again"), "{}", said(0));
+    }
 }

@@ -8,7 +8,7 @@ use crate::demo::progress::Step;
 use crate::demo::report::Report;
 use crate::demo::running_lane::{REPLICAS, RunningLane};
 use crate::demo::verdict::{Verdict, doubts};
-use crate::screen::remark;
+use crate::screen::{counted, remark};
 use api_contract::Credentials;
 use api_contract::secret::Secret;
 use cluster::RunDir;
@@ -80,10 +80,13 @@ impl Stage {
             .collect();
         let users_file = folder.path().join("users.json");
         users_file::write(&users_file, &named, HashCost::Owasp)?;
-        let start =
-            |lane| RunningLane::start(lane, &program, &users_file, &accounts, self.seed);
-        let lanes = self.scenario.lanes();
-        self.lanes = try_join_all(lanes.iter().copied().map(start)).await?;
+        let lanes = self.scenario.lanes().iter().copied();
+        let start = |lane| RunningLane::servers(lane, &program, &users_file);
+        let clusters = try_join_all(lanes.clone().map(start)).await?;
+        // Nobody before all are ready: a crowd would take the machine from what still starts.
+        let open =
+            |(lane, cluster)| RunningLane::open(lane, cluster, &accounts, self.seed);
+        self.lanes = lanes.zip(clusters).map(open).collect();
         self.folder = Some(folder);
         if self.scenario == Scenario::PostgresRestarts {
             for lane in &self.lanes {
@@ -167,6 +170,9 @@ impl Stage {
     pub(crate) async fn reset(self) {
         let step = Step::begin(6, ACTS, "stopping everything");
         join_all(self.lanes.iter().map(|lane| lane.cluster.down())).await;
+        step.note("removing what was uploaded");
+        // Their folders go with them: hundreds of files a lane, which takes a while.
+        drop(self);
         step.end("nothing is left running");
     }
 
@@ -201,7 +207,7 @@ impl Stage {
         let count = |lane: &RunningLane| lane.crowd.ledger().entries.len();
         let requests: usize = self.lanes.iter().map(count).sum();
         let cut_short = if in_time { "" } else { ", cut short" };
-        format!("{requests} requests so far{cut_short}")
+        format!("{} so far{cut_short}", counted(requests, "request"))
     }
 }
 

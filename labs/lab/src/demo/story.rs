@@ -99,7 +99,9 @@ impl<T: Trial> Story<T> {
             format!("NOT AS THE CONCEPTS SAY: {trial}: {says}: expected {expected}, measured {measured}")
         });
         let reasons = self.reasons.iter().map(|why| format!("COULD NOT TELL: {why}"));
-        broken.chain(reasons).collect()
+        let again = self.verdict == Verdict::CouldNotTell;
+        let again = again.then(|| "Run it again.".to_owned());
+        broken.chain(reasons).chain(again).collect()
     }
 }
 

@@ -7,8 +7,13 @@ use crate::demo::facts::Fact;
 use crate::demo::figures::LaneReport;
 use crate::demo::lane::Lane;
 use crate::demo::scenario::Scenario;
+use crate::screen::counted;
 use serde::Serialize;
 use std::process::ExitCode;
+
+/// What to do about a run that shows neither.
+pub(crate) const RUN_IT_AGAIN: &str = "Run it again. If that happens often, the machine is \
+     too busy: close what keeps it busy, or try --users 6.";
 
 /// What a judging command ends with. The numbers are the exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,8 +68,14 @@ fn reasons(scenario: Scenario, lane: &LaneReport) -> Vec<String> {
             "an act was cut short: not every user got enough answers".into(),
         ),
         (!lane.calmed_down, "requests failed, or were missing, to the end".into()),
-        (failed > 0, format!("{failed} requests failed while nothing was wrong")),
-        (unanswered > 0, format!("{unanswered} questions about uploads got no answer")),
+        (
+            failed > 0,
+            format!("{} failed while nothing was wrong", counted(failed, "request")),
+        ),
+        (
+            unanswered > 0,
+            format!("{} about uploads got no answer", counted(unanswered, "question")),
+        ),
         (lane.uploads_acknowledged == 0, "no upload was acknowledged".into()),
         (victims_matter && lane.at_home == 0, "nobody was at home on the victim".into()),
     ];
@@ -129,6 +140,15 @@ mod tests {
                 assert_eq!(verdict(lane, doubt), Verdict::CouldNotTell, "{number}");
             }
         }
+    }
+
+    #[test]
+    fn one_request_that_failed_is_told_as_one() {
+        let mut lane = as_it_should(Scenario::RedisGoesAway, Lane::Central);
+        lane.failed_before = 1;
+        let doubts = doubts(Scenario::RedisGoesAway, &[lane]);
+        let says: Vec<_> = doubts.iter().map(|doubt| doubt.says.as_str()).collect();
+        assert_eq!(says, ["1 request failed while nothing was wrong"]);
     }
 
     #[test]

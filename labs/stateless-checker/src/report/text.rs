@@ -9,33 +9,51 @@ const WIDTH: usize = 88;
 
 impl Display for Report {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{}", self.headline())?;
-        for (number, finding) in self.findings.iter().enumerate() {
+        self.in_columns(usize::MAX).fmt(out)
+    }
+}
+
+/// A report for a screen of so many columns.
+struct OnScreen<'a>(&'a Report, usize);
+
+impl Display for OnScreen<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let Self(report, columns) = *self;
+        let prose = columns.min(WIDTH);
+        writeln!(out, "{}", report.headline())?;
+        for (number, finding) in report.findings.iter().enumerate() {
             write!(out, "\n{}. ", number + 1)?;
-            in_words(out, finding)?;
+            in_words(out, finding, prose)?;
+            transcript(out, &finding.transcript, columns)?;
         }
-        for refusal in &self.refusals {
+        for refusal in &report.refusals {
             writeln!(out, "\nAll steps at {}, and no other replica:", refusal.instance)?;
-            transcript(out, &refusal.transcript)?;
+            transcript(out, &refusal.transcript, columns)?;
         }
-        for (title, lines) in [("Doubts", &self.doubts), ("Not tried", &self.limits)] {
+        for (title, lines) in [("Doubts", &report.doubts), ("Not tried", &report.limits)]
+        {
             if !lines.is_empty() {
                 writeln!(out, "\n{title}:")?;
             }
             for line in lines {
-                wrapped(out, "  - ", line)?;
+                wrapped(out, "  - ", line, prose)?;
             }
         }
-        let (replicas, users) = (self.instances.join(" and "), self.users);
-        let (seed, rounds) = (self.seed, self.rounds);
-        write!(
-            out,
-            "\nreplicas {replicas}; {users} users in {rounds} rounds; seed {seed}"
-        )
+        let (users, rounds) =
+            (counted(report.users, "user"), counted(report.rounds, "round"));
+        let (replicas, seed) = (report.instances.join(" and "), report.seed);
+        write!(out, "\nreplicas {replicas}; {users} in {rounds}; seed {seed}")
     }
 }
 
 impl Report {
+    /// The form for people, with lines of at most so many columns where a line can be
+    /// broken: between the words of a command, and after a comma in a reply.
+    #[must_use]
+    pub fn in_columns(&self, columns: usize) -> impl Display {
+        OnScreen(self, columns)
+    }
+
     fn headline(&self) -> String {
         let service = &self.service;
         match self.verdict {
@@ -53,11 +71,10 @@ impl Report {
                     .iter()
                     .flat_map(|finding| finding.steps.iter().map(|step| step.number))
                     .collect();
-                let (count, s) = (steps.len(), if steps.len() == 1 { "" } else { "s" });
-                let verb = if count == 1 { "rests" } else { "rest" };
+                let verb = if steps.len() == 1 { "rests" } else { "rest" };
                 format!(
-                    "{service}: not stateless. {count} step{s} {verb} on what one \
-                         process has to itself."
+                    "{service}: not stateless. {} {verb} on what one process has to itself.",
+                    counted(steps.len(), "step")
                 )
             }
             Verdict::CouldNotTell if !self.refusals.is_empty() => format!(
@@ -72,16 +89,22 @@ impl Report {
     }
 }
 
-fn in_words(out: &mut Formatter<'_>, finding: &Finding) -> fmt::Result {
+/// A number of things, in words that fit it.
+fn counted(count: usize, thing: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{s}")
+}
+
+fn in_words(out: &mut Formatter<'_>, finding: &Finding, width: usize) -> fmt::Result {
     writeln!(out, "State in {}", finding.kind.title())?;
     let (steps, needs) = (list(&finding.steps), list(&finding.needs));
     let verb = if finding.steps.len() == 1 { "needs" } else { "need" };
-    wrapped(out, "   ", &format!("{steps} {verb} what {needs} left there."))?;
-    wrapped(out, "   Why:       ", finding.why)?;
-    wrapped(out, "   Look for:  ", finding.look_for)?;
-    wrapped(out, "   Read more: ", finding.read_more)?;
-    writeln!(out)?;
-    transcript(out, &finding.transcript)
+    let what = format!("{steps} {verb} what {needs} left there.");
+    wrapped(out, "   ", &what, width)?;
+    wrapped(out, "   Why:       ", finding.why, width)?;
+    wrapped(out, "   Look for:  ", finding.look_for, width)?;
+    wrapped(out, "   Read more: ", finding.read_more, width)?;
+    writeln!(out)
 }
 
 fn list(steps: &[StepName]) -> String {
@@ -90,36 +113,64 @@ fn list(steps: &[StepName]) -> String {
     format!("{word} {}", names.collect::<Vec<_>>().join(", "))
 }
 
-fn transcript(out: &mut Formatter<'_>, events: &[Event]) -> fmt::Result {
+fn transcript(out: &mut Formatter<'_>, events: &[Event], width: usize) -> fmt::Result {
     for event in events {
         match event {
-            Event::Note { note } => writeln!(out, "   -- {note}")?,
-            Event::Exchange(exchange) => one(out, exchange)?,
+            Event::Note { note } => wrapped(out, "   -- ", note, width)?,
+            Event::Exchange(exchange) => one(out, exchange, width)?,
         }
     }
     Ok(())
 }
 
-fn one(out: &mut Formatter<'_>, exchange: &Exchange) -> fmt::Result {
+fn one(out: &mut Formatter<'_>, exchange: &Exchange, width: usize) -> fmt::Result {
     let Exchange { number, step, instance, served_by, .. } = exchange;
     let says = served_by.as_ref().filter(|by| *by != instance);
     let says = says.map(|by| format!(" (which says it is {by})")).unwrap_or_default();
     let mark = if exchange.ok { "ok" } else { "WRONG" };
     writeln!(out, "   {number} {step:?} at {instance}{says}: {mark}")?;
-    writeln!(out, "     $ {}", exchange.curl)?;
+    command(out, "     $ ", &exchange.curl, width)?;
     if !exchange.ok {
-        writeln!(out, "     expected {}", exchange.expected)?;
+        wrapped(out, "     expected ", &exchange.expected, width)?;
     }
-    writeln!(out, "     got {}", exchange.actual)
+    wrapped(out, "     got ", &exchange.actual, width)
 }
 
 /// Text after a margin; further lines stand under the first word.
-fn wrapped(out: &mut Formatter<'_>, margin: &str, text: &str) -> fmt::Result {
+fn wrapped(
+    out: &mut Formatter<'_>,
+    margin: &str,
+    text: &str,
+    width: usize,
+) -> fmt::Result {
     let indent = " ".repeat(margin.len());
     let (mut line, mut empty) = (margin.to_owned(), true);
-    for word in text.split_whitespace() {
-        if !empty && line.len() + 1 + word.len() > WIDTH {
-            writeln!(out, "{line}")?;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for piece in text.split_inclusive([' ', ',']) {
+        let more = piece.trim_end().chars().count();
+        if !empty && line.chars().count() + more > width {
+            writeln!(out, "{}", line.trim_end())?;
+            (line, empty) = (indent.clone(), true);
+        }
+        line.push_str(if empty { piece.trim_start() } else { piece });
+        empty &= piece.trim().is_empty();
+    }
+    writeln!(out, "{}", line.trim_end())
+}
+
+/// A line for a shell, which is one line to the shell however it is broken here.
+fn command(
+    out: &mut Formatter<'_>,
+    margin: &str,
+    text: &str,
+    width: usize,
+) -> fmt::Result {
+    let indent = " ".repeat(margin.len() + 2);
+    let (mut line, mut empty) = (margin.to_owned(), true);
+    for word in shell_words(text) {
+        let more = " ".len() + word.chars().count() + " \\".len();
+        if !empty && line.chars().count() + more > width {
+            writeln!(out, "{line} \\")?;
             (line, empty) = (indent.clone(), true);
         }
         if !empty {
@@ -129,4 +180,59 @@ fn wrapped(out: &mut Formatter<'_>, margin: &str, text: &str) -> fmt::Result {
         empty = false;
     }
     writeln!(out, "{line}")
+}
+
+/// The words of a line for a shell as they stand there, quotes included: a line break
+/// between quotes would be part of the word.
+fn shell_words(line: &str) -> impl Iterator<Item = &str> {
+    let (mut quote, mut escaped) = (None, false);
+    line.split(move |letter| {
+        match (quote, letter) {
+            _ if escaped => escaped = false,
+            (None | Some('"'), '\\') => escaped = true,
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), close) if open == close => quote = None,
+            (None, ' ') => return true,
+            _ => {}
+        }
+        false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CURL: &str = "curl -i -X POST http://a/notes -H 'X-Session: 1 and 2' \
+        --data-binary '{\"text\":\"it'\\''s a long one\"}'";
+
+    #[test]
+    fn a_command_is_broken_between_its_words_and_stays_one_command() {
+        let shown = fmt::from_fn(|out| command(out, "  $ ", CURL, 40)).to_string();
+        assert!(shown.lines().count() > 2, "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 50), "{shown}");
+        let pasted = shown.trim_start_matches("  $ ").replace("\\\n", " ");
+        assert_eq!(shlex::split(&pasted), shlex::split(CURL), "{shown}");
+    }
+
+    #[test]
+    fn a_command_that_fits_is_one_line() {
+        let shown = fmt::from_fn(|out| command(out, "  $ ", CURL, usize::MAX));
+        assert_eq!(shown.to_string(), format!("  $ {CURL}\n"));
+    }
+
+    #[test]
+    fn a_reply_is_broken_after_a_comma() {
+        let reply = r#"200 {"id":"0123456789","name":"a.txt","size":12}"#;
+        let shown = fmt::from_fn(|out| wrapped(out, " got ", reply, 30)).to_string();
+        let lines =
+            [r#" got 200 {"id":"0123456789","#, r#"     "name":"a.txt","size":12}"#];
+        assert_eq!(shown.lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn one_is_not_counted_as_many() {
+        assert_eq!(counted(1, "round"), "1 round");
+        assert_eq!(counted(0, "round"), "0 rounds");
+    }
 }
