@@ -25,11 +25,8 @@ pub(crate) mod watch;
 use anyhow::Context;
 use cluster::control::DEFAULT_NAME;
 use cluster::control::client::ControlClient;
-<<<<<<< HEAD
-use grader::Verdict;
-=======
 use cluster::{Program, TooBusy};
->>>>>>> newcomer
+use grader::Verdict;
 pub(crate) use http_edge::program::exit_code as ended;
 use std::process::ExitCode;
 
@@ -71,7 +68,6 @@ pub(crate) fn program() -> anyhow::Result<Program> {
     Ok(Program { path, prefix: vec!["serve".into()] })
 }
 
-<<<<<<< HEAD
 /// What whoever typed the command can put right. Of a command that judges, every other
 /// error means that the lab broke.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +96,7 @@ pub(crate) fn judged(outcome: anyhow::Result<Verdict>) -> ExitCode {
 mod tests {
     use super::*;
     use std::path::Path;
+    use std::time::Duration;
 
     #[test]
     fn a_lab_that_is_not_where_it_was_is_no_verdict_on_anybody() {
@@ -109,11 +106,7 @@ mod tests {
         assert_eq!(code(gone), format!("{:?}", ExitCode::from(3)));
         let mistyped = usage(anyhow::anyhow!("no exercise is called p9"));
         assert_eq!(code(mistyped), format!("{:?}", ExitCode::from(2)));
-=======
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
+    }
 
     #[test]
     fn a_machine_that_is_too_busy_is_no_broken_lab() {
@@ -122,6 +115,5 @@ mod tests {
         let told = anyhow::Error::new(too_busy).context("memory, sticky");
         assert_eq!(broke_off(&told), COULD_NOT_TELL);
         assert_eq!(broke_off(&anyhow::anyhow!("no such folder")), HARNESS_BROKE);
->>>>>>> newcomer
     }
 }
