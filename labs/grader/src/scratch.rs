@@ -244,7 +244,8 @@ mod tests {
     #[test]
     fn a_lock_file_is_laid_out_anew_when_another_is_handed_out_and_only_then() {
         let (_folder, home, manifest) = home();
-        let lay_out = || Scratch::lay_out(&home, &manifest, None).unwrap().folder;
+        let turn = Turn::take(&home).unwrap();
+        let lay_out = || Scratch::lay_out(&home, &manifest, None, &turn).unwrap().folder;
         let laid = lay_out().join(LOCK);
         fs::write(&laid, "# as cargo shortened it\n").unwrap();
         lay_out();

@@ -151,7 +151,9 @@ impl Limits {
         let (bucket, limit) = (format!("{deed}:{family}"), self.0.per_login);
         let here = self.0.logins.take(&bucket, limit);
         match &self.0.cache {
-            Some(cache) => verdict(cache.take(&bucket, limit, self.0.window).await, here),
+            Some(cache) => {
+                verdict(&cache.take(&bucket, limit, self.0.window).await, here)
+            }
             None => here.verdict(),
         }
     }
@@ -174,7 +176,7 @@ impl Limits {
             Counted::Allowed { number } if number == free + 1 => number,
             Counted::Allowed { .. } | Counted::Refused { .. } => 1,
         };
-        verdict(cache.take_many(&bucket, count, limit, SECOND).await, here)
+        verdict(&cache.take_many(&bucket, count, limit, SECOND).await, here)
     }
 
     /// Counts here in any case: when Redis goes away, this replica knows its own share.
@@ -229,10 +231,10 @@ impl Counted {
 }
 
 /// What Redis says; while it does not answer, what was counted here.
-fn verdict(there: Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMany> {
+fn verdict(there: &Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMany> {
     match there {
         Ok(Taken::Allowed { .. }) => Ok(()),
-        Ok(Taken::Refused { retry_after }) => Err(TooMany::until(retry_after)),
+        Ok(Taken::Refused { retry_after }) => Err(TooMany::until(*retry_after)),
         Err(_) => {
             metrics::counter!("limits_counted_locally_total").increment(1);
             here.verdict()

@@ -10,6 +10,7 @@ use records::files::{Arrival, NewFile, Stored};
 use records::quota::{Allowance, Usage};
 use records::uploads::{MOST_OPEN, Removal, Started, Upload};
 use records::{Scope, files, sessions, uploads};
+use upload_domain::file_id::FileId;
 
 on_both!(
     an_expired_upload_takes_nobodys_place,
@@ -57,51 +58,57 @@ async fn an_expired_upload_keeps_no_room_from_a_file(place: Store) {
     assert_eq!(usage, Usage { used: 10, ..Usage::default() });
 }
 
-async fn files_are_counted_whatever_their_size(place: Store) {
-    people(&place).await;
-    let quota = Allowance { files: 3, ..QUOTA };
-    let empty = || NewFile { quota, ..new_file("alice", 0, None) };
-    let begin = async || {
-        let (begun, cause) =
-            (upload(0, None), deed("alice", "upload.started", empty().meta.file_id));
-        let id = begun.upload_id;
-        let owner = member("alice");
-        let started = run!(place.records, in_org_of("alice"), |tx| uploads::start(
-            tx, &owner, &begun, quota, &cause
-        ));
-        (started.unwrap(), id)
-    };
-    let stored = async || store(&place.records, empty()).await.unwrap();
-    assert_eq!(stored().await, Stored::Yes);
-    let gone = empty();
-    let id = gone.meta.file_id;
-    assert_eq!(store(&place.records, gone).await.unwrap(), Stored::Yes);
-    let (begun, upload_id) = begin().await;
-    assert_eq!(begun, Started::Yes);
-    assert_eq!(
-        stored().await,
-        Stored::QuotaExceeded,
-        "two files and an upload are three"
-    );
-    assert_eq!(begin().await.0, Started::QuotaExceeded);
-    let cause = deed("alice", "file.deleted", id);
-    let owner = member("alice");
-    run!(place.records, in_org_of("alice"), |tx| files::delete(tx, &owner, id, &cause))
-        .unwrap()
-        .expect("it was there");
-    assert_eq!(stored().await, Stored::Yes, "what is deleted makes room");
+/// Room for three files, of whatever size.
+const THREE: Allowance = Allowance { files: 3, ..QUOTA };
+
+fn empty() -> NewFile {
+    NewFile { quota: THREE, ..new_file("alice", 0, None) }
+}
+
+async fn begin(place: &Store) -> (Started, FileId) {
+    let (begun, owner) = (upload(0, None), member("alice"));
+    let cause = deed("alice", "upload.started", begun.upload_id);
+    let id = begun.upload_id;
+    let started = run!(place.records, in_org_of("alice"), |tx| uploads::start(
+        tx, &owner, &begun, THREE, &cause
+    ));
+    (started.unwrap(), id)
+}
+
+async fn give_up(place: &Store, upload_id: FileId) {
     let cause = deed("alice", "upload.aborted", upload_id);
     let given_up = run!(place.records, in_org_of("alice"), |tx| async move {
         uploads::remove(tx, &member("alice"), upload_id, Removal::GivenUp(&cause)).await
     });
     given_up.unwrap().expect("it was there");
-    let (begun, upload_id) = begin().await;
+}
+
+async fn files_are_counted_whatever_their_size(place: Store) {
+    people(&place).await;
+    let stored = async |file| store(&place.records, file).await.unwrap();
+    let gone = empty();
+    let id = gone.meta.file_id;
+    assert_eq!(stored(gone).await, Stored::Yes);
+    assert_eq!(stored(empty()).await, Stored::Yes);
+    let (begun, upload_id) = begin(&place).await;
+    assert_eq!(begun, Started::Yes);
+    let refused = stored(empty()).await;
+    assert_eq!(refused, Stored::QuotaExceeded, "two files and an upload are three");
+    assert_eq!(begin(&place).await.0, Started::QuotaExceeded);
+    let (cause, owner) = (deed("alice", "file.deleted", id), member("alice"));
+    run!(place.records, in_org_of("alice"), |tx| files::delete(tx, &owner, id, &cause))
+        .unwrap()
+        .expect("it was there");
+    assert_eq!(stored(empty()).await, Stored::Yes, "what is deleted makes room");
+    give_up(&place, upload_id).await;
+    let (begun, upload_id) = begin(&place).await;
     assert_eq!(begun, Started::Yes, "what is given up makes room");
     let done = run!(place.records, in_org_of("alice"), |tx| async move {
         uploads::complete(tx, upload_id, &new_file("alice", 0, None)).await
     });
     assert_eq!(done.unwrap(), Stored::Yes);
-    assert_eq!(stored().await, Stored::QuotaExceeded, "what it has become stays counted");
+    let refused = stored(empty()).await;
+    assert_eq!(refused, Stored::QuotaExceeded, "what it has become stays counted");
 }
 
 /// As by a program that did not count.

@@ -201,6 +201,7 @@ impl News {
 mod tests {
     use super::*;
     use records::Role;
+    use std::slice;
     use upload_domain::display_name::DisplayName;
 
     fn member(organisation: &str, username: &str) -> Member {
@@ -225,7 +226,7 @@ mod tests {
         let alice = member("t1", "alice");
         let (first, late) = (file(&alice, 50_000), file(&alice, 49_000));
         let mut heard = Heard::at(50_000);
-        assert_eq!(heard.take(vec![first.clone()], 51_000), [first.clone()]);
+        assert_eq!(heard.take(vec![first.clone()], 51_000), slice::from_ref(&first));
         let again = vec![late.clone(), first.clone()];
         assert_eq!(heard.take(again.clone(), 52_000), [late]);
         assert_eq!(heard.take(again, 53_000), []);
@@ -253,7 +254,7 @@ mod tests {
         assert_eq!(hers.try_recv(), Ok(one));
         assert!(bobs.try_recv().is_err() && elsewhere.try_recv().is_err());
         drop((bobs, elsewhere));
-        assert_eq!(all.organisations(), [alice.organisation.clone()]);
+        assert_eq!(all.organisations(), slice::from_ref(&alice.organisation));
         for at in 0..=BACKLOG {
             all.tell(&alice.organisation, &file(&alice, i64::try_from(at).unwrap()));
         }

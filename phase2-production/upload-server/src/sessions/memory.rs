@@ -228,7 +228,8 @@ impl Memory {
         let theirs = live.of(username);
         let most = usize::try_from(self.limits.max_per_user).unwrap_or(usize::MAX);
         let excess = (theirs.len() + 1).saturating_sub(most);
-        for id in theirs[..excess.min(theirs.len())].to_vec() {
+        let oldest: Vec<_> = theirs.iter().take(excess).cloned().collect();
+        for id in oldest {
             live.bury(&id, Cause::Replaced);
         }
     }
