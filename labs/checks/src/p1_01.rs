@@ -161,8 +161,8 @@ async fn notes_sent_at_once_are_all_kept(exam: &Exam) -> Outcome {
     let mut notes: Vec<_> = (0..exam.number(1_900, 2_100)).map(|_| exam.word()).collect();
     exam.say(format!("{} notes, always {AT_ONCE} at the same time", notes.len()));
     exam.transcript().quiet(true);
-    let adding = stream::iter(notes.iter().map(|note| session.add(note)));
-    let replies: Vec<_> = adding.buffer_unordered(AT_ONCE).collect().await;
+    let adding: Vec<_> = notes.iter().map(|note| session.add(note)).collect();
+    let replies: Vec<_> = stream::iter(adding).buffer_unordered(AT_ONCE).collect().await;
     let kept = session.look().await;
     exam.transcript().quiet(false);
     let help = "is the lock held from reading the session to writing it?";
