@@ -3,7 +3,7 @@
 
 use benchmark::Report;
 use comparison::figure::number;
-use comparison::quotation::{quoted, run_of};
+use comparison::quotation::{quoted, quoted_anew, run_of};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,19 +60,48 @@ fn every_quoted_figure_is_the_one_in_the_kept_sitting() {
     }
 }
 
+/// The names of all files of kept sittings that have this ending.
+fn kept(ending: &str) -> Vec<String> {
+    let folder = fs::read_dir(docs().join("measurements")).expect("the folder");
+    let names = folder.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    let mut kept: Vec<_> = names
+        .filter(|name| name.starts_with("benchmark-") && name.ends_with(ending))
+        .collect();
+    kept.sort();
+    kept
+}
+
 #[test]
 fn every_kept_sitting_can_be_read_and_was_built_for_speed() {
-    let mut kept = 0;
-    for entry in fs::read_dir(docs().join("measurements")).into_iter().flatten().flatten()
-    {
-        let path = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with("benchmark-") && name.ends_with(".json") {
-            let report = Report::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
-            assert_eq!(report.made.profile, "release", "{name}");
-            assert!(path.with_extension("md").exists(), "{name} is not there to be read");
-            kept += 1;
-        }
+    let sittings = kept(".json");
+    assert!(!sittings.is_empty(), "no sitting is kept");
+    for name in sittings {
+        let path = docs().join("measurements").join(&name);
+        let report = Report::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
+        assert_eq!(report.made.profile, "release", "{name}");
+        assert!(path.with_extension("md").exists(), "{name} is not there to be read");
     }
-    assert!(kept > 0, "no sitting is kept");
+}
+
+#[test]
+#[ignore = "writes into the documentation, after a sitting: scripts/keep-measurements"]
+fn the_pages_quote_the_newest_sitting() {
+    let mut sittings = kept(".json");
+    let newest = sittings.pop().expect("a sitting");
+    let of = |sitting: &str| sitting.trim_end_matches(".json").to_owned();
+    let path = docs().join("measurements").join(&newest);
+    let report: Value =
+        serde_json::from_str(&fs::read_to_string(path).expect("text")).expect("JSON");
+    for page in PAGES.iter().chain(&["SUMMARY.md"]).map(|page| docs().join(page)) {
+        let mut text = fs::read_to_string(&page).expect("the page");
+        for old in &sittings {
+            text = text.replace(&of(old), &of(&newest));
+        }
+        let anew = quoted_anew(&text, |place| look_up(&report, place).map(number));
+        fs::write(&page, anew).expect("it can be written");
+    }
+    for file in kept("").iter().filter(|file| !file.starts_with(&of(&newest))) {
+        fs::remove_file(docs().join("measurements").join(file)).expect("it is there");
+    }
 }

@@ -104,7 +104,7 @@ fn the_kept_run_was_made_for_speed_in_less_than_ninety_seconds_and_holds() {
 }
 
 #[test]
-#[ignore = "writes into the documentation, after a run: scripts/keep-comparison"]
+#[ignore = "writes into the documentation, after a run: scripts/keep-measurements"]
 fn the_page_quotes_the_newest_run() {
     let mut runs = kept_runs();
     let newest = runs.pop().expect("a run");
