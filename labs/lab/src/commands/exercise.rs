@@ -192,6 +192,15 @@ impl Desk {
         is_same(&self.folder, &self.home.exercises())
     }
 
+    /// Whether commands find this folder from here without `--in`.
+    pub(crate) fn is_found_by_itself(&self) -> bool {
+        let around = std::env::current_dir().ok().and_then(|here| folder_around(&here));
+        [around, Some(self.home.work())]
+            .iter()
+            .flatten()
+            .any(|it| is_same(&self.folder, it))
+    }
+
     /// The path of one of the reader's files, as short as it can be said from here.
     pub(crate) fn path_of(&self, manifest: &Manifest, file: &str) -> String {
         let path = self.folder.join(&manifest.id).join(file);

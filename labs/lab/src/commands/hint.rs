@@ -57,6 +57,8 @@ pub(crate) fn next(
     let left = task.hints.len() - seen;
     if left > 0 {
         text.push_str(&format!("\n{left} more: {again} again\n"));
+    } else {
+        text.push_str("\nThat is all there is for this task.\n");
     }
     Ok(text)
 }

@@ -55,8 +55,14 @@ pub(crate) fn show(desk: &Desk, as_json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("{}", screen::table(&["", "exercise", "about", "points", ""], rows));
+    // The usual place need not be named; `--in` that made this one must be given again.
+    let place = if desk.is_found_by_itself() {
+        String::new()
+    } else {
+        format!(" --in {}", desk.folder.display())
+    };
     println!(
-        "\nYour files are in {}. Start with: cargo lab watch",
+        "\nYour files are in {}. Start with: cargo lab watch{place}",
         desk.folder.display()
     );
     Ok(())

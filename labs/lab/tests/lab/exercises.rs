@@ -83,8 +83,17 @@ fn a_reset_brings_the_starter_back_and_keeps_what_was_there() {
     assert!(copy.refused(&["reset", "p1-01"]).contains("give --yes"), "nobody was asked");
     copy.ok(&["reset", "p1-01", "--yes"]);
     assert_eq!(fs::read_to_string(copy.file()).expect("the starter"), starter);
-    let kept = copy.path().join("p1-01-life-of-a-session/.before-reset/src/sessions.rs");
-    assert_eq!(fs::read_to_string(kept).expect("what was there"), "// mine\n");
+    let kept = |folder: &str| {
+        let exercise = copy.path().join("p1-01-life-of-a-session");
+        fs::read_to_string(exercise.join(folder).join("src/sessions.rs")).ok()
+    };
+    assert_eq!(kept(".before-reset").as_deref(), Some("// mine\n"));
+
+    assert!(copy.ok(&["reset", "p1-01", "--yes"]).contains("Nothing to do"));
+    fs::write(copy.file(), "// mine, again\n").expect("it can be written");
+    copy.ok(&["reset", "p1-01", "--yes"]);
+    assert_eq!(kept(".before-reset").as_deref(), Some("// mine\n"), "it was kept");
+    assert_eq!(kept(".before-reset-2").as_deref(), Some("// mine, again\n"));
 }
 
 #[test]
