@@ -45,7 +45,7 @@ pub async fn grade(assignment: Assignment) -> Record {
     } else {
         record.verdict = Verdict::of(&record.checks);
     }
-    record.points = record.checks.iter().map(|check| check.points).sum();
+    record.add_up();
     record.duration_ms = millis(began);
     record
 }

@@ -152,6 +152,17 @@ impl fmt::Display for Verdict {
 }
 
 impl Record {
+    /// Adds the points of the checks up, and remarks which conditions without points are
+    /// not met: in a table nothing else tells full points from a pass.
+    pub fn add_up(&mut self) {
+        self.points = self.checks.iter().map(|check| check.points).sum();
+        let unpaid = self.checks.iter().filter(|check| check.max_points == 0);
+        let unmet = unpaid.filter(|check| check.status == Status::Fail);
+        let remark =
+            |check: &CheckRecord| format!("not met, without points: {}", check.title);
+        self.remarks.extend(unmet.map(remark));
+    }
+
     /// Says where the work was found. Whoever shows results beside code looks for it from
     /// the top of what was handed in.
     pub fn found(&mut self, found: &Found) {

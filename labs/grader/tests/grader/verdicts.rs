@@ -1,6 +1,7 @@
 //! Right and wrong programs, and what is said about them.
 
 use crate::fixture::{RIGHT, Work};
+use crate::formats::{check, record};
 use grader::{Record, Status, Verdict};
 
 fn statuses(record: &Record) -> Vec<Status> {
@@ -15,6 +16,17 @@ async fn a_right_program_passes_with_every_seed_and_its_cost_is_counted() {
     assert_eq!(record.checks[0].requests, 2, "one for each seed");
     assert!(record.checks[0].p99_ms > 0.0);
     assert_eq!(record.shown().count(), 2, "the quiet check says nothing");
+}
+
+#[test]
+fn who_has_all_points_and_no_pass_is_told_why() {
+    let mut guard = check("guard", Status::Fail);
+    (guard.max_points, guard.quiet) = (0, true);
+    let checks = vec![check("holds", Status::Pass), guard];
+    let mut record = Record { checks, remarks: Vec::new(), ..record() };
+    record.add_up();
+    assert_eq!(record.points, 3);
+    assert_eq!(record.remarks, ["not met, without points: Check guard: one, two"]);
 }
 
 #[tokio::test]
