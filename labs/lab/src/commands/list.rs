@@ -55,15 +55,15 @@ pub(crate) fn show(desk: &Desk, as_json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("{}", screen::table(&["", "exercise", "about", "points", ""], rows));
-    // The usual place need not be named; `--in` that made this one must be given again.
-    let place = if desk.is_found_by_itself() {
-        String::new()
-    } else {
-        format!(" --in {}", desk.folder.display())
-    };
-    println!(
-        "\nYour files are in {}. Start with: cargo lab watch{place}",
-        desk.folder.display()
-    );
+    println!("\nYour files are in {}. {}", desk.folder.display(), how_to_start(desk));
     Ok(())
+}
+
+/// The command; a folder that it would not find by itself is named in it.
+fn how_to_start(desk: &Desk) -> String {
+    let start = "Start with: cargo lab watch";
+    if desk.is_found_by_itself() {
+        return start.to_owned();
+    }
+    format!("{start} --in {}", desk.folder.display())
 }
