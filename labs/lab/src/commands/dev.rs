@@ -1,6 +1,8 @@
 //! `lab dev`: for those who write exercises and those who grade many. `check` is what CI
 //! runs.
 
+mod words;
+
 use super::exercise::cage;
 use super::usage;
 use console::style;
@@ -21,6 +23,7 @@ pub(crate) struct DevArgs {
 enum DevCommand {
     Check(CheckArgs),
     Class(ClassArgs),
+    Words(words::WordsArgs),
 }
 
 /// Make a class up, to see how long it takes to grade one
@@ -75,12 +78,12 @@ struct CheckArgs {
 }
 
 pub(crate) async fn run(args: DevArgs) -> ExitCode {
-    let outcome = match args.command {
-        DevCommand::Check(args) => check(&args).await,
-        DevCommand::Class(args) => class(&args).map(|()| true),
-    };
     let verdict = |well| if well { Verdict::Pass } else { Verdict::Fail };
-    super::judged(outcome.map(verdict))
+    super::judged(match args.command {
+        DevCommand::Check(args) => check(&args).await.map(verdict),
+        DevCommand::Class(args) => class(&args).map(|()| Verdict::Pass),
+        DevCommand::Words(args) => words::words(&args),
+    })
 }
 
 fn class(args: &ClassArgs) -> anyhow::Result<()> {

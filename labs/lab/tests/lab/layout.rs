@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Who may import whom among our packages. One that is not here has no place yet. A server
 /// imports no other server; `cluster` is where they meet.
-const DIRECTION: [(&str, &[&str]); 20] = [
+const DIRECTION: [(&str, &[&str]); 21] = [
     ("api-contract", &[]),
     ("upload-domain", &[]),
     ("http-edge", &["api-contract"]),
@@ -28,6 +28,7 @@ const DIRECTION: [(&str, &[&str]); 20] = [
     ("cluster", &CLUSTER),
     ("deployment", &["api-contract", "upload-domain", "records"]),
     ("stateless-checker", &["api-contract", "http-edge", "cluster"]),
+    ("language", &[]),
     ("grader", &["http-edge", "load-balancer", "backing-services"]),
     ("checks", &["grader", "load-balancer", "backing-services"]),
 ];

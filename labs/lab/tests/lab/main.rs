@@ -15,3 +15,4 @@ mod run;
 mod security;
 mod services;
 mod watching;
+mod words;
