@@ -20,7 +20,7 @@ pub enum Check {
     RetiredWords,
     /// Test names with too many words.
     TestNames,
-    /// The number of words in README.md and the docs.
+    /// The number of words in the docs and in README files.
     DocsLength,
 }
 
@@ -42,9 +42,14 @@ impl Check {
 pub fn check(check: Check, top: &Path, rules: &Rules) -> anyhow::Result<Report> {
     let files = tree::files(top, rules)?;
     Ok(match check {
-        Check::Pronouns => rates("pronouns", &files, &PRONOUN, rules.limits.pronouns_per_thousand),
+        Check::Pronouns => {
+            let limit = rules.limits.pronouns_per_thousand;
+            rates("pronouns", &files, &PRONOUN, [limit; 3])
+        }
         Check::WhatClauses => {
-            rates("what-clauses", &files, &WHAT_CLAUSE, rules.limits.what_clauses_per_thousand)
+            let limits = &rules.limits.what_clauses_per_thousand;
+            let limits = [limits.comments, limits.markdown, limits.texts];
+            rates("what-clauses", &files, &WHAT_CLAUSE, limits)
         }
         Check::RetiredWords => retired_words(&files, rules),
         Check::TestNames => test_names(&files, rules),
@@ -70,11 +75,16 @@ fn pattern(pattern: &str) -> Regex {
 }
 
 /// The rate of matching lines, for comments, Markdown and texts apart.
-fn rates(name: &'static str, files: &[SourceFile], pattern: &Regex, limit: f64) -> Report {
+fn rates(
+    name: &'static str,
+    files: &[SourceFile],
+    pattern: &Regex,
+    limits: [f64; 3],
+) -> Report {
     let mut report = Report::new(name);
     let kinds =
         [(Kind::Comments, "comments"), (Kind::Markdown, "Markdown"), (Kind::Texts, "texts")];
-    for (kind, title) in kinds {
+    for ((kind, title), limit) in kinds.into_iter().zip(limits) {
         let mut rule = Rule::rate(title, limit);
         for file in files {
             for line in prose::lines(file).into_iter().filter(|line| line.kind == kind) {
@@ -190,16 +200,19 @@ fn test_names(files: &[SourceFile], rules: &Rules) -> Report {
 
 /// Words as `wc -w` counts them.
 fn docs_length(files: &[SourceFile], rules: &Rules) -> Report {
-    let mut rule = Rule::count("words in README.md and docs/", rules.limits.words_in_docs);
-    for file in files {
-        let is_docs = file.path == "README.md"
-            || file.path.starts_with("docs/") && file.extension() == "md";
-        if is_docs && !rules.limits.not_docs.iter().any(|path| file.path.starts_with(path)) {
-            rule.lines += file.text.split_whitespace().count();
+    let limits = &rules.limits;
+    let mut docs = Rule::total("words in docs/", limits.words_in_docs);
+    let mut readmes = Rule::total("words in README files", limits.words_in_readmes);
+    for file in files.iter().filter(|file| file.extension() == "md") {
+        let words = file.text.split_whitespace().count();
+        let counts = !limits.not_docs.iter().any(|path| file.path.starts_with(path));
+        if file.path.starts_with("docs/") && counts {
+            docs.lines += words;
+        } else if file.path.ends_with("README.md") && counts {
+            readmes.lines += words;
         }
     }
-    rule.counts_lines = true;
-    Report { name: "docs-length", rules: vec![rule] }
+    Report { name: "docs-length", rules: vec![docs, readmes] }
 }
 
 #[cfg(test)]
@@ -210,9 +223,10 @@ mod tests {
     const RULES: &str = r#"
         [limits]
         pronouns_per_thousand = 10
-        what_clauses_per_thousand = 10
+        what_clauses_per_thousand = { comments = 10, markdown = 10, texts = 10 }
         words_in_a_test_name = 4
         words_in_docs = 5
+        words_in_readmes = 3
         not_docs = ["docs/api.md"]
         [[exempt]]
         path = "old/"
@@ -269,5 +283,6 @@ mod tests {
         assert!(!holds(Check::DocsLength, "docs/a.md", "one two three four five six\n"));
         assert!(holds(Check::DocsLength, "docs/a.md", "one two three four five\n"));
         assert!(holds(Check::DocsLength, "docs/api.md", "one two three four five six\n"));
+        assert!(!holds(Check::DocsLength, "labs/README.md", "one two three four\n"));
     }
 }

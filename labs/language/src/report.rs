@@ -19,7 +19,7 @@ pub(crate) struct Rule {
     pub(crate) lines: usize,
     pub(crate) offences: Vec<Offence>,
     /// Whether the limit is one of `lines` and not of `offences`.
-    pub(crate) counts_lines: bool,
+    counts_lines: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +45,11 @@ impl Rule {
 
     pub(crate) fn count(title: &'static str, limit: usize) -> Self {
         Self::new(title, Limit::Count(limit))
+    }
+
+    /// A limit for `lines`.
+    pub(crate) fn total(title: &'static str, limit: usize) -> Self {
+        Self { counts_lines: true, ..Self::new(title, Limit::Count(limit)) }
     }
 
     fn new(title: &'static str, limit: Limit) -> Self {
