@@ -184,10 +184,10 @@ impl Accounts {
     /// When the database does not answer.
     pub(crate) async fn exist(records: &Records) -> anyhow::Result<bool> {
         let main = OrgId::parse(DEFAULT_ORGANISATION)?;
-        let there = records.look(Scope::Organisation(main.clone()), move |tx| {
+        let accounts = records.look(Scope::Organisation(main.clone()), move |tx| {
             Box::pin(async move { users::list(tx, &main).await })
         });
-        Ok(!there.await?.is_empty())
+        Ok(!accounts.await?.is_empty())
     }
 
     /// Imports a users file. Existing accounts stay unchanged, so a restart does not
@@ -231,7 +231,7 @@ async fn import_batch(
         });
         match imported.await {
             Err(RecordsError::Unavailable(why)) if attempts_left > 0 => {
-                tracing::warn!(%why, attempts_left, "import of accounts failed; retrying");
+                tracing::warn!(%why, attempts_left, "retrying the import");
             }
             ended => return ended,
         }

@@ -37,7 +37,7 @@ impl ConcurrencyLimit {
             biased;
             () = self.failed.notified() => Err(unavailable("another query failed"))?,
             permit = self.permits.acquire() => permit,
-            () = tokio::time::sleep(PERMIT_TIMEOUT) => Err(unavailable("no permit was free"))?,
+            () = tokio::time::sleep(PERMIT_TIMEOUT) => Err(unavailable("no free permit"))?,
         };
         let _permit = permit.map_err(RecordsError::unavailable)?;
         let answer = query.await;

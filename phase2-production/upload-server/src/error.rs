@@ -91,7 +91,7 @@ impl Error {
                 Refusal::new(ProblemKind::TooManyRequests).retry_after(retry_after_s)
             }
             Self::BadPage => Refusal::new(ProblemKind::MalformedRequest)
-                .detail("Set limit to 1 to 200, and cursor to next_cursor of the previous page."),
+                .detail("limit must be 1 to 200, cursor the next_cursor of a page."),
             Self::BadIdempotencyKey => Refusal::new(ProblemKind::MalformedRequest)
                 .detail("Idempotency-Key must have 1 to 255 visible ASCII characters."),
             Self::TooLargeForJson(id) => {
@@ -100,8 +100,8 @@ impl Error {
                     .detail(format!("Download the file at {url} instead."))
             }
             Self::WeakPassword => Refusal::new(ProblemKind::WeakPassword)
-                .detail("Choose a new password of 15 to 1024 bytes that differs from the old one."),
-            Self::SessionStoreUnavailable => retry_later(ProblemKind::SessionStoreUnavailable),
+                .detail("Choose another password, of 15 to 1024 bytes."),
+            Self::SessionStoreUnavailable => retry(ProblemKind::SessionStoreUnavailable),
             Self::Records(error) => records_refusal(error),
             Self::Blobs(error) => blobs_refusal(error),
             Self::Broken(cause) => internal(&*cause),
@@ -150,7 +150,7 @@ fn records_refusal(error: RecordsError) -> Refusal {
     match error {
         RecordsError::Unavailable(cause) | RecordsError::InDoubt(cause) => {
             tracing::error!(%cause, "the database does not answer");
-            retry_later(ProblemKind::RecordsUnavailable)
+            retry(ProblemKind::RecordsUnavailable)
         }
         RecordsError::NoSpace(cause) => {
             tracing::error!(%cause, "the database is full");
@@ -170,7 +170,7 @@ fn blobs_refusal(error: BlobError) -> Refusal {
         }
         BlobError::Unavailable(cause) => {
             tracing::error!(%cause, "the file store does not answer");
-            retry_later(ProblemKind::FileStoreUnavailable)
+            retry(ProblemKind::FileStoreUnavailable)
         }
         error => internal(&error),
     }
@@ -184,7 +184,7 @@ fn for_tokens(kind: ProblemKind) -> Refusal {
     Refusal::new(kind).challenge("Bearer realm=\"upload\", Basic realm=\"upload\"")
 }
 
-fn retry_later(kind: ProblemKind) -> Refusal {
+fn retry(kind: ProblemKind) -> Refusal {
     Refusal::new(kind).retry_after(RETRY_AFTER_S)
 }
 

@@ -40,24 +40,21 @@ impl WriteLock {
     }
 
     /// The transaction ends with `change`.
-    pub(crate) async fn hold_before<AccountChange>(
-        records: &Records,
-        change: AccountChange,
-    ) -> Self
+    pub(crate) async fn hold_before<Change>(records: &Records, change: Change) -> Self
     where
-        AccountChange: for<'t> FnOnce(
+        Change: for<'t> FnOnce(
                 &'t mut AnyConnection,
             ) -> BoxFuture<'t, Result<(), RecordsError>>
             + Send
             + 'static,
     {
-        let (begun, has_begun) = oneshot::channel();
+        let (started, has_started) = oneshot::channel();
         let (done, is_done) = oneshot::channel();
         let records = records.clone();
         let transaction = tokio::spawn(async move {
             let transaction = records.run(Scope::Housekeeping, move |tx| {
                 Box::pin(async move {
-                    begun
+                    started
                         .send(())
                         .map_err(|()| RecordsError::broken("the test has ended"))?;
                     is_done.await.map_err(RecordsError::broken)?;
@@ -66,7 +63,7 @@ impl WriteLock {
             });
             transaction.await
         });
-        has_begun.await.expect("a transaction");
+        has_started.await.expect("a transaction");
         Self { done, transaction }
     }
 

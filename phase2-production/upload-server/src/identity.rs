@@ -6,7 +6,7 @@ use crate::clock;
 use crate::cookies;
 use crate::error::Error;
 use crate::sessions::{SessionId, Sessions};
-use crate::tokens::{Checked, Tokens};
+use crate::tokens::{Tokens, VerifiedToken};
 use axum::extract::FromRequestParts;
 use axum_extra::TypedHeader;
 use axum_extra::headers::Authorization;
@@ -48,7 +48,7 @@ impl Identity {
 #[derive(Clone)]
 pub(crate) enum AuthMethod {
     Session(SessionId),
-    Token(Checked),
+    Token(VerifiedToken),
     Password {
         /// Version of the account at which the password was checked.
         epoch: i64,

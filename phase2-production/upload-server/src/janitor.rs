@@ -90,7 +90,7 @@ async fn remove_expired(app: &AppState) -> Result<u64, Error> {
                 Ok(removed) => count += u64::from(removed),
                 Err(error) => {
                     let id = upload.upload_id;
-                    tracing::warn!(upload_id = %id, %error, "an expired upload cannot be removed");
+                    tracing::warn!(upload_id = %id, %error, "cannot remove upload");
                     stuck += 1;
                 }
             }
@@ -177,7 +177,7 @@ async fn finish_one(app: &AppState, upload: Upload) -> bool {
     match finish(app, &owner, upload, None, &cause).await {
         Ok(published) => !published.repeated,
         Err(error) => {
-            tracing::warn!(upload_id = %id, %error, "an upload cannot be completed");
+            tracing::warn!(upload_id = %id, %error, "cannot complete upload");
             false
         }
     }
@@ -191,7 +191,7 @@ async fn claim(app: &AppState, upload: &Upload, before: i64) -> bool {
         Box::pin(async move { uploads::claim(tx, &upload, before, now).await })
     });
     claimed.await.unwrap_or_else(|error| {
-        tracing::warn!(upload_id = %id, %error, "an upload cannot be claimed");
+        tracing::warn!(upload_id = %id, %error, "cannot claim upload");
         false
     })
 }
@@ -212,7 +212,7 @@ async fn remove_orphans(app: &AppState) -> Result<u64, Error> {
                 match app.blobs.delete(&orphan).await {
                     Ok(()) => count += 1,
                     Err(error) => {
-                        tracing::warn!(orphan, %error, "an orphan blob cannot be removed")
+                        tracing::warn!(orphan, %error, "cannot remove orphan blob")
                     }
                 }
             }

@@ -231,8 +231,8 @@ impl Counted {
 }
 
 /// The answer of Redis, or the local count while Redis does not answer.
-fn decide(there: &Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMany> {
-    match there {
+fn decide(shared_count: &Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMany> {
+    match shared_count {
         Ok(Taken::Allowed { .. }) => Ok(()),
         Ok(Taken::Refused { retry_after }) => Err(TooMany::until(*retry_after)),
         Err(_) => {

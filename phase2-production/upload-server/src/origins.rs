@@ -70,14 +70,15 @@ impl Origins {
         match Site::of(request, self) {
             Site::Own | Site::Allowed(_) => Ok(()),
             Site::Foreign => Err(refusal.detail(
-                "This page's site may not call this server. Start the server with --origin \
-                 to allow the site.",
+                "This site may not call this server. Start the server with --origin to \
+                 allow it.",
             )),
-            Site::Unknown if authenticates_by_cookie(&request.headers, cookies) => Err(refusal
-                .detail(
+            Site::Unknown if authenticates_by_cookie(&request.headers, cookies) => {
+                Err(refusal.detail(
                     "A request with the cookie needs Origin or Sec-Fetch-Site. Or send \
                      X-Session-ID instead of the cookie.",
-                )),
+                ))
+            }
             Site::Unknown => Ok(()),
         }
     }

@@ -50,7 +50,7 @@ pub(crate) struct RevocationFeed {
 }
 
 impl RevocationFeed {
-    /// Starts polling: `query` queries the database, `tell` writes the new names to Redis.
+    /// Starts polling: `query` reads the database, `publish` writes the new names to Redis.
     /// Must be called in a Tokio runtime.
     pub(crate) fn start<Publish, Published>(
         records: Records,

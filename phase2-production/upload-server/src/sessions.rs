@@ -169,8 +169,8 @@ impl Sessions {
     /// Death by logout. When this returns, the id is invalid: on this replica (memory),
     /// soon on all (replicated), on all (central).
     ///
+    /// # Errors
     /// When no live session has this id, or the store does not answer.
-    /// When no live session has this id, or its death cannot be written down.
     pub async fn end(
         &self,
         id: &SessionId,

@@ -62,7 +62,7 @@ pub struct Issued {
 
 /// Claims of a verified access token.
 #[derive(Clone, Debug)]
-pub struct Checked {
+pub struct VerifiedToken {
     /// The token's owner.
     pub member: Member,
     /// The token's id; not a secret.
@@ -103,15 +103,15 @@ impl Tokens {
         let short = matches!(args.revocation, Revocation::ShortLived);
         let life = if short { longest.min(SHORT_LIVED_TTL_S) } else { longest };
         // After the lifetime was lowered, older tokens are still valid until they expire.
-        let longest_life = signed((longest + LEEWAY_S) * 1_000);
+        let max_lifetime_ms = signed((longest + LEEWAY_S) * 1_000);
         let refresh = signed(args.key_refresh_ms);
-        let times = RotationTimes { refresh, longest_life };
+        let times = RotationTimes { refresh, max_lifetime_ms };
         let algorithm = args.signing_algorithm;
         let ring = KeyRing::open(records.clone(), sealing.clone(), algorithm, times, now);
         let mode = args.revocation;
         let tokens = Self(Arc::new(Inner {
             ring: ring.await?,
-            revocations: Revocations::new(mode, records.clone(), cache, longest_life),
+            revocations: Revocations::new(mode, records.clone(), cache, max_lifetime_ms),
             records,
             sealing,
             algorithm,
@@ -156,10 +156,10 @@ impl Tokens {
     ///
     /// # Errors
     /// When the token is invalid, expired or revoked, or a store does not answer.
-    pub async fn check(&self, token: &str) -> Result<Checked, TokenError> {
+    pub async fn check(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         let claims = self.read(token, Validity::Current).await?;
         self.0.revocations.check(&claims).await?;
-        Ok(Checked { member: claims.member(), exp: claims.exp, jti: claims.jti })
+        Ok(VerifiedToken { member: claims.member(), exp: claims.exp, jti: claims.jti })
     }
 
     /// The claims of a token that we signed. An unknown key id may belong to a key that

@@ -91,13 +91,13 @@ async fn create_upload(
     let size = count_of(headers, names::UPLOAD_LENGTH)?;
     let Metadata { name, content_type } =
         Metadata::parse(text_of(headers, names::UPLOAD_METADATA)?.unwrap_or_default())?;
-    let asked =
+    let request =
         UploadStart { name, content_type: declared_type(content_type.as_deref()), size };
     let unlimited = Duration::MAX;
     let upload = Upload {
         kind: Kind::Tus,
         key: files::idempotency_key(headers)?.map(|key| key.digest()),
-        ..pending::new_upload(&app, &caller.member, FileId::new(), asked, unlimited)?
+        ..pending::new_upload(&app, &caller.member, FileId::new(), request, unlimited)?
     };
     pending::create(&app, &caller, &upload).await?;
     let path = format!("{}/{}", api_contract::paths::TUS, upload.upload_id);

@@ -39,14 +39,14 @@ const MAX_URL_TTL: Duration = Duration::from_secs(60 * 60);
 pub(crate) async fn start(
     State(app): State<AppState>,
     caller: Caller,
-    JsonBody(asked): JsonBody<UploadStart>,
+    JsonBody(request): JsonBody<UploadStart>,
 ) -> Result<Response, Error> {
     let upload_id = FileId::new();
     let organisation = &caller.member.organisation;
     let upload = Upload {
         kind: Kind::Presigned,
         blob_key: Some(format!("incoming/{organisation}/{upload_id}")),
-        ..new_upload(&app, &caller.member, upload_id, asked, MAX_URL_TTL)?
+        ..new_upload(&app, &caller.member, upload_id, request, MAX_URL_TTL)?
     };
     create(&app, &caller, &upload).await?;
     let key = upload.blob_key.as_deref().unwrap_or_default();
@@ -95,10 +95,10 @@ pub(crate) async fn receive(
 pub(crate) async fn complete(
     State(app): State<AppState>,
     caller: Caller,
-    JsonBody(asked): JsonBody<UploadComplete>,
+    JsonBody(request): JsonBody<UploadComplete>,
 ) -> Result<Response, Error> {
     let upload =
-        find_own(&app, &caller.member, &asked.upload_id, Kind::Presigned).await?;
+        find_own(&app, &caller.member, &request.upload_id, Kind::Presigned).await?;
     let finished = tokio::spawn(async move {
         let (owner, cause) = (&caller.member, &caller.audit);
         let session = app.identity.session_in_records(&caller.auth);

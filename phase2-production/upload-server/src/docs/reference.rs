@@ -102,11 +102,11 @@ fn answer((status, answer): (&String, &Value)) -> String {
     format!("<tr><td>{}<td>{bodies}<td>{what}", escaped(status))
 }
 
-fn body(word: &str, (media, content): (&String, &Value)) -> String {
+fn body(label: &str, (media, content): (&String, &Value)) -> String {
     let media = escaped(media);
     match reference(&content["schema"]) {
-        Some(name) => format!("<p>{word} <a href=\"#{name}\">{name}</a> as {media}</p>"),
-        None => format!("<p>{word} {media}</p>"),
+        Some(name) => format!("<p>{label} <a href=\"#{name}\">{name}</a> as {media}</p>"),
+        None => format!("<p>{label} {media}</p>"),
     }
 }
 

@@ -63,7 +63,7 @@ async fn exchange(
     let (mut received_at, mut pinged_at) = (Instant::now(), Instant::now());
     loop {
         let outcome = tokio::select! {
-            () = app.connections.closing() => return frame(close::RESTART, "this replica shuts down"),
+            () = app.connections.closing() => return frame(close::RESTART, "replica stops"),
             _ = tick.tick() => {
                 if received_at.elapsed() > CLIENT_TIMEOUT {
                     return None;
@@ -79,7 +79,7 @@ async fn exchange(
             }
             events = subscription.next() => match events {
                 Some(events) => push(app, subscriber, socket, &events).await,
-                None => return frame(close::TRY_AGAIN_LATER, "too slow: events were dropped"),
+                None => return frame(close::TRY_AGAIN_LATER, "events were dropped"),
             },
             message = socket.recv() => {
                 received_at = Instant::now();
@@ -95,7 +95,7 @@ async fn exchange(
 /// Whether the connection may stay open.
 async fn check_open(app: &AppState, subscriber: &Subscriber) -> Result<(), Closing> {
     if app.drain.readiness.is_draining() {
-        return Err(frame(close::RESTART, "this replica shuts down"));
+        return Err(frame(close::RESTART, "replica stops"));
     }
     reauthenticate(app, subscriber).await
 }

@@ -94,7 +94,7 @@ impl Files {
     /// later.
     pub(crate) async fn delete_blob(&self, blob_key: &str) {
         if let Err(error) = self.blobs.delete(blob_key).await {
-            tracing::warn!(%error, blob_key, "a blob cannot be removed; the janitor will retry");
+            tracing::warn!(%error, blob_key, "the janitor will remove the blob");
         }
     }
 }

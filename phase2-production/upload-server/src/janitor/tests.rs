@@ -44,7 +44,7 @@ async fn on_each<Test: Future<Output = ()>>(test: impl Fn(AppState) -> Test) {
 
 /// Starts as many empty uploads as alice and bob may have, dated one hour back.
 async fn start_uploads(app: &AppState, expires_at: i64) -> u64 {
-    let begun_at = u64::try_from(now() - HOUR_MS).unwrap();
+    let created_at = u64::try_from(now() - HOUR_MS).unwrap();
     let mut count = 0;
     for name in ["alice", "bob"] {
         let owner = Member {
@@ -65,7 +65,7 @@ async fn start_uploads(app: &AppState, expires_at: i64) -> u64 {
                 blob_key: None,
                 key: None,
                 answer: None,
-                created_at: begun_at,
+                created_at,
                 expires_at: u64::try_from(expires_at).unwrap(),
             };
             let cause = AuditContext { request_id: "test".to_owned(), at: now() };

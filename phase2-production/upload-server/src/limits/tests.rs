@@ -48,11 +48,11 @@ async fn concurrent_attempts_count_until_checked() {
 #[tokio::test]
 async fn unknown_usernames_count_like_known_ones() {
     let limits = limits(3, 100, 1);
-    let nobody = "no such user, and ".repeat(500);
+    let unknown = "no such user, and ".repeat(500);
     for _ in 0..3 {
-        let _wrong = limits.attempt(&nobody, HERE).await.unwrap();
+        let _wrong = limits.attempt(&unknown, HERE).await.unwrap();
     }
-    assert!(limits.attempt(&nobody, HERE).await.is_err());
+    assert!(limits.attempt(&unknown, HERE).await.is_err());
 }
 
 #[tokio::test]

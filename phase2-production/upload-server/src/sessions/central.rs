@@ -44,12 +44,12 @@ const VERIFY_ONE_IN: u64 = 1_000;
 /// Longest wait for the database to verify a cache hit.
 const VERIFY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A use is written to the database at most once in this fraction of the idle timeout, or
-/// once in [`MAX_USE_WRITE_INTERVAL`]. If Redis is lost, the last use is known to within
-/// that time.
-const IDLE_SHARE: u32 = 10;
+/// A use is written to the database if the last written one is older than the idle timeout
+/// divided by this, or than [`MAX_USE_WRITE_INTERVAL`]. If Redis is lost, the last use is
+/// known to within that time.
+const USE_WRITES_PER_IDLE_TIMEOUT: u32 = 10;
 
-/// See [`IDLE_SHARE`].
+/// See [`USE_WRITES_PER_IDLE_TIMEOUT`].
 const MAX_USE_WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A session as Redis stores it.
@@ -169,8 +169,8 @@ impl Central {
     }
 }
 
-/// Polls for revoked sessions and writes them to Redis. `lifetime` is the longest lifetime of
-/// a session.
+/// Polls for revoked sessions and writes them to Redis. `lifetime` is the absolute timeout
+/// of a session.
 fn start_feed(records: Records, cache: Cache, lifetime: Duration) -> RevocationFeed {
     let query: revocation_feed::Query =
         |tx, end| Box::pin(async move { sessions::ended_after(tx, &end).await });
@@ -185,7 +185,7 @@ fn start_feed(records: Records, cache: Cache, lifetime: Duration) -> RevocationF
 
 /// Time for which uses of a session are not written to the database.
 fn use_write_interval(limits: &SessionLimits) -> Duration {
-    (limits.idle / IDLE_SHARE).min(MAX_USE_WRITE_INTERVAL)
+    (limits.idle / USE_WRITES_PER_IDLE_TIMEOUT).min(MAX_USE_WRITE_INTERVAL)
 }
 
 fn milliseconds(duration: Duration) -> i64 {

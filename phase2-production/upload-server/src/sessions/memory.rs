@@ -225,11 +225,11 @@ impl Memory {
     }
 
     fn evict_oldest(&self, live: &mut Live, username: &Username) {
-        let theirs = live.of(username);
+        let owned = live.of(username);
         let max_sessions =
             usize::try_from(self.limits.max_per_user).unwrap_or(usize::MAX);
-        let excess = (theirs.len() + 1).saturating_sub(max_sessions);
-        let oldest: Vec<_> = theirs.iter().take(excess).cloned().collect();
+        let excess = (owned.len() + 1).saturating_sub(max_sessions);
+        let oldest: Vec<_> = owned.iter().take(excess).cloned().collect();
         for id in oldest {
             live.remove(&id, Cause::Replaced);
         }

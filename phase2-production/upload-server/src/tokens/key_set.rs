@@ -23,13 +23,13 @@ pub(crate) struct KnownKey {
 pub(crate) struct KeySet {
     keys: Vec<Arc<KnownKey>>,
     /// Time of the query, not of its answer.
-    asked_at: i64,
+    queried_at: i64,
 }
 
 impl KeySet {
-    pub(crate) fn new(mut keys: Vec<Arc<KnownKey>>, asked_at: i64) -> Self {
+    pub(crate) fn new(mut keys: Vec<Arc<KnownKey>>, queried_at: i64) -> Self {
         keys.sort_by(|a, b| (a.signs_from, &a.kid).cmp(&(b.signs_from, &b.kid)));
-        Self { keys, asked_at }
+        Self { keys, queried_at }
     }
 
     /// The newest key that may sign at this time.
@@ -52,7 +52,7 @@ impl KeySet {
     /// Whether a key that is missing from this set cannot sign anywhere yet, because a
     /// key is published for longer than `window_ms` before it signs.
     pub(crate) fn is_fresh(&self, now_ms: i64, window_ms: i64) -> bool {
-        now_ms < self.asked_at.saturating_add(window_ms)
+        now_ms < self.queried_at.saturating_add(window_ms)
     }
 
     /// Public keys for verification by others (RFC 7517 §5).

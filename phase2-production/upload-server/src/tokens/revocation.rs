@@ -84,10 +84,10 @@ impl Revocations {
         mode: Revocation,
         records: Records,
         cache: Option<Cache>,
-        longest_life: i64,
+        max_lifetime_ms: i64,
     ) -> Self {
         let has_redis = cache.is_some();
-        let cached = CachedRevocations::new(mode, cache, longest_life);
+        let cached = CachedRevocations::new(mode, cache, max_lifetime_ms);
         let needs_feed = has_redis && cached.needs_lookup();
         let feed = needs_feed.then(|| cached.start_feed(records.clone()));
         Self {

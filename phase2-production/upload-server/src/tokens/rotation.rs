@@ -9,7 +9,7 @@ pub(crate) struct RotationTimes {
     /// Between two reloads of the keys.
     pub(crate) refresh: i64,
     /// Longest lifetime of a token, leeway included.
-    pub(crate) longest_life: i64,
+    pub(crate) max_lifetime_ms: i64,
 }
 
 impl RotationTimes {
@@ -31,7 +31,7 @@ impl RotationTimes {
     /// Time for which the old key still verifies after the new one signs. A replica whose
     /// clock is one lead behind may sign with it that much longer.
     const fn keep(self) -> i64 {
-        self.longest_life.saturating_add(self.lead())
+        self.max_lifetime_ms.saturating_add(self.lead())
     }
 }
 

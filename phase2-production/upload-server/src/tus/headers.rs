@@ -52,11 +52,11 @@ pub(super) fn capabilities(max_upload: u64) -> Response {
 
 /// Offset, length and expiry of an upload. Caches must not store them.
 pub(super) fn progress(response: &mut Response, upload: &Upload) {
-    let there = if upload.answer.is_some() { upload.size } else { upload.received };
+    let offset = if upload.answer.is_some() { upload.size } else { upload.received };
     let metadata = super::metadata::write(upload);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(OFFSET, HeaderValue::from(there));
+    headers.insert(OFFSET, HeaderValue::from(offset));
     headers.insert(names::UPLOAD_LENGTH, HeaderValue::from(upload.size));
     if let Ok(metadata) = HeaderValue::from_str(&metadata) {
         headers.insert(names::UPLOAD_METADATA, metadata);
@@ -78,10 +78,10 @@ pub(super) fn file_id(response: &mut Response, file_id: &str) -> Result<(), Erro
     Ok(())
 }
 
-pub(super) fn wrong_offset(there: u64) -> Error {
+pub(super) fn wrong_offset(offset: u64) -> Error {
     Refusal::new(ProblemKind::OffsetMismatch)
-        .detail(format!("Continue the upload at offset {there}."))
-        .header(OFFSET, HeaderValue::from(there))
+        .detail(format!("Continue the upload at offset {offset}."))
+        .header(OFFSET, HeaderValue::from(offset))
         .into()
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn receive(
     let files = app.files();
     let draft = format!("{key}-{}", FileId::new());
     let put = files.blobs.put(&draft, body.into_data_stream(), upload.size).await?;
-    let _gone_at_the_end = OrphanBlob { files: files.clone(), key: Some(draft.clone()) };
+    let _removed_on_drop = OrphanBlob { files: files.clone(), key: Some(draft.clone()) };
     if put.size != upload.size {
         return Err(incomplete(put.size, upload.size));
     }
@@ -141,16 +141,16 @@ async fn adopt(files: &Files, owner: &Member, upload: &Upload) -> Result<Staged,
         copied => copied?,
     }
     let mut copy = OrphanBlob { files: files.clone(), key: Some(key.clone()) };
-    let there = files.blobs.size(&key).await?;
-    if there != upload.size {
-        return Err(incomplete(there, upload.size));
+    let stored = files.blobs.size(&key).await?;
+    if stored != upload.size {
+        return Err(incomplete(stored, upload.size));
     }
     let mut hash = Sha256::new();
     let mut bytes = files.blobs.get(&key, None).await?;
     while let Some(chunk) = bytes.try_next().await? {
         hash.update(&chunk);
     }
-    let put = Put { size: there, sha256: hex(&hash.finalize()), since };
+    let put = Put { size: stored, sha256: hex(&hash.finalize()), since };
     copy.key = None;
     Ok(files.staged(new_file(owner, upload), file_id, key, put))
 }
@@ -162,9 +162,9 @@ async fn compose(
     upload: &Upload,
     parts: &[Part],
 ) -> Result<Staged, Error> {
-    let there = parts.iter().map(|part| part.size).sum();
-    if there != upload.size {
-        return Err(incomplete(there, upload.size));
+    let stored = parts.iter().map(|part| part.size).sum();
+    if stored != upload.size {
+        return Err(incomplete(stored, upload.size));
     }
     let staged = files.stage(new_file(owner, upload), pieces(files, parts)).await;
     staged.map_err(|error| match error {
@@ -189,8 +189,10 @@ fn pieces(
     pieces.try_flatten().boxed()
 }
 
-fn incomplete(there: u64, size: u64) -> Error {
+fn incomplete(stored: u64, size: u64) -> Error {
     Refusal::new(ProblemKind::UploadIncomplete)
-        .detail(format!("Only {there} of {size} bytes are stored. Send the rest first."))
+        .detail(format!(
+            "Only {stored} of {size} bytes are stored. Send all bytes first."
+        ))
         .into()
 }

@@ -209,7 +209,7 @@ pub(super) fn max_idle_ms(limits: &SessionLimits) -> i64 {
 }
 
 /// Any database error leaves the session's state unknown.
-#[expect(clippy::needless_pass_by_value, reason = "what map_err gives")]
+#[expect(clippy::needless_pass_by_value, reason = "the signature of map_err")]
 pub(super) fn unavailable(error: RecordsError) -> SessionError {
     tracing::error!(%error, "the session database does not answer");
     SessionError::Unavailable

@@ -112,13 +112,13 @@ mod tests {
     async fn burst_costs_two_reads_and_no_result_is_stale() {
         let (single_flight, asked) =
             (SingleFlight::<_, u64>::default(), Arc::new(AtomicU64::new(0)));
-        let (begun, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (started, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let run = || {
-            let (asked, begun, ended) = (asked.clone(), begun.clone(), ended.clone());
-            let before = begun.load(SeqCst);
+            let (asked, started, ended) = (asked.clone(), started.clone(), ended.clone());
+            let before = started.load(SeqCst);
             let read = async move {
                 asked.fetch_add(1, SeqCst);
-                let number = begun.fetch_add(1, SeqCst) + 1;
+                let number = started.fetch_add(1, SeqCst) + 1;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 ended.fetch_add(1, SeqCst);
                 number
@@ -127,7 +127,7 @@ mod tests {
             async move { (before, single_flight.run("key", read).await.unwrap()) }
         };
         for (before, answered) in join_all((0..100).map(|_| run())).await {
-            assert!(answered > before, "question {answered} had begun when it was asked");
+            assert!(answered > before, "read {answered} had started before the request");
         }
         assert_eq!((asked.load(SeqCst), ended.load(SeqCst)), (2, 2));
         assert!(single_flight.lock().is_empty());

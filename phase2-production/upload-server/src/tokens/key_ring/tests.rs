@@ -5,7 +5,7 @@ use crate::clock::now;
 use records::PoolLimits;
 use tokio::sync::oneshot;
 
-const TIMES: RotationTimes = RotationTimes { refresh: 1_000, longest_life: 60_000 };
+const TIMES: RotationTimes = RotationTimes { refresh: 1_000, max_lifetime_ms: 60_000 };
 const NOW: i64 = 1_000_000;
 
 async fn ring(dir: &tempfile::TempDir) -> KeyRing {
@@ -59,7 +59,7 @@ async fn rotation_waits_for_two_reloads_and_for_token_expiry() {
     ring.refresh(NOW).await.unwrap();
     let signs = |now| ring.signer(now).unwrap().kid.clone();
     assert_eq!((signs(NOW + 2_999), signs(NOW + 3_000)), (old.clone(), new.clone()));
-    let last = NOW + 3_000 + TIMES.longest_life;
+    let last = NOW + 3_000 + TIMES.max_lifetime_ms;
     let set = ring.current();
     assert!(set.verifier(&old, last).is_some(), "the last token of the old key");
     assert!(set.verifier(&old, last + 3_001).is_none());
@@ -75,13 +75,13 @@ async fn key_lead_begins_at_publication() {
     let (unlock, unlocked) = oneshot::channel();
     let others = ring.records.clone();
     let others = tokio::spawn(async move {
-        let held = others.run(Scope::Housekeeping, move |_tx| {
+        let transaction = others.run(Scope::Housekeeping, move |_tx| {
             Box::pin(async move {
                 locked.send(()).unwrap();
                 unlocked.await.map_err(RecordsError::broken)
             })
         });
-        held.await
+        transaction.await
     });
     is_locked.await.unwrap();
     let publishing = Arc::clone(&ring);

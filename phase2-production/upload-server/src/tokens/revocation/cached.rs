@@ -17,13 +17,17 @@ pub(super) struct CachedRevocations {
     denied: DenyList,
     versions: Versions,
     /// Longest remaining lifetime of an access token in milliseconds, leeway included.
-    pub(super) longest_life: i64,
+    pub(super) max_lifetime_ms: i64,
 }
 
 impl CachedRevocations {
-    pub(super) fn new(mode: Revocation, cache: Option<Cache>, longest_life: i64) -> Self {
+    pub(super) fn new(
+        mode: Revocation,
+        cache: Option<Cache>,
+        max_lifetime_ms: i64,
+    ) -> Self {
         let denied = DenyList::new(cache.clone());
-        Self { mode, denied, versions: Versions::new(cache), longest_life }
+        Self { mode, denied, versions: Versions::new(cache), max_lifetime_ms }
     }
 
     pub(super) const fn denies(&self) -> bool {
@@ -45,8 +49,8 @@ impl CachedRevocations {
                 if self.denies() { Some(self.denied.look_up(claims).await) } else { None }
             },
             async {
-                let asks = self.compares_versions();
-                if asks { Some(self.versions.look_up(claims).await) } else { None }
+                let needed = self.compares_versions();
+                if needed { Some(self.versions.look_up(claims).await) } else { None }
             },
         );
         CachedState { denied, version }
@@ -64,10 +68,12 @@ impl CachedRevocations {
         {
             self.denied.remember(claims, since);
         }
-        if let (Some(VersionLookup::AskRecords { fill: Some(asked) }), Some(epoch)) =
-            (cached.version, stored.epoch)
+        if let (
+            Some(VersionLookup::AskRecords { fill: Some(redis_read_at) }),
+            Some(epoch),
+        ) = (cached.version, stored.epoch)
         {
-            self.versions.fill(&claims.sub, epoch, asked).await;
+            self.versions.fill(&claims.sub, epoch, redis_read_at).await;
         }
     }
 
@@ -82,7 +88,7 @@ impl CachedRevocations {
             written = Written::Later;
         }
         if !denied.is_empty()
-            && self.denied.publish(&denied, self.longest_life).await == Written::Later
+            && self.denied.publish(&denied, self.max_lifetime_ms).await == Written::Later
         {
             written = Written::Later;
         }

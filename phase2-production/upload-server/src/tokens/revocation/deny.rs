@@ -74,7 +74,7 @@ impl Revocations {
             let denied = revoked::Denied {
                 issuer: ISSUER.to_owned(),
                 jti: name.clone(),
-                expires_at: now.saturating_add(self.cached.longest_life),
+                expires_at: now.saturating_add(self.cached.max_lifetime_ms),
             };
             revoked::deny(tx, organisation, &denied, now).await?;
         }

@@ -31,14 +31,14 @@ pub(super) enum DenialLookup {
 #[derive(Clone)]
 pub(super) struct DenyList {
     cache: Option<Cache>,
-    /// By `jti`: the time from which Redis has every denial. The database was asked after
+    /// By `jti`: the time from which Redis has every denial. The database was read after
     /// that time and had no denial.
-    asked: Arc<Mutex<HashMap<String, i64>>>,
+    not_denied: Arc<Mutex<HashMap<String, i64>>>,
 }
 
 impl DenyList {
     pub(super) fn new(cache: Option<Cache>) -> Self {
-        Self { cache, asked: Arc::default() }
+        Self { cache, not_denied: Arc::default() }
     }
 
     pub(super) async fn look_up(&self, claims: &Claims) -> DenialLookup {
@@ -67,16 +67,20 @@ impl DenyList {
 
     /// Remembers that the database had no denial for this token.
     pub(super) fn remember(&self, claims: &Claims, since: i64) {
-        let mut asked = self.lock();
-        if asked.len() >= MAX_REMEMBERED_TOKENS {
-            asked.clear();
+        let mut not_denied = self.lock();
+        if not_denied.len() >= MAX_REMEMBERED_TOKENS {
+            not_denied.clear();
         }
-        asked.insert(claims.jti.clone(), since);
+        not_denied.insert(claims.jti.clone(), since);
     }
 
     /// Writes denials to Redis, each for the longest lifetime of a token.
-    pub(super) async fn publish(&self, names: &[String], longest_life: i64) -> Written {
-        let life = Duration::from_millis(u64::try_from(longest_life).unwrap_or(0));
+    pub(super) async fn publish(
+        &self,
+        names: &[String],
+        max_lifetime_ms: i64,
+    ) -> Written {
+        let life = Duration::from_millis(u64::try_from(max_lifetime_ms).unwrap_or(0));
         let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
         match &self.cache {
             Some(cache) => cache.deny_all(&keys, life).await,
@@ -85,7 +89,7 @@ impl DenyList {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, i64>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.not_denied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -50,14 +50,20 @@ impl Versions {
         }
     }
 
-    /// Caches the version that the database returned after Redis was read at `asked`.
-    pub(super) async fn fill(&self, username: &Username, epoch: i64, asked: Moment) {
+    /// Caches the version that the database returned after Redis was read at `redis_read_at`.
+    pub(super) async fn fill(
+        &self,
+        username: &Username,
+        epoch: i64,
+        redis_read_at: Moment,
+    ) {
         let Some(cache) = &self.cache else {
             return;
         };
         let ends_at = now().saturating_add(VERSION_TTL_MS);
         // A failure loses nothing: the version is read again.
-        let _filled = cache.fill_version(username.as_str(), epoch, asked, ends_at).await;
+        let _filled =
+            cache.fill_version(username.as_str(), epoch, redis_read_at, ends_at).await;
     }
 
     /// Call it after a change in the database.

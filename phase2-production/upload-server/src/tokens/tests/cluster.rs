@@ -157,12 +157,12 @@ impl TestCluster {
     }
 
     /// Sends a command to Redis, bypassing the replicas.
-    pub(super) async fn redis_command(&self, words: &[&str]) {
+    pub(super) async fn redis_command(&self, args: &[&str]) {
         let url = self.redis.as_ref().unwrap().url.as_str();
         let client = redis::Client::open(url).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
+        let mut command = redis::cmd(args[0]);
+        command.arg(&args[1..]);
         command.exec_async(&mut connection).await.unwrap();
     }
 }

@@ -5,7 +5,7 @@ use crate::config::credentials::{Revocation, TokenArgs};
 use crate::tokens::{Issued, TokenError, Tokens};
 
 /// One user on two devices, and two replicas that have cached both tokens.
-struct Two {
+struct TwoDevices {
     cluster: TestCluster,
     one: Tokens,
     other: Tokens,
@@ -13,7 +13,7 @@ struct Two {
     laptop: Issued,
 }
 
-async fn two(cluster: TestCluster, revocation: Revocation) -> Two {
+async fn two(cluster: TestCluster, revocation: Revocation) -> TwoDevices {
     let (one, other) = (
         cluster.replica(&with(revocation)).await,
         cluster.replica(&with(revocation)).await,
@@ -22,10 +22,10 @@ async fn two(cluster: TestCluster, revocation: Revocation) -> Two {
     for replica in [&one, &other] {
         assert!(is_valid(replica, &phone).await && is_valid(replica, &laptop).await);
     }
-    Two { cluster, one, other, phone, laptop }
+    TwoDevices { cluster, one, other, phone, laptop }
 }
 
-impl Two {
+impl TwoDevices {
     /// Whether each device's access token is valid, on both replicas.
     async fn good(&self) -> (bool, bool) {
         let here = (
@@ -45,7 +45,7 @@ impl Two {
     }
 }
 
-async fn log_out_with(two: &Two, token: &api_contract::secret::Secret) {
+async fn log_out_with(two: &TwoDevices, token: &api_contract::secret::Secret) {
     revoke(&two.one, token.expose(), &request()).await.unwrap();
 }
 
@@ -73,10 +73,10 @@ const TABLE: [(Revocation, (bool, bool, bool)); 5] = [
 #[tokio::test]
 async fn logout_revokes_as_much_as_the_mode_allows() {
     for (mode, expected) in TABLE {
-        let left = valid_after_logout(TestCluster::with_redis().await, mode).await;
-        assert_eq!(left, expected, "{mode:?} with Redis");
-        let left = valid_after_logout(TestCluster::without_redis().await, mode).await;
-        assert_eq!(left, expected, "{mode:?} without Redis");
+        let valid = valid_after_logout(TestCluster::with_redis().await, mode).await;
+        assert_eq!(valid, expected, "{mode:?} with Redis");
+        let valid = valid_after_logout(TestCluster::without_redis().await, mode).await;
+        assert_eq!(valid, expected, "{mode:?} without Redis");
     }
 }
 

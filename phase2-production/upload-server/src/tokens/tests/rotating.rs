@@ -48,11 +48,11 @@ async fn traffic(
     cluster: Arc<TestCluster>,
     replicas: Vec<Tokens>,
     at: usize,
-    begun: Arc<Barrier>,
+    started: Arc<Barrier>,
     stop: Arc<AtomicBool>,
 ) -> HashSet<String> {
     let mut kids = HashSet::from([kid(&cluster.log_in(&replicas[at]).await)]);
-    begun.wait().await;
+    started.wait().await;
     while !stop.load(Ordering::Relaxed) || kids.len() < 2 {
         let pair = cluster.log_in(&replicas[at]).await;
         kids.insert(kid(&pair));
@@ -74,15 +74,15 @@ async fn rotation_refuses_no_valid_token() {
     }
     let old = cluster.log_in(&replicas[0]).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let begun = Arc::new(Barrier::new(4));
+    let started = Arc::new(Barrier::new(4));
     let running: Vec<_> = (0..3)
         .map(|at| {
-            let (cluster, begun, stop) =
-                (Arc::clone(&cluster), Arc::clone(&begun), Arc::clone(&stop));
-            tokio::spawn(traffic(cluster, replicas.clone(), at, begun, stop))
+            let (cluster, started, stop) =
+                (Arc::clone(&cluster), Arc::clone(&started), Arc::clone(&stop));
+            tokio::spawn(traffic(cluster, replicas.clone(), at, started, stop))
         })
         .collect();
-    begun.wait().await;
+    started.wait().await;
     let new = replicas[1].rotate(&alice(), &request()).await.unwrap();
     assert_ne!(new, kid(&old));
     for replica in &replicas {
@@ -95,9 +95,9 @@ async fn rotation_refuses_no_valid_token() {
     }
     stop.store(true, Ordering::Relaxed);
     for one in running {
-        let met = one.await.unwrap();
+        let seen = one.await.unwrap();
         assert_eq!(
-            met,
+            seen,
             HashSet::from([kid(&old), new.clone()]),
             "the traffic saw both keys"
         );

@@ -129,13 +129,13 @@ impl TestCluster {
     /// Sends a command to Redis, bypassing the replicas.
     pub(super) async fn redis_command<T: redis::FromRedisValue>(
         &self,
-        words: &[&str],
+        args: &[&str],
     ) -> T {
         let client = redis::Client::open(self.redis.url.as_str()).expect("a URL");
         let connection = client.get_multiplexed_async_connection().await;
-        let mut command = redis::cmd(words[0]);
-        for word in &words[1..] {
-            command.arg(*word);
+        let mut command = redis::cmd(args[0]);
+        for arg in &args[1..] {
+            command.arg(*arg);
         }
         command.query_async(&mut connection.expect("Redis")).await.expect("an answer")
     }

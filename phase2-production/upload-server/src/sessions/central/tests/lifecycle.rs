@@ -66,7 +66,7 @@ async fn idle_timeout_restarts_on_use_and_survives_redis_data_loss() {
         cluster.redis_command::<()>(&["FLUSHALL"]).await;
         assert_eq!(cluster.touch_everywhere(&id).await, vec![Ok(alice()); 3]);
         cluster.redis_command::<()>(&["FLUSHALL"]).await;
-        tokio::time::sleep(SHORT.idle + SHORT.idle / IDLE_SHARE).await;
+        tokio::time::sleep(SHORT.idle + SHORT.idle / USE_WRITES_PER_IDLE_TIMEOUT).await;
         for asked in cluster.touch_everywhere(&id).await {
             assert_eq!(asked, Err(SessionError::Expired));
         }
@@ -78,8 +78,8 @@ async fn idle_timeout_restarts_on_use_and_survives_redis_data_loss() {
 async fn peek_does_not_restart_the_idle_timeout() {
     on_each(SHORT, async |cluster| {
         let id = cluster.log_in().await;
-        let begun = std::time::Instant::now();
-        while begun.elapsed() < SHORT.idle * 5 / 4 {
+        let started = std::time::Instant::now();
+        while started.elapsed() < SHORT.idle * 5 / 4 {
             let _alive_or_not = cluster.replicas[0].peek(&id).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -92,17 +92,17 @@ async fn peek_does_not_restart_the_idle_timeout() {
 async fn busy_session_expires_at_its_absolute_timeout() {
     let limits = SessionLimits { absolute: Duration::from_secs(2), ..SHORT };
     on_each(limits, async |cluster| {
-        let begun = std::time::Instant::now();
+        let started = std::time::Instant::now();
         let id = cluster.log_in().await;
         let mut died = None;
-        while begun.elapsed() < limits.absolute * 2 {
+        while started.elapsed() < limits.absolute * 2 {
             let asked = cluster.replicas[1].touch(&id).await;
             match (asked, died) {
                 (Ok(_), None) => {}
                 (Err(SessionError::Expired), _) => {
-                    died = died.or_else(|| Some(begun.elapsed()));
+                    died = died.or_else(|| Some(started.elapsed()));
                 }
-                other => panic!("{other:?} after {:?}", begun.elapsed()),
+                other => panic!("{other:?} after {:?}", started.elapsed()),
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -173,8 +173,8 @@ async fn audit_log_records_birth_and_death_with_request_ids() {
 #[tokio::test]
 async fn sampled_reads_detect_a_revocation_missing_in_redis() {
     on_each(LIMITS, async |cluster| {
-        let mut asks = cluster.replicas[1].clone();
-        asks.verify_one_in = 1;
+        let mut verifying = cluster.replicas[1].clone();
+        verifying.verify_one_in = 1;
         let id = cluster.log_in_everywhere().await;
         let session_id_hash = id.hash();
         let revoked =
@@ -184,7 +184,7 @@ async fn sampled_reads_detect_a_revocation_missing_in_redis() {
                 )
             });
         assert!(revoked.await.unwrap());
-        assert_eq!(asks.touch(&id).await, Err(SessionError::Unknown));
+        assert_eq!(verifying.touch(&id).await, Err(SessionError::Unknown));
         eventually("all replicas reject it", async || {
             let asked = cluster.touch_everywhere(&id).await;
             asked == vec![Err(SessionError::Unknown); 3]
@@ -215,10 +215,10 @@ async fn one_sweep_removes_exactly_the_ended_sessions() {
         });
         assert_eq!(died.await.unwrap(), u64::try_from(batches).unwrap());
         cluster.replicas[0].sweep().await;
-        let left = cluster.records.run(Scope::Housekeeping, |tx| {
+        let remaining = cluster.records.run(Scope::Housekeeping, |tx| {
             Box::pin(async move { sessions::sweep(tx, now()).await })
         });
-        assert_eq!(left.await.unwrap(), 0);
+        assert_eq!(remaining.await.unwrap(), 0);
         assert_eq!(cluster.replicas[1].touch(&id).await, Ok(alice()));
     })
     .await;

@@ -44,10 +44,10 @@ async fn paused_redis_does_not_slow_requests() {
             replica.cache.breaker_state() == BreakerState::Open
         })
         .await;
-        let begun = Instant::now();
+        let started = Instant::now();
         let asked = join_all((0..200).map(|_| replica.touch(&id))).await;
         assert!(asked.iter().all(|one| *one == Ok(alice())));
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         cluster.redis.resume().await.unwrap();
     })
     .await;
@@ -72,16 +72,16 @@ async fn without_database_only_cached_sessions_are_answered() {
             .redis_command::<()>(&["DEL", &format!("session:{}", forgotten.hash())])
             .await;
         take_database_away(&cluster).await;
-        let mut asks = cluster.replicas[1].clone();
-        asks.verify_one_in = 1;
+        let mut verifying = cluster.replicas[1].clone();
+        verifying.verify_one_in = 1;
         assert_eq!(
-            asks.touch(&id).await,
+            verifying.touch(&id).await,
             Ok(alice()),
             "an unreachable database is no rejection"
         );
         assert_eq!(cluster.touch_everywhere(&id).await, vec![Ok(alice()); 3]);
         let unavailable = Some(SessionError::Unavailable);
-        let begun = Instant::now();
+        let started = Instant::now();
         let replica = &cluster.replicas[0];
         let (unknown, epoch) = (SessionId::random(), 0);
         assert_eq!(replica.touch(&forgotten).await.err(), unavailable);
@@ -91,7 +91,7 @@ async fn without_database_only_cached_sessions_are_answered() {
         assert_eq!(replica.end(&id, &request("x")).await.err(), unavailable);
         let start = replica.start(&alice(), epoch, &request("x")).await;
         assert_eq!(start.err(), unavailable);
-        assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
         assert_eq!(cluster.touch_everywhere(&id).await, vec![Ok(alice()); 3]);
     })
     .await;
@@ -128,11 +128,14 @@ async fn cached_session_is_answered_while_database_is_paused() {
         let id = cluster.log_in_everywhere().await;
         cluster.database.pause().await.unwrap();
         // By now the use would have to be written to the database.
-        tokio::time::sleep(idle / IDLE_SHARE + Duration::from_millis(100)).await;
-        let begun = Instant::now();
+        tokio::time::sleep(
+            idle / USE_WRITES_PER_IDLE_TIMEOUT + Duration::from_millis(100),
+        )
+        .await;
+        let started = Instant::now();
         let asked = join_all((0..50).map(|_| cluster.touch_everywhere(&id))).await;
         assert!(asked.into_iter().flatten().all(|one| one == Ok(alice())));
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         cluster.database.resume().await.unwrap();
     })
     .await;
