@@ -29,7 +29,7 @@ use stage::signed::Signed;
 use stateless_server::tokens::{TokenRules, Tokens};
 use std::process::ExitCode;
 use std::time::Duration;
-use upload_server::config::proofs::SigningAlgorithm;
+use upload_server::config::credentials::SigningAlgorithm;
 use upload_server::sessions::SessionId;
 
 /// The format of the JSON.

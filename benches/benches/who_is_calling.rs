@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use upload_domain::passwords::{self, HashCost, PasswordChecks};
-use upload_server::config::proofs::SigningAlgorithm;
+use upload_server::config::credentials::SigningAlgorithm;
 use upload_server::sessions::SessionId;
 
 /// Sessions that are known everywhere, so that not always the same one is looked up.
@@ -153,7 +153,7 @@ fn redis(
 ) -> anyhow::Result<()> {
     let redis = runtime.block_on(Redis::start())?;
     for id in ids.iter() {
-        runtime.block_on(cached::fill(&redis.cache, &id.proof(), member(0)))?;
+        runtime.block_on(cached::fill(&redis.cache, &id.hash(), member(0)))?;
     }
     let name = format!("redis-{}", redis.service.kind.as_str());
     group.bench_function(name, |bencher| {
@@ -187,7 +187,7 @@ fn database(
     ids: &Arc<[SessionId]>,
 ) -> anyhow::Result<()> {
     let database = runtime.block_on(Database::start(backing))?;
-    let proofs = ids.iter().map(SessionId::proof).collect();
+    let proofs = ids.iter().map(SessionId::hash).collect();
     runtime.block_on(database.log_in(proofs))?;
     let of = if database.records.is_postgres() { "postgres" } else { "sqlite" };
     group.bench_function(format!("database-{of}"), |bencher| {
@@ -232,5 +232,5 @@ fn password(group: &mut Group<'_>, runtime: &Runtime) -> anyhow::Result<()> {
 /// What the stores know one of the sessions by. Hashing the id is part of each request.
 fn proof(ids: &[SessionId], number: u64) -> String {
     let at = usize::try_from(number).unwrap_or(0) % ids.len();
-    ids[at].proof()
+    ids[at].hash()
 }

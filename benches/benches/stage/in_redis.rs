@@ -53,7 +53,7 @@ pub(crate) async fn measure(redis: &Redis, sessions: usize) -> anyhow::Result<In
 async fn cached_by_a_replica(redis: &Redis) -> anyhow::Result<(String, String)> {
     let database = Database::start(Backing::Embedded).await?;
     let id = SessionId::random();
-    database.log_in(vec![id.proof()]).await?;
+    database.log_in(vec![id.hash()]).await?;
     let (max_live, max_per_user) = (1, 1);
     let limits = SessionLimits { idle: LIFE, absolute: LIFE, max_live, max_per_user };
     let replica = Central::new(database.records.clone(), redis.cache.clone(), limits);
@@ -87,7 +87,7 @@ async fn write(
 
 /// As the cache names them.
 fn key(id: &SessionId) -> String {
-    format!("session:{}", id.proof())
+    format!("session:{}", id.hash())
 }
 
 async fn used_memory(connection: &mut MultiplexedConnection) -> Option<f64> {

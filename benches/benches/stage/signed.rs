@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
-use upload_server::config::proofs::SigningAlgorithm;
+use upload_server::config::credentials::SigningAlgorithm;
 use upload_server::tokens::Tokens;
 use upload_server::{AppState, Config};
 

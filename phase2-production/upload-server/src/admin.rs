@@ -1,7 +1,7 @@
-//! What admins may do: look after the people of their organisation, and read its audit log.
+//! Calls for admins: manage the accounts of their organisation and read its audit log.
 
+use crate::account_change::{AccountChange, apply};
 use crate::app::AppState;
-use crate::change::{Change, change};
 use crate::error::Error;
 use crate::identity::{Caller, Identity};
 use api_contract::Message;
@@ -15,10 +15,10 @@ use records::{Member, Role, Scope, audit, users};
 use serde::Deserialize;
 use upload_domain::username::Username;
 
-/// Rows of the audit log in one reply.
-const MOST_ROWS: i64 = 200;
+/// Most rows of the audit log in one reply.
+const MAX_AUDIT_ROWS: i64 = 200;
 
-/// A caller who may.
+/// An authenticated caller with the admin role.
 pub(crate) struct Admin(Caller);
 
 impl Admin {
@@ -51,42 +51,43 @@ pub(crate) async fn list(
     let found = app.records.look(admin.scope(), move |tx| {
         Box::pin(async move { users::list(tx, &organisation).await })
     });
-    let users = found.await?.into_iter().map(person).collect();
+    let users = found.await?.into_iter().map(to_person).collect();
     Ok(Json(People { users }))
 }
 
-/// `PATCH /api/admin/users/{username}`: with the role or the right to log in, all proofs
-/// of what was before die.
-pub(crate) async fn change_person(
+/// `PATCH /api/admin/users/{username}`: a change of the role or of `disabled` revokes
+/// every session and token of the account.
+pub(crate) async fn change_account(
     State(app): State<AppState>,
     admin: Admin,
     Path(username): Path<String>,
     JsonBody(wanted): JsonBody<PersonChange>,
 ) -> Result<Json<Person>, Error> {
-    let username = theirs(&app, &admin, &username).await?;
+    let username = find_username(&app, &admin, &username).await?;
     let role = wanted.role.map(|role| match role {
-        PersonRole::Admin => Change::Role(Role::Admin),
-        PersonRole::Member => Change::Role(Role::Member),
+        PersonRole::Admin => AccountChange::Role(Role::Admin),
+        PersonRole::Member => AccountChange::Role(Role::Member),
     });
-    let disabled = wanted.disabled.map(Change::Disabled);
+    let disabled = wanted.disabled.map(AccountChange::Disabled);
     for one in role.into_iter().chain(disabled) {
-        change(&app, &admin.0, &username, one).await?;
+        apply(&app, &admin.0, &username, one).await?;
     }
-    Ok(Json(person(find(&app, &admin, username).await?)))
+    Ok(Json(to_person(find(&app, &admin, username).await?)))
 }
 
-/// `POST /api/admin/users/{username}/sign-out`
+/// `POST /api/admin/users/{username}/sign-out`: revokes every session and token of the
+/// account.
 pub(crate) async fn sign_out(
     State(app): State<AppState>,
     admin: Admin,
     Path(username): Path<String>,
 ) -> Result<Json<Message>, Error> {
-    let username = theirs(&app, &admin, &username).await?;
-    change(&app, &admin.0, &username, Change::SignOut).await?;
+    let username = find_username(&app, &admin, &username).await?;
+    apply(&app, &admin.0, &username, AccountChange::SignOut).await?;
     Ok(Json(Message { message: format!("{username} is signed out everywhere.") }))
 }
 
-/// Which rows of the audit log.
+/// Filter for the audit log.
 #[derive(Deserialize)]
 pub(crate) struct AuditQuery {
     request_id: Option<String>,
@@ -102,7 +103,8 @@ pub(crate) async fn audit_log(
     let organisation = admin.0.member.organisation.clone();
     let found = app.records.look(admin.scope(), move |tx| {
         Box::pin(async move {
-            audit::list(tx, &organisation, MOST_ROWS, query.request_id.as_deref()).await
+            audit::list(tx, &organisation, MAX_AUDIT_ROWS, query.request_id.as_deref())
+                .await
         })
     });
     let entries = found.await?.into_iter().map(|row| AuditEntry {
@@ -124,17 +126,20 @@ pub(crate) async fn rotate_keys(
         return Err(Error::NotFound);
     };
     let kid = tokens.rotate(&admin.0.member, &admin.0.audit).await?;
-    let message = format!("The key {kid} is published, and signs once all know it.");
+    let message = format!(
+        "The key {kid} is published. It signs after all replicas have loaded it."
+    );
     Ok(Json(Message { message }))
 }
 
-/// Somebody of the admin's own organisation; others do not exist.
-async fn theirs(
+/// Checks that the account is in the admin's organisation. An account of another
+/// organisation is reported as not found.
+async fn find_username(
     app: &AppState,
     admin: &Admin,
     username: &str,
 ) -> Result<Username, Error> {
-    let username = Username::parse(username).map_err(|_no_name| Error::UserNotFound)?;
+    let username = Username::parse(username).map_err(|_malformed| Error::UserNotFound)?;
     find(app, admin, username).await.map(|found| found.member.username)
 }
 
@@ -153,7 +158,7 @@ async fn find(
         .ok_or(Error::UserNotFound)
 }
 
-fn person(account: users::Account) -> Person {
+fn to_person(account: users::Account) -> Person {
     let Member { username, role, .. } = account.member;
     Person {
         username: username.to_string(),

@@ -1,13 +1,13 @@
-//! What there is: the state, the routes, the life of the server.
+//! The server as a whole: its state, its routes, start and shutdown.
 
+use crate::accounts::Accounts;
 use crate::clock;
 use crate::config::{Config, Design};
 use crate::cookies::Cookies;
-use crate::events::Events;
+use crate::events::Connections;
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::origins::{self, Origins};
-use crate::people::People;
 use crate::sessions::central::Central;
 use crate::sessions::memory::Memory;
 use crate::sessions::replicated::Replicated;
@@ -39,48 +39,49 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use upload_domain::passwords::HashCost;
 
-/// The longest JSON body: a name and a password, in bytes.
+/// Largest JSON body in bytes.
 const MAX_JSON_BODY: usize = 16 * 1024;
 
-/// Everything that handlers use, behind one pointer: every request clones it, more than once.
+/// State of all handlers, behind one pointer, because every request clones it several
+/// times.
 #[derive(Clone)]
 pub struct AppState(Arc<App>);
 
-/// What is behind it. Only `identity` differs between the designs.
+/// The state behind [`AppState`]. Only `identity` differs between the designs.
 pub struct App {
-    /// What callers are known by.
+    /// Authenticates requests: sessions or tokens.
     pub(crate) identity: Identity,
-    /// Who has an account; the same on every replica.
-    pub(crate) people: People,
-    /// The truth.
+    /// Accounts; the same on every replica.
+    pub(crate) accounts: Accounts,
+    /// The database: the primary store.
     pub(crate) records: Records,
-    /// The bytes of the files.
+    /// Contents of the files.
     pub(crate) blobs: Blobs,
-    /// How much is too much.
+    /// Rate limits.
     pub(crate) limits: Limits,
-    /// Which sites' pages may call.
+    /// Origins that may call this server from a browser.
     pub(crate) origins: Origins,
-    /// How the session's cookie is written.
+    /// Writes and reads the session cookie.
     pub(crate) cookies: Cookies,
-    /// Who has a socket open.
-    pub(crate) events: Events,
-    /// What all replicas share and nobody else knows.
+    /// Open WebSocket connections.
+    pub(crate) connections: Connections,
+    /// Secret that only the replicas share.
     pub(crate) secret: Arc<[u8]>,
     /// This replica's name.
     pub(crate) replica_id: Arc<str>,
     /// Largest upload in bytes.
     pub(crate) max_upload: u64,
-    /// What one person's files may fill.
+    /// Quota for the files of one account.
     pub(crate) quota: Allowance,
-    /// Seconds of silence that a session survives.
+    /// Idle timeout of a session in seconds.
     pub(crate) idle_seconds: u64,
-    /// Age from which bytes that no record names are removed.
+    /// Age at which a blob without a row is removed.
     pub(crate) orphan_grace: Duration,
-    /// Time after which an unfinished upload is thrown away.
-    pub(crate) upload_life: Duration,
-    /// How often to look for what is dead.
-    pub(crate) sweep_every: Duration,
-    /// How to stop.
+    /// Lifetime of an unfinished upload.
+    pub(crate) upload_ttl: Duration,
+    /// Time between two sweeps for expired sessions.
+    pub(crate) sweep_interval: Duration,
+    /// Readiness and drain deadline for shutdown.
     pub(crate) drain: Drain,
 }
 
@@ -93,12 +94,12 @@ impl Deref for AppState {
 }
 
 impl AppState {
-    /// Opens what the command line names.
+    /// Opens the stores that the command line names.
     ///
     /// # Errors
-    /// When a store cannot be reached or is of no use; the message says what to change.
+    /// When a store cannot be reached or used; the message says what to change.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        clock::is_off_by(config.clock_offset_ms);
+        clock::set_offset(config.clock_offset_ms);
         let records = stores::open_records(config).await?;
         let cache = stores::open_cache(config).await?;
         let secret =
@@ -106,12 +107,12 @@ impl AppState {
         let limits = Limits::new(cache.clone(), &config.limits);
         let public_url = config.public_url.as_deref();
         let blobs = stores::open_blobs(config).await?;
-        let readiness = readiness::looking_at(&records, &blobs, cache.as_ref())
+        let readiness = readiness::checks(&records, &blobs, cache.as_ref())
             .await
-            .context("the records do not say what time it is")?;
+            .context("cannot read the database's clock: check --database-url")?;
         Ok(Self(Arc::new(App {
             identity: open_identity(config, &records, cache, &secret).await?,
-            people: People::new(records.clone(), limits.clone(), HashCost::Owasp)?,
+            accounts: Accounts::new(records.clone(), limits.clone(), HashCost::Owasp)?,
             records,
             blobs,
             limits,
@@ -119,22 +120,22 @@ impl AppState {
             cookies: Cookies::new(
                 public_url.is_some_and(|url| url.starts_with("https:")),
             ),
-            events: Events::default(),
+            connections: Connections::default(),
             secret,
             replica_id: Arc::from(config.edge.replica_id.as_str()),
             max_upload: config.max_upload,
             quota: Allowance { bytes: config.quota, files: config.max_files },
             idle_seconds: config.sessions.limits().idle.as_secs(),
             orphan_grace: Duration::from_millis(config.stores.orphan_grace_ms),
-            upload_life: Duration::from_millis(config.stores.upload_life_ms),
-            sweep_every: Duration::from_millis(config.sessions.sweep_ms),
+            upload_ttl: Duration::from_millis(config.stores.upload_life_ms),
+            sweep_interval: Duration::from_millis(config.sessions.sweep_ms),
             drain: Drain::of(&config.edge, readiness),
         })))
     }
 }
 
-/// The one thing in which the designs differ. `memory` and `sticky` are the same here: in
-/// `sticky` the balancer makes the difference.
+/// Opens the one part that differs between the designs. `memory` and `sticky` are the
+/// same here: for `sticky`, the balancer makes the difference.
 async fn open_identity(
     config: &Config,
     records: &Records,
@@ -153,7 +154,7 @@ async fn open_identity(
             Sessions::Replicated(joined).into()
         }
         Design::Central => {
-            let cache = cache.context("the central design needs Redis")?;
+            let cache = cache.context("the central design needs Redis: set REDIS_URL")?;
             Sessions::Central(Central::new(records, cache, limits)).into()
         }
         Design::Token => {
@@ -162,26 +163,26 @@ async fn open_identity(
     })
 }
 
-/// The routes, and what every reply carries.
+/// The routes, and the headers that every reply carries.
 pub fn app(state: AppState) -> Completed {
     let replies = Replies::of(&state.replica_id, UrlInLog::Path);
     let health = health::routes(state.drain.readiness.clone());
-    let own_pages = (state.origins.clone(), state.cookies.clone());
+    let cross_origin = (state.origins.clone(), state.cookies.clone());
     let routes = Router::new()
         .merge(identity_routes(&state.identity))
-        .merge(people_routes())
+        .merge(account_routes())
         .merge(file_routes())
         .route(paths::EVENTS, get(events::open))
         .layer(DefaultBodyLimit::max(MAX_JSON_BODY))
         .with_state(state)
         .merge(docs::routes())
         .merge(health)
-        .layer(from_fn_with_state(own_pages, origins::guard));
+        .layer(from_fn_with_state(cross_origin, origins::guard));
     Completed::new(routes, replies)
 }
 
-/// A caller who sends a session id gets nowhere with a design that knows tokens, and the
-/// other way round: those calls do not exist there.
+/// Session routes exist only in the session designs, token routes only in the token
+/// design. A call of the other kind gets 404.
 fn identity_routes(identity: &Identity) -> Router<AppState> {
     match identity {
         Identity::Sessions(_) => Router::new()
@@ -197,12 +198,12 @@ fn identity_routes(identity: &Identity) -> Router<AppState> {
     }
 }
 
-fn people_routes() -> Router<AppState> {
+fn account_routes() -> Router<AppState> {
     Router::new()
         .route(paths::ACCOUNT_PASSWORD, post(account::change_password))
         .route(paths::ACCOUNT_SIGN_OUT, post(account::sign_out))
         .route(paths::ADMIN_USERS, get(admin::list))
-        .route(paths::ADMIN_USER, patch(admin::change_person))
+        .route(paths::ADMIN_USER, patch(admin::change_account))
         .route(paths::ADMIN_USER_SIGN_OUT, post(admin::sign_out))
         .route(paths::ADMIN_AUDIT, get(admin::audit_log))
 }
@@ -231,22 +232,22 @@ pub async fn run(
     state: AppState,
     shutdown: impl Future<Output = ()>,
 ) {
-    let (identity, sockets) = (state.identity.clone(), state.events.clone());
-    let housekeeping = tokio::spawn(keep_house(state.clone()));
+    let (identity, connections) = (state.identity.clone(), state.connections.clone());
+    let housekeeping = tokio::spawn(background_tasks(state.clone()));
     let drain = state.drain.clone();
-    let patience = drain.deadline;
+    let timeout = drain.deadline;
     serve(listener, app(state), drain, shutdown).await;
-    sockets.ended(patience).await;
+    connections.close_all(timeout).await;
     housekeeping.abort();
     if let Identity::Sessions(sessions) = identity {
         sessions.end_of_process().await;
     }
 }
 
-/// The program: opens everything, announces itself, serves until it is told to stop.
+/// Runs the program: opens the stores, prints the ready line, serves until a stop signal.
 ///
 /// # Errors
-/// When something on the command line cannot be used; the message says what to change.
+/// When an argument cannot be used; the message says what to change.
 pub async fn start(config: Config) -> anyhow::Result<()> {
     http_edge::crypto::choose();
     log::init(config.edge.log);
@@ -264,12 +265,12 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What happens while nobody asks for anything.
-async fn keep_house(state: AppState) {
+/// Background work that no request triggers.
+async fn background_tasks(state: AppState) {
     tokio::join!(
         sweep_sessions(&state),
-        janitor::work(&state),
-        events::look_for_all(&state)
+        janitor::run(&state),
+        events::poll_files(&state)
     );
 }
 
@@ -277,7 +278,7 @@ async fn sweep_sessions(state: &AppState) {
     let Identity::Sessions(sessions) = &state.identity else {
         return;
     };
-    let mut round = tokio::time::interval(state.sweep_every);
+    let mut round = tokio::time::interval(state.sweep_interval);
     loop {
         round.tick().await;
         sessions.sweep().await;

@@ -1,19 +1,19 @@
-//! Who did what, in which request: the thread from the balancer's log to a database row.
+//! Audit context: links a row of the audit log to the request that caused it.
 
 use records::Member;
 use records::audit::AuditRow;
 
-/// The request that is the cause of a change.
+/// The request that causes a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditContext {
-    /// Its `X-Request-ID`.
+    /// Value of its `X-Request-ID`.
     pub request_id: String,
-    /// When it came, milliseconds since 1970.
+    /// Time of the request, milliseconds since 1970.
     pub at: i64,
 }
 
 impl AuditContext {
-    /// The row that a change leaves behind.
+    /// The audit row for a change.
     #[must_use]
     pub fn row(&self, actor: &Member, action: &str, subject: &str) -> AuditRow {
         AuditRow {

@@ -1,14 +1,14 @@
-//! The time, by this replica's clock. Whatever is born, expires or is signed here goes by
-//! it, so that one flag can set the whole replica wrong and show what comes of that.
+//! This replica's clock. All times in this server come from it, so that one flag can skew
+//! the whole replica.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use upload_domain::incoming;
 
-/// By how much this process's clock is wrong, in milliseconds.
+/// Offset of this process's clock, in milliseconds.
 static OFFSET_MS: AtomicI64 = AtomicI64::new(0);
 
-/// Sets this process's clock wrong, for good.
-pub(crate) fn is_off_by(offset_ms: i64) {
+/// Skews this process's clock until it exits.
+pub(crate) fn set_offset(offset_ms: i64) {
     OFFSET_MS.store(offset_ms, Ordering::Relaxed);
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn now_ms() -> u64 {
     incoming::now_ms().saturating_add_signed(OFFSET_MS.load(Ordering::Relaxed))
 }
 
-/// The same, as the records count it.
+/// The same as the signed integer that the database uses.
 pub(crate) fn now() -> i64 {
     i64::try_from(now_ms()).unwrap_or(i64::MAX)
 }

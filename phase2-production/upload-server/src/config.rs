@@ -1,29 +1,29 @@
 //! The command line.
 
+pub mod credentials;
 pub mod limits;
-pub mod proofs;
 pub mod stores;
 
 use clap::{Parser, ValueEnum};
+use credentials::{SessionArgs, TokenArgs};
 use http_edge::args::EdgeArgs;
 use limits::LimitArgs;
-use proofs::{SessionArgs, TokenArgs};
 use std::path::PathBuf;
 use stores::StoreArgs;
 
-/// Where identity lives: the one thing in which the designs differ.
+/// Where identity lives: the only difference between the designs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Design {
-    /// In this process's memory; the balancer does not care who answers.
+    /// In this process's memory; the balancer picks any replica.
     Memory,
     /// In this process's memory; the balancer sends each caller to the same replica.
     Sticky,
-    /// In every replica's memory, because the replicas tell each other.
+    /// In every replica's memory; the replicas gossip.
     Replicated,
-    /// In Redis, with the records as the truth.
+    /// In Redis as a cache of the database.
     #[default]
     Central,
-    /// In a signed token that the caller brings along.
+    /// In a signed token that the client sends.
     Token,
 }
 
@@ -41,11 +41,12 @@ impl Design {
     }
 }
 
-/// The upload server for production: any replica answers, nothing acknowledged is lost.
+/// The upload server for production: any replica can answer, and no acknowledged upload
+/// is lost
 #[derive(Clone, Debug, Parser)]
 #[command(name = "upload-server", version, args_override_self = true)]
 pub struct Config {
-    /// What every server takes.
+    /// Flags that every server has.
     #[command(flatten)]
     pub edge: EdgeArgs,
 
@@ -57,8 +58,8 @@ pub struct Config {
     #[arg(long, value_name = "DIR", default_value = "upload-data")]
     pub data_dir: PathBuf,
 
-    /// Users file to import at the start; who is known already stays as they are
-    /// [default: demo accounts in the organisation "main" are made if nobody is in it]
+    /// Users file to import at the start; existing accounts are not changed
+    /// [default: demo accounts in the organisation "main" are made if it is empty]
     #[arg(long, value_name = "FILE")]
     pub users: Option<PathBuf>,
 
@@ -66,40 +67,40 @@ pub struct Config {
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024)]
     pub max_upload: u64,
 
-    /// Bytes that one person's files may fill
+    /// Bytes that the files of one account may use
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024 * 1024)]
     pub quota: u64,
 
-    /// Files that one person may have, empty ones and uploads under way included
+    /// Files of one account, including empty ones and unfinished uploads
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub max_files: u64,
 
-    /// Where things are kept.
+    /// Stores.
     #[command(flatten)]
     pub stores: StoreArgs,
 
-    /// How long sessions live.
+    /// Lifetimes and numbers of sessions.
     #[command(flatten)]
     pub sessions: SessionArgs,
 
-    /// How tokens are made and unmade.
+    /// Lifetimes and revocation of tokens.
     #[command(flatten)]
     pub tokens: TokenArgs,
 
-    /// How much is too much.
+    /// Rate limits.
     #[command(flatten)]
     pub limits: LimitArgs,
 
-    /// Site whose pages may call this server from a browser, such as `https://app.test`;
-    /// may be repeated [default: only its own]
+    /// Origin that may call this server from a browser, such as
+    /// `https://app.test`; may be repeated [default: only its own]
     #[arg(long = "origin", value_name = "URL")]
     pub origins: Vec<String>,
 
-    /// Milliseconds by which this replica's clock is to be wrong, to see what comes of it
+    /// Milliseconds by which this replica's clock is wrong, to demonstrate clock skew
     #[arg(long, value_name = "MS", default_value_t = 0, allow_negative_numbers = true)]
     pub clock_offset_ms: i64,
 
-    /// Address under which browsers see this server; with https the cookie is Secure
+    /// Address at which browsers reach this server; with https the cookie is Secure
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
 }

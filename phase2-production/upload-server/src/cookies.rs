@@ -1,18 +1,18 @@
-//! The session's cookie: how it is written, how it is read.
+//! Writes and reads the session cookie.
 //!
-//! Over HTTPS its name begins with `__Host-`, which makes browsers refuse it from anybody
-//! but this very host, over HTTPS, for all paths (RFC 6265bis §4.1.3.2; ASVS 3.3.3). A lab
-//! on plain HTTP cannot have that.
+//! Over HTTPS its name begins with `__Host-`: then browsers accept it only from this
+//! host, over HTTPS, for all paths (RFC 6265bis §4.1.3.2; ASVS 3.3.3). Plain HTTP cannot
+//! use that prefix.
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
-/// More than one cookie of the session's name: one of them is somebody else's work, and
-/// which one cannot be told.
+/// Several cookies have the session's name. One may be injected, and the server cannot
+/// tell which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ambiguous;
 
-/// How the session's cookie is written.
+/// Name and attributes of the session cookie.
 #[derive(Clone, Debug)]
 pub(crate) struct Cookies {
     name: &'static str,
@@ -20,7 +20,7 @@ pub(crate) struct Cookies {
 }
 
 impl Cookies {
-    /// For browsers that see this server under HTTPS, or not.
+    /// For browsers that reach this server over HTTPS, or over HTTP.
     pub(crate) const fn new(https: bool) -> Self {
         if https {
             let attributes = "Path=/; Secure; HttpOnly; SameSite=Lax";
@@ -30,11 +30,12 @@ impl Cookies {
         }
     }
 
-    /// A cookie for the life of the browser; the server knows when the session is over.
+    /// A `Set-Cookie` value that stores the id until the browser closes. The server
+    /// enforces the session's lifetime.
     ///
     /// # Panics
     /// Never for a session id, which is base64url.
-    pub(crate) fn carrying(&self, id: &str) -> HeaderValue {
+    pub(crate) fn set_value(&self, id: &str) -> HeaderValue {
         let Self { name, attributes } = self;
         let mut value = HeaderValue::from_str(&format!("{name}={id}; {attributes}"))
             .expect("a session id is a header value");
@@ -42,21 +43,22 @@ impl Cookies {
         value
     }
 
-    /// Takes the cookie away. A removal whose attributes differ would not do so.
+    /// A `Set-Cookie` value that removes the cookie. Browsers ignore it if its attributes
+    /// differ.
     ///
     /// # Panics
     /// Never: both parts are constants.
-    pub(crate) fn removed(&self) -> HeaderValue {
+    pub(crate) fn clear_value(&self) -> HeaderValue {
         let Self { name, attributes } = self;
         HeaderValue::from_str(&format!("{name}=; {attributes}; Max-Age=0"))
             .expect("constants are a header value")
     }
 
-    /// The session's cookie, if there is exactly one.
+    /// The session id in the cookie.
     ///
     /// # Errors
-    /// When there are more.
-    pub(crate) fn session_in<'h>(
+    /// When several cookies have the name.
+    pub(crate) fn session_id_in<'h>(
         &self,
         headers: &'h HeaderMap,
     ) -> Result<Option<&'h str>, Ambiguous> {
@@ -72,9 +74,9 @@ impl Cookies {
         if found.next().is_some() { Err(Ambiguous) } else { Ok(first) }
     }
 
-    /// Whether the session's cookie is there, be it once or more often.
-    pub(crate) fn came_with(&self, headers: &HeaderMap) -> bool {
-        self.session_in(headers) != Ok(None)
+    /// Whether the request has at least one session cookie.
+    pub(crate) fn is_present_in(&self, headers: &HeaderMap) -> bool {
+        self.session_id_in(headers) != Ok(None)
     }
 }
 
@@ -88,43 +90,43 @@ mod tests {
     }
 
     #[test]
-    fn over_https_the_cookie_is_bound_to_this_host_and_hidden_from_scripts() {
+    fn https_cookie_is_host_bound_and_http_only() {
         let cookies = Cookies::new(true);
         assert_eq!(
-            cookies.carrying("abc"),
+            cookies.set_value("abc"),
             "__Host-session=abc; Path=/; Secure; HttpOnly; SameSite=Lax"
         );
         assert_eq!(
-            cookies.removed(),
+            cookies.clear_value(),
             "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
         );
     }
 
     #[test]
-    fn over_plain_http_it_has_what_such_a_cookie_can_have() {
+    fn http_cookie_is_http_only_and_same_site() {
         let cookies = Cookies::new(false);
         assert_eq!(
-            cookies.carrying("abc"),
+            cookies.set_value("abc"),
             "session=abc; Path=/; HttpOnly; SameSite=Lax"
         );
         assert_eq!(
-            cookies.removed(),
+            cookies.clear_value(),
             "session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
         );
     }
 
     #[test]
-    fn exactly_one_cookie_of_the_name_is_read() {
+    fn exactly_one_session_cookie_is_accepted() {
         let cookies = Cookies::new(false);
         let read = |lines: &[&str]| {
-            cookies.session_in(&with(lines)).map(|found| found.map(str::to_owned))
+            cookies.session_id_in(&with(lines)).map(|found| found.map(str::to_owned))
         };
         assert_eq!(read(&[]), Ok(None));
         assert_eq!(read(&["other=1; Session=2; __Host-session=3"]), Ok(None));
         assert_eq!(read(&["a=1;session=x==; b=2"]), Ok(Some("x==".to_owned())));
         assert_eq!(read(&["session=x; session=x"]), Err(Ambiguous));
         assert_eq!(read(&["session=x", "a=1; session=y"]), Err(Ambiguous));
-        assert!(cookies.came_with(&with(&["session=x; session=y"])));
-        assert!(!Cookies::new(true).came_with(&with(&["session=x"])));
+        assert!(cookies.is_present_in(&with(&["session=x; session=y"])));
+        assert!(!Cookies::new(true).is_present_in(&with(&["session=x"])));
     }
 }

@@ -1,8 +1,8 @@
-//! The interface, to be fetched, tried and read, without the internet.
+//! The API documentation, served without access to the internet.
 //!
-//! `/openapi.json` is the document, `/docs` is Swagger UI, which is built into the program,
-//! and `/redoc` is a page without scripts, rendered here from the same document. Each may
-//! load what this server serves, and nothing from anywhere else.
+//! `/openapi.json` is the document. `/docs` is Swagger UI, built into the program.
+//! `/redoc` is a page without scripts, rendered here from the same document. The content
+//! security policy lets each page load only resources of this server.
 
 mod html;
 mod reference;
@@ -22,8 +22,8 @@ use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// Swagger UI writes its styles into its elements, and draws its pictures itself.
-const OF_SWAGGER: HeaderValue = HeaderValue::from_static(
+/// Swagger UI sets inline styles and uses data URLs for images.
+const SWAGGER_CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'",
@@ -31,9 +31,9 @@ const OF_SWAGGER: HeaderValue = HeaderValue::from_static(
 
 static REFERENCE: LazyLock<String> = LazyLock::new(|| reference::page(openapi::json()));
 
-/// The three, for everybody.
+/// The routes, without authentication.
 pub(crate) fn routes() -> Router {
-    // A badge from the makers' own site would be asked for otherwise.
+    // Otherwise the page loads a badge from the vendor's site.
     let config = Config::from(paths::OPENAPI).validator_url("none");
     let swagger: Router = SwaggerUi::new(paths::DOCS).config(config).into();
     Router::new()
@@ -44,11 +44,11 @@ pub(crate) fn routes() -> Router {
 
 async fn confine_swagger(request: Request, next: Next) -> Response {
     let mut reply = next.run(request).await;
-    reply.headers_mut().insert(CONTENT_SECURITY_POLICY, OF_SWAGGER);
+    reply.headers_mut().insert(CONTENT_SECURITY_POLICY, SWAGGER_CSP);
     reply
 }
 
-/// Its one style sheet is allowed by its hash (CSP level 3 §2.3.1), and nothing else is.
+/// The page's only style sheet is allowed by its hash (CSP level 3 §2.3.1).
 async fn reference_page() -> ([(http::HeaderName, String); 1], Html<&'static str>) {
     let hash = STANDARD.encode(Sha256::digest(reference::STYLE.as_bytes()));
     let policy = format!(

@@ -1,7 +1,7 @@
-//! Everything that a request can fail of, and what the caller is told.
+//! Errors of a request, and the problem detail for each.
 
+use crate::accounts::LoginError;
 use crate::limits::TooMany;
-use crate::people::LoginError;
 use crate::sessions::SessionError;
 use crate::tokens::TokenError;
 use api_contract::paths;
@@ -12,13 +12,13 @@ use http_edge::refusal::Refusal;
 use records::RecordsError;
 use upload_domain::file_id::FileId;
 
-/// Seconds after which something that does not answer may do so again: the breaker's
-/// half-open time.
-const COME_BACK: u32 = 2;
+/// `Retry-After` in seconds while a store is unavailable: the half-open time of the
+/// circuit breaker.
+const RETRY_AFTER_S: u32 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("no session id came with the request")]
+    #[error("the request has no session id")]
     NoSessionId,
     #[error("no such session")]
     SessionUnknown,
@@ -28,61 +28,61 @@ pub(crate) enum Error {
     SessionStoreUnavailable,
     #[error("too many sessions")]
     TooManySessions,
-    #[error("no proof came with the request")]
-    NoProof,
+    #[error("the request has no credential")]
+    NoCredential,
     #[error("the token has expired")]
     TokenExpired,
     #[error("the token is not valid")]
     TokenInvalid,
-    #[error("credentials came in the URL")]
+    #[error("the URL contains credentials")]
     CredentialsInQuery,
     #[error("the login was refused")]
     Login(#[source] LoginError),
     #[error("too many requests")]
     TooManyRequests(TooMany),
-    #[error("the caller may not do this")]
+    #[error("the caller lacks the required role")]
     Forbidden,
     #[error("no such user")]
     UserNotFound,
-    #[error("the password is not good enough")]
+    #[error("the new password is too weak")]
     WeakPassword,
-    #[error("nothing at this path")]
+    #[error("no such path")]
     NotFound,
     #[error("no such file")]
     FileNotFound,
-    #[error("the page cannot be understood")]
+    #[error("the page parameters are malformed")]
     BadPage,
-    #[error("the idempotency key cannot be understood")]
+    #[error("the idempotency key is malformed")]
     BadIdempotencyKey,
     #[error("the file is too large for JSON")]
     TooLargeForJson(FileId),
-    #[error("the records failed")]
+    #[error("the database failed")]
     Records(#[source] RecordsError),
     #[error("the file store failed")]
     Blobs(#[source] BlobError),
-    #[error("refused")]
+    #[error("the request was refused")]
     Refused(Refusal),
-    #[error("broken")]
+    #[error("internal error")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// A fault of ours: the cause goes to the log and not to the caller.
+    /// An internal fault. The cause goes to the log, never to the caller.
     pub(crate) fn broken(
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Self::Broken(cause.into())
     }
 
-    /// The one place where a failure becomes a status.
+    /// Maps an error to a status and a problem. No other place does.
     pub(crate) fn refusal(self) -> Refusal {
         match self {
             Self::NoSessionId
             | Self::SessionUnknown
             | Self::SessionExpired
-            | Self::NoProof
+            | Self::NoCredential
             | Self::TokenExpired
-            | Self::TokenInvalid => self.unproven(),
+            | Self::TokenInvalid => self.unauthenticated(),
             Self::TooManySessions => {
                 Refusal::new(ProblemKind::TooManySessions).retry_after(30)
             }
@@ -91,17 +91,17 @@ impl Error {
                 Refusal::new(ProblemKind::TooManyRequests).retry_after(retry_after_s)
             }
             Self::BadPage => Refusal::new(ProblemKind::MalformedRequest)
-                .detail("limit is 1 to 200; cursor is the next_cursor of a page before."),
+                .detail("limit must be 1 to 200, cursor the next_cursor of a page."),
             Self::BadIdempotencyKey => Refusal::new(ProblemKind::MalformedRequest)
-                .detail("Idempotency-Key is 1 to 255 visible ASCII characters."),
+                .detail("Idempotency-Key must have 1 to 255 visible ASCII characters."),
             Self::TooLargeForJson(id) => {
                 let url = paths::file_content(&id.to_string());
                 Refusal::new(ProblemKind::ContentTooLargeForJson)
-                    .detail(format!("Read the bytes at {url}"))
+                    .detail(format!("Download the file at {url} instead."))
             }
             Self::WeakPassword => Refusal::new(ProblemKind::WeakPassword)
-                .detail("A new password has 15 to 1024 bytes and is not the old one."),
-            Self::SessionStoreUnavailable => later(ProblemKind::SessionStoreUnavailable),
+                .detail("Choose another password, of 15 to 1024 bytes."),
+            Self::SessionStoreUnavailable => retry(ProblemKind::SessionStoreUnavailable),
             Self::Records(error) => records_refusal(error),
             Self::Blobs(error) => blobs_refusal(error),
             Self::Broken(cause) => internal(&*cause),
@@ -116,21 +116,21 @@ impl Error {
 }
 
 impl Error {
-    /// A proof that is missing or does not count: which of its checks failed is not said.
-    fn unproven(&self) -> Refusal {
+    /// The credential is missing or invalid. The detail does not say which check failed.
+    fn unauthenticated(&self) -> Refusal {
         match self {
             Self::NoSessionId => for_sessions(ProblemKind::SessionUnknown)
                 .detail("Log in, then send the session id as X-Session-ID or cookie."),
             Self::SessionExpired => for_sessions(ProblemKind::SessionExpired)
-                .detail("The session was silent or alive for too long. Log in again."),
-            Self::NoProof => for_tokens(ProblemKind::InvalidCredentials)
+                .detail("The session was idle or open for too long. Log in again."),
+            Self::NoCredential => for_tokens(ProblemKind::InvalidCredentials)
                 .detail("Send a token or a password with each request."),
             Self::TokenExpired => for_tokens(ProblemKind::TokenExpired)
-                .detail("Its time is up. Refresh it, or log in again."),
+                .detail("The access token has expired. Refresh it, or log in again."),
             Self::TokenInvalid => for_tokens(ProblemKind::TokenInvalid)
-                .detail("This is no token that counts here. Log in."),
+                .detail("The token is not valid on this server. Log in again."),
             _ => for_sessions(ProblemKind::SessionUnknown)
-                .detail("No such session is known here. Log in."),
+                .detail("This server has no such session. Log in."),
         }
     }
 }
@@ -149,11 +149,11 @@ fn login_refusal(error: LoginError) -> Refusal {
 fn records_refusal(error: RecordsError) -> Refusal {
     match error {
         RecordsError::Unavailable(cause) | RecordsError::InDoubt(cause) => {
-            tracing::error!(%cause, "the records do not answer");
-            later(ProblemKind::RecordsUnavailable)
+            tracing::error!(%cause, "the database does not answer");
+            retry(ProblemKind::RecordsUnavailable)
         }
         RecordsError::NoSpace(cause) => {
-            tracing::error!(%cause, "the records have no room");
+            tracing::error!(%cause, "the database is full");
             Refusal::new(ProblemKind::InsufficientStorage).retry_after(60)
         }
         error @ RecordsError::Broken(_) => internal(&error),
@@ -165,12 +165,12 @@ fn blobs_refusal(error: BlobError) -> Refusal {
         BlobError::TooLarge { limit } => http_edge::upload_form::too_large(limit),
         BlobError::BrokenBody(cause) => http_edge::upload_form::broken(cause.as_ref()),
         BlobError::NoSpace(cause) => {
-            tracing::error!(%cause, "the file store has no room");
+            tracing::error!(%cause, "the file store is full");
             Refusal::new(ProblemKind::InsufficientStorage).retry_after(60)
         }
         BlobError::Unavailable(cause) => {
             tracing::error!(%cause, "the file store does not answer");
-            later(ProblemKind::FileStoreUnavailable)
+            retry(ProblemKind::FileStoreUnavailable)
         }
         error => internal(&error),
     }
@@ -184,11 +184,11 @@ fn for_tokens(kind: ProblemKind) -> Refusal {
     Refusal::new(kind).challenge("Bearer realm=\"upload\", Basic realm=\"upload\"")
 }
 
-fn later(kind: ProblemKind) -> Refusal {
-    Refusal::new(kind).retry_after(COME_BACK)
+fn retry(kind: ProblemKind) -> Refusal {
+    Refusal::new(kind).retry_after(RETRY_AFTER_S)
 }
 
-/// The cause goes to the log and not to the caller.
+/// The cause goes to the log, never to the caller.
 fn internal(cause: &dyn std::error::Error) -> Refusal {
     let source = cause.source().map(ToString::to_string);
     tracing::error!(%cause, source, "request failed");
@@ -201,7 +201,7 @@ impl From<SessionError> for Error {
             SessionError::Unknown => Self::SessionUnknown,
             SessionError::Expired => Self::SessionExpired,
             SessionError::TooMany => Self::TooManySessions,
-            SessionError::CannotKnow => Self::SessionStoreUnavailable,
+            SessionError::Unavailable => Self::SessionStoreUnavailable,
         }
     }
 }
@@ -211,7 +211,7 @@ impl From<TokenError> for Error {
         match reason {
             TokenError::Expired => Self::TokenExpired,
             TokenError::Invalid => Self::TokenInvalid,
-            TokenError::CannotKnow => Self::SessionStoreUnavailable,
+            TokenError::Unavailable => Self::SessionStoreUnavailable,
             TokenError::Records(error) => Self::Records(error),
             TokenError::Broken(cause) => Self::Broken(cause),
         }

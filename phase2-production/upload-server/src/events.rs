@@ -1,19 +1,20 @@
-//! `GET /api/events`: a WebSocket that tells a caller what becomes of their files.
+//! `GET /api/events`: a WebSocket that notifies a caller of new files.
 //!
-//! A request proves who is calling and is over in a moment; a socket lasts. So its proof is
-//! looked at again every second, and with every message, without that being a use of the
-//! session: an open page does not keep anybody logged in (OWASP WebSocket Security; ASVS
-//! 4.4.3). Redis' publish and subscribe would be quicker and forgets what it cannot
-//! deliver; here every replica asks the records, which is all a killed one loses too. It
-//! asks once for all who listen to it, so that sockets cost the records nothing.
+//! A connection outlives the request that opened it. So its credential is checked again
+//! every second and for every message. These checks do not count as a use of the session:
+//! an open page does not keep a session alive (OWASP WebSocket Security; ASVS 4.4.3).
+//!
+//! Each replica polls the database once for all its connections. Redis pub/sub would be
+//! faster but loses messages when a subscriber is disconnected; a poll loses none when a
+//! replica is killed.
 
-mod conversation;
-mod news;
-mod room;
-mod standing;
+mod connection;
+mod poller;
+mod reauth;
+mod registry;
 
-pub(crate) use news::look_for_all;
-pub(crate) use room::Events;
+pub(crate) use poller::poll_files;
+pub(crate) use registry::Connections;
 
 use crate::app::AppState;
 use crate::error::Error;
@@ -25,26 +26,27 @@ use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http_edge::refusal::Refusal;
-use room::Seat;
-use standing::Standing;
+use reauth::StoredCredential;
+use registry::Permit;
 
-/// Read and written at a time, and kept for each socket: the library's own figures make an
-/// idle one cost 130 KiB.
-const BUFFER: usize = 4096;
+/// Bytes of the read buffer and of the write buffer of a connection. The library's
+/// defaults make an idle connection cost 130 KiB.
+const BUFFER_BYTES: usize = 4096;
 
-/// The longest message, in bytes.
-const LONGEST_MESSAGE: usize = 64 * 1024;
+/// Largest message in bytes.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
-/// Names under which people put secrets into a query, beside those that no call takes.
-const SECRETS: [&str; 7] =
+/// Query parameters that often carry secrets, in addition to those that every call
+/// refuses.
+const SECRET_PARAMETERS: [&str; 7] =
     ["token", "refresh_token", "session", "session_id", "sid", "ticket", "auth"];
 
-/// Somebody who may have a socket, with what they are known by.
+/// An authenticated caller that may open a connection.
 pub(crate) struct Subscriber {
     caller: Caller,
-    standing: Standing,
-    /// Held as long as the socket.
-    _seat: Seat,
+    credential: StoredCredential,
+    /// Released when the connection closes.
+    _permit: Permit,
 }
 
 impl FromRequestParts<AppState> for Subscriber {
@@ -54,25 +56,27 @@ impl FromRequestParts<AppState> for Subscriber {
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
-        if names_a_secret(parts.uri.query().unwrap_or_default()) {
+        if has_secret_parameter(parts.uri.query().unwrap_or_default()) {
             return Err(Error::CredentialsInQuery);
         }
-        // A page of any site may open a socket to us: no preflight asks first.
-        app.origins.vouch(parts, &app.cookies)?;
+        // Browsers send no preflight for a WebSocket, so a page of any origin can try to
+        // open one.
+        app.origins.check(parts, &app.cookies)?;
         let caller = Caller::from_request_parts(parts, app).await?;
-        let standing = Standing::of(&caller, parts, app).await?;
-        let _seat = app.events.take_seat(&caller.member.username).ok_or_else(|| {
-            Refusal::new(ProblemKind::TooManyRequests)
-                .detail("You have as many sockets open as you may.")
-                .retry_after(1)
-        })?;
-        Ok(Self { caller, standing, _seat })
+        let credential = StoredCredential::of(&caller, parts, app).await?;
+        let _permit =
+            app.connections.acquire(&caller.member.username).ok_or_else(|| {
+                Refusal::new(ProblemKind::TooManyRequests)
+                    .detail("You have too many open connections. Close one first.")
+                    .retry_after(1)
+            })?;
+        Ok(Self { caller, credential, _permit })
     }
 }
 
-fn names_a_secret(query: &str) -> bool {
+fn has_secret_parameter(query: &str) -> bool {
     let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
-    names.any(|name| SECRETS.contains(&name))
+    names.any(|name| SECRET_PARAMETERS.contains(&name))
 }
 
 /// `GET /api/events`
@@ -83,14 +87,16 @@ pub(crate) async fn open(
 ) -> Result<Response, Error> {
     let upgrade = upgrade.map_err(|_no_websocket| {
         Refusal::new(ProblemKind::MalformedRequest)
-            .detail("This is a WebSocket (RFC 6455): ask for an upgrade.")
+            .detail("This path serves WebSockets (RFC 6455). Send an upgrade request.")
     })?;
-    let room = app.events.clone();
+    let connections = app.connections.clone();
     let upgraded = upgrade
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
-        .max_message_size(LONGEST_MESSAGE)
-        .max_frame_size(LONGEST_MESSAGE)
-        .on_upgrade(move |socket| room.run(conversation::hold(app, subscriber, socket)));
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| {
+            connections.track(connection::serve(app, subscriber, socket))
+        });
     Ok(upgraded.into_response())
 }

@@ -1,4 +1,4 @@
-//! What tests do to the stores: Redis is cut off from one replica, the records are kept busy.
+//! Faults that tests inject: a replica is cut off from Redis, the database is locked.
 
 use records::{AnyConnection, BoxFuture, Records, RecordsError, Scope};
 use tokio::io::copy_bidirectional;
@@ -6,8 +6,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// A way to the Redis at `to` that can be cut, for ever.
-pub(crate) async fn cuttable(to: &str) -> (String, watch::Sender<bool>) {
+/// A proxy to the Redis at `to`. The sender cuts it permanently.
+pub(crate) async fn cuttable_proxy(to: &str) -> (String, watch::Sender<bool>) {
     let (head, place) = to.rsplit_once('@').expect("a password");
     let (head, place) = (head.to_owned(), place.to_owned());
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -28,19 +28,19 @@ pub(crate) async fn cuttable(to: &str) -> (String, watch::Sender<bool>) {
     (format!("{head}@{address}"), cut)
 }
 
-/// A transaction in an SQLite file, before which nobody else can change anything.
-pub(crate) struct Busy {
+/// A transaction that holds the write lock of an SQLite file, so that other writers wait.
+pub(crate) struct WriteLock {
     done: oneshot::Sender<()>,
-    held: JoinHandle<Result<(), RecordsError>>,
+    transaction: JoinHandle<Result<(), RecordsError>>,
 }
 
-impl Busy {
-    pub(crate) async fn with(records: &Records) -> Self {
-        Self::before(records, |_tx| Box::pin(async { Ok(()) })).await
+impl WriteLock {
+    pub(crate) async fn hold(records: &Records) -> Self {
+        Self::hold_before(records, |_tx| Box::pin(async { Ok(()) })).await
     }
 
-    /// It ends with `change`.
-    pub(crate) async fn before<Change>(records: &Records, change: Change) -> Self
+    /// The transaction ends with `change`.
+    pub(crate) async fn hold_before<Change>(records: &Records, change: Change) -> Self
     where
         Change: for<'t> FnOnce(
                 &'t mut AnyConnection,
@@ -48,25 +48,27 @@ impl Busy {
             + Send
             + 'static,
     {
-        let (begun, has_begun) = oneshot::channel();
+        let (started, has_started) = oneshot::channel();
         let (done, is_done) = oneshot::channel();
         let records = records.clone();
-        let held = tokio::spawn(async move {
-            let held = records.run(Scope::Housekeeping, move |tx| {
+        let transaction = tokio::spawn(async move {
+            let transaction = records.run(Scope::Housekeeping, move |tx| {
                 Box::pin(async move {
-                    begun.send(()).map_err(|()| RecordsError::broken("nobody waits"))?;
+                    started
+                        .send(())
+                        .map_err(|()| RecordsError::broken("the test has ended"))?;
                     is_done.await.map_err(RecordsError::broken)?;
                     change(tx).await
                 })
             });
-            held.await
+            transaction.await
         });
-        has_begun.await.expect("a transaction");
-        Self { done, held }
+        has_started.await.expect("a transaction");
+        Self { done, transaction }
     }
 
-    pub(crate) async fn end(self) {
-        self.done.send(()).expect("it is still there");
-        self.held.await.expect("no panic").expect("a transaction");
+    pub(crate) async fn release(self) {
+        self.done.send(()).expect("the transaction is open");
+        self.transaction.await.expect("no panic").expect("a transaction");
     }
 }

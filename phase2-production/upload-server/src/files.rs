@@ -1,4 +1,5 @@
-//! Files: upload, list, read, delete. Each handler reads: who, what, do, reply.
+//! Upload, list, read and delete files. Each handler authenticates, parses, acts and
+//! replies.
 
 pub(crate) mod staged;
 pub(crate) mod store;
@@ -48,21 +49,21 @@ pub(crate) async fn upload(
     };
     let staged = app.files().stage(new, file).await?;
     form.finish().await?;
-    let created_file = publish_and_remember(staged, app, caller).await?;
+    let created_file = publish_and_record(staged, app, caller).await?;
     Ok(created(created_file))
 }
 
-/// Two steps that a client must not come between by hanging up: what is published is
-/// remembered. A repetition adds nothing, because the first time has.
-async fn publish_and_remember(
+/// Runs both steps in a task, so that a disconnect cannot come between them: the file is
+/// published, then added to the session. A repeated upload adds nothing.
+async fn publish_and_record(
     staged: Staged,
     app: AppState,
     caller: Caller,
 ) -> Result<FileCreated, Error> {
     let both = tokio::spawn(async move {
-        let session = app.identity.session_in_records(&caller.proof);
+        let session = app.identity.session_in_records(&caller.auth);
         let published = staged.publish(None, session, &caller.audit).await?;
-        published.remember(&app, &caller).await;
+        published.add_to_session(&app, &caller).await;
         let Published { created, .. } = published;
         Ok(created)
     });
@@ -133,7 +134,7 @@ pub(crate) async fn delete(
 ) -> Result<Json<Message>, Error> {
     let id = FileId::parse(&file_id).ok_or(Error::FileNotFound)?;
     if headers.contains_key(IF_MATCH) {
-        // A file never changes, so what is read here still holds when it is deleted.
+        // A file never changes, so this check still holds at the deletion.
         let (meta, _content) = app.files().read(&caller.member, id).await?;
         if !may_change(&headers, &format!("\"{}\"", meta.sha256)) {
             return Err(Refusal::new(ProblemKind::PreconditionFailed).into());
@@ -153,7 +154,7 @@ pub(crate) fn idempotency_key(
     key.map(Some).ok_or(Error::BadIdempotencyKey)
 }
 
-/// Shown again in listings only; the bytes are always served as a download.
+/// The type is only shown in listings; the bytes are always served as a download.
 pub(crate) fn declared_type(content_type: Option<&str>) -> String {
     content_type.unwrap_or("application/octet-stream").to_owned()
 }

@@ -1,4 +1,4 @@
-//! Who is calling? Known by a session, a token, or a password: whatever the design knows.
+//! Authenticates requests by session, token or password.
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
@@ -6,7 +6,7 @@ use crate::clock;
 use crate::cookies;
 use crate::error::Error;
 use crate::sessions::{SessionId, Sessions};
-use crate::tokens::{Checked, Tokens};
+use crate::tokens::{Tokens, VerifiedToken};
 use axum::extract::FromRequestParts;
 use axum_extra::TypedHeader;
 use axum_extra::headers::Authorization;
@@ -17,12 +17,12 @@ use http_edge::request_id::RequestId;
 use records::Member;
 use std::sync::Arc;
 
-/// What this replica knows its callers by.
+/// How this replica authenticates requests.
 #[derive(Clone)]
 pub(crate) enum Identity {
-    /// They proved who they are once, and somebody remembers.
+    /// The caller authenticated once; the server keeps a session.
     Sessions(Arc<Sessions>),
-    /// They prove it each time.
+    /// Every request carries a credential.
     Tokens(Tokens),
 }
 
@@ -33,33 +33,33 @@ impl From<Sessions> for Identity {
 }
 
 impl Identity {
-    /// The session that remembers a caller's files in the records, if one does.
-    pub(crate) fn session_in_records(&self, proof: &Proof) -> Option<String> {
-        match (self, proof) {
-            (Self::Sessions(sessions), Proof::Session(id)) => {
-                sessions.are_in_records().then(|| id.proof())
+    /// The hash of the session id, if sessions are in the database.
+    pub(crate) fn session_in_records(&self, auth: &AuthMethod) -> Option<String> {
+        match (self, auth) {
+            (Self::Sessions(sessions), AuthMethod::Session(id)) => {
+                sessions.are_in_records().then(|| id.hash())
             }
             _ => None,
         }
     }
 }
 
-/// What proved who is calling.
+/// How the caller authenticated.
 #[derive(Clone)]
-pub(crate) enum Proof {
+pub(crate) enum AuthMethod {
     Session(SessionId),
-    Token(Checked),
+    Token(VerifiedToken),
     Password {
-        /// The version of the account whose password it is.
+        /// Version of the account at which the password was checked.
         epoch: i64,
     },
 }
 
-/// The caller: whoever this request proves to come from.
+/// The authenticated caller of a request.
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) member: Member,
-    pub(crate) proof: Proof,
+    pub(crate) auth: AuthMethod,
     pub(crate) audit: AuditContext,
 }
 
@@ -70,31 +70,31 @@ impl FromRequestParts<AppState> for Caller {
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
-        no_credentials_in(parts.uri.query().unwrap_or_default())?;
-        let (member, proof) = match &app.identity {
+        reject_credentials_in_query(parts.uri.query().unwrap_or_default())?;
+        let (member, auth) = match &app.identity {
             Identity::Sessions(sessions) => by_session(parts, app, sessions).await?,
             Identity::Tokens(tokens) => by_token_or_password(parts, app, tokens).await?,
         };
         app.limits.request(member.username.as_str()).await?;
         let audit = audit_context(parts);
-        Ok(Self { member, proof, audit })
+        Ok(Self { member, auth, audit })
     }
 }
 
-/// The id from its header, or from its cookie; looked for nowhere else (OWASP Session
+/// Takes the session id from its header or cookie, and from no other place (OWASP Session
 /// Management, "Session ID in URL").
 async fn by_session(
     parts: &Parts,
     app: &AppState,
     sessions: &Sessions,
-) -> Result<(Member, Proof), Error> {
+) -> Result<(Member, AuthMethod), Error> {
     let id = session_id(parts, app)?.ok_or(Error::NoSessionId)?;
     let member = sessions.touch(&id).await?;
-    Ok((member, Proof::Session(id)))
+    Ok((member, AuthMethod::Session(id)))
 }
 
-/// A session id that came with the request, alive or not. A text that no server of ours
-/// can have made is an unknown session.
+/// The session id in the request, live or not. A malformed id is reported as an unknown
+/// session.
 pub(crate) fn session_id(
     parts: &Parts,
     app: &AppState,
@@ -104,9 +104,9 @@ pub(crate) fn session_id(
         (Some(value), None) => {
             value.to_str().map_err(|_unreadable| Error::SessionUnknown)?
         }
-        // Of two ids one is somebody else's work, and which one cannot be told.
+        // Two session headers: one may be injected, and the server cannot tell which.
         (Some(_), Some(_)) => return Err(Error::SessionUnknown),
-        (None, _) => match app.cookies.session_in(&parts.headers) {
+        (None, _) => match app.cookies.session_id_in(&parts.headers) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(None),
             Err(cookies::Ambiguous) => return Err(Error::SessionUnknown),
@@ -115,37 +115,39 @@ pub(crate) fn session_id(
     SessionId::parse(text).map(Some).ok_or(Error::SessionUnknown)
 }
 
-/// The proof that belongs in a request: a token (RFC 6750), or a password (RFC 7617).
+/// Takes the credential from `Authorization`: a token (RFC 6750), or a password (RFC
+/// 7617).
 async fn by_token_or_password(
     parts: &mut Parts,
     app: &AppState,
     tokens: &Tokens,
-) -> Result<(Member, Proof), Error> {
+) -> Result<(Member, AuthMethod), Error> {
     type Header<Scheme> = TypedHeader<Authorization<Scheme>>;
     if !parts.headers.contains_key(AUTHORIZATION) {
-        return Err(Error::NoProof);
+        return Err(Error::NoCredential);
     }
     if let Ok(token) = Header::<Bearer>::from_request_parts(parts, app).await {
         let checked = tokens.check(token.token()).await?;
-        return Ok((checked.member.clone(), Proof::Token(checked)));
+        return Ok((checked.member.clone(), AuthMethod::Token(checked)));
     }
     let password = Header::<Basic>::from_request_parts(parts, app).await;
-    let given = password.map_err(|_unreadable| Error::NoProof)?;
+    let given = password.map_err(|_unreadable| Error::NoCredential)?;
     let from = app.limits.client_of(parts);
-    let known = app.people.log_in(given.username(), given.password(), from).await?;
-    Ok((known.member, Proof::Password { epoch: known.epoch }))
+    let known = app.accounts.log_in(given.username(), given.password(), from).await?;
+    Ok((known.member, AuthMethod::Password { epoch: known.epoch }))
 }
 
-/// A password in a URL ends up in logs, histories and other sites' logs.
-pub(crate) fn no_credentials_in(query: &str) -> Result<(), Error> {
+/// Refuses a password or token in the URL, because URLs end up in logs and browser
+/// histories.
+pub(crate) fn reject_credentials_in_query(query: &str) -> Result<(), Error> {
     const SECRETS: [&str; 3] = ["username", "password", "access_token"];
-    let names_one = query
+    let has_secret = query
         .split('&')
         .any(|pair| SECRETS.contains(&pair.split('=').next().unwrap_or_default()));
-    if names_one { Err(Error::CredentialsInQuery) } else { Ok(()) }
+    if has_secret { Err(Error::CredentialsInQuery) } else { Ok(()) }
 }
 
-/// The request as the cause of what it changes.
+/// The audit context of a request.
 pub(crate) fn audit_context(parts: &Parts) -> AuditContext {
     let id = parts.extensions.get::<RequestId>();
     AuditContext {

@@ -1,12 +1,12 @@
-//! What happens while nobody asks for anything: what has expired is forgotten, what was
-//! left unfinished is finished, bytes that nothing names are removed.
+//! The janitor: garbage collection in the background. It removes expired uploads,
+//! completes unfinished ones and removes orphan blobs.
 //!
-//! Three replicas do this at once and need not agree: each removal is decided by one row
-//! that one of them deletes, and removing bytes twice is the same as once. Young bytes are
-//! never touched: the row that will name them may be a moment away.
+//! All replicas run it at once without coordination. One row that only one of them can
+//! delete decides each removal, and removing a blob twice is harmless. Young blobs are
+//! never removed, because their row may not be committed yet.
 //!
-//! What there is to do is done in batches until one is short, or until the turn is over:
-//! a round that takes one batch falls behind whoever begins more in the time of a round.
+//! Work is done in batches until one is short or the time limit of the round is reached.
+//! One batch per round would fall behind a client that starts uploads faster.
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
@@ -21,27 +21,27 @@ use tokio::time::MissedTickBehavior;
 use upload_domain::file_id::FileId;
 use uuid::Uuid;
 
-/// The longest time between two rounds.
-const ROUND: Duration = Duration::from_secs(60);
+/// Longest time between two rounds.
+const MAX_ROUND_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How long one kind of work may go on in a round: the others want their turn, too.
-const TURN: Duration = Duration::from_secs(30);
+/// Time limit for one kind of work in a round, so that the others run, too.
+const TASK_TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Uploads that are looked at together.
-const BATCH: usize = 100;
+/// Uploads in one batch.
+const BATCH_SIZE: usize = 100;
 
-/// A batch is taken out of so many, the oldest: janitors that all took the same would do
-/// the same work, each of them in vain but one.
-const BATCHES: usize = 10;
+/// A batch is picked at random from this many batches of the oldest uploads, so that
+/// concurrent janitors do not all process the same one.
+const CANDIDATE_BATCHES: usize = 10;
 
-/// How long an idempotency key is remembered.
-const KEY_LIFE_MS: i64 = 24 * 60 * 60 * 1000;
+/// Lifetime of an idempotency key.
+const IDEMPOTENCY_KEY_TTL_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Below these prefixes every blob has a row, or soon will.
-const PLACES: [&str; 3] = ["files", "incoming", "parts"];
+/// Blob prefixes; every blob below them has a row, or gets one soon.
+const BLOB_PREFIXES: [&str; 3] = ["files", "incoming", "parts"];
 
-/// Goes round for ever.
-pub(crate) async fn work(app: &AppState) {
+/// Runs until the process ends.
+pub(crate) async fn run(app: &AppState) {
     let mut round = tokio::time::interval(period(app));
     round.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -50,49 +50,51 @@ pub(crate) async fn work(app: &AppState) {
     }
 }
 
-/// Twice in the time after which bytes are orphans.
+/// Half of the orphan grace, within limits.
 fn period(app: &AppState) -> Duration {
-    (app.orphan_grace / 2).clamp(Duration::from_millis(100), ROUND)
+    (app.orphan_grace / 2).clamp(Duration::from_millis(100), MAX_ROUND_INTERVAL)
 }
 
-/// One round. What fails is left for the next.
+/// One round. Work that fails is retried in the next.
 async fn sweep(app: &AppState) {
     let rounds = [
-        ("expired uploads", forget_expired(app).await),
-        ("unfinished uploads", finish_complete(app).await),
+        ("expired uploads", remove_expired(app).await),
+        ("unfinished uploads", finish_uploads(app).await),
         ("orphans", remove_orphans(app).await),
-        ("idempotency keys", forget_keys(app).await),
+        ("idempotency keys", remove_idempotency_keys(app).await),
     ];
     for (what, done) in rounds {
         match done {
             Ok(0) => {}
             Ok(count) => {
-                tracing::info!(what, count, "cleared away");
+                tracing::info!(what, count, "removed or completed");
                 metrics::counter!("janitor_cleared_total", "what" => what)
                     .increment(count);
             }
-            Err(error) => tracing::warn!(what, %error, "left for the next round"),
+            Err(error) => {
+                tracing::warn!(what, %error, "failed; retried in the next round")
+            }
         }
     }
 }
 
-async fn forget_expired(app: &AppState) -> Result<u64, Error> {
-    let (over, now) = (Instant::now() + TURN, now());
+async fn remove_expired(app: &AppState) -> Result<u64, Error> {
+    let (deadline, now) = (Instant::now() + TASK_TIME_LIMIT, now());
     let mut count = 0;
     loop {
-        let (batch, is_last) = some_expired(app, now).await?;
+        let (batch, is_last) = expired_batch(app, now).await?;
         let mut stuck = 0;
         for upload in &batch {
-            // One that cannot be forgotten is in nobody's way.
-            match forget(app, upload, now).await {
-                Ok(forgotten) => count += u64::from(forgotten),
+            // An upload that cannot be removed does not stop the others.
+            match remove(app, upload, now).await {
+                Ok(removed) => count += u64::from(removed),
                 Err(error) => {
                     let id = upload.upload_id;
-                    tracing::warn!(upload_id = %id, %error, "cannot be forgotten");
+                    tracing::warn!(upload_id = %id, %error, "cannot remove upload");
                     stuck += 1;
                 }
             }
-            if Instant::now() >= over {
+            if Instant::now() >= deadline {
                 return Ok(count);
             }
         }
@@ -102,24 +104,25 @@ async fn forget_expired(app: &AppState) -> Result<u64, Error> {
     }
 }
 
-/// A batch of expired uploads, and whether there are no others.
-async fn some_expired(app: &AppState, now: i64) -> Result<(Vec<Upload>, bool), Error> {
+/// A batch of expired uploads, and whether it is the last.
+async fn expired_batch(app: &AppState, now: i64) -> Result<(Vec<Upload>, bool), Error> {
     let expired = app.records.look(Scope::Housekeeping, move |tx| {
-        Box::pin(async move { uploads::expired(tx, now, BATCHES * BATCH).await })
+        Box::pin(async move {
+            uploads::expired(tx, now, CANDIDATE_BATCHES * BATCH_SIZE).await
+        })
     });
     let mut expired = expired.await?;
-    if expired.len() <= BATCH {
+    if expired.len() <= BATCH_SIZE {
         return Ok((expired, true));
     }
-    let batches = expired.len().div_ceil(BATCH);
+    let batches = expired.len().div_ceil(BATCH_SIZE);
     let any = usize::from(Uuid::new_v4().as_bytes()[0]) % batches;
-    let batch = expired.drain(any * BATCH..).take(BATCH).collect();
+    let batch = expired.drain(any * BATCH_SIZE..).take(BATCH_SIZE).collect();
     Ok((batch, false))
 }
 
-/// Whether it was there. Bytes that cannot be removed have no row any more, and become
-/// orphans.
-async fn forget(app: &AppState, upload: &Upload, now: i64) -> Result<bool, Error> {
+/// Whether the upload existed. A blob that cannot be removed becomes an orphan.
+async fn remove(app: &AppState, upload: &Upload, now: i64) -> Result<bool, Error> {
     let (id, owner) = (upload.upload_id, owner_of(upload));
     let scope = Scope::Organisation(upload.organisation.clone());
     let removed = app.records.run(scope, move |tx| {
@@ -132,30 +135,31 @@ async fn forget(app: &AppState, upload: &Upload, now: i64) -> Result<bool, Error
     };
     let files = app.files();
     for key in keys {
-        files.forget(&key).await;
+        files.delete_blob(&key).await;
     }
     Ok(true)
 }
 
-/// A client that sent its last byte and lost its replica may never come back to ask.
-async fn finish_complete(app: &AppState) -> Result<u64, Error> {
+/// The client may never return after it sent the last byte and lost its replica.
+async fn finish_uploads(app: &AppState) -> Result<u64, Error> {
     let round = i64::try_from(period(app).as_millis()).unwrap_or(i64::MAX);
-    let (over, before) = (Instant::now() + TURN, now().saturating_sub(round));
+    let (deadline, before) =
+        (Instant::now() + TASK_TIME_LIMIT, now().saturating_sub(round));
     let mut count = 0;
     loop {
         let complete = app.records.look(Scope::Housekeeping, move |tx| {
-            Box::pin(async move { uploads::unfinished(tx, before, BATCH).await })
+            Box::pin(async move { uploads::unfinished(tx, before, BATCH_SIZE).await })
         });
         let complete = complete.await?;
-        let (is_last, mut claimed) = (complete.len() < BATCH, false);
+        let (is_last, mut claimed) = (complete.len() < BATCH_SIZE, false);
         for upload in complete {
-            // Claimed, it is not found again in this round, whatever becomes of it.
+            // A claimed upload is not found again in this round.
             if !claim(app, &upload, before).await {
                 continue;
             }
             claimed = true;
             count += u64::from(finish_one(app, upload).await);
-            if Instant::now() >= over {
+            if Instant::now() >= deadline {
                 return Ok(count);
             }
         }
@@ -165,7 +169,7 @@ async fn finish_complete(app: &AppState) -> Result<u64, Error> {
     }
 }
 
-/// Whether it has become a file now.
+/// Whether the upload has become a file now.
 async fn finish_one(app: &AppState, upload: Upload) -> bool {
     let (id, owner) = (upload.upload_id, owner_of(&upload));
     let request_id = format!("janitor-{}", FileId::new());
@@ -173,13 +177,13 @@ async fn finish_one(app: &AppState, upload: Upload) -> bool {
     match finish(app, &owner, upload, None, &cause).await {
         Ok(published) => !published.repeated,
         Err(error) => {
-            tracing::warn!(upload_id = %id, %error, "cannot be finished");
+            tracing::warn!(upload_id = %id, %error, "cannot complete upload");
             false
         }
     }
 }
 
-/// One janitor at a time, and each not too often.
+/// Lets one janitor at a time work on an upload, and not too often.
 async fn claim(app: &AppState, upload: &Upload, before: i64) -> bool {
     let (scope, now) = (Scope::Organisation(upload.organisation.clone()), now());
     let (id, upload) = (upload.upload_id, upload.clone());
@@ -187,7 +191,7 @@ async fn claim(app: &AppState, upload: &Upload, before: i64) -> bool {
         Box::pin(async move { uploads::claim(tx, &upload, before, now).await })
     });
     claimed.await.unwrap_or_else(|error| {
-        tracing::warn!(upload_id = %id, %error, "cannot be taken on");
+        tracing::warn!(upload_id = %id, %error, "cannot claim upload");
         false
     })
 }
@@ -195,8 +199,8 @@ async fn claim(app: &AppState, upload: &Upload, before: i64) -> bool {
 async fn remove_orphans(app: &AppState) -> Result<u64, Error> {
     let drafts = app.blobs.remove_drafts(app.orphan_grace).await?;
     let mut count = u64::try_from(drafts).unwrap_or_default();
-    for place in PLACES {
-        let old = app.blobs.list_older_than(place, app.orphan_grace);
+    for prefix in BLOB_PREFIXES {
+        let old = app.blobs.list_older_than(prefix, app.orphan_grace);
         let mut batches = old.try_ready_chunks(100);
         loop {
             let batch = batches.try_next().await;
@@ -204,10 +208,12 @@ async fn remove_orphans(app: &AppState) -> Result<u64, Error> {
                 break;
             };
             let keys = batch.into_iter().map(|old| old.key).collect();
-            for orphan in nameless(app, keys).await? {
+            for orphan in unreferenced(app, keys).await? {
                 match app.blobs.delete(&orphan).await {
                     Ok(()) => count += 1,
-                    Err(error) => tracing::warn!(orphan, %error, "cannot be removed"),
+                    Err(error) => {
+                        tracing::warn!(orphan, %error, "cannot remove orphan blob")
+                    }
                 }
             }
         }
@@ -215,41 +221,41 @@ async fn remove_orphans(app: &AppState) -> Result<u64, Error> {
     Ok(count)
 }
 
-/// Those keys that no row names.
-async fn nameless(
+/// The keys that no row references.
+async fn unreferenced(
     app: &AppState,
     keys: Vec<String>,
 ) -> Result<Vec<String>, RecordsError> {
-    let looked = app.records.run(Scope::Housekeeping, move |tx| {
+    let found = app.records.run(Scope::Housekeeping, move |tx| {
         Box::pin(async move {
-            let mut nameless = Vec::new();
+            let mut unreferenced = Vec::new();
             for key in keys {
                 if !files::is_named(tx, &key).await? {
-                    nameless.push(key);
+                    unreferenced.push(key);
                 }
             }
-            Ok(nameless)
+            Ok(unreferenced)
         })
     });
-    looked.await
+    found.await
 }
 
-async fn forget_keys(app: &AppState) -> Result<u64, Error> {
-    let before = now().saturating_sub(KEY_LIFE_MS);
+async fn remove_idempotency_keys(app: &AppState) -> Result<u64, Error> {
+    let before = now().saturating_sub(IDEMPOTENCY_KEY_TTL_MS);
     let mut count = 0;
     loop {
-        let forgotten = app.records.run(Scope::Housekeeping, move |tx| {
+        let removed = app.records.run(Scope::Housekeeping, move |tx| {
             Box::pin(async move { idempotency::sweep(tx, before).await })
         });
-        let forgotten = forgotten.await?;
-        count += forgotten;
-        if forgotten < idempotency::AT_ONCE {
+        let removed = removed.await?;
+        count += removed;
+        if removed < idempotency::AT_ONCE {
             return Ok(count);
         }
     }
 }
 
-/// What may be done in somebody's name does not depend on their role here.
+/// The owner of an upload. The role does not matter here.
 fn owner_of(upload: &Upload) -> Member {
     Member {
         organisation: upload.organisation.clone(),

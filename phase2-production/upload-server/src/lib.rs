@@ -1,20 +1,23 @@
 //! The upload server for production: one server, five designs.
 //!
-//! The third column of the pair in Phase 1, with the same file names. Handlers, records and
-//! files are the same in every design; only where identity lives differs, so that a
-//! comparison of the designs compares that and nothing else.
+//! It continues the pair of servers in Phase 1 and has the same file names. Handlers,
+//! records and files are the same in every design; only the place of identity differs, so
+//! a comparison of the designs compares nothing else.
 //!
-//! Reading order: `app` (what there is), `identity` (who is calling?), `sessions` and
-//! `tokens` (what is remembered, what is signed), `login`, `files`, `error`, `config`. Then
-//! what production adds: `people`, `account` and `admin`; `uploads` and `tus`; `limits`,
-//! `origins` and `cookies`; `hearsay`; `events`; `janitor`; `openapi` and `docs`.
+//! Reading order: `app` (state and routes), `identity` (authentication), `sessions` and
+//! `tokens` (stateful and stateless credentials), `login`, `files`, `error`, `config`.
+//! Then the additions for production: `accounts`, `account` and `admin`; `uploads` and
+//! `tus`; `limits`, `origins` and `cookies`; `revocation_feed`; `events`; `janitor`;
+//! `openapi` and `docs`.
 
 mod account;
+mod account_change;
+mod accounts;
 mod admin;
 pub mod app;
 mod audit;
-mod change;
 mod clock;
+mod concurrency_limit;
 pub mod config;
 mod cookies;
 mod docs;
@@ -23,21 +26,19 @@ mod events;
 #[cfg(test)]
 mod faults;
 mod files;
-mod hearsay;
 mod identity;
-mod in_full;
 mod janitor;
 mod limits;
 mod login;
 mod openapi;
 mod origins;
-mod people;
 mod readiness;
+mod revocation_feed;
+mod run_to_completion;
 mod secret_file;
 pub mod sessions;
 mod stores;
 pub mod tokens;
-mod turns;
 mod tus;
 mod uploads;
 

@@ -1,8 +1,8 @@
-//! How much is too much: wrong passwords, and requests.
+//! Rate limits for wrong passwords and for requests.
 //!
-//! One count for all replicas, in Redis. What Redis cannot count, this replica counts for
-//! itself: then there are as many limits as replicas, and a metric says so
-//! (`limits_shared` is 0). Nobody is let in uncounted.
+//! With Redis one count holds for all replicas. While Redis does not answer, each replica
+//! counts alone, so the limit applies per replica; the metric `limits_shared` is 0 then.
+//! No attempt goes uncounted.
 
 mod client_address;
 mod local;
@@ -20,19 +20,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use upload_domain::hex::hex;
 
-/// The part of a caller's requests that a replica lets through without asking Redis: one
-/// in so many. Who calls now and then costs no question; with fewer replicas than this the
-/// limit is exceeded by less than itself.
-const UNASKED: u32 = 16;
+/// A replica lets one in this many of a caller's allowed requests through without asking
+/// Redis, so that occasional callers cost no round trip. With fewer replicas than this,
+/// the limit is exceeded by less than its own size.
+const LOCAL_ONE_IN: u32 = 16;
 
-/// The window of `--requests-per-second`.
-const SECOND: Duration = Duration::from_secs(1);
+/// Window of `--requests-per-second`.
+const REQUEST_WINDOW: Duration = Duration::from_secs(1);
 
-/// More than is allowed.
+/// The limit is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than is allowed; again in {retry_after_s} s")]
+#[error("limit exceeded; retry in {retry_after_s} s")]
 pub(crate) struct TooMany {
-    /// The value of `Retry-After`: until the window has passed, rounded up.
+    /// Value of `Retry-After`: seconds until the window ends, rounded up.
     pub(crate) retry_after_s: u32,
 }
 
@@ -43,7 +43,7 @@ impl TooMany {
     }
 }
 
-/// The limits of one replica. Cheap to clone; all clones count together.
+/// The limits of one replica. Clones share the counts.
 #[derive(Clone)]
 pub(crate) struct Limits(Arc<Shared>);
 
@@ -57,31 +57,31 @@ struct Shared {
     attempts: Local,
     logins: Local,
     requests: Local,
-    /// Who may say whose request it is.
+    /// Proxies trusted for X-Forwarded-For.
     proxies: Vec<IpNet>,
 }
 
-/// A password or token that is being tried. It counts as wrong until it is known to be right,
-/// so that a thousand at once are not a thousand guesses. Dropped, it stays counted.
-#[must_use = "an attempt that succeeds has to say so"]
+/// A password or token under test. It counts as wrong until it is found right, so that
+/// concurrent guesses are all counted. If it is dropped, it stays counted.
+#[must_use = "call `succeeded` if the attempt does not count"]
 pub(crate) struct Attempt {
     limits: Limits,
-    taken: Vec<Ticket>,
+    taken: Vec<Reservation>,
 }
 
-/// One count, and where it was made.
-struct Ticket {
+/// One count, and the counters that hold it.
+struct Reservation {
     bucket: String,
     in_cache: bool,
     here: bool,
 }
 
 impl Limits {
-    /// Counts in `cache`, and here while that does not answer.
+    /// Counts in `cache`, and locally while the cache does not answer.
     #[must_use]
     pub(crate) fn new(cache: Option<Cache>, args: &LimitArgs) -> Self {
         let window = Duration::from_millis(args.attempts_window_ms.max(1));
-        say_shared(cache.is_some());
+        report_shared(cache.is_some());
         Self(Arc::new(Shared {
             cache,
             per_account: args.attempts_per_account,
@@ -91,29 +91,30 @@ impl Limits {
             per_second: args.requests_per_second,
             attempts: Local::new(window),
             logins: Local::new(window),
-            requests: Local::new(SECOND),
+            requests: Local::new(REQUEST_WINDOW),
             proxies: args.trusted_proxies.clone(),
         }))
     }
 
-    /// Where a request comes from.
+    /// The client's address.
     pub(crate) fn client_of(&self, parts: &Parts) -> ClientAddress {
         ClientAddress::of(parts, &self.0.proxies)
     }
 
-    /// Counts an attempt to log in, before anything is looked up or hashed. A name that
-    /// nobody has counts like any other (OWASP Authentication, "Login Throttling").
+    /// Counts a login attempt before the account is looked up or the password hashed. An
+    /// unknown name counts like any other (OWASP Authentication, "Login Throttling").
     ///
     /// # Errors
-    /// When this account or this address has tried too often. Nothing is counted then: who
-    /// keeps trying is not kept out longer, and a blocked address locks out no account.
+    /// When this account or this address has made too many attempts. Then nothing is
+    /// counted: further attempts do not extend the lockout, and a blocked address locks
+    /// out no account.
     pub(crate) async fn attempt(
         &self,
         username: &str,
         address: IpAddr,
     ) -> Result<Attempt, TooMany> {
         let account = format!("account:{}", hex(&Sha256::digest(username.as_bytes())));
-        let address = format!("address:{}", neighbourhood(address));
+        let address = format!("address:{}", address_prefix(address));
         let of_account = self.take(account, self.0.per_account).await?;
         match self.take(address, self.0.per_address).await {
             Ok(of_address) => {
@@ -126,103 +127,102 @@ impl Limits {
         }
     }
 
-    /// Counts a token that somebody sends who has proved nothing yet, before anything is
-    /// looked up.
+    /// Counts a token from an unauthenticated request before it is looked up.
     ///
     /// # Errors
-    /// When too many that nobody knows came from this address.
+    /// When too many unknown tokens came from this address.
     pub(crate) async fn token(&self, address: IpAddr) -> Result<Attempt, TooMany> {
-        let bucket = format!("token:{}", neighbourhood(address));
+        let bucket = format!("token:{}", address_prefix(address));
         let taken = vec![self.take(bucket, self.0.per_address).await?];
         Ok(Attempt { limits: self.clone(), taken })
     }
 
-    /// Counts something that the holder of a login's tokens may do at any time and that is
-    /// written down each time. What is counted is `deed` alone, so that a thief who refreshes
-    /// without end keeps nobody from logging out.
+    /// Counts an action that the holder of a login's tokens may repeat and that writes
+    /// each time. Each action has its own count, so a thief that refreshes without end
+    /// cannot block a logout.
     ///
     /// # Errors
-    /// When there was too much of it in this window.
-    pub(crate) async fn of_login(
+    /// When the login has exceeded the limit in this window.
+    pub(crate) async fn login_action(
         &self,
-        deed: &'static str,
+        action: &'static str,
         family: &str,
     ) -> Result<(), TooMany> {
-        let (bucket, limit) = (format!("{deed}:{family}"), self.0.per_login);
+        let (bucket, limit) = (format!("{action}:{family}"), self.0.per_login);
         let here = self.0.logins.take(&bucket, limit);
         match &self.0.cache {
-            Some(cache) => {
-                verdict(&cache.take(&bucket, limit, self.0.window).await, here)
-            }
-            None => here.verdict(),
+            Some(cache) => decide(&cache.take(&bucket, limit, self.0.window).await, here),
+            None => here.decide(),
         }
     }
 
-    /// Counts a request of somebody who is known.
+    /// Counts a request of an authenticated caller.
     ///
     /// # Errors
-    /// When they have made too many in this second.
+    /// When the caller has made too many requests in this second.
     pub(crate) async fn request(&self, caller: &str) -> Result<(), TooMany> {
         let limit = self.0.per_second;
-        let free = limit / UNASKED;
+        let free = limit / LOCAL_ONE_IN;
         let bucket = format!("requests:{caller}");
         let here = self.0.requests.take(&bucket, limit);
         let Some(cache) = &self.0.cache else {
-            return here.verdict();
+            return here.decide();
         };
-        // The first that asks brings along those that did not.
+        // The first request that asks Redis also counts those that did not.
         let count = match here {
             Counted::Allowed { number } if number <= free => return Ok(()),
             Counted::Allowed { number } if number == free + 1 => number,
             Counted::Allowed { .. } | Counted::Refused { .. } => 1,
         };
-        verdict(&cache.take_many(&bucket, count, limit, SECOND).await, here)
+        decide(&cache.take_many(&bucket, count, limit, REQUEST_WINDOW).await, here)
     }
 
-    /// Counts here in any case: when Redis goes away, this replica knows its own share.
-    async fn take(&self, bucket: String, limit: u32) -> Result<Ticket, TooMany> {
+    /// Always counts locally, too, so that this replica has its own count when Redis
+    /// fails.
+    async fn take(&self, bucket: String, limit: u32) -> Result<Reservation, TooMany> {
         let here = self.0.attempts.take(&bucket, limit);
-        let mut ticket = Ticket { bucket, in_cache: false, here: here.verdict().is_ok() };
+        let mut reservation =
+            Reservation { bucket, in_cache: false, here: here.decide().is_ok() };
         if let Some(cache) = &self.0.cache {
-            let taken = cache.take(&ticket.bucket, limit, self.0.window).await;
-            say_shared(taken.is_ok());
+            let taken = cache.take(&reservation.bucket, limit, self.0.window).await;
+            report_shared(taken.is_ok());
             match taken {
                 Ok(Taken::Allowed { .. }) => {
-                    ticket.in_cache = true;
-                    return Ok(ticket);
+                    reservation.in_cache = true;
+                    return Ok(reservation);
                 }
                 Ok(Taken::Refused { retry_after }) => {
-                    self.give_back(ticket).await;
+                    self.give_back(reservation).await;
                     return Err(TooMany::until(retry_after));
                 }
                 Err(_) => metrics::counter!("limits_counted_locally_total").increment(1),
             }
         }
-        here.verdict().map(|()| ticket)
+        here.decide().map(|()| reservation)
     }
 
-    async fn give_back(&self, ticket: Ticket) {
-        if ticket.here {
-            self.0.attempts.give_back(&ticket.bucket);
+    async fn give_back(&self, reservation: Reservation) {
+        if reservation.here {
+            self.0.attempts.give_back(&reservation.bucket);
         }
-        if let (Some(cache), true) = (&self.0.cache, ticket.in_cache) {
-            // Not given back, it counts too much, which the window heals.
-            let _given = cache.give_back(&ticket.bucket).await;
+        if let (Some(cache), true) = (&self.0.cache, reservation.in_cache) {
+            // If this fails, the count is too high until the window ends.
+            let _given = cache.give_back(&reservation.bucket).await;
         }
     }
 }
 
 impl Attempt {
-    /// It was right, or was never looked at: the attempt does not count.
+    /// The attempt was right or was not checked: it does not count.
     pub(crate) async fn succeeded(self) {
-        for ticket in self.taken {
-            self.limits.give_back(ticket).await;
+        for reservation in self.taken {
+            self.limits.give_back(reservation).await;
         }
     }
 }
 
 impl Counted {
-    fn verdict(self) -> Result<(), TooMany> {
+    fn decide(self) -> Result<(), TooMany> {
         match self {
             Self::Allowed { .. } => Ok(()),
             Self::Refused { wait } => Err(TooMany::until(wait)),
@@ -230,20 +230,20 @@ impl Counted {
     }
 }
 
-/// What Redis says; while it does not answer, what was counted here.
-fn verdict(there: &Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMany> {
-    match there {
+/// The answer of Redis, or the local count while Redis does not answer.
+fn decide(shared_count: &Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMany> {
+    match shared_count {
         Ok(Taken::Allowed { .. }) => Ok(()),
         Ok(Taken::Refused { retry_after }) => Err(TooMany::until(*retry_after)),
         Err(_) => {
             metrics::counter!("limits_counted_locally_total").increment(1);
-            here.verdict()
+            here.decide()
         }
     }
 }
 
-/// Whose address this is: in IPv6 a household has a whole /64 of them.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+/// The address prefix that counts as one client: an IPv6 household has a whole /64.
+fn address_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -253,8 +253,8 @@ fn neighbourhood(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether one limit holds for all replicas, or one for each.
-fn say_shared(shared: bool) {
+/// Reports whether the limits hold for all replicas together.
+fn report_shared(shared: bool) {
     metrics::gauge!("limits_shared").set(f64::from(u8::from(shared)));
 }
 

@@ -1,15 +1,15 @@
-//! Login and logout: a session is born and ended, or a token is signed, renewed, revoked.
+//! Login and logout: start and end a session; issue, refresh and revoke tokens.
 
+use crate::accounts::{Authenticated, LoginError};
 use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::error::Error;
 use crate::identity::{
-    Caller, Identity, Proof, audit_context, no_credentials_in, session_id,
+    AuthMethod, Caller, Identity, audit_context, reject_credentials_in_query, session_id,
 };
 use crate::limits::ClientAddress;
-use crate::people::{Known, LoginError};
 use crate::sessions::{SessionError, SessionId, Sessions};
-use crate::tokens::{Issued, Recognised, TokenError, Tokens};
+use crate::tokens::{IdentifiedToken, Issued, TokenError, Tokens};
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
 use api_contract::{Credentials, Message};
@@ -20,22 +20,22 @@ use http::header::SET_COOKIE;
 use http::request::Parts;
 use http_edge::json_body::JsonBody;
 
-/// What a request for a proof brings along besides its body.
-pub(crate) struct Newcomer {
+/// Context of a login request besides its body.
+pub(crate) struct LoginContext {
     from: ClientAddress,
     audit: AuditContext,
-    /// A session that the same browser has already.
+    /// The session that the browser already has.
     earlier: Option<SessionId>,
 }
 
-impl FromRequestParts<AppState> for Newcomer {
+impl FromRequestParts<AppState> for LoginContext {
     type Rejection = Error;
 
     async fn from_request_parts(
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
-        no_credentials_in(parts.uri.query().unwrap_or_default())?;
+        reject_credentials_in_query(parts.uri.query().unwrap_or_default())?;
         Ok(Self {
             from: app.limits.client_of(parts),
             audit: audit_context(parts),
@@ -44,53 +44,54 @@ impl FromRequestParts<AppState> for Newcomer {
     }
 }
 
-/// `POST /api/session/start`: the id is always new, and one that the browser had before
-/// dies (OWASP Session Management, "Renew the Session ID").
+/// `POST /api/session/start`: always creates a new id and ends the browser's earlier
+/// session (OWASP Session Management, "Renew the Session ID").
 pub(crate) async fn start(
     State(app): State<AppState>,
-    newcomer: Newcomer,
+    context: LoginContext,
     JsonBody(given): JsonBody<Credentials>,
 ) -> Result<Response, Error> {
     let sessions = sessions(&app)?;
-    let Newcomer { from, audit, earlier } = newcomer;
-    let known = app.people.log_in(&given.username, given.password.expose(), from).await?;
-    let session = born(&app, sessions, &known, &audit).await?;
+    let LoginContext { from, audit, earlier } = context;
+    let known =
+        app.accounts.log_in(&given.username, given.password.expose(), from).await?;
+    let session = start_session(&app, sessions, &known, &audit).await?;
     if let Some(earlier) = earlier {
-        // One that is dead already needs no end; one that cannot be ended is not left.
+        // An unknown session needs no logout. If the logout fails, the login fails, too.
         let ended = sessions.end(&earlier, &audit).await;
-        if ended == Err(SessionError::CannotKnow) {
+        if ended == Err(SessionError::Unavailable) {
             return Err(Error::SessionStoreUnavailable);
         }
     }
-    let cookie = app.cookies.carrying(session.secret().expose());
+    let cookie = app.cookies.set_value(session.secret().expose());
     let expires_in = app.idle_seconds;
     let body = SessionStarted { session_id: session.secret(), expires_in };
     Ok(([(SET_COOKIE, cookie)], Json(body)).into_response())
 }
 
-/// A session that is kept in memory is not born under a lock on its account, as one in the
-/// records is. So the account is looked at after the birth: whoever changed it before is
-/// seen, and whoever changes it later ends this session with all others.
-async fn born(
+/// Starts a session. Sessions in the database are created under a lock on the account;
+/// sessions in memory are not. So for those the account is checked again afterwards: an
+/// earlier change is seen here, and a later one ends this session with all others.
+async fn start_session(
     app: &AppState,
     sessions: &Sessions,
-    known: &Known,
+    login: &Authenticated,
     audit: &AuditContext,
 ) -> Result<SessionId, Error> {
-    let started = sessions.start(&known.member, known.epoch, audit).await;
+    let started = sessions.start(&login.member, login.epoch, audit).await;
     let session = started.map_err(|error| match error {
-        SessionError::Unknown => overtaken(),
+        SessionError::Unknown => superseded(),
         other => other.into(),
     })?;
     if sessions.are_in_records() {
         return Ok(session);
     }
-    let unchanged = app.people.is_unchanged(known).await;
+    let unchanged = app.accounts.is_unchanged(login).await;
     if !matches!(unchanged, Ok(true)) {
-        // Ended by now or not, nobody was told its id.
+        // The client never received this id, so a failed logout is harmless.
         let _ended = sessions.end(&session, audit).await;
     }
-    if unchanged? { Ok(session) } else { Err(overtaken()) }
+    if unchanged? { Ok(session) } else { Err(superseded()) }
 }
 
 /// `GET /api/session`
@@ -99,7 +100,7 @@ pub(crate) async fn view(
     caller: Caller,
 ) -> Result<Json<SessionView>, Error> {
     let sessions = sessions(&app)?;
-    let Proof::Session(id) = &caller.proof else {
+    let AuthMethod::Session(id) = &caller.auth else {
         return Err(Error::NoSessionId);
     };
     Ok(Json(sessions.view(id, &caller.member, &app.replica_id).await?))
@@ -111,26 +112,26 @@ pub(crate) async fn end(
     caller: Caller,
 ) -> Result<Response, Error> {
     let sessions = sessions(&app)?;
-    let Proof::Session(id) = &caller.proof else {
+    let AuthMethod::Session(id) = &caller.auth else {
         return Err(Error::NoSessionId);
     };
     sessions.end(id, &caller.audit).await?;
     let body = Message { message: "The session has ended.".to_owned() };
-    Ok(([(SET_COOKIE, app.cookies.removed())], Json(body)).into_response())
+    Ok(([(SET_COOKIE, app.cookies.clear_value())], Json(body)).into_response())
 }
 
 /// `POST /api/token`
 pub(crate) async fn issue(
     State(app): State<AppState>,
-    newcomer: Newcomer,
+    context: LoginContext,
     JsonBody(given): JsonBody<Credentials>,
 ) -> Result<Json<TokenIssued>, Error> {
     let tokens = tokens(&app)?;
     let password = given.password.expose();
-    let known = app.people.log_in(&given.username, password, newcomer.from).await?;
-    let issued = tokens.issue(&known.member, known.epoch, &newcomer.audit).await;
+    let known = app.accounts.log_in(&given.username, password, context.from).await?;
+    let issued = tokens.issue(&known.member, known.epoch, &context.audit).await;
     let issued = issued.map_err(|error| match error {
-        TokenError::Invalid => overtaken(),
+        TokenError::Invalid => superseded(),
         other => other.into(),
     })?;
     Ok(Json(token_reply(issued)))
@@ -139,42 +140,42 @@ pub(crate) async fn issue(
 /// `POST /api/token/refresh`
 pub(crate) async fn refresh(
     State(app): State<AppState>,
-    newcomer: Newcomer,
+    context: LoginContext,
     JsonBody(given): JsonBody<RefreshRequest>,
 ) -> Result<Json<TokenIssued>, Error> {
     let tokens = tokens(&app)?;
     let token = given.refresh_token.expose();
-    let known = recognised(&app, tokens, token, newcomer.from).await?;
+    let known = identify(&app, tokens, token, context.from).await?;
     let known = known.ok_or(Error::TokenInvalid)?;
-    app.limits.of_login("refresh", known.family()).await?;
-    Ok(Json(token_reply(tokens.refresh(token, &newcomer.audit).await?)))
+    app.limits.login_action("refresh", known.family()).await?;
+    Ok(Json(token_reply(tokens.refresh(token, &context.audit).await?)))
 }
 
-/// `POST /api/token/revoke`: whoever holds a token may end it (RFC 7009).
+/// `POST /api/token/revoke`: the holder of a token may revoke it (RFC 7009).
 pub(crate) async fn revoke(
     State(app): State<AppState>,
-    newcomer: Newcomer,
+    context: LoginContext,
     JsonBody(given): JsonBody<RevokeRequest>,
 ) -> Result<Json<Message>, Error> {
     let tokens = tokens(&app)?;
     let token = given.token.expose();
-    if let Some(known) = recognised(&app, tokens, token, newcomer.from).await? {
-        app.limits.of_login("logout", known.family()).await?;
-        tokens.revoke(known, &newcomer.audit).await?;
+    if let Some(known) = identify(&app, tokens, token, context.from).await? {
+        app.limits.login_action("logout", known.family()).await?;
+        tokens.revoke(known, &context.audit).await?;
     }
     Ok(Json(Message { message: "The token is revoked.".to_owned() }))
 }
 
-/// Whose token it is. Whoever sends what nobody knows may be guessing, or wants to keep the
-/// records busy: that counts like a wrong password, and nothing is written.
-async fn recognised(
+/// Identifies a token. An unknown token may be a guess or an attempt to overload the
+/// database, so it counts like a wrong password, and nothing is written.
+async fn identify(
     app: &AppState,
     tokens: &Tokens,
     token: &str,
     from: ClientAddress,
-) -> Result<Option<Recognised>, Error> {
+) -> Result<Option<IdentifiedToken>, Error> {
     let attempt = app.limits.token(from.0).await.map_err(LoginError::from)?;
-    let known = tokens.recognise(token).await;
+    let known = tokens.identify(token).await;
     if !matches!(known, Ok(None)) {
         attempt.succeeded().await;
     }
@@ -187,9 +188,9 @@ pub(crate) async fn jwks(State(app): State<AppState>) -> Result<Response, Error>
     Ok(Json(tokens.jwks()).into_response())
 }
 
-/// The account changed between the check of the password and the birth of the proof: what
-/// was right then is wrong now.
-fn overtaken() -> Error {
+/// The account changed between the check of the password and the creation of the session
+/// or token, so the password counts as wrong.
+fn superseded() -> Error {
     LoginError::Wrong.into()
 }
 
@@ -202,7 +203,7 @@ fn token_reply(issued: Issued) -> TokenIssued {
     }
 }
 
-/// The routes of a design that the server does not serve do not exist.
+/// Calls of the other kind of design are not found.
 fn sessions(app: &AppState) -> Result<&Sessions, Error> {
     match &app.identity {
         Identity::Sessions(sessions) => Ok(sessions),

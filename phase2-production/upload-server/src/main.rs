@@ -1,4 +1,4 @@
-//! The program: read the command line, start, say what went wrong if it does not.
+//! Entry point: parse the command line, start the server, report errors.
 
 use clap::Parser;
 use std::process::ExitCode;

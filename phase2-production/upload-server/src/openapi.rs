@@ -1,18 +1,17 @@
-//! This server's interface as OpenAPI 3.1, made from the code.
+//! The API of this server as OpenAPI 3.1, generated from code.
 //!
-//! The schemas are those of the contract's types. The calls stand in `calls`, beside each
-//! other rather than above each handler, because what is worth reading is their pattern;
-//! the tests compare them with the routes that the router really has, with the contract's
-//! paths and types, and with the API reference. Nothing here is written twice unwatched.
+//! Schemas come from the contract's types. Calls are listed together in `calls`, so that
+//! their pattern is easy to read. Tests compare them with the router, the contract's
+//! paths and types, and the API reference.
 
 mod call;
 mod calls;
-mod refusals;
-mod sent;
+mod parts;
+mod problems;
 
 use api_contract::events::Event;
 use api_contract::headers::SESSION_ID;
-use sent::{Schemas, of};
+use parts::{Schemas, of};
 use serde_json::Value;
 use std::sync::LazyLock;
 use utoipa::openapi::security::{
@@ -27,27 +26,27 @@ const ALL_SCHEMES: &[&str] = &["session-header", "session-cookie", "bearer", "ba
 const SESSION_SCHEMES: &[&str] = &["session-header", "session-cookie"];
 const TOKEN_SCHEMES: &[&str] = &["bearer", "basic"];
 
-const ABOUT: &str = "One server, five designs: they differ in where identity lives, and in \
-    nothing else. Every reply has X-Served-By and X-Request-ID. Every refusal is \
-    application/problem+json (RFC 9457) and is told by its type. A path that does not take a \
-    method answers 405 method-not-allowed; in front of the replicas, the balancer may answer \
-    502 replica-failed, 503 no-replica or 504 replica-timeout.";
+const ABOUT: &str = "One server with five designs. They differ only in where identity \
+    lives. Every reply has X-Served-By and X-Request-ID. Every error is \
+    application/problem+json (RFC 9457); check its type. A path answers 405 \
+    method-not-allowed to a method that it does not support. In front of the replicas, the \
+    balancer may answer 502 replica-failed, 503 no-replica or 504 replica-timeout.";
 
 const TAGS: [(&str, &str); 9] = [
-    ("sessions", "The proof is given once, and the server remembers."),
-    ("tokens", "The proof comes with each request, and the server forgets."),
-    ("account", "One's own account."),
-    ("admin", "The people of one's organisation; for its admins."),
-    ("files", "The same in every design, whatever the proof."),
-    ("uploads", "Uploads to a URL that is signed beforehand."),
-    ("tus", "Uploads that go on where they were, on any replica (tus 1.0)."),
-    ("events", "What happens to one's files."),
+    ("sessions", "Log in once; the server stores the session."),
+    ("tokens", "Send a credential with each request; the server stores no session."),
+    ("account", "The caller's own account."),
+    ("admin", "The accounts of the caller's organisation; admins only."),
+    ("files", "The same in every design."),
+    ("uploads", "Uploads to a signed URL."),
+    ("tus", "Resumable uploads, on any replica (tus 1.0)."),
+    ("events", "Events about the caller's files."),
     ("service", "The server itself."),
 ];
 
 static JSON: LazyLock<Value> = LazyLock::new(|| {
     let mut json = serde_json::to_value(document()).unwrap_or_default();
-    without_links(&mut json);
+    remove_rustdoc_links(&mut json);
     json
 });
 
@@ -62,7 +61,7 @@ fn document() -> OpenApi {
         let operation = call.operation(&mut schemas);
         paths.add_path_operation(call.path, vec![call.method.clone()], operation);
     }
-    // Travels on the WebSocket, of which OpenAPI knows only the beginning.
+    // Sent over the WebSocket, which OpenAPI cannot describe.
     of::<Event>(&mut schemas);
     let components = ComponentsBuilder::new().schemas_from_iter(schemas);
     let components =
@@ -88,12 +87,12 @@ fn tag((name, what): &(&str, &str)) -> Tag {
 fn schemes() -> [(&'static str, SecurityScheme); 4] {
     let header = ApiKeyValue::with_description(
         SESSION_ID,
-        "The id from POST /api/session/start. If it is there, the cookie is not looked at.",
+        "The id from POST /api/session/start. If it is present, the cookie is ignored.",
     );
     let cookie = ApiKeyValue::with_description(
         "__Host-session",
-        "The same id, for browsers. Without HTTPS its name is session. What changes \
-         something must then say where it comes from: Origin, or Sec-Fetch-Site.",
+        "The same id, for browsers. Without HTTPS its name is session. A request that changes \
+         state must then have Origin or Sec-Fetch-Site.",
     );
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -110,23 +109,23 @@ fn schemes() -> [(&'static str, SecurityScheme); 4] {
     ]
 }
 
-/// The contract's comments are written for rustdoc; a link to an item leads nowhere here.
-fn without_links(json: &mut Value) {
+/// Removes rustdoc links from the contract's comments; they lead nowhere here.
+fn remove_rustdoc_links(json: &mut Value) {
     match json {
         Value::Object(members) => {
             members.iter_mut().for_each(|(name, value)| match value {
                 Value::String(text) if name == "description" => {
-                    *text = without_link(text)
+                    *text = remove_rustdoc_link(text)
                 }
-                value => without_links(value),
+                value => remove_rustdoc_links(value),
             })
         }
-        Value::Array(values) => values.iter_mut().for_each(without_links),
+        Value::Array(values) => values.iter_mut().for_each(remove_rustdoc_links),
         _ => {}
     }
 }
 
-fn without_link(text: &str) -> String {
+fn remove_rustdoc_link(text: &str) -> String {
     let mut plain = text.replace("[`", "`").replace("`]", "`");
     while let Some(start) = plain.find("`(crate::") {
         let Some(length) = plain[start..].find(')') else {

@@ -1,16 +1,17 @@
-//! Which sites' pages may call: CSRF and CORS.
+//! Which sites may call this server from a browser: CSRF and CORS.
 //!
-//! A browser sends our cookie along with whatever page asks for it, and says which page
-//! that is: in `Origin`, or in `Sec-Fetch-Site`. A page cannot lie about either (OWASP
+//! A browser sends the session cookie with requests from any page. It also names the
+//! page's site in `Origin` or `Sec-Fetch-Site`, which scripts cannot forge (OWASP
 //! Cross-Site Request Forgery Prevention, "Using Standard Headers"; ASVS 3.5.1). So:
 //!
-//! - What changes something and comes from a page of a foreign site is refused, with any
-//!   proof and with none: a login can be forged too.
-//! - What changes something and has the cookie as its proof must say where it comes from.
-//! - What comes without the cookie and says nothing is no browser's, and passes.
+//! - A state-changing request from a foreign site is refused, with or without a
+//!   credential, because a login can be forged, too.
+//! - A state-changing request that authenticates by cookie must name its site.
+//! - A request without the cookie and without these headers is not a browser's, and
+//!   passes.
 //!
-//! The CORS layer of tower-http answers every `OPTIONS`, tus' own included, and names no
-//! replica; the few headers that are needed are written here.
+//! The CORS layer of tower-http would answer every `OPTIONS`, including those of tus,
+//! without the replica's header. So the few headers are written here.
 
 mod cors;
 mod site;
@@ -29,22 +30,22 @@ use http_edge::refusal::Refusal;
 use std::sync::Arc;
 use url::Url;
 
-/// Which sites' pages may call this server. Cheap to clone.
+/// The sites that may call this server. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Origins(Arc<Listed>);
+pub(crate) struct Origins(Arc<AllowList>);
 
 #[derive(Debug)]
-struct Listed {
-    /// Our own, where it is known from the start; else it is what the client calls us.
+struct AllowList {
+    /// The server's own origin, if configured; otherwise it is derived from `Host`.
     own: Option<String>,
     allowed: Vec<String>,
 }
 
 impl Origins {
-    /// Those of the command line.
+    /// Parses the origins of the command line.
     ///
     /// # Errors
-    /// When one of them is no origin, such as `https://app.test`; `*` is none.
+    /// When a value is not an origin, such as `https://app.test`; `*` is not allowed.
     pub(crate) fn new(
         public_url: Option<&str>,
         allowed: &[String],
@@ -53,14 +54,14 @@ impl Origins {
             public_url.map(|url| origin(url).context("--public-url")).transpose()?;
         let allowed = allowed.iter().map(|url| origin(url).context("--origin"));
         let allowed = allowed.collect::<anyhow::Result<_>>()?;
-        Ok(Self(Arc::new(Listed { own, allowed })))
+        Ok(Self(Arc::new(AllowList { own, allowed })))
     }
 
-    /// Refuses what a foreign page sends in a user's name.
+    /// Refuses a request from a foreign site, or with a cookie but without a site.
     ///
     /// # Errors
     /// With `foreign-origin`.
-    pub(crate) fn vouch(
+    pub(crate) fn check(
         &self,
         request: &http::request::Parts,
         cookies: &Cookies,
@@ -69,26 +70,27 @@ impl Origins {
         match Site::of(request, self) {
             Site::Own | Site::Allowed(_) => Ok(()),
             Site::Foreign => Err(refusal.detail(
-                "The page that sent this belongs to a site that may not. Its site can be \
-                 allowed with --origin.",
+                "This site may not call this server. Start the server with --origin to \
+                 allow it.",
             )),
-            Site::Unsaid if cookie_is_proof(&request.headers, cookies) => Err(refusal
-                .detail(
-                    "With the cookie, say where this comes from: Origin, or \
-                     Sec-Fetch-Site. Or send X-Session-ID in place of the cookie.",
-                )),
-            Site::Unsaid => Ok(()),
+            Site::Unknown if authenticates_by_cookie(&request.headers, cookies) => {
+                Err(refusal.detail(
+                    "A request with the cookie needs Origin or Sec-Fetch-Site. Or send \
+                     X-Session-ID instead of the cookie.",
+                ))
+            }
+            Site::Unknown => Ok(()),
         }
     }
 }
 
-/// A page can send a cookie without knowing it; a header it has to know.
-fn cookie_is_proof(headers: &HeaderMap, cookies: &Cookies) -> bool {
-    cookies.came_with(headers) && !headers.contains_key(SESSION_ID)
+/// A foreign page can make the browser send a cookie, but cannot know the id for a
+/// header.
+fn authenticates_by_cookie(headers: &HeaderMap, cookies: &Cookies) -> bool {
+    cookies.is_present_in(headers) && !headers.contains_key(SESSION_ID)
 }
 
-/// A site as a browser writes it: scheme, host, and the port unless it is the usual one
-/// (RFC 6454 §6.1).
+/// An origin as browsers write it: scheme, host, and a non-default port (RFC 6454 §6.1).
 fn origin(text: &str) -> anyhow::Result<String> {
     let advice = "write scheme and host, as in https://app.test";
     let url = Url::parse(text).with_context(|| format!("{text}: {advice}"))?;
@@ -100,8 +102,8 @@ fn origin(text: &str) -> anyhow::Result<String> {
     Ok(url.origin().ascii_serialization())
 }
 
-/// The middleware: what a foreign page sends is refused, and what a page may read of the
-/// reply, a refusal included, it is told.
+/// Middleware: refuses forged requests, answers preflights, and adds CORS headers to
+/// every reply, errors included.
 pub(crate) async fn guard(
     State((origins, cookies)): State<(Origins, Cookies)>,
     request: Request,
@@ -114,7 +116,7 @@ pub(crate) async fn guard(
     } else if parts.method.is_safe() {
         next.run(Request::from_parts(parts, body)).await
     } else {
-        match origins.vouch(&parts, &cookies) {
+        match origins.check(&parts, &cookies) {
             Ok(()) => next.run(Request::from_parts(parts, body)).await,
             Err(refusal) => refusal.into_response(),
         }

@@ -1,9 +1,9 @@
-//! What this server needs to be of use, for `/readyz`.
+//! Checks for `/readyz`.
 //!
-//! What lies on this machine's own disk, or a clock that goes wrong, makes this replica unable
-//! and nobody else: it is not ready. A database, a bucket or a Redis is everybody's: without it
-//! the replica is degraded and says so, and goes on with what it can do. If that made it "not
-//! ready", the end of one store would be the end of all replicas.
+//! A fault of this replica alone, on its own disk or clock, makes it not ready. A fault
+//! of a shared database, bucket or Redis makes it degraded: it stays ready and serves the
+//! requests that it can. Otherwise the loss of one shared store would take all replicas
+//! out of service.
 
 use crate::clock::now;
 use blobs::Blobs;
@@ -14,36 +14,36 @@ use records::{Records, RecordsError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const SILENT: &str = "does not answer";
+const NO_ANSWER: &str = "does not answer";
 
-/// Who is further off would refuse what others have just signed, log people out, or keep in
-/// who should be out.
+/// Beyond this skew a replica rejects tokens just issued elsewhere and expires sessions
+/// too early or too late.
 const WRONG_CLOCK: &str = "differs from the records' by more than 1 s";
-const _: () = assert!(CLOCK_LIMIT_MS == 1_000, "the text above says so");
+const _: () = assert!(CLOCK_LIMIT_MS == 1_000, "update the text above");
 
-/// Ready as long as what is its own is there, and its clock is right: that is found out
-/// before this returns, so that no replica is ready whose clock nobody has looked at.
+/// The checks of this replica. The clock is compared before this returns, so no replica
+/// becomes ready with an unchecked clock.
 ///
 /// # Errors
-/// When the records do not answer.
-pub(crate) async fn looking_at(
+/// When the database does not answer.
+pub(crate) async fn checks(
     records: &Records,
     blobs: &Blobs,
     cache: Option<&Cache>,
 ) -> Result<Readiness, RecordsError> {
     let (own_records, own_files) = (!records.is_postgres(), blobs.is_local());
     let (blobs, clock) = (blobs.clone(), Clock::compared_with(records).await?);
-    // One question for both: whoever says what time it is answers.
-    let (asks, reads) = (Arc::new(clock), records.clone());
-    let told = Arc::clone(&asks);
+    // One query checks both, because the answer contains the database's time.
+    let (clock, reads) = (Arc::new(clock), records.clone());
+    let clock_status = Arc::clone(&clock);
     let records = Check::new("records", move || {
-        let (clock, records) = (Arc::clone(&asks), reads.clone());
-        async move { needed(clock.compare_with(&records).await.is_ok()) }
+        let (clock, records) = (Arc::clone(&clock), reads.clone());
+        async move { required(clock.compare_with(&records).await.is_ok()) }
     });
-    let clock = Check::new("clock", move || std::future::ready(told.standing()));
+    let clock = Check::new("clock", move || std::future::ready(clock_status.status()));
     let files = Check::new("files", move || {
         let blobs = blobs.clone();
-        async move { needed(blobs.ping().await.is_ok()) }
+        async move { required(blobs.ping().await.is_ok()) }
     });
     let mut checks = vec![
         clock,
@@ -51,18 +51,20 @@ pub(crate) async fn looking_at(
         if own_files { files } else { files.shared() },
     ];
     checks.extend(cache.cloned().map(|cache| {
-        // Its own heartbeat asks Redis; this only reads what that has found.
-        Check::new("cache", move || std::future::ready(of_cache(cache.breaker_state())))
+        // Reads the state that the cache's own heartbeat keeps.
+        Check::new("cache", move || {
+            std::future::ready(cache_status(cache.breaker_state()))
+        })
     }));
     Ok(Readiness::looking_at(checks))
 }
 
-const fn needed(answers: bool) -> Standing {
-    if answers { Standing::Fine } else { Standing::Missing(SILENT) }
+const fn required(answers: bool) -> Standing {
+    if answers { Standing::Fine } else { Standing::Missing(NO_ANSWER) }
 }
 
-/// What was found of this replica's clock last. While the records do not answer, which is
-/// another check's business, that counts.
+/// The last result of the clock check. It stays valid while the database does not answer;
+/// another check reports that.
 struct Clock {
     is_right: AtomicBool,
 }
@@ -74,17 +76,17 @@ impl Clock {
         Ok(clock)
     }
 
-    /// The clock all replicas have in common is the records'. Theirs was read between two
-    /// looks at ours: right is what cannot be further off than the limit.
+    /// Compares with the database's clock, which all replicas share. It is read between
+    /// two reads of our clock, so the check fails if the offset may exceed the limit.
     async fn compare_with(&self, records: &Records) -> Result<(), RecordsError> {
         let before = now();
-        let theirs = records.now().await?;
-        let off = (theirs - before).max(now() - theirs);
-        self.is_right.store(off <= CLOCK_LIMIT_MS, Ordering::Relaxed);
+        let database_time = records.now().await?;
+        let skew = (database_time - before).max(now() - database_time);
+        self.is_right.store(skew <= CLOCK_LIMIT_MS, Ordering::Relaxed);
         Ok(())
     }
 
-    fn standing(&self) -> Standing {
+    fn status(&self) -> Standing {
         match self.is_right.load(Ordering::Relaxed) {
             true => Standing::Fine,
             false => Standing::Missing(WRONG_CLOCK),
@@ -92,7 +94,7 @@ impl Clock {
     }
 }
 
-const fn of_cache(breaker: BreakerState) -> Standing {
+const fn cache_status(breaker: BreakerState) -> Standing {
     match breaker {
         BreakerState::Closed => Standing::Fine,
         BreakerState::HalfOpen => Standing::Impaired("breaker half-open"),

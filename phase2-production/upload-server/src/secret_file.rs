@@ -1,5 +1,5 @@
-//! The secret that all replicas share: it signs upload URLs, and seals what the records
-//! must not be able to use.
+//! The secret that all replicas share: it signs upload URLs, and encrypts values that a
+//! reader of the database must not use.
 
 use anyhow::{Context, ensure};
 use std::fs;
@@ -8,10 +8,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The shortest secret, in bytes.
-const SHORTEST: usize = 32;
+/// Minimum length in bytes.
+const MIN_SECRET_BYTES: usize = 32;
 
-/// The secret in `named`, or the one in the data folder, which is made at the first start.
+/// The secret in `named`, or the one in the data folder, which is made at the first
+/// start.
 ///
 /// # Errors
 /// When it cannot be read or made, or is too short.
@@ -25,8 +26,8 @@ pub(crate) fn open(named: Option<&Path>, data_dir: &Path) -> anyhow::Result<Arc<
         format!("cannot read the secret {}: check --secret-file", path.display())
     })?;
     ensure!(
-        secret.len() >= SHORTEST,
-        "the secret {} has {} bytes and needs {SHORTEST} or more \
+        secret.len() >= MIN_SECRET_BYTES,
+        "the secret {} has {} bytes and needs {MIN_SECRET_BYTES} or more \
          (head -c 32 /dev/urandom > FILE)",
         path.display(),
         secret.len()
@@ -34,14 +35,15 @@ pub(crate) fn open(named: Option<&Path>, data_dir: &Path) -> anyhow::Result<Arc<
     Ok(Arc::from(secret))
 }
 
-/// Makes the file unless it is there. Of two replicas that start at once, the first one's
-/// stays: the name appears only with the whole content.
+/// Makes the file if it is missing. If two replicas start at once, the first one's secret
+/// stays, because the link appears only with the whole content.
 fn make(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let mut secret = [0_u8; SHORTEST];
-    getrandom::fill(&mut secret).context("the operating system gives no randomness")?;
+    let mut secret = [0_u8; MIN_SECRET_BYTES];
+    getrandom::fill(&mut secret)
+        .context("the operating system gives no random numbers")?;
     let draft = path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()));
     let mut out =
         fs::File::options().write(true).create_new(true).mode(0o600).open(&draft)?;
@@ -54,8 +56,8 @@ fn make(path: &Path) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         linked => linked?,
     }
-    // A name that a power cut takes away would leave nobody to open what was sealed.
-    let folder = path.parent().context("a file lies in a folder")?;
+    // If a power failure removed the name, sealed values could never be opened again.
+    let folder = path.parent().context("the path has a folder")?;
     Ok(fs::File::open(folder)?.sync_all()?)
 }
 
@@ -64,15 +66,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replicas_on_one_folder_have_one_secret() {
+    fn replicas_on_one_folder_share_one_secret() {
         let dir = tempfile::tempdir().unwrap();
         let first = open(None, dir.path()).unwrap();
         assert_eq!(open(None, dir.path()).unwrap(), first);
-        assert_eq!(first.len(), SHORTEST);
+        assert_eq!(first.len(), MIN_SECRET_BYTES);
     }
 
     #[test]
-    fn a_secret_that_is_short_or_missing_is_refused() {
+    fn short_or_missing_secret_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("short");
         assert!(open(Some(&path), dir.path()).is_err());

@@ -1,8 +1,8 @@
-//! Sessions: one shape, three places to keep them.
+//! Sessions: one interface, three places to store them.
 //!
-//! `memory` is Phase 1's map. `replicated` is that map on every replica, because they tell
-//! each other. `central` is Redis, which all replicas ask, with the records as the truth.
-//! Birth, growth and death are the same in each; what differs is who else knows.
+//! `memory` is Phase 1's map. `replicated` is that map on every replica, kept equal by
+//! gossip. `central` is Redis as a cache of the database. Birth, growth and death are the
+//! same in each; the difference is which replicas can see the session.
 
 pub mod central;
 pub mod id;
@@ -17,69 +17,69 @@ use records::Member;
 use std::time::Duration;
 use upload_domain::username::Username;
 
-/// How long sessions live, and how many there may be.
+/// Lifetimes and numbers of sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLimits {
-    /// Silence after which a session dies; every use starts it anew.
+    /// Idle timeout: time without a use after which a session expires.
     pub idle: Duration,
-    /// Age at which a session dies, used or not.
+    /// Absolute timeout: age at which a session expires, used or not.
     pub absolute: Duration,
-    /// Sessions in this process beyond which no new one is born (memory, replicated).
+    /// Live sessions in this process at which new ones are refused (memory, replicated).
     pub max_live: usize,
-    /// Sessions that one person may have; a new one ends the oldest (ASVS 7.1.2).
+    /// Live sessions of one account; a new one ends the oldest (ASVS 7.1.2).
     pub max_per_user: u32,
 }
 
-/// Why a session cannot be used.
+/// Reasons why a session cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
-    /// Never born, ended, or known only elsewhere.
+    /// Never created, ended, or stored only on another replica.
     #[error("no such session")]
     Unknown,
-    /// Dead of silence or old age.
+    /// The idle or absolute timeout has passed.
     #[error("the session has expired")]
     Expired,
-    /// There are as many sessions as there may be.
+    /// The limit of live sessions is reached.
     #[error("too many sessions")]
     TooMany,
-    /// Neither the cache nor the truth answers: it may live, so this is no "no".
+    /// Neither the cache nor the database answers, so the session may be live.
     #[error("the session store does not answer")]
-    CannotKnow,
+    Unavailable,
 }
 
-/// What is remembered of one caller, for the caller to see.
+/// The data of a session, as its owner may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
+pub struct SessionData {
     /// Birth, milliseconds since 1970.
     pub created_at: u64,
-    /// The latest use, milliseconds since 1970.
+    /// Last use, milliseconds since 1970.
     pub last_activity: u64,
-    /// Until it dies if nobody uses it.
+    /// Time until it expires without a use.
     pub time_left: Duration,
     /// Names of the files uploaded in it, oldest first.
     pub files: Vec<String>,
 }
 
-/// Where the sessions of this replica are kept.
+/// The session store of this replica.
 #[derive(Clone)]
 #[expect(
     clippy::large_enum_variant,
     reason = "a process has one kind; a box would only add an allocation to each clone"
 )]
 pub enum Sessions {
-    /// In this process alone.
+    /// In this process only.
     Memory(memory::Memory),
-    /// In this process, and told to all others.
+    /// In every replica's memory, by gossip.
     Replicated(replicated::Replicated),
-    /// In Redis, and in the records.
+    /// In the database, cached in Redis.
     Central(central::Central),
 }
 
 impl Sessions {
-    /// Birth: remembers the caller and returns what they must send from now on.
+    /// Birth: stores a session for the caller and returns its id.
     ///
     /// # Errors
-    /// When there are too many, or nobody can be asked.
+    /// When there are too many, or the store does not answer.
     pub async fn start(
         &self,
         member: &Member,
@@ -93,10 +93,10 @@ impl Sessions {
         }
     }
 
-    /// Who is calling. Each use starts the idle time anew, reads included.
+    /// Returns the session's owner. Each use restarts the idle timeout, reads included.
     ///
     /// # Errors
-    /// When no live session has this id, or that cannot be known.
+    /// When no live session has this id, or the store does not answer.
     pub async fn touch(&self, id: &SessionId) -> Result<Member, SessionError> {
         match self {
             Self::Memory(store) => store.touch(id),
@@ -105,10 +105,10 @@ impl Sessions {
         }
     }
 
-    /// Whether it still lives, without counting as a use.
+    /// The same without counting as a use.
     ///
     /// # Errors
-    /// When no live session has this id, or that cannot be known.
+    /// When no live session has this id, or the store does not answer.
     pub async fn peek(&self, id: &SessionId) -> Result<Member, SessionError> {
         match self {
             Self::Memory(store) => store.peek(id),
@@ -117,60 +117,60 @@ impl Sessions {
         }
     }
 
-    /// What is remembered.
+    /// The session's data.
     ///
     /// # Errors
-    /// When no live session has this id, or that cannot be known.
+    /// When no live session has this id, or the store does not answer.
     pub async fn view(
         &self,
         id: &SessionId,
         member: &Member,
         served_by: &str,
     ) -> Result<SessionView, SessionError> {
-        let remembered = match self {
+        let data = match self {
             Self::Memory(store) => store.view(id),
             Self::Replicated(store) => store.view(id).await,
             Self::Central(store) => store.view(id).await,
         }?;
         Ok(SessionView {
             username: member.username.to_string(),
-            created_at: remembered.created_at,
-            last_activity: remembered.last_activity,
-            expires_in: remembered.time_left.as_secs(),
-            files_uploaded: remembered.files,
+            created_at: data.created_at,
+            last_activity: data.last_activity,
+            expires_in: data.time_left.as_secs(),
+            files_uploaded: data.files,
             served_by: served_by.to_owned(),
         })
     }
 
-    /// Growth, after a file was stored. A session that ended meanwhile stays ended: an
-    /// update never creates.
+    /// Growth, after a file was stored. An ended session stays ended: an update never
+    /// creates one.
     ///
     /// # Errors
-    /// When no live session has this id, or that cannot be known.
+    /// When no live session has this id, or the store does not answer.
     pub async fn add_file(&self, id: &SessionId, name: &str) -> Result<(), SessionError> {
         match self {
             Self::Memory(store) => store.add_file(id, name),
             Self::Replicated(store) => store.add_file(id, name).await,
             Self::Central(store) => {
                 // The transaction that stored the file has added it.
-                store.show_files_anew(id).await;
+                store.invalidate_file_list(id).await;
                 Ok(())
             }
         }
     }
 
-    /// Whether the records are where they live: then what happens to one there is one
-    /// transaction with its cause.
+    /// Whether sessions live in the database. Then a change of a session and its cause
+    /// are one transaction.
     #[must_use]
     pub const fn are_in_records(&self) -> bool {
         matches!(self, Self::Central(_))
     }
 
-    /// Death by logout. When this returns, the id is dead: here (memory), soon everywhere
-    /// (replicated), everywhere (central).
+    /// Death by logout. When this returns, the id is invalid: on this replica (memory),
+    /// soon on all (replicated), on all (central).
     ///
     /// # Errors
-    /// When no live session has this id, or its death cannot be written down.
+    /// When no live session has this id, or the store does not answer.
     pub async fn end(
         &self,
         id: &SessionId,
@@ -183,17 +183,17 @@ impl Sessions {
         }
     }
 
-    /// Death of all of one person's, after the records have said so: `proofs` are those
-    /// that the records revoked.
-    pub async fn end_all_of(&self, username: &Username, proofs: Vec<String>) {
+    /// Death of all sessions of an account. The database has already revoked those in
+    /// `session_id_hashes`.
+    pub async fn end_all_of(&self, username: &Username, session_id_hashes: Vec<String>) {
         match self {
             Self::Memory(store) => store.end_all_of(username),
             Self::Replicated(store) => store.end_all_of(username).await,
-            Self::Central(store) => store.forget(proofs).await,
+            Self::Central(store) => store.publish_revocations(session_id_hashes).await,
         }
     }
 
-    /// Death of all whose time ran out and who never came back to notice it.
+    /// Death of all expired sessions that no request has found expired.
     pub async fn sweep(&self) {
         match self {
             Self::Memory(store) => store.sweep(),
@@ -202,7 +202,7 @@ impl Sessions {
         }
     }
 
-    /// What becomes of the sessions when this process ends in order.
+    /// Releases the sessions when this process shuts down.
     pub async fn end_of_process(&self) {
         match self {
             Self::Memory(store) => store.end_of_process(),

@@ -1,7 +1,7 @@
-//! Where things are kept: opened once at the start, or refused with what to do about it.
+//! Opens the stores at the start. Errors say what to change.
 
+use crate::accounts::Accounts;
 use crate::config::{Config, Design};
-use crate::people::People;
 use anyhow::{Context, anyhow, bail};
 use blobs::{Blobs, BlobsConfig};
 use cache::Cache;
@@ -11,7 +11,7 @@ use std::path::Path;
 use upload_domain::accounts::make_demo_users;
 use upload_domain::passwords::HashCost;
 
-/// The records, with a schema that this program knows, and with people in them.
+/// The database, migrated and with accounts.
 pub(crate) async fn open_records(config: &Config) -> anyhow::Result<Records> {
     fs::create_dir_all(&config.data_dir).with_context(|| {
         format!(
@@ -21,38 +21,38 @@ pub(crate) async fn open_records(config: &Config) -> anyhow::Result<Records> {
     })?;
     let url = match &config.stores.database_url {
         Some(url) => url.expose().to_owned(),
-        None => sqlite_in(&config.data_dir)?,
+        None => sqlite_url(&config.data_dir)?,
     };
     if let Some(owner) = owner_url(config, &url) {
         Records::migrate(owner).await?;
     }
     let records = Records::open(&url, PoolLimits::default()).await?;
-    import_people(config, &records).await?;
+    import_accounts(config, &records).await?;
     Ok(records)
 }
 
-/// The URL of the records in a folder, whatever characters are in its name.
-fn sqlite_in(folder: &Path) -> anyhow::Result<String> {
+/// The URL of the SQLite file in a folder. The folder's name may have any characters.
+fn sqlite_url(folder: &Path) -> anyhow::Result<String> {
     let file = folder.canonicalize()?.join("records.sqlite");
     let url = url::Url::from_file_path(file);
-    let url = url.map_err(|()| anyhow!("the name of --data-dir is not text"))?;
+    let url = url.map_err(|()| anyhow!("--data-dir is not valid UTF-8"))?;
     Ok(format!("sqlite://{}?mode=rwc", url.path()))
 }
 
-/// An SQLite file belongs to whoever opens it. A Postgres database is brought up to date
-/// by its owner, and the server does not run as one.
+/// A process migrates the SQLite file that it opens. A Postgres database is migrated by
+/// its owner, and the server does not run as the owner.
 fn owner_url<'a>(config: &'a Config, url: &'a str) -> Option<&'a str> {
     let given = config.stores.database_owner_url.as_ref().map(|url| url.expose());
     given.or_else(|| url.starts_with("sqlite:").then_some(url))
 }
 
-async fn import_people(config: &Config, records: &Records) -> anyhow::Result<()> {
+async fn import_accounts(config: &Config, records: &Records) -> anyhow::Result<()> {
     if let Some(file) = &config.users {
-        People::import(records, file).await?;
+        Accounts::import(records, file).await?;
         return Ok(());
     }
     let file = config.data_dir.join("users.json");
-    if !file.exists() && People::are_there(records).await? {
+    if !file.exists() && Accounts::exist(records).await? {
         return Ok(());
     }
     if let Some(fresh) = make_demo_users(&file, HashCost::Owasp)? {
@@ -61,26 +61,26 @@ async fn import_people(config: &Config, records: &Records) -> anyhow::Result<()>
             println!("  {:8} {}", account.username, account.password);
         }
     }
-    People::import(records, &file).await?;
+    Accounts::import(records, &file).await?;
     Ok(())
 }
 
-/// Redis, where the design needs it or the command line names it.
+/// Redis, if the design needs it or the command line names it.
 pub(crate) async fn open_cache(config: &Config) -> anyhow::Result<Option<Cache>> {
     let Some(url) = &config.stores.redis_url else {
         if config.design == Design::Central {
             bail!(
-                "the central design keeps its sessions in Redis: \
+                "the central design needs Redis: \
                  set REDIS_URL, or let `cargo lab up` find or start one"
             );
         }
-        tracing::warn!("without REDIS_URL each replica counts its limits for itself");
+        tracing::warn!("REDIS_URL is not set: rate limits count per replica");
         return Ok(None);
     };
     Ok(Some(Cache::open(url.expose(), cache::Limits::default()).await?))
 }
 
-/// The bytes of the files.
+/// The store for the contents of files.
 pub(crate) async fn open_blobs(config: &Config) -> anyhow::Result<Blobs> {
     let place = match &config.stores.files_url {
         Some(url) => BlobsConfig::from_url(url.expose())?,
@@ -96,7 +96,7 @@ mod tests {
     use upload_domain::passwords;
 
     #[tokio::test]
-    async fn a_new_data_folder_adds_nobody_to_records_that_have_people() {
+    async fn new_data_folder_adds_no_accounts_to_filled_database() {
         let folder = tempfile::tempdir().unwrap();
         let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
         let dave = serde_json::json!({ "username": "dave", "password_hash": hash });
@@ -114,12 +114,12 @@ mod tests {
         open_records(&with("one", &given)).await.unwrap().close().await;
         let records = open_records(&with("other", &[])).await.unwrap();
         assert!(!folder.path().join("other/users.json").exists());
-        assert!(People::are_there(&records).await.unwrap());
+        assert!(Accounts::exist(&records).await.unwrap());
         records.close().await;
     }
 
     #[tokio::test]
-    async fn a_data_folder_may_have_any_name() {
+    async fn data_folder_name_may_have_special_characters() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["plain", "a b", "a#b?c", "50%20", "d\u{fc}rr"] {
             let folder = folder.path().join(name);

@@ -1,15 +1,14 @@
-//! Tokens: what this server would otherwise have to remember, signed and handed out.
+//! Tokens: signed credentials that the client stores instead of the server.
 //!
-//! An access token is born at login, lives for minutes, and every replica believes it
-//! because of its signature. Phase 1 ends there, and nobody can end such a token early.
-//! Production adds what that costs: refresh tokens, which the records know; keys that
-//! change without anybody noticing; and revocation, which is a memory after all.
+//! An access token is issued at login, lives for minutes, and every replica can verify
+//! its signature. Phase 1 ends there: such a token cannot be revoked. Production adds
+//! refresh tokens, which the database stores; key rotation without downtime; and
+//! revocation, which needs state on the server after all.
 //!
-//! Reading order: `access` (what is signed and checked), `refresh`, `revocation` (what it
-//! costs), then the keys: `keys`, `key_set`, `rotation`, `key_ring`, `sealing`.
+//! Reading order: `access` (signing and verifying), `refresh`, `revocation` (and its
+//! cost), then the keys: `keys`, `key_set`, `rotation`, `key_ring`, `sealing`.
 
 mod access;
-mod ends;
 mod error;
 mod housekeeping;
 mod key_ring;
@@ -18,15 +17,16 @@ mod keys;
 mod publishing;
 mod refresh;
 mod revocation;
+mod revoke;
 mod rotation;
 mod sealing;
 
 use crate::audit::AuditContext;
 use crate::clock::{now, now_ms};
-use crate::config::proofs::{Revocation, SigningAlgorithm, TokenArgs};
-use crate::in_full::in_full;
-use crate::turns::Turns;
-use access::{AUDIENCE, Claims, ISSUER, LEEWAY_S, When};
+use crate::concurrency_limit::ConcurrencyLimit;
+use crate::config::credentials::{Revocation, SigningAlgorithm, TokenArgs};
+use crate::run_to_completion::run_to_completion;
+use access::{AUDIENCE, Claims, ISSUER, LEEWAY_S, Validity};
 use api_contract::secret::Secret;
 use cache::Cache;
 use error::BadToken;
@@ -38,39 +38,40 @@ use rotation::RotationTimes;
 use sealing::SealingKey;
 use std::sync::Arc;
 
-pub(crate) use ends::Recognised;
 pub use error::TokenError;
-pub(crate) use revocation::Ended;
+pub(crate) use revocation::RevokedNames;
+pub(crate) use revoke::IdentifiedToken;
 
-/// Longest life of an access token that nothing can end, in seconds.
-const SHORT_LIFE_S: u64 = 60;
+/// Longest lifetime of an access token that cannot be revoked, in seconds.
+const SHORT_LIVED_TTL_S: u64 = 60;
 
-/// Tokens of strangers that are looked up at once: few of a replica's connections.
-const LOOKED_UP_AT_ONCE: usize = 2;
+/// Concurrent lookups of refresh tokens from unauthenticated requests: few of a replica's
+/// connections.
+const MAX_CONCURRENT_LOOKUPS: usize = 2;
 
-/// A pair of tokens for somebody who proved who they are.
+/// A pair of tokens for an authenticated account.
 #[derive(Clone, Debug)]
 pub struct Issued {
-    /// The proof for each request.
+    /// Credential for each request.
     pub access_token: Secret,
-    /// Good for one more pair.
+    /// Exchanged once for the next pair.
     pub refresh_token: Secret,
-    /// Seconds that the access token lives.
+    /// Lifetime of the access token in seconds.
     pub expires_in: u64,
 }
 
-/// What a good access token says.
+/// Claims of a verified access token.
 #[derive(Clone, Debug)]
-pub struct Checked {
-    /// Who is calling.
+pub struct VerifiedToken {
+    /// The token's owner.
     pub member: Member,
-    /// The token's name; no secret.
+    /// The token's id; not a secret.
     pub jti: String,
-    /// When it expires, in seconds since 1970.
+    /// Expiry, in seconds since 1970.
     pub exp: u64,
 }
 
-/// The keys, and where tokens are written down. Clones share them.
+/// Keys and token storage. Clones share them.
 #[derive(Clone)]
 pub struct Tokens(Arc<Inner>);
 
@@ -79,18 +80,18 @@ struct Inner {
     sealing: SealingKey,
     ring: KeyRing,
     revocations: Revocations,
-    turns: Turns,
+    lookups: ConcurrencyLimit,
     algorithm: SigningAlgorithm,
-    access_life_s: u64,
+    access_ttl_s: u64,
     refresh: RefreshRules,
 }
 
 impl Tokens {
-    /// Reads the signing keys, or makes the first one. `secret` is what all replicas
-    /// share: 32 random bytes or more.
+    /// Reads the signing keys, or makes the first one. `secret` is shared by all
+    /// replicas: 32 random bytes or more.
     ///
     /// # Errors
-    /// When the records do not answer, or their keys were sealed with another secret.
+    /// When the database does not answer, or its keys were sealed with another secret.
     pub async fn open(
         records: Records,
         cache: Option<Cache>,
@@ -100,33 +101,34 @@ impl Tokens {
         let sealing = SealingKey::from_bytes(secret);
         let longest = args.token_ttl_ms.div_ceil(1_000);
         let short = matches!(args.revocation, Revocation::ShortLived);
-        let life = if short { longest.min(SHORT_LIFE_S) } else { longest };
-        // A cluster that was told to let tokens die sooner still takes the older ones.
-        let longest_life = signed((longest + LEEWAY_S) * 1_000);
+        let life = if short { longest.min(SHORT_LIVED_TTL_S) } else { longest };
+        // After the lifetime was lowered, older tokens are still valid until they expire.
+        let max_lifetime_ms = signed((longest + LEEWAY_S) * 1_000);
         let refresh = signed(args.key_refresh_ms);
-        let times = RotationTimes { refresh, longest_life };
+        let times = RotationTimes { refresh, max_lifetime_ms };
         let algorithm = args.signing_algorithm;
         let ring = KeyRing::open(records.clone(), sealing.clone(), algorithm, times, now);
         let mode = args.revocation;
         let tokens = Self(Arc::new(Inner {
             ring: ring.await?,
-            revocations: Revocations::new(mode, records.clone(), cache, longest_life),
+            revocations: Revocations::new(mode, records.clone(), cache, max_lifetime_ms),
             records,
             sealing,
             algorithm,
-            turns: Turns::new(LOOKED_UP_AT_ONCE),
-            access_life_s: life,
+            lookups: ConcurrencyLimit::new(MAX_CONCURRENT_LOOKUPS),
+            access_ttl_s: life,
             refresh: RefreshRules::new(args, life),
         }));
         housekeeping::start(&tokens.0);
         Ok(tokens)
     }
 
-    /// Birth, after a login: a pair of tokens. `epoch` is the version of the account whose
-    /// password was checked.
+    /// Birth, after a login: issues a pair of tokens. `epoch` is the version of the
+    /// account at which the password was checked.
     ///
     /// # Errors
-    /// `Invalid` when the account has changed since; otherwise the records do not answer.
+    /// `Invalid` when the account has changed since; otherwise the database does not
+    /// answer.
     pub async fn issue(
         &self,
         member: &Member,
@@ -134,11 +136,11 @@ impl Tokens {
         audit: &AuditContext,
     ) -> Result<Issued, TokenError> {
         let row = audit.row(member, "token.issued", member.username.as_str());
-        let (rules, who) = (self.0.refresh, member.clone());
+        let (rules, owner) = (self.0.refresh, member.clone());
         let scope = Scope::Organisation(member.organisation.clone());
         let started = self.0.records.run(scope, move |tx| {
             Box::pin(async move {
-                let started = refresh::start(tx, &who, epoch, rules, row.at).await?;
+                let started = refresh::start(tx, &owner, epoch, rules, row.at).await?;
                 if started.is_some() {
                     audit::write(tx, &row).await?;
                 }
@@ -149,36 +151,38 @@ impl Tokens {
         self.pair(member, epoch, family, &token)
     }
 
-    /// Who is calling. The signature is checked here; whether the token was ended before
-    /// its time is asked of whoever knows, as `--revocation` says.
+    /// Verifies an access token: first the signature, locally; then whether it was
+    /// revoked, in the stores that `--revocation` selects.
     ///
     /// # Errors
-    /// When the token is not one of ours, not one now, or that cannot be known.
-    pub async fn check(&self, token: &str) -> Result<Checked, TokenError> {
-        let claims = self.read(token, When::Now).await?;
+    /// When the token is invalid, expired or revoked, or a store does not answer.
+    pub async fn check(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+        let claims = self.read(token, Validity::Current).await?;
         self.0.revocations.check(&claims).await?;
-        Ok(Checked { member: claims.member(), exp: claims.exp, jti: claims.jti })
+        Ok(VerifiedToken { member: claims.member(), exp: claims.exp, jti: claims.jti })
     }
 
-    /// What the token says, if we signed it. A key that we do not know may be one that
-    /// another replica has just published: that is "no" only if we read the keys lately.
-    async fn read(&self, token: &str, when: When) -> Result<Claims, TokenError> {
+    /// The claims of a token that we signed. An unknown key id may belong to a key that
+    /// another replica has just published: it is invalid only if the keys were read
+    /// recently.
+    async fn read(&self, token: &str, validity: Validity) -> Result<Claims, TokenError> {
         let (now, keys) = (now(), self.0.ring.current());
-        if let Some(claims) = access::verify_with(token, &keys, when, now)? {
+        if let Some(claims) = access::verify_with(token, &keys, validity, now)? {
             return Ok(claims);
         }
-        let (keys, sure) = self.0.ring.look_again(now).await;
-        match access::verify_with(token, &keys, when, now)? {
+        let (keys, conclusive) = self.0.ring.refresh_for_unknown_kid(now).await;
+        match access::verify_with(token, &keys, validity, now)? {
             Some(claims) => Ok(claims),
-            None if sure => Err(TokenError::Invalid),
-            None => Err(TokenError::CannotKnow),
+            None if conclusive => Err(TokenError::Invalid),
+            None => Err(TokenError::Unavailable),
         }
     }
 
-    /// The next pair, for a refresh token that was not used before.
+    /// Issues the next pair for an unused refresh token.
     ///
     /// # Errors
-    /// When it was, or is not one of ours, or the records do not answer.
+    /// When the token was used before, is unknown or expired, or the database does not
+    /// answer.
     pub async fn refresh(
         &self,
         token: &str,
@@ -186,10 +190,10 @@ impl Tokens {
     ) -> Result<Issued, TokenError> {
         let token = RefreshToken::parse(token).ok_or(TokenError::Invalid)?;
         let (this, audit) = (self.clone(), audit.clone());
-        let refreshed = in_full(async move {
+        let refreshed = run_to_completion(async move {
             let refreshed = refresh::rotate(&this, &token, &audit).await?;
-            if let Refreshed::Stolen(holder, ended) = &refreshed {
-                this.stolen(holder, ended).await;
+            if let Refreshed::Reused(holder, names) = &refreshed {
+                this.reuse_detected(holder, names).await;
             }
             Ok::<_, TokenError>(refreshed)
         });
@@ -197,7 +201,7 @@ impl Tokens {
             Refreshed::Next(holder, next) => {
                 self.pair(&holder.member, holder.epoch, holder.family, &next)
             }
-            Refreshed::Stolen(..) => Err(TokenError::Invalid),
+            Refreshed::Reused(..) => Err(TokenError::Invalid),
         }
     }
 
@@ -208,7 +212,7 @@ impl Tokens {
         family: String,
         token: &RefreshToken,
     ) -> Result<Issued, TokenError> {
-        let (now_ms, life) = (now_ms(), self.0.access_life_s);
+        let (now_ms, life) = (now_ms(), self.0.access_ttl_s);
         let now = now_ms / 1_000;
         let claims = Claims {
             iss: ISSUER.to_owned(),
@@ -232,8 +236,8 @@ impl Tokens {
     }
 }
 
-/// So that what a request costs can be measured, and not only claimed. One is counted for
-/// each time that a request waits for a store, however many questions it asks at once.
+/// Counts the round trips of a request: one each time that it waits for a store, however
+/// many commands it sends at once.
 fn count_round_trip(store: &'static str) {
     metrics::counter!("token_revocation_round_trips_total", "store" => store)
         .increment(1);

@@ -1,8 +1,7 @@
 //! Resumable uploads: tus 1.0 with creation, checksum, expiration and termination.
 //!
-//! What has been answered for is on disk: a client that lost its replica asks any other how
-//! far it came, and goes on from there. The library of a client and the protocol's text are
-//! at <https://tus.io>; the offset is the whole idea.
+//! Acknowledged bytes are durable. A client that lost its replica asks any other one for
+//! the offset and continues there. Protocol and client libraries: <https://tus.io>.
 
 mod append;
 mod checksum;
@@ -15,15 +14,15 @@ use crate::files;
 use crate::files::declared_type;
 use crate::files::staged::Published;
 use crate::identity::Caller;
-use crate::uploads::book;
 use crate::uploads::finish::finish as finish_upload;
+use crate::uploads::pending;
 use api_contract::problem::ProblemKind;
 use api_contract::uploads::{TUS_MEDIA_TYPE, UploadStart, headers as names};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use checksum::Checksum;
-use headers::{count_of, expires, spoken, text_of, version};
+use headers::{count_of, expires, require_version, text_of, with_version};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_edge::refusal::Refusal;
@@ -32,31 +31,31 @@ use records::uploads::{Kind, Upload};
 use std::time::Duration;
 use upload_domain::file_id::FileId;
 
-/// `OPTIONS /api/tus`: what this server can do. Nobody has to be known for that.
+/// `OPTIONS /api/tus`: the server's capabilities, without authentication.
 pub(crate) async fn options(State(app): State<AppState>) -> Response {
-    headers::abilities(app.max_upload)
+    headers::capabilities(app.max_upload)
 }
 
-/// `POST /api/tus`: a new upload, of which nothing is there.
+/// `POST /api/tus`: starts an upload.
 pub(crate) async fn create(
     State(app): State<AppState>,
     caller: Result<Caller, Error>,
     headers: HeaderMap,
 ) -> Response {
-    spoken(begin(app, caller, &headers).await)
+    with_version(create_upload(app, caller, &headers).await)
 }
 
-/// `HEAD /api/tus/{upload_id}`: how far it came.
+/// `HEAD /api/tus/{upload_id}`: returns the offset.
 pub(crate) async fn offset(
     State(app): State<AppState>,
     caller: Result<Caller, Error>,
     Path(upload_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    spoken(look(app, caller, &upload_id, &headers).await)
+    with_version(read_offset(app, caller, &upload_id, &headers).await)
 }
 
-/// `PATCH /api/tus/{upload_id}`: more of it.
+/// `PATCH /api/tus/{upload_id}`: appends bytes.
 pub(crate) async fn append(
     State(app): State<AppState>,
     caller: Result<Caller, Error>,
@@ -64,43 +63,43 @@ pub(crate) async fn append(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    spoken(take(app, caller, &upload_id, &headers, body).await)
+    with_version(append_body(app, caller, &upload_id, &headers, body).await)
 }
 
-/// `DELETE /api/tus/{upload_id}`: never mind.
+/// `DELETE /api/tus/{upload_id}`: aborts an upload.
 pub(crate) async fn terminate(
     State(app): State<AppState>,
     caller: Result<Caller, Error>,
     Path(upload_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let given_up = async {
-        version(&headers)?;
-        book::give_up(&app, &caller?, &upload_id).await?;
+    let aborted = async {
+        require_version(&headers)?;
+        pending::abort(&app, &caller?, &upload_id).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     };
-    spoken(given_up.await)
+    with_version(aborted.await)
 }
 
-async fn begin(
+async fn create_upload(
     app: AppState,
     caller: Result<Caller, Error>,
     headers: &HeaderMap,
 ) -> Result<Response, Error> {
-    version(headers)?;
+    require_version(headers)?;
     let caller = caller?;
     let size = count_of(headers, names::UPLOAD_LENGTH)?;
     let Metadata { name, content_type } =
         Metadata::parse(text_of(headers, names::UPLOAD_METADATA)?.unwrap_or_default())?;
-    let asked =
+    let request =
         UploadStart { name, content_type: declared_type(content_type.as_deref()), size };
-    let forever = Duration::MAX;
+    let unlimited = Duration::MAX;
     let upload = Upload {
         kind: Kind::Tus,
         key: files::idempotency_key(headers)?.map(|key| key.digest()),
-        ..book::begun(&app, &caller.member, FileId::new(), asked, forever)?
+        ..pending::new_upload(&app, &caller.member, FileId::new(), request, unlimited)?
     };
-    book::begin(&app, &caller, &upload).await?;
+    pending::create(&app, &caller, &upload).await?;
     let path = format!("{}/{}", api_contract::paths::TUS, upload.upload_id);
     let location = HeaderValue::from_str(&path).map_err(Error::broken)?;
     let mut response = StatusCode::CREATED.into_response();
@@ -113,18 +112,19 @@ async fn begin(
     Ok(response)
 }
 
-async fn look(
+async fn read_offset(
     app: AppState,
     caller: Result<Caller, Error>,
     upload_id: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Error> {
-    version(headers)?;
+    require_version(headers)?;
     let caller = caller?;
-    let upload = book::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
+    let upload = pending::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
     let mut response = StatusCode::OK.into_response();
     headers::progress(&mut response, &upload);
-    // A client that hears of all its bytes is done; so it has to be a file by then.
+    // When the offset reaches the end, the client stops asking; so the file must exist by
+    // then.
     if upload.received == upload.size || upload.answer.is_some() {
         let published = finish(&app, caller, upload).await?;
         headers::file_id(&mut response, &published.created.file_id)?;
@@ -132,14 +132,14 @@ async fn look(
     Ok(response)
 }
 
-async fn take(
+async fn append_body(
     app: AppState,
     caller: Result<Caller, Error>,
     upload_id: &str,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
-    version(headers)?;
+    require_version(headers)?;
     let caller = caller?;
     if text_of(headers, CONTENT_TYPE.as_str())? != Some(TUS_MEDIA_TYPE) {
         return Err(Refusal::new(ProblemKind::UnsupportedMediaType)
@@ -149,11 +149,12 @@ async fn take(
     let offset = count_of(headers, names::UPLOAD_OFFSET)?;
     let checksum = text_of(headers, names::UPLOAD_CHECKSUM)?;
     let checksum = checksum.map(Checksum::parse).transpose()?;
-    let mut upload = book::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
+    let mut upload =
+        pending::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
     if offset != upload.received {
         return Err(headers::wrong_offset(upload.received));
     }
-    // From here on a client that hangs up changes nothing: what has come is kept.
+    // From here on a disconnect has no effect: received bytes are kept.
     let work = tokio::spawn(async move {
         upload.received = append::append(&app, &upload, body, checksum).await?;
         let mut response = StatusCode::NO_CONTENT.into_response();
@@ -167,7 +168,7 @@ async fn take(
     work.await.map_err(Error::broken)?
 }
 
-/// All bytes are there: the upload becomes a file, if it has not before.
+/// All bytes are received: turns the upload into a file, unless that is done already.
 async fn finish(
     app: &AppState,
     caller: Caller,
@@ -176,9 +177,9 @@ async fn finish(
     let app = app.clone();
     let finished = tokio::spawn(async move {
         let (member, cause) = (&caller.member, &caller.audit);
-        let session = app.identity.session_in_records(&caller.proof);
+        let session = app.identity.session_in_records(&caller.auth);
         let published = finish_upload(&app, member, upload, session, cause).await?;
-        published.remember(&app, &caller).await;
+        published.add_to_session(&app, &caller).await;
         Ok(published)
     });
     finished.await.map_err(Error::broken)?

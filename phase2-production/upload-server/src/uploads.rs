@@ -1,8 +1,8 @@
-//! Uploads that do not pass through the API: a signed URL, a `PUT` to it, and a word that
-//! it is done. With an S3 store, the URL is the store's own.
+//! Uploads past the API: a signed URL, a `PUT` to it, and a call to complete it. With an
+//! S3 store the URL is the store's own.
 
-pub(crate) mod book;
 pub(crate) mod finish;
+pub(crate) mod pending;
 pub(crate) mod signed_url;
 
 use crate::app::AppState;
@@ -21,37 +21,37 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use book::{begin, begun, find_open, find_own, give_up, not_found};
 use http::StatusCode;
 use http_edge::json_body::JsonBody;
 use http_edge::refusal::Refusal;
 use http_edge::upload_form::too_large;
+use pending::{create, find_open, find_own, new_upload, not_found};
 use records::uploads::{self, Kind, Upload};
 use signed_url::SignedQuery;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use upload_domain::file_id::FileId;
 
-/// How long a signed URL is good for, at most.
-const URL_LIFE: Duration = Duration::from_secs(60 * 60);
+/// Longest lifetime of a signed URL.
+const MAX_URL_TTL: Duration = Duration::from_secs(60 * 60);
 
-/// `POST /api/uploads/start`
+/// `POST /api/uploads/start`: returns a signed URL.
 pub(crate) async fn start(
     State(app): State<AppState>,
     caller: Caller,
-    JsonBody(asked): JsonBody<UploadStart>,
+    JsonBody(request): JsonBody<UploadStart>,
 ) -> Result<Response, Error> {
     let upload_id = FileId::new();
     let organisation = &caller.member.organisation;
     let upload = Upload {
         kind: Kind::Presigned,
         blob_key: Some(format!("incoming/{organisation}/{upload_id}")),
-        ..begun(&app, &caller.member, upload_id, asked, URL_LIFE)?
+        ..new_upload(&app, &caller.member, upload_id, request, MAX_URL_TTL)?
     };
-    begin(&app, &caller, &upload).await?;
+    create(&app, &caller, &upload).await?;
     let key = upload.blob_key.as_deref().unwrap_or_default();
-    let life = Duration::from_millis(upload.expires_at.saturating_sub(now_ms()));
-    let url = match app.blobs.presign_put(key, life).await? {
+    let ttl = Duration::from_millis(upload.expires_at.saturating_sub(now_ms()));
+    let url = match app.blobs.presign_put(key, ttl).await? {
         Some(url) => url.to_string(),
         None => signed_url::sign(&app.secret, &upload),
     };
@@ -65,20 +65,20 @@ pub(crate) async fn start(
     Ok((StatusCode::CREATED, Json(started)).into_response())
 }
 
-/// `PUT /api/uploads/{upload_id}/content`: whoever has the URL may. The bytes of an earlier
-/// try are replaced in one step, and only by as many as were announced. What was completed
-/// takes none: its room is charged to the file by now, and free when that is deleted.
+/// `PUT /api/uploads/{upload_id}/content`: the URL is the credential. The bytes of an
+/// earlier try are replaced atomically, up to the announced size. A completed upload
+/// takes no bytes, because its quota is charged to the file.
 pub(crate) async fn receive(
     State(app): State<AppState>,
     Path(upload_id): Path<String>,
     query: Result<Query<SignedQuery>, QueryRejection>,
     body: Body,
 ) -> Result<Json<Message>, Error> {
-    let forged = || Error::from(Refusal::new(ProblemKind::SignatureInvalid));
-    let Query(signed) = query.map_err(|_incomplete| forged())?;
-    let id = FileId::parse(&upload_id).ok_or_else(forged)?;
-    let organisation =
-        signed_url::check(&app.secret, id, &signed, now_ms()).ok_or_else(forged)?;
+    let invalid_signature = || Error::from(Refusal::new(ProblemKind::SignatureInvalid));
+    let Query(signed) = query.map_err(|_incomplete| invalid_signature())?;
+    let id = FileId::parse(&upload_id).ok_or_else(invalid_signature)?;
+    let organisation = signed_url::check(&app.secret, id, &signed, now_ms())
+        .ok_or_else(invalid_signature)?;
     let upload = find_open(&app, &organisation, id).await?;
     let key = upload.blob_key.clone().ok_or_else(not_found)?;
     let announced = http_body::Body::size_hint(&body).exact();
@@ -87,29 +87,29 @@ pub(crate) async fn receive(
     }
     let received = tokio::spawn(finish::receive(app, upload, key, body));
     received.await.map_err(Error::broken)??;
-    let message = "The bytes are here. Now complete the upload.".to_owned();
+    let message = "The bytes are stored. Now complete the upload.".to_owned();
     Ok(Json(Message { message }))
 }
 
-/// `POST /api/uploads/complete`
+/// `POST /api/uploads/complete`: turns the bytes into a file.
 pub(crate) async fn complete(
     State(app): State<AppState>,
     caller: Caller,
-    JsonBody(asked): JsonBody<UploadComplete>,
+    JsonBody(request): JsonBody<UploadComplete>,
 ) -> Result<Response, Error> {
     let upload =
-        find_own(&app, &caller.member, &asked.upload_id, Kind::Presigned).await?;
+        find_own(&app, &caller.member, &request.upload_id, Kind::Presigned).await?;
     let finished = tokio::spawn(async move {
         let (owner, cause) = (&caller.member, &caller.audit);
-        let session = app.identity.session_in_records(&caller.proof);
+        let session = app.identity.session_in_records(&caller.auth);
         let published = finish::finish(&app, owner, upload, session, cause).await?;
-        published.remember(&app, &caller).await;
+        published.add_to_session(&app, &caller).await;
         Ok::<_, Error>(published.created)
     });
     Ok(created(finished.await.map_err(Error::broken)??))
 }
 
-/// `GET /api/uploads`
+/// `GET /api/uploads`: the caller's unfinished uploads.
 pub(crate) async fn list(
     State(app): State<AppState>,
     caller: Caller,
@@ -118,21 +118,21 @@ pub(crate) async fn list(
     let open = app.records.look(scope, move |tx| {
         Box::pin(async move { uploads::list(tx, &owner, now).await })
     });
-    let uploads = open.await?.into_iter().map(pending).collect();
+    let uploads = open.await?.into_iter().map(to_pending_upload).collect();
     Ok(Json(PendingUploads { uploads }))
 }
 
-/// `DELETE /api/uploads/{upload_id}`
+/// `DELETE /api/uploads/{upload_id}`: aborts an upload.
 pub(crate) async fn abort(
     State(app): State<AppState>,
     caller: Caller,
     Path(upload_id): Path<String>,
 ) -> Result<Json<Message>, Error> {
-    give_up(&app, &caller, &upload_id).await?;
-    Ok(Json(Message { message: "The upload is given up.".to_owned() }))
+    pending::abort(&app, &caller, &upload_id).await?;
+    Ok(Json(Message { message: "The upload is aborted.".to_owned() }))
 }
 
-fn pending(upload: Upload) -> PendingUpload {
+fn to_pending_upload(upload: Upload) -> PendingUpload {
     PendingUpload {
         upload_id: upload.upload_id.to_string(),
         kind: match upload.kind {

@@ -1,44 +1,45 @@
-//! Flags for how much is too much.
+//! Flags for rate limits.
 
 use clap::Args;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// How much is too much. With Redis the count is one for all replicas; without, each
-/// replica counts for itself.
+/// Rate limits. With Redis one count holds for all replicas; without Redis each replica
+/// counts alone.
 #[derive(Args, Clone, Debug)]
 pub struct LimitArgs {
-    /// Wrong passwords that one account may be tried with in a window (ASVS 6.3.1)
+    /// Wrong passwords for one account in a window (ASVS 6.3.1)
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub attempts_per_account: u32,
 
-    /// Wrong passwords that may come from one address in a window, and as many unknown tokens
+    /// Wrong passwords from one address in a window; the same number for unknown tokens
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub attempts_per_address: u32,
 
-    /// Milliseconds of that window; a lockout ends by itself with it
+    /// Milliseconds of that window; a lockout ends with it
     #[arg(long, value_name = "MS", default_value_t = 60_000)]
     pub attempts_window_ms: u64,
 
-    /// Refreshes that one login may ask for in a window, and as many logouts
+    /// Refreshes of one login in a window; the same number for logouts
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub refreshes_per_login: u32,
 
-    /// Requests that one caller may make in a second
+    /// Requests of one caller per second
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub requests_per_second: u32,
 
-    /// Proxy that may say in X-Forwarded-For who asked: an address, or a network such as
-    /// 10.1.2.0/24; may be repeated, or a list with commas. One on this machine always may
+    /// Trusted proxy for X-Forwarded-For: an address, or a network such as
+    /// 10.1.2.0/24; may be repeated, or a list with commas. Loopback peers are always
+    /// trusted
     #[arg(long = "trusted-proxy", env = "TRUSTED_PROXY", value_name = "CIDR",
           value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// An address alone is the network that has no other.
+/// An address alone is a network of one host.
 fn network(text: &str) -> Result<IpNet, String> {
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    network.map_err(|_| "an address, or one with a prefix: 10.1.2.0/24".to_owned())
+    network.map_err(|_| "write an address, or a network such as 10.1.2.0/24".to_owned())
 }
 
 #[cfg(test)]
@@ -53,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_addresses_or_networks_one_or_several() {
+    fn proxy_flag_takes_addresses_networks_and_lists() {
         let flag = "--trusted-proxy";
         let several = [flag, "10.1.2.3", flag, "10.2.0.0/16,fd00::/8"];
         let expected = ["10.1.2.3/32", "10.2.0.0/16", "fd00::/8"].map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Flags for where things are kept.
+//! Flags for the stores.
 
 use api_contract::secret::Secret;
 use clap::Args;
@@ -7,26 +7,25 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// By how much the clocks of a replica, of a janitor and of the store of the bytes may
-/// differ.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(4);
+/// Largest clock difference between a replica, a janitor and the file store.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(4);
 
-/// Half of the grace is for the bytes of a file, until the transaction begins that names
-/// them. Within the other half that transaction has to end, by any janitor's clock: a
-/// shorter grace could remove what was just acknowledged.
-const SHORTEST_GRACE_MS: u64 =
-    2 * LONGEST_TRANSACTION.saturating_add(CLOCKS_DIFFER).as_secs() * 1_000;
+/// Half of the grace is for writing the bytes, until the transaction that references them
+/// begins. That transaction must end within the other half, by any janitor's clock. A
+/// shorter grace could remove a file that was just acknowledged.
+const MIN_ORPHAN_GRACE_MS: u64 =
+    2 * LONGEST_TRANSACTION.saturating_add(MAX_CLOCK_SKEW).as_secs() * 1_000;
 
-/// Where things are kept. URLs hold passwords, so give them by environment: a command
-/// line can be read by everybody on the machine.
+/// Stores. URLs contain passwords, so pass them by environment: every user of the machine
+/// can read a command line.
 #[derive(Args, Clone, Debug)]
 pub struct StoreArgs {
-    /// Records: postgres://… as the application role, or sqlite://FILE
+    /// Database: postgres://… as the application role, or sqlite://FILE
     /// [default: a SQLite file in the data folder]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<Secret>,
 
-    /// The same database as its owner, to bring its schema up to date at the start
+    /// The same database as its owner, to migrate its schema at the start
     /// [default: only for SQLite; run `cargo lab migrate` for Postgres]
     #[arg(long, env = "DATABASE_OWNER_URL", hide_env_values = true, value_name = "URL")]
     pub database_owner_url: Option<Secret>,
@@ -35,17 +34,18 @@ pub struct StoreArgs {
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: Option<Secret>,
 
-    /// Bucket for the bytes: s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no
+    /// Bucket for the files: s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no
     /// [default: the data folder]
     #[arg(long, env = "FILES_URL", hide_env_values = true, value_name = "URL")]
     pub files_url: Option<Secret>,
 
-    /// File with 32 bytes or more that all replicas share: it signs upload URLs and seals
-    /// keys and successors in the records [default: made in the data folder]
+    /// File with 32 bytes or more that all replicas share: it signs upload URLs and
+    /// encrypts keys and refresh tokens in the database [default: made in the data
+    /// folder]
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
 
-    /// UDP address at which this replica hears the others (replicated design); loopback
+    /// UDP address at which this replica receives gossip (replicated design); loopback
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub gossip_listen: SocketAddr,
 
@@ -53,13 +53,13 @@ pub struct StoreArgs {
     #[arg(long = "gossip-seed", value_name = "ADDR")]
     pub gossip_seeds: Vec<SocketAddr>,
 
-    /// Milliseconds after which bytes that no record names are removed; half of it must
-    /// outlast a transaction
+    /// Milliseconds after which a blob without a row is removed; half of it must be
+    /// longer than a transaction
     #[arg(long, value_name = "MS", default_value_t = 3_600_000,
-          value_parser = clap::value_parser!(u64).range(SHORTEST_GRACE_MS..))]
+          value_parser = clap::value_parser!(u64).range(MIN_ORPHAN_GRACE_MS..))]
     pub orphan_grace_ms: u64,
 
-    /// Milliseconds after which an unfinished upload is thrown away; a signed URL is good
+    /// Milliseconds after which an unfinished upload is removed; a signed URL is valid
     /// for an hour at most
     #[arg(long, value_name = "MS", default_value_t = 86_400_000)]
     pub upload_life_ms: u64,
@@ -72,14 +72,14 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn a_grace_that_a_transaction_could_outlast_is_refused() {
+    fn orphan_grace_shorter_than_a_transaction_is_refused() {
         let parse = |grace: u64| {
             let grace = grace.to_string();
             Config::try_parse_from(["upload-server", "--orphan-grace-ms", &grace])
         };
         let shortest = 2 * u64::try_from(LONGEST_TRANSACTION.as_millis()).unwrap();
-        assert!(SHORTEST_GRACE_MS > shortest);
-        assert!(parse(SHORTEST_GRACE_MS).is_ok());
-        assert!(parse(SHORTEST_GRACE_MS - 1).is_err());
+        assert!(MIN_ORPHAN_GRACE_MS > shortest);
+        assert!(parse(MIN_ORPHAN_GRACE_MS).is_ok());
+        assert!(parse(MIN_ORPHAN_GRACE_MS - 1).is_err());
     }
 }

@@ -1,6 +1,6 @@
-//! Text on its way into a page.
+//! Escapes text for HTML.
 
-/// Text in which nothing is markup (OWASP Cross Site Scripting Prevention, rule 1).
+/// Text without markup (OWASP Cross Site Scripting Prevention, rule 1).
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -16,7 +16,7 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
-/// The same, with `` `code` `` as code.
+/// The same, with `` `code` `` as a code element.
 pub(super) fn prose(text: &str) -> String {
     let mut parts = text.split('`');
     let mut html = escaped(parts.next().unwrap_or_default());
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_stays_text_and_code_becomes_code() {
+    fn text_is_escaped_and_code_is_marked_up() {
         assert_eq!(
             escaped(r#"<img src="x" o='&'>"#),
             "&lt;img src=&quot;x&quot; o=&#39;&amp;&#39;&gt;"

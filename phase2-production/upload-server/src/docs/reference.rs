@@ -1,4 +1,4 @@
-//! The OpenAPI document as one page to read: by tag, then the types.
+//! Renders the OpenAPI document as one page: calls by tag, then the types.
 
 use super::html::{escaped, prose};
 use serde_json::{Map, Value};
@@ -28,7 +28,7 @@ pub(super) fn page(document: &Value) -> String {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <title>{title}</title><style>{STYLE}</style><h1>{title}</h1><p>{about}</p>\
-         <ul>{contents}</ul><h2>Proofs</h2><table>{schemes}</table>{groups}\
+         <ul>{contents}</ul><h2>Authentication</h2><table>{schemes}</table>{groups}\
          <h2>Types</h2>{types}</html>\n"
     )
 }
@@ -102,11 +102,11 @@ fn answer((status, answer): (&String, &Value)) -> String {
     format!("<tr><td>{}<td>{bodies}<td>{what}", escaped(status))
 }
 
-fn body(word: &str, (media, content): (&String, &Value)) -> String {
+fn body(label: &str, (media, content): (&String, &Value)) -> String {
     let media = escaped(media);
     match reference(&content["schema"]) {
-        Some(name) => format!("<p>{word} <a href=\"#{name}\">{name}</a> as {media}</p>"),
-        None => format!("<p>{word} {media}</p>"),
+        Some(name) => format!("<p>{label} <a href=\"#{name}\">{name}</a> as {media}</p>"),
+        None => format!("<p>{label} {media}</p>"),
     }
 }
 
@@ -142,7 +142,7 @@ fn rows(schema: &Value) -> String {
     rows.chain(values).collect()
 }
 
-/// What a member is, in a word or two.
+/// A short name of a property's type.
 fn kind(property: &Value) -> String {
     if let Some(name) = reference(property) {
         return format!("<a href=\"#{name}\">{name}</a>");

@@ -1,16 +1,16 @@
 //! An upload on its way to becoming a file.
 //!
-//! The order is the promise: the bytes are durable under a key of their own; then one
-//! transaction writes the file, its idempotency key, the charge, what the session remembers
-//! and the audit row; only then does the caller hear of it. A crash at any point leaves everything or nothing, and
-//! perhaps bytes that no row names, for the janitor.
+//! The order makes it atomic: first the bytes are durable under their own key. Then one
+//! transaction writes the file, its idempotency key, the quota, the session's list and
+//! the audit row. Only then is the client answered. A crash leaves all or nothing, and
+//! perhaps an orphan blob for the janitor.
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::files::store::{Files, scope_of};
-use crate::identity::{Caller, Identity, Proof};
+use crate::identity::{AuthMethod, Caller, Identity};
 use api_contract::files::FileCreated;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
@@ -25,55 +25,55 @@ use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::FileMeta;
 
-/// What the caller says of a file before its bytes come.
+/// A file as the caller describes it before sending the bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct NewFile {
-    /// Whose it will be.
+    /// Owner of the file.
     pub(crate) owner: Member,
-    /// The caller's name for it.
+    /// File name from the caller.
     pub(crate) name: DisplayName,
-    /// The type the caller declares.
+    /// Content type from the caller.
     pub(crate) content_type: String,
     /// SHA-256 of the caller's idempotency key.
     pub(crate) key: Option<String>,
-    /// Bytes beyond which the upload is refused.
+    /// Largest size in bytes.
     pub(crate) limit: u64,
 }
 
-/// A complete upload that nobody sees yet. Dropped, it is gone.
+/// A complete upload that is not visible yet. If it is dropped, its blob is removed.
 pub(crate) struct Staged {
     pub(crate) files: Files,
-    pub(crate) bytes: Loose,
+    pub(crate) bytes: OrphanBlob,
     pub(crate) owner: Member,
     pub(crate) meta: FileMeta,
     pub(crate) key: Option<String>,
-    /// From when on the store counts the age of the bytes.
+    /// Time from which the file store counts the age of the blob.
     pub(crate) since: Instant,
 }
 
-/// A file that is on disk and stays there.
+/// A file that is durable.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
-    /// What the caller is told, or was told the first time.
+    /// The reply; for a repeated upload, the reply to the first one.
     pub(crate) created: FileCreated,
-    /// It was there already: this upload repeated another one.
+    /// This upload repeated an earlier one.
     pub(crate) repeated: bool,
 }
 
 impl Files {
-    /// Streams the bytes of a file to where nobody sees them yet.
+    /// Streams the bytes of a file to a key that no row references yet.
     pub(crate) async fn stage<S, E>(&self, new: NewFile, body: S) -> Result<Staged, Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         E: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let (file_id, key) = self.place_for(&new.owner);
+        let (file_id, key) = self.allocate(&new.owner);
         let put = self.blobs.put(&key, body, new.limit).await?;
         Ok(self.staged(new, file_id, key, put))
     }
 
-    /// An id for a file, and where its bytes go.
-    pub(crate) fn place_for(&self, owner: &Member) -> (FileId, String) {
+    /// A file id, and the key for its bytes.
+    pub(crate) fn allocate(&self, owner: &Member) -> (FileId, String) {
         let file_id = FileId::new();
         (file_id, format!("files/{}/{file_id}", owner.organisation))
     }
@@ -94,7 +94,7 @@ impl Files {
             uploaded_at: now_ms(),
         };
         Staged {
-            bytes: Loose { files: self.clone(), key: Some(blob_key) },
+            bytes: OrphanBlob { files: self.clone(), key: Some(blob_key) },
             files: self.clone(),
             owner: new.owner,
             meta,
@@ -105,8 +105,8 @@ impl Files {
 }
 
 impl Staged {
-    /// Makes it visible, as the end of `upload` if there is one, and to `session` if the
-    /// records keep one. When this returns `Ok`, the file is on disk and stays there.
+    /// Makes the file visible. Completes `upload` if there is one, and adds the file to
+    /// `session` if the database keeps it. After `Ok` the file is durable.
     pub(crate) async fn publish(
         self,
         upload: Option<FileId>,
@@ -121,7 +121,7 @@ impl Staged {
             answer: serde_json::to_string(&created).map_err(Error::broken)?,
             blob_key: bytes.key.clone().unwrap_or_default(),
             quota: store.quota,
-            // Half of it is left for the transaction, and for clocks that differ.
+            // The other half is for the transaction, and for clock differences.
             not_after: since + store.orphan_grace / 2,
             owner,
             meta,
@@ -130,7 +130,7 @@ impl Staged {
         };
         let done = store.records.run(scope_of(&row.owner), move |tx| {
             Box::pin(async move {
-                // As late as can be: who listens looks back only so far.
+                // As late as possible, because event polls look back only a limited time.
                 row.meta.uploaded_at = now_ms();
                 match upload {
                     Some(id) => uploads::complete(tx, id, &row).await,
@@ -139,16 +139,16 @@ impl Staged {
             })
         });
         let done = done.await;
-        if may_be_named(&done) {
+        if may_be_referenced(&done) {
             bytes.key = None;
         }
         outcome(done?, created)
     }
 }
 
-/// Whether a row may name the bytes now. A commit that was not heard of may have happened:
-/// bytes that have no row after all are the janitor's. Before the commit nothing has.
-fn may_be_named(done: &Result<Stored, RecordsError>) -> bool {
+/// Whether a row may reference the blob now. After an unconfirmed commit the row may
+/// exist, so the blob stays; the janitor removes it if it has no row.
+fn may_be_referenced(done: &Result<Stored, RecordsError>) -> bool {
     match done {
         Ok(stored) => matches!(stored, Stored::Yes),
         Err(error) => error.may_be_committed(),
@@ -159,34 +159,34 @@ fn outcome(done: Stored, created: FileCreated) -> Result<Published, Error> {
     let refused = |kind| Err(Refusal::new(kind).into());
     match done {
         Stored::Yes => Ok(Published { created, repeated: false }),
-        Stored::Repeated { answer } => Published::again(&answer),
+        Stored::Repeated { answer } => Published::repeated(&answer),
         Stored::KeyReused => refused(ProblemKind::IdempotencyKeyReused),
         Stored::QuotaExceeded => refused(ProblemKind::QuotaExceeded),
         Stored::NoUpload => refused(ProblemKind::UploadNotFound),
         Stored::TooLate => Err(Refusal::new(ProblemKind::FileStoreUnavailable)
-            .detail("It took too long to store the file. Send it again.")
+            .detail("Storing the file took too long. Send it again.")
             .retry_after(1)
             .into()),
     }
 }
 
 impl Published {
-    /// The answer that was given the first time.
-    pub(crate) fn again(answer: &str) -> Result<Self, Error> {
+    /// The reply to the first upload.
+    pub(crate) fn repeated(answer: &str) -> Result<Self, Error> {
         let created = serde_json::from_str(answer).map_err(Error::broken)?;
         Ok(Self { created, repeated: true })
     }
 
-    /// Adds it to what the caller's session remembers outside of the records. The file is
-    /// stored, whatever becomes of that.
-    pub(crate) async fn remember(&self, app: &AppState, caller: &Caller) {
-        let (Identity::Sessions(sessions), Proof::Session(id), false) =
-            (&app.identity, &caller.proof, self.repeated)
+    /// Adds the file to a session that lives outside the database. If that fails, the
+    /// file is still stored.
+    pub(crate) async fn add_to_session(&self, app: &AppState, caller: &Caller) {
+        let (Identity::Sessions(sessions), AuthMethod::Session(id), false) =
+            (&app.identity, &caller.auth, self.repeated)
         else {
             return;
         };
         if let Err(error) = sessions.add_file(id, &self.created.name).await {
-            tracing::warn!(%error, "a session does not remember a file");
+            tracing::warn!(%error, "a file cannot be added to its session");
         }
     }
 }
@@ -203,18 +203,18 @@ fn created(meta: &FileMeta, served_by: &str) -> FileCreated {
     }
 }
 
-/// Bytes that no row names yet. Dropped with their key, they are removed.
-pub(crate) struct Loose {
+/// A blob that no row references yet. Dropped with its key, it is removed.
+pub(crate) struct OrphanBlob {
     pub(crate) files: Files,
     pub(crate) key: Option<String>,
 }
 
-impl Drop for Loose {
+impl Drop for OrphanBlob {
     fn drop(&mut self) {
         let runtime = tokio::runtime::Handle::try_current();
         if let (Some(key), Ok(runtime)) = (self.key.take(), runtime) {
             let files = self.files.clone();
-            runtime.spawn(async move { files.forget(&key).await });
+            runtime.spawn(async move { files.delete_blob(&key).await });
         }
     }
 }

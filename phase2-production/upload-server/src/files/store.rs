@@ -1,5 +1,4 @@
-//! Files, as the handlers use them: rows that say whose they are, and bytes that lie
-//! elsewhere.
+//! Files for the handlers: rows in the database, bytes in the file store.
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
@@ -16,13 +15,13 @@ use std::time::Duration;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::{FileMeta, Page};
 
-/// A handle on rows and bytes.
+/// Access to rows and blobs.
 #[derive(Clone)]
 pub(crate) struct Files {
     pub(crate) records: Records,
     pub(crate) blobs: Blobs,
     pub(crate) quota: Allowance,
-    /// Age at which a janitor takes bytes without a row for forgotten ones.
+    /// Age at which a janitor treats a blob without a row as an orphan.
     pub(crate) orphan_grace: Duration,
     pub(crate) replica_id: Arc<str>,
 }
@@ -39,7 +38,7 @@ impl AppState {
     }
 }
 
-/// What this person's transactions see.
+/// The scope of this account's transactions.
 pub(crate) fn scope_of(member: &Member) -> Scope {
     Scope::Organisation(member.organisation.clone())
 }
@@ -59,7 +58,7 @@ impl Files {
         Ok(page.await?)
     }
 
-    /// One file, and the way to its bytes.
+    /// One file, and access to its bytes.
     pub(crate) async fn read(
         &self,
         owner: &Member,
@@ -74,46 +73,46 @@ impl Files {
         Ok((found.meta, content))
     }
 
-    /// Removes one file, for good.
+    /// Removes one file permanently.
     pub(crate) async fn delete(
         &self,
         owner: &Member,
         id: FileId,
         cause: &AuditContext,
     ) -> Result<(), Error> {
-        let deed = cause.row(owner, "file.deleted", &id.to_string());
+        let row = cause.row(owner, "file.deleted", &id.to_string());
         let (scope, owner) = (scope_of(owner), owner.clone());
         let gone = self.records.run(scope, move |tx| {
-            Box::pin(async move { files::delete(tx, &owner, id, &deed).await })
+            Box::pin(async move { files::delete(tx, &owner, id, &row).await })
         });
         let gone = gone.await?.ok_or(Error::FileNotFound)?;
-        self.forget(&gone.blob_key).await;
+        self.delete_blob(&gone.blob_key).await;
         Ok(())
     }
 
-    /// Removes bytes that no row names any more. What cannot be removed now, the janitor
-    /// removes.
-    pub(crate) async fn forget(&self, blob_key: &str) {
+    /// Removes a blob that no row references. If that fails, the janitor removes it
+    /// later.
+    pub(crate) async fn delete_blob(&self, blob_key: &str) {
         if let Err(error) = self.blobs.delete(blob_key).await {
-            tracing::warn!(%error, blob_key, "bytes are left to the janitor");
+            tracing::warn!(%error, blob_key, "the janitor will remove the blob");
         }
     }
 }
 
-/// The way to a file's bytes.
+/// Access to a file's bytes.
 pub(crate) struct Content {
     blobs: Blobs,
     key: String,
 }
 
 impl Content {
-    /// Some of them, as a reply's body.
+    /// A range of them, as a response body.
     pub(crate) async fn range(self, range: Range<u64>) -> Result<Body, Error> {
         let bytes = self.blobs.get(&self.key, Some(range)).await.map_err(gone)?;
         Ok(Body::from_stream(bytes.map_err(axum::Error::new)))
     }
 
-    /// All of them, in memory: for small files.
+    /// All of them in memory: for small files.
     pub(crate) async fn read_to_end(self) -> Result<Vec<u8>, Error> {
         let mut bytes = self.blobs.get(&self.key, None).await.map_err(gone)?;
         let mut all = Vec::new();
@@ -125,7 +124,7 @@ impl Content {
     }
 }
 
-/// Between its row and its bytes, a file may have been deleted.
+/// The file may be deleted between the read of its row and of its bytes.
 fn gone(error: BlobError) -> Error {
     match error {
         BlobError::NotFound => Error::FileNotFound,

@@ -1,4 +1,4 @@
-//! More than one batch holds.
+//! Rounds with more work than one batch.
 
 use super::*;
 use crate::config::Config;
@@ -14,13 +14,13 @@ use upload_domain::username::Username;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// A server for alice and bob, which has no janitor of its own at work.
+/// A server for alice and bob without a running janitor.
 async fn server(folder: &Path, database_url: Option<&str>) -> AppState {
     let users = folder.join("users.json");
     let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
-    let person = |name| serde_json::json!({ "username": name, "password_hash": hash });
-    let everybody = serde_json::json!({ "users": [person("alice"), person("bob")] });
-    std::fs::write(&users, everybody.to_string()).unwrap();
+    let account = |name| serde_json::json!({ "username": name, "password_hash": hash });
+    let accounts = serde_json::json!({ "users": [account("alice"), account("bob")] });
+    std::fs::write(&users, accounts.to_string()).unwrap();
     let (data, users) = (folder.join("data"), users.to_str().unwrap());
     let flags = ["upload-server", "--design", "memory", "--users", users];
     let data = ["--data-dir", data.to_str().unwrap()];
@@ -42,10 +42,10 @@ async fn on_each<Test: Future<Output = ()>>(test: impl Fn(AppState) -> Test) {
     }
 }
 
-/// Everybody has as many empty uploads under way as they may, since an hour ago.
-async fn begin(app: &AppState, expires_at: i64) -> u64 {
-    let begun_at = u64::try_from(now() - HOUR_MS).unwrap();
-    let mut begun = 0;
+/// Starts as many empty uploads as alice and bob may have, dated one hour back.
+async fn start_uploads(app: &AppState, expires_at: i64) -> u64 {
+    let created_at = u64::try_from(now() - HOUR_MS).unwrap();
+    let mut count = 0;
     for name in ["alice", "bob"] {
         let owner = Member {
             organisation: OrgId::parse("main").unwrap(),
@@ -65,7 +65,7 @@ async fn begin(app: &AppState, expires_at: i64) -> u64 {
                 blob_key: None,
                 key: None,
                 answer: None,
-                created_at: begun_at,
+                created_at,
                 expires_at: u64::try_from(expires_at).unwrap(),
             };
             let cause = AuditContext { request_id: "test".to_owned(), at: now() };
@@ -78,40 +78,40 @@ async fn begin(app: &AppState, expires_at: i64) -> u64 {
                 })
             });
             assert_eq!(started.await.unwrap(), Started::Yes);
-            begun += 1;
+            count += 1;
         }
     }
-    begun
+    count
 }
 
 #[tokio::test]
-async fn one_round_forgets_all_that_has_expired() {
+async fn one_round_removes_all_expired_uploads() {
     on_each(async |app| {
-        let begun = begin(&app, now() - 1).await;
-        assert!(begun > BATCH as u64);
-        assert_eq!(forget_expired(&app).await.unwrap(), begun);
-        assert_eq!(forget_expired(&app).await.unwrap(), 0);
+        let started = start_uploads(&app, now() - 1).await;
+        assert!(started > BATCH_SIZE as u64);
+        assert_eq!(remove_expired(&app).await.unwrap(), started);
+        assert_eq!(remove_expired(&app).await.unwrap(), 0);
     })
     .await;
 }
 
 #[tokio::test]
-async fn three_janitors_forget_everything_and_each_thing_once() {
+async fn three_janitors_remove_each_upload_once() {
     on_each(async |app| {
-        let begun = begin(&app, now() - 1).await;
-        let rounds = (0..3).map(|_| forget_expired(&app));
-        let forgotten = futures_util::future::try_join_all(rounds).await.unwrap();
-        assert_eq!(forgotten.iter().sum::<u64>(), begun, "{forgotten:?}");
+        let started = start_uploads(&app, now() - 1).await;
+        let rounds = (0..3).map(|_| remove_expired(&app));
+        let removed = futures_util::future::try_join_all(rounds).await.unwrap();
+        assert_eq!(removed.iter().sum::<u64>(), started, "{removed:?}");
     })
     .await;
 }
 
 #[tokio::test]
-async fn one_round_finishes_all_that_is_complete() {
+async fn one_round_finishes_all_complete_uploads() {
     on_each(async |app| {
-        let begun = begin(&app, now() + HOUR_MS).await;
-        assert_eq!(finish_complete(&app).await.unwrap(), begun);
-        assert_eq!(finish_complete(&app).await.unwrap(), 0);
+        let started = start_uploads(&app, now() + HOUR_MS).await;
+        assert_eq!(finish_uploads(&app).await.unwrap(), started);
+        assert_eq!(finish_uploads(&app).await.unwrap(), 0);
     })
     .await;
 }

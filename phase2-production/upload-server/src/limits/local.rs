@@ -1,18 +1,18 @@
-//! Counting without Redis, in memory that does not grow.
+//! Rate counters without Redis, in memory of fixed size.
 //!
-//! A name is hashed to one of a fixed number of slots. Two names in one slot count together:
-//! too much is possible, too little is not, and nobody can make room for their own guesses
-//! by bringing up many other names. The hash is seeded anew in each process, so nobody can
-//! choose whose slot they fill.
+//! A name is hashed to one of a fixed number of slots. Names in one slot share a count:
+//! it can be too high but never too low, and an attacker cannot reset a count by sending
+//! many other names. The hash has a random seed per process, so an attacker cannot choose
+//! a slot.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// 192 KiB a table.
+/// Slots per table: 192 KiB.
 const SLOTS: usize = 8192;
 
-/// Counts per name and window. A window begins with the first that is counted.
+/// Counts per name and window. A window begins with the first count.
 pub(super) struct Local {
     slots: Mutex<Box<[Slot]>>,
     seed: RandomState,
@@ -25,12 +25,12 @@ struct Slot {
     count: u32,
 }
 
-/// What became of one more.
+/// Result of one count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
-    /// It is counted, as this one of its window.
+    /// Counted, as this number in its window.
     Allowed { number: u32 },
-    /// It is not counted: there were as many as there may be.
+    /// Not counted: the limit is reached.
     Refused { wait: Duration },
 }
 
@@ -40,7 +40,7 @@ impl Local {
         Self { slots: Mutex::new(slots), seed: RandomState::new(), window }
     }
 
-    /// Counts one more under this name, if there are fewer than `limit`.
+    /// Counts one more for this name, if its count is below `limit`.
     pub(super) fn take(&self, name: &str, limit: u32) -> Counted {
         self.take_at(name, limit, Instant::now())
     }
@@ -63,7 +63,7 @@ impl Local {
         Counted::Allowed { number: slot.count }
     }
 
-    /// Takes back one that was counted. After its window there is nothing to take back.
+    /// Takes one count back. After its window this has no effect.
     pub(super) fn give_back(&self, name: &str) {
         let mut slots = self.lock();
         let slot = &mut slots[self.slot_of(name)];
@@ -88,7 +88,7 @@ mod tests {
     const WINDOW: Duration = Duration::from_secs(60);
 
     #[test]
-    fn a_window_allows_so_many_and_the_next_one_as_many_again() {
+    fn each_window_allows_the_full_limit() {
         let (local, start) = (Local::new(WINDOW), Instant::now());
         for number in 1..=3 {
             assert_eq!(local.take_at("a", 3, start), Counted::Allowed { number });
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_taken_again_and_no_more_than_was_taken() {
+    fn returned_counts_can_be_taken_again_but_not_exceeded() {
         let local = Local::new(WINDOW);
         local.give_back("a");
         assert_eq!(local.take("a", 1), Counted::Allowed { number: 1 });
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_other_names_never_frees_a_count() {
+    fn flood_of_other_names_resets_no_count() {
         let local = Local::new(WINDOW);
         local.take("victim", 1);
         for name in 0..50_000 {

@@ -1,4 +1,4 @@
-//! The limits on one Redis, as three replicas have it; and without it.
+//! Rate limits of three replicas on one Redis, and after Redis fails.
 
 use super::*;
 use backing_services::{Backing, Service, redis};
@@ -30,14 +30,14 @@ fn args(per_second: u32) -> LimitArgs {
 }
 
 #[tokio::test]
-async fn wrong_passwords_are_counted_once_for_all_replicas_and_right_ones_not() {
+async fn replicas_share_the_count_of_wrong_passwords() {
     let (_redis, _folder, replicas) = three(args(1)).await;
-    for turn in 0..30 {
-        let replica = &replicas[turn % 3];
+    for attempt in 0..30 {
+        let replica = &replicas[attempt % 3];
         replica.attempt("alice", HERE).await.unwrap().succeeded().await;
     }
-    for turn in 0..10 {
-        let _wrong = replicas[turn % 3].attempt("alice", HERE).await.unwrap();
+    for attempt in 0..10 {
+        let _wrong = replicas[attempt % 3].attempt("alice", HERE).await.unwrap();
     }
     for replica in &replicas {
         assert!(replica.attempt("alice", HERE).await.is_err());
@@ -46,7 +46,7 @@ async fn wrong_passwords_are_counted_once_for_all_replicas_and_right_ones_not() 
 }
 
 #[tokio::test]
-async fn without_redis_each_replica_goes_on_from_its_own_count() {
+async fn without_redis_each_replica_continues_its_own_count() {
     let (redis, _folder, replicas) = three(args(1)).await;
     for _ in 0..6 {
         let _wrong = replicas[0].attempt("alice", HERE).await.unwrap();
@@ -56,16 +56,16 @@ async fn without_redis_each_replica_goes_on_from_its_own_count() {
     while replicas[0].attempt("alice", HERE).await.is_ok() {
         more += 1;
     }
-    assert_eq!(more, 4, "six of ten were known here");
+    assert_eq!(more, 4, "this replica counted six of ten");
     let mut elsewhere = 0;
     while replicas[1].attempt("alice", HERE).await.is_ok() {
         elsewhere += 1;
     }
-    assert_eq!(elsewhere, 10, "the other replica knew of none");
+    assert_eq!(elsewhere, 10, "the other replica counted none");
 }
 
 #[tokio::test]
-async fn the_requests_of_a_caller_are_counted_for_all_replicas() {
+async fn replicas_share_the_request_count_of_a_caller() {
     const LIMIT: u32 = 64;
     let (_redis, _folder, replicas) = three(args(LIMIT)).await;
     let (begun, mut allowed) = (Instant::now(), 0);
@@ -74,7 +74,7 @@ async fn the_requests_of_a_caller_are_counted_for_all_replicas() {
             allowed += u32::from(replica.request("alice").await.is_ok());
         }
     }
-    // Two windows may have begun: here, and in Redis.
-    let free = LIMIT / UNASKED;
+    // Two windows may have begun, locally and in Redis.
+    let free = LIMIT / LOCAL_ONE_IN;
     assert!((LIMIT..=LIMIT + 2 * 3 * free).contains(&allowed), "{allowed}");
 }

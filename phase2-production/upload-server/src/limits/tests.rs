@@ -1,4 +1,5 @@
-//! The limits without Redis; with one, and over three replicas, from outside.
+//! Rate limits without Redis. The server's tests cover them with Redis and three
+//! replicas.
 
 use super::*;
 use std::net::Ipv4Addr;
@@ -19,7 +20,7 @@ fn limits(per_account: u32, per_address: u32, per_second: u32) -> Limits {
 }
 
 #[tokio::test]
-async fn wrong_passwords_count_right_ones_do_not() {
+async fn only_wrong_passwords_count() {
     let limits = limits(3, 100, 1);
     for _ in 0..10 {
         limits.attempt("alice", HERE).await.unwrap().succeeded().await;
@@ -33,7 +34,7 @@ async fn wrong_passwords_count_right_ones_do_not() {
 }
 
 #[tokio::test]
-async fn attempts_count_while_they_are_being_checked() {
+async fn concurrent_attempts_count_until_checked() {
     let limits = limits(3, 100, 1);
     let mut under_way = Vec::new();
     for _ in 0..3 {
@@ -45,17 +46,17 @@ async fn attempts_count_while_they_are_being_checked() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_has_counts_like_any_other() {
+async fn unknown_usernames_count_like_known_ones() {
     let limits = limits(3, 100, 1);
-    let nobody = "no such user, and ".repeat(500);
+    let unknown = "no such user, and ".repeat(500);
     for _ in 0..3 {
-        let _wrong = limits.attempt(&nobody, HERE).await.unwrap();
+        let _wrong = limits.attempt(&unknown, HERE).await.unwrap();
     }
-    assert!(limits.attempt(&nobody, HERE).await.is_err());
+    assert!(limits.attempt(&unknown, HERE).await.is_err());
 }
 
 #[tokio::test]
-async fn a_blocked_address_locks_out_no_account() {
+async fn blocked_address_locks_out_no_account() {
     let limits = limits(3, 5, 1);
     for name in 0..5 {
         let _wrong = limits.attempt(&format!("user-{name}"), HERE).await.unwrap();
@@ -67,7 +68,7 @@ async fn a_blocked_address_locks_out_no_account() {
 }
 
 #[tokio::test]
-async fn tokens_that_nobody_knows_count_by_address_and_beside_passwords() {
+async fn unknown_tokens_count_per_address_apart_from_passwords() {
     let limits = limits(100, 3, 1);
     for _ in 0..10 {
         limits.token(HERE).await.unwrap().succeeded().await;
@@ -78,22 +79,22 @@ async fn tokens_that_nobody_knows_count_by_address_and_beside_passwords() {
     let refused = limits.token(HERE).await.err().unwrap();
     assert!((1..=60).contains(&refused.retry_after_s), "{refused:?}");
     assert!(limits.token(THERE).await.is_ok());
-    assert!(limits.attempt("alice", HERE).await.is_ok(), "her password is not guessed");
+    assert!(limits.attempt("alice", HERE).await.is_ok(), "passwords count separately");
 }
 
 #[tokio::test]
-async fn who_refreshes_without_end_keeps_nobody_from_logging_out() {
+async fn exhausted_refresh_limit_does_not_block_logout() {
     let limits = limits(1, 1, 1);
     for _ in 0..60 {
-        limits.of_login("refresh", "family").await.unwrap();
+        limits.login_action("refresh", "family").await.unwrap();
     }
-    assert!(limits.of_login("refresh", "family").await.is_err());
-    assert!(limits.of_login("refresh", "another").await.is_ok());
-    assert!(limits.of_login("logout", "family").await.is_ok());
+    assert!(limits.login_action("refresh", "family").await.is_err());
+    assert!(limits.login_action("refresh", "another").await.is_ok());
+    assert!(limits.login_action("logout", "family").await.is_ok());
 }
 
 #[tokio::test]
-async fn a_household_is_one_address() {
+async fn ipv6_prefix_64_counts_as_one_address() {
     let limits = limits(100, 2, 1);
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
     let _wrong = limits.attempt("a", address("2001:db8:1:2::1")).await.unwrap();
@@ -106,7 +107,7 @@ async fn a_household_is_one_address() {
 }
 
 #[tokio::test]
-async fn a_caller_makes_so_many_requests_a_second_and_others_are_not_slowed() {
+async fn request_limit_applies_per_caller() {
     let limits = limits(1, 1, 20);
     for _ in 0..20 {
         limits.request("alice").await.unwrap();

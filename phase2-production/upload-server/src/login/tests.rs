@@ -1,14 +1,14 @@
-//! A login that is overtaken by a change of its account.
+//! A login that races a change of its account.
 
 use super::*;
-use crate::change::{Change, change};
+use crate::account_change::{AccountChange, apply};
 use crate::clock::now;
 use crate::config::Config;
 use clap::Parser;
 use std::path::Path;
 use upload_domain::passwords::{self, HashCost};
 
-/// A server that keeps one session at most, in memory.
+/// A server that keeps at most one session, in memory.
 async fn server(design: &str, folder: &Path) -> AppState {
     let users = folder.join("users.json");
     let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
@@ -21,26 +21,26 @@ async fn server(design: &str, folder: &Path) -> AppState {
 }
 
 #[tokio::test]
-async fn a_login_that_a_change_of_the_account_overtook_leaves_no_session() {
+async fn login_superseded_by_account_change_leaves_no_session() {
     for design in ["memory", "replicated"] {
         let folder = tempfile::tempdir().unwrap();
         let app = server(design, folder.path()).await;
         let Identity::Sessions(sessions) = &app.identity else { panic!("no sessions") };
         let audit = AuditContext { request_id: "test".to_owned(), at: now() };
         let from = ClientAddress("127.0.0.1".parse().unwrap());
-        let log_in = || app.people.log_in("alice", "correct-horse", from);
+        let log_in = || app.accounts.log_in("alice", "correct-horse", from);
 
         let seen = log_in().await.unwrap();
-        let proof = Proof::Password { epoch: seen.epoch };
+        let auth = AuthMethod::Password { epoch: seen.epoch };
         let member = seen.member.clone();
-        let caller = Caller { member: member.clone(), proof, audit: audit.clone() };
-        change(&app, &caller, &member.username, Change::SignOut).await.unwrap();
+        let caller = Caller { member: member.clone(), auth, audit: audit.clone() };
+        apply(&app, &caller, &member.username, AccountChange::SignOut).await.unwrap();
 
-        let late = born(&app, sessions, &seen, &audit).await;
+        let late = start_session(&app, sessions, &seen, &audit).await;
         assert!(matches!(late, Err(Error::Login(LoginError::Wrong))), "{design}");
         let known = log_in().await.unwrap();
-        let session = born(&app, sessions, &known, &audit).await;
-        // What has ended is still told to other replicas, and takes a place until then.
-        assert!(session.is_ok() || design == "replicated", "the place is free");
+        let session = start_session(&app, sessions, &known, &audit).await;
+        // The replicated design gossips an ended session first; it counts until then.
+        assert!(session.is_ok() || design == "replicated", "the slot is free");
     }
 }

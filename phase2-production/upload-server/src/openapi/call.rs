@@ -1,13 +1,13 @@
-//! One call as it is written down: what it asks for, what it answers, what it refuses.
+//! One call in the OpenAPI document: parameters, bodies, responses, problems.
 
-use super::refusals;
-use super::sent::{Asked, Body, Given, Schemas};
+use super::parts::{Body, CallParameter, CallResponse, Schemas};
+use super::problems;
 use api_contract::problem::ProblemKind;
 use utoipa::openapi::path::{
     Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
 };
 use utoipa::openapi::schema::{Object, Type};
-use utoipa::openapi::{HttpMethod, Required, SecurityRequirement};
+use utoipa::openapi::{HttpMethod, Required, security};
 
 /// One method of one path.
 pub(super) struct Call {
@@ -15,18 +15,18 @@ pub(super) struct Call {
     pub(super) path: &'static str,
     pub(super) tag: &'static str,
     pub(super) summary: &'static str,
-    /// More than one sentence, where one is not enough.
-    pub(super) more: &'static str,
+    /// More sentences, if the summary is not enough.
+    pub(super) details: &'static str,
     pub(super) designs: Designs,
-    pub(super) proof: Proof,
-    pub(super) asks: &'static [Asked],
-    pub(super) takes: Body,
-    pub(super) gives: &'static [Given],
-    /// Besides what follows from the rest.
-    pub(super) refuses: &'static [ProblemKind],
+    pub(super) security: SecurityRequirement,
+    pub(super) parameters: &'static [CallParameter],
+    pub(super) request_body: Body,
+    pub(super) responses: &'static [CallResponse],
+    /// Problems beyond those that follow from the other fields.
+    pub(super) problems: &'static [ProblemKind],
 }
 
-/// Which designs have a call.
+/// Designs that have the call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Designs {
     All,
@@ -34,64 +34,67 @@ pub(super) enum Designs {
     Tokens,
 }
 
-/// What a call wants to be convinced by.
+/// Authentication that a call requires.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
-    /// Nothing.
+pub(super) enum SecurityRequirement {
+    /// None.
     None,
-    /// Name and password, in the body.
+    /// User name and password in the body.
     Password,
-    /// A token, in the body.
-    InBody,
+    /// A token in the body.
+    TokenInBody,
     /// A signature in the URL.
     Signature,
-    /// Whatever the design knows its callers by.
+    /// The design's credential: session id, token or password.
     Caller,
     /// The same, of an admin.
     Admin,
 }
 
-/// To be completed.
+/// Defaults, to be completed by each call.
 pub(super) const CALL: Call = Call {
     method: HttpMethod::Get,
     path: "",
     tag: "",
     summary: "",
-    more: "",
+    details: "",
     designs: Designs::All,
-    proof: Proof::Caller,
-    asks: &[],
-    takes: Body::Nothing,
-    gives: &[],
-    refuses: &[],
+    security: SecurityRequirement::Caller,
+    parameters: &[],
+    request_body: Body::Nothing,
+    responses: &[],
+    problems: &[],
 };
 
 impl Call {
-    /// Whether it changes anything.
+    /// Whether the call changes state.
     pub(super) const fn changes(&self) -> bool {
         !matches!(self.method, HttpMethod::Get | HttpMethod::Head | HttpMethod::Options)
     }
 
-    /// The call as OpenAPI has it.
+    /// The call as an OpenAPI operation.
     pub(super) fn operation(&self, schemas: &mut Schemas) -> Operation {
         let mut operation = OperationBuilder::new()
             .tag(self.tag)
             .operation_id(Some(self.id()))
             .summary(Some(self.summary))
             .description(Some(self.description()))
-            .request_body(self.takes.request(schemas));
-        for parameter in self.in_path().chain(self.asks.iter().map(Asked::parameter)) {
+            .request_body(self.request_body.request(schemas));
+        for parameter in
+            self.in_path().chain(self.parameters.iter().map(CallParameter::parameter))
+        {
             operation = operation.parameter(parameter);
         }
         for scheme in self.schemes() {
             let nothing: [&str; 0] = [];
-            operation = operation.security(SecurityRequirement::new(*scheme, nothing));
-        }
-        for given in self.gives {
             operation =
-                operation.response(given.status.to_string(), given.response(schemas));
+                operation.security(security::SecurityRequirement::new(*scheme, nothing));
         }
-        for (status, response) in refusals::of(self, schemas) {
+        for response in self.responses {
+            operation = operation
+                .response(response.status.to_string(), response.response(schemas));
+        }
+        for (status, response) in problems::of(self, schemas) {
             operation = operation.response(status.to_string(), response);
         }
         operation.build()
@@ -106,10 +109,10 @@ impl Call {
     fn description(&self) -> String {
         let designs = match self.designs {
             Designs::All => "",
-            Designs::Sessions => "Only in the designs that know sessions.",
+            Designs::Sessions => "Only in the session designs.",
             Designs::Tokens => "Only in the token design.",
         };
-        [self.more, designs].join(" ").trim().to_owned()
+        [self.details, designs].join(" ").trim().to_owned()
     }
 
     fn in_path(&self) -> impl Iterator<Item = Parameter> {
@@ -125,16 +128,24 @@ impl Call {
     }
 
     fn schemes(&self) -> &'static [&'static str] {
-        match (self.proof, self.designs) {
-            (Proof::Caller | Proof::Admin, Designs::All) => super::ALL_SCHEMES,
-            (Proof::Caller | Proof::Admin, Designs::Sessions) => super::SESSION_SCHEMES,
-            (Proof::Caller | Proof::Admin, Designs::Tokens) => super::TOKEN_SCHEMES,
+        match (self.security, self.designs) {
+            (SecurityRequirement::Caller | SecurityRequirement::Admin, Designs::All) => {
+                super::ALL_SCHEMES
+            }
+            (
+                SecurityRequirement::Caller | SecurityRequirement::Admin,
+                Designs::Sessions,
+            ) => super::SESSION_SCHEMES,
+            (
+                SecurityRequirement::Caller | SecurityRequirement::Admin,
+                Designs::Tokens,
+            ) => super::TOKEN_SCHEMES,
             _ => &[],
         }
     }
 }
 
-/// In lower case, as the document has it.
+/// Lower case, as OpenAPI writes it.
 pub(super) const fn method_name(method: &HttpMethod) -> &'static str {
     match method {
         HttpMethod::Get => "get",

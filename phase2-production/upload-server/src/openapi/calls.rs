@@ -1,8 +1,8 @@
 //! Every call of this server, in the order of the API reference.
 
+mod accounts;
 mod files;
-mod people;
-mod proofs;
+mod login;
 mod service;
 mod uploads;
 
@@ -11,6 +11,6 @@ use super::call::Call;
 /// All of them.
 pub(super) fn all() -> impl Iterator<Item = &'static Call> {
     let groups =
-        [proofs::CALLS, people::CALLS, files::CALLS, uploads::CALLS, service::CALLS];
+        [login::CALLS, accounts::CALLS, files::CALLS, uploads::CALLS, service::CALLS];
     groups.into_iter().flatten()
 }

@@ -1,4 +1,4 @@
-//! The document against the router, the contract and the API reference.
+//! Compares the document with the router, the contract and the API reference.
 
 use super::*;
 use crate::app::{AppState, app};
@@ -16,14 +16,14 @@ use tower::ServiceExt;
 /// Method and path.
 type Route = (String, String);
 
-fn top(path: &str) -> String {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    fs::read_to_string(top.join(path)).unwrap()
+fn read_repository_file(path: &str) -> String {
+    let read_repository_file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::read_to_string(read_repository_file.join(path)).unwrap()
 }
 
-/// The paths of the contract that this server has: the metrics are on another listener.
+/// The contract's paths on this listener; metrics have another one.
 fn contract_paths() -> Vec<String> {
-    let source = top("phase1-mockup/api-contract/src/paths.rs");
+    let source = read_repository_file("phase1-mockup/api-contract/src/paths.rs");
     let constants = source.lines().filter(|line| line.starts_with("pub const "));
     let paths: Vec<_> =
         constants.filter_map(|line| Some(line.split('"').nth(1)?.to_owned())).collect();
@@ -40,7 +40,7 @@ fn documented() -> BTreeSet<Route> {
     routes.collect()
 }
 
-/// What the router takes, as it says itself to a method that it does not take.
+/// The routes of the router, read from the `Allow` header of its 405 replies.
 async fn routes_of(design: &str, folder: &Path) -> BTreeSet<Route> {
     let folder = folder.join(design);
     let flags =
@@ -63,7 +63,7 @@ async fn routes_of(design: &str, folder: &Path) -> BTreeSet<Route> {
 }
 
 #[tokio::test]
-async fn every_route_that_the_router_has_is_documented_and_no_other() {
+async fn document_lists_exactly_the_routes_of_the_router() {
     let folder = tempfile::tempdir().unwrap();
     let mut routes = routes_of("memory", folder.path()).await;
     routes.extend(routes_of("token", folder.path()).await);
@@ -71,7 +71,7 @@ async fn every_route_that_the_router_has_is_documented_and_no_other() {
 }
 
 #[test]
-fn every_route_is_registered_under_a_path_of_the_contract() {
+fn routes_use_the_paths_of_the_contract() {
     for (file, source) in
         [("app", include_str!("../app.rs")), ("docs", include_str!("../docs.rs"))]
     {
@@ -85,13 +85,14 @@ fn every_route_is_registered_under_a_path_of_the_contract() {
 }
 
 #[test]
-fn every_type_of_the_contract_that_travels_is_in_the_document_and_no_other() {
+fn document_lists_exactly_the_types_of_the_contract() {
     let derived = "derive(utoipa::ToSchema)";
     let mut types = BTreeSet::new();
     for module in
         ["lib", "events", "files", "people", "problem", "sessions", "tokens", "uploads"]
     {
-        let source = top(&format!("phase1-mockup/api-contract/src/{module}.rs"));
+        let source =
+            read_repository_file(&format!("phase1-mockup/api-contract/src/{module}.rs"));
         for after in source.split(derived).skip(1) {
             let line = after.lines().find(|line| line.starts_with("pub ")).unwrap();
             let name = line.split([' ', '{', '(']).nth(2).unwrap();
@@ -104,8 +105,8 @@ fn every_type_of_the_contract_that_travels_is_in_the_document_and_no_other() {
 }
 
 #[test]
-fn every_example_of_the_api_reference_has_the_members_of_its_schema() {
-    let reference = top("docs/api.md");
+fn api_reference_examples_match_their_schemas() {
+    let reference = read_repository_file("docs/api.md");
     let mut seen = 0;
     for block in reference.split("```json ").skip(1) {
         let (name, rest) = block.split_once('\n').unwrap();
@@ -129,11 +130,11 @@ fn every_example_of_the_api_reference_has_the_members_of_its_schema() {
 }
 
 #[test]
-fn every_kind_of_problem_has_its_place() {
+fn every_problem_kind_is_documented() {
     let anywhere =
-        calls::all().flat_map(refusals::kinds).collect::<std::collections::HashSet<_>>();
+        calls::all().flat_map(problems::kinds).collect::<std::collections::HashSet<_>>();
     let elsewhere = [
-        // On every path, and in front of the replicas.
+        // On every path, or only from the balancer.
         ProblemKind::MethodNotAllowed,
         ProblemKind::NoReplica,
         ProblemKind::ReplicaFailed,
@@ -141,24 +142,27 @@ fn every_kind_of_problem_has_its_place() {
     ];
     for kind in ProblemKind::ALL {
         let documented = anywhere.contains(kind) != elsewhere.contains(kind);
-        assert!(documented, "{} is in no call, or in one too many", kind.slug());
+        assert!(documented, "{} must be in a call or in the list above", kind.slug());
     }
 }
 
 #[test]
-fn every_call_says_what_it_wants_and_what_can_become_of_it() {
+fn every_call_documents_security_and_all_statuses() {
     let mut ids = BTreeSet::new();
     for call in calls::all() {
         let (path, method) = (call.path, call::method_name(&call.method));
         let operation = &json()["paths"][path][method];
-        let good = call.gives.iter().map(|given| given.status.to_string());
-        let bad = refusals::kinds(call);
+        let good = call.responses.iter().map(|response| response.status.to_string());
+        let bad = problems::kinds(call);
         let bad = bad.iter().map(|kind| kind.status().as_u16().to_string());
         let all: BTreeSet<_> = good.chain(bad).collect();
         let answers = operation["responses"].as_object().unwrap();
         assert_eq!(answers.keys().cloned().collect::<BTreeSet<_>>(), all, "{path}");
         let open = operation.get("security").is_none();
-        let known = matches!(call.proof, call::Proof::Caller | call::Proof::Admin);
+        let known = matches!(
+            call.security,
+            call::SecurityRequirement::Caller | call::SecurityRequirement::Admin
+        );
         assert_eq!(open, !known, "{path}");
         assert!(!operation["summary"].as_str().unwrap().ends_with('.'), "{path}");
         assert!(ids.insert(operation["operationId"].to_string()), "{path}: id twice");
@@ -166,7 +170,7 @@ fn every_call_says_what_it_wants_and_what_can_become_of_it() {
 }
 
 #[test]
-fn the_document_is_openapi_3_1_and_every_reference_leads_somewhere() {
+fn document_is_openapi_3_1_without_dangling_references() {
     assert!(json()["openapi"].as_str().unwrap().starts_with("3.1."));
     let text = json().to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {
@@ -176,8 +180,5 @@ fn the_document_is_openapi_3_1_and_every_reference_leads_somewhere() {
     for scheme in ALL_SCHEMES {
         assert!(json()["components"]["securitySchemes"][scheme].is_object(), "{scheme}");
     }
-    assert!(
-        !text.contains("crate::") && !text.contains("[`"),
-        "a link for rustdoc is left"
-    );
+    assert!(!text.contains("crate::") && !text.contains("[`"), "a rustdoc link remains");
 }

@@ -1,5 +1,5 @@
-//! What browsers are told of pages of other sites (Fetch standard, "CORS protocol"): a site
-//! on the list is named, and nothing is ever said of another one.
+//! CORS headers (Fetch standard, "CORS protocol"). An allowed site gets them; a foreign
+//! site gets none.
 
 use super::{Origins, Site};
 use axum::response::{IntoResponse, Response};
@@ -15,46 +15,46 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 const METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 
-/// What a page may send.
-const SENT: HeaderValue = HeaderValue::from_static(
+/// Request headers that a page may send.
+const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, if-range, \
      range, tus-resumable, upload-checksum, upload-length, upload-metadata, \
      upload-offset, x-request-id, x-session-id",
 );
 
-/// What a page may read.
-const SHOWN: HeaderValue = HeaderValue::from_static(
+/// Response headers that a page may read.
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "content-disposition, content-range, etag, location, retry-after, tus-extension, \
      tus-max-size, tus-resumable, tus-version, upload-expires, upload-length, \
      upload-offset, www-authenticate, x-request-id, x-served-by",
 );
 
-/// Seconds for which a browser need not ask again.
-const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
+/// Seconds for which a browser caches a preflight.
+const MAX_AGE_S: HeaderValue = HeaderValue::from_static("600");
 
-/// Whether a browser asks what a page may send. An `OPTIONS` without this is somebody's own.
+/// Whether the request is a CORS preflight. Any other `OPTIONS` goes to its handler.
 pub(super) fn is_preflight(request: &Parts) -> bool {
     request.method == Method::OPTIONS
         && request.headers.contains_key(ORIGIN)
         && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer. A site that may not is told nothing, which is a no.
+/// Answers a preflight. Without CORS headers the browser refuses the request.
 pub(super) fn preflight(site: &Site) -> Response {
     let mut reply = StatusCode::NO_CONTENT.into_response();
     if matches!(site, Site::Allowed(_)) {
         let headers = reply.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, SENT);
-        headers.insert(ACCESS_CONTROL_MAX_AGE, REMEMBERED);
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+        headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE_S);
     }
     reply
 }
 
-/// Says in a reply whose pages may read it.
+/// Lets pages of an allowed site read the reply.
 pub(super) fn allow(reply: &mut Response, site: &Site, origins: &Origins) {
     if !origins.0.allowed.is_empty() {
-        // A cache must not show one site what was meant for another.
+        // A cache must not give one site's reply to another site.
         reply.headers_mut().append(VARY, HeaderValue::from_static("origin"));
     }
     if let Site::Allowed(named) = site {
@@ -68,5 +68,5 @@ fn name(headers: &mut HeaderMap, site: &str) {
     };
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, site);
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, SHOWN);
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
 }

@@ -1,4 +1,4 @@
-//! Whose page a request comes from, as the browser tells it.
+//! The site of the page that sent a request, as the browser names it.
 
 use super::{Origins, origin};
 use http::HeaderMap;
@@ -6,31 +6,33 @@ use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http_edge::serve::PeerAddress;
 
-/// Whose page a request comes from.
+/// The site of the page that sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Site {
-    /// Ours, or nobody's: typed by the user into the address bar.
+    /// Our own, or none because the user typed the address.
     Own,
-    /// That of a site on the list, which is named here.
+    /// A site on the list.
     Allowed(String),
-    /// That of another site, or one that hides where it is from (`null`).
+    /// Another site, or one that hides its origin (`null`).
     Foreign,
-    /// Nothing is said: no browser, or one from before 2020.
-    Unsaid,
+    /// No header: not a browser, or one from before 2020.
+    Unknown,
 }
 
 impl Site {
-    /// What the request says of itself.
+    /// Reads the site from the request's headers.
     pub(crate) fn of(request: &Parts, origins: &Origins) -> Self {
         let headers = &request.headers;
-        let fetched = only(headers, "sec-fetch-site");
-        match (only(headers, ORIGIN.as_str()), fetched) {
-            (Said::Nothing, Said::Nothing) => Self::Unsaid,
-            (Said::Nothing, Said::Once("same-origin" | "none")) => Self::Own,
-            (Said::Once(named), fetched) => {
+        let fetched = single_value(headers, "sec-fetch-site");
+        match (single_value(headers, ORIGIN.as_str()), fetched) {
+            (HeaderValues::Absent, HeaderValues::Absent) => Self::Unknown,
+            (HeaderValues::Absent, HeaderValues::One("same-origin" | "none")) => {
+                Self::Own
+            }
+            (HeaderValues::One(named), fetched) => {
                 let crossed = !matches!(
                     fetched,
-                    Said::Nothing | Said::Once("same-origin" | "none")
+                    HeaderValues::Absent | HeaderValues::One("same-origin" | "none")
                 );
                 if origins.0.allowed.iter().any(|allowed| allowed == named) {
                     Self::Allowed(named.to_owned())
@@ -45,35 +47,37 @@ impl Site {
     }
 }
 
-enum Said<'h> {
-    Nothing,
-    Once(&'h str),
-    /// Twice, or unreadably.
-    Oddly,
+enum HeaderValues<'h> {
+    Absent,
+    One(&'h str),
+    /// Several values, or not text.
+    Invalid,
 }
 
-fn only<'h>(headers: &'h HeaderMap, name: &str) -> Said<'h> {
+fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> HeaderValues<'h> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
-        (None, _) => Said::Nothing,
-        (Some(value), None) => value.to_str().map_or(Said::Oddly, Said::Once),
-        (Some(_), Some(_)) => Said::Oddly,
+        (None, _) => HeaderValues::Absent,
+        (Some(value), None) => {
+            value.to_str().map_or(HeaderValues::Invalid, HeaderValues::One)
+        }
+        (Some(_), Some(_)) => HeaderValues::Invalid,
     }
 }
 
-/// Our own origin: from the command line, or as the client calls us. A page that has its
-/// own name point at this server gets no cookie from the browser under that name.
+/// The server's own origin, from the command line or from `Host`. If an attacker's host
+/// name points at this server, the browser sends no cookie to that name.
 fn own(request: &Parts, origins: &Origins) -> Option<String> {
     if let Some(own) = &origins.0.own {
         return Some(own.clone());
     }
     let peer = request.extensions.get::<PeerAddress>();
-    let believed = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    let scheme = match only(&request.headers, "x-forwarded-proto") {
-        Said::Once("https") if believed => "https",
+    let is_trusted = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
+    let scheme = match single_value(&request.headers, "x-forwarded-proto") {
+        HeaderValues::One("https") if is_trusted => "https",
         _ => "http",
     };
-    let Said::Once(host) = only(&request.headers, HOST.as_str()) else {
+    let HeaderValues::One(host) = single_value(&request.headers, HOST.as_str()) else {
         return None;
     };
     origin(&format!("{scheme}://{host}")).ok()

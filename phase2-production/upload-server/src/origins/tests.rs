@@ -1,4 +1,4 @@
-//! Whose pages may call, seen at the middleware; with real cookies, from outside.
+//! Origins and cookies at the middleware. The server's tests cover real cookies.
 
 use super::*;
 use axum::Router;
@@ -35,7 +35,7 @@ async fn post(headers: &[(&str, &str)]) -> StatusCode {
 }
 
 #[tokio::test]
-async fn with_the_cookie_a_change_must_come_from_our_own_page_or_a_listed_one() {
+async fn cookie_requests_need_own_or_allowed_origin() {
     for fine in [
         &[COOKIE, OWN][..],
         &[COOKIE, LISTED],
@@ -70,7 +70,7 @@ async fn with_the_cookie_a_change_must_come_from_our_own_page_or_a_listed_one() 
 }
 
 #[tokio::test]
-async fn a_foreign_page_changes_nothing_with_any_proof_nor_with_none() {
+async fn foreign_origin_is_refused_with_any_credential() {
     for forged in [&[EVIL][..], &[EVIL, ("x-session-id", "y")]] {
         assert_eq!(post(forged).await, 403, "{forged:?}");
     }
@@ -82,7 +82,7 @@ async fn a_foreign_page_changes_nothing_with_any_proof_nor_with_none() {
 }
 
 #[tokio::test]
-async fn behind_a_balancer_our_origin_is_the_one_that_the_command_line_names() {
+async fn public_url_defines_own_origin() {
     let public = || router(Some("https://lab.example"));
     let named = [COOKIE, ("origin", "https://lab.example")];
     assert_eq!(send(public(), Method::POST, &named).await.status(), 200);
@@ -90,7 +90,7 @@ async fn behind_a_balancer_our_origin_is_the_one_that_the_command_line_names() {
 }
 
 #[tokio::test]
-async fn a_preflight_names_listed_sites_alone_and_never_everybody() {
+async fn preflight_allows_only_listed_origins() {
     let ask = ("access-control-request-method", "PUT");
     let reply = send(router(None), Method::OPTIONS, &[LISTED, ask]).await;
     assert_eq!(reply.status(), 204);
@@ -99,16 +99,17 @@ async fn a_preflight_names_listed_sites_alone_and_never_everybody() {
     assert_eq!(reply.headers()["vary"], "origin");
     for origin in [EVIL, ("origin", "null"), ("origin", "*"), OWN] {
         let reply = send(router(None), Method::OPTIONS, &[origin, ask]).await;
-        let told = reply.headers().keys().any(|name| name.as_str().contains("allow"));
-        assert!(!told, "{origin:?}");
+        let has_cors_headers =
+            reply.headers().keys().any(|name| name.as_str().contains("allow"));
+        assert!(!has_cors_headers, "{origin:?}");
     }
-    // Somebody else's OPTIONS, such as tus', is answered by its own handler.
+    // An OPTIONS that is no preflight, such as that of tus, reaches its own handler.
     let reply = send(router(None), Method::OPTIONS, &[LISTED]).await;
     assert_eq!(reply.status(), 200);
 }
 
 #[tokio::test]
-async fn a_listed_page_may_read_the_answer_and_a_foreign_one_may_not() {
+async fn only_listed_origins_may_read_replies() {
     let reply = send(router(None), Method::GET, &[LISTED]).await;
     assert_eq!(reply.headers()["access-control-allow-origin"], "https://app.test");
     for headers in [&[EVIL][..], &[]] {
@@ -119,7 +120,7 @@ async fn a_listed_page_may_read_the_answer_and_a_foreign_one_may_not() {
 }
 
 #[test]
-fn what_is_no_origin_is_refused_at_the_start() {
+fn invalid_origins_are_refused_at_start() {
     for wrong in ["*", "null", "app.test", "https://app.test/page", "ftp://app.test", ""]
     {
         Origins::new(None, &[wrong.to_owned()]).unwrap_err();

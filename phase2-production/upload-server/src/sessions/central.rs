@@ -1,176 +1,191 @@
-//! Sessions in one place: the records are the truth, and Redis is their cache.
+//! Sessions in one place: the database is the source of truth, and Redis is its cache.
 //!
-//! A request costs one round trip to Redis, which finds the session, and now and then a
-//! second one that moves its idle time (`cache/src/glance.rs`). What Redis does not know, or
-//! cannot be believed about, is read from the records and put into Redis. Everything that
-//! must not be lost is committed to the records before it is answered; then Redis is told. A
-//! logout is a tombstone there, which no slow reader can overwrite (`cache/src/scripts`).
+//! A request costs one round trip to Redis, which finds the session, and sometimes a
+//! second one that extends its idle timeout (`cache/src/glance.rs`). A session that Redis
+//! does not have, or cannot be trusted about, is read from the database and written to
+//! Redis. Every change is committed to the database before the reply, then written to
+//! Redis. A logout is a tombstone in Redis, which a slow reader cannot overwrite
+//! (`cache/src/scripts`).
 //!
-//! Why no dead session lives again:
-//! - Redis emptied, restarted, failed over: `cache` refuses what was read before.
-//! - Redis away when a session ends: the tombstone is repeated until it is written, and each
-//!   replica that had trouble with Redis believes only copies that were made since.
-//! - One replica cut off from Redis, or killed before its tombstone is written: all replicas
-//!   hear of every end from the truth as well (`hearsay.rs`). A logout that could not tell
-//!   Redis is answered after they have, and a replica that has not heard lately asks the
-//!   truth.
-//! - The truth away: nothing can end, because an end is committed before it is answered.
+//! Why an ended session never becomes valid again:
+//! - Redis flushed, restarted or failed over: `cache` refuses writes of values that were
+//!   read before.
+//! - Redis unavailable during a logout: the write of the tombstone is retried, and a
+//!   replica with failed writes trusts only entries that were made since.
+//! - One replica cut off from Redis, or killed before the write: all replicas also poll
+//!   the database for revocations (`revocation_feed.rs`). A logout that did not reach
+//!   Redis is answered after all have polled, and a replica whose feed lags asks the
+//!   database.
+//! - Database unavailable: no session can end, because a logout is committed before the
+//!   reply.
 //!
-//! One way is open, so that a silent truth does not log everybody out: a replica that the
-//! truth does not answer believes Redis, and misses what another one ended, which the truth
-//! does answer and Redis does not.
+//! One gap remains, so that a database outage does not log every user out: a replica that
+//! cannot reach the database trusts Redis. It misses a logout at another replica that can
+//! reach the database but not Redis.
 
-mod flights;
-mod life;
-mod truth;
+mod database;
+mod lifecycle;
+mod single_flight;
 mod view;
 
 use super::{SessionError, SessionId, SessionLimits};
 use crate::clock::now;
-use crate::hearsay::{self, Hearsay};
+use crate::revocation_feed::{self, RevocationFeed};
 use cache::{Cache, Found, Moment, SessionCopy};
+use database::{Access, Database};
 use records::{Member, Records, sessions};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use truth::{Asked, Truth};
 
-/// One read in so many goes to the truth although Redis knows the answer: a way that is
-/// never used does not work when it is needed.
-const ALWAYS_ASKED: u64 = 1_000;
+/// One cache hit in this many is verified against the database, so that this path is
+/// exercised before it is needed.
+const VERIFY_ONE_IN: u64 = 1_000;
 
-/// How long a request waits for the truth to confirm what Redis has already answered.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Longest wait for the database to verify a cache hit.
+const VERIFY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// The use of a session is written down after this share of its idle time, or after
-/// [`LONGEST_UNSEEN`]. Losing Redis, an idle time is known to within that.
-const IDLE_SHARE: u32 = 10;
+/// A use is written to the database if the last written one is older than the idle timeout
+/// divided by this, or than [`MAX_USE_WRITE_INTERVAL`]. If Redis is lost, the last use is
+/// known to within that time.
+const USE_WRITES_PER_IDLE_TIMEOUT: u32 = 10;
 
-/// See [`IDLE_SHARE`].
-const LONGEST_UNSEEN: Duration = Duration::from_secs(60);
+/// See [`USE_WRITES_PER_IDLE_TIMEOUT`].
+const MAX_USE_WRITE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What Redis keeps for the requests of a session.
+/// A session as Redis stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Copied {
+struct CachedSession {
     member: Member,
     epoch: i64,
     created_at: i64,
     last_seen_at: i64,
 }
 
-/// The sessions of all replicas. Clones are the same replica.
+/// The sessions of all replicas. Clones belong to one replica.
 #[derive(Clone)]
 pub struct Central {
     records: Records,
     cache: Cache,
     limits: SessionLimits,
-    truth: Truth,
-    /// See [`ALWAYS_ASKED`].
-    always_asked: u64,
-    hearsay: Hearsay,
+    database: Database,
+    /// See [`VERIFY_ONE_IN`].
+    verify_one_in: u64,
+    revocation_feed: RevocationFeed,
 }
 
 impl Central {
-    /// One replica's way to them. It asks the truth what has ended for as long as a clone
-    /// lives; must be called in a Tokio runtime.
+    /// One replica's access to the sessions. It polls the database for revocations as
+    /// long as a clone lives; must be called in a Tokio runtime.
     #[must_use]
     pub fn new(records: Records, cache: Cache, limits: SessionLimits) -> Self {
-        let hearsay = listen(records.clone(), cache.clone(), limits.absolute);
-        let truth = Truth::new(records.clone(), cache.clone(), limits);
-        let always_asked = ALWAYS_ASKED;
-        Self { records, cache, limits, truth, always_asked, hearsay }
+        let revocation_feed = start_feed(records.clone(), cache.clone(), limits.absolute);
+        let database = Database::new(records.clone(), cache.clone(), limits);
+        let verify_one_in = VERIFY_ONE_IN;
+        Self { records, cache, limits, database, verify_one_in, revocation_feed }
     }
 
-    /// Who is calling. Each use starts the idle time anew, reads included.
+    /// Returns the session's owner. Each use restarts the idle timeout, reads included.
     ///
     /// # Errors
-    /// When no live session has this id, or that cannot be known.
+    /// When no live session has this id, or no store answers.
     pub async fn touch(&self, id: &SessionId) -> Result<Member, SessionError> {
-        self.look(&id.proof(), Asked::Use).await
+        self.authenticate(&id.hash(), Access::Use).await
     }
 
-    /// Whether it still lives, without counting as a use.
+    /// The same without counting as a use.
     ///
     /// # Errors
-    /// When no live session has this id, or that cannot be known.
+    /// When no live session has this id, or no store answers.
     pub async fn peek(&self, id: &SessionId) -> Result<Member, SessionError> {
-        self.look(&id.proof(), Asked::Peek).await
+        self.authenticate(&id.hash(), Access::Peek).await
     }
 
-    async fn look(&self, proof: &str, asked: Asked) -> Result<Member, SessionError> {
-        let is_behind = self.hearsay.is_behind();
-        let found = match asked {
-            Asked::Use => self.cache.use_session(proof, self.limits.idle).await,
-            Asked::Peek => self.cache.peek_session(proof).await,
+    async fn authenticate(
+        &self,
+        session_id_hash: &str,
+        access: Access,
+    ) -> Result<Member, SessionError> {
+        let is_lagging = self.revocation_feed.is_lagging();
+        let found = match access {
+            Access::Use => {
+                self.cache.use_session(session_id_hash, self.limits.idle).await
+            }
+            Access::Peek => self.cache.peek_session(session_id_hash).await,
         };
         match found {
             Ok(Found::Ended) => Err(SessionError::Unknown),
             Ok(Found::Live { copy, now, .. }) => {
                 metrics::counter!("session_cache_hits_total").increment(1);
-                self.believe(proof, asked, copy, now, is_behind).await
+                self.use_cached(session_id_hash, access, copy, now, is_lagging).await
             }
             Ok(Found::Nothing { now }) => {
                 metrics::counter!("session_cache_misses_total").increment(1);
-                Ok(self.truth.ask(proof, asked, Some(now)).await?.member)
+                Ok(self
+                    .database
+                    .read_shared(session_id_hash, access, Some(now))
+                    .await?
+                    .member)
             }
             Err(_) => {
                 metrics::counter!("session_cache_fallbacks_total").increment(1);
-                Ok(self.truth.ask(proof, asked, None).await?.member)
+                Ok(self.database.read_shared(session_id_hash, access, None).await?.member)
             }
         }
     }
 
-    /// What Redis says is believed for a short while, if nothing can have ended that this
-    /// replica has not heard of. After it the truth is told of the use and asked whether it
-    /// agrees; if it does not answer, what Redis said stands.
-    async fn believe(
+    /// Uses the cached copy for a short time if this replica's revocation feed does not
+    /// lag. After that time the database records the use and verifies the session. If it
+    /// does not answer, the cached copy counts.
+    async fn use_cached(
         &self,
-        proof: &str,
-        asked: Asked,
-        copy: SessionCopy<Copied>,
+        session_id_hash: &str,
+        access: Access,
+        copy: SessionCopy<CachedSession>,
         at: Moment,
-        is_behind: bool,
+        is_lagging: bool,
     ) -> Result<Member, SessionError> {
-        let longest = unseen_for(&self.limits);
-        let due = match asked {
-            Asked::Use => now() - copy.session.last_seen_at >= milliseconds(longest),
-            Asked::Peek => at.since(copy.read_at) >= longest,
+        let longest = use_write_interval(&self.limits);
+        let due = match access {
+            Access::Use => now() - copy.session.last_seen_at >= milliseconds(longest),
+            Access::Peek => at.since(copy.read_at) >= longest,
         };
-        if !is_behind && !due && !self.truth.is_turn_of_the_few(self.always_asked) {
+        if !is_lagging && !due && !self.database.is_sampled(self.verify_one_in) {
             return Ok(copy.session.member);
         }
         metrics::counter!("session_rechecks_total").increment(1);
-        let truth = self.truth.ask(proof, asked, Some(at));
-        match tokio::time::timeout(PATIENCE, truth).await {
+        let database = self.database.read_shared(session_id_hash, access, Some(at));
+        match tokio::time::timeout(VERIFY_TIMEOUT, database).await {
             Ok(Ok(session)) => Ok(session.member),
-            Err(_) | Ok(Err(SessionError::CannotKnow)) => Ok(copy.session.member),
-            Ok(Err(dead)) => {
+            Err(_) | Ok(Err(SessionError::Unavailable)) => Ok(copy.session.member),
+            Ok(Err(ended)) => {
                 metrics::counter!("session_cache_mismatches_total").increment(1);
                 tracing::warn!(
-                    session = &proof[..8],
-                    "Redis knew a session that is dead"
+                    session = &session_id_hash[..8],
+                    "Redis had a session that has ended"
                 );
-                Err(dead)
+                Err(ended)
             }
         }
     }
 }
 
-/// Hears what ended, and tells Redis. `life` is how long a session can live.
-fn listen(records: Records, cache: Cache, life: Duration) -> Hearsay {
-    let ask: hearsay::Ask =
+/// Polls for revoked sessions and writes them to Redis. `lifetime` is the absolute timeout
+/// of a session.
+fn start_feed(records: Records, cache: Cache, lifetime: Duration) -> RevocationFeed {
+    let query: revocation_feed::Query =
         |tx, end| Box::pin(async move { sessions::ended_after(tx, &end).await });
-    Hearsay::listen(records, ask, move |ended| {
+    RevocationFeed::start(records, query, move |revoked| {
         let cache = cache.clone();
         async move {
-            // Told later, Redis had trouble: then this replica believes nothing older.
-            let _now_or_later = cache.forget_sessions(&ended, life).await;
+            // If the write is queued, this replica trusts no older entry.
+            let _now_or_later = cache.forget_sessions(&revoked, lifetime).await;
         }
     })
 }
 
-/// For how long a session may be used without the truth being told.
-fn unseen_for(limits: &SessionLimits) -> Duration {
-    (limits.idle / IDLE_SHARE).min(LONGEST_UNSEEN)
+/// Time for which uses of a session are not written to the database.
+fn use_write_interval(limits: &SessionLimits) -> Duration {
+    (limits.idle / USE_WRITES_PER_IDLE_TIMEOUT).min(MAX_USE_WRITE_INTERVAL)
 }
 
 fn milliseconds(duration: Duration) -> i64 {

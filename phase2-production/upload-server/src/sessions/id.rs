@@ -1,4 +1,4 @@
-//! The session id: what the client holds, and what the stores know it by.
+//! The session id of the client, and the hash that stores keep.
 
 use api_contract::secret::Secret;
 use base64::Engine;
@@ -6,21 +6,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use upload_domain::hex::hex;
 
-/// Bytes of randomness in an id: twice what OWASP ASVS 7.2.3 asks for.
+/// Random bytes in an id: twice the minimum of OWASP ASVS 7.2.3.
 const ID_BYTES: usize = 32;
 
 /// Characters of an id.
 const ID_LENGTH: usize = 43;
 
-/// What a client holds: a number that means nothing anywhere else.
+/// A session id: a random number without meaning.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SessionId(String);
 
 impl SessionId {
-    /// A new one, from the operating system's generator.
+    /// A new id from the operating system's random number generator.
     ///
     /// # Panics
-    /// When the operating system has no random numbers to give.
+    /// When the operating system gives no random numbers.
     #[must_use]
     pub fn random() -> Self {
         let mut bytes = [0_u8; ID_BYTES];
@@ -28,8 +28,7 @@ impl SessionId {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Reads what a client sent. Anything that this server cannot have made is nobody's id
-    /// and costs no lookup.
+    /// Parses an id from a client. A malformed id costs no lookup.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -37,23 +36,23 @@ impl SessionId {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The id for its owner.
+    /// The id itself, to send to its owner.
     #[must_use]
     pub fn secret(&self) -> Secret {
         Secret::new(self.0.clone())
     }
 
-    /// What stores know it by: its SHA-256, so that whoever reads a store can log in as
-    /// nobody. The id is random enough to need no salt.
+    /// Hash that stores keep (SHA-256), so that a leaked store contains no usable id. The
+    /// id is random enough to need no salt.
     #[must_use]
-    pub fn proof(&self) -> String {
+    pub fn hash(&self) -> String {
         hex(&Sha256::digest(self.0.as_bytes()))
     }
 
-    /// A name for the log that cannot be used to log in.
+    /// Short name for logs, which cannot be used as an id.
     #[must_use]
     pub fn label(&self) -> String {
-        self.proof()[..8].to_owned()
+        self.hash()[..8].to_owned()
     }
 }
 
@@ -62,13 +61,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_has_one_form_and_its_proof_does_not_give_it_away() {
+    fn session_id_has_one_form_and_differs_from_its_hash() {
         let id = SessionId::random();
         assert_eq!(
-            SessionId::parse(id.secret().expose()).map(|id| id.proof()),
-            Some(id.proof())
+            SessionId::parse(id.secret().expose()).map(|id| id.hash()),
+            Some(id.hash())
         );
-        assert_ne!(id.secret().expose(), id.proof());
+        assert_ne!(id.secret().expose(), id.hash());
         for other in ["", "short", &"x".repeat(44), &"é".repeat(43), &" ".repeat(43)] {
             assert!(SessionId::parse(other).is_none(), "{other}");
         }

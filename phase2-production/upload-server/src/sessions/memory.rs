@@ -1,9 +1,9 @@
-//! Sessions in this process's memory: Phase 1's map, beside production's records.
+//! Sessions in this process's memory: Phase 1's map, with production's records.
 //!
-//! It is the fastest there is and knows nothing of other replicas: what one of them
-//! remembers, no other does, and none after a restart.
+//! It is the fastest store. Other replicas do not see its sessions, and a restart loses
+//! them.
 
-use super::{Remembered, SessionError, SessionId, SessionLimits};
+use super::{SessionData, SessionError, SessionId, SessionLimits};
 use crate::clock::now_ms;
 use api_contract::sessions::MOST_FILES_REMEMBERED;
 use records::Member;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use upload_domain::username::Username;
 
-/// What is remembered of one caller. It grows with every upload.
+/// Data of one session. It grows with every upload.
 #[derive(Debug)]
 struct Session {
     member: Member,
@@ -36,7 +36,7 @@ impl Session {
         }
     }
 
-    /// Time is measured by a clock that nobody can turn back.
+    /// Measured by the monotonic clock.
     fn time_left(&self, limits: &SessionLimits) -> Option<Duration> {
         let life = limits.absolute.checked_sub(self.born.elapsed())?;
         let idle = limits.idle.checked_sub(self.last_used.elapsed())?;
@@ -58,12 +58,12 @@ enum Cause {
     ProcessExit,
 }
 
-/// Everybody who is known here, by id and by owner.
+/// All sessions of this process, by id and by owner.
 #[derive(Default)]
 struct Live {
     sessions: HashMap<SessionId, Session>,
-    /// The ids of each owner's sessions, oldest first: a login looks through those of one
-    /// person, and not through everybody's while all others wait. No owner has none.
+    /// Session ids of each owner, oldest first. A login scans only the owner's sessions
+    /// while it holds the lock. There is no empty entry.
     by_owner: HashMap<Username, Vec<SessionId>>,
 }
 
@@ -75,12 +75,12 @@ impl Live {
         self.report_size();
     }
 
-    /// The sessions of one person, oldest first.
+    /// The sessions of one account, oldest first.
     fn of(&self, username: &Username) -> &[SessionId] {
         self.by_owner.get(username).map_or(&[], Vec::as_slice)
     }
 
-    fn bury(&mut self, id: &SessionId, cause: Cause) {
+    fn remove(&mut self, id: &SessionId, cause: Cause) {
         let Some(session) = self.sessions.remove(id) else {
             return;
         };
@@ -108,7 +108,7 @@ impl Live {
     }
 }
 
-/// All sessions of this process. Clones share the map; the map is the state.
+/// All sessions of this process. Clones share the map.
 #[derive(Clone)]
 pub struct Memory {
     live: Arc<Mutex<Live>>,
@@ -116,7 +116,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An empty memory.
+    /// An empty store.
     #[must_use]
     pub fn new(limits: SessionLimits) -> Self {
         metrics::gauge!("live_sessions").set(0.0);
@@ -126,13 +126,13 @@ impl Memory {
     /// Birth.
     ///
     /// # Errors
-    /// When there are as many sessions as there may be.
+    /// When the limit of live sessions is reached.
     pub fn start(&self, member: &Member) -> Result<SessionId, SessionError> {
         let mut live = self.lock();
-        self.make_room_for(&mut live, &member.username);
+        self.evict_oldest(&mut live, &member.username);
         if live.sessions.len() >= self.limits.max_live {
-            // The dead who were not noticed yet take nobody's place.
-            self.bury_the_dead(&mut live);
+            // Expired sessions must not count for the limit.
+            self.remove_expired(&mut live);
         }
         if live.sessions.len() >= self.limits.max_live {
             return Err(SessionError::TooMany);
@@ -143,33 +143,33 @@ impl Memory {
         Ok(id)
     }
 
-    /// Who is calling; the idle time starts anew.
+    /// Returns the session's owner and restarts the idle timeout.
     ///
     /// # Errors
     /// When no live session has this id.
     pub fn touch(&self, id: &SessionId) -> Result<Member, SessionError> {
         let mut live = self.lock();
-        let session = self.living(&mut live, id)?;
+        let session = self.live_session(&mut live, id)?;
         session.touch();
         Ok(session.member.clone())
     }
 
-    /// Whether it lives, without counting as a use.
+    /// Returns the session's owner without counting as a use.
     ///
     /// # Errors
     /// When no live session has this id.
     pub fn peek(&self, id: &SessionId) -> Result<Member, SessionError> {
-        Ok(self.living(&mut self.lock(), id)?.member.clone())
+        Ok(self.live_session(&mut self.lock(), id)?.member.clone())
     }
 
-    /// What is remembered.
+    /// The session's data.
     ///
     /// # Errors
     /// When no live session has this id.
-    pub fn view(&self, id: &SessionId) -> Result<Remembered, SessionError> {
+    pub fn view(&self, id: &SessionId) -> Result<SessionData, SessionError> {
         let mut live = self.lock();
-        let session = self.living(&mut live, id)?;
-        Ok(Remembered {
+        let session = self.live_session(&mut live, id)?;
+        Ok(SessionData {
             created_at: session.created_at,
             last_activity: session.last_activity,
             time_left: session.time_left(&self.limits).unwrap_or_default(),
@@ -177,13 +177,13 @@ impl Memory {
         })
     }
 
-    /// Growth: an update never creates.
+    /// Growth: an update never creates a session.
     ///
     /// # Errors
     /// When no live session has this id.
     pub fn add_file(&self, id: &SessionId, name: &str) -> Result<(), SessionError> {
         let mut live = self.lock();
-        let session = self.living(&mut live, id)?;
+        let session = self.live_session(&mut live, id)?;
         session.files.push(name.to_owned());
         let excess = session.files.len().saturating_sub(MOST_FILES_REMEMBERED);
         session.files.drain(..excess);
@@ -191,50 +191,51 @@ impl Memory {
         Ok(())
     }
 
-    /// Death by logout: here. Nobody else ever knew it.
+    /// Death by logout, on this replica, which is the only one that had the session.
     ///
     /// # Errors
     /// When no live session has this id.
     pub fn end(&self, id: &SessionId) -> Result<(), SessionError> {
         let mut live = self.lock();
-        self.living(&mut live, id)?;
-        live.bury(id, Cause::Ended);
+        self.live_session(&mut live, id)?;
+        live.remove(id, Cause::Ended);
         Ok(())
     }
 
-    /// Death of all that one person has here. Those on other replicas go on: that this
-    /// cannot be helped is one of the costs of the design.
+    /// Death of all sessions that one account has here. Sessions on other replicas go on,
+    /// which is a cost of this design.
     pub fn end_all_of(&self, username: &Username) {
         let mut live = self.lock();
         for id in live.of(username).to_vec() {
-            live.bury(&id, Cause::Ended);
+            live.remove(&id, Cause::Ended);
         }
     }
 
-    /// Death of all whose time is up.
+    /// Death of all expired sessions.
     pub fn sweep(&self) {
-        self.bury_the_dead(&mut self.lock());
+        self.remove_expired(&mut self.lock());
     }
 
-    /// Death of all, because the process ends. After SIGKILL not even this happens.
+    /// Death of all sessions at shutdown. SIGKILL skips even this.
     pub fn end_of_process(&self) {
         let mut live = self.lock();
         for id in live.sessions.keys().cloned().collect::<Vec<_>>() {
-            live.bury(&id, Cause::ProcessExit);
+            live.remove(&id, Cause::ProcessExit);
         }
     }
 
-    fn make_room_for(&self, live: &mut Live, username: &Username) {
-        let theirs = live.of(username);
-        let most = usize::try_from(self.limits.max_per_user).unwrap_or(usize::MAX);
-        let excess = (theirs.len() + 1).saturating_sub(most);
-        let oldest: Vec<_> = theirs.iter().take(excess).cloned().collect();
+    fn evict_oldest(&self, live: &mut Live, username: &Username) {
+        let owned = live.of(username);
+        let max_sessions =
+            usize::try_from(self.limits.max_per_user).unwrap_or(usize::MAX);
+        let excess = (owned.len() + 1).saturating_sub(max_sessions);
+        let oldest: Vec<_> = owned.iter().take(excess).cloned().collect();
         for id in oldest {
-            live.bury(&id, Cause::Replaced);
+            live.remove(&id, Cause::Replaced);
         }
     }
 
-    fn bury_the_dead(&self, live: &mut Live) {
+    fn remove_expired(&self, live: &mut Live) {
         let dead = |session: &Session| session.time_left(&self.limits).is_none();
         let ids: Vec<_> = live
             .sessions
@@ -243,25 +244,25 @@ impl Memory {
             .map(|(id, _)| id.clone())
             .collect();
         for id in ids {
-            live.bury(&id, Cause::TimeIsUp);
+            live.remove(&id, Cause::TimeIsUp);
         }
     }
 
-    fn living<'a>(
+    fn live_session<'a>(
         &self,
         live: &'a mut Live,
         id: &SessionId,
     ) -> Result<&'a mut Session, SessionError> {
         let found = live.sessions.get(id).ok_or(SessionError::Unknown)?;
         if found.time_left(&self.limits).is_none() {
-            live.bury(id, Cause::TimeIsUp);
+            live.remove(id, Cause::TimeIsUp);
             return Err(SessionError::Expired);
         }
         live.sessions.get_mut(id).ok_or(SessionError::Unknown)
     }
 
-    /// A thread that panicked while holding the lock cannot have left a session that is not
-    /// found by its owner: it comes after its entry there, and goes before it.
+    /// A panic under the lock cannot leave a session missing from its owner's list: it is
+    /// added after the list entry and removed before it.
     fn lock(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,10 @@
-//! Sessions in every replica's memory, because the replicas tell each other.
+//! Sessions in every replica's memory, kept equal by gossip.
 //!
-//! Any replica answers from its own memory, without a store that could be away. The price:
-//! each of them holds all sessions, and what one has done another learns a moment later.
-//! A limit that two replicas reach at once is exceeded until that person's next login.
+//! Any replica answers from its own memory and needs no store. The price: each replica
+//! holds all sessions, and a change reaches the others a moment later. If two replicas
+//! start sessions at once, an account may exceed its limit until its next login.
 
-use super::{Remembered, SessionError, SessionId, SessionLimits};
+use super::{SessionData, SessionError, SessionId, SessionLimits};
 use crate::clock::now;
 use api_contract::sessions::MOST_FILES_REMEMBERED;
 use gossip::{Gone, Gossip, GossipConfig, Lives};
@@ -13,13 +13,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use upload_domain::username::Username;
 
-/// Between two rounds of talk.
-const INTERVAL: Duration = Duration::from_millis(100);
+/// Time between two gossip rounds.
+const GOSSIP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Replicas of something else on the same machine are not listened to. No secret.
-const GROUP: &str = "upload-server";
+/// Replicas of other clusters on the same machine are ignored. Not a secret.
+const CLUSTER_ID: &str = "upload-server";
 
-/// This replica's memory, and its talk with the others. Clones share them.
+/// This replica's sessions and its gossip. Clones share them.
 #[derive(Clone)]
 pub struct Replicated {
     gossip: Gossip,
@@ -27,10 +27,10 @@ pub struct Replicated {
 }
 
 impl Replicated {
-    /// Joins the others, and returns when it knows what they know.
+    /// Joins the cluster, and returns when this replica has its sessions.
     ///
     /// # Errors
-    /// When an address is not on this machine, or cannot be listened at.
+    /// When an address is not on this machine, or cannot be bound.
     pub async fn join(
         node: String,
         listen: SocketAddr,
@@ -38,12 +38,12 @@ impl Replicated {
         limits: SessionLimits,
     ) -> anyhow::Result<Self> {
         let lives = Lives { idle: limits.idle, absolute: limits.absolute };
-        let cluster_id = GROUP.to_owned();
+        let cluster_id = CLUSTER_ID.to_owned();
         let config = GossipConfig {
             node,
             listen,
             seeds,
-            interval: INTERVAL,
+            interval: GOSSIP_INTERVAL,
             cluster_id,
             lives,
             most_files: MOST_FILES_REMEMBERED,
@@ -55,47 +55,47 @@ impl Replicated {
     /// Birth.
     ///
     /// # Errors
-    /// When there are as many sessions as there may be.
+    /// When the limit of live sessions is reached.
     pub async fn start(&self, member: &Member) -> Result<SessionId, SessionError> {
         if self.gossip.known() >= self.limits.max_live {
-            // The dead who were not noticed yet take nobody's place.
+            // Expired sessions must not count for the limit.
             self.sweep().await;
         }
         if self.gossip.known() >= self.limits.max_live {
             return Err(SessionError::TooMany);
         }
         let owner = member.username.as_str();
-        self.make_room_for(owner).await;
+        self.evict_oldest(owner).await;
         let (id, about) = (SessionId::random(), member_as_text(member));
-        self.gossip.start(&id.proof(), owner, &about, now()).await;
+        self.gossip.start(&id.hash(), owner, &about, now()).await;
         tracing::info!(session = id.label(), user = owner, "session born");
         Ok(id)
     }
 
-    /// Who is calling; the idle time starts anew, on every replica.
+    /// Returns the session's owner and restarts the idle timeout on every replica.
     ///
     /// # Errors
-    /// When no live session has this id, as far as this replica has heard.
+    /// When this replica has no live session with this id.
     pub async fn touch(&self, id: &SessionId) -> Result<Member, SessionError> {
-        member(&self.gossip.touch(&id.proof(), now()).await?)
+        member(&self.gossip.touch(&id.hash(), now()).await?)
     }
 
-    /// Whether it lives, without counting as a use.
+    /// Returns the session's owner without counting as a use.
     ///
     /// # Errors
-    /// When no live session has this id, as far as this replica has heard.
+    /// When this replica has no live session with this id.
     pub async fn peek(&self, id: &SessionId) -> Result<Member, SessionError> {
-        member(&self.gossip.look(&id.proof(), now())?.about)
+        member(&self.gossip.look(&id.hash(), now())?.about)
     }
 
-    /// What is remembered.
+    /// The session's data.
     ///
     /// # Errors
-    /// When no live session has this id, as far as this replica has heard.
-    pub async fn view(&self, id: &SessionId) -> Result<Remembered, SessionError> {
+    /// When this replica has no live session with this id.
+    pub async fn view(&self, id: &SessionId) -> Result<SessionData, SessionError> {
         let now = now();
-        let known = self.gossip.look(&id.proof(), now)?;
-        Ok(Remembered {
+        let known = self.gossip.look(&id.hash(), now)?;
+        Ok(SessionData {
             created_at: unsigned(known.created_at),
             last_activity: unsigned(known.last_activity),
             time_left: Duration::from_millis(unsigned(known.lives_until - now)),
@@ -103,48 +103,49 @@ impl Replicated {
         })
     }
 
-    /// Growth: an update never creates.
+    /// Growth: an update never creates a session.
     ///
     /// # Errors
-    /// When no live session has this id, as far as this replica has heard.
+    /// When this replica has no live session with this id.
     pub async fn add_file(&self, id: &SessionId, name: &str) -> Result<(), SessionError> {
-        Ok(self.gossip.add_file(&id.proof(), name, now()).await?)
+        Ok(self.gossip.add_file(&id.hash(), name, now()).await?)
     }
 
-    /// Death by logout: here at once, elsewhere when they have heard of it.
+    /// Death by logout: at once on this replica, after gossip on the others.
     ///
     /// # Errors
-    /// When no live session has this id, as far as this replica has heard.
+    /// When this replica has no live session with this id.
     pub async fn end(&self, id: &SessionId) -> Result<(), SessionError> {
-        self.gossip.end(&id.proof(), now()).await?;
+        self.gossip.end(&id.hash(), now()).await?;
         tracing::info!(session = id.label(), "session died");
         Ok(())
     }
 
-    /// Death of all that one person has, on whatever replica.
+    /// Death of all sessions of one account, on all replicas.
     pub async fn end_all_of(&self, username: &Username) {
         self.gossip.end_all_of(username.as_str(), now()).await;
-        tracing::info!(user = %username, "sessions died");
+        tracing::info!(user = %username, "all sessions of the account died");
     }
 
-    /// Death of all whose time is up. Also reports how much this replica holds.
+    /// Death of all expired sessions. Also reports the number of live ones.
     pub async fn sweep(&self) {
         self.gossip.sweep(now()).await;
         report(self.gossip.size(now()).await.living);
     }
 
-    /// The process ends; what it wrote lives on with the others.
+    /// Leaves the cluster; the other replicas keep the sessions.
     pub async fn leave(&self) {
         self.gossip.leave().await;
     }
 
-    async fn make_room_for(&self, owner: &str) {
+    async fn evict_oldest(&self, owner: &str) {
         let alive = self.gossip.of(owner, now());
-        let most = usize::try_from(self.limits.max_per_user).unwrap_or(usize::MAX);
-        let excess = (alive.len() + 1).saturating_sub(most);
-        for proof in alive.into_iter().take(excess) {
-            // Somebody else may have ended it meanwhile.
-            let _ = self.gossip.end(&proof, now()).await;
+        let max_sessions =
+            usize::try_from(self.limits.max_per_user).unwrap_or(usize::MAX);
+        let excess = (alive.len() + 1).saturating_sub(max_sessions);
+        for session_id_hash in alive.into_iter().take(excess) {
+            // Another replica may have ended it meanwhile.
+            let _ = self.gossip.end(&session_id_hash, now()).await;
         }
     }
 }
@@ -154,20 +155,20 @@ impl From<Gone> for SessionError {
         match gone {
             Gone::Unknown => Self::Unknown,
             Gone::Expired => Self::Expired,
-            Gone::CatchingUp => Self::CannotKnow,
+            Gone::CatchingUp => Self::Unavailable,
         }
     }
 }
 
-/// What the replicas tell each other of a person.
+/// The account's data in a gossip message.
 fn member_as_text(member: &Member) -> String {
-    serde_json::to_string(member).expect("a member is JSON")
+    serde_json::to_string(member).expect("a member serializes to JSON")
 }
 
-/// A replica of another version may have said something that this one does not understand.
+/// A replica of another version may send data that this one cannot parse.
 fn member(about: &str) -> Result<Member, SessionError> {
     serde_json::from_str(about).map_err(|error| {
-        tracing::error!(%error, "a session of an unknown kind");
+        tracing::error!(%error, "a session's data cannot be parsed");
         SessionError::Unknown
     })
 }

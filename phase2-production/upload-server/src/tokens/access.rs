@@ -1,9 +1,7 @@
-//! Access tokens: what one says, how it is signed, and what is checked without asking
-//! anybody.
+//! Access tokens: claims, signing, and verification without a store.
 //!
-//! The claims are those of RFC 9068. Two more are there because somebody may want to end
-//! the token before its time: `ver`, the version of the user that it was made for, and
-//! `sid`, the chain of refresh tokens that it came with.
+//! The claims are those of RFC 9068. Two more make revocation possible: `ver`, the
+//! account's version at issue, and `sid`, the family of refresh tokens.
 
 use super::BadToken;
 use super::key_set::{KeySet, KnownKey};
@@ -15,28 +13,28 @@ use records::{Member, OrgId, Role};
 use serde::{Deserialize, Serialize};
 use upload_domain::username::Username;
 
-/// Who signs, and for whom. Both are checked, so that a token of some other service is
-/// not taken for ours (RFC 8725 §3.8, §3.9), and a token of Phase 1 is not either.
+/// Issuer and audience. Both are verified, so that tokens of other services (RFC 8725
+/// §3.8, §3.9) and of Phase 1 are refused.
 pub(crate) const ISSUER: &str = "upload-server";
 pub(crate) const AUDIENCE: &str = "upload-api";
 
-/// The type of an access token, so that no other kind of JWT passes for one (RFC 9068).
+/// Type of an access token (RFC 9068). Other kinds of JWT are refused.
 const TYPE: &str = "at+jwt";
 
-/// Seconds by which the clocks of two replicas that are ready may differ: what one of them
-/// has just signed is good at the other.
+/// Leeway in seconds: the largest clock difference between two ready replicas. A token
+/// that one has just signed is valid on the other.
 pub(crate) const LEEWAY_S: u64 = 2;
 
 const _: () = assert!(
     LEEWAY_S * 1_000 == CLOCKS_DIFFER_MS.unsigned_abs(),
-    "a ready replica could refuse what another one has signed"
+    "a ready replica could reject tokens that another one has just signed"
 );
 
-/// Bytes beyond which nothing is looked at. Ours have 400 to 900.
-const LONGEST_TOKEN: usize = 4 * 1024;
+/// Largest token in bytes. Ours have 400 to 900.
+const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
-/// What a token says. Anyone who holds it can read it; only the key can make it. The
-/// types are strict: a time that is text or has a fraction is no time (CVE-2026-25537).
+/// Claims of a token. The holder can read them; only the key's owner can sign them. The
+/// types are strict: a time must be an integer (CVE-2026-25537).
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Claims {
     pub(crate) iss: String,
@@ -44,9 +42,9 @@ pub(crate) struct Claims {
     pub(crate) sub: Username,
     pub(crate) org: OrgId,
     pub(crate) role: Role,
-    /// Version of the user: older ones die when it is raised.
+    /// Version of the account: tokens of older versions are revoked.
     pub(crate) ver: i64,
-    /// The family of refresh tokens that it came with.
+    /// The family of refresh tokens that the token belongs to.
     pub(crate) sid: String,
     pub(crate) jti: String,
     pub(crate) iat: u64,
@@ -55,14 +53,14 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Whose token it is.
+    /// The token's owner.
     pub(crate) fn member(&self) -> Member {
         let (organisation, username) = (self.org.clone(), self.sub.clone());
         Member { organisation, username, role: self.role }
     }
 }
 
-/// Signs what will be asked for.
+/// Signs the claims.
 ///
 /// # Errors
 /// When the library cannot use the key.
@@ -78,23 +76,24 @@ pub(crate) fn sign(
     jsonwebtoken::encode(&header, claims, &key.key).map(Secret::new)
 }
 
-/// Whether a token has to be good at this moment.
+/// Which tokens pass the check of times and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
-    /// It is shown as a proof.
-    Now,
-    /// It says only whose it is: it may have expired, and its key may have retired.
-    Ever,
+pub(crate) enum Validity {
+    /// Unexpired ones, signed by a key in use: the token authenticates a request.
+    Current,
+    /// Expired ones and those of retired keys as well: the token only identifies its
+    /// owner.
+    Any,
 }
 
-/// The key that a token names, by its name in our set and in no other way: a key that
-/// comes along with the token, or a URL to fetch one from, is an attacker's (RFC 8725
-/// §3.10). Parameters that must be understood are not (RFC 7515 §4.1.11).
+/// The key id in a token's header. The key is looked up only in our own set; a key or key
+/// URL inside the token is an attacker's (RFC 8725 §3.10). Critical parameters are
+/// refused (RFC 7515 §4.1.11).
 ///
 /// # Errors
-/// When it is not the header of a token of ours.
+/// When the header is not that of an access token.
 pub(crate) fn kid(token: &str) -> Result<String, BadToken> {
-    if token.len() > LONGEST_TOKEN {
+    if token.len() > MAX_TOKEN_BYTES {
         return Err(BadToken::Invalid);
     }
     let header =
@@ -109,56 +108,57 @@ pub(crate) fn kid(token: &str) -> Result<String, BadToken> {
     header.kid.ok_or(BadToken::Invalid)
 }
 
-/// What the token says, if our key signed it and its time is `when`. Base64 has one spelling
-/// here: padding, or spare bits that are not zero, make it another text and no token.
+/// The claims, if our key signed the token and its times pass. Base64 must be canonical:
+/// padding or spare bits make the token invalid.
 ///
 /// # Errors
-/// When it is not one of ours, or not one now.
+/// When the token is invalid or expired.
 pub(crate) fn verify(
     token: &str,
     key: &KnownKey,
-    when: When,
+    validity: Validity,
     now_ms: i64,
 ) -> Result<Claims, BadToken> {
-    let read = jsonwebtoken::decode::<Claims>(token, &key.checking.key, &strict(key));
+    let read = jsonwebtoken::decode::<Claims>(token, &key.verifying.key, &strict(key));
     let claims = read.map_err(|_not_ours| BadToken::Invalid)?.claims;
     let now = u64::try_from(now_ms / 1_000).unwrap_or_default();
     if claims.nbf > now.saturating_add(LEEWAY_S) {
         return Err(BadToken::Invalid);
     }
-    if when == When::Now && claims.exp.saturating_add(LEEWAY_S) < now {
+    if validity == Validity::Current && claims.exp.saturating_add(LEEWAY_S) < now {
         return Err(BadToken::Expired);
     }
     Ok(claims)
 }
 
-/// As [`verify`], with the key that the token names.
+/// As [`verify`], with the key that the token's header names.
 ///
 /// # Errors
 /// As there; `Ok(None)` when the set has no such key.
 pub(crate) fn verify_with(
     token: &str,
     keys: &KeySet,
-    when: When,
+    validity: Validity,
     now_ms: i64,
 ) -> Result<Option<Claims>, BadToken> {
     let kid = kid(token)?;
-    let key = match when {
-        When::Now => keys.checker(&kid, now_ms),
-        When::Ever => keys.known(&kid),
+    let key = match validity {
+        Validity::Current => keys.verifier(&kid, now_ms),
+        Validity::Any => keys.known(&kid),
     };
     match key {
-        Some(key) => verify(token, key, when, now_ms).map(Some),
+        Some(key) => verify(token, key, validity, now_ms).map(Some),
         None if keys.known(&kid).is_some() => Err(BadToken::Invalid),
         None => Ok(None),
     }
 }
 
-/// The library's defaults check `exp` with a minute of leeway, and the rest only when it
-/// is there. Here every claim must be there, and the algorithm is the key's. The times are
-/// compared by [`verify`], with this replica's clock: the library would ask the machine's.
+/// Strict validation. The library's defaults check `exp` with a minute of leeway and
+/// other claims only if present. Here every claim is required, and the algorithm is the
+/// key's. [`verify`] compares the times with this replica's clock, because the library
+/// would use the machine's.
 fn strict(key: &KnownKey) -> Validation {
-    let mut validation = Validation::new(key.checking.algorithm.jwt());
+    let mut validation = Validation::new(key.verifying.algorithm.jwt());
     validation.validate_exp = false;
     validation.set_issuer(&[ISSUER]);
     validation.set_audience(&[AUDIENCE]);

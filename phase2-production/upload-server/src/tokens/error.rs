@@ -1,24 +1,24 @@
-//! Why a token is no proof.
+//! Reasons why a token is rejected.
 
 use records::RecordsError;
 
-/// Why a token is no proof.
+/// Reasons why a token is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// Genuine, and its time is up.
+    /// Genuine but expired.
     #[error("the token has expired")]
     Expired,
-    /// Anything else. Which check failed helps only whoever forges tokens.
+    /// Any other defect. The failed check is not named, because that would help a forger.
     #[error("the token is not valid")]
     Invalid,
-    /// Those who know whether it was ended do not answer: it may be good, so no "no".
-    #[error("whether the token is valid cannot be known now")]
-    CannotKnow,
-    /// Nothing can be written down.
+    /// The stores that know revocations do not answer, so the token may be valid.
+    #[error("the token cannot be checked now")]
+    Unavailable,
+    /// The database does not answer.
     #[error(transparent)]
     Records(#[from] RecordsError),
-    /// Our own fault.
-    #[error("tokens cannot be made")]
+    /// An internal fault.
+    #[error("tokens cannot be issued")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -30,7 +30,7 @@ impl TokenError {
     }
 }
 
-/// What a signature alone says of a text.
+/// Result of the signature check alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadToken {
     Expired,

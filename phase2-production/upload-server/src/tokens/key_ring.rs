@@ -1,35 +1,36 @@
-//! The signing keys of all replicas: kept in the records, read again every few seconds.
+//! The signing keys of all replicas: stored in the database, reloaded every few seconds.
 
 use super::TokenError;
 use super::key_set::{KeySet, KnownKey};
 use super::keys::{BadKey, SigningKey, StoredKey};
 use super::rotation::{self, RotationTimes, Wanted};
 use super::sealing::SealingKey;
-use crate::config::proofs::SigningAlgorithm;
+use crate::config::credentials::SigningAlgorithm;
 use records::{Records, RecordsError, Scope, signing_keys};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// Between two looks for a key that a token names and nobody knows: made-up names must
-/// not become queries.
-const COOLDOWN_MS: i64 = 60_000;
+/// Time between two lookups for unknown key ids, so that invented ids do not become
+/// queries.
+const UNKNOWN_KID_INTERVAL_MS: i64 = 60_000;
 
-/// What this replica knows of the keys.
+/// The keys that this replica has loaded.
 pub(crate) struct KeyRing {
     records: Records,
     sealing: SealingKey,
     times: RotationTimes,
     current: RwLock<Arc<KeySet>>,
-    /// When an unknown key was last looked for.
-    looked_at: AtomicI64,
+    /// Time of the last lookup for an unknown key id.
+    unknown_kid_at: AtomicI64,
 }
 
 impl KeyRing {
-    /// The keys in the records, and one of `algorithm` if there was none.
+    /// Loads the keys, and makes one of `algorithm` if there is none.
     ///
     /// # Errors
-    /// When the records do not answer, or were sealed with another secret file.
+    /// When the database does not answer, or its keys were sealed with another secret
+    /// file.
     pub(crate) async fn open(
         records: Records,
         sealing: SealingKey,
@@ -38,8 +39,8 @@ impl KeyRing {
         clock: fn() -> i64,
     ) -> Result<Self, TokenError> {
         let current = RwLock::new(Arc::new(KeySet::new(Vec::new(), i64::MIN)));
-        let looked_at = AtomicI64::new(i64::MIN);
-        let ring = Self { records, sealing, times, current, looked_at };
+        let unknown_kid_at = AtomicI64::new(i64::MIN);
+        let ring = Self { records, sealing, times, current, unknown_kid_at };
         ring.publish(algorithm, Wanted::IfMissing, clock).await?;
         ring.refresh(clock()).await?;
         if let Some(signer) = ring.current().signer(clock())
@@ -65,49 +66,52 @@ impl KeyRing {
             .ok_or_else(|| TokenError::broken(BadKey::from(super::sealing::CannotUnseal)))
     }
 
-    /// Reads the records again.
+    /// Reloads the keys.
     ///
     /// # Errors
-    /// When they do not answer: what was known stays known.
+    /// When the database does not answer: the loaded keys stay.
     pub(crate) async fn refresh(&self, now_ms: i64) -> Result<(), RecordsError> {
         let list = self.records.look(Scope::Housekeeping, |tx| {
             Box::pin(async move { signing_keys::list(tx).await })
         });
         let rows = list.await?;
         let before = self.current();
-        let keys = rows.into_iter().filter_map(|row| self.understand(row, &before));
+        let keys = rows.into_iter().filter_map(|row| self.to_known_key(row, &before));
         let set = KeySet::new(keys.collect(), now_ms);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         Ok(())
     }
 
-    /// The set to judge a token by whose key is not in `set`, and whether what is not in
-    /// it either is surely not ours. At most one look a minute, for all tokens together.
-    pub(crate) async fn look_again(&self, now_ms: i64) -> (Arc<KeySet>, bool) {
-        let last = self.looked_at.load(Ordering::Relaxed);
-        let rested = now_ms.saturating_sub(last) >= COOLDOWN_MS;
-        let mine = rested
+    /// The key set for a token with an unknown key id, and whether a key that is not in
+    /// it is certainly not ours. At most one reload a minute for all tokens together.
+    pub(crate) async fn refresh_for_unknown_kid(
+        &self,
+        now_ms: i64,
+    ) -> (Arc<KeySet>, bool) {
+        let last = self.unknown_kid_at.load(Ordering::Relaxed);
+        let is_due = now_ms.saturating_sub(last) >= UNKNOWN_KID_INTERVAL_MS;
+        let claimed = is_due
             && self
-                .looked_at
+                .unknown_kid_at
                 .compare_exchange(last, now_ms, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
-        if mine {
+        if claimed {
             metrics::counter!("token_key_lookups_total", "why" => "unknown-kid")
                 .increment(1);
             if let Err(error) = self.refresh(now_ms).await {
-                tracing::warn!(%error, "signing keys cannot be read again");
+                tracing::warn!(%error, "signing keys cannot be refreshed");
             }
         }
         let set = self.current();
-        let sure = set.is_fresh(now_ms, self.times.fresh());
-        (set, sure)
+        let conclusive = set.is_fresh(now_ms, self.times.fresh());
+        (set, conclusive)
     }
 
-    /// Publishes a new key, which signs once every replica must have seen it; one that is
-    /// published and does not sign yet is enough. Returns its name.
+    /// Publishes a new key, which signs after every replica has loaded it. If a published
+    /// key does not sign yet, none is added. Returns the key id.
     ///
     /// # Errors
-    /// When no key can be made, or the records do not answer.
+    /// When no key can be made, or the database does not answer.
     pub(crate) async fn publish(
         &self,
         algorithm: SigningAlgorithm,
@@ -120,7 +124,7 @@ impl KeyRing {
             return Ok(kid);
         }
         let sealing = self.sealing.clone();
-        // Making an RSA key takes seconds of a processor.
+        // Making an RSA key takes seconds of CPU time.
         let made =
             tokio::task::spawn_blocking(move || StoredKey::make(algorithm, &sealing));
         let key = made.await.map_err(TokenError::broken)?.map_err(TokenError::broken)?;
@@ -143,26 +147,26 @@ impl KeyRing {
         Ok(rotation::newest_of(&list.await?, algorithm.as_str()))
     }
 
-    /// A key that was known before is not read again, because an RSA key is dear to read.
-    fn understand(
+    /// A loaded key is reused, because parsing an RSA key is expensive.
+    fn to_known_key(
         &self,
         row: signing_keys::SigningKey,
         before: &KeySet,
     ) -> Option<Arc<KnownKey>> {
-        let (checking, signing) = match before.known(&row.kid) {
-            Some(known) => (Arc::clone(&known.checking), known.signing.clone()),
+        let (verifying, signing) = match before.known(&row.kid) {
+            Some(known) => (Arc::clone(&known.verifying), known.signing.clone()),
             None => self.read(&row)?,
         };
         Some(Arc::new(KnownKey {
             kid: row.kid,
-            checking,
+            verifying,
             signing,
             signs_from: row.signs_from,
-            checks_until: row.retires_at,
+            verifies_until: row.retires_at,
         }))
     }
 
-    fn read(&self, row: &signing_keys::SigningKey) -> Option<Halves> {
+    fn read(&self, row: &signing_keys::SigningKey) -> Option<KeyPair> {
         let stored = StoredKey {
             kid: row.kid.clone(),
             algorithm: SigningAlgorithm::parse(&row.algorithm)
@@ -172,22 +176,22 @@ impl KeyRing {
             public_jwk: row.public_jwk.clone(),
             sealed_private: row.private_sealed.clone(),
         };
-        let checking = stored.checking();
-        let checking =
-            checking.inspect_err(|error| tracing::error!(%error, kid = row.kid)).ok()?;
+        let verifying = stored.verifying();
+        let verifying =
+            verifying.inspect_err(|error| tracing::error!(%error, kid = row.kid)).ok()?;
         let signing = stored.signing(&self.sealing);
         let signing =
             signing.inspect_err(|error| tracing::error!(%error, kid = row.kid)).ok();
-        Some((Arc::new(checking), signing.map(Arc::new)))
+        Some((Arc::new(verifying), signing.map(Arc::new)))
     }
 
-    /// Time between two looks at the records.
-    pub(crate) fn pause(&self) -> Duration {
+    /// Time between two reloads.
+    pub(crate) fn refresh_interval(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.times.refresh).unwrap_or(1).max(1))
     }
 }
 
-type Halves = (Arc<super::keys::CheckingKey>, Option<Arc<SigningKey>>);
+type KeyPair = (Arc<super::keys::VerifyingKey>, Option<Arc<SigningKey>>);
 
 #[cfg(test)]
 mod tests;

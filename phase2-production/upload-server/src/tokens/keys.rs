@@ -1,18 +1,18 @@
-//! Signing keys: how one is made, kept, read back and shown to others.
+//! Signing keys: generate, store, load, publish.
 //!
-//! EdDSA by default. RS256 is here because most of the world still uses it, and to show
-//! what it costs: a key of 3072 bits (ASVS 11.2.3 asks for 128 bits of strength) takes
-//! seconds to make and 384 bytes for each signature, where Ed25519 takes 64.
+//! EdDSA is the default. RS256 is here because it is the most widely used, and to show
+//! its cost: a key of 3072 bits (ASVS 11.2.3 asks for 128 bits of strength) takes seconds
+//! to make and 384 bytes per signature, where Ed25519 takes 64.
 
 use super::sealing::{CannotUnseal, SealingKey, random};
-use crate::config::proofs::SigningAlgorithm;
+use crate::config::credentials::SigningAlgorithm;
 use ed25519_dalek::pkcs8::{EncodePrivateKey, KeypairBytes};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use rsa::pkcs1::EncodeRsaPrivateKey;
 use rsa::rand_core::OsRng;
 
-/// Bits of an RSA modulus; NIST SP 800-57 takes them for as strong as 128-bit keys.
+/// Bits of an RSA modulus; equivalent to 128-bit strength (NIST SP 800-57).
 const RSA_BITS: usize = 3072;
 
 impl SigningAlgorithm {
@@ -23,7 +23,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// As `alg` of a JWK spells it, and as the records keep it.
+    /// Spelling in `alg` of a JWK and in the database.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Eddsa => "EdDSA",
@@ -36,30 +36,30 @@ impl SigningAlgorithm {
     }
 }
 
-/// Why a key is of no use.
+/// Reasons why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadKey {
-    /// The key file is not the one that it was sealed with.
+    /// It was sealed with another secret file.
     #[error(transparent)]
     Sealed(#[from] CannotUnseal),
-    /// It says that it is for an algorithm that this version does not know.
-    #[error("a signing key is for {0}, which this version does not know")]
+    /// Its algorithm is not supported by this version.
+    #[error("a signing key uses {0}, which this version does not support")]
     Algorithm(String),
     /// The library cannot read or make it.
     #[error("a signing key cannot be used")]
     Library(#[from] jsonwebtoken::errors::Error),
-    /// What the records hold is no JSON Web Key.
-    #[error("a signing key's public half is no JSON Web Key")]
+    /// The stored public key is not a JSON Web Key.
+    #[error("a signing key's public half is not a JSON Web Key")]
     NoJwk(#[from] serde_json::Error),
-    /// It could not be made.
+    /// It could not be generated.
     #[error("a signing key cannot be made: {0}")]
     Make(String),
 }
 
-/// A key as the records keep it: the public half readable, the private one sealed.
+/// A key as the database stores it: the public half readable, the private one sealed.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredKey {
-    /// RFC 7638 thumbprint: a name that says nothing and cannot be given twice.
+    /// RFC 7638 thumbprint: a unique id without meaning.
     pub(crate) kid: String,
     pub(crate) algorithm: SigningAlgorithm,
     /// JSON Web Key (RFC 7517).
@@ -68,10 +68,10 @@ pub(crate) struct StoredKey {
 }
 
 impl StoredKey {
-    /// A new key. RSA takes seconds: call it where blocking is allowed.
+    /// Makes a new key. RSA takes seconds: call it where blocking is allowed.
     ///
     /// # Errors
-    /// When the operating system's generator fails or the library refuses its own key.
+    /// When the random number generator fails or the library refuses the key.
     pub(crate) fn make(
         algorithm: SigningAlgorithm,
         sealing: &SealingKey,
@@ -93,20 +93,20 @@ impl StoredKey {
         })
     }
 
-    /// The key, ready to check with.
+    /// The public half, ready to verify.
     ///
     /// # Errors
     /// When the public half cannot be read.
-    pub(crate) fn checking(&self) -> Result<CheckingKey, BadKey> {
+    pub(crate) fn verifying(&self) -> Result<VerifyingKey, BadKey> {
         let jwk: Jwk = serde_json::from_str(&self.public_jwk)?;
         let key = DecodingKey::from_jwk(&jwk)?;
-        Ok(CheckingKey { algorithm: self.algorithm, key, jwk })
+        Ok(VerifyingKey { algorithm: self.algorithm, key, jwk })
     }
 
-    /// The key, ready to sign with.
+    /// The private half, ready to sign.
     ///
     /// # Errors
-    /// When it was sealed with another key file.
+    /// When it was sealed with another secret file.
     pub(crate) fn signing(&self, sealing: &SealingKey) -> Result<SigningKey, BadKey> {
         let private = sealing.unseal(&self.kid, &self.sealed_private)?;
         let key = encoding_key(self.algorithm, &private);
@@ -114,16 +114,15 @@ impl StoredKey {
     }
 }
 
-/// The half that signs.
+/// The private half.
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
     pub(crate) algorithm: SigningAlgorithm,
     pub(crate) key: EncodingKey,
 }
 
-/// The half that checks. The algorithm is the key's, and never a token's to choose
-/// (RFC 8725 §3.1).
-pub(crate) struct CheckingKey {
+/// The public half. The algorithm is the key's; a token cannot choose it (RFC 8725 §3.1).
+pub(crate) struct VerifyingKey {
     pub(crate) algorithm: SigningAlgorithm,
     pub(crate) key: DecodingKey,
     pub(crate) jwk: Jwk,
@@ -159,7 +158,7 @@ mod tests {
 
     /// RFC 8037, appendix A.3: the thumbprint of the key of appendix A.2.
     #[test]
-    fn a_kid_is_the_thumbprint_that_the_rfc_gives_as_its_example() {
+    fn kid_matches_the_rfc_8037_thumbprint() {
         let jwk: Jwk = serde_json::from_str(
             r#"{"kty":"OKP","crv":"Ed25519",
                 "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_and_what_is_stored_tell_nothing_about_the_private_half() {
+    fn jwk_and_stored_key_hide_the_private_half() {
         for algorithm in [SigningAlgorithm::Eddsa, SigningAlgorithm::Rs256] {
             let key = StoredKey::make(algorithm, &sealing()).unwrap();
             let jwk: serde_json::Value = serde_json::from_str(&key.public_jwk).unwrap();
@@ -184,13 +183,13 @@ mod tests {
             assert_eq!(jwk["alg"], algorithm.as_str());
             assert_eq!(jwk["kid"], key.kid.as_str());
             let private = sealing().unseal(&key.kid, &key.sealed_private).unwrap();
-            assert!(private.len() >= 48, "the whole key is kept");
+            assert!(private.len() >= 48, "the whole key is stored");
             assert!(key.signing(&SealingKey::from_bytes(&[2; 32])).is_err());
         }
     }
 
     #[test]
-    fn an_rsa_modulus_has_three_thousand_and_seventy_two_bits() {
+    fn rsa_modulus_has_3072_bits() {
         let key = StoredKey::make(SigningAlgorithm::Rs256, &sealing()).unwrap();
         let jwk: serde_json::Value = serde_json::from_str(&key.public_jwk).unwrap();
         use base64::Engine;

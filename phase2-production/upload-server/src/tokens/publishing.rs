@@ -1,4 +1,4 @@
-//! Keys, for those who check our tokens, and for those who want new ones.
+//! Publishes keys: the JWK set, and new keys by rotation.
 
 use super::rotation::Wanted;
 use super::{TokenError, Tokens, now};
@@ -7,17 +7,17 @@ use jsonwebtoken::jwk::JwkSet;
 use records::{Member, Scope, audit};
 
 impl Tokens {
-    /// The public keys that our tokens can be checked with (RFC 7517).
+    /// The public keys that verify our tokens (RFC 7517).
     #[must_use]
     pub fn jwks(&self) -> JwkSet {
         self.0.ring.current().jwks(now())
     }
 
-    /// Publishes a new signing key, which signs once every replica must have seen it.
-    /// Returns its name.
+    /// Publishes a new signing key, which signs after every replica has loaded it.
+    /// Returns its key id.
     ///
     /// # Errors
-    /// When the records do not answer.
+    /// When the database does not answer.
     pub async fn rotate(
         &self,
         member: &Member,

@@ -1,17 +1,17 @@
-//! Refresh tokens: a random number that is good for one new pair of tokens.
+//! Refresh tokens: random numbers that can be exchanged for one new pair of tokens.
 //!
-//! Never a JWT: nothing can be read from it, nothing but the records knows it, and it
-//! cannot be taken for an access token. Each use gives a successor; one that is used
-//! again means that two hold it, and its family dies (RFC 9700 §4.14.2). For a short
-//! grace the same successor is handed out again instead, on whatever replica: the answer
-//! may have been lost, or two tabs may have asked at once.
+//! A refresh token is not a JWT: it contains no data, only the database knows it, and it
+//! cannot pass for an access token. Each use returns a successor. A second use means that
+//! two clients hold the token, so its family is revoked (RFC 9700 §4.14.2). Within a
+//! short grace the same successor is returned again, on any replica, because a reply may
+//! be lost or two tabs may refresh at once.
 
-use super::revocation::Ended;
+use super::revocation::RevokedNames;
 use super::sealing::random;
 use super::{TokenError, Tokens, signed};
 use crate::audit::AuditContext;
 use crate::clock::now;
-use crate::config::proofs::TokenArgs;
+use crate::config::credentials::TokenArgs;
 use api_contract::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,10 +20,10 @@ use records::{AnyConnection, Member, RecordsError, Scope};
 use sha2::{Digest, Sha256};
 use upload_domain::hex::hex;
 
-/// Bytes of randomness: twice what OWASP ASVS 7.2.3 asks for.
+/// Random bytes: twice the minimum of OWASP ASVS 7.2.3.
 const TOKEN_BYTES: usize = 32;
 
-/// A refresh token as its holder has it.
+/// A refresh token as the client holds it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RefreshToken(String);
 
@@ -32,7 +32,7 @@ impl RefreshToken {
         Self(URL_SAFE_NO_PAD.encode(random::<TOKEN_BYTES>()))
     }
 
-    /// Reads what a client sent. What this server cannot have made costs no lookup.
+    /// Parses a token from a client. A malformed one costs no lookup.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         (bytes.len() == TOKEN_BYTES).then(|| Self(text.to_owned()))
@@ -42,53 +42,54 @@ impl RefreshToken {
         Secret::new(self.0.clone())
     }
 
-    /// What the records know it by: its SHA-256, so that whoever reads them can refresh
-    /// nothing. It is random enough to need no salt.
-    pub(crate) fn proof(&self) -> String {
+    /// Hash that the database stores (SHA-256), so that a leaked database contains no
+    /// usable token. The token is random enough to need no salt.
+    pub(crate) fn hash(&self) -> String {
         hex(&Sha256::digest(self.0.as_bytes()))
     }
 }
 
-/// How refresh tokens live.
+/// Limits of refresh tokens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefreshRules {
     /// Milliseconds from the login to the end of the family.
     pub(crate) life: i64,
-    /// Milliseconds in which a token may come twice.
+    /// Milliseconds in which a token may be repeated.
     pub(crate) grace: i64,
     /// Tokens that a family may have.
-    pub(crate) most: i64,
+    pub(crate) max_tokens: i64,
 }
 
-/// Tokens that a family may have besides those that its life takes.
-const TO_SPARE: u64 = 1_000;
+/// Tokens that a family may have beyond the expected number.
+const SPARE_TOKENS: u64 = 1_000;
 
 impl RefreshRules {
-    /// A family has tokens for twice the refreshes that somebody needs who does it whenever
-    /// an access token expires, and some to spare. `access_life_s` is how long those live.
-    pub(crate) fn new(args: &TokenArgs, access_life_s: u64) -> Self {
-        let needed = args.refresh_ttl_ms.div_ceil(access_life_s.max(1) * 1_000);
+    /// A family may have twice the tokens of a client that refreshes whenever an access
+    /// token expires, plus a reserve. `access_ttl_s` is the lifetime of access tokens in
+    /// seconds.
+    pub(crate) fn new(args: &TokenArgs, access_ttl_s: u64) -> Self {
+        let needed = args.refresh_ttl_ms.div_ceil(access_ttl_s.max(1) * 1_000);
         Self {
             life: signed(args.refresh_ttl_ms),
             grace: signed(args.refresh_grace_ms),
-            most: signed(needed.saturating_mul(2).saturating_add(TO_SPARE)),
+            max_tokens: signed(needed.saturating_mul(2).saturating_add(SPARE_TOKENS)),
         }
     }
 }
 
-/// What one refresh came to.
+/// Result of a refresh.
 pub(crate) enum Refreshed {
-    /// A pair for the holder: the successor, fresh or repeated.
+    /// The successor, new or repeated.
     Next(Holder, RefreshToken),
-    /// A theft, noticed now: the family is dead, and its access tokens are.
-    Stolen(Holder, Ended),
+    /// Reuse detected: the family and its access tokens are revoked.
+    Reused(Holder, RevokedNames),
 }
 
-/// Birth of a family, in the transaction of a login. The account may have changed since
-/// the password was checked; then there is none.
+/// Birth of a family, in the transaction of a login. `None` if the account changed since
+/// the password was checked.
 ///
 /// # Errors
-/// When the records do not answer.
+/// When the database does not answer.
 pub(crate) async fn start(
     tx: &mut AnyConnection,
     member: &Member,
@@ -103,54 +104,54 @@ pub(crate) async fn start(
         epoch,
         expires_at: now_ms.saturating_add(rules.life),
     };
-    let started = refresh::start_family(tx, &family, &token.proof(), now_ms).await?;
+    let started = refresh::start_family(tx, &family, &token.hash(), now_ms).await?;
     Ok(started.then_some((family.family, token)))
 }
 
-/// One token for the next. The successor is sealed into the row of its predecessor before
-/// anybody knows whether it is needed, so that one transaction does it all.
+/// Exchanges one token for the next. The successor is always sealed into the row of its
+/// predecessor, so that one transaction is enough.
 ///
 /// # Errors
-/// When the token is no longer good, or the records do not answer.
+/// When the token is not valid, or the database does not answer.
 pub(crate) async fn rotate(
     tokens: &Tokens,
     token: &RefreshToken,
     audit: &AuditContext,
 ) -> Result<Refreshed, TokenError> {
-    let (proof, next, inner) = (token.proof(), RefreshToken::new(), &tokens.0);
+    let (token_hash, next, inner) = (token.hash(), RefreshToken::new(), &tokens.0);
     let rotation = Rotation {
-        proof: proof.clone(),
-        new_proof: next.proof(),
-        successor_sealed: inner.sealing.seal(&proof, next.0.as_bytes()),
+        proof: token_hash.clone(),
+        new_proof: next.hash(),
+        successor_sealed: inner.sealing.seal(&token_hash, next.0.as_bytes()),
         now: now(),
         grace_ms: inner.refresh.grace,
-        most: inner.refresh.most,
+        most: inner.refresh.max_tokens,
     };
     let (tokens, audit) = (tokens.clone(), audit.clone());
-    let rotated = inner.records.run(Scope::Proof(proof.clone()), move |tx| {
+    let rotated = inner.records.run(Scope::Proof(token_hash.clone()), move |tx| {
         Box::pin(async move {
             let rotated = refresh::rotate(tx, &rotation).await?;
-            let ended = match &rotated {
-                Rotated::Reused(holder) => tokens.write_theft(tx, holder, &audit).await?,
-                _ => Ended::default(),
+            let names = match &rotated {
+                Rotated::Reused(holder) => tokens.write_reuse(tx, holder, &audit).await?,
+                _ => RevokedNames::default(),
             };
-            Ok((rotated, ended))
+            Ok((rotated, names))
         })
     });
-    let (rotated, ended) = rotated.await?;
+    let (rotated, names) = rotated.await?;
     match rotated {
         Rotated::Rotated(holder) => Ok(Refreshed::Next(holder, next)),
         Rotated::Repeated(holder, sealed) => {
-            let bytes = inner.sealing.unseal(&proof, &sealed);
+            let bytes = inner.sealing.unseal(&token_hash, &sealed);
             let bytes = bytes.map_err(TokenError::broken)?;
             let text = String::from_utf8(bytes).map_err(TokenError::broken)?;
             Ok(Refreshed::Next(holder, RefreshToken(text)))
         }
-        Rotated::Reused(holder) => Ok(Refreshed::Stolen(holder, ended)),
+        Rotated::Reused(holder) => Ok(Refreshed::Reused(holder, names)),
         Rotated::Expired => Err(TokenError::Expired),
         Rotated::WornOut(holder) => {
             let (user, family) = (&holder.member.username, holder.family);
-            tracing::warn!(%user, family, "a login was refreshed more often than it may");
+            tracing::warn!(%user, family, "a login exceeded its number of refreshes");
             Err(TokenError::Expired)
         }
         Rotated::Revoked | Rotated::Unknown => Err(TokenError::Invalid),
@@ -160,21 +161,21 @@ pub(crate) async fn rotate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::proofs::{Revocation, SigningAlgorithm};
+    use crate::config::credentials::{Revocation, SigningAlgorithm};
 
     #[test]
-    fn a_refresh_token_is_random_and_its_proof_does_not_give_it_away() {
+    fn refresh_token_is_random_and_differs_from_its_hash() {
         let (token, other) = (RefreshToken::new(), RefreshToken::new());
         assert!(token != other);
         assert_eq!(token.secret().expose().len(), 43);
         let read = RefreshToken::parse(token.secret().expose()).unwrap();
-        assert_eq!(read.proof(), token.proof());
-        assert_eq!(token.proof().len(), 64);
-        assert_ne!(token.proof(), other.proof());
+        assert_eq!(read.hash(), token.hash());
+        assert_eq!(token.hash().len(), 64);
+        assert_ne!(token.hash(), other.hash());
     }
 
     #[test]
-    fn a_family_has_tokens_for_twice_its_life_and_some_to_spare() {
+    fn family_limit_is_twice_the_expected_refreshes_plus_reserve() {
         let args = |token_ttl_ms, refresh_ttl_ms| TokenArgs {
             token_ttl_ms,
             refresh_ttl_ms,
@@ -183,16 +184,21 @@ mod tests {
             revocation: Revocation::None,
             key_refresh_ms: 5_000,
         };
-        let most = |args: TokenArgs, life_s| RefreshRules::new(&args, life_s).most;
+        let max_tokens =
+            |args: TokenArgs, life_s| RefreshRules::new(&args, life_s).max_tokens;
         let week = 7 * 24 * 60 * 60 * 1_000;
-        assert_eq!(most(args(900_000, week), 900), 1_000 + 2 * 672);
-        assert_eq!(most(args(900_000, week), 60), 1_000 + 2 * 10_080, "short-lived");
+        assert_eq!(max_tokens(args(900_000, week), 900), 1_000 + 2 * 672);
+        assert_eq!(
+            max_tokens(args(900_000, week), 60),
+            1_000 + 2 * 10_080,
+            "short-lived"
+        );
     }
 
     #[test]
-    fn what_this_server_cannot_have_made_is_no_refresh_token() {
+    fn malformed_refresh_tokens_are_refused() {
         let long = "A".repeat(44);
-        // Forty-three characters hold two bits too many, which must be zero.
+        // 43 characters encode two spare bits, which must be zero.
         let spare = format!("{}B", "A".repeat(42));
         let padded = format!("{}=", "A".repeat(43));
         for text in ["", "a.b.c", &long, &spare, &padded, &"A".repeat(42)] {

@@ -1,80 +1,80 @@
-//! Revocation: what ends an access token before its time, and what asking costs.
+//! Revocation of access tokens before they expire, and its cost.
 //!
-//! | mode            | asked for each request              | what a revocation ends     |
+//! | mode            | lookup per request                  | a revocation ends          |
 //! |-----------------|-------------------------------------|----------------------------|
-//! | `none`          | nothing                             | nothing, until it expires  |
-//! | `short-lived`   | nothing                             | nothing, within a minute   |
+//! | `none`          | none                                | nothing, until it expires  |
+//! | `short-lived`   | none                                | nothing, within a minute   |
 //! | `deny-list`     | Redis: this token, and its family   | the family                 |
-//! | `token-version` | Redis: the version of the user      | everything of the user     |
+//! | `token-version` | Redis: the version of the user      | all tokens of the user     |
 //! | `combined`      | Redis: all three, in one round trip | either                     |
 //!
-//! The truth is in the records; Redis is asked first because it is quicker. Where Redis
-//! does not answer, or cannot have heard of it, the records are asked, by a few requests
-//! at a time. If nobody can be asked, nobody has said yes: that is a 503 and no 200.
-//! What another replica ended and could not tell Redis is heard from the records
-//! (`hearsay.rs`), before its end is answered there.
+//! The database is the source of truth; Redis is asked first because it is faster. If
+//! Redis does not answer, or may lack the revocation, the database is asked, by a few
+//! requests at a time. If neither answers, the request gets 503. A revocation at another
+//! replica that did not reach Redis arrives through the revocation feed
+//! (`revocation_feed.rs`) before that replica acknowledges it.
 
+mod cached;
+mod deny;
 mod deny_list;
-mod denying;
-mod memory;
 mod version;
 
-pub(crate) use denying::Ended;
+pub(crate) use deny::RevokedNames;
 
 use super::TokenError;
 use super::access::{Claims, ISSUER};
-use crate::config::proofs::Revocation;
-use crate::hearsay::Hearsay;
-use crate::turns::Turns;
+use crate::concurrency_limit::ConcurrencyLimit;
+use crate::config::credentials::Revocation;
+use crate::revocation_feed::RevocationFeed;
 use cache::Cache;
-use deny_list::DenialHeard;
-use memory::{Memory, family_name};
+use cached::{CachedRevocations, family_name};
+use deny_list::DenialLookup;
 use records::{AnyConnection, Records, RecordsError, Scope, revoked, users};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-use version::VersionHeard;
+use version::VersionLookup;
 
-/// Requests that may ask the records at once because Redis could not say: half of a
+/// Concurrent requests that ask the database because Redis had no answer: half of a
 /// replica's connections, so that uploads and logins go on.
-const ASKING: usize = 4;
+const MAX_CONCURRENT_LOOKUPS: usize = 4;
 
-/// How long a request waits for the records to confirm what Redis has already answered.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Longest wait for the database to verify an answer of Redis.
+const VERIFY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Whether access tokens are still good.
+/// Checks and writes revocations of access tokens.
 #[derive(Clone)]
 pub(crate) struct Revocations {
     records: Records,
-    memory: Memory,
-    turns: Arc<Turns>,
-    /// What others ended; where a request costs a question to Redis.
-    hearsay: Option<Hearsay>,
+    cached: CachedRevocations,
+    lookups: Arc<ConcurrencyLimit>,
+    /// Revocations of other replicas; only in modes with a lookup in Redis.
+    feed: Option<RevocationFeed>,
 }
 
-/// What the records say of a token.
+/// State of a token in the database.
 #[derive(Clone, Copy, Debug)]
-struct Truth {
+struct DatabaseState {
     denied: bool,
-    /// The user's version; none if there is no such user any more.
+    /// Version of the user; `None` if the account is missing or disabled.
     epoch: Option<i64>,
 }
 
-/// What Redis says of a token, of each that the mode asks for.
-struct Heard {
-    denied: Option<DenialHeard>,
-    version: Option<VersionHeard>,
+/// State of a token in Redis, for each lookup of the mode.
+struct CachedState {
+    denied: Option<DenialLookup>,
+    version: Option<VersionLookup>,
 }
 
-impl Heard {
-    fn is_dead(&self) -> bool {
-        matches!(self.denied, Some(DenialHeard::Denied))
-            || matches!(self.version, Some(VersionHeard::Older))
+impl CachedState {
+    fn is_revoked(&self) -> bool {
+        matches!(self.denied, Some(DenialLookup::Denied))
+            || matches!(self.version, Some(VersionLookup::Outdated))
     }
 
-    fn is_sure(&self) -> bool {
-        !matches!(self.denied, Some(DenialHeard::Ask { .. }))
-            && !matches!(self.version, Some(VersionHeard::Ask { .. }))
+    fn is_conclusive(&self) -> bool {
+        !matches!(self.denied, Some(DenialLookup::AskRecords { .. }))
+            && !matches!(self.version, Some(VersionLookup::AskRecords { .. }))
     }
 }
 
@@ -84,52 +84,57 @@ impl Revocations {
         mode: Revocation,
         records: Records,
         cache: Option<Cache>,
-        longest_life: i64,
+        max_lifetime_ms: i64,
     ) -> Self {
         let has_redis = cache.is_some();
-        let memory = Memory::new(mode, cache, longest_life);
-        let asks_redis = has_redis && memory.asks_anybody();
-        let hearsay = asks_redis.then(|| memory.listen(records.clone()));
-        Self { records, memory, turns: Arc::new(Turns::new(ASKING)), hearsay }
+        let cached = CachedRevocations::new(mode, cache, max_lifetime_ms);
+        let needs_feed = has_redis && cached.needs_lookup();
+        let feed = needs_feed.then(|| cached.start_feed(records.clone()));
+        Self {
+            records,
+            cached,
+            lookups: Arc::new(ConcurrencyLimit::new(MAX_CONCURRENT_LOOKUPS)),
+            feed,
+        }
     }
 
     #[cfg(test)]
-    pub(crate) fn stop_listening(&self) {
-        self.hearsay.iter().for_each(Hearsay::stop);
+    pub(crate) fn stop_feed(&self) {
+        self.feed.iter().for_each(RevocationFeed::stop);
     }
 
-    /// Whether the token still counts.
+    /// Checks that the token is not revoked.
     ///
     /// # Errors
-    /// `Invalid` when it was ended, `CannotKnow` when that cannot be known.
+    /// `Invalid` when it was revoked, `Unavailable` when no store answers.
     pub(crate) async fn check(&self, claims: &Claims) -> Result<(), TokenError> {
-        let is_behind = self.hearsay.as_ref().is_some_and(Hearsay::is_behind);
-        if self.hearsay.is_some() {
+        let is_lagging = self.feed.as_ref().is_some_and(RevocationFeed::is_lagging);
+        if self.feed.is_some() {
             super::count_round_trip("redis");
         }
-        let heard = self.memory.hear(claims).await;
-        if heard.is_dead() {
+        let cached = self.cached.look_up(claims).await;
+        if cached.is_revoked() {
             return Err(TokenError::Invalid);
         }
-        let truth = match (heard.is_sure(), is_behind) {
+        let stored = match (cached.is_conclusive(), is_lagging) {
             (true, false) => return Ok(()),
-            (false, _) => self.ask_records(claims).await?,
+            (false, _) => self.read_records(claims).await?,
             (true, true) => {
-                let asked = timeout(PATIENCE, self.ask_records(claims)).await;
-                // Nobody contradicts what Redis said.
-                let Ok(Ok(truth)) = asked else { return Ok(()) };
-                truth
+                let asked = timeout(VERIFY_TIMEOUT, self.read_records(claims)).await;
+                // The database does not answer, so the answer of Redis counts.
+                let Ok(Ok(stored)) = asked else { return Ok(()) };
+                stored
             }
         };
-        self.memory.learn(claims, &heard, truth).await;
+        self.cached.update(claims, &cached, stored).await;
         let same_version =
-            !self.memory.compares_versions() || truth.epoch == Some(claims.ver);
-        if !truth.denied && same_version { Ok(()) } else { Err(TokenError::Invalid) }
+            !self.cached.compares_versions() || stored.epoch == Some(claims.ver);
+        if !stored.denied && same_version { Ok(()) } else { Err(TokenError::Invalid) }
     }
 
-    async fn ask_records(&self, claims: &Claims) -> Result<Truth, TokenError> {
+    async fn read_records(&self, claims: &Claims) -> Result<DatabaseState, TokenError> {
         super::count_round_trip("records");
-        let (denies, versions) = (self.memory.denies(), self.memory.compares_versions());
+        let (denies, versions) = (self.cached.denies(), self.cached.compares_versions());
         let claims = claims.clone();
         let scope = Scope::Organisation(claims.org.clone());
         let asked = self.records.look(scope, move |tx| {
@@ -138,12 +143,12 @@ impl Revocations {
                 let known =
                     if versions { users::find(tx, &claims.sub).await? } else { None };
                 let enabled = known.filter(|account| account.disabled_at.is_none());
-                Ok(Truth { denied, epoch: enabled.map(|account| account.epoch) })
+                Ok(DatabaseState { denied, epoch: enabled.map(|account| account.epoch) })
             })
         });
-        self.turns.ask(asked).await.map_err(|error| {
-            tracing::warn!(%error, "whether a token was revoked cannot be known");
-            TokenError::CannotKnow
+        self.lookups.run(asked).await.map_err(|error| {
+            tracing::warn!(%error, "the revocation of a token cannot be checked");
+            TokenError::Unavailable
         })
     }
 }

@@ -1,52 +1,52 @@
-//! A rotation: who decides on it, and when each key signs and checks.
+//! Key rotation: which replica adds a key, and when each key signs and verifies.
 
 use super::keys::StoredKey;
 use records::{AnyConnection, RecordsError, signing_keys};
 
-/// The times of a rotation, in milliseconds.
+/// Times of a rotation, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RotationTimes {
-    /// Between two looks at the records.
+    /// Between two reloads of the keys.
     pub(crate) refresh: i64,
-    /// For how long a token is taken at most, leeway included.
-    pub(crate) longest_life: i64,
+    /// Longest lifetime of a token, leeway included.
+    pub(crate) max_lifetime_ms: i64,
 }
 
 impl RotationTimes {
-    /// From publication to the first signature: every replica has looked twice by then,
-    /// also if one look was late.
+    /// From publication to the first signature: every replica has reloaded twice by then,
+    /// even if one reload was late.
     const fn lead(self) -> i64 {
         self.refresh.saturating_mul(3)
     }
 
-    /// For how long after a look there can be no signature of a key that it did not show.
-    /// Longer than the time to the next look, or every key that we never made would be
-    /// "cannot know" for a moment; and shorter than the lead by what the publishing
-    /// transaction may take after it has read the clock: six seconds, and with the default
-    /// times there are seven and a half.
+    /// Time after a reload in which no key that it missed can have signed. It is longer
+    /// than the time to the next reload; otherwise unknown key ids would get 503 for a
+    /// moment. It is shorter than the lead by more than the publishing transaction may
+    /// take after it has read the clock: six seconds, where the default times leave seven
+    /// and a half.
     pub(crate) const fn fresh(self) -> i64 {
         self.refresh.saturating_mul(3) / 2
     }
 
-    /// For how long the old key is still taken after the new one has begun to sign. A
-    /// replica whose clock is a lead behind may sign with it that much longer.
+    /// Time for which the old key still verifies after the new one signs. A replica whose
+    /// clock is one lead behind may sign with it that much longer.
     const fn keep(self) -> i64 {
-        self.longest_life.saturating_add(self.lead())
+        self.max_lifetime_ms.saturating_add(self.lead())
     }
 }
 
-/// Why a new key is wanted.
+/// When a new key is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// Only if none of its algorithm is in use: at the start.
+    /// Only if no key of its algorithm is in use: at the start.
     IfMissing,
-    /// In any case.
+    /// Always.
     Always,
 }
 
-/// Adds the key, and gives the others their end: all in one transaction that excludes
-/// every other rotation. The clock is read under the lock: making an RSA key takes seconds,
-/// waiting for the lock may, too, and meanwhile no replica can see the key.
+/// Adds the key, and sets the end of the others, in one transaction that excludes every
+/// other rotation. The clock is read under the lock, because making an RSA key and
+/// waiting for the lock take seconds, in which no replica can see the key.
 pub(crate) async fn add(
     tx: &mut AnyConnection,
     key: StoredKey,
@@ -66,8 +66,8 @@ pub(crate) async fn add(
     {
         return Ok(kid);
     }
-    // The very first key has no replica that could miss it: all read after they add. It signs
-    // from ever, so that a replica whose clock is behind this one's can sign as well.
+    // No replica can miss the very first key, because all load the keys after they add
+    // one. It signs from time 0, so that a replica whose clock is behind can sign, too.
     let signs_from = if rows.is_empty() { 0 } else { now_ms + times.lead() };
     for row in rows.iter().filter(|row| row.retires_at.is_none()) {
         signing_keys::retire(tx, &row.kid, signs_from + times.keep()).await?;
@@ -85,7 +85,7 @@ pub(crate) async fn add(
     Ok(row.kid)
 }
 
-/// The key in use, if it is of this algorithm.
+/// The key in use, if it has this algorithm.
 pub(crate) fn newest_of(
     rows: &[signing_keys::SigningKey],
     algorithm: &str,

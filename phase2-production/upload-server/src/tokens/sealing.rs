@@ -1,8 +1,8 @@
-//! Sealing: what lies in the records and must not be read there.
+//! Encrypts values in the database that a reader of the database must not use.
 //!
-//! Two things do: the private half of a signing key, and a refresh token's successor
-//! while its grace lasts. Whoever steals a copy of the database has neither without the
-//! file that all replicas share.
+//! These are the private half of a signing key, and the successor of a refresh token
+//! during its grace. A stolen copy of the database is useless for both without the file
+//! that all replicas share.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,16 +11,16 @@ use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// The shortest key file, in bytes: what the cipher needs.
+/// Length of the cipher's key in bytes.
 const KEY_BYTES: usize = 32;
 
-/// Long enough to be chosen at random each time without ever meeting itself.
+/// Long enough that random nonces never repeat.
 const NONCE_BYTES: usize = 24;
 
-/// So that the file's bytes, used for something else, are not the same key.
+/// Domain separation: other uses of the file's bytes get another key.
 const PURPOSE: &[u8] = b"upload-server: sealed in the records, version 1\0";
 
-/// A sealed value is of another key, of another place, or damaged.
+/// The value was sealed with another key or for another place, or is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed value cannot be opened: it was sealed with another --secret-file")]
 pub(crate) struct CannotUnseal;
@@ -30,15 +30,14 @@ pub(crate) struct CannotUnseal;
 pub(crate) struct SealingKey(Arc<XChaCha20Poly1305>);
 
 impl SealingKey {
-    /// The bytes are random, and 32 or more, so that one hash is enough to make a key of
-    /// them.
+    /// Derives the key by one hash, which is enough for 32 or more random bytes.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let hash = Sha256::new().chain_update(PURPOSE).chain_update(bytes).finalize();
         let key: [u8; KEY_BYTES] = hash.into();
         Self(Arc::new(XChaCha20Poly1305::new(&Key::from(key))))
     }
 
-    /// Seals for one place, such as a row's key: elsewhere it does not open.
+    /// Seals for one place, such as a row's key. It cannot be opened for another place.
     pub(crate) fn seal(&self, place: &str, plain: &[u8]) -> String {
         let nonce: [u8; NONCE_BYTES] = random();
         let payload = Payload { msg: plain, aad: place.as_bytes() };
@@ -49,7 +48,7 @@ impl SealingKey {
         URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())
     }
 
-    /// The opposite.
+    /// Opens a sealed value.
     ///
     /// # Errors
     /// When the value was sealed with another key or for another place, or is damaged.
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sealed_value_opens_with_the_same_key_in_the_same_place_only() {
+    fn sealed_value_opens_only_with_its_key_and_place() {
         let key = SealingKey::from_bytes(&[7; 32]);
         let sealed = key.seal("row 1", b"secret");
         assert_ne!(sealed, key.seal("row 1", b"secret"), "the nonce is fresh");

@@ -1,7 +1,7 @@
-//! Several replicas on one database, and what they promise each other about tokens.
+//! Tokens on several replicas over one database.
 
-mod hearing;
+mod cluster;
 mod refreshing;
+mod revocation_feed;
 mod revoking;
-mod rig;
 mod rotating;

@@ -11,7 +11,7 @@ use http_edge::refusal::Refusal;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-/// A checksum on its way to be compared.
+/// An expected digest, and the hash of the bytes so far.
 pub(super) struct Checksum {
     expected: Vec<u8>,
     sum: Sum,
@@ -19,7 +19,7 @@ pub(super) struct Checksum {
 
 enum Sum {
     Sha256(Sha256),
-    /// Good against a bad line, not against a bad person; the protocol asks for it.
+    /// Detects transmission errors, not attacks; the protocol requires it.
     Sha1(Sha1),
 }
 
@@ -48,8 +48,8 @@ impl Checksum {
         }
     }
 
-    /// Whether the bytes were those that the client meant to send.
-    pub(super) fn holds(self) -> Result<(), Error> {
+    /// Compares the digest.
+    pub(super) fn verify(self) -> Result<(), Error> {
         let sum = match self.sum {
             Sum::Sha256(sum) => sum.finalize().to_vec(),
             Sum::Sha1(sum) => sum.finalize().to_vec(),
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_checksum_holds_for_its_bytes_alone() {
+    fn checksum_matches_only_its_bytes() {
         for header in [
             "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
             "sha256 uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=",
@@ -74,7 +74,7 @@ mod tests {
             for (bytes, same) in [("hello world", true), ("hello worlD", false)] {
                 let mut sum = Checksum::parse(header).ok().unwrap();
                 sum.update(bytes.as_bytes());
-                assert_eq!(sum.holds().is_ok(), same, "{header} of {bytes}");
+                assert_eq!(sum.verify().is_ok(), same, "{header} of {bytes}");
             }
         }
         for bad in ["sha1", "md5 XrY7u+Ae7tCTyyK7j1rNww==", "sha1 ???"] {

@@ -1,4 +1,4 @@
-//! The headers of tus: it has no other language.
+//! The headers of tus. The protocol uses headers only.
 
 use crate::error::Error;
 use api_contract::problem::ProblemKind;
@@ -14,35 +14,35 @@ use std::time::{Duration, UNIX_EPOCH};
 const RESUMABLE: HeaderName = HeaderName::from_static(names::TUS_RESUMABLE);
 const VERSION: HeaderName = HeaderName::from_static(names::TUS_VERSION);
 const OFFSET: HeaderName = HeaderName::from_static(names::UPLOAD_OFFSET);
-const SPOKEN: HeaderValue = HeaderValue::from_static(TUS_VERSION);
+const TUS_1_0: HeaderValue = HeaderValue::from_static(TUS_VERSION);
 
-/// Every reply says which version it speaks, refusals included.
-pub(super) fn spoken(outcome: Result<Response, Error>) -> Response {
+/// Adds the protocol version to a reply, errors included.
+pub(super) fn with_version(outcome: Result<Response, Error>) -> Response {
     match outcome {
         Ok(mut response) => {
-            response.headers_mut().insert(RESUMABLE, SPOKEN);
+            response.headers_mut().insert(RESUMABLE, TUS_1_0);
             response
         }
-        Err(error) => error.refusal().header(RESUMABLE, SPOKEN).into_response(),
+        Err(error) => error.refusal().header(RESUMABLE, TUS_1_0).into_response(),
     }
 }
 
-/// Every request does, too.
-pub(super) fn version(headers: &HeaderMap) -> Result<(), Error> {
-    if headers.get(RESUMABLE).is_some_and(|version| version == SPOKEN) {
+/// Every request must have the protocol version.
+pub(super) fn require_version(headers: &HeaderMap) -> Result<(), Error> {
+    if headers.get(RESUMABLE).is_some_and(|require_version| require_version == TUS_1_0) {
         return Ok(());
     }
     Err(Refusal::new(ProblemKind::UnsupportedTusVersion)
         .detail(format!("Send Tus-Resumable: {TUS_VERSION}."))
-        .header(VERSION, SPOKEN)
+        .header(VERSION, TUS_1_0)
         .into())
 }
 
-pub(super) fn abilities(max_upload: u64) -> Response {
+pub(super) fn capabilities(max_upload: u64) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    headers.insert(RESUMABLE, SPOKEN);
-    headers.insert(VERSION, SPOKEN);
+    headers.insert(RESUMABLE, TUS_1_0);
+    headers.insert(VERSION, TUS_1_0);
     headers.insert(names::TUS_MAX_SIZE, HeaderValue::from(max_upload));
     headers.insert(names::TUS_EXTENSION, HeaderValue::from_static(TUS_EXTENSIONS));
     headers
@@ -50,14 +50,13 @@ pub(super) fn abilities(max_upload: u64) -> Response {
     response
 }
 
-/// How far an upload came, how far it goes, and how long it may take. No cache may repeat
-/// it.
+/// Offset, length and expiry of an upload. Caches must not store them.
 pub(super) fn progress(response: &mut Response, upload: &Upload) {
-    let there = if upload.answer.is_some() { upload.size } else { upload.received };
+    let offset = if upload.answer.is_some() { upload.size } else { upload.received };
     let metadata = super::metadata::write(upload);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(OFFSET, HeaderValue::from(there));
+    headers.insert(OFFSET, HeaderValue::from(offset));
     headers.insert(names::UPLOAD_LENGTH, HeaderValue::from(upload.size));
     if let Ok(metadata) = HeaderValue::from_str(&metadata) {
         headers.insert(names::UPLOAD_METADATA, metadata);
@@ -79,10 +78,10 @@ pub(super) fn file_id(response: &mut Response, file_id: &str) -> Result<(), Erro
     Ok(())
 }
 
-pub(super) fn wrong_offset(there: u64) -> Error {
+pub(super) fn wrong_offset(offset: u64) -> Error {
     Refusal::new(ProblemKind::OffsetMismatch)
-        .detail(format!("The upload goes on at {there}."))
-        .header(OFFSET, HeaderValue::from(there))
+        .detail(format!("Continue the upload at offset {offset}."))
+        .header(OFFSET, HeaderValue::from(offset))
         .into()
 }
 
@@ -95,7 +94,7 @@ pub(super) fn text_of<'a>(
     text.map_err(|_unreadable| malformed(name))
 }
 
-/// A header that has to be a number: digits, and nothing else.
+/// A required header that is a number: digits only.
 pub(super) fn count_of(headers: &HeaderMap, name: &str) -> Result<u64, Error> {
     let text = text_of(headers, name)?.unwrap_or_default();
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -105,6 +104,6 @@ pub(super) fn count_of(headers: &HeaderMap, name: &str) -> Result<u64, Error> {
 
 pub(super) fn malformed(name: &str) -> Error {
     Refusal::new(ProblemKind::MalformedRequest)
-        .detail(format!("{name} is missing or cannot be understood."))
+        .detail(format!("The header {name} is missing or malformed."))
         .into()
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use records::uploads::Upload;
 
-/// What is used of it.
+/// The keys that this server uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Metadata {
     pub(super) name: String,
@@ -15,7 +15,7 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    /// Reads the header; other keys are somebody else's business.
+    /// Parses the header; unknown keys are ignored.
     pub(super) fn parse(header: &str) -> Result<Self, Error> {
         let mut metadata = Self::default();
         let pairs = header.split(',').map(str::trim).filter(|pair| !pair.is_empty());
@@ -36,7 +36,7 @@ impl Metadata {
     }
 }
 
-/// What was understood of it, for the client to read back.
+/// The used keys, for the client to read back.
 pub(super) fn write(upload: &Upload) -> String {
     let name = STANDARD.encode(upload.name.as_str());
     let content_type = STANDARD.encode(&upload.content_type);
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_and_a_type_are_found_among_other_keys() {
+    fn metadata_ignores_unknown_keys() {
         let header =
             "is_confidential,filename R3LDtsOfZS5wZGY=, filetype dGV4dC9wbGFpbg==";
         let expected = ("Größe.pdf".to_owned(), Some("text/plain".to_owned()));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_refused() {
+    fn metadata_without_base64_is_refused() {
         assert_eq!(parsed("filename not/base64!"), None);
     }
 }

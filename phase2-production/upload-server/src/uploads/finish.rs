@@ -1,14 +1,14 @@
-//! The end of an upload: from bytes that lie about to a file.
+//! Completes an upload: from received bytes to a file.
 //!
-//! Every step may be repeated, on any replica, by the client or by the janitor: each try
-//! gathers the bytes under a key of its own, and one transaction decides whose counts.
+//! Every step can be repeated, on any replica, by the client or the janitor. Each try
+//! collects the bytes under its own key, and one transaction decides which try counts.
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::error::Error;
-use crate::files::staged::{Loose, NewFile, Published, Staged};
+use crate::files::staged::{NewFile, OrphanBlob, Published, Staged};
 use crate::files::store::{Files, scope_of};
-use crate::uploads::book::find_open;
+use crate::uploads::pending::find_open;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
 use blobs::{BlobError, Put};
@@ -22,8 +22,8 @@ use std::time::Instant;
 use upload_domain::file_id::FileId;
 use upload_domain::hex::hex;
 
-/// Takes the bytes of a signed `PUT`: under a key of their own first, so that a try that
-/// breaks off leaves an earlier one as it was.
+/// Receives the bytes of a signed `PUT`, first under their own key, so that a broken try
+/// leaves an earlier one intact.
 pub(crate) async fn receive(
     app: AppState,
     upload: Upload,
@@ -33,21 +33,21 @@ pub(crate) async fn receive(
     let files = app.files();
     let draft = format!("{key}-{}", FileId::new());
     let put = files.blobs.put(&draft, body.into_data_stream(), upload.size).await?;
-    let _gone_at_the_end = Loose { files: files.clone(), key: Some(draft.clone()) };
+    let _removed_on_drop = OrphanBlob { files: files.clone(), key: Some(draft.clone()) };
     if put.size != upload.size {
         return Err(incomplete(put.size, upload.size));
     }
     files.blobs.copy(&draft, &key).await?;
-    // Whoever ended the upload meanwhile has looked for bytes under this key before these
-    // came, or finds them: then or now, they go.
+    // If the upload ended meanwhile, its cleanup may have run before these bytes came. So
+    // they are removed here.
     let still = find_open(&app, &upload.organisation, upload.upload_id).await;
     if matches!(still, Err(Error::Refused(_))) {
-        files.forget(&key).await;
+        files.delete_blob(&key).await;
     }
     still.map(drop)
 }
 
-/// Makes a file of an upload whose bytes are all there, or says what it has become before.
+/// Makes a file of an upload with all its bytes, or returns the file of an earlier call.
 pub(crate) async fn finish(
     app: &AppState,
     owner: &Member,
@@ -56,7 +56,7 @@ pub(crate) async fn finish(
     cause: &AuditContext,
 ) -> Result<Published, Error> {
     if let Some(answer) = &upload.answer {
-        return Published::again(answer);
+        return Published::repeated(answer);
     }
     let files = app.files();
     let (scope, organisation) = (scope_of(owner), owner.organisation.clone());
@@ -71,20 +71,22 @@ pub(crate) async fn finish(
     };
     let published = match staged {
         Ok(staged) => match staged.publish(Some(id), session, cause).await {
-            Err(error) => return Err(hopeless(app, owner, id, cause, error).await),
+            Err(error) => {
+                return Err(remove_if_unrecoverable(app, owner, id, cause, error).await);
+            }
             Ok(published) => published,
         },
-        // Somebody else may have finished it, and removed what it was made of.
-        Err(error) => return finished_meanwhile(app, owner, id, error).await,
+        // Another replica may have completed it and removed its parts.
+        Err(error) => return find_completed(app, owner, id, error).await,
     };
     let used = parts.into_iter().map(|part| part.blob_key).chain(upload.blob_key);
     for key in used {
-        files.forget(&key).await;
+        files.delete_blob(&key).await;
     }
     Ok(published)
 }
 
-async fn finished_meanwhile(
+async fn find_completed(
     app: &AppState,
     owner: &Member,
     id: FileId,
@@ -95,14 +97,14 @@ async fn finished_meanwhile(
         Box::pin(async move { uploads::find(tx, &organisation, id).await })
     });
     match found.await?.and_then(|upload| upload.answer) {
-        Some(answer) => Published::again(&answer),
+        Some(answer) => Published::repeated(&answer),
         None => Err(error),
     }
 }
 
-/// An upload whose idempotency key turns out to be another's can never be finished. It is
-/// given up, so that it fills nobody's quota.
-async fn hopeless(
+/// An upload with an idempotency key that is already used by another file can never be
+/// completed. It is removed, so that it does not use the owner's quota.
+async fn remove_if_unrecoverable(
     app: &AppState,
     owner: &Member,
     id: FileId,
@@ -111,9 +113,9 @@ async fn hopeless(
 ) -> Error {
     let reused = ProblemKind::IdempotencyKeyReused;
     if matches!(&error, Error::Refused(refusal) if refusal.kind() == reused)
-        && let Err(failed) = crate::uploads::book::remove(app, owner, id, cause).await
+        && let Err(failed) = crate::uploads::pending::remove(app, owner, id, cause).await
     {
-        tracing::warn!(error = %failed, "an upload is left until it expires");
+        tracing::warn!(error = %failed, "the upload stays until it expires");
     }
     error
 }
@@ -128,41 +130,41 @@ fn new_file(owner: &Member, upload: &Upload) -> NewFile {
     }
 }
 
-/// Takes over what was put to a signed URL. It is copied before it is looked at: the URL
-/// still works, and what was hashed must be what is kept.
+/// Takes over the bytes of a signed URL. They are copied before they are hashed, because
+/// the URL still accepts writes.
 async fn adopt(files: &Files, owner: &Member, upload: &Upload) -> Result<Staged, Error> {
     let from = upload.blob_key.as_deref().unwrap_or_default();
-    let (file_id, key) = files.place_for(owner);
+    let (file_id, key) = files.allocate(owner);
     let since = Instant::now();
     match files.blobs.copy(from, &key).await {
         Err(BlobError::NotFound) => return Err(incomplete(0, upload.size)),
         copied => copied?,
     }
-    let mut copy = Loose { files: files.clone(), key: Some(key.clone()) };
-    let there = files.blobs.size(&key).await?;
-    if there != upload.size {
-        return Err(incomplete(there, upload.size));
+    let mut copy = OrphanBlob { files: files.clone(), key: Some(key.clone()) };
+    let stored = files.blobs.size(&key).await?;
+    if stored != upload.size {
+        return Err(incomplete(stored, upload.size));
     }
     let mut hash = Sha256::new();
     let mut bytes = files.blobs.get(&key, None).await?;
     while let Some(chunk) = bytes.try_next().await? {
         hash.update(&chunk);
     }
-    let put = Put { size: there, sha256: hex(&hash.finalize()), since };
+    let put = Put { size: stored, sha256: hex(&hash.finalize()), since };
     copy.key = None;
     Ok(files.staged(new_file(owner, upload), file_id, key, put))
 }
 
-/// Puts the pieces of a tus upload together.
+/// Concatenates the parts of a tus upload.
 async fn compose(
     files: &Files,
     owner: &Member,
     upload: &Upload,
     parts: &[Part],
 ) -> Result<Staged, Error> {
-    let there = parts.iter().map(|part| part.size).sum();
-    if there != upload.size {
-        return Err(incomplete(there, upload.size));
+    let stored = parts.iter().map(|part| part.size).sum();
+    if stored != upload.size {
+        return Err(incomplete(stored, upload.size));
     }
     let staged = files.stage(new_file(owner, upload), pieces(files, parts)).await;
     staged.map_err(|error| match error {
@@ -187,8 +189,10 @@ fn pieces(
     pieces.try_flatten().boxed()
 }
 
-fn incomplete(there: u64, size: u64) -> Error {
+fn incomplete(stored: u64, size: u64) -> Error {
     Refusal::new(ProblemKind::UploadIncomplete)
-        .detail(format!("{there} of {size} bytes are here."))
+        .detail(format!(
+            "Only {stored} of {size} bytes are stored. Send all bytes first."
+        ))
         .into()
 }

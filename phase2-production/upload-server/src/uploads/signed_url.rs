@@ -1,7 +1,7 @@
-//! A URL that stands for a permission: to write the bytes of one upload, for a while.
+//! A signed URL: permission to write the bytes of one upload, for a limited time.
 //!
-//! Any replica can sign one and any other can check it, because they share a secret and
-//! nothing else. There is nothing to look up before it is known to be genuine.
+//! Any replica can sign one and any other can verify it, because they share a secret. The
+//! signature is verified before any lookup.
 
 use api_contract::paths;
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,7 +12,7 @@ use sha2::Sha256;
 use upload_domain::file_id::FileId;
 use upload_domain::hex::hex;
 
-/// What a signed URL says.
+/// The query of a signed URL.
 #[derive(Deserialize)]
 pub(crate) struct SignedQuery {
     organisation: String,
@@ -21,7 +21,7 @@ pub(crate) struct SignedQuery {
     signature: String,
 }
 
-/// The path and query at which the bytes of `upload` may be put until it expires.
+/// The path and query for a `PUT` of the upload's bytes until it expires.
 pub(crate) fn sign(secret: &[u8], upload: &Upload) -> String {
     let id = upload.upload_id;
     let (organisation, expires) = (&upload.organisation, upload.expires_at);
@@ -31,7 +31,7 @@ pub(crate) fn sign(secret: &[u8], upload: &Upload) -> String {
     format!("{path}?organisation={organisation}&expires={expires}&signature={signature}")
 }
 
-/// Whose organisation the upload is in, if the URL is genuine and not expired at `now`.
+/// The upload's organisation, if the URL is genuine and not expired at `now`.
 pub(crate) fn check(
     secret: &[u8],
     id: FileId,
@@ -40,7 +40,7 @@ pub(crate) fn check(
 ) -> Option<OrgId> {
     let given = bytes_of(&signed.signature)?;
     let code = code(secret, &signed.organisation, id, signed.expires);
-    // In constant time: how much of a guess is right must not show.
+    // Constant time: the duration must not depend on the matching bytes.
     code.verify_slice(&given).ok()?;
     if signed.expires <= now {
         return None;
@@ -48,7 +48,7 @@ pub(crate) fn check(
     OrgId::parse(&signed.organisation).ok()
 }
 
-/// The secret signs other things, too: what this is a signature of stands in it.
+/// Domain separation: the secret signs other things, too.
 fn code(secret: &[u8], organisation: &str, id: FileId, expires: u64) -> Hmac<Sha256> {
     let mut code = Hmac::<Sha256>::new_from_slice(secret)
         .unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"));
@@ -73,7 +73,7 @@ fn bytes_of(signature: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    const SECRET: &[u8] = b"what all replicas share, and no one else";
+    const SECRET: &[u8] = b"the secret that all replicas share, 32+ bytes";
 
     fn signed(organisation: &str, expires: u64, signature: &str) -> SignedQuery {
         let (organisation, signature) = (organisation.to_owned(), signature.to_owned());
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_good_for_one_upload_until_it_expires_and_nothing_else() {
+    fn signature_is_valid_for_one_upload_until_expiry() {
         let (id, other) = (FileId::new(), FileId::new());
         let good = hex(&code(SECRET, "t1", id, 100).finalize().into_bytes());
         let check = |secret: &[u8], id, query: SignedQuery, now| {

@@ -1,7 +1,7 @@
-//! Calls about files.
+//! Calls for files.
 
 use crate::openapi::call::{CALL, Call};
-use crate::openapi::sent::{Asked, Body, Given, json, of};
+use crate::openapi::parts::{Body, CallParameter, CallResponse, json, of};
 use api_contract::files::{FileCreated, FileList, FileWithContent};
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::{Message, paths};
@@ -10,8 +10,12 @@ use utoipa::openapi::path::ParameterIn;
 
 const FILES: Call = Call { tag: "files", ..CALL };
 
-const fn optional(name: &'static str, place: ParameterIn, what: &'static str) -> Asked {
-    Asked { name, place, required: false, what }
+const fn optional(
+    name: &'static str,
+    location: ParameterIn,
+    description: &'static str,
+) -> CallParameter {
+    CallParameter { name, location, required: false, description }
 }
 
 pub(super) const CALLS: &[Call] = &[
@@ -19,21 +23,21 @@ pub(super) const CALLS: &[Call] = &[
         method: Post,
         path: paths::UPLOAD,
         summary: "Upload a file in a form",
-        more: "When this answers with 201, the file is on disk. With an Idempotency-Key, a \
-               repetition makes no second file and gets the first one's reply.",
-        asks: &[optional(
+        details: "After 201 the file is durable. With an Idempotency-Key, a repetition creates \
+               no second file and gets the reply to the first upload.",
+        parameters: &[optional(
             "Idempotency-Key",
             ParameterIn::Header,
-            "1 to 255 visible ASCII characters; remembered for a day.",
+            "1 to 255 visible ASCII characters; kept for a day.",
         )],
-        takes: Body::Form,
-        gives: &[Given {
+        request_body: Body::Form,
+        responses: &[CallResponse {
             status: 201,
-            what: "The file.",
+            description: "The file.",
             body: Body::Json(of::<FileCreated>),
             headers: &["Location"],
         }],
-        refuses: &[
+        problems: &[
             Kind::MalformedRequest,
             Kind::MissingFilePart,
             Kind::TooManyParts,
@@ -49,20 +53,20 @@ pub(super) const CALLS: &[Call] = &[
     },
     Call {
         path: paths::FILES,
-        summary: "List one's files, newest first",
-        asks: &[
+        summary: "List the caller's files, newest first",
+        parameters: &[
             optional("limit", ParameterIn::Query, "1 to 200; 50 when absent."),
-            optional("cursor", ParameterIn::Query, "next_cursor of the page before."),
+            optional("cursor", ParameterIn::Query, "next_cursor of the previous page."),
         ],
-        gives: &[json(200, "One page.", of::<FileList>)],
-        refuses: &[Kind::MalformedRequest],
+        responses: &[json(200, "One page.", of::<FileList>)],
+        problems: &[Kind::MalformedRequest],
         ..FILES
     },
     Call {
         path: paths::FILE,
-        summary: "Read a file of up to 1 MiB inside JSON",
-        gives: &[json(200, "The file with its bytes.", of::<FileWithContent>)],
-        refuses: &[
+        summary: "Read a file of up to 1 MiB as JSON",
+        responses: &[json(200, "The file with its bytes.", of::<FileWithContent>)],
+        problems: &[
             Kind::FileNotFound,
             Kind::ContentTooLargeForJson,
             Kind::FileStoreUnavailable,
@@ -73,13 +77,13 @@ pub(super) const CALLS: &[Call] = &[
         method: Delete,
         path: paths::FILE,
         summary: "Delete a file",
-        asks: &[optional(
+        parameters: &[optional(
             "If-Match",
             ParameterIn::Header,
-            "ETags; the file is deleted only if its own is one of them.",
+            "ETags; the file is deleted only if its ETag is among them.",
         )],
-        gives: &[json(200, "It is gone for ever.", of::<Message>)],
-        refuses: &[
+        responses: &[json(200, "The file is deleted permanently.", of::<Message>)],
+        problems: &[
             Kind::FileNotFound,
             Kind::PreconditionFailed,
             Kind::FileStoreUnavailable,
@@ -89,32 +93,40 @@ pub(super) const CALLS: &[Call] = &[
     Call {
         path: paths::FILE_CONTENT,
         summary: "Download the bytes",
-        asks: &[
+        parameters: &[
             optional("Range", ParameterIn::Header, "One range of bytes."),
-            optional("If-Range", ParameterIn::Header, "The ETag that the range is of."),
-            optional("If-None-Match", ParameterIn::Header, "ETags that are known."),
+            optional(
+                "If-Range",
+                ParameterIn::Header,
+                "ETag of the file that the range is of.",
+            ),
+            optional(
+                "If-None-Match",
+                ParameterIn::Header,
+                "ETags that the client has cached.",
+            ),
         ],
-        gives: &[
-            Given {
+        responses: &[
+            CallResponse {
                 status: 200,
-                what: "All bytes, as a download.",
+                description: "All bytes, as a download.",
                 body: Body::Bytes("application/octet-stream"),
                 headers: &["ETag", "Content-Disposition", "Accept-Ranges"],
             },
-            Given {
+            CallResponse {
                 status: 206,
-                what: "The range.",
+                description: "The range.",
                 body: Body::Bytes("application/octet-stream"),
                 headers: &["ETag", "Content-Range"],
             },
-            Given {
+            CallResponse {
                 status: 304,
-                what: "What is known is still so.",
+                description: "The cached file is current.",
                 body: Body::Nothing,
                 headers: &["ETag"],
             },
         ],
-        refuses: &[
+        problems: &[
             Kind::FileNotFound,
             Kind::RangeNotSatisfiable,
             Kind::FileStoreUnavailable,

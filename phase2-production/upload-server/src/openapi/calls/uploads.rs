@@ -1,7 +1,7 @@
-//! Calls for uploads in steps: to a signed URL, or piece by piece (tus 1.0).
+//! Calls for uploads in several steps: to a signed URL, or resumable (tus 1.0).
 
-use crate::openapi::call::{CALL, Call, Proof};
-use crate::openapi::sent::{Asked, Body, Given, json, of};
+use crate::openapi::call::{CALL, Call, SecurityRequirement};
+use crate::openapi::parts::{Body, CallParameter, CallResponse, json, of};
 use api_contract::files::FileCreated;
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::uploads::{
@@ -13,24 +13,24 @@ use utoipa::openapi::path::ParameterIn;
 
 const SIGNED: Call = Call { tag: "uploads", ..CALL };
 
-const TUS: Call = Call { tag: "tus", asks: &[RESUMABLE], ..CALL };
+const TUS: Call = Call { tag: "tus", parameters: &[RESUMABLE], ..CALL };
 
-const RESUMABLE: Asked = header("Tus-Resumable", "The version that is spoken: 1.0.0.");
+const RESUMABLE: CallParameter = header("Tus-Resumable", "The protocol version: 1.0.0.");
 
-const fn header(name: &'static str, what: &'static str) -> Asked {
-    Asked { name, place: ParameterIn::Header, required: true, what }
+const fn header(name: &'static str, description: &'static str) -> CallParameter {
+    CallParameter { name, location: ParameterIn::Header, required: true, description }
 }
 
-const fn query(name: &'static str, what: &'static str) -> Asked {
-    Asked { name, place: ParameterIn::Query, required: true, what }
+const fn query(name: &'static str, description: &'static str) -> CallParameter {
+    CallParameter { name, location: ParameterIn::Query, required: true, description }
 }
 
 const fn bare(
     status: u16,
-    what: &'static str,
+    description: &'static str,
     headers: &'static [&'static str],
-) -> Given {
-    Given { status, what, body: Body::Nothing, headers }
+) -> CallResponse {
+    CallResponse { status, description, body: Body::Nothing, headers }
 }
 
 pub(super) const CALLS: &[Call] = &[
@@ -38,10 +38,10 @@ pub(super) const CALLS: &[Call] = &[
         method: Post,
         path: paths::UPLOADS_START,
         summary: "Begin an upload and get a signed URL for its bytes",
-        more: "All of its bytes count for the quota from now on.",
-        takes: Body::Json(of::<UploadStart>),
-        gives: &[json(201, "Where to PUT the bytes.", of::<UploadStarted>)],
-        refuses: &[
+        details: "Its whole size counts for the quota from now on.",
+        request_body: Body::Json(of::<UploadStart>),
+        responses: &[json(201, "Where to PUT the bytes.", of::<UploadStarted>)],
+        problems: &[
             Kind::UploadTooLarge,
             Kind::QuotaExceeded,
             Kind::InsufficientStorage,
@@ -53,16 +53,16 @@ pub(super) const CALLS: &[Call] = &[
         method: Put,
         path: paths::UPLOADS_CONTENT,
         summary: "Send the bytes to the signed URL",
-        more: "With a bucket, the URL is the bucket's own and this call is not used.",
-        proof: Proof::Signature,
-        asks: &[
+        details: "With a bucket, the URL is the bucket's own and this call is not used.",
+        security: SecurityRequirement::Signature,
+        parameters: &[
             query("organisation", "Part of the signed URL."),
             query("expires", "Part of the signed URL."),
             query("signature", "Part of the signed URL."),
         ],
-        takes: Body::Bytes("application/octet-stream"),
-        gives: &[json(200, "The bytes are here.", of::<Message>)],
-        refuses: &[
+        request_body: Body::Bytes("application/octet-stream"),
+        responses: &[json(200, "The bytes are stored.", of::<Message>)],
+        problems: &[
             Kind::UploadNotFound,
             Kind::UploadExpired,
             Kind::UploadIncomplete,
@@ -78,15 +78,15 @@ pub(super) const CALLS: &[Call] = &[
         method: Post,
         path: paths::UPLOADS_COMPLETE,
         summary: "Turn the bytes into a file",
-        more: "Repeated, it answers the same again.",
-        takes: Body::Json(of::<UploadComplete>),
-        gives: &[Given {
+        details: "A repetition gets the same reply.",
+        request_body: Body::Json(of::<UploadComplete>),
+        responses: &[CallResponse {
             status: 201,
-            what: "The file.",
+            description: "The file.",
             body: Body::Json(of::<FileCreated>),
             headers: &["Location"],
         }],
-        refuses: &[
+        problems: &[
             Kind::UploadNotFound,
             Kind::UploadExpired,
             Kind::UploadIncomplete,
@@ -97,25 +97,29 @@ pub(super) const CALLS: &[Call] = &[
     },
     Call {
         path: paths::UPLOADS,
-        summary: "List one's uploads that are under way",
-        gives: &[json(200, "All of them, newest first.", of::<PendingUploads>)],
+        summary: "List the caller's unfinished uploads",
+        responses: &[json(200, "All of them, newest first.", of::<PendingUploads>)],
         ..SIGNED
     },
     Call {
         method: Delete,
         path: paths::UPLOADS_ONE,
-        summary: "Give an upload up",
-        gives: &[json(200, "What had come is removed.", of::<Message>)],
-        refuses: &[Kind::UploadNotFound, Kind::UploadExpired, Kind::FileStoreUnavailable],
+        summary: "Abort an upload",
+        responses: &[json(200, "The upload and its bytes are removed.", of::<Message>)],
+        problems: &[
+            Kind::UploadNotFound,
+            Kind::UploadExpired,
+            Kind::FileStoreUnavailable,
+        ],
         ..SIGNED
     },
     Call {
         method: Options,
         path: paths::TUS,
-        summary: "Ask what of tus this server speaks",
-        proof: Proof::None,
-        asks: &[],
-        gives: &[bare(
+        summary: "List the supported tus versions and extensions",
+        security: SecurityRequirement::None,
+        parameters: &[],
+        responses: &[bare(
             204,
             "Versions and extensions.",
             &["Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size"],
@@ -126,20 +130,24 @@ pub(super) const CALLS: &[Call] = &[
         method: Post,
         path: paths::TUS,
         summary: "Begin a resumable upload",
-        asks: &[
+        parameters: &[
             RESUMABLE,
-            header("Upload-Length", "Bytes in the end."),
-            Asked {
+            header("Upload-Length", "Total size in bytes."),
+            CallParameter {
                 required: false,
                 ..header("Upload-Metadata", "filename and filetype, in base64.")
             },
-            Asked {
+            CallParameter {
                 required: false,
                 ..header("Idempotency-Key", "As for an upload in a form.")
             },
         ],
-        gives: &[bare(201, "It is begun.", &["Location", "Upload-Expires"])],
-        refuses: &[
+        responses: &[bare(
+            201,
+            "The upload has started.",
+            &["Location", "Upload-Expires"],
+        )],
+        problems: &[
             Kind::MalformedRequest,
             Kind::UnsupportedTusVersion,
             Kind::UploadTooLarge,
@@ -154,14 +162,14 @@ pub(super) const CALLS: &[Call] = &[
     Call {
         method: Head,
         path: paths::TUS_UPLOAD,
-        summary: "Ask how far a resumable upload came",
-        more: "On whichever replica, after whatever happened to the others.",
-        gives: &[bare(
+        summary: "Get the offset of a resumable upload",
+        details: "Any replica answers, also after others have failed.",
+        responses: &[bare(
             200,
-            "So far.",
+            "The bytes received so far.",
             &["Upload-Offset", "Upload-Length", "Upload-Expires", "X-File-Id"],
         )],
-        refuses: &[
+        problems: &[
             Kind::UnsupportedTusVersion,
             Kind::UploadNotFound,
             Kind::UploadExpired,
@@ -174,18 +182,21 @@ pub(super) const CALLS: &[Call] = &[
         method: Patch,
         path: paths::TUS_UPLOAD,
         summary: "Send more of a resumable upload",
-        more: "What has arrived is kept, also when the connection breaks.",
-        asks: &[
+        details: "Received bytes are kept, also when the connection breaks.",
+        parameters: &[
             RESUMABLE,
-            header("Upload-Offset", "Where these bytes begin: where the others ended."),
-            Asked {
+            header(
+                "Upload-Offset",
+                "Offset of the first byte: the current end of the upload.",
+            ),
+            CallParameter {
                 required: false,
                 ..header("Upload-Checksum", "sha256 or sha1 of these bytes, in base64.")
             },
         ],
-        takes: Body::Bytes(TUS_MEDIA_TYPE),
-        gives: &[bare(204, "They are kept.", &["Upload-Offset", "X-File-Id"])],
-        refuses: &[
+        request_body: Body::Bytes(TUS_MEDIA_TYPE),
+        responses: &[bare(204, "The bytes are stored.", &["Upload-Offset", "X-File-Id"])],
+        problems: &[
             Kind::MalformedRequest,
             Kind::UnsupportedMediaType,
             Kind::UnsupportedTusVersion,
@@ -203,9 +214,9 @@ pub(super) const CALLS: &[Call] = &[
     Call {
         method: Delete,
         path: paths::TUS_UPLOAD,
-        summary: "Give a resumable upload up",
-        gives: &[bare(204, "What had come is removed.", &[])],
-        refuses: &[
+        summary: "Abort a resumable upload",
+        responses: &[bare(204, "The upload and its bytes are removed.", &[])],
+        problems: &[
             Kind::UnsupportedTusVersion,
             Kind::UploadNotFound,
             Kind::UploadExpired,

@@ -1,6 +1,6 @@
-//! Three replicas over one Redis and one truth, on each database that this machine has.
+//! Three replicas on one Redis and one database, for each database on this machine.
 
-mod ends;
-mod life;
+mod cluster;
+mod lifecycle;
+mod logout;
 mod outages;
-mod world;

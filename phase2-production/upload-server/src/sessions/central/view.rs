@@ -1,84 +1,89 @@
-//! What is remembered of a session: asked of the truth, and of Redis while that is away.
+//! The data of a session: from the database, or from Redis while the database is
+//! unavailable.
 //!
-//! The list of files lies in Redis beside the session and not in it, because every request
-//! reads the session and few want the list. It is never read while the truth answers, so it
-//! is no faster: it is for the day on which the truth is silent. Whoever adds a file takes
-//! the list away, so that an old one is not shown then; only a replica that cannot reach
-//! Redis may leave one there, until it can, or one that is killed at that moment.
+//! Redis stores the file list beside the session, because every request reads the session
+//! and few need the list. The list is read only during a database outage, so it saves no
+//! time otherwise. Adding a file removes the list from Redis, so that an outdated one is
+//! not shown. A replica without access to Redis leaves an outdated list until it has
+//! access again, or for good if it is killed first.
 
 use super::{Central, SessionError, SessionId, duration, now};
-use crate::sessions::Remembered;
+use crate::sessions::SessionData;
 use cache::{CacheDown, Filled, Found, Moment, SessionCopy};
 use records::sessions::Session;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the truth may take before Redis is believed.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Longest wait for the database before Redis is used.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// For how long after a change nobody may put a list back: longer than the slowest reader
-/// that read the old one.
-const UNSETTLED: Duration = Duration::from_secs(30);
+/// Time after a change in which the list is not cached again: longer than the slowest
+/// reader of the old list.
+const REFILL_BLOCK: Duration = Duration::from_secs(30);
 
-/// What Redis keeps for the day on which the truth is away.
+/// The file list as Redis stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Listed {
+struct CachedFileList {
     created_at: i64,
     files: Vec<String>,
 }
 
 impl Central {
-    /// What is remembered.
+    /// The session's data.
     ///
     /// # Errors
-    /// When no live session has this id, or that cannot be known.
-    pub async fn view(&self, id: &SessionId) -> Result<Remembered, SessionError> {
-        let proof = id.proof();
-        let copied = self.cache.peek_session::<Listed>(&beside(&proof)).await;
-        let read = timeout(PATIENCE, self.truth.with_files(&proof)).await;
-        match (read.unwrap_or(Err(SessionError::CannotKnow)), copied) {
-            (Ok((session, files)), copied) => {
-                let listed = Listed { created_at: session.created_at, files };
-                if let Ok(Found::Nothing { now }) = copied {
-                    // Nothing is lost if it cannot be kept.
-                    let _kept = self.keep(&session, &listed, now).await;
+    /// When no live session has this id, or no store answers.
+    pub async fn view(&self, id: &SessionId) -> Result<SessionData, SessionError> {
+        let session_id_hash = id.hash();
+        let cached = self
+            .cache
+            .peek_session::<CachedFileList>(&file_list_key(&session_id_hash))
+            .await;
+        let read =
+            timeout(DATABASE_TIMEOUT, self.database.with_files(&session_id_hash)).await;
+        match (read.unwrap_or(Err(SessionError::Unavailable)), cached) {
+            (Ok((session, files)), cached) => {
+                let listed = CachedFileList { created_at: session.created_at, files };
+                if let Ok(Found::Nothing { now }) = cached {
+                    // A failure to cache the list loses nothing.
+                    let _cached = self.cache_file_list(&session, &listed, now).await;
                 }
-                Ok(self.remembered(listed, session.expires_at))
+                Ok(self.data(listed, session.expires_at))
             }
-            (Err(SessionError::CannotKnow), Ok(Found::Live { copy, .. })) => {
+            (Err(SessionError::Unavailable), Ok(Found::Live { copy, .. })) => {
                 metrics::counter!("session_views_without_truth_total").increment(1);
-                Ok(self.remembered(copy.session, copy.ends_at))
+                Ok(self.data(copy.session, copy.ends_at))
             }
             (Err(error), _) => Err(error),
         }
     }
 
-    /// Takes the list in Redis away, after the records have added a file.
-    pub async fn show_files_anew(&self, id: &SessionId) {
-        let list = [beside(&id.proof())];
-        let _now_or_later = self.cache.forget_sessions(&list, UNSETTLED).await;
+    /// Removes the file list from Redis, after the database has added a file.
+    pub async fn invalidate_file_list(&self, id: &SessionId) {
+        let list = [file_list_key(&id.hash())];
+        let _now_or_later = self.cache.forget_sessions(&list, REFILL_BLOCK).await;
     }
 
-    async fn keep(
+    async fn cache_file_list(
         &self,
         session: &Session,
-        listed: &Listed,
-        asked_at: Moment,
+        listed: &CachedFileList,
+        redis_read_at: Moment,
     ) -> Result<Filled, CacheDown> {
         let copy = SessionCopy {
             version: session.version,
             ends_at: session.expires_at,
-            read_at: asked_at,
+            read_at: redis_read_at,
             session: listed.clone(),
         };
-        let left = duration(session.expires_at - now());
-        self.cache.fill_session(&beside(&session.proof), &copy, left).await
+        let remaining = duration(session.expires_at - now());
+        self.cache.fill_session(&file_list_key(&session.proof), &copy, remaining).await
     }
 
-    fn remembered(&self, listed: Listed, expires_at: i64) -> Remembered {
+    fn data(&self, listed: CachedFileList, expires_at: i64) -> SessionData {
         let now = now();
-        Remembered {
+        SessionData {
             created_at: u64::try_from(listed.created_at).unwrap_or(0),
             last_activity: u64::try_from(now).unwrap_or(0),
             time_left: duration(expires_at - now).min(self.limits.idle),
@@ -87,7 +92,7 @@ impl Central {
     }
 }
 
-/// The key of the list; no proof looks like it.
-fn beside(proof: &str) -> String {
-    format!("files:{proof}")
+/// Redis key of the file list. No session hash has this form.
+fn file_list_key(session_id_hash: &str) -> String {
+    format!("files:{session_id_hash}")
 }

@@ -1,4 +1,4 @@
-//! What is known by id and what is known by owner are the same sessions, however they end.
+//! Both indexes, by id and by owner, hold the same sessions however these end.
 
 use super::*;
 use records::{OrgId, Role};
@@ -18,12 +18,12 @@ fn member(name: &str) -> Member {
     }
 }
 
-/// The ids of one person, oldest first, after looking whether both maps agree.
+/// The ids of one account, oldest first. Checks that both indexes agree.
 fn of(memory: &Memory, name: &str) -> Vec<SessionId> {
     let live = memory.lock();
     let indexed: usize = live.by_owner.values().map(Vec::len).sum();
     assert_eq!(indexed, live.sessions.len());
-    assert!(live.by_owner.values().all(|ids| !ids.is_empty()), "an owner of nothing");
+    assert!(live.by_owner.values().all(|ids| !ids.is_empty()), "empty entry");
     for (owner, ids) in &live.by_owner {
         assert!(ids.iter().all(|id| live.sessions[id].member.username == *owner));
     }
@@ -31,7 +31,7 @@ fn of(memory: &Memory, name: &str) -> Vec<SessionId> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_is_known_by_its_owner_for_as_long_as_it_lives() {
+async fn owner_index_matches_live_sessions() {
     let memory = Memory::new(LIMITS);
     let (alice, bob) = (member("alice"), member("bob"));
     let first: Vec<_> = (0..3).map(|_| memory.start(&alice).unwrap()).collect();
@@ -48,18 +48,18 @@ async fn a_session_is_known_by_its_owner_for_as_long_as_it_lives() {
 
     tokio::time::advance(LIMITS.idle).await;
     assert_eq!(memory.touch(&bobs).unwrap_err(), SessionError::Expired);
-    assert!(of(&memory, "bob").is_empty(), "it was noticed");
+    assert!(of(&memory, "bob").is_empty(), "removed by the request");
     memory.start(&bob).unwrap();
     tokio::time::advance(LIMITS.idle).await;
     memory.sweep();
-    assert!(of(&memory, "bob").is_empty(), "it was swept");
+    assert!(of(&memory, "bob").is_empty(), "removed by the sweep");
     memory.start(&bob).unwrap();
     memory.end_of_process();
     assert!(of(&memory, "bob").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_dead_take_nobodys_place_and_the_living_keep_theirs() {
+async fn expired_sessions_free_slots_and_live_ones_stay() {
     let memory = Memory::new(LIMITS);
     let start = |name: &str| memory.start(&member(name));
     for number in 0..6 {

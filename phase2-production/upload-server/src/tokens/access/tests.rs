@@ -1,10 +1,10 @@
-//! The many that are no tokens: each test is one line of attack.
+//! Invalid tokens: each test is one kind of attack.
 
 mod spelling;
 
 use super::*;
 use crate::clock::{now, now_ms};
-use crate::config::proofs::SigningAlgorithm;
+use crate::config::credentials::SigningAlgorithm;
 use crate::tokens::keys::StoredKey;
 use crate::tokens::sealing::SealingKey;
 use base64::Engine;
@@ -13,28 +13,28 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
-struct Ours {
+struct TestKey {
     stored: StoredKey,
     known: Arc<KnownKey>,
 }
 
-fn make(algorithm: SigningAlgorithm) -> Ours {
+fn new_key(algorithm: SigningAlgorithm) -> TestKey {
     let sealing = SealingKey::from_bytes(&[1; 32]);
     let stored = StoredKey::make(algorithm, &sealing).unwrap();
     let known = KnownKey {
         kid: stored.kid.clone(),
-        checking: Arc::new(stored.checking().unwrap()),
+        verifying: Arc::new(stored.verifying().unwrap()),
         signing: Some(Arc::new(stored.signing(&sealing).unwrap())),
         signs_from: 0,
-        checks_until: None,
+        verifies_until: None,
     };
-    Ours { stored, known: Arc::new(known) }
+    TestKey { stored, known: Arc::new(known) }
 }
 
-static EDDSA: LazyLock<Ours> = LazyLock::new(|| make(SigningAlgorithm::Eddsa));
-static RS256: LazyLock<Ours> = LazyLock::new(|| make(SigningAlgorithm::Rs256));
+static EDDSA: LazyLock<TestKey> = LazyLock::new(|| new_key(SigningAlgorithm::Eddsa));
+static RS256: LazyLock<TestKey> = LazyLock::new(|| new_key(SigningAlgorithm::Rs256));
 
-fn both() -> [&'static Ours; 2] {
+fn both_algorithms() -> [&'static TestKey; 2] {
     [&EDDSA, &RS256]
 }
 
@@ -46,14 +46,14 @@ fn good_claims() -> Value {
     })
 }
 
-fn good_header(ours: &Ours) -> Value {
+fn good_header(ours: &TestKey) -> Value {
     json!({
-        "typ": TYPE, "alg": ours.known.checking.algorithm.as_str(), "kid": ours.known.kid,
+        "typ": TYPE, "alg": ours.known.verifying.algorithm.as_str(), "kid": ours.known.kid,
     })
 }
 
-/// Signed by our key, whatever it says.
-fn signed_text(ours: &Ours, header: &str, claims: &str) -> String {
+/// Signs any header and claims with our key.
+fn signed_text(ours: &TestKey, header: &str, claims: &str) -> String {
     let message =
         format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let key = ours.known.signing.as_ref().unwrap();
@@ -62,22 +62,22 @@ fn signed_text(ours: &Ours, header: &str, claims: &str) -> String {
     format!("{message}.{}", signature.unwrap())
 }
 
-fn signed(ours: &Ours, header: &Value, claims: &Value) -> String {
+fn signed(ours: &TestKey, header: &Value, claims: &Value) -> String {
     signed_text(ours, &header.to_string(), &claims.to_string())
 }
 
-fn checked(ours: &Ours, token: &str) -> Result<Claims, BadToken> {
+fn checked(ours: &TestKey, token: &str) -> Result<Claims, BadToken> {
     let set = KeySet::new(vec![Arc::clone(&ours.known)], 0);
-    verify_with(token, &set, When::Now, now())?.ok_or(BadToken::Invalid)
+    verify_with(token, &set, Validity::Current, now())?.ok_or(BadToken::Invalid)
 }
 
-fn is_refused(ours: &Ours, header: &Value, claims: &Value) -> bool {
+fn is_refused(ours: &TestKey, header: &Value, claims: &Value) -> bool {
     checked(ours, &signed(ours, header, claims)).is_err()
 }
 
 #[test]
-fn what_was_signed_is_what_is_read() {
-    for ours in both() {
+fn verified_claims_equal_signed_claims() {
+    for ours in both_algorithms() {
         let token = signed(ours, &good_header(ours), &good_claims());
         let claims = checked(ours, &token).unwrap();
         assert_eq!(
@@ -90,8 +90,8 @@ fn what_was_signed_is_what_is_read() {
 }
 
 #[test]
-fn a_token_without_a_signature_is_none_however_it_spells_none() {
-    for ours in both() {
+fn unsigned_token_is_refused_in_every_spelling() {
+    for ours in both_algorithms() {
         for alg in ["none", "None", "nOnE", "NONE", ""] {
             let mut header = good_header(ours);
             header["alg"] = json!(alg);
@@ -108,10 +108,10 @@ fn a_token_without_a_signature_is_none_however_it_spells_none() {
     }
 }
 
-/// The old confusion: what everybody may know, taken for what only we know.
+/// Algorithm confusion: a public key used as an HMAC secret.
 #[test]
-fn the_public_key_is_no_secret_to_sign_with() {
-    for ours in both() {
+fn public_key_as_hmac_secret_is_refused() {
+    for ours in both_algorithms() {
         let jwk: Value = serde_json::from_str(&ours.stored.public_jwk).unwrap();
         let text = jwk.get("n").or(jwk.get("x")).unwrap().as_str().unwrap().to_owned();
         let raw = URL_SAFE_NO_PAD.decode(&text).unwrap();
@@ -136,8 +136,8 @@ fn the_public_key_is_no_secret_to_sign_with() {
 }
 
 #[test]
-fn a_key_is_named_by_its_kid_and_comes_from_nowhere_else() {
-    for ours in both() {
+fn keys_come_only_from_the_own_key_set() {
+    for ours in both_algorithms() {
         let jwk: Value = serde_json::from_str(&ours.stored.public_jwk).unwrap();
         let attempts = [
             ("jku", json!("http://127.0.0.1:9/keys")),
@@ -163,7 +163,7 @@ fn a_key_is_named_by_its_kid_and_comes_from_nowhere_else() {
 }
 
 #[test]
-fn a_claim_that_is_missing_or_of_the_wrong_type_is_no_claim() {
+fn missing_or_mistyped_claims_are_refused() {
     let ours = &*EDDSA;
     let names =
         ["iss", "aud", "sub", "org", "role", "ver", "sid", "jti", "iat", "nbf", "exp"];
@@ -191,7 +191,7 @@ fn a_claim_that_is_missing_or_of_the_wrong_type_is_no_claim() {
 }
 
 #[test]
-fn issuer_audience_and_subject_are_one_each_and_the_right_one() {
+fn wrong_issuer_audience_or_subject_is_refused() {
     let ours = &*EDDSA;
     let wrong = [
         ("iss", json!("stateless-server")),
@@ -209,7 +209,7 @@ fn issuer_audience_and_subject_are_one_each_and_the_right_one() {
 }
 
 #[test]
-fn a_token_lives_from_nbf_to_exp_give_or_take_two_seconds() {
+fn token_is_valid_from_nbf_to_exp_with_leeway() {
     let ours = &*EDDSA;
     let with = |name: &str, time: u64| {
         let mut claims = good_claims();
@@ -224,7 +224,7 @@ fn a_token_lives_from_nbf_to_exp_give_or_take_two_seconds() {
 }
 
 #[test]
-fn a_jwt_of_another_kind_is_no_access_token() {
+fn jwt_of_another_type_is_refused() {
     for typ in ["JWT", "at+JWT", "rt+jwt", "application/at+jwt", ""] {
         let mut header = good_header(&EDDSA);
         header["typ"] = json!(typ);

@@ -1,11 +1,11 @@
-//! A key that nobody knows: looked for seldom, and doubted only while it must be.
+//! Unknown key ids: few lookups, and 503 only while the answer is unknown.
 
 use super::*;
 use crate::clock::now;
 use records::PoolLimits;
 use tokio::sync::oneshot;
 
-const TIMES: RotationTimes = RotationTimes { refresh: 1_000, longest_life: 60_000 };
+const TIMES: RotationTimes = RotationTimes { refresh: 1_000, max_lifetime_ms: 60_000 };
 const NOW: i64 = 1_000_000;
 
 async fn ring(dir: &tempfile::TempDir) -> KeyRing {
@@ -17,33 +17,40 @@ async fn ring(dir: &tempfile::TempDir) -> KeyRing {
 }
 
 #[tokio::test]
-async fn a_thousand_unknown_keys_are_one_look_at_the_records_in_a_minute() {
+async fn unknown_kids_cause_one_reload_per_minute() {
     let dir = tempfile::tempdir().unwrap();
     let ring = ring(&dir).await;
-    let mut looks = 0;
+    let mut reloads = 0;
     for unknown in 0..1_000 {
         let before = ring.current();
-        let (after, _) = ring.look_again(NOW + unknown * 59).await;
-        looks += usize::from(!Arc::ptr_eq(&before, &after));
+        let (after, _) = ring.refresh_for_unknown_kid(NOW + unknown * 59).await;
+        reloads += usize::from(!Arc::ptr_eq(&before, &after));
     }
-    assert_eq!(looks, 1);
-    let (before, (after, _)) = (ring.current(), ring.look_again(NOW + 60_000).await);
-    assert!(!Arc::ptr_eq(&before, &after), "the next minute");
+    assert_eq!(reloads, 1);
+    let (before, (after, _)) =
+        (ring.current(), ring.refresh_for_unknown_kid(NOW + 60_000).await);
+    assert!(!Arc::ptr_eq(&before, &after), "no reload in the next minute");
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_wrong_only_while_the_keys_were_read_lately() {
+async fn unknown_kid_is_invalid_only_with_fresh_keys() {
     let dir = tempfile::tempdir().unwrap();
     let ring = ring(&dir).await;
-    assert!(ring.look_again(NOW).await.1, "read this moment");
-    assert!(ring.look_again(NOW + 1_499).await.1);
-    assert!(!ring.look_again(NOW + 1_500).await.1, "another replica may know better");
+    assert!(ring.refresh_for_unknown_kid(NOW).await.1, "just loaded");
+    assert!(ring.refresh_for_unknown_kid(NOW + 1_499).await.1);
+    assert!(
+        !ring.refresh_for_unknown_kid(NOW + 1_500).await.1,
+        "another replica may have a newer key"
+    );
     ring.records.close().await;
-    assert!(!ring.look_again(NOW + 61_000).await.1, "nobody can be asked");
+    assert!(
+        !ring.refresh_for_unknown_kid(NOW + 61_000).await.1,
+        "the database is closed"
+    );
 }
 
 #[tokio::test]
-async fn a_rotation_gives_everybody_time_to_look_twice_and_every_token_time_to_expire() {
+async fn rotation_waits_for_two_reloads_and_for_token_expiry() {
     let dir = tempfile::tempdir().unwrap();
     let ring = ring(&dir).await;
     let old = ring.signer(NOW).unwrap().kid.clone();
@@ -52,29 +59,29 @@ async fn a_rotation_gives_everybody_time_to_look_twice_and_every_token_time_to_e
     ring.refresh(NOW).await.unwrap();
     let signs = |now| ring.signer(now).unwrap().kid.clone();
     assert_eq!((signs(NOW + 2_999), signs(NOW + 3_000)), (old.clone(), new.clone()));
-    let last = NOW + 3_000 + TIMES.longest_life;
+    let last = NOW + 3_000 + TIMES.max_lifetime_ms;
     let set = ring.current();
-    assert!(set.checker(&old, last).is_some(), "the last token that it signed");
-    assert!(set.checker(&old, last + 3_001).is_none());
-    assert!(set.checker(&new, NOW).is_some());
+    assert!(set.verifier(&old, last).is_some(), "the last token of the old key");
+    assert!(set.verifier(&old, last + 3_001).is_none());
+    assert!(set.verifier(&new, NOW).is_some());
 }
 
-/// Under the lock of the records the clock goes on; the key cannot be seen meanwhile.
+/// The clock advances while the database is locked and the key is not visible yet.
 #[tokio::test]
-async fn the_lead_of_a_key_begins_when_it_can_be_published_and_not_when_it_is_made() {
+async fn key_lead_begins_at_publication() {
     let dir = tempfile::tempdir().unwrap();
     let ring = Arc::new(ring(&dir).await);
     let (locked, is_locked) = oneshot::channel();
     let (unlock, unlocked) = oneshot::channel();
     let others = ring.records.clone();
     let others = tokio::spawn(async move {
-        let held = others.run(Scope::Housekeeping, move |_tx| {
+        let transaction = others.run(Scope::Housekeeping, move |_tx| {
             Box::pin(async move {
                 locked.send(()).unwrap();
                 unlocked.await.map_err(RecordsError::broken)
             })
         });
-        held.await
+        transaction.await
     });
     is_locked.await.unwrap();
     let publishing = Arc::clone(&ring);

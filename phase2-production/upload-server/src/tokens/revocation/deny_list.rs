@@ -1,29 +1,29 @@
-//! The deny list as Redis keeps it: one key for a token, or for a family of them.
+//! The deny list in Redis: one key per token or family.
 //!
-//! The key is issuer and `jti` and never a hash of the token, which may be spelled in more
-//! than one way (OWASP JSON Web Token cheat sheet).
+//! The key consists of issuer and `jti`. A hash of the token would not do, because one
+//! token can have several spellings (OWASP JSON Web Token cheat sheet).
 
-use super::memory::family_name;
+use super::cached::family_name;
 use crate::tokens::access::{Claims, ISSUER};
 use cache::{Cache, Denial, Written};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Tokens of which it is remembered that the records were asked.
-const MOST_REMEMBERED: usize = 10_000;
+/// Most tokens for which a database lookup is remembered.
+const MAX_REMEMBERED_TOKENS: usize = 10_000;
 
-/// Milliseconds by which the clock of Redis and ours may differ.
-const SKEW_MS: i64 = 5_000;
+/// Largest clock difference between Redis and this replica, in milliseconds.
+const MAX_CLOCK_SKEW_MS: i64 = 5_000;
 
-/// What Redis says of a token.
+/// Result of a lookup in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DenialHeard {
+pub(super) enum DenialLookup {
     Denied,
     NotDenied,
-    /// It was issued before Redis began to remember: ask the records. What they say holds
-    /// for as long as Redis remembers from the same moment on.
-    Ask {
+    /// Ask the database, because the token is older than the data in Redis. The result
+    /// stays valid as long as Redis keeps data from `since` on.
+    AskRecords {
         since: Option<i64>,
     },
 }
@@ -31,52 +31,56 @@ pub(super) enum DenialHeard {
 #[derive(Clone)]
 pub(super) struct DenyList {
     cache: Option<Cache>,
-    /// `jti`, and the moment since which Redis has every denial: the records were asked
-    /// after that moment and had none.
-    asked: Arc<Mutex<HashMap<String, i64>>>,
+    /// By `jti`: the time from which Redis has every denial. The database was read after
+    /// that time and had no denial.
+    not_denied: Arc<Mutex<HashMap<String, i64>>>,
 }
 
 impl DenyList {
     pub(super) fn new(cache: Option<Cache>) -> Self {
-        Self { cache, asked: Arc::default() }
+        Self { cache, not_denied: Arc::default() }
     }
 
-    pub(super) async fn hear(&self, claims: &Claims) -> DenialHeard {
+    pub(super) async fn look_up(&self, claims: &Claims) -> DenialLookup {
         let Some(cache) = &self.cache else {
-            return DenialHeard::Ask { since: None };
+            return DenialLookup::AskRecords { since: None };
         };
         let (token, family) = (key(&claims.jti), key(&family_name(&claims.sid)));
         let both = tokio::join!(cache.is_denied(&token), cache.is_denied(&family));
         let since = match both {
             (Ok(Denial::Denied), _) | (_, Ok(Denial::Denied)) => {
-                return DenialHeard::Denied;
+                return DenialLookup::Denied;
             }
             (
                 Ok(Denial::NotSince { since: token }),
                 Ok(Denial::NotSince { since: family }),
             ) => token.max(family),
-            _ => return DenialHeard::Ask { since: None },
+            _ => return DenialLookup::AskRecords { since: None },
         };
-        if issued_at_ms(claims) >= since.saturating_add(SKEW_MS)
+        if issued_at_ms(claims) >= since.saturating_add(MAX_CLOCK_SKEW_MS)
             || self.lock().get(&claims.jti) == Some(&since)
         {
-            return DenialHeard::NotDenied;
+            return DenialLookup::NotDenied;
         }
-        DenialHeard::Ask { since: Some(since) }
+        DenialLookup::AskRecords { since: Some(since) }
     }
 
-    /// The records were asked about this token, and it was not denied.
+    /// Remembers that the database had no denial for this token.
     pub(super) fn remember(&self, claims: &Claims, since: i64) {
-        let mut asked = self.lock();
-        if asked.len() >= MOST_REMEMBERED {
-            asked.clear();
+        let mut not_denied = self.lock();
+        if not_denied.len() >= MAX_REMEMBERED_TOKENS {
+            not_denied.clear();
         }
-        asked.insert(claims.jti.clone(), since);
+        not_denied.insert(claims.jti.clone(), since);
     }
 
-    /// Redis keeps each for as long as a token may live that it ends.
-    pub(super) async fn tell(&self, names: &[String], longest_life: i64) -> Written {
-        let life = Duration::from_millis(u64::try_from(longest_life).unwrap_or(0));
+    /// Writes denials to Redis, each for the longest lifetime of a token.
+    pub(super) async fn publish(
+        &self,
+        names: &[String],
+        max_lifetime_ms: i64,
+    ) -> Written {
+        let life = Duration::from_millis(u64::try_from(max_lifetime_ms).unwrap_or(0));
         let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
         match &self.cache {
             Some(cache) => cache.deny_all(&keys, life).await,
@@ -85,7 +89,7 @@ impl DenyList {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, i64>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.not_denied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The version of a user as Redis keeps it: a number that a token must name.
+//! The version of a user in Redis: a token must carry the current one.
 
 use crate::clock::now;
 use crate::tokens::access::Claims;
@@ -6,21 +6,21 @@ use cache::{Cache, Moment, Version, Written};
 use std::time::Duration;
 use upload_domain::username::Username;
 
-/// Milliseconds for which a cached version is good.
-const CACHED_MS: i64 = 3_600_000;
+/// Lifetime of a cached version in milliseconds.
+const VERSION_TTL_MS: i64 = 3_600_000;
 
-/// For how long after a change nobody may cache it again: longer than the slowest reader
-/// that read the old one. A replica that cannot tell Redis for so long had trouble with it,
-/// and every other one hears of the change and tells Redis itself.
-const UNSETTLED: Duration = Duration::from_secs(30);
+/// Time after a change in which the version is not cached again: longer than the slowest
+/// reader of the old one. If a replica cannot write to Redis for so long, the others
+/// learn of the change from the revocation feed and write it themselves.
+const REFILL_BLOCK: Duration = Duration::from_secs(30);
 
-/// What Redis says of the version in a token.
+/// Result of a lookup in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum VersionHeard {
-    Same,
-    Older,
-    /// Ask the records, and tell Redis if it wants to know.
-    Ask {
+pub(super) enum VersionLookup {
+    Current,
+    Outdated,
+    /// Ask the database; cache the result if `fill` is given.
+    AskRecords {
         fill: Option<Moment>,
     },
 }
@@ -35,35 +35,41 @@ impl Versions {
         Self { cache }
     }
 
-    pub(super) async fn hear(&self, claims: &Claims) -> VersionHeard {
+    pub(super) async fn look_up(&self, claims: &Claims) -> VersionLookup {
         let Some(cache) = &self.cache else {
-            return VersionHeard::Ask { fill: None };
+            return VersionLookup::AskRecords { fill: None };
         };
         match cache.version(claims.sub.as_str()).await {
-            Ok(Version::Is(version)) if version == claims.ver => VersionHeard::Same,
-            Ok(Version::Is(version)) if version > claims.ver => VersionHeard::Older,
-            Ok(Version::Unknown { now }) => VersionHeard::Ask { fill: Some(now) },
-            // Changed a moment ago, behind the token, or not to be had.
+            Ok(Version::Is(version)) if version == claims.ver => VersionLookup::Current,
+            Ok(Version::Is(version)) if version > claims.ver => VersionLookup::Outdated,
+            Ok(Version::Unknown { now }) => VersionLookup::AskRecords { fill: Some(now) },
+            // Just changed, older than the token, or Redis does not answer.
             Ok(Version::Is(_) | Version::Unsettled) | Err(_) => {
-                VersionHeard::Ask { fill: None }
+                VersionLookup::AskRecords { fill: None }
             }
         }
     }
 
-    /// What the records said after Redis was asked at `asked`.
-    pub(super) async fn fill(&self, username: &Username, epoch: i64, asked: Moment) {
+    /// Caches the version that the database returned after Redis was read at `redis_read_at`.
+    pub(super) async fn fill(
+        &self,
+        username: &Username,
+        epoch: i64,
+        redis_read_at: Moment,
+    ) {
         let Some(cache) = &self.cache else {
             return;
         };
-        let ends_at = now().saturating_add(CACHED_MS);
-        // Nothing is lost if it cannot be cached: it is read again.
-        let _filled = cache.fill_version(username.as_str(), epoch, asked, ends_at).await;
+        let ends_at = now().saturating_add(VERSION_TTL_MS);
+        // A failure loses nothing: the version is read again.
+        let _filled =
+            cache.fill_version(username.as_str(), epoch, redis_read_at, ends_at).await;
     }
 
-    /// After a change in the records.
+    /// Call it after a change in the database.
     pub(super) async fn forget(&self, users: &[String]) -> Written {
         match &self.cache {
-            Some(cache) => cache.forget_versions(users, UNSETTLED).await,
+            Some(cache) => cache.forget_versions(users, REFILL_BLOCK).await,
             None => Written::Now,
         }
     }

@@ -1,7 +1,7 @@
-//! Signing keys change, and nobody who holds a good token notices.
+//! Key rotation without refused tokens.
 
-use super::rig::{Rig, alice, args, eventually, is_good, request};
-use crate::config::proofs::{SigningAlgorithm, TokenArgs};
+use super::cluster::{TestCluster, alice, args, eventually, is_valid, request};
+use crate::config::credentials::{SigningAlgorithm, TokenArgs};
 use crate::tokens::{Issued, Tokens};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,89 +23,93 @@ fn published(replica: &Tokens) -> HashSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replicas_that_start_at_once_have_one_key() {
-    let rig = Arc::new(Rig::on_postgres_if_there_is_one().await);
+async fn replicas_started_together_share_one_key() {
+    let cluster = Arc::new(TestCluster::on_best_database().await);
     let starting: Vec<_> = (0..6)
         .map(|_| {
-            let rig = Arc::clone(&rig);
-            tokio::spawn(async move { rig.replica(&args()).await })
+            let cluster = Arc::clone(&cluster);
+            tokio::spawn(async move { cluster.replica(&args()).await })
         })
         .collect();
     let mut replicas = Vec::new();
     for replica in starting {
         replicas.push(replica.await.unwrap());
     }
-    let pair = rig.log_in(&replicas[0]).await;
+    let pair = cluster.log_in(&replicas[0]).await;
     for replica in &replicas {
         assert_eq!(published(replica), HashSet::from([kid(&pair)]));
-        assert!(is_good(replica, &pair).await);
+        assert!(is_valid(replica, &pair).await);
     }
 }
 
-/// Logs in on one replica and asks all of them, again and again, until it is told to stop
-/// and has met two keys; says once that it has met the first.
+/// Logs in on one replica and checks the token on all of them, until it is stopped and
+/// has seen two keys. Passes the barrier after the first.
 async fn traffic(
-    rig: Arc<Rig>,
+    cluster: Arc<TestCluster>,
     replicas: Vec<Tokens>,
     at: usize,
-    begun: Arc<Barrier>,
+    started: Arc<Barrier>,
     stop: Arc<AtomicBool>,
 ) -> HashSet<String> {
-    let mut kids = HashSet::from([kid(&rig.log_in(&replicas[at]).await)]);
-    begun.wait().await;
+    let mut kids = HashSet::from([kid(&cluster.log_in(&replicas[at]).await)]);
+    started.wait().await;
     while !stop.load(Ordering::Relaxed) || kids.len() < 2 {
-        let pair = rig.log_in(&replicas[at]).await;
+        let pair = cluster.log_in(&replicas[at]).await;
         kids.insert(kid(&pair));
         for replica in &replicas {
-            assert!(is_good(replica, &pair).await, "refused in a rotation");
+            assert!(is_valid(replica, &pair).await, "refused during the rotation");
         }
     }
     kids
 }
 
-/// The promise of a rotation: while it happens, three replicas sign and check without a
-/// pause, and no good token is refused.
+/// During a rotation three replicas sign and verify without a pause, and no valid token
+/// is refused.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_refuses_no_good_token() {
-    let rig = Arc::new(Rig::on_postgres_if_there_is_one().await);
+async fn rotation_refuses_no_valid_token() {
+    let cluster = Arc::new(TestCluster::on_best_database().await);
     let mut replicas = Vec::new();
     for _ in 0..3 {
-        replicas.push(rig.replica(&quick()).await);
+        replicas.push(cluster.replica(&quick()).await);
     }
-    let old = rig.log_in(&replicas[0]).await;
+    let old = cluster.log_in(&replicas[0]).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let begun = Arc::new(Barrier::new(4));
+    let started = Arc::new(Barrier::new(4));
     let running: Vec<_> = (0..3)
         .map(|at| {
-            let (rig, begun, stop) =
-                (Arc::clone(&rig), Arc::clone(&begun), Arc::clone(&stop));
-            tokio::spawn(traffic(rig, replicas.clone(), at, begun, stop))
+            let (cluster, started, stop) =
+                (Arc::clone(&cluster), Arc::clone(&started), Arc::clone(&stop));
+            tokio::spawn(traffic(cluster, replicas.clone(), at, started, stop))
         })
         .collect();
-    begun.wait().await;
+    started.wait().await;
     let new = replicas[1].rotate(&alice(), &request()).await.unwrap();
     assert_ne!(new, kid(&old));
     for replica in &replicas {
         eventually("the new key signs", || async {
-            kid(&rig.log_in(replica).await) == new
+            kid(&cluster.log_in(replica).await) == new
         })
         .await;
-        assert!(is_good(replica, &old).await, "signed with the old key");
+        assert!(is_valid(replica, &old).await, "signed with the old key");
         assert_eq!(published(replica), HashSet::from([kid(&old), new.clone()]));
     }
     stop.store(true, Ordering::Relaxed);
     for one in running {
-        let met = one.await.unwrap();
-        assert_eq!(met, HashSet::from([kid(&old), new.clone()]), "traffic met both keys");
+        let seen = one.await.unwrap();
+        assert_eq!(
+            seen,
+            HashSet::from([kid(&old), new.clone()]),
+            "the traffic saw both keys"
+        );
     }
 }
 
 #[tokio::test]
-async fn the_old_key_ends_with_the_last_token_that_it_signed() {
-    let rig = Rig::without_redis().await;
+async fn old_key_retires_with_its_last_token() {
+    let cluster = TestCluster::without_redis().await;
     let short = TokenArgs { token_ttl_ms: 1_000, key_refresh_ms: 100, ..args() };
-    let replica = rig.replica(&short).await;
-    let old = kid(&rig.log_in(&replica).await);
+    let replica = cluster.replica(&short).await;
+    let old = kid(&cluster.log_in(&replica).await);
     let new = replica.rotate(&alice(), &request()).await.unwrap();
     assert!(published(&replica).contains(&old));
     eventually("the old key is gone", || async {
@@ -115,36 +119,36 @@ async fn the_old_key_ends_with_the_last_token_that_it_signed() {
 }
 
 #[tokio::test]
-async fn a_second_rotation_waits_for_the_first() {
-    let rig = Rig::without_redis().await;
-    let (one, two) = (rig.replica(&args()).await, rig.replica(&args()).await);
+async fn second_rotation_waits_for_the_first() {
+    let cluster = TestCluster::without_redis().await;
+    let (one, two) = (cluster.replica(&args()).await, cluster.replica(&args()).await);
     let new = one.rotate(&alice(), &request()).await.unwrap();
     assert_eq!(two.rotate(&alice(), &request()).await.unwrap(), new);
     assert_eq!(published(&two).len(), 2);
 }
 
 #[tokio::test]
-async fn another_algorithm_is_a_rotation_too() {
-    let rig = Rig::without_redis().await;
-    let one = rig.replica(&quick()).await;
-    let old = rig.log_in(&one).await;
+async fn changing_the_algorithm_rotates_the_key() {
+    let cluster = TestCluster::without_redis().await;
+    let one = cluster.replica(&quick()).await;
+    let old = cluster.log_in(&one).await;
     let rs256 = TokenArgs { signing_algorithm: SigningAlgorithm::Rs256, ..quick() };
-    let two = rig.replica(&rs256).await;
-    eventually("RS256 signs", || async { kid(&rig.log_in(&one).await) != kid(&old) })
+    let two = cluster.replica(&rs256).await;
+    eventually("RS256 signs", || async { kid(&cluster.log_in(&one).await) != kid(&old) })
         .await;
-    let new = rig.log_in(&two).await;
+    let new = cluster.log_in(&two).await;
     let header = jsonwebtoken::decode_header(new.access_token.expose()).unwrap();
     assert_eq!(header.alg, jsonwebtoken::Algorithm::RS256);
     for (replica, pair) in [(&one, &new), (&two, &old), (&one, &old), (&two, &new)] {
-        assert!(is_good(replica, pair).await);
+        assert!(is_valid(replica, pair).await);
     }
 }
 
 #[tokio::test]
-async fn keys_that_were_sealed_with_another_secret_are_refused_at_the_start() {
-    let rig = Rig::without_redis().await;
-    let _first = rig.replica(&args()).await;
-    let other = Tokens::open(rig.records().await, None, &[8; 32], &args()).await;
+async fn keys_sealed_with_another_secret_are_refused_at_start() {
+    let cluster = TestCluster::without_redis().await;
+    let _first = cluster.replica(&args()).await;
+    let other = Tokens::open(cluster.records().await, None, &[8; 32], &args()).await;
     let refused = format!("{:#}", other.err().unwrap());
     assert!(refused.contains("--secret-file"), "{refused}");
 }

@@ -1,17 +1,17 @@
-//! A change that has begun comes to its end.
+//! A change that has begun runs to completion.
 
 use super::*;
 use crate::audit::AuditContext;
 use crate::config::Config;
-use crate::faults::Busy;
-use crate::identity::Proof;
+use crate::faults::WriteLock;
+use crate::identity::AuthMethod;
 use crate::sessions::SessionError;
 use clap::Parser;
 use records::Member;
 use std::time::{Duration, Instant};
 use upload_domain::passwords::{self, HashCost};
 
-/// A server without Redis, and alice with the password `correct-horse`.
+/// A server without Redis, with the account alice and the password `correct-horse`.
 pub(crate) async fn server(folder: &tempfile::TempDir, design: &str) -> AppState {
     let users = folder.path().join("users.json");
     let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
@@ -32,26 +32,27 @@ pub(crate) fn alice() -> Member {
     }
 }
 
-/// As axum does it with the handler of a client that has gone.
+/// axum drops the handler of a disconnected client; the test drops the future in the same
+/// way.
 #[tokio::test]
-async fn a_caller_who_goes_away_amid_a_change_leaves_no_proof_alive() {
+async fn disconnect_during_account_change_leaves_no_valid_session() {
     let folder = tempfile::tempdir().unwrap();
     let app = server(&folder, "memory").await;
     let Identity::Sessions(sessions) = &app.identity else { panic!("no sessions") };
     let audit = AuditContext { request_id: "test".to_owned(), at: now() };
     let id = sessions.start(&alice(), 1, &audit).await.unwrap();
-    let caller = Caller { member: alice(), proof: Proof::Session(id.clone()), audit };
+    let caller = Caller { member: alice(), auth: AuthMethod::Session(id.clone()), audit };
 
-    let busy = Busy::with(&app.records).await;
+    let lock = WriteLock::hold(&app.records).await;
     let name = alice().username;
-    let asked = change(&app, &caller, &name, Change::SignOut);
+    let asked = apply(&app, &caller, &name, AccountChange::SignOut);
     let answer = tokio::time::timeout(Duration::from_millis(200), asked).await;
-    assert!(answer.is_err(), "the records are busy");
+    assert!(answer.is_err(), "the database is locked");
     assert_eq!(sessions.peek(&id).await, Ok(alice()));
-    busy.end().await;
+    lock.release().await;
     let deadline = Instant::now() + Duration::from_secs(10);
     while sessions.peek(&id).await != Err(SessionError::Unknown) {
-        assert!(Instant::now() < deadline, "it lives on");
+        assert!(Instant::now() < deadline, "the session is still live");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Flags for what callers are known by: sessions, and tokens.
+//! Flags for sessions and tokens.
 
 use crate::sessions::SessionLimits;
 use clap::{Args, ValueEnum};
@@ -7,34 +7,34 @@ use std::time::Duration;
 /// A day, in milliseconds.
 const DAY_MS: u64 = 86_400_000;
 
-/// How long sessions live, and how many there may be.
+/// Lifetimes and numbers of sessions.
 #[derive(Args, Clone, Debug)]
 pub struct SessionArgs {
-    /// Milliseconds of silence after which a session dies
+    /// Milliseconds without a use after which a session expires
     #[arg(long, value_name = "MS", default_value_t = 3_600_000)]
     pub idle_timeout_ms: u64,
 
-    /// Milliseconds after which a session dies however busy it is
+    /// Milliseconds after which a session expires even if it is in use
     #[arg(long, value_name = "MS", default_value_t = 43_200_000)]
     pub absolute_timeout_ms: u64,
 
-    /// Live sessions in this process beyond which nobody new gets in
+    /// Live sessions in this process at which new logins are refused
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub max_sessions: usize,
 
-    /// Live sessions that one person may have; a new one ends the oldest (ASVS 7.1.2)
+    /// Live sessions of one account; a new one ends the oldest (ASVS 7.1.2)
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_sessions_per_user: u32,
 
-    /// Milliseconds between two sweeps for what is dead
+    /// Milliseconds between two sweeps for expired sessions
     #[arg(long, value_name = "MS", default_value_t = 30_000,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub sweep_ms: u64,
 }
 
 impl SessionArgs {
-    /// How long a session may live, and how many there may be.
+    /// The limits for the session store.
     #[must_use]
     pub const fn limits(&self) -> SessionLimits {
         SessionLimits {
@@ -46,62 +46,62 @@ impl SessionArgs {
     }
 }
 
-/// What tokens are signed with.
+/// Algorithm that signs tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SigningAlgorithm {
-    /// Ed25519 (RFC 8037): short keys, short signatures, nothing to get wrong.
+    /// Ed25519 (RFC 8037): short keys, short signatures, no parameters to choose.
     #[default]
     Eddsa,
-    /// RSA with 3072 bits: what most of the world still checks. OWASP's JWT sheet no
-    /// longer recommends it; it is here to be compared.
+    /// RSA with 3072 bits, the most widely supported algorithm. OWASP's JWT cheat sheet
+    /// no longer recommends it; it is here for comparison.
     Rs256,
 }
 
-/// What ends an access token before its time, and what asking costs.
+/// How an access token can be revoked before it expires, and the lookups that costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Revocation {
-    /// Nothing: it lives until it expires. No lookup.
+    /// Not at all. No lookup.
     None,
-    /// Nothing, but it expires within a minute. No lookup.
+    /// Not at all, but tokens expire within a minute. No lookup.
     ShortLived,
-    /// A list of dead tokens. One lookup a request.
+    /// A list of revoked tokens. One lookup per request.
     DenyList,
-    /// A version of the user that each token names. One lookup a request.
+    /// A version of the user that each token carries. One lookup per request.
     TokenVersion,
-    /// Both, in one lookup a request.
+    /// Both, in one lookup per request.
     #[default]
     Combined,
 }
 
-/// How tokens are made and unmade.
+/// Lifetimes and revocation of tokens.
 #[derive(Args, Clone, Debug)]
 pub struct TokenArgs {
-    /// Milliseconds after which an access token dies, rounded up to whole seconds; a day at
-    /// most
+    /// Milliseconds after which an access token expires, rounded up to whole seconds; a
+    /// day at most
     #[arg(long, value_name = "MS", default_value_t = 900_000,
           value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     pub token_ttl_ms: u64,
 
-    /// Milliseconds after which a refresh token dies; a year at most
+    /// Milliseconds after which a refresh token expires; a year at most
     #[arg(long, value_name = "MS", default_value_t = 604_800_000,
           value_parser = clap::value_parser!(u64).range(1..=365 * DAY_MS))]
     pub refresh_ttl_ms: u64,
 
-    /// Milliseconds in which a refresh token may come twice, because an answer was lost or
-    /// two requests were quicker than one; after that a repetition is a theft
+    /// Milliseconds in which a refresh token may be repeated, because a reply was lost or
+    /// two requests raced; a later repetition is treated as theft
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     pub refresh_grace_ms: u64,
 
-    /// What new tokens are signed with
+    /// Algorithm that signs new tokens
     #[arg(long, value_enum, default_value_t)]
     pub signing_algorithm: SigningAlgorithm,
 
-    /// What ends an access token before its time
+    /// How access tokens are revoked before they expire
     #[arg(long, value_enum, default_value_t)]
     pub revocation: Revocation,
 
-    /// Milliseconds between two looks for new signing keys, an hour at most; a new key signs
-    /// after three
+    /// Milliseconds between two reads of the signing keys, an hour at most; a new key
+    /// signs after three
     #[arg(long, value_name = "MS", default_value_t = 5_000,
           value_parser = clap::value_parser!(u64).range(50..=3_600_000))]
     pub key_refresh_ms: u64,
@@ -113,12 +113,12 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn times_that_cannot_be_counted_with_are_refused() {
+    fn zero_and_overflowing_durations_are_refused() {
         let max = u64::MAX.to_string();
         for flag in ["--key-refresh-ms", "--token-ttl-ms", "--refresh-ttl-ms"] {
             for wrong in ["0", max.as_str()] {
                 let parsed = Config::try_parse_from(["upload-server", flag, wrong]);
-                assert!(parsed.is_err(), "{flag} {wrong} was taken");
+                assert!(parsed.is_err(), "{flag} {wrong} was accepted");
             }
         }
     }

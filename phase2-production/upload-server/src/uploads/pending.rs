@@ -1,4 +1,4 @@
-//! What the records say of uploads under way: begun, found, given up.
+//! Rows of unfinished uploads: create, find, abort.
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
@@ -16,67 +16,67 @@ use std::time::Duration;
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 
-/// An upload of what was asked for, as it is before anything has come.
-pub(crate) fn begun(
+/// An upload before the first byte.
+pub(crate) fn new_upload(
     app: &AppState,
     owner: &Member,
     upload_id: FileId,
-    asked: UploadStart,
-    longest: Duration,
+    request: UploadStart,
+    max_ttl: Duration,
 ) -> Result<Upload, Error> {
-    if asked.size > app.max_upload {
+    if request.size > app.max_upload {
         return Err(too_large(app.max_upload).into());
     }
     let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-    let fits = (1..=255).contains(&asked.content_type.len());
-    if !fits || !asked.content_type.bytes().all(plain) {
+    let fits = (1..=255).contains(&request.content_type.len());
+    if !fits || !request.content_type.bytes().all(plain) {
         return Err(Refusal::new(ProblemKind::MalformedRequest)
-            .detail("A content type is 1 to 255 printable ASCII characters.")
+            .detail("Use a content type of 1 to 255 printable ASCII characters.")
             .into());
     }
-    let life = app.upload_life.min(longest).as_millis();
+    let ttl = app.upload_ttl.min(max_ttl).as_millis();
     let created_at = now_ms();
     Ok(Upload {
         upload_id,
         kind: Kind::Tus,
         organisation: owner.organisation.clone(),
         owner: owner.username.clone(),
-        name: DisplayName::from_client(&asked.name),
-        content_type: asked.content_type,
-        size: asked.size,
+        name: DisplayName::from_client(&request.name),
+        content_type: request.content_type,
+        size: request.size,
         received: 0,
         blob_key: None,
         key: None,
         answer: None,
         created_at,
-        expires_at: created_at.saturating_add(u64::try_from(life).unwrap_or(u64::MAX)),
+        expires_at: created_at.saturating_add(u64::try_from(ttl).unwrap_or(u64::MAX)),
     })
 }
 
-/// Writes down that an upload begins, and sets its size aside.
-pub(crate) async fn begin(
+/// Writes the row of an upload, and reserves its size in the quota.
+pub(crate) async fn create(
     app: &AppState,
     caller: &Caller,
     upload: &Upload,
 ) -> Result<(), Error> {
     let subject = upload.upload_id.to_string();
-    let deed = caller.audit.row(&caller.member, "upload.started", &subject);
+    let row = caller.audit.row(&caller.member, "upload.started", &subject);
     let (owner, upload, quota) = (caller.member.clone(), upload.clone(), app.quota);
     let started = app.records.run(scope_of(&owner), move |tx| {
-        Box::pin(async move { uploads::start(tx, &owner, &upload, quota, &deed).await })
+        Box::pin(async move { uploads::start(tx, &owner, &upload, quota, &row).await })
     });
     match started.await? {
         Started::Yes => Ok(()),
         Started::QuotaExceeded => Err(Refusal::new(ProblemKind::QuotaExceeded).into()),
         Started::TooMany => Err(Refusal::new(ProblemKind::TooManyRequests)
-            .detail("You have too many uploads under way: finish or give up some.")
+            .detail("You have too many unfinished uploads. Complete or abort some.")
             .retry_after(60)
             .into()),
     }
 }
 
-/// Forgets an upload that its owner does not want any more, and removes its bytes.
-pub(crate) async fn give_up(
+/// Removes an upload of the caller, and its bytes.
+pub(crate) async fn abort(
     app: &AppState,
     caller: &Caller,
     upload_id: &str,
@@ -91,21 +91,21 @@ pub(crate) async fn remove(
     id: FileId,
     cause: &AuditContext,
 ) -> Result<(), Error> {
-    let deed = cause.row(owner, "upload.aborted", &id.to_string());
+    let row = cause.row(owner, "upload.aborted", &id.to_string());
     let owner = owner.clone();
     let removed = app.records.run(scope_of(&owner), move |tx| {
         Box::pin(
-            async move { uploads::remove(tx, &owner, id, Removal::GivenUp(&deed)).await },
+            async move { uploads::remove(tx, &owner, id, Removal::GivenUp(&row)).await },
         )
     });
     let files = app.files();
     for key in removed.await?.ok_or_else(not_found)? {
-        files.forget(&key).await;
+        files.delete_blob(&key).await;
     }
     Ok(())
 }
 
-/// One of the caller's uploads, open or done, whose time is not up.
+/// One of the caller's uploads, unfinished or completed, that has not expired.
 pub(crate) async fn find_own(
     app: &AppState,
     owner: &Member,
@@ -113,19 +113,19 @@ pub(crate) async fn find_own(
     kind: Kind,
 ) -> Result<Upload, Error> {
     let id = FileId::parse(upload_id).ok_or_else(not_found)?;
-    let upload = look_up(app, &owner.organisation, id).await?;
-    // First of all: whether another's has expired is not for everybody to know.
-    let theirs = upload.owner == owner.username && upload.kind == kind;
-    in_time(theirs.then_some(upload).ok_or_else(not_found)?)
+    let upload = find(app, &owner.organisation, id).await?;
+    // Check the owner first: other callers must not learn that the upload has expired.
+    let is_own = upload.owner == owner.username && upload.kind == kind;
+    reject_expired(is_own.then_some(upload).ok_or_else(not_found)?)
 }
 
-/// Anybody's upload, if it still takes bytes.
+/// An unfinished upload of any owner.
 pub(crate) async fn find_open(
     app: &AppState,
     organisation: &OrgId,
     id: FileId,
 ) -> Result<Upload, Error> {
-    let upload = in_time(look_up(app, organisation, id).await?)?;
+    let upload = reject_expired(find(app, organisation, id).await?)?;
     match upload.answer {
         None => Ok(upload),
         Some(_) => Err(Refusal::new(ProblemKind::UploadNotFound)
@@ -134,11 +134,7 @@ pub(crate) async fn find_open(
     }
 }
 
-async fn look_up(
-    app: &AppState,
-    organisation: &OrgId,
-    id: FileId,
-) -> Result<Upload, Error> {
+async fn find(app: &AppState, organisation: &OrgId, id: FileId) -> Result<Upload, Error> {
     let organisation = organisation.clone();
     let scope = Scope::Organisation(organisation.clone());
     let found = app.records.look(scope, move |tx| {
@@ -147,8 +143,8 @@ async fn look_up(
     found.await?.ok_or_else(not_found)
 }
 
-/// What was completed is remembered for longer than it could be completed.
-fn in_time(upload: Upload) -> Result<Upload, Error> {
+/// A completed upload is kept for longer than its own expiry.
+fn reject_expired(upload: Upload) -> Result<Upload, Error> {
     match upload.expires_at > now_ms() || upload.answer.is_some() {
         true => Ok(upload),
         false => Err(Refusal::new(ProblemKind::UploadExpired).into()),

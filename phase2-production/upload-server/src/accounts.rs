@@ -1,9 +1,9 @@
-//! Who has an account, and whether a password is theirs.
+//! Accounts: password checks and import.
 
 use crate::clock;
+use crate::concurrency_limit::ConcurrencyLimit;
 use crate::error::Error;
 use crate::limits::{ClientAddress, Limits, TooMany};
-use crate::turns::Turns;
 use records::{Member, OrgId, Records, RecordsError, Role, Scope, users};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,125 +11,129 @@ use upload_domain::passwords::{self, Busy, HashCost, PasswordChecks, Place};
 use upload_domain::username::Username;
 use upload_domain::users_file;
 
-/// The organisation of users whose file names none.
+/// Organisation of users without one in their entry.
 pub(crate) const DEFAULT_ORGANISATION: &str = "main";
 
-/// Accounts that are looked up at once for a login: half of a replica's connections.
-const LOOKED_UP_AT_ONCE: usize = 4;
+/// Concurrent account lookups for logins: half of a replica's connections.
+const MAX_CONCURRENT_LOOKUPS: usize = 4;
 
-/// Accounts that are imported in one transaction: another replica waits for all of it, and
+/// Accounts in one import transaction. Other replicas wait for the whole transaction, and
 /// no statement may wait for seconds.
-const IMPORTED_AT_ONCE: usize = 32;
+const IMPORT_BATCH_SIZE: usize = 32;
 
-/// How often that is tried: the first connection to a database that has just started may
-/// take longer than any later one.
-const IMPORT_TRIES: u32 = 5;
+/// Attempts at an import. The first connection to a database that has just started may be
+/// slower than any later one.
+const MAX_IMPORT_ATTEMPTS: u32 = 5;
 
-/// Somebody who has just proved who they are.
+/// An account after verification of its password.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct Authenticated {
     pub(crate) member: Member,
-    /// The version of the user that sessions and tokens are bound to.
+    /// Version of the account; sessions and tokens are bound to it.
     pub(crate) epoch: i64,
 }
 
-/// Why somebody was not let in.
+/// Reasons for a failed login.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoginError {
-    /// Unknown name, wrong password or disabled; callers never learn which.
+    /// Unknown name, wrong password or disabled account; the caller never learns which.
     #[error("wrong user name or password")]
     Wrong,
-    /// Nothing was checked: too many checks are under way.
+    /// Not checked: too many concurrent password checks.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// Nothing was checked: too many wrong passwords before.
+    /// Not checked: too many wrong passwords before.
     #[error(transparent)]
     TooMany(#[from] TooMany),
-    /// Nothing could be checked.
+    /// Not checked: the database does not answer.
     #[error(transparent)]
     Records(#[from] RecordsError),
 }
 
-/// All accounts, in the records: the same on every replica.
+/// All accounts, in the database; the same on every replica.
 #[derive(Clone)]
-pub(crate) struct People {
+pub(crate) struct Accounts {
     records: Records,
     limits: Limits,
     checks: PasswordChecks,
-    turns: Arc<Turns>,
-    /// How expensive a guess at a new password is.
+    lookups: Arc<ConcurrencyLimit>,
+    /// Cost of hashing a new password.
     cost: HashCost,
-    /// Checked for unknown names, so that they take as long as known ones do.
+    /// Hash that is checked for unknown names, so that they take as long as known ones.
     decoy: Arc<str>,
 }
 
-impl People {
-    /// Everybody in the records.
+impl Accounts {
+    /// The accounts in the database.
     ///
     /// # Errors
-    /// When the system gives no random numbers.
+    /// When the operating system gives no random numbers.
     pub(crate) fn new(
         records: Records,
         limits: Limits,
         cost: HashCost,
     ) -> anyhow::Result<Self> {
-        let decoy = passwords::hash("nobody has this password", cost)?;
+        let decoy = passwords::hash("decoy password of unknown accounts", cost)?;
         let checks = PasswordChecks::default();
-        let turns = Arc::new(Turns::new(LOOKED_UP_AT_ONCE));
-        Ok(Self { records, limits, checks, turns, cost, decoy: Arc::from(decoy) })
+        let lookups = Arc::new(ConcurrencyLimit::new(MAX_CONCURRENT_LOOKUPS));
+        Ok(Self { records, limits, checks, lookups, cost, decoy: Arc::from(decoy) })
     }
 
-    /// Whose password this is. Every attempt counts until it turns out to be right.
+    /// Verifies a password. Every attempt counts until the password is found right.
     ///
     /// # Errors
-    /// When it is nobody's, too many are asking, or the records do not answer.
+    /// When name or password is wrong, too many are being checked, or the database does
+    /// not answer.
     pub(crate) async fn log_in(
         &self,
         username: &str,
         password: &str,
         from: ClientAddress,
-    ) -> Result<Known, LoginError> {
+    ) -> Result<Authenticated, LoginError> {
         self.log_in_and(username, password, from, async |_place| ())
             .await
             .map(|(known, ())| known)
     }
 
-    /// Whose password this is, and the hash of the one that they want from now on.
+    /// Verifies a password, and hashes its replacement.
     ///
     /// # Errors
-    /// As [`People::log_in`], and when the system gives no random numbers.
-    pub(crate) async fn log_in_with_another(
+    /// As [`Accounts::log_in`], and when the operating system gives no random numbers.
+    pub(crate) async fn log_in_and_hash(
         &self,
         username: &str,
         password: &str,
-        another: &str,
+        replacement: &str,
         from: ClientAddress,
-    ) -> Result<(Known, String), Error> {
-        let hash = async |place: &Place| place.hash(another, self.cost).await;
+    ) -> Result<(Authenticated, String), Error> {
+        let hash = async |place: &Place| place.hash(replacement, self.cost).await;
         let (known, hashed) = self.log_in_and(username, password, from, hash).await?;
         Ok((known, hashed.map_err(Error::broken)?))
     }
 
-    /// Whether they are still what they were when they proved who they are: neither
-    /// disabled nor signed out everywhere since.
+    /// Whether the account is unchanged since its password was verified: neither disabled
+    /// nor signed out everywhere.
     ///
     /// # Errors
-    /// When the records do not answer.
-    pub(crate) async fn is_unchanged(&self, known: &Known) -> Result<bool, RecordsError> {
+    /// When the database does not answer.
+    pub(crate) async fn is_unchanged(
+        &self,
+        known: &Authenticated,
+    ) -> Result<bool, RecordsError> {
         let account = self.find(known.member.username.as_str()).await?;
         Ok(account.is_some_and(|account| {
             account.epoch == known.epoch && account.disabled_at.is_none()
         }))
     }
 
-    /// `then` is done in the same place in the queue, for whoever is who they say.
+    /// Runs `then` in the same slot of the hashing queue after a successful check.
     async fn log_in_and<T>(
         &self,
         username: &str,
         password: &str,
         from: ClientAddress,
         then: impl AsyncFnOnce(&Place) -> T,
-    ) -> Result<(Known, T), LoginError> {
+    ) -> Result<(Authenticated, T), LoginError> {
         let attempt = self.limits.attempt(username, from.0).await?;
         let checked = async {
             let place = self.checks.place()?;
@@ -137,27 +141,27 @@ impl People {
             Ok((known, then(&place).await))
         };
         let checked = checked.await;
-        // What was right, or not looked at, was no guess.
+        // Only a wrong password counts as an attempt.
         if !matches!(checked, Err(LoginError::Wrong)) {
             attempt.succeeded().await;
         }
         checked
     }
 
-    /// The account is looked up by few at a time: a flood of logins leaves connections to
-    /// those who have a proof already.
+    /// Verifies a password. Few account lookups run at once, so a burst of logins leaves
+    /// database connections for authenticated requests.
     async fn check(
         &self,
         place: &Place,
         username: &str,
         password: &str,
-    ) -> Result<Known, LoginError> {
+    ) -> Result<Authenticated, LoginError> {
         let account = self.find(username).await?;
         let hash = account.as_ref().map_or(&*self.decoy, |known| &known.password_hash);
         let matches = place.check(password, hash).await;
         match account {
             Some(account) if matches && account.disabled_at.is_none() => {
-                Ok(Known { member: account.member, epoch: account.epoch })
+                Ok(Authenticated { member: account.member, epoch: account.epoch })
             }
             _ => Err(LoginError::Wrong),
         }
@@ -171,26 +175,26 @@ impl People {
         let found = self
             .records
             .look(scope, move |tx| Box::pin(async move { users::find(tx, &name).await }));
-        self.turns.ask(found).await
+        self.lookups.run(found).await
     }
 
-    /// Whether anybody is in the organisation of those whose file names none.
+    /// Whether the default organisation has accounts.
     ///
     /// # Errors
-    /// When the records do not answer.
-    pub(crate) async fn are_there(records: &Records) -> anyhow::Result<bool> {
+    /// When the database does not answer.
+    pub(crate) async fn exist(records: &Records) -> anyhow::Result<bool> {
         let main = OrgId::parse(DEFAULT_ORGANISATION)?;
-        let there = records.look(Scope::Organisation(main.clone()), move |tx| {
+        let accounts = records.look(Scope::Organisation(main.clone()), move |tx| {
             Box::pin(async move { users::list(tx, &main).await })
         });
-        Ok(!there.await?.is_empty())
+        Ok(!accounts.await?.is_empty())
     }
 
-    /// Imports a users file. Whoever is known already stays as they are: a password that
-    /// was changed is not changed back by a restart.
+    /// Imports a users file. Existing accounts stay unchanged, so a restart does not
+    /// revert a changed password.
     ///
     /// # Errors
-    /// When the file is not valid, or the records do not answer.
+    /// When the file is not valid, or the database does not answer.
     pub(crate) async fn import(records: &Records, file: &Path) -> anyhow::Result<u64> {
         let now = clock::now();
         let users = users_file::read(file)?;
@@ -204,30 +208,30 @@ impl People {
         });
         let accounts = accounts.collect::<anyhow::Result<Vec<_>>>()?;
         let mut imported = 0;
-        for some in accounts.chunks(IMPORTED_AT_ONCE) {
-            imported += import_some(records, some, now).await?;
+        for some in accounts.chunks(IMPORT_BATCH_SIZE) {
+            imported += import_batch(records, some, now).await?;
         }
         Ok(imported)
     }
 }
 
-/// Replicas that start together import the same people, and each waits for who came first.
-/// Doing it again changes nothing, so a wait that was too long is no reason to give up.
-async fn import_some(
+/// Imports one batch. Replicas that start together import the same accounts and wait for
+/// each other's locks. The import is idempotent, so it is retried after a timeout.
+async fn import_batch(
     records: &Records,
     accounts: &[users::NewAccount],
     now: i64,
 ) -> Result<u64, RecordsError> {
-    let mut tries_left = IMPORT_TRIES;
+    let mut attempts_left = MAX_IMPORT_ATTEMPTS;
     loop {
-        tries_left -= 1;
+        attempts_left -= 1;
         let accounts = accounts.to_vec();
         let imported = records.run(Scope::Housekeeping, move |tx| {
             Box::pin(async move { users::import(tx, &accounts, now).await })
         });
         match imported.await {
-            Err(RecordsError::Unavailable(why)) if tries_left > 0 => {
-                tracing::warn!(%why, tries_left, "people could not be imported yet");
+            Err(RecordsError::Unavailable(why)) if attempts_left > 0 => {
+                tracing::warn!(%why, attempts_left, "retrying the import");
             }
             ended => return ended,
         }
@@ -243,8 +247,8 @@ mod tests {
 
     const HERE: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
-    /// Everybody of a database that is gone.
-    async fn people_without_records(folder: &Path) -> People {
+    /// The accounts of a closed database.
+    async fn accounts_without_database(folder: &Path) -> Accounts {
         let url = format!("sqlite://{}/a.sqlite?mode=rwc", folder.display());
         Records::migrate(&url).await.unwrap();
         let records = Records::open(&url, PoolLimits::default()).await.unwrap();
@@ -257,16 +261,20 @@ mod tests {
             requests_per_second: 1_000,
             trusted_proxies: Vec::new(),
         };
-        People::new(records, Limits::new(None, &args), HashCost::Least).unwrap()
+        Accounts::new(records, Limits::new(None, &args), HashCost::Least).unwrap()
     }
 
     #[tokio::test]
-    async fn who_finds_no_place_before_the_hashing_is_not_even_looked_up() {
+    async fn login_without_hashing_slot_reads_no_account() {
         let folder = tempfile::tempdir().unwrap();
-        let people = people_without_records(folder.path()).await;
-        let log_in = || people.log_in("alice", "secret", HERE);
-        assert!(matches!(log_in().await, Err(LoginError::Records(_))), "it is looked up");
-        let places: Vec<_> = std::iter::from_fn(|| people.checks.place().ok()).collect();
+        let accounts = accounts_without_database(folder.path()).await;
+        let log_in = || accounts.log_in("alice", "secret", HERE);
+        assert!(
+            matches!(log_in().await, Err(LoginError::Records(_))),
+            "the account is read"
+        );
+        let places: Vec<_> =
+            std::iter::from_fn(|| accounts.checks.place().ok()).collect();
         assert!(matches!(log_in().await, Err(LoginError::Busy(_))));
         drop(places);
         assert!(matches!(log_in().await, Err(LoginError::Records(_))));

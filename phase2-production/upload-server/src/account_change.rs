@@ -1,36 +1,36 @@
-//! Changes to an account that end every proof given before: one transaction each, with the
-//! row that says who did it.
+//! Changes to an account that revoke its sessions and tokens: one transaction each,
+//! together with its audit row.
 
+use crate::accounts::LoginError;
 use crate::app::AppState;
 use crate::clock::now;
 use crate::error::Error;
 use crate::identity::{Caller, Identity};
-use crate::in_full::in_full;
-use crate::people::LoginError;
-use crate::tokens::Ended;
+use crate::run_to_completion::run_to_completion;
+use crate::tokens::RevokedNames;
 use records::{AnyConnection, OrgId, RecordsError, Role, Scope, audit, users};
 use upload_domain::username::Username;
 use users::SignedOut;
 
-/// What becomes of an account.
+/// A change to an account.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
-    /// Another password.
+pub(crate) enum AccountChange {
+    /// A new password.
     Password {
-        /// The version of the account when the old one was checked.
+        /// Version of the account at which the old password was checked.
         epoch: i64,
-        /// Of the new one.
+        /// Hash of the new password.
         hash: String,
     },
     /// Another role.
     Role(Role),
-    /// Nobody logs in with it any more, or somebody does again.
+    /// Disables or enables logins.
     Disabled(bool),
-    /// Nothing, but all proofs die.
+    /// Revokes all sessions and tokens and changes nothing else.
     SignOut,
 }
 
-impl Change {
+impl AccountChange {
     const fn action(&self) -> &'static str {
         match self {
             Self::Password { .. } => "password.changed",
@@ -42,16 +42,16 @@ impl Change {
         }
     }
 
-    /// Why it was not made.
+    /// The error if the change was not applied.
     fn refusal(&self) -> Error {
         match self {
-            // What was right when it was checked is wrong now.
+            // The account changed since the password was checked.
             Self::Password { .. } => LoginError::Wrong.into(),
             Self::Role(_) | Self::Disabled(_) | Self::SignOut => Error::UserNotFound,
         }
     }
 
-    async fn make(
+    async fn write(
         self,
         tx: &mut AnyConnection,
         organisation: &OrgId,
@@ -76,24 +76,27 @@ impl Change {
     }
 }
 
-/// Makes a change to somebody of the caller's organisation. When this returns, whoever
-/// holds a copy of a proof that died has heard of it; and they hear of it also if the caller
-/// goes away meanwhile.
-pub(crate) async fn change(
+/// Applies a change to an account of the caller's organisation and revokes its
+/// credentials. When this returns, every replica has applied the revocation. It runs to
+/// completion even if the client disconnects.
+pub(crate) async fn apply(
     app: &AppState,
     caller: &Caller,
     username: &Username,
-    change: Change,
+    change: AccountChange,
 ) -> Result<(), Error> {
     let (app, caller, username) = (app.clone(), caller.clone(), username.clone());
-    in_full(async move { make_and_tell(&app, &caller, &username, change).await }).await
+    run_to_completion(async move {
+        commit_and_publish(&app, &caller, &username, change).await
+    })
+    .await
 }
 
-async fn make_and_tell(
+async fn commit_and_publish(
     app: &AppState,
     caller: &Caller,
     username: &Username,
-    change: Change,
+    change: AccountChange,
 ) -> Result<(), Error> {
     let refusal = change.refusal();
     let row = caller.audit.row(&caller.member, change.action(), username.as_str());
@@ -102,25 +105,28 @@ async fn make_and_tell(
     let identity = app.identity.clone();
     let changed = app.records.run(scope, move |tx| {
         Box::pin(async move {
-            let Some(died) = change.make(tx, &organisation, &name, now()).await? else {
+            let Some(revoked) = change.write(tx, &organisation, &name, now()).await?
+            else {
                 return Ok(None);
             };
             audit::write(tx, &row).await?;
-            let ended = match identity {
-                Identity::Sessions(_) => Ended::default(),
+            let names = match identity {
+                Identity::Sessions(_) => RevokedNames::default(),
                 Identity::Tokens(tokens) => {
-                    tokens.write_end_of_all(tx, &organisation, &name, &died).await?
+                    tokens
+                        .write_revocation_of_all(tx, &organisation, &name, &revoked)
+                        .await?
                 }
             };
-            Ok(Some((died, ended)))
+            Ok(Some((revoked, names)))
         })
     });
-    let (died, ended) = changed.await?.ok_or(refusal)?;
+    let (revoked, names) = changed.await?.ok_or(refusal)?;
     match &app.identity {
         Identity::Sessions(sessions) => {
-            sessions.end_all_of(username, died.sessions).await;
+            sessions.end_all_of(username, revoked.sessions).await;
         }
-        Identity::Tokens(tokens) => tokens.tell(&ended).await,
+        Identity::Tokens(tokens) => tokens.publish(&names).await,
     }
     Ok(())
 }

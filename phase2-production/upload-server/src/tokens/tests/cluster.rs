@@ -1,8 +1,8 @@
-//! One database, one Redis if wanted, and as many replicas as a test needs.
+//! One database, Redis if wanted, and the replicas of a test.
 
 use crate::audit::AuditContext;
-use crate::config::proofs::{Revocation, SigningAlgorithm, TokenArgs};
-use crate::tokens::{Ended, Issued, TokenError, Tokens, now};
+use crate::config::credentials::{Revocation, SigningAlgorithm, TokenArgs};
+use crate::tokens::{Issued, RevokedNames, TokenError, Tokens, now};
 use backing_services::{Backing, Service};
 use cache::{Cache, Limits};
 use records::users::{NewAccount, SignedOut};
@@ -11,17 +11,17 @@ use std::time::Duration;
 use tempfile::TempDir;
 use upload_domain::username::Username;
 
-pub(super) struct Rig {
+pub(super) struct TestCluster {
     pub(super) url: String,
     pub(super) redis: Option<Service>,
-    /// Nobody's in particular: to look, and to change accounts.
+    /// Access to the database that bypasses the replicas.
     records: Records,
-    /// Postgres, where it is not SQLite.
+    /// Postgres, if it is not SQLite.
     _database: Option<Service>,
     dir: TempDir,
 }
 
-/// As on the command line, with short times where a test would have to wait.
+/// The defaults of the command line.
 pub(super) fn args() -> TokenArgs {
     TokenArgs {
         token_ttl_ms: 900_000,
@@ -49,16 +49,16 @@ pub(super) fn request() -> AuditContext {
     AuditContext { request_id: "test".to_owned(), at: now() }
 }
 
-impl Rig {
+impl TestCluster {
     pub(super) async fn without_redis() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/records.sqlite", dir.path().display());
         Self::over(dir, url, None).await
     }
 
-    /// The best database that this machine has: where writers do not queue by themselves,
-    /// as they do with SQLite, only our locks keep them in order.
-    pub(super) async fn on_postgres_if_there_is_one() -> Self {
+    /// On Postgres if this machine has it. SQLite queues writers by itself; with Postgres
+    /// only our locks order them.
+    pub(super) async fn on_best_database() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = backing_services::database(Backing::Auto, dir.path()).await;
         let database = database.unwrap();
@@ -68,7 +68,7 @@ impl Rig {
 
     async fn over(dir: TempDir, url: String, _database: Option<Service>) -> Self {
         let url = Records::migrate(&url).await.unwrap().app_url;
-        let records = Records::open(&url, patient()).await.unwrap();
+        let records = Records::open(&url, generous_timeouts()).await.unwrap();
         let alice =
             NewAccount { member: alice(), password_hash: "$argon2id$".to_owned() };
         let imported = records.run(Scope::Housekeeping, |tx| {
@@ -79,14 +79,14 @@ impl Rig {
     }
 
     pub(super) async fn with_redis() -> Self {
-        let mut rig = Self::without_redis().await;
-        let service = backing_services::redis(Backing::Auto, rig.dir.path()).await;
-        rig.redis = Some(service.unwrap());
-        rig
+        let mut cluster = Self::without_redis().await;
+        let service = backing_services::redis(Backing::Auto, cluster.dir.path()).await;
+        cluster.redis = Some(service.unwrap());
+        cluster
     }
 
     pub(super) async fn records(&self) -> Records {
-        Records::open(&self.url, patient()).await.unwrap()
+        Records::open(&self.url, generous_timeouts()).await.unwrap()
     }
 
     pub(super) async fn cache(&self) -> Option<Cache> {
@@ -94,12 +94,12 @@ impl Rig {
         Some(Cache::open(&redis.url, Limits::default()).await.unwrap())
     }
 
-    /// A replica with connections of its own.
+    /// A replica with its own connections.
     pub(super) async fn replica(&self, args: &TokenArgs) -> Tokens {
         self.replica_and_records(args).await.0
     }
 
-    /// One that reaches Redis at another address.
+    /// A replica that reaches Redis at another address.
     pub(super) async fn replica_at(&self, redis: &str, args: &TokenArgs) -> Tokens {
         let cache = Cache::open(redis, Limits::default()).await.unwrap();
         let records = self.records().await;
@@ -127,18 +127,18 @@ impl Rig {
         replica.issue(&alice(), self.epoch().await, &request()).await.unwrap()
     }
 
-    /// As `POST /api/account/sign-out` does it.
+    /// As `POST /api/account/sign-out` does.
     pub(super) async fn sign_out_everywhere(&self, replica: &Tokens) -> SignedOut {
-        let (died, ended) = self.write_end_of_alice(replica).await;
-        replica.tell(&ended).await;
+        let (died, ended) = self.write_revocation_of_alice(replica).await;
+        replica.publish(&ended).await;
         died
     }
 
-    /// The first half of it: committed, and told to nobody.
-    pub(super) async fn write_end_of_alice(
+    /// Its first half: committed, but not published.
+    pub(super) async fn write_revocation_of_alice(
         &self,
         replica: &Tokens,
-    ) -> (SignedOut, Ended) {
+    ) -> (SignedOut, RevokedNames) {
         let scope = Scope::Organisation(alice().organisation);
         let replica = replica.clone();
         let out = self.records.run(scope, move |tx| {
@@ -147,55 +147,56 @@ impl Rig {
                 let out =
                     users::sign_out_everywhere(tx, &organisation, &name, now()).await?;
                 let died = out.ok_or_else(|| RecordsError::broken("no alice"))?;
-                let ended =
-                    replica.write_end_of_all(tx, &organisation, &name, &died).await?;
+                let ended = replica
+                    .write_revocation_of_all(tx, &organisation, &name, &died)
+                    .await?;
                 Ok((died, ended))
             })
         });
         out.await.unwrap()
     }
 
-    /// Says something to Redis, past the replicas.
-    pub(super) async fn say(&self, words: &[&str]) {
+    /// Sends a command to Redis, bypassing the replicas.
+    pub(super) async fn redis_command(&self, args: &[&str]) {
         let url = self.redis.as_ref().unwrap().url.as_str();
         let client = redis::Client::open(url).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
+        let mut command = redis::cmd(args[0]);
+        command.arg(&args[1..]);
         command.exec_async(&mut connection).await.unwrap();
     }
 }
 
-/// How quickly a busy machine lets tests in is not what they are about.
-fn patient() -> PoolLimits {
-    let patience = Duration::from_secs(20);
-    PoolLimits { acquire: patience, statement: patience, ..PoolLimits::default() }
+/// Generous timeouts, because a busy machine may be slow.
+fn generous_timeouts() -> PoolLimits {
+    let timeout = Duration::from_secs(20);
+    PoolLimits { acquire: timeout, statement: timeout, ..PoolLimits::default() }
 }
 
-/// As `POST /api/token/revoke` does it.
+/// As `POST /api/token/revoke` does.
 pub(super) async fn revoke(
     replica: &Tokens,
     token: &str,
     audit: &AuditContext,
 ) -> Result<(), TokenError> {
-    match replica.recognise(token).await? {
+    match replica.identify(token).await? {
         Some(known) => replica.revoke(known, audit).await,
         None => Ok(()),
     }
 }
 
-pub(super) async fn is_good(replica: &Tokens, issued: &Issued) -> bool {
+pub(super) async fn is_valid(replica: &Tokens, issued: &Issued) -> bool {
     match replica.check(issued.access_token.expose()).await {
         Ok(checked) => {
             assert_eq!(checked.member, alice());
             true
         }
         Err(TokenError::Invalid) => false,
-        Err(other) => panic!("neither yes nor no: {other}"),
+        Err(other) => panic!("the check failed: {other}"),
     }
 }
 
-/// Waits for a condition, and not for time to pass.
+/// Waits for a condition, with a timeout.
 pub(super) async fn eventually<F: Future<Output = bool>>(
     what: &str,
     condition: impl Fn() -> F,

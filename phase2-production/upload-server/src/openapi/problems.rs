@@ -1,7 +1,8 @@
-//! What a call may refuse: some kinds it names itself, most follow from what it asks for.
+//! Problems of a call: some it lists itself, most follow from its security and its
+//! bodies.
 
-use super::call::{Call, Designs, Proof};
-use super::sent::{Body, Schemas, of as schema_of};
+use super::call::{Call, Designs, SecurityRequirement};
+use super::parts::{Body, Schemas, of as schema_of};
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::problem::{MEDIA_TYPE, Problem, ProblemKind};
 use std::collections::BTreeMap;
@@ -10,29 +11,29 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::{ContentBuilder, Response, ResponseBuilder};
 
-const OF_CALLERS: [Kind; 3] =
+const CALLER_PROBLEMS: [Kind; 3] =
     [Kind::CredentialsInQuery, Kind::TooManyRequests, Kind::RecordsUnavailable];
-const OF_SESSIONS: [Kind; 3] =
+const SESSION_PROBLEMS: [Kind; 3] =
     [Kind::SessionUnknown, Kind::SessionExpired, Kind::SessionStoreUnavailable];
-const OF_TOKENS: [Kind; 3] =
+const TOKEN_PROBLEMS: [Kind; 3] =
     [Kind::TokenExpired, Kind::TokenInvalid, Kind::SessionStoreUnavailable];
-const OF_TOKENS_IN_BODIES: [Kind; 4] = [
+const BODY_TOKEN_PROBLEMS: [Kind; 4] = [
     Kind::TokenInvalid,
     Kind::TooManyAttempts,
     Kind::TooManyRequests,
     Kind::RecordsUnavailable,
 ];
-const OF_PASSWORDS: [Kind; 4] = [
+const PASSWORD_PROBLEMS: [Kind; 4] = [
     Kind::InvalidCredentials,
     Kind::TooManyAttempts,
     Kind::TooManyLogins,
     Kind::RecordsUnavailable,
 ];
-const OF_JSON: [Kind; 2] = [Kind::MalformedRequest, Kind::UnsupportedMediaType];
+const JSON_PROBLEMS: [Kind; 2] = [Kind::MalformedRequest, Kind::UnsupportedMediaType];
 
-/// All kinds, in the order of the API reference.
+/// All problem kinds of the call, in the order of the API reference.
 pub(super) fn kinds(call: &Call) -> Vec<ProblemKind> {
-    let mut kinds = call.refuses.to_vec();
+    let mut kinds = call.problems.to_vec();
     kinds.push(Kind::Internal);
     if call.changes() {
         kinds.push(Kind::ForeignOrigin);
@@ -40,37 +41,37 @@ pub(super) fn kinds(call: &Call) -> Vec<ProblemKind> {
     if call.designs != Designs::All {
         kinds.push(Kind::NotFound);
     }
-    if matches!(call.takes, Body::Json(_)) {
-        kinds.extend(OF_JSON);
+    if matches!(call.request_body, Body::Json(_)) {
+        kinds.extend(JSON_PROBLEMS);
     }
-    kinds.extend(of_proof(call));
+    kinds.extend(security_problems(call));
     ProblemKind::ALL.iter().copied().filter(|kind| kinds.contains(kind)).collect()
 }
 
-fn of_proof(call: &Call) -> Vec<ProblemKind> {
+fn security_problems(call: &Call) -> Vec<ProblemKind> {
     let mut kinds = Vec::new();
-    match call.proof {
-        Proof::None => {}
-        Proof::Signature => kinds.push(Kind::SignatureInvalid),
-        Proof::Password => kinds.extend(OF_PASSWORDS),
-        Proof::InBody => kinds.extend(OF_TOKENS_IN_BODIES),
-        Proof::Caller | Proof::Admin => {
-            kinds.extend(OF_CALLERS);
+    match call.security {
+        SecurityRequirement::None => {}
+        SecurityRequirement::Signature => kinds.push(Kind::SignatureInvalid),
+        SecurityRequirement::Password => kinds.extend(PASSWORD_PROBLEMS),
+        SecurityRequirement::TokenInBody => kinds.extend(BODY_TOKEN_PROBLEMS),
+        SecurityRequirement::Caller | SecurityRequirement::Admin => {
+            kinds.extend(CALLER_PROBLEMS);
             if call.designs != Designs::Tokens {
-                kinds.extend(OF_SESSIONS);
+                kinds.extend(SESSION_PROBLEMS);
             }
             if call.designs != Designs::Sessions {
-                kinds.extend(OF_TOKENS.iter().chain(&OF_PASSWORDS));
+                kinds.extend(TOKEN_PROBLEMS.iter().chain(&PASSWORD_PROBLEMS));
             }
         }
     }
-    if call.proof == Proof::Admin {
+    if call.security == SecurityRequirement::Admin {
         kinds.push(Kind::Forbidden);
     }
     kinds
 }
 
-/// One answer for each status, with an example of each kind that has it.
+/// One response per status, with an example for each problem kind of that status.
 pub(super) fn of(call: &Call, schemas: &mut Schemas) -> BTreeMap<u16, Response> {
     let mut by_status: BTreeMap<u16, Vec<ProblemKind>> = BTreeMap::new();
     for kind in kinds(call) {
@@ -81,7 +82,8 @@ pub(super) fn of(call: &Call, schemas: &mut Schemas) -> BTreeMap<u16, Response> 
 }
 
 fn response(status: u16, kinds: &[ProblemKind], schemas: &mut Schemas) -> Response {
-    let said = kinds.iter().map(|kind| format!("`{}`: {}", kind.slug(), kind.title()));
+    let descriptions =
+        kinds.iter().map(|kind| format!("`{}`: {}", kind.slug(), kind.title()));
     let examples = kinds.iter().map(|kind| {
         let problem = kind.problem(format!("{}.", kind.title()), "class-7.demo");
         let value = serde_json::to_value(problem).ok();
@@ -92,7 +94,7 @@ fn response(status: u16, kinds: &[ProblemKind], schemas: &mut Schemas) -> Respon
         .examples_from_iter(examples)
         .build();
     let mut response = ResponseBuilder::new()
-        .description(said.collect::<Vec<_>>().join("; "))
+        .description(descriptions.collect::<Vec<_>>().join("; "))
         .content(MEDIA_TYPE, content);
     let header = match status {
         401 => Some("WWW-Authenticate"),

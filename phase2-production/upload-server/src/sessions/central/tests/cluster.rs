@@ -1,4 +1,4 @@
-//! A Redis, a database, three replicas, and alice.
+//! A Redis, a database, three replicas, and the account alice.
 
 use super::super::*;
 use crate::audit::AuditContext;
@@ -15,21 +15,21 @@ pub(super) const LIMITS: SessionLimits = SessionLimits {
     max_per_user: 3,
 };
 
-pub(super) const SOON: Duration = Duration::from_secs(15);
+pub(super) const EVENTUALLY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where the sessions of a test live. All of it is gone with the test.
-pub(super) struct World {
+/// Stores and replicas of one test. They are removed with it.
+pub(super) struct TestCluster {
     pub(super) redis: Service,
     pub(super) database: Service,
     pub(super) replicas: Vec<Central>,
-    /// A way to the truth past the replicas.
+    /// Access to the database that bypasses the replicas.
     pub(super) records: Records,
     app_url: String,
     limits: SessionLimits,
     _folder: TempDir,
 }
 
-impl World {
+impl TestCluster {
     pub(super) async fn new(database: Backing, limits: SessionLimits) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         let (redis, database) = tokio::join!(
@@ -39,7 +39,7 @@ impl World {
         let (redis, database) = (redis.expect("Redis"), database.expect("a database"));
         let migrated = Records::migrate(&database.url).await.expect("a schema");
         let records = open(&migrated.app_url).await;
-        let mut world = Self {
+        let mut cluster = Self {
             redis,
             database,
             replicas: Vec::new(),
@@ -48,20 +48,21 @@ impl World {
             limits,
             _folder: folder,
         };
-        world.add_alice().await;
+        cluster.add_alice().await;
         for _ in 0..3 {
-            let replica = world.replica(&world.redis.url).await;
-            world.replicas.push(replica);
+            let replica = cluster.replica(&cluster.redis.url).await;
+            cluster.replicas.push(replica);
         }
-        world
+        cluster
     }
 
-    /// One more replica, which reaches Redis at `redis`. It has all its connections to the
-    /// truth: making dozens in one thread, unoptimised, would be most of a test.
+    /// One more replica, which reaches Redis at `redis`. It has opened all its database
+    /// connections: dozens of them in one thread, unoptimised, would take most of a
+    /// test's time.
     pub(super) async fn replica(&self, redis: &str) -> Central {
         let cache = Cache::open(redis, cache::Limits::default()).await.expect("Redis");
         let records = open(&self.app_url).await;
-        until("it has its connections", async || {
+        eventually("all connections are open", async || {
             let connections =
                 (0..PoolLimits::default().connections).map(|_| records.now());
             futures_util::future::join_all(connections).await.iter().all(Result::is_ok)
@@ -79,7 +80,7 @@ impl World {
         assert_eq!(added.await.expect("records"), 1);
     }
 
-    /// The version of alice that a login would read now.
+    /// Alice's account version.
     pub(super) async fn epoch(&self) -> i64 {
         let name = alice().username;
         let scope = Scope::Login(name.clone());
@@ -89,7 +90,7 @@ impl World {
         found.await.expect("records").expect("alice").epoch
     }
 
-    /// Alice logs in.
+    /// Logs alice in.
     pub(super) async fn log_in(&self) -> SessionId {
         let epoch = self.epoch().await;
         self.replicas[0]
@@ -98,14 +99,14 @@ impl World {
             .expect("a session")
     }
 
-    /// Alice logs in, and every replica has seen her.
+    /// Logs alice in; every replica has cached the session.
     pub(super) async fn log_in_everywhere(&self) -> SessionId {
         let id = self.log_in().await;
-        assert_eq!(self.asked_everywhere(&id).await, vec![Ok(alice()); 3]);
+        assert_eq!(self.touch_everywhere(&id).await, vec![Ok(alice()); 3]);
         id
     }
 
-    pub(super) async fn asked_everywhere(
+    pub(super) async fn touch_everywhere(
         &self,
         id: &SessionId,
     ) -> Vec<Result<Member, SessionError>> {
@@ -113,43 +114,48 @@ impl World {
         futures_util::future::join_all(asked).await
     }
 
-    /// No replica lets it in, now and for a while.
-    pub(super) async fn is_dead(&self, id: &SessionId, watched: Duration) {
-        let until = Instant::now() + watched;
+    /// Every replica rejects the id, for the whole time.
+    pub(super) async fn assert_rejected(&self, id: &SessionId, watched: Duration) {
+        let eventually = Instant::now() + watched;
         loop {
-            let asked = self.asked_everywhere(id).await;
+            let asked = self.touch_everywhere(id).await;
             assert_eq!(asked, vec![Err(SessionError::Unknown); 3]);
-            if Instant::now() > until {
+            if Instant::now() > eventually {
                 return;
             }
         }
     }
 
-    /// Says something to Redis, past the replicas.
-    pub(super) async fn say<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+    /// Sends a command to Redis, bypassing the replicas.
+    pub(super) async fn redis_command<T: redis::FromRedisValue>(
+        &self,
+        args: &[&str],
+    ) -> T {
         let client = redis::Client::open(self.redis.url.as_str()).expect("a URL");
         let connection = client.get_multiplexed_async_connection().await;
-        let mut command = redis::cmd(words[0]);
-        for word in &words[1..] {
-            command.arg(*word);
+        let mut command = redis::cmd(args[0]);
+        for arg in &args[1..] {
+            command.arg(*arg);
         }
         command.query_async(&mut connection.expect("Redis")).await.expect("an answer")
     }
 }
 
 impl Central {
-    /// A file is stored in a session.
+    /// Adds a file to a session.
     pub(super) async fn add_file(
         &self,
         id: &SessionId,
         name: &str,
     ) -> Result<(), SessionError> {
-        let (proof, name) = (id.proof(), name.to_owned());
-        let added = self.records.run(Scope::Proof(proof.clone()), move |tx| {
-            Box::pin(async move { sessions::add_file(tx, &proof, &name, now()).await })
+        let (session_id_hash, name) = (id.hash(), name.to_owned());
+        let added = self.records.run(Scope::Proof(session_id_hash.clone()), move |tx| {
+            Box::pin(async move {
+                sessions::add_file(tx, &session_id_hash, &name, now()).await
+            })
         });
-        let version = added.await.map_err(|_| SessionError::CannotKnow)?;
-        self.show_files_anew(id).await;
+        let version = added.await.map_err(|_| SessionError::Unavailable)?;
+        self.invalidate_file_list(id).await;
         version.map(drop).ok_or(SessionError::Unknown)
     }
 }
@@ -170,7 +176,7 @@ async fn open(app_url: &str) -> Records {
     Records::open(app_url, PoolLimits::default()).await.expect("records")
 }
 
-/// The server that is installed, or else the embedded one.
+/// The installed server, or the embedded one.
 async fn first_of(what: What) -> Backing {
     if is_installed(what).await { Backing::Local } else { Backing::Embedded }
 }
@@ -183,24 +189,24 @@ async fn is_installed(what: What) -> bool {
 /// Runs a test on each database.
 pub(super) async fn on_each<Test: Future<Output = ()>>(
     limits: SessionLimits,
-    test: impl Fn(World) -> Test,
+    test: impl Fn(TestCluster) -> Test,
 ) {
     println!("on SQLite");
-    test(World::new(Backing::Embedded, limits).await).await;
+    test(TestCluster::new(Backing::Embedded, limits).await).await;
     if is_installed(What::Database).await {
         println!("on Postgres");
-        test(World::new(Backing::Local, limits).await).await;
+        test(TestCluster::new(Backing::Local, limits).await).await;
     }
 }
 
-/// Waits for a condition, and not for ever.
-pub(super) async fn until<Check: Future<Output = bool>>(
+/// Waits for a condition, at most [`EVENTUALLY_TIMEOUT`].
+pub(super) async fn eventually<Check: Future<Output = bool>>(
     what: &str,
     check: impl Fn() -> Check,
 ) {
-    let deadline = Instant::now() + SOON;
+    let deadline = Instant::now() + EVENTUALLY_TIMEOUT;
     while !check().await {
-        assert!(Instant::now() < deadline, "in {SOON:?} it did not happen that {what}");
+        assert!(Instant::now() < deadline, "not within {EVENTUALLY_TIMEOUT:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What goes to and fro in a call: parameters, bodies, good answers.
+//! Parts of a call: parameters, bodies, successful responses.
 
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
@@ -9,10 +9,10 @@ use utoipa::openapi::{
     Content, KnownFormat, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
 
-/// The schemas that the document has to define, by name.
+/// Schemas that the document defines, by name.
 pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// A type of the contract: puts its schema, and those it is made of, beside the others.
+/// A type of the contract: adds its schema, and those it refers to, to the document.
 pub(super) type TypeOf = fn(&mut Schemas) -> RefOr<Schema>;
 
 /// The [`TypeOf`] of `T`.
@@ -22,45 +22,49 @@ pub(super) fn of<T: ToSchema>(schemas: &mut Schemas) -> RefOr<Schema> {
     Ref::from_schema_name(T::name()).into()
 }
 
-/// A parameter that is not part of the path.
-pub(super) struct Asked {
+/// A query or header parameter.
+pub(super) struct CallParameter {
     pub(super) name: &'static str,
-    pub(super) place: ParameterIn,
+    pub(super) location: ParameterIn,
     pub(super) required: bool,
-    pub(super) what: &'static str,
+    pub(super) description: &'static str,
 }
 
-/// What is sent.
+/// A request or response body.
 pub(super) enum Body {
     Nothing,
     Json(TypeOf),
-    /// JSON of a shape that another standard gives.
+    /// JSON of a schema that another standard defines.
     OtherJson,
-    /// One file in a form.
+    /// One file in a multipart form.
     Form,
     Bytes(&'static str),
 }
 
-/// A good answer.
-pub(super) struct Given {
+/// A successful response.
+pub(super) struct CallResponse {
     pub(super) status: u16,
-    pub(super) what: &'static str,
+    pub(super) description: &'static str,
     pub(super) body: Body,
     pub(super) headers: &'static [&'static str],
 }
 
-/// An answer with a body of a type, and nothing more to say.
-pub(super) const fn json(status: u16, what: &'static str, body: TypeOf) -> Given {
-    Given { status, what, body: Body::Json(body), headers: &[] }
+/// A JSON response without headers.
+pub(super) const fn json(
+    status: u16,
+    description: &'static str,
+    body: TypeOf,
+) -> CallResponse {
+    CallResponse { status, description, body: Body::Json(body), headers: &[] }
 }
 
-impl Asked {
+impl CallParameter {
     pub(super) fn parameter(&self) -> Parameter {
         ParameterBuilder::new()
             .name(self.name)
-            .parameter_in(self.place.clone())
+            .parameter_in(self.location.clone())
             .required(if self.required { Required::True } else { Required::False })
-            .description(Some(self.what))
+            .description(Some(self.description))
             .schema(Some(Object::with_type(Type::String)))
             .build()
     }
@@ -96,9 +100,9 @@ fn form() -> Object {
     ObjectBuilder::new().property("file", bytes()).required("file").build()
 }
 
-impl Given {
+impl CallResponse {
     pub(super) fn response(&self, schemas: &mut Schemas) -> Response {
-        let mut response = ResponseBuilder::new().description(self.what);
+        let mut response = ResponseBuilder::new().description(self.description);
         if let Some((media, content)) = self.body.content(schemas) {
             response = response.content(media, content);
         }

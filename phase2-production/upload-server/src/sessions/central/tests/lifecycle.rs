@@ -1,41 +1,41 @@
-//! Birth, growth and old age, seen from three replicas.
+//! Birth, growth and expiry, seen from three replicas.
 
 use super::super::*;
-use super::world::{LIMITS, alice, on_each, request, until};
+use super::cluster::{LIMITS, alice, eventually, on_each, request};
 use futures_util::future::join_all;
 use records::{Scope, audit, sessions};
 
 #[tokio::test]
-async fn who_logs_in_at_one_replica_is_known_at_all_of_them() {
-    on_each(LIMITS, async |world| {
-        let id = world.log_in_everywhere().await;
-        let seen = world.replicas[2].view(&id).await.unwrap();
+async fn login_on_one_replica_is_valid_on_all() {
+    on_each(LIMITS, async |cluster| {
+        let id = cluster.log_in_everywhere().await;
+        let seen = cluster.replicas[2].view(&id).await.unwrap();
         assert!(seen.time_left <= LIMITS.idle && seen.time_left > LIMITS.idle / 2);
-        assert_eq!(world.replicas[1].peek(&id).await, Ok(alice()));
+        assert_eq!(cluster.replicas[1].peek(&id).await, Ok(alice()));
         let cached: String =
-            world.say(&["GET", &format!("session:{}", id.proof())]).await;
-        assert!(!cached.contains(id.secret().expose()), "the id itself is kept nowhere");
+            cluster.redis_command(&["GET", &format!("session:{}", id.hash())]).await;
+        assert!(!cached.contains(id.secret().expose()), "Redis stores the id itself");
     })
     .await;
 }
 
 #[tokio::test]
-async fn fifty_uploads_at_once_over_three_replicas_leave_fifty_names() {
-    on_each(LIMITS, async |world| {
+async fn fifty_concurrent_uploads_leave_fifty_names_in_the_session() {
+    on_each(LIMITS, async |cluster| {
         for flushed in [false, true] {
-            let id = world.log_in_everywhere().await;
+            let id = cluster.log_in_everywhere().await;
             let uploads = (0..50).map(|n| {
-                let (world, id, replica) = (&world, &id, &world.replicas[n % 3]);
+                let (cluster, id, replica) = (&cluster, &id, &cluster.replicas[n % 3]);
                 async move {
                     assert_eq!(replica.touch(id).await, Ok(alice()));
                     if flushed && n == 25 {
-                        world.say::<()>(&["FLUSHALL"]).await;
+                        cluster.redis_command::<()>(&["FLUSHALL"]).await;
                     }
                     replica.add_file(id, &format!("{n}.txt")).await.unwrap();
                 }
             });
             join_all(uploads).await;
-            for replica in &world.replicas {
+            for replica in &cluster.replicas {
                 let mut files = replica.view(&id).await.unwrap().files;
                 files.sort_unstable();
                 let mut all: Vec<_> = (0..50).map(|n| format!("{n}.txt")).collect();
@@ -55,19 +55,19 @@ const SHORT: SessionLimits = SessionLimits {
 };
 
 #[tokio::test]
-async fn use_slides_the_idle_time_and_losing_redis_does_not_lose_it() {
-    on_each(SHORT, async |world| {
-        let id = world.log_in().await;
+async fn idle_timeout_restarts_on_use_and_survives_redis_data_loss() {
+    on_each(SHORT, async |cluster| {
+        let id = cluster.log_in().await;
         let kept_alive = std::time::Instant::now();
         while kept_alive.elapsed() < SHORT.idle * 3 / 2 {
-            assert_eq!(world.replicas[1].touch(&id).await, Ok(alice()));
+            assert_eq!(cluster.replicas[1].touch(&id).await, Ok(alice()));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        world.say::<()>(&["FLUSHALL"]).await;
-        assert_eq!(world.asked_everywhere(&id).await, vec![Ok(alice()); 3]);
-        world.say::<()>(&["FLUSHALL"]).await;
-        tokio::time::sleep(SHORT.idle + SHORT.idle / IDLE_SHARE).await;
-        for asked in world.asked_everywhere(&id).await {
+        cluster.redis_command::<()>(&["FLUSHALL"]).await;
+        assert_eq!(cluster.touch_everywhere(&id).await, vec![Ok(alice()); 3]);
+        cluster.redis_command::<()>(&["FLUSHALL"]).await;
+        tokio::time::sleep(SHORT.idle + SHORT.idle / USE_WRITES_PER_IDLE_TIMEOUT).await;
+        for asked in cluster.touch_everywhere(&id).await {
             assert_eq!(asked, Err(SessionError::Expired));
         }
     })
@@ -75,34 +75,34 @@ async fn use_slides_the_idle_time_and_losing_redis_does_not_lose_it() {
 }
 
 #[tokio::test]
-async fn a_look_is_no_use_and_silence_kills() {
-    on_each(SHORT, async |world| {
-        let id = world.log_in().await;
-        let begun = std::time::Instant::now();
-        while begun.elapsed() < SHORT.idle * 5 / 4 {
-            let _alive_or_not = world.replicas[0].peek(&id).await;
+async fn peek_does_not_restart_the_idle_timeout() {
+    on_each(SHORT, async |cluster| {
+        let id = cluster.log_in().await;
+        let started = std::time::Instant::now();
+        while started.elapsed() < SHORT.idle * 5 / 4 {
+            let _alive_or_not = cluster.replicas[0].peek(&id).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(world.replicas[1].touch(&id).await, Err(SessionError::Expired));
+        assert_eq!(cluster.replicas[1].touch(&id).await, Err(SessionError::Expired));
     })
     .await;
 }
 
 #[tokio::test]
-async fn no_session_outlives_its_absolute_end_however_busy_it_is() {
+async fn busy_session_expires_at_its_absolute_timeout() {
     let limits = SessionLimits { absolute: Duration::from_secs(2), ..SHORT };
-    on_each(limits, async |world| {
-        let begun = std::time::Instant::now();
-        let id = world.log_in().await;
+    on_each(limits, async |cluster| {
+        let started = std::time::Instant::now();
+        let id = cluster.log_in().await;
         let mut died = None;
-        while begun.elapsed() < limits.absolute * 2 {
-            let asked = world.replicas[1].touch(&id).await;
+        while started.elapsed() < limits.absolute * 2 {
+            let asked = cluster.replicas[1].touch(&id).await;
             match (asked, died) {
                 (Ok(_), None) => {}
                 (Err(SessionError::Expired), _) => {
-                    died = died.or_else(|| Some(begun.elapsed()));
+                    died = died.or_else(|| Some(started.elapsed()));
                 }
-                other => panic!("{other:?} after {:?}", begun.elapsed()),
+                other => panic!("{other:?} after {:?}", started.elapsed()),
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -114,17 +114,17 @@ async fn no_session_outlives_its_absolute_end_however_busy_it_is() {
 }
 
 #[tokio::test]
-async fn of_many_logins_at_once_no_more_stay_than_a_person_may_have() {
-    on_each(LIMITS, async |world| {
-        let epoch = world.epoch().await;
+async fn concurrent_logins_respect_the_session_limit_per_account() {
+    on_each(LIMITS, async |cluster| {
+        let epoch = cluster.epoch().await;
         let logins = (0..12).map(|n| {
-            let replica = world.replicas[n % 3].clone();
+            let replica = cluster.replicas[n % 3].clone();
             async move { replica.start(&alice(), epoch, &request("login")).await.unwrap() }
         });
         let ids = join_all(logins).await;
         let mut alive = 0;
         for id in &ids {
-            let asked = world.asked_everywhere(id).await;
+            let asked = cluster.touch_everywhere(id).await;
             assert!(asked.iter().all(|one| *one == asked[0]), "the replicas disagree");
             alive += usize::from(asked[0].is_ok());
         }
@@ -134,36 +134,36 @@ async fn of_many_logins_at_once_no_more_stay_than_a_person_may_have() {
 }
 
 #[tokio::test]
-async fn ids_that_somebody_made_up_leave_nothing_in_redis() {
-    on_each(LIMITS, async |world| {
-        world.log_in_everywhere().await;
-        let before: i64 = world.say(&["DBSIZE"]).await;
+async fn invented_ids_leave_nothing_in_redis() {
+    on_each(LIMITS, async |cluster| {
+        cluster.log_in_everywhere().await;
+        let before: i64 = cluster.redis_command(&["DBSIZE"]).await;
         for _ in 0..20 {
-            let asked = world.asked_everywhere(&SessionId::random()).await;
+            let asked = cluster.touch_everywhere(&SessionId::random()).await;
             assert_eq!(asked, vec![Err(SessionError::Unknown); 3]);
         }
-        assert_eq!(world.say::<i64>(&["DBSIZE"]).await, before);
+        assert_eq!(cluster.redis_command::<i64>(&["DBSIZE"]).await, before);
     })
     .await;
 }
 
 #[tokio::test]
-async fn birth_and_death_are_on_record_with_their_requests() {
-    on_each(LIMITS, async |world| {
-        let id = world.log_in().await;
-        world.replicas[1].end(&id, &request("logout")).await.unwrap();
+async fn audit_log_records_birth_and_death_with_request_ids() {
+    on_each(LIMITS, async |cluster| {
+        let id = cluster.log_in().await;
+        cluster.replicas[1].end(&id, &request("logout")).await.unwrap();
         let organisation = alice().organisation;
         let scope = Scope::Organisation(organisation.clone());
-        let rows = world.records.run(scope, move |tx| {
+        let rows = cluster.records.run(scope, move |tx| {
             Box::pin(async move { audit::list(tx, &organisation, 10, None).await })
         });
         let rows = rows.await.unwrap();
-        let deeds: Vec<_> = rows
+        let actions: Vec<_> = rows
             .iter()
             .map(|row| (&*row.action, &*row.request_id, &*row.actor))
             .collect();
         assert_eq!(
-            deeds,
+            actions,
             [("session.ended", "logout", "alice"), ("session.started", "login", "alice")]
         );
     })
@@ -171,19 +171,22 @@ async fn birth_and_death_are_on_record_with_their_requests() {
 }
 
 #[tokio::test]
-async fn the_few_reads_that_always_ask_the_truth_find_out_what_redis_does_not_know() {
-    on_each(LIMITS, async |world| {
-        let mut asks = world.replicas[1].clone();
-        asks.always_asked = 1;
-        let id = world.log_in_everywhere().await;
-        let proof = id.proof();
-        let revoked = world.records.run(Scope::Proof(proof.clone()), move |tx| {
-            Box::pin(async move { sessions::revoke(tx, &proof, now()).await })
-        });
+async fn sampled_reads_detect_a_revocation_missing_in_redis() {
+    on_each(LIMITS, async |cluster| {
+        let mut verifying = cluster.replicas[1].clone();
+        verifying.verify_one_in = 1;
+        let id = cluster.log_in_everywhere().await;
+        let session_id_hash = id.hash();
+        let revoked =
+            cluster.records.run(Scope::Proof(session_id_hash.clone()), move |tx| {
+                Box::pin(
+                    async move { sessions::revoke(tx, &session_id_hash, now()).await },
+                )
+            });
         assert!(revoked.await.unwrap());
-        assert_eq!(asks.touch(&id).await, Err(SessionError::Unknown));
-        until("all know", async || {
-            let asked = world.asked_everywhere(&id).await;
+        assert_eq!(verifying.touch(&id).await, Err(SessionError::Unknown));
+        eventually("all replicas reject it", async || {
+            let asked = cluster.touch_everywhere(&id).await;
             asked == vec![Err(SessionError::Unknown); 3]
         })
         .await;
@@ -192,13 +195,13 @@ async fn the_few_reads_that_always_ask_the_truth_find_out_what_redis_does_not_kn
 }
 
 #[tokio::test]
-async fn one_sweep_removes_all_the_dead_and_nobody_else() {
-    on_each(LIMITS, async |world| {
-        let id = world.log_in().await;
+async fn one_sweep_removes_exactly_the_ended_sessions() {
+    on_each(LIMITS, async |cluster| {
+        let id = cluster.log_in().await;
         let long_ago = now() - 2 * milliseconds(LIMITS.absolute);
         let batches = i64::try_from(2 * sessions::AT_ONCE + 500).unwrap();
         let scope = Scope::Organisation(alice().organisation);
-        let died = world.records.run(scope, move |tx| {
+        let died = cluster.records.run(scope, move |tx| {
             Box::pin(async move {
                 let dead = "INSERT INTO sessions (proof, organisation, username, role, \
                             epoch, created_at, last_seen_at, expires_at, idle_ms) \
@@ -211,12 +214,12 @@ async fn one_sweep_removes_all_the_dead_and_nobody_else() {
             })
         });
         assert_eq!(died.await.unwrap(), u64::try_from(batches).unwrap());
-        world.replicas[0].sweep().await;
-        let left = world.records.run(Scope::Housekeeping, |tx| {
+        cluster.replicas[0].sweep().await;
+        let remaining = cluster.records.run(Scope::Housekeeping, |tx| {
             Box::pin(async move { sessions::sweep(tx, now()).await })
         });
-        assert_eq!(left.await.unwrap(), 0);
-        assert_eq!(world.replicas[1].touch(&id).await, Ok(alice()));
+        assert_eq!(remaining.await.unwrap(), 0);
+        assert_eq!(cluster.replicas[1].touch(&id).await, Ok(alice()));
     })
     .await;
 }

@@ -1,0 +1,89 @@
+//! Calls for accounts: the caller's own, and those of an admin's organisation.
+
+use crate::openapi::call::{CALL, Call, Designs, SecurityRequirement};
+use crate::openapi::parts::{Body, CallParameter, json, of};
+use api_contract::people::{Audit, PasswordChange, People, Person, PersonChange};
+use api_contract::problem::ProblemKind as Kind;
+use api_contract::{Message, paths};
+use utoipa::openapi::HttpMethod::{Patch, Post};
+use utoipa::openapi::path::ParameterIn;
+
+const OWN: Call = Call { tag: "account", method: Post, ..CALL };
+
+const ADMIN: Call = Call { tag: "admin", security: SecurityRequirement::Admin, ..CALL };
+
+pub(super) const CALLS: &[Call] = &[
+    Call {
+        path: paths::ACCOUNT_PASSWORD,
+        summary: "Change the caller's password",
+        details: "Revokes all sessions and tokens of the account, including this one.",
+        request_body: Body::Json(of::<PasswordChange>),
+        responses: &[json(200, "The password is changed.", of::<Message>)],
+        problems: &[
+            Kind::WeakPassword,
+            Kind::InvalidCredentials,
+            Kind::TooManyAttempts,
+            Kind::TooManyLogins,
+        ],
+        ..OWN
+    },
+    Call {
+        path: paths::ACCOUNT_SIGN_OUT,
+        summary: "Sign out everywhere",
+        responses: &[json(200, "All sessions and tokens are revoked.", of::<Message>)],
+        ..OWN
+    },
+    Call {
+        path: paths::ADMIN_USERS,
+        summary: "List the accounts of the caller's organisation",
+        responses: &[json(200, "All accounts, by name.", of::<People>)],
+        ..ADMIN
+    },
+    Call {
+        method: Patch,
+        path: paths::ADMIN_USER,
+        summary: "Change the role of an account, or disable or enable it",
+        details: "Revokes all sessions and tokens of the account.",
+        request_body: Body::Json(of::<PersonChange>),
+        responses: &[json(200, "The account after the change.", of::<Person>)],
+        problems: &[Kind::UserNotFound],
+        ..ADMIN
+    },
+    Call {
+        method: Post,
+        path: paths::ADMIN_USER_SIGN_OUT,
+        summary: "Sign an account out everywhere",
+        responses: &[json(
+            200,
+            "All its sessions and tokens are revoked.",
+            of::<Message>,
+        )],
+        problems: &[Kind::UserNotFound],
+        ..ADMIN
+    },
+    Call {
+        path: paths::ADMIN_AUDIT,
+        summary: "Read the audit log",
+        parameters: &[CallParameter {
+            name: "request_id",
+            location: ParameterIn::Query,
+            required: false,
+            description: "Only rows of this request.",
+        }],
+        responses: &[json(200, "The newest rows.", of::<Audit>)],
+        problems: &[Kind::MalformedRequest],
+        ..ADMIN
+    },
+    Call {
+        method: Post,
+        path: paths::ADMIN_KEYS_ROTATE,
+        summary: "Publish the next signing key",
+        designs: Designs::Tokens,
+        responses: &[json(
+            200,
+            "The key signs after all replicas have loaded it.",
+            of::<Message>,
+        )],
+        ..ADMIN
+    },
+];
