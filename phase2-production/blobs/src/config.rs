@@ -1,6 +1,6 @@
 //! The configuration of a blob store, and how it is opened.
 
-use crate::error::{BlobError, NotAStore, OpenError, Origin};
+use crate::error::{BlobError, InvalidStoreUrl, OpenError, Origin};
 use crate::local::Local;
 use crate::remote::Remote;
 use api_contract::secret::Secret;
@@ -42,17 +42,18 @@ impl BlobsConfig {
     /// Parses `s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no`. The default region is
     /// `us-east-1`; `tls=no` is for a store on this machine.
     ///
+    /// # Errors
     /// If it has another form. The message does not repeat the URL, because it contains a
     /// secret.
-    pub fn from_url(text: &str) -> Result<Self, NotAStore> {
-        let url = Url::parse(text).map_err(|_| NotAStore)?;
+    pub fn from_url(text: &str) -> Result<Self, InvalidStoreUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidStoreUrl)?;
         let (host, secret) = (url.host_str(), url.password());
         let bucket = url.path().trim_matches('/');
         let (Some(host), Some(secret), "s3") = (host, secret, url.scheme()) else {
-            return Err(NotAStore);
+            return Err(InvalidStoreUrl);
         };
         if bucket.is_empty() || bucket.contains('/') || url.username().is_empty() {
-            return Err(NotAStore);
+            return Err(InvalidStoreUrl);
         }
         let parameter = |name| url.query_pairs().find(|(key, _)| key == name);
         let allow_http = parameter("tls").is_some_and(|(_, value)| value == "no");
@@ -71,8 +72,8 @@ impl BlobsConfig {
 }
 
 /// The parts before the host are percent-encoded.
-fn plain(text: &str) -> Result<String, NotAStore> {
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| NotAStore)?;
+fn plain(text: &str) -> Result<String, InvalidStoreUrl> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| InvalidStoreUrl)?;
     Ok(decoded.into_owned())
 }
 
@@ -91,6 +92,7 @@ pub(crate) enum Store {
 impl Blobs {
     /// Opens the store and checks that it can be used.
     ///
+    /// # Errors
     /// If the directory is not writable, or the bucket does not reply or refuses the
     /// keys.
     pub async fn open(config: BlobsConfig) -> Result<Self, OpenError> {
@@ -105,6 +107,7 @@ impl Blobs {
 
     /// Checks that the store replies; for `/readyz`.
     ///
+    /// # Errors
     /// If it does not.
     pub async fn ping(&self) -> Result<(), BlobError> {
         match &self.store {

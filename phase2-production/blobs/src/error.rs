@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[error(
     "expected s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no as the URL of the blob store"
 )]
-pub struct NotAStore;
+pub struct InvalidStoreUrl;
 
 /// The store cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -60,6 +60,7 @@ impl Blobs {
     /// S3 does not list them: configure a lifecycle rule of the bucket that aborts
     /// incomplete multipart uploads.
     ///
+    /// # Errors
     /// If the disk cannot be read.
     pub async fn remove_drafts(&self, age: Duration) -> Result<usize, BlobError> {
         let Store::Local(local) = self.store() else {

@@ -18,6 +18,6 @@ pub mod read;
 mod remote;
 
 pub use config::{Blobs, BlobsConfig, Bucket};
-pub use error::{BlobError, NotAStore, OpenError};
+pub use error::{BlobError, InvalidStoreUrl, OpenError};
 pub use housekeeping::OldBlob;
 pub use put::Put;

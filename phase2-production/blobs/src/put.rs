@@ -32,6 +32,7 @@ impl Blobs {
     ///
     /// If the future is dropped before its end, a task removes the bytes written so far.
     ///
+    /// # Errors
     /// See [`BlobError`]; after an error no bytes remain.
     pub async fn put<S, E>(
         &self,

@@ -25,6 +25,7 @@ impl Blobs {
     /// Streams a blob, or the bytes in `range`. The stream stays readable if the blob is
     /// deleted meanwhile.
     ///
+    /// # Errors
     /// [`BlobError::NotFound`] if there is no such blob. A range that starts after the
     /// end is a defect of the caller and fails like a broken store.
     pub async fn get(
@@ -73,6 +74,7 @@ impl Blobs {
 
     /// Deletes a blob. A missing blob is no error.
     ///
+    /// # Errors
     /// If the store fails; then the janitor has to retry.
     pub async fn delete(&self, key: &str) -> Result<(), BlobError> {
         let deleted = self.objects().delete(&Path::from(key)).await;
@@ -90,7 +92,7 @@ impl Blobs {
     pub async fn copy(&self, from: &str, to: &str) -> Result<(), BlobError> {
         if let Store::Local(local) = self.store() {
             local.prepare(to).await?;
-            local.make_young(from).await?;
+            local.reset_age(from).await?;
         }
         let copied = self.objects().copy(&Path::from(from), &Path::from(to)).await;
         copied.map_err(|error| self.error(error))
@@ -99,6 +101,7 @@ impl Blobs {
     /// A presigned URL: any client that has it may `PUT` bytes under this key until it
     /// expires. [`None`] for a directory. S3 does not sign the size: check it afterwards.
     ///
+    /// # Errors
     /// If it cannot be signed.
     pub async fn presign_put(
         &self,

@@ -41,6 +41,7 @@ impl Cache {
 
     /// Looks up `key`.
     ///
+    /// # Errors
     /// If Redis does not answer: then ask the database.
     pub async fn is_denied(&self, key: &str) -> Result<Denial, CacheDown> {
         let start = self.link.trust.start_call();

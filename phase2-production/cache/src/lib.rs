@@ -51,6 +51,7 @@ impl Cache {
     /// Connects. Refuses a Redis that may evict keys, because revocations must not be
     /// lost.
     ///
+    /// # Errors
     /// If Redis cannot be used. The message names a remedy and contains no password.
     pub async fn open(url: &str, limits: Limits) -> Result<Self, OpenError> {
         let client = startup::client(url)?;
@@ -66,6 +67,7 @@ impl Cache {
 
     /// The round-trip time of a call to Redis.
     ///
+    /// # Errors
     /// If Redis does not answer.
     pub async fn ping(&self) -> Result<Duration, CacheDown> {
         heartbeat::beat(&self.link).await
@@ -80,7 +82,7 @@ impl Cache {
 
     /// Length of the retry queue. Also the gauge `cache_pending_writes`.
     #[must_use]
-    pub fn pending(&self) -> usize {
+    pub fn pending_invalidations(&self) -> usize {
         self.retries.len()
     }
 }

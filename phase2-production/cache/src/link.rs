@@ -56,7 +56,7 @@ impl Link {
             Err(_) => Err(CacheDown::Timeout),
         };
         match &reply {
-            Err(down) if down.is_trouble() => {
+            Err(down) if down.is_outage() => {
                 self.trust.call_failed();
                 // Not after each timeout, because replies to other calls may still
                 // arrive.

@@ -18,7 +18,7 @@ pub enum Taken {
     /// Allowed.
     Allowed {
         /// Remaining requests in this window.
-        left: u32,
+        remaining: u32,
     },
     /// Refused.
     Refused {
@@ -33,6 +33,7 @@ impl Cache {
     /// allow `limit` each. A call that timed out may have counted: it counts too much,
     /// never too little. A limit of 0 refuses every request.
     ///
+    /// # Errors
     /// If Redis does not answer; the caller decides about the request.
     pub async fn take(
         &self,
@@ -58,21 +59,22 @@ impl Cache {
         let mut call = TAKE.key(key(bucket));
         let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
         call.arg(limit).arg(window).arg(count);
-        let (left, wait): (i64, u64) = self
+        let (remaining, wait): (i64, u64) = self
             .link
             .call(
                 |mut connection| async move { call.invoke_async(&mut connection).await },
             )
             .await?;
-        Ok(u32::try_from(left).map_or_else(
+        Ok(u32::try_from(remaining).map_or_else(
             |_| Taken::Refused { retry_after: Duration::from_millis(wait) },
-            |left| Taken::Allowed { left },
+            |remaining| Taken::Allowed { remaining },
         ))
     }
 
     /// Returns one that should not have counted: a login that succeeded. The window
     /// stays.
     ///
+    /// # Errors
     /// If Redis does not answer; then the request counts until the window ends.
     pub async fn give_back(&self, bucket: &str) -> Result<(), CacheDown> {
         let call = GIVE_BACK.key(key(bucket));

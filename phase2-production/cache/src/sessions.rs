@@ -161,6 +161,7 @@ impl Cache {
     /// Caches a session that was read from the database after `copy.read_at`, for
     /// `idle_left` or until its absolute end.
     ///
+    /// # Errors
     /// If Redis does not reply or is full. No data is lost: the session can be read
     /// again.
     pub async fn fill_session<T: Serialize + Sync>(

@@ -27,6 +27,7 @@ pub enum Version {
 impl Cache {
     /// Looks up the version of a user.
     ///
+    /// # Errors
     /// If Redis does not answer: then ask the database.
     pub async fn version(&self, user: &str) -> Result<Version, CacheDown> {
         Ok(match self.look_up::<i64>(key(user), sessions::PEEK).await? {
@@ -39,6 +40,7 @@ impl Cache {
     /// Caches a version that was read from the database after the time `asked`, until
     /// `ends_at` (milliseconds since 1970).
     ///
+    /// # Errors
     /// If Redis does not answer or is full. No data is lost: the version can be read
     /// again.
     pub async fn fill_version(

@@ -38,6 +38,7 @@ pub(crate) fn start(node: &Arc<Node>) {
 
 /// Waits until the node has caught up with the group.
 ///
+/// # Errors
 /// If gossip ended before.
 pub(crate) async fn caught_up(node: &Node) -> anyhow::Result<()> {
     while node.state.is_lagging(now_ms()) {
@@ -48,7 +49,7 @@ pub(crate) async fn caught_up(node: &Node) -> anyhow::Result<()> {
 }
 
 async fn tick(node: Weak<Node>) {
-    let mut last_beat: Option<Instant> = None;
+    let mut last_heartbeat: Option<Instant> = None;
     loop {
         let Some(node) = node.upgrade() else {
             return;
@@ -56,8 +57,8 @@ async fn tick(node: Weak<Node>) {
         let now = now_ms();
         node.state.tick(now);
         let lagging = node.state.is_lagging(now);
-        if last_beat.is_none_or(|last| last.elapsed() >= HEARTBEAT_INTERVAL) {
-            last_beat = Some(Instant::now());
+        if last_heartbeat.is_none_or(|last| last.elapsed() >= HEARTBEAT_INTERVAL) {
+            last_heartbeat = Some(Instant::now());
             report_lag(node.state.lag(&node.alive().await, now));
             send_heartbeat(&node).await;
         }

@@ -24,13 +24,13 @@ impl Node {
     pub(crate) async fn delete_entries(&self, swept: Swept) {
         let mut chitchat = self.chitchat.lock().await;
         let own = chitchat.self_node_state();
-        for hash in swept.ended.iter().chain(&swept.forgotten) {
+        for hash in swept.ended.iter().chain(&swept.removed) {
             let (keys, files) = keys_of(hash);
             let files: Vec<_> =
                 own.iter_prefix(&files).map(|(key, _)| key.to_owned()).collect();
             delete_entries(own, keys.into_iter().chain(files));
         }
-        delete_entries(own, swept.forgotten.iter().map(|hash| tombstone_key(hash)));
+        delete_entries(own, swept.removed.iter().map(|hash| tombstone_key(hash)));
         delete_entries(own, swept.owners.iter().map(|owner| all_ended_key(owner)));
     }
 }

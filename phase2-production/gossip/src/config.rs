@@ -74,7 +74,7 @@ impl GossipConfig {
 
     /// How long a node keeps the tombstone of a deleted entry. A node that was paused for
     /// longer gets the whole map again.
-    pub(crate) fn taken_back(&self) -> Duration {
+    pub(crate) fn deletion_grace(&self) -> Duration {
         self.lives.idle.clamp(Duration::from_secs(1), Duration::from_secs(60))
     }
 

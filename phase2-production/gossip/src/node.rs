@@ -54,6 +54,7 @@ impl Gossip {
     /// Starts to gossip. Returns when this node has caught up with the others, or no
     /// other node replies.
     ///
+    /// # Errors
     /// If an address is not on this machine, or cannot be bound.
     pub async fn join(config: GossipConfig) -> anyhow::Result<Self> {
         config.check()?;
@@ -110,6 +111,7 @@ impl Gossip {
     /// Records a use: the idle time restarts on all nodes. Returns the data about the
     /// owner.
     ///
+    /// # Errors
     /// If this node knows no live session with this hash.
     pub async fn touch(&self, hash: &str, now: i64) -> Result<String, Gone> {
         self.0.check_caught_up(now)?;

@@ -35,6 +35,7 @@ impl Records {
     /// Connects to a database that [`Records::migrate`] prepared, on Postgres with the
     /// `app_url` that it returned.
     ///
+    /// # Errors
     /// If the URL is wrong, the database does not answer, the schema is older or newer
     /// than this program, or the role could bypass row-level security.
     pub async fn open(url: &str, limits: PoolLimits) -> Result<Self, OpenError> {
@@ -57,6 +58,7 @@ impl Records {
     /// and a second call changes nothing. On Postgres it also creates the role
     /// `upload_app`, which owns nothing and is subject to row-level security.
     ///
+    /// # Errors
     /// If the URL is wrong, the database does not answer, the owner lacks a privilege, or
     /// the schema is newer than this program.
     pub async fn migrate(owner_url: &str) -> Result<Migrated, OpenError> {
@@ -96,6 +98,7 @@ impl Records {
     /// disconnects) does not cancel it halfway. `work` must return every database error
     /// that it gets, because Postgres has aborted the transaction by then.
     ///
+    /// # Errors
     /// Those of `work`; [`RecordsError::Unavailable`] if no connection was free in time
     /// or the database stopped answering; [`RecordsError::InDoubt`] if it stopped
     /// answering during the commit.

@@ -35,6 +35,7 @@ impl fmt::Debug for SigningKey {
 /// Takes the lock on the set of keys until the transaction ends. Take it before a
 /// decision that must be made only once.
 ///
+/// # Errors
 /// When the database fails, or the wait for the lock takes too long.
 pub async fn lock(tx: &mut AnyConnection) -> Result<(), RecordsError> {
     // A SQLite write transaction is exclusive from its start.

@@ -87,7 +87,7 @@ async fn rate_limit_is_exact_over_three_replicas() {
         let mut allowed = Vec::new();
         for taken in futures_util::future::join_all(takes).await {
             match taken.unwrap() {
-                Taken::Allowed { left } => allowed.push(left),
+                Taken::Allowed { remaining } => allowed.push(remaining),
                 Taken::Refused { retry_after } => {
                     assert!(retry_after <= MINUTE && retry_after > MINUTE / 2);
                 }
@@ -96,7 +96,11 @@ async fn rate_limit_is_exact_over_three_replicas() {
         allowed.sort_unstable();
         assert_eq!(allowed, (0..10).collect::<Vec<_>>());
         let bob = replicas[0].take("bob", 10, MINUTE).await;
-        assert_eq!(bob, Ok(Taken::Allowed { left: 9 }), "each bucket has its own limit");
+        assert_eq!(
+            bob,
+            Ok(Taken::Allowed { remaining: 9 }),
+            "each bucket has its own limit"
+        );
     })
     .await;
 }
@@ -107,7 +111,7 @@ async fn bucket_refills_after_its_window_despite_refused_requests() {
         let cache = redis.cache().await;
         let window = Duration::from_millis(400);
         let begun = Instant::now();
-        assert_eq!(cache.take("b", 1, window).await, Ok(Taken::Allowed { left: 0 }));
+        assert_eq!(cache.take("b", 1, window).await, Ok(Taken::Allowed { remaining: 0 }));
         while let Taken::Refused { retry_after } =
             cache.take("b", 1, window).await.unwrap()
         {
@@ -127,13 +131,13 @@ async fn bucket_refills_after_its_window_despite_refused_requests() {
 async fn returned_request_never_enlarges_the_bucket() {
     on_each(async |redis| {
         let cache = redis.cache().await;
-        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { left: 1 }));
+        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { remaining: 1 }));
         for _ in 0..3 {
             cache.give_back("b").await.unwrap();
         }
         cache.give_back("never taken from").await.unwrap();
         assert_eq!(redis.command::<i64>(&["EXISTS", "rate:never taken from"]).await, 0);
-        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { left: 1 }));
+        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { remaining: 1 }));
         assert!(
             redis.command::<i64>(&["TTL", "rate:b"]).await > 50,
             "the window still ends"
@@ -147,9 +151,9 @@ async fn batch_of_allowed_requests_counts_completely_or_not() {
     on_each(async |redis| {
         let cache = redis.cache().await;
         let taken = cache.take_many("b", 3, 5, MINUTE).await;
-        assert_eq!(taken, Ok(Taken::Allowed { left: 2 }));
+        assert_eq!(taken, Ok(Taken::Allowed { remaining: 2 }));
         let taken = cache.take_many("b", 3, 5, MINUTE).await;
-        assert_eq!(taken, Ok(Taken::Allowed { left: 0 }), "all three count");
+        assert_eq!(taken, Ok(Taken::Allowed { remaining: 0 }), "all three count");
         let taken = cache.take_many("b", 3, 5, MINUTE).await;
         assert!(matches!(taken, Ok(Taken::Refused { .. })));
         assert_eq!(redis.command::<i64>(&["GET", "rate:b"]).await, 6);

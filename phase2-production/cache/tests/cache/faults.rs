@@ -138,10 +138,13 @@ async fn failed_tombstone_is_written_after_redis_recovers() {
         wait_for_state(&one, BreakerState::Open).await;
         let started = Instant::now();
         let written = one.forget_sessions(&["p".to_owned()], LIFE).await;
-        assert_eq!((written, one.pending()), (Written::Later, 1));
+        assert_eq!((written, one.pending_invalidations()), (Written::Later, 1));
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
         redis.service.resume().await.unwrap();
-        until("it is written", RECOVERY_TIMEOUT, async || one.pending() == 0).await;
+        until("it is written", RECOVERY_TIMEOUT, async || {
+            one.pending_invalidations() == 0
+        })
+        .await;
         wait_for_state(&other, BreakerState::Closed).await;
         assert!(!is_live(&other, "p").await);
         assert_eq!(redis.command::<String>(&["GET", "session:p"]).await, "ended");
@@ -158,9 +161,12 @@ async fn full_retry_queue_drops_the_oldest_entry() {
         for n in 0..5 {
             cache.deny(&n.to_string(), LIFE).await;
         }
-        assert_eq!(cache.pending(), 3);
+        assert_eq!(cache.pending_invalidations(), 3);
         redis.service.restart().await.unwrap();
-        until("they are written", RECOVERY_TIMEOUT, async || cache.pending() == 0).await;
+        until("they are written", RECOVERY_TIMEOUT, async || {
+            cache.pending_invalidations() == 0
+        })
+        .await;
         let exist: Vec<i64> = vec![
             redis.command(&["EXISTS", "denied:1"]).await,
             redis.command(&["EXISTS", "denied:4"]).await,
@@ -203,7 +209,7 @@ async fn copies_in_a_redis_that_refuses_writes_are_ignored() {
     fill(&cache, "p").await;
     refuse_writes(&redis, true).await;
     let written = cache.forget_sessions(&["p".to_owned()], LIFE).await;
-    assert_eq!((written, cache.pending()), (Written::Later, 1));
+    assert_eq!((written, cache.pending_invalidations()), (Written::Later, 1));
     assert_eq!(cache.deny("iss/1", LIFE).await, Written::Later);
     let other = redis.cache_with(quiet()).await;
     for replica in [&cache, &other] {

@@ -114,6 +114,7 @@ pub(crate) async fn fresh_database() -> Option<String> {
 
 /// Starts a Postgres server for one test.
 ///
+/// # Panics
 /// If none can be started and the environment does not exclude it.
 pub(crate) async fn private_postgres() -> Option<Service> {
     sqlx::any::install_default_drivers();
