@@ -23,13 +23,13 @@ const SECRETS: [&str; 7] =
 const TABLES: [(&str, &str); 3] = [
     (
         "sessions",
-        "credential_hash, organisation, username, role, epoch, version, created_at, last_seen_at, \
+        "proof, organisation, username, role, epoch, version, created_at, last_seen_at, \
          expires_at, idle_ms, revoked_at",
     ),
-    ("session_files", "credential_hash, position, organisation, name, added_at"),
+    ("session_files", "proof, position, organisation, name, added_at"),
     (
         "refresh_tokens",
-        "credential_hash, start_family, organisation, issued_at, used_at, successor_sealed",
+        "proof, family, organisation, issued_at, used_at, successor_sealed",
     ),
 ];
 
@@ -209,7 +209,7 @@ async fn constraints_hold_after_the_rename(mut upgraded: Upgraded) {
              added_at) VALUES ('{live}', 3, 't1', 'a.txt', 1)"
         ),
         format!(
-            "INSERT INTO refresh_tokens (token_hash, start_family, organisation, issued_at) \
+            "INSERT INTO refresh_tokens (token_hash, family, organisation, issued_at) \
              VALUES ('{unused}', 'family-1', 't1', 1)"
         ),
     ];
