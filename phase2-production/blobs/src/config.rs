@@ -1,6 +1,6 @@
-//! Which store, and how it is opened.
+//! The configuration of a blob store, and how it is opened.
 
-use crate::error::{BlobError, NotAStore, OpenError, Origin};
+use crate::error::{BlobError, InvalidStoreUrl, OpenError, Origin};
 use crate::local::Local;
 use crate::remote::Remote;
 use api_contract::secret::Secret;
@@ -12,53 +12,54 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use url::Url;
 
-/// Where the bytes are kept.
+/// The kind of store.
 #[derive(Clone, Debug)]
 pub enum BlobsConfig {
-    /// A folder; replicas of one machine may share it.
+    /// A directory; replicas on one machine may share it.
     Local(PathBuf),
     /// A bucket of an S3 store.
     S3(Bucket),
 }
 
-/// A bucket, and the proof that opens it.
+/// A bucket and its credentials.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     /// The store's URL, without the bucket.
     pub endpoint: String,
-    /// The bucket's name; it has to be there.
+    /// The bucket's name; the bucket must exist.
     pub bucket: String,
-    /// The region that requests are signed for.
+    /// The region in signatures.
     pub region: String,
-    /// Who asks.
+    /// The access key id.
     pub access_key: String,
-    /// The proof; it signs requests and is never sent.
+    /// The secret key; it signs requests and is never sent.
     pub secret_key: Secret,
-    /// Whether the URL may begin with `http:`. For a store on this machine only.
+    /// Whether the URL may start with `http:`, for a store on this machine only.
     pub allow_http: bool,
 }
 
 impl BlobsConfig {
-    /// Reads `s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no`. Without a region it is
+    /// Parses `s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no`. The default region is
     /// `us-east-1`; `tls=no` is for a store on this machine.
     ///
     /// # Errors
-    /// When it has another form. The URL itself is not in the message: it holds a secret.
-    pub fn from_url(text: &str) -> Result<Self, NotAStore> {
-        let url = Url::parse(text).map_err(|_| NotAStore)?;
+    /// If it has another form. The message does not repeat the URL, because it contains a
+    /// secret.
+    pub fn from_url(text: &str) -> Result<Self, InvalidStoreUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidStoreUrl)?;
         let (host, secret) = (url.host_str(), url.password());
         let bucket = url.path().trim_matches('/');
         let (Some(host), Some(secret), "s3") = (host, secret, url.scheme()) else {
-            return Err(NotAStore);
+            return Err(InvalidStoreUrl);
         };
         if bucket.is_empty() || bucket.contains('/') || url.username().is_empty() {
-            return Err(NotAStore);
+            return Err(InvalidStoreUrl);
         }
-        let asked = |name| url.query_pairs().find(|(key, _)| key == name);
-        let allow_http = asked("tls").is_some_and(|(_, value)| value == "no");
+        let parameter = |name| url.query_pairs().find(|(key, _)| key == name);
+        let allow_http = parameter("tls").is_some_and(|(_, value)| value == "no");
         let scheme = if allow_http { "http" } else { "https" };
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        let region = asked("region").map(|(_, region)| region.into_owned());
+        let region = parameter("region").map(|(_, region)| region.into_owned());
         Ok(Self::S3(Bucket {
             endpoint: format!("{scheme}://{host}{port}"),
             bucket: bucket.to_owned(),
@@ -71,8 +72,8 @@ impl BlobsConfig {
 }
 
 /// The parts before the host are percent-encoded.
-fn plain(text: &str) -> Result<String, NotAStore> {
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| NotAStore)?;
+fn plain(text: &str) -> Result<String, InvalidStoreUrl> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| InvalidStoreUrl)?;
     Ok(decoded.into_owned())
 }
 
@@ -89,10 +90,11 @@ pub(crate) enum Store {
 }
 
 impl Blobs {
-    /// Opens the store, and makes sure that it can be used.
+    /// Opens the store and checks that it can be used.
     ///
     /// # Errors
-    /// When the folder cannot be written, or the bucket does not answer or refuses the keys.
+    /// If the directory is not writable, or the bucket does not reply or refuses the
+    /// keys.
     pub async fn open(config: BlobsConfig) -> Result<Self, OpenError> {
         let store = match config {
             BlobsConfig::Local(root) => Store::Local(Arc::new(Local::open(root).await?)),
@@ -103,10 +105,10 @@ impl Blobs {
         Ok(Self { store })
     }
 
-    /// Asks the store for a sign of life; for `/readyz`.
+    /// Checks that the store replies; for `/readyz`.
     ///
     /// # Errors
-    /// When there is none.
+    /// If it does not.
     pub async fn ping(&self) -> Result<(), BlobError> {
         match &self.store {
             Store::Local(local) => local.ping().await,
@@ -117,7 +119,7 @@ impl Blobs {
         }
     }
 
-    /// Whether the bytes lie in a folder of this machine.
+    /// Whether the store is a directory of this machine.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         matches!(self.store, Store::Local(_))
@@ -152,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_says_all_there_is_to_know_of_a_bucket() {
+    fn url_contains_all_settings_of_a_bucket() {
         let url = "s3://key:a%2Fb@127.0.0.1:9000/files?region=eu-1&tls=no";
         let Ok(BlobsConfig::S3(bucket)) = BlobsConfig::from_url(url) else {
             panic!("it is a store");
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_of_something_else_is_refused_and_not_repeated() {
+    fn invalid_url_is_refused_and_not_repeated() {
         for url in [
             "s3://key:CANARY@host",
             "s3://key@host/files",

@@ -1,30 +1,30 @@
-//! What a store of bytes can fail of.
+//! Errors of a blob store.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::iter;
 use std::path::PathBuf;
 
-/// The text is no store's URL.
+/// The text is not the URL of an S3 store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no as the URL of the files"
+    "expected s3://KEY:SECRET@HOST:PORT/BUCKET?region=R&tls=no as the URL of the blob store"
 )]
-pub struct NotAStore;
+pub struct InvalidStoreUrl;
 
-/// The store cannot be used at all.
+/// The store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder cannot be written.
-    #[error("cannot use the folder {path} for files: choose another with --data-dir")]
+    /// The directory is not writable.
+    #[error("cannot use the directory {path} for files: choose another with --data-dir")]
     Folder {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: io::Error,
     },
-    /// The bucket does not answer, or refuses the keys.
+    /// The bucket does not reply, or refuses the keys.
     #[error(
         "cannot use the bucket {bucket} at {endpoint}: check the URL, the name and the keys"
     )]
@@ -33,40 +33,40 @@ pub enum OpenError {
         endpoint: String,
         /// The bucket's name.
         bucket: String,
-        /// Why.
+        /// The cause.
         #[source]
         cause: object_store::Error,
     },
 }
 
-/// The store did not do what was asked. After a put that failed, nothing of it is left.
+/// The operation failed. After a failed put no bytes remain.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// More bytes to put than allowed.
-    #[error("there are more than {limit} bytes")]
+    /// The stream exceeds the size limit.
+    #[error("the content has more than {limit} bytes")]
     TooLarge {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The stream to put ended before it was complete.
+    /// The stream failed before its end.
     #[error("the stream broke off")]
     BrokenBody(#[source] Box<dyn Error + Send + Sync>),
-    /// There is nothing under this key.
+    /// No blob has this key.
     #[error("there is no such blob")]
     NotFound,
-    /// The disk is full, or a quota of the file system is used up.
+    /// The disk is full, or the file system's quota is used up.
     #[error("the disk is full")]
     NoSpace(#[source] object_store::Error),
-    /// The S3 store did not answer in time, or failed. Whether it did what was asked is
-    /// not known.
-    #[error("the file store does not answer")]
+    /// The S3 store did not reply in time, or failed. The outcome of the operation is
+    /// unknown.
+    #[error("the blob store does not answer")]
     Unavailable(#[source] object_store::Error),
     /// The local disk failed.
     #[error("the disk failed")]
     Disk(#[source] object_store::Error),
 }
 
-/// Where an error came from decides what it means.
+/// The origin of an error, which decides its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Local,
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_told_from_a_broken_one() {
+    fn full_and_failing_disk_give_distinct_errors() {
         let error = |code| BlobError::of_disk(io::Error::from_raw_os_error(code));
         let (full, over_quota, broken) = (28, 122, 5);
         assert!(matches!(error(full), BlobError::NoSpace(_)));

@@ -1,4 +1,4 @@
-//! What a janitor needs: what is there, and since when.
+//! Lists old blobs and removes unfinished ones, for the janitor (garbage collection).
 
 use crate::config::{Blobs, Store};
 use crate::error::BlobError;
@@ -14,26 +14,27 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use upload_domain::incoming::now_ms;
 
-/// A blob that is not young any more.
+/// A blob above the requested age.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OldBlob {
     /// Its key.
     pub key: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
 impl Blobs {
-    /// All blobs below `prefix` (whole parts of a key, such as `files`) that were written
-    /// at least `age` ago: the store says when, and this machine's clock says how long ago
-    /// that is. Never a younger one: its owner may be about to commit the row that names it.
+    /// All blobs below `prefix` (whole path segments, such as `files`) that were written
+    /// at least `age` ago, by the store's timestamps and this machine's clock. Never a
+    /// younger one, because its upload may be about to commit its row.
     pub fn list_older_than(
         &self,
         prefix: &str,
         age: Duration,
     ) -> BoxStream<'static, Result<OldBlob, BlobError>> {
         let prefix = Path::from(prefix);
-        // S3 tells times in whole seconds, cut off: what it calls old may be a second younger.
+        // S3 truncates timestamps to seconds, so a blob may be up to a second younger
+        // than it seems.
         let precision = match self.store() {
             Store::Local(_) => Duration::ZERO,
             Store::Remote(_) => Duration::from_secs(1),
@@ -53,14 +54,14 @@ impl Blobs {
             .boxed()
     }
 
-    /// Removes what uploads left that were killed half way, at least `age` ago; returns how
-    /// many that were. An upload under way writes, or is given up, every few seconds.
+    /// Removes temporary files of killed uploads that are at least `age` old. Returns how
+    /// many. A running upload writes, or is aborted, every few seconds.
     ///
-    /// Of an S3 store nothing can be seen of them: give the bucket a rule that aborts
+    /// S3 does not list them: configure a lifecycle rule of the bucket that aborts
     /// incomplete multipart uploads.
     ///
     /// # Errors
-    /// When the disk cannot be read.
+    /// If the disk cannot be read.
     pub async fn remove_drafts(&self, age: Duration) -> Result<usize, BlobError> {
         let Store::Local(local) = self.store() else {
             return Ok(0);
@@ -80,13 +81,13 @@ fn remove_drafts(root: PathBuf, age: Duration) -> io::Result<usize> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            // Somebody else may have removed it since the folder was read.
-            let Ok(about) = entry.metadata() else {
+            // Another process may have removed it since the directory was read.
+            let Ok(metadata) = entry.metadata() else {
                 continue;
             };
-            if about.is_dir() {
+            if metadata.is_dir() {
                 folders.push(entry.path());
-            } else if is_draft(&entry) && is_older(&about, age) {
+            } else if is_draft(&entry) && is_older(&metadata, age) {
                 removed += usize::from(fs::remove_file(entry.path()).is_ok());
             }
         }
@@ -101,8 +102,8 @@ fn is_draft(entry: &fs::DirEntry) -> bool {
     number.is_some_and(|(_, number)| number.parse::<u32>().is_ok())
 }
 
-fn is_older(about: &fs::Metadata, age: Duration) -> bool {
-    let modified = about.modified().ok();
+fn is_older(metadata: &fs::Metadata, age: Duration) -> bool {
+    let modified = metadata.modified().ok();
     let elapsed = modified.and_then(|then| SystemTime::now().duration_since(then).ok());
     elapsed.is_some_and(|elapsed| elapsed >= age)
 }

@@ -1,11 +1,12 @@
-//! The bytes of files: a folder of this machine, or an S3 bucket that many machines share.
+//! Blob storage for the bytes of files: a directory of this machine, or an S3 bucket that
+//! several machines share.
 //!
-//! What is not in here is which bytes belong to whom; that is in the records. The order
-//! of the two is the promise behind every 201: first the bytes, under a new key and on
-//! disk; then, in one transaction, the row that makes them a file. A crash in between
-//! leaves bytes that no row names, and never a row without bytes.
+//! The `records` crate stores the owner of each blob. Every 201 relies on the order of
+//! the two writes: first the bytes, under a new key and synced to disk; then, in one
+//! transaction, the row that makes them a file. A crash between the two leaves an orphan
+//! blob, and never a row without bytes.
 //!
-//! Read `put` first. S3 has to be driven with little memory too, and `part` is how.
+//! Read `put` first; `part` keeps the memory of S3 uploads small.
 
 pub mod config;
 pub mod error;
@@ -17,6 +18,6 @@ pub mod read;
 mod remote;
 
 pub use config::{Blobs, BlobsConfig, Bucket};
-pub use error::{BlobError, NotAStore, OpenError};
+pub use error::{BlobError, InvalidStoreUrl, OpenError};
 pub use housekeeping::OldBlob;
 pub use put::Put;

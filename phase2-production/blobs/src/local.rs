@@ -1,4 +1,4 @@
-//! A folder of this machine.
+//! Blob storage in a directory of this machine.
 
 use crate::error::{BlobError, OpenError};
 use object_store::local::LocalFileSystem;
@@ -13,7 +13,7 @@ use std::time::SystemTime;
 pub(crate) struct Local {
     pub(crate) objects: LocalFileSystem,
     pub(crate) root: PathBuf,
-    /// Folders that this process has seen reach the disk.
+    /// Directories that this process has synced to disk.
     durable: Mutex<HashSet<PathBuf>>,
 }
 
@@ -35,9 +35,9 @@ impl Local {
         on_disk(move || fs::metadata(root)).await.map(drop).map_err(BlobError::of_disk)
     }
 
-    /// Makes the folder that a key lies in, and waits until its name, and the names of all
-    /// folders above it, are on disk. The store syncs only folders that it has made
-    /// itself: one that another upload made a moment ago might be lost with the upload.
+    /// Creates a key's directory and syncs it and its parents to disk. The store syncs
+    /// only directories that it created itself: one that another upload has just created
+    /// might be lost in a crash together with the upload.
     pub(crate) async fn prepare(&self, key: &str) -> Result<(), BlobError> {
         let folder = self.root.join(key).parent().map(Path::to_path_buf);
         let Some(folder) = folder.filter(|folder| !self.is_durable(folder)) else {
@@ -54,8 +54,9 @@ impl Local {
         Ok(())
     }
 
-    /// A copy is a second name of the same bytes, with the same age.
-    pub(crate) async fn make_young(&self, key: &str) -> Result<(), BlobError> {
+    /// Sets the modification time to now, because a copy is a hard link and has the age
+    /// of the original.
+    pub(crate) async fn reset_age(&self, key: &str) -> Result<(), BlobError> {
         let path = self.root.join(key);
         let touched = on_disk(move || {
             File::options().write(true).open(path)?.set_modified(SystemTime::now())
@@ -73,7 +74,7 @@ impl Local {
     }
 }
 
-/// Runs disk work where waiting hurts nobody.
+/// Runs blocking disk work on a thread for it.
 pub(crate) async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -1,8 +1,8 @@
-//! One part of a blob, gathered until it is worth sending.
+//! One part of a blob, buffered until it is large enough to send.
 //!
-//! S3 takes parts of no less than 5 MiB. Sixty-four uploads at once would hold 320 MiB, for
-//! as long as their clients please; so a part that grows goes to an unnamed file, and is in
-//! memory only while it is sent.
+//! S3 requires parts of at least 5 MiB. Sixty-four slow uploads at once would hold 320
+//! MiB in memory; so a growing part is written to an unnamed file and is in memory only
+//! while it is sent.
 
 use crate::local::on_disk;
 use bytes::{Bytes, BytesMut};
@@ -10,11 +10,11 @@ use std::io::{self, SeekFrom};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-/// Bytes of a part that are held in memory.
-const IN_MEMORY: usize = 128 * 1024;
+/// Maximum number of a part's bytes in memory.
+const MAX_IN_MEMORY: usize = 128 * 1024;
 
-/// The least that S3 takes as a part that is not the last.
-const S3_PART: usize = 5 * 1024 * 1024;
+/// Minimum size of an S3 part, except the last, in bytes.
+const MIN_S3_PART: usize = 5 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -25,27 +25,27 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// For the local disk: written whenever there is enough to be worth a call.
+    /// For the local disk: sent in small chunks.
     pub(crate) fn small() -> Self {
-        Self { memory: BytesMut::new(), file: None, in_file: 0, full: IN_MEMORY }
+        Self { memory: BytesMut::new(), file: None, in_file: 0, full: MAX_IN_MEMORY }
     }
 
     /// For S3.
     pub(crate) fn large() -> Self {
-        Self { full: S3_PART, ..Self::small() }
+        Self { full: MIN_S3_PART, ..Self::small() }
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.in_file + self.memory.len() >= self.full
     }
 
-    /// Takes from the front of `bytes` what fits.
+    /// Moves bytes from the front of `bytes` until the part or its memory buffer is full.
     pub(crate) async fn fill(&mut self, bytes: &mut Bytes) -> io::Result<()> {
-        let room = self.full - self.in_file - self.memory.len();
-        let room = room.min(IN_MEMORY - self.memory.len()).min(bytes.len());
-        self.memory.reserve(room);
-        self.memory.extend_from_slice(&bytes.split_to(room));
-        if self.memory.len() == IN_MEMORY && self.full > IN_MEMORY {
+        let free = self.full - self.in_file - self.memory.len();
+        let free = free.min(MAX_IN_MEMORY - self.memory.len()).min(bytes.len());
+        self.memory.reserve(free);
+        self.memory.extend_from_slice(&bytes.split_to(free));
+        if self.memory.len() == MAX_IN_MEMORY && self.full > MAX_IN_MEMORY {
             self.spill().await?;
         }
         Ok(())
@@ -62,12 +62,13 @@ impl Part {
         Ok(())
     }
 
-    /// All that was gathered; the part is then empty again.
+    /// Takes all buffered bytes; the part is empty afterwards.
     pub(crate) async fn take(&mut self) -> io::Result<Bytes> {
         let Some(file) = self.file.as_mut().filter(|_| self.in_file > 0) else {
             return Ok(self.memory.split().freeze());
         };
-        // In one piece from the start: a vector that grows is copied, and there twice.
+        // Allocated at its full size, because a growing vector is copied and needs twice
+        // the memory.
         let mut whole = Vec::with_capacity(self.in_file + self.memory.len());
         whole.resize(self.in_file, 0);
         file.seek(SeekFrom::Start(0)).await?;
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_goes_into_a_part_comes_out_of_it_again_and_again() {
+    async fn part_returns_its_bytes_and_can_be_reused() {
         let pattern: Bytes = (0..=255_u8).cycle().take(7 * 1024 * 1024 + 3).collect();
         for mut part in [Part::small(), Part::large()] {
             let (mut rest, mut out) = (pattern.clone(), Vec::new());
@@ -104,13 +105,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_part_holds_little_in_memory() {
+    async fn large_part_needs_little_memory() {
         let mut part = Part::large();
-        let mut bytes = Bytes::from(vec![7; S3_PART - 1]);
+        let mut bytes = Bytes::from(vec![7; MIN_S3_PART - 1]);
         while !bytes.is_empty() {
             part.fill(&mut bytes).await.unwrap();
         }
-        assert!(part.memory.capacity() <= 2 * IN_MEMORY);
-        assert_eq!(part.take().await.unwrap().len(), S3_PART - 1);
+        assert!(part.memory.capacity() <= 2 * MAX_IN_MEMORY);
+        assert_eq!(part.take().await.unwrap().len(), MIN_S3_PART - 1);
     }
 }

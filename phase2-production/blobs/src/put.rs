@@ -1,4 +1,4 @@
-//! Keeping bytes: streamed, hashed on the way, all or nothing.
+//! Stores a stream of bytes: hashed on the way, completely or not at all.
 
 use crate::config::{Blobs, Store};
 use crate::error::BlobError;
@@ -13,26 +13,27 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 use upload_domain::hex::hex;
 
-/// What was kept.
+/// A stored blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Put {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// SHA-256 of the bytes, lower-case hexadecimal.
     pub sha256: String,
-    /// From when on the store may count its age. S3 counts from the first part.
+    /// Earliest time from which the store may count the blob's age. S3 counts from the
+    /// first part.
     pub since: Instant,
 }
 
 impl Blobs {
-    /// Keeps a stream of at most `limit` bytes under a key that is not in use. When this
-    /// returns `Ok`, a local blob and its name have reached the disk, and an S3 store has
-    /// said that it has it. It takes some 200 KB of memory, whatever the size.
+    /// Stores a stream of at most `limit` bytes under an unused key. After `Ok` a local
+    /// blob and its name are synced to disk, or the S3 store has confirmed it. Needs
+    /// about 200 KB of memory for any size.
     ///
-    /// Dropped before its end, it clears away what it wrote, in a task of its own.
+    /// If the future is dropped before its end, a task removes the bytes written so far.
     ///
     /// # Errors
-    /// See [`BlobError`]; after each of them nothing is left.
+    /// See [`BlobError`]; after an error no bytes remain.
     pub async fn put<S, E>(
         &self,
         key: &str,
@@ -46,32 +47,32 @@ impl Blobs {
         let mut draft = Draft::new(self.clone(), key).await?;
         match draft.write_all(body, limit).await {
             Ok(put) => {
-                draft.stage = Stage::Done;
+                draft.state = UploadState::Done;
                 Ok(put)
             }
             Err(error) => {
-                draft.take_back().await;
+                draft.clean_up().await;
                 Err(error)
             }
         }
     }
 }
 
-/// A blob on its way. Unless it is done when it is dropped, nothing stays of it.
+/// An unfinished blob. Dropping it removes its bytes unless it is done.
 struct Draft {
     blobs: Blobs,
     key: Path,
     part: Part,
-    stage: Stage,
+    state: UploadState,
     since: Instant,
 }
 
-enum Stage {
-    /// The store has heard nothing yet.
-    Nothing,
-    /// Some parts are there; the blob is not.
-    Parts(Box<dyn MultipartUpload>),
-    /// The store was told that this is all. It goes on even if nobody waits for it.
+enum UploadState {
+    /// No request to the store yet.
+    Empty,
+    /// The store has some parts, but not the blob.
+    Multipart(Box<dyn MultipartUpload>),
+    /// The last request was sent. The task completes even if its caller is dropped.
     Finishing(JoinHandle<object_store::Result<()>>),
     Done,
 }
@@ -89,7 +90,7 @@ impl Draft {
             blobs,
             key: Path::from(key),
             part,
-            stage: Stage::Nothing,
+            state: UploadState::Empty,
             since: Instant::now(),
         })
     }
@@ -124,53 +125,54 @@ impl Draft {
     async fn send_part(&mut self) -> Result<(), BlobError> {
         let blobs = self.blobs.clone();
         let failed = |error| blobs.error(error);
-        if matches!(self.stage, Stage::Nothing) {
+        if matches!(self.state, UploadState::Empty) {
             let upload = blobs.objects().put_multipart(&self.key).await;
-            self.stage = Stage::Parts(upload.map_err(failed)?);
+            self.state = UploadState::Multipart(upload.map_err(failed)?);
         }
-        let _turn = turn(&blobs).await;
+        let _permit = part_permit(&blobs).await;
         let bytes = self.part.take().await.map_err(BlobError::of_disk)?;
-        match &mut self.stage {
-            Stage::Parts(upload) => upload.put_part(bytes.into()).await.map_err(failed),
+        match &mut self.state {
+            UploadState::Multipart(upload) => {
+                upload.put_part(bytes.into()).await.map_err(failed)
+            }
             _ => Ok(()),
         }
     }
 
-    /// The last step happens in a task, so that it is over when it is known whether it
-    /// has happened.
+    /// The last step runs in a task, so that its outcome is known when cleaning up.
     async fn finish(&mut self) -> Result<(), BlobError> {
-        if matches!(self.stage, Stage::Parts(_)) {
+        if matches!(self.state, UploadState::Multipart(_)) {
             self.send_part().await?;
         }
         let blobs = self.blobs.clone();
-        let turn = turn(&blobs).await;
+        let permit = part_permit(&blobs).await;
         let bytes = self.part.take().await.map_err(BlobError::of_disk)?;
         let (store, key) = (self.blobs.clone(), self.key.clone());
-        let finishing = match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Parts(mut upload) => {
+        let finishing = match std::mem::replace(&mut self.state, UploadState::Done) {
+            UploadState::Multipart(mut upload) => {
                 tokio::spawn(async move { upload.complete().await.map(drop) })
             }
             _ => tokio::spawn(async move {
                 store.objects().put(&key, PutPayload::from(bytes)).await.map(drop)
             }),
         };
-        self.stage = Stage::Finishing(finishing);
-        let Stage::Finishing(finishing) = &mut self.stage else {
+        self.state = UploadState::Finishing(finishing);
+        let UploadState::Finishing(finishing) = &mut self.state else {
             return Ok(());
         };
         let finished = finishing.await.unwrap_or_else(|stopped| Err(stopped.into()));
-        drop(turn);
+        drop(permit);
         finished.map_err(|error| blobs.error(error))
     }
 
-    async fn take_back(&mut self) {
-        let stage = std::mem::replace(&mut self.stage, Stage::Done);
-        take_back(self.blobs.clone(), self.key.clone(), stage).await;
+    async fn clean_up(&mut self) {
+        let state = std::mem::replace(&mut self.state, UploadState::Done);
+        clean_up(self.blobs.clone(), self.key.clone(), state).await;
     }
 }
 
-/// Only S3 has large parts to hold in memory.
-async fn turn(blobs: &Blobs) -> Option<tokio::sync::SemaphorePermit<'_>> {
+/// A permit to hold a part in memory. Only S3 needs one, because its parts are large.
+async fn part_permit(blobs: &Blobs) -> Option<tokio::sync::SemaphorePermit<'_>> {
     match blobs.store() {
         Store::Local(_) => None,
         Store::Remote(remote) => remote.parts.acquire().await.ok(),
@@ -179,29 +181,29 @@ async fn turn(blobs: &Blobs) -> Option<tokio::sync::SemaphorePermit<'_>> {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        let state = std::mem::replace(&mut self.state, UploadState::Done);
         let runtime = tokio::runtime::Handle::try_current();
         if let (false, Ok(runtime)) =
-            (matches!(stage, Stage::Nothing | Stage::Done), runtime)
+            (matches!(state, UploadState::Empty | UploadState::Done), runtime)
         {
-            runtime.spawn(take_back(self.blobs.clone(), self.key.clone(), stage));
+            runtime.spawn(clean_up(self.blobs.clone(), self.key.clone(), state));
         }
     }
 }
 
-/// What cannot be cleared now, the janitor clears.
-async fn take_back(blobs: Blobs, key: Path, stage: Stage) {
-    let cleared = match stage {
-        Stage::Nothing | Stage::Done => return,
-        Stage::Parts(mut upload) => upload.abort().await,
-        Stage::Finishing(mut finishing) => {
+/// Removes the bytes of an unfinished blob. After a failure the janitor removes them.
+async fn clean_up(blobs: Blobs, key: Path, state: UploadState) {
+    let removed = match state {
+        UploadState::Empty | UploadState::Done => return,
+        UploadState::Multipart(mut upload) => upload.abort().await,
+        UploadState::Finishing(mut finishing) => {
             if !finishing.is_finished() {
-                let _either_way = (&mut finishing).await;
+                let _any_outcome = (&mut finishing).await;
             }
             blobs.objects().delete(&key).await
         }
     };
-    if let Err(error) = cleared {
-        tracing::debug!(%error, %key, "an unfinished blob is left to the janitor");
+    if let Err(error) = removed {
+        tracing::debug!(%error, %key, "could not remove an unfinished blob; the janitor will");
     }
 }

@@ -1,4 +1,4 @@
-//! Reading bytes back, and what else can be done with a blob that is there.
+//! Reads, copies, deletes and presigns blobs.
 
 use crate::config::{Blobs, Store};
 use crate::error::BlobError;
@@ -15,30 +15,30 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 use url::Url;
 
-/// Bytes read from disk at a time.
-const CHUNK: usize = 64 * 1024;
+/// Size of a read from disk, in bytes.
+const CHUNK_SIZE: usize = 64 * 1024;
 
-/// The bytes of a blob, or of a part of one; in constant memory.
+/// A stream of a blob's bytes, in constant memory.
 pub type Bytestream = BoxStream<'static, Result<Bytes, BlobError>>;
 
 impl Blobs {
-    /// Streams a blob, or the bytes of it that `range` names. What is read stays readable
-    /// even if the blob is deleted meanwhile.
+    /// Streams a blob, or the bytes in `range`. The stream stays readable if the blob is
+    /// deleted meanwhile.
     ///
     /// # Errors
-    /// [`BlobError::NotFound`] when there is no such blob. A range that begins behind the
-    /// end is a mistake of the caller, and fails like a broken store.
+    /// [`BlobError::NotFound`] if there is no such blob. A range that starts after the
+    /// end is a defect of the caller and fails like a broken store.
     pub async fn get(
         &self,
         key: &str,
         range: Option<Range<u64>>,
     ) -> Result<Bytestream, BlobError> {
-        let nothing = range.as_ref().is_some_and(|range| range.is_empty());
-        let range = range.filter(|_| !nothing).map(Into::into);
+        let is_empty = range.as_ref().is_some_and(|range| range.is_empty());
+        let range = range.filter(|_| !is_empty).map(Into::into);
         let options = GetOptions { range, ..GetOptions::default() };
         let found = self.objects().get_opts(&Path::from(key), options).await;
         let found = found.map_err(|error| self.error(error))?;
-        if nothing {
+        if is_empty {
             return Ok(futures_util::stream::empty().boxed());
         }
         self.stream(found).await
@@ -59,7 +59,7 @@ impl Blobs {
         let mut file = tokio::fs::File::from_std(file);
         file.seek(SeekFrom::Start(range.start)).await.map_err(BlobError::of_disk)?;
         let file = file.take(range.end - range.start);
-        let stream = ReaderStream::with_capacity(file, CHUNK);
+        let stream = ReaderStream::with_capacity(file, CHUNK_SIZE);
         Ok(stream.map(|chunk| chunk.map_err(BlobError::of_disk)).boxed())
     }
 
@@ -72,10 +72,10 @@ impl Blobs {
         found.map(|found| found.size).map_err(|error| self.error(error))
     }
 
-    /// Removes a blob. One that is not there is removed already.
+    /// Deletes a blob. A missing blob is no error.
     ///
     /// # Errors
-    /// When the store fails; then the janitor has to come back.
+    /// If the store fails; then the janitor has to retry.
     pub async fn delete(&self, key: &str) -> Result<(), BlobError> {
         let deleted = self.objects().delete(&Path::from(key)).await;
         match deleted.map_err(|error| self.error(error)) {
@@ -84,26 +84,25 @@ impl Blobs {
         }
     }
 
-    /// Copies a blob to a key that is not in use, inside the store. What happens to the
-    /// one afterwards does not happen to the other, and the copy is as young as it can be.
+    /// Copies a blob to an unused key, inside the store. The copies are independent, and
+    /// the new one has the age zero.
     ///
     /// # Errors
     /// [`BlobError::NotFound`] when there is no such blob.
     pub async fn copy(&self, from: &str, to: &str) -> Result<(), BlobError> {
         if let Store::Local(local) = self.store() {
             local.prepare(to).await?;
-            local.make_young(from).await?;
+            local.reset_age(from).await?;
         }
         let copied = self.objects().copy(&Path::from(from), &Path::from(to)).await;
         copied.map_err(|error| self.error(error))
     }
 
-    /// A URL at which whoever has it may `PUT` bytes under this key, until it expires.
-    /// [`None`] for a folder, which has no door of its own. How many bytes is not part of
-    /// what S3 signs: look at the size afterwards.
+    /// A presigned URL: any client that has it may `PUT` bytes under this key until it
+    /// expires. [`None`] for a directory. S3 does not sign the size: check it afterwards.
     ///
     /// # Errors
-    /// When it cannot be signed.
+    /// If it cannot be signed.
     pub async fn presign_put(
         &self,
         key: &str,

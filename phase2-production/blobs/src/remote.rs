@@ -1,4 +1,4 @@
-//! A bucket that speaks S3.
+//! Blob storage in an S3 bucket.
 
 use crate::config::Bucket;
 use crate::error::OpenError;
@@ -9,9 +9,9 @@ use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Parts that may be in memory at once, on their way to the store; 5 MiB each. What waits
-/// for its turn waits on disk.
-const PARTS_IN_FLIGHT: usize = 12;
+/// Maximum number of parts in memory on their way to the store, 5 MiB each. Other parts
+/// wait on disk.
+const MAX_PARTS_IN_MEMORY: usize = 12;
 
 #[derive(Debug)]
 pub(crate) struct Remote {
@@ -20,8 +20,8 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// A client of this bucket, which has answered once. The process has chosen its
-    /// cryptography: see `http_edge::crypto`.
+    /// A client of this bucket, which has replied once. The process must have chosen its
+    /// cryptography provider: see `http_edge::crypto`.
     pub(crate) async fn open(bucket: Bucket) -> Result<Self, OpenError> {
         let refused = |cause| OpenError::Bucket {
             endpoint: bucket.endpoint.clone(),
@@ -31,12 +31,13 @@ impl Remote {
         let client = client(&bucket).map_err(refused)?;
         let first = client.list(Some(&Path::from("ping"))).next().await;
         first.transpose().map_err(refused)?;
-        Ok(Self { client, parts: Semaphore::new(PARTS_IN_FLIGHT) })
+        Ok(Self { client, parts: Semaphore::new(MAX_PARTS_IN_MEMORY) })
     }
 }
 
 fn client(bucket: &Bucket) -> object_store::Result<AmazonS3> {
-    // No limit on a whole request: a slow reader of a long file is no fault. Silence is.
+    // No timeout of a whole request, because a slow reader of a large file is no fault;
+    // but a timeout without data.
     let options = ClientOptions::new()
         .with_allow_http(bucket.allow_http)
         .with_connect_timeout(Duration::from_secs(1))

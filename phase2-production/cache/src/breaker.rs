@@ -1,21 +1,22 @@
-//! The circuit breaker: after failures in a row nobody asks for a while, then one does.
+//! The circuit breaker: after consecutive failures it refuses calls for some time, then
+//! allows one probe.
 //!
-//! Our own, because the two libraries that were looked at (`recloser` 1.4, `failsafe` 1.3)
-//! let *every* caller through while half-open: after a pause of Redis, a hundred requests
-//! would wait for it at once instead of one. Neither can say which state it is in.
+//! A new implementation, because the two libraries considered (`recloser` 1.4, `failsafe`
+//! 1.3) allow *every* call while half-open: after a pause of Redis a hundred requests
+//! would wait for it at once instead of one. Neither reports its state.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What the breaker thinks of Redis.
+/// The state of the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {
-    /// It answers; everybody may ask.
+    /// Redis answers; calls are allowed.
     Closed,
-    /// One call is finding out whether it answers again.
+    /// One probe call is running.
     HalfOpen,
-    /// It failed; nobody asks.
+    /// Redis failed; calls are refused.
     Open,
 }
 
@@ -43,7 +44,7 @@ enum State {
 }
 
 impl State {
-    const fn seen(self) -> BreakerState {
+    const fn public(self) -> BreakerState {
         match self {
             Self::Closed { .. } => BreakerState::Closed,
             Self::HalfOpen => BreakerState::HalfOpen,
@@ -54,22 +55,26 @@ impl State {
 
 pub(crate) struct Breaker {
     state: Mutex<State>,
-    failures: u32,
-    rest: Duration,
+    failure_threshold: u32,
+    open_duration: Duration,
 }
 
 impl Breaker {
-    pub(crate) fn new(failures: u32, rest: Duration) -> Self {
+    pub(crate) fn new(failure_threshold: u32, open_duration: Duration) -> Self {
         BreakerState::Closed.report();
-        Self { state: Mutex::new(State::Closed { failures: 0 }), failures, rest }
+        Self {
+            state: Mutex::new(State::Closed { failures: 0 }),
+            failure_threshold,
+            open_duration,
+        }
     }
 
     pub(crate) fn state(&self) -> BreakerState {
-        self.lock().seen()
+        self.lock().public()
     }
 
-    /// Leave to ask, or none. The first to come after the rest gets leave to probe, and
-    /// nobody else does until it is back.
+    /// Permission for a call, or `None`. The first call after the open duration may
+    /// probe; no other call is allowed until it is back.
     pub(crate) fn permit(&self) -> Option<Permit<'_>> {
         let mut state = self.lock();
         let probe = match *state {
@@ -83,27 +88,27 @@ impl Breaker {
         Some(Permit { breaker: self, probe, used: false })
     }
 
-    /// One step under the lock each; a panic cannot leave half of one behind.
+    /// Each step holds the lock; a panic cannot leave a step half done.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn change(state: &mut State, to: State) {
-    let (was, is) = (state.seen(), to.seen());
+    let (was, is) = (state.public(), to.public());
     *state = to;
     if was == is {
         return;
     }
     is.report();
     if is == BreakerState::Open {
-        tracing::warn!(state = is.as_str(), "the cache is left alone for a while");
+        tracing::warn!(state = is.as_str(), "the cache breaker is open");
     } else {
         tracing::info!(state = is.as_str(), "the cache breaker changed");
     }
 }
 
-/// Leave for one call. Whoever holds it says how the call went.
+/// Permission for one call. The holder reports the call's outcome.
 pub(crate) struct Permit<'a> {
     breaker: &'a Breaker,
     probe: bool,
@@ -114,23 +119,24 @@ impl Permit<'_> {
     pub(crate) fn succeeded(mut self) {
         self.used = true;
         let mut state = self.breaker.lock();
-        // An answer to a call from before the breaker opened closes nothing.
+        // A reply to a call from before the breaker opened does not close it.
         if self.probe || matches!(*state, State::Closed { .. }) {
             change(&mut state, State::Closed { failures: 0 });
         }
     }
 
-    /// True if the connection should not be used again, because the breaker is now open.
+    /// Returns `true` if the connection should be replaced, because the breaker is now
+    /// open.
     pub(crate) fn failed(mut self) -> bool {
         self.used = true;
         let mut state = self.breaker.lock();
         let failures = match *state {
             State::Closed { failures } => failures + 1,
-            State::HalfOpen if self.probe => self.breaker.failures,
+            State::HalfOpen if self.probe => self.breaker.failure_threshold,
             State::HalfOpen | State::Open { .. } => return false,
         };
-        let opens = failures >= self.breaker.failures;
-        let until = Instant::now() + self.breaker.rest;
+        let opens = failures >= self.breaker.failure_threshold;
+        let until = Instant::now() + self.breaker.open_duration;
         let next = if opens { State::Open { until } } else { State::Closed { failures } };
         change(&mut state, next);
         opens
@@ -138,7 +144,8 @@ impl Permit<'_> {
 }
 
 impl Drop for Permit<'_> {
-    /// A probe whose caller went away says nothing: the next call may probe at once.
+    /// The caller of a probe was dropped: the outcome is unknown, and the next call may
+    /// probe at once.
     fn drop(&mut self) {
         if self.probe && !self.used {
             change(&mut self.breaker.lock(), State::Open { until: Instant::now() });

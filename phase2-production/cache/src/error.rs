@@ -1,28 +1,28 @@
-//! Why Redis cannot be used: at the start, and later.
+//! Errors: a Redis that cannot be used at startup, and failed calls later.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// Why a Redis was refused at the start. No variant holds the URL, because it holds the
-/// password.
+/// A Redis that is refused at startup. No variant contains the URL, because it contains
+/// the password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It cannot be read as the address of a Redis.
-    #[error("the Redis URL is wrong ({0}); it looks like redis://:PASSWORD@HOST:6379/0")]
+    /// The text is not a Redis URL.
+    #[error("the Redis URL is wrong ({0}); expected redis://:PASSWORD@HOST:6379/0")]
     WrongUrl(String),
-    /// Nobody answers there.
+    /// No server answers.
     #[error(
-        "no Redis answers at {address}: is it running, and may this machine reach it?"
+        "no Redis answers at {address}: is it running, and can this machine reach it?"
     )]
     Unreachable {
         /// Host and port.
         address: String,
-        /// What the connection said.
+        /// The error of the connection.
         #[source]
         source: RedisError,
     },
-    /// It wants another password, or one at all.
+    /// The password is wrong or missing.
     #[error(
-        "Redis at {address} refuses us ({code}): put its user and password in the URL"
+        "Redis at {address} refuses the login ({code}): put its user and password in the URL"
     )]
     AuthRefused {
         /// Host and port.
@@ -30,20 +30,20 @@ pub enum OpenError {
         /// `WRONGPASS`, `NOAUTH`, …
         code: String,
     },
-    /// It answers, but not as a Redis that can be used.
-    #[error("Redis at {address} does not answer as it should")]
+    /// It answers, but cannot be used.
+    #[error("Redis at {address} gives an unexpected reply")]
     Unfit {
         /// Host and port.
         address: String,
-        /// What it said.
+        /// Its reply.
         #[source]
         source: RedisError,
     },
-    /// It would throw keys away to make room, and with them the word that something was
-    /// revoked: who was shut out would be let in again.
+    /// It may evict keys to free memory, and with them tombstones and denials: revoked
+    /// credentials would be accepted again.
     #[error(
-        "Redis at {address} may evict keys (maxmemory-policy {policy}), so revoked proofs \
-         would live again: run CONFIG SET maxmemory-policy noeviction"
+        "Redis at {address} may evict keys (maxmemory-policy {policy}), so revoked \
+         credentials would be valid again: run CONFIG SET maxmemory-policy noeviction"
     )]
     Evicting {
         /// Host and port.
@@ -53,32 +53,32 @@ pub enum OpenError {
     },
 }
 
-/// No answer from Redis. What was to be written may have been written, or may yet be.
+/// A failed call. A write may have happened, or may still happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CacheDown {
-    /// Nothing was sent: the breaker is open.
-    #[error("Redis failed a moment ago and is not asked")]
+    /// Not sent, because the breaker is open.
+    #[error("the circuit breaker for Redis is open after recent failures")]
     Resting,
-    /// No answer in time. This is "unknown" and never "failed": a write that timed out
-    /// still happens when a paused Redis wakes.
+    /// No reply in time. The outcome is unknown, not "failed": a write that timed out
+    /// still happens when a paused Redis resumes.
     #[error("Redis did not answer in time")]
     Timeout,
-    /// The connection broke, or leads to a Redis that cannot serve: one that only copies
-    /// another (`READONLY`), that refuses to write because its disk fails (`MISCONF`) or too
-    /// few copy it (`NOREPLICAS`), that is loading, or that no longer accepts the password.
+    /// The connection broke, or the server cannot serve: it is a read-only replica
+    /// (`READONLY`), refuses writes because its disk fails (`MISCONF`) or it has too few
+    /// replicas (`NOREPLICAS`), is loading, or no longer accepts the password.
     #[error("the connection to Redis is broken: {0}")]
     Lost(String),
-    /// Redis is full and refuses to remember more. Reading and deleting still work.
+    /// Redis is out of memory. Reads and deletions still work.
     #[error("Redis is full")]
     Full,
-    /// Redis is well and refused this call.
+    /// A working Redis refused this call.
     #[error("Redis refused: {0}")]
     Refused(String),
 }
 
 impl CacheDown {
-    /// Whether this is trouble with Redis, and not with one call.
-    pub(crate) const fn is_trouble(&self) -> bool {
+    /// Whether Redis has a fault, in contrast to this call.
+    pub(crate) const fn is_outage(&self) -> bool {
         matches!(self, Self::Timeout | Self::Lost(_))
     }
 }
@@ -103,13 +103,13 @@ impl From<RedisError> for CacheDown {
                 _,
             )
             | (_, Some("NOAUTH" | "WRONGPASS" | "BUSY")) => Self::Lost(error.to_string()),
-            _ if does_not_write(&error.to_string()) => Self::Lost(error.to_string()),
+            _ if refuses_writes(&error.to_string()) => Self::Lost(error.to_string()),
             _ => Self::Refused(error.to_string()),
         }
     }
 }
 
-/// By its text, because older servers wrap what a script was told.
-fn does_not_write(error: &str) -> bool {
+/// Matched by text, because older servers wrap an error inside a script.
+fn refuses_writes(error: &str) -> bool {
     ["READONLY", "MISCONF", "NOREPLICAS"].iter().any(|code| error.contains(code))
 }

@@ -1,12 +1,13 @@
-//! What happens while nobody asks for anything: Redis is asked the time, and has to write.
+//! The heartbeat: a call at regular intervals that reads Redis' time and writes a key.
 //!
-//! So a replica without traffic notices trouble as one with traffic does, one that only reads
-//! ([`Cache::use_session`](crate::Cache::use_session) mostly does) notices a Redis that has
-//! stopped to write, the breaker closes by itself, and what must arrive is tried again.
+//! It detects an outage on a replica without traffic, and a Redis that no longer accepts
+//! writes on a replica that only reads (as
+//! [`Cache::use_session`](crate::Cache::use_session) mostly does). It also closes the
+//! breaker and sends the retry queue.
 
 use crate::error::CacheDown;
-use crate::lasting::Lasting;
 use crate::link::Link;
+use crate::retry_queue::RetryQueue;
 use crate::sessions::SINCE;
 use redis::Script;
 use std::sync::{Arc, LazyLock, Weak};
@@ -15,35 +16,35 @@ use std::time::{Duration, Instant};
 static BEAT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/heartbeat.lua")));
 
-/// Beats until the last clone of the cache is gone.
-pub(crate) fn start(link: &Arc<Link>, lasting: &Arc<Lasting>, every: Duration) {
-    let (link, lasting) = (Arc::downgrade(link), Arc::downgrade(lasting));
+/// Runs until the last clone of the cache is dropped.
+pub(crate) fn start(link: &Arc<Link>, retries: &Arc<RetryQueue>, interval: Duration) {
+    let (link, retries) = (Arc::downgrade(link), Arc::downgrade(retries));
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(every).await;
-            if !once(&link, &lasting).await {
+            tokio::time::sleep(interval).await;
+            if !once(&link, &retries).await {
                 return;
             }
         }
     });
 }
 
-async fn once(link: &Weak<Link>, lasting: &Weak<Lasting>) -> bool {
-    let (Some(link), Some(lasting)) = (link.upgrade(), lasting.upgrade()) else {
+async fn once(link: &Weak<Link>, retries: &Weak<RetryQueue>) -> bool {
+    let (Some(link), Some(retries)) = (link.upgrade(), retries.upgrade()) else {
         return false;
     };
     if beat(&link).await.is_ok() {
-        lasting.try_again(&link).await;
+        retries.retry(&link).await;
     }
     true
 }
 
 pub(crate) async fn beat(link: &Link) -> Result<Duration, CacheDown> {
-    let (began, begun) = (Instant::now(), link.doubt.begin());
+    let (sent_at, start) = (Instant::now(), link.trust.start_call());
     let call = BEAT.key(SINCE);
     let now: i64 = link
-        .ask(|mut connection| async move { call.invoke_async(&mut connection).await })
+        .call(|mut connection| async move { call.invoke_async(&mut connection).await })
         .await?;
-    link.doubt.answered(begun, now);
-    Ok(began.elapsed())
+    link.trust.call_succeeded(start, now);
+    Ok(sent_at.elapsed())
 }

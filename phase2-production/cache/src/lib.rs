@@ -1,84 +1,88 @@
-//! What the replicas share in Redis: cached sessions and versions, deny list, rate limits.
+//! The data that replicas share in Redis: cached sessions and versions, deny list, rate
+//! limits.
 //!
-//! Everything here may be lost at any moment (a crash, `FLUSHALL`, a failover to a copy that
-//! lags behind) without anybody being let in who should not be: the truth is elsewhere. Three
-//! ideas make that so. Calls end quickly or are refused at once ([`breaker`](BreakerState)).
-//! A copy is believed only if it was made after this replica last had trouble with Redis
-//! (`doubt.rs`). And a word that must arrive is repeated until it has (`lasting.rs`).
+//! All of it may be lost at any moment (a crash, `FLUSHALL`, a failover to a lagging
+//! replica) without admitting a revoked credential, because the database is the primary
+//! store. Three mechanisms ensure that. Calls have a timeout, and a circuit breaker
+//! refuses them while Redis is down ([`breaker`](BreakerState)). A copy is used only if
+//! it was read from the database within the current trust epoch (`trust.rs`). An
+//! invalidation that Redis could not take is retried until it succeeds
+//! (`retry_queue.rs`).
 //!
-//! Read next: `sessions.rs` and the scripts it runs, in `scripts/`; then `glance.rs`.
+//! Read next: `sessions.rs` and its scripts in `scripts/`; then `fast_path.rs`.
 
 mod breaker;
 mod deny;
-mod doubt;
 mod error;
-mod glance;
+mod fast_path;
 mod heartbeat;
-mod lasting;
 mod limits;
 mod link;
-mod opening;
 mod rate;
+mod retry_queue;
 mod sessions;
+mod startup;
+mod trust;
 mod versions;
 
 pub use breaker::BreakerState;
 pub use deny::Denial;
 pub use error::{CacheDown, OpenError};
-pub use lasting::Written;
 pub use limits::Limits;
 pub use rate::Taken;
+pub use retry_queue::Written;
 pub use sessions::{Filled, Found, Moment, SessionCopy};
 pub use versions::Version;
 
-use lasting::Lasting;
 use link::Link;
+use retry_queue::RetryQueue;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One Redis, as one replica sees it. Clones share the connection and the breaker; when the
-/// last is dropped, the background work ends.
+/// The client of one replica. Clones share the connection and the breaker; the background
+/// task ends with the last clone.
 #[derive(Clone)]
 pub struct Cache {
     link: Arc<Link>,
-    lasting: Arc<Lasting>,
+    retries: Arc<RetryQueue>,
 }
 
 impl Cache {
-    /// Connects, and refuses a Redis that would forget what must be remembered.
+    /// Connects. Refuses a Redis that may evict keys, because revocations must not be
+    /// lost.
     ///
     /// # Errors
-    /// When it cannot be used; the message says what to change, and holds no password.
+    /// If Redis cannot be used. The message names a remedy and contains no password.
     pub async fn open(url: &str, limits: Limits) -> Result<Self, OpenError> {
-        let client = opening::client(url)?;
-        opening::check(&client, &limits).await?;
+        let client = startup::client(url)?;
+        startup::check(&client, &limits).await?;
         let link = Arc::new(Link::new(client, limits)?);
-        let lasting = Arc::new(Lasting::new(limits.pending));
-        heartbeat::start(&link, &lasting, limits.heartbeat);
-        let cache = Self { link, lasting };
-        // What was cached before this replica was there is not believed by it.
-        let _answered_a_moment_ago = cache.ping().await;
+        let retries = Arc::new(RetryQueue::new(limits.max_pending));
+        heartbeat::start(&link, &retries, limits.heartbeat_interval);
+        let cache = Self { link, retries };
+        // Starts the trust epoch: copies from before this replica's start are not used.
+        let _ping_time = cache.ping().await;
         Ok(cache)
     }
 
-    /// Whether Redis answers, and how quickly.
+    /// The round-trip time of a call to Redis.
     ///
     /// # Errors
-    /// When it does not.
+    /// If Redis does not answer.
     pub async fn ping(&self) -> Result<Duration, CacheDown> {
         heartbeat::beat(&self.link).await
     }
 
-    /// What the circuit breaker thinks. Also the gauge `cache_breaker_state`: 0 closed,
+    /// The state of the circuit breaker. Also the gauge `cache_breaker_state`: 0 closed,
     /// 1 half-open, 2 open.
     #[must_use]
     pub fn breaker_state(&self) -> BreakerState {
         self.link.breaker.state()
     }
 
-    /// Words that must arrive and have not yet. Also the gauge `cache_pending_writes`.
+    /// Length of the retry queue. Also the gauge `cache_pending_writes`.
     #[must_use]
-    pub fn pending(&self) -> usize {
-        self.lasting.len()
+    pub fn pending_invalidations(&self) -> usize {
+        self.retries.len()
     }
 }

@@ -1,23 +1,23 @@
-//! How long to wait for Redis, and when to stop asking.
+//! Timeouts of calls to Redis, and settings of the breaker and the retry queue.
 
 use std::time::Duration;
 
-/// The patience of one replica.
+/// The settings of one replica.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For a connection.
+    /// Timeout of connecting.
     pub connect: Duration,
-    /// For an answer, connecting included.
+    /// Timeout of a call, connecting included.
     pub command: Duration,
-    /// Calls that fail in a row before the breaker opens.
-    pub failures: u32,
+    /// Consecutive failures that open the breaker.
+    pub failure_threshold: u32,
     /// How long the breaker stays open before one call may probe.
-    pub rest: Duration,
-    /// Between two looks at Redis when nobody asks anything: how soon a replica without
-    /// traffic notices trouble, and how soon what must arrive is tried again.
-    pub heartbeat: Duration,
-    /// Words that wait until Redis is back; beyond it, the oldest is given up.
-    pub pending: usize,
+    pub open_duration: Duration,
+    /// Interval of the heartbeat: how soon a replica without traffic detects an outage,
+    /// and how often the retry queue is sent.
+    pub heartbeat_interval: Duration,
+    /// Maximum length of the retry queue; beyond it the oldest entry is dropped.
+    pub max_pending: usize,
 }
 
 impl Default for Limits {
@@ -25,10 +25,10 @@ impl Default for Limits {
         Self {
             connect: Duration::from_millis(200),
             command: Duration::from_millis(100),
-            failures: 5,
-            rest: Duration::from_secs(2),
-            heartbeat: Duration::from_millis(250),
-            pending: 100_000,
+            failure_threshold: 5,
+            open_duration: Duration::from_secs(2),
+            heartbeat_interval: Duration::from_millis(250),
+            max_pending: 100_000,
         }
     }
 }

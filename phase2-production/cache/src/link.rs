@@ -1,25 +1,25 @@
-//! The way to Redis: one shared connection, a limit on every wait, and the breaker.
+//! The connection to Redis: shared, with a timeout on every call, behind the breaker.
 
 use crate::breaker::Breaker;
-use crate::doubt::Doubt;
 use crate::error::{CacheDown, OpenError};
 use crate::limits::Limits;
+use crate::trust::TrustEpoch;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisResult};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// One multiplexed connection and what is known about it.
+/// One multiplexed connection with its breaker and trust epoch.
 pub(crate) struct Link {
     pub(crate) breaker: Breaker,
-    pub(crate) doubt: Doubt,
+    pub(crate) trust: TrustEpoch,
     client: Client,
     limits: Limits,
     current: Mutex<Current>,
 }
 
-/// The connection, and how many there were before it.
+/// The connection and its number, which increases with each reconnection.
 #[derive(Clone)]
 struct Current {
     manager: ConnectionManager,
@@ -28,57 +28,58 @@ struct Current {
 
 impl Link {
     pub(crate) fn new(client: Client, limits: Limits) -> Result<Self, OpenError> {
-        let manager = lazily(&client, &limits)
+        let manager = lazy_connection(&client, &limits)
             .map_err(|error| OpenError::WrongUrl(error.to_string()))?;
         Ok(Self {
-            breaker: Breaker::new(limits.failures, limits.rest),
-            doubt: Doubt::default(),
+            breaker: Breaker::new(limits.failure_threshold, limits.open_duration),
+            trust: TrustEpoch::default(),
             client,
             limits,
             current: Mutex::new(Current { manager, number: 0 }),
         })
     }
 
-    /// Asks Redis one thing, within the limits. The answer is a success or an error reply of
-    /// a Redis that is well; everything else counts against the breaker and raises doubt.
-    pub(crate) async fn ask<T, Asking>(
+    /// Makes one call within the limits. A reply, also an error reply of a working Redis,
+    /// counts as a success; every other outcome counts for the breaker and ends the trust
+    /// epoch.
+    pub(crate) async fn call<T, Call>(
         &self,
-        work: impl FnOnce(ConnectionManager) -> Asking,
+        work: impl FnOnce(ConnectionManager) -> Call,
     ) -> Result<T, CacheDown>
     where
-        Asking: Future<Output = RedisResult<T>>,
+        Call: Future<Output = RedisResult<T>>,
     {
         let permit = self.breaker.permit().ok_or(CacheDown::Resting)?;
         let Current { manager, number } = self.lock().clone();
-        let answer = match tokio::time::timeout(self.limits.command, work(manager)).await
-        {
-            Ok(answer) => answer.map_err(CacheDown::from),
+        let reply = match tokio::time::timeout(self.limits.command, work(manager)).await {
+            Ok(reply) => reply.map_err(CacheDown::from),
             Err(_) => Err(CacheDown::Timeout),
         };
-        match &answer {
-            Err(down) if down.is_trouble() => {
-                self.doubt.failed();
-                // Not after each timeout: the answers to other calls may be on their way.
+        match &reply {
+            Err(down) if down.is_outage() => {
+                self.trust.call_failed();
+                // Not after each timeout, because replies to other calls may still
+                // arrive.
                 if permit.failed() || *down != CacheDown::Timeout {
-                    self.renew(number);
+                    self.reconnect(number);
                 }
                 metrics::counter!("cache_failures_total").increment(1);
                 tracing::debug!(%down, "a cache call failed");
             }
             Ok(_) | Err(_) => permit.succeeded(),
         }
-        answer
+        reply
     }
 
-    /// The connection is given up for a new one, unless somebody did so already. The manager
-    /// reconnects by itself only after I/O errors: not when a server says that it became
-    /// read-only, nor when a network swallows everything in silence.
-    fn renew(&self, number: u64) {
+    /// Replaces the connection, unless another call already did. The manager reconnects
+    /// by itself only after I/O errors: not if a server became read-only, nor if a
+    /// network drops all packets.
+    fn reconnect(&self, number: u64) {
         let mut current = self.lock();
         if current.number != number {
             return;
         }
-        if let Ok(manager) = lazily(&self.client, &self.limits) {
+        if let Ok(manager) = lazy_connection(&self.client, &self.limits) {
             *current = Current { manager, number: number + 1 };
         }
     }
@@ -88,8 +89,8 @@ impl Link {
     }
 }
 
-/// A connection that is made when it is first used.
-fn lazily(client: &Client, limits: &Limits) -> RedisResult<ConnectionManager> {
+/// A connection that is established on first use.
+fn lazy_connection(client: &Client, limits: &Limits) -> RedisResult<ConnectionManager> {
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(limits.connect))
         .set_response_timeout(Some(limits.command))

@@ -1,4 +1,4 @@
-//! Rate limits that hold for all replicas together.
+//! Rate limits shared by all replicas.
 
 use crate::Cache;
 use crate::error::CacheDown;
@@ -12,29 +12,29 @@ static TAKE: LazyLock<Script> =
 static GIVE_BACK: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/rate_give_back.lua")));
 
-/// Whether one more is allowed.
+/// The outcome of a request for a token of the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// Yes, and so many more in this window.
+    /// Allowed.
     Allowed {
-        /// How many.
-        left: u32,
+        /// Remaining requests in this window.
+        remaining: u32,
     },
-    /// No.
+    /// Refused.
     Refused {
-        /// Until the window has passed.
+        /// Time until the window ends.
         retry_after: Duration,
     },
 }
 
 impl Cache {
-    /// Takes one from `bucket`, of which there are `limit` in a `window` that begins with
-    /// the first taken. Exact over all replicas within one window; two windows that follow
-    /// each other allow `limit` each. A call that timed out may have counted: it counts too
-    /// much and never too little. A limit of 0 refuses everybody.
+    /// Takes one from `bucket`, which holds `limit` per `window`; the window starts with
+    /// the first request. Exact across all replicas within a window; two adjacent windows
+    /// allow `limit` each. A call that timed out may have counted: it counts too much,
+    /// never too little. A limit of 0 refuses every request.
     ///
     /// # Errors
-    /// When Redis does not answer; what that means for the request is the caller's to say.
+    /// If Redis does not answer; the caller decides about the request.
     pub async fn take(
         &self,
         bucket: &str,
@@ -44,11 +44,11 @@ impl Cache {
         self.take_many(bucket, 1, limit, window).await
     }
 
-    /// As [`Cache::take`], for `count` (at least 1) that were already let through: they are
-    /// counted all, or none if the bucket was empty before.
+    /// As [`Cache::take`], for `count` (at least 1) requests that were already allowed:
+    /// all of them count, or none if the bucket was empty before.
     ///
     /// # Errors
-    /// When Redis does not answer.
+    /// If Redis does not answer.
     pub async fn take_many(
         &self,
         bucket: &str,
@@ -59,24 +59,29 @@ impl Cache {
         let mut call = TAKE.key(key(bucket));
         let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
         call.arg(limit).arg(window).arg(count);
-        let (left, wait): (i64, u64) = self
+        let (remaining, wait): (i64, u64) = self
             .link
-            .ask(|mut connection| async move { call.invoke_async(&mut connection).await })
+            .call(
+                |mut connection| async move { call.invoke_async(&mut connection).await },
+            )
             .await?;
-        Ok(u32::try_from(left).map_or_else(
+        Ok(u32::try_from(remaining).map_or_else(
             |_| Taken::Refused { retry_after: Duration::from_millis(wait) },
-            |left| Taken::Allowed { left },
+            |remaining| Taken::Allowed { remaining },
         ))
     }
 
-    /// Puts one back that should not have counted: a login that succeeded. The window stays.
+    /// Returns one that should not have counted: a login that succeeded. The window
+    /// stays.
     ///
     /// # Errors
-    /// When Redis does not answer; then it counts until the window has passed.
+    /// If Redis does not answer; then the request counts until the window ends.
     pub async fn give_back(&self, bucket: &str) -> Result<(), CacheDown> {
         let call = GIVE_BACK.key(key(bucket));
         self.link
-            .ask(|mut connection| async move { call.invoke_async(&mut connection).await })
+            .call(
+                |mut connection| async move { call.invoke_async(&mut connection).await },
+            )
             .await
     }
 }

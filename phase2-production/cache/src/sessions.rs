@@ -1,24 +1,25 @@
-//! Cached sessions: looked up and kept alive in one round trip, filled with care.
+//! Cached sessions: looked up and extended in one round trip, filled only with current
+//! copies.
 //!
-//! The key is `session:` and the proof (SHA-256) of the session's id. The value is JSON: the
-//! version of the row it was read from, when it was read, its absolute end, and what the
-//! caller wants to know of it; or the word `ended`.
+//! The key is `session:` and the hash of the session id. The value is JSON (the version
+//! of the row, the time of the read, the absolute end, and the caller's data), or
+//! `ended`: a tombstone.
 
 use crate::Cache;
 use crate::error::CacheDown;
-use crate::lasting::Written;
+use crate::retry_queue::Written;
 use redis::{FromRedisValue, Script, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// Since when this Redis remembers, in microseconds of its clock: emptied, it forgets that
-/// too, and the next reader writes it anew.
+/// The time since which this Redis has kept its data, in microseconds of its clock. A
+/// flush removes the key, too; the next reader writes it again.
 pub(crate) const SINCE: &str = "cache:since";
 
-/// An idle time that means that a look is no use.
-pub(crate) const ONLY_LOOK: u64 = 0;
+/// The idle time that means a lookup without a use.
+pub(crate) const PEEK: u64 = 0;
 
 static GET: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/session_get.lua")));
@@ -26,13 +27,13 @@ static GET: LazyLock<Script> =
 static FILL: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/session_fill.lua")));
 
-/// A moment of Redis' clock, in microseconds since 1970.
+/// A time by Redis' clock, in microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Moment(pub(crate) i64);
 
 impl Moment {
-    /// How much later this is than `other`; zero if it is earlier.
+    /// The time since `other`; zero if this is earlier.
     #[must_use]
     pub fn since(self, other: Self) -> Duration {
         let micros = self.0.saturating_sub(other.0);
@@ -40,83 +41,84 @@ impl Moment {
     }
 }
 
-/// What is cached of a session.
+/// The cached copy of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionCopy<T> {
-    /// Of the row in the truth; grows with each change of it.
+    /// Version of the database row; increases with each change.
     pub version: i64,
-    /// Beyond which it does not live, milliseconds since 1970.
+    /// Absolute end, milliseconds since 1970.
     pub ends_at: i64,
-    /// When Redis was asked, before the truth was: all that was true then is in it.
+    /// Redis' time before the database was read: the copy includes every commit until
+    /// then.
     pub read_at: Moment,
-    /// What the caller wants to know.
+    /// The caller's data.
     pub session: T,
 }
 
-/// What Redis knows of a session.
+/// The result of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<T> {
-    /// It lives, as far as can be known without the truth.
+    /// The session is live, as of the cached copy.
     Live {
-        /// What was cached.
+        /// The copy.
         copy: SessionCopy<T>,
-        /// Until it dies if nobody uses it.
+        /// Remaining idle time.
         time_left: Duration,
-        /// The time.
+        /// Redis' time.
         now: Moment,
     },
-    /// It was ended, and its id is dead.
+    /// A tombstone: the session was ended.
     Ended,
-    /// Nothing that can be believed: ask the truth, and fill with `now`.
+    /// No usable copy: read the database, and fill with `now`.
     Nothing {
-        /// The time.
+        /// Redis' time.
         now: Moment,
     },
 }
 
-/// What became of a fill.
+/// The outcome of a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filled {
-    /// It is cached.
+    /// The copy is stored.
     Stored,
-    /// The session has been ended since it was read: it is dead.
+    /// Refused: a tombstone was written since the read.
     Ended,
-    /// What is cached is as new, or newer.
+    /// Refused: the cached copy is as new, or newer.
     Known,
-    /// Redis was emptied, or this replica had trouble with it, since the session was read.
+    /// Refused: Redis was flushed, or a call of this replica failed, since the read.
     Late,
-    /// Its time is over.
+    /// Refused: the session has expired.
     Over,
 }
 
 impl Cache {
-    /// Looks up a session as a use of it: it lives for `idle` from now (a share of it less
-    /// if it was used a moment ago: `glance.rs`), or until its absolute end. Never creates,
-    /// never changes what is cached.
+    /// Looks up a session and extends its idle time to `idle` from now (`fast_path.rs`
+    /// explains when the extension is skipped), at most until its absolute end. Never
+    /// creates a session and never changes a copy.
     ///
     /// # Errors
-    /// When Redis does not answer: then only the truth knows.
+    /// If Redis does not reply: then ask the database.
     pub async fn use_session<T: DeserializeOwned>(
         &self,
-        proof: &str,
+        session_id_hash: &str,
         idle: Duration,
     ) -> Result<Found<T>, CacheDown> {
-        let key = key(proof);
-        if let Some(live) = self.glance(&key, idle).await? {
+        let key = key(session_id_hash);
+        if let Some(live) = self.read_fast_path(&key, idle).await? {
             return Ok(live);
         }
         self.look_up(key, milliseconds(idle)).await
     }
 
-    /// Looks up a session without using it.
+    /// Looks up a session without extending its idle time.
     ///
     /// # Errors
     /// As [`Cache::use_session`].
     pub async fn peek_session<T: DeserializeOwned>(
         &self,
-        proof: &str,
+        session_id_hash: &str,
     ) -> Result<Found<T>, CacheDown> {
-        self.look_up(key(proof), ONLY_LOOK).await
+        self.look_up(key(session_id_hash), PEEK).await
     }
 
     pub(crate) async fn look_up<T: DeserializeOwned>(
@@ -124,47 +126,51 @@ impl Cache {
         key: String,
         idle: u64,
     ) -> Result<Found<T>, CacheDown> {
-        let begun = self.link.doubt.begin();
+        let start = self.link.trust.start_call();
         let mut call = GET.key(key);
         call.key(SINCE).arg(idle);
-        let mut answer: Vec<Value> = self
+        let mut reply: Vec<Value> = self
             .link
-            .ask(|mut connection| async move { call.invoke_async(&mut connection).await })
+            .call(
+                |mut connection| async move { call.invoke_async(&mut connection).await },
+            )
             .await?;
-        let now: i64 = read(&mut answer)?;
-        self.link.doubt.answered(begun, now);
-        let (what, now): (String, _) = (read(&mut answer)?, Moment(now));
-        if what != "live" {
-            return Ok(if what == "ended" {
+        let now: i64 = read(&mut reply)?;
+        self.link.trust.call_succeeded(start, now);
+        let (state, now): (String, _) = (read(&mut reply)?, Moment(now));
+        if state != "live" {
+            return Ok(if state == "ended" {
                 Found::Ended
             } else {
                 Found::Nothing { now }
             });
         }
-        let text: String = read(&mut answer)?;
-        let left: u64 = read(&mut answer)?;
-        // What another version of this program wrote is not understood and not believed.
+        let text: String = read(&mut reply)?;
+        let ttl_ms: u64 = read(&mut reply)?;
+        // A copy that another version of this program wrote may be unreadable and is
+        // ignored.
         let copy = serde_json::from_str::<SessionCopy<T>>(&text).ok();
-        let copy = copy.filter(|copy| self.link.doubt.believes(copy.read_at.0));
+        let copy = copy.filter(|copy| self.link.trust.trusts(copy.read_at.0));
         Ok(copy.map_or(Found::Nothing { now }, |copy| Found::Live {
             copy,
-            time_left: Duration::from_millis(left),
+            time_left: Duration::from_millis(ttl_ms),
             now,
         }))
     }
 
-    /// Caches a session that was read from the truth after `copy.read_at`, for `idle_left`
-    /// or until its absolute end.
+    /// Caches a session that was read from the database after `copy.read_at`, for
+    /// `idle_left` or until its absolute end.
     ///
     /// # Errors
-    /// When Redis does not answer, or is full. Nothing is lost: it can be read again.
+    /// If Redis does not reply or is full. No data is lost: the session can be read
+    /// again.
     pub async fn fill_session<T: Serialize + Sync>(
         &self,
-        proof: &str,
+        session_id_hash: &str,
         copy: &SessionCopy<T>,
         idle_left: Duration,
     ) -> Result<Filled, CacheDown> {
-        self.fill(key(proof), copy, idle_left).await
+        self.fill(key(session_id_hash), copy, idle_left).await
     }
 
     pub(crate) async fn fill<T: Serialize + Sync>(
@@ -173,8 +179,8 @@ impl Cache {
         copy: &SessionCopy<T>,
         idle_left: Duration,
     ) -> Result<Filled, CacheDown> {
-        // Between then and now a tombstone may have been lost that would have stopped us.
-        if !self.link.doubt.believes(copy.read_at.0) {
+        // A tombstone for this session may have been lost since the read.
+        if !self.link.trust.trusts(copy.read_at.0) {
             return Ok(Filled::Late);
         }
         let value = serde_json::to_string(copy)
@@ -182,11 +188,13 @@ impl Cache {
         let mut call = FILL.key(key);
         call.key(SINCE).arg(value).arg(milliseconds(idle_left));
         call.arg(copy.version).arg(copy.read_at.0).arg(copy.ends_at);
-        let done: String = self
+        let outcome: String = self
             .link
-            .ask(|mut connection| async move { call.invoke_async(&mut connection).await })
+            .call(
+                |mut connection| async move { call.invoke_async(&mut connection).await },
+            )
             .await?;
-        Ok(match done.as_str() {
+        Ok(match outcome.as_str() {
             "stored" => Filled::Stored,
             "ended" => Filled::Ended,
             "known" => Filled::Known,
@@ -195,26 +203,30 @@ impl Cache {
         })
     }
 
-    /// Writes tombstones: for `ttl`, nobody can fill these sessions in again. Give it the
-    /// longest that a session can live, and no slow reader can outwait it. Call it after the
-    /// truth has been told. What cannot be written now is written later.
-    pub async fn forget_sessions(&self, proofs: &[String], ttl: Duration) -> Written {
-        let keys = proofs.iter().map(|proof| key(proof)).collect();
-        self.lasting.write(&self.link, keys, ttl).await
+    /// Writes tombstones: for `ttl` no replica can fill these sessions. `ttl` must be the
+    /// longest life of a session, so that no slow reader can outlast it. Call it after
+    /// the commit in the database. A failed write is retried later.
+    pub async fn forget_sessions(
+        &self,
+        session_id_hashes: &[String],
+        ttl: Duration,
+    ) -> Written {
+        let keys = session_id_hashes.iter().map(|hash| key(hash)).collect();
+        self.retries.write(&self.link, keys, ttl).await
     }
 }
 
-fn key(proof: &str) -> String {
-    format!("session:{proof}")
+fn key(session_id_hash: &str) -> String {
+    format!("session:{session_id_hash}")
 }
 
 fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(ONLY_LOOK + 1)
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(PEEK + 1)
 }
 
-/// The next part of a script's answer.
-fn read<T: FromRedisValue>(answer: &mut Vec<Value>) -> Result<T, CacheDown> {
-    let misread = || CacheDown::Refused("a script answered too little".to_owned());
-    let next = (!answer.is_empty()).then(|| answer.remove(0)).ok_or_else(misread)?;
+/// The next element of a script's reply.
+fn read<T: FromRedisValue>(reply: &mut Vec<Value>) -> Result<T, CacheDown> {
+    let too_short = || CacheDown::Refused("a script's reply is too short".to_owned());
+    let next = (!reply.is_empty()).then(|| reply.remove(0)).ok_or_else(too_short)?;
     T::from_redis_value(next).map_err(|error| CacheDown::Refused(error.to_string()))
 }

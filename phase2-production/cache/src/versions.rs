@@ -1,24 +1,25 @@
-//! The version of a user: a number that what was signed for them must name, or it is dead.
+//! The version of a user: tokens carry this number, and those with another one are
+//! invalid.
 //!
-//! Cached by the scripts that cache sessions, because it has the same enemy: a slow reader
-//! that puts back what has just been changed. The key is `version:` and the user's name.
+//! It uses the scripts of sessions, because it has the same race: a slow reader that
+//! stores an outdated value. The key is `version:` and the user name.
 
 use crate::error::CacheDown;
-use crate::lasting::Written;
+use crate::retry_queue::Written;
 use crate::sessions::{Filled, Found, Moment, SessionCopy};
 use crate::{Cache, sessions};
 use std::time::Duration;
 
-/// What Redis knows of a user's version.
+/// The result of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// This was it when it was cached, and nobody said since that it changed.
+    /// The cached version; no invalidation has arrived since.
     Is(i64),
-    /// It changed a moment ago: ask the truth, and cache nothing.
+    /// Recently invalidated: read the database, and cache nothing.
     Unsettled,
-    /// Nothing that can be believed: ask the truth, and fill with `now`.
+    /// No usable copy: read the database, and fill with `now`.
     Unknown {
-        /// The time.
+        /// Redis' time.
         now: Moment,
     },
 }
@@ -27,20 +28,21 @@ impl Cache {
     /// Looks up the version of a user.
     ///
     /// # Errors
-    /// When Redis does not answer: then only the truth knows.
+    /// If Redis does not answer: then ask the database.
     pub async fn version(&self, user: &str) -> Result<Version, CacheDown> {
-        Ok(match self.look_up::<i64>(key(user), sessions::ONLY_LOOK).await? {
+        Ok(match self.look_up::<i64>(key(user), sessions::PEEK).await? {
             Found::Live { copy, .. } => Version::Is(copy.session),
             Found::Ended => Version::Unsettled,
             Found::Nothing { now } => Version::Unknown { now },
         })
     }
 
-    /// Caches a version that was read from the truth after Redis was asked at `asked`;
-    /// until `ends_at` (milliseconds since 1970).
+    /// Caches a version that was read from the database after the time `asked`, until
+    /// `ends_at` (milliseconds since 1970).
     ///
     /// # Errors
-    /// When Redis does not answer, or is full. Nothing is lost: it can be read again.
+    /// If Redis does not answer or is full. No data is lost: the version can be read
+    /// again.
     pub async fn fill_version(
         &self,
         user: &str,
@@ -52,11 +54,11 @@ impl Cache {
         self.fill(key(user), &copy, Duration::MAX).await
     }
 
-    /// After a change in the truth: for `ttl`, nobody can fill these versions in again. What
-    /// cannot be written now is written later.
+    /// Invalidates versions after a change in the database: for `ttl` no replica can fill
+    /// them. A failed write is retried later.
     pub async fn forget_versions(&self, users: &[String], ttl: Duration) -> Written {
         let keys = users.iter().map(|user| key(user)).collect();
-        self.lasting.write(&self.link, keys, ttl).await
+        self.retries.write(&self.link, keys, ttl).await
     }
 }
 

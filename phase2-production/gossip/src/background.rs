@@ -1,10 +1,10 @@
-//! What a node does while nobody asks: it tells how far it has heard the others, notices
-//! pauses, and passes on at once what is urgent.
+//! Background tasks of a node: it sends heartbeats, detects pauses and sends urgent
+//! entries at once.
 
-use crate::chatter::key;
-use crate::entry::{Beat, Entry};
+use crate::catch_up::NodeKey;
+use crate::entry::{Entry, Heartbeat};
 use crate::node::{Node, now_ms};
-use crate::standing::NodeKey;
+use crate::protocol::key;
 use anyhow::ensure;
 use chitchat::{Chitchat, ChitchatId};
 use std::collections::{HashMap, HashSet};
@@ -13,105 +13,111 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Between two beats.
-const BEAT: Duration = Duration::from_millis(500);
+/// Interval of heartbeats.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Between two looks while this node catches up.
-const HURRY: Duration = Duration::from_millis(20);
+/// Interval of checks while this node catches up.
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Between two times that something urgent is passed on: a crowd of births is told once.
-const BREATH: Duration = Duration::from_millis(5);
+/// Minimum interval between two urgent rounds: many births are sent together.
+const MIN_SEND_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Works until the last clone of the node is gone.
+/// Runs until the last clone of the node is dropped.
 pub(crate) fn start(node: &Arc<Node>) {
-    tokio::spawn(clockwork(Arc::downgrade(node)));
-    tokio::spawn(pass_on(Arc::downgrade(node)));
-    tokio::spawn(answer(Arc::downgrade(node)));
-    let (ended, standing) =
-        (node.handle.termination_watcher(), Arc::clone(&node.standing));
+    tokio::spawn(tick(Arc::downgrade(node)));
+    tokio::spawn(send_urgent(Arc::downgrade(node)));
+    tokio::spawn(acknowledge(Arc::downgrade(node)));
+    let (ended, state) = (node.handle.termination_watcher(), Arc::clone(&node.state));
     tokio::spawn(async move {
         if let Err(error) = ended.await {
-            tracing::error!(%error, "this node can no longer hear the others");
-            standing.stop();
+            tracing::error!(%error, "this node no longer receives gossip");
+            state.stop();
         }
     });
 }
 
-/// Returns when the node may speak for the group.
+/// Waits until the node has caught up with the group.
 ///
 /// # Errors
-/// When it never will.
+/// If gossip ended before.
 pub(crate) async fn caught_up(node: &Node) -> anyhow::Result<()> {
-    while node.standing.is_behind(now_ms()) {
-        ensure!(!node.standing.has_stopped(), "gossip ended as soon as it had begun");
-        sleep(HURRY).await;
+    while node.state.is_lagging(now_ms()) {
+        ensure!(!node.state.has_stopped(), "gossip ended during the start");
+        sleep(CATCH_UP_INTERVAL).await;
     }
     Ok(())
 }
 
-async fn clockwork(node: Weak<Node>) {
-    let mut last_beat: Option<Instant> = None;
+async fn tick(node: Weak<Node>) {
+    let mut last_heartbeat: Option<Instant> = None;
     loop {
         let Some(node) = node.upgrade() else {
             return;
         };
         let now = now_ms();
-        node.standing.tick(now);
-        let behind = node.standing.is_behind(now);
-        if last_beat.is_none_or(|last| last.elapsed() >= BEAT) {
-            last_beat = Some(Instant::now());
-            report_lag(node.standing.lag(&node.alive().await, now));
-            beat(&node).await;
+        node.state.tick(now);
+        let lagging = node.state.is_lagging(now);
+        if last_heartbeat.is_none_or(|last| last.elapsed() >= HEARTBEAT_INTERVAL) {
+            last_heartbeat = Some(Instant::now());
+            report_lag(node.state.lag(&node.alive().await, now));
+            send_heartbeat(&node).await;
         }
-        if behind {
-            let heard = heard(&*node.chitchat.lock().await);
-            node.standing.catch_up(&heard, now_ms());
+        if lagging {
+            let received = received_versions(&*node.chitchat.lock().await);
+            node.state.catch_up(&received, now_ms());
             node.urgent.notify_one();
         }
-        let pause = if behind { HURRY } else { node.config.interval };
+        let pause = if lagging { CATCH_UP_INTERVAL } else { node.config.interval };
         drop(node);
         sleep(pause).await;
     }
 }
 
-/// How far each node has been heard, those excluded that will soon be forgotten.
-fn heard(chitchat: &Chitchat) -> HashMap<NodeKey, u64> {
+/// The received version of each node's map, without nodes that are scheduled for
+/// deletion.
+fn received_versions(chitchat: &Chitchat) -> HashMap<NodeKey, u64> {
     let leaving: HashSet<&ChitchatId> = chitchat.scheduled_for_deletion_nodes().collect();
     let kept = chitchat.node_states().iter().filter(|(id, _)| !leaving.contains(id));
     kept.map(|(id, state)| (key(id), state.max_version())).collect()
 }
 
-/// Says how far this node has heard the others.
-async fn beat(node: &Node) {
-    let knows = heard(&*node.chitchat.lock().await);
-    node.standing.retain(|known| knows.contains_key(known));
-    let mine = key(&node.me);
-    let others = knows.into_iter().filter(|(who, _)| *who != mine);
-    let knows = others.map(|((name, generation), version)| (name, generation, version));
-    node.say(Entry::Beat(Beat { at: now_ms(), knows: knows.collect() })).await;
+/// Sends the received versions of the other nodes.
+async fn send_heartbeat(node: &Node) {
+    let versions = received_versions(&*node.chitchat.lock().await);
+    node.state.retain(|known| versions.contains_key(known));
+    let own = key(&node.me);
+    let others = versions.into_iter().filter(|(node, _)| *node != own);
+    let versions =
+        others.map(|((name, generation), version)| (name, generation, version));
+    node.write(Entry::Heartbeat(Heartbeat {
+        at: now_ms(),
+        versions: versions.collect(),
+    }))
+    .await;
 }
 
-/// Says so at once where another node waits for it.
-async fn answer(node: Weak<Node>) {
+/// Sends a heartbeat at once if another node waits for an acknowledgement.
+async fn acknowledge(node: Weak<Node>) {
     loop {
         let Some(node) = node.upgrade() else {
             return;
         };
         tokio::select! {
-            () = node.answer.notified() => {
-                beat(&node).await;
+            () = node.ack_requested.notified() => {
+                send_heartbeat(&node).await;
                 node.urgent.notify_one();
             }
-            // Now and then, to see whether this node is still wanted.
-            () = sleep(BEAT) => {}
+            // Wakes regularly to check whether the node was dropped.
+            () = sleep(HEARTBEAT_INTERVAL) => {}
         }
         drop(node);
-        sleep(BREATH).await;
+        sleep(MIN_SEND_INTERVAL).await;
     }
 }
 
-/// Chitchat tells some nodes at each interval. What is urgent is told to all of them now.
-async fn pass_on(node: Weak<Node>) {
+/// Chitchat gossips with some nodes per interval. Urgent entries go to all of them at
+/// once.
+async fn send_urgent(node: Weak<Node>) {
     loop {
         let Some(node) = node.upgrade() else {
             return;
@@ -119,15 +125,15 @@ async fn pass_on(node: Weak<Node>) {
         tokio::select! {
             () = node.urgent.notified() => {
                 for address in others(&node).await {
-                    // After the end of the talk nobody is to be told anything.
+                    // An error means that gossip has ended.
                     let _ = node.handle.gossip(address);
                 }
             }
-            // Now and then, to see whether this node is still wanted.
-            () = sleep(BEAT) => {}
+            // Wakes regularly to check whether the node was dropped.
+            () = sleep(HEARTBEAT_INTERVAL) => {}
         }
         drop(node);
-        sleep(BREATH).await;
+        sleep(MIN_SEND_INTERVAL).await;
     }
 }
 

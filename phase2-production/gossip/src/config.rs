@@ -1,24 +1,25 @@
-//! Where a node listens, whom it knows at first, and how long sessions live.
+//! Settings of a node: its addresses and the lifetimes of sessions.
 
 use anyhow::ensure;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long sessions live: the same on every node, or they disagree about who is alive.
+/// Lifetimes of sessions. They must be equal on every node, or the nodes disagree about
+/// which sessions are alive.
 #[derive(Clone, Copy, Debug)]
 pub struct Lives {
-    /// Silence after which a session dies; every use on any node starts it anew.
+    /// Idle timeout; every use on any node restarts it.
     pub idle: Duration,
-    /// Age at which a session dies, used or not.
+    /// Absolute lifetime.
     pub absolute: Duration,
 }
 
 impl Lives {
-    /// By how much the others may be behind in knowing when a session was last used: to
-    /// tell them of every request would cost more than the requests. So an idle session
-    /// may die this much late, and never early.
+    /// Minimum interval between two reported uses of a session: reporting every request
+    /// would cost more than the request. So an idle session may die this much late, and
+    /// never early.
     #[must_use]
-    pub fn coarseness(&self) -> Duration {
+    pub fn touch_interval(&self) -> Duration {
         (self.idle / 8).clamp(Duration::from_millis(50), Duration::from_secs(30))
     }
 
@@ -30,33 +31,34 @@ impl Lives {
         milliseconds(self.absolute)
     }
 
-    pub(crate) fn coarse_ms(&self) -> i64 {
-        milliseconds(self.coarseness())
+    pub(crate) fn touch_interval_ms(&self) -> i64 {
+        milliseconds(self.touch_interval())
     }
 }
 
-/// One node of the group.
+/// Settings of one node.
 #[derive(Clone, Debug)]
 pub struct GossipConfig {
-    /// Its name; each node has another, and keeps it when it restarts.
+    /// Its name: unique, and kept across restarts.
     pub node: String,
-    /// UDP address at which it hears the others. Port 0 takes a free one.
+    /// UDP address to listen on. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Addresses of others; one that is alive is enough to find all.
+    /// Addresses of other nodes; one live node is enough to find all.
     pub seeds: Vec<SocketAddr>,
-    /// Time between two rounds of talk: the usual delay is about one.
+    /// Interval of gossip rounds; a write usually takes about one to arrive.
     pub interval: Duration,
-    /// Nodes of another group are not listened to. No secret.
+    /// Messages of another group are ignored. Not a secret.
     pub cluster_id: String,
-    /// How long sessions live.
+    /// Lifetimes of sessions.
     pub lives: Lives,
-    /// Files of one session that are remembered, the newest.
+    /// Maximum number of file names of a session; the newest are kept.
     pub most_files: usize,
 }
 
 impl GossipConfig {
-    /// Whoever can send a datagram to this port can end any session and invent new ones:
-    /// the protocol knows no authentication. So nobody outside of this machine may.
+    /// Only loopback addresses are allowed: the protocol has no authentication, so any
+    /// process that can send a datagram to this port can end sessions and create new
+    /// ones.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         for address in self.seeds.iter().chain([&self.listen]) {
             ensure!(
@@ -70,14 +72,14 @@ impl GossipConfig {
         Ok(())
     }
 
-    /// For how long a node remembers that it took an entry back. Another one that was
-    /// paused for longer gets the whole map again.
-    pub(crate) fn taken_back(&self) -> Duration {
+    /// How long a node keeps the tombstone of a deleted entry. A node that was paused for
+    /// longer gets the whole map again.
+    pub(crate) fn deletion_grace(&self) -> Duration {
         self.lives.idle.clamp(Duration::from_secs(1), Duration::from_secs(60))
     }
 
-    /// For how long a dead node's entries are kept. Halfway through, chitchat stops
-    /// passing them on to nodes that join later; by then all its sessions are too old.
+    /// How long a dead node's entries are kept. After half of this time chitchat stops
+    /// sending them to new nodes; all of its sessions have expired by then.
     pub(crate) fn dead_node_grace(&self) -> Duration {
         (self.lives.absolute * 2).max(Duration::from_secs(60))
     }

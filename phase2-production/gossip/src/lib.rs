@@ -1,29 +1,29 @@
-//! Sessions that the replicas tell each other, without a store between them.
+//! Sessions that are replicated between the nodes by gossip, without a shared store.
 //!
-//! Each node writes what it did into a map of its own, and [chitchat](https://github.com/quickwit-oss/chitchat)
-//! carries all maps to all nodes: a few times a second, each node asks some others what
-//! they have heard of whom, and they exchange what is missing. A session is what all maps
-//! say together (`view`). So a node can die, and what it wrote lives on in the others;
-//! and every node holds every session, which is the price.
+//! Each node writes its operations into its own key-value map, and
+//! [chitchat](https://github.com/quickwit-oss/chitchat) replicates all maps to all nodes: a few
+//! times a second, each node exchanges versions with some others and sends the missing entries.
+//! The state of a session is the merge of all maps (`view`). So a node can die, and its writes
+//! survive on the others. The price is that every node holds every session.
 //!
-//! A write waits a moment for the others to say that they have heard it. But a node that
-//! cannot answer is not waited for longer, and the caller is not told: so it is not promised
-//! that a session is known everywhere, that a limit is exact, or that a write survives a
-//! node that dies before it has told anybody. Who judges a group by its promises excuses
-//! what a node acknowledged less than [`PATIENCE`] before it was killed, and nothing else.
+//! A write waits until the live nodes have acknowledged it, but not longer than [`PATIENCE`],
+//! and the caller does not learn which of the two happened. So the group does not guarantee that
+//! a session is known everywhere, that a limit is exact, or that a write survives a node that
+//! dies before it has sent it. An invariant checker must excuse a write that a node acknowledged
+//! less than [`PATIENCE`] before it was killed, and nothing else.
 //!
-//! Reading order: `entry` (what is said), `view` (what it means), `standing` (who has been
-//! asleep), `node`, `chatter` and `background`.
+//! Reading order: `entry` (the replicated entries), `view` (their merge), `catch_up` (a node
+//! after a pause), `node`, `protocol` and `background`.
 
 mod background;
-mod chatter;
+mod catch_up;
+mod cleanup;
 mod config;
 mod entry;
 mod node;
-mod standing;
+mod protocol;
 mod transport;
 mod view;
-mod withdrawal;
 
 pub use config::{GossipConfig, Lives};
 pub use node::{Gossip, PATIENCE, Size};

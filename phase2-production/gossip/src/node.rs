@@ -1,11 +1,11 @@
-//! A node: what an application does with sessions, and what the group hears of it.
+//! A node: the operations of an application on sessions.
 
 use crate::background;
-use crate::chatter::{self, bytes_of, key};
+use crate::catch_up::{MemberState, NodeKey};
 use crate::config::{GossipConfig, milliseconds};
-use crate::entry::{Born, Entry};
-use crate::standing::{NodeKey, Standing};
-use crate::transport::Bound;
+use crate::entry::{Birth, Entry};
+use crate::protocol::{self, bytes_of, key};
+use crate::transport::BoundSocket;
 use crate::view::{Gone, Known, View};
 use anyhow::Context;
 use chitchat::{Chitchat, ChitchatHandle, ChitchatId, spawn_chitchat};
@@ -16,23 +16,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 
-/// How long a write waits for the others to say that they heard it.
+/// Timeout of the wait for acknowledgements of a write.
 pub const PATIENCE: Duration = Duration::from_millis(300);
 
-/// How much a node holds. All of it is on every node: that is what this design costs.
+/// The amount of data of a node. Every node holds all of it: the cost of this design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Sessions known, ended ones that must not be forgotten yet included.
+    /// Known sessions, including tombstones.
     pub sessions: usize,
-    /// Sessions that live.
+    /// Live sessions.
     pub living: usize,
-    /// Nodes heard of, this one and dead ones included.
+    /// Known nodes, including this one and dead ones.
     pub nodes: usize,
     /// Bytes of keys and values in the maps of all nodes.
     pub bytes: usize,
 }
 
-/// One node of the group. Clones share it; with the last one it falls silent.
+/// One node of the group. Clones share it; it stops with the last one.
 #[derive(Clone)]
 pub struct Gossip(pub(crate) Arc<Node>);
 
@@ -41,46 +41,47 @@ pub(crate) struct Node {
     pub(crate) me: ChitchatId,
     pub(crate) handle: ChitchatHandle,
     pub(crate) chitchat: Arc<Mutex<Chitchat>>,
-    pub(crate) standing: Arc<Standing>,
-    /// Something should be told at once.
+    pub(crate) state: Arc<MemberState>,
+    /// An entry should be sent at once.
     pub(crate) urgent: Notify,
-    /// Another node waits to be told that it was heard.
-    pub(crate) answer: Arc<Notify>,
+    /// Another node waits for an acknowledgement.
+    pub(crate) ack_requested: Arc<Notify>,
     view: Arc<Lock<View>>,
     files: AtomicU64,
 }
 
 impl Gossip {
-    /// Begins to listen and talk, and returns when this node knows what the others know,
-    /// or that nobody answers.
+    /// Starts to gossip. Returns when this node has caught up with the others, or no
+    /// other node replies.
     ///
     /// # Errors
-    /// When an address is not on this machine, or cannot be listened at.
+    /// If an address is not on this machine, or cannot be bound.
     pub async fn join(config: GossipConfig) -> anyhow::Result<Self> {
         config.check()?;
-        let socket = Bound::at(config.listen).await.with_context(|| {
+        let socket = BoundSocket::at(config.listen).await.with_context(|| {
             format!("cannot listen at {}: is it in use?", config.listen)
         })?;
         let generation = u64::try_from(since_1970().as_micros())?;
         let me = ChitchatId::new(config.node.as_str(), generation, socket.address());
         let key = (config.node.clone(), generation);
         let joins = config.seeds.iter().any(|seed| *seed != socket.address());
-        let standing = Arc::new(Standing::new(key, joins, now_ms()));
+        let state = Arc::new(MemberState::new(key, joins, now_ms()));
         let view = Arc::new(Lock::new(View::new(config.lives, config.most_files)));
-        let handle = spawn_chitchat(chatter::settings(&config, &me), Vec::new(), &socket);
+        let handle =
+            spawn_chitchat(protocol::settings(&config, &me), Vec::new(), &socket);
         let handle = handle.await?;
         let chitchat = handle.chitchat();
-        let answer = Arc::new(Notify::new());
-        let hear = chatter::hearing(&me, &view, &standing, &answer);
-        chatter::listen(&chitchat, hear).await;
+        let ack_requested = Arc::new(Notify::new());
+        let receive = protocol::receiver(&me, &view, &state, &ack_requested);
+        protocol::listen(&chitchat, receive).await;
         let node = Arc::new(Node {
             config,
             me,
             handle,
             chitchat,
-            standing,
+            state,
             urgent: Notify::new(),
-            answer,
+            ack_requested,
             view,
             files: AtomicU64::new(0),
         });
@@ -89,106 +90,101 @@ impl Gossip {
         Ok(Self(node))
     }
 
-    /// Where this node listens: what others need as a seed.
+    /// The address of this node, a seed for others.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.0.me.gossip_advertise_addr
     }
 
-    /// Birth of a session. `proof` names it and must not open it; `about` is what the
-    /// application wants to be told of `owner` by [`Gossip::touch`].
+    /// Creates a session (its birth). `hash` identifies it and must not be the credential
+    /// itself; [`Gossip::touch`] returns `about`, the application's data about `owner`.
     ///
-    /// This, like all that others must know soon, returns when every node that seems alive
-    /// has said that it heard it, or after [`PATIENCE`]: a node that is paused would make
-    /// all others wait, and one that is killed never answers.
-    pub async fn start(&self, proof: &str, owner: &str, about: &str, now: i64) {
+    /// This and every other urgent write returns when all nodes that seem alive have
+    /// acknowledged it, or after [`PATIENCE`]: a paused node would block all others, and
+    /// a killed one never replies.
+    pub async fn start(&self, hash: &str, owner: &str, about: &str, now: i64) {
         let (owner, about) = (owner.to_owned(), about.to_owned());
-        let born = Born { owner, about, at: now };
-        self.0.tell(Entry::Born { proof: proof.to_owned(), born }).await;
+        let born = Birth { owner, about, at: now };
+        self.0.write_and_wait(Entry::Birth { hash: hash.to_owned(), born }).await;
     }
 
-    /// A use: the idle time starts anew, on all nodes. Returns what was said about the
+    /// Records a use: the idle time restarts on all nodes. Returns the data about the
     /// owner.
     ///
     /// # Errors
-    /// When no living session has this name, as far as this node knows.
-    pub async fn touch(&self, proof: &str, now: i64) -> Result<String, Gone> {
-        self.0.speaks(now)?;
-        let (about, tell) = self.0.view().touch(proof, now)?;
-        if tell {
-            self.0.say(Entry::Used { proof: proof.to_owned(), at: now }).await;
+    /// If this node knows no live session with this hash.
+    pub async fn touch(&self, hash: &str, now: i64) -> Result<String, Gone> {
+        self.0.check_caught_up(now)?;
+        let (about, report) = self.0.view().touch(hash, now)?;
+        if report {
+            self.0.write(Entry::Used { hash: hash.to_owned(), at: now }).await;
         }
         Ok(about)
     }
 
-    /// What is known, without a use.
+    /// The state of a session, without a use.
     ///
     /// # Errors
     /// As [`Gossip::touch`].
-    pub fn look(&self, proof: &str, now: i64) -> Result<Known, Gone> {
-        self.0.speaks(now)?;
-        self.0.view().look(proof, now)
+    pub fn look(&self, hash: &str, now: i64) -> Result<Known, Gone> {
+        self.0.check_caught_up(now)?;
+        self.0.view().look(hash, now)
     }
 
-    /// Growth, and a use. A session that was ended meanwhile stays ended. Of more files than
-    /// [`GossipConfig::most_files`] the newest are remembered.
+    /// Adds a file name (growth) and records a use. A session that was ended meanwhile
+    /// stays ended. Beyond [`GossipConfig::most_files`] the newest names are kept.
     ///
     /// # Errors
     /// As [`Gossip::touch`].
-    pub async fn add_file(&self, proof: &str, name: &str, now: i64) -> Result<(), Gone> {
-        self.touch(proof, now).await?;
+    pub async fn add_file(&self, hash: &str, name: &str, now: i64) -> Result<(), Gone> {
+        self.touch(hash, now).await?;
         let number = self.0.files.fetch_add(1, Ordering::Relaxed);
-        let file = Entry::File {
-            proof: proof.to_owned(),
-            at: now,
-            number,
-            name: name.to_owned(),
-        };
-        self.0.tell(file).await;
-        self.0.take_back_files(proof).await;
+        let file =
+            Entry::File { hash: hash.to_owned(), at: now, number, name: name.to_owned() };
+        self.0.write_and_wait(file).await;
+        self.0.delete_old_files(hash).await;
         Ok(())
     }
 
-    /// Death. Here it is dead when this returns, elsewhere a moment later.
+    /// Ends a session (its death): immediately on this node, shortly after on the others.
     ///
     /// # Errors
     /// As [`Gossip::touch`].
-    pub async fn end(&self, proof: &str, now: i64) -> Result<(), Gone> {
-        self.0.speaks(now)?;
-        let until = self.0.view().tombstone(proof, now)?;
-        self.0.tell(Entry::Ended { proof: proof.to_owned(), until }).await;
+    pub async fn end(&self, hash: &str, now: i64) -> Result<(), Gone> {
+        self.0.check_caught_up(now)?;
+        let until = self.0.view().tombstone(hash, now)?;
+        self.0.write_and_wait(Entry::Ended { hash: hash.to_owned(), until }).await;
         Ok(())
     }
 
-    /// Death of all sessions of one owner that were born until `now`, those included that
-    /// this node has not heard of yet.
+    /// Ends all sessions of an owner that were born until `now`, including those that
+    /// this node has not received yet.
     pub async fn end_all_of(&self, owner: &str, now: i64) {
-        self.0.tell(Entry::AllEnded { owner: owner.to_owned(), at: now }).await;
+        self.0.write_and_wait(Entry::AllEnded { owner: owner.to_owned(), at: now }).await;
     }
 
-    /// How many sessions this node has heard of, ended ones that must not be forgotten yet
-    /// included.
+    /// Number of known sessions, including tombstones.
     #[must_use]
     pub fn known(&self) -> usize {
         self.0.view().len()
     }
 
-    /// The living sessions of one owner, oldest first, as far as this node knows.
+    /// The live sessions of an owner that this node knows, oldest first.
     #[must_use]
     pub fn of(&self, owner: &str, now: i64) -> Vec<String> {
         self.0.view().of(owner, now)
     }
 
-    /// Forgets the dead, takes back what this node wrote of them, and reports its size.
+    /// Removes dead sessions and this node's entries about them, and reports the size.
     pub async fn sweep(&self, now: i64) {
-        if !self.0.standing.is_behind(now) {
+        if !self.0.state.is_lagging(now) {
             let swept = self.0.view().sweep(now);
-            self.0.take_back(swept).await;
+            self.0.delete_entries(swept).await;
         }
         self.size(now).await;
     }
 
-    /// How much this node holds. Also the gauges `gossip_sessions_known`,
+    /// The amount of data of this node. Also the gauges `gossip_sessions_known`,
     /// `gossip_sessions_living`, `gossip_nodes_known` and `gossip_state_bytes`.
     pub async fn size(&self, now: i64) -> Size {
         let (nodes, bytes) = {
@@ -203,47 +199,46 @@ impl Gossip {
         size
     }
 
-    /// Tells the others what they have not heard yet, and falls silent. What this node
-    /// wrote lives on with them.
+    /// Sends the remaining entries and stops. This node's writes survive on the others.
     pub async fn leave(&self) {
         self.0.urgent.notify_one();
         tokio::time::sleep(self.0.config.interval * 2).await;
-        // Its end is what was wanted; whether it had ended before does not matter.
+        // An error means that gossip had already ended.
         let _ = self.0.handle.initiate_shutdown();
     }
 }
 
 impl Node {
-    fn speaks(&self, now: i64) -> Result<(), Gone> {
-        if self.standing.is_behind(now) { Err(Gone::CatchingUp) } else { Ok(()) }
+    fn check_caught_up(&self, now: i64) -> Result<(), Gone> {
+        if self.state.is_lagging(now) { Err(Gone::CatchingUp) } else { Ok(()) }
     }
 
     pub(crate) fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes into this node's own map; the view hears of it before this returns. Returns
-    /// the version that the map has now.
-    pub(crate) async fn say(&self, entry: Entry) -> u64 {
+    /// Writes into this node's own map; the view is updated before this returns. Returns
+    /// the new version of the map.
+    pub(crate) async fn write(&self, entry: Entry) -> u64 {
         let mut chitchat = self.chitchat.lock().await;
-        let mine = chitchat.self_node_state();
-        mine.set(entry.key(), entry.value());
-        mine.max_version()
+        let own = chitchat.self_node_state();
+        own.set(entry.key(), entry.value());
+        own.max_version()
     }
 
-    /// Writes, and waits until the others have heard it, as far as they live.
-    async fn tell(&self, entry: Entry) {
-        let mut beats = self.standing.beats();
-        let version = self.say(entry).await;
+    /// Writes and waits for the acknowledgements of the live nodes.
+    async fn write_and_wait(&self, entry: Entry) {
+        let mut heartbeats = self.state.heartbeats();
+        let version = self.write(entry).await;
         self.urgent.notify_one();
-        let heard = async {
-            while !self.standing.is_told(&self.alive().await, version) {
-                if beats.changed().await.is_err() {
+        let acknowledged = async {
+            while !self.state.is_acknowledged(&self.alive().await, version) {
+                if heartbeats.changed().await.is_err() {
                     return;
                 }
             }
         };
-        if timeout(PATIENCE, heard).await.is_err() {
+        if timeout(PATIENCE, acknowledged).await.is_err() {
             metrics::counter!("gossip_unanswered_total").increment(1);
         }
     }

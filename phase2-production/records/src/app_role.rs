@@ -1,5 +1,6 @@
-//! The role that servers use: it may read and write rows, and owns nothing. An owner or
-//! superuser could turn row level security off, so a server that is one is refused.
+//! The Postgres role of the servers: it reads and writes rows and owns nothing. An owner
+//! or superuser could turn row-level security off, so a server with such a role is
+//! refused.
 
 use crate::backend::Address;
 use crate::error::OpenError;
@@ -8,28 +9,30 @@ use sha2::Sha256;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor, Row};
 use upload_domain::hex::hex;
 
-/// Named in the grants of the migrations, too.
+/// The grants in the migrations name it, too.
 pub(crate) const ROLE: &str = "upload_app";
 
-/// Several programs may make the role at the same moment, in several databases of one
-/// server: no lock covers them all. Who is beaten looks again; all want the same.
-const TRIES: u32 = 5;
+/// Attempts to create the role. Several programs may create it at once, in several
+/// databases of one server, and no lock covers them all. A program that loses the race
+/// tries again; all of them set the same password.
+const MAX_ATTEMPTS: u32 = 5;
 
-/// Makes the role if it is missing, and gives it its password. Returns how it connects.
-pub(crate) async fn make(
+/// Creates the role if it is missing and sets its password. Returns the URL for this
+/// role.
+pub(crate) async fn create(
     owner: &mut AnyConnection,
     address: &Address,
 ) -> Result<Address, OpenError> {
     let password = password(owner, address).await?;
     let app = address.with_user(ROLE, &password);
     let mut last = None;
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         if let Ok(connection) = app.connect().await {
-            // It was only there to try the password.
+            // The connection only tested the password.
             let _ = connection.close().await;
             return Ok(app);
         }
-        match make_once(owner, &password).await {
+        match create_once(owner, &password).await {
             Ok(()) => return Ok(app),
             Err(error) => last = Some(error),
         }
@@ -38,13 +41,16 @@ pub(crate) async fn make(
     Err(OpenError::Migration { at: address.place(), reason })
 }
 
-async fn make_once(owner: &mut AnyConnection, password: &str) -> Result<(), sqlx::Error> {
+async fn create_once(
+    owner: &mut AnyConnection,
+    password: &str,
+) -> Result<(), sqlx::Error> {
     let exists: Option<i64> =
         sqlx::query_scalar("SELECT 1::bigint FROM pg_roles WHERE rolname = $1")
             .bind(ROLE)
             .fetch_optional(&mut *owner)
             .await?;
-    // No parameters are possible here; the password is hexadecimal.
+    // A role statement takes no parameters; the password is hexadecimal.
     let statement = if exists.is_some() {
         format!("ALTER ROLE {ROLE} LOGIN PASSWORD '{password}'")
     } else {
@@ -56,9 +62,9 @@ async fn make_once(owner: &mut AnyConnection, password: &str) -> Result<(), sqlx
     owner.execute(AssertSqlSafe(statement)).await.map(drop)
 }
 
-/// The same for everybody who has the owner's URL, so that several programs that migrate
-/// agree without talking to each other; another on every server, by its system identifier
-/// and not by a host name that has several spellings.
+/// Derived from the owner's URL, so that several programs that migrate get the same
+/// password without coordination. It differs between servers: the input is the server's
+/// system identifier, because a host name has several spellings.
 async fn password(
     owner: &mut AnyConnection,
     address: &Address,
@@ -81,7 +87,7 @@ const POWERS: &str = "SELECT rolname::text AS role, rolsuper, rolbypassrls, EXIS
          AND pg_has_role(current_user, relowner, 'MEMBER')) AS owner \
      FROM pg_roles WHERE rolname = current_user";
 
-/// Whether row level security binds who is connected.
+/// Checks that the connected role is subject to row-level security.
 pub(crate) async fn check(
     connection: &mut AnyConnection,
     address: &Address,

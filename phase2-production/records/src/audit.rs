@@ -1,5 +1,5 @@
-//! What was done, by whom, and in which request. Rows are only ever added: the role of
-//! the servers has no right to change or delete one.
+//! The audit log: actor, action and request of each change. Rows are only added: the
+//! servers' role may neither change nor delete one.
 
 use crate::error::RecordsError;
 use crate::ids::OrgId;
@@ -7,45 +7,45 @@ use crate::row;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-/// One deed.
+/// One audit entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
     /// Milliseconds since 1970.
     pub at: i64,
-    /// The `X-Request-ID` of the request that did it.
+    /// The `X-Request-ID` of the request.
     pub request_id: String,
-    /// Who may read this.
+    /// The organisation of the actor; its admins may read the entry.
     pub organisation: OrgId,
-    /// Who did it.
+    /// The account that acted.
     pub actor: String,
-    /// What was done, such as `file.stored`.
+    /// The action, such as `file.stored`.
     pub action: String,
-    /// To what or whom. Never a secret.
+    /// The object of the action. Never a secret.
     pub subject: String,
 }
 
-/// Adds a row, in the transaction of the deed: one is not committed without the other.
+/// Adds an entry in the transaction of the audited action: both commit or neither.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn write(tx: &mut AnyConnection, deed: &AuditRow) -> Result<(), RecordsError> {
+pub async fn write(tx: &mut AnyConnection, entry: &AuditRow) -> Result<(), RecordsError> {
     sqlx::query(
         "INSERT INTO audit (organisation, at, request_id, actor, action, subject) \
          VALUES ($1, $2, $3, $4, $5, $6)",
     )
-    .bind(deed.organisation.as_str())
-    .bind(deed.at)
-    .bind(&deed.request_id)
-    .bind(&deed.actor)
-    .bind(&deed.action)
-    .bind(&deed.subject)
+    .bind(entry.organisation.as_str())
+    .bind(entry.at)
+    .bind(&entry.request_id)
+    .bind(&entry.actor)
+    .bind(&entry.action)
+    .bind(&entry.subject)
     .execute(tx)
     .await?;
     Ok(())
 }
 
-/// The newest `limit` rows of an organisation, newest first; of one request if that is
-/// named.
+/// The newest `limit` rows of an organisation, newest first; only those of `request_id`
+/// if it is given.
 ///
 /// # Errors
 /// When the database fails.
@@ -65,10 +65,10 @@ pub async fn list(
     .bind(limit)
     .fetch_all(tx)
     .await?;
-    rows.iter().map(deed).collect()
+    rows.iter().map(entry_of).collect()
 }
 
-fn deed(row: &AnyRow) -> Result<AuditRow, RecordsError> {
+fn entry_of(row: &AnyRow) -> Result<AuditRow, RecordsError> {
     Ok(AuditRow {
         at: row.try_get("at")?,
         request_id: row.try_get("request_id")?,

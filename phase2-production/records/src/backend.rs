@@ -1,4 +1,4 @@
-//! Which of the two databases a URL means, and how to speak of it without its password.
+//! Parses a database URL (Postgres or SQLite) and prints it without its password.
 
 use crate::error::OpenError;
 use sqlx::any::AnyConnectOptions;
@@ -7,15 +7,16 @@ use std::time::Duration;
 use tokio::time::timeout;
 use url::Url;
 
-/// How long a first connection may take: a container that was just started is slow.
-const CONNECT: Duration = Duration::from_secs(5);
+/// Timeout of a first connection: a container that was just started is slow.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether this connection leads to Postgres; otherwise it is SQLite.
 pub(crate) fn is_postgres(connection: &AnyConnection) -> bool {
     connection.backend_name() == "PostgreSQL"
 }
 
-/// A checked URL. It prints without user and password.
+/// A valid database URL. Its description ([`Address::place`]) has no user and no
+/// password.
 #[derive(Clone)]
 pub(crate) struct Address {
     url: Url,
@@ -34,9 +35,10 @@ impl Address {
         };
         if postgres {
             if url.path().trim_start_matches('/').is_empty() {
-                return Err(bad("the URL names no database"));
+                return Err(bad("the URL has no database name"));
             }
-            if url.username().is_empty() || url.query_pairs().any(|(key, _)| is_who(&key))
+            if url.username().is_empty()
+                || url.query_pairs().any(|(key, _)| overrides_login(&key))
             {
                 return Err(bad("user and password belong before the @ of the URL"));
             }
@@ -57,13 +59,13 @@ impl Address {
     /// The same database for another user.
     pub(crate) fn with_user(&self, user: &str, password: &str) -> Self {
         let mut url = self.url.clone();
-        // Neither fails for a URL with a host, and one without has no password to keep.
+        // Both calls succeed for a URL with a host, and one without has no password.
         let _ = url.set_username(user);
         let _ = url.set_password(Some(password));
         Self { url, postgres: self.postgres }
     }
 
-    /// The same file, made if it is missing.
+    /// The same file, created if it is missing.
     pub(crate) fn creating(&self) -> Self {
         let mut url = self.url.clone();
         if !url.query_pairs().any(|(key, _)| key == "mode") {
@@ -73,16 +75,16 @@ impl Address {
     }
 
     pub(crate) fn options(&self) -> AnyConnectOptions {
-        // The level is sqlx's default; statements are logged without their values.
+        // sqlx's default log level; statements are logged without their values.
         AnyConnectOptions::from_url(&self.url)
             .unwrap_or_else(|_| unreachable!("a parsed URL is always taken"))
     }
 
-    /// One connection, outside every pool. Its statements are not logged: one of them
-    /// sets a password.
+    /// One connection outside the pools. Its statements are not logged because one of
+    /// them sets a password.
     pub(crate) async fn connect(&self) -> Result<AnyConnection, OpenError> {
         let options = self.options().disable_statement_logging();
-        match timeout(CONNECT, options.connect()).await {
+        match timeout(CONNECT_TIMEOUT, options.connect()).await {
             Ok(connected) => {
                 connected.map_err(|error| OpenError::of(&self.place(), error))
             }
@@ -92,7 +94,7 @@ impl Address {
         }
     }
 
-    /// Where it is, for people.
+    /// Host, port and database, or the file: for messages.
     pub(crate) fn place(&self) -> String {
         if !self.postgres {
             let file = self.url.as_str().trim_start_matches("sqlite:");
@@ -105,8 +107,8 @@ impl Address {
     }
 }
 
-/// Parameters with which libpq overrides what stands before the `@`.
-fn is_who(key: &str) -> bool {
+/// Query parameters that override user, password and database of the URL in libpq.
+fn overrides_login(key: &str) -> bool {
     matches!(key, "user" | "password" | "dbname")
 }
 
@@ -115,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_url_is_refused_without_repeating_its_password() {
+    fn invalid_url_error_hides_password() {
         let wrong = [
             "postgres://lab:hunter2@127.0.0.1:5432",
             "postgres://lab:hunter2@127.0.0.1:bad/records",
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_where_without_who() {
+    fn place_omits_user_and_password() {
         let place = |url| Address::parse(url).unwrap().place();
         assert_eq!(place("postgres://lab:pw@127.0.0.1:54/db"), "127.0.0.1:54/db");
         assert_eq!(place("sqlite:///tmp/a.sqlite?mode=rwc"), "/tmp/a.sqlite");

@@ -1,12 +1,13 @@
-//! What has ended lately, in the order in which a replica hears of it.
+//! Recent revocations, for replicas that poll for them.
 //!
-//! A copy of something that ended may lie in a cache that was not told. So those who keep
-//! copies ask, every moment, what ended since they asked last: `sessions::ended_after` and
-//! `revoked::denied_after`.
+//! A cache may still hold a copy of a revoked session or token because the invalidation
+//! was lost. So every replica polls for revocations since its last poll, with
+//! `sessions::ended_after` and `revoked::denied_after`.
 //!
-//! An end carries the clock of whoever wrote it, read inside the transaction that wrote it.
-//! It can be seen when that has committed, so an end may appear behind one that was seen
-//! before. Whoever asks goes back by [`LATEST_MS`] each time and skips what is known.
+//! A revocation carries the clock of the replica that wrote it, read inside its
+//! transaction, and becomes visible at the commit. So one may appear with an earlier time
+//! than others that were already read. Each poll goes back by [`LATEST_MS`] and skips the
+//! known ones.
 
 use crate::error::RecordsError;
 use crate::pool::LONGEST_TRANSACTION;
@@ -14,55 +15,55 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 
-/// Milliseconds by which a replica's clock may differ from the records'. Who is further off
-/// is not ready. How wrong two replicas can be about each other follows from it, wherever
-/// one believes a time that another one wrote.
+/// Maximum difference between the clocks of a replica and of the database, in
+/// milliseconds. Beyond it a replica is not ready. It limits the error wherever a replica
+/// relies on a time that another replica wrote.
 pub const CLOCK_LIMIT_MS: i64 = 1_000;
 
-/// Milliseconds by which the clocks of two replicas that are ready may differ: one is ahead
-/// of the records' by the limit, the other behind.
+/// Maximum difference between the clocks of two ready replicas, in milliseconds: one is
+/// ahead of the database by the limit, the other behind.
 pub const CLOCKS_DIFFER_MS: i64 = 2 * CLOCK_LIMIT_MS;
 
-/// How long after its own time an end may still appear, in milliseconds: the longest
-/// transaction, and twice what two clocks may differ by, because one that goes wrong is
-/// noticed a moment later.
+/// Maximum delay between the time of a revocation and its visibility, in milliseconds:
+/// the longest transaction, and twice the difference of two clocks, because a clock that
+/// goes wrong is detected with a delay.
 pub const LATEST_MS: i64 = 6_000 + 2 * CLOCKS_DIFFER_MS;
 
 const _: () = assert!(
     Duration::from_millis((LATEST_MS - 2 * CLOCKS_DIFFER_MS).unsigned_abs()).as_millis()
         >= LONGEST_TRANSACTION.as_millis(),
-    "an end may appear when nobody looks for it any more"
+    "a revocation may become visible after the last poll that covers its time"
 );
 
-/// Ends in one answer. Where there are so many, ask again after the last of them.
+/// Revocations in one batch. After a full batch, ask again from its last entry.
 pub const AT_ONCE: usize = 10_000;
 
-/// The end of something that others may hold a copy of.
+/// The revocation of something that a cache may hold a copy of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct End {
-    /// When.
+    /// Milliseconds since 1970.
     pub at: i64,
-    /// What: the proof of a session, or the name of what was denied.
+    /// The `session_id_hash` of a session, or the name of a denied token.
     pub name: String,
 }
 
 impl End {
-    /// What to ask after, to hear of everything since `at`.
+    /// The position from which a poll returns every revocation since `at`.
     #[must_use]
     pub const fn before(at: i64) -> Self {
         Self { at, name: String::new() }
     }
 }
 
-/// `query` takes the time and the name of `end`, and the most rows to return; it returns
+/// `query` takes the time and name of `end` and the maximum number of rows. It returns
 /// `name` and `revoked_at`, oldest first.
 pub(crate) async fn after(
     tx: &mut AnyConnection,
     query: &'static str,
     end: &End,
 ) -> Result<Vec<End>, RecordsError> {
-    let most = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
-    let query = sqlx::query(query).bind(end.at).bind(end.name.as_str()).bind(most);
+    let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+    let query = sqlx::query(query).bind(end.at).bind(end.name.as_str()).bind(limit);
     let rows = query.fetch_all(tx).await?;
     let end = |row: &AnyRow| {
         Ok(End { at: row.try_get("revoked_at")?, name: row.try_get("name")? })

@@ -1,46 +1,46 @@
-//! What can go wrong, told apart by what a caller can do about it.
+//! Errors, classified by how a caller can react.
 
 use std::error::Error;
 
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 
-/// A transaction did not take place; only after [`RecordsError::InDoubt`] it may have.
+/// The transaction failed. Only after [`RecordsError::InDoubt`] it may have committed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError {
-    /// Not reachable, overloaded, too slow, restarting, or beaten by another transaction.
-    /// It passes by itself, and nothing was committed.
-    #[error("the records cannot be reached at the moment")]
+    /// Unreachable, overloaded, too slow, restarting, or in conflict with another
+    /// transaction. It is temporary, and nothing was committed.
+    #[error("the database is temporarily unavailable")]
     Unavailable(#[source] Cause),
-    /// The commit was sent, and no answer came: it may have happened, or may yet. A caller
-    /// may repeat only what does the same when done twice.
-    #[error("the records did not say whether they committed")]
+    /// The commit was sent and not answered: it may have happened, or may still happen. A
+    /// caller may repeat only idempotent work.
+    #[error("the database did not confirm the commit")]
     InDoubt(#[source] Cause),
-    /// The disk or quota of the database is full. Reading still works.
-    #[error("the records have no space left")]
+    /// The disk or quota of the database is full. Reads still work.
+    #[error("the database has no space left")]
     NoSpace(#[source] Cause),
-    /// A mistake in this program or in the data. Repeating does not help.
-    #[error("the records refused what was asked")]
+    /// A defect in this program or in the data. A retry does not help.
+    #[error("the database rejected the statement")]
     Broken(#[source] Cause),
 }
 
 impl RecordsError {
-    /// A reason that did not come from the database.
+    /// An [`Unavailable`](Self::Unavailable) that does not come from the database.
     pub fn unavailable(reason: impl Into<Cause>) -> Self {
         Self::Unavailable(reason.into())
     }
 
-    /// Whether the transaction may have taken place all the same.
+    /// Whether the transaction may have committed nevertheless.
     #[must_use]
     pub const fn may_be_committed(&self) -> bool {
         matches!(self, Self::InDoubt(_))
     }
 
-    /// What went wrong with a commit that was sent. Only a database that goes on working
-    /// and says no has rolled back for certain.
+    /// Classifies the failure of a commit that was sent. Only an explicit refusal by a
+    /// working database means that it rolled back.
     pub(crate) fn of_commit(error: sqlx::Error) -> Self {
-        let answered = matches!(error, sqlx::Error::Database(_));
+        let is_reply = matches!(error, sqlx::Error::Database(_));
         match Self::from(error) {
-            refused @ (Self::NoSpace(_) | Self::Broken(_)) if answered => refused,
+            refused @ (Self::NoSpace(_) | Self::Broken(_)) if is_reply => refused,
             Self::Unavailable(cause)
             | Self::InDoubt(cause)
             | Self::NoSpace(cause)
@@ -48,7 +48,7 @@ impl RecordsError {
         }
     }
 
-    /// A reason that did not come from the database.
+    /// A [`Broken`](Self::Broken) that does not come from the database.
     pub fn broken(reason: impl Into<Cause>) -> Self {
         Self::Broken(reason.into())
     }
@@ -79,18 +79,19 @@ enum Kind {
     Broken,
 }
 
-/// Postgres' codes have five characters (its documentation, appendix A), SQLite's are
-/// numbers below 10000 whose lowest byte is the kind (sqlite.org/rescode.html).
+/// Postgres' codes have five characters (its documentation, appendix A). SQLite's are
+/// numbers below 10000, with the kind in the lowest byte (sqlite.org/rescode.html).
 fn of_code(code: &str) -> Kind {
     match code {
         "53100" => Kind::NoSpace,
-        // Shutting down, starting up, cancelled by a timeout, waited in vain for a lock.
+        // Shutting down, starting up, cancelled by a timeout, lock not available.
         "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "55P03" => Kind::Unavailable,
-        // A password that is being changed, a database that is being moved, a disk that
-        // fails: somebody is at work there.
+        // The password is being changed, the database is being moved, or its disk fails:
+        // an administrator is probably working on it.
         "28P01" | "28000" | "3D000" | "55000" => Kind::Unavailable,
         _ if code.len() == 5 && code.starts_with("58") => Kind::Unavailable,
-        // A silent transaction was ended; a standby took over; two could not both win.
+        // An idle transaction was ended; a standby took over; a conflict of two
+        // transactions.
         "25P03" | "25006" | "40001" | "40P01" => Kind::Unavailable,
         _ if code.len() == 5 && (code.starts_with("08") || code.starts_with("53")) => {
             Kind::Unavailable
@@ -113,19 +114,20 @@ const fn of_sqlite(code: u32) -> Kind {
     }
 }
 
-/// The records cannot be used. Every text says what to do, and none holds a password.
+/// The database cannot be used. Every message names a remedy, and none contains a
+/// password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL is not one of ours.
+    /// The URL has the wrong form.
     #[error(
         "{reason}: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite://FILE"
     )]
     BadUrl {
-        /// What is wrong with it.
+        /// The defect.
         reason: &'static str,
     },
-    /// Nobody answers there.
-    #[error("no answer from the records at {at}: is the database running?")]
+    /// The database does not answer.
+    #[error("no answer from the database at {at}: is it running?")]
     Unreachable {
         /// Where, without user and password.
         at: String,
@@ -133,24 +135,24 @@ pub enum OpenError {
         #[source]
         cause: Cause,
     },
-    /// It answers, and does not let us in or do what is needed.
-    #[error("the records at {at} refuse: {reason}")]
+    /// It answers, but refuses the login or a statement.
+    #[error("the database at {at} refuses: {reason}")]
     Refused {
         /// Where, without user and password.
         at: String,
-        /// What the database said.
+        /// The database's message.
         reason: String,
     },
-    /// The schema lacks migrations that this program needs.
+    /// The schema lacks migrations of this program.
     #[error("the schema at {at} is older than this program; run: cargo lab migrate")]
     SchemaOlder {
         /// Where, without user and password.
         at: String,
     },
-    /// The schema has migrations that this program does not know.
+    /// The schema has migrations that this program lacks.
     #[error(
         "the schema at {at} is newer (migration {found}) than this program (migration \
-         {known}): use the program that made it, or a newer one"
+         {known}): use the program that migrated it, or a newer one"
     )]
     SchemaNewer {
         /// Where, without user and password.
@@ -160,29 +162,29 @@ pub enum OpenError {
         /// The newest migration of this program.
         known: i64,
     },
-    /// Row level security does not bind this role.
+    /// The role could bypass row-level security.
     #[error(
-        "the role {role} {reason}, so row level security would not bind it: connect with \
-         the URL that cargo lab migrate prints"
+        "the role {role} {reason} and could bypass row-level security: connect with the \
+         URL that cargo lab migrate prints"
     )]
     TooPowerful {
         /// The role.
         role: String,
-        /// What it is.
+        /// The privilege, such as `is a superuser`.
         reason: &'static str,
     },
-    /// A migration failed; those before it stay.
+    /// A migration failed; the earlier ones stay applied.
     #[error("migrating the schema at {at} failed: {reason}")]
     Migration {
         /// Where, without user and password.
         at: String,
-        /// What failed.
+        /// The failure.
         reason: String,
     },
 }
 
 impl OpenError {
-    /// A failure while connecting to, or first asking, the database at `at`.
+    /// A failure of the first connection or query.
     pub(crate) fn of(at: &str, error: sqlx::Error) -> Self {
         let at = at.to_owned();
         if let sqlx::Error::Database(answer) = &error {
@@ -204,12 +206,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_by_itself_is_told_from_what_does_not() {
-        let passing = [
+    fn error_codes_are_classified_as_temporary_or_permanent() {
+        let temporary = [
             "57014", "57P01", "57P03", "53300", "40P01", "08006", "28P01", "3D000",
             "58030",
         ];
-        for code in passing.into_iter().chain(["5", "517", "6", "10", "778"]) {
+        for code in temporary.into_iter().chain(["5", "517", "6", "10", "778"]) {
             assert_eq!(of_code(code), Kind::Unavailable, "{code}");
         }
         for code in ["53100", "13"] {
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_without_an_answer_is_in_doubt_and_without_a_connection_it_is_not() {
+    fn unanswered_commit_is_in_doubt() {
         let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
         assert!(RecordsError::of_commit(lost()).may_be_committed());
         let garbled = sqlx::Error::Protocol("half an answer".to_owned());

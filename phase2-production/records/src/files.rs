@@ -1,16 +1,16 @@
-//! Files: a row for each, that says whose bytes lie where.
+//! Files: one row each, with its owner and the key of its blob.
 //!
-//! [`store`] is the one place where a file comes into being by itself; the other is
-//! `uploads::complete`. Either writes the file, the idempotency key, the charge, what the
-//! session remembers and the audit row in one transaction, and writes nothing at all when it refuses.
+//! A file is created by [`store`] or by `uploads::complete`. Either writes the file, the
+//! idempotency key, the charge, the session's list of files and the audit row in one
+//! transaction, or writes nothing.
 
-mod arrivals;
+mod recent;
 
-pub use arrivals::{AT_ONCE, Arrival, arrivals};
+pub use recent::{AT_ONCE, Arrival, arrivals};
 
 use crate::audit::{self, AuditRow};
 use crate::error::RecordsError;
-use crate::idempotency::{self, First};
+use crate::idempotency::{self, KeyUse};
 use crate::ids::Member;
 use crate::quota::{self, Allowance, loaded, stored};
 use crate::{sessions, uploads};
@@ -21,60 +21,61 @@ use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::{FileMeta, Page};
 
-/// Bytes that are on disk, about to become a file.
+/// A blob on disk, to be stored as a file.
 #[derive(Clone, Debug)]
 pub struct NewFile {
-    /// Whose it will be.
+    /// The owner.
     pub owner: Member,
-    /// What is known of it.
+    /// Name, size, type and hash.
     pub meta: FileMeta,
-    /// Where its bytes are.
+    /// Key of its blob.
     pub blob_key: String,
-    /// What a repetition is answered with, as JSON.
+    /// The response to a repeated request, as JSON.
     pub answer: String,
     /// SHA-256 of the caller's idempotency key.
     pub key: Option<String>,
-    /// What somebody's files may fill, unless they have a limit of their own.
+    /// The default quota.
     pub quota: Allowance,
-    /// When a janitor may take the bytes for forgotten ones. A process that was stopped
-    /// for so long must not write a row for bytes that may be gone.
+    /// When a janitor may remove the blob as an orphan. A process that was paused beyond
+    /// this time must not write a row, because the blob may be gone.
     pub not_after: Instant,
-    /// The proof of the session that it was uploaded in, if one remembers that.
+    /// The `session_id_hash` of the upload's session, if the session lists its files.
     pub session: Option<String>,
-    /// The cause.
+    /// The audit row.
     pub audit: AuditRow,
 }
 
-/// What became of it.
+/// The outcome of [`store`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// It is a file.
+    /// The file is stored.
     Yes,
-    /// Its key was used for the same upload; that was the answer. Its bytes are not needed.
+    /// The idempotency key was used for the same upload; this was the response. The new
+    /// blob is not needed.
     Repeated {
-        /// As JSON.
+        /// The first response, as JSON.
         answer: String,
     },
-    /// Its key was used for another upload.
+    /// The idempotency key was used for another upload.
     KeyReused,
-    /// It would be too much for its owner.
+    /// It would exceed the owner's quota.
     QuotaExceeded,
-    /// It took too long; see [`NewFile::not_after`].
+    /// It came after [`NewFile::not_after`].
     TooLate,
-    /// The upload that it completes is not there: `uploads::complete` only.
+    /// There is no such upload: `uploads::complete` only.
     NoUpload,
 }
 
-/// A file, and where its bytes are.
+/// A file and the key of its blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
-    /// What is known of it.
+    /// Name, size, type and hash.
     pub meta: FileMeta,
-    /// Where its bytes are.
+    /// Key of its blob.
     pub blob_key: String,
 }
 
-/// Makes a file of bytes that are on disk.
+/// Stores a blob on disk as a file.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -93,27 +94,27 @@ pub async fn store(
     Ok(Stored::Yes)
 }
 
-/// Charges it, if need be to the room of uploads whose time is up.
+/// Charges the file; if the quota is exceeded, removes expired uploads first.
 async fn charge(tx: &mut AnyConnection, file: &NewFile) -> Result<bool, RecordsError> {
     let NewFile { owner, meta, quota, .. } = file;
-    if quota::take(tx, owner, meta.size, *quota).await? {
+    if quota::charge(tx, owner, meta.size, *quota).await? {
         return Ok(true);
     }
     let now = stored(meta.uploaded_at);
-    Ok(uploads::forget_expired(tx, owner, now).await?
-        && quota::take(tx, owner, meta.size, *quota).await?)
+    Ok(uploads::remove_expired(tx, owner, now).await?
+        && quota::charge(tx, owner, meta.size, *quota).await?)
 }
 
-/// Why it must not be written, if so. The owner's quota row has to be locked.
+/// The reason not to store the file, if any. The owner's quota row must be locked.
 pub(crate) async fn refused(
     tx: &mut AnyConnection,
     file: &NewFile,
 ) -> Result<Option<Stored>, RecordsError> {
     if let Some(key) = &file.key {
-        match idempotency::first(tx, &file.owner, key, &file.meta).await? {
-            First::This => {}
-            First::Same { answer } => return Ok(Some(Stored::Repeated { answer })),
-            First::Other => return Ok(Some(Stored::KeyReused)),
+        match idempotency::look_up(tx, &file.owner, key, &file.meta).await? {
+            KeyUse::New => {}
+            KeyUse::Repeated { answer } => return Ok(Some(Stored::Repeated { answer })),
+            KeyUse::Conflict => return Ok(Some(Stored::KeyReused)),
         }
     }
     Ok((Instant::now() > file.not_after).then_some(Stored::TooLate))
@@ -140,17 +141,17 @@ pub(crate) async fn insert(
     .execute(&mut *tx)
     .await?;
     if let Some(key) = &file.key {
-        idempotency::remember(tx, owner, key, meta, &file.answer).await?;
+        idempotency::store(tx, owner, key, meta, &file.answer).await?;
     }
-    if let Some(proof) = &file.session {
-        // A session that has ended meanwhile stays ended; the file is stored all the same.
+    if let Some(session_id_hash) = &file.session {
+        // A session that ended meanwhile stays ended; the file is stored nevertheless.
         let (name, at) = (meta.name.as_str(), stored(meta.uploaded_at));
-        let _version = sessions::add_file(tx, proof, name, at).await?;
+        let _version = sessions::add_file(tx, session_id_hash, name, at).await?;
     }
     audit::write(tx, &file.audit).await
 }
 
-/// One of somebody's files.
+/// Finds a file of an account.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -170,7 +171,7 @@ pub async fn find(
     row.map(|row| file_of(&row)).transpose()
 }
 
-/// The newest of somebody's files that are older than `after`, at most `limit`.
+/// A page of an account's files, newest first: those older than `after`, at most `limit`.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -180,7 +181,7 @@ pub async fn list(
     after: Option<FileId>,
     limit: usize,
 ) -> Result<Page, RecordsError> {
-    // Every id is before this: it is no hexadecimal digit, and sorts after all of them.
+    // Every id sorts before this, because `g` follows all hexadecimal digits.
     let before = after.map_or_else(|| "g".to_owned(), |after| after.to_string());
     let rows = sqlx::query(
         "SELECT * FROM files WHERE organisation = $1 AND owner = $2 AND file_id < $3 \
@@ -199,8 +200,8 @@ pub async fn list(
     Ok(Page { files, next })
 }
 
-/// Deletes one of somebody's files and gives its bytes back; returns where they are, for
-/// them to be removed. The answers to its idempotency key stay.
+/// Deletes a file of an account and refunds its bytes. Returns the file, so that the
+/// caller can remove its blob. The responses stored for its idempotency key stay.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -224,12 +225,13 @@ pub async fn delete(
         return Ok(None);
     };
     let file = file_of(&row)?;
-    quota::give_back(tx, owner, file.meta.size).await?;
+    quota::refund(tx, owner, file.meta.size).await?;
     audit::write(tx, cause).await?;
     Ok(Some(file))
 }
 
-/// Whether a row names these bytes. In [`Scope::Housekeeping`](crate::Scope::Housekeeping).
+/// Whether a row refers to this blob. In
+/// [`Scope::Housekeeping`](crate::Scope::Housekeeping).
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -253,7 +255,7 @@ fn file_of(row: &AnyRow) -> Result<StoredFile, RecordsError> {
     let name: String = row.try_get("name")?;
     let meta = FileMeta {
         file_id: FileId::parse(&id)
-            .ok_or_else(|| RecordsError::broken("a file id is no file id"))?,
+            .ok_or_else(|| RecordsError::broken("a stored file id is invalid"))?,
         name: DisplayName::from_client(&name),
         size: loaded(row.try_get("size")?),
         content_type: row.try_get("content_type")?,

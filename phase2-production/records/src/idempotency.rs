@@ -1,7 +1,8 @@
-//! A repeated upload happens once (draft-ietf-httpapi-idempotency-key-header-07).
+//! Idempotency keys: a repeated upload is stored once
+//! (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! A key's row is written in the transaction that makes its file, so there is no "in
-//! progress": either both are there or neither. Who comes second finds the first answer.
+//! A key's row is written in the transaction that creates its file, so there is no "in
+//! progress" state: both exist or neither. The second request finds the first response.
 
 use crate::error::RecordsError;
 use crate::ids::Member;
@@ -10,27 +11,28 @@ use sqlx::{AnyConnection, Row};
 use upload_domain::file_store::FileMeta;
 use upload_domain::hex::hex;
 
-/// Keys that one sweep forgets: few enough for the longest statement.
+/// Maximum number of keys that one sweep removes, so that it fits into the statement
+/// timeout.
 pub const AT_ONCE: u64 = 1_000;
 
-/// What a key was used for before.
+/// Earlier use of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum First {
-    /// Nothing: this is the first use.
-    This,
-    /// The same upload; this was the answer.
-    Same { answer: String },
+pub(crate) enum KeyUse {
+    /// The key is new.
+    New,
+    /// The same upload; this was its response.
+    Repeated { answer: String },
     /// Another upload.
-    Other,
+    Conflict,
 }
 
-/// Looks a key up. Exact only while the owner's quota row is locked.
-pub(crate) async fn first(
+/// Looks up a key. Exact only while the owner's quota row is locked.
+pub(crate) async fn look_up(
     tx: &mut AnyConnection,
     owner: &Member,
     key: &str,
     meta: &FileMeta,
-) -> Result<First, RecordsError> {
+) -> Result<KeyUse, RecordsError> {
     let row = sqlx::query(
         "SELECT fingerprint, answer FROM idempotency_keys \
          WHERE organisation = $1 AND username = $2 AND key = $3",
@@ -41,17 +43,17 @@ pub(crate) async fn first(
     .fetch_optional(tx)
     .await?;
     let Some(row) = row else {
-        return Ok(First::This);
+        return Ok(KeyUse::New);
     };
     let same = row.try_get::<String, _>("fingerprint")? == fingerprint(meta);
     Ok(match same {
-        true => First::Same { answer: row.try_get("answer")? },
-        false => First::Other,
+        true => KeyUse::Repeated { answer: row.try_get("answer")? },
+        false => KeyUse::Conflict,
     })
 }
 
-/// Remembers the answer to a key's first use.
-pub(crate) async fn remember(
+/// Stores the response to a key's first use.
+pub(crate) async fn store(
     tx: &mut AnyConnection,
     owner: &Member,
     key: &str,
@@ -74,7 +76,7 @@ pub(crate) async fn remember(
     Ok(())
 }
 
-/// Forgets the keys that were first used before a time, at most [`AT_ONCE`]; returns how
+/// Removes the keys that were first used before a time, at most [`AT_ONCE`]. Returns how
 /// many. In [`Scope::Housekeeping`](crate::Scope::Housekeeping).
 ///
 /// # Errors
@@ -84,15 +86,15 @@ pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsEr
          WHERE (organisation, username, key) IN \
            (SELECT organisation, username, key FROM idempotency_keys \
             WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
-    let gone = sqlx::query(QUERY)
+    let removed = sqlx::query(QUERY)
         .bind(before)
         .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
         .execute(tx)
         .await?;
-    Ok(gone.rows_affected())
+    Ok(removed.rows_affected())
 }
 
-/// The bytes and their name, in one.
+/// A hash of the bytes' hash and the name.
 fn fingerprint(meta: &FileMeta) -> String {
     let upload = format!("{} {}", meta.sha256, meta.name);
     hex(&Sha256::digest(upload.as_bytes()))

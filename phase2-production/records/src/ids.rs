@@ -1,17 +1,17 @@
-//! Who somebody is, as the tables know them.
+//! Identities of accounts, as stored in the tables.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use upload_domain::username::Username;
 
-/// An organisation: 1 to 32 of `a-z 0-9 -`, not starting with `-`. Rows of one are
-/// invisible to all others.
+/// An organisation's name: 1 to 32 of `a-z 0-9 -`, not starting with `-`. Other
+/// organisations cannot see its rows.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OrgId(String);
 
-/// The text is no organisation or role.
+/// The text is not a valid organisation or role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnId {
     /// See [`OrgId`].
@@ -28,10 +28,10 @@ impl OrgId {
     /// # Errors
     /// When it has another form.
     pub fn parse(text: &str) -> Result<Self, NotAnId> {
-        let plain =
+        let is_allowed =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let fits = (1..=32).contains(&text.len());
-        if !fits || text.starts_with('-') || !text.bytes().all(plain) {
+        if !fits || text.starts_with('-') || !text.bytes().all(is_allowed) {
             return Err(NotAnId::Organisation);
         }
         Ok(Self(text.to_owned()))
@@ -72,18 +72,18 @@ impl fmt::Display for OrgId {
     }
 }
 
-/// What somebody may do.
+/// The rights of an account.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Their own files.
+    /// Access to the account's own files.
     Member,
-    /// Besides, the people of their organisation and its audit log.
+    /// Also the accounts of the organisation and its audit log.
     Admin,
 }
 
 impl Role {
-    /// The role as the tables hold it.
+    /// The role as stored in the tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -111,14 +111,15 @@ impl fmt::Display for Role {
     }
 }
 
-/// A person: the user name alone says who it is, the rest says what they may see and do.
+/// The identity of an account. The user name is unique; organisation and role determine
+/// its rights.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub struct Member {
-    /// Whose rows they may see.
+    /// The organisation with the rows that the account may see.
     pub organisation: OrgId,
-    /// Unique over all organisations.
+    /// Unique across all organisations.
     pub username: Username,
-    /// What they may do.
+    /// The account's rights.
     pub role: Role,
 }
 
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_organisation_has_one_spelling_and_is_never_nothing() {
+    fn invalid_organisation_name_is_refused() {
         assert_eq!(OrgId::parse("t1").map(|org| org.to_string()).as_deref(), Ok("t1"));
         for bad in ["", "-a", "A", "a b", "a'b", "é", &"x".repeat(33)] {
             assert_eq!(OrgId::parse(bad), Err(NotAnId::Organisation), "{bad:?}");
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_reads_back_as_what_it_was_written() {
+    fn role_survives_a_round_trip_through_text() {
         for role in [Role::Member, Role::Admin] {
             assert_eq!(role.as_str().parse(), Ok(role));
         }

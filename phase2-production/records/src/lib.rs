@@ -1,20 +1,22 @@
-//! The relational truth: Postgres, or SQLite on one machine.
+//! The database of the servers: Postgres, or SQLite on one machine.
 //!
-//! What stands here was acknowledged, and what was revoked here is dead. Everything else
-//! (Redis, a replica's memory) is a copy that may be lost.
+//! It is the primary store: every acknowledged write is in it, and every revocation
+//! recorded here is final. Redis and the memory of a replica hold copies that may be
+//! lost.
 //!
-//! Every statement runs inside [`Records::run`], or [`Records::look`] where nothing is to
-//! change: one transaction, in a task that a client's disconnect cannot cancel, that sees
-//! only what its [`Scope`] lets it see. Inside it, callers compose the functions of the
-//! modules below; what they did is committed together, with the audit row that describes
-//! it.
+//! Every statement runs inside [`Records::run`], or [`Records::look`] if it only reads:
+//! one transaction, in a task that a client's disconnect cannot cancel, limited to the
+//! rows that its [`Scope`] covers. Callers compose the functions of the modules below
+//! inside the transaction, together with the audit row that describes the change; all of
+//! it commits together.
 //!
 //! Reading order: `records`, `transaction` and `scope`, `pool` (limits), `migrate` and
-//! `app_role` (who owns the tables, and who does not), then one module per table group,
-//! each beside its file in `migrations`.
+//! `app_role` (the tables' owner and the servers' role), then one module per table group.
+//! Each module belongs to a file in `migrations`.
 //!
-//! Bearer secrets are never stored, only their SHA-256 in lower-case hexadecimal: the
-//! *proof*. Times are milliseconds since 1970 and come from the caller.
+//! A session id or refresh token is never stored, only its SHA-256 in lower-case
+//! hexadecimal (`session_id_hash`, `token_hash`). Times are milliseconds since 1970 and
+//! come from the caller.
 
 mod app_role;
 pub mod audit;

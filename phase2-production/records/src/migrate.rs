@@ -1,4 +1,4 @@
-//! The schema: bringing it up to date, and refusing to work on another.
+//! Migrates the schema, and refuses a schema of another version.
 
 use crate::app_role;
 use crate::backend::Address;
@@ -10,16 +10,16 @@ use std::collections::BTreeSet;
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// sqlx takes an advisory lock on Postgres while it migrates. A program that hangs with it
-/// must not keep all others from starting without a word.
-const PATIENCE: &str = "SET lock_timeout = '60s'";
+/// sqlx takes an advisory lock on Postgres while it migrates. If a program hangs with it,
+/// the others fail with an error instead of waiting silently.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '60s'";
 
-/// What [`crate::Records::migrate`] leaves behind.
+/// The result of [`crate::Records::migrate`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Migrated {
-    /// What [`crate::Records::open`] takes. It holds a password.
+    /// The URL for [`crate::Records::open`]. It contains a password.
     pub app_url: String,
-    /// The newest migration, now in place.
+    /// The newest migration, now applied.
     pub version: i64,
 }
 
@@ -51,21 +51,21 @@ pub(crate) async fn migrate(owner_url: &str) -> Result<Migrated, OpenError> {
 
 async fn migrate_postgres(address: &Address) -> Result<String, OpenError> {
     let mut connection = address.connect().await?;
-    let patient = connection.execute(PATIENCE).await;
-    patient.map_err(|error| OpenError::of(&address.place(), error))?;
-    let app = app_role::make(&mut connection, address).await?;
+    let limited = connection.execute(LOCK_TIMEOUT).await;
+    limited.map_err(|error| OpenError::of(&address.place(), error))?;
+    let app = app_role::create(&mut connection, address).await?;
     apply(&mut connection, address).await?;
     let _ = connection.close().await;
     Ok(app.url().to_string())
 }
 
-/// One transaction around all of it is SQLite's lock. What sqlx begins inside becomes
-/// savepoints.
+/// One transaction around all migrations is the lock on SQLite. The transactions that
+/// sqlx begins inside become savepoints.
 async fn migrate_sqlite(address: &Address) -> Result<(), OpenError> {
     let failed = |error| OpenError::of(&address.place(), error);
     let mut connection = address.creating().connect().await?;
-    // Kept in the file. Readers and the writer do not wait for each other, and a commit
-    // is one sync.
+    // Stored in the file. Readers and the writer do not block each other, and a commit
+    // takes one sync.
     connection.execute("PRAGMA journal_mode = WAL").await.map_err(failed)?;
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     apply(&mut tx, address).await?;
@@ -87,14 +87,14 @@ async fn apply(
     }
 }
 
-/// Whether the schema is exactly the one this program was written for.
+/// Checks that the schema is exactly the one of this program.
 pub(crate) async fn check(
     connection: &mut AnyConnection,
     address: &Address,
 ) -> Result<(), OpenError> {
     let applied = applied(connection).await;
     let applied = applied.map_err(|error| match &error {
-        // No such table: nobody ever migrated here.
+        // No such table: this database was never migrated.
         sqlx::Error::Database(database)
             if matches!(database.code().as_deref(), Some("42P01" | "1")) =>
         {

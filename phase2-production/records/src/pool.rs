@@ -1,4 +1,4 @@
-//! A pool of connections with limits on everything that can be waited for.
+//! Connection pools with a limit on every wait.
 
 use crate::backend::Address;
 use sqlx::any::AnyPoolOptions;
@@ -6,34 +6,35 @@ use sqlx::{AnyConnection, AnyPool, Executor};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long SQLite waits for another process that writes.
-pub(crate) const SQLITE_BUSY: Duration = Duration::from_secs(5);
+/// How long SQLite waits for another process that is writing (`PRAGMA busy_timeout`).
+pub(crate) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is added to the longest statement before a transaction is given up.
-const AND_THEN: Duration = Duration::from_secs(1);
+/// Added to the statement timeout to get the timeout of a transaction.
+const TRANSACTION_GRACE: Duration = Duration::from_secs(1);
 
-/// What no transaction within the [default limits](PoolLimits::default) outlasts, from when
-/// it has its connection: it has committed by then, or it is given up.
-pub const LONGEST_TRANSACTION: Duration = SQLITE_BUSY.saturating_add(AND_THEN);
+/// Longest transaction within the [default limits](PoolLimits::default), counted from
+/// when it has its connection: after this it has committed or is abandoned.
+pub const LONGEST_TRANSACTION: Duration =
+    SQLITE_BUSY_TIMEOUT.saturating_add(TRANSACTION_GRACE);
 
-/// How long a returned connection may take to show that it is clean.
-const RETURN: Duration = Duration::from_secs(1);
+/// Timeout of the check that a returned connection has no open transaction.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections that read an SQLite file, beside the one that writes it.
+/// Connections that read a SQLite file, besides the one that writes.
 const SQLITE_READERS: u32 = 4;
 
-/// What one program may take of the database, and how long it waits for it.
+/// Limits of one program's use of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
-    /// Connections at most, and one more to listen. SQLite takes one that writes, because it
-    /// has one writer at a time and those who wait in this program are served in order, and
-    /// a few that read.
+    /// Maximum number of connections, plus one for polling. SQLite gets one connection
+    /// that writes, because it allows one writer at a time and the pool serves waiting
+    /// requests in order, and a few that read.
     pub connections: u32,
-    /// The wait for a free connection.
+    /// Timeout of the wait for a free connection.
     pub acquire: Duration,
-    /// The longest statement.
+    /// Timeout of one statement.
     pub statement: Duration,
-    /// The longest silence inside a transaction.
+    /// Timeout of an idle transaction.
     pub idle_in_transaction: Duration,
 }
 
@@ -49,30 +50,31 @@ impl Default for PoolLimits {
 }
 
 impl PoolLimits {
-    /// After this a transaction is given up, because the database itself, which should
-    /// have ended it, does not answer any more.
+    /// Timeout of a transaction. It applies if the database, which should have ended the
+    /// transaction earlier, no longer answers.
     pub(crate) fn transaction(&self, address: &Address) -> Duration {
-        let statement = if address.is_postgres() { self.statement } else { SQLITE_BUSY };
-        statement + AND_THEN
+        let statement =
+            if address.is_postgres() { self.statement } else { SQLITE_BUSY_TIMEOUT };
+        statement + TRANSACTION_GRACE
     }
 
-    /// The pools; they connect when they are first used. Postgres serves readers and
-    /// writers on the same connections. In SQLite a reader sees the last commit and waits
-    /// for nobody, so it must not stand in the queue of the writers, who wait for the disk.
+    /// The pools; they connect on first use. Postgres serves readers and writers on the
+    /// same connections. In SQLite a reader sees the last commit and never waits, so it
+    /// must not queue behind the writers, which wait for the disk.
     pub(crate) fn pools(self, address: &Address) -> Pools {
-        let acquire = self.acquire.max(SQLITE_BUSY);
+        let acquire = self.acquire.max(SQLITE_BUSY_TIMEOUT);
         if address.is_postgres() {
             let of = |connections| {
                 pool(address, connections, self.acquire, self.postgres_setup())
             };
             let all = of(self.connections);
-            return Pools { writers: all.clone(), readers: all, listener: of(1) };
+            return Pools { writers: all.clone(), readers: all, poller: of(1) };
         }
         let of = |connections, setup| pool(address, connections, acquire, setup);
         Pools {
             writers: of(1, sqlite_writer()),
             readers: of(SQLITE_READERS.min(self.connections), sqlite_reader()),
-            listener: of(1, sqlite_reader()),
+            poller: of(1, sqlite_reader()),
         }
     }
 
@@ -85,13 +87,13 @@ impl PoolLimits {
     }
 }
 
-/// Connections for those who change something, and for those who only look.
+/// Connections for writers, readers and the poller.
 #[derive(Clone)]
 pub(crate) struct Pools {
     pub(crate) writers: AnyPool,
     pub(crate) readers: AnyPool,
-    /// One, for [`crate::Records::listen`].
-    pub(crate) listener: AnyPool,
+    /// One connection, for [`crate::Records::listen`].
+    pub(crate) poller: AnyPool,
 }
 
 fn pool(
@@ -113,26 +115,29 @@ fn pool(
         .connect_lazy_with(address.options())
 }
 
-/// FULL, because a 201 promises that the row survives a power cut; in WAL mode (set once,
-/// by the migration) NORMAL would not.
+/// FULL, because a 201 promises that the row survives a power failure. NORMAL would not
+/// guarantee that in WAL mode, which the migration sets.
 fn sqlite_writer() -> String {
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
-        SQLITE_BUSY.as_millis()
+        SQLITE_BUSY_TIMEOUT.as_millis()
     )
 }
 
 fn sqlite_reader() -> String {
-    format!("PRAGMA busy_timeout = {}; PRAGMA query_only = ON", SQLITE_BUSY.as_millis())
+    format!(
+        "PRAGMA busy_timeout = {}; PRAGMA query_only = ON",
+        SQLITE_BUSY_TIMEOUT.as_millis()
+    )
 }
 
-/// Ends a transaction that a cancelled `begin` left open (sqlx 0.9.0 does not notice it):
-/// the next borrower's acknowledged insert would end in it, uncommitted. `ROLLBACK` alone
-/// would be an error or a warning on every clean connection; after a `BEGIN` it is
-/// neither. SQLite refuses the `BEGIN` inside a transaction, and the pool then closes the
-/// connection, which is as good.
+/// Ends a transaction that a cancelled `begin` left open (sqlx 0.9.0 does not detect it).
+/// Otherwise the next user's acknowledged insert would stay uncommitted in it. `ROLLBACK`
+/// alone would fail or warn on every clean connection; after a `BEGIN` it does neither.
+/// SQLite refuses the `BEGIN` inside a transaction, and the pool then closes the
+/// connection, which is equally safe.
 async fn is_clean(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
-    match timeout(RETURN, connection.execute("BEGIN; ROLLBACK")).await {
+    match timeout(RELEASE_TIMEOUT, connection.execute("BEGIN; ROLLBACK")).await {
         Ok(ended) => ended.map(|_| true),
         Err(_late) => Ok(false),
     }
@@ -143,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_transaction_is_longer_than_is_promised() {
+    fn default_timeouts_stay_within_longest_transaction() {
         for url in ["postgres://a:b@localhost/c", "sqlite://a.sqlite"] {
             let longest =
                 PoolLimits::default().transaction(&Address::parse(url).unwrap());
@@ -160,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_somebody_left_open_swallows_nothing() {
+    async fn leaked_open_transaction_loses_no_later_insert() {
         let folder = tempfile::tempdir().unwrap();
         let pool = pool(&folder).await;
         for _ in 0..20 {

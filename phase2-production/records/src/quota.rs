@@ -1,34 +1,34 @@
-//! How much one person's files may fill: exact, however many replicas ask at once.
+//! Quota of an account's files: exact, however many replicas use it at once.
 //!
-//! Whatever changes the sum takes the row's lock first, and so does whatever makes, ends
-//! or finishes something that is charged. One person's commits happen one after the
-//! other; that is what makes an idempotency key happen once, too.
+//! Every change of the sum locks the account's quota row first, and so does every
+//! creation and end of a charged object. So the commits of one account are serialised;
+//! idempotency keys rely on that, too.
 
 use crate::error::RecordsError;
 use crate::ids::Member;
 use sqlx::{AnyConnection, Row};
 
-/// What the server allows everybody who has no limit of their own.
+/// The default limit of an account without its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Bytes of files, and of uploads under way.
+    /// Bytes of files and open uploads.
     pub bytes: u64,
-    /// Files and uploads under way: an empty one takes a row, too, and a name on a disk.
+    /// Number of files and open uploads: an empty one needs a row and a file name, too.
     pub files: u64,
 }
 
-/// What somebody's files fill.
+/// Storage used by an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes of files.
     pub used: u64,
-    /// Bytes that uploads under way have announced.
+    /// Bytes announced by open uploads.
     pub reserved: u64,
-    /// Bytes that both together may be; `None` is what the server allows everybody.
+    /// Maximum of both together, in bytes; `None` means the server's default.
     pub limit: Option<u64>,
 }
 
-/// What somebody's files fill.
+/// The storage used by an account.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -54,7 +54,7 @@ pub async fn usage(
     })
 }
 
-/// A change of what is charged.
+/// A change of the charged amounts.
 #[derive(Clone, Copy)]
 struct Charge {
     used: i64,
@@ -63,10 +63,10 @@ struct Charge {
 }
 
 impl Charge {
-    const NOTHING: Self = Self { used: 0, reserved: 0, files: 0 };
+    const ZERO: Self = Self { used: 0, reserved: 0, files: 0 };
 }
 
-/// Waits for this person's turn; it lasts until the transaction ends.
+/// Locks the account's quota row until the transaction ends.
 pub(crate) async fn lock(
     tx: &mut AnyConnection,
     member: &Member,
@@ -79,21 +79,22 @@ pub(crate) async fn lock(
     .bind(member.organisation.as_str())
     .execute(&mut *tx)
     .await?;
-    add(tx, member, Charge::NOTHING).await
+    add(tx, member, Charge::ZERO).await
 }
 
-/// Charges a file; `false` and nothing done when it does not fit.
-pub(crate) async fn take(
+/// Charges a file. Returns `false` and changes nothing if it exceeds the quota.
+pub(crate) async fn charge(
     tx: &mut AnyConnection,
     member: &Member,
     bytes: u64,
     allowed: Allowance,
 ) -> Result<bool, RecordsError> {
     let file = Charge { used: stored(bytes), reserved: 0, files: 1 };
-    add_if_it_fits(tx, member, file, allowed).await
+    add_within_limit(tx, member, file, allowed).await
 }
 
-/// Sets room for a file aside; `false` and nothing done when there is none.
+/// Reserves space for a file. Returns `false` and changes nothing if it exceeds the
+/// quota.
 pub(crate) async fn reserve(
     tx: &mut AnyConnection,
     member: &Member,
@@ -101,10 +102,10 @@ pub(crate) async fn reserve(
     allowed: Allowance,
 ) -> Result<bool, RecordsError> {
     let announced = Charge { used: 0, reserved: stored(bytes), files: 1 };
-    add_if_it_fits(tx, member, announced, allowed).await
+    add_within_limit(tx, member, announced, allowed).await
 }
 
-/// What was set aside is a file now.
+/// Turns a reservation into a file.
 pub(crate) async fn settle(
     tx: &mut AnyConnection,
     member: &Member,
@@ -114,7 +115,7 @@ pub(crate) async fn settle(
     add(tx, member, Charge { used: bytes, reserved: -bytes, files: 0 }).await
 }
 
-/// What was set aside for so many files is not needed.
+/// Releases the reservation of `bytes` for `files` files.
 pub(crate) async fn release(
     tx: &mut AnyConnection,
     member: &Member,
@@ -125,8 +126,8 @@ pub(crate) async fn release(
     add(tx, member, Charge { used: 0, reserved, files }).await
 }
 
-/// A file is gone.
-pub(crate) async fn give_back(
+/// Refunds a deleted file.
+pub(crate) async fn refund(
     tx: &mut AnyConnection,
     member: &Member,
     bytes: u64,
@@ -134,8 +135,9 @@ pub(crate) async fn give_back(
     add(tx, member, Charge { used: -stored(bytes), reserved: 0, files: -1 }).await
 }
 
-/// The limit is in the condition: there is no moment between asking and charging.
-async fn add_if_it_fits(
+/// The statement's condition checks the limit, so nothing can happen between check and
+/// charge.
+async fn add_within_limit(
     tx: &mut AnyConnection,
     member: &Member,
     more: Charge,
@@ -178,16 +180,16 @@ async fn add(
     .await?;
     match changed.rows_affected() {
         1 => Ok(()),
-        _ => Err(RecordsError::broken("somebody has no quota row")),
+        _ => Err(RecordsError::broken("an account has no quota row")),
     }
 }
 
-/// A size as the tables hold it. None of ours is beyond 2^63.
+/// A size as stored in a table. None exceeds 2^63.
 pub(crate) fn stored(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// A size from a table, which takes none below zero.
+/// A size read from a table, where it is never negative.
 pub(crate) fn loaded(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or_default()
 }

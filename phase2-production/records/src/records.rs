@@ -1,4 +1,4 @@
-//! The handle on the database, and the only way to run a transaction.
+//! The handle on the database. It runs every transaction.
 
 use crate::app_role;
 use crate::backend::Address;
@@ -6,7 +6,7 @@ use crate::error::{OpenError, RecordsError};
 use crate::migrate::{self, Migrated};
 use crate::pool::{PoolLimits, Pools};
 use crate::scope::Scope;
-use crate::transaction::{Access, Undone, in_transaction};
+use crate::transaction::{Access, FailedTransaction, in_transaction};
 use futures_util::future::BoxFuture;
 use sqlx::{AnyConnection, Connection};
 use std::panic::resume_unwind;
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-/// A pool of connections to a database whose schema is this program's. Clones share it.
+/// A pool of connections to a database with the schema of this program. Clones share it.
 #[derive(Clone)]
 pub struct Records {
     pools: Pools,
     postgres: bool,
     /// See [`PoolLimits::transaction`].
-    longest: Duration,
+    max_duration: Duration,
 }
 
 impl std::fmt::Debug for Records {
@@ -32,11 +32,12 @@ impl std::fmt::Debug for Records {
 }
 
 impl Records {
-    /// Connects to what [`Records::migrate`] prepared: for Postgres with its `app_url`.
+    /// Connects to a database that [`Records::migrate`] prepared, on Postgres with the
+    /// `app_url` that it returned.
     ///
     /// # Errors
-    /// When the URL is wrong, nobody answers, the schema is older or newer than this
-    /// program, or row level security would not bind the role.
+    /// If the URL is wrong, the database does not answer, the schema is older or newer
+    /// than this program, or the role could bypass row-level security.
     pub async fn open(url: &str, limits: PoolLimits) -> Result<Self, OpenError> {
         let address = Address::parse(url)?;
         let mut connection = address.connect().await?;
@@ -44,28 +45,28 @@ impl Records {
             app_role::check(&mut connection, &address).await?;
         }
         migrate::check(&mut connection, &address).await?;
-        // It was only there to look: what becomes of it does not matter.
+        // The connection was only for the checks: an error on closing it does not matter.
         let _ = connection.close().await;
         Ok(Self {
             pools: limits.pools(&address),
             postgres: address.is_postgres(),
-            longest: limits.transaction(&address),
+            max_duration: limits.transaction(&address),
         })
     }
 
-    /// Brings the schema up to date, under a lock: several programs may do it at once,
-    /// and doing it again changes nothing. On Postgres also the role `upload_app`, which
-    /// owns nothing and which row level security binds.
+    /// Brings the schema up to date, under a lock: several programs may call it at once,
+    /// and a second call changes nothing. On Postgres it also creates the role
+    /// `upload_app`, which owns nothing and is subject to row-level security.
     ///
     /// # Errors
-    /// When the URL is wrong, nobody answers, the owner may not do it, or the schema is
-    /// newer than this program.
+    /// If the URL is wrong, the database does not answer, the owner lacks a privilege, or
+    /// the schema is newer than this program.
     pub async fn migrate(owner_url: &str) -> Result<Migrated, OpenError> {
         migrate::migrate(owner_url).await
     }
 
-    /// Milliseconds since 1970 by the database's clock; SQLite's is the machine's. Also a way
-    /// to ask whether the database answers.
+    /// Milliseconds since 1970 by the database's clock (for SQLite the clock of the
+    /// machine). Also serves as a health check of the database.
     ///
     /// # Errors
     /// As [`Records::look`].
@@ -83,24 +84,24 @@ impl Records {
         .await
     }
 
-    /// Whether it is Postgres; otherwise it is SQLite, which one machine alone can use.
+    /// Whether this is Postgres. Otherwise it is SQLite, which only one machine can use.
     #[must_use]
     pub const fn is_postgres(&self) -> bool {
         self.postgres
     }
 
-    /// Does `work` in one transaction that sees what `scope` covers. When this returns
-    /// `Ok`, all of it is on disk; otherwise none of it is, except as
-    /// [`RecordsError`] says.
+    /// Runs `work` in one transaction that sees the rows `scope` covers. After `Ok` all
+    /// of it is on disk; after an error none of it is, except as documented at
+    /// [`RecordsError`].
     ///
-    /// It runs in a task of its own: a caller that is dropped meanwhile (axum drops a
-    /// handler when its client disconnects) does not cancel it half-way. `work` must pass
-    /// every error of the database on; Postgres has given the transaction up by then.
+    /// It runs in its own task: dropping the caller (axum drops a handler if its client
+    /// disconnects) does not cancel it halfway. `work` must return every database error
+    /// that it gets, because Postgres has aborted the transaction by then.
     ///
     /// # Errors
-    /// Those of `work`, [`RecordsError::Unavailable`] when no connection was free in time
-    /// or the database stopped answering, and [`RecordsError::InDoubt`] when it did so
-    /// while it was to commit.
+    /// Those of `work`; [`RecordsError::Unavailable`] if no connection was free in time
+    /// or the database stopped answering; [`RecordsError::InDoubt`] if it stopped
+    /// answering during the commit.
     ///
     /// # Panics
     /// When `work` does.
@@ -113,12 +114,12 @@ impl Records {
             + Send
             + 'static,
     {
-        self.in_a_task(Access::Change, scope, work).await
+        self.run_detached(Access::Write, scope, work).await
     }
 
-    /// Does `work`, which changes nothing, in one transaction that sees what `scope` covers
-    /// and everything that was committed before. On SQLite it waits for no writer. The
-    /// database refuses a change.
+    /// Runs `work`, which only reads, in one transaction that sees the rows `scope`
+    /// covers and every earlier commit. On SQLite it waits for no writer. The database
+    /// refuses a write.
     ///
     /// # Errors
     /// As [`Records::run`]; never in doubt.
@@ -134,11 +135,12 @@ impl Records {
             + Send
             + 'static,
     {
-        self.in_a_task(Access::Look, scope, work).await
+        self.run_detached(Access::Read, scope, work).await
     }
 
-    /// As [`Records::look`], on a connection that is kept for it: whoever listens for what
-    /// others did hears it however long the queue of the requests is. One at a time.
+    /// As [`Records::look`], on a connection reserved for polling: a replica receives the
+    /// changes of other replicas however long the queue of requests is. One call at a
+    /// time.
     ///
     /// # Errors
     /// As [`Records::look`].
@@ -154,10 +156,10 @@ impl Records {
             + Send
             + 'static,
     {
-        self.in_a_task(Access::Listen, scope, work).await
+        self.run_detached(Access::Poll, scope, work).await
     }
 
-    async fn in_a_task<T, W>(
+    async fn run_detached<T, W>(
         &self,
         access: Access,
         scope: Scope,
@@ -195,20 +197,20 @@ impl Records {
             &'t mut AnyConnection,
         ) -> BoxFuture<'t, Result<T, RecordsError>>,
     {
-        let began = Instant::now();
+        let started = Instant::now();
         let pool = match access {
-            Access::Change => &self.pools.writers,
-            Access::Look => &self.pools.readers,
-            Access::Listen => &self.pools.listener,
+            Access::Write => &self.pools.writers,
+            Access::Read => &self.pools.readers,
+            Access::Poll => &self.pools.poller,
         };
         let mut connection = pool.acquire().await.inspect_err(|_| count("no-turn"))?;
         let mut committing = false;
         let whole = in_transaction(&mut connection, access, scope, work, &mut committing);
-        let done = timeout(self.longest, whole).await;
-        let done = done.unwrap_or_else(|_| Err(Undone::silent(committing)));
+        let done = timeout(self.max_duration, whole).await;
+        let done = done.unwrap_or_else(|_| Err(FailedTransaction::timed_out(committing)));
         count(if done.is_ok() { "committed" } else { "undone" });
-        metrics::histogram!("records_transaction_seconds").record(began.elapsed());
-        done.map_err(|Undone { error, connection_is_clean }| {
+        metrics::histogram!("records_transaction_seconds").record(started.elapsed());
+        done.map_err(|FailedTransaction { error, connection_is_clean }| {
             if !connection_is_clean {
                 drop(connection.detach());
             }
@@ -216,11 +218,11 @@ impl Records {
         })
     }
 
-    /// Waits for transactions under way and closes all connections.
+    /// Waits for running transactions and closes all connections.
     pub async fn close(&self) {
         self.pools.writers.close().await;
         self.pools.readers.close().await;
-        self.pools.listener.close().await;
+        self.pools.poller.close().await;
     }
 }
 

@@ -1,18 +1,19 @@
-//! Refresh tokens: each may be used once, and all that came of one login form a family.
+//! Refresh tokens. Each may be used once; all tokens of one login form a family.
 //!
-//! A token that is used a second time means that two hold it, and nobody can tell which
-//! of them is the thief: the family dies (RFC 9700 §4.14.2). The exception is a short
-//! grace, in which the same successor is handed out again: an answer can get lost, and
-//! two tabs can ask at once (FAPI 2.0 §5.3.2.1).
+//! A second use of a token means that two clients hold it and one of them may be a thief:
+//! the family is revoked (RFC 9700 §4.14.2). The exception is a short grace period, in
+//! which the same successor is returned again: a reply can get lost, and two tabs can
+//! refresh at once (FAPI 2.0 §5.3.2.1).
 //!
-//! No used token is forgotten before its family is: one that came back would be unknown, and
-//! the thief who pushed it out would stay. So a family ends when it has had its share.
+//! A used token stays as long as its family. If it were removed, its reuse would look
+//! like an unknown token, and the thief would not be detected. So a family has a maximum
+//! number of tokens and ends when they are used up.
 
-mod ends;
+mod revocation;
 mod rotate;
 
-pub(crate) use ends::revoke_all;
-pub use ends::{revoke_family, sweep};
+pub(crate) use revocation::revoke_all;
+pub use revocation::{revoke_family, sweep};
 pub use rotate::{Rotated, Rotation, rotate};
 
 use crate::error::RecordsError;
@@ -21,25 +22,25 @@ use crate::{row, users};
 use sqlx::{AnyConnection, Row};
 use upload_domain::username::Username;
 
-/// A family to be.
+/// The data of a new family.
 #[derive(Clone, Debug)]
 pub struct NewFamily {
-    /// A new, unguessable name.
+    /// A new, unguessable id.
     pub family: String,
-    /// Whose.
+    /// The account.
     pub member: Member,
-    /// Their epoch when the password was checked.
+    /// The account's epoch when the password was checked.
     pub epoch: i64,
-    /// After this nobody is refreshed any more.
+    /// Absolute end: no token of the family is accepted after this.
     pub expires_at: i64,
 }
 
-/// Whom a refresh token stands for, as they are now.
+/// The account and family of a valid refresh token, as they are now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Who.
+    /// The account.
     pub member: Member,
-    /// What is signed for them now must carry this.
+    /// The account's epoch; a new access token must carry it.
     pub epoch: i64,
     /// The family.
     pub family: String,
@@ -47,29 +48,29 @@ pub struct Holder {
     pub expires_at: i64,
 }
 
-/// Whose a refresh token is, whatever has become of it since.
+/// The account and family of a refresh token, valid or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// Their organisation.
+    /// The account's organisation.
     pub organisation: OrgId,
-    /// Who.
+    /// The account's user name.
     pub username: Username,
     /// The family.
     pub family: String,
 }
 
-/// Birth, at login. `proof` is that of the first token. `false` when the account was
-/// disabled, or signed out everywhere, after its password was checked.
+/// Starts a family at login (its birth). `token_hash` belongs to the first token. Returns
+/// `false` if the account was disabled or signed out everywhere after the password check.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn start_family(
     tx: &mut AnyConnection,
     new: &NewFamily,
-    proof: &str,
+    token_hash: &str,
     now: i64,
 ) -> Result<bool, RecordsError> {
-    if !users::hold(tx, &new.member, new.epoch, now).await? {
+    if !users::lock_account(tx, &new.member, new.epoch, now).await? {
         return Ok(false);
     }
     sqlx::query(
@@ -83,23 +84,23 @@ pub async fn start_family(
     .bind(new.expires_at)
     .execute(&mut *tx)
     .await?;
-    issue(tx, &new.member.organisation, &new.family, proof, now).await?;
+    issue(tx, &new.member.organisation, &new.family, token_hash, now).await?;
     Ok(true)
 }
 
-/// The next token of a family.
+/// Adds a token to a family.
 async fn issue(
     tx: &mut AnyConnection,
     organisation: &OrgId,
     family: &str,
-    proof: &str,
+    token_hash: &str,
     now: i64,
 ) -> Result<(), RecordsError> {
     sqlx::query(
-        "INSERT INTO refresh_tokens (proof, family, organisation, issued_at) \
+        "INSERT INTO refresh_tokens (token_hash, family, organisation, issued_at) \
          VALUES ($1, $2, $3, $4)",
     )
-    .bind(proof)
+    .bind(token_hash)
     .bind(family)
     .bind(organisation.as_str())
     .bind(now)
@@ -108,16 +109,16 @@ async fn issue(
     Ok(())
 }
 
-/// Whose a token is, dead or alive; `None` when nobody knows it. This only looks: it is what
-/// anybody may ask, before anything is written.
+/// Finds the owner of a token, valid or not; `None` if the token is unknown. This only
+/// reads: any caller may ask, before anything is written.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find(
     tx: &mut AnyConnection,
-    proof: &str,
+    token_hash: &str,
 ) -> Result<Option<Owner>, RecordsError> {
-    let Some((family, organisation)) = family_of(tx, proof).await? else {
+    let Some((family, organisation)) = family_of(tx, token_hash).await? else {
         return Ok(None);
     };
     let found = sqlx::query(
@@ -131,17 +132,18 @@ pub async fn find(
     Ok(username.map(|username| Owner { organisation, username, family }))
 }
 
-/// The family of a token, and whose it is. From here on the transaction sees that
-/// organisation.
+/// The family and organisation of a token. Afterwards the transaction sees that
+/// organisation's rows.
 async fn family_of(
     tx: &mut AnyConnection,
-    proof: &str,
+    token_hash: &str,
 ) -> Result<Option<(String, OrgId)>, RecordsError> {
-    let row =
-        sqlx::query("SELECT family, organisation FROM refresh_tokens WHERE proof = $1")
-            .bind(proof)
-            .fetch_optional(&mut *tx)
-            .await?;
+    let row = sqlx::query(
+        "SELECT family, organisation FROM refresh_tokens WHERE token_hash = $1",
+    )
+    .bind(token_hash)
+    .fetch_optional(&mut *tx)
+    .await?;
     let Some(row) = row else {
         return Ok(None);
     };

@@ -1,24 +1,24 @@
-//! Access tokens that were revoked before they expired. A token is named by issuer and
-//! `jti`, never by a hash of its text: one token has many spellings (OWASP JWT). Whoever ends
-//! more than one token at once gives it a name that no `jti` has.
+//! Access tokens that were revoked before they expired. The key is issuer and `jti`,
+//! never a hash of the token's text, because one token has many spellings (OWASP JWT). A
+//! revocation of several tokens at once uses a name that no `jti` can have.
 
 use crate::ends::{self, End};
 use crate::error::RecordsError;
 use crate::ids::OrgId;
 use sqlx::AnyConnection;
 
-/// A token that is not taken any more.
+/// A revoked token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
     /// The `iss` of the token.
     pub issuer: String,
     /// The `jti` of the token.
     pub jti: String,
-    /// When the token expires; then this entry may go.
+    /// When the token expires. After that the entry may be removed.
     pub expires_at: i64,
 }
 
-/// Revokes a token. Returns whether it was not revoked before. `now` must be read in the
+/// Revokes a token. Returns `false` if it was already revoked. `now` must be read in the
 /// transaction ([`crate::ends`]).
 ///
 /// # Errors
@@ -65,8 +65,8 @@ pub async fn is_denied(
     Ok(found.is_some())
 }
 
-/// What was revoked after `end`, in all organisations, oldest first; an end is named by its
-/// `jti`. So every replica can tell the caches what another one could not.
+/// Tokens of all organisations revoked after `end`, oldest first, named by their `jti`.
+/// So every replica can send the caches the revocations that another replica could not.
 ///
 /// # Errors
 /// When the database fails.
@@ -80,7 +80,8 @@ pub async fn denied_after(
     ends::after(tx, QUERY, end).await
 }
 
-/// Removes entries whose tokens expired before `before`, at most 1000 at once; how many.
+/// Removes entries of tokens that expired before `before`, at most 1000. Returns how
+/// many.
 ///
 /// # Errors
 /// When the database fails.

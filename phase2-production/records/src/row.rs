@@ -1,4 +1,4 @@
-//! Reading columns that hold more than text.
+//! Reads columns into checked types.
 
 use crate::error::RecordsError;
 use crate::ids::{Member, OrgId, Role};
@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use std::error::Error;
 use upload_domain::username::Username;
 
-/// A column whose text was checked when it was written.
+/// A column with text that was checked when it was written.
 fn parsed<T, E>(
     row: &AnyRow,
     column: &str,

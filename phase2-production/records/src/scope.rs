@@ -1,5 +1,5 @@
-//! What a transaction may see. On Postgres the database itself enforces it (row level
-//! security); on SQLite, which has none, only the conditions in the statements do.
+//! The rows that a transaction may see. Postgres enforces it (row-level security); on
+//! SQLite, which has none, only the conditions in the statements do.
 
 use crate::backend;
 use crate::error::RecordsError;
@@ -7,22 +7,22 @@ use crate::ids::OrgId;
 use sqlx::AnyConnection;
 use upload_domain::username::Username;
 
-/// What row level security lets a transaction see. A query that no scope covers finds
-/// nothing: it does not fail.
+/// The rows that row-level security shows to a transaction. A query outside the scope
+/// finds nothing; it does not fail.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Scope {
     /// The rows of one organisation.
     Organisation(OrgId),
-    /// The account of exactly this name, before its organisation is known.
+    /// The account with this name, before its organisation is known.
     Login(Username),
-    /// The session or refresh token whose SHA-256 this is, before anything is known.
+    /// The session or refresh token with this SHA-256, before its account is known.
     Proof(String),
-    /// For janitors and what belongs to the whole service: rows that are past use in
-    /// every organisation, and signing keys.
+    /// For janitors and for data of the whole service: expired rows of every
+    /// organisation, and signing keys.
     Housekeeping,
 }
 
-/// A proof is not a secret that opens anything, but it need not be in a log either.
+/// The hash opens no session, but it need not be in a log either.
 impl std::fmt::Debug for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -34,9 +34,9 @@ impl std::fmt::Debug for Scope {
     }
 }
 
-/// Valid until the transaction ends; all four are set, so that nothing is inherited.
+/// Valid until the transaction ends. All four are set, so that nothing is inherited.
 const SET: &str = "SELECT set_config('app.organisation', $1, true), \
-     set_config('app.login', $2, true), set_config('app.proof', $3, true), \
+     set_config('app.login', $2, true), set_config('app.credential_hash', $3, true), \
      set_config('app.housekeeping', $4, true)";
 
 impl Scope {
@@ -44,17 +44,17 @@ impl Scope {
         if !backend::is_postgres(tx) {
             return Ok(());
         }
-        let (mut organisation, mut login, mut proof, mut housekeeping) = ("", "", "", "");
+        let (mut organisation, mut login, mut hash, mut housekeeping) = ("", "", "", "");
         match self {
             Self::Organisation(id) => organisation = id.as_str(),
             Self::Login(username) => login = username.as_str(),
-            Self::Proof(hash) => proof = hash,
+            Self::Proof(credential_hash) => hash = credential_hash,
             Self::Housekeeping => housekeeping = "on",
         }
         sqlx::query(SET)
             .bind(organisation)
             .bind(login)
-            .bind(proof)
+            .bind(hash)
             .bind(housekeeping)
             .execute(tx)
             .await?;
@@ -62,8 +62,8 @@ impl Scope {
     }
 }
 
-/// From here on the transaction sees the rows of `organisation`, and no others: for the
-/// moment when a proof or a login has said whose it is.
+/// From here on the transaction sees the rows of `organisation` and no others. For use
+/// after a credential's hash or a login has identified the organisation.
 pub(crate) async fn enter(
     tx: &mut AnyConnection,
     organisation: &OrgId,

@@ -1,15 +1,15 @@
-//! Sessions: the truth that a cache is a copy of.
+//! Sessions in the database. The cache holds copies of these rows.
 //!
-//! A session is born by [`create`] alone. Everything else changes a row that is alive or
-//! does nothing, so a request that was slower than a logout brings nothing back. It dies
-//! by [`revoke`] or by time; time is compared when the row is read.
+//! Only [`create`] makes a session (its birth). Every other function changes a live row
+//! or does nothing, so a request that was slower than a logout does not bring the session
+//! back. A session dies by [`revoke`] or by time; the time is compared at each read.
 
-mod ends;
 mod growth;
+mod revocation;
 
-pub(crate) use ends::revoke_all;
-pub use ends::{AT_ONCE, ended_after, revoke, sweep};
 pub use growth::{add_file, files, seen};
+pub(crate) use revocation::revoke_all;
+pub use revocation::{AT_ONCE, ended_after, revoke, sweep};
 
 use crate::error::RecordsError;
 use crate::ids::{Member, OrgId};
@@ -18,95 +18,96 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use upload_domain::username::Username;
 
-/// A session to be.
+/// The data of a new session.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// SHA-256 of the id.
+    /// SHA-256 of the session id.
     pub proof: String,
-    /// Whose.
+    /// The owner.
     pub member: Member,
-    /// Their epoch when the password was checked.
+    /// The account's epoch when the password was checked.
     pub epoch: i64,
-    /// Milliseconds without a request that it survives.
+    /// Idle timeout in milliseconds.
     pub idle_ms: i64,
-    /// When it ends, however busy.
+    /// Absolute end of life.
     pub expires_at: i64,
 }
 
 /// A live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// SHA-256 of the id.
+    /// SHA-256 of the session id.
     pub proof: String,
-    /// Whose, with the role of their login.
+    /// The owner, with the role at login.
     pub member: Member,
-    /// Their epoch at login.
+    /// The account's epoch at login.
     pub epoch: i64,
-    /// Rises with every change.
+    /// Increases with every change.
     pub version: i64,
     /// Birth.
     pub created_at: i64,
-    /// The last request that was written down.
+    /// The last recorded request.
     pub last_seen_at: i64,
-    /// When it ends, however busy.
+    /// Absolute end of life.
     pub expires_at: i64,
-    /// Milliseconds without a request that it survives.
+    /// Idle timeout in milliseconds.
     pub idle_ms: i64,
 }
 
 impl Session {
-    /// When it ends if nobody comes any more.
+    /// When it ends without a further request.
     #[must_use]
     pub fn ends_at(&self) -> i64 {
         self.expires_at.min(self.last_seen_at + self.idle_ms)
     }
 }
 
-/// What came of a login.
+/// The outcome of [`create`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It lives. These proofs of the same user died, the oldest, to make room.
+    /// The session lives. The user's oldest sessions with these `session_id_hash` values
+    /// were revoked to stay within the limit.
     Yes(Session, Vec<String>),
-    /// The account was disabled, or signed out everywhere, after its password was checked.
+    /// The account was disabled or signed out everywhere after the password check.
     AccountChanged,
 }
 
-/// What a proof is good for.
+/// The outcome of [`find`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A session.
+    /// The session is alive.
     Live(Session),
-    /// Nothing: its time ran out.
+    /// The session expired.
     Expired,
-    /// Nothing: it was ended. The version is that of the end.
+    /// The session was revoked.
     Revoked {
-        /// Higher than any version that was alive.
+        /// Version of the revocation, higher than that of any live copy.
         version: i64,
     },
-    /// Nothing, and never was, or too long ago.
+    /// No such session, or it was swept.
     Unknown,
 }
 
-/// Birth. At most `most` live sessions a user are left after it, however many logins
-/// race: they wait for each other at the user's row.
+/// Creates a session (its birth). Afterwards the user has at most `most` live sessions,
+/// however many logins race: they wait for each other at the user's row.
 ///
 /// # Errors
-/// When the database fails, or the proof is not new.
+/// When the database fails, or the hash is not new.
 pub async fn create(
     tx: &mut AnyConnection,
     new: &NewSession,
     most: i64,
     now: i64,
 ) -> Result<Created, RecordsError> {
-    if !users::hold(tx, &new.member, new.epoch, now).await? {
+    if !users::lock_account(tx, &new.member, new.epoch, now).await? {
         return Ok(Created::AccountChanged);
     }
     let (organisation, username) = (&new.member.organisation, &new.member.username);
     let live = of_user(tx, organisation, username, now).await?;
-    let too_many =
+    let excess =
         usize::try_from(most - 1).map_or(0, |most| live.len().saturating_sub(most));
-    let mut revoked = Vec::with_capacity(too_many);
-    for oldest in live.into_iter().take(too_many) {
+    let mut revoked = Vec::with_capacity(excess);
+    for oldest in live.into_iter().take(excess) {
         if revoke(tx, &oldest.proof, now).await? {
             revoked.push(oldest.proof);
         }
@@ -127,14 +128,14 @@ pub async fn create(
     ))
 }
 
-/// A proof that is there already is refused, never taken over.
+/// An existing hash is refused, never taken over.
 async fn insert(
     tx: &mut AnyConnection,
     new: &NewSession,
     now: i64,
 ) -> Result<(), RecordsError> {
     let inserted = sqlx::query(
-        "INSERT INTO sessions (proof, organisation, username, role, epoch, version, \
+        "INSERT INTO sessions (session_id_hash, organisation, username, role, epoch, version, \
            created_at, last_seen_at, expires_at, idle_ms) \
          VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8) ON CONFLICT DO NOTHING",
     )
@@ -150,25 +151,25 @@ async fn insert(
     .await?;
     match inserted.rows_affected() {
         1 => Ok(()),
-        _ => Err(RecordsError::broken("a session with this proof exists")),
+        _ => Err(RecordsError::broken("a session with this id hash exists")),
     }
 }
 
-/// What `proof` is good for at this moment.
+/// Finds a session by its hash and tells whether it is alive at `now`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find(
     tx: &mut AnyConnection,
-    proof: &str,
+    session_id_hash: &str,
     now: i64,
 ) -> Result<Found, RecordsError> {
     let row = sqlx::query(
-        "SELECT proof, organisation, username, role, epoch, version, created_at, \
+        "SELECT session_id_hash, organisation, username, role, epoch, version, created_at, \
            last_seen_at, expires_at, idle_ms, revoked_at \
-         FROM sessions WHERE proof = $1",
+         FROM sessions WHERE session_id_hash = $1",
     )
-    .bind(proof)
+    .bind(session_id_hash)
     .fetch_optional(tx)
     .await?;
     let Some(row) = row else {
@@ -196,11 +197,11 @@ pub async fn of_user(
     now: i64,
 ) -> Result<Vec<Session>, RecordsError> {
     let rows = sqlx::query(
-        "SELECT proof, organisation, username, role, epoch, version, created_at, \
+        "SELECT session_id_hash, organisation, username, role, epoch, version, created_at, \
            last_seen_at, expires_at, idle_ms FROM sessions \
          WHERE organisation = $1 AND username = $2 AND revoked_at IS NULL \
            AND expires_at > $3 AND last_seen_at + idle_ms > $3 \
-         ORDER BY created_at, proof",
+         ORDER BY created_at, session_id_hash",
     )
     .bind(organisation.as_str())
     .bind(username.as_str())
@@ -212,7 +213,7 @@ pub async fn of_user(
 
 fn session(row: &AnyRow) -> Result<Session, RecordsError> {
     Ok(Session {
-        proof: row.try_get("proof")?,
+        proof: row.try_get("session_id_hash")?,
         member: row::member(row)?,
         epoch: row.try_get("epoch")?,
         version: row.try_get("version")?,

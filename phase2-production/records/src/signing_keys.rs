@@ -1,5 +1,5 @@
-//! The keys that sign tokens: one set for all replicas. They are the whole service's, so
-//! everything here needs [`crate::Scope::Housekeeping`].
+//! The keys that sign tokens: one set for all replicas. They belong to the whole service,
+//! so every function needs [`crate::Scope::Housekeeping`].
 
 use crate::backend;
 use crate::error::RecordsError;
@@ -10,7 +10,7 @@ use std::fmt;
 /// A key pair.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey {
-    /// Its name in a token's header.
+    /// The key id in a token's header.
     pub kid: String,
     /// `EdDSA`, `RS256`, …
     pub algorithm: String,
@@ -18,11 +18,11 @@ pub struct SigningKey {
     pub private_sealed: String,
     /// The public half (RFC 7517), as JSON.
     pub public_jwk: String,
-    /// When it was made, and published.
+    /// When it was created and published.
     pub created_at: i64,
-    /// When it may begin to sign.
+    /// When it may start to sign.
     pub signs_from: i64,
-    /// When it stops being published, if it is on its way out.
+    /// When it stops being published, if it is being retired.
     pub retires_at: Option<i64>,
 }
 
@@ -32,20 +32,20 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Makes everybody else who locks wait until this transaction ends. Take it before a
-/// decision that must not be made twice.
+/// Takes the lock on the set of keys until the transaction ends. Take it before a
+/// decision that must be made only once.
 ///
 /// # Errors
-/// When the database fails, or the others take too long.
+/// When the database fails, or the wait for the lock takes too long.
 pub async fn lock(tx: &mut AnyConnection) -> Result<(), RecordsError> {
-    // SQLite's transactions are alone from their first moment.
+    // A SQLite write transaction is exclusive from its start.
     if backend::is_postgres(tx) {
         sqlx::query("SELECT pg_advisory_xact_lock(7305002)").execute(tx).await?;
     }
     Ok(())
 }
 
-/// Adds a key. Returns `false` when one of this name is there; that one stays.
+/// Adds a key. Returns `false` if a key with this id exists; that one stays.
 ///
 /// # Errors
 /// When the database fails.
@@ -96,8 +96,8 @@ fn key(row: &AnyRow) -> Result<SigningKey, RecordsError> {
     })
 }
 
-/// Sets when a key stops being published, once: the first word counts. Returns whether
-/// this was it.
+/// Sets when a key stops being published. It can be set once. Returns whether this call
+/// set it.
 ///
 /// # Errors
 /// When the database fails.
@@ -116,7 +116,7 @@ pub async fn retire(
     Ok(retired.rows_affected() == 1)
 }
 
-/// Removes keys whose time is over; how many.
+/// Removes retired keys. Returns how many.
 ///
 /// # Errors
 /// When the database fails.

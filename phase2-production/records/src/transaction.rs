@@ -1,5 +1,4 @@
-//! One transaction from its first statement to its last, and what is known of one that
-//! did not get that far.
+//! Runs one transaction, and classifies one that failed.
 
 use crate::backend;
 use crate::error::RecordsError;
@@ -7,42 +6,42 @@ use crate::scope::Scope;
 use futures_util::future::BoxFuture;
 use sqlx::{AnyConnection, Connection, Executor};
 
-/// What a transaction is for.
+/// The kind of access that a transaction needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    Change,
-    Look,
-    /// As [`Access::Look`], on a connection of its own.
-    Listen,
+    Write,
+    Read,
+    /// As [`Access::Read`], on the connection reserved for polling.
+    Poll,
 }
 
 impl Access {
-    /// SQLite cannot turn a reader into a writer while another one writes: it would be
-    /// refused, after all its work. So a writer queues as one from the start.
+    /// SQLite cannot turn a reader into a writer while another connection writes: the
+    /// transaction would fail after all its work. So a writer begins as one.
     const fn begin(self, postgres: bool) -> &'static str {
         match (self, postgres) {
-            (Self::Change, true) => "BEGIN",
-            (Self::Change, false) => "BEGIN IMMEDIATE",
-            (Self::Look | Self::Listen, true) => "BEGIN READ ONLY",
-            (Self::Look | Self::Listen, false) => "BEGIN",
+            (Self::Write, true) => "BEGIN",
+            (Self::Write, false) => "BEGIN IMMEDIATE",
+            (Self::Read | Self::Poll, true) => "BEGIN READ ONLY",
+            (Self::Read | Self::Poll, false) => "BEGIN",
         }
     }
 }
 
-/// A transaction that did not take place, as far as is known.
-pub(crate) struct Undone {
+/// A transaction that was not confirmed.
+pub(crate) struct FailedTransaction {
     pub(crate) error: RecordsError,
-    /// Whether the database confirmed the rollback. A connection on which it did not is
-    /// closed: SQLite ends a transaction by itself when the disk is full, and sqlx would
-    /// believe for ever that it is inside.
+    /// Whether the database confirmed the rollback. Otherwise the connection is closed:
+    /// SQLite ends a transaction by itself when the disk is full, and sqlx would still
+    /// count it as open.
     pub(crate) connection_is_clean: bool,
 }
 
-impl Undone {
-    /// Nothing was heard for too long. Closing the connection undoes everything, unless
-    /// the commit is on its way.
-    pub(crate) fn silent(committing: bool) -> Self {
-        let reason = "no answer any more";
+impl FailedTransaction {
+    /// The database did not answer in time. Closing the connection rolls everything back,
+    /// unless the commit has been sent.
+    pub(crate) fn timed_out(committing: bool) -> Self {
+        let reason = "the database no longer answers";
         match committing {
             true => RecordsError::InDoubt(reason.into()).into(),
             false => RecordsError::unavailable(reason).into(),
@@ -50,21 +49,21 @@ impl Undone {
     }
 }
 
-impl<E: Into<RecordsError>> From<E> for Undone {
+impl<E: Into<RecordsError>> From<E> for FailedTransaction {
     fn from(error: E) -> Self {
         Self { error: error.into(), connection_is_clean: false }
     }
 }
 
-/// Begins, works, commits. `committing` is set before the commit is sent, for whoever gives
-/// this up in the middle.
+/// Begins, runs `work`, commits. `committing` is set before the commit is sent, for a
+/// caller that stops waiting.
 pub(crate) async fn in_transaction<T, W>(
     connection: &mut AnyConnection,
     access: Access,
     scope: Scope,
     work: W,
     committing: &mut bool,
-) -> Result<T, Undone>
+) -> Result<T, FailedTransaction>
 where
     W: for<'t> FnOnce(&'t mut AnyConnection) -> BoxFuture<'t, Result<T, RecordsError>>,
 {
@@ -75,16 +74,16 @@ where
         Ok(value) => value,
         Err(error) => {
             let connection_is_clean = tx.rollback().await.is_ok();
-            return Err(Undone { error, connection_is_clean });
+            return Err(FailedTransaction { error, connection_is_clean });
         }
     };
-    if access != Access::Change {
+    if access != Access::Write {
         tx.commit().await?;
         return Ok(value);
     }
     if postgres {
-        // It answers COMMIT with success even where an error was passed over and it
-        // rolled back; any other statement tells.
+        // Postgres answers COMMIT with success even if an earlier error was ignored and
+        // it rolled back. Any other statement fails then.
         tx.execute("SELECT 1").await?;
     }
     *committing = true;

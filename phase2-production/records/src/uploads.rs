@@ -1,16 +1,17 @@
-//! Uploads in steps: begun, filled, finished or given up, perhaps each on another replica.
+//! Uploads in steps: started, filled, completed or aborted, possibly each on another
+//! replica.
 //!
-//! What is announced is reserved at once, so that two uploads cannot both count on the
-//! same room. Parts of a tus upload become visible one by one, each after its bytes are
-//! durable: the offset is compared and set, so of two writers at one place one is refused.
+//! The announced size is reserved at the start, so that two uploads cannot use the same
+//! free space. Parts of a tus upload become visible one by one, each after its bytes are
+//! durable. The offset is compared and set: of two writers at one offset one is refused.
 
-mod end;
-mod overdue;
+mod completion;
+mod janitor;
 mod parts;
 
-pub(crate) use end::forget_expired;
-pub use end::{Removal, complete, remove};
-pub use overdue::{claim, expired, unfinished};
+pub(crate) use completion::remove_expired;
+pub use completion::{Removal, complete, remove};
+pub use janitor::{claim, expired, unfinished};
 pub use parts::{Part, add_part, parts};
 
 use crate::audit::{self, AuditRow};
@@ -23,15 +24,15 @@ use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::username::Username;
 
-/// Uploads that one person may have under way.
+/// Maximum number of open uploads of an account.
 pub const MOST_OPEN: i64 = 100;
 
-/// How the bytes come.
+/// How the bytes are transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// In one `PUT` to a signed URL.
+    /// In one `PUT` to a presigned URL.
     Presigned,
-    /// Piece by piece.
+    /// In parts (tus protocol).
     Tus,
 }
 
@@ -44,30 +45,30 @@ impl Kind {
     }
 }
 
-/// An upload as it stands.
+/// The state of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
-    /// What it is called.
+    /// The upload's id.
     pub upload_id: FileId,
-    /// How the bytes come.
+    /// How the bytes are transferred.
     pub kind: Kind,
-    /// Whose organisation.
+    /// The owner's organisation.
     pub organisation: OrgId,
-    /// Whose.
+    /// The owner.
     pub owner: Username,
-    /// The caller's name for the file.
+    /// The file's name.
     pub name: DisplayName,
-    /// The type the caller declared.
+    /// The declared media type.
     pub content_type: String,
-    /// Bytes in the end.
+    /// Total size in bytes.
     pub size: u64,
-    /// Bytes that are there (tus).
+    /// Bytes received so far (tus).
     pub received: u64,
-    /// Where a presigned `PUT` writes.
+    /// The blob that a presigned `PUT` writes.
     pub blob_key: Option<String>,
     /// SHA-256 of the caller's idempotency key.
     pub key: Option<String>,
-    /// What its completion answered, as JSON; `None` while it is open.
+    /// The response of its completion, as JSON; `None` while it is open.
     pub answer: Option<String>,
     /// Milliseconds since 1970.
     pub created_at: u64,
@@ -75,18 +76,18 @@ pub struct Upload {
     pub expires_at: u64,
 }
 
-/// Whether an upload was begun.
+/// The outcome of [`start`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
-    /// It was.
+    /// The upload is open.
     Yes,
-    /// It would be too much for its owner.
+    /// It would exceed the owner's quota.
     QuotaExceeded,
-    /// There are [`MOST_OPEN`].
+    /// The account has [`MOST_OPEN`] open uploads.
     TooMany,
 }
 
-/// Begins an upload, and sets its size aside.
+/// Starts an upload and reserves its size.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -98,20 +99,21 @@ pub async fn start(
     cause: &AuditRow,
 ) -> Result<Started, RecordsError> {
     quota::lock(tx, owner).await?;
-    let mut room = make_room(tx, owner, upload, allowed).await?;
+    let mut started = reserve(tx, owner, upload, allowed).await?;
     let now = stored(upload.created_at);
-    if room != Started::Yes && forget_expired(tx, owner, now).await? {
-        room = make_room(tx, owner, upload, allowed).await?;
+    if started != Started::Yes && remove_expired(tx, owner, now).await? {
+        started = reserve(tx, owner, upload, allowed).await?;
     }
-    if room == Started::Yes {
+    if started == Started::Yes {
         insert(tx, upload).await?;
         audit::write(tx, cause).await?;
     }
-    Ok(room)
+    Ok(started)
 }
 
-/// Sets its size aside, if there may be one more. Nothing is changed otherwise.
-async fn make_room(
+/// Reserves the upload's size if its owner may have another open upload. Otherwise
+/// nothing changes.
+async fn reserve(
     tx: &mut AnyConnection,
     owner: &Member,
     upload: &Upload,
@@ -156,7 +158,7 @@ async fn insert(tx: &mut AnyConnection, upload: &Upload) -> Result<(), RecordsEr
     Ok(())
 }
 
-/// An upload, open or done, whoever's it is: the caller has to look.
+/// Finds an upload of any owner, open or done. The caller must check the owner.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -174,7 +176,7 @@ pub async fn find(
     row.map(|row| upload_of(&row)).transpose()
 }
 
-/// Somebody's uploads that are under way at `now`, newest first.
+/// An account's open uploads at `now`, newest first.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -202,7 +204,7 @@ fn upload_of(row: &AnyRow) -> Result<Upload, RecordsError> {
     let kind = if text("kind")? == "tus" { Kind::Tus } else { Kind::Presigned };
     Ok(Upload {
         upload_id: FileId::parse(&text("upload_id")?)
-            .ok_or_else(|| RecordsError::broken("an upload id is no upload id"))?,
+            .ok_or_else(|| RecordsError::broken("a stored upload id is invalid"))?,
         kind,
         organisation: organisation.map_err(RecordsError::broken)?,
         owner: owner.map_err(RecordsError::broken)?,

@@ -1,4 +1,4 @@
-//! People.
+//! Accounts.
 
 mod changes;
 
@@ -14,25 +14,25 @@ use sqlx::{AnyConnection, Row};
 use std::fmt;
 use upload_domain::username::Username;
 
-/// Somebody who may be missing still.
+/// An account to import.
 #[derive(Clone)]
 pub struct NewAccount {
-    /// Who.
+    /// The identity.
     pub member: Member,
     /// Argon2id, in PHC form.
     pub password_hash: String,
 }
 
-/// Somebody as the login needs them.
+/// An account with the data for a login.
 #[derive(Clone)]
 pub struct Account {
-    /// Who.
+    /// The identity.
     pub member: Member,
     /// Argon2id, in PHC form.
     pub password_hash: String,
-    /// What is signed now must carry this, or it is not believed.
+    /// Tokens and sessions carry this number; those with a lower one are invalid.
     pub epoch: i64,
-    /// Since when they may not log in.
+    /// Since when login is disabled.
     pub disabled_at: Option<i64>,
 }
 
@@ -48,9 +48,9 @@ impl fmt::Debug for Account {
     }
 }
 
-/// Adds those who are missing, and their organisations; those who are there stay as they
-/// are, also when they belong to another organisation. Returns how many were added.
-/// Several programs may do it at once.
+/// Adds missing accounts and their organisations. Existing accounts stay unchanged, even
+/// in another organisation. Returns how many were added. Several programs may call it at
+/// once.
 ///
 /// # Errors
 /// When the database fails.
@@ -60,7 +60,7 @@ pub async fn import(
     now: i64,
 ) -> Result<u64, RecordsError> {
     let mut accounts: Vec<_> = accounts.iter().collect();
-    // All importers take locks in the same order: none waits for one that waits for it.
+    // All importers take the locks in the same order, to avoid a deadlock.
     accounts.sort_by_key(|new| (&new.member.organisation, &new.member.username));
     let mut added = 0;
     let mut entered = None;
@@ -94,8 +94,8 @@ pub async fn import(
     Ok(added)
 }
 
-/// The account of this name, whatever its organisation: for [`crate::Scope::Login`], and
-/// for names that come from a proof. A name that a caller chose is looked for in [`list`].
+/// Finds an account by name in any organisation: for [`crate::Scope::Login`], and for
+/// names from a verified credential. Use [`list`] for a name from a request.
 ///
 /// # Errors
 /// When the database fails.
@@ -113,7 +113,7 @@ pub async fn find(
     row.as_ref().map(account).transpose()
 }
 
-/// Everybody of an organisation, by name.
+/// All accounts of an organisation, by name.
 ///
 /// # Errors
 /// When the database fails.
@@ -140,16 +140,17 @@ fn account(row: &AnyRow) -> Result<Account, RecordsError> {
     })
 }
 
-/// Locks the user's row until the transaction ends, unless the account is no longer what
-/// the login saw: disabled, or signed out everywhere since. Whatever is created under
-/// this lock is seen by the next who ends everything, and counts for the next who counts.
-pub(crate) async fn hold(
+/// Locks the user's row until the transaction ends. Returns `false` if the account
+/// changed since the login's password check: it was disabled or signed out everywhere. A
+/// later sign-out or session count waits for the lock and then sees the rows created
+/// under it.
+pub(crate) async fn lock_account(
     tx: &mut AnyConnection,
     member: &Member,
     epoch: i64,
     now: i64,
 ) -> Result<bool, RecordsError> {
-    let held = sqlx::query(
+    let locked = sqlx::query(
         "UPDATE users SET last_login_at = $1 WHERE username = $2 AND organisation = $3 \
          AND epoch = $4 AND disabled_at IS NULL",
     )
@@ -159,5 +160,5 @@ pub(crate) async fn hold(
     .bind(epoch)
     .execute(tx)
     .await?;
-    Ok(held.rows_affected() == 1)
+    Ok(locked.rows_affected() == 1)
 }

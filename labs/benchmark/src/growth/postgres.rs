@@ -20,8 +20,8 @@ const OWNER: &str = "INSERT INTO organisations (name, created_at) VALUES ('main'
 
 /// Rows as a login makes them, without the login: a password check takes a thousand times
 /// longer than a row.
-const ROWS: &str = "INSERT INTO sessions (proof, organisation, username, role, epoch, \
-                    created_at, last_seen_at, expires_at, idle_ms) \
+const ROWS: &str = "INSERT INTO sessions (session_id_hash, organisation, username, role, \
+                    epoch, created_at, last_seen_at, expires_at, idle_ms) \
                     SELECT encode(sha256(number::text::bytea), 'hex'), 'main', 'alice', \
                     'member', 1, number, number, number + 43200000, 3600000 \
                     FROM generate_series($1::bigint, $2::bigint) AS number";
@@ -69,7 +69,8 @@ async fn look_us(database: &mut PgConnection, all: i64) -> anyhow::Result<f64> {
         // A prime number of steps, so that neighbours are not asked for together.
         let number = look * 7_919 % all + 1;
         let look = "SELECT username, role, version, last_seen_at, expires_at, revoked_at \
-                    FROM sessions WHERE proof = encode(sha256($1::text::bytea), 'hex')";
+                    FROM sessions \
+                    WHERE session_id_hash = encode(sha256($1::text::bytea), 'hex')";
         let began = Instant::now();
         let row = sqlx::query(look)
             .bind(number.to_string())

@@ -1,4 +1,4 @@
-//! Only a folder.
+//! Behaviour of a directory only.
 
 use crate::support::{bytes_of, chunks, eventually, files, folder};
 use blobs::{Blobs, BlobsConfig, OpenError};
@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Duration;
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_made_is_refused_by_name() {
+async fn unusable_directory_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let occupied = folder.path().join("a-file");
     fs::write(&occupied, "").unwrap();
@@ -17,43 +17,43 @@ async fn a_folder_that_cannot_be_made_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_folder_signs_no_urls() {
-    let rig = folder().await;
-    let url = rig.blobs.presign_put("incoming/main/a", Duration::from_secs(60)).await;
+async fn directory_signs_no_urls() {
+    let store = folder().await;
+    let url = store.blobs.presign_put("incoming/main/a", Duration::from_secs(60)).await;
     assert_eq!(url.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_folder_that_is_gone_does_not_answer() {
-    let rig = folder().await;
-    fs::remove_dir_all(rig.folder.path().join("blobs")).unwrap();
-    assert!(rig.blobs.ping().await.is_err());
+async fn ping_fails_on_a_missing_directory() {
+    let store = folder().await;
+    fs::remove_dir_all(store.folder.path().join("blobs")).unwrap();
+    assert!(store.blobs.ping().await.is_err());
 }
 
-/// What a `kill -9` leaves is a name that no listing shows.
+/// `kill -9` during an upload leaves a temporary file that is not listed.
 #[tokio::test]
-async fn what_a_killed_upload_leaves_is_cleared_away_when_it_is_old() {
-    let rig = folder().await;
-    rig.blobs.put("files/main/whole", chunks(b"x"), 1).await.unwrap();
-    let draft = rig.folder.path().join("blobs/files/main/half#1");
+async fn temporary_file_of_killed_upload_is_removed_when_old() {
+    let store = folder().await;
+    store.blobs.put("files/main/whole", chunks(b"x"), 1).await.unwrap();
+    let draft = store.folder.path().join("blobs/files/main/half#1");
     fs::write(&draft, "half").unwrap();
-    assert_eq!(rig.blobs.remove_drafts(Duration::from_secs(60)).await.unwrap(), 0);
+    assert_eq!(store.blobs.remove_drafts(Duration::from_secs(60)).await.unwrap(), 0);
     assert!(draft.exists());
     eventually("the draft is half a second old", async || {
-        rig.blobs.remove_drafts(Duration::from_millis(500)).await.unwrap() == 1
+        store.blobs.remove_drafts(Duration::from_millis(500)).await.unwrap() == 1
     })
     .await;
-    assert_eq!(files(rig.folder.path()), ["blobs/files/main/whole"]);
+    assert_eq!(files(store.folder.path()), ["blobs/files/main/whole"]);
 }
 
-/// Each with a part of its own in memory; the limit is what all of them may take.
+/// Each upload has its own part in memory; the limit holds for all of them together.
 #[tokio::test]
-async fn sixty_four_uploads_at_once_hold_less_than_a_megabyte_each() {
-    let rig = folder().await;
+async fn parallel_uploads_hold_less_than_a_megabyte_each() {
+    let store = folder().await;
     let before = peak_memory();
     let chunk = bytes::Bytes::from(bytes_of(64 * 1024));
     let uploads = (0..64).map(|n| {
-        let (blobs, chunk) = (rig.blobs.clone(), chunk.clone());
+        let (blobs, chunk) = (store.blobs.clone(), chunk.clone());
         let chunks = (0..64).map(move |_| Ok::<_, std::io::Error>(chunk.clone()));
         let key = format!("files/main/{n}");
         async move { blobs.put(&key, futures_util::stream::iter(chunks), u64::MAX).await }
@@ -64,7 +64,7 @@ async fn sixty_four_uploads_at_once_hold_less_than_a_megabyte_each() {
     assert!(grown < 64 << 20, "{} MiB more than before", grown >> 20);
 }
 
-/// The most memory this process has ever had, in bytes.
+/// The peak memory of this process, in bytes.
 fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -1,4 +1,4 @@
-//! Both stores: what they have in common (`both`), and what only one of them does.
+//! Tests of both stores: common behaviour (`both`), and that of only one of them.
 
 #![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
 

@@ -1,4 +1,4 @@
-//! Stores that live as long as a test: a folder, and an S3 server inside the test.
+//! Stores for one test: a directory, and an S3 server inside the test process.
 
 use api_contract::secret::Secret;
 use blobs::{Blobs, BlobsConfig, Bucket};
@@ -18,25 +18,25 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) const BUCKET: &str = "files-of-a-test";
 
-/// A store, and what it lives on.
-pub(crate) struct Rig {
+/// A store and its resources.
+pub(crate) struct TestStore {
     pub(crate) blobs: Blobs,
     pub(crate) folder: TempDir,
     _server: Option<AbortOnDropHandle<()>>,
 }
 
-pub(crate) async fn folder() -> Rig {
+pub(crate) async fn folder() -> TestStore {
     let folder = tempfile::tempdir().unwrap();
     let config = BlobsConfig::Local(folder.path().join("blobs"));
-    Rig { blobs: Blobs::open(config).await.unwrap(), folder, _server: None }
+    TestStore { blobs: Blobs::open(config).await.unwrap(), folder, _server: None }
 }
 
-pub(crate) async fn bucket() -> Rig {
+pub(crate) async fn bucket() -> TestStore {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
     let (endpoint, server) = serve(folder.path()).await;
     let blobs = Blobs::open(BlobsConfig::S3(keys(&endpoint, "the-secret"))).await;
-    Rig { blobs: blobs.unwrap(), folder, _server: Some(server) }
+    TestStore { blobs: blobs.unwrap(), folder, _server: Some(server) }
 }
 
 pub(crate) fn keys(endpoint: &str, secret: &str) -> Bucket {
@@ -50,10 +50,11 @@ pub(crate) fn keys(endpoint: &str, secret: &str) -> Bucket {
     }
 }
 
-/// An S3 server on a folder; it ends with the handle.
+/// An S3 server on a directory; it ends with the handle.
 pub(crate) async fn serve(root: &Path) -> (String, AbortOnDropHandle<()>) {
-    // Its client asks for a choice even where nothing is encrypted; the first one counts.
-    let _chosen_already = rustls::crypto::ring::default_provider().install_default();
+    // The client needs a cryptography provider even without TLS; only the first choice
+    // counts.
+    let _chosen_before = rustls::crypto::ring::default_provider().install_default();
     let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).unwrap());
     builder.set_auth(SimpleAuth::from_single("the-key", "the-secret"));
     let service = builder.build();
@@ -72,7 +73,7 @@ pub(crate) async fn serve(root: &Path) -> (String, AbortOnDropHandle<()>) {
     (endpoint, AbortOnDropHandle::new(server))
 }
 
-/// So many bytes, no two neighbours alike, in chunks of an odd size.
+/// `size` bytes without two equal neighbours.
 pub(crate) fn bytes_of(size: usize) -> Vec<u8> {
     (0..size).map(|at| u8::try_from((at * 7 + at / 251) % 256).unwrap()).collect()
 }
@@ -84,8 +85,8 @@ pub(crate) fn chunks(
     stream::iter(chunks.into_iter().map(Ok))
 }
 
-/// The first bytes of something that then breaks off.
-pub(crate) fn broken(
+/// A stream that fails after `size` bytes.
+pub(crate) fn failing_after(
     size: usize,
 ) -> impl Stream<Item = Result<Bytes, io::Error>> + Unpin + Send {
     let end = stream::iter([Err(io::Error::other("the client has hung up"))]);
@@ -101,7 +102,7 @@ pub(crate) async fn collect(stream: blobs::read::Bytestream) -> Vec<u8> {
     chunks.concat()
 }
 
-/// All files below a folder, as paths from there, sorted.
+/// All files below a directory, as sorted relative paths.
 pub(crate) fn files(root: &Path) -> Vec<String> {
     let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -118,10 +119,13 @@ pub(crate) fn files(root: &Path) -> Vec<String> {
     found
 }
 
-pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, is: impl Fn() -> F) {
+pub(crate) async fn eventually<F: Future<Output = bool>>(
+    condition: &str,
+    check: impl Fn() -> F,
+) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !is().await {
-        assert!(Instant::now() < deadline, "never: {what}");
+    while !check().await {
+        assert!(Instant::now() < deadline, "not in time: {condition}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,12 +1,12 @@
--- Says whether something is denied, and since when this Redis would know.
+-- Looks up a denial, and the time since which this Redis has kept its data.
 --
--- KEYS  the denial, the key that says since when this Redis remembers
--- Returns the time in microseconds, 1 if it is denied, and since when (microseconds).
+-- KEYS  the denial, the key with the time since which this Redis has kept its data
+-- Returns the time in microseconds, 1 if it is denied, and that time (microseconds).
 --
--- One that was emptied remembers from now on; a full one cannot say since when, and then
--- knows nothing of before this moment. One that refuses to write for any other reason (a
--- disk that fails, too few copies of it) may have refused a denial too: its silence means
--- nothing, and its error is the answer.
+-- A flushed Redis starts that time now; a full one cannot store it and then returns the
+-- current time. A Redis that refuses to write for another reason (a failing disk, too few
+-- replicas) may have refused a denial, too: a missing key proves nothing then, so the
+-- script returns the error.
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
 local set = redis.pcall('SET', KEYS[2], now, 'NX')

@@ -1,10 +1,11 @@
--- Says the time, if this Redis still takes what it is told.
+-- Returns the time, if this Redis accepts writes.
 --
--- KEYS  the key that says since when this Redis remembers
+-- KEYS  the key with the time since which this Redis has kept its data
 -- Returns the time in microseconds.
 --
--- One that refuses to write for any other reason than being full may have refused a
--- tombstone or a denial too: its error is the answer, and raises doubt in whoever asked.
+-- A Redis that refuses to write for another reason than being full may have refused a
+-- tombstone or denial, too: the script returns its error, and the replica's trust epoch
+-- ends.
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
 local set = redis.pcall('SET', KEYS[1], now, 'NX')

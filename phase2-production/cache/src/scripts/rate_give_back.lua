@@ -1,5 +1,5 @@
--- Puts one back into a bucket, as long as its window lasts. One that is full stays full, and
--- one whose window has passed is not made anew: it would have no end.
+-- Returns one to a bucket while its window lasts. A full bucket stays full, and a bucket
+-- without a window is not created again, because it would never expire.
 if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then
   redis.call('DECR', KEYS[1])
 end

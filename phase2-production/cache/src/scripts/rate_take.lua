@@ -1,11 +1,11 @@
--- Takes from a bucket that is full again when its window has passed.
+-- Takes from a bucket that is refilled at the end of its window.
 --
 -- KEYS  the bucket
--- ARGV  how many fit in it, the window in milliseconds, how many to take
--- Returns how many are left and 0, or -1 and the milliseconds to wait.
+-- ARGV  its limit, the window in milliseconds, how many to take
+-- Returns the remaining number and 0, or -1 and the milliseconds to wait.
 --
--- The window begins with the first taken and ends by Redis' own clock, so all replicas share
--- one. Being refused takes nothing: who keeps trying is not kept out longer.
+-- The window starts with the first request and ends by Redis' clock, so all replicas
+-- share it. A refused request takes nothing and does not extend the wait.
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= limit then
   local wait = redis.call('PTTL', KEYS[1])

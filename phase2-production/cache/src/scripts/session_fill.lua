@@ -1,15 +1,15 @@
--- Caches a session that was read from the truth, unless somebody knows better.
+-- Caches a session that was read from the database, unless a newer state is known.
 --
--- KEYS  the session, the key that says since when this Redis remembers
--- ARGV  the value, its idle time left in milliseconds, its version,
---       when it was read (Redis' clock, microseconds, from session_get.lua),
+-- KEYS  the session, the key with the time since which this Redis has kept its data
+-- ARGV  the value, its remaining idle time in milliseconds, its version,
+--       the time of the read (Redis' clock, microseconds, from session_get.lua),
 --       its absolute end (milliseconds since 1970)
--- Returns "stored", or why not: "ended", "known", "late", "over".
+-- Returns "stored", or the reason for a refusal: "ended", "known", "late", "over".
 --
--- The race that this closes: a reader finds nothing here and reads a live session from the
--- truth; the session is ended, in the truth and here; the slow reader now fills in what it
--- read. A tombstone wins over any fill. If the tombstone was lost because Redis was emptied,
--- then what was read before Redis began to remember is too late.
+-- This prevents a race: a reader misses here and reads a live session from the database; the
+-- session is ended, in the database and here; the slow reader then fills the outdated copy. A
+-- tombstone wins over any fill. If the tombstone was lost because Redis was flushed, a copy
+-- that was read before the flush is too late.
 local time = redis.call('TIME')
 local now = math.floor((time[1] * 1000000 + time[2]) / 1000)
 local version, read_at = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -29,7 +29,7 @@ if value then
   if there.version > version or (there.version == version and there.read_at >= read_at) then
     return 'known'
   end
-  -- Somebody may have used it since it was read.
+  -- Another replica may have used it since the read.
   left = math.max(left, redis.call('PTTL', KEYS[1]))
 end
 

@@ -1,19 +1,19 @@
--- Looks a session up and, if it is a use, lets it live on: one round trip.
+-- Looks up a session and, if it is a use, extends its idle time: one round trip.
 --
--- KEYS  the session, the key that says since when this Redis remembers
--- ARGV  the idle time in milliseconds, or 0 to only look
+-- KEYS  the session, the key with the time since which this Redis has kept its data
+-- ARGV  the idle time in milliseconds, or 0 for a lookup without a use
 -- Returns the time in microseconds, and "none", or "ended" (a tombstone), or
--- "live", the cached value, and the milliseconds that it has left.
+-- "live", the cached value, and its remaining milliseconds.
 --
--- A use is an EXPIRE and nothing else: it cannot bring back what is gone, cannot overwrite
--- what somebody else wrote, and never goes beyond the absolute end that the value names.
--- This runs with every request, so the way of a live session that is used is short: a read,
--- a write, and no JSON. The end is the second field of what `sessions.rs` writes, and what a
--- caller wants to know comes after it.
+-- A use is a PEXPIRE and nothing else: it cannot restore a removed key, cannot overwrite a value
+-- of another replica, and never extends beyond the absolute end in the value. The script runs
+-- with most requests, so the path of a live session in use is short: a read, a write, no JSON
+-- parser. The end is the second field of the value that `sessions.rs` writes, before the
+-- caller's data.
 --
--- A Redis that refuses to write (a disk that fails, too few copies of it) may have refused a
--- tombstone too: what it still holds is not to be believed. Its PEXPIRE is an error then, and
--- that is the answer; a look writes as well, only to find out.
+-- A Redis that refuses to write (a failing disk, too few replicas) may have refused a tombstone,
+-- too, so its copies must not be used. PEXPIRE fails then, and the script returns that error;
+-- a lookup without a use writes a key as well, only to detect this.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local value = redis.call('GET', KEYS[1])
@@ -31,9 +31,9 @@ if value and value ~= 'ended' and idle > 0 then
   value = false
 end
 
--- Whoever finds nothing will read the truth and fill. If Redis is emptied meanwhile, a
--- tombstone may be lost; "since" is lost with it, and the fill is refused (session_fill.lua).
--- A full Redis cannot say since when it remembers, and then nothing is filled: no harm.
+-- On a miss the caller reads the database and fills. If Redis is flushed meanwhile, a tombstone may
+-- be lost; the time in KEYS[2] is lost with it, and the fill is refused (session_fill.lua).
+-- A full Redis cannot store that time, and then every fill is refused, which is safe.
 local set = redis.pcall('SET', KEYS[2], string.format('%.0f', now), 'NX')
 if type(set) == 'table' and set.err and not string.find(set.err, 'OOM', 1, true) then
   return set

@@ -1,10 +1,10 @@
-//! What the cache promises, against a real Redis that is paused, killed and emptied.
+//! The cache against a real Redis that is paused, killed and flushed.
 //!
-//! Where nothing is said, on each Redis that this machine has: the installed one and the
-//! embedded one speak the same language, and must not differ here.
+//! Unless noted, a test runs on each Redis of this machine: the installed and the
+//! embedded one must behave the same.
 
+mod deny_and_rate;
 mod faults;
-mod lists;
-mod opening;
 mod sessions;
+mod startup;
 mod support;

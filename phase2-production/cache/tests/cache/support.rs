@@ -1,4 +1,4 @@
-//! A private Redis, replicas that share it, and waiting with a deadline.
+//! A Redis for one test, replicas that share it, and waits with a timeout.
 
 use backing_services::{Backing, Kind, Service, What, offers};
 use cache::{Cache, Found, Limits, Moment, SessionCopy};
@@ -9,10 +9,10 @@ use tempfile::TempDir;
 
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
-/// What a session is here: whose it is.
+/// The data of a session in these tests: its owner.
 pub(crate) type Copy = SessionCopy<String>;
 
-/// One Redis of our own, gone with the test.
+/// A Redis that ends with the test.
 pub(crate) struct Redis {
     pub(crate) service: Service,
     _folder: TempDir,
@@ -26,33 +26,39 @@ impl Redis {
         Self { service, _folder: folder }
     }
 
-    /// One replica's cache, with the patience that a busy machine needs.
+    /// One replica's cache, with timeouts for a busy machine.
     pub(crate) async fn cache(&self) -> Cache {
-        self.cache_with(patient()).await
+        self.cache_with(generous_limits()).await
     }
 
     pub(crate) async fn cache_with(&self, limits: Limits) -> Cache {
         Cache::open(&self.service.url, limits).await.expect("Redis is there")
     }
 
-    /// A connection that goes past the cache.
-    pub(crate) async fn past_it(&self) -> MultiplexedConnection {
+    /// A connection without the cache.
+    pub(crate) async fn direct_connection(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.service.url.as_str()).expect("a URL");
         client.get_multiplexed_async_connection().await.expect("Redis is there")
     }
 
-    /// Says something to Redis, past the cache.
-    pub(crate) async fn say<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut command = redis::cmd(words[0]);
-        for word in &words[1..] {
-            command.arg(*word);
+    /// Sends a command to Redis, without the cache.
+    pub(crate) async fn command<T: redis::FromRedisValue>(
+        &self,
+        arguments: &[&str],
+    ) -> T {
+        let mut command = redis::cmd(arguments[0]);
+        for argument in &arguments[1..] {
+            command.arg(*argument);
         }
-        command.query_async(&mut self.past_it().await).await.expect("Redis answers")
+        command
+            .query_async(&mut self.direct_connection().await)
+            .await
+            .expect("Redis answers")
     }
 }
 
-/// Limits that a busy machine keeps, where a test is not about time.
-pub(crate) fn patient() -> Limits {
+/// Timeouts that a busy machine meets, for tests that do not measure time.
+pub(crate) fn generous_limits() -> Limits {
     let (connect, command) = (Duration::from_secs(1), Duration::from_millis(500));
     Limits { connect, command, ..Limits::default() }
 }
@@ -82,41 +88,41 @@ pub(crate) fn now_ms() -> i64 {
     i64::try_from(now.as_millis()).expect("before the year 292278994")
 }
 
-/// A copy of alice's session, as if it had just been read from the truth.
+/// A copy of alice's session, as if it had just been read from the database.
 pub(crate) fn copy(version: i64, read_at: Moment) -> Copy {
     let ends_at = now_ms() + 3_600_000;
     SessionCopy { version, ends_at, read_at, session: "alice".to_owned() }
 }
 
-/// Asks for a session that is not cached, and returns when that was.
-pub(crate) async fn miss(cache: &Cache, proof: &str) -> Moment {
-    match cache.peek_session::<String>(proof).await.expect("Redis answers") {
+/// Looks up a session that is not cached. Returns Redis' time.
+pub(crate) async fn miss(cache: &Cache, hash: &str) -> Moment {
+    match cache.peek_session::<String>(hash).await.expect("Redis answers") {
         Found::Nothing { now } => now,
         found => panic!("expected nothing, found {found:?}"),
     }
 }
 
 /// Caches alice's session.
-pub(crate) async fn fill(cache: &Cache, proof: &str) {
-    let now = miss(cache, proof).await;
-    let filled = cache.fill_session(proof, &copy(1, now), IDLE).await;
+pub(crate) async fn fill(cache: &Cache, hash: &str) {
+    let now = miss(cache, hash).await;
+    let filled = cache.fill_session(hash, &copy(1, now), IDLE).await;
     assert_eq!(filled, Ok(cache::Filled::Stored));
 }
 
-pub(crate) async fn lives(cache: &Cache, proof: &str) -> bool {
-    let found = cache.use_session::<String>(proof, IDLE).await;
+pub(crate) async fn is_live(cache: &Cache, hash: &str) -> bool {
+    let found = cache.use_session::<String>(hash, IDLE).await;
     matches!(found, Ok(Found::Live { .. }))
 }
 
-/// Waits for a condition, and not for ever.
+/// Waits for a condition until a timeout.
 pub(crate) async fn until<Check: Future<Output = bool>>(
-    what: &str,
+    condition: &str,
     limit: Duration,
     check: impl Fn() -> Check,
 ) {
     let deadline = Instant::now() + limit;
     while !check().await {
-        assert!(Instant::now() < deadline, "in {limit:?} it did not happen that {what}");
+        assert!(Instant::now() < deadline, "not within {limit:?}: {condition}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

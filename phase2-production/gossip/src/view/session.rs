@@ -1,84 +1,84 @@
-//! One session, as far as this node has heard of it.
+//! The merged state of one session.
 
 use crate::config::Lives;
-use crate::entry::Born;
+use crate::entry::Birth;
 use std::collections::BTreeMap;
 
-/// What is remembered of a session that lives.
+/// The state of a live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Whose it is.
+    /// The owner.
     pub owner: String,
-    /// What the application said of the owner when it was born.
+    /// The application's data about the owner at birth.
     pub about: String,
     /// Birth, milliseconds since 1970.
     pub created_at: i64,
-    /// The latest use that this node knows of, milliseconds since 1970.
+    /// The latest known use, milliseconds since 1970.
     pub last_activity: i64,
-    /// Until when it surely lives if nobody uses it, milliseconds since 1970.
+    /// Until when it certainly lives without a further use, milliseconds since 1970.
     pub lives_until: i64,
     /// Names of files, oldest first.
     pub files: Vec<String>,
 }
 
-/// Why a session cannot be used.
+/// The reason that a session cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Gone {
-    /// Never heard of, or ended.
+    /// Unknown or ended.
     #[error("no such session")]
     Unknown,
-    /// Dead of silence or old age.
+    /// Expired by idle timeout or age.
     #[error("the session has expired")]
     Expired,
-    /// This node has not heard from the others for a while and is catching up.
+    /// This node was paused or has just joined, and is catching up.
     #[error("this node is catching up with the others")]
     CatchingUp,
 }
 
-/// Milliseconds beyond its death for which a session is not forgotten: whatever was said
-/// of it before has arrived by then, or its writer is paused and will find it dead of
-/// silence.
+/// Milliseconds for which a session is kept after its death. Every earlier entry about it
+/// has arrived by then, unless its writer is paused; that node finds the session expired
+/// when it resumes.
 pub(super) const MARGIN_MS: i64 = 10_000;
 
-/// One session. Parts of it may be known before its birth is.
+/// One session. Other entries may arrive before its birth.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) born: Option<Born>,
-    /// Dead by somebody's word, and until when that must be remembered.
+    pub(super) born: Option<Birth>,
+    /// Until when the tombstone must be kept, if the session was ended.
     pub(super) ended_until: Option<i64>,
     /// The latest use on this node.
-    pub(super) used_here: i64,
-    /// The latest use that anybody told of, this node included.
-    pub(super) told: i64,
-    /// By time, then by node and number, so that all nodes have the same order.
+    pub(super) last_local_use: i64,
+    /// The latest use that any node reported, this one included.
+    pub(super) last_reported_use: i64,
+    /// Keys: time, node, number; so all nodes have the same order.
     pub(super) files: BTreeMap<(i64, String, u64), String>,
-    heard_at: i64,
-    /// Its entries have been taken back.
-    pub(super) freed: bool,
+    received_at: i64,
+    /// This node's entries about it have been deleted.
+    pub(super) cleaned: bool,
 }
 
 impl Session {
-    pub(super) const fn heard(now: i64) -> Self {
+    pub(super) const fn new(now: i64) -> Self {
         Self {
             born: None,
             ended_until: None,
-            used_here: 0,
-            told: 0,
+            last_local_use: 0,
+            last_reported_use: 0,
             files: BTreeMap::new(),
-            heard_at: now,
-            freed: false,
+            received_at: now,
+            cleaned: false,
         }
     }
 
-    /// Of more than `most` the newest are kept, whichever order they come in.
+    /// Keeps the newest `max_files`, in any order of arrival.
     pub(super) fn add_file(
         &mut self,
         key: (i64, String, u64),
         name: String,
-        most: usize,
+        max_files: usize,
     ) {
         self.files.insert(key, name);
-        while self.files.len() > most {
+        while self.files.len() > max_files {
             self.files.pop_first();
         }
     }
@@ -88,26 +88,27 @@ impl Session {
         self.files.clear();
     }
 
-    /// When it dies if nobody uses it. It may have been used for a while after the last
-    /// use that was told.
-    pub(super) fn dies_at(&self, born: &Born, lives: &Lives) -> i64 {
-        let told = self.told.max(born.at).saturating_add(lives.coarse_ms());
-        let idle = self.used_here.max(told).saturating_add(lives.idle_ms());
+    /// When it dies without a further use. It may have been used after the last reported
+    /// use.
+    pub(super) fn dies_at(&self, born: &Birth, lives: &Lives) -> i64 {
+        let reported =
+            self.last_reported_use.max(born.at).saturating_add(lives.touch_interval_ms());
+        let idle = self.last_local_use.max(reported).saturating_add(lives.idle_ms());
         idle.min(born.at.saturating_add(lives.absolute_ms()))
     }
 
-    /// The latest use that this node knows of.
-    pub(super) fn last_activity(&self, born: &Born) -> i64 {
-        self.told.max(self.used_here).max(born.at)
+    /// The latest known use.
+    pub(super) fn last_activity(&self, born: &Birth) -> i64 {
+        self.last_reported_use.max(self.last_local_use).max(born.at)
     }
 
-    /// What can be promised to who asks: a use that nobody was told of may come to it.
-    pub(super) fn lives_until(&self, born: &Born, lives: &Lives) -> i64 {
+    /// The guaranteed life: a further unreported use may extend it.
+    pub(super) fn lives_until(&self, born: &Birth, lives: &Lives) -> i64 {
         let idle = self.last_activity(born).saturating_add(lives.idle_ms());
         idle.min(self.dies_at(born, lives))
     }
 
-    pub(super) fn living(&self, lives: &Lives, now: i64) -> Result<&Born, Gone> {
+    pub(super) fn living(&self, lives: &Lives, now: i64) -> Result<&Birth, Gone> {
         let born = self.born.as_ref().ok_or(Gone::Unknown)?;
         if self.ended_until.is_some() {
             return Err(Gone::Unknown);
@@ -115,8 +116,8 @@ impl Session {
         if now >= self.dies_at(born, lives) { Err(Gone::Expired) } else { Ok(born) }
     }
 
-    /// For how long it must be remembered that it is dead: until it would be so anyway.
-    pub(super) fn tombstone(&self, born: &Born, lives: &Lives) -> i64 {
+    /// Until when its tombstone must be kept: until it would have expired, plus a margin.
+    pub(super) fn tombstone(&self, born: &Birth, lives: &Lives) -> i64 {
         self.dies_at(born, lives).saturating_add(MARGIN_MS)
     }
 
@@ -124,7 +125,7 @@ impl Session {
         let until = match (self.ended_until, &self.born) {
             (Some(until), _) => until,
             (None, Some(born)) => self.tombstone(born, lives),
-            (None, None) => self.heard_at.saturating_add(lives.idle_ms() + MARGIN_MS),
+            (None, None) => self.received_at.saturating_add(lives.idle_ms() + MARGIN_MS),
         };
         now < until
     }

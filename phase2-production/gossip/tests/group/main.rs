@@ -1,9 +1,9 @@
-//! Several nodes, in one process and as processes that are killed and paused.
+//! Groups of nodes, in one process and as processes that are killed and paused.
 
 #![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
 
-mod living;
+mod faults;
+mod membership;
 mod process;
-mod processes;
-mod rig;
-mod spreading;
+mod propagation;
+mod support;

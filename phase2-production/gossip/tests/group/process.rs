@@ -1,8 +1,8 @@
-//! A node as a process of its own, so that it can be killed and paused: this test program
-//! again, told to run nothing but [`node`]. It takes orders on its standard input and ends
-//! with it, so it does not outlive the test.
+//! A node in its own process, so that a test can kill and pause it: this test binary
+//! again, restricted to [`node`]. It reads commands from standard input and exits at its
+//! end, so it does not outlive the test.
 
-use crate::rig::{config, now};
+use crate::support::{config, now};
 use gossip::{Gone, Gossip};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,13 +15,13 @@ const NAME: &str = "GOSSIP_TEST_NODE";
 const SEEDS: &str = "GOSSIP_TEST_SEEDS";
 const CLUSTER: &str = "GOSSIP_TEST_CLUSTER";
 
-/// What answers begin with: the test harness prints lines of its own.
-const ANSWER: &str = "answer: ";
+/// Prefix of a reply, because the test harness prints lines of its own.
+const REPLY_PREFIX: &str = "reply: ";
 
 pub(crate) struct Process {
     child: Child,
-    orders: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
+    commands: ChildStdin,
+    replies: Lines<BufReader<ChildStdout>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -38,29 +38,30 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let orders = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap()).lines();
+        let commands = child.stdin.take().unwrap();
+        let replies = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut process = Self { child, orders, answers, address };
-        process.address = process.answer().await.parse().unwrap();
+        let mut process = Self { child, commands, replies, address };
+        process.address = process.reply().await.parse().unwrap();
         process
     }
 
-    pub(crate) async fn ask(&mut self, order: &str) -> String {
-        self.order(order).await;
-        self.answer().await
+    pub(crate) async fn call(&mut self, command: &str) -> String {
+        self.command(command).await;
+        self.reply().await
     }
 
-    pub(crate) async fn order(&mut self, order: &str) {
-        self.orders.write_all(format!("{order}\n").as_bytes()).await.unwrap();
+    pub(crate) async fn command(&mut self, command: &str) {
+        self.commands.write_all(format!("{command}\n").as_bytes()).await.unwrap();
     }
 
-    pub(crate) async fn answer(&mut self) -> String {
+    pub(crate) async fn reply(&mut self) -> String {
         loop {
-            let line = self.answers.next_line().await.unwrap().expect("it still runs");
-            // What the harness prints last before the first answer has no line end.
-            if let Some((_, answer)) = line.split_once(ANSWER) {
-                return answer.to_owned();
+            let line =
+                self.replies.next_line().await.unwrap().expect("the process still runs");
+            // The harness's last output before the first reply has no line end.
+            if let Some((_, reply)) = line.split_once(REPLY_PREFIX) {
+                return reply.to_owned();
             }
         }
     }
@@ -77,7 +78,7 @@ impl Process {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "other tests run it as a process of its own"]
+#[ignore = "other tests run it in its own process"]
 async fn node() {
     let Ok(name) = std::env::var(NAME) else {
         return;
@@ -87,30 +88,30 @@ async fn node() {
     let mut config = config(&name, &seeds);
     config.cluster_id = std::env::var(CLUSTER).unwrap();
     let node = Gossip::join(config).await.unwrap();
-    println!("{ANSWER}{}", node.address());
-    let mut orders = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(order) = orders.next_line().await.unwrap() {
-        println!("{ANSWER}{}", obey(&node, &order).await);
+    println!("{REPLY_PREFIX}{}", node.address());
+    let mut commands = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(command) = commands.next_line().await.unwrap() {
+        println!("{REPLY_PREFIX}{}", execute(&node, &command).await);
     }
 }
 
-async fn obey(node: &Gossip, order: &str) -> String {
-    let (order, proof) = order.split_once(' ').unwrap();
-    let done = match order {
+async fn execute(node: &Gossip, command: &str) -> String {
+    let (command, hash) = command.split_once(' ').unwrap();
+    let done = match command {
         "start" => {
-            node.start(proof, "ann", "about", now()).await;
+            node.start(hash, "ann", "about", now()).await;
             Ok(())
         }
-        "file" => node.add_file(proof, "name", now()).await,
-        "end" => node.end(proof, now()).await,
-        "touch" => node.touch(proof, now()).await.map(|_about| ()),
-        other => panic!("no such order: {other}"),
+        "file" => node.add_file(hash, "name", now()).await,
+        "end" => node.end(hash, now()).await,
+        "touch" => node.touch(hash, now()).await.map(|_about| ()),
+        other => panic!("no such command: {other}"),
     };
-    let answer = match done {
+    let reply = match done {
         Ok(()) => "alive",
         Err(Gone::Unknown) => "unknown",
         Err(Gone::Expired) => "expired",
         Err(Gone::CatchingUp) => "catching-up",
     };
-    answer.to_owned()
+    reply.to_owned()
 }

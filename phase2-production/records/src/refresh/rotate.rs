@@ -1,4 +1,4 @@
-//! One token for the next.
+//! Rotation: exchanges a refresh token for its successor.
 
 use super::{Holder, family_of, issue};
 use crate::backend;
@@ -7,45 +7,46 @@ use crate::ids::OrgId;
 use crate::row;
 use sqlx::{AnyConnection, Row};
 
-/// What is asked with a refresh token.
+/// A request to rotate a token.
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    /// SHA-256 of the token that was sent.
+    /// SHA-256 of the presented token.
     pub proof: String,
-    /// SHA-256 of the token that takes its place.
+    /// SHA-256 of the successor.
     pub new_proof: String,
-    /// That token, encrypted, for a repeated question within the grace.
+    /// The successor, encrypted, for a repeated request within the grace period.
     pub successor_sealed: String,
-    /// The time.
+    /// The current time.
     pub now: i64,
-    /// How long after its first use a token may be sent again, in milliseconds.
+    /// Grace period after a token's first use, in milliseconds.
     pub grace_ms: i64,
-    /// Tokens that one family may have, used ones included.
+    /// Maximum number of tokens of a family, used ones included.
     pub most: i64,
 }
 
-/// What came of it.
+/// The outcome of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rotated {
-    /// The new token counts from now on.
+    /// The new token is valid.
     Rotated(Holder),
-    /// It was used a moment ago: the token that took its place then, encrypted. The new
-    /// one was thrown away, so the family has one line only.
+    /// The token was used within the grace period: this is its first successor,
+    /// encrypted. The new one was discarded, so that a family has one valid token.
     Repeated(Holder, String),
-    /// It was used long ago. The family is dead from now on; commit this.
+    /// The token was reused after the grace period. The family is revoked; commit this.
     Reused(Holder),
-    /// Its family is dead, or the account disabled.
+    /// The family is revoked, or the account disabled.
     Revoked,
-    /// The family's time ran out.
+    /// The family expired.
     Expired,
-    /// The family has had as many tokens as it may. It is dead from now on; commit this.
+    /// The family used up its tokens and is revoked; commit this.
     WornOut(Holder),
-    /// Nobody knows it.
+    /// The token is unknown.
     Unknown,
 }
 
-/// Takes one token and puts the next in its place. Of two that race with the same token,
-/// on whatever replica, one rotates and the other repeats: they wait for each other.
+/// Exchanges a token for its successor. If two requests race with the same token, on any
+/// replicas, one rotates and the other gets [`Rotated::Repeated`]: they wait for each
+/// other.
 ///
 /// # Errors
 /// When the database fails.
@@ -56,8 +57,8 @@ pub async fn rotate(
     let Some((family, organisation)) = family_of(tx, &rotation.proof).await? else {
         return Ok(Rotated::Unknown);
     };
-    hold_owner(tx, &organisation, &family).await?;
-    let Some(holder) = hold_family(tx, &organisation, family, rotation.now).await? else {
+    lock_owner(tx, &organisation, &family).await?;
+    let Some(holder) = lock_family(tx, &organisation, family, rotation.now).await? else {
         return Ok(Rotated::Revoked);
     };
     if holder.expires_at <= rotation.now {
@@ -70,8 +71,8 @@ pub async fn rotate(
             super::revoke_family(tx, &organisation, family, reason, now).await?;
             return Ok(Rotated::WornOut(holder));
         }
-        let new_proof = &rotation.new_proof;
-        issue(tx, &organisation, &holder.family, new_proof, now).await?;
+        let new_token_hash = &rotation.new_proof;
+        issue(tx, &organisation, &holder.family, new_token_hash, now).await?;
         return Ok(Rotated::Rotated(holder));
     }
     if let Some(successor) = recent_successor(tx, rotation).await? {
@@ -81,14 +82,15 @@ pub async fn rotate(
     Ok(Rotated::Reused(holder))
 }
 
-/// Locks the user before the family: in that order everybody takes the two, and a theft
-/// that ends all families of a user is decided here, when it is too late to begin with it.
-async fn hold_owner(
+/// Locks the user before the family. Every transaction takes the two in this order,
+/// because a detected theft may revoke all families of the user, which is decided after
+/// the family is locked.
+async fn lock_owner(
     tx: &mut AnyConnection,
     organisation: &OrgId,
     family: &str,
 ) -> Result<(), RecordsError> {
-    // SQLite's transactions are alone from their first moment.
+    // A SQLite write transaction is exclusive from its start.
     if !backend::is_postgres(tx) {
         return Ok(());
     }
@@ -105,15 +107,15 @@ async fn hold_owner(
     Ok(())
 }
 
-/// Locks the family until the transaction ends; `None` when it is dead or its holder is
-/// locked out.
-async fn hold_family(
+/// Locks the family until the transaction ends; `None` if it is revoked or its account
+/// disabled.
+async fn lock_family(
     tx: &mut AnyConnection,
     organisation: &OrgId,
     family: String,
     now: i64,
 ) -> Result<Option<Holder>, RecordsError> {
-    let held = sqlx::query(
+    let locked = sqlx::query(
         "UPDATE refresh_families SET last_used_at = $1 \
          WHERE family = $2 AND organisation = $3 AND revoked_at IS NULL \
          RETURNING username, expires_at",
@@ -123,10 +125,10 @@ async fn hold_family(
     .bind(organisation.as_str())
     .fetch_optional(&mut *tx)
     .await?;
-    let Some(held) = held else {
+    let Some(locked) = locked else {
         return Ok(None);
     };
-    let username: String = held.try_get("username")?;
+    let username: String = locked.try_get("username")?;
     let user = sqlx::query(
         "SELECT username, organisation, role, epoch FROM users \
          WHERE username = $1 AND organisation = $2 AND disabled_at IS NULL",
@@ -142,41 +144,41 @@ async fn hold_family(
         member: row::member(&user)?,
         epoch: user.try_get("epoch")?,
         family,
-        expires_at: held.try_get("expires_at")?,
+        expires_at: locked.try_get("expires_at")?,
     }))
 }
 
-/// Whether this is the token's first use.
+/// Marks the token as used. Returns whether this is its first use.
 async fn use_once(
     tx: &mut AnyConnection,
     rotation: &Rotation,
 ) -> Result<bool, RecordsError> {
-    let used = sqlx::query(
+    let marked = sqlx::query(
         "UPDATE refresh_tokens SET used_at = $1, successor_sealed = $2 \
-         WHERE proof = $3 AND used_at IS NULL",
+         WHERE token_hash = $3 AND used_at IS NULL",
     )
     .bind(rotation.now)
     .bind(&rotation.successor_sealed)
     .bind(&rotation.proof)
     .execute(tx)
     .await?;
-    Ok(used.rows_affected() == 1)
+    Ok(marked.rows_affected() == 1)
 }
 
-/// How many tokens a family has had. Whoever asks holds the family.
+/// Number of tokens of a family. The caller has locked the family.
 async fn tokens_of(tx: &mut AnyConnection, family: &str) -> Result<i64, RecordsError> {
     let count = "SELECT COUNT(*) FROM refresh_tokens WHERE family = $1";
     Ok(sqlx::query_scalar(count).bind(family).fetch_one(tx).await?)
 }
 
-/// What took the token's place, if that was within the grace.
+/// The token's successor, if the token was used within the grace period.
 async fn recent_successor(
     tx: &mut AnyConnection,
     rotation: &Rotation,
 ) -> Result<Option<String>, RecordsError> {
     let sealed: Option<Option<String>> = sqlx::query_scalar(
         "SELECT successor_sealed FROM refresh_tokens \
-         WHERE proof = $1 AND used_at + $2 > $3",
+         WHERE token_hash = $1 AND used_at + $2 > $3",
     )
     .bind(&rotation.proof)
     .bind(rotation.grace_ms)

@@ -1,4 +1,4 @@
-//! The pieces of a tus upload, one after the other.
+//! The parts of a tus upload.
 
 use super::Upload;
 use crate::error::RecordsError;
@@ -8,19 +8,19 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use upload_domain::file_id::FileId;
 
-/// A piece of a tus upload.
+/// A part of a tus upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The offset of its first byte.
     pub starts_at: u64,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Where they are.
+    /// Key of the blob.
     pub blob_key: String,
 }
 
-/// Lets a piece be seen, if it begins where those before it end, and the upload is open
-/// and has not expired at `now`. `false`: nothing has changed.
+/// Adds a part if it starts at the upload's offset, and the upload is open and not
+/// expired at `now`. Returns `false` if nothing changed.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -59,7 +59,7 @@ pub async fn add_part(
     Ok(true)
 }
 
-/// The pieces of an upload, in the order of their bytes.
+/// The parts of an upload, in the order of their bytes.
 ///
 /// # Errors
 /// See [`RecordsError`].

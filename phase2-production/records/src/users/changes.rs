@@ -1,5 +1,5 @@
-//! Changes of an account. Each ends everything that was proved before: the epoch rises, and
-//! sessions and refresh families die in the same transaction.
+//! Changes of an account. Each invalidates all earlier credentials: in the same
+//! transaction the epoch increases, and sessions and refresh families are revoked.
 
 use crate::error::RecordsError;
 use crate::ids::{OrgId, Role};
@@ -7,21 +7,21 @@ use crate::{refresh, sessions};
 use sqlx::AnyConnection;
 use upload_domain::username::Username;
 
-/// What died when somebody was signed out everywhere.
+/// The result of signing an account out everywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedOut {
-    /// The epoch from now on.
+    /// The new epoch.
     pub epoch: i64,
-    /// The proofs of their sessions, for the caches.
+    /// The hashes of the revoked session ids, for the caches.
     pub sessions: Vec<String>,
-    /// Their refresh families.
+    /// The revoked refresh families.
     pub families: Vec<String>,
 }
 
-/// Sets another password and signs them out everywhere. `None` when `organisation` has
-/// no such user, or they are not what they were at `epoch`, when the old password was
-/// checked: of two changes at once the second was proved with a password that is none any
-/// more.
+/// Sets a new password and signs the account out everywhere. `None` if `organisation` has
+/// no such user, or the epoch is no longer `epoch`, the one at the check of the old
+/// password: of two concurrent changes the second was authorised by a password that is no
+/// longer valid.
 ///
 /// # Errors
 /// When the database fails.
@@ -49,8 +49,8 @@ pub async fn change_password(
     }
 }
 
-/// Sets another role and signs them out everywhere: what was proved under the old role
-/// is worth nothing. `None` when `organisation` has no such user.
+/// Sets a new role and signs the account out everywhere, because existing credentials
+/// carry the old role. `None` if `organisation` has no such user.
 ///
 /// # Errors
 /// When the database fails.
@@ -70,8 +70,8 @@ pub async fn set_role(
     sign_out_everywhere(tx, organisation, username, now).await
 }
 
-/// Locks somebody out or lets them in again, and signs them out everywhere. `None` when
-/// `organisation` has no such user.
+/// Disables or enables an account, and signs it out everywhere. `None` if `organisation`
+/// has no such user.
 ///
 /// # Errors
 /// When the database fails.
@@ -93,9 +93,9 @@ pub async fn set_disabled(
     sign_out_everywhere(tx, organisation, username, now).await
 }
 
-/// Ends every session, refresh family and token of a user. One that is being created at
-/// this moment is either ended here, too, or refused: see `hold`. `None` when
-/// `organisation` has no such user.
+/// Revokes every session, refresh family and token of a user. A session that is being
+/// created at the same moment is either revoked here or refused: see
+/// [`users::lock_account`](crate::users). `None` if `organisation` has no such user.
 ///
 /// # Errors
 /// When the database fails.

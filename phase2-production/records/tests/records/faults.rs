@@ -1,7 +1,7 @@
-//! A Postgres that crashes, restarts or stops answering: nothing that was acknowledged is
-//! lost, nobody waits long, and no program has to be restarted.
+//! A Postgres that crashes, restarts or stops answering: no acknowledged row is lost, no
+//! request waits long, and no program has to be restarted.
 
-use crate::seed::{in_org_of, people, write, written};
+use crate::seed::{add_accounts, audited_requests, in_org_of, write};
 use crate::store::{Store, private_postgres};
 use backing_services::Service;
 use records::{PoolLimits, Records, RecordsError};
@@ -9,8 +9,9 @@ use sqlx::{Connection, Executor};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Bound of `reliability`: healthy again so long after the database is.
-const RECOVERY: Duration = Duration::from_secs(10);
+/// Maximum time to recover after the database is back (section `reliability` of the
+/// requirements).
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn own_server() -> Option<(Service, Records)> {
     let server = private_postgres().await?;
@@ -19,14 +20,14 @@ async fn own_server() -> Option<(Service, Records)> {
     Some((server, records))
 }
 
-/// Writes until one is acknowledged; every other answer must say that it passes.
+/// Writes until one is acknowledged. Every other outcome must be a temporary error.
 async fn write_until_acknowledged(records: &Records, request: &str) {
     let began = Instant::now();
     while let Err(error) = write(records, request).await {
-        let passes =
+        let is_temporary =
             matches!(error, RecordsError::Unavailable(_) | RecordsError::InDoubt(_));
-        assert!(passes, "{error:?}");
-        assert!(began.elapsed() < RECOVERY, "no recovery: {error:?}");
+        assert!(is_temporary, "{error:?}");
+        assert!(began.elapsed() < RECOVERY_TIMEOUT, "no recovery: {error:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -48,7 +49,7 @@ async fn accounts(records: &Records) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crash_of_the_database_loses_nothing_and_is_survived() {
+async fn database_crash_loses_no_acknowledged_row() {
     let Some((server, records)) = own_server().await else { return };
     accounts(&records).await;
     let mut acknowledged = Vec::new();
@@ -62,7 +63,7 @@ async fn a_crash_of_the_database_loses_nothing_and_is_survived() {
             0 => kill_a_backend(&records).await,
             1 => {
                 server.kill9().await.unwrap();
-                let error = write(&records, "nobody is there").await.unwrap_err();
+                let error = write(&records, "while it is down").await.unwrap_err();
                 assert!(matches!(error, RecordsError::Unavailable(_)), "{error:?}");
                 server.restart().await.unwrap();
             }
@@ -70,10 +71,10 @@ async fn a_crash_of_the_database_loses_nothing_and_is_survived() {
         }
     }
     write_until_acknowledged(&records, "last").await;
-    assert_all(&written(&records).await, &acknowledged);
+    assert_all(&audited_requests(&records).await, &acknowledged);
 }
 
-/// Postgres takes this for damaged memory and restarts all of itself.
+/// Postgres treats this as corrupted memory and restarts all of its processes.
 async fn kill_a_backend(records: &Records) {
     let pid = records.run(in_org_of("alice"), |tx| {
         Box::pin(async move {
@@ -87,7 +88,7 @@ async fn kill_a_backend(records: &Records) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_stops_answering_keeps_nobody_waiting() {
+async fn paused_database_fails_requests_within_the_timeout() {
     let Some((server, records)) = own_server().await else { return };
     accounts(&records).await;
     write(&records, "before").await.unwrap();
@@ -100,15 +101,15 @@ async fn a_database_that_stops_answering_keeps_nobody_waiting() {
     }
     server.resume().await.unwrap();
     write_until_acknowledged(&records, "after").await;
-    let found = written(&records).await;
+    let found = audited_requests(&records).await;
     assert_all(&found, &["before".to_owned(), "after".to_owned()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_is_cut_off_in_the_middle_is_given_up() {
+async fn interrupted_transaction_is_rolled_back() {
     let Some((server, records)) = own_server().await else { return };
     accounts(&records).await;
-    let row = crate::seed::deed("t1", "cut off");
+    let row = crate::seed::audit_row("t1", "cut off");
     let (inside, is_inside) = tokio::sync::oneshot::channel();
     let (paused, is_paused) = tokio::sync::oneshot::channel();
     let work = records.run(in_org_of("alice"), move |tx| {
@@ -129,17 +130,17 @@ async fn a_transaction_that_is_cut_off_in_the_middle_is_given_up() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     server.resume().await.unwrap();
     write_until_acknowledged(&records, "after").await;
-    assert_eq!(written(&records).await, ["after"]);
+    assert_eq!(audited_requests(&records).await, ["after"]);
 }
 
-/// A trigger holds the commit up until the database is gone.
+/// A trigger delays the commit until the database is killed.
 const SLOW_COMMIT: &str = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
      'BEGIN PERFORM pg_sleep(2); RETURN NULL; END'; \
      CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED \
      FOR EACH ROW EXECUTE FUNCTION slow()";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_commit_that_was_sent_and_not_answered_is_in_doubt() {
+async fn only_unanswered_commit_is_in_doubt() {
     let Some((server, records)) = own_server().await else { return };
     accounts(&records).await;
     let mut owner = sqlx::AnyConnection::connect(&server.url).await.unwrap();
@@ -154,21 +155,21 @@ async fn only_a_commit_that_was_sent_and_not_answered_is_in_doubt() {
             .unwrap()
             == 0
         {
-            assert!(began.elapsed() < RECOVERY, "nobody commits");
+            assert!(began.elapsed() < RECOVERY_TIMEOUT, "no commit is running");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         server.kill9().await
     });
     killed.unwrap();
     assert!(matches!(sent, Err(RecordsError::InDoubt(_))), "{sent:?}");
-    let unheard = write(&records, "never sent").await.unwrap_err();
-    assert!(!unheard.may_be_committed(), "{unheard:?}");
+    let unsent = write(&records, "never sent").await.unwrap_err();
+    assert!(!unsent.may_be_committed(), "{unsent:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_requests_than_connections_wait_their_turn() {
+async fn excess_requests_queue_for_a_connection() {
     let Some(store) = Store::postgres().await else { return };
-    people(&store).await;
+    add_accounts(&store).await;
     let mut requests = tokio::task::JoinSet::new();
     for number in 0..100 {
         let records = store.records.clone();
@@ -184,5 +185,5 @@ async fn more_requests_than_connections_wait_their_turn() {
     .await
     .unwrap();
     assert!(connections <= 8, "{connections} connections");
-    assert_eq!(written(&store.records).await.len(), 100);
+    assert_eq!(audited_requests(&store.records).await.len(), 100);
 }

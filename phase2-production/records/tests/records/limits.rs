@@ -1,10 +1,12 @@
-//! How much there may be of everything: files, uploads under way, names in a session; and
-//! what has come to be lately, which is looked for again and again.
+//! Limits of files, open uploads and names in a session; and polling for recent files.
 
-use crate::files::{deed, new_file, store, used};
-use crate::files_in_steps::{LIFE, find, start, upload};
-use crate::seed::{NOW, QUOTA, by, in_org_of, log_in, member, org, people, proof, run};
+use crate::files::{audit_row, new_file, store, used};
+use crate::seed::{
+    NOW, QUOTA, add_accounts, credential_hash, in_org_of, log_in, member, org, run,
+    scope_of,
+};
 use crate::store::{Store, on_both};
+use crate::uploads::{LIFE, find, start, upload};
 use api_contract::sessions::MOST_FILES_REMEMBERED;
 use records::files::{Arrival, NewFile, Stored};
 use records::quota::{Allowance, Usage};
@@ -13,115 +15,118 @@ use records::{Scope, files, sessions, uploads};
 use upload_domain::file_id::FileId;
 
 on_both!(
-    an_expired_upload_takes_nobodys_place,
-    an_expired_upload_keeps_no_room_from_a_file,
-    files_are_counted_whatever_their_size,
-    what_was_there_before_files_were_counted_is_counted,
-    a_session_remembers_the_newest_files,
-    what_came_to_be_is_found_by_its_time_and_in_its_organisation,
+    expired_upload_frees_its_slot,
+    expired_upload_frees_its_reserved_bytes,
+    empty_files_count_against_the_quota,
+    migration_counts_existing_files,
+    session_lists_its_newest_files,
+    recent_files_are_found_by_time_and_organisation,
 );
 
-/// An upload that begins when those of [`upload`] have expired.
+/// An upload that starts when those of [`upload`] have expired.
 fn later(size: u64) -> Upload {
     let at = (NOW + LIFE).cast_unsigned();
     Upload { created_at: at, expires_at: at + 1_000, ..upload(size, None) }
 }
 
-async fn an_expired_upload_takes_nobodys_place(place: Store) {
-    people(&place).await;
+async fn expired_upload_frees_its_slot(database: Store) {
+    add_accounts(&database).await;
     let first = upload(QUOTA.bytes, None);
-    assert_eq!(start(&place.records, &first).await, Started::Yes);
+    assert_eq!(start(&database.records, &first).await, Started::Yes);
     for _ in 1..MOST_OPEN {
-        assert_eq!(start(&place.records, &upload(0, None)).await, Started::Yes);
+        assert_eq!(start(&database.records, &upload(0, None)).await, Started::Yes);
     }
     let just_before = Upload { created_at: first.expires_at - 1, ..later(0) };
-    assert_eq!(start(&place.records, &just_before).await, Started::TooMany);
-    assert_eq!(start(&place.records, &later(QUOTA.bytes)).await, Started::Yes);
-    assert_eq!(start(&place.records, &later(1)).await, Started::QuotaExceeded);
-    assert_eq!(find(&place.records, first.upload_id).await, None, "it cannot come back");
-    let usage = used(&place.records, "alice").await;
+    assert_eq!(start(&database.records, &just_before).await, Started::TooMany);
+    assert_eq!(start(&database.records, &later(QUOTA.bytes)).await, Started::Yes);
+    assert_eq!(start(&database.records, &later(1)).await, Started::QuotaExceeded);
+    assert_eq!(find(&database.records, first.upload_id).await, None, "it is removed");
+    let usage = used(&database.records, "alice").await;
     assert_eq!(usage, Usage { reserved: QUOTA.bytes, ..Usage::default() });
 }
 
-async fn an_expired_upload_keeps_no_room_from_a_file(place: Store) {
-    people(&place).await;
-    start(&place.records, &upload(QUOTA.bytes, None)).await;
+async fn expired_upload_frees_its_reserved_bytes(database: Store) {
+    add_accounts(&database).await;
+    start(&database.records, &upload(QUOTA.bytes, None)).await;
     let at = |at: i64| {
         let mut file = new_file("alice", 10, None);
         file.meta.uploaded_at = at.cast_unsigned();
         file
     };
-    let stored = async |file: NewFile| store(&place.records, file).await.unwrap();
+    let stored = async |file: NewFile| store(&database.records, file).await.unwrap();
     assert_eq!(stored(at(NOW + LIFE - 1)).await, Stored::QuotaExceeded);
     assert_eq!(stored(at(NOW + LIFE)).await, Stored::Yes);
-    let usage = used(&place.records, "alice").await;
+    let usage = used(&database.records, "alice").await;
     assert_eq!(usage, Usage { used: 10, ..Usage::default() });
 }
 
-/// Room for three files, of whatever size.
+/// A quota of three files.
 const THREE: Allowance = Allowance { files: 3, ..QUOTA };
 
 fn empty() -> NewFile {
     NewFile { quota: THREE, ..new_file("alice", 0, None) }
 }
 
-async fn begin(place: &Store) -> (Started, FileId) {
+async fn begin(database: &Store) -> (Started, FileId) {
     let (begun, owner) = (upload(0, None), member("alice"));
-    let cause = deed("alice", "upload.started", begun.upload_id);
+    let cause = audit_row("alice", "upload.started", begun.upload_id);
     let id = begun.upload_id;
-    let started = run!(place.records, in_org_of("alice"), |tx| uploads::start(
+    let started = run!(database.records, in_org_of("alice"), |tx| uploads::start(
         tx, &owner, &begun, THREE, &cause
     ));
     (started.unwrap(), id)
 }
 
-async fn give_up(place: &Store, upload_id: FileId) {
-    let cause = deed("alice", "upload.aborted", upload_id);
-    let given_up = run!(place.records, in_org_of("alice"), |tx| async move {
+async fn abort(database: &Store, upload_id: FileId) {
+    let cause = audit_row("alice", "upload.aborted", upload_id);
+    let aborted = run!(database.records, in_org_of("alice"), |tx| async move {
         uploads::remove(tx, &member("alice"), upload_id, Removal::GivenUp(&cause)).await
     });
-    given_up.unwrap().expect("it was there");
+    aborted.unwrap().expect("it was there");
 }
 
-async fn files_are_counted_whatever_their_size(place: Store) {
-    people(&place).await;
-    let stored = async |file| store(&place.records, file).await.unwrap();
+async fn empty_files_count_against_the_quota(database: Store) {
+    add_accounts(&database).await;
+    let stored = async |file| store(&database.records, file).await.unwrap();
     let gone = empty();
     let id = gone.meta.file_id;
     assert_eq!(stored(gone).await, Stored::Yes);
     assert_eq!(stored(empty()).await, Stored::Yes);
-    let (begun, upload_id) = begin(&place).await;
+    let (begun, upload_id) = begin(&database).await;
     assert_eq!(begun, Started::Yes);
     let refused = stored(empty()).await;
-    assert_eq!(refused, Stored::QuotaExceeded, "two files and an upload are three");
-    assert_eq!(begin(&place).await.0, Started::QuotaExceeded);
-    let (cause, owner) = (deed("alice", "file.deleted", id), member("alice"));
-    run!(place.records, in_org_of("alice"), |tx| files::delete(tx, &owner, id, &cause))
-        .unwrap()
-        .expect("it was there");
-    assert_eq!(stored(empty()).await, Stored::Yes, "what is deleted makes room");
-    give_up(&place, upload_id).await;
-    let (begun, upload_id) = begin(&place).await;
-    assert_eq!(begun, Started::Yes, "what is given up makes room");
-    let done = run!(place.records, in_org_of("alice"), |tx| async move {
+    assert_eq!(refused, Stored::QuotaExceeded, "two files and an upload count as three");
+    assert_eq!(begin(&database).await.0, Started::QuotaExceeded);
+    let (cause, owner) = (audit_row("alice", "file.deleted", id), member("alice"));
+    run!(database.records, in_org_of("alice"), |tx| files::delete(
+        tx, &owner, id, &cause
+    ))
+    .unwrap()
+    .expect("it was there");
+    assert_eq!(stored(empty()).await, Stored::Yes, "a deletion frees a slot");
+    abort(&database, upload_id).await;
+    let (begun, upload_id) = begin(&database).await;
+    assert_eq!(begun, Started::Yes, "an abort frees a slot");
+    let done = run!(database.records, in_org_of("alice"), |tx| async move {
         uploads::complete(tx, upload_id, &new_file("alice", 0, None)).await
     });
     assert_eq!(done.unwrap(), Stored::Yes);
     let refused = stored(empty()).await;
-    assert_eq!(refused, Stored::QuotaExceeded, "what it has become stays counted");
+    assert_eq!(refused, Stored::QuotaExceeded, "the completed file still counts");
 }
 
-/// As by a program that did not count.
-async fn what_was_there_before_files_were_counted_is_counted(place: Store) {
-    people(&place).await;
-    store(&place.records, new_file("alice", 0, None)).await.unwrap();
-    start(&place.records, &upload(0, None)).await;
-    let script = match place.records.is_postgres() {
+/// As under a program that did not count files.
+async fn migration_counts_existing_files(database: Store) {
+    add_accounts(&database).await;
+    store(&database.records, new_file("alice", 0, None)).await.unwrap();
+    start(&database.records, &upload(0, None)).await;
+    let script = match database.records.is_postgres() {
         true => include_str!("../../migrations/postgres/0006_limits.sql"),
         false => include_str!("../../migrations/sqlite/0006_limits.sql"),
     };
-    let mut owner = place.owner().await;
-    for undone in ["DROP INDEX files_by_arrival", "ALTER TABLE quotas DROP COLUMN files"]
+    let mut owner = database.owner().await;
+    for undone in
+        ["DROP INDEX files_by_upload_time", "ALTER TABLE quotas DROP COLUMN files"]
     {
         sqlx::raw_sql(undone).execute(&mut owner).await.unwrap();
     }
@@ -132,52 +137,53 @@ async fn what_was_there_before_files_were_counted_is_counted(place: Store) {
     assert_eq!(counted.unwrap(), 2);
 }
 
-async fn a_session_remembers_the_newest_files(place: Store) {
-    people(&place).await;
-    let session = log_in(&place.records, "alice", "a session").await;
+async fn session_lists_its_newest_files(database: Store) {
+    add_accounts(&database).await;
+    let session = log_in(&database.records, "alice", "a session").await;
     let most = i64::try_from(MOST_FILES_REMEMBERED).unwrap();
     for number in 0..most + 5 {
-        let (proof, name) = (session.proof.clone(), number.to_string());
-        run!(place.records, by("a session"), |tx| sessions::add_file(
-            tx, &proof, &name, NOW
+        let (hash, name) = (session.proof.clone(), number.to_string());
+        run!(database.records, scope_of("a session"), |tx| sessions::add_file(
+            tx, &hash, &name, NOW
         ))
         .unwrap()
         .expect("it is alive");
     }
-    let sent = proof("a session");
-    let names = run!(place.records, by("a session"), |tx| sessions::files(tx, &sent));
+    let sent = credential_hash("a session");
+    let names =
+        run!(database.records, scope_of("a session"), |tx| sessions::files(tx, &sent));
     let newest: Vec<_> = (5..most + 5).map(|number| number.to_string()).collect();
     assert_eq!(names.unwrap(), newest);
 }
 
-async fn arrived(
-    place: &Store,
+async fn recent(
+    database: &Store,
     organisation: &str,
-    whose: &str,
+    owner: &str,
     since: i64,
 ) -> Vec<Arrival> {
     let organisation = org(organisation);
-    let whose = (!whose.is_empty()).then(|| member(whose).username);
-    let found = place.records.look(Scope::Housekeeping, move |tx| {
+    let owner = (!owner.is_empty()).then(|| member(owner).username);
+    let found = database.records.look(Scope::Housekeeping, move |tx| {
         Box::pin(async move {
-            files::arrivals(tx, &organisation, whose.as_ref(), since).await
+            files::arrivals(tx, &organisation, owner.as_ref(), since).await
         })
     });
     found.await.unwrap()
 }
 
-async fn what_came_to_be_is_found_by_its_time_and_in_its_organisation(place: Store) {
-    people(&place).await;
+async fn recent_files_are_found_by_time_and_organisation(database: Store) {
+    add_accounts(&database).await;
     let mut ids = Vec::new();
-    // Begun in this order, and finished in another one.
+    // Started in this order, and finished in another one.
     for (owner, at) in [("alice", 7), ("bob", 5), ("carol", 6), ("alice", 3)] {
         let mut file = new_file(owner, 1, None);
         file.meta.uploaded_at = (NOW + at).cast_unsigned();
         ids.push(file.meta.file_id);
-        assert_eq!(store(&place.records, file).await.unwrap(), Stored::Yes);
+        assert_eq!(store(&database.records, file).await.unwrap(), Stored::Yes);
     }
-    let found = async |organisation, whose, since| {
-        let found = arrived(&place, organisation, whose, NOW + since).await;
+    let found = async |organisation, owner, since| {
+        let found = recent(&database, organisation, owner, NOW + since).await;
         found
             .into_iter()
             .map(|one| (one.owner.to_string(), one.file_id))

@@ -1,26 +1,27 @@
-//! What the records promise, on SQLite always and on Postgres where it can be started.
+//! Tests of the database layer, on SQLite always and on Postgres where it can be started.
 //!
-//! `store` gives each test a database of its own. A behaviour is a function of a store;
-//! `on_both!` makes a test of it for each of the two. What only Postgres has stands in
-//! `row_security` and `faults`.
+//! `store` gives each test its own database. A behaviour is a function of a store;
+//! `on_both!` makes it a test on each of the two. `row_security` and `faults` cover the
+//! features that only Postgres has.
 
 #![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
 
+mod accounts;
 mod cancelled;
-mod denied;
-mod ends;
+mod deny_list;
 mod faults;
 mod files;
-mod files_in_steps;
 mod limits;
-mod looks;
-mod people;
+mod read_only;
 mod refresh;
+mod revocations;
 mod row_security;
 mod schema;
 mod seed;
-mod session_life;
+mod session_lifecycle;
 mod session_races;
 mod signing;
 mod sqlite;
 mod store;
+mod upgrade;
+mod uploads;

@@ -1,37 +1,40 @@
-//! Refresh tokens: one line a family, and a thief ends it.
+//! Refresh tokens: rotation, reuse detection and the end of a family.
 
-use crate::seed::{LIFE, NOW, by, family, in_org_of, member, name, people, proof, run};
+use crate::seed::{
+    LIFE, NOW, add_accounts, credential_hash, in_org_of, member, name, run, scope_of,
+    start_family,
+};
 use crate::store::{Store, on_both};
 use records::refresh::{Holder, Owner, Rotated, Rotation};
 use records::{Records, Scope, refresh, users};
 
 on_both! {
-    a_token_is_good_for_one_successor,
-    an_answer_that_was_lost_can_be_asked_for_again,
-    a_token_that_is_used_again_later_ends_its_family,
-    two_that_race_with_one_token_get_one_successor,
-    a_token_is_refused_for_its_own_reason,
-    a_family_is_found_by_any_of_its_tokens_dead_or_alive,
-    a_family_ends_with_its_last_token_and_knows_all_its_thieves_until_then,
-    a_sweep_takes_no_more_than_it_can_and_the_rest_the_next_time,
-    successors_are_wiped_and_dead_families_removed,
+    token_rotates_once,
+    lost_rotation_reply_is_repeated_within_grace,
+    reuse_after_grace_revokes_the_family,
+    racing_rotations_get_one_successor,
+    refusal_states_its_reason,
+    any_token_identifies_its_family,
+    exhausted_family_ends_and_detects_reuse_until_then,
+    sweep_is_bounded_and_continues_next_time,
+    sweep_wipes_successors_and_removes_dead_families,
 }
 
 const GRACE: i64 = 10_000;
 
-/// Tokens of a family.
-const MOST: i64 = 8;
+/// Maximum number of tokens of a family.
+const MAX_TOKENS: i64 = 8;
 
 async fn rotate(records: &Records, from: &str, to: &str, now: i64) -> Rotated {
     let rotation = Rotation {
-        proof: proof(from),
-        new_proof: proof(to),
+        proof: credential_hash(from),
+        new_proof: credential_hash(to),
         successor_sealed: format!("sealed {to}"),
         now,
         grace_ms: GRACE,
-        most: MOST,
+        most: MAX_TOKENS,
     };
-    run!(records, by(from), |tx| refresh::rotate(tx, &rotation)).unwrap()
+    run!(records, scope_of(from), |tx| refresh::rotate(tx, &rotation)).unwrap()
 }
 
 fn holder() -> Holder {
@@ -44,12 +47,12 @@ fn holder() -> Holder {
 }
 
 async fn start(store: &Store) -> Records {
-    people(store).await;
-    assert!(family(&store.records, "alice", "r0").await);
+    add_accounts(store).await;
+    assert!(start_family(&store.records, "alice", "r0").await);
     store.records.clone()
 }
 
-async fn a_token_is_good_for_one_successor(store: Store) {
+async fn token_rotates_once(store: Store) {
     let records = start(&store).await;
     for step in 0..5 {
         let (from, to) = (format!("r{step}"), format!("r{}", step + 1));
@@ -59,7 +62,7 @@ async fn a_token_is_good_for_one_successor(store: Store) {
     assert_eq!(rotate(&records, "guessed", "x", NOW).await, Rotated::Unknown);
 }
 
-async fn an_answer_that_was_lost_can_be_asked_for_again(store: Store) {
+async fn lost_rotation_reply_is_repeated_within_grace(store: Store) {
     let records = start(&store).await;
     assert_eq!(rotate(&records, "r0", "r1", NOW).await, Rotated::Rotated(holder()));
     let again = Rotated::Repeated(holder(), "sealed r1".to_owned());
@@ -69,9 +72,9 @@ async fn an_answer_that_was_lost_can_be_asked_for_again(store: Store) {
     assert_eq!(next, Rotated::Rotated(holder()));
 }
 
-async fn a_token_that_is_used_again_later_ends_its_family(store: Store) {
+async fn reuse_after_grace_revokes_the_family(store: Store) {
     let records = start(&store).await;
-    assert!(family(&records, "alice", "another device").await);
+    assert!(start_family(&records, "alice", "another device").await);
     assert_eq!(rotate(&records, "r0", "r1", NOW).await, Rotated::Rotated(holder()));
     let stolen = rotate(&records, "r0", "thief's", NOW + GRACE).await;
     assert_eq!(stolen, Rotated::Reused(holder()));
@@ -90,12 +93,12 @@ async fn a_token_that_is_used_again_later_ends_its_family(store: Store) {
     assert!(matches!(other, Rotated::Rotated(_)), "{other:?}");
 }
 
-async fn two_that_race_with_one_token_get_one_successor(store: Store) {
-    people(&store).await;
+async fn racing_rotations_get_one_successor(store: Store) {
+    add_accounts(&store).await;
     let (one, two) = (store.records.clone(), store.another().await);
     for round in 0..30 {
         let from = format!("round {round}");
-        assert!(family(&one, "alice", &from).await);
+        assert!(start_family(&one, "alice", &from).await);
         let (left, right) = (format!("{from} left"), format!("{from} right"));
         let (a, b) = tokio::join!(
             rotate(&one, &from, &left, NOW),
@@ -108,21 +111,21 @@ async fn two_that_race_with_one_token_get_one_successor(store: Store) {
         };
         assert_eq!(*repeated, format!("sealed {winner}"));
         let unused: Vec<String> = sqlx::query_scalar(
-            "SELECT proof FROM refresh_tokens WHERE family = $1 AND used_at IS NULL",
+            "SELECT token_hash FROM refresh_tokens WHERE family = $1 AND used_at IS NULL",
         )
         .bind(format!("family of {from}"))
         .fetch_all(&mut store.owner().await)
         .await
         .unwrap();
-        assert_eq!(unused, [proof(&winner)], "a second line");
+        assert_eq!(unused, [credential_hash(&winner)], "a second valid token");
     }
 }
 
-async fn a_token_is_refused_for_its_own_reason(store: Store) {
+async fn refusal_states_its_reason(store: Store) {
     let records = start(&store).await;
     let late = rotate(&records, "r0", "x", NOW + LIFE).await;
     assert_eq!(late, Rotated::Expired);
-    assert!(family(&records, "carol", "carol's").await);
+    assert!(start_family(&records, "carol", "carol's").await);
     let (t2, carol) = (member("carol").organisation, name("carol"));
     run!(records, in_org_of("carol"), |tx| users::set_disabled(
         tx, &t2, &carol, true, NOW
@@ -141,12 +144,12 @@ async fn a_token_is_refused_for_its_own_reason(store: Store) {
     assert!(matches!(rotate(&records, "r0", "r1", NOW).await, Rotated::Rotated(_)));
 }
 
-async fn a_family_is_found_by_any_of_its_tokens_dead_or_alive(store: Store) {
+async fn any_token_identifies_its_family(store: Store) {
     let records = start(&store).await;
     rotate(&records, "r0", "r1", NOW).await;
     let find = async |secret: &str| {
-        let sent = proof(secret);
-        let found = records.look(by(secret), move |tx| {
+        let sent = credential_hash(secret);
+        let found = records.look(scope_of(secret), move |tx| {
             Box::pin(async move { refresh::find(tx, &sent).await })
         });
         found.await.unwrap()
@@ -178,43 +181,41 @@ async fn tokens_kept(store: &Store) -> i64 {
         .unwrap()
 }
 
-/// The rows of a family are bounded, and none is forgotten to make room: the first token of
-/// all still gives its thief away.
-async fn a_family_ends_with_its_last_token_and_knows_all_its_thieves_until_then(
-    store: Store,
-) {
+/// A family has a maximum number of tokens, and none is removed to make space: the reuse
+/// of its very first token is still detected.
+async fn exhausted_family_ends_and_detects_reuse_until_then(store: Store) {
     let records = start(&store).await;
-    assert!(family(&records, "alice", "watched").await);
+    assert!(start_family(&records, "alice", "watched").await);
     for line in ["r", "watched"] {
         let name = |step: i64| match (line, step) {
             ("watched", 0) => "watched".to_owned(),
             _ => format!("{line}{step}"),
         };
-        for step in 1..MOST {
+        for step in 1..MAX_TOKENS {
             let rotated = rotate(&records, &name(step - 1), &name(step), NOW).await;
             assert!(matches!(rotated, Rotated::Rotated(_)), "{step}: {rotated:?}");
         }
     }
     let stolen = rotate(&records, "watched", "x", NOW + GRACE).await;
     assert!(matches!(stolen, Rotated::Reused(_)), "{stolen:?}");
-    let last = format!("r{}", MOST - 1);
+    let last = format!("r{}", MAX_TOKENS - 1);
     assert_eq!(rotate(&records, &last, "x", NOW).await, Rotated::WornOut(holder()));
     assert_eq!(rotate(&records, &last, "x", NOW).await, Rotated::Revoked);
     assert_eq!(rotate(&records, "x", "y", NOW).await, Rotated::Unknown);
-    assert_eq!(tokens_kept(&store).await, 2 * MOST);
+    assert_eq!(tokens_kept(&store).await, 2 * MAX_TOKENS);
 }
 
-/// Three families of thousands of tokens each: a transaction that removed a thousand of
-/// those would take longer than it may, and be undone each time.
-async fn a_sweep_takes_no_more_than_it_can_and_the_rest_the_next_time(store: Store) {
+/// Three families of 12 000 tokens each: a transaction that removed a thousand such
+/// families would exceed its timeout and be rolled back each time.
+async fn sweep_is_bounded_and_continues_next_time(store: Store) {
     let records = start(&store).await;
     let mut owner = store.owner().await;
     for secret in ["a", "b"] {
-        assert!(family(&records, "alice", secret).await);
+        assert!(start_family(&records, "alice", secret).await);
     }
     let many = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers \
-         WHERE n < 12000) INSERT INTO refresh_tokens (proof, family, organisation, issued_at) \
-         SELECT SUBSTR(proof, 1, 58) || (100000 + n), family, organisation, issued_at \
+         WHERE n < 12000) INSERT INTO refresh_tokens (token_hash, family, organisation, issued_at) \
+         SELECT SUBSTR(token_hash, 1, 58) || (100000 + n), family, organisation, issued_at \
          FROM refresh_tokens, numbers";
     sqlx::query(many).execute(&mut owner).await.unwrap();
     let sweep = async || {
@@ -226,7 +227,7 @@ async fn a_sweep_takes_no_more_than_it_can_and_the_rest_the_next_time(store: Sto
     assert_eq!((sweep().await, tokens_kept(&store).await), (1, 0));
 }
 
-async fn successors_are_wiped_and_dead_families_removed(store: Store) {
+async fn sweep_wipes_successors_and_removes_dead_families(store: Store) {
     let records = start(&store).await;
     rotate(&records, "r0", "r1", NOW).await;
     let sweep = async |before, grace_began| {

@@ -1,23 +1,23 @@
-//! On Postgres the database itself keeps organisations apart, whatever a statement says.
+//! On Postgres the database itself separates organisations in every query.
 
 use crate::seed::{
-    LIFE, NOW, accounts, by, family, find, in_org_of, log_in, member, name, people,
-    proof, run,
+    LIFE, NOW, accounts, add_accounts, credential_hash, find, in_org_of, log_in, member,
+    name, run, scope_of, start_family,
 };
 use crate::store::{Store, patient, private_postgres};
 use records::sessions::Found;
 use records::{AnyConnection, OrgId, Records, RecordsError, Scope, sessions, users};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-/// The table in which sqlx notes what was migrated: it holds nobody's data.
-const NOTES: &str = "_sqlx_migrations";
+/// The table in which sqlx records migrations. It holds no account's data.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 async fn tables(owner: &mut AnyConnection) -> Vec<String> {
     sqlx::query_scalar(
         "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p') \
          AND relnamespace = 'public'::regnamespace AND relname <> $1 ORDER BY relname",
     )
-    .bind(NOTES)
+    .bind(MIGRATIONS_TABLE)
     .fetch_all(owner)
     .await
     .unwrap()
@@ -28,16 +28,18 @@ async fn rows(connection: &mut AnyConnection, table: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(connection).await.unwrap()
 }
 
-/// At least one row of t1 in every table that there is.
-async fn full() -> Option<(Store, Vec<String>)> {
+/// A database with at least one row of t1 in every table.
+async fn with_rows_everywhere() -> Option<(Store, Vec<String>)> {
     let store = Store::postgres().await?;
-    people(&store).await;
+    add_accounts(&store).await;
     log_in(&store.records, "alice", "alice's").await;
-    let sent = proof("alice's");
-    run!(store.records, by("alice's"), |tx| sessions::add_file(tx, &sent, "a.txt", NOW))
-        .unwrap()
-        .unwrap();
-    assert!(family(&store.records, "alice", "alice's refresh").await);
+    let sent = credential_hash("alice's");
+    run!(store.records, scope_of("alice's"), |tx| sessions::add_file(
+        tx, &sent, "a.txt", NOW
+    ))
+    .unwrap()
+    .unwrap();
+    assert!(start_family(&store.records, "alice", "alice's refresh").await);
     crate::seed::write(&store.records, "a request").await.unwrap();
     let mut owner = store.owner().await;
     owner.execute(include_str!("rows_of_t1.sql")).await.unwrap();
@@ -49,20 +51,20 @@ async fn full() -> Option<(Store, Vec<String>)> {
 }
 
 #[tokio::test]
-async fn every_table_forces_row_security_and_belongs_to_somebody_else() {
+async fn every_table_forces_row_security_and_has_another_owner() {
     let Some(store) = Store::postgres().await else { return };
     let mut owner = store.owner().await;
-    assert!(tables(&mut owner).await.len() >= 14, "where are the tables?");
-    let loose: Vec<String> = sqlx::query_scalar(
+    assert!(tables(&mut owner).await.len() >= 14, "tables are missing");
+    let not_forced: Vec<String> = sqlx::query_scalar(
         "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p') \
          AND relnamespace = 'public'::regnamespace AND relname <> $1 \
          AND NOT (relrowsecurity AND relforcerowsecurity)",
     )
-    .bind(NOTES)
+    .bind(MIGRATIONS_TABLE)
     .fetch_all(&mut owner)
     .await
     .unwrap();
-    assert_eq!(loose, Vec::<String>::new(), "not forced");
+    assert_eq!(not_forced, Vec::<String>::new(), "not forced");
     let powers: String = sqlx::query_scalar(
         "SELECT concat(rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, \
          rolreplication, EXISTS (SELECT 1 FROM pg_class WHERE relowner = pg_roles.oid), \
@@ -76,13 +78,13 @@ async fn every_table_forces_row_security_and_belongs_to_somebody_else() {
 }
 
 #[tokio::test]
-async fn without_a_scope_every_table_is_empty() {
-    let Some((store, tables)) = full().await else { return };
+async fn tables_are_empty_without_a_scope() {
+    let Some((store, tables)) = with_rows_everywhere().await else { return };
     let mut app = AnyConnection::connect(&store.app_url).await.unwrap();
     for table in &tables {
         assert_eq!(rows(&mut app, table).await, 0, "{table}");
     }
-    // Also on a connection that had a scope a moment ago: the setting is then empty, not
+    // The same on a connection that had a scope before: the setting is then empty, not
     // absent.
     let mut tx = app.begin().await.unwrap();
     tx.execute("SELECT set_config('app.organisation', 't1', true)").await.unwrap();
@@ -94,8 +96,8 @@ async fn without_a_scope_every_table_is_empty() {
 }
 
 #[tokio::test]
-async fn another_organisation_sees_and_changes_nothing() {
-    let Some((store, tables)) = full().await else { return };
+async fn other_organisation_sees_and_changes_nothing() {
+    let Some((store, tables)) = with_rows_everywhere().await else { return };
     let before = sizes(&store, &tables).await;
     let mut app = AnyConnection::connect(&store.app_url).await.unwrap();
     for table in &tables {
@@ -105,7 +107,7 @@ async fn another_organisation_sees_and_changes_nothing() {
         assert_eq!(scoped_rows(&mut app, "t2", table).await, own, "{table} for t2");
         let mut tx = app.begin().await.unwrap();
         tx.execute("SELECT set_config('app.organisation', 't2', true)").await.unwrap();
-        // Refused for want of the right, or without effect for want of rows.
+        // Refused without the privilege, or without effect on rows that are not visible.
         let delete = format!("DELETE FROM {table}");
         if let Ok(deleted) = tx.execute(AssertSqlSafe(delete)).await {
             assert_eq!(deleted.rows_affected(), 0, "{table}");
@@ -146,8 +148,8 @@ async fn attempt(
 }
 
 #[tokio::test]
-async fn a_row_cannot_be_put_into_another_organisation() {
-    let Some((store, _)) = full().await else { return };
+async fn row_cannot_move_to_another_organisation() {
+    let Some((store, _)) = with_rows_everywhere().await else { return };
     let foreign = "INSERT INTO audit (organisation, at, request_id, actor, action, subject) \
                    VALUES ('t1', 1, 'x', 'carol', 'x', 'x')";
     let t2 = Scope::Organisation(OrgId::parse("t2").unwrap());
@@ -155,32 +157,32 @@ async fn a_row_cannot_be_put_into_another_organisation() {
     let moved = "UPDATE users SET organisation = 't1' WHERE username = 'carol'";
     assert!(attempt(&store.records, in_org_of("carol"), moved).await.is_err());
     let stolen = "UPDATE sessions SET username = 'carol'";
-    assert!(attempt(&store.records, by("alice's"), stolen).await.is_err());
+    assert!(attempt(&store.records, scope_of("alice's"), stolen).await.is_err());
     let longer = "UPDATE sessions SET expires_at = 9000000000000000000";
-    assert!(attempt(&store.records, by("alice's"), longer).await.is_err());
+    assert!(attempt(&store.records, scope_of("alice's"), longer).await.is_err());
 }
 
 #[tokio::test]
-async fn a_proof_opens_its_own_row_and_makes_none() {
-    let Some((store, _)) = full().await else { return };
+async fn credential_hash_selects_its_own_row_only() {
+    let Some((store, _)) = with_rows_everywhere().await else { return };
     log_in(&store.records, "bob", "bob's").await;
-    let ends = "UPDATE sessions SET version = version + 1";
-    assert_eq!(attempt(&store.records, by("alice's"), ends).await.unwrap(), 1);
-    assert_eq!(attempt(&store.records, by("nobody's"), ends).await.unwrap(), 0);
+    let update = "UPDATE sessions SET version = version + 1";
+    assert_eq!(attempt(&store.records, scope_of("alice's"), update).await.unwrap(), 1);
+    assert_eq!(attempt(&store.records, scope_of("unknown"), update).await.unwrap(), 0);
     assert!(matches!(find(&store.records, "bob's", NOW).await, Found::Live(_)));
-    let sent = proof("bob's");
+    let sent = credential_hash("bob's");
     let by_another =
-        run!(store.records, by("alice's"), |tx| sessions::revoke(tx, &sent, 1));
+        run!(store.records, scope_of("alice's"), |tx| sessions::revoke(tx, &sent, 1));
     assert!(!by_another.unwrap());
-    let made = "INSERT INTO sessions (proof, organisation, username, role, epoch, \
+    let made = "INSERT INTO sessions (session_id_hash, organisation, username, role, epoch, \
                 created_at, last_seen_at, expires_at, idle_ms) SELECT \
-                current_setting('app.proof'), 't1', 'alice', 'admin', 1, 1, 1, 9, 9";
-    assert!(attempt(&store.records, by("a new one"), made).await.is_err());
+                current_setting('app.credential_hash'), 't1', 'alice', 'admin', 1, 1, 1, 9, 9";
+    assert!(attempt(&store.records, scope_of("a new one"), made).await.is_err());
 }
 
 #[tokio::test]
-async fn a_login_sees_one_account_and_changes_none() {
-    let Some((store, _)) = full().await else { return };
+async fn login_scope_sees_one_account_and_changes_none() {
+    let Some((store, _)) = with_rows_everywhere().await else { return };
     let login = || Scope::Login(name("alice"));
     let bob = name("bob");
     assert!(run!(store.records, login(), |tx| users::find(tx, &bob)).unwrap().is_none());
@@ -192,8 +194,8 @@ async fn a_login_sees_one_account_and_changes_none() {
 }
 
 #[tokio::test]
-async fn a_janitor_sees_no_people_and_nobody_rewrites_the_audit() {
-    let Some((store, _)) = full().await else { return };
+async fn janitor_sees_no_accounts_and_audit_is_append_only() {
+    let Some((store, _)) = with_rows_everywhere().await else { return };
     let t1 = member("alice").organisation;
     let seen = run!(store.records, Scope::Housekeeping, |tx| users::list(tx, &t1));
     assert_eq!(seen.unwrap().len(), 0);
@@ -203,29 +205,29 @@ async fn a_janitor_sees_no_people_and_nobody_rewrites_the_audit() {
     }
 }
 
-/// As where the database is rented: FORCE binds this owner, too, and foreign keys must
-/// work all the same.
+/// As on a hosted database: FORCE also binds this owner, and foreign keys must still
+/// work.
 #[tokio::test]
-async fn an_owner_that_is_no_superuser_is_enough() {
+async fn migration_needs_no_superuser() {
     let Some(server) = private_postgres().await else { return };
     let mut admin = AnyConnection::connect(&server.url).await.unwrap();
     for statement in [
-        "CREATE ROLE landlord LOGIN CREATEROLE PASSWORD 'x'",
-        "CREATE DATABASE rented OWNER landlord",
+        "CREATE ROLE hosted_owner LOGIN CREATEROLE PASSWORD 'x'",
+        "CREATE DATABASE hosted OWNER hosted_owner",
     ] {
         admin.execute(statement).await.unwrap();
     }
-    let (_, place) = server.url.split_once('@').unwrap();
-    let place = place.replace("/postgres", "/rented");
-    let url = format!("postgres://landlord:x@{place}");
+    let (_, address) = server.url.split_once('@').unwrap();
+    let address = address.replace("/postgres", "/hosted");
+    let url = format!("postgres://hosted_owner:x@{address}");
     let app_url = Records::migrate(&url).await.unwrap().app_url;
     assert_eq!(Records::migrate(&url).await.unwrap().app_url, app_url);
     let records = Records::open(&app_url, patient()).await.unwrap();
     let accounts = accounts();
     run!(records, Scope::Housekeeping, |tx| users::import(tx, &accounts, NOW)).unwrap();
     log_in(&records, "alice", "s").await;
-    let sent = proof("s");
-    run!(records, by("s"), |tx| sessions::add_file(tx, &sent, "a.txt", NOW))
+    let sent = credential_hash("s");
+    run!(records, scope_of("s"), |tx| sessions::add_file(tx, &sent, "a.txt", NOW))
         .unwrap()
         .unwrap();
     let later = NOW + LIFE + 1;

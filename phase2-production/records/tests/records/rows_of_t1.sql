@@ -1,4 +1,4 @@
--- A row of t1 in every table that the tests of row security have not filled otherwise.
+-- A row of t1 in every table that the row security tests do not fill otherwise.
 INSERT INTO files VALUES ('f', 't1', 'alice', 'a.txt', 1, 'text/plain', repeat('0', 64), 'blob-f', 1);
 INSERT INTO uploads (upload_id, kind, organisation, owner, name, content_type, size, created_at, updated_at, expires_at)
     VALUES ('u', 'tus', 't1', 'alice', 'a.txt', 'text/plain', 9, 1, 1, 2);

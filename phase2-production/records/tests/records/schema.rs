@@ -1,33 +1,42 @@
-//! The schema: made once however many make it, and refused when it is another.
+//! The schema: migrated once by any number of programs, and refused in another version.
 
-use crate::seed::{people, written};
+use crate::seed::{add_accounts, audited_requests};
 use crate::store::{Store, fresh_database, on_both, private_postgres};
 use records::{OpenError, PoolLimits, Records};
+use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
+use std::fmt::Write;
 use std::fs;
 use tokio::task::JoinSet;
+use upload_domain::hex::hex;
 
 on_both! {
-    a_second_migration_changes_nothing,
-    a_schema_that_is_older_is_refused_and_told_how_to_be_made_newer,
-    a_schema_that_is_newer_is_neither_used_nor_changed,
-    a_changed_migration_is_refused,
+    second_migration_changes_nothing,
+    older_schema_is_refused_and_names_the_command,
+    newer_schema_is_neither_used_nor_changed,
+    changed_migration_is_refused,
 }
 
 async fn open(store: &Store) -> Result<Records, OpenError> {
     Records::open(&store.app_url, PoolLimits::default()).await
 }
 
-async fn a_second_migration_changes_nothing(store: Store) {
-    people(&store).await;
+async fn second_migration_changes_nothing(store: Store) {
+    add_accounts(&store).await;
     let again = Records::migrate(&store.owner_url).await.unwrap();
-    assert_eq!(again.app_url, store.app_url, "running programs must not be locked out");
+    assert_eq!(
+        again.app_url, store.app_url,
+        "the password of running programs must not change"
+    );
     assert!(!format!("{again:?}").contains("app_url"), "it holds a password");
-    assert_eq!(written(&open(&store).await.unwrap()).await, Vec::<String>::new());
+    assert_eq!(
+        audited_requests(&open(&store).await.unwrap()).await,
+        Vec::<String>::new()
+    );
     assert_eq!(crate::seed::account(&store.records, "alice").await.epoch, 1);
 }
 
-async fn a_schema_that_is_older_is_refused_and_told_how_to_be_made_newer(store: Store) {
+async fn older_schema_is_refused_and_names_the_command(store: Store) {
     let mut owner = store.owner().await;
     owner.execute("DELETE FROM _sqlx_migrations WHERE version = 5").await.unwrap();
     let error = open(&store).await.unwrap_err();
@@ -38,7 +47,7 @@ async fn a_schema_that_is_older_is_refused_and_told_how_to_be_made_newer(store: 
     assert!(matches!(error, OpenError::SchemaOlder { .. }), "{error}");
 }
 
-async fn a_schema_that_is_newer_is_neither_used_nor_changed(store: Store) {
+async fn newer_schema_is_neither_used_nor_changed(store: Store) {
     let mut owner = store.owner().await;
     owner
         .execute(
@@ -56,7 +65,7 @@ async fn a_schema_that_is_newer_is_neither_used_nor_changed(store: Store) {
     }
 }
 
-async fn a_changed_migration_is_refused(store: Store) {
+async fn changed_migration_is_refused(store: Store) {
     let mut owner = store.owner().await;
     let other = "UPDATE _sqlx_migrations SET checksum = (SELECT checksum FROM \
                  _sqlx_migrations WHERE version = 2) WHERE version = 1";
@@ -79,40 +88,66 @@ async fn eight_at_once(owner_url: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eight_programs_may_migrate_a_new_file_at_once() {
+async fn eight_parallel_migrations_of_a_new_file_succeed() {
     let folder = tempfile::tempdir().unwrap();
     eight_at_once(&format!("sqlite://{}/a.sqlite", folder.path().display())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eight_programs_may_migrate_a_new_postgres_at_once() {
-    // On a server of its own, because the role is the server's, and must be new, too.
+async fn eight_parallel_migrations_of_a_new_postgres_succeed() {
+    // On its own server, because the role belongs to the server and must be new, too.
     if let Some(server) = private_postgres().await {
         eight_at_once(&server.url).await;
     }
 }
 
+fn migrations(database: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = format!("{}/migrations/{database}", env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
 #[test]
 fn both_databases_have_the_same_migrations() {
     let names = |database: &str| {
-        let folder = format!("{}/migrations/{database}", env!("CARGO_MANIFEST_DIR"));
-        let mut names: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
+        migrations(database).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(names("postgres"), names("sqlite"));
     assert!(names("sqlite").contains(&"0001_people.sql".to_owned()));
 }
 
+/// sqlx refuses a database if a migration that it applied has another checksum now, so a
+/// released file never changes, not even in a comment.
+#[test]
+fn migration_files_match_their_pinned_checksums() {
+    let mut found = String::new();
+    for database in ["postgres", "sqlite"] {
+        for (name, text) in migrations(database) {
+            let hash = hex(&Sha256::digest(text));
+            writeln!(found, "{hash}  {database}/{name}").unwrap();
+        }
+    }
+    assert_eq!(
+        found,
+        include_str!("migrations.sha256"),
+        "restore the changed file and write a new migration; after adding one, run \
+         `sha256sum */*.sql` in records/migrations"
+    );
+}
+
 #[tokio::test]
-async fn a_wrong_address_is_told_from_a_wrong_password_and_neither_repeats_it() {
-    // Port 1 of this machine: nobody listens there.
-    let nobody =
+async fn wrong_address_and_wrong_password_give_distinct_errors() {
+    // No process listens on port 1.
+    let closed =
         Records::open("postgres://lab:hunter2@127.0.0.1:1/x", PoolLimits::default());
-    let error = nobody.await.unwrap_err();
+    let error = closed.await.unwrap_err();
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
     assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
     let Some(url) = fresh_database().await else { return };
@@ -131,7 +166,7 @@ async fn a_wrong_address_is_told_from_a_wrong_password_and_neither_repeats_it() 
 }
 
 #[tokio::test]
-async fn a_role_that_could_switch_row_security_off_is_refused() {
+async fn role_with_power_over_row_security_is_refused() {
     let Some(store) = Store::postgres().await else { return };
     let mut owner = store.owner().await;
     let powers = [("SUPERUSER", "is a superuser"), ("BYPASSRLS", "has BYPASSRLS")];

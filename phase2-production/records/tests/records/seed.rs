@@ -1,4 +1,4 @@
-//! People and their things: alice and bob in t1, carol in t2.
+//! Test data: the accounts alice and bob in t1, carol in t2.
 
 use crate::store::Store;
 use records::audit::AuditRow;
@@ -12,12 +12,12 @@ use sha2::{Digest, Sha256};
 use upload_domain::hex::hex;
 use upload_domain::username::Username;
 
-/// The time at which most tests begin.
+/// The start time of most tests.
 pub(crate) const NOW: i64 = 1_800_000_000_000;
 pub(crate) const IDLE: i64 = 1_800_000;
 pub(crate) const LIFE: i64 = 86_400_000;
 
-/// What the server allows everybody in these tests.
+/// The server's default quota in these tests.
 pub(crate) const QUOTA: Allowance = Allowance { bytes: 1_000, files: 200 };
 
 pub(crate) fn org(name: &str) -> OrgId {
@@ -41,13 +41,13 @@ pub(crate) fn in_org_of(username: &str) -> Scope {
     Scope::Organisation(member(username).organisation)
 }
 
-/// The proof of a secret.
-pub(crate) fn proof(secret: &str) -> String {
+/// The SHA-256 of a session id or token.
+pub(crate) fn credential_hash(secret: &str) -> String {
     hex(&Sha256::digest(secret))
 }
 
-pub(crate) fn by(secret: &str) -> Scope {
-    Scope::Proof(proof(secret))
+pub(crate) fn scope_of(secret: &str) -> Scope {
+    Scope::Proof(credential_hash(secret))
 }
 
 pub(crate) fn accounts() -> Vec<NewAccount> {
@@ -59,7 +59,7 @@ pub(crate) fn accounts() -> Vec<NewAccount> {
         .to_vec()
 }
 
-/// Runs one function of the crate in a transaction of its own.
+/// Runs one function of the crate in its own transaction.
 macro_rules! run {
     ($records:expr, $scope:expr, |$tx:ident| $call:expr) => {
         $records.run($scope, move |$tx| Box::pin(async move { $call.await })).await
@@ -67,7 +67,7 @@ macro_rules! run {
 }
 pub(crate) use run;
 
-pub(crate) async fn people(store: &Store) {
+pub(crate) async fn add_accounts(store: &Store) {
     let accounts = accounts();
     let added =
         run!(store.records, Scope::Housekeeping, |tx| users::import(tx, &accounts, NOW));
@@ -82,7 +82,7 @@ pub(crate) async fn account(records: &Records, username: &str) -> Account {
 
 pub(crate) fn new_session(username: &str, secret: &str) -> NewSession {
     NewSession {
-        proof: proof(secret),
+        proof: credential_hash(secret),
         member: member(username),
         epoch: 1,
         idle_ms: IDLE,
@@ -108,23 +108,27 @@ pub(crate) async fn log_in(records: &Records, username: &str, secret: &str) -> S
 }
 
 pub(crate) async fn find(records: &Records, secret: &str, now: i64) -> Found {
-    let sent = proof(secret);
-    run!(records, by(secret), |tx| sessions::find(tx, &sent, now)).unwrap()
+    let sent = credential_hash(secret);
+    run!(records, scope_of(secret), |tx| sessions::find(tx, &sent, now)).unwrap()
 }
 
-pub(crate) async fn family(records: &Records, username: &str, secret: &str) -> bool {
+pub(crate) async fn start_family(
+    records: &Records,
+    username: &str,
+    secret: &str,
+) -> bool {
     let new = NewFamily {
         family: format!("family of {secret}"),
         member: member(username),
         epoch: 1,
         expires_at: NOW + LIFE,
     };
-    let first = proof(secret);
+    let first = credential_hash(secret);
     run!(records, in_org_of(username), |tx| refresh::start_family(tx, &new, &first, NOW))
         .unwrap()
 }
 
-pub(crate) fn deed(organisation: &str, request_id: &str) -> AuditRow {
+pub(crate) fn audit_row(organisation: &str, request_id: &str) -> AuditRow {
     AuditRow {
         at: NOW,
         request_id: request_id.to_owned(),
@@ -135,17 +139,17 @@ pub(crate) fn deed(organisation: &str, request_id: &str) -> AuditRow {
     }
 }
 
-/// Writes a deed that must be there later.
+/// Writes an audit row.
 pub(crate) async fn write(
     records: &Records,
     request_id: &str,
 ) -> Result<(), RecordsError> {
-    let deed = deed("t1", request_id);
-    run!(records, in_org_of("alice"), |tx| audit::write(tx, &deed))
+    let audit_row = audit_row("t1", request_id);
+    run!(records, in_org_of("alice"), |tx| audit::write(tx, &audit_row))
 }
 
-/// The request ids of all deeds of t1, newest first.
-pub(crate) async fn written(records: &Records) -> Vec<String> {
+/// The request ids of all audit rows of t1, newest first.
+pub(crate) async fn audited_requests(records: &Records) -> Vec<String> {
     let rows = run!(records, in_org_of("alice"), |tx| audit::list(
         tx,
         &org("t1"),

@@ -1,8 +1,8 @@
-//! One session and many requests, on three replicas at once.
+//! Concurrent requests on one session, on three replicas.
 
 use crate::seed::{
-    NOW, by, create, find, in_org_of, log_in, member, name, new_session, people, proof,
-    run,
+    NOW, add_accounts, create, credential_hash, find, in_org_of, log_in, member, name,
+    new_session, run, scope_of,
 };
 use crate::store::{Store, on_both};
 use records::sessions::Found;
@@ -11,24 +11,24 @@ use std::collections::BTreeSet;
 use tokio::task::JoinSet;
 
 on_both! {
-    fifty_uploads_at_once_leave_fifty_files,
-    a_logout_in_the_middle_of_uploads_is_final,
-    logins_that_race_at_the_limit_never_leave_one_too_many,
-    requests_that_are_seen_at_once_leave_the_latest,
+    fifty_parallel_uploads_list_fifty_files,
+    logout_during_uploads_is_final,
+    racing_logins_never_exceed_the_session_limit,
+    parallel_uses_keep_the_latest_time,
 }
 
 async fn add(records: Records, secret: String, file: String) -> Option<i64> {
-    let (scope, sent) = (by(&secret), proof(&secret));
+    let (scope, sent) = (scope_of(&secret), credential_hash(&secret));
     run!(records, scope, |tx| sessions::add_file(tx, &sent, &file, NOW + 1)).unwrap()
 }
 
 async fn files(records: &Records, secret: &str) -> Vec<String> {
-    let sent = proof(secret);
-    run!(records, by(secret), |tx| sessions::files(tx, &sent)).unwrap()
+    let sent = credential_hash(secret);
+    run!(records, scope_of(secret), |tx| sessions::files(tx, &sent)).unwrap()
 }
 
-async fn fifty_uploads_at_once_leave_fifty_files(store: Store) {
-    people(&store).await;
+async fn fifty_parallel_uploads_list_fifty_files(store: Store) {
+    add_accounts(&store).await;
     log_in(&store.records, "alice", "s").await;
     let pools = store.three().await;
     let mut uploads = JoinSet::new();
@@ -42,8 +42,8 @@ async fn fifty_uploads_at_once_leave_fifty_files(store: Store) {
     assert_eq!(kept, (0..50).map(|number| format!("{number}.txt")).collect());
 }
 
-async fn a_logout_in_the_middle_of_uploads_is_final(store: Store) {
-    people(&store).await;
+async fn logout_during_uploads_is_final(store: Store) {
+    add_accounts(&store).await;
     let pools = store.three().await;
     let mut refused = 0;
     for round in 0..20_usize {
@@ -57,8 +57,8 @@ async fn a_logout_in_the_middle_of_uploads_is_final(store: Store) {
                 tokio::task::yield_now().await;
             }
         }
-        let sent = proof(&secret);
-        let logout = run!(pools[round % 3], by(&secret), |tx| sessions::revoke(
+        let sent = credential_hash(&secret);
+        let logout = run!(pools[round % 3], scope_of(&secret), |tx| sessions::revoke(
             tx,
             &sent,
             NOW + 2
@@ -68,15 +68,15 @@ async fn a_logout_in_the_middle_of_uploads_is_final(store: Store) {
         let added = uploads.join_all().await.into_iter().flatten().count();
         refused += 6 - added;
         assert_eq!(files(&store.records, &secret).await, at_logout, "added when dead");
-        assert_eq!(at_logout.len(), added, "told what happened");
+        assert_eq!(at_logout.len(), added, "each caller got the true outcome");
         let found = find(&store.records, &secret, NOW + 3).await;
         assert!(matches!(found, Found::Revoked { .. }), "{found:?}");
     }
     println!("{refused} of 120 uploads came after the logout");
 }
 
-async fn logins_that_race_at_the_limit_never_leave_one_too_many(store: Store) {
-    people(&store).await;
+async fn racing_logins_never_exceed_the_session_limit(store: Store) {
+    add_accounts(&store).await;
     let pools = store.three().await;
     for round in 0..5 {
         let mut logins = JoinSet::new();
@@ -90,13 +90,13 @@ async fn logins_that_race_at_the_limit_never_leave_one_too_many(store: Store) {
             );
         }
         while logins.join_next().await.is_some() {
-            assert!(alive(&store.records).await <= 3);
+            assert!(count_live(&store.records).await <= 3);
         }
-        assert_eq!(alive(&store.records).await, 3);
+        assert_eq!(count_live(&store.records).await, 3);
     }
 }
 
-async fn alive(records: &Records) -> usize {
+async fn count_live(records: &Records) -> usize {
     let (t1, alice) = (member("alice").organisation, name("alice"));
     let live = run!(records, in_org_of("alice"), |tx| sessions::of_user(
         tx,
@@ -107,8 +107,8 @@ async fn alive(records: &Records) -> usize {
     live.unwrap().len()
 }
 
-async fn requests_that_are_seen_at_once_leave_the_latest(store: Store) {
-    people(&store).await;
+async fn parallel_uses_keep_the_latest_time(store: Store) {
+    add_accounts(&store).await;
     log_in(&store.records, "alice", "s").await;
     let pools = store.three().await;
     let mut requests = JoinSet::new();
@@ -116,11 +116,11 @@ async fn requests_that_are_seen_at_once_leave_the_latest(store: Store) {
         let records = pools[usize::try_from(number).unwrap() % 3].clone();
         let at = NOW + (number * 7) % 30;
         requests.spawn(async move {
-            let sent = proof("s");
-            run!(records, by("s"), |tx| sessions::seen(tx, &sent, at)).unwrap()
+            let sent = credential_hash("s");
+            run!(records, scope_of("s"), |tx| sessions::seen(tx, &sent, at)).unwrap()
         });
     }
-    assert!(requests.join_all().await.into_iter().all(|alive| alive));
+    assert!(requests.join_all().await.into_iter().all(|count_live| count_live));
     let Found::Live(session) = find(&store.records, "s", NOW + 30).await else {
         panic!("it lives");
     };

@@ -7,9 +7,9 @@ use records::{Records, Scope};
 use tokio::task::JoinSet;
 
 on_both! {
-    replicas_that_start_together_agree_on_one_first_key,
-    a_key_is_published_until_its_time_is_over,
-    each_algorithm_has_a_first_key_of_its_own,
+    replicas_starting_together_agree_on_one_key,
+    key_is_published_until_it_retires,
+    each_algorithm_has_its_own_key,
 }
 
 fn key(kid: &str, algorithm: &str) -> SigningKey {
@@ -25,7 +25,7 @@ fn key(kid: &str, algorithm: &str) -> SigningKey {
 }
 
 /// The newest key of the candidate's algorithm, or else the candidate: decided under the
-/// lock, as a server does at its start.
+/// lock, like a server at its start.
 async fn first(records: &Records, candidate: SigningKey) -> SigningKey {
     let decided = records.run(Scope::Housekeeping, move |tx| {
         Box::pin(async move {
@@ -47,7 +47,7 @@ async fn list(records: &Records) -> Vec<SigningKey> {
     run!(records, Scope::Housekeeping, |tx| signing_keys::list(tx)).unwrap()
 }
 
-async fn replicas_that_start_together_agree_on_one_first_key(store: Store) {
+async fn replicas_starting_together_agree_on_one_key(store: Store) {
     let pools = store.three().await;
     // The first round also opens the connections; the later ones race harder.
     for round in 0..10 {
@@ -66,7 +66,7 @@ async fn replicas_that_start_together_agree_on_one_first_key(store: Store) {
     }
 }
 
-async fn a_key_is_published_until_its_time_is_over(store: Store) {
+async fn key_is_published_until_it_retires(store: Store) {
     let old = first(&store.records, key("old", "EdDSA")).await;
     let mut new = key("new", "EdDSA");
     new.created_at = NOW + 1;
@@ -76,17 +76,17 @@ async fn a_key_is_published_until_its_time_is_over(store: Store) {
             .unwrap()
     };
     assert!(put(insert).await);
-    assert!(!put(key("new", "RS256")).await, "a name is given once");
+    assert!(!put(key("new", "RS256")).await, "a key id is unique");
     let retire = async |at| {
         run!(store.records, Scope::Housekeeping, |tx| signing_keys::retire(tx, "old", at))
             .unwrap()
     };
     assert!(retire(NOW + 100).await);
-    assert!(!retire(NOW + 999).await, "the first word counts");
+    assert!(!retire(NOW + 999).await, "it can be set once");
     assert_eq!(
         first(&store.records, key("x", "EdDSA")).await,
         new,
-        "old is on its way out"
+        "the old key is being retired"
     );
     let sweep = async |now| {
         run!(store.records, Scope::Housekeeping, |tx| signing_keys::sweep(tx, now))
@@ -99,7 +99,7 @@ async fn a_key_is_published_until_its_time_is_over(store: Store) {
     assert_eq!(list(&store.records).await, [new]);
 }
 
-async fn each_algorithm_has_a_first_key_of_its_own(store: Store) {
+async fn each_algorithm_has_its_own_key(store: Store) {
     let ed = first(&store.records, key("ed", "EdDSA")).await;
     let rsa = first(&store.records, key("rsa", "RS256")).await;
     assert_eq!((ed.kid.as_str(), rsa.kid.as_str()), ("ed", "rsa"));

@@ -1,6 +1,6 @@
-//! What SQLite alone must be told, and what it does when it cannot go on.
+//! Settings and failures that only SQLite has.
 
-use crate::seed::{in_org_of, people, write, written};
+use crate::seed::{add_accounts, audited_requests, in_org_of, write};
 use crate::store::Store;
 use records::{PoolLimits, Records, RecordsError, Scope};
 use sqlx::{Connection, Executor};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 #[tokio::test]
-async fn an_acknowledged_row_is_on_the_disk() {
+async fn acknowledged_row_is_synced_to_disk() {
     let store = Store::sqlite().await;
     let settings = store.records.run(Scope::Housekeeping, |tx| {
         Box::pin(async move {
@@ -26,9 +26,9 @@ async fn an_acknowledged_row_is_on_the_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_replicas_on_one_file_lose_nothing() {
+async fn three_replicas_on_one_file_lose_no_row() {
     let store = Store::sqlite().await;
-    people(&store).await;
+    add_accounts(&store).await;
     let mut writers = JoinSet::new();
     for (replica, records) in store.three().await.into_iter().enumerate() {
         for writer in 0..10 {
@@ -41,20 +41,20 @@ async fn three_replicas_on_one_file_lose_nothing() {
         }
     }
     writers.join_all().await;
-    let mut rows = written(&store.records).await;
+    let mut rows = audited_requests(&store.records).await;
     rows.sort();
     rows.dedup();
     assert_eq!(rows.len(), 300);
 }
 
 #[tokio::test]
-async fn a_disk_that_is_full_is_said_to_be_full_and_all_goes_on_when_it_is_not() {
+async fn full_disk_is_reported_and_writes_resume_afterwards() {
     let store = Store::sqlite().await;
-    people(&store).await;
+    add_accounts(&store).await;
     write(&store.records, "before").await.unwrap();
     let full = store.records.run(in_org_of("alice"), |tx| {
         Box::pin(async move {
-            // The file may not grow: for SQLite the same as a full disk.
+            // The file may not grow, which SQLite reports like a full disk.
             tx.execute("PRAGMA max_page_count = 1").await?;
             let row = "INSERT INTO organisations VALUES (hex(randomblob(1000000)), 1)";
             Ok(tx.execute(row).await.map(drop)?)
@@ -62,16 +62,16 @@ async fn a_disk_that_is_full_is_said_to_be_full_and_all_goes_on_when_it_is_not()
     });
     let error = full.await.unwrap_err();
     assert!(matches!(error, RecordsError::NoSpace(_)), "{error:?}");
-    assert_eq!(written(&store.records).await, ["before"]);
-    // There is space again.
+    assert_eq!(audited_requests(&store.records).await, ["before"]);
+    // The limit was on that connection only: there is space again.
     write(&store.records, "after").await.unwrap();
-    assert_eq!(written(&store.records).await, ["after", "before"]);
+    assert_eq!(audited_requests(&store.records).await, ["after", "before"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_another_program_locks_is_unavailable_and_comes_back() {
+async fn locked_file_is_unavailable_until_it_is_released() {
     let store = Store::sqlite().await;
-    people(&store).await;
+    add_accounts(&store).await;
     let mut other = store.owner().await;
     let tx = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let began = Instant::now();
@@ -80,11 +80,11 @@ async fn a_file_that_another_program_locks_is_unavailable_and_comes_back() {
     assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
     tx.rollback().await.unwrap();
     write(&store.records, "taken").await.unwrap();
-    assert_eq!(written(&store.records).await, ["taken"]);
+    assert_eq!(audited_requests(&store.records).await, ["taken"]);
 }
 
 #[tokio::test]
-async fn a_file_that_is_missing_is_not_made_by_a_server() {
+async fn server_does_not_create_a_missing_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.sqlite");
     let url = format!("sqlite://{}", path.display());

@@ -34,7 +34,8 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// For tests that ask what came of it, not how long it took: the machine may be busy.
+/// Limits for tests that check a result and not its duration, because the machine may be
+/// busy.
 pub(crate) fn patient() -> PoolLimits {
     let long = Duration::from_secs(30);
     PoolLimits { acquire: long, statement: long, ..PoolLimits::default() }
@@ -42,14 +43,14 @@ pub(crate) fn patient() -> PoolLimits {
 
 /// A migrated database and a pool on it.
 pub(crate) struct Store {
-    /// What migrates, and sees everything.
+    /// The owner's URL: migrates, and bypasses row-level security.
     pub(crate) owner_url: String,
-    /// What servers connect with.
+    /// The servers' URL.
     pub(crate) app_url: String,
-    /// A pool.
+    /// A pool with the servers' URL.
     pub(crate) records: Records,
     _folder: Option<TempDir>,
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Store {
@@ -59,44 +60,44 @@ impl Store {
         Self::migrated(url, Some(folder), None).await.unwrap()
     }
 
-    /// `None` when the environment says that there is none.
+    /// `None` if the environment excludes Postgres.
     pub(crate) async fn postgres() -> Option<Self> {
-        let place = a_place().await;
+        let permit = connection_permit().await;
         let owner_url = fresh_database().await?;
-        Some(Self::migrated(owner_url, None, Some(place)).await.unwrap())
+        Some(Self::migrated(owner_url, None, Some(permit)).await.unwrap())
     }
 
     async fn migrated(
         owner_url: String,
         folder: Option<TempDir>,
-        place: Option<OwnedSemaphorePermit>,
+        permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Self> {
         let app_url = Records::migrate(&owner_url).await?.app_url;
         let records = Records::open(&app_url, patient()).await?;
-        Ok(Self { owner_url, app_url, records, _folder: folder, _place: place })
+        Ok(Self { owner_url, app_url, records, _folder: folder, _permit: permit })
     }
 
-    /// Another pool on the same database, as another replica has it.
+    /// Another pool on the same database, like that of another replica.
     pub(crate) async fn another(&self) -> Records {
         Records::open(&self.app_url, patient()).await.unwrap()
     }
 
-    /// Three pools on it.
+    /// Three pools on the database.
     pub(crate) async fn three(&self) -> [Records; 3] {
         [self.records.clone(), self.another().await, self.another().await]
     }
 
-    /// A connection that row level security does not bind.
+    /// A connection that bypasses row-level security.
     pub(crate) async fn owner(&self) -> AnyConnection {
         AnyConnection::connect(&self.owner_url).await.unwrap()
     }
 }
 
 /// A Postgres serves 100 connections, and a test takes up to three pools of eight.
-async fn a_place() -> OwnedSemaphorePermit {
-    static PLACES: OnceCell<Arc<Semaphore>> = OnceCell::const_new();
-    let places = PLACES.get_or_init(|| async { Arc::new(Semaphore::new(3)) }).await;
-    Arc::clone(places).acquire_owned().await.unwrap()
+async fn connection_permit() -> OwnedSemaphorePermit {
+    static PERMITS: OnceCell<Arc<Semaphore>> = OnceCell::const_new();
+    let permits = PERMITS.get_or_init(|| async { Arc::new(Semaphore::new(3)) }).await;
+    Arc::clone(permits).acquire_owned().await.unwrap()
 }
 
 /// The URL of a new, empty database, for its owner.
@@ -111,10 +112,10 @@ pub(crate) async fn fresh_database() -> Option<String> {
     Some(server.url.replace("/postgres", &format!("/{name}")))
 }
 
-/// A Postgres of one's own.
+/// Starts a Postgres server for one test.
 ///
 /// # Panics
-/// When none can be started, and the environment does not say that this is known.
+/// If none can be started and the environment does not exclude it.
 pub(crate) async fn private_postgres() -> Option<Service> {
     sqlx::any::install_default_drivers();
     if std::env::var_os("LAB_WITHOUT_POSTGRES").is_some_and(|value| value == "1") {
@@ -137,5 +138,5 @@ async fn start() -> Result<Service> {
             Err(error) => last = Some(error),
         }
     }
-    Err(last.context("nothing was tried")?)
+    Err(last.context("no way to start one was tried")?)
 }

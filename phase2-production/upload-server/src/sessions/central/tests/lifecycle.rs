@@ -203,8 +203,8 @@ async fn one_sweep_removes_exactly_the_ended_sessions() {
         let scope = Scope::Organisation(alice().organisation);
         let died = cluster.records.run(scope, move |tx| {
             Box::pin(async move {
-                let dead = "INSERT INTO sessions (proof, organisation, username, role, \
-                            epoch, created_at, last_seen_at, expires_at, idle_ms) \
+                let dead = "INSERT INTO sessions (session_id_hash, organisation, username, \
+                            role, epoch, created_at, last_seen_at, expires_at, idle_ms) \
                             WITH RECURSIVE n (i) AS \
                               (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
                             SELECT $2 || (1000000 + i), 'main', 'alice', 'member', \

@@ -1,20 +1,24 @@
-//! What ended, as those hear of it who keep copies.
+//! Polling for revocations, as replicas with caches do.
 
-use crate::seed::{NOW, by, in_org_of, log_in, member, people, proof, run};
+use crate::seed::{
+    NOW, add_accounts, credential_hash, in_org_of, log_in, member, run, scope_of,
+};
 use crate::store::{Store, on_both};
 use records::ends::End;
 use records::revoked::{self, Denied};
 use records::{Records, Scope, sessions};
 
 on_both! {
-    sessions_that_ended_are_heard_of_oldest_first_in_every_organisation,
-    what_was_denied_is_heard_of_by_its_name,
-    of_ends_at_one_moment_none_is_left_out,
+    poll_returns_revoked_sessions_oldest_first,
+    poll_returns_denied_tokens_by_name,
+    poll_misses_no_revocation_with_equal_time,
 }
 
-async fn end(records: &Records, secret: &str, at: i64) {
-    let sent = proof(secret);
-    assert!(run!(records, by(secret), |tx| sessions::revoke(tx, &sent, at)).unwrap());
+async fn revoke(records: &Records, secret: &str, at: i64) {
+    let sent = credential_hash(secret);
+    assert!(
+        run!(records, scope_of(secret), |tx| sessions::revoke(tx, &sent, at)).unwrap()
+    );
 }
 
 async fn deny(records: &Records, jti: &str, at: i64) {
@@ -28,32 +32,31 @@ async fn deny(records: &Records, jti: &str, at: i64) {
 
 async fn ended_after(records: &Records, end: &End) -> Vec<End> {
     let end = end.clone();
-    let heard = records.listen(Scope::Housekeeping, move |tx| {
+    let found = records.listen(Scope::Housekeeping, move |tx| {
         Box::pin(async move { sessions::ended_after(tx, &end).await })
     });
-    heard.await.unwrap()
+    found.await.unwrap()
 }
 
 async fn denied_after(records: &Records, end: &End) -> Vec<String> {
     let end = end.clone();
-    let heard = records.listen(Scope::Housekeeping, move |tx| {
+    let found = records.listen(Scope::Housekeeping, move |tx| {
         Box::pin(async move { revoked::denied_after(tx, &end).await })
     });
-    heard.await.unwrap().into_iter().map(|end| end.name).collect()
+    found.await.unwrap().into_iter().map(|end| end.name).collect()
 }
 
-async fn sessions_that_ended_are_heard_of_oldest_first_in_every_organisation(
-    store: Store,
-) {
-    people(&store).await;
-    for (who, secret) in [("alice", "a"), ("bob", "b"), ("carol", "c"), ("bob", "lives")]
+async fn poll_returns_revoked_sessions_oldest_first(store: Store) {
+    add_accounts(&store).await;
+    for (username, secret) in
+        [("alice", "a"), ("bob", "b"), ("carol", "c"), ("bob", "lives")]
     {
-        log_in(&store.records, who, secret).await;
+        log_in(&store.records, username, secret).await;
     }
     for (secret, at) in [("c", NOW + 3), ("a", NOW + 1), ("b", NOW + 2)] {
-        end(&store.records, secret, at).await;
+        revoke(&store.records, secret, at).await;
     }
-    let of = |secret: &str, at| End { at, name: proof(secret) };
+    let of = |secret: &str, at| End { at, name: credential_hash(secret) };
     let all = [of("a", NOW + 1), of("b", NOW + 2), of("c", NOW + 3)];
     let other = store.another().await;
     assert_eq!(ended_after(&other, &End::before(NOW)).await, all);
@@ -62,16 +65,16 @@ async fn sessions_that_ended_are_heard_of_oldest_first_in_every_organisation(
     assert_eq!(ended_after(&other, &all[2]).await, []);
 }
 
-async fn what_was_denied_is_heard_of_by_its_name(store: Store) {
-    people(&store).await;
+async fn poll_returns_denied_tokens_by_name(store: Store) {
+    add_accounts(&store).await;
     deny(&store.records, "later", NOW + 1).await;
     deny(&store.records, "sooner", NOW).await;
-    let heard = denied_after(&store.another().await, &End::before(NOW)).await;
-    assert_eq!(heard, ["sooner", "later"]);
+    let found = denied_after(&store.another().await, &End::before(NOW)).await;
+    assert_eq!(found, ["sooner", "later"]);
 }
 
-async fn of_ends_at_one_moment_none_is_left_out(store: Store) {
-    people(&store).await;
+async fn poll_misses_no_revocation_with_equal_time(store: Store) {
+    add_accounts(&store).await;
     for jti in ["1", "2", "3"] {
         deny(&store.records, jti, NOW).await;
     }

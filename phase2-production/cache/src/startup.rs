@@ -1,4 +1,4 @@
-//! The first look at a Redis: does it answer, does it accept us, does it forget?
+//! Startup checks: Redis answers, accepts the login, and does not evict keys.
 
 use crate::error::OpenError;
 use crate::limits::Limits;
@@ -7,20 +7,21 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// At the start there is time: a machine that is busy starting others is slow.
-const PATIENCE: u32 = 5;
+/// Timeouts are multiplied by this at startup, because a machine that starts many
+/// processes is slow.
+const STARTUP_TIMEOUT_FACTOR: u32 = 5;
 
 pub(crate) fn client(url: &str) -> Result<Client, OpenError> {
-    // The error of the library names what is wrong with the URL and not the URL.
+    // The library's error names the defect without repeating the URL.
     Client::open(url).map_err(|error| OpenError::WrongUrl(error.to_string()))
 }
 
 pub(crate) async fn check(client: &Client, limits: &Limits) -> Result<(), OpenError> {
     let address = client.get_connection_info().addr().to_string();
-    let told = |error: RedisError| told_apart(&address, error);
-    let mut connection = connect(client, limits).await.map_err(told)?;
-    let asked = redis::cmd("PING").exec_async(&mut connection).await;
-    asked.map_err(|error| told_apart(&address, error))?;
+    let classified = |error: RedisError| classify(&address, error);
+    let mut connection = connect(client, limits).await.map_err(classified)?;
+    let reply = redis::cmd("PING").exec_async(&mut connection).await;
+    reply.map_err(classified)?;
     match policy(&mut connection).await {
         Ok(Some(policy)) if policy != "noeviction" => {
             Err(OpenError::Evicting { address, policy })
@@ -29,8 +30,8 @@ pub(crate) async fn check(client: &Client, limits: &Limits) -> Result<(), OpenEr
         Ok(None) | Err(_) => {
             tracing::warn!(
                 redis = address,
-                "Redis does not tell its maxmemory-policy; it must be noeviction, or what \
-                 was revoked may be forgotten"
+                "Redis does not report its maxmemory-policy; it must be noeviction, or \
+                 revocations may be lost"
             );
             Ok(())
         }
@@ -41,25 +42,25 @@ async fn connect(
     client: &Client,
     limits: &Limits,
 ) -> Result<MultiplexedConnection, RedisError> {
-    let patient = |limit: Duration| Some(limit * PATIENCE);
+    let extended = |limit: Duration| Some(limit * STARTUP_TIMEOUT_FACTOR);
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(patient(limits.connect))
-        .set_response_timeout(patient(limits.command));
+        .set_connection_timeout(extended(limits.connect))
+        .set_response_timeout(extended(limits.command));
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 async fn policy(
     connection: &mut MultiplexedConnection,
 ) -> Result<Option<String>, RedisError> {
-    let mut told: HashMap<String, String> = redis::cmd("CONFIG")
+    let mut settings: HashMap<String, String> = redis::cmd("CONFIG")
         .arg("GET")
         .arg("maxmemory-policy")
         .query_async(connection)
         .await?;
-    Ok(told.remove("maxmemory-policy"))
+    Ok(settings.remove("maxmemory-policy"))
 }
 
-fn told_apart(address: &str, source: RedisError) -> OpenError {
+fn classify(address: &str, source: RedisError) -> OpenError {
     let address = address.to_owned();
     let code = source.code().unwrap_or_default().to_owned();
     match (source.kind(), code.as_str()) {

@@ -1,27 +1,27 @@
-//! One session, from its birth to its removal.
+//! The life of a session, from its birth to its removal.
 
 use crate::seed::{
-    IDLE, LIFE, NOW, by, create, find, in_org_of, log_in, member, name, new_session,
-    people, proof, run,
+    IDLE, LIFE, NOW, add_accounts, create, credential_hash, find, in_org_of, log_in,
+    member, name, new_session, run, scope_of,
 };
 use crate::store::{Store, on_both};
 use records::sessions::{Created, Found, Session};
 use records::{Records, RecordsError, Scope, sessions};
 
 on_both! {
-    a_session_is_what_its_login_made_it,
-    silence_ends_a_session_and_being_seen_keeps_it,
-    an_absolute_end_comes_however_busy_it_is,
-    nothing_brings_a_dead_session_back,
-    a_change_raises_the_version_and_being_seen_does_not,
-    a_proof_that_is_taken_is_not_taken_over,
-    the_oldest_makes_room_for_the_newest,
-    only_those_long_dead_are_swept,
+    created_session_reads_back_unchanged,
+    idle_session_expires_and_use_extends_it,
+    busy_session_expires_at_its_absolute_end,
+    revoked_session_stays_revoked,
+    change_increases_the_version_and_use_does_not,
+    existing_session_id_hash_is_not_taken_over,
+    login_at_the_limit_revokes_the_oldest_session,
+    sweep_removes_only_long_dead_sessions,
 }
 
 async fn seen(records: &Records, secret: &str, at: i64) -> bool {
-    let sent = proof(secret);
-    run!(records, by(secret), |tx| sessions::seen(tx, &sent, at)).unwrap()
+    let sent = credential_hash(secret);
+    run!(records, scope_of(secret), |tx| sessions::seen(tx, &sent, at)).unwrap()
 }
 
 async fn add(
@@ -30,18 +30,18 @@ async fn add(
     file: &'static str,
     at: i64,
 ) -> Option<i64> {
-    let sent = proof(secret);
-    run!(records, by(secret), |tx| sessions::add_file(tx, &sent, file, at)).unwrap()
+    let sent = credential_hash(secret);
+    run!(records, scope_of(secret), |tx| sessions::add_file(tx, &sent, file, at)).unwrap()
 }
 
 async fn revoke(records: &Records, secret: &str, at: i64) -> bool {
-    let sent = proof(secret);
-    run!(records, by(secret), |tx| sessions::revoke(tx, &sent, at)).unwrap()
+    let sent = credential_hash(secret);
+    run!(records, scope_of(secret), |tx| sessions::revoke(tx, &sent, at)).unwrap()
 }
 
 async fn files(records: &Records, secret: &str) -> Vec<String> {
-    let sent = proof(secret);
-    run!(records, by(secret), |tx| sessions::files(tx, &sent)).unwrap()
+    let sent = credential_hash(secret);
+    run!(records, scope_of(secret), |tx| sessions::files(tx, &sent)).unwrap()
 }
 
 async fn live(records: &Records, secret: &str, now: i64) -> Session {
@@ -51,8 +51,8 @@ async fn live(records: &Records, secret: &str, now: i64) -> Session {
     }
 }
 
-async fn a_session_is_what_its_login_made_it(store: Store) {
-    people(&store).await;
+async fn created_session_reads_back_unchanged(store: Store) {
+    add_accounts(&store).await;
     let made = log_in(&store.records, "alice", "s").await;
     let found = live(&store.another().await, "s", NOW + 1).await;
     assert_eq!(found, made);
@@ -60,11 +60,11 @@ async fn a_session_is_what_its_login_made_it(store: Store) {
     assert_eq!(find(&store.records, "another", NOW).await, Found::Unknown);
 }
 
-async fn silence_ends_a_session_and_being_seen_keeps_it(store: Store) {
-    people(&store).await;
+async fn idle_session_expires_and_use_extends_it(store: Store) {
+    add_accounts(&store).await;
     log_in(&store.records, "alice", "s").await;
     assert!(seen(&store.records, "s", NOW + IDLE - 1).await);
-    // A slow replica reports late: the idle time does not go back.
+    // A slow replica records a use late: the idle time does not move back.
     assert!(seen(&store.records, "s", NOW + 5).await);
     let end = NOW + IDLE - 1 + IDLE;
     assert_eq!(live(&store.records, "s", end - 1).await.ends_at(), end);
@@ -73,8 +73,8 @@ async fn silence_ends_a_session_and_being_seen_keeps_it(store: Store) {
     assert_eq!(find(&store.records, "s", end).await, Found::Expired);
 }
 
-async fn an_absolute_end_comes_however_busy_it_is(store: Store) {
-    people(&store).await;
+async fn busy_session_expires_at_its_absolute_end(store: Store) {
+    add_accounts(&store).await;
     log_in(&store.records, "alice", "s").await;
     let mut now = NOW;
     while now + IDLE / 2 < NOW + LIFE {
@@ -89,8 +89,8 @@ async fn an_absolute_end_comes_however_busy_it_is(store: Store) {
     assert_eq!(add(&store.records, "s", "late.txt", NOW + LIFE).await, None);
 }
 
-async fn nothing_brings_a_dead_session_back(store: Store) {
-    people(&store).await;
+async fn revoked_session_stays_revoked(store: Store) {
+    add_accounts(&store).await;
     log_in(&store.records, "alice", "s").await;
     add(&store.records, "s", "kept.txt", NOW).await.unwrap();
     assert!(revoke(&store.records, "s", NOW + 1).await);
@@ -105,8 +105,8 @@ async fn nothing_brings_a_dead_session_back(store: Store) {
     assert!(matches!(again, Err(RecordsError::Broken(_))), "{again:?}");
 }
 
-async fn a_change_raises_the_version_and_being_seen_does_not(store: Store) {
-    people(&store).await;
+async fn change_increases_the_version_and_use_does_not(store: Store) {
+    add_accounts(&store).await;
     log_in(&store.records, "alice", "s").await;
     for (number, file) in ["b.txt", "a.txt", "a.txt"].into_iter().enumerate() {
         let version = i64::try_from(number).unwrap() + 2;
@@ -118,8 +118,8 @@ async fn a_change_raises_the_version_and_being_seen_does_not(store: Store) {
     assert_eq!(files(&store.records, "s").await, ["b.txt", "a.txt", "a.txt"]);
 }
 
-async fn a_proof_that_is_taken_is_not_taken_over(store: Store) {
-    people(&store).await;
+async fn existing_session_id_hash_is_not_taken_over(store: Store) {
+    add_accounts(&store).await;
     log_in(&store.records, "alice", "s").await;
     for thief in ["bob", "carol"] {
         let taken = create(&store.records, new_session(thief, "s"), 9, NOW).await;
@@ -132,8 +132,8 @@ async fn a_proof_that_is_taken_is_not_taken_over(store: Store) {
     assert!(matches!(stored, Err(RecordsError::Broken(_))), "an id is never stored");
 }
 
-async fn the_oldest_makes_room_for_the_newest(store: Store) {
-    people(&store).await;
+async fn login_at_the_limit_revokes_the_oldest_session(store: Store) {
+    add_accounts(&store).await;
     log_in(&store.records, "bob", "bob's").await;
     let mut dead = Vec::new();
     for (number, secret) in ["1", "2", "3", "4", "5"].into_iter().enumerate() {
@@ -141,25 +141,29 @@ async fn the_oldest_makes_room_for_the_newest(store: Store) {
         match create(&store.records, new_session("alice", secret), 3, now).await.unwrap()
         {
             Created::Yes(_, revoked) => dead.extend(revoked),
-            Created::AccountChanged => panic!("nothing changed"),
+            Created::AccountChanged => panic!("the account did not change"),
         }
     }
-    assert_eq!(dead, [proof("1"), proof("2")]);
+    assert_eq!(dead, [credential_hash("1"), credential_hash("2")]);
     let (t1, alice) = (member("alice").organisation, name("alice"));
-    let left = run!(store.records, in_org_of("alice"), |tx| sessions::of_user(
+    let remaining = run!(store.records, in_org_of("alice"), |tx| sessions::of_user(
         tx,
         &t1,
         &alice,
         NOW + 9
     ));
-    let left: Vec<_> = left.unwrap().into_iter().map(|session| session.proof).collect();
-    assert_eq!(left, [proof("3"), proof("4"), proof("5")]);
+    let remaining: Vec<_> =
+        remaining.unwrap().into_iter().map(|session| session.proof).collect();
+    assert_eq!(
+        remaining,
+        [credential_hash("3"), credential_hash("4"), credential_hash("5")]
+    );
     assert_eq!(find(&store.records, "1", NOW + 9).await, Found::Revoked { version: 2 });
     live(&store.records, "bob's", NOW + 9).await;
 }
 
-async fn only_those_long_dead_are_swept(store: Store) {
-    people(&store).await;
+async fn sweep_removes_only_long_dead_sessions(store: Store) {
+    add_accounts(&store).await;
     for secret in ["lives", "revoked", "idle", "just revoked"] {
         log_in(&store.records, "alice", secret).await;
     }

@@ -1,14 +1,14 @@
-//! How families end.
+//! Revokes and removes token families.
 
 use crate::error::RecordsError;
 use crate::ids::OrgId;
 use sqlx::AnyConnection;
 use upload_domain::username::Username;
 
-/// Tokens after which a sweep takes no further family.
-const SWEPT_AT_ONCE: i64 = 20_000;
+/// Number of tokens after which a sweep takes no further family.
+const SWEEP_BATCH_SIZE: i64 = 20_000;
 
-/// Ends a family. Returns whether it was alive.
+/// Revokes a family. Returns whether it was alive.
 ///
 /// # Errors
 /// When the database fails.
@@ -19,7 +19,7 @@ pub async fn revoke_family(
     reason: &str,
     now: i64,
 ) -> Result<bool, RecordsError> {
-    let ended = sqlx::query(
+    let revoked = sqlx::query(
         "UPDATE refresh_families SET revoked_at = $1, revoked_reason = $2 \
          WHERE family = $3 AND organisation = $4 AND revoked_at IS NULL",
     )
@@ -29,10 +29,10 @@ pub async fn revoke_family(
     .bind(organisation.as_str())
     .execute(tx)
     .await?;
-    Ok(ended.rows_affected() == 1)
+    Ok(revoked.rows_affected() == 1)
 }
 
-/// Ends all families of a user; their names.
+/// Revokes all families of a user. Returns their ids.
 pub(crate) async fn revoke_all(
     tx: &mut AnyConnection,
     organisation: &OrgId,
@@ -51,9 +51,9 @@ pub(crate) async fn revoke_all(
 }
 
 /// Removes families that ended before `before`, with their tokens: the oldest first, at
-/// most 1000 at once, and none after the 20 000th token, so that no sweep takes longer than
-/// a transaction may; how many. Also wipes successors whose grace ended before
-/// `grace_began`: what nobody may ask for any more need not be kept, not even encrypted.
+/// most 1000, and none after the 20 000th token, so that a sweep fits into a
+/// transaction's timeout. Returns how many. Also wipes successors with a grace period
+/// that began before `grace_began`: they are no longer needed, not even encrypted.
 ///
 /// # Errors
 /// When the database fails.
@@ -72,7 +72,7 @@ pub async fn sweep(
     let swept = sqlx::query(
         "WITH ended AS (SELECT family, expires_at FROM refresh_families \
            WHERE revoked_at < $1 OR expires_at < $1 ORDER BY expires_at LIMIT 1000), \
-         counted AS (SELECT ended.family, expires_at, COUNT(proof) AS tokens \
+         counted AS (SELECT ended.family, expires_at, COUNT(token_hash) AS tokens \
            FROM ended LEFT JOIN refresh_tokens \
              ON refresh_tokens.family = ended.family \
            GROUP BY ended.family, expires_at), \
@@ -83,7 +83,7 @@ pub async fn sweep(
            (SELECT family FROM summed WHERE earlier < $2)",
     )
     .bind(before)
-    .bind(SWEPT_AT_ONCE)
+    .bind(SWEEP_BATCH_SIZE)
     .execute(tx)
     .await?;
     Ok(swept.rows_affected())

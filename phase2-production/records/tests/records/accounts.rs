@@ -1,8 +1,8 @@
-//! Accounts, and the changes that end everything that was proved before.
+//! Accounts, and the changes that revoke all earlier credentials.
 
 use crate::seed::{
-    IDLE, NOW, account, accounts, create, family, find, in_org_of, log_in, member, name,
-    new_session, people, proof, run,
+    IDLE, NOW, account, accounts, add_accounts, create, credential_hash, find, in_org_of,
+    log_in, member, name, new_session, run, start_family,
 };
 use crate::store::{Store, on_both};
 use records::refresh::{Rotated, Rotation};
@@ -12,19 +12,19 @@ use records::{Records, Role, Scope, refresh, users};
 use tokio::task::JoinSet;
 
 on_both! {
-    people_are_imported_once_and_never_overwritten,
-    programs_that_start_together_import_each_person_once,
-    a_login_sees_what_it_needs,
-    every_change_of_an_account_ends_what_was_proved_before,
-    a_locked_out_user_gets_in_again_when_let_in,
-    a_login_that_was_overtaken_by_a_change_is_refused,
-    a_login_that_races_with_a_change_never_outlives_it,
-    of_two_password_changes_at_once_one_is_refused,
-    nobody_changes_an_account_of_another_organisation,
+    import_adds_accounts_once_and_overwrites_none,
+    parallel_imports_add_each_account_once,
+    login_finds_its_account,
+    account_change_revokes_earlier_credentials,
+    disabled_account_logs_in_after_it_is_enabled,
+    login_is_refused_after_a_concurrent_account_change,
+    racing_login_never_survives_a_sign_out,
+    one_of_two_parallel_password_changes_is_refused,
+    account_of_another_organisation_cannot_be_changed,
 }
 
-async fn people_are_imported_once_and_never_overwritten(store: Store) {
-    people(&store).await;
+async fn import_adds_accounts_once_and_overwrites_none(store: Store) {
+    add_accounts(&store).await;
     let mut again = accounts();
     for account in &mut again {
         account.password_hash = "another".to_owned();
@@ -40,13 +40,13 @@ async fn people_are_imported_once_and_never_overwritten(store: Store) {
     assert_eq!(alice.member, member("alice"));
 }
 
-async fn programs_that_start_together_import_each_person_once(store: Store) {
+async fn parallel_imports_add_each_account_once(store: Store) {
     let mut imports = JoinSet::new();
     for records in store.three().await {
-        for turn in 0..4 {
+        for rotation in 0..4 {
             let records = records.clone();
             let mut accounts = accounts();
-            accounts.rotate_left(turn % 3);
+            accounts.rotate_left(rotation % 3);
             imports.spawn(async move {
                 run!(records, Scope::Housekeeping, |tx| users::import(tx, &accounts, NOW))
             });
@@ -56,14 +56,16 @@ async fn programs_that_start_together_import_each_person_once(store: Store) {
     assert_eq!(added, 3);
 }
 
-async fn a_login_sees_what_it_needs(store: Store) {
-    people(&store).await;
+async fn login_finds_its_account(store: Store) {
+    add_accounts(&store).await;
     let bob = account(&store.records, "bob").await;
     assert_eq!((bob.epoch, bob.disabled_at), (1, None));
     assert!(!format!("{bob:?}").contains("argon2"), "{bob:?}");
-    let nobody = name("nobody");
-    let scope = Scope::Login(nobody.clone());
-    assert!(run!(store.records, scope, |tx| users::find(tx, &nobody)).unwrap().is_none());
+    let unknown = name("unknown");
+    let scope = Scope::Login(unknown.clone());
+    assert!(
+        run!(store.records, scope, |tx| users::find(tx, &unknown)).unwrap().is_none()
+    );
     let t1 = member("alice").organisation;
     let listed = run!(store.records, in_org_of("alice"), |tx| users::list(tx, &t1));
     let listed: Vec<_> = listed.unwrap().into_iter().map(|one| one.member).collect();
@@ -78,13 +80,13 @@ enum Change {
     SignOut,
 }
 
-async fn change(records: &Records, change: Change, who: &str) -> Option<SignedOut> {
-    let (org, user) = (member(who).organisation, name(who));
+async fn change(records: &Records, change: Change, username: &str) -> Option<SignedOut> {
+    let (org, user) = (member(username).organisation, name(username));
     let later = NOW + 1;
-    let scope = in_org_of(who);
+    let scope = in_org_of(username);
     match change {
         Change::Password => {
-            let epoch = account(records, who).await.epoch;
+            let epoch = account(records, username).await.epoch;
             run!(records, scope, |tx| users::change_password(
                 tx, &org, &user, epoch, "new", later
             ))
@@ -110,19 +112,19 @@ async fn change(records: &Records, change: Change, who: &str) -> Option<SignedOu
 
 async fn refreshed(records: &Records, secret: &str) -> Rotated {
     let rotation = Rotation {
-        proof: proof(secret),
-        new_proof: proof(&format!("after {secret}")),
+        proof: credential_hash(secret),
+        new_proof: credential_hash(&format!("after {secret}")),
         successor_sealed: "sealed".to_owned(),
         now: NOW + 2,
         grace_ms: 0,
         most: 100,
     };
-    let scope = Scope::Proof(proof(secret));
+    let scope = Scope::Proof(credential_hash(secret));
     run!(records, scope, |tx| refresh::rotate(tx, &rotation)).unwrap()
 }
 
-async fn every_change_of_an_account_ends_what_was_proved_before(store: Store) {
-    people(&store).await;
+async fn account_change_revokes_earlier_credentials(store: Store) {
+    add_accounts(&store).await;
     let changes =
         [Change::Password, Change::Role, Change::Disabled(false), Change::SignOut];
     log_in(&store.records, "bob", "bob's").await;
@@ -137,11 +139,11 @@ async fn every_change_of_an_account_ends_what_was_proved_before(store: Store) {
             assert!(matches!(made, Created::Yes(..)), "{kind:?}");
         }
         let ended = change(&store.records, kind, "alice").await.expect("alice is there");
-        let mut proofs = [proof(&one), proof(&two)];
-        proofs.sort();
+        let mut hashes = [credential_hash(&one), credential_hash(&two)];
+        hashes.sort();
         let mut sessions = ended.sessions;
         sessions.sort();
-        assert_eq!((ended.epoch, sessions), (epoch + 1, proofs.to_vec()), "{kind:?}");
+        assert_eq!((ended.epoch, sessions), (epoch + 1, hashes.to_vec()), "{kind:?}");
         for secret in [&one, &two] {
             let found = find(&store.records, secret, NOW + 2).await;
             assert_eq!(found, Found::Revoked { version: 2 }, "{kind:?}");
@@ -150,18 +152,18 @@ async fn every_change_of_an_account_ends_what_was_proved_before(store: Store) {
     let alice = account(&store.records, "alice").await;
     assert_eq!((alice.member.role, alice.password_hash.as_str()), (Role::Admin, "new"));
     assert!(matches!(find(&store.records, "bob's", NOW).await, Found::Live(_)));
-    family_dies(&store.records).await;
+    assert_password_change_revokes_family(&store.records).await;
 }
 
-async fn family_dies(records: &Records) {
-    assert!(family(records, "bob", "bob's refresh").await);
+async fn assert_password_change_revokes_family(records: &Records) {
+    assert!(start_family(records, "bob", "bob's refresh").await);
     let ended = change(records, Change::Password, "bob").await.unwrap();
     assert_eq!(ended.families, ["family of bob's refresh"]);
     assert_eq!(refreshed(records, "bob's refresh").await, Rotated::Revoked);
 }
 
-async fn a_locked_out_user_gets_in_again_when_let_in(store: Store) {
-    people(&store).await;
+async fn disabled_account_logs_in_after_it_is_enabled(store: Store) {
+    add_accounts(&store).await;
     change(&store.records, Change::Disabled(true), "alice").await.unwrap();
     let locked = account(&store.records, "alice").await;
     assert_eq!(locked.disabled_at, Some(NOW + 1));
@@ -176,19 +178,19 @@ async fn a_locked_out_user_gets_in_again_when_let_in(store: Store) {
     assert!(matches!(made, Created::Yes(..)));
 }
 
-async fn a_login_that_was_overtaken_by_a_change_is_refused(store: Store) {
-    people(&store).await;
+async fn login_is_refused_after_a_concurrent_account_change(store: Store) {
+    add_accounts(&store).await;
     change(&store.records, Change::Password, "alice").await.unwrap();
     let new = new_session("alice", "with the old password");
     let refused = create(&store.records, new, 9, NOW).await.unwrap();
     assert_eq!(refused, Created::AccountChanged);
-    assert!(!family(&store.records, "alice", "with the old password").await);
+    assert!(!start_family(&store.records, "alice", "with the old password").await);
     let found = find(&store.records, "with the old password", NOW).await;
     assert_eq!(found, Found::Unknown);
 }
 
-async fn a_login_that_races_with_a_change_never_outlives_it(store: Store) {
-    people(&store).await;
+async fn racing_login_never_survives_a_sign_out(store: Store) {
+    add_accounts(&store).await;
     let [one, two, three] = store.three().await;
     let mut epoch = 1;
     for round in 0..30 {
@@ -212,9 +214,10 @@ async fn a_login_that_races_with_a_change_never_outlives_it(store: Store) {
     }
 }
 
-/// Both were proved with the same old password: whoever knows it has no more say than that.
-async fn of_two_password_changes_at_once_one_is_refused(store: Store) {
-    people(&store).await;
+/// Both changes were authorised by the same old password, which is invalid after the
+/// first.
+async fn one_of_two_parallel_password_changes_is_refused(store: Store) {
+    add_accounts(&store).await;
     let mut changes = JoinSet::new();
     for (records, new) in store.three().await.into_iter().zip(["one", "other"]) {
         changes.spawn(async move {
@@ -231,8 +234,8 @@ async fn of_two_password_changes_at_once_one_is_refused(store: Store) {
     assert_eq!(after.epoch, 2);
 }
 
-async fn nobody_changes_an_account_of_another_organisation(store: Store) {
-    people(&store).await;
+async fn account_of_another_organisation_cannot_be_changed(store: Store) {
+    add_accounts(&store).await;
     let (t2, alice) = (member("carol").organisation, name("alice"));
     let foreign = run!(store.records, in_org_of("carol"), |tx| users::change_password(
         tx, &t2, &alice, 1, "stolen", NOW

@@ -1,9 +1,9 @@
-//! What has come to be lately, for those who listen.
+//! Recently stored files, for replicas that poll for events.
 //!
-//! A file carries the clock of whoever stored it, read inside the transaction that did. It
-//! can be seen when that has committed, so one may appear behind another that was seen
-//! before. Whoever asks goes back by [`LATEST_MS`](crate::ends::LATEST_MS) each time and
-//! skips what is known.
+//! A file carries the clock of the replica that stored it, read inside its transaction,
+//! and becomes visible at the commit. So one may appear with an earlier time than others
+//! that were already read. Each poll goes back by [`LATEST_MS`](crate::ends::LATEST_MS)
+//! and skips the known ones.
 
 use crate::error::RecordsError;
 use crate::ids::OrgId;
@@ -15,25 +15,25 @@ use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::username::Username;
 
-/// Files in one answer. Where there are so many, ask again from the last of them.
+/// Files in one batch. After a full batch, ask again from its last file.
 pub const AT_ONCE: usize = 10_000;
 
-/// A file that came to be.
+/// A recently stored file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// When, milliseconds since 1970.
+    /// Milliseconds since 1970.
     pub at: i64,
-    /// What it is called.
+    /// The file's id.
     pub file_id: FileId,
-    /// Whose it is.
+    /// The owner.
     pub owner: Username,
-    /// Its owner's name for it.
+    /// The file's name.
     pub name: DisplayName,
 }
 
-/// Files of an organisation that came to be at `since` or later, or those of `owner` alone;
-/// oldest first, at most [`AT_ONCE`]. It enters the organisation's scope: one transaction
-/// may look at several, one after the other, and no statement sees rows of two.
+/// Files of an organisation stored at `since` or later, or only those of `owner`; oldest
+/// first, at most [`AT_ONCE`]. It enters the organisation's scope: one transaction may
+/// read several organisations one after the other, and no statement sees rows of two.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -64,7 +64,7 @@ fn arrival(row: &AnyRow) -> Result<Arrival, RecordsError> {
     Ok(Arrival {
         at: row.try_get("uploaded_at")?,
         file_id: FileId::parse(&id)
-            .ok_or_else(|| RecordsError::broken("a file id is no file id"))?,
+            .ok_or_else(|| RecordsError::broken("a stored file id is invalid"))?,
         owner: Username::parse(&owner).map_err(RecordsError::broken)?,
         name: DisplayName::from_client(&name),
     })

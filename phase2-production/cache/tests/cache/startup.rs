@@ -1,4 +1,4 @@
-//! What is refused at the start, with a message that says what to do and no password.
+//! Startup checks: each error names a remedy and contains no password.
 
 use crate::support::{Redis, kinds, on_each};
 use backing_services::Backing;
@@ -17,7 +17,7 @@ async fn refused(url: &str) -> OpenError {
 }
 
 #[tokio::test]
-async fn a_url_that_is_none_is_told_apart_from_a_redis_that_is_not_there() {
+async fn invalid_url_and_unreachable_redis_give_distinct_errors() {
     for wrong in [
         format!("htp://:{SECRET}@127.0.0.1"),
         SECRET.to_owned(),
@@ -27,15 +27,15 @@ async fn a_url_that_is_none_is_told_apart_from_a_redis_that_is_not_there() {
     ] {
         assert!(matches!(refused(&wrong).await, OpenError::WrongUrl(_)), "{wrong}");
     }
-    let nobody =
+    let closed =
         std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let away = refused(&format!("redis://:{SECRET}@{nobody}")).await;
-    let OpenError::Unreachable { address, .. } = away else { panic!("{away}") };
-    assert_eq!(address, nobody.to_string());
+    let error = refused(&format!("redis://:{SECRET}@{closed}")).await;
+    let OpenError::Unreachable { address, .. } = error else { panic!("{error}") };
+    assert_eq!(address, closed.to_string());
 }
 
 #[tokio::test]
-async fn a_server_that_accepts_and_says_nothing_is_unreachable_within_seconds() {
+async fn silent_server_is_unreachable_within_seconds() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", silent.local_addr().unwrap());
     let opening = tokio::time::timeout(Duration::from_secs(5), refused(&url)).await;
@@ -43,10 +43,11 @@ async fn a_server_that_accepts_and_says_nothing_is_unreachable_within_seconds() 
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_a_missing_one_are_auth_refused() {
+async fn wrong_or_missing_password_is_refused() {
     on_each(async |redis| {
-        let (_, place) = redis.service.url.rsplit_once('@').unwrap();
-        for url in [format!("redis://:{SECRET}@{place}"), format!("redis://{place}")] {
+        let (_, address) = redis.service.url.rsplit_once('@').unwrap();
+        for url in [format!("redis://:{SECRET}@{address}"), format!("redis://{address}")]
+        {
             let refused = refused(&url).await;
             assert!(matches!(refused, OpenError::AuthRefused { .. }), "{refused:?}");
         }
@@ -55,26 +56,27 @@ async fn a_wrong_password_and_a_missing_one_are_auth_refused() {
 }
 
 #[tokio::test]
-async fn a_redis_that_may_evict_is_refused_and_one_that_may_not_say_is_taken() {
+async fn evicting_redis_is_refused_and_unknown_policy_accepted() {
     if !kinds().await.contains(&Backing::Local) {
         return;
     }
     let redis = Redis::start(Backing::Local).await;
     let url = redis.service.url.clone();
     for policy in ["allkeys-lru", "volatile-ttl"] {
-        redis.say::<()>(&["CONFIG", "SET", "maxmemory-policy", policy]).await;
+        redis.command::<()>(&["CONFIG", "SET", "maxmemory-policy", policy]).await;
         let refused = refused(&url).await;
         assert!(
-            matches!(&refused, OpenError::Evicting { policy: told, .. } if told == policy)
+            matches!(&refused, OpenError::Evicting { policy: found, .. } if found == policy)
         );
         assert!(refused.to_string().contains("CONFIG SET maxmemory-policy noeviction"));
     }
     redis
-        .say::<()>(&["ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-config"])
+        .command::<()>(&["ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-config"])
         .await;
-    let (_, place) = url.rsplit_once('@').unwrap();
-    let silent = Cache::open(&format!("redis://app:pw@{place}"), Limits::default()).await;
-    assert!(silent.is_ok(), "it may not be asked, which is only worth a warning");
-    redis.say::<()>(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).await;
+    let (_, address) = url.rsplit_once('@').unwrap();
+    let silent =
+        Cache::open(&format!("redis://app:pw@{address}"), Limits::default()).await;
+    assert!(silent.is_ok(), "an unknown policy is only a warning");
+    redis.command::<()>(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).await;
     assert!(Cache::open(&url, Limits::default()).await.is_ok());
 }

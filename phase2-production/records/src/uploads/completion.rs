@@ -1,4 +1,4 @@
-//! How an upload ends: as a file, or forgotten.
+//! Ends an upload: it is completed as a file, or removed.
 
 use super::{Upload, find, parts};
 use crate::audit::{self, AuditRow};
@@ -9,8 +9,8 @@ use crate::quota::{self, loaded};
 use sqlx::AnyConnection;
 use upload_domain::file_id::FileId;
 
-/// Makes a file of an upload whose bytes are all on disk, under the file's key. It stays
-/// known until it expires, so that a repetition finds its answer; its parts do not.
+/// Stores a complete upload as a file, under the file's key. The upload's row stays until
+/// it expires, so that a repeated request finds its response; its parts are removed.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -28,7 +28,8 @@ pub async fn complete(
         return Ok(Stored::Repeated { answer });
     }
     match files::refused(tx, file).await? {
-        // The key's first use has made the file: this upload is done without one.
+        // The key's first use has created the file: this upload is done without another
+        // one.
         Some(Stored::Repeated { answer }) => {
             close(tx, owner, id, &answer).await?;
             quota::release(tx, owner, upload.size, 1).await?;
@@ -66,8 +67,8 @@ async fn close(
     Ok(())
 }
 
-/// Forgets an upload and gives back what was set aside for it; returns where bytes of it
-/// may be. [`None`] when there is none of `owner`, or it is done and they gave it up.
+/// Removes an upload and releases its reservation. Returns the keys of its blobs. `None`
+/// if `owner` has no such upload, or it was aborted after its completion.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -75,11 +76,11 @@ pub async fn remove(
     tx: &mut AnyConnection,
     owner: &Member,
     id: FileId,
-    why: Removal<'_>,
+    reason: Removal<'_>,
 ) -> Result<Option<Vec<String>>, RecordsError> {
     quota::lock(tx, owner).await?;
     let found = find(tx, &owner.organisation, id).await?;
-    let Some(upload) = found.filter(|upload| why.covers(upload, owner)) else {
+    let Some(upload) = found.filter(|upload| reason.covers(upload, owner)) else {
         return Ok(None);
     };
     let parts = parts(tx, &owner.organisation, id).await?;
@@ -96,18 +97,17 @@ pub async fn remove(
     if upload.answer.is_none() {
         quota::release(tx, owner, upload.size, 1).await?;
     }
-    if let Removal::GivenUp(cause) = why {
+    if let Removal::GivenUp(cause) = reason {
         audit::write(tx, cause).await?;
     }
     let parts = parts.into_iter().map(|part| part.blob_key);
     Ok(Some(upload.blob_key.into_iter().chain(parts).collect()))
 }
 
-/// Forgets those of somebody's open uploads whose time was up at `now` and that no janitor
-/// has come to: until then they would keep others from their room. Whether there were any.
-/// Their bytes have no row any more, and become orphans. The owner's quota row has to be
-/// locked.
-pub(crate) async fn forget_expired(
+/// Removes an account's open uploads that expired at `now` and that no janitor has
+/// removed yet: they would occupy its quota. Returns whether there were any. Their blobs
+/// become orphans. The owner's quota row must be locked.
+pub(crate) async fn remove_expired(
     tx: &mut AnyConnection,
     owner: &Member,
     now: i64,
@@ -136,12 +136,12 @@ pub(crate) async fn forget_expired(
     Ok(!sizes.is_empty())
 }
 
-/// Why an upload is to be forgotten.
+/// The reason to remove an upload.
 #[derive(Clone, Copy, Debug)]
 pub enum Removal<'a> {
-    /// Its owner does not want it any more; it must be open.
+    /// The owner aborted it; it must be open.
     GivenUp(&'a AuditRow),
-    /// Its time is up at this moment.
+    /// It expired at this time.
     Expired(i64),
 }
 

@@ -1,11 +1,11 @@
-//! What a janitor asks, over all organisations.
+//! Queries of the janitor across all organisations.
 
 use super::{Upload, upload_of};
 use crate::error::RecordsError;
 use crate::quota::stored;
 use sqlx::AnyConnection;
 
-/// Uploads of everybody whose time is up at `now`, at most `limit`. In
+/// All uploads that expired at `now`, at most `limit`. In
 /// [`Scope::Housekeeping`](crate::Scope::Housekeeping).
 ///
 /// # Errors
@@ -25,8 +25,8 @@ pub async fn expired(
     rows.iter().map(upload_of).collect()
 }
 
-/// Uploads of everybody that have all their bytes since `before`, and that nobody has
-/// finished; at most `limit`. In [`Scope::Housekeeping`](crate::Scope::Housekeeping).
+/// Open uploads with all their bytes since `before`, at most `limit`: the client did not
+/// complete them. In [`Scope::Housekeeping`](crate::Scope::Housekeeping).
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -46,7 +46,7 @@ pub async fn unfinished(
     rows.iter().map(upload_of).collect()
 }
 
-/// Takes an unfinished upload on, unless somebody has since `before`. In
+/// Claims an unfinished upload, unless another replica did since `before`. In
 /// [`Scope::Organisation`](crate::Scope::Organisation).
 ///
 /// # Errors

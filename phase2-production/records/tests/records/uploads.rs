@@ -1,7 +1,9 @@
-//! Uploads in steps: what is set aside, what is compared, what ends an upload.
+//! Uploads in steps: reservation, offsets, completion and removal.
 
-use crate::files::{deed, new_file, used};
-use crate::seed::{NOW, QUOTA, in_org_of, member, org, people, proof, run};
+use crate::files::{audit_row, new_file, used};
+use crate::seed::{
+    NOW, QUOTA, add_accounts, credential_hash, in_org_of, member, org, run,
+};
 use crate::store::{Store, on_both};
 use futures_util::future::join_all;
 use records::files::{NewFile, Stored};
@@ -12,16 +14,16 @@ use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 
 on_both!(
-    an_upload_reads_back_as_it_was_begun,
-    what_is_announced_is_set_aside_at_once,
-    there_are_only_so_many_at_once,
-    of_two_parts_at_one_place_one_is_seen,
-    a_part_in_the_wrong_place_changes_nothing,
-    a_completion_makes_one_file_however_often_it_is_asked_for,
-    a_completion_with_a_used_key_makes_no_second_file,
-    what_is_given_up_is_free_again,
-    what_has_expired_is_removed_by_one_of_three_janitors,
-    a_janitor_finds_what_nobody_has_finished,
+    started_upload_reads_back_unchanged,
+    announced_size_is_reserved_at_start,
+    open_uploads_are_limited,
+    one_of_two_parts_at_one_offset_is_stored,
+    part_at_wrong_offset_changes_nothing,
+    repeated_completion_stores_one_file,
+    completion_with_used_key_stores_no_second_file,
+    aborted_upload_releases_its_quota,
+    expired_upload_is_removed_by_one_janitor,
+    janitor_claims_unfinished_upload_once,
 );
 
 pub(crate) const LIFE: i64 = 1_000;
@@ -37,7 +39,7 @@ pub(crate) fn upload(size: u64, key: Option<&str>) -> Upload {
         size,
         received: 0,
         blob_key: None,
-        key: key.map(proof),
+        key: key.map(credential_hash),
         answer: None,
         created_at: NOW.cast_unsigned(),
         expires_at: (NOW + LIFE).cast_unsigned(),
@@ -46,7 +48,7 @@ pub(crate) fn upload(size: u64, key: Option<&str>) -> Upload {
 
 pub(crate) async fn start(records: &Records, upload: &Upload) -> Started {
     let (upload, cause) =
-        (upload.clone(), deed("alice", "upload.started", upload.upload_id));
+        (upload.clone(), audit_row("alice", "upload.started", upload.upload_id));
     let started = run!(records, in_org_of("alice"), |tx| uploads::start(
         tx,
         &member("alice"),
@@ -76,20 +78,20 @@ async fn complete(
     run!(records, in_org_of("alice"), |tx| uploads::complete(tx, id, &file))
 }
 
-async fn an_upload_reads_back_as_it_was_begun(place: Store) {
-    people(&place).await;
+async fn started_upload_reads_back_unchanged(database: Store) {
+    add_accounts(&database).await;
     let mut begun = upload(10, Some("k"));
     begun.blob_key = Some("incoming/t1/x".to_owned());
     begun.kind = Kind::Presigned;
-    assert_eq!(start(&place.records, &begun).await, Started::Yes);
-    assert_eq!(find(&place.records, begun.upload_id).await.as_ref(), Some(&begun));
-    let listed = run!(place.records, in_org_of("alice"), |tx| uploads::list(
+    assert_eq!(start(&database.records, &begun).await, Started::Yes);
+    assert_eq!(find(&database.records, begun.upload_id).await.as_ref(), Some(&begun));
+    let listed = run!(database.records, in_org_of("alice"), |tx| uploads::list(
         tx,
         &member("alice"),
         NOW
     ));
     assert_eq!(listed.unwrap(), [begun]);
-    let bobs = run!(place.records, in_org_of("bob"), |tx| uploads::list(
+    let bobs = run!(database.records, in_org_of("bob"), |tx| uploads::list(
         tx,
         &member("bob"),
         NOW
@@ -97,40 +99,40 @@ async fn an_upload_reads_back_as_it_was_begun(place: Store) {
     assert_eq!(bobs.unwrap(), []);
 }
 
-async fn what_is_announced_is_set_aside_at_once(place: Store) {
-    people(&place).await;
-    let replicas = place.three().await;
+async fn announced_size_is_reserved_at_start(database: Store) {
+    add_accounts(&database).await;
+    let replicas = database.three().await;
     let announced: Vec<_> = (0..15).map(|_| upload(100, None)).collect();
     let started =
         announced.iter().enumerate().map(|(n, one)| start(&replicas[n % 3], one));
     let begun = join_all(started).await;
     let refused = begun.iter().filter(|one| **one == Started::QuotaExceeded).count();
     assert_eq!(refused, 5, "{begun:?}");
-    let usage = used(&place.records, "alice").await;
+    let usage = used(&database.records, "alice").await;
     assert_eq!(usage, Usage { reserved: 1_000, ..Usage::default() });
-    let file = crate::files::store(&place.records, new_file("alice", 1, None)).await;
+    let file = crate::files::store(&database.records, new_file("alice", 1, None)).await;
     assert_eq!(file.unwrap(), Stored::QuotaExceeded);
 }
 
-async fn there_are_only_so_many_at_once(place: Store) {
-    people(&place).await;
+async fn open_uploads_are_limited(database: Store) {
+    add_accounts(&database).await;
     for _ in 0..MOST_OPEN {
-        assert_eq!(start(&place.records, &upload(0, None)).await, Started::Yes);
+        assert_eq!(start(&database.records, &upload(0, None)).await, Started::Yes);
     }
-    assert_eq!(start(&place.records, &upload(0, None)).await, Started::TooMany);
+    assert_eq!(start(&database.records, &upload(0, None)).await, Started::TooMany);
 }
 
-async fn of_two_parts_at_one_place_one_is_seen(place: Store) {
-    people(&place).await;
+async fn one_of_two_parts_at_one_offset_is_stored(database: Store) {
+    add_accounts(&database).await;
     let begun = upload(100, None);
-    start(&place.records, &begun).await;
-    let replicas = place.three().await;
+    start(&database.records, &begun).await;
+    let replicas = database.three().await;
     for at in 0..10 {
         let attempts = (0..6).map(|n| add(&replicas[n % 3], &begun, at * 10, 10, NOW));
         let added = join_all(attempts).await.into_iter().filter(|added| *added).count();
         assert_eq!(added, 1, "at {at}");
     }
-    let parts = run!(place.records, in_org_of("alice"), |tx| uploads::parts(
+    let parts = run!(database.records, in_org_of("alice"), |tx| uploads::parts(
         tx,
         &org("t1"),
         begun.upload_id
@@ -139,127 +141,131 @@ async fn of_two_parts_at_one_place_one_is_seen(place: Store) {
     assert_eq!(starts, (0..10).map(|at| at * 10).collect::<Vec<_>>());
 }
 
-async fn a_part_in_the_wrong_place_changes_nothing(place: Store) {
-    people(&place).await;
+async fn part_at_wrong_offset_changes_nothing(database: Store) {
+    add_accounts(&database).await;
     let begun = upload(100, None);
-    start(&place.records, &begun).await;
-    assert!(add(&place.records, &begun, 0, 10, NOW).await);
+    start(&database.records, &begun).await;
+    assert!(add(&database.records, &begun, 0, 10, NOW).await);
     for (at, size, now) in
         [(0, 10, NOW), (9, 10, NOW), (20, 10, NOW), (10, 91, NOW), (10, 10, NOW + LIFE)]
     {
-        assert!(!add(&place.records, &begun, at, size, now).await, "{at} {size}");
+        assert!(!add(&database.records, &begun, at, size, now).await, "{at} {size}");
     }
-    let now = find(&place.records, begun.upload_id).await.expect("the upload");
+    let now = find(&database.records, begun.upload_id).await.expect("the upload");
     assert_eq!(now.received, 10);
-    assert!(add(&place.records, &begun, 10, 90, NOW).await);
+    assert!(add(&database.records, &begun, 10, 90, NOW).await);
 }
 
-async fn a_completion_makes_one_file_however_often_it_is_asked_for(place: Store) {
-    people(&place).await;
+async fn repeated_completion_stores_one_file(database: Store) {
+    add_accounts(&database).await;
     let begun = upload(100, None);
-    start(&place.records, &begun).await;
-    add(&place.records, &begun, 0, 100, NOW).await;
-    let replicas = place.three().await;
+    start(&database.records, &begun).await;
+    add(&database.records, &begun, 0, 100, NOW).await;
+    let replicas = database.three().await;
     let attempts = (0..6).map(|n| {
         complete(&replicas[n % 3], begun.upload_id, new_file("alice", 100, None))
     });
     let outcomes = join_all(attempts).await;
     let made = outcomes.iter().filter(|one| matches!(one, Ok(Stored::Yes))).count();
     assert_eq!(made, 1, "{outcomes:?}");
-    let done = find(&place.records, begun.upload_id).await.expect("it stays known");
+    let done = find(&database.records, begun.upload_id).await.expect("it stays known");
     let answer = done.answer.expect("it is done");
-    let again = complete(&place.records, begun.upload_id, new_file("alice", 100, None));
+    let again =
+        complete(&database.records, begun.upload_id, new_file("alice", 100, None));
     assert_eq!(again.await.unwrap(), Stored::Repeated { answer });
-    let usage = used(&place.records, "alice").await;
+    let usage = used(&database.records, "alice").await;
     assert_eq!(usage, Usage { used: 100, ..Usage::default() });
-    assert!(!add(&place.records, &begun, 100, 0, NOW).await, "it takes nothing more");
+    assert!(!add(&database.records, &begun, 100, 0, NOW).await, "it takes nothing more");
 }
 
-async fn a_completion_with_a_used_key_makes_no_second_file(place: Store) {
-    people(&place).await;
+async fn completion_with_used_key_stores_no_second_file(database: Store) {
+    add_accounts(&database).await;
     let first = new_file("alice", 100, Some("k"));
     let answer = first.answer.clone();
-    crate::files::store(&place.records, first).await.unwrap();
+    crate::files::store(&database.records, first).await.unwrap();
     let begun = upload(100, Some("k"));
-    start(&place.records, &begun).await;
+    start(&database.records, &begun).await;
     let done =
-        complete(&place.records, begun.upload_id, new_file("alice", 100, Some("k")));
+        complete(&database.records, begun.upload_id, new_file("alice", 100, Some("k")));
     assert_eq!(done.await.unwrap(), Stored::Repeated { answer: answer.clone() });
-    let usage = used(&place.records, "alice").await;
+    let usage = used(&database.records, "alice").await;
     assert_eq!(usage, Usage { used: 100, ..Usage::default() });
-    let known = find(&place.records, begun.upload_id).await.expect("it stays known");
+    let known = find(&database.records, begun.upload_id).await.expect("it stays known");
     assert_eq!(known.answer, Some(answer));
-    let nobodys =
-        complete(&place.records, FileId::new(), new_file("alice", 1, None)).await;
-    assert_eq!(nobodys.unwrap(), Stored::NoUpload);
+    let unknown =
+        complete(&database.records, FileId::new(), new_file("alice", 1, None)).await;
+    assert_eq!(unknown.unwrap(), Stored::NoUpload);
 }
 
-async fn what_is_given_up_is_free_again(place: Store) {
-    people(&place).await;
+async fn aborted_upload_releases_its_quota(database: Store) {
+    add_accounts(&database).await;
     let mut begun = upload(100, None);
     begun.blob_key = Some("incoming/t1/x".to_owned());
     let id = begun.upload_id;
-    start(&place.records, &begun).await;
-    add(&place.records, &begun, 0, 10, NOW).await;
-    let give_up = async |who: &'static str| {
-        let cause = deed(who, "upload.aborted", id);
-        let removed = run!(place.records, in_org_of(who), |tx| async move {
-            uploads::remove(tx, &member(who), id, Removal::GivenUp(&cause)).await
+    start(&database.records, &begun).await;
+    add(&database.records, &begun, 0, 10, NOW).await;
+    let abort = async |username: &'static str| {
+        let cause = audit_row(username, "upload.aborted", id);
+        let removed = run!(database.records, in_org_of(username), |tx| async move {
+            uploads::remove(tx, &member(username), id, Removal::GivenUp(&cause)).await
         });
         removed.unwrap()
     };
-    assert_eq!(give_up("bob").await, None);
-    let keys = give_up("alice").await.expect("it was there");
+    assert_eq!(abort("bob").await, None);
+    let keys = abort("alice").await.expect("it was there");
     assert_eq!((keys.len(), keys[0].as_str()), (2, "incoming/t1/x"));
-    assert_eq!(give_up("alice").await, None);
-    assert_eq!(used(&place.records, "alice").await, Usage::default());
+    assert_eq!(abort("alice").await, None);
+    assert_eq!(used(&database.records, "alice").await, Usage::default());
     let scope = Scope::Housekeeping;
-    let named = run!(place.records, scope, |tx| files::is_named(tx, &keys[1]));
+    let named = run!(database.records, scope, |tx| files::is_named(tx, &keys[1]));
     assert!(!named.unwrap());
 }
 
-async fn what_has_expired_is_removed_by_one_of_three_janitors(place: Store) {
-    people(&place).await;
+async fn expired_upload_is_removed_by_one_janitor(database: Store) {
+    add_accounts(&database).await;
     let (open, done) = (upload(100, None), upload(50, None));
-    start(&place.records, &open).await;
-    start(&place.records, &done).await;
-    complete(&place.records, done.upload_id, new_file("alice", 50, None)).await.unwrap();
+    start(&database.records, &open).await;
+    start(&database.records, &done).await;
+    complete(&database.records, done.upload_id, new_file("alice", 50, None))
+        .await
+        .unwrap();
     let overdue = async |records: &Records, now: i64| {
         let scope = Scope::Housekeeping;
         run!(records, scope, |tx| uploads::expired(tx, now, 10)).unwrap()
     };
-    assert_eq!(overdue(&place.records, NOW + LIFE - 1).await, []);
-    let replicas = place.three().await;
+    assert_eq!(overdue(&database.records, NOW + LIFE - 1).await, []);
+    let replicas = database.three().await;
     let removals = (0..3).map(async |n| {
         let mut removed = 0;
         for one in overdue(&replicas[n], NOW + LIFE).await {
             let gone = run!(replicas[n], in_org_of("alice"), |tx| async move {
-                let why = Removal::Expired(NOW + LIFE);
-                uploads::remove(tx, &member("alice"), one.upload_id, why).await
+                let reason = Removal::Expired(NOW + LIFE);
+                uploads::remove(tx, &member("alice"), one.upload_id, reason).await
             });
             removed += usize::from(gone.unwrap().is_some());
         }
         removed
     });
     assert_eq!(join_all(removals).await.into_iter().sum::<usize>(), 2);
-    let usage = used(&place.records, "alice").await;
+    let usage = used(&database.records, "alice").await;
     assert_eq!(usage, Usage { used: 50, ..Usage::default() });
 }
 
-async fn a_janitor_finds_what_nobody_has_finished(place: Store) {
-    people(&place).await;
+async fn janitor_claims_unfinished_upload_once(database: Store) {
+    add_accounts(&database).await;
     let (whole, half) = (upload(10, None), upload(10, None));
-    start(&place.records, &whole).await;
-    start(&place.records, &half).await;
-    add(&place.records, &whole, 0, 10, NOW + 5).await;
-    add(&place.records, &half, 0, 5, NOW).await;
+    start(&database.records, &whole).await;
+    start(&database.records, &half).await;
+    add(&database.records, &whole, 0, 10, NOW + 5).await;
+    add(&database.records, &half, 0, 5, NOW).await;
     for (before, expected) in [(NOW + 4, vec![]), (NOW + 5, vec![whole.upload_id])] {
         let scope = Scope::Housekeeping;
-        let found = run!(place.records, scope, |tx| uploads::unfinished(tx, before, 10));
+        let found =
+            run!(database.records, scope, |tx| uploads::unfinished(tx, before, 10));
         let ids: Vec<_> = found.unwrap().into_iter().map(|one| one.upload_id).collect();
         assert_eq!(ids, expected);
     }
-    let replicas = place.three().await;
+    let replicas = database.three().await;
     let claims = replicas.iter().map(|records| {
         let whole = whole.clone();
         async move {

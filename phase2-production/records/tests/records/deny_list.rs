@@ -1,14 +1,14 @@
 //! Revoked access tokens, and the audit log.
 
-use crate::seed::{NOW, deed, in_org_of, member, people, run};
+use crate::seed::{NOW, add_accounts, audit_row, in_org_of, member, run};
 use crate::store::{Store, on_both};
 use records::revoked::{self, Denied};
 use records::{Records, Scope, audit};
 
 on_both! {
-    a_revoked_token_is_denied_on_every_replica,
-    a_denial_goes_with_the_token_that_it_denies,
-    the_audit_log_is_read_newest_first_and_by_request,
+    revoked_token_is_denied_on_every_replica,
+    sweep_removes_denials_of_expired_tokens,
+    audit_log_lists_newest_first_and_filters_by_request,
 }
 
 fn token(jti: &str, expires_at: i64) -> Denied {
@@ -26,8 +26,8 @@ async fn is_denied(records: &Records, issuer: &'static str, jti: &'static str) -
         .unwrap()
 }
 
-async fn a_revoked_token_is_denied_on_every_replica(store: Store) {
-    people(&store).await;
+async fn revoked_token_is_denied_on_every_replica(store: Store) {
+    add_accounts(&store).await;
     let other = store.another().await;
     assert!(!is_denied(&other, "lab", "1").await);
     assert!(deny(&store.records, "1", NOW + 900_000).await);
@@ -37,22 +37,22 @@ async fn a_revoked_token_is_denied_on_every_replica(store: Store) {
     assert!(!is_denied(&other, "lab", "2").await);
 }
 
-async fn a_denial_goes_with_the_token_that_it_denies(store: Store) {
-    people(&store).await;
-    deny(&store.records, "over", NOW - 1).await;
-    deny(&store.records, "counts", NOW + 1).await;
+async fn sweep_removes_denials_of_expired_tokens(store: Store) {
+    add_accounts(&store).await;
+    deny(&store.records, "expired", NOW - 1).await;
+    deny(&store.records, "valid", NOW + 1).await;
     let swept = run!(store.records, Scope::Housekeeping, |tx| revoked::sweep(tx, NOW));
     assert_eq!(swept.unwrap(), 1);
-    assert!(!is_denied(&store.records, "lab", "over").await);
-    assert!(is_denied(&store.records, "lab", "counts").await);
+    assert!(!is_denied(&store.records, "lab", "expired").await);
+    assert!(is_denied(&store.records, "lab", "valid").await);
 }
 
-async fn the_audit_log_is_read_newest_first_and_by_request(store: Store) {
-    people(&store).await;
+async fn audit_log_lists_newest_first_and_filters_by_request(store: Store) {
+    add_accounts(&store).await;
     for request in ["1", "2", "1"] {
         crate::seed::write(&store.records, request).await.unwrap();
     }
-    let foreign = deed("t2", "1");
+    let foreign = audit_row("t2", "1");
     run!(store.records, in_org_of("carol"), |tx| audit::write(tx, &foreign)).unwrap();
     let read = async |limit, request: Option<&'static str>| {
         let t1 = member("alice").organisation;
@@ -61,7 +61,7 @@ async fn the_audit_log_is_read_newest_first_and_by_request(store: Store) {
         ));
         rows.unwrap()
     };
-    assert_eq!(read(9, Some("1")).await, [deed("t1", "1"), deed("t1", "1")]);
-    assert_eq!(read(2, None).await, [deed("t1", "1"), deed("t1", "2")]);
+    assert_eq!(read(9, Some("1")).await, [audit_row("t1", "1"), audit_row("t1", "1")]);
+    assert_eq!(read(2, None).await, [audit_row("t1", "1"), audit_row("t1", "2")]);
     assert_eq!(read(9, Some("3")).await, []);
 }

@@ -1,12 +1,11 @@
-//! Nodes with addresses of their own.
+//! Nodes for tests, each with its own address.
 
 use gossip::{Gossip, GossipConfig, Lives};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Beyond which a session that is not known elsewhere is a failure. The usual delay is far
-/// below; the tests print it.
+/// Timeout of replication to all nodes. The usual delay is far below; the tests print it.
 pub(crate) const STATED_DELAY: Duration = Duration::from_secs(5);
 
 pub(crate) const LIVES: Lives =
@@ -18,7 +17,7 @@ pub(crate) fn config(node: &str, seeds: &[SocketAddr]) -> GossipConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         seeds: seeds.to_vec(),
         interval: Duration::from_millis(100),
-        // Another test may take a port that one of our nodes had, and must not be heard.
+        // Another test may reuse a port of this test's nodes and must be ignored.
         cluster_id: format!("{}-{:?}", std::process::id(), std::thread::current().name()),
         lives: LIVES,
         most_files: 100,
@@ -40,32 +39,38 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap()
 }
 
-pub(crate) fn proof(number: usize) -> String {
+pub(crate) fn session_hash(number: usize) -> String {
     format!("{number:064x}")
 }
 
-/// Waits for a condition; how long that took.
-pub(crate) async fn soon(what: &str, condition: impl Fn() -> bool) -> Duration {
-    soon_async(what, || std::future::ready(condition())).await
+/// Waits for a condition. Returns the elapsed time.
+pub(crate) async fn wait_until(
+    condition_name: &str,
+    condition: impl Fn() -> bool,
+) -> Duration {
+    wait_until_async(condition_name, || std::future::ready(condition())).await
 }
 
-pub(crate) async fn soon_async<F: Future<Output = bool>>(
-    what: &str,
+pub(crate) async fn wait_until_async<F: Future<Output = bool>>(
+    condition_name: &str,
     condition: impl Fn() -> F,
 ) -> Duration {
     let began = Instant::now();
     while !condition().await {
-        assert!(began.elapsed() < STATED_DELAY, "not within the stated delay: {what}");
+        assert!(
+            began.elapsed() < STATED_DELAY,
+            "not within the stated delay: {condition_name}"
+        );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     began.elapsed()
 }
 
-pub(crate) fn knows(node: &Gossip, proof: &str) -> bool {
-    node.look(proof, now()).is_ok()
+pub(crate) fn is_known(node: &Gossip, hash: &str) -> bool {
+    node.look(hash, now()).is_ok()
 }
 
-pub(crate) fn median_and_most(mut delays: Vec<Duration>) -> (Duration, Duration) {
+pub(crate) fn median_and_max(mut delays: Vec<Duration>) -> (Duration, Duration) {
     delays.sort();
     (delays[delays.len() / 2], delays[delays.len() - 1])
 }

@@ -14,7 +14,7 @@ async fn not_since(cache: &Cache, key: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn what_one_replica_denies_is_denied_at_all_until_its_time_is_over() {
+async fn denial_holds_on_all_replicas_until_it_expires() {
     on_each(async |redis| {
         let (one, other) = (redis.cache().await, redis.cache().await);
         not_since(&other, "iss/1").await;
@@ -23,11 +23,15 @@ async fn what_one_replica_denies_is_denied_at_all_until_its_time_is_over() {
         let (time, begun) = (Duration::from_millis(50), Instant::now());
         assert_eq!(one.deny("iss/2", time).await, Written::Now);
         while other.is_denied("iss/2").await == Ok(Denial::Denied) {
-            assert!(begun.elapsed() < Duration::from_secs(5), "it is denied for ever");
+            assert!(
+                begun.elapsed() < Duration::from_secs(5),
+                "the denial does not expire"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         not_since(&other, "iss/2").await;
-        // Redis counts whole milliseconds: what began in the middle of one ends before it.
+        // Redis counts whole milliseconds, so a key set within one expires up to one
+        // early.
         let counted = begun.elapsed() + Duration::from_millis(1);
         assert!(counted >= time, "gone after {counted:?} of {time:?}");
     })
@@ -35,21 +39,24 @@ async fn what_one_replica_denies_is_denied_at_all_until_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_list_that_was_lost_says_that_it_knows_nothing_of_before() {
+async fn flushed_deny_list_reports_its_start() {
     on_each(async |redis| {
         let cache = redis.cache().await;
         not_since(&cache, "iss/1").await;
         let issued_at = now_ms();
         cache.deny("iss/1", MINUTE).await;
         assert!(not_since(&cache, "iss/2").await <= issued_at);
-        redis.say::<()>(&["FLUSHALL"]).await;
-        assert!(not_since(&cache, "iss/1").await >= issued_at, "the truth must be asked");
+        redis.command::<()>(&["FLUSHALL"]).await;
+        assert!(
+            not_since(&cache, "iss/1").await >= issued_at,
+            "the database must be asked"
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_version_that_changed_is_not_put_back_by_a_slow_reader() {
+async fn slow_reader_does_not_restore_an_outdated_version() {
     on_each(async |redis| {
         let (one, other) = (redis.cache().await, redis.cache().await);
         let Ok(Version::Unknown { now }) = one.version("alice").await else { panic!() };
@@ -67,7 +74,7 @@ async fn a_version_that_changed_is_not_put_back_by_a_slow_reader() {
 }
 
 #[tokio::test]
-async fn of_many_who_take_at_once_at_three_replicas_exactly_the_limit_get_through() {
+async fn rate_limit_is_exact_over_three_replicas() {
     on_each(async |redis: Redis| {
         let mut replicas = Vec::new();
         for _ in 0..3 {
@@ -80,7 +87,7 @@ async fn of_many_who_take_at_once_at_three_replicas_exactly_the_limit_get_throug
         let mut allowed = Vec::new();
         for taken in futures_util::future::join_all(takes).await {
             match taken.unwrap() {
-                Taken::Allowed { left } => allowed.push(left),
+                Taken::Allowed { remaining } => allowed.push(remaining),
                 Taken::Refused { retry_after } => {
                     assert!(retry_after <= MINUTE && retry_after > MINUTE / 2);
                 }
@@ -89,18 +96,22 @@ async fn of_many_who_take_at_once_at_three_replicas_exactly_the_limit_get_throug
         allowed.sort_unstable();
         assert_eq!(allowed, (0..10).collect::<Vec<_>>());
         let bob = replicas[0].take("bob", 10, MINUTE).await;
-        assert_eq!(bob, Ok(Taken::Allowed { left: 9 }), "another bucket is another's");
+        assert_eq!(
+            bob,
+            Ok(Taken::Allowed { remaining: 9 }),
+            "each bucket has its own limit"
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_bucket_is_full_again_after_its_window_even_for_one_who_kept_trying() {
+async fn bucket_refills_after_its_window_despite_refused_requests() {
     on_each(async |redis| {
         let cache = redis.cache().await;
         let window = Duration::from_millis(400);
         let begun = Instant::now();
-        assert_eq!(cache.take("b", 1, window).await, Ok(Taken::Allowed { left: 0 }));
+        assert_eq!(cache.take("b", 1, window).await, Ok(Taken::Allowed { remaining: 0 }));
         while let Taken::Refused { retry_after } =
             cache.take("b", 1, window).await.unwrap()
         {
@@ -117,32 +128,35 @@ async fn a_bucket_is_full_again_after_its_window_even_for_one_who_kept_trying() 
 }
 
 #[tokio::test]
-async fn what_is_given_back_can_be_taken_again_and_never_makes_the_bucket_larger() {
+async fn returned_request_never_enlarges_the_bucket() {
     on_each(async |redis| {
         let cache = redis.cache().await;
-        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { left: 1 }));
+        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { remaining: 1 }));
         for _ in 0..3 {
             cache.give_back("b").await.unwrap();
         }
         cache.give_back("never taken from").await.unwrap();
-        assert_eq!(redis.say::<i64>(&["EXISTS", "rate:never taken from"]).await, 0);
-        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { left: 1 }));
-        assert!(redis.say::<i64>(&["TTL", "rate:b"]).await > 50, "the window still ends");
+        assert_eq!(redis.command::<i64>(&["EXISTS", "rate:never taken from"]).await, 0);
+        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { remaining: 1 }));
+        assert!(
+            redis.command::<i64>(&["TTL", "rate:b"]).await > 50,
+            "the window still ends"
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn those_who_were_let_through_before_are_counted_all_or_not_at_all() {
+async fn batch_of_allowed_requests_counts_completely_or_not() {
     on_each(async |redis| {
         let cache = redis.cache().await;
         let taken = cache.take_many("b", 3, 5, MINUTE).await;
-        assert_eq!(taken, Ok(Taken::Allowed { left: 2 }));
+        assert_eq!(taken, Ok(Taken::Allowed { remaining: 2 }));
         let taken = cache.take_many("b", 3, 5, MINUTE).await;
-        assert_eq!(taken, Ok(Taken::Allowed { left: 0 }), "six went through");
+        assert_eq!(taken, Ok(Taken::Allowed { remaining: 0 }), "all three count");
         let taken = cache.take_many("b", 3, 5, MINUTE).await;
         assert!(matches!(taken, Ok(Taken::Refused { .. })));
-        assert_eq!(redis.say::<i64>(&["GET", "rate:b"]).await, 6);
+        assert_eq!(redis.command::<i64>(&["GET", "rate:b"]).await, 6);
     })
     .await;
 }

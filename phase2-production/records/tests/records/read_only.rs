@@ -1,13 +1,13 @@
-//! Transactions that only look: they wait for no writer, and change nothing.
+//! Read-only transactions: they wait for no writer and change nothing.
 
-use crate::seed::{deed, in_org_of, org, people, write};
+use crate::seed::{add_accounts, audit_row, in_org_of, org, write};
 use crate::store::{Store, on_both};
 use records::audit;
 use tokio::sync::oneshot;
 
 on_both! {
-    who_only_looks_waits_for_no_writer_and_sees_what_is_committed,
-    who_only_looks_changes_nothing,
+    reader_sees_commits_without_waiting_for_writers,
+    read_only_transaction_refuses_writes,
 }
 
 async fn seen(store: &Store) -> usize {
@@ -17,12 +17,12 @@ async fn seen(store: &Store) -> usize {
     rows.await.unwrap().len()
 }
 
-async fn who_only_looks_waits_for_no_writer_and_sees_what_is_committed(store: Store) {
-    people(&store).await;
+async fn reader_sees_commits_without_waiting_for_writers(store: Store) {
+    add_accounts(&store).await;
     write(&store.records, "before").await.unwrap();
     let (inside, is_inside) = oneshot::channel();
-    let (leave, may_leave) = oneshot::channel::<()>();
-    let row = deed("t1", "under way");
+    let (may_commit, may_leave) = oneshot::channel::<()>();
+    let row = audit_row("t1", "under way");
     let writing = store.records.run(in_org_of("alice"), move |tx| {
         Box::pin(async move {
             audit::write(tx, &row).await?;
@@ -31,27 +31,27 @@ async fn who_only_looks_waits_for_no_writer_and_sees_what_is_committed(store: St
             Ok(())
         })
     });
-    let looking = async {
+    let reading = async {
         is_inside.await.unwrap();
-        // Were it to wait for the writer, it would wait for ever: the writer waits for it.
+        // If it waited for the writer it would deadlock, because the writer waits for it.
         let before = seen(&store).await;
         store.records.now().await.unwrap();
-        leave.send(()).unwrap();
+        may_commit.send(()).unwrap();
         before
     };
-    let (written, before) = tokio::join!(writing, looking);
-    written.unwrap();
+    let (outcome, before) = tokio::join!(writing, reading);
+    outcome.unwrap();
     assert_eq!((before, seen(&store).await), (1, 2));
 }
 
-async fn who_only_looks_changes_nothing(store: Store) {
-    people(&store).await;
-    let row = deed("t1", "by mistake");
-    let looked = store.records.look(in_org_of("alice"), move |tx| {
+async fn read_only_transaction_refuses_writes(store: Store) {
+    add_accounts(&store).await;
+    let row = audit_row("t1", "by mistake");
+    let refused = store.records.look(in_org_of("alice"), move |tx| {
         Box::pin(async move { audit::write(tx, &row).await })
     });
-    // Postgres says the same of a server that has become a standby, so the kind is no help.
-    assert!(looked.await.is_err());
+    // A Postgres that became a standby gives the same error, so its kind proves nothing.
+    assert!(refused.await.is_err());
     assert_eq!(seen(&store).await, 0);
     write(&store.records, "on purpose").await.unwrap();
     assert_eq!(seen(&store).await, 1);

@@ -1,4 +1,4 @@
-//! How sessions end.
+//! Revokes and removes sessions.
 
 use crate::ends::{self, End};
 use crate::error::RecordsError;
@@ -6,48 +6,48 @@ use crate::ids::OrgId;
 use sqlx::AnyConnection;
 use upload_domain::username::Username;
 
-/// Death by logout. When this is committed, no replica and no cache may bring the session
-/// back. Returns whether it was not revoked before. `now` must be read in the transaction
-/// ([`crate::ends`]).
+/// Revokes a session (death by logout). After the commit no replica and no cache may
+/// bring the session back. Returns `false` if it was already revoked. `now` must be read
+/// in the transaction ([`crate::ends`]).
 ///
 /// # Errors
 /// When the database fails.
 pub async fn revoke(
     tx: &mut AnyConnection,
-    proof: &str,
+    session_id_hash: &str,
     now: i64,
 ) -> Result<bool, RecordsError> {
-    let ended = sqlx::query(
+    let revoked = sqlx::query(
         "UPDATE sessions SET revoked_at = $2, version = version + 1 \
-         WHERE proof = $1 AND revoked_at IS NULL",
+         WHERE session_id_hash = $1 AND revoked_at IS NULL",
     )
-    .bind(proof)
+    .bind(session_id_hash)
     .bind(now)
     .execute(tx)
     .await?;
-    Ok(ended.rows_affected() == 1)
+    Ok(revoked.rows_affected() == 1)
 }
 
-/// Death of all sessions of a user; their proofs, for the caches.
+/// Revokes all sessions of a user. Returns their hashes, for the caches.
 pub(crate) async fn revoke_all(
     tx: &mut AnyConnection,
     organisation: &OrgId,
     username: &Username,
     now: i64,
 ) -> Result<Vec<String>, RecordsError> {
-    let proofs = sqlx::query_scalar(
+    let session_id_hashes = sqlx::query_scalar(
         "UPDATE sessions SET revoked_at = $3, version = version + 1 \
          WHERE organisation = $1 AND username = $2 AND revoked_at IS NULL \
-         RETURNING proof",
+         RETURNING session_id_hash",
     )
     .bind(organisation.as_str())
     .bind(username.as_str())
     .bind(now);
-    Ok(proofs.fetch_all(tx).await?)
+    Ok(session_id_hashes.fetch_all(tx).await?)
 }
 
-/// What was revoked after `end`, oldest first: so that every replica can tell the caches
-/// what another one could not.
+/// Sessions revoked after `end`, oldest first: so every replica can send the caches the
+/// invalidations that another replica could not.
 ///
 /// # Errors
 /// When the database fails.
@@ -55,22 +55,24 @@ pub async fn ended_after(
     tx: &mut AnyConnection,
     end: &End,
 ) -> Result<Vec<End>, RecordsError> {
-    const QUERY: &str = "SELECT proof AS name, revoked_at FROM sessions \
-         WHERE revoked_at >= $1 AND (revoked_at > $1 OR proof > $2) \
-         ORDER BY revoked_at, proof LIMIT $3";
+    const QUERY: &str = "SELECT session_id_hash AS name, revoked_at FROM sessions \
+         WHERE revoked_at >= $1 AND (revoked_at > $1 OR session_id_hash > $2) \
+         ORDER BY revoked_at, session_id_hash LIMIT $3";
     ends::after(tx, QUERY, end).await
 }
 
-/// Sessions that one sweep removes: few enough for the longest statement.
+/// Maximum number of sessions that one sweep removes, so that it fits into the statement
+/// timeout.
 pub const AT_ONCE: u64 = 1_000;
 
-/// Removes sessions that died before `before`, at most [`AT_ONCE`]; how many. `before` must be so long ago that no cache and no request under way knows them any more.
+/// Removes sessions that died before `before`, at most [`AT_ONCE`]. Returns how many. `before`
+/// must be so long ago that no cache and no running request still holds them.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsError> {
     let swept = sqlx::query(
-        "DELETE FROM sessions WHERE proof IN (SELECT proof FROM sessions \
+        "DELETE FROM sessions WHERE session_id_hash IN (SELECT session_id_hash FROM sessions \
          WHERE revoked_at < $1 OR expires_at < $1 OR last_seen_at + idle_ms < $1 \
          ORDER BY expires_at LIMIT $2)",
     )
