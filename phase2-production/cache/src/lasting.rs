@@ -99,7 +99,8 @@ impl Lasting {
         let beyond = pending.len().saturating_sub(self.most);
         if beyond > 0 {
             pending.drain(..beyond);
-            metrics::counter!("cache_words_given_up_total").increment(beyond as u64);
+            metrics::counter!("upload_server_cache_invalidations_dropped_total")
+                .increment(beyond as u64);
             tracing::error!(
                 beyond,
                 "too many words wait for Redis; the oldest are given up"
@@ -140,5 +141,6 @@ async fn say(link: &Link, words: &[Word]) -> Result<(), CacheDown> {
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53 words")]
 fn report(pending: &VecDeque<Word>) {
-    metrics::gauge!("cache_pending_writes").set(pending.len() as f64);
+    metrics::gauge!("upload_server_cache_invalidations_pending")
+        .set(pending.len() as f64);
 }

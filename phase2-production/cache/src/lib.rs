@@ -69,14 +69,14 @@ impl Cache {
         heartbeat::beat(&self.link).await
     }
 
-    /// What the circuit breaker thinks. Also the gauge `cache_breaker_state`: 0 closed,
+    /// What the circuit breaker thinks. Also the gauge `upload_server_cache_circuit_breaker_state`: 0 closed,
     /// 1 half-open, 2 open.
     #[must_use]
     pub fn breaker_state(&self) -> BreakerState {
         self.link.breaker.state()
     }
 
-    /// Words that must arrive and have not yet. Also the gauge `cache_pending_writes`.
+    /// Words that must arrive and have not yet. Also the gauge `upload_server_cache_invalidations_pending`.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.lasting.len()

@@ -26,6 +26,7 @@ pub mod idempotency;
 mod ids;
 mod migrate;
 mod pool;
+mod pool_metrics;
 pub mod quota;
 mod records;
 pub mod refresh;

@@ -58,22 +58,33 @@ fn period(app: &AppState) -> Duration {
 /// One round. What fails is left for the next.
 async fn sweep(app: &AppState) {
     let rounds = [
-        ("expired uploads", forget_expired(app).await),
-        ("unfinished uploads", finish_complete(app).await),
-        ("orphans", remove_orphans(app).await),
-        ("idempotency keys", forget_keys(app).await),
+        ("expired uploads", "expired_upload", forget_expired(app).await),
+        ("unfinished uploads", COMPLETED, finish_complete(app).await),
+        ("orphans", "orphan_blob", remove_orphans(app).await),
+        ("idempotency keys", "idempotency_key", forget_keys(app).await),
     ];
-    for (what, done) in rounds {
+    for (what, kind, done) in rounds {
         match done {
             Ok(0) => {}
             Ok(count) => {
                 tracing::info!(what, count, "cleared away");
-                metrics::counter!("janitor_cleared_total", "what" => what)
-                    .increment(count);
+                count_objects(kind, count);
             }
             Err(error) => tracing::warn!(what, %error, "left for the next round"),
         }
     }
+}
+
+/// The kind of objects that are completed and not removed.
+const COMPLETED: &str = "completed_upload";
+
+fn count_objects(kind: &'static str, count: u64) {
+    let counter = if kind == COMPLETED {
+        metrics::counter!("upload_server_gc_uploads_completed_total")
+    } else {
+        metrics::counter!("upload_server_gc_objects_removed_total", "kind" => kind)
+    };
+    counter.increment(count);
 }
 
 async fn forget_expired(app: &AppState) -> Result<u64, Error> {

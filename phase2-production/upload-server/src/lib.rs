@@ -29,6 +29,7 @@ mod in_full;
 mod janitor;
 mod limits;
 mod login;
+mod metric_descriptions;
 mod openapi;
 mod origins;
 mod people;

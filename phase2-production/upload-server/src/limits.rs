@@ -2,7 +2,7 @@
 //!
 //! One count for all replicas, in Redis. What Redis cannot count, this replica counts for
 //! itself: then there are as many limits as replicas, and a metric says so
-//! (`limits_shared` is 0). Nobody is let in uncounted.
+//! (`upload_server_rate_limit_shared` is 0). Nobody is let in uncounted.
 
 mod client_address;
 mod local;
@@ -195,7 +195,10 @@ impl Limits {
                     self.give_back(ticket).await;
                     return Err(TooMany::until(retry_after));
                 }
-                Err(_) => metrics::counter!("limits_counted_locally_total").increment(1),
+                Err(_) => {
+                    metrics::counter!("upload_server_rate_limit_local_fallbacks_total")
+                        .increment(1)
+                }
             }
         }
         here.verdict().map(|()| ticket)
@@ -236,7 +239,8 @@ fn verdict(there: &Result<Taken, CacheDown>, here: Counted) -> Result<(), TooMan
         Ok(Taken::Allowed { .. }) => Ok(()),
         Ok(Taken::Refused { retry_after }) => Err(TooMany::until(*retry_after)),
         Err(_) => {
-            metrics::counter!("limits_counted_locally_total").increment(1);
+            metrics::counter!("upload_server_rate_limit_local_fallbacks_total")
+                .increment(1);
             here.verdict()
         }
     }
@@ -255,7 +259,7 @@ fn neighbourhood(address: IpAddr) -> IpAddr {
 
 /// Whether one limit holds for all replicas, or one for each.
 fn say_shared(shared: bool) {
-    metrics::gauge!("limits_shared").set(f64::from(u8::from(shared)));
+    metrics::gauge!("upload_server_rate_limit_shared").set(f64::from(u8::from(shared)));
 }
 
 #[cfg(test)]

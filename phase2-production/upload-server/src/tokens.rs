@@ -235,7 +235,7 @@ impl Tokens {
 /// So that what a request costs can be measured, and not only claimed. One is counted for
 /// each time that a request waits for a store, however many questions it asks at once.
 fn count_round_trip(store: &'static str) {
-    metrics::counter!("token_revocation_round_trips_total", "store" => store)
+    metrics::counter!("upload_server_token_revocation_round_trips_total", "store" => store)
         .increment(1);
 }
 

@@ -116,7 +116,7 @@ pub(crate) async fn look_for_all(app: &AppState) {
         let listening = app.events.listeners().organisations();
         all.retain(|organisation, _| listening.contains(organisation));
         for together in listening.chunks(TOGETHER) {
-            metrics::counter!("event_looks_total").increment(1);
+            metrics::counter!("upload_server_event_polls_total").increment(1);
             // Records that do not answer lose nothing: the next look finds it.
             if let Err(error) = look_at(app, together, &mut all).await {
                 tracing::warn!(%error, "news have to wait");

@@ -44,7 +44,7 @@ impl Events {
             return None;
         }
         taken.insert(caller.clone(), own + 1);
-        metrics::gauge!("event_sockets").increment(1.0);
+        metrics::gauge!("upload_server_event_websockets").increment(1.0);
         Some(Seat { room: self.clone(), of: caller.clone() })
     }
 
@@ -95,7 +95,7 @@ impl Drop for Seat {
                 taken.remove(&self.of);
             }
         }
-        metrics::gauge!("event_sockets").decrement(1.0);
+        metrics::gauge!("upload_server_event_websockets").decrement(1.0);
     }
 }
 

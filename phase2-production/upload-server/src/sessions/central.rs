@@ -105,15 +105,17 @@ impl Central {
         match found {
             Ok(Found::Ended) => Err(SessionError::Unknown),
             Ok(Found::Live { copy, now, .. }) => {
-                metrics::counter!("session_cache_hits_total").increment(1);
+                metrics::counter!("upload_server_session_cache_hits_total").increment(1);
                 self.believe(proof, asked, copy, now, is_behind).await
             }
             Ok(Found::Nothing { now }) => {
-                metrics::counter!("session_cache_misses_total").increment(1);
+                metrics::counter!("upload_server_session_cache_misses_total")
+                    .increment(1);
                 Ok(self.truth.ask(proof, asked, Some(now)).await?.member)
             }
             Err(_) => {
-                metrics::counter!("session_cache_fallbacks_total").increment(1);
+                metrics::counter!("upload_server_session_cache_fallbacks_total")
+                    .increment(1);
                 Ok(self.truth.ask(proof, asked, None).await?.member)
             }
         }
@@ -138,13 +140,14 @@ impl Central {
         if !is_behind && !due && !self.truth.is_turn_of_the_few(self.always_asked) {
             return Ok(copy.session.member);
         }
-        metrics::counter!("session_rechecks_total").increment(1);
+        metrics::counter!("upload_server_session_cache_revalidations_total").increment(1);
         let truth = self.truth.ask(proof, asked, Some(at));
         match tokio::time::timeout(PATIENCE, truth).await {
             Ok(Ok(session)) => Ok(session.member),
             Err(_) | Ok(Err(SessionError::CannotKnow)) => Ok(copy.session.member),
             Ok(Err(dead)) => {
-                metrics::counter!("session_cache_mismatches_total").increment(1);
+                metrics::counter!("upload_server_session_cache_stale_hits_total")
+                    .increment(1);
                 tracing::warn!(
                     session = &proof[..8],
                     "Redis knew a session that is dead"

@@ -140,7 +140,7 @@ impl Tokens {
 
     /// After a theft was committed.
     pub(super) async fn stolen(&self, holder: &Holder, ended: &Ended) {
-        metrics::counter!("refresh_token_reuse_total").increment(1);
+        metrics::counter!("upload_server_refresh_token_reuse_total").increment(1);
         tracing::warn!(
             user = %holder.member.username,
             family = holder.family,

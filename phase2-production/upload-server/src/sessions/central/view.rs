@@ -47,7 +47,8 @@ impl Central {
                 Ok(self.remembered(listed, session.expires_at))
             }
             (Err(SessionError::CannotKnow), Ok(Found::Live { copy, .. })) => {
-                metrics::counter!("session_views_without_truth_total").increment(1);
+                metrics::counter!("upload_server_session_views_from_cache_total")
+                    .increment(1);
                 Ok(self.remembered(copy.session, copy.ends_at))
             }
             (Err(error), _) => Err(error),
