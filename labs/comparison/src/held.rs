@@ -35,7 +35,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(700);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where a replica says how many sessions it has: the first that it has is the one.
-const COUNTS: [&str; 2] = ["gossip_sessions_living", "live_sessions"];
+const COUNTS: [&str; 2] = ["upload_server_gossip_sessions_live", "live_sessions"];
 
 /// Why a design has no figure of sessions.
 pub const NO_SESSIONS: &str = "replicas of this design hold no sessions";

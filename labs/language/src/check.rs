@@ -82,8 +82,11 @@ fn rates(
     limits: [f64; 3],
 ) -> Report {
     let mut report = Report::new(name);
-    let kinds =
-        [(Kind::Comments, "comments"), (Kind::Markdown, "Markdown"), (Kind::Texts, "texts")];
+    let kinds = [
+        (Kind::Comments, "comments"),
+        (Kind::Markdown, "Markdown"),
+        (Kind::Texts, "texts"),
+    ];
     for ((kind, title), limit) in kinds.into_iter().zip(limits) {
         let mut rule = Rule::rate(title, limit);
         for file in files {
@@ -107,13 +110,21 @@ fn retired_words(files: &[SourceFile], rules: &Rules) -> Report {
         let stem = file.path.rsplit('/').next().unwrap_or_default();
         let stem = stem.split('.').next().unwrap_or_default();
         if let Some(instead) = retired_name(stem, &file.path, rules) {
-            names.offences.push(Offence::new(file, 1, &format!("file {stem}: {instead}")));
+            names.offences.push(Offence::new(
+                file,
+                1,
+                &format!("file {stem}: {instead}"),
+            ));
         }
         if file.extension() == "rs" {
             let source = rust_source::read(&file.text);
             for Definition { name, line, .. } in &source.definitions {
                 if let Some(instead) = retired_name(name, &file.path, rules) {
-                    names.offences.push(Offence::new(file, *line, &format!("{name}: {instead}")));
+                    names.offences.push(Offence::new(
+                        file,
+                        *line,
+                        &format!("{name}: {instead}"),
+                    ));
                 }
             }
             for literal in &source.strings {
@@ -138,10 +149,13 @@ fn retired_words(files: &[SourceFile], rules: &Rules) -> Report {
 /// The term to use in place of `name`, if that is or has a retired word.
 fn retired_name(name: &str, path: &str, rules: &Rules) -> Option<String> {
     let snake = snake_case(name);
-    let parts = rules.retired(path, &[Scope::Name]).find(|word| word.word.is_match(&snake));
+    let parts =
+        rules.retired(path, &[Scope::Name]).find(|word| word.word.is_match(&snake));
     let mut whole = rules.retired(path, &[Scope::WholeName]);
     let found = parts.or_else(|| {
-        whole.find(|word| word.word.find(&snake).is_some_and(|found| found.len() == snake.len()))
+        whole.find(|word| {
+            word.word.find(&snake).is_some_and(|found| found.len() == snake.len())
+        })
     });
     found.map(|word| format!("use {}", word.instead))
 }
@@ -153,9 +167,8 @@ fn retired_key(text: &str, path: &str, rules: &Rules) -> Option<String> {
         return None;
     }
     let mut words = rules.retired(path, &[Scope::Key]);
-    let found = words.find(|word| {
-        word.word.find(text).is_some_and(|found| found.len() == text.len())
-    });
+    let found = words
+        .find(|word| word.word.find(text).is_some_and(|found| found.len() == text.len()));
     found.map(|word| format!("use {}", word.instead))
 }
 
@@ -272,7 +285,11 @@ mod tests {
 
     #[test]
     fn long_test_names_fail() {
-        assert!(!holds(Check::TestNames, "a.rs", "#[test] fn one_two_three_four_five() {}"));
+        assert!(!holds(
+            Check::TestNames,
+            "a.rs",
+            "#[test] fn one_two_three_four_five() {}"
+        ));
         assert!(holds(Check::TestNames, "a.rs", "#[test] fn one_two_three_four() {}"));
         assert!(!holds(Check::TestNames, "a.rs", "#[test] fn nobody_is_there() {}"));
         assert!(holds(Check::TestNames, "a.rs", "fn one_two_three_four_five() {}"));

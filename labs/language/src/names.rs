@@ -51,7 +51,11 @@ pub fn names(top: &Path, rules: &Rules) -> anyhow::Result<Vec<Name>> {
 fn metrics(page: &str) -> Vec<Name> {
     let row = Regex::new(r"(?m)^\| `([a-z_]+)").expect("a valid pattern");
     let rows = row.captures_iter(page);
-    let metric = |name: &str| Name { kind: "metric", name: name.to_owned(), package: String::new() };
+    let metric = |name: &str| Name {
+        kind: "metric",
+        name: name.to_owned(),
+        package: String::new(),
+    };
     rows.map(|row| metric(&row[1])).collect()
 }
 

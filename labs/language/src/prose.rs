@@ -69,7 +69,11 @@ fn comments(text: &str, marks: &[&str]) -> Vec<Line> {
             fenced = !fenced;
         }
         let prose = !fenced && !text.starts_with("```");
-        prose.then(|| Line { kind: Kind::Comments, number: index + 1, text: text.to_owned() })
+        prose.then(|| Line {
+            kind: Kind::Comments,
+            number: index + 1,
+            text: text.to_owned(),
+        })
     });
     lines.collect()
 }
@@ -140,13 +144,17 @@ mod tests {
 
     #[test]
     fn code_in_prose_does_not_count() {
-        assert_eq!(of("a.md", "```sh\nwho is not here today\n```\nshort `who` line\n"), []);
+        assert_eq!(
+            of("a.md", "```sh\nwho is not here today\n```\nshort `who` line\n"),
+            []
+        );
         assert_eq!(of("a.rs", "/// ```\n/// let who = not + here;\n/// ```\n"), []);
     }
 
     #[test]
     fn patches_count_with_added_lines_only() {
-        let patch = "-    // nobody reads this removed line\n+    // the added line is read\n";
+        let patch =
+            "-    // nobody reads this removed line\n+    // the added line is read\n";
         let expected = vec![(Kind::Comments, 2, "the added line is read".to_owned())];
         assert_eq!(of("a.patch", patch), expected);
     }

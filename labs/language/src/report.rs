@@ -100,7 +100,10 @@ impl fmt::Display for Rule {
         match self.limit {
             Limit::PerThousandLines(limit) => {
                 let (rate, lines) = (self.rate_per_thousand(), self.lines);
-                write!(to, "{title}: {rate:.1} of 1,000 lines ({found} of {lines}; below {limit})")
+                write!(
+                    to,
+                    "{title}: {rate:.1} of 1,000 lines ({found} of {lines}; below {limit})"
+                )
             }
             Limit::Count(limit) if self.counts_lines => {
                 write!(to, "{title}: {} (at most {limit})", self.lines)

@@ -87,10 +87,15 @@ mod pattern {
     use regex::{Regex, RegexBuilder};
     use serde::{Deserialize, Deserializer, de::Error};
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Regex, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Regex, D::Error> {
         let pattern = String::deserialize(from)?;
         let pattern = format!(r"(?:^|\b|_)(?:{pattern})(?:$|\b|_)");
-        RegexBuilder::new(&pattern).case_insensitive(true).build().map_err(D::Error::custom)
+        RegexBuilder::new(&pattern)
+            .case_insensitive(true)
+            .build()
+            .map_err(D::Error::custom)
     }
 }
 

@@ -121,7 +121,9 @@ impl RustSource {
             |token| !matches!(token, TokenTree::Punct(end) if end.as_char() == ';'),
         );
         let body = body.filter_map(|token| match token {
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                Some(group)
+            }
             _ => None,
         });
         let Some(body) = body.take(1).next() else { return };

@@ -30,7 +30,9 @@ pub(crate) fn files(top: &Path, rules: &Rules) -> anyhow::Result<Vec<SourceFile>
     let walk = WalkBuilder::new(top)
         .hidden(false)
         .require_git(false)
-        .filter_entry(|entry| entry.file_name() != ".git" && entry.file_name() != "target")
+        .filter_entry(|entry| {
+            entry.file_name() != ".git" && entry.file_name() != "target"
+        })
         .build();
     for entry in walk {
         let entry = entry.context("a folder of the tree cannot be read")?;
@@ -42,7 +44,8 @@ pub(crate) fn files(top: &Path, rules: &Rules) -> anyhow::Result<Vec<SourceFile>
         if rules.is_exempt(&path) {
             continue;
         }
-        let bytes = fs::read(entry.path()).with_context(|| format!("cannot read {path}"))?;
+        let bytes =
+            fs::read(entry.path()).with_context(|| format!("cannot read {path}"))?;
         if let Ok(text) = String::from_utf8(bytes) {
             files.push(SourceFile { path, text });
         }

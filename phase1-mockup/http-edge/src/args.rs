@@ -1,10 +1,10 @@
-//! Flags that every server takes, whatever its design.
+//! Flags that every server takes.
 
 use crate::log::LogFormat;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Where to listen, what to be called, how to log, how to stop.
+/// Addresses, name, log format and drain times.
 #[derive(clap::Args, Clone, Debug)]
 pub struct EdgeArgs {
     /// Address to listen on; port 0 takes a free one and prints it
@@ -23,35 +23,36 @@ pub struct EdgeArgs {
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log: LogFormat,
 
-    /// Listen beyond this machine although passwords travel unencrypted
+    /// Listen beyond this machine although passwords are sent unencrypted
     #[arg(long)]
     pub insecure_remote: bool,
 
-    /// Milliseconds to go on accepting after SIGTERM while /readyz says no, so that a
-    /// balancer notices before the door closes
+    /// Milliseconds to go on accepting after SIGTERM while /readyz answers 503, so that a
+    /// balancer notices before the listener closes
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub drain_grace_ms: u64,
 
-    /// Milliseconds that requests under way may take to finish after that
+    /// Milliseconds that requests in flight may take to finish after that
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     pub drain_deadline_ms: u64,
 }
 
 impl EdgeArgs {
-    /// How long to go on accepting once told to stop.
+    /// How long to go on accepting after the stop signal.
     #[must_use]
     pub const fn drain_grace(&self) -> Duration {
         Duration::from_millis(self.drain_grace_ms)
     }
 
-    /// How long requests under way may take to finish after that.
+    /// How long requests in flight may take to finish after that.
     #[must_use]
     pub const fn drain_deadline(&self) -> Duration {
         Duration::from_millis(self.drain_deadline_ms)
     }
 }
 
-/// A replica's name travels in a header and in a cookie, so it stays plain.
+/// Checks a replica's name. It is sent in a header and in a cookie, so its characters are
+/// restricted.
 ///
 /// # Errors
 /// When it is empty, longer than 32 or has other characters than `a-z A-Z 0-9 - _`.

@@ -1,7 +1,7 @@
-//! The cryptography behind TLS, chosen once for a process.
+//! The cryptography provider of TLS, one for a process.
 
-/// Chooses `ring`, unless the process has chosen already. A `reqwest::Client` asks for a
-/// choice even where nothing is encrypted, and panics without one.
+/// Installs `ring` as the provider, unless the process has one. A `reqwest::Client` panics
+/// without a provider, even if it only speaks plain HTTP.
 pub fn choose() {
-    let _chosen_already = rustls::crypto::ring::default_provider().install_default();
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
 }

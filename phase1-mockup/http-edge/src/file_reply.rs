@@ -1,4 +1,4 @@
-//! Sending a file, or the part of it that was asked for, in constant memory.
+//! The response with a file or a range of it, in constant memory.
 
 use crate::ranges::{Conditions, Selection, select};
 use crate::refusal::Refusal;
@@ -20,7 +20,7 @@ use tokio_util::io::ReaderStream;
 /// Bytes read from disk at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// What is known of a file before any of it is read.
+/// Metadata of a file, known before its bytes are read.
 #[derive(Clone, Copy, Debug)]
 pub struct FileFacts<'a> {
     /// Bytes.
@@ -31,7 +31,7 @@ pub struct FileFacts<'a> {
     pub disposition: &'a str,
 }
 
-/// A file as it stands on disk.
+/// An open file with its metadata.
 #[derive(Debug)]
 pub struct StoredFile<'a> {
     /// Open for reading, at its beginning.
@@ -63,8 +63,8 @@ pub async fn send(
     send_from(facts, method, headers, read).await
 }
 
-/// The reply to a request for the bytes: 200, 206, 304 or 416. `read` is asked for the
-/// bytes that the reply needs, and only if it needs any.
+/// The reply to a request for the bytes: 200, 206, 304 or 416. `read` is called with the
+/// range that the reply needs, and only if it needs any.
 ///
 /// # Errors
 /// Those of `read`.
@@ -76,8 +76,8 @@ pub async fn send_from<E, Reading: Future<Output = Result<Body, E>>>(
 ) -> Result<Response, E> {
     let FileFacts { size, sha256, disposition } = facts;
     let etag = format!("\"{sha256}\"");
-    let known = joined(headers, IF_NONE_MATCH);
-    let conditions = conditions(method, headers, known.as_deref());
+    let if_none_match = joined(headers, IF_NONE_MATCH);
+    let conditions = conditions(method, headers, if_none_match.as_deref());
     let (status, range) = match select(size, &etag, conditions) {
         Selection::NotModified => (StatusCode::NOT_MODIFIED, None),
         Selection::Unsatisfiable => {
@@ -108,9 +108,9 @@ pub async fn send_from<E, Reading: Future<Output = Result<Body, E>>>(
     Ok(response)
 }
 
-/// A stored file is somebody's input, and is never shown as a page of ours: it is a
-/// download of no particular type, in a sandbox if it is opened all the same (OWASP File
-/// Upload; ASVS 3.2.1).
+/// A stored file is untrusted input. It is sent as a download of a generic type, so that
+/// the browser does not render it as a page of this site, and with a sandbox in case it
+/// does (OWASP File Upload; ASVS 3.2.1).
 fn describe(reply: &mut HeaderMap, etag: &str, disposition: &str) {
     reply.insert(ETAG, header_value(etag));
     reply.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -123,8 +123,8 @@ fn describe(reply: &mut HeaderMap, etag: &str, disposition: &str) {
     );
 }
 
-/// The conditions of a request. Ranges are for GET alone (RFC 9110 §14.2); a validator
-/// that cannot be read matches nothing.
+/// The conditions of a request. Ranges apply to GET only (RFC 9110 §14.2). An unreadable
+/// validator matches nothing.
 fn conditions<'a>(
     method: &Method,
     headers: &'a HeaderMap,
@@ -138,14 +138,14 @@ fn conditions<'a>(
     }
 }
 
-/// A list may come on several lines (§5.3).
+/// A list may be split over several header lines (§5.3).
 fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let lines: Vec<_> =
         headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
     (!lines.is_empty()).then(|| lines.join(","))
 }
 
-/// All callers build plain ASCII; anything else would be a header left out, not a panic.
+/// The callers pass ASCII. Any other text becomes an empty header instead of a panic.
 fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }

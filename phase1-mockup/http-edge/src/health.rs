@@ -1,8 +1,8 @@
-//! `/livez` says that the process is up, `/readyz` whether to send it work.
+//! Liveness (`/livez`: the process runs) and readiness (`/readyz`: send it requests).
 
-mod checks;
+mod dependencies;
 
-pub use checks::{Check, Standing};
+pub use dependencies::{Check, Standing};
 
 use crate::refusal::Refusal;
 use api_contract::paths;
@@ -12,25 +12,26 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
-use checks::{Checks, Findings};
+use dependencies::{Dependencies, Statuses};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether this process wants work. Cheap to clone; all clones are one switch.
+/// Whether this process takes requests. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     draining: Arc<AtomicBool>,
-    checks: Arc<Checks>,
+    dependencies: Arc<Dependencies>,
 }
 
 impl Readiness {
-    /// Of a server that is ready only if nothing it needs is missing.
+    /// Readiness of a server that needs these dependencies.
     #[must_use]
     pub fn looking_at(checks: Vec<Check>) -> Self {
-        Self { draining: Arc::default(), checks: Arc::new(Checks::new(checks)) }
+        let dependencies = Arc::new(Dependencies::new(checks));
+        Self { draining: Arc::default(), dependencies }
     }
 
-    /// Turns readiness off, for good: a process that drains is about to stop.
+    /// Ends readiness for good: a process that drains is about to stop.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
     }
@@ -57,29 +58,32 @@ async fn livez() -> Json<Message> {
 async fn readyz(State(readiness): State<Readiness>) -> Response {
     if readiness.is_draining() {
         return Refusal::new(ProblemKind::Draining)
-            .detail("This replica finishes what it has and takes nothing new.")
+            .detail("This replica finishes its requests and accepts no new ones.")
             .retry_after(1)
             .into_response();
     }
-    let findings = readiness.checks.findings().await;
-    if findings.values().any(|found| matches!(found, Standing::Missing(_))) {
+    let statuses = readiness.dependencies.statuses().await;
+    if statuses.values().any(|status| matches!(status, Standing::Missing(_))) {
         return Refusal::new(ProblemKind::NotReady)
-            .detail(in_words(&findings))
+            .detail(unhealthy(&statuses))
             .retry_after(1)
             .into_response();
     }
-    let well = findings.values().all(|found| *found == Standing::Fine);
-    let message = if well { "ready" } else { "degraded" }.to_owned();
-    let told = findings.iter().map(|(name, found)| (*name, found.as_str()));
-    let checks = told.map(|(name, how)| (name.to_owned(), how.to_owned())).collect();
+    let healthy = statuses.values().all(|status| *status == Standing::Fine);
+    let message = if healthy { "ready" } else { "degraded" }.to_owned();
+    let checks = statuses
+        .iter()
+        .map(|(name, status)| ((*name).to_owned(), status.as_str().to_owned()))
+        .collect();
     Json(Ready { message, checks }).into_response()
 }
 
-/// Everything that is not well, the worst first.
-fn in_words(findings: &Findings) -> String {
-    let mut unwell: Vec<_> =
-        findings.iter().filter(|(_, found)| **found != Standing::Fine).collect();
-    unwell.sort_by_key(|(_, found)| !matches!(found, Standing::Missing(_)));
-    let words = unwell.iter().map(|(name, found)| format!("{name}: {}", found.as_str()));
-    words.collect::<Vec<_>>().join("; ")
+/// The dependencies that are not healthy, the unavailable ones first.
+fn unhealthy(statuses: &Statuses) -> String {
+    let mut unhealthy: Vec<_> =
+        statuses.iter().filter(|(_, status)| **status != Standing::Fine).collect();
+    unhealthy.sort_by_key(|(_, status)| !matches!(status, Standing::Missing(_)));
+    let texts =
+        unhealthy.iter().map(|(name, status)| format!("{name}: {}", status.as_str()));
+    texts.collect::<Vec<_>>().join("; ")
 }

@@ -1,4 +1,4 @@
-//! A JSON body, or a refusal that says what is wrong with it.
+//! A JSON body, or a refusal that names the error in it.
 
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
@@ -7,7 +7,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 
-/// Extracts `T` from `application/json`; refuses in the contract's own shape.
+/// Extracts `T` from `application/json`; a rejection is a problem of the contract.
 #[derive(Clone, Copy, Debug)]
 pub struct JsonBody<T>(pub T);
 
@@ -22,8 +22,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// The library's text names the field and the place, and quotes no value but a wrong
-/// type's: a password is a string, so it is never quoted.
+/// The library's text names the field and the position. It quotes a value only if its type
+/// is wrong; a password is a string, as expected, so it is never quoted.
 fn refusal(rejection: &JsonRejection) -> Refusal {
     match rejection {
         JsonRejection::MissingJsonContentType(_) => {
@@ -31,7 +31,7 @@ fn refusal(rejection: &JsonRejection) -> Refusal {
                 .detail("Send JSON with Content-Type: application/json.")
         }
         JsonRejection::BytesRejection(_) => Refusal::new(ProblemKind::MalformedRequest)
-            .detail("The JSON body is too large or broke off."),
+            .detail("The JSON body is too large or incomplete."),
         other => Refusal::new(ProblemKind::MalformedRequest).detail(other.body_text()),
     }
 }

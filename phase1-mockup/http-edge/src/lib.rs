@@ -1,28 +1,32 @@
-//! What every HTTP process of this lab does before its own work begins: bind, announce
-//! itself, log, name each request, answer problems in one shape, drain.
+//! The HTTP layer that all servers share: listener, ready line, log, metrics, request ids,
+//! problem responses, health checks, drain.
 //!
-//! Nothing in here knows who is calling or what is remembered; that is written in full
-//! in each server. Read `serve` first: it is the life of a process.
+//! Authentication and state are not in here; each server implements its own. Read `serve`
+//! first: it is the life of a process.
 
+pub mod accept;
 pub mod admin;
-mod allowance;
 pub mod args;
 pub mod crypto;
-pub mod door;
 pub mod file_reply;
 pub mod health;
+pub mod http_metrics;
 pub mod json_body;
+mod limited_body;
+mod lingering_body;
 pub mod listen;
 pub mod log;
-pub mod loopback_name;
-mod paced_body;
-mod patient_body;
+pub mod loopback_host;
+mod min_rate_body;
+mod process_metrics;
 pub mod program;
 pub mod ranges;
 pub mod ready;
+pub mod recorder;
 pub mod refusal;
 pub mod reply;
 pub mod request_id;
+mod route_template;
 pub mod serve;
 pub mod stop;
 pub mod upload_form;

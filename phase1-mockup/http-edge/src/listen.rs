@@ -1,4 +1,4 @@
-//! Binding a port, with an error that says what to do.
+//! Binding a port, with an error message that names the flag to change.
 
 use anyhow::{Context, bail};
 use std::io::ErrorKind;
@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 /// Binds `address`. Beyond loopback only with `insecure_remote`: these servers speak
-/// plain HTTP, and a password on a shared network is everybody's.
+/// plain HTTP, and any machine on a shared network could read the passwords.
 ///
 /// # Errors
-/// When the address is not loopback and that was not asked for, or cannot be bound;
-/// the message names the flag to change.
+/// When the address is not loopback and `insecure_remote` is not set, or it cannot be
+/// bound. The message names the flag to change.
 pub async fn bind(
     address: SocketAddr,
     insecure_remote: bool,
@@ -18,7 +18,7 @@ pub async fn bind(
     if !address.ip().is_loopback() && !insecure_remote {
         bail!(
             "{address} can be reached from other machines, and passwords would travel \
-             unencrypted. Listen on 127.0.0.1, or say --insecure-remote"
+             unencrypted. Listen on 127.0.0.1, or give --insecure-remote"
         );
     }
     TcpListener::bind(address).await.map_err(|error| {
@@ -39,7 +39,7 @@ pub async fn bind(
     })
 }
 
-/// Binds the admin listener, which has no login and therefore never leaves loopback.
+/// Binds an admin listener. It has no login, so it must be on loopback.
 ///
 /// # Errors
 /// When the address is not loopback or cannot be bound.

@@ -1,19 +1,19 @@
-//! The log: one line an event, to standard error, for people or for programs.
+//! The log: one line an event on standard error, as text or JSON.
 
 use tracing_subscriber::EnvFilter;
 
-/// How a log line is written.
+/// The format of log lines.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text.
     #[default]
     Text,
     /// One JSON object a line.
     Json,
 }
 
-/// Starts logging at `info`, or at what `RUST_LOG` says. Later calls do nothing, so
-/// that several servers can live in one test process.
+/// Starts logging at `info`, or at the level in `RUST_LOG`. Later calls do nothing, so
+/// that several servers can run in one test process.
 pub fn init(format: LogFormat) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));

@@ -1,12 +1,13 @@
-//! How a program ends: quietly, or with one line that says what to do.
+//! The exit code of a program, and the error line on standard error.
 
 use std::process::ExitCode;
 
-/// The exit code of a program that could not do what its command line asked for.
+/// The exit code for an error in the command line, or one that kept the program from
+/// starting.
 pub const USAGE: u8 = 2;
 
-/// Turns the outcome of `main` into an exit code. An error becomes one line on standard
-/// error, causes included; never a stack trace.
+/// Turns the result of `main` into an exit code. An error is printed as one line on
+/// standard error, with its causes and without a stack trace.
 #[must_use]
 pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {

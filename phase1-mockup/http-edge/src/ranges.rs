@@ -1,11 +1,11 @@
-//! Which bytes of a file a request asks for (RFC 9110 §13 and §14).
+//! Ranges and conditional requests (RFC 9110 §13 and §14).
 
 use http::header::IF_MATCH;
 use http::{HeaderMap, HeaderValue};
 use http_range_header::{EndPosition, StartPosition, SyntacticallyCorrectRange};
 use std::ops::RangeInclusive;
 
-/// The request headers that decide, as they came.
+/// The request headers that decide, unparsed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Conditions<'a> {
     /// `Range`.
@@ -16,23 +16,23 @@ pub struct Conditions<'a> {
     pub if_range: Option<&'a str>,
 }
 
-/// What to send.
+/// The response to a request for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// 200 with everything.
     Whole,
     /// 206 with these bytes.
     Part(RangeInclusive<u64>),
-    /// 304: the caller has it already.
+    /// 304: the caller has this version.
     NotModified,
-    /// 416: nothing of the range exists.
+    /// 416: the range lies outside the file.
     Unsatisfiable,
 }
 
-/// Decides for a file of `size` bytes whose quoted entity tag is `etag`.
+/// Selects the response for a file of `size` bytes with the quoted entity tag `etag`.
 ///
-/// Several ranges at once are answered with the whole file, which RFC 9110 §14.2 allows:
-/// multipart answers are where servers have been made to multiply their work.
+/// A request for several ranges gets the whole file, which RFC 9110 §14.2 allows.
+/// Multipart responses have let clients multiply a server's work (CVE-2011-3192).
 #[must_use]
 pub fn select(size: u64, etag: &str, conditions: Conditions<'_>) -> Selection {
     if conditions.if_none_match.is_some_and(|header| lists(header, etag)) {
@@ -51,8 +51,8 @@ pub fn select(size: u64, etag: &str, conditions: Conditions<'_>) -> Selection {
     }
 }
 
-/// The bytes that one range means in a file of this size; [`None`] when there are none.
-/// A suffix longer than the file is the whole of it (§14.1.2).
+/// The bytes of one range in a file of this size; [`None`] when there are none. A suffix
+/// longer than the file means the whole file (§14.1.2).
 fn resolve(range: SyntacticallyCorrectRange, size: u64) -> Option<RangeInclusive<u64>> {
     let last = size.checked_sub(1)?;
     let first = match range.start {
@@ -66,8 +66,8 @@ fn resolve(range: SyntacticallyCorrectRange, size: u64) -> Option<RangeInclusive
     (first <= end).then_some(first..=end)
 }
 
-/// Whether the lines of `If-Match`, if there are any, allow a change to a file whose quoted
-/// entity tag is `etag`; strong comparison, so a weak tag matches nothing (§13.1.1).
+/// Whether `If-Match` allows a change to a file with the quoted entity tag `etag`; true
+/// without the header. Strong comparison: a weak tag matches nothing (§13.1.1).
 #[must_use]
 pub fn may_change(headers: &HeaderMap, etag: &str) -> bool {
     let mut lines = headers.get_all(IF_MATCH).iter().peekable();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn one_range_is_a_part_and_everything_odd_is_the_whole() {
+    fn one_valid_range_selects_part_else_whole() {
         assert_eq!(ranged("bytes=0-9"), Selection::Part(0..=9));
         assert_eq!(ranged("bytes=90-"), Selection::Part(90..=99));
         assert_eq!(ranged("bytes=-10"), Selection::Part(90..=99));
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn an_end_past_the_file_is_cut_and_a_start_past_it_is_refused() {
+    fn range_past_end_is_cut_or_unsatisfiable() {
         assert_eq!(ranged("bytes=50-5000"), Selection::Part(50..=99));
         assert_eq!(ranged("bytes=100-"), Selection::Unsatisfiable);
         assert_eq!(ranged("bytes=-500"), Selection::Part(0..=99));
     }
 
     #[test]
-    fn an_empty_file_has_no_ranges() {
+    fn empty_file_has_no_satisfiable_range() {
         for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
             let conditions = Conditions { range: Some(range), ..Conditions::default() };
             assert_eq!(select(0, TAG, conditions), Selection::Unsatisfiable);
@@ -120,8 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_allowed_to_whoever_names_what_is_there_or_nothing() {
-        let asked = |lines: &[&'static str]| {
+    fn if_match_allows_change_for_current_tag_or_absent() {
+        let allows = |lines: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for line in lines {
                 headers.append(IF_MATCH, HeaderValue::from_static(line));
@@ -129,16 +129,16 @@ mod tests {
             may_change(&headers, TAG)
         };
         for allowed in [&[][..], &["*"], &["\"abc\""], &["\"x\", \"abc\""]] {
-            assert!(asked(allowed), "{allowed:?}");
+            assert!(allows(allowed), "{allowed:?}");
         }
-        assert!(asked(&["\"x\"", "\"abc\""]), "a list on two lines");
+        assert!(allows(&["\"x\"", "\"abc\""]), "a list on two lines");
         for other in ["\"x\"", "W/\"abc\"", "abc", ""] {
-            assert!(!asked(&[other]), "{other}");
+            assert!(!allows(&[other]), "{other}");
         }
     }
 
     #[test]
-    fn a_known_tag_is_not_sent_again() {
+    fn matching_if_none_match_returns_304() {
         let known = |header| {
             let conditions =
                 Conditions { if_none_match: Some(header), ..Conditions::default() };
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_an_older_version_is_answered_with_the_whole() {
+    fn outdated_if_range_returns_whole_file() {
         let conditions = Conditions {
             range: Some("bytes=0-9"),
             if_range: Some("\"old\""),

@@ -1,4 +1,4 @@
-//! The ready line: how a process tells whoever started it where it listens.
+//! The ready line, with which a process reports its addresses to its parent process.
 
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -6,32 +6,32 @@ use std::net::SocketAddr;
 
 const PREFIX: &str = "ready ";
 
-/// Printed once on standard output when the first request can be served.
+/// Printed once on standard output when the process can serve requests.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct ReadyLine {
-    /// What kind of process this is, such as `stateful-server`.
+    /// The kind of process, such as `stateful-server`.
     pub role: String,
-    /// Its name among its peers.
+    /// Its replica id.
     pub replica_id: String,
-    /// Where it takes requests.
+    /// Where it accepts requests.
     pub address: SocketAddr,
-    /// Where it takes orders or shows metrics, if it does.
+    /// Its admin listener (commands, metrics), if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin: Option<SocketAddr>,
 }
 
 impl ReadyLine {
-    /// Prints the line; a closed standard output is nobody listening, not a fault.
+    /// Prints the line. A closed standard output is not an error.
     pub fn announce(&self) {
         let Self { role, replica_id, address, .. } = self;
         tracing::info!(role, replica_id, %address, "ready");
         let json = serde_json::to_string(self).unwrap_or_default();
         let mut out = std::io::stdout().lock();
-        let _nobody_listens =
+        let _output_is_closed =
             writeln!(out, "{PREFIX}{json}").and_then(|()| out.flush()).is_err();
     }
 
-    /// Reads a line of a child's output; `None` when it is some other line.
+    /// Parses a line of a child's output; `None` when it is not a ready line.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         serde_json::from_str(line.strip_prefix(PREFIX)?).ok()
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ready_line_is_recognised_among_other_output() {
+    fn ready_line_is_recognised_among_other_output() {
         let line = r#"ready {"role":"x","replica_id":"r1","address":"127.0.0.1:80"}"#;
         assert_eq!(ReadyLine::parse(line).unwrap().replica_id, "r1");
         assert_eq!(ReadyLine::parse("ready or not"), None);

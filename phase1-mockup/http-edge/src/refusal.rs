@@ -1,12 +1,12 @@
-//! A refusal on its way out. It becomes RFC 9457 JSON in `reply`, where the request's
-//! id is known.
+//! A refused request. `reply` turns it into a problem response (RFC 9457) with the id of
+//! the request.
 
 use api_contract::problem::{MEDIA_TYPE, ProblemKind};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 
-/// What went wrong, for the caller. The cause belongs in the log, never in here.
+/// The error for the caller. The internal cause goes to the log, never in here.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     kind: ProblemKind,
@@ -15,45 +15,45 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal whose detail is the kind's title.
+    /// A refusal with the kind's title as its detail.
     #[must_use]
     pub fn new(kind: ProblemKind) -> Self {
         Self { kind, detail: format!("{}.", kind.title()), headers: Vec::new() }
     }
 
-    /// What kind of problem it is.
+    /// The kind of problem.
     #[must_use]
     pub const fn kind(&self) -> ProblemKind {
         self.kind
     }
 
-    /// Says what to do about this one.
+    /// Replaces the detail, which tells the caller how to correct the request.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
-    /// Adds a header, such as the range that would have been satisfiable.
+    /// Adds a header, such as `Content-Range`.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// Says when to come back, in seconds (RFC 9110 §10.2.3).
+    /// Adds `Retry-After`, in seconds (RFC 9110 §10.2.3).
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// Names the proof that would have been accepted (RFC 9110 §11.6.1).
+    /// Adds `WWW-Authenticate` with the accepted scheme (RFC 9110 §11.6.1).
     #[must_use]
     pub fn challenge(self, scheme: &'static str) -> Self {
         self.header(WWW_AUTHENTICATE, HeaderValue::from_static(scheme))
     }
 
-    /// The reply, complete: for processes that do not pass through `reply`.
+    /// The complete response, for code that does not go through `reply`.
     #[must_use]
     pub fn into_named_response(self, request_id: &str) -> Response {
         let problem = self.kind.problem(self.detail, request_id);

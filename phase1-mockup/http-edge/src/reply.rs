@@ -1,8 +1,9 @@
-//! Every reply carries who served it and the request's id; every refusal has one shape;
-//! every request leaves one line in the log.
+//! Adds the replica's name and the request's id to every response, turns every error into a
+//! problem response (RFC 9457), and logs and counts every request.
 
-use crate::paced_body::PacedBody;
-use crate::patient_body::PatientBody;
+use crate::http_metrics::{HttpMetrics, RequestTimer};
+use crate::lingering_body::LingeringBody;
+use crate::min_rate_body::MinRateBody;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use api_contract::headers::{REQUEST_ID, SERVED_BY};
@@ -26,40 +27,56 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::Service;
 
-/// What the log shows of a URL.
+/// The part of a URL that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UrlInLog {
-    /// The path alone: a query may hold a secret that somebody put there by mistake.
+    /// The path alone, because a query may hold a secret.
     #[default]
     Path,
-    /// Path and query, as most servers do. Only to show what that gives away.
+    /// Path and query, as many servers log them. Only to demonstrate the leak.
     PathAndQuery,
 }
 
-/// What has to be known of the server that replies.
-#[derive(Clone, Debug)]
+/// The settings and the metrics of a server's responses.
+#[derive(Debug)]
 pub struct Replies {
     served_by: HeaderValue,
     url_in_log: UrlInLog,
+    /// `None`: the requests are not counted.
+    metrics: Option<HttpMetrics>,
 }
 
 impl Replies {
-    /// Replies in the name of one replica.
+    /// Responses of the replica with this name.
     ///
     /// # Panics
-    /// Never for a name that [`crate::args::replica_id`] has let through.
+    /// Never for a name that [`crate::args::replica_id`] has accepted.
     #[must_use]
     pub fn of(replica_id: &str, url_in_log: UrlInLog) -> Arc<Self> {
+        Arc::new(Self::new(replica_id, url_in_log, Some(HttpMetrics::default())))
+    }
+
+    /// As [`Replies::of`], for requests that the server's HTTP metrics leave out, such as
+    /// those of an admin listener.
+    ///
+    /// # Panics
+    /// As [`Replies::of`].
+    #[must_use]
+    pub fn without_metrics(replica_id: &str, url_in_log: UrlInLog) -> Arc<Self> {
+        Arc::new(Self::new(replica_id, url_in_log, None))
+    }
+
+    fn new(replica_id: &str, url_in_log: UrlInLog, metrics: Option<HttpMetrics>) -> Self {
         let served_by = HeaderValue::from_str(replica_id)
             .expect("a checked replica id is a header value");
-        Arc::new(Self { served_by, url_in_log })
+        Self { served_by, url_in_log, metrics }
     }
 }
 
-/// Routes whose requests are named and whose replies are complete.
+/// A router with request ids, complete responses, log and metrics.
 ///
-/// It stands around the whole router. As a layer in the router (`Router::layer`) it would
-/// stand around each route, and every request would clone what is inside it, box by box.
+/// It wraps the whole router. As a layer in the router (`Router::layer`) it would wrap each
+/// route, and every request would clone the wrapped service and its boxes.
 #[derive(Clone, Debug)]
 pub struct Completed {
     routes: Router,
@@ -67,7 +84,7 @@ pub struct Completed {
 }
 
 impl Completed {
-    /// Completes what `routes` reply.
+    /// Completes the responses of `routes`.
     #[must_use]
     pub fn new(routes: Router, replies: Arc<Replies>) -> Self {
         Self { routes, replies }
@@ -93,88 +110,97 @@ where
     }
 }
 
-/// Names the request, runs it, completes the reply, logs it.
+/// Gives the request its id, runs it, completes the response, logs and counts it.
 async fn complete(
     mut routes: Router,
     replies: Arc<Replies>,
     request: Request,
 ) -> Response {
     let id = RequestId::of(&request);
-    let mut line = Line::begin(&request, id.clone(), replies.url_in_log);
+    let mut entry = LogEntry::begin(&request, &replies, id.clone());
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(id.clone());
-    let body = patient(body, &parts.headers);
+    let body = guarded(body, &parts.headers);
 
     let reply = async { routes.call(Request::from_parts(parts, body)).await };
-    // Nothing that a handler shares is left half done by a panic: what can be is behind
-    // locks that say so, or in a transaction.
+    // A panic leaves no shared state half changed: such changes are in a transaction, or
+    // behind a lock that the panic poisons.
     let reply = AssertUnwindSafe(reply).catch_unwind().await;
     let reply = reply.map_or_else(|_panic| panicked(), |Ok(reply)| reply);
-    let mut reply = in_one_shape(reply, &id);
+    let mut reply = with_problem(reply, &id);
     let headers = reply.headers_mut();
     headers.insert(SERVED_BY, replies.served_by.clone());
     headers.insert(REQUEST_ID, id.header_value());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    line.status = Some(reply.status());
+    entry.set_status(reply.status());
     reply
 }
 
-/// A body that may neither stall nor be left unread. Most requests have none.
-fn patient(body: Body, headers: &HeaderMap) -> Body {
+/// A body with a minimum rate that is read to its end. Most requests have no body.
+fn guarded(body: Body, headers: &HeaderMap) -> Body {
     if body.is_end_stream() {
         return body;
     }
-    let body = Body::new(PacedBody::new(body));
-    Body::new(PatientBody::new(body, headers))
+    let body = Body::new(MinRateBody::new(body));
+    Body::new(LingeringBody::new(body, headers))
 }
 
-/// The line that a request leaves in the log, also when its client hangs up and nobody
-/// hears the answer.
-struct Line {
+/// The log line of a request, which is also written when the client disconnects before the
+/// response.
+struct LogEntry<'a> {
     started: Instant,
     method: Method,
     uri: Uri,
     url_in_log: UrlInLog,
     id: RequestId,
     status: Option<StatusCode>,
+    timer: Option<RequestTimer<'a>>,
 }
 
-impl Line {
-    fn begin(request: &Request, id: RequestId, url_in_log: UrlInLog) -> Self {
+impl<'a> LogEntry<'a> {
+    fn begin(request: &Request, replies: &'a Replies, id: RequestId) -> Self {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        Self { started: Instant::now(), method, uri, url_in_log, id, status: None }
+        let metrics = replies.metrics.as_ref();
+        let timer = metrics.map(|metrics| metrics.begin(&method, uri.path()));
+        let (started, url_in_log) = (Instant::now(), replies.url_in_log);
+        Self { started, method, uri, url_in_log, id, status: None, timer }
     }
-}
 
-impl Drop for Line {
-    fn drop(&mut self) {
-        let Self { started, method, uri, url_in_log, id, status } = self;
-        let url: &str = &shown(uri, *url_in_log);
-        let (ms, request_id) = (started.elapsed().as_millis(), id.as_str());
-        let status = status.map(|status| status.as_u16());
-        let label = status.map_or("hung-up".to_owned(), |status| status.to_string());
-        metrics::counter!("http_requests_total", "status" => label).increment(1);
-        metrics::histogram!("http_request_seconds").record(started.elapsed());
-        let what = if status.is_some() { "request" } else { "client hung up" };
-        // A balancer asks for health four times a second; the log is for the others.
-        if [paths::LIVEZ, paths::READYZ].contains(&uri.path()) {
-            tracing::debug!(%method, url, status, ms, request_id, "{what}");
-        } else {
-            tracing::info!(%method, url, status, ms, request_id, "{what}");
+    fn set_status(&mut self, status: StatusCode) {
+        self.status = Some(status);
+        if let Some(timer) = &mut self.timer {
+            timer.set_status(status);
         }
     }
 }
 
-fn shown(uri: &Uri, url_in_log: UrlInLog) -> Cow<'_, str> {
+impl Drop for LogEntry<'_> {
+    fn drop(&mut self) {
+        let Self { started, method, uri, url_in_log, id, status, .. } = self;
+        let url: &str = &logged(uri, *url_in_log);
+        let (ms, request_id) = (started.elapsed().as_millis(), id.as_str());
+        let status = status.map(|status| status.as_u16());
+        let message = if status.is_some() { "request" } else { "client disconnected" };
+        // At `debug`, because a balancer sends four of them a second.
+        if [paths::LIVEZ, paths::READYZ].contains(&uri.path()) {
+            tracing::debug!(%method, url, status, ms, request_id, "{message}");
+        } else {
+            tracing::info!(%method, url, status, ms, request_id, "{message}");
+        }
+    }
+}
+
+fn logged(uri: &Uri, url_in_log: UrlInLog) -> Cow<'_, str> {
     match url_in_log {
         UrlInLog::Path => uri.path().into(),
         UrlInLog::PathAndQuery => uri.to_string().into(),
     }
 }
 
-/// Turns our refusals, and the frameworks' own, into problems with this request's id.
-fn in_one_shape(mut reply: Response, id: &RequestId) -> Response {
+/// Turns refusals, and error responses of the framework, into problem responses with this
+/// request's id.
+fn with_problem(mut reply: Response, id: &RequestId) -> Response {
     let status = reply.status();
     let refusal = reply.extensions_mut().remove::<Refusal>();
     if refusal.is_none() && !status.is_client_error() && !status.is_server_error() {
@@ -182,16 +208,16 @@ fn in_one_shape(mut reply: Response, id: &RequestId) -> Response {
     }
     let refusal = refusal.unwrap_or_else(|| Refusal::new(kind_of(status)));
     let mut refused = refusal.into_named_response(id.as_str());
-    // What others said beside it, such as `Allow` or `Vary`, is not about its body.
-    let mut beside = std::mem::take(reply.headers_mut());
-    for about_body in [CONTENT_LENGTH, CONTENT_TYPE] {
-        beside.remove(about_body);
+    // Other headers, such as `Allow` or `Vary`, are kept; those of the old body are not.
+    let mut kept = std::mem::take(reply.headers_mut());
+    for header in [CONTENT_LENGTH, CONTENT_TYPE] {
+        kept.remove(header);
     }
-    refused.headers_mut().extend(beside);
+    refused.headers_mut().extend(kept);
     refused
 }
 
-/// The kind for a bare status that a library answered with.
+/// The problem for an error status that a library has set.
 fn kind_of(status: StatusCode) -> ProblemKind {
     match status {
         StatusCode::NOT_FOUND => ProblemKind::NotFound,
@@ -203,7 +229,7 @@ fn kind_of(status: StatusCode) -> ProblemKind {
     }
 }
 
-/// What a panicking handler answers with; the panic itself goes to the log.
+/// The response of a handler that has panicked; the panic itself goes to the log.
 fn panicked() -> Response {
     tracing::error!("a handler panicked");
     Refusal::new(ProblemKind::Internal).into_response()

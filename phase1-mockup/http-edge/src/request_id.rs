@@ -1,16 +1,16 @@
-//! A name for each request, so that every log it passes can be joined.
+//! An id for each request, by which the log lines of several processes can be joined.
 
 use http::{HeaderValue, Request};
 use std::sync::Arc;
 
-/// The request's id: the caller's if it is well-formed, else one of our own. It stands
-/// in the request's extensions, in the reply, in the log and in a problem's `instance`.
+/// The request's id: the caller's if it is well-formed, else a random one. It is in the
+/// request's extensions, in the response, in the log and in a problem's `instance`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// Takes over the caller's `X-Request-ID` if it is 8 to 64 of `A-Z a-z 0-9 . _ -`;
-    /// anything else could forge log lines, and is replaced.
+    /// The caller's `X-Request-ID` if it is 8 to 64 of `A-Z a-z 0-9 . _ -`. Any other value
+    /// could forge log lines, so it is replaced.
     #[must_use]
     pub fn of<B>(request: &Request<B>) -> Self {
         request
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_well_formed_id_is_taken_over_and_any_other_is_replaced() {
+    fn well_formed_request_id_is_kept_others_are_replaced() {
         assert_eq!(id_for("class-7.demo_1"), "class-7.demo_1");
         for forged in ["short", "with space in it", "semi;colon;here", &"x".repeat(65)] {
             assert_ne!(id_for(forged), *forged);

@@ -1,9 +1,9 @@
-//! The life of a listening process: accept, serve, stop accepting, finish, go.
+//! The life of a listening process: accept, serve, stop accepting, drain, end.
 //!
-//! `axum::serve` 0.8 sets no header timeout, so one idle half-request holds a connection
-//! for ever (slowloris); here hyper is driven with its timer on.
+//! `axum::serve` 0.8 has no header timeout, so an incomplete request would hold a connection
+//! for ever (slowloris). This module runs hyper with its timer.
 
-use crate::door::{Door, Open};
+use crate::accept::{Accept, Plain};
 use crate::health::Readiness;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -28,27 +28,27 @@ use tower::Service;
 /// How long a client may take to send a request's headers.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a client may take nothing of a reply that waits for it. Who has paused a
-/// download can go on with `Range`.
-const LONGEST_STALL: Duration = Duration::from_secs(30);
+/// How long a client may read nothing of a response that is ready. A client that has
+/// paused a download can resume it with `Range`.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Who is on the other end of the connection; in each request's extensions.
+/// The address of the connection's peer; in each request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
-/// How a process stops.
+/// How a process drains before it stops.
 #[derive(Clone, Debug)]
 pub struct Drain {
-    /// Turned off first, so that health checks see it.
+    /// Ended first, so that health checks notice it.
     pub readiness: Readiness,
     /// How long to go on accepting after that.
     pub grace: Duration,
-    /// How long requests under way may then take; what is left is cut off.
+    /// How long requests in flight may then take. The connections of later ones are closed.
     pub deadline: Duration,
 }
 
 impl Drain {
-    /// The drain that a server's flags ask for.
+    /// The drain that a server's flags describe.
     #[must_use]
     pub const fn of(args: &crate::args::EdgeArgs, readiness: Readiness) -> Self {
         Self { readiness, grace: args.drain_grace(), deadline: args.drain_deadline() }
@@ -69,14 +69,14 @@ pub async fn serve<S, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    serve_behind(listener, Open, service, drain, shutdown).await;
+    serve_with(listener, Plain, service, drain, shutdown).await;
 }
 
-/// As [`serve`], for connections that `door` has let in. One that is still at the door when
-/// the drain begins is closed.
-pub async fn serve_behind<S, B>(
+/// As [`serve`], on streams that `accept` prepares. A connection that is not yet accepted
+/// when the drain begins is closed.
+pub async fn serve_with<S, B>(
     listener: TcpListener,
-    door: impl Door,
+    accept: impl Accept,
     service: S,
     drain: Drain,
     shutdown: impl Future<Output = ()>,
@@ -88,27 +88,27 @@ pub async fn serve_behind<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let connections = Connections::default();
-    let accept = async {
+    let accepting = async {
         loop {
             let (stream, peer) = next_connection(&listener).await;
-            connections.spawn(stream, peer, door.clone(), service.clone());
+            connections.spawn(stream, peer, accept.clone(), service.clone());
         }
     };
-    let told_to_stop = async {
+    let stopping = async {
         shutdown.await;
         drain.readiness.drain();
         tokio::time::sleep(drain.grace).await;
     };
     tokio::select! {
-        () = accept => {}
-        () = told_to_stop => {}
+        () = accepting => {}
+        () = stopping => {}
     }
     drop(listener);
     connections.finish(drain.deadline).await;
 }
 
-/// The next connection. Running out of file descriptors must not end the server: it
-/// waits until some connection closes.
+/// The next connection. If the process runs out of file descriptors, it waits until a
+/// connection closes.
 async fn next_connection(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -125,10 +125,10 @@ async fn next_connection(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 #[derive(Default)]
 struct Connections {
     tasks: TaskTracker,
-    /// Finish the request under way, then close.
+    /// Finish the request in flight, then close.
     finish: CancellationToken,
     /// Close now.
-    cut: CancellationToken,
+    abort: CancellationToken,
 }
 
 impl Connections {
@@ -136,7 +136,7 @@ impl Connections {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        door: impl Door,
+        accept: impl Accept,
         service: S,
     ) where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -147,17 +147,19 @@ impl Connections {
     {
         // Without this, small replies wait for the client's delayed acknowledgement.
         let _best_effort = stream.set_nodelay(true);
-        let (finish, cut) = (self.finish.clone(), self.cut.clone());
+        let (finish, abort) = (self.finish.clone(), self.abort.clone());
         self.tasks.spawn(async move {
-            let entered = tokio::select! {
-                // An open door is passed before anything else is looked at.
+            let accepted = tokio::select! {
+                // A plain connection is accepted even if the drain has begun.
                 biased;
-                entered = door.enter(stream) => entered,
+                accepted = accept.accept(stream) => accepted,
                 () = finish.cancelled() => return,
             };
-            match entered {
-                Ok(stream) => converse(stream, peer, service, finish, cut).await,
-                Err(error) => tracing::debug!(%peer, %error, "connection not let in"),
+            match accepted {
+                Ok(stream) => {
+                    serve_connection(stream, peer, service, finish, abort).await
+                }
+                Err(error) => tracing::debug!(%peer, %error, "connection not accepted"),
             }
         });
     }
@@ -166,20 +168,20 @@ impl Connections {
         self.tasks.close();
         self.finish.cancel();
         if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
-            tracing::warn!("requests still under way at the drain deadline are cut");
-            self.cut.cancel();
+            tracing::warn!("requests in flight at the drain deadline are aborted");
+            self.abort.cancel();
             self.tasks.wait().await;
         }
     }
 }
 
-/// Speaks HTTP on one connection until it ends, is finished or cut.
-async fn converse<S, B>(
+/// Serves one connection until it ends, is finished or aborted.
+async fn serve_connection<S, B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     mut service: S,
     finish: CancellationToken,
-    cut: CancellationToken,
+    abort: CancellationToken,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -187,19 +189,22 @@ async fn converse<S, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let named = tower::service_fn(move |mut request: Request<Incoming>| {
+    let service = tower::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(PeerAddress(peer));
         service.call(request)
     });
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(LONGEST_STALL));
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(named))
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(service),
+        )
         .with_upgrades();
     let mut connection = pin!(connection);
-    // Nobody is cut off who was not asked to finish before.
+    // A connection is aborted only after it was asked to finish.
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
@@ -207,7 +212,7 @@ async fn converse<S, B>(
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection => ended,
-                () = cut.cancelled() => return,
+                () = abort.cancelled() => return,
             }
         }
     };
@@ -222,42 +227,42 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio::time::sleep;
 
-    /// Asks for 100 kB on a connection that holds one; what comes of it is for `client`.
-    async fn converse_with(client: impl AsyncFnOnce(DuplexStream)) {
-        let (mut here, there) = tokio::io::duplex(1024);
+    /// Requests 100 kB on a connection with a buffer of 1 kB; `client` reads the response.
+    async fn serve_to(client: impl AsyncFnOnce(DuplexStream)) {
+        let (mut client_end, server_end) = tokio::io::duplex(1024);
         let long = tower::service_fn(|_| async {
             Ok(Response::new(http_body_util::Full::new(Bytes::from(vec![0; 100_000]))))
         });
         let (never, peer) = (CancellationToken::new(), ([127, 0, 0, 1], 1).into());
-        let serving = converse(there, peer, long, never.clone(), never);
+        let serving = serve_connection(server_end, peer, long, never.clone(), never);
         let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        here.write_all(request).await.unwrap();
-        tokio::join!(serving, client(here));
+        client_end.write_all(request).await.unwrap();
+        tokio::join!(serving, client(client_end));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_of_a_reply_is_cut_off() {
-        converse_with(async |mut client| {
-            sleep(LONGEST_STALL + Duration::from_secs(1)).await;
-            let mut on_its_way = Vec::new();
-            client.read_to_end(&mut on_its_way).await.unwrap();
-            assert!(on_its_way.len() < 10_000, "{} bytes", on_its_way.len());
+    async fn client_that_reads_nothing_is_disconnected() {
+        serve_to(async |mut client| {
+            sleep(WRITE_TIMEOUT + Duration::from_secs(1)).await;
+            let mut buffered = Vec::new();
+            client.read_to_end(&mut buffered).await.unwrap();
+            assert!(buffered.len() < 10_000, "{} bytes", buffered.len());
         })
         .await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_a_reply_slowly_gets_all_of_it() {
-        converse_with(async |mut client| {
-            let (mut piece, mut taken) = ([0; 1024], 0);
+    async fn slow_reader_gets_whole_response() {
+        serve_to(async |mut client| {
+            let (mut chunk, mut received) = ([0; 1024], 0);
             loop {
-                sleep(LONGEST_STALL / 2).await;
-                match client.read(&mut piece).await.unwrap() {
+                sleep(WRITE_TIMEOUT / 2).await;
+                match client.read(&mut chunk).await.unwrap() {
                     0 => break,
-                    some => taken += some,
+                    length => received += length,
                 }
             }
-            assert!(taken > 100_000, "{taken} bytes");
+            assert!(received > 100_000, "{received} bytes");
         })
         .await;
     }

@@ -1,8 +1,8 @@
-//! Being told to stop.
+//! The signal to shut down.
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Ends at SIGTERM or Ctrl-C. SIGKILL cannot be waited for: that is the point of it.
+/// Completes at SIGTERM or Ctrl-C. A process cannot wait for SIGKILL.
 pub async fn signalled() {
     let mut terminate = match signal(SignalKind::terminate()) {
         Ok(terminate) => terminate,

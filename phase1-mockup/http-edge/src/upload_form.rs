@@ -1,6 +1,6 @@
-//! Walking through a multipart form to the one part that matters.
+//! Reading a multipart form up to its file part.
 
-use crate::allowance::{Allowance, AllowedBody, PIECE, TooLong};
+use crate::limited_body::{ByteLimit, LimitExceeded, LimitedBody, MAX_CHUNK};
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
@@ -11,23 +11,23 @@ use multer::{Field, Multipart};
 use std::error::Error;
 use std::iter;
 
-/// Parts a form may have. The parser bounds each part's headers but not the number of
-/// parts: a million tiny ones would cost a second of CPU.
+/// Parts that a form may have. The parser limits the headers of a part but not the number of
+/// parts, and a million tiny ones would cost a second of CPU.
 pub const MAX_PARTS: usize = 20;
 
 /// The name of the part that holds the file.
 pub const FILE_PART: &str = "file";
 
-/// What may come around the file, in bytes. More than one piece, because that may be the end
-/// of the headers and much of the file.
-const OVERHEAD: u64 = 2 * PIECE as u64;
+/// Bytes that a form may have around its file. More than one chunk, because a chunk may hold
+/// the end of the headers and much of the file.
+const MAX_OVERHEAD: u64 = 2 * MAX_CHUNK as u64;
 
-/// A multipart form that nothing has been read of yet.
+/// A multipart form, unread.
 #[derive(Debug)]
 pub struct UploadForm {
     boundary: String,
-    /// `Content-Length`, where the client says it.
-    announced: Option<u64>,
+    /// `Content-Length`, if the client sent it.
+    content_length: Option<u64>,
     body: Body,
 }
 
@@ -44,41 +44,41 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
                     "Send multipart/form-data with a boundary and a part named file.",
                 )
             })?;
-        let announced = request.body().size_hint().exact();
-        Ok(Self { boundary, announced, body: request.into_body() })
+        let content_length = request.body().size_hint().exact();
+        Ok(Self { boundary, content_length, body: request.into_body() })
     }
 }
 
 impl UploadForm {
-    /// Begins to read, up to what a file of `largest` bytes needs. A client that says
-    /// beforehand that it will send more is refused before it does (RFC 9110 §10.1.1).
+    /// Begins to read a form with a file of at most `max_size` bytes. A larger
+    /// `Content-Length` is refused before the client sends the body (RFC 9110 §10.1.1).
     ///
     /// # Errors
-    /// When the client announces more.
-    pub fn open(self, largest: u64) -> Result<FormParts, Refusal> {
-        let limit = largest.saturating_add(OVERHEAD);
-        if self.announced.is_some_and(|announced| announced > limit) {
-            return Err(too_large(largest));
+    /// When `Content-Length` exceeds the limit.
+    pub fn open(self, max_size: u64) -> Result<FormParts, Refusal> {
+        let max_length = max_size.saturating_add(MAX_OVERHEAD);
+        if self.content_length.is_some_and(|length| length > max_length) {
+            return Err(too_large(max_size));
         }
-        let allowance = Allowance::default();
-        allowance.allow_more(OVERHEAD);
-        let body = AllowedBody::new(self.body, allowance.clone());
+        let limit = ByteLimit::default();
+        limit.allow_more(MAX_OVERHEAD);
+        let body = LimitedBody::new(self.body, limit.clone());
         let read = Body::new(body.clone()).into_data_stream();
         let multipart = Multipart::new(read, self.boundary);
-        Ok(FormParts { multipart, body, parts: 0, allowance, largest })
+        Ok(FormParts { multipart, body, parts: 0, limit, max_size })
     }
 }
 
-/// The parts of a form, one after the other; no content is ever held in memory.
+/// The parts of a form, one after the other. Their content is streamed, never buffered.
 #[derive(Debug)]
 pub struct FormParts {
     multipart: Multipart<'static>,
-    /// What the parser reads, and stops reading at the last boundary.
-    body: AllowedBody,
+    /// The body that the parser reads, up to the last boundary.
+    body: LimitedBody,
     parts: usize,
-    allowance: Allowance,
+    limit: ByteLimit,
     /// Bytes that the file may have.
-    largest: u64,
+    max_size: u64,
 }
 
 impl FormParts {
@@ -91,18 +91,18 @@ impl FormParts {
             Refusal::new(ProblemKind::MissingFilePart)
                 .detail("Send the file in a form part named file.")
         })?;
-        self.allowance.allow_more(self.largest.saturating_add(OVERHEAD));
+        self.limit.allow_more(self.max_size.saturating_add(MAX_OVERHEAD));
         Ok(file)
     }
 
-    /// Reads the rest of the form. A second file would be lost without a word, so it is
-    /// refused; so is a form without an end, and a body that is shorter than announced:
-    /// its sender is gone (RFC 9112 §8).
+    /// Reads the rest of the form. A second file is refused, because it would be lost
+    /// silently. A form without an end, and a body shorter than its `Content-Length`, are
+    /// incomplete (RFC 9112 §8).
     ///
     /// # Errors
-    /// When something is wrong with what follows the file.
+    /// When the rest of the form is malformed or incomplete.
     pub async fn finish(mut self) -> Result<(), Refusal> {
-        self.allowance.allow_more(OVERHEAD);
+        self.limit.allow_more(MAX_OVERHEAD);
         match self.next_file().await? {
             None => self.body.drain().await.map_err(|error| broken(&error)),
             Some(_) => Err(Refusal::new(ProblemKind::MalformedRequest)
@@ -128,18 +128,18 @@ impl FormParts {
     }
 }
 
-/// The refusal of a file with more than `largest` bytes.
+/// The refusal of a file with more than `max_size` bytes.
 #[must_use]
-pub fn too_large(largest: u64) -> Refusal {
+pub fn too_large(max_size: u64) -> Refusal {
     Refusal::new(ProblemKind::UploadTooLarge)
-        .detail(format!("A file may have {largest} bytes."))
+        .detail(format!("A file may have {max_size} bytes."))
 }
 
-/// What a failure to read the form means to the caller.
+/// The refusal for an error while reading the form.
 #[must_use]
 pub fn broken(error: &(dyn Error + 'static)) -> Refusal {
     let mut causes = iter::successors(Some(error), |error| (*error).source());
-    if causes.any(|cause| cause.is::<TooLong>()) {
+    if causes.any(|cause| cause.is::<LimitExceeded>()) {
         return Refusal::new(ProblemKind::UploadTooLarge)
             .detail("The form has too much around its file.");
     }

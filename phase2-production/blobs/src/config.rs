@@ -143,7 +143,7 @@ impl Blobs {
         };
         let error = BlobError::of(error, origin);
         if !matches!(error, BlobError::NotFound) {
-            metrics::counter!("blob_store_errors_total").increment(1);
+            metrics::counter!("upload_server_blob_store_errors_total").increment(1);
         }
         error
     }

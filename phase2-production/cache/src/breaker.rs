@@ -32,7 +32,8 @@ impl BreakerState {
     }
 
     fn report(self) {
-        metrics::gauge!("cache_breaker_state").set(f64::from(self as u8));
+        metrics::gauge!("upload_server_cache_circuit_breaker_state")
+            .set(f64::from(self as u8));
     }
 }
 

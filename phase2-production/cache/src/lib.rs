@@ -73,14 +73,14 @@ impl Cache {
         heartbeat::beat(&self.link).await
     }
 
-    /// The state of the circuit breaker. Also the gauge `cache_breaker_state`: 0 closed,
+    /// The state of the circuit breaker. Also the gauge `upload_server_cache_circuit_breaker_state`: 0 closed,
     /// 1 half-open, 2 open.
     #[must_use]
     pub fn breaker_state(&self) -> BreakerState {
         self.link.breaker.state()
     }
 
-    /// Length of the retry queue. Also the gauge `cache_pending_writes`.
+    /// Length of the retry queue. Also the gauge `upload_server_cache_invalidations_pending`.
     #[must_use]
     pub fn pending_invalidations(&self) -> usize {
         self.retries.len()

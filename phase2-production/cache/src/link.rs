@@ -63,7 +63,7 @@ impl Link {
                 if permit.failed() || *down != CacheDown::Timeout {
                     self.reconnect(number);
                 }
-                metrics::counter!("cache_failures_total").increment(1);
+                metrics::counter!("upload_server_cache_failures_total").increment(1);
                 tracing::debug!(%down, "a cache call failed");
             }
             Ok(_) | Err(_) => permit.succeeded(),

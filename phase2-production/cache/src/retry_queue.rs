@@ -108,7 +108,8 @@ impl RetryQueue {
         let excess = pending.len().saturating_sub(self.max_pending);
         if excess > 0 {
             pending.drain(..excess);
-            metrics::counter!("cache_words_given_up_total").increment(excess as u64);
+            metrics::counter!("upload_server_cache_invalidations_dropped_total")
+                .increment(excess as u64);
             tracing::error!(
                 excess,
                 "the retry queue for Redis is full; the oldest entries are dropped"
@@ -153,5 +154,6 @@ async fn write_batch(
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53 entries")]
 fn report(pending: &VecDeque<PendingInvalidation>) {
-    metrics::gauge!("cache_pending_writes").set(pending.len() as f64);
+    metrics::gauge!("upload_server_cache_invalidations_pending")
+        .set(pending.len() as f64);
 }

@@ -148,5 +148,6 @@ async fn others(node: &Node) -> HashSet<SocketAddr> {
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53")]
 fn report_lag(milliseconds: i64) {
-    metrics::gauge!("gossip_lag_seconds").set(milliseconds as f64 / 1_000.0);
+    metrics::gauge!("upload_server_gossip_lag_seconds")
+        .set(milliseconds as f64 / 1_000.0);
 }

@@ -184,8 +184,8 @@ impl Gossip {
         self.size(now).await;
     }
 
-    /// The amount of data of this node. Also the gauges `gossip_sessions_known`,
-    /// `gossip_sessions_living`, `gossip_nodes_known` and `gossip_state_bytes`.
+    /// The amount of data of this node. Also the gauges `upload_server_gossip_sessions_stored`,
+    /// `upload_server_gossip_sessions_live`, `upload_server_gossip_nodes` and `upload_server_gossip_state_bytes`.
     pub async fn size(&self, now: i64) -> Size {
         let (nodes, bytes) = {
             let chitchat = self.0.chitchat.lock().await;
@@ -239,7 +239,8 @@ impl Node {
             }
         };
         if timeout(PATIENCE, acknowledged).await.is_err() {
-            metrics::counter!("gossip_unanswered_total").increment(1);
+            metrics::counter!("upload_server_gossip_acknowledgement_timeouts_total")
+                .increment(1);
         }
     }
 
@@ -252,10 +253,10 @@ impl Node {
 
 #[expect(clippy::cast_precision_loss, reason = "gauges; exact up to 2^53")]
 fn report(size: Size) {
-    metrics::gauge!("gossip_sessions_known").set(size.sessions as f64);
-    metrics::gauge!("gossip_sessions_living").set(size.living as f64);
-    metrics::gauge!("gossip_nodes_known").set(size.nodes as f64);
-    metrics::gauge!("gossip_state_bytes").set(size.bytes as f64);
+    metrics::gauge!("upload_server_gossip_sessions_stored").set(size.sessions as f64);
+    metrics::gauge!("upload_server_gossip_sessions_live").set(size.living as f64);
+    metrics::gauge!("upload_server_gossip_nodes").set(size.nodes as f64);
+    metrics::gauge!("upload_server_gossip_state_bytes").set(size.bytes as f64);
 }
 
 fn since_1970() -> Duration {

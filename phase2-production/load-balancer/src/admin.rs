@@ -1,5 +1,6 @@
-//! Orders and questions, on a listener of its own: loopback only, with a token, and
-//! only under a loopback name, so that a web page cannot reach it by DNS rebinding.
+//! The admin listener: status and commands, which require a token, and `/metrics`. It is on
+//! loopback and accepts only a loopback `Host`, so that no web page reaches it by DNS
+//! rebinding.
 
 use crate::Balancer;
 use crate::status::{BackendStatus, PutBackend, Status};
@@ -17,7 +18,8 @@ use axum::{Json, Router};
 use http_edge::args::replica_id;
 use http_edge::health::Readiness;
 use http_edge::json_body::JsonBody;
-use http_edge::loopback_name;
+use http_edge::loopback_host;
+use http_edge::recorder;
 use http_edge::refusal::Refusal;
 use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
@@ -26,7 +28,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 
-/// Where orders are taken, and what proves that they may be given.
+/// The admin listener and its token.
 #[derive(Debug)]
 pub struct Admin {
     /// Bound to loopback.
@@ -38,8 +40,7 @@ pub struct Admin {
 /// Reads the token, without the white space around it.
 ///
 /// # Errors
-/// When the file cannot be read or has nothing in it: an empty token would let
-/// everybody in.
+/// When the file cannot be read or is empty: any caller could send an empty token.
 pub fn read_token(file: &FilePath) -> anyhow::Result<Secret> {
     let text = std::fs::read_to_string(file).with_context(|| {
         format!("cannot read the admin token from {}", file.display())
@@ -50,8 +51,8 @@ pub fn read_token(file: &FilePath) -> anyhow::Result<Secret> {
     Ok(Secret::new(text.trim()))
 }
 
-/// Takes orders until `shutdown` ends.
-pub(crate) async fn take_orders(
+/// Serves the admin listener until `shutdown` completes.
+pub(crate) async fn serve_admin(
     admin: Admin,
     balancer: Balancer,
     shutdown: impl Future<Output = ()>,
@@ -65,15 +66,16 @@ pub(crate) async fn take_orders(
 }
 
 fn routes(balancer: Balancer, token: Secret) -> Completed {
-    let replies = Replies::of(&balancer.edge().replica_id, UrlInLog::Path);
+    let replies = Replies::without_metrics(&balancer.edge().replica_id, UrlInLog::Path);
     let routes = Router::new()
         .route("/status", get(status))
         .route("/backends/{id}", put(put_backend).delete(remove))
         .route("/backends/{id}/drain", post(drain))
         .route("/backends/{id}/undrain", post(undrain))
-        .layer(middleware::from_fn_with_state(token, with_token))
+        .layer(middleware::from_fn_with_state(token, require_token))
         .route(paths::LIVEZ, get(livez))
-        .layer(middleware::from_fn(under_a_loopback_name))
+        .merge(recorder::routes())
+        .layer(middleware::from_fn(require_loopback_host))
         .with_state(balancer);
     Completed::new(routes, replies)
 }
@@ -118,15 +120,15 @@ async fn undrain(
 }
 
 fn unknown() -> Refusal {
-    Refusal::new(ProblemKind::NotFound).detail("There is no backend of that id.")
+    Refusal::new(ProblemKind::NotFound).detail("There is no backend with this id.")
 }
 
-async fn with_token(
+async fn require_token(
     State(token): State<Secret>,
     request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    // In constant time: the time must not tell how much of a guess was right.
+    // In constant time, so that the time reveals no prefix of the token.
     let given = bearer(request.headers()).unwrap_or_default();
     if !bool::from(given.as_bytes().ct_eq(token.expose().as_bytes())) {
         return Err(Refusal::new(ProblemKind::InvalidCredentials)
@@ -141,10 +143,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then_some(token)
 }
 
-async fn under_a_loopback_name(
+async fn require_loopback_host(
     request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    loopback_name::required(request.headers())?;
+    loopback_host::require(request.headers())?;
     Ok(next.run(request).await)
 }

@@ -1,9 +1,10 @@
-//! The handle that everything else is reached through: flags become backends, a
-//! selection and limits; orders and questions come in here.
+//! The handle on a balancer: its backends, policy, limits and metrics, and the commands of
+//! the admin listener.
 
 use crate::backends::Backends;
-use crate::config::{BalancerArgs, Limits, Place};
-use crate::names;
+use crate::config::{BackendAddress, BalancerArgs, Limits};
+use crate::dns;
+use crate::metrics::Metrics;
 use crate::selection::Selection;
 use crate::status::{BackendStatus, Status};
 use crate::tls::Tls;
@@ -13,23 +14,24 @@ use api_contract::headers::SERVED_BY;
 use axum::response::Response;
 use http::HeaderValue;
 use http_edge::args::EdgeArgs;
+use http_edge::recorder;
 use http_edge::refusal::Refusal;
 use http_edge::request_id::RequestId;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
-/// A balancer. Cheap to clone; all clones are one.
+/// A balancer. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct Balancer(Arc<Shared>);
 
 /// A handle that does not keep the balancer alive.
 #[derive(Debug)]
-pub(crate) struct Unheld(Weak<Shared>);
+pub(crate) struct WeakBalancer(Weak<Shared>);
 
-impl Unheld {
-    /// The balancer, if there still is one.
-    pub(crate) fn hold(&self) -> Option<Balancer> {
+impl WeakBalancer {
+    /// The balancer, if it still exists.
+    pub(crate) fn upgrade(&self) -> Option<Balancer> {
         self.0.upgrade().map(Balancer)
     }
 }
@@ -41,22 +43,24 @@ struct Shared {
     limits: Limits,
     tunnels: Tunnels,
     tls: Option<Tls>,
+    metrics: Metrics,
     edge: EdgeArgs,
 }
 
 impl Balancer {
-    /// A balancer that has begun to check the backends of its flags. Call it inside a
-    /// tokio runtime.
+    /// Starts a balancer and the health checks of its backends. Call it inside a tokio
+    /// runtime. It records metrics if the recorder is installed before.
     ///
     /// # Errors
     /// When two backends have one id, or the certificate cannot be used.
     pub fn new(args: &BalancerArgs) -> anyhow::Result<Self> {
         let backends = Backends::new(args.checks());
-        for (at, backend) in args.backends.iter().enumerate() {
-            if args.backends[..at].iter().any(|earlier| earlier.id == backend.id) {
+        let metrics = Metrics::new();
+        for (index, backend) in args.backends.iter().enumerate() {
+            if args.backends[..index].iter().any(|earlier| earlier.id == backend.id) {
                 bail!("--backend {}: this id is given twice", backend.id);
             }
-            if let Place::Address(address) = &backend.place {
+            if let BackendAddress::Ip(address) = &backend.address {
                 backends.put(&backend.id, *address);
             }
         }
@@ -66,36 +70,43 @@ impl Balancer {
             limits: args.limits(),
             tunnels: Tunnels::default(),
             tls: Tls::open(&args.tls)?,
+            metrics,
             edge: args.edge.clone(),
         }));
+        let weak = balancer.downgrade();
+        recorder::add_collector(move || {
+            if let Some(balancer) = weak.upgrade() {
+                balancer.report();
+            }
+        });
         for backend in &args.backends {
-            if let Place::Name(name) = &backend.place {
-                let unheld = Unheld(Arc::downgrade(&balancer.0));
-                tokio::spawn(names::follow(unheld, backend.id.clone(), name.clone()));
+            if let BackendAddress::Host(name) = &backend.address {
+                let (weak, id) = (balancer.downgrade(), backend.id.clone());
+                tokio::spawn(dns::keep_resolving(weak, id, name.clone()));
             }
         }
         Ok(balancer)
     }
 
-    /// What it knows of its backends.
+    /// The policy and the status of each backend.
     #[must_use]
     pub fn status(&self) -> Status {
         let (policy, backends) = (self.selection().policy(), self.backends().statuses());
         Status { policy, backends }
     }
 
-    /// Adds a backend, or tells where it is now. It gets requests when a check of that
-    /// address has passed. `id` is one that [`http_edge::args::replica_id`] lets through.
+    /// Adds a backend, or changes its address. It gets requests when a check of that address
+    /// has passed. [`http_edge::args::replica_id`] must accept `id`.
     pub fn put_backend(&self, id: &str, address: SocketAddr) -> BackendStatus {
         self.backends().put(id, address)
     }
 
-    /// Removes a backend; what it has under way goes on. False: there was none.
+    /// Removes a backend; its requests in flight go on. False: there was none.
     pub fn remove_backend(&self, id: &str) -> bool {
         self.backends().remove(id)
     }
 
-    /// Sends a backend no new clients. `None`: there is no such backend.
+    /// Drains a backend: it gets no new clients. `None`: there is no such backend.
     pub fn drain_backend(&self, id: &str) -> Option<BackendStatus> {
         self.backends().set_drained(id, true)
     }
@@ -105,13 +116,13 @@ impl Balancer {
         self.backends().set_drained(id, false)
     }
 
-    /// Where the self-signed certificate was written, if one was made.
+    /// The file with the self-signed certificate, if there is one.
     #[must_use]
     pub fn certificate_file(&self) -> Option<&Path> {
         self.0.tls.as_ref()?.certificate_file()
     }
 
-    /// How clients speak to it: `https` or `http`.
+    /// The scheme of its clients: `https` or `http`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.0.tls.is_some() { "https" } else { "http" }
@@ -137,11 +148,28 @@ impl Balancer {
         &self.0.tunnels
     }
 
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     pub(crate) fn edge(&self) -> &EdgeArgs {
         &self.0.edge
     }
 
-    /// A reply of the balancer's own, which says so.
+    fn downgrade(&self) -> WeakBalancer {
+        WeakBalancer(Arc::downgrade(&self.0))
+    }
+
+    /// Sets the gauges that are read at a scrape.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53")]
+    fn report(&self) {
+        self.metrics().tunnels.set(self.tunnels().len() as f64);
+        for backend in &*self.backends().all() {
+            backend.report();
+        }
+    }
+
+    /// The balancer's own error response, with its name in `X-Served-By`.
     pub(crate) fn refuse(&self, refusal: Refusal, id: &RequestId) -> Response {
         let mut reply = refusal.into_named_response(id.as_str());
         if let Ok(name) = HeaderValue::from_str(&self.0.edge.replica_id) {

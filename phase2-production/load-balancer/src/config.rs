@@ -1,4 +1,4 @@
-//! The balancer's flags. Read once, at the start; nothing here reads the environment.
+//! The balancer's flags. They are read once, at the start, and never from the environment.
 
 use clap::builder::TypedValueParser;
 use http_edge::args::{EdgeArgs, replica_id};
@@ -7,28 +7,28 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything a balancer can be told on its command line.
+/// The command line of a balancer.
 #[derive(clap::Args, Clone, Debug)]
 #[command(mut_arg("replica_id", |name| name.default_value("lb")))]
 pub struct BalancerArgs {
-    /// Where to listen, what to be called, how to log, how to stop.
+    /// Addresses, name, log format and drain times.
     #[command(flatten)]
     pub edge: EdgeArgs,
 
-    /// Who gets the next request
+    /// How to select the backend of a request
     #[arg(long, value_enum, default_value_t = Policy::RoundRobin)]
     pub policy: Policy,
 
-    /// A replica to send requests to, such as r1=127.0.0.1:4001; may be repeated. A name
-    /// instead of an address, as in r1=replica-1:8080, is looked up every second
+    /// A replica to send requests to, such as r1=127.0.0.1:4001; may be repeated. A host name
+    /// instead of an address, as in r1=replica-1:8080, is resolved every second
     #[arg(long = "backend", value_name = "ID=ADDR", value_parser = backend)]
     pub backends: Vec<BackendArg>,
 
-    /// File with the token that the admin listener asks for
+    /// File with the token that the admin listener requires
     #[arg(long, value_name = "PATH", requires = "admin_listen")]
     pub admin_token_file: Option<PathBuf>,
 
-    /// Encryption between clients and this balancer.
+    /// TLS between clients and this balancer.
     #[command(flatten)]
     pub tls: TlsArgs,
 
@@ -52,13 +52,13 @@ pub struct BalancerArgs {
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = at_least_one())]
     pub connect_timeout_ms: u64,
 
-    /// Milliseconds from the last byte of a request to the head of its reply
+    /// Milliseconds from the last byte of a request to the head of its response
     #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = at_least_one())]
     pub head_timeout_ms: u64,
 }
 
 impl BalancerArgs {
-    /// How and how often health is checked.
+    /// The settings of the health checks.
     #[must_use]
     pub const fn checks(&self) -> Checks {
         Checks {
@@ -69,7 +69,7 @@ impl BalancerArgs {
         }
     }
 
-    /// How long a backend may take over a request.
+    /// The timeouts of a request to a backend.
     #[must_use]
     pub const fn limits(&self) -> Limits {
         Limits {
@@ -79,11 +79,11 @@ impl BalancerArgs {
     }
 }
 
-/// Encryption between clients and the balancer.
+/// TLS between clients and the balancer.
 #[derive(clap::Args, Clone, Debug)]
 pub struct TlsArgs {
-    /// Speak HTTPS: with a certificate made for localhost at the start (self-signed), or
-    /// with the PEM file of a certificate chain [default: plain HTTP]
+    /// Use HTTPS: with a certificate for localhost that is generated at the start
+    /// (self-signed), or with the PEM file of a certificate chain [default: plain HTTP]
     #[arg(long = "tls", value_name = "self-signed|CERT")]
     pub certificate: Option<Certificate>,
 
@@ -106,10 +106,10 @@ pub struct TlsArgs {
     pub handshake_timeout_ms: u64,
 }
 
-/// Where the certificate comes from.
+/// The source of the certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Certificate {
-    /// Made at the start, with a key that never leaves the process.
+    /// Generated at the start, with a key that never leaves the process.
     SelfSigned,
     /// A chain in a PEM file, this server's certificate first.
     File(PathBuf),
@@ -124,7 +124,7 @@ impl From<&str> for Certificate {
     }
 }
 
-/// How and how often health is checked.
+/// The settings of the health checks.
 #[derive(Clone, Copy, Debug)]
 pub struct Checks {
     /// From the end of one check to the start of the next.
@@ -137,22 +137,22 @@ pub struct Checks {
     pub rise: u64,
 }
 
-/// How long a backend may take over a request.
+/// The timeouts of a request to a backend.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// To take a TCP connection.
+    /// To accept a TCP connection.
     pub connect: Duration,
-    /// To begin its reply, counted from the last byte that was passed to it.
+    /// To begin its response, counted from the last byte that was sent to it.
     pub head: Duration,
 }
 
-/// Who gets the next request.
+/// How the backend of a request is selected.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Each ready backend in turn.
     RoundRobin,
-    /// The backend that the client's cookie names; round robin for who has none.
+    /// The backend that the client's cookie names; round robin for clients without it.
     Sticky,
 }
 
@@ -161,27 +161,27 @@ pub enum Policy {
 pub struct BackendArg {
     /// Stable name, such as `r1`.
     pub id: String,
-    /// Where it listens.
-    pub place: Place,
+    /// Its address.
+    pub address: BackendAddress,
 }
 
-/// Where a backend listens.
+/// The address of a backend.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Place {
-    /// Here, until an order says otherwise.
-    Address(SocketAddr),
-    /// Wherever this `HOST:PORT` leads to at the time.
-    Name(String),
+pub enum BackendAddress {
+    /// A fixed address, until a command changes it.
+    Ip(SocketAddr),
+    /// `HOST:PORT`, resolved periodically.
+    Host(String),
 }
 
 fn backend(text: &str) -> Result<BackendArg, String> {
-    let (id, place) = text.split_once('=').ok_or("write ID=ADDR, as in r1=[::1]:80")?;
-    Ok(BackendArg { id: replica_id(id)?, place: place_of(place)? })
+    let (id, address) = text.split_once('=').ok_or("write ID=ADDR, as in r1=[::1]:80")?;
+    Ok(BackendArg { id: replica_id(id)?, address: parse_address(address)? })
 }
 
-fn place_of(text: &str) -> Result<Place, String> {
+fn parse_address(text: &str) -> Result<BackendAddress, String> {
     if let Ok(address) = text.parse() {
-        return Ok(Place::Address(address));
+        return Ok(BackendAddress::Ip(address));
     }
     let host_and_port = text.rsplit_once(':').filter(|(host, port)| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
@@ -189,7 +189,7 @@ fn place_of(text: &str) -> Result<Place, String> {
         is_name && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
     match host_and_port {
-        Some(_) => Ok(Place::Name(text.to_owned())),
+        Some(_) => Ok(BackendAddress::Host(text.to_owned())),
         None => Err(format!("{text} is neither IP:PORT nor HOST:PORT")),
     }
 }

@@ -1,11 +1,11 @@
-//! Who moves the bytes of a connection to a backend.
+//! The task that drives a connection to a backend.
 //!
-//! hyper's connections do nothing by themselves: somebody has to poll them. The usual
-//! somebody is a task of its own, and then each request wakes that task, and that task wakes
-//! the one that waits for the reply, often on another core. Here whoever waits for the
-//! reply moves the bytes itself. Only what must go on without being waited for becomes a task.
+//! A connection of hyper makes no progress unless it is polled. Usually a task of its own
+//! polls it; each request then wakes that task, which wakes the request's task, often on
+//! another core. Here the request's task drives the connection itself. A separate task is
+//! spawned only where the connection must go on while no request waits for it.
 
-use crate::upload::Upload;
+use crate::request_body::RequestBody;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hyper::client::conn::http1::Connection;
@@ -15,43 +15,44 @@ use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-/// See the module. Dropped, it closes the connection.
+/// Drives a connection. Dropped, it closes the connection.
 pub(crate) enum Driver {
-    /// Whoever holds the connection.
-    Holder(BoxFuture<'static, hyper::Result<()>>),
-    /// A task.
-    Task(
+    /// The task of the request that uses the connection polls it.
+    Inline(BoxFuture<'static, hyper::Result<()>>),
+    /// A task of its own polls it.
+    Spawned(
         #[expect(dead_code, reason = "dropped, it ends the task")] AbortOnDropHandle<()>,
     ),
     /// The connection has ended, or has become a tunnel.
-    Nobody,
+    Ended,
 }
 
 impl Driver {
-    /// The holder of the connection, to begin with.
-    pub(crate) fn of(connection: Connection<TokioIo<TcpStream>, Upload>) -> Self {
-        Self::Holder(connection.with_upgrades().boxed())
+    /// A driver that begins inline.
+    pub(crate) fn of(connection: Connection<TokioIo<TcpStream>, RequestBody>) -> Self {
+        Self::Inline(connection.with_upgrades().boxed())
     }
 
-    /// Moves what can be moved now. `context` is woken when more can be, unless a task
-    /// takes care of that.
+    /// Makes the progress that is possible now. `context` is woken when more is possible,
+    /// unless the driver has been spawned.
     pub(crate) fn advance(&mut self, context: &mut Context<'_>) {
-        if let Self::Holder(connection) = self
-            && let Poll::Ready(ended) = connection.poll_unpin(context)
+        if let Self::Inline(connection) = self
+            && let Poll::Ready(result) = connection.poll_unpin(context)
         {
-            note(ended);
-            *self = Self::Nobody;
+            log_end(result);
+            *self = Self::Ended;
         }
     }
 
-    /// A task takes over.
+    /// Moves an inline connection into a task of its own.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub(crate) fn go_on_alone(&mut self) {
-        *self = match std::mem::replace(self, Self::Nobody) {
-            Self::Holder(connection) => {
-                Self::Task(AbortOnDropHandle::new(tokio::spawn(connection.map(note))))
+    pub(crate) fn spawn(&mut self) {
+        *self = match std::mem::replace(self, Self::Ended) {
+            Self::Inline(connection) => {
+                let task = tokio::spawn(connection.map(log_end));
+                Self::Spawned(AbortOnDropHandle::new(task))
             }
             other => other,
         };
@@ -61,15 +62,15 @@ impl Driver {
 impl fmt::Debug for Driver {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str(match self {
-            Self::Holder(_) => "Holder",
-            Self::Task(_) => "Task",
-            Self::Nobody => "Nobody",
+            Self::Inline(_) => "Inline",
+            Self::Spawned(_) => "Spawned",
+            Self::Ended => "Ended",
         })
     }
 }
 
-fn note(ended: hyper::Result<()>) {
-    if let Err(error) = ended {
+fn log_end(result: hyper::Result<()>) {
+    if let Err(error) = result {
         tracing::debug!(%error, "connection to a backend ended early");
     }
 }

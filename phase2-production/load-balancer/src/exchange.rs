@@ -1,32 +1,44 @@
-//! One request on one connection, to the head of the reply; and what to think of it
-//! when there is none.
+//! One request on one connection, up to the head of the response; and the kinds of failure.
 //!
-//! The one rule: a request is sent again only on proof that nothing of it was sent.
-//! A connection that was refused is such a proof; so is hyper handing the request back.
-//! A broken or silent connection is not: the backend may have done the work.
+//! The rule: a request is sent again only if nothing of it was sent. A refused connection
+//! shows that; so does hyper returning the request unsent. A lost or silent connection does
+//! not: the backend may have carried the request out.
 
 use crate::backends::{Backend, InFlight};
 use crate::config::Limits;
+use crate::metrics::FailureReason;
 use crate::pool::{Connection, Outbound, SendError};
-use crate::upload::{LINGER, Progress};
+use crate::request_body::{LINGERING_TIMEOUT, Progress};
 use http::Response;
 use hyper::body::Incoming;
 use std::sync::Arc;
 use std::task::Context;
 
-/// Why a backend gave no reply, and with that, whether another may be asked.
+/// Why a backend gave no response. It decides whether another backend may get the request.
 pub(crate) enum Failure {
-    /// Nothing was sent. The request is here to be sent to another backend.
+    /// Nothing was sent. The request is returned, for another backend.
     Unsent(Outbound, String),
-    /// The backend broke off. Never retried: the request may have been carried out.
-    Broken(String),
-    /// The backend said nothing for too long. Never retried, for the same reason.
-    Late,
-    /// The client broke off in its body. Not the backend's fault, nor to be retried.
-    ClientBroke,
+    /// The connection was lost. Never retried: the request may have been carried out.
+    ConnectionLost(String),
+    /// The response did not begin in time. Never retried, for the same reason.
+    Timeout,
+    /// The client aborted its body. Not a failure of the backend, and not retried.
+    ClientAborted,
 }
 
-/// A connection in use, and what comes to an end with that use.
+impl Failure {
+    /// The reason to count; `None` if the backend did not fail.
+    pub(crate) const fn reason(&self) -> Option<FailureReason> {
+        match self {
+            Self::Unsent(..) => Some(FailureReason::Connect),
+            Self::ConnectionLost(_) => Some(FailureReason::ConnectionLost),
+            Self::Timeout => Some(FailureReason::Timeout),
+            Self::ClientAborted => None,
+        }
+    }
+}
+
+/// A connection in use, with everything that ends with that use.
 #[derive(Debug)]
 pub(crate) struct Lease {
     connection: Connection,
@@ -50,7 +62,7 @@ pub(crate) async fn exchange(
     while let Some(mut connection) = backend.pool().take() {
         match send(&mut connection, request, progress, limits).await {
             Ok(reply) => return Ok((reply, lease(connection))),
-            // The backend closed it while it was idle, which says nothing about health.
+            // The backend closed the idle connection, which is no sign of bad health.
             Err(Failure::Unsent(unsent, _closed)) => request = unsent,
             Err(failure) => return Err(failure),
         }
@@ -69,55 +81,55 @@ async fn send(
     progress: &Progress,
     limits: &Limits,
 ) -> Result<Response<Incoming>, Failure> {
-    progress.begin();
+    progress.restart_clock();
     let sent = tokio::select! {
         biased;
         sent = connection.send(request) => sent,
-        () = progress.backend_is_late(limits.head) => return Err(Failure::Late),
+        () = progress.backend_timeout(limits.head) => return Err(Failure::Timeout),
     };
     let reply = sent.map_err(|error| match error {
         SendError::Unsent(request, error) => Failure::Unsent(request, error.to_string()),
-        SendError::Broken(_) if progress.client_broke() => Failure::ClientBroke,
-        SendError::Broken(error) => Failure::Broken(error.to_string()),
+        SendError::Broken(_) if progress.client_aborted() => Failure::ClientAborted,
+        SendError::Broken(error) => Failure::ConnectionLost(error.to_string()),
     })?;
-    if !progress.is_over() {
-        // The rest of the request must not wait for a client who does not read the reply
-        // before it has sent everything.
-        connection.go_on_alone();
+    if !progress.is_sent() {
+        // A client may read the response only after it has sent everything. The rest of
+        // the request must not wait for it.
+        connection.spawn_driver();
     }
     Ok(reply)
 }
 
 impl Lease {
-    /// Whether the backend answered without wanting the body.
-    pub(crate) fn body_was_not_wanted(&self) -> bool {
-        self.progress.is_held()
+    /// Whether the backend responded without asking for the body.
+    pub(crate) fn body_was_not_requested(&self) -> bool {
+        self.progress.awaits_continue()
     }
 
-    /// Moves what can be moved now, and wakes the caller when more can be.
+    /// Makes the progress that is possible now, and wakes the caller when more is.
     pub(crate) fn advance(&mut self, context: &mut Context<'_>) {
         self.connection.advance(context);
     }
 
-    /// From here on the connection goes on whether or not anybody asks for the reply.
-    pub(crate) fn go_on_alone(&mut self) {
-        self.connection.go_on_alone();
+    /// Lets the connection go on without a reader of the response.
+    pub(crate) fn spawn_driver(&mut self) {
+        self.connection.spawn_driver();
     }
 
-    /// The reply broke off after its head: too late to tell the client otherwise than
-    /// by breaking off too.
-    pub(crate) fn note_break(&self, error: &hyper::Error) {
+    /// Counts a response that was aborted after its head. The client can only be told by
+    /// aborting the response to it, too.
+    pub(crate) fn note_abort(&self, error: &hyper::Error) {
         let backend = self.backend.id();
-        tracing::warn!(backend, %error, "{backend} broke off in its reply: {error}");
-        self.backend.count_failure();
+        tracing::warn!(backend, %error, "{backend} aborted its response: {error}");
+        self.backend.count_failure(FailureReason::ResponseAborted);
     }
 
-    /// Ends the use after a complete reply. The connection is kept if the request is
-    /// over too; a backend that has answered early may take the rest for a while.
+    /// Ends the use after a complete response. The connection is pooled if the request is
+    /// complete too. A backend that responded early may read the rest for a short time.
     pub(crate) fn give_back(self) {
         let Self { mut connection, backend, progress, in_flight } = self;
         drop(in_flight);
-        if progress.is_held() {
+        if progress.awaits_continue() {
             return;
         }
         if connection.is_free_now() {
@@ -128,7 +140,8 @@ impl Lease {
             return;
         };
         runtime.spawn(async move {
-            let free = tokio::time::timeout(LINGER, connection.is_free()).await;
+            let free =
+                tokio::time::timeout(LINGERING_TIMEOUT, connection.is_free()).await;
             if free == Ok(true) {
                 backend.pool().put(connection);
             }

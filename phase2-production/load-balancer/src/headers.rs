@@ -1,4 +1,4 @@
-//! What is taken from a message on its way through, and what is added.
+//! The headers that the balancer removes and adds.
 
 use http::header::{
     CONNECTION, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
@@ -8,8 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_edge::request_id::RequestId;
 use std::net::IpAddr;
 
-/// Meant for the next hop alone (RFC 9110 §7.6.1, §11.7), beside what `Connection`
-/// itself names.
+/// The hop-by-hop headers (RFC 9110 §7.6.1, §11.7), beside those that `Connection` names.
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -26,11 +25,11 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const REQUEST_ID: HeaderName = HeaderName::from_static(api_contract::headers::REQUEST_ID);
 
-/// Removes what was meant for this hop.
+/// Removes the hop-by-hop headers.
 pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = connection_options(headers)
         .filter_map(|option| option.parse().ok())
-        // These say how the message is read; no client may have them removed.
+        // They frame and route the message; a client must not have them removed.
         .filter(|name| *name != HOST && *name != http::header::CONTENT_LENGTH)
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
@@ -38,7 +37,7 @@ pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// What `Connection` lists, in all its lines.
+/// The options in all `Connection` headers.
 pub(crate) fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(CONNECTION)
@@ -48,9 +47,9 @@ pub(crate) fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &s
         .map(str::trim)
 }
 
-/// Tells the backend who asked, and by which `scheme`. What the client itself sent under these names is
-/// replaced: this is the first hop that can be believed.
-pub(crate) fn say_who_asked(
+/// Sets the client's address, host and scheme for the backend. Values from the client are
+/// replaced, because this balancer is the first trusted hop.
+pub(crate) fn set_forwarded(
     headers: &mut HeaderMap,
     client: IpAddr,
     scheme: &'static str,
@@ -61,21 +60,21 @@ pub(crate) fn say_who_asked(
     if let Some(host) = headers.get(HOST).cloned() {
         headers.insert(FORWARDED_HOST, host);
     } else {
-        // A client of HTTP/1.0 need not name one; to the backend we speak HTTP/1.1,
-        // where it may be empty but not missing (RFC 9112 §3.2).
+        // Optional in HTTP/1.0. The backend gets HTTP/1.1, where `Host` may be empty but not
+        // missing (RFC 9112 §3.2).
         headers.insert(HOST, HeaderValue::from_static(""));
     }
     headers.insert(FORWARDED_FOR, text(&client.to_canonical().to_string()));
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    name_request(headers, id);
+    set_request_id(headers, id);
 }
 
-/// Names the request, on its way in as on its way out.
-pub(crate) fn name_request(headers: &mut HeaderMap, id: &RequestId) {
+/// Sets the request's id, in requests and responses.
+pub(crate) fn set_request_id(headers: &mut HeaderMap, id: &RequestId) {
     headers.insert(REQUEST_ID, id.header_value());
 }
 
-/// An address as a header's value: digits, letters, dots and colons.
+/// An address as a header value: digits, letters, dots and colons.
 fn text(address: &str) -> HeaderValue {
     HeaderValue::from_str(address).unwrap_or(HeaderValue::from_static("unknown"))
 }
@@ -85,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_connection_names_is_dropped_but_never_the_framing() {
+    fn headers_named_by_connection_are_dropped_except_framing() {
         let mut headers = HeaderMap::new();
         headers.append(CONNECTION, HeaderValue::from_static("close, X-Secret-Hop"));
         headers.append(CONNECTION, HeaderValue::from_static("content-length,host"));
@@ -93,8 +92,8 @@ mod tests {
             headers.insert(name, HeaderValue::from_static("1"));
         }
         drop_hop_by_hop(&mut headers);
-        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["a", "content-length", "host"]);
+        let mut kept: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, ["a", "content-length", "host"]);
     }
 }

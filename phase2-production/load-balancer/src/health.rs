@@ -1,79 +1,79 @@
-//! Who is well: a backend's standing, and what moves it. No I/O and no clock in here;
-//! `health/check.rs` asks the backends and feeds the answers in.
+//! The health of a backend, as a state machine without I/O and clock. `health/check.rs`
+//! makes the checks and passes their results in.
 
 pub(crate) mod check;
 
 use crate::config::Checks;
 
-/// What one check, or one failed connection, showed.
+/// The result of one check, or of one failed connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Finding {
+pub(crate) enum CheckResult {
     /// `/readyz` answered 2xx.
     Ready,
-    /// `/readyz` answered 503: alive, and wants nothing new.
+    /// `/readyz` answered 503: alive, and accepts no new requests.
     NotReady,
-    /// Anything else, a timeout and a refused connection among it; the text says what.
+    /// Any other result, such as a timeout or a refused connection; the text describes it.
     Failed(String),
 }
 
-/// What the findings so far amount to.
+/// The health according to the results so far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Standing {
-    /// Nothing is known yet. It gets no requests: a backend that is merely configured
-    /// may not be there.
+pub(crate) enum HealthStatus {
+    /// No check has decided yet. It gets no requests, because a configured backend may not
+    /// be running.
     Starting,
-    /// It answers and wants work.
+    /// It answers and accepts requests.
     Up,
-    /// It answers and wants no work.
+    /// It answers and accepts no new requests.
     NotReady,
     /// It does not answer.
     Down,
 }
 
-/// A backend's standing and the findings in a row that may change it.
+/// A backend's health status, and the consecutive results that may change it.
 #[derive(Debug)]
 pub(crate) struct Health {
-    standing: Standing,
+    status: HealthStatus,
     passes: u64,
     failures: u64,
 }
 
 impl Health {
-    /// The health of a backend that nobody has asked yet.
+    /// The health before the first check.
     pub(crate) const fn unknown() -> Self {
-        Self { standing: Standing::Starting, passes: 0, failures: 0 }
+        Self { status: HealthStatus::Starting, passes: 0, failures: 0 }
     }
 
-    /// The present standing.
-    pub(crate) const fn standing(&self) -> Standing {
-        self.standing
+    /// The current status.
+    pub(crate) const fn status(&self) -> HealthStatus {
+        self.status
     }
 
-    /// Takes a finding in. Returns whether the standing changed.
-    pub(crate) fn note(&mut self, finding: &Finding, checks: &Checks) -> bool {
-        let before = self.standing;
-        match finding {
-            Finding::Ready => {
+    /// Applies a result. Returns whether the status changed.
+    pub(crate) fn note(&mut self, result: &CheckResult, checks: &Checks) -> bool {
+        let before = self.status;
+        match result {
+            CheckResult::Ready => {
                 self.failures = 0;
                 self.passes += 1;
                 if self.passes >= checks.rise {
-                    self.standing = Standing::Up;
+                    self.status = HealthStatus::Up;
                 }
             }
-            // At once and without counting: it is the backend's own word.
-            Finding::NotReady => {
+            // At once, without counting: the backend reports it itself.
+            CheckResult::NotReady => {
                 (self.passes, self.failures) = (0, 0);
-                self.standing = Standing::NotReady;
+                self.status = HealthStatus::NotReady;
             }
-            Finding::Failed(_) => {
+            CheckResult::Failed(_) => {
                 self.passes = 0;
                 self.failures += 1;
                 if self.failures >= checks.fall {
-                    self.standing = Standing::Down;
+                    self.status = HealthStatus::Down;
                 }
             }
         }
-        self.standing != before
+        self.status != before
     }
 }
 
@@ -85,42 +85,42 @@ mod tests {
     const CHECKS: Checks =
         Checks { interval: Duration::ZERO, timeout: Duration::ZERO, fall: 2, rise: 2 };
 
-    fn after(findings: &[Finding]) -> Standing {
+    fn after(results: &[CheckResult]) -> HealthStatus {
         let mut health = Health::unknown();
-        for finding in findings {
-            health.note(finding, &CHECKS);
+        for result in results {
+            health.note(result, &CHECKS);
         }
-        health.standing()
+        health.status()
     }
 
-    fn failed() -> Finding {
-        Finding::Failed("refused".to_owned())
+    fn failed() -> CheckResult {
+        CheckResult::Failed("refused".to_owned())
     }
 
     #[test]
-    fn a_backend_is_up_only_after_the_asked_number_of_passes_in_a_row() {
-        assert_eq!(after(&[]), Standing::Starting);
-        assert_eq!(after(&[Finding::Ready]), Standing::Starting);
+    fn backend_is_up_after_rise_passes_in_a_row() {
+        assert_eq!(after(&[]), HealthStatus::Starting);
+        assert_eq!(after(&[CheckResult::Ready]), HealthStatus::Starting);
         assert_eq!(
-            after(&[Finding::Ready, failed(), Finding::Ready]),
-            Standing::Starting
+            after(&[CheckResult::Ready, failed(), CheckResult::Ready]),
+            HealthStatus::Starting
         );
-        assert_eq!(after(&[Finding::Ready, Finding::Ready]), Standing::Up);
+        assert_eq!(after(&[CheckResult::Ready, CheckResult::Ready]), HealthStatus::Up);
     }
 
     #[test]
-    fn one_failure_between_two_passes_does_not_eject() {
-        let up = [Finding::Ready, Finding::Ready];
-        let flicker = [&up[..], &[failed(), Finding::Ready, failed()]].concat();
-        assert_eq!(after(&flicker), Standing::Up);
-        assert_eq!(after(&[&up[..], &[failed(), failed()]].concat()), Standing::Down);
+    fn single_failure_does_not_eject_backend() {
+        let up = [CheckResult::Ready, CheckResult::Ready];
+        let flicker = [&up[..], &[failed(), CheckResult::Ready, failed()]].concat();
+        assert_eq!(after(&flicker), HealthStatus::Up);
+        assert_eq!(after(&[&up[..], &[failed(), failed()]].concat()), HealthStatus::Down);
     }
 
     #[test]
-    fn a_backend_that_says_not_ready_is_believed_at_once() {
-        let leaving = [Finding::Ready, Finding::Ready, Finding::NotReady];
-        assert_eq!(after(&leaving), Standing::NotReady);
-        assert_eq!(after(&[&leaving[..], &[failed()]].concat()), Standing::NotReady);
-        assert_eq!(after(&[&leaving[..], &leaving[..2]].concat()), Standing::Up);
+    fn not_ready_takes_effect_at_once() {
+        let draining = [CheckResult::Ready, CheckResult::Ready, CheckResult::NotReady];
+        assert_eq!(after(&draining), HealthStatus::NotReady);
+        assert_eq!(after(&[&draining[..], &[failed()]].concat()), HealthStatus::NotReady);
+        assert_eq!(after(&[&draining[..], &draining[..2]].concat()), HealthStatus::Up);
     }
 }

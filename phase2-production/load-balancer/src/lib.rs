@@ -1,37 +1,38 @@
 //! An HTTP/1.1 load balancer, small enough to be read.
 //!
-//! Who exists (`backends`), who is well (`health`), who is picked (`selection`), what
-//! happens to a request (`forward`, then `exchange`). What it promises:
+//! Reading order: `backends` (the list), `health` (checks), `selection` (policies),
+//! `forward` and `exchange` (the way of a request). Guarantees:
 //!
 //! - A backend gets requests only after a check has passed.
-//! - Nothing is ever sent twice. A refused connection is tried elsewhere, for every
-//!   method, because nothing was sent; once a byte may have been, the answer is 502 or
-//!   504 and the decision to repeat is the caller's.
-//! - Bodies stream both ways in constant memory.
-//! - A backend that drains finishes what it has; so does the balancer.
-//! - With `--tls`, clients speak HTTPS or not at all.
+//! - No request is sent twice. After a refused connection, another backend gets the
+//!   request, with any method, because nothing was sent. Once a byte may have been sent,
+//!   the response is 502 or 504 and the caller decides whether to repeat.
+//! - Bodies are streamed in both directions in constant memory.
+//! - A draining backend finishes its requests; so does a draining balancer.
+//! - With `--tls`, clients must use HTTPS.
 //!
-//! Left to the balancer in `deployment/`: HTTP/2, weights, limits on connections,
-//! and informational replies other than `100 Continue`.
+//! Left to the balancer in `deployment/`: HTTP/2, weights, limits on connections, and
+//! informational responses other than `100 Continue`.
 
 pub mod admin;
 mod backends;
 mod balancer;
 pub mod config;
+mod dns;
 mod driver;
 mod exchange;
 mod forward;
 mod headers;
 mod health;
-mod names;
+mod metrics;
 mod pool;
-mod refuse;
-mod reply;
+mod refusals;
+mod request_body;
+mod response_body;
 mod selection;
 pub mod status;
 mod tls;
 mod upgrade;
-mod upload;
 
 pub use balancer::Balancer;
 
@@ -40,8 +41,8 @@ use anyhow::Context;
 use config::BalancerArgs;
 use http_edge::health::Readiness;
 use http_edge::ready::ReadyLine;
-use http_edge::serve::{Drain, serve, serve_behind};
-use http_edge::{listen, log, stop};
+use http_edge::serve::{Drain, serve, serve_with};
+use http_edge::{listen, log, recorder, stop};
 use std::convert::Infallible;
 use std::sync::OnceLock;
 use tokio::net::TcpListener;
@@ -51,8 +52,8 @@ use tokio_util::sync::CancellationToken;
 /// The role in the ready line.
 pub const ROLE: &str = "load-balancer";
 
-/// Forwards what comes to `listener` until `shutdown` ends, then finishes what is under
-/// way. Orders are taken until the end of that.
+/// Forwards the requests that arrive at `listener` until `shutdown` completes, then drains.
+/// The admin listener accepts commands until the drain has ended.
 pub async fn run(
     listener: TcpListener,
     admin: Option<Admin>,
@@ -60,46 +61,46 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) {
     let drain = Drain::of(balancer.edge(), Readiness::default());
-    let patience = drain.grace + drain.deadline;
+    let drain_time = drain.grace + drain.deadline;
     let deadline = OnceLock::new();
-    let told_to_stop = async {
+    let stopping = async {
         shutdown.await;
-        deadline.get_or_init(|| Instant::now() + patience);
+        deadline.get_or_init(|| Instant::now() + drain_time);
     };
     let finished = CancellationToken::new();
     let traffic = async {
         let handle = balancer.clone();
         let service = tower::service_fn(move |request| {
-            let answer = forward::forward(handle.clone(), request);
-            async { Ok::<_, Infallible>(answer.await) }
+            let response = forward::forward(handle.clone(), request);
+            async { Ok::<_, Infallible>(response.await) }
         });
         match balancer.tls() {
             Some(tls) => {
-                serve_behind(listener, tls.door(), service, drain, told_to_stop).await;
+                serve_with(listener, tls.acceptor(), service, drain, stopping).await;
             }
-            None => serve(listener, service, drain, told_to_stop).await,
+            None => serve(listener, service, drain, stopping).await,
         }
         balancer.tunnels().finish(*deadline.get_or_init(Instant::now)).await;
         finished.cancel();
     };
-    let orders = async {
+    let commands = async {
         if let Some(admin) = admin {
-            admin::take_orders(admin, balancer.clone(), finished.cancelled()).await;
+            admin::serve_admin(admin, balancer.clone(), finished.cancelled()).await;
         }
     };
-    tokio::join!(traffic, orders);
+    tokio::join!(traffic, commands);
 }
 
-/// Binds both listeners, says where they are, and runs until SIGTERM.
+/// Binds both listeners, prints the ready line, and runs until SIGTERM.
 ///
 /// # Errors
-/// When a flag, the token file or an address does not work out.
+/// When a flag, the token file or an address cannot be used.
 pub async fn start(args: BalancerArgs) -> anyhow::Result<()> {
     log::init(args.edge.log);
     let admin = admin_of(&args).await?;
     let balancer = Balancer::new(&args)?;
-    let unencrypted_is_fine = args.edge.insecure_remote || balancer.tls().is_some();
-    let listener = listen::bind(args.edge.listen, unencrypted_is_fine).await?;
+    let may_be_remote = args.edge.insecure_remote || balancer.tls().is_some();
+    let listener = listen::bind(args.edge.listen, may_be_remote).await?;
     if let Some(file) = balancer.certificate_file() {
         tls::announce(file);
     }
@@ -120,8 +121,9 @@ async fn admin_of(args: &BalancerArgs) -> anyhow::Result<Option<Admin>> {
     };
     let file = args.admin_token_file.as_deref();
     let file = file.context(
-        "--admin-listen takes orders, so it needs a token: give --admin-token-file",
+        "--admin-listen accepts commands, so it needs a token: give --admin-token-file",
     )?;
     let token = admin::read_token(file)?;
+    recorder::install();
     Ok(Some(Admin { listener: listen::bind_admin(address).await?, token }))
 }

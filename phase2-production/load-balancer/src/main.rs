@@ -1,10 +1,10 @@
-//! The program: read the command line, start, say what went wrong if it does not.
+//! The program: reads the command line and runs the balancer.
 
 use clap::Parser;
 use load_balancer::config::BalancerArgs;
 use std::process::ExitCode;
 
-/// A load balancer: health checks, round robin or sticky, nothing ever sent twice.
+/// Run a load balancer: health checks, round robin or sticky, no request sent twice
 #[derive(Parser)]
 #[command(name = "load-balancer", version, args_override_self = true)]
 struct CommandLine {

@@ -1,10 +1,10 @@
 //! Connections to one backend, kept for the next request.
 //!
 //! Invariant: a pooled connection has no request on it and is owned by the pool alone.
-//! Whoever takes it out owns it, and dropping it closes it.
+//! A caller that takes it out owns it, and dropping it closes it.
 
 use crate::driver::Driver;
-use crate::upload::Upload;
+use crate::request_body::RequestBody;
 use http::{Request, Response};
 use http_edge::serve::HEADER_TIMEOUT;
 use hyper::body::Incoming;
@@ -20,35 +20,34 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// An idle connection older than this is not used again. The replicas close theirs
-/// after [`HEADER_TIMEOUT`]; staying well below it keeps a request from meeting a close
-/// on the wire, where nobody could say any more whether it was sent.
-const IDLE_LIMIT: Duration = Duration::from_secs(HEADER_TIMEOUT.as_secs() / 2);
+/// A connection idle for longer is not used again. The replicas close theirs after
+/// [`HEADER_TIMEOUT`]. A limit well below that keeps a request from crossing the close on
+/// the wire, after which it would be unknown whether the request was received.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(HEADER_TIMEOUT.as_secs() / 2);
 
-/// Idle connections kept to one backend; more are closed when they fall idle.
+/// Idle connections kept to one backend; further ones are closed.
 const MAX_IDLE: usize = 64;
 
-/// A request as it leaves for a backend. Boxed, because it comes back with the error
-/// when nothing of it was sent.
-pub(crate) type Outbound = Box<Request<Upload>>;
+/// A request to a backend. Boxed, because the error returns it if nothing was sent.
+pub(crate) type Outbound = Box<Request<RequestBody>>;
 
 /// One HTTP/1.1 connection to a backend.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    sender: SendRequest<Upload>,
+    sender: SendRequest<RequestBody>,
     driver: Driver,
 }
 
-/// Why a connection brought no reply.
+/// Why a connection gave no response.
 pub(crate) enum SendError {
-    /// The connection was already closed: nothing was sent. May be sent elsewhere.
+    /// The connection was already closed: nothing was sent. May be sent to another backend.
     Unsent(Outbound, hyper::Error),
-    /// The request was begun. Must not be sent again.
+    /// The request may have been sent. Must not be sent again.
     Broken(hyper::Error),
 }
 
 impl Connection {
-    /// Opens a connection; nothing is sent by that.
+    /// Opens a connection. No request is sent.
     pub(crate) async fn open(address: SocketAddr, limit: Duration) -> io::Result<Self> {
         let stream = tokio::time::timeout(limit, TcpStream::connect(address)).await??;
         // Without this, small requests wait for the backend's delayed acknowledgement.
@@ -58,10 +57,10 @@ impl Connection {
         Ok(Self { sender, driver: Driver::of(connection) })
     }
 
-    /// Sends a request and waits for the head of the reply.
+    /// Sends a request and waits for the head of the response.
     ///
-    /// hyper hands a request back only if it never began to write it: that is the proof
-    /// on which a second attempt rests.
+    /// hyper returns a request only if it has written nothing of it. A second attempt
+    /// relies on that.
     pub(crate) async fn send(
         &mut self,
         request: Outbound,
@@ -78,23 +77,23 @@ impl Connection {
         })
     }
 
-    /// Moves what can be moved now, and wakes the caller when more can be.
+    /// Makes the progress that is possible now, and wakes the caller when more is.
     pub(crate) fn advance(&mut self, context: &mut Context<'_>) {
         self.driver.advance(context);
     }
 
-    /// From here on the connection goes on whether or not anybody asks for the reply.
-    pub(crate) fn go_on_alone(&mut self) {
-        self.driver.go_on_alone();
+    /// Lets the connection go on without a reader of the response.
+    pub(crate) fn spawn_driver(&mut self) {
+        self.driver.spawn();
     }
 
-    /// Whether the next request could be sent now.
+    /// Whether the connection can take the next request now.
     pub(crate) fn is_free_now(&mut self) -> bool {
-        self.driver.advance(&mut unwoken());
+        self.driver.advance(&mut no_waker());
         self.sender.is_ready()
     }
 
-    /// Waits until the exchange is over in both directions. False: it never will be.
+    /// Waits until the exchange is complete in both directions. False: it never will be.
     pub(crate) async fn is_free(&mut self) -> bool {
         let Self { sender, driver } = self;
         let ready = poll_fn(|context| {
@@ -104,39 +103,38 @@ impl Connection {
         ready.await.is_ok()
     }
 
-    /// Whether the backend has closed it, as far as the system has heard.
+    /// Whether the backend is known to have closed it.
     fn is_closed(&mut self) -> bool {
-        self.driver.advance(&mut unwoken());
+        self.driver.advance(&mut no_waker());
         self.sender.is_closed()
     }
 }
 
-/// For a look at a connection that nobody is waiting for. Whoever uses it next looks with
-/// a waker of their own.
-fn unwoken() -> Context<'static> {
+/// For a connection that no task waits for. Its next user polls it with its own waker.
+fn no_waker() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-/// The idle connections to one backend, the latest used last.
+/// The idle connections to one backend, the most recently used last.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     idle: Mutex<Vec<(Connection, Instant)>>,
 }
 
 impl Pool {
-    /// The connection that was used latest, if it is still good: the others may then
-    /// grow old and be closed.
+    /// The most recently used connection that is still open. The others can then reach
+    /// their timeout and be closed.
     pub(crate) fn take(&self) -> Option<Connection> {
         let mut idle = self.lock();
         while let Some((mut connection, since)) = idle.pop() {
-            if since.elapsed() < IDLE_LIMIT && !connection.is_closed() {
+            if since.elapsed() < IDLE_TIMEOUT && !connection.is_closed() {
                 return Some(connection);
             }
         }
         None
     }
 
-    /// Keeps a connection on which nothing is under way.
+    /// Keeps a connection without a request.
     pub(crate) fn put(&self, connection: Connection) {
         let mut idle = self.lock();
         if idle.len() < MAX_IDLE {
@@ -144,16 +142,21 @@ impl Pool {
         }
     }
 
-    /// Closes what was idle for too long, and forgets what the backend has closed.
+    /// Removes connections that were idle for too long or that the backend has closed.
     pub(crate) fn drop_expired(&self) {
         self.lock().retain_mut(|(connection, since)| {
-            since.elapsed() < IDLE_LIMIT && !connection.is_closed()
+            since.elapsed() < IDLE_TIMEOUT && !connection.is_closed()
         });
     }
 
-    /// Closes all: the backend is leaving or lost, and so are they.
+    /// Closes all, because the backend is leaving or lost.
     pub(crate) fn clear(&self) {
         self.lock().clear();
+    }
+
+    /// Idle connections.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Connection, Instant)>> {

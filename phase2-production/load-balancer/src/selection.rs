@@ -1,7 +1,7 @@
-//! Who is picked. Each way of picking is one file; this is where they meet.
+//! Selection of a backend. Each policy is one file; this enum joins them.
 //!
-//! Picking is asked again when nothing could be sent to the first choice, with the ones
-//! already tried left out.
+//! When nothing could be sent to the first choice, selection runs again without the
+//! backends already tried.
 
 mod round_robin;
 mod sticky;
@@ -12,21 +12,21 @@ use http::{HeaderMap, HeaderValue};
 use round_robin::RoundRobin;
 use std::sync::Arc;
 
-/// A way of picking, with what it remembers between two requests.
+/// A policy, with its state between two requests.
 #[derive(Debug)]
 pub(crate) enum Selection {
     /// Each ready backend in turn.
     RoundRobin(RoundRobin),
-    /// The backend that the cookie names; in turn for who has none.
+    /// The backend that the cookie names; round robin for clients without a cookie.
     Sticky(RoundRobin),
 }
 
-/// The backend to which a client says it belongs, by id. Not to be trusted further than
-/// that: a client may claim any.
-pub(crate) type Claim = Option<String>;
+/// The id of the backend that the client's cookie names. Untrusted: a client can send any
+/// id.
+pub(crate) type RequestedBackend = Option<String>;
 
 impl Selection {
-    /// The selection that a flag asks for.
+    /// The selection for a policy flag.
     pub(crate) fn of(policy: Policy) -> Self {
         match policy {
             Policy::RoundRobin => Self::RoundRobin(RoundRobin::default()),
@@ -34,7 +34,7 @@ impl Selection {
         }
     }
 
-    /// The flag that asks for it.
+    /// The policy flag.
     pub(crate) const fn policy(&self) -> Policy {
         match self {
             Self::RoundRobin(_) => Policy::RoundRobin,
@@ -42,39 +42,42 @@ impl Selection {
         }
     }
 
-    /// Reads where the client belongs, and takes that out of the request: it is between
-    /// client and balancer, and the replica sees only cookies of its own.
-    pub(crate) fn take_claim(&self, request: &mut HeaderMap) -> Claim {
+    /// Removes the balancer's cookie from the request and returns its value. The replica
+    /// gets only its own cookies.
+    pub(crate) fn take_requested_backend(
+        &self,
+        request: &mut HeaderMap,
+    ) -> RequestedBackend {
         match self {
             Self::RoundRobin(_) => None,
-            Self::Sticky(_) => sticky::take_claim(request),
+            Self::Sticky(_) => sticky::take_requested_backend(request),
         }
     }
 
-    /// Picks one of `backends` that is fit for this client; `None` if none is.
+    /// Picks one of `backends` for this client; `None` if none is available.
     pub(crate) fn pick<'a>(
         &self,
         backends: &[&'a Arc<Backend>],
-        claim: &Claim,
+        requested: &RequestedBackend,
     ) -> Option<&'a Arc<Backend>> {
         match self {
-            Self::RoundRobin(turns) => turns.pick(backends),
-            Self::Sticky(turns) => {
-                sticky::pick(backends, claim).or_else(|| turns.pick(backends))
+            Self::RoundRobin(round_robin) => round_robin.pick(backends),
+            Self::Sticky(round_robin) => {
+                sticky::pick(backends, requested).or_else(|| round_robin.pick(backends))
             }
         }
     }
 
-    /// What to tell a client that was served by `id` and speaks `scheme`, so that it comes
-    /// back there: nothing if it belonged there already.
+    /// The cookie that binds a client to backend `id`; `None` if the client has it already.
+    /// `scheme` is the client's.
     pub(crate) fn cookie(
         &self,
         id: &str,
-        claim: &Claim,
+        requested: &RequestedBackend,
         scheme: &str,
     ) -> Option<HeaderValue> {
         match self {
-            Self::Sticky(_) if claim.as_deref() != Some(id) => {
+            Self::Sticky(_) if requested.as_deref() != Some(id) => {
                 Some(sticky::cookie(id, scheme == "https"))
             }
             Self::Sticky(_) | Self::RoundRobin(_) => None,

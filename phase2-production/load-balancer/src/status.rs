@@ -1,4 +1,4 @@
-//! What the admin listener tells: types that the launcher and the dashboard parse.
+//! The JSON of the admin listener, which the launcher and the dashboard parse.
 
 use crate::config::Policy;
 use serde::{Deserialize, Serialize};
@@ -8,35 +8,35 @@ use std::net::SocketAddr;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Status {
-    /// Who gets the next request.
+    /// How backends are selected.
     pub policy: Policy,
     /// In the order in which they were added.
     pub backends: Vec<BackendStatus>,
 }
 
 impl Status {
-    /// The backend of that name, if there is one.
+    /// The backend with this id, if there is one.
     #[must_use]
     pub fn backend(&self, id: &str) -> Option<&BackendStatus> {
         self.backends.iter().find(|backend| backend.id == id)
     }
 }
 
-/// One backend as the balancer sees it.
+/// The status of one backend.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackendStatus {
-    /// Stable name, such as `r1`.
+    /// Stable id, such as `r1`.
     pub id: String,
-    /// Where it listens now.
+    /// Its current address.
     pub address: SocketAddr,
     /// Whether it gets requests.
     pub state: BackendState,
-    /// Requests and tunnels under way.
+    /// Requests and tunnels in flight.
     pub in_flight: usize,
-    /// Replies begun since the id was added; a new address does not reset it.
+    /// Responses begun since the id was added; a new address does not reset it.
     pub served: u64,
-    /// Connections refused, replies broken off, timeouts; counted as `served` is.
+    /// Refused connections, lost connections and timeouts since the id was added.
     pub failures: u64,
     /// When `state` began, milliseconds since 1970.
     pub since_ms: u64,
@@ -46,13 +46,13 @@ pub struct BackendStatus {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BackendState {
-    /// Not yet known to be well; gets nothing.
+    /// No check has passed yet; gets no requests.
     Starting,
     /// Gets requests.
     Up,
-    /// Failed its checks or refused connections; gets nothing.
+    /// Failed its checks or refused connections; gets no requests.
     Down,
-    /// Takes no new clients: an operator said so, or its own `/readyz` does.
+    /// Gets no new clients, by a command or because its own `/readyz` answers 503.
     Draining,
 }
 
@@ -60,6 +60,6 @@ pub enum BackendState {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PutBackend {
-    /// Where the backend listens now.
+    /// The current address of the backend.
     pub address: SocketAddr,
 }

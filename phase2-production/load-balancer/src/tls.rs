@@ -1,16 +1,16 @@
-//! HTTPS for clients: a certificate, a handshake with a deadline, and a plain word for who
-//! speaks plain HTTP to this port.
+//! HTTPS for clients: a certificate, a handshake with a timeout, and an error response for
+//! plain HTTP on this port.
 //!
 //! TLS 1.2 and 1.3 with rustls' defaults (ASVS 12.1.1). HTTP/1.1 is the only protocol
-//! offered, so a client that insists on another is told so in the handshake (RFC 7301).
+//! offered, so the handshake fails for a client that requires another (RFC 7301).
 
 mod certificate;
 mod plain;
 
 use crate::config::TlsArgs;
-use crate::tls::certificate::{Material, SelfSigned};
+use crate::tls::certificate::{KeyMaterial, SelfSigned};
 use anyhow::Context;
-use http_edge::door::Door;
+use http_edge::accept::Accept;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use std::io::{self, Write};
@@ -21,13 +21,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// What begins every TLS connection: a record of type "handshake" (RFC 8446 §5.1).
-const HANDSHAKE: u8 = 22;
+/// The first byte of a TLS connection: a record of type "handshake" (RFC 8446 §5.1).
+const HANDSHAKE_RECORD: u8 = 22;
 
 /// The balancer's TLS.
 pub(crate) struct Tls {
-    door: TlsDoor,
-    written: Option<SelfSigned>,
+    acceptor: TlsAccept,
+    self_signed: Option<SelfSigned>,
 }
 
 impl std::fmt::Debug for Tls {
@@ -37,12 +37,12 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// What the flags ask for; `None` is plain HTTP.
+    /// The TLS settings of the flags; `None` is plain HTTP.
     ///
     /// # Errors
-    /// When a file cannot be read or written, or key and certificate do not fit.
+    /// When a file cannot be read or written, or key and certificate do not match.
     pub(crate) fn open(args: &TlsArgs) -> anyhow::Result<Option<Self>> {
-        let Some(Material { chain, key, written }) = Material::of(args)? else {
+        let Some(KeyMaterial { chain, key, self_signed }) = KeyMaterial::of(args)? else {
             return Ok(None);
         };
         let provider = Arc::new(ring::default_provider());
@@ -54,49 +54,51 @@ impl Tls {
             .context("--tls: this certificate and --tls-key cannot be used together")?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let patience = Duration::from_millis(args.handshake_timeout_ms);
-        Ok(Some(Self { door: TlsDoor { acceptor, patience }, written }))
+        let handshake_timeout = Duration::from_millis(args.handshake_timeout_ms);
+        let acceptor = TlsAccept { acceptor, handshake_timeout };
+        Ok(Some(Self { acceptor, self_signed }))
     }
 
-    /// Where the self-signed certificate was written, if one was made.
+    /// The file with the self-signed certificate, if there is one.
     pub(crate) fn certificate_file(&self) -> Option<&Path> {
-        self.written.as_ref().map(SelfSigned::file)
+        self.self_signed.as_ref().map(SelfSigned::file)
     }
 
-    /// What each connection goes through.
-    pub(crate) fn door(&self) -> TlsDoor {
-        self.door.clone()
+    /// The handshake for each connection.
+    pub(crate) fn acceptor(&self) -> TlsAccept {
+        self.acceptor.clone()
     }
 }
 
-/// Says on standard output where the certificate is.
+/// Prints the path of the certificate on standard output.
 pub(crate) fn announce(file: &Path) {
     let file = file.display();
     tracing::info!(%file, "clients can trust this certificate: curl --cacert {file}");
-    let _nobody_listens = writeln!(io::stdout(), "certificate {file}").is_err();
+    let _output_is_closed = writeln!(io::stdout(), "certificate {file}").is_err();
 }
 
-/// The handshake.
+/// The TLS handshake.
 #[derive(Clone)]
-pub(crate) struct TlsDoor {
+pub(crate) struct TlsAccept {
     acceptor: TlsAcceptor,
-    patience: Duration,
+    handshake_timeout: Duration,
 }
 
-impl Door for TlsDoor {
+impl Accept for TlsAccept {
     type Stream = TlsStream<TcpStream>;
 
-    async fn enter(&self, stream: TcpStream) -> io::Result<Self::Stream> {
+    async fn accept(&self, stream: TcpStream) -> io::Result<Self::Stream> {
         let handshake = async {
             let mut first = [0];
-            let speaks_tls = stream.peek(&mut first).await? == 0 || first[0] == HANDSHAKE;
-            if !speaks_tls {
+            let is_tls =
+                stream.peek(&mut first).await? == 0 || first[0] == HANDSHAKE_RECORD;
+            if !is_tls {
                 plain::refuse(stream).await?;
                 return Err(io::Error::other("not TLS"));
             }
             self.acceptor.accept(stream).await
         };
-        let timed = tokio::time::timeout(self.patience, handshake).await;
+        let timed = tokio::time::timeout(self.handshake_timeout, handshake).await;
         timed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 }

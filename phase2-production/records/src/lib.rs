@@ -28,6 +28,7 @@ pub mod idempotency;
 mod ids;
 mod migrate;
 mod pool;
+mod pool_metrics;
 pub mod quota;
 mod records;
 pub mod refresh;

@@ -5,6 +5,7 @@ use crate::backend::Address;
 use crate::error::{OpenError, RecordsError};
 use crate::migrate::{self, Migrated};
 use crate::pool::{PoolLimits, Pools};
+use crate::pool_metrics::PoolMetrics;
 use crate::scope::Scope;
 use crate::transaction::{Access, FailedTransaction, in_transaction};
 use futures_util::future::BoxFuture;
@@ -18,6 +19,7 @@ use tracing::Instrument;
 #[derive(Clone)]
 pub struct Records {
     pools: Pools,
+    pool_metrics: PoolMetrics,
     postgres: bool,
     /// See [`PoolLimits::transaction`].
     max_duration: Duration,
@@ -49,6 +51,7 @@ impl Records {
         let _ = connection.close().await;
         Ok(Self {
             pools: limits.pools(&address),
+            pool_metrics: PoolMetrics::new(address.is_postgres()),
             postgres: address.is_postgres(),
             max_duration: limits.transaction(&address),
         })
@@ -198,24 +201,33 @@ impl Records {
         ) -> BoxFuture<'t, Result<T, RecordsError>>,
     {
         let started = Instant::now();
-        let pool = match access {
-            Access::Write => &self.pools.writers,
-            Access::Read => &self.pools.readers,
-            Access::Poll => &self.pools.poller,
+        let (pool, gauges) = match access {
+            Access::Write => (&self.pools.writers, &self.pool_metrics.writers),
+            Access::Read => (&self.pools.readers, &self.pool_metrics.readers),
+            Access::Poll => (&self.pools.poller, &self.pool_metrics.poller),
         };
-        let mut connection = pool.acquire().await.inspect_err(|_| count("no-turn"))?;
+        let waiting = gauges.begin_wait();
+        let acquired = pool.acquire().await;
+        drop(waiting);
+        let mut connection = acquired.inspect_err(|_| count("pool_timeout"))?;
         let mut committing = false;
         let whole = in_transaction(&mut connection, access, scope, work, &mut committing);
         let done = timeout(self.max_duration, whole).await;
         let done = done.unwrap_or_else(|_| Err(FailedTransaction::timed_out(committing)));
-        count(if done.is_ok() { "committed" } else { "undone" });
-        metrics::histogram!("records_transaction_seconds").record(started.elapsed());
+        count(if done.is_ok() { "committed" } else { "failed" });
+        metrics::histogram!("upload_server_database_transaction_duration_seconds")
+            .record(started.elapsed());
         done.map_err(|FailedTransaction { error, connection_is_clean }| {
             if !connection_is_clean {
                 drop(connection.detach());
             }
             error
         })
+    }
+
+    /// Sets the gauges of the connection pools, before a scrape of the metrics.
+    pub fn report_pools(&self) {
+        self.pool_metrics.report(&self.pools);
     }
 
     /// Waits for running transactions and closes all connections.
@@ -227,5 +239,6 @@ impl Records {
 }
 
 fn count(outcome: &'static str) {
-    metrics::counter!("records_transactions_total", "outcome" => outcome).increment(1);
+    metrics::counter!("upload_server_database_transactions_total", "outcome" => outcome)
+        .increment(1);
 }

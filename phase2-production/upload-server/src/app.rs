@@ -14,8 +14,8 @@ use crate::sessions::replicated::Replicated;
 use crate::sessions::{SessionLimits, Sessions};
 use crate::tokens::Tokens;
 use crate::{
-    account, admin, docs, events, files, janitor, login, readiness, secret_file, stores,
-    tus, uploads,
+    account, admin, docs, events, files, janitor, login, metric_descriptions, readiness,
+    secret_file, stores, tus, uploads,
 };
 use anyhow::Context;
 use api_contract::paths;
@@ -29,7 +29,7 @@ use http_edge::health;
 use http_edge::ready::ReadyLine;
 use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
-use http_edge::{admin as admin_listener, listen, log, stop};
+use http_edge::{admin as admin_listener, listen, log, recorder, stop};
 use records::Records;
 use records::quota::Allowance;
 use std::future::Future;
@@ -102,6 +102,7 @@ impl AppState {
         clock::set_offset(config.clock_offset_ms);
         let records = stores::open_records(config).await?;
         let cache = stores::open_cache(config).await?;
+        metric_descriptions::register(config.design, cache.is_some());
         let secret =
             secret_file::open(config.stores.secret_file.as_deref(), &config.data_dir)?;
         let limits = Limits::new(cache.clone(), &config.limits);
@@ -254,6 +255,8 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let listener = listen::bind(config.edge.listen, config.edge.insecure_remote).await?;
     let admin = admin_listener::start(config.edge.admin_listen).await?;
     let state = AppState::open(&config).await?;
+    let records = state.records.clone();
+    recorder::add_collector(move || records.report_pools());
     ReadyLine {
         role: "upload-server".to_owned(),
         replica_id: config.edge.replica_id,

@@ -58,18 +58,17 @@ fn period(app: &AppState) -> Duration {
 /// One round. Work that fails is retried in the next.
 async fn sweep(app: &AppState) {
     let rounds = [
-        ("expired uploads", remove_expired(app).await),
-        ("unfinished uploads", finish_uploads(app).await),
-        ("orphans", remove_orphans(app).await),
-        ("idempotency keys", remove_idempotency_keys(app).await),
+        ("expired uploads", "expired_upload", remove_expired(app).await),
+        ("unfinished uploads", COMPLETED, finish_uploads(app).await),
+        ("orphans", "orphan_blob", remove_orphans(app).await),
+        ("idempotency keys", "idempotency_key", remove_idempotency_keys(app).await),
     ];
-    for (what, done) in rounds {
+    for (what, kind, done) in rounds {
         match done {
             Ok(0) => {}
             Ok(count) => {
                 tracing::info!(what, count, "removed or completed");
-                metrics::counter!("janitor_cleared_total", "what" => what)
-                    .increment(count);
+                count_objects(kind, count);
             }
             Err(error) => {
                 tracing::warn!(what, %error, "failed; retried in the next round")
@@ -194,6 +193,18 @@ async fn claim(app: &AppState, upload: &Upload, before: i64) -> bool {
         tracing::warn!(upload_id = %id, %error, "cannot claim upload");
         false
     })
+}
+
+/// The kind of objects that are completed and not removed.
+const COMPLETED: &str = "completed_upload";
+
+fn count_objects(kind: &'static str, count: u64) {
+    let counter = if kind == COMPLETED {
+        metrics::counter!("upload_server_gc_uploads_completed_total")
+    } else {
+        metrics::counter!("upload_server_gc_objects_removed_total", "kind" => kind)
+    };
+    counter.increment(count);
 }
 
 async fn remove_orphans(app: &AppState) -> Result<u64, Error> {

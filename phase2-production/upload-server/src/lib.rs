@@ -30,6 +30,7 @@ mod identity;
 mod janitor;
 mod limits;
 mod login;
+mod metric_descriptions;
 mod openapi;
 mod origins;
 mod readiness;

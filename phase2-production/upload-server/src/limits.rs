@@ -1,7 +1,7 @@
 //! Rate limits for wrong passwords and for requests.
 //!
 //! With Redis one count holds for all replicas. While Redis does not answer, each replica
-//! counts alone, so the limit applies per replica; the metric `limits_shared` is 0 then.
+//! counts alone, so the limit applies per replica; the metric `upload_server_rate_limit_shared` is 0 then.
 //! No attempt goes uncounted.
 
 mod client_address;
@@ -195,7 +195,10 @@ impl Limits {
                     self.give_back(reservation).await;
                     return Err(TooMany::until(retry_after));
                 }
-                Err(_) => metrics::counter!("limits_counted_locally_total").increment(1),
+                Err(_) => {
+                    metrics::counter!("upload_server_rate_limit_local_fallbacks_total")
+                        .increment(1)
+                }
             }
         }
         here.decide().map(|()| reservation)
@@ -236,7 +239,8 @@ fn decide(shared_count: &Result<Taken, CacheDown>, here: Counted) -> Result<(), 
         Ok(Taken::Allowed { .. }) => Ok(()),
         Ok(Taken::Refused { retry_after }) => Err(TooMany::until(*retry_after)),
         Err(_) => {
-            metrics::counter!("limits_counted_locally_total").increment(1);
+            metrics::counter!("upload_server_rate_limit_local_fallbacks_total")
+                .increment(1);
             here.decide()
         }
     }
@@ -255,7 +259,7 @@ fn address_prefix(address: IpAddr) -> IpAddr {
 
 /// Reports whether the limits hold for all replicas together.
 fn report_shared(shared: bool) {
-    metrics::gauge!("limits_shared").set(f64::from(u8::from(shared)));
+    metrics::gauge!("upload_server_rate_limit_shared").set(f64::from(u8::from(shared)));
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl Progress {
     }
 
     fn failed(&self) {
-        metrics::counter!("hearsay_failures_total").increment(1);
+        metrics::counter!("upload_server_revocation_poll_failures_total").increment(1);
         let mut state = self.lock();
         state.failures = state.failures.saturating_add(1);
         state.failed_at = Some(Instant::now());

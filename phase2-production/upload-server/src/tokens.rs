@@ -239,7 +239,7 @@ impl Tokens {
 /// Counts the round trips of a request: one each time that it waits for a store, however
 /// many commands it sends at once.
 fn count_round_trip(store: &'static str) {
-    metrics::counter!("token_revocation_round_trips_total", "store" => store)
+    metrics::counter!("upload_server_token_revocation_round_trips_total", "store" => store)
         .increment(1);
 }
 

@@ -276,4 +276,4 @@ async fn round_trips(replicas: &[Replica]) -> anyhow::Result<f64> {
 }
 
 /// What the server calls the figure.
-const ROUND_TRIPS: &str = "token_revocation_round_trips_total";
+const ROUND_TRIPS: &str = "upload_server_token_revocation_round_trips_total";

@@ -47,7 +47,8 @@ fn wrong_names(text: &str) -> Vec<String> {
 }
 
 fn is_path(text: &str) -> bool {
-    let starts = ["phase1-mockup", "phase2-production", "labs", "benches", "loadtests", "docs"];
+    let starts =
+        ["phase1-mockup", "phase2-production", "labs", "benches", "loadtests", "docs"];
     let first = text.split('/').next().unwrap_or_default();
     starts.contains(&first) || text.ends_with(".rs")
 }

@@ -12,6 +12,8 @@ mod https;
 mod judging;
 mod layout;
 mod markdown;
+mod metrics;
+mod prometheus;
 mod run;
 mod security;
 mod services;

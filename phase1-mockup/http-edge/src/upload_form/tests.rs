@@ -1,4 +1,4 @@
-//! Bodies as they come from the network: all at once, or not to their end.
+//! Bodies in one frame, in many, and incomplete ones.
 
 use super::*;
 use axum::http::Request;
@@ -10,72 +10,72 @@ const HEAD: &str = "--x\r\nContent-Disposition: form-data; name=\"file\"; \
      filename=\"a\"\r\n\r\n";
 const END: &str = "\r\n--x--\r\n";
 
-/// What the server reads from a connection at once, in bytes.
+/// Bytes that the server reads from a connection at once.
 const FRAME: usize = 256 * 1024;
 
-async fn form(frames: Vec<io::Result<Bytes>>, largest: u64) -> FormParts {
+async fn form(frames: Vec<io::Result<Bytes>>, max_size: u64) -> FormParts {
     let request = Request::post("/")
         .header(CONTENT_TYPE, "multipart/form-data; boundary=x")
         .body(Body::from_stream(stream::iter(frames)))
         .unwrap();
     let form = UploadForm::from_request(request, &()).await.unwrap();
-    form.open(largest).unwrap()
+    form.open(max_size).unwrap()
 }
 
 #[tokio::test]
-async fn a_file_whose_frames_are_all_there_at_once_is_read_to_its_end() {
+async fn file_with_all_frames_buffered_is_read_completely() {
     let whole = [HEAD.as_bytes(), &[b'a'; 16 * FRAME], END.as_bytes()].concat();
     let frames = whole.chunks(FRAME).map(|frame| Ok(Bytes::copy_from_slice(frame)));
     let mut parts = form(frames.collect(), 16 * FRAME as u64).await;
-    let mut file = parts.file().await.expect("it is no longer than it may be");
-    let mut came = 0;
-    while let Some(chunk) = file.chunk().await.expect("all of it is there") {
-        came += chunk.len();
+    let mut file = parts.file().await.expect("it is within the limit");
+    let mut received = 0;
+    while let Some(chunk) = file.chunk().await.expect("the file is complete") {
+        received += chunk.len();
     }
     drop(file);
-    assert_eq!(came, 16 * FRAME);
-    parts.finish().await.expect("it has an end");
+    assert_eq!(received, 16 * FRAME);
+    parts.finish().await.expect("the form is complete");
 }
 
-/// A connection that was fast once is read in long pieces.
+/// The server reads long frames from a fast connection.
 #[tokio::test]
-async fn a_file_that_comes_in_one_long_frame_with_its_head_is_read_to_its_end() {
-    let size = 2 * usize::try_from(OVERHEAD).unwrap();
+async fn file_in_one_long_frame_is_read_completely() {
+    let size = 2 * usize::try_from(MAX_OVERHEAD).unwrap();
     let whole = [HEAD.as_bytes(), &vec![b'a'; size], END.as_bytes()].concat();
     let mut parts = form(vec![Ok(Bytes::from(whole))], size as u64).await;
-    let mut file = parts.file().await.expect("it is no longer than it may be");
-    let mut came = 0;
-    while let Some(chunk) = file.chunk().await.expect("all of it is there") {
-        came += chunk.len();
+    let mut file = parts.file().await.expect("it is within the limit");
+    let mut received = 0;
+    while let Some(chunk) = file.chunk().await.expect("the file is complete") {
+        received += chunk.len();
     }
     drop(file);
-    assert_eq!(came, size);
-    parts.finish().await.expect("it has an end");
+    assert_eq!(received, size);
+    parts.finish().await.expect("the form is complete");
 }
 
 #[tokio::test]
-async fn what_comes_before_the_file_is_bounded_also_in_one_long_frame() {
-    let filler = "f".repeat(usize::try_from(OVERHEAD).unwrap());
+async fn parts_before_file_are_limited_in_one_frame() {
+    let filler = "f".repeat(usize::try_from(MAX_OVERHEAD).unwrap());
     let whole = format!(
         "--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n{filler}\r\n\
          {HEAD}all of it{END}"
     );
     let mut parts = form(vec![Ok(Bytes::from(whole))], 1_000_000).await;
-    assert!(parts.file().await.is_err(), "more came before the file than may");
+    assert!(parts.file().await.is_err(), "the part before the file exceeds the limit");
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_behind_the_last_boundary_is_broken() {
-    for broken in [true, false] {
+async fn incomplete_body_after_last_boundary_is_malformed() {
+    for incomplete in [true, false] {
         let mut frames = vec![Ok(Bytes::from(format!("{HEAD}all of it{END}")))];
-        frames.push(Ok(Bytes::from_static(b"what may follow a form")));
-        if broken {
+        frames.push(Ok(Bytes::from_static(b"an epilogue")));
+        if incomplete {
             frames.push(Err(io::ErrorKind::UnexpectedEof.into()));
         }
         let mut parts = form(frames, 1_000).await;
         let mut file = parts.file().await.expect("it has a file");
-        while file.chunk().await.expect("all of it is there").is_some() {}
+        while file.chunk().await.expect("the file is complete").is_some() {}
         drop(file);
-        assert_eq!(parts.finish().await.is_err(), broken);
+        assert_eq!(parts.finish().await.is_err(), incomplete);
     }
 }

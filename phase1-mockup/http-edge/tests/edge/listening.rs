@@ -1,4 +1,4 @@
-//! Where a process may listen, and how long a client may dawdle.
+//! The addresses a process may listen on, and the timeouts for slow clients.
 
 use crate::support::{DEADLINE, start};
 use axum::Router;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
-async fn passwords_do_not_leave_the_machine_unencrypted_unless_that_is_said() {
+async fn non_loopback_listener_needs_insecure_remote() {
     let everywhere = "0.0.0.0:0".parse().unwrap();
     let refused = bind(everywhere, false).await.unwrap_err().to_string();
     assert!(refused.contains("--insecure-remote"), "{refused}");
@@ -19,16 +19,16 @@ async fn passwords_do_not_leave_the_machine_unencrypted_unless_that_is_said() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named_with_what_to_do() {
+async fn error_for_used_port_names_port_and_flag() {
     let first = bind("127.0.0.1:0".parse().unwrap(), false).await.unwrap();
     let taken = first.local_addr().unwrap();
     let refused = bind(taken, false).await.unwrap_err().to_string();
     assert!(refused.contains(&taken.to_string()) && refused.contains("--listen"));
 }
 
-/// Slowloris: many half-sent requests must not hold a server's connections for ever.
+/// Slowloris: incomplete requests must not hold connections for ever.
 #[tokio::test]
-async fn a_request_whose_headers_never_end_is_cut_off_and_others_are_served() {
+async fn incomplete_headers_time_out_while_others_are_served() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
     let began = Instant::now();
     let mut slow = Vec::new();
@@ -47,12 +47,12 @@ async fn a_request_whose_headers_never_end_is_cut_off_and_others_are_served() {
         let _reset_is_closed_too =
             tokio::time::timeout(HEADER_TIMEOUT + DEADLINE, closed).await.unwrap();
     }
-    assert!(began.elapsed() >= HEADER_TIMEOUT, "they had their time");
+    assert!(began.elapsed() >= HEADER_TIMEOUT, "closed only after the header timeout");
 }
 
-/// The same from the other end: a body that is announced and never comes.
+/// A slow POST: the client announces a body and does not send it.
 #[tokio::test]
-async fn a_body_that_never_comes_is_refused_and_its_connection_closed() {
+async fn missing_body_is_refused_and_connection_closed() {
     let routes = Router::new().route("/take", post(|_all: Bytes| async { "taken" }));
     let server = start(routes, Duration::ZERO, Duration::ZERO).await;
     let mut connection = server.connect().await;

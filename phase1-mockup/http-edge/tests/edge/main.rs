@@ -1,4 +1,4 @@
-//! What a process promises before any server's own work begins.
+//! The HTTP layer from outside: listeners, readiness, responses, drain.
 
 mod listening;
 mod readiness;

@@ -1,4 +1,4 @@
-//! `/readyz` looks at what a server needs, names what is missing, and is cheap to ask.
+//! `/readyz` checks the dependencies, names the unhealthy ones, and caches the results.
 
 use crate::support::{DEADLINE, start_with};
 use api_contract::Ready;
@@ -9,38 +9,39 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A server that needs one thing and would like another, and what a test makes of the two.
-struct Rig {
+/// A server with a required and an optional dependency. The test sets the status of the
+/// required one and reads how often it was checked.
+struct TestApp {
     server: crate::support::Running,
     records: Arc<Mutex<Standing>>,
-    looks: Arc<AtomicUsize>,
+    checks: Arc<AtomicUsize>,
 }
 
-async fn rig() -> Rig {
+async fn test_app() -> TestApp {
     let records = Arc::new(Mutex::new(Standing::Fine));
-    let looks = Arc::new(AtomicUsize::new(0));
-    let (found, counted) = (Arc::clone(&records), Arc::clone(&looks));
-    let needed = Check::new("records", move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        let found = found.lock().expect("nobody panics").clone();
-        async { found }
+    let checks = Arc::new(AtomicUsize::new(0));
+    let (status, counter) = (Arc::clone(&records), Arc::clone(&checks));
+    let required = Check::new("records", move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        let status = status.lock().expect("not poisoned").clone();
+        async { status }
     });
-    let liked = Check::new("cache", || async { Standing::Impaired("breaker open") });
-    let readiness = Readiness::looking_at(vec![needed, liked]);
+    let optional = Check::new("cache", || async { Standing::Impaired("breaker open") });
+    let readiness = Readiness::looking_at(vec![required, optional]);
     let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;
-    Rig { server, records, looks }
+    TestApp { server, records, checks }
 }
 
-impl Rig {
-    async fn ask(&self) -> reqwest::Response {
+impl TestApp {
+    async fn readyz(&self) -> reqwest::Response {
         reqwest::get(self.server.url("/readyz")).await.expect("it answers")
     }
 
-    /// Asks until the answer has this status.
+    /// Polls until the response has this status.
     async fn until(&self, status: u16) -> reqwest::Response {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            let reply = self.ask().await;
+            let reply = self.readyz().await;
             if reply.status() == status {
                 return reply;
             }
@@ -51,30 +52,30 @@ impl Rig {
 }
 
 #[tokio::test]
-async fn a_server_that_can_do_without_something_is_ready_and_says_what_it_lacks() {
-    let rig = rig().await;
-    let ready: Ready = rig.until(200).await.json().await.unwrap();
+async fn impaired_dependency_is_reported_as_degraded() {
+    let app = test_app().await;
+    let ready: Ready = app.until(200).await.json().await.unwrap();
     assert_eq!(ready.message, "degraded");
     let checks: Vec<_> =
-        ready.checks.iter().map(|(name, how)| (&**name, &**how)).collect();
+        ready.checks.iter().map(|(name, text)| (&**name, &**text)).collect();
     assert_eq!(checks, [("cache", "breaker open"), ("records", "ok")]);
 }
 
 #[tokio::test]
-async fn a_server_that_misses_what_it_needs_is_not_ready_until_that_is_back() {
-    let rig = rig().await;
-    *rig.records.lock().unwrap() = Standing::Missing("do not answer");
-    let reply = rig.until(503).await;
+async fn unavailable_dependency_makes_server_not_ready_until_it_returns() {
+    let app = test_app().await;
+    *app.records.lock().unwrap() = Standing::Missing("do not answer");
+    let reply = app.until(503).await;
     assert_eq!(reply.headers()["retry-after"], "1");
     let problem: Problem = reply.json().await.unwrap();
     assert_eq!(problem.slug(), "not-ready");
     assert_eq!(problem.detail, "records: do not answer; cache: breaker open");
-    *rig.records.lock().unwrap() = Standing::Fine;
-    rig.until(200).await;
+    *app.records.lock().unwrap() = Standing::Fine;
+    app.until(200).await;
 }
 
 #[tokio::test]
-async fn what_all_replicas_lack_is_named_and_takes_none_of_them_out() {
+async fn unavailable_shared_dependency_is_named_and_server_stays_ready() {
     let lost = Check::new("records", || async { Standing::Missing("do not answer") });
     let silent = Check::new("files", std::future::pending);
     let readiness = Readiness::looking_at(vec![lost.shared(), silent.shared()]);
@@ -88,7 +89,7 @@ async fn what_all_replicas_lack_is_named_and_takes_none_of_them_out() {
 }
 
 #[tokio::test]
-async fn a_server_that_lacks_nothing_is_ready() {
+async fn server_with_healthy_dependencies_is_ready() {
     let fine = Check::new("records", || async { Standing::Fine });
     let readiness = Readiness::looking_at(vec![fine.shared()]);
     let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;
@@ -98,19 +99,22 @@ async fn a_server_that_lacks_nothing_is_ready() {
 }
 
 #[tokio::test]
-async fn asking_often_does_not_mean_looking_often() {
-    let rig = rig().await;
+async fn frequent_requests_share_cached_check_results() {
+    let app = test_app().await;
     let begun = Instant::now();
     for _ in 0..200 {
-        rig.ask().await;
+        app.readyz().await;
     }
     let windows = begun.elapsed().as_millis() / 250 + 1;
-    let looks = rig.looks.load(Ordering::Relaxed);
-    assert!(looks >= 1 && looks as u128 <= windows, "{looks} looks in {windows} windows");
+    let checks = app.checks.load(Ordering::Relaxed);
+    assert!(
+        checks >= 1 && checks as u128 <= windows,
+        "{checks} checks in {windows} windows"
+    );
 }
 
 #[tokio::test]
-async fn what_does_not_answer_is_missing_before_the_asker_gives_up() {
+async fn silent_dependency_is_unavailable_after_check_timeout() {
     let stuck = Check::new("records", std::future::pending);
     let readiness = Readiness::looking_at(vec![stuck]);
     let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;

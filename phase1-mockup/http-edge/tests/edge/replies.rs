@@ -1,16 +1,16 @@
-//! Every reply is named, and every refusal has one shape.
+//! Every response has its headers, and every error is a problem response.
 
 use crate::support::start;
 use api_contract::problem::Problem;
 use axum::{Router, routing::get};
 use std::time::Duration;
 
-async fn nobody() -> &'static str {
+async fn panicking() -> &'static str {
     panic!("a bug")
 }
 
 #[tokio::test]
-async fn every_reply_says_who_served_it_and_keeps_a_good_request_id() {
+async fn response_names_replica_and_keeps_valid_request_id() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
     http_edge::crypto::choose();
     let http = reqwest::Client::new();
@@ -25,8 +25,8 @@ async fn every_reply_says_who_served_it_and_keeps_a_good_request_id() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_problem_that_tells_nothing_and_the_server_goes_on() {
-    let routes = Router::new().route("/bug", get(nobody));
+async fn panic_returns_500_without_details_and_server_continues() {
+    let routes = Router::new().route("/bug", get(panicking));
     let server = start(routes, Duration::ZERO, Duration::ZERO).await;
     let reply = reqwest::get(server.url("/bug")).await.unwrap();
     assert_eq!(reply.status(), 500);
@@ -42,7 +42,7 @@ async fn a_panic_is_a_problem_that_tells_nothing_and_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn a_method_that_a_path_does_not_take_is_refused_with_those_that_it_does() {
+async fn unsupported_method_returns_405_with_allow() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
     http_edge::crypto::choose();
     let reply = reqwest::Client::new().post(server.url("/livez")).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! Being told to stop: nobody new, and nobody cut off who can be finished.
+//! Graceful shutdown: no new connections, and requests in flight are finished.
 
 use crate::support::{DEADLINE, start};
 use axum::{Router, routing::get};
@@ -8,14 +8,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-/// A handler that waits until the test lets it go on.
+/// A handler that reports its start and waits for the test.
 fn waiting() -> (Router, Arc<Notify>, Arc<Notify>) {
     let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (tell, wait) = (Arc::clone(&entered), Arc::clone(&go_on));
+    let (started, wait) = (Arc::clone(&entered), Arc::clone(&go_on));
     let handler = move || {
-        let (tell, wait) = (Arc::clone(&tell), Arc::clone(&wait));
+        let (started, wait) = (Arc::clone(&started), Arc::clone(&wait));
         async move {
-            tell.notify_one();
+            started.notify_one();
             wait.notified().await;
             "finished"
         }
@@ -24,10 +24,10 @@ fn waiting() -> (Router, Arc<Notify>, Arc<Notify>) {
 }
 
 #[tokio::test]
-async fn a_request_under_way_is_finished_after_the_stop() {
+async fn request_in_flight_is_finished_after_stop_signal() {
     let (routes, entered, go_on) = waiting();
     let server = start(routes, Duration::ZERO, DEADLINE).await;
-    let under_way = tokio::spawn(reqwest::get(server.url("/wait")));
+    let in_flight = tokio::spawn(reqwest::get(server.url("/wait")));
     entered.notified().await;
     server.stop.cancel();
     let closed = async {
@@ -37,23 +37,23 @@ async fn a_request_under_way_is_finished_after_the_stop() {
     };
     tokio::time::timeout(DEADLINE, closed).await.unwrap();
     go_on.notify_one();
-    assert_eq!(under_way.await.unwrap().unwrap().text().await.unwrap(), "finished");
+    assert_eq!(in_flight.await.unwrap().unwrap().text().await.unwrap(), "finished");
     tokio::time::timeout(DEADLINE, server.ended).await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn a_request_that_never_ends_is_cut_at_the_deadline() {
+async fn endless_request_is_aborted_at_drain_deadline() {
     let (routes, entered, _never) = waiting();
     let server = start(routes, Duration::ZERO, Duration::from_millis(50)).await;
-    let under_way = tokio::spawn(reqwest::get(server.url("/wait")));
+    let in_flight = tokio::spawn(reqwest::get(server.url("/wait")));
     entered.notified().await;
     server.stop.cancel();
     tokio::time::timeout(DEADLINE, server.ended).await.unwrap().unwrap();
-    assert!(under_way.await.unwrap().is_err());
+    assert!(in_flight.await.unwrap().is_err());
 }
 
 #[tokio::test]
-async fn an_idle_connection_does_not_delay_the_end() {
+async fn idle_connection_does_not_delay_shutdown() {
     let server = start(Router::new(), Duration::ZERO, DEADLINE).await;
     let mut idle = server.connect().await;
     idle.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -65,7 +65,7 @@ async fn an_idle_connection_does_not_delay_the_end() {
 }
 
 #[tokio::test]
-async fn during_the_grace_it_is_not_ready_and_still_answers() {
+async fn server_answers_but_is_not_ready_during_grace() {
     let server = start(Router::new(), DEADLINE, Duration::ZERO).await;
     assert_eq!(reqwest::get(server.url("/readyz")).await.unwrap().status(), 200);
     server.stop.cancel();

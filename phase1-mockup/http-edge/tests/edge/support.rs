@@ -1,4 +1,4 @@
-//! A process's worth of server inside a test.
+//! A server in the test's process.
 
 use axum::Router;
 use http_edge::health::{self, Readiness};
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How long anything may take before a test gives up.
+/// How long a test waits before it fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Running {
@@ -29,7 +29,7 @@ impl Running {
     }
 }
 
-/// Serves `routes` as every server here does.
+/// Serves `routes` with the HTTP layer of the servers.
 pub(crate) async fn start(
     routes: Router,
     grace: Duration,
@@ -38,7 +38,7 @@ pub(crate) async fn start(
     start_with(routes, Readiness::default(), grace, deadline).await
 }
 
-/// As [`start`], with a readiness of the test's own.
+/// As [`start`], with a given readiness.
 pub(crate) async fn start_with(
     routes: Router,
     readiness: Readiness,

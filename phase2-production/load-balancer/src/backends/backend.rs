@@ -1,13 +1,15 @@
-//! One replica at one address: how it is, what it may be sent, what it has done.
+//! One replica at one address: its health, its connections and its counters.
 
 use crate::config::Checks;
-use crate::health::{Finding, Health, Standing};
+use crate::health::{CheckResult, Health, HealthStatus};
+use crate::metrics::{BackendMetrics, FailureReason};
 use crate::pool::Pool;
 use crate::status::{BackendState, BackendStatus};
+use http::StatusCode;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
 
 /// One replica at one address.
@@ -16,190 +18,212 @@ pub(crate) struct Backend {
     id: String,
     address: SocketAddr,
     checks: Checks,
-    condition: Mutex<Condition>,
+    availability: Mutex<Availability>,
     pool: Pool,
-    tally: Arc<Tally>,
-    gone: CancellationToken,
+    counters: Arc<Counters>,
+    removed: CancellationToken,
 }
 
-/// What decides whether a backend gets requests.
+/// Whether a backend gets requests.
 #[derive(Debug)]
-struct Condition {
+struct Availability {
     health: Health,
     /// Drained by an operator.
     drained: bool,
     since: SystemTime,
 }
 
-/// What a backend has done, under whatever address: belongs to the id.
-#[derive(Debug, Default)]
-struct Tally {
+/// The counters of a backend id, kept when its address changes.
+#[derive(Debug)]
+struct Counters {
     in_flight: AtomicUsize,
     served: AtomicU64,
     failures: AtomicU64,
+    metrics: BackendMetrics,
 }
 
-/// Counts a request as under way for as long as it lives.
+/// Counts a request as in flight until it is dropped.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Tally>);
+pub(crate) struct InFlight(Arc<Counters>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.in_flight.decrement(1.0);
     }
 }
 
 impl Backend {
-    /// A process of which nothing is known yet.
-    pub(super) fn unproven(
+    /// A backend before its first check.
+    pub(super) fn unchecked(
         id: &str,
         address: SocketAddr,
         checks: Checks,
-        gone: CancellationToken,
+        removed: CancellationToken,
     ) -> Self {
         let (health, since) = (Health::unknown(), SystemTime::now());
+        let metrics = BackendMetrics::new(id);
+        let counters = Counters {
+            in_flight: AtomicUsize::default(),
+            served: AtomicU64::default(),
+            failures: AtomicU64::default(),
+            metrics,
+        };
         Self {
             id: id.to_owned(),
             address,
             checks,
-            condition: Mutex::new(Condition { health, drained: false, since }),
+            availability: Mutex::new(Availability { health, drained: false, since }),
             pool: Pool::default(),
-            tally: Arc::default(),
-            gone,
+            counters: Arc::new(counters),
+            removed,
         }
     }
 
-    /// Goes on counting where `former`, a process of the same id, has stopped.
-    pub(super) fn succeeding(mut self, former: &Self) -> Self {
-        self.tally = Arc::clone(&former.tally);
+    /// Continues the counters of `previous`, a process with the same id.
+    pub(super) fn replacing(mut self, previous: &Self) -> Self {
+        self.counters = Arc::clone(&previous.counters);
         self
     }
 
-    /// Its stable name.
+    /// The stable id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Where this process of it listens.
+    /// The address of this process.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Connections to it that wait for a request.
+    /// The idle connections.
     pub(crate) const fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// How it is checked.
+    /// The settings of its checks.
     pub(crate) const fn checks(&self) -> &Checks {
         &self.checks
     }
 
-    /// Ends when it was removed or has a new address.
-    pub(crate) async fn gone(&self) {
-        self.gone.cancelled().await;
+    /// Completes when it was removed or has a new address.
+    pub(crate) async fn removed(&self) {
+        self.removed.cancelled().await;
     }
 
-    /// Whether a client that comes for the first time may be sent here.
+    /// Whether it gets new clients.
     pub(crate) fn takes_new_clients(&self) -> bool {
         self.state() == BackendState::Up
     }
 
-    /// Whether a client that belongs here may be sent here. A backend that an operator
-    /// drains still keeps its own: the sessions in its memory live as long as it does.
-    pub(crate) fn keeps_its_clients(&self) -> bool {
-        self.condition().health.standing() == Standing::Up
+    /// Whether it gets the clients with its cookie. A backend drained by command still does:
+    /// the sessions in its memory live as long as its process.
+    pub(crate) fn serves_own_clients(&self) -> bool {
+        self.availability().health.status() == HealthStatus::Up
     }
 
-    /// Takes in what a check or a failed connection showed.
-    pub(crate) fn note(&self, finding: &Finding) {
-        let mut condition = self.condition();
-        if !condition.health.note(finding, &self.checks) {
+    /// Applies the result of a check or of a failed connection.
+    pub(crate) fn note(&self, result: &CheckResult) {
+        let mut availability = self.availability();
+        if !availability.health.note(result, &self.checks) {
             return;
         }
-        condition.since = SystemTime::now();
-        let standing = condition.health.standing();
-        drop(condition);
-        if standing != Standing::Up {
+        availability.since = SystemTime::now();
+        let status = availability.health.status();
+        drop(availability);
+        if status != HealthStatus::Up {
             self.pool.clear();
         }
         let (id, address) = (&self.id, &self.address);
-        match finding {
-            Finding::Ready => tracing::info!(id, %address, "backend {id} admitted"),
-            Finding::NotReady => {
-                tracing::info!(id, %address, "backend {id} wants nothing new");
+        match result {
+            CheckResult::Ready => tracing::info!(id, %address, "backend {id} admitted"),
+            CheckResult::NotReady => {
+                tracing::info!(id, %address, "backend {id} is not ready");
             }
-            Finding::Failed(reason) => {
+            CheckResult::Failed(reason) => {
                 tracing::info!(id, %address, reason, "backend {id} ejected: {reason}");
             }
         }
     }
 
-    /// Counts a reply.
-    pub(crate) fn count_reply(&self) {
-        self.tally.served.fetch_add(1, Ordering::Relaxed);
+    /// Counts a response and the time to its head.
+    pub(crate) fn count_response(&self, status: StatusCode, duration: Duration) {
+        self.counters.served.fetch_add(1, Ordering::Relaxed);
+        self.counters.metrics.count_response(status, duration);
     }
 
-    /// Counts a request that brought no reply.
-    pub(crate) fn count_failure(&self) {
-        self.tally.failures.fetch_add(1, Ordering::Relaxed);
+    /// Counts a request without a complete response.
+    pub(crate) fn count_failure(&self, reason: FailureReason) {
+        self.counters.failures.fetch_add(1, Ordering::Relaxed);
+        self.counters.metrics.count_failure(reason);
     }
 
-    /// Counts a request as under way until the guard is dropped.
+    /// Counts a request as in flight until the guard is dropped.
     pub(crate) fn begin(&self) -> InFlight {
-        self.tally.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(&self.tally))
+        self.counters.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.counters.metrics.in_flight.increment(1.0);
+        InFlight(Arc::clone(&self.counters))
     }
 
-    /// Ends its checks and closes its idle connections; what is under way goes on.
-    pub(super) fn leave(&self) {
-        self.gone.cancel();
+    /// Sets the gauges that are read at a scrape.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53")]
+    pub(crate) fn report(&self) {
+        let metrics = &self.counters.metrics;
+        metrics.up.set(f64::from(u8::from(self.takes_new_clients())));
+        metrics.idle_connections.set(self.pool.len() as f64);
+    }
+
+    /// Ends its checks and closes its idle connections; requests in flight go on.
+    pub(super) fn remove(&self) {
+        self.removed.cancel();
         self.pool.clear();
+        self.counters.metrics.up.set(0.0);
+        self.counters.metrics.idle_connections.set(0.0);
     }
 
-    /// Refuses new clients, or takes them again.
+    /// Drains the backend by command, or ends that.
     pub(super) fn set_drained(&self, drained: bool) {
-        let mut condition = self.condition();
-        if condition.drained != drained {
-            condition.drained = drained;
-            condition.since = SystemTime::now();
-            let (id, order) = (&self.id, if drained { "drained" } else { "undrained" });
-            tracing::info!(id, order, "backend {id} {order} by order");
+        let mut availability = self.availability();
+        if availability.drained != drained {
+            availability.drained = drained;
+            availability.since = SystemTime::now();
+            let (id, command) = (&self.id, if drained { "drained" } else { "undrained" });
+            tracing::info!(id, command, "backend {id} {command} by command");
         }
     }
 
     fn state(&self) -> BackendState {
-        self.condition().state()
+        self.availability().state()
     }
 
-    /// What the admin listener tells of it.
+    /// Its status for the admin listener.
     pub(super) fn status(&self) -> BackendStatus {
-        let condition = self.condition();
-        let since = condition.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let availability = self.availability();
+        let since = availability.since.duration_since(UNIX_EPOCH).unwrap_or_default();
         BackendStatus {
             id: self.id.clone(),
             address: self.address,
-            state: condition.state(),
-            in_flight: self.tally.in_flight.load(Ordering::Relaxed),
-            served: self.tally.served.load(Ordering::Relaxed),
-            failures: self.tally.failures.load(Ordering::Relaxed),
+            state: availability.state(),
+            in_flight: self.counters.in_flight.load(Ordering::Relaxed),
+            served: self.counters.served.load(Ordering::Relaxed),
+            failures: self.counters.failures.load(Ordering::Relaxed),
             since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
         }
     }
 
-    fn condition(&self) -> MutexGuard<'_, Condition> {
-        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+    fn availability(&self) -> MutexGuard<'_, Availability> {
+        self.availability.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Condition {
+impl Availability {
     const fn state(&self) -> BackendState {
-        match self.health.standing() {
-            Standing::Starting => BackendState::Starting,
-            Standing::Down => BackendState::Down,
-            Standing::NotReady => BackendState::Draining,
-            Standing::Up if self.drained => BackendState::Draining,
-            Standing::Up => BackendState::Up,
+        match self.health.status() {
+            HealthStatus::Starting => BackendState::Starting,
+            HealthStatus::Down => BackendState::Down,
+            HealthStatus::NotReady => BackendState::Draining,
+            HealthStatus::Up if self.drained => BackendState::Draining,
+            HealthStatus::Up => BackendState::Up,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Asking a backend how it is: `GET /readyz` over a fresh connection, again and again.
+//! Health checks: `GET /readyz` at an interval, each over a new connection.
 //!
-//! A fresh connection each time, because a check over a pooled one would not notice
-//! that the backend has stopped accepting.
+//! A check over a pooled connection would not notice that the backend has stopped
+//! accepting connections.
 
-use super::Finding;
+use super::CheckResult;
 use crate::backends::Backend;
 use api_contract::paths;
 use bytes::Bytes;
@@ -17,37 +17,39 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Checks one backend until it is gone. The first check is made at once, so that a
-/// backend that is ready gets requests within milliseconds of being added.
-pub(crate) async fn keep_checking(backend: Arc<Backend>) {
-    let asking = async {
+/// Checks one backend until it is removed. The first check is made at once, so that a ready
+/// backend gets requests within milliseconds of being added.
+pub(crate) async fn run_checks(backend: Arc<Backend>) {
+    let checking = async {
         loop {
-            let finding = check(&backend).await;
-            backend.note(&finding);
+            let result = check(&backend).await;
+            backend.note(&result);
             backend.pool().drop_expired();
             tokio::time::sleep(backend.checks().interval).await;
         }
     };
     tokio::select! {
-        () = asking => {}
-        () = backend.gone() => {}
+        () = checking => {}
+        () = backend.removed() => {}
     }
 }
 
-async fn check(backend: &Backend) -> Finding {
+async fn check(backend: &Backend) -> CheckResult {
     let limit = backend.checks().timeout;
-    match tokio::time::timeout(limit, ask(backend.address())).await {
-        Ok(Ok(status)) if status.is_success() => Finding::Ready,
-        Ok(Ok(StatusCode::SERVICE_UNAVAILABLE)) => Finding::NotReady,
-        Ok(Ok(status)) => Finding::Failed(format!("/readyz answered {status}")),
-        Ok(Err(error)) => Finding::Failed(format!("/readyz: {error}")),
+    match tokio::time::timeout(limit, get_readyz(backend.address())).await {
+        Ok(Ok(status)) if status.is_success() => CheckResult::Ready,
+        Ok(Ok(StatusCode::SERVICE_UNAVAILABLE)) => CheckResult::NotReady,
+        Ok(Ok(status)) => CheckResult::Failed(format!("/readyz answered {status}")),
+        Ok(Err(error)) => CheckResult::Failed(format!("/readyz: {error}")),
         Err(_elapsed) => {
-            Finding::Failed(format!("/readyz: no answer in {} ms", limit.as_millis()))
+            CheckResult::Failed(format!("/readyz: no answer in {} ms", limit.as_millis()))
         }
     }
 }
 
-async fn ask(address: SocketAddr) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
+async fn get_readyz(
+    address: SocketAddr,
+) -> Result<StatusCode, Box<dyn Error + Send + Sync>> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let _driver = AbortOnDropHandle::new(tokio::spawn(connection));

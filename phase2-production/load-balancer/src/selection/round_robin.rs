@@ -1,14 +1,14 @@
-//! Each ready backend in turn: every request stands alone, so it does not matter whose
-//! turn it is.
+//! Round robin: each ready backend in turn. For servers without local sessions, where any
+//! replica can serve any request.
 
 use crate::backends::Backend;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Whose turn it is.
+/// The round-robin counter.
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
-    turn: AtomicUsize,
+    next: AtomicUsize,
 }
 
 impl RoundRobin {
@@ -19,7 +19,7 @@ impl RoundRobin {
     ) -> Option<&'a Arc<Backend>> {
         let ready: Vec<_> =
             backends.iter().filter(|backend| backend.takes_new_clients()).collect();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        ready.get(turn.checked_rem(ready.len())?).map(|backend| **backend)
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        ready.get(next.checked_rem(ready.len())?).map(|backend| **backend)
     }
 }

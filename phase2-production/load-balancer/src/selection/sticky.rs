@@ -1,11 +1,10 @@
-//! The backend that served the client before, by a cookie: for servers that remember
-//! in their own memory.
+//! Sticky sessions: a cookie binds a client to the backend that served it first. For servers
+//! that keep sessions in their own memory.
 //!
-//! The cookie is a wish, not a promise. When its backend is not there, the client goes
-//! elsewhere and gets a new cookie; what the old backend remembered is lost to it. That
-//! loss is what the lab shows.
+//! When that backend is unavailable, the client gets another backend and a new cookie. Its
+//! session in the old backend's memory is lost to it, which the lab demonstrates.
 
-use super::Claim;
+use super::RequestedBackend;
 use crate::backends::Backend;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
@@ -14,10 +13,10 @@ use std::sync::Arc;
 /// The cookie's name; its value is a backend's id.
 const NAME: &str = "lab_replica";
 
-/// Takes the cookie out of the request and returns its value. Of several, as a client
-/// sends them for several paths, the first counts and all are taken out.
-pub(super) fn take_claim(request: &mut HeaderMap) -> Claim {
-    let mut claim = None;
+/// Removes the cookie from the request and returns its value. Of several cookies of this
+/// name, which a client sends for several paths, the first counts and all are removed.
+pub(super) fn take_requested_backend(request: &mut HeaderMap) -> RequestedBackend {
+    let mut requested = None;
     let mut kept = Vec::new();
     for header in request.get_all(COOKIE) {
         let Ok(text) = header.to_str() else {
@@ -26,43 +25,42 @@ pub(super) fn take_claim(request: &mut HeaderMap) -> Claim {
         };
         let (ours, others): (Vec<_>, Vec<_>) =
             text.split(';').map(str::trim).partition(|pair| value(pair).is_some());
-        claim = claim.or_else(|| ours.first().and_then(|pair| value(pair)));
+        requested = requested.or_else(|| ours.first().and_then(|pair| value(pair)));
         if ours.is_empty() {
             kept.push(header.clone());
         } else if let Ok(rest) = HeaderValue::from_str(&others.join("; ")) {
             kept.extend((!others.is_empty()).then_some(rest));
         }
     }
-    let claim = claim.map(str::to_owned);
+    let requested = requested.map(str::to_owned);
     request.remove(COOKIE);
     for header in kept {
         request.append(COOKIE, header);
     }
-    claim
+    requested
 }
 
 fn value(pair: &str) -> Option<&str> {
     pair.strip_prefix(NAME)?.strip_prefix('=')
 }
 
-/// The backend the client belongs to, if it still keeps its clients. A backend that is
-/// drained by order does: draining stops new sessions, and the old ones last until the
-/// process stops.
+/// The client's backend, if it still serves its clients. A backend that is drained by
+/// command does: it gets no new sessions, and keeps the old ones until the process stops.
 pub(super) fn pick<'a>(
     backends: &[&'a Arc<Backend>],
-    claim: &Claim,
+    requested: &RequestedBackend,
 ) -> Option<&'a Arc<Backend>> {
-    let id = claim.as_deref()?;
-    let claimed = backends.iter().find(|backend| backend.id() == id)?;
-    claimed.keeps_its_clients().then_some(claimed)
+    let id = requested.as_deref()?;
+    let backend = backends.iter().find(|backend| backend.id() == id)?;
+    backend.serves_own_clients().then_some(backend)
 }
 
-/// The cookie for a client of backend `id`. It lasts as long as the browser; no script
-/// needs it (`HttpOnly`), and no other site's form carries it (`SameSite=Lax`). What was
-/// given over HTTPS does not come back in the clear (`Secure`).
+/// The cookie for a client of backend `id`: for the browser session, not readable by scripts
+/// (`HttpOnly`), not sent with forms of other sites (`SameSite=Lax`). Set over HTTPS, it is
+/// not sent over plain HTTP (`Secure`).
 ///
 /// # Panics
-/// Never for an id that `http_edge::args::replica_id` has let through.
+/// Never for an id that `http_edge::args::replica_id` has accepted.
 pub(super) fn cookie(id: &str, https: bool) -> HeaderValue {
     let secure = if https { " Secure;" } else { "" };
     let cookie = format!("{NAME}={id}; Path=/;{secure} HttpOnly; SameSite=Lax");
@@ -73,28 +71,31 @@ pub(super) fn cookie(id: &str, https: bool) -> HeaderValue {
 mod tests {
     use super::*;
 
-    fn taken(cookies: &[&'static str]) -> (Claim, Vec<String>) {
+    fn take(cookies: &[&'static str]) -> (RequestedBackend, Vec<String>) {
         let mut headers = HeaderMap::new();
         for cookie in cookies {
             headers.append(COOKIE, HeaderValue::from_static(cookie));
         }
-        let claim = take_claim(&mut headers);
-        let left = headers.get_all(COOKIE).iter();
-        (claim, left.map(|value| value.to_str().unwrap().to_owned()).collect())
+        let requested = take_requested_backend(&mut headers);
+        let rest = headers.get_all(COOKIE).iter();
+        (requested, rest.map(|value| value.to_str().unwrap().to_owned()).collect())
     }
 
     #[test]
-    fn the_cookie_is_read_and_taken_out_and_the_others_stay() {
-        let (claim, left) = taken(&["a=1; lab_replica=r2; b=2"]);
-        assert_eq!((claim.as_deref(), left), (Some("r2"), vec!["a=1; b=2".to_owned()]));
-        let (claim, left) = taken(&["a=1", "lab_replica=r1; lab_replica=r2"]);
-        assert_eq!((claim.as_deref(), left), (Some("r1"), vec!["a=1".to_owned()]));
+    fn balancer_cookie_is_removed_and_others_stay() {
+        let (requested, rest) = take(&["a=1; lab_replica=r2; b=2"]);
+        assert_eq!(
+            (requested.as_deref(), rest),
+            (Some("r2"), vec!["a=1; b=2".to_owned()])
+        );
+        let (requested, rest) = take(&["a=1", "lab_replica=r1; lab_replica=r2"]);
+        assert_eq!((requested.as_deref(), rest), (Some("r1"), vec!["a=1".to_owned()]));
     }
 
     #[test]
-    fn a_request_without_the_cookie_is_left_as_it_is() {
-        let (claim, left) = taken(&["xlab_replica=r1;  odd ;; spacing"]);
-        assert_eq!(claim, None);
-        assert_eq!(left, ["xlab_replica=r1;  odd ;; spacing"]);
+    fn request_without_balancer_cookie_is_unchanged() {
+        let (requested, rest) = take(&["xlab_replica=r1;  odd ;; spacing"]);
+        assert_eq!(requested, None);
+        assert_eq!(rest, ["xlab_replica=r1;  odd ;; spacing"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The certificate and its key: from files, or made at the start.
+//! The certificate and its key: from files, or generated at the start.
 
 use crate::config::{Certificate, TlsArgs};
 use anyhow::{Context, bail};
@@ -10,26 +10,26 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Whom the self-signed certificate is for: this machine, as it calls itself.
-const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+/// The subject names of the self-signed certificate.
+const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// What a TLS server shows, and proves that it owns.
-pub(super) struct Material {
+/// A certificate chain and its private key.
+pub(super) struct KeyMaterial {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: PrivateKeyDer<'static>,
-    pub(super) written: Option<SelfSigned>,
+    pub(super) self_signed: Option<SelfSigned>,
 }
 
-impl Material {
-    /// What the flags name; `None` if they name nothing.
+impl KeyMaterial {
+    /// The certificate that the flags name; `None` if they name none.
     pub(super) fn of(args: &TlsArgs) -> anyhow::Result<Option<Self>> {
         match (&args.certificate, &args.key) {
             (None, _) => Ok(None),
             (Some(Certificate::SelfSigned), Some(_)) => {
-                bail!("--tls self-signed makes its own key; leave --tls-key out")
+                bail!("--tls self-signed generates its own key; omit --tls-key")
             }
             (Some(Certificate::SelfSigned), None) => {
-                Self::make(args.certificate_out.as_deref()).map(Some)
+                Self::generate(args.certificate_out.as_deref()).map(Some)
             }
             (Some(Certificate::File(file)), None) => bail!(
                 "--tls {}: a certificate needs its key; give --tls-key",
@@ -40,45 +40,45 @@ impl Material {
     }
 
     fn read(file: &Path, key_file: &Path) -> anyhow::Result<Self> {
-        let at = || format!("--tls {}", file.display());
+        let flag = || format!("--tls {}", file.display());
         let chain: Vec<_> = CertificateDer::pem_file_iter(file)
             .and_then(Iterator::collect)
-            .with_context(at)?;
+            .with_context(flag)?;
         if chain.is_empty() {
-            bail!("{}: there is no PEM certificate in this file", at());
+            bail!("{}: there is no PEM certificate in this file", flag());
         }
         let key = PrivateKeyDer::from_pem_file(key_file)
             .with_context(|| format!("--tls-key {}", key_file.display()))?;
-        Ok(Self { chain, key, written: None })
+        Ok(Self { chain, key, self_signed: None })
     }
 
-    fn make(out: Option<&Path>) -> anyhow::Result<Self> {
-        let key = KeyPair::generate().context("cannot make a key")?;
-        let mut params = CertificateParams::new(THIS_MACHINE.map(str::to_owned))?;
+    fn generate(out: Option<&Path>) -> anyhow::Result<Self> {
+        let key = KeyPair::generate().context("cannot generate a key")?;
+        let mut params = CertificateParams::new(LOCAL_NAMES.map(str::to_owned))?;
         params.distinguished_name.push(DnType::CommonName, "load-balancer of the lab");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate =
-            params.self_signed(&key).context("cannot make a certificate")?;
-        let written = SelfSigned::write(&certificate.pem(), out)?;
+            params.self_signed(&key).context("cannot generate a certificate")?;
+        let self_signed = SelfSigned::write(&certificate.pem(), out)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let chain = vec![certificate.der().clone()];
-        Ok(Self { chain, key: key.into(), written: Some(written) })
+        Ok(Self { chain, key: key.into(), self_signed: Some(self_signed) })
     }
 }
 
-/// The file with the self-signed certificate. The key is in no file.
+/// The file with the self-signed certificate. The key is not written to a file.
 pub(super) struct SelfSigned {
     file: PathBuf,
-    /// A file that nobody named is nobody's to keep.
-    remove: bool,
+    /// A temporary file is removed at the end; a file that a flag names is kept.
+    temporary: bool,
 }
 
 impl SelfSigned {
     fn write(pem: &str, out: Option<&Path>) -> anyhow::Result<Self> {
-        let file = out.map_or_else(nobodys_file, Path::to_path_buf);
+        let file = out.map_or_else(temporary_file, Path::to_path_buf);
         let opened = match out {
             Some(named) => File::create(named),
-            // What is there already may be somebody's link to somewhere else.
+            // An existing file may be another user's symbolic link.
             None => OpenOptions::new().write(true).create_new(true).open(&file),
         };
         opened.and_then(|mut opened| opened.write_all(pem.as_bytes())).with_context(
@@ -89,7 +89,7 @@ impl SelfSigned {
                 )
             },
         )?;
-        Ok(Self { file, remove: out.is_none() })
+        Ok(Self { file, temporary: out.is_none() })
     }
 
     pub(super) fn file(&self) -> &Path {
@@ -97,7 +97,7 @@ impl SelfSigned {
     }
 }
 
-fn nobodys_file() -> PathBuf {
+fn temporary_file() -> PathBuf {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let nanos = now.map_or(0, |now| now.as_nanos());
     let name = format!("load-balancer-{}-{nanos}.pem", std::process::id());
@@ -106,8 +106,8 @@ fn nobodys_file() -> PathBuf {
 
 impl Drop for SelfSigned {
     fn drop(&mut self) {
-        if self.remove {
-            let _gone_already = fs::remove_file(&self.file);
+        if self.temporary {
+            let _already_removed = fs::remove_file(&self.file);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! HAProxy with the configuration that is shipped, as a process of a test's own.
+//! HAProxy with the configuration of this repository, as a process of the test.
 
-use crate::rig::PATIENCE;
+use crate::fixture::TIMEOUT;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -12,11 +12,12 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-/// Names what must be here: then a test without it fails instead of doing nothing.
+/// The environment variable with the programs that must be installed. A test that needs one
+/// of them then fails instead of skipping.
 const MUST_HAVE: &str = "LAB_MUST_HAVE";
 
-/// How many ports are tried, should somebody take one first.
-const ATTEMPTS: usize = 5;
+/// Ports to try, because another process may take a free one first.
+const MAX_ATTEMPTS: usize = 5;
 
 /// A running HAProxy. Dropped, it is killed.
 pub(crate) struct HaProxy {
@@ -25,11 +26,11 @@ pub(crate) struct HaProxy {
     folder: TempDir,
 }
 
-/// Whether it is installed. Says so if not: a test that does nothing must not look like one
-/// that has passed.
-pub(crate) async fn is_here() -> bool {
-    let asked = Command::new("haproxy").arg("-v").stdout(Stdio::null()).status().await;
-    if asked.is_ok_and(|status| status.success()) {
+/// Whether HAProxy is installed. Prints a line if not, because a skipped test must not look
+/// like a passed one.
+pub(crate) async fn is_installed() -> bool {
+    let version = Command::new("haproxy").arg("-v").stdout(Stdio::null()).status().await;
+    if version.is_ok_and(|status| status.success()) {
         return true;
     }
     let must = std::env::var(MUST_HAVE).unwrap_or_default();
@@ -40,13 +41,13 @@ pub(crate) async fn is_here() -> bool {
 }
 
 impl HaProxy {
-    /// Starts one before these backends, and waits until it has found all of them well.
+    /// Starts HAProxy with these backends and waits until all of them are up.
     pub(crate) async fn start(policy: &str, backends: &[(&str, SocketAddr)]) -> Self {
         let mut replicas = format!("backend replicas from {policy}\n");
         for (id, address) in backends {
             replicas += &format!("    server {id} {address} cookie {id}\n");
         }
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             if let Some(started) = Self::try_start(&replicas).await {
                 for (id, _) in backends {
                     started.until(id, |state| state == "UP").await;
@@ -63,9 +64,9 @@ impl HaProxy {
         fs::write(&file, replicas).unwrap();
         let address = free_address();
         let process = Command::new("haproxy")
-            // In the foreground, and on a port that nobody else may have (-dR).
+            // In the foreground (-db), and without sharing the port (-dR).
             .args(["-db", "-dR"])
-            .args(["-f".as_ref(), shipped().as_path(), "-f".as_ref(), &file])
+            .args(["-f".as_ref(), config_file().as_path(), "-f".as_ref(), &file])
             .env("LISTEN", address.to_string())
             .env("ADMIN_SOCKET", folder.path().join("admin.sock"))
             .stdout(Stdio::null())
@@ -74,12 +75,12 @@ impl HaProxy {
             .spawn()
             .unwrap();
         let mut started = Self { address, process, folder };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while UnixStream::connect(started.admin_socket()).await.is_err() {
             if started.process.try_wait().unwrap().is_some() {
                 return None;
             }
-            assert!(Instant::now() < deadline, "HAProxy takes no orders");
+            assert!(Instant::now() < deadline, "HAProxy accepts no commands");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         Some(started)
@@ -89,20 +90,20 @@ impl HaProxy {
         self.folder.path().join("admin.sock")
     }
 
-    /// Gives an order over the socket for that, and returns the answer.
-    pub(crate) async fn order(&self, order: &str) -> String {
+    /// Sends a command over the admin socket and returns the answer.
+    pub(crate) async fn command(&self, command: &str) -> String {
         let mut socket = UnixStream::connect(self.admin_socket()).await.unwrap();
-        socket.write_all(format!("{order}\n").as_bytes()).await.unwrap();
+        socket.write_all(format!("{command}\n").as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
         answer
     }
 
-    /// Waits until what it says of a backend is as wanted: `UP`, `DOWN`, `DRAIN`, ...
+    /// Waits until the status of a backend (`UP`, `DOWN`, `DRAIN`, ...) is as wanted.
     pub(crate) async fn until(&self, id: &str, wanted: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
-            let state = self.figure(id, "status").await;
+            let state = self.statistic(id, "status").await;
             if wanted(&state) {
                 return;
             }
@@ -111,30 +112,30 @@ impl HaProxy {
         }
     }
 
-    /// A column of its table, in a backend's row.
-    pub(crate) async fn figure(&self, id: &str, column: &str) -> String {
-        let table = self.order("show stat").await;
+    /// A column of the statistics, in a backend's row.
+    pub(crate) async fn statistic(&self, id: &str, column: &str) -> String {
+        let table = self.command("show stat").await;
         let mut rows = table.trim_start_matches("# ").lines().map(|row| row.split(','));
         let at = rows.next().unwrap().position(|name| name == column).unwrap();
         let row = rows.find(|row| row.clone().take(2).eq(["replicas", id])).unwrap();
         row.clone().nth(at).unwrap().to_owned()
     }
 
-    /// Tells it to stop; it goes on until it has drained.
-    pub(crate) async fn tell_to_stop(&self) {
+    /// Signals it to stop; it drains first.
+    pub(crate) async fn signal_stop(&self) {
         let pid = self.process.id().unwrap().to_string();
-        let told = Command::new("kill").args(["-USR1", &pid]).status().await;
-        assert!(told.unwrap().success());
+        let signalled = Command::new("kill").args(["-USR1", &pid]).status().await;
+        assert!(signalled.unwrap().success());
     }
 
     /// Waits until it has stopped.
     pub(crate) async fn stopped(mut self) {
-        tokio::time::timeout(PATIENCE, self.process.wait()).await.unwrap().unwrap();
+        tokio::time::timeout(TIMEOUT, self.process.wait()).await.unwrap().unwrap();
     }
 }
 
-/// The file itself, not a copy.
-fn shipped() -> PathBuf {
+/// The configuration in `deployment/`, not a copy.
+fn config_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deployment/haproxy/haproxy.cfg")
 }
 

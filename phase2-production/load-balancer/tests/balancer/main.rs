@@ -1,31 +1,31 @@
-//! The balancer from outside: real sockets, replicas that the test plays itself.
+//! The balancer from outside, over real sockets, with replicas inside the tests.
 //!
-//! `rig` starts a balancer, `replica` a server that behaves, `scripted` one that does
-//! not, `wire` speaks HTTP by hand where a client library would tidy up. One file a
-//! topic follows.
+//! `fixture` starts a balancer, `replica` a correct server, `scripted` a faulty one, and
+//! `wire` sends raw HTTP that a client library would refuse. Each other file is a topic.
 //!
-//! What `either!` lists holds for HAProxy too, with the configuration in `deployment/`:
-//! `front` is a balancer of either kind. The rest is about ours alone.
+//! The tests that `either!` lists also run on HAProxy with the configuration in
+//! `deployment/`; `any_balancer` is a balancer of either kind.
 
-#![expect(clippy::unwrap_used, reason = "the rig is part of the tests")]
+#![expect(clippy::unwrap_used, reason = "the fixture is part of the tests")]
 
 #[macro_use]
-mod front;
+mod any_balancer;
+mod fixture;
 mod haproxy;
 mod replica;
-mod rig;
 mod scripted;
 mod wire;
 
+mod admin;
 mod clients;
+mod dns;
 mod draining;
 mod framing;
 mod health;
 mod identity;
 mod memory;
-mod names;
-mod once;
-mod orders;
+mod metrics;
+mod retries;
 mod selection;
 mod streaming;
 mod tls;

@@ -1,5 +1,4 @@
-//! A replica that behaves: says who it is, remembers what it was sent, echoes
-//! WebSockets.
+//! A correct replica: sends its name, records its requests, echoes WebSockets.
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -23,9 +22,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::sync::CancellationToken;
 
-/// A request as the replica saw it.
+/// A request that the replica received.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Received {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -34,15 +33,15 @@ pub(crate) struct Seen {
 /// A running replica.
 pub(crate) struct Replica {
     pub(crate) address: SocketAddr,
-    memory: Memory,
+    state: ReplicaState,
     stop: CancellationToken,
     running: JoinHandle<()>,
 }
 
 #[derive(Clone)]
-struct Memory {
+struct ReplicaState {
     id: Arc<str>,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    received: Arc<Mutex<Vec<Received>>>,
     readyz: Arc<AtomicU16>,
 }
 
@@ -52,55 +51,55 @@ impl Replica {
         Self::start_at(id, "127.0.0.1:0".parse().unwrap()).await
     }
 
-    /// A ready replica on a port that another has left.
+    /// A ready replica at the address of an ended one.
     pub(crate) async fn start_at(id: &str, address: SocketAddr) -> Self {
-        let memory = Memory {
+        let state = ReplicaState {
             id: id.into(),
-            seen: Arc::default(),
+            received: Arc::default(),
             readyz: Arc::new(AtomicU16::new(200)),
         };
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let routes = Router::new().fallback(answer).with_state(memory.clone());
+        let routes = Router::new().fallback(answer).with_state(state.clone());
         let now = Drain {
             readiness: Readiness::default(),
             grace: Duration::ZERO,
             deadline: Duration::ZERO,
         };
-        let told = stop.clone().cancelled_owned();
-        let running = tokio::spawn(serve(listener, routes, now, told));
-        Self { address, memory, stop, running }
+        let stopping = stop.clone().cancelled_owned();
+        let running = tokio::spawn(serve(listener, routes, now, stopping));
+        Self { address, state, stop, running }
     }
 
-    /// What it was sent, health checks left out.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.memory.seen.lock().unwrap().clone()
+    /// The requests it received, without health checks.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.state.received.lock().unwrap().clone()
     }
 
-    /// The only request it was sent.
-    pub(crate) fn only_seen(&self) -> Seen {
-        let mut seen = self.seen();
-        assert_eq!(seen.len(), 1, "{seen:?}");
-        seen.remove(0)
+    /// The only request it received.
+    pub(crate) fn only_received(&self) -> Received {
+        let mut received = self.received();
+        assert_eq!(received.len(), 1, "{received:?}");
+        received.remove(0)
     }
 
     /// Makes `/readyz` answer `status`.
     pub(crate) fn answer_readyz_with(&self, status: u16) {
-        self.memory.readyz.store(status, Ordering::Relaxed);
+        self.state.readyz.store(status, Ordering::Relaxed);
     }
 
-    /// Dies: the port is closed, and every connection with it.
-    pub(crate) async fn die(self) -> SocketAddr {
+    /// Ends it: the port and all connections are closed.
+    pub(crate) async fn kill(self) -> SocketAddr {
         self.stop.cancel();
         self.running.await.unwrap();
         self.address
     }
 }
 
-async fn answer(State(memory): State<Memory>, mut request: Request) -> Response {
+async fn answer(State(state): State<ReplicaState>, mut request: Request) -> Response {
     if request.uri().path() == "/readyz" {
-        let status = memory.readyz.load(Ordering::Relaxed);
+        let status = state.readyz.load(Ordering::Relaxed);
         return StatusCode::from_u16(status).unwrap().into_response();
     }
     let switched = request.headers().contains_key(UPGRADE).then(|| switch(&mut request));
@@ -108,21 +107,23 @@ async fn answer(State(memory): State<Memory>, mut request: Request) -> Response 
     let Ok(body) = body.collect().await else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let seen = Seen {
+    let received = Received {
         target: parts.uri.to_string(),
         headers: parts.headers,
         body: body.to_bytes(),
     };
-    let mut reply = switched.unwrap_or_else(|| plain(&seen));
-    reply.headers_mut().insert("x-served-by", memory.id.parse().unwrap());
-    memory.seen.lock().unwrap().push(seen);
+    let mut reply = switched.unwrap_or_else(|| plain(&received));
+    reply.headers_mut().insert("x-served-by", state.id.parse().unwrap());
+    state.received.lock().unwrap().push(received);
     reply
 }
 
-/// `/status/N` answers N without a body, anything else 200 with the request's body.
-fn plain(seen: &Seen) -> Response {
-    let status = seen.target.strip_prefix("/status/").map(|code| code.parse().unwrap());
-    let body = if status.is_some() { Body::empty() } else { seen.body.clone().into() };
+/// `/status/N` answers N without a body, any other path 200 with the request's body.
+fn plain(received: &Received) -> Response {
+    let status =
+        received.target.strip_prefix("/status/").map(|code| code.parse().unwrap());
+    let body =
+        if status.is_some() { Body::empty() } else { received.body.clone().into() };
     let mut reply = Response::new(body);
     *reply.status_mut() = status.unwrap_or(StatusCode::OK);
     for (name, value) in [
@@ -136,7 +137,7 @@ fn plain(seen: &Seen) -> Response {
     reply
 }
 
-/// Switches to a WebSocket that sends back what it gets, and drops dead at "die".
+/// Switches to a WebSocket that echoes messages, and closes the connection at "die".
 fn switch(request: &mut Request) -> Response {
     let accept = derive_accept_key(request.headers()[SEC_WEBSOCKET_KEY].as_bytes());
     let upgraded = hyper::upgrade::on(request);

@@ -1,4 +1,4 @@
-//! A backend that misbehaves as a script says. Health checks are answered for it.
+//! A faulty backend that runs a script. Its health checks are answered with 200.
 
 use crate::wire::Wire;
 use std::net::SocketAddr;
@@ -45,8 +45,8 @@ impl Scripted {
         Self { address, counter, _running: AbortOnDropHandle::new(running) }
     }
 
-    /// Answers every request alike, until told otherwise.
-    pub(crate) async fn obedient() -> Self {
+    /// A backend that answers every request with [`OK`].
+    pub(crate) async fn well_behaved() -> Self {
         Self::start(|mut wire, counter| async move {
             wire.read_body().await;
             wire.send(OK).await;
@@ -58,12 +58,12 @@ impl Scripted {
         .await
     }
 
-    /// From now on, takes connections and says nothing, as a stopped process does.
+    /// From now on accepts connections and sends nothing, as a stopped process does.
     pub(crate) fn hang(&self) {
         self.counter.hung.store(true, Ordering::Relaxed);
     }
 
-    /// How many requests have arrived, were it only in part.
+    /// The number of requests that have arrived, complete or not.
     pub(crate) fn requests(&self) -> usize {
         self.counter.requests.load(Ordering::Relaxed)
     }

@@ -1,22 +1,22 @@
-//! Who is picked: each in turn, or the one that the cookie names.
+//! Selection: round robin, or the backend that the cookie names.
 
-use crate::front::{Front, Kind, ROUND_ROBIN, STICKY};
+use crate::any_balancer::{AnyBalancer, Kind, ROUND_ROBIN, STICKY};
+use crate::fixture::TestBalancer;
 use crate::replica::Replica;
-use crate::rig::Rig;
 use load_balancer::status::BackendState;
 use std::collections::HashMap;
 
 either!(
-    round_robin_gives_every_replica_the_same_share_and_sets_no_cookie,
-    a_sticky_client_comes_back_to_its_replica_which_does_not_see_the_cookie,
-    a_sticky_client_whose_replica_is_gone_goes_elsewhere_and_gets_a_new_cookie,
-    a_backend_drained_by_order_keeps_its_clients,
-    a_backend_that_says_not_ready_itself_loses_even_its_own_clients,
+    round_robin_shares_requests_equally_without_cookie,
+    sticky_client_stays_on_replica_that_gets_no_cookie,
+    sticky_client_of_lost_replica_gets_new_cookie,
+    drained_backend_keeps_its_sticky_clients,
+    not_ready_backend_loses_its_sticky_clients,
 );
 
-/// What a sticky client gets back: who answered, and the cookie if there is a new one.
-async fn visit(front: &Front, cookie: Option<&str>) -> (String, Option<String>) {
-    let mut request = front.client.get(front.url("/who"));
+/// The replica that answered, and the new cookie if there is one.
+async fn visit(balancer: &AnyBalancer, cookie: Option<&str>) -> (String, Option<String>) {
+    let mut request = balancer.client.get(balancer.url("/name"));
     if let Some(cookie) = cookie {
         request = request.header("cookie", cookie);
     }
@@ -31,7 +31,7 @@ fn cookie_for(id: &str) -> Option<String> {
     Some(format!("lab_replica={id}; path=/; httponly; samesite=lax"))
 }
 
-async fn round_robin_gives_every_replica_the_same_share_and_sets_no_cookie(kind: Kind) {
+async fn round_robin_shares_requests_equally_without_cookie(kind: Kind) {
     let replicas = [
         Replica::start("r1").await,
         Replica::start("r2").await,
@@ -39,92 +39,89 @@ async fn round_robin_gives_every_replica_the_same_share_and_sets_no_cookie(kind:
     ];
     let [one, two, three] = replicas.each_ref().map(|replica| replica.address);
     let backends = [("r1", one), ("r2", two), ("r3", three)];
-    let front = Front::start(kind, ROUND_ROBIN, &backends).await;
+    let balancer = AnyBalancer::start(kind, ROUND_ROBIN, &backends).await;
     let mut share = HashMap::new();
     for _ in 0..30 {
-        let (who, cookie) = visit(&front, Some("lab_replica=r1")).await;
+        let (replica, cookie) = visit(&balancer, Some("lab_replica=r1")).await;
         assert_eq!(cookie, None);
-        *share.entry(who).or_insert(0) += 1;
+        *share.entry(replica).or_insert(0) += 1;
     }
     let even = ["r1", "r2", "r3"].map(|id| (id.to_owned(), 10));
     assert_eq!(share, HashMap::from(even));
 }
 
 /// Two replicas behind a sticky balancer.
-async fn sticky(kind: Kind) -> (Replica, Replica, Front) {
+async fn sticky(kind: Kind) -> (Replica, Replica, AnyBalancer) {
     let (one, two) = (Replica::start("r1").await, Replica::start("r2").await);
     let backends = [("r1", one.address), ("r2", two.address)];
-    let front = Front::start(kind, STICKY, &backends).await;
-    (one, two, front)
+    let balancer = AnyBalancer::start(kind, STICKY, &backends).await;
+    (one, two, balancer)
 }
 
-async fn a_sticky_client_comes_back_to_its_replica_which_does_not_see_the_cookie(
-    kind: Kind,
-) {
-    let (one, two, front) = sticky(kind).await;
-    let (first, cookie) = visit(&front, None).await;
+async fn sticky_client_stays_on_replica_that_gets_no_cookie(kind: Kind) {
+    let (one, two, balancer) = sticky(kind).await;
+    let (first, cookie) = visit(&balancer, None).await;
     assert_eq!(cookie, cookie_for(&first));
     let pair = format!("own=1; lab_replica={first}");
     for _ in 0..5 {
-        assert_eq!(visit(&front, Some(&pair)).await, (first.clone(), None));
+        assert_eq!(visit(&balancer, Some(&pair)).await, (first.clone(), None));
     }
     let served = if first == "r1" { &one } else { &two };
-    let seen = served.seen();
-    assert_eq!(seen.len(), 6);
-    assert_eq!(seen[5].headers["cookie"], "own=1");
+    let received = served.received();
+    assert_eq!(received.len(), 6);
+    assert_eq!(received[5].headers["cookie"], "own=1");
 }
 
-async fn a_sticky_client_whose_replica_is_gone_goes_elsewhere_and_gets_a_new_cookie(
-    kind: Kind,
-) {
-    let (one, _two, front) = sticky(kind).await;
-    one.die().await;
+async fn sticky_client_of_lost_replica_gets_new_cookie(kind: Kind) {
+    let (one, _two, balancer) = sticky(kind).await;
+    one.kill().await;
     let expected = ("r2".to_owned(), cookie_for("r2"));
-    assert_eq!(visit(&front, Some("lab_replica=r1")).await, expected);
-    front.until_out("r1").await;
-    assert_eq!(visit(&front, Some("lab_replica=r1")).await, expected);
-    assert_eq!(visit(&front, Some("lab_replica=made-up")).await, expected);
+    assert_eq!(visit(&balancer, Some("lab_replica=r1")).await, expected);
+    balancer.until_not_up("r1").await;
+    assert_eq!(visit(&balancer, Some("lab_replica=r1")).await, expected);
+    assert_eq!(visit(&balancer, Some("lab_replica=made-up")).await, expected);
 }
 
-async fn a_backend_drained_by_order_keeps_its_clients(kind: Kind) {
-    let (_one, _two, front) = sticky(kind).await;
-    front.drain("r1").await;
+async fn drained_backend_keeps_its_sticky_clients(kind: Kind) {
+    let (_one, _two, balancer) = sticky(kind).await;
+    balancer.drain("r1").await;
     for _ in 0..4 {
-        assert_eq!(visit(&front, None).await.0, "r2");
-        let visited = visit(&front, Some("lab_replica=r1")).await;
+        assert_eq!(visit(&balancer, None).await.0, "r2");
+        let visited = visit(&balancer, Some("lab_replica=r1")).await;
         assert_eq!(visited, ("r1".to_owned(), None));
     }
 }
 
-async fn a_backend_that_says_not_ready_itself_loses_even_its_own_clients(kind: Kind) {
-    let (one, _two, front) = sticky(kind).await;
+async fn not_ready_backend_loses_its_sticky_clients(kind: Kind) {
+    let (one, _two, balancer) = sticky(kind).await;
     one.answer_readyz_with(503);
-    front.until_out("r1").await;
-    let (who, cookie) = visit(&front, Some("lab_replica=r1")).await;
-    assert_eq!((who.as_str(), cookie), ("r2", cookie_for("r2")));
+    balancer.until_not_up("r1").await;
+    let (replica, cookie) = visit(&balancer, Some("lab_replica=r1")).await;
+    assert_eq!((replica.as_str(), cookie), ("r2", cookie_for("r2")));
 }
 
 #[tokio::test]
-async fn a_backend_that_was_removed_loses_its_clients() {
+async fn removed_backend_loses_its_sticky_clients() {
     let (one, two) = (Replica::start("r1").await, Replica::start("r2").await);
     let backends = [("r1", one.address), ("r2", two.address)];
-    let rig = Rig::start(&["--policy", STICKY], &backends).await;
-    assert!(rig.balancer.remove_backend("r1"));
-    let request = rig.client.get(rig.url("/who")).header("cookie", "lab_replica=r1");
+    let balancer = TestBalancer::start(&["--policy", STICKY], &backends).await;
+    assert!(balancer.handle.remove_backend("r1"));
+    let request =
+        balancer.client.get(balancer.url("/name")).header("cookie", "lab_replica=r1");
     let reply = request.send().await.unwrap();
     assert_eq!(reply.headers()["x-served-by"], "r2");
     assert_eq!(reply.headers()["set-cookie"].as_bytes()[..14], *b"lab_replica=r2");
 }
 
 #[tokio::test]
-async fn a_new_address_takes_effect_and_has_to_prove_itself() {
+async fn new_address_gets_requests_after_passed_check() {
     let (old, new) = (Replica::start("old").await, Replica::start("new").await);
-    let rig = Rig::start(&[], &[("r1", old.address)]).await;
-    assert_eq!(rig.who().await, "old");
-    let put = rig.balancer.put_backend("r1", new.address);
+    let balancer = TestBalancer::start(&[], &[("r1", old.address)]).await;
+    assert_eq!(balancer.serving_replica().await, "old");
+    let put = balancer.handle.put_backend("r1", new.address);
     assert_eq!((put.state, put.address), (BackendState::Starting, new.address));
-    rig.until("r1", BackendState::Up).await;
-    assert_eq!(rig.who().await, "new");
-    assert_eq!(rig.status("r1").served, 2, "the count belongs to the id");
-    assert_eq!(old.seen().len(), 1);
+    balancer.until("r1", BackendState::Up).await;
+    assert_eq!(balancer.serving_replica().await, "new");
+    assert_eq!(balancer.status("r1").served, 2, "the count belongs to the id");
+    assert_eq!(old.received().len(), 1);
 }

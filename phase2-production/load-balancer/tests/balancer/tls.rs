@@ -1,7 +1,7 @@
-//! HTTPS between clients and the balancer, and what becomes of who does not speak it.
+//! HTTPS between clients and the balancer, and clients without it.
 
+use crate::fixture::{TIMEOUT, TestBalancer, args};
 use crate::replica::Replica;
-use crate::rig::{PATIENCE, Rig, args};
 use crate::wire::Wire;
 use futures_util::{SinkExt, StreamExt};
 use load_balancer::Balancer;
@@ -20,16 +20,16 @@ use tokio_tungstenite::tungstenite::Message;
 
 const SELF_SIGNED: [&str; 2] = ["--tls", "self-signed"];
 
-/// A balancer with one replica, and a certificate of its own.
-async fn https() -> (Rig, Replica) {
+/// A balancer with one replica and its own certificate.
+async fn https() -> (TestBalancer, Replica) {
     let replica = Replica::start("r1").await;
-    let rig = Rig::start(&SELF_SIGNED, &[("r1", replica.address)]).await;
-    (rig, replica)
+    let balancer = TestBalancer::start(&SELF_SIGNED, &[("r1", replica.address)]).await;
+    (balancer, replica)
 }
 
-/// Shakes hands as `localhost`, trusting `certificate` alone.
-async fn shake(
-    rig: &Rig,
+/// Makes a TLS handshake with `localhost` that trusts only `certificate`.
+async fn handshake(
+    balancer: &TestBalancer,
     certificate: &Path,
     protocols: &[&str],
 ) -> io::Result<TlsStream<TcpStream>> {
@@ -43,56 +43,60 @@ async fn shake(
         .with_no_client_auth();
     config.alpn_protocols =
         protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let stream = TcpStream::connect(rig.address).await?;
+    let stream = TcpStream::connect(balancer.address).await?;
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
-fn written(rig: &Rig) -> &Path {
-    rig.balancer.certificate_file().unwrap()
+fn certificate_file(balancer: &TestBalancer) -> &Path {
+    balancer.handle.certificate_file().unwrap()
 }
 
 #[tokio::test]
-async fn a_client_that_trusts_the_written_certificate_is_served_over_https() {
-    let (rig, replica) = https().await;
-    let pem = fs::read(written(&rig)).unwrap();
+async fn client_that_trusts_written_certificate_is_served() {
+    let (balancer, replica) = https().await;
+    let pem = fs::read(certificate_file(&balancer)).unwrap();
     assert!(!String::from_utf8(pem.clone()).unwrap().contains("PRIVATE"));
     let trusted = reqwest::Certificate::from_pem(&pem).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
     for host in ["localhost", "127.0.0.1"] {
-        let url = format!("https://{host}:{}/who", rig.address.port());
+        let url = format!("https://{host}:{}/name", balancer.address.port());
         let request = client.get(url).header("x-forwarded-proto", "http");
         assert_eq!(request.send().await.unwrap().status(), 200, "{host}");
     }
-    for seen in replica.seen() {
-        let schemes: Vec<_> = seen.headers.get_all("x-forwarded-proto").iter().collect();
+    for received in replica.received() {
+        let schemes: Vec<_> =
+            received.headers.get_all("x-forwarded-proto").iter().collect();
         assert_eq!(schemes, ["https"]);
     }
 }
 
 #[tokio::test]
-async fn a_client_that_trusts_another_certificate_is_not_fooled() {
-    let (rig, replica) = https().await;
+async fn client_that_trusts_other_certificate_rejects_balancer() {
+    let (balancer, replica) = https().await;
     let (other, _) = https().await;
-    shake(&rig, written(&other), &[]).await.unwrap_err();
-    shake(&rig, written(&rig), &[]).await.unwrap();
-    assert!(replica.seen().is_empty());
+    handshake(&balancer, certificate_file(&other), &[]).await.unwrap_err();
+    handshake(&balancer, certificate_file(&balancer), &[]).await.unwrap();
+    assert!(replica.received().is_empty());
 }
 
 #[tokio::test]
-async fn http_1_1_is_agreed_on_and_a_client_of_nothing_else_is_told_in_the_handshake() {
-    let (rig, _replica) = https().await;
-    let stream = shake(&rig, written(&rig), &["h2", "http/1.1"]).await.unwrap();
+async fn alpn_selects_http_1_1_and_rejects_h2_only() {
+    let (balancer, _replica) = https().await;
+    let stream = handshake(&balancer, certificate_file(&balancer), &["h2", "http/1.1"])
+        .await
+        .unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-    let error = shake(&rig, written(&rig), &["h2"]).await.unwrap_err();
+    let error =
+        handshake(&balancer, certificate_file(&balancer), &["h2"]).await.unwrap_err();
     assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
 }
 
 #[tokio::test]
-async fn plain_http_on_the_https_port_is_told_so_and_reaches_nobody() {
-    let (rig, replica) = https().await;
+async fn plain_http_on_https_port_returns_400() {
+    let (balancer, replica) = https().await;
     for body in ["", "password=hunter2"] {
-        let mut client = Wire::connect(rig.address).await;
+        let mut client = Wire::connect(balancer.address).await;
         let length = format!("Content-Length: {}", body.len());
         client.send_head(&["POST /login HTTP/1.1", "Host: x", &length]).await;
         client.send(body.as_bytes()).await;
@@ -104,27 +108,28 @@ async fn plain_http_on_the_https_port_is_told_so_and_reaches_nobody() {
         assert!(problem.contains("https://"), "{problem}");
         assert!(client.is_closed().await);
     }
-    assert!(replica.seen().is_empty());
+    assert!(replica.received().is_empty());
 }
 
 #[tokio::test]
-async fn who_shakes_no_hands_in_time_is_closed_and_keeps_nobody_waiting() {
+async fn slow_tls_handshake_times_out_without_delaying_others() {
     let replica = Replica::start("r1").await;
     let flags = [&SELF_SIGNED[..], &["--tls-handshake-timeout-ms", "300"]].concat();
-    let rig = Rig::start(&flags, &[("r1", replica.address)]).await;
+    let balancer = TestBalancer::start(&flags, &[("r1", replica.address)]).await;
     let (mut silent, mut slow) =
-        (Wire::connect(rig.address).await, Wire::connect(rig.address).await);
+        (Wire::connect(balancer.address).await, Wire::connect(balancer.address).await);
     slow.send(&[22, 3, 1]).await;
-    shake(&rig, written(&rig), &[]).await.unwrap();
+    handshake(&balancer, certificate_file(&balancer), &[]).await.unwrap();
     let closed = async { silent.is_closed().await && slow.is_closed().await };
-    assert!(tokio::time::timeout(PATIENCE, closed).await.unwrap());
+    assert!(tokio::time::timeout(TIMEOUT, closed).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_websocket_passes_through_https_too() {
-    let (rig, _replica) = https().await;
-    let stream = shake(&rig, written(&rig), &["http/1.1"]).await.unwrap();
-    let url = format!("wss://localhost:{}/ws", rig.address.port());
+async fn websocket_passes_through_https() {
+    let (balancer, _replica) = https().await;
+    let stream =
+        handshake(&balancer, certificate_file(&balancer), &["http/1.1"]).await.unwrap();
+    let url = format!("wss://localhost:{}/ws", balancer.address.port());
     let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
     socket.send(Message::text("hello")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
@@ -138,8 +143,10 @@ async fn the_sticky_cookie_is_secure_where_clients_speak_https_and_only_there() 
         (&SELF_SIGNED[..], "Path=/; Secure; HttpOnly; SameSite=Lax"),
         (&[], "Path=/; HttpOnly; SameSite=Lax"),
     ] {
-        let rig = Rig::start(&[tls, &["--policy", "sticky"]].concat(), &backends).await;
-        let client = match rig.balancer.certificate_file() {
+        let balancer =
+            TestBalancer::start(&[tls, &["--policy", "sticky"]].concat(), &backends)
+                .await;
+        let client = match balancer.handle.certificate_file() {
             Some(file) => {
                 let pem = fs::read(file).unwrap();
                 let trusted = reqwest::Certificate::from_pem(&pem).unwrap();
@@ -147,7 +154,7 @@ async fn the_sticky_cookie_is_secure_where_clients_speak_https_and_only_there() 
             }
             None => reqwest::Client::new(),
         };
-        let url = format!("{}://{}/who", rig.balancer.scheme(), rig.address);
+        let url = format!("{}://{}/name", balancer.handle.scheme(), balancer.address);
         let reply = client.get(url).send().await.unwrap();
         let cookie = reply.headers()["set-cookie"].to_str().unwrap();
         assert_eq!(cookie, format!("lab_replica=r1; {attributes}"));
@@ -155,38 +162,38 @@ async fn the_sticky_cookie_is_secure_where_clients_speak_https_and_only_there() 
 }
 
 #[tokio::test]
-async fn a_balancer_told_to_stop_leaves_no_certificate_behind() {
-    let (rig, _replica) = https().await;
-    let file = written(&rig).to_owned();
+async fn stopped_balancer_removes_its_certificate_file() {
+    let (balancer, _replica) = https().await;
+    let file = certificate_file(&balancer).to_owned();
     assert!(file.exists());
-    assert_eq!(rig.balancer.scheme(), "https");
-    rig.tell_to_stop();
-    rig.stopped().await;
+    assert_eq!(balancer.handle.scheme(), "https");
+    balancer.signal_stop();
+    balancer.stopped().await;
     assert!(!file.exists());
 }
 
 #[tokio::test]
-async fn a_certificate_from_a_file_is_shown_and_its_key_must_fit() {
+async fn certificate_file_is_used_and_key_must_match() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name| folder.path().join(name).to_str().unwrap().to_owned();
-    let make = || generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let CertifiedKey { cert, signing_key } = make();
+    let generate = || generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let CertifiedKey { cert, signing_key } = generate();
     fs::write(path("cert.pem"), cert.pem()).unwrap();
     fs::write(path("key.pem"), signing_key.serialize_pem()).unwrap();
-    fs::write(path("other.pem"), make().signing_key.serialize_pem()).unwrap();
+    fs::write(path("other.pem"), generate().signing_key.serialize_pem()).unwrap();
 
     let replica = Replica::start("r1").await;
     let flags = ["--tls", &path("cert.pem"), "--tls-key", &path("key.pem")];
-    let rig = Rig::start(&flags, &[("r1", replica.address)]).await;
-    assert_eq!(rig.balancer.certificate_file(), None);
-    shake(&rig, Path::new(&path("cert.pem")), &[]).await.unwrap();
+    let balancer = TestBalancer::start(&flags, &[("r1", replica.address)]).await;
+    assert_eq!(balancer.handle.certificate_file(), None);
+    handshake(&balancer, Path::new(&path("cert.pem")), &[]).await.unwrap();
 
     for (wrong, says) in [
         (vec!["--tls", &path("cert.pem"), "--tls-key", &path("other.pem")], "together"),
         (vec!["--tls", &path("cert.pem")], "give --tls-key"),
         (vec!["--tls", &path("no.pem"), "--tls-key", &path("key.pem")], "no.pem"),
         (vec!["--tls", &path("key.pem"), "--tls-key", &path("key.pem")], "no PEM cert"),
-        (vec!["--tls", "self-signed", "--tls-key", &path("key.pem")], "leave --tls-key"),
+        (vec!["--tls", "self-signed", "--tls-key", &path("key.pem")], "omit --tls-key"),
     ] {
         let error = Balancer::new(&args(&wrong)).map(|_| ()).unwrap_err();
         assert!(format!("{error:#}").contains(says), "{wrong:?}: {error:#}");

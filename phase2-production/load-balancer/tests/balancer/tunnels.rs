@@ -1,8 +1,8 @@
-//! WebSockets pass through, and end with the balancer.
+//! WebSockets through the balancer, and their end at its shutdown.
 
-use crate::front::{Front, Kind, ROUND_ROBIN, in_time};
+use crate::any_balancer::{AnyBalancer, Kind, ROUND_ROBIN, in_time};
+use crate::fixture::{TestBalancer, until};
 use crate::replica::Replica;
-use crate::rig::{Rig, until};
 use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
@@ -12,8 +12,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 either!(
-    a_websocket_echoes_through_and_its_replica_learns_who_asked,
-    a_websocket_ends_when_its_replica_drops_it,
+    websocket_passes_through_with_client_address,
+    websocket_ends_when_replica_closes_it,
 );
 
 async fn open(at: SocketAddr) -> Result<Socket, Error> {
@@ -25,52 +25,54 @@ async fn echo(socket: &mut Socket, message: Message) {
     assert_eq!(socket.next().await.unwrap().unwrap(), message);
 }
 
-async fn a_websocket_echoes_through_and_its_replica_learns_who_asked(kind: Kind) {
+async fn websocket_passes_through_with_client_address(kind: Kind) {
     let replica = Replica::start("r1").await;
-    let front = Front::start(kind, ROUND_ROBIN, &[("r1", replica.address)]).await;
-    let mut socket = open(front.address).await.unwrap();
+    let balancer =
+        AnyBalancer::start(kind, ROUND_ROBIN, &[("r1", replica.address)]).await;
+    let mut socket = open(balancer.address).await.unwrap();
     echo(&mut socket, Message::text("hello")).await;
     echo(&mut socket, Message::binary(vec![7; 300_000])).await;
-    assert_eq!(replica.only_seen().headers["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(replica.only_received().headers["x-forwarded-for"], "127.0.0.1");
 }
 
-async fn a_websocket_ends_when_its_replica_drops_it(kind: Kind) {
+async fn websocket_ends_when_replica_closes_it(kind: Kind) {
     let replica = Replica::start("r1").await;
-    let front = Front::start(kind, ROUND_ROBIN, &[("r1", replica.address)]).await;
-    let mut socket = open(front.address).await.unwrap();
+    let balancer =
+        AnyBalancer::start(kind, ROUND_ROBIN, &[("r1", replica.address)]).await;
+    let mut socket = open(balancer.address).await.unwrap();
     socket.send(Message::text("die")).await.unwrap();
     in_time(async { while let Some(Ok(_)) = socket.next().await {} }).await;
 }
 
 #[tokio::test]
-async fn a_websocket_counts_as_in_flight() {
+async fn websocket_counts_as_in_flight() {
     let replica = Replica::start("r1").await;
-    let rig = Rig::start(&[], &[("r1", replica.address)]).await;
-    let mut socket = open(rig.address).await.unwrap();
+    let balancer = TestBalancer::start(&[], &[("r1", replica.address)]).await;
+    let mut socket = open(balancer.address).await.unwrap();
     echo(&mut socket, Message::text("hello")).await;
-    assert_eq!(rig.status("r1").in_flight, 1);
+    assert_eq!(balancer.status("r1").in_flight, 1);
     socket.close(None).await.unwrap();
     drop(socket);
-    until("the tunnel is closed", || rig.status("r1").in_flight == 0).await;
+    until("the tunnel is closed", || balancer.status("r1").in_flight == 0).await;
 }
 
 #[tokio::test]
-async fn a_websocket_is_cut_when_the_drain_deadline_has_passed() {
+async fn websocket_is_aborted_at_drain_deadline() {
     let replica = Replica::start("r1").await;
     let flags = ["--drain-deadline-ms", "200"];
-    let rig = Rig::start(&flags, &[("r1", replica.address)]).await;
-    let mut socket = open(rig.address).await.unwrap();
-    rig.tell_to_stop();
+    let balancer = TestBalancer::start(&flags, &[("r1", replica.address)]).await;
+    let mut socket = open(balancer.address).await.unwrap();
+    balancer.signal_stop();
     echo(&mut socket, Message::text("still there")).await;
-    rig.stopped().await;
+    balancer.stopped().await;
     assert!(!matches!(socket.next().await, Some(Ok(_))));
 }
 
 #[tokio::test]
-async fn a_refused_websocket_is_an_ordinary_reply() {
-    let rig = Rig::start_empty(&[]).await;
-    let Err(Error::Http(reply)) = open(rig.address).await else {
-        panic!("nobody was there to open it");
+async fn refused_websocket_gets_ordinary_response() {
+    let balancer = TestBalancer::start_empty(&[]).await;
+    let Err(Error::Http(reply)) = open(balancer.address).await else {
+        panic!("there is no backend");
     };
     assert_eq!(reply.status(), 503);
 }

@@ -1,10 +1,10 @@
-//! HTTP/1.1 by hand, for either end of a connection: nothing is tidied up on the way.
+//! Raw HTTP/1.1, for either end of a connection.
 
 use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-/// A connection on which messages are read and written as they are.
+/// A connection on which messages are read and written unchanged.
 pub(crate) struct Wire {
     pub(crate) stream: BufReader<TcpStream>,
     /// The latest message's head.
@@ -12,7 +12,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// A connection that somebody else has opened.
+    /// A connection that is already open.
     pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self { stream: BufReader::new(stream), head: String::new() }
@@ -23,15 +23,15 @@ impl Wire {
         Self::new(TcpStream::connect(address).await.unwrap())
     }
 
-    /// Sends a head as written here, one line a line, and nothing else.
+    /// Sends a head of exactly these lines.
     pub(crate) async fn send_head(&mut self, lines: &[&str]) {
         let head = format!("{}\r\n\r\n", lines.join("\r\n"));
         self.send(head.as_bytes()).await;
     }
 
-    /// Sends bytes. That the other end does not want them is not this end's fault.
+    /// Sends bytes; an error is ignored, because the other end may have closed.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        let _unwanted = self.stream.write_all(bytes).await;
+        let _closed = self.stream.write_all(bytes).await;
     }
 
     /// Reads the next head. False: the other end has closed.
@@ -46,7 +46,7 @@ impl Wire {
         true
     }
 
-    /// The first line of the latest head, in which a reply has its status.
+    /// The first line of the latest head: the status line of a response.
     pub(crate) fn first_line(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }

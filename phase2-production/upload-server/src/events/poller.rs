@@ -119,7 +119,7 @@ pub(crate) async fn poll_files(app: &AppState) {
         let subscribed = app.connections.subscribers().organisations();
         all.retain(|organisation, _| subscribed.contains(organisation));
         for batch in subscribed.chunks(BATCH_SIZE) {
-            metrics::counter!("event_looks_total").increment(1);
+            metrics::counter!("upload_server_event_polls_total").increment(1);
             // A failed poll loses no event: the next one returns it.
             if let Err(error) = poll_batch(app, batch, &mut all).await {
                 tracing::warn!(%error, "poll for new files failed; retrying");

@@ -43,7 +43,7 @@ impl Connections {
             return None;
         }
         open.insert(caller.clone(), own + 1);
-        metrics::gauge!("event_sockets").increment(1.0);
+        metrics::gauge!("upload_server_event_websockets").increment(1.0);
         Some(Permit { connections: self.clone(), of: caller.clone() })
     }
 
@@ -94,7 +94,7 @@ impl Drop for Permit {
                 open.remove(&self.of);
             }
         }
-        metrics::gauge!("event_sockets").decrement(1.0);
+        metrics::gauge!("upload_server_event_websockets").decrement(1.0);
     }
 }
 

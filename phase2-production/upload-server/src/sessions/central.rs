@@ -115,11 +115,12 @@ impl Central {
         match found {
             Ok(Found::Ended) => Err(SessionError::Unknown),
             Ok(Found::Live { copy, now, .. }) => {
-                metrics::counter!("session_cache_hits_total").increment(1);
+                metrics::counter!("upload_server_session_cache_hits_total").increment(1);
                 self.use_cached(session_id_hash, access, copy, now, is_lagging).await
             }
             Ok(Found::Nothing { now }) => {
-                metrics::counter!("session_cache_misses_total").increment(1);
+                metrics::counter!("upload_server_session_cache_misses_total")
+                    .increment(1);
                 Ok(self
                     .database
                     .read_shared(session_id_hash, access, Some(now))
@@ -127,7 +128,8 @@ impl Central {
                     .member)
             }
             Err(_) => {
-                metrics::counter!("session_cache_fallbacks_total").increment(1);
+                metrics::counter!("upload_server_session_cache_fallbacks_total")
+                    .increment(1);
                 Ok(self.database.read_shared(session_id_hash, access, None).await?.member)
             }
         }
@@ -152,13 +154,14 @@ impl Central {
         if !is_lagging && !due && !self.database.is_sampled(self.verify_one_in) {
             return Ok(copy.session.member);
         }
-        metrics::counter!("session_rechecks_total").increment(1);
+        metrics::counter!("upload_server_session_cache_revalidations_total").increment(1);
         let database = self.database.read_shared(session_id_hash, access, Some(at));
         match tokio::time::timeout(VERIFY_TIMEOUT, database).await {
             Ok(Ok(session)) => Ok(session.member),
             Err(_) | Ok(Err(SessionError::Unavailable)) => Ok(copy.session.member),
             Ok(Err(ended)) => {
-                metrics::counter!("session_cache_mismatches_total").increment(1);
+                metrics::counter!("upload_server_session_cache_stale_hits_total")
+                    .increment(1);
                 tracing::warn!(
                     session = &session_id_hash[..8],
                     "Redis had a session that has ended"

@@ -96,7 +96,7 @@ impl KeyRing {
                 .compare_exchange(last, now_ms, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if claimed {
-            metrics::counter!("token_key_lookups_total", "why" => "unknown-kid")
+            metrics::counter!("upload_server_signing_key_refreshes_total", "reason" => "unknown_kid")
                 .increment(1);
             if let Err(error) = self.refresh(now_ms).await {
                 tracing::warn!(%error, "signing keys cannot be refreshed");

@@ -151,7 +151,7 @@ impl Tokens {
 
     /// Call it after the reuse was committed.
     pub(super) async fn reuse_detected(&self, holder: &Holder, names: &RevokedNames) {
-        metrics::counter!("refresh_token_reuse_total").increment(1);
+        metrics::counter!("upload_server_refresh_token_reuse_total").increment(1);
         tracing::warn!(
             user = %holder.member.username,
             family = holder.family,

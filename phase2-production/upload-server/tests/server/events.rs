@@ -175,11 +175,13 @@ async fn sockets_cost_the_records_nothing_while_nothing_happens() -> anyhow::Res
     let figure = async |name: &str| {
         anyhow::Ok(started.server.metric(name).await?.unwrap_or_default())
     };
-    const TRANSACTIONS: &str = "records_transactions_total{outcome=\"committed\"}";
-    let before = (figure("event_looks_total").await?, figure(TRANSACTIONS).await?);
+    const TRANSACTIONS: &str =
+        "upload_server_database_transactions_total{outcome=\"committed\"}";
+    let before =
+        (figure("upload_server_event_polls_total").await?, figure(TRANSACTIONS).await?);
     let looks =
         api_conformance::eventually::eventually(PATIENCE, "five looks", async || {
-            let looks = figure("event_looks_total").await? - before.0;
+            let looks = figure("upload_server_event_polls_total").await? - before.0;
             Ok((looks >= 5.0).then_some(looks))
         })
         .await?;

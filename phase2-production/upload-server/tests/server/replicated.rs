@@ -92,12 +92,16 @@ async fn each_replica_holds_the_sessions_of_all_and_reports_them() -> anyhow::Re
     }
     for replica in &farm.replicas {
         eventually(PATIENCE, "nine sessions on each", async || {
-            let living = replica.server.metric("gossip_sessions_living").await?;
+            let living =
+                replica.server.metric("upload_server_gossip_sessions_live").await?;
             Ok((living == Some(9.0)).then_some(()))
         })
         .await?;
-        let bytes =
-            replica.server.metric("gossip_state_bytes").await?.unwrap_or_default();
+        let bytes = replica
+            .server
+            .metric("upload_server_gossip_state_bytes")
+            .await?
+            .unwrap_or_default();
         equal("more than the names alone", bytes > 9.0 * 64.0, true)?;
     }
     Ok(())

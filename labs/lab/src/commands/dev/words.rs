@@ -80,7 +80,9 @@ pub(super) fn words(args: &WordsArgs) -> anyhow::Result<Verdict> {
 }
 
 fn top_of_the_checkout() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_dir().context("the working directory is not readable")?;
-    let top = here.ancestors().find(|folder| folder.join("labs/language/rules.toml").exists());
+    let here =
+        std::env::current_dir().context("the working directory is not readable")?;
+    let top =
+        here.ancestors().find(|folder| folder.join("labs/language/rules.toml").exists());
     top.map(PathBuf::from).context("run this command inside a checkout of the lab")
 }

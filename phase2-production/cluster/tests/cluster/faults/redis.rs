@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Logouts that may stay without an answer before one is acknowledged.
 const TRIES: usize = 10;
 
-/// What the breaker of a replica is said to be (`cache_breaker_state`).
+/// What the breaker of a replica is said to be (`upload_server_cache_circuit_breaker_state`).
 const CLOSED: f64 = 0.0;
 
 /// Fault 10: with `everysec`, what Redis heard in its last second may be gone.
@@ -105,7 +105,9 @@ async fn all_breakers(
 ) -> anyhow::Result<()> {
     eventually(PATIENCE, &format!("all breakers {what}"), async || {
         for id in scene.cluster.replica_ids() {
-            if !wanted(scene.metric(&id, "cache_breaker_state").await?) {
+            if !wanted(
+                scene.metric(&id, "upload_server_cache_circuit_breaker_state").await?,
+            ) {
                 return Ok(None);
             }
         }
@@ -206,12 +208,14 @@ const CONNECTIONS: usize = 3 * (8 + 1);
 async fn is_used_again(scene: &Scene) -> anyhow::Result<()> {
     let within = Duration::from_millis(Promises::healthy_within_ms("redis"));
     for id in scene.cluster.replica_ids() {
-        let name = "session_cache_hits_total";
+        let name = "upload_server_session_cache_hits_total";
         let before = scene.metric(&id, name).await?;
         let what = format!("{id} finds sessions in Redis again");
         eventually(within, &what, async || {
             let more = scene.metric(&id, name).await? > before;
-            let closed = scene.metric(&id, "cache_breaker_state").await? == CLOSED;
+            let closed =
+                scene.metric(&id, "upload_server_cache_circuit_breaker_state").await?
+                    == CLOSED;
             Ok((more && closed).then_some(()))
         })
         .await?;

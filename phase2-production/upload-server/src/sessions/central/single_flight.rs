@@ -73,7 +73,8 @@ where
             }
             Some(next) => {
                 if next.is_some() {
-                    metrics::counter!("session_reads_joined_total").increment(1);
+                    metrics::counter!("upload_server_session_reads_coalesced_total")
+                        .increment(1);
                 }
                 next.get_or_insert_with(|| Queued::new(read)).answer.clone()
             }

@@ -52,7 +52,8 @@ impl Central {
                 Ok(self.data(listed, session.expires_at))
             }
             (Err(SessionError::Unavailable), Ok(Found::Live { copy, .. })) => {
-                metrics::counter!("session_views_without_truth_total").increment(1);
+                metrics::counter!("upload_server_session_views_from_cache_total")
+                    .increment(1);
                 Ok(self.data(copy.session, copy.ends_at))
             }
             (Err(error), _) => Err(error),

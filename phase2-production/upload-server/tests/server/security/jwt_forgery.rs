@@ -247,7 +247,7 @@ async fn a_thousand_unknown_keys_cost_one_look_a_minute() -> anyhow::Result<()> 
     let (genuine, _) = log_in(&town.client(), &town.alice).await?;
     let (ours, claims, signature) = parts(&genuine)?;
     let looks = async |replica: &Started| {
-        let name = "token_key_lookups_total{why=\"unknown-kid\"}";
+        let name = "upload_server_signing_key_refreshes_total{reason=\"unknown_kid\"}";
         anyhow::Ok(replica.server.metric(name).await?.unwrap_or_default())
     };
     let made_up = (0..1_000).map(|number| {

@@ -1,8 +1,8 @@
-//! A body that may be so long and no longer, where "so long" changes on the way.
+//! A request body with a byte limit that the reader raises on the way.
 //!
-//! A form's parser keeps what comes before a part's content in memory until it has
-//! understood it. So only a little is let through until the file begins, then as much as
-//! a file may have, then a little again.
+//! The parser of a form keeps the headers of a part in memory until it has all of them.
+//! The limit is therefore small until the file begins, then the size limit of a file, then
+//! small again.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -14,49 +14,48 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-/// The most that the parser gets at a time, in bytes. A frame is as long as what the server
-/// reads from a connection at once, and that grows with the connection's speed: handed on
-/// whole, the first one could hold the end of the headers and more of the file than may come
-/// before anybody knows that it is the file.
-pub(crate) const PIECE: usize = 256 * 1024;
+/// The largest chunk that the parser gets, in bytes. A frame has as many bytes as the server
+/// reads from the connection at once, which grows with the connection's speed. The first
+/// frame could hold the end of the headers and more of the file than the limit allows
+/// before the file is recognised.
+pub(crate) const MAX_CHUNK: usize = 256 * 1024;
 
-/// More came than was allowed.
+/// The body exceeds its limit.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the form is longer than it may be")]
-pub(crate) struct TooLong;
+#[error("the form exceeds its size limit")]
+pub(crate) struct LimitExceeded;
 
-/// How much has come, and how much may. Clones are one allowance.
+/// Bytes received and bytes allowed. Clones share one limit.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Allowance {
+pub(crate) struct ByteLimit {
     received: Arc<AtomicU64>,
     allowed: Arc<AtomicU64>,
 }
 
-impl Allowance {
-    /// Lets this many bytes more through than have come so far.
+impl ByteLimit {
+    /// Allows this many bytes beyond those already received.
     pub(crate) fn allow_more(&self, bytes: u64) {
         let received = self.received.load(Ordering::Acquire);
         self.allowed.store(received.saturating_add(bytes), Ordering::Release);
     }
 
-    fn takes(&self, bytes: u64) -> bool {
+    fn allows(&self, bytes: u64) -> bool {
         let received = self.received.fetch_add(bytes, Ordering::AcqRel) + bytes;
         received <= self.allowed.load(Ordering::Acquire)
     }
 }
 
-/// The body, under an allowance. Clones read the same body: what one has read, the others
-/// do not see.
+/// A body with a limit. Clones read the same body: a chunk goes to one of them only.
 #[derive(Clone, Debug)]
-pub(crate) struct AllowedBody {
+pub(crate) struct LimitedBody {
     source: Arc<Mutex<Source>>,
-    allowance: Allowance,
-    /// The parser takes whatever is there before it looks at any of it. A pause after each
-    /// frame makes it look, so it cannot run ahead of what it was allowed.
-    pauses: bool,
+    limit: ByteLimit,
+    /// The parser reads all available chunks before it parses any of them. A `Pending`
+    /// after each chunk makes it parse, so it cannot run ahead of the limit.
+    yields: bool,
 }
 
-/// What has come and was not handed on yet, and where more comes from.
+/// The received bytes that no reader has had yet, and the body that brings more.
 #[derive(Debug)]
 struct Source {
     rest: Bytes,
@@ -64,8 +63,8 @@ struct Source {
 }
 
 impl Source {
-    /// At most [`PIECE`] bytes.
-    fn poll_piece(
+    /// At most [`MAX_CHUNK`] bytes.
+    fn poll_chunk(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
@@ -78,21 +77,21 @@ impl Source {
                 None => return Poll::Ready(None),
             }
         }
-        let piece = self.rest.split_to(self.rest.len().min(PIECE));
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        let chunk = self.rest.split_to(self.rest.len().min(MAX_CHUNK));
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 }
 
-impl AllowedBody {
-    pub(crate) fn new(body: Body, allowance: Allowance) -> Self {
+impl LimitedBody {
+    pub(crate) fn new(body: Body, limit: ByteLimit) -> Self {
         let source = Arc::new(Mutex::new(Source { rest: Bytes::new(), body }));
-        Self { source, allowance, pauses: false }
+        Self { source, limit, yields: false }
     }
 
-    /// Reads what nobody has read yet, and keeps nothing of it.
+    /// Reads the rest and discards it.
     ///
     /// # Errors
-    /// When more comes than is allowed, or the client hangs up before the end.
+    /// When the limit is exceeded, or the client disconnects before the end.
     pub(crate) async fn drain(mut self) -> Result<(), axum::Error> {
         while let Some(frame) = self.frame().await {
             frame?;
@@ -105,7 +104,7 @@ impl AllowedBody {
     }
 }
 
-impl HttpBody for AllowedBody {
+impl HttpBody for LimitedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -113,19 +112,19 @@ impl HttpBody for AllowedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if mem::take(&mut self.pauses) {
+        if mem::take(&mut self.yields) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let frame = ready!(self.lock().poll_piece(context));
-        self.pauses = true;
+        let frame = ready!(self.lock().poll_chunk(context));
+        self.yields = true;
         let length = match &frame {
             Some(Ok(data)) => data.data_ref().map_or(0, |data| data.len() as u64),
             _ => 0,
         };
-        match self.allowance.takes(length) {
+        match self.limit.allows(length) {
             true => Poll::Ready(frame),
-            false => Poll::Ready(Some(Err(axum::Error::new(TooLong)))),
+            false => Poll::Ready(Some(Err(axum::Error::new(LimitExceeded)))),
         }
     }
 

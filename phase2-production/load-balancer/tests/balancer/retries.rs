@@ -1,8 +1,8 @@
-//! Nothing is sent twice; what was not sent may be tried elsewhere.
+//! No request is sent twice; a request that was not sent goes to another backend.
 
-use crate::front::{Front, Kind, ROUND_ROBIN};
+use crate::any_balancer::{AnyBalancer, Kind, ROUND_ROBIN};
+use crate::fixture::{ONE_CHECK, TestBalancer, until};
 use crate::replica::Replica;
-use crate::rig::{ONE_CHECK, Rig, until};
 use crate::scripted::{OK, Scripted};
 use crate::wire::Wire;
 use api_contract::problem::Problem;
@@ -13,42 +13,42 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 either!(
-    a_refused_connection_is_tried_elsewhere_for_every_method_with_the_body_intact,
-    when_all_refuse_nothing_was_sent_and_the_answer_says_so,
-    a_request_that_was_sent_is_never_sent_again_whatever_its_method,
+    refused_request_goes_to_other_backend_with_every_method,
+    request_refused_by_all_backends_returns_503,
+    sent_request_is_never_repeated_with_any_method,
 );
 
 const METHODS: [Method; 5] =
     [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH];
 
-async fn a_refused_connection_is_tried_elsewhere_for_every_method_with_the_body_intact(
-    kind: Kind,
-) {
+/// With its body intact.
+async fn refused_request_goes_to_other_backend_with_every_method(kind: Kind) {
     let body = "x".repeat(300_000);
     for method in &METHODS {
         let (dead, alive) = (Replica::start("dead").await, Replica::start("alive").await);
         let backends = [("dead", dead.address), ("alive", alive.address)];
-        let front = Front::start_blind(kind, &backends).await;
-        dead.die().await;
+        let balancer = AnyBalancer::start_without_ejection(kind, &backends).await;
+        dead.kill().await;
         for _ in 0..2 {
-            let request = front.client.request(method.clone(), front.url("/act"));
+            let request = balancer.client.request(method.clone(), balancer.url("/act"));
             let reply = request.body(body.clone()).send().await.unwrap();
             assert_eq!(reply.status(), 200, "{method}");
             assert!(reply.text().await.unwrap() == body, "{method}");
         }
-        assert_eq!(alive.seen().len(), 2, "{method}");
-        assert!(front.refusals("dead").await > 0, "{method}: it had its turn");
+        assert_eq!(alive.received().len(), 2, "{method}");
+        assert!(balancer.refusals("dead").await > 0, "{method}: it was tried");
     }
 }
 
-async fn when_all_refuse_nothing_was_sent_and_the_answer_says_so(kind: Kind) {
+async fn request_refused_by_all_backends_returns_503(kind: Kind) {
     let (one, two) = (Replica::start("r1").await, Replica::start("r2").await);
     let backends = [("r1", one.address), ("r2", two.address)];
-    let front = Front::start(kind, ROUND_ROBIN, &backends).await;
-    one.die().await;
-    two.die().await;
+    let balancer = AnyBalancer::start(kind, ROUND_ROBIN, &backends).await;
+    one.kill().await;
+    two.kill().await;
     for _ in 0..3 {
-        let reply = front.client.post(front.url("/act")).body("x").send().await.unwrap();
+        let reply =
+            balancer.client.post(balancer.url("/act")).body("x").send().await.unwrap();
         assert_eq!(reply.status(), 503);
         assert_eq!(reply.headers()["retry-after"], "1");
         assert_eq!(reply.headers()["content-type"], "application/problem+json");
@@ -62,17 +62,18 @@ async fn when_all_refuse_nothing_was_sent_and_the_answer_says_so(kind: Kind) {
 async fn each_backend_is_tried_at_most_once() {
     let (one, two) = (Replica::start("r1").await, Replica::start("r2").await);
     let backends = [("r1", one.address), ("r2", two.address)];
-    let rig = Rig::start(&ONE_CHECK, &backends).await;
-    one.die().await;
-    two.die().await;
-    let reply = rig.client.post(rig.url("/act")).body("x").send().await.unwrap();
+    let balancer = TestBalancer::start(&ONE_CHECK, &backends).await;
+    one.kill().await;
+    two.kill().await;
+    let reply =
+        balancer.client.post(balancer.url("/act")).body("x").send().await.unwrap();
     assert_eq!(reply.status(), 503);
-    assert_eq!((rig.status("r1").failures, rig.status("r2").failures), (1, 1));
+    assert_eq!((balancer.status("r1").failures, balancer.status("r2").failures), (1, 1));
 }
 
-/// Each on a connection of its own: to a later request of one, HAProxy does not say 502 but
-/// closes, so that a browser takes the connection for one that was stale.
-async fn a_request_that_was_sent_is_never_sent_again_whatever_its_method(kind: Kind) {
+/// Each on its own connection: for a later request on a connection, HAProxy sends no 502 but
+/// closes it, so that a browser treats it as a stale connection.
+async fn sent_request_is_never_repeated_with_any_method(kind: Kind) {
     let breaks_off = || {
         Scripted::start(|mut wire, _| async move {
             wire.read_body().await;
@@ -80,9 +81,9 @@ async fn a_request_that_was_sent_is_never_sent_again_whatever_its_method(kind: K
     };
     let (one, two) = (breaks_off().await, breaks_off().await);
     let backends = [("r1", one.address), ("r2", two.address)];
-    let front = Front::start(kind, ROUND_ROBIN, &backends).await;
+    let balancer = AnyBalancer::start(kind, ROUND_ROBIN, &backends).await;
     for (done, method) in METHODS.iter().enumerate() {
-        let request = front.client.request(method.clone(), front.url("/act"));
+        let request = balancer.client.request(method.clone(), balancer.url("/act"));
         let request = request.header("connection", "close").body("all of it");
         let reply = request.send().await.unwrap();
         assert_eq!(reply.status(), 502, "{method}");
@@ -92,7 +93,7 @@ async fn a_request_that_was_sent_is_never_sent_again_whatever_its_method(kind: K
 }
 
 #[tokio::test]
-async fn a_request_that_was_sent_on_a_used_connection_is_never_sent_again() {
+async fn sent_request_on_pooled_connection_is_never_repeated() {
     let backend = Scripted::start(|mut wire, counter| async move {
         wire.read_body().await;
         wire.send(OK).await;
@@ -100,19 +101,25 @@ async fn a_request_that_was_sent_on_a_used_connection_is_never_sent_again() {
     })
     .await;
     let other = Replica::start("other").await;
-    let rig = Rig::start(&[], &[("r1", backend.address)]).await;
-    assert_eq!(rig.client.get(rig.url("/1")).send().await.unwrap().status(), 200);
-    rig.balancer.put_backend("r2", other.address);
-    rig.until("r2", BackendState::Up).await;
-    rig.balancer.drain_backend("r2");
-    assert_eq!(rig.client.get(rig.url("/2")).send().await.unwrap().status(), 502);
-    assert_eq!((backend.requests(), other.seen().len()), (2, 0));
+    let balancer = TestBalancer::start(&[], &[("r1", backend.address)]).await;
+    assert_eq!(
+        balancer.client.get(balancer.url("/1")).send().await.unwrap().status(),
+        200
+    );
+    balancer.handle.put_backend("r2", other.address);
+    balancer.until("r2", BackendState::Up).await;
+    balancer.handle.drain_backend("r2");
+    assert_eq!(
+        balancer.client.get(balancer.url("/2")).send().await.unwrap().status(),
+        502
+    );
+    assert_eq!((backend.requests(), other.received().len()), (2, 0));
 }
 
-/// The close is on the wire when the request comes, but after it in the order in which
-/// the balancer learns of the two: it takes the connection from the pool, and finds out.
+/// The backend closes while the balancer takes the connection from the pool: neither an
+/// error nor a second request may follow.
 #[tokio::test]
-async fn a_pooled_connection_that_the_backend_has_closed_costs_no_error_and_no_repeat() {
+async fn closed_pooled_connection_causes_no_error_and_no_repeat() {
     const ROUNDS: usize = 200;
     let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
     let backend = Scripted::start(move |mut wire, _| {
@@ -124,8 +131,8 @@ async fn a_pooled_connection_that_the_backend_has_closed_costs_no_error_and_no_r
         }
     })
     .await;
-    let rig = Rig::start(&ONE_CHECK, &[("r1", backend.address)]).await;
-    let mut client = Wire::connect(rig.address).await;
+    let balancer = TestBalancer::start(&ONE_CHECK, &[("r1", backend.address)]).await;
+    let mut client = Wire::connect(balancer.address).await;
     for round in 1..=ROUNDS {
         client.send_head(&["POST /act HTTP/1.1", "Host: x", "Content-Length: 4"]).await;
         client.send(b"once").await;
@@ -134,14 +141,14 @@ async fn a_pooled_connection_that_the_backend_has_closed_costs_no_error_and_no_r
         }
         assert!(client.read_head().await);
         assert_eq!(client.first_line(), "HTTP/1.1 200 OK", "round {round}");
-        until("the connection is idle", || rig.status("r1").in_flight == 0).await;
+        until("the connection is idle", || balancer.status("r1").in_flight == 0).await;
     }
     assert_eq!(backend.requests(), ROUNDS);
-    assert_eq!(rig.status("r1").failures, 0);
+    assert_eq!(balancer.status("r1").failures, 0);
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again() {
+async fn connection_is_reused() {
     let connections = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&connections);
     let backend = Scripted::start(move |mut wire, counter| {
@@ -154,15 +161,15 @@ async fn a_connection_is_used_again() {
         }
     })
     .await;
-    let rig = Rig::start(&ONE_CHECK, &[("r1", backend.address)]).await;
+    let balancer = TestBalancer::start(&ONE_CHECK, &[("r1", backend.address)]).await;
     for _ in 0..20 {
-        rig.who().await;
+        balancer.serving_replica().await;
     }
     assert_eq!((connections.load(Ordering::Relaxed), backend.requests()), (1, 20));
 }
 
 #[tokio::test]
-async fn a_hung_backend_is_a_504_within_the_head_timeout_and_nobody_else_is_asked() {
+async fn hung_backend_returns_504_without_retry() {
     let hung = Scripted::start(|mut wire, _| async move {
         wire.read_body().await;
         std::future::pending::<()>().await;
@@ -171,14 +178,15 @@ async fn a_hung_backend_is_a_504_within_the_head_timeout_and_nobody_else_is_aske
     let other = Replica::start("other").await;
     let flags = ["--head-timeout-ms", "300", "--policy", "sticky"];
     let backends = [("hung", hung.address), ("other", other.address)];
-    let rig = Rig::start(&flags, &backends).await;
-    let asked = Instant::now();
-    let request = rig.client.post(rig.url("/act")).header("cookie", "lab_replica=hung");
+    let balancer = TestBalancer::start(&flags, &backends).await;
+    let started = Instant::now();
+    let request =
+        balancer.client.post(balancer.url("/act")).header("cookie", "lab_replica=hung");
     let reply = request.body("once").send().await.unwrap();
     assert_eq!(reply.status(), 504);
     assert_eq!(reply.json::<Problem>().await.unwrap().slug(), "replica-timeout");
-    let took = asked.elapsed();
-    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(3));
-    assert_eq!((hung.requests(), other.seen().len()), (1, 0));
-    assert_eq!(rig.status("hung").failures, 1);
+    let elapsed = started.elapsed();
+    assert!(elapsed >= Duration::from_millis(300) && elapsed < Duration::from_secs(3));
+    assert_eq!((hung.requests(), other.received().len()), (1, 0));
+    assert_eq!(balancer.status("hung").failures, 1);
 }

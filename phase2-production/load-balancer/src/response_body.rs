@@ -1,4 +1,4 @@
-//! A reply on its way to the client: passed on frame by frame, never collected.
+//! A response's body on its way to the client: passed on frame by frame, never buffered.
 
 use crate::exchange::Lease;
 use bytes::Bytes;
@@ -7,28 +7,28 @@ use hyper::body::Incoming;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The body of a backend's reply. Dropped at its end, it gives the connection back;
-/// dropped before, because the client is gone, it closes the connection.
-pub(crate) struct ReplyBody {
+/// The body of a backend's response. Dropped at its end, it gives the connection back;
+/// dropped before, because the client has disconnected, it closes the connection.
+pub(crate) struct ResponseBody {
     body: Incoming,
     ended: bool,
-    /// Why it broke off, if it did and the client was not told yet.
-    broke: Option<hyper::Error>,
+    /// The error to pass on at the next poll.
+    error: Option<hyper::Error>,
     lease: Option<Lease>,
 }
 
-impl ReplyBody {
-    /// Ties the connection that brings the reply to the reply's end.
+impl ResponseBody {
+    /// Binds the connection to the end of the response that it carries.
     pub(crate) const fn new(body: Incoming, lease: Lease) -> Self {
-        Self { body, ended: false, broke: None, lease: Some(lease) }
+        Self { body, ended: false, error: None, lease: Some(lease) }
     }
 
-    /// The next frame, after moving what the connection can move now.
+    /// The next frame, after the progress that the connection can make now.
     fn poll_connection(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        // Asked for first, because hyper reads a body only when somebody wants it.
+        // Polled first, because hyper reads a body only after it was polled.
         let polled = Pin::new(&mut self.body).poll_frame(context);
         let (Poll::Pending, Some(lease)) = (&polled, &mut self.lease) else {
             return polled;
@@ -38,7 +38,7 @@ impl ReplyBody {
     }
 }
 
-impl Body for ReplyBody {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -46,18 +46,18 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Some(error) = self.broke.take() {
+        if let Some(error) = self.error.take() {
             return Poll::Ready(Some(Err(error)));
         }
         let polled = self.poll_connection(context);
         match polled {
             Poll::Ready(Some(Err(error))) => {
                 if let Some(lease) = &self.lease {
-                    lease.note_break(&error);
+                    lease.note_abort(&error);
                 }
-                // Failed at once, hyper would drop what it has not written yet. While it
-                // waits, it writes: the client gets the head and all that came.
-                self.broke = Some(error);
+                // With an error at once, hyper would drop the bytes it has not written.
+                // While it waits, it writes: the client gets all that was received.
+                self.error = Some(error);
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -76,11 +76,11 @@ impl Body for ReplyBody {
     }
 }
 
-impl Drop for ReplyBody {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
-        // A reply of known length is over before anybody asks for one frame more.
-        let over = self.ended || self.is_end_stream();
-        if let (true, Some(lease)) = (over, self.lease.take()) {
+        // A body of known length is not polled after its last frame.
+        let complete = self.ended || self.is_end_stream();
+        if let (true, Some(lease)) = (complete, self.lease.take()) {
             lease.give_back();
         }
     }

@@ -1,4 +1,4 @@
-//! What the balancer itself answers, when no backend does.
+//! The balancer's own error responses.
 
 use crate::exchange::Failure;
 use api_contract::problem::ProblemKind;
@@ -7,11 +7,10 @@ use http::{Method, Request, Version};
 use http_edge::refusal::Refusal;
 use http_edge::request_id::RequestId;
 
-/// What is wrong with a request that no backend should see. Framing is not in here:
-/// hyper answers 400 to what cannot be framed, and where `Transfer-Encoding` and
-/// `Content-Length` meet it drops the latter and closes the connection afterwards
-/// (RFC 9112 §6.1).
-pub(crate) fn unfit<B>(request: &Request<B>) -> Option<Refusal> {
+/// The refusal of a request that must not reach a backend. Framing errors are not in here:
+/// hyper answers them with 400. Of `Transfer-Encoding` and `Content-Length` together it
+/// drops the latter, and closes the connection afterwards (RFC 9112 §6.1).
+pub(crate) fn invalid<B>(request: &Request<B>) -> Option<Refusal> {
     if request.method() == Method::CONNECT {
         return Some(Refusal::new(ProblemKind::MethodNotAllowed));
     }
@@ -20,18 +19,18 @@ pub(crate) fn unfit<B>(request: &Request<B>) -> Option<Refusal> {
     (!one_host).then(|| {
         // RFC 9112 §3.2.
         Refusal::new(ProblemKind::MalformedRequest)
-            .detail("Send one Host header, no less and no more.")
+            .detail("Send exactly one Host header.")
     })
 }
 
-/// There is nobody to ask.
-pub(crate) fn nobody() -> Refusal {
+/// No backend is available.
+pub(crate) fn no_backend() -> Refusal {
     Refusal::new(ProblemKind::NoReplica)
         .detail("Nothing was sent to any replica, so the request can be repeated.")
         .retry_after(1)
 }
 
-/// What to tell the client of a failure, and what to tell the log.
+/// Logs a failure and returns the refusal for the client.
 pub(crate) fn failed(failure: &Failure, backend: &str, id: &RequestId) -> Refusal {
     let request_id = id.as_str();
     match failure {
@@ -42,21 +41,26 @@ pub(crate) fn failed(failure: &Failure, backend: &str, id: &RequestId) -> Refusa
                 request_id,
                 "no connection to {backend}: {cause}"
             );
-            nobody()
+            no_backend()
         }
-        Failure::Broken(cause) => {
-            tracing::warn!(backend, cause, request_id, "{backend} broke off: {cause}");
+        Failure::ConnectionLost(cause) => {
+            tracing::warn!(
+                backend,
+                cause,
+                request_id,
+                "connection to {backend} lost: {cause}"
+            );
             Refusal::new(ProblemKind::ReplicaFailed).detail(
-                "The request was sent once and may have been carried out. Find out \
-                 before you repeat it.",
+                "The request was sent once and may have been carried out. Check before \
+                 you repeat it.",
             )
         }
-        Failure::ClientBroke => Refusal::new(ProblemKind::MalformedRequest)
-            .detail("The body of the request broke off or cannot be read."),
-        Failure::Late => {
-            tracing::warn!(backend, request_id, "{backend} did not answer in time");
+        Failure::ClientAborted => Refusal::new(ProblemKind::MalformedRequest)
+            .detail("The body of the request is incomplete or malformed."),
+        Failure::Timeout => {
+            tracing::warn!(backend, request_id, "{backend} did not respond in time");
             Refusal::new(ProblemKind::ReplicaTimeout).detail(
-                "The request was sent once and may yet be carried out. Find out before \
+                "The request was sent once and may still be carried out. Check before \
                  you repeat it.",
             )
         }

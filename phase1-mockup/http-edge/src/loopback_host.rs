@@ -1,5 +1,5 @@
-//! The name under which a listener on loopback is asked. A web page can give its own name
-//! this machine's address (DNS rebinding); it cannot make the browser send another name.
+//! The `Host` check of listeners on loopback, against DNS rebinding: a web page can point
+//! its own name at this machine, but the browser then sends that name as `Host`.
 
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
@@ -8,11 +8,11 @@ use http::header::HOST;
 use http::uri::Authority;
 use std::net::IpAddr;
 
-/// Refuses a request that names another host than this machine.
+/// Refuses a request with a `Host` that is not a loopback name.
 ///
 /// # Errors
 /// With `malformed-request`.
-pub fn required(headers: &HeaderMap) -> Result<(), Refusal> {
+pub fn require(headers: &HeaderMap) -> Result<(), Refusal> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     if host.is_some_and(is_loopback) {
         return Ok(());
@@ -35,17 +35,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_this_machine_are_answered() {
-        let asked = |host: &str| {
-            required(&HeaderMap::from_iter([(HOST, host.parse().unwrap())])).is_ok()
+    fn only_loopback_hosts_are_accepted() {
+        let accepted = |host: &str| {
+            require(&HeaderMap::from_iter([(HOST, host.parse().unwrap())])).is_ok()
         };
         for own in ["127.0.0.1", "127.0.0.1:9000", "[::1]:1", "localhost", "LOCALHOST:80"]
         {
-            assert!(asked(own), "{own}");
+            assert!(accepted(own), "{own}");
         }
         for other in ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:80", ""] {
-            assert!(!asked(other), "{other}");
+            assert!(!accepted(other), "{other}");
         }
-        assert!(required(&HeaderMap::new()).is_err());
+        assert!(require(&HeaderMap::new()).is_err());
     }
 }

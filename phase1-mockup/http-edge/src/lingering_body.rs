@@ -1,8 +1,8 @@
-//! A request body that is read to its end even if nobody wants it any more.
+//! A request body that is read on after its handler has dropped it ("lingering close").
 //!
-//! A server that refuses an upload and closes while the client still sends makes the
-//! client's system throw the refusal away unread (RFC 9112 §9.6). So the rest of the body
-//! is taken and discarded for a moment, and the client gets to read why.
+//! If a server refuses an upload and closes while the client still sends, the client's
+//! system discards the refusal unread (RFC 9112 §9.6). The rest of the body is therefore
+//! read and discarded for a short time, so that the client can read the refusal.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -14,25 +14,25 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// How long the rest of a refused body is taken.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the rest of a refused body is read.
+const LINGERING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The body. Dropped before its end, it goes on in a task of its own.
+/// A body that a task reads to its end when it is dropped before.
 #[derive(Debug)]
-pub(crate) struct PatientBody {
+pub(crate) struct LingeringBody {
     body: Option<Body>,
-    /// The client sends nothing until it is told to, and being read is being told
-    /// (RFC 9110 §10.1.1). Cleared by the first read.
-    waits_to_be_asked: bool,
+    /// The client waits for `100 Continue`, which the first read sends (RFC 9110 §10.1.1).
+    /// Cleared by that read.
+    awaits_continue: bool,
 }
 
-impl PatientBody {
+impl LingeringBody {
     pub(crate) fn new(body: Body, headers: &HeaderMap) -> Self {
-        Self { body: Some(body), waits_to_be_asked: headers.contains_key(EXPECT) }
+        Self { body: Some(body), awaits_continue: headers.contains_key(EXPECT) }
     }
 }
 
-impl HttpBody for PatientBody {
+impl HttpBody for LingeringBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -40,7 +40,7 @@ impl HttpBody for PatientBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.waits_to_be_asked = false;
+        self.awaits_continue = false;
         let Some(body) = self.body.as_mut() else {
             return Poll::Ready(None);
         };
@@ -60,9 +60,9 @@ impl HttpBody for PatientBody {
     }
 }
 
-impl Drop for PatientBody {
+impl Drop for LingeringBody {
     fn drop(&mut self) {
-        if self.waits_to_be_asked || self.is_end_stream() {
+        if self.awaits_continue || self.is_end_stream() {
             return;
         }
         let (Some(mut rest), Ok(runtime)) =
@@ -72,7 +72,7 @@ impl Drop for PatientBody {
         };
         runtime.spawn(async move {
             let discard = async { while let Some(Ok(_)) = rest.frame().await {} };
-            let _patience_ended = tokio::time::timeout(PATIENCE, discard).await;
+            let _timed_out = tokio::time::timeout(LINGERING_TIMEOUT, discard).await;
         });
     }
 }

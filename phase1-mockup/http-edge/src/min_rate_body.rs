@@ -1,7 +1,7 @@
-//! A request body whose sender may not dawdle.
+//! A request body with a read timeout and a minimum data rate.
 //!
-//! Headers have a time limit of their own in `serve`; without one for the body, a client
-//! that sends a byte now and then holds a connection and a handler for ever.
+//! `serve` limits the time for the headers. Without a limit for the body, a client that
+//! sends a byte now and then holds a connection and a handler for ever (slow POST).
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -12,42 +12,42 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The longest silence.
-const SILENCE: Duration = Duration::from_secs(15);
+/// Longest time between two frames.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Waiting that is allowed before the rate is looked at.
-const HEAD_START: Duration = Duration::from_secs(30);
+/// Waiting time before the data rate is checked.
+const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
-/// Bytes a second below which a client is not slow but hostile, or gone.
-const SLOWEST: u64 = 256;
+/// Bytes a second. A client below this rate is hostile or gone.
+const MIN_RATE: u64 = 256;
 
-/// The sender was silent for too long, or too slow.
+/// The client exceeded the read timeout or stayed below the minimum rate.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the body came too slowly")]
+#[error("the body arrived too slowly")]
 pub(crate) struct TooSlow;
 
-/// The body. Only waiting for the client counts: a server that is slow to ask for more
-/// blames nobody.
+/// A body with a minimum rate. Only time spent waiting for the client counts, not time in
+/// which the server does not read.
 #[derive(Debug)]
-pub(crate) struct PacedBody {
+pub(crate) struct MinRateBody {
     body: Body,
     received: u64,
     waited: Duration,
-    /// Since when this body has been waiting, and the alarm that ends it.
+    /// The start of the current wait, and the timer that ends it.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-impl PacedBody {
+impl MinRateBody {
     pub(crate) const fn new(body: Body) -> Self {
         Self { body, received: 0, waited: Duration::ZERO, waiting: None }
     }
 
     fn is_too_slow(&self) -> bool {
-        self.waited > HEAD_START && self.received < self.waited.as_secs() * SLOWEST
+        self.waited > GRACE_PERIOD && self.received < self.waited.as_secs() * MIN_RATE
     }
 }
 
-impl HttpBody for PacedBody {
+impl HttpBody for MinRateBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -56,11 +56,11 @@ impl HttpBody for PacedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
-            let (_, alarm) = self.waiting.get_or_insert_with(|| {
+            let (_, timer) = self.waiting.get_or_insert_with(|| {
                 let now = Instant::now();
-                (now, Box::pin(sleep_until(now + SILENCE)))
+                (now, Box::pin(sleep_until(now + READ_TIMEOUT)))
             });
-            ready!(alarm.as_mut().poll(context));
+            ready!(timer.as_mut().poll(context));
             return Poll::Ready(Some(Err(axum::Error::new(TooSlow))));
         };
         if let Some((since, _)) = self.waiting.take() {
@@ -90,10 +90,6 @@ mod tests {
     use futures_util::{StreamExt, stream};
     use http_body_util::BodyExt;
 
-    fn paced(body: Body) -> PacedBody {
-        PacedBody::new(body)
-    }
-
     fn one_byte_every(pause: Duration) -> Body {
         Body::from_stream(stream::repeat(()).then(move |()| async move {
             tokio::time::sleep(pause).await;
@@ -102,20 +98,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_ends_a_body() {
+    async fn body_without_data_times_out() {
         let silent = Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>());
-        assert!(paced(silent).collect().await.is_err());
+        assert!(MinRateBody::new(silent).collect().await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_byte_now_and_then_is_not_enough() {
+    async fn body_below_minimum_rate_is_an_error() {
         let dripping = one_byte_every(Duration::from_secs(5));
-        assert!(paced(dripping).collect().await.is_err());
+        assert!(MinRateBody::new(dripping).collect().await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_server_blames_nobody() {
-        let mut body = paced(Body::from_stream(stream::iter(
+    async fn slow_reader_does_not_count_against_client() {
+        let mut body = MinRateBody::new(Body::from_stream(stream::iter(
             (0..20).map(|_| Ok::<_, axum::Error>(Bytes::from_static(b"x"))),
         )));
         let mut received = 0;

@@ -1,4 +1,4 @@
-//! A balancer in this process, on ports of its own.
+//! A balancer in this process, on its own ports.
 
 use api_contract::secret::Secret;
 use clap::Parser;
@@ -13,13 +13,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// What the admin listener asks for.
+/// The token of the admin listener.
 pub(crate) const TOKEN: &str = "token-of-this-test";
 
-/// Checks so often that a test need not wait.
-const QUICK: [&str; 2] = ["--check-interval-ms", "10"];
+/// A short check interval, so that tests need not wait.
+const SHORT_INTERVAL: [&str; 2] = ["--check-interval-ms", "10"];
 
-/// Makes the first check the only one: what happens then, traffic has shown.
+/// An interval after which no test is still running: only traffic changes the health after
+/// the first check.
 pub(crate) const ONE_CHECK: [&str; 2] = ["--check-interval-ms", "3600000"];
 
 #[derive(Parser)]
@@ -28,52 +29,54 @@ struct CommandLine {
     args: BalancerArgs,
 }
 
-/// What a command line with these flags means.
+/// The parsed command line with these flags.
 pub(crate) fn args(flags: &[&str]) -> BalancerArgs {
     CommandLine::parse_from([&["lb"], flags].concat()).args
 }
 
 /// A running balancer. Stops, with its checks, when it is dropped.
-pub(crate) struct Rig {
+pub(crate) struct TestBalancer {
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
-    pub(crate) balancer: Balancer,
+    pub(crate) handle: Balancer,
     pub(crate) client: reqwest::Client,
     stop: CancellationToken,
     running: JoinHandle<()>,
 }
 
-impl Rig {
+impl TestBalancer {
     /// A balancer with these flags and backends, all of which are up.
     pub(crate) async fn start(flags: &[&str], backends: &[(&str, SocketAddr)]) -> Self {
-        let rig = Self::start_empty(flags).await;
+        let balancer = Self::start_empty(flags).await;
         for (id, address) in backends {
-            rig.balancer.put_backend(id, *address);
+            balancer.handle.put_backend(id, *address);
         }
         for (id, _) in backends {
-            rig.until(id, BackendState::Up).await;
+            balancer.until(id, BackendState::Up).await;
         }
-        rig
+        balancer
     }
 
     /// A balancer without backends.
     pub(crate) async fn start_empty(flags: &[&str]) -> Self {
-        let default = if flags.contains(&ONE_CHECK[0]) { &[][..] } else { &QUICK };
-        let balancer = Balancer::new(&args(&[default, flags].concat())).unwrap();
+        let default =
+            if flags.contains(&ONE_CHECK[0]) { &[][..] } else { &SHORT_INTERVAL };
+        http_edge::recorder::install();
+        let handle = Balancer::new(&args(&[default, flags].concat())).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let orders = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let admin_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, admin) =
-            (listener.local_addr().unwrap(), orders.local_addr().unwrap());
+            (listener.local_addr().unwrap(), admin_listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(
             listener,
-            Some(Admin { listener: orders, token: Secret::new(TOKEN) }),
-            balancer.clone(),
+            Some(Admin { listener: admin_listener, token: Secret::new(TOKEN) }),
+            handle.clone(),
             stop.clone().cancelled_owned(),
         ));
         http_edge::crypto::choose();
         let client = reqwest::Client::new();
-        Self { address, admin, balancer, client, stop, running }
+        Self { address, admin, handle, client, stop, running }
     }
 
     /// A URL on the client listener.
@@ -81,21 +84,21 @@ impl Rig {
         format!("http://{}{path}", self.address)
     }
 
-    /// `GET`, and which replica answered.
-    pub(crate) async fn who(&self) -> String {
-        let reply = self.client.get(self.url("/who")).send().await.unwrap();
+    /// Sends `GET` and returns the name of the replica that answered.
+    pub(crate) async fn serving_replica(&self) -> String {
+        let reply = self.client.get(self.url("/name")).send().await.unwrap();
         assert_eq!(reply.status(), 200);
         reply.headers()["x-served-by"].to_str().unwrap().to_owned()
     }
 
-    /// What the balancer knows of a backend.
+    /// The status of a backend.
     pub(crate) fn status(&self, id: &str) -> BackendStatus {
-        self.balancer.status().backend(id).unwrap().clone()
+        self.handle.status().backend(id).unwrap().clone()
     }
 
-    /// Waits until there is a backend of this name.
+    /// Waits until there is a backend with this id.
     pub(crate) async fn until_known(&self, id: &str) {
-        let known = || self.balancer.status().backend(id).is_some();
+        let known = || self.handle.status().backend(id).is_some();
         until(&format!("{id} is known"), known).await;
     }
 
@@ -104,31 +107,31 @@ impl Rig {
         until(&format!("{id} is {state:?}"), || self.status(id).state == state).await;
     }
 
-    /// Tells the balancer to stop; it goes on until it has drained.
-    pub(crate) fn tell_to_stop(&self) {
+    /// Signals the balancer to stop; it drains first.
+    pub(crate) fn signal_stop(&self) {
         self.stop.cancel();
     }
 
     /// Waits until it has stopped.
     pub(crate) async fn stopped(mut self) {
-        tokio::time::timeout(PATIENCE, &mut self.running).await.unwrap().unwrap();
+        tokio::time::timeout(TIMEOUT, &mut self.running).await.unwrap().unwrap();
     }
 }
 
-impl Drop for Rig {
+impl Drop for TestBalancer {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
 
-/// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits before it fails.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Waits until `condition` holds.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !condition() {
-        assert!(Instant::now() < deadline, "still not so: {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
