@@ -4,6 +4,7 @@
 //! tested against it. It holds no behaviour: only what two programs must agree on.
 //! Read `sessions` beside `tokens` first; that is the whole difference on the wire.
 
+pub mod design;
 pub mod events;
 pub mod files;
 pub mod headers;

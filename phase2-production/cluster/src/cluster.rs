@@ -194,7 +194,7 @@ impl Cluster {
         };
         let replicas = shared.replicas();
         ClusterStatus {
-            design: shared.topology.design,
+            design: shared.topology.server,
             policy: shared.topology.policy,
             url: self.url(),
             certificate: self.certificate().map(Path::to_owned),

@@ -20,8 +20,9 @@ mod spawner;
 pub mod status;
 pub mod topology;
 
+pub use api_contract::design::Design;
 pub use backing_services::{Backing, Kind, State};
 pub use balancer::TooBusy;
 pub use cluster::Cluster;
 pub use run_dir::RunDir;
-pub use topology::{Design, Files, Program, Reach, Tls, Topology, Users};
+pub use topology::{Files, Program, Reach, ServerKind, Tls, Topology, Users};

@@ -1,6 +1,6 @@
 //! What `lab status` shows: types that travel over the control port.
 
-use crate::topology::Design;
+use crate::topology::ServerKind;
 use backing_services::{Kind, State};
 use load_balancer::config::Policy;
 use load_balancer::status::BackendStatus;
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 /// A cluster at one moment.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct ClusterStatus {
-    /// Where identity lives.
-    pub design: Design,
+    /// The server that the replicas run. Its JSON key is that of the flag `--design`.
+    pub design: ServerKind,
     /// How the balancer picks a replica.
     pub policy: Policy,
     /// Where clients knock.

@@ -1,81 +1,132 @@
 //! What to start.
 
+use api_contract::design::Design;
 use api_contract::secret::Secret;
 use backing_services::Backing;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use load_balancer::config::Policy;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Where identity lives: the one thing in which the servers differ.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Design {
-    /// Phase 1: sessions in each replica's memory
+/// The server that every replica of a cluster runs.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ServerKind {
+    /// Phase 1, with sessions in the memory of each replica.
     Stateful,
-    /// Phase 1: a signed token with every request
+    /// Phase 1, with a signed token in every request.
     Stateless,
-    /// Phase 2: sessions in each replica's memory, whoever answers
-    Memory,
-    /// Phase 2: the same, and the balancer brings each client back to its replica
-    Sticky,
-    /// Phase 2: sessions in every replica's memory, because they tell each other
-    Replicated,
-    /// Phase 2: sessions in Redis, before the database
-    Central,
-    /// Phase 2: a signed token with every request, that can be taken back
-    Token,
+    /// Phase 2: the upload server in one of its five designs.
+    Upload(Design),
 }
 
-impl Design {
-    /// The design as one word, as in `--design central`.
+impl ServerKind {
+    /// All of them, in the order of `--help`.
+    pub const ALL: [Self; 7] = [
+        Self::Stateful,
+        Self::Stateless,
+        Self::Upload(Design::Memory),
+        Self::Upload(Design::Sticky),
+        Self::Upload(Design::Replicated),
+        Self::Upload(Design::Central),
+        Self::Upload(Design::Token),
+    ];
+
+    /// The name on the command line and in JSON, as in `--design central`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stateful => "stateful",
             Self::Stateless => "stateless",
-            Self::Memory => "memory",
-            Self::Sticky => "sticky",
-            Self::Replicated => "replicated",
-            Self::Central => "central",
-            Self::Token => "token",
+            Self::Upload(design) => design.as_str(),
         }
     }
 
-    /// The role that serves it: a server of Phase 1, or the upload server of Phase 2.
+    /// The role (see [`crate::role`]) that runs the server.
     #[must_use]
     pub const fn role(self) -> &'static str {
         match self {
             Self::Stateful | Self::Stateless => self.as_str(),
-            _ => "upload",
+            Self::Upload(_) => "upload",
         }
     }
 
-    /// Whether it keeps records in a database: all of Phase 2 does.
+    /// Whether it keeps records in a database, as all of Phase 2 does.
     #[must_use]
     pub const fn has_records(self) -> bool {
-        !matches!(self, Self::Stateful | Self::Stateless)
+        matches!(self, Self::Upload(_))
     }
 
-    /// Whether it cannot do without Redis. The others count limits in it, if there is one.
+    /// Whether it does not work without Redis. The other designs of Phase 2 use Redis for
+    /// rate limits, if there is one.
     #[must_use]
     pub const fn needs_redis(self) -> bool {
-        matches!(self, Self::Central | Self::Token)
+        match self {
+            Self::Stateful | Self::Stateless => false,
+            Self::Upload(design) => design.needs_redis(),
+        }
     }
 
-    /// Whether a login begins a session; otherwise it is answered with a token.
+    /// Whether a login starts a session. Otherwise it issues a token.
     #[must_use]
     pub const fn has_sessions(self) -> bool {
-        !matches!(self, Self::Stateless | Self::Token)
+        match self {
+            Self::Stateful => true,
+            Self::Stateless => false,
+            Self::Upload(design) => design.has_sessions(),
+        }
     }
 
-    /// How the balancer picks a replica unless told otherwise.
+    /// The balancer's policy if none is chosen.
     #[must_use]
-    pub const fn usual_policy(self) -> Policy {
+    pub const fn default_policy(self) -> Policy {
         match self {
-            Self::Sticky => Policy::Sticky,
+            Self::Upload(Design::Sticky) => Policy::Sticky,
             _ => Policy::RoundRobin,
+        }
+    }
+}
+
+impl From<Design> for ServerKind {
+    fn from(design: Design) -> Self {
+        Self::Upload(design)
+    }
+}
+
+impl From<ServerKind> for String {
+    fn from(server: ServerKind) -> Self {
+        server.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for ServerKind {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|server| server.as_str() == name);
+        found.ok_or_else(|| format!("there is no server {name}"))
+    }
+}
+
+impl ValueEnum for ServerKind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Stateful => Some(
+                PossibleValue::new(self.as_str())
+                    .help("Phase 1: sessions in the memory of each replica"),
+            ),
+            Self::Stateless => Some(
+                PossibleValue::new(self.as_str())
+                    .help("Phase 1: a signed token with every request"),
+            ),
+            Self::Upload(design) => design.to_possible_value(),
         }
     }
 }
@@ -110,7 +161,7 @@ pub enum Reach {
 }
 
 /// Where the bytes of uploads are kept. The servers of Phase 1 know the folder only.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Files {
     /// In a folder that the replicas share
     #[default]
@@ -138,8 +189,8 @@ pub enum Tls {
 pub struct Topology {
     /// Who plays the roles.
     pub program: Program,
-    /// Where identity lives.
-    pub design: Design,
+    /// The server that the replicas run.
+    pub server: ServerKind,
     /// How many replicas at the start.
     pub replicas: usize,
     /// How the balancer picks one.
@@ -171,12 +222,13 @@ impl Topology {
     /// Three replicas for this machine alone, on any free port, with nothing that outlives
     /// them.
     #[must_use]
-    pub fn on_loopback(program: Program, design: Design) -> Self {
+    pub fn on_loopback(program: Program, server: impl Into<ServerKind>) -> Self {
+        let server = server.into();
         Self {
             program,
-            design,
+            server,
             replicas: 3,
-            policy: design.usual_policy(),
+            policy: server.default_policy(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             reach: Reach::ThisMachine,
             tls: None,

@@ -4,42 +4,13 @@ pub mod limits;
 pub mod proofs;
 pub mod stores;
 
-use clap::{Parser, ValueEnum};
+pub use api_contract::design::Design;
+use clap::Parser;
 use http_edge::args::EdgeArgs;
 use limits::LimitArgs;
 use proofs::{SessionArgs, TokenArgs};
 use std::path::PathBuf;
 use stores::StoreArgs;
-
-/// Where identity lives: the one thing in which the designs differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Design {
-    /// In this process's memory; the balancer does not care who answers.
-    Memory,
-    /// In this process's memory; the balancer sends each caller to the same replica.
-    Sticky,
-    /// In every replica's memory, because the replicas tell each other.
-    Replicated,
-    /// In Redis, with the records as the truth.
-    #[default]
-    Central,
-    /// In a signed token that the caller brings along.
-    Token,
-}
-
-impl Design {
-    /// The name on the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Sticky => "sticky",
-            Self::Replicated => "replicated",
-            Self::Central => "central",
-            Self::Token => "token",
-        }
-    }
-}
 
 /// The upload server for production: any replica answers, nothing acknowledged is lost.
 #[derive(Clone, Debug, Parser)]
@@ -50,7 +21,7 @@ pub struct Config {
     pub edge: EdgeArgs,
 
     /// Where identity lives
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t = Design::Central)]
     pub design: Design,
 
     /// Folder for uploads; replicas must share one, or a bucket (--files-url)

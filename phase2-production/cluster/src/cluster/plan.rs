@@ -4,7 +4,7 @@ use super::front::{Front, certificate_file};
 use crate::cluster::BALANCER;
 use crate::process::Spec;
 use crate::run_dir::RunDir;
-use crate::topology::{Design, Reach, Tls, Topology};
+use crate::topology::{Reach, ServerKind, Tls, Topology};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -81,16 +81,16 @@ pub(super) fn replica(
     front: &Front,
     gossip: Option<&Gossip>,
 ) -> Spec {
-    let design = topology.design;
-    let mut args = Args::of(design.role(), id);
+    let server = topology.server;
+    let mut args = Args::of(server.role(), id);
     args.add("--listen", "127.0.0.1:0");
     args.add("--data-dir", data_dir(topology, run_dir));
     args.add("--users", users_file);
     args.add("--drain-grace-ms", DRAIN_GRACE_MS);
-    if design == Design::Stateless {
+    if server == ServerKind::Stateless {
         args.add("--token-key-file", run_dir.path().join(TOKEN_KEY));
     }
-    if design.has_records() {
+    if let ServerKind::Upload(design) = server {
         args.add("--design", design.as_str());
         for (flag, value) in front.flags() {
             args.add(flag, value);

@@ -33,7 +33,7 @@ impl Services {
         run_dir: &RunDir,
     ) -> anyhow::Result<Self> {
         let mut services = Self::default();
-        if !topology.design.has_records() {
+        if !topology.server.has_records() {
             return Ok(services);
         }
         let data_dir = plan::data_dir(topology, run_dir);
@@ -169,7 +169,7 @@ async fn optional_redis(
     topology: &Topology,
     dir: &Path,
 ) -> anyhow::Result<Result<Service, String>> {
-    if topology.design.needs_redis() {
+    if topology.server.needs_redis() {
         return redis(topology.backing, dir).await.map(Ok);
     }
     let wanted = topology.backing.kind();

@@ -10,8 +10,10 @@ use crate::orders::Order;
 use crate::replica::Replica;
 use crate::run_dir::RunDir;
 use crate::status::ProcessState;
-use crate::topology::{Design, Topology};
+use crate::topology::{ServerKind, Topology};
+
 use anyhow::{Context, bail};
+use api_contract::design::Design;
 use load_balancer::status::BackendState;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -61,8 +63,8 @@ impl Shared {
         let mut replicas = self.replicas.write().unwrap_or_else(PoisonError::into_inner);
         let number = self.named.fetch_add(1, Ordering::Relaxed);
         let id = format!("r{}", number + 1);
-        let gossip = match self.topology.design {
-            Design::Replicated => Some(self.gossip_of(number)?),
+        let gossip = match self.topology.server {
+            ServerKind::Upload(Design::Replicated) => Some(self.gossip_of(number)?),
             _ => None,
         };
         let (topology, run_dir) = (&self.topology, &self.run_dir);

@@ -5,7 +5,7 @@ use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
 use cluster::orders::Order;
 use cluster::status::ProcessState;
-use cluster::{Design, RunDir};
+use cluster::{RunDir, ServerKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ fn name() -> String {
 
 #[tokio::test]
 async fn orders_reach_the_cluster_by_its_name() {
-    let (name, cluster) = (name(), Arc::new(start(Design::Stateful, 1).await));
+    let (name, cluster) = (name(), Arc::new(start(ServerKind::Stateful, 1).await));
     let folder = RunDir::create(&program()).unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let launcher = {
@@ -41,7 +41,7 @@ async fn orders_reach_the_cluster_by_its_name() {
 
 #[tokio::test]
 async fn a_name_is_taken_once() {
-    let (name, cluster) = (name(), Arc::new(start(Design::Stateful, 1).await));
+    let (name, cluster) = (name(), Arc::new(start(ServerKind::Stateful, 1).await));
     let folder = RunDir::create(&program()).unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let launcher =
@@ -74,7 +74,7 @@ async fn a_launcher_that_is_there_and_silent_is_not_taken_for_absent() {
 
 #[tokio::test]
 async fn whoever_does_not_know_the_token_or_comes_under_another_name_is_refused() {
-    let (name, cluster) = (name(), Arc::new(start(Design::Stateful, 1).await));
+    let (name, cluster) = (name(), Arc::new(start(ServerKind::Stateful, 1).await));
     let folder = RunDir::create(&program()).unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let (url, token) = server.address_and_token();

@@ -11,7 +11,7 @@ mod replicas;
 use crate::support::{is_alive, member, program, seen_as, start, topology, until};
 use cluster::orders::Order;
 use cluster::status::ProcessState;
-use cluster::{Cluster, Design, Program, Users};
+use cluster::{Cluster, Program, ServerKind, Users};
 use load_balancer::status::BackendState;
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use upload_domain::users_file;
 
 #[tokio::test]
 async fn a_killed_replica_is_gone_at_once_and_a_restart_brings_it_back() {
-    let cluster = start(Design::Stateful, 2).await;
+    let cluster = start(ServerKind::Stateful, 2).await;
     let before = member(&cluster.status().await, "r1").pid.unwrap();
     cluster.order("r1", Order::Kill).await.unwrap();
     assert!(!is_alive(before));
@@ -38,7 +38,7 @@ async fn a_killed_replica_is_gone_at_once_and_a_restart_brings_it_back() {
 
 #[tokio::test]
 async fn a_replica_killed_by_somebody_else_is_noticed() {
-    let cluster = start(Design::Stateful, 1).await;
+    let cluster = start(ServerKind::Stateful, 1).await;
     let pid = member(&cluster.status().await, "r1").pid.unwrap();
     let pid = nix::unistd::Pid::from_raw(pid);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
@@ -49,7 +49,7 @@ async fn a_replica_killed_by_somebody_else_is_noticed() {
 
 #[tokio::test]
 async fn a_paused_replica_is_ejected_and_let_in_again_when_it_goes_on() {
-    let cluster = start(Design::Stateful, 2).await;
+    let cluster = start(ServerKind::Stateful, 2).await;
     let pid = member(&cluster.status().await, "r2").pid;
     cluster.order("r2", Order::Pause).await.unwrap();
     let out = |status: &_| seen_as(status, "r2", BackendState::Down);
@@ -65,7 +65,7 @@ async fn a_paused_replica_is_ejected_and_let_in_again_when_it_goes_on() {
 
 #[tokio::test]
 async fn a_drained_replica_gets_nothing_new_and_lives_on() {
-    let cluster = start(Design::Stateless, 2).await;
+    let cluster = start(ServerKind::Stateless, 2).await;
     cluster.order("r1", Order::Drain).await.unwrap();
     for _ in 0..4 {
         let reply = reqwest::get(format!("{}/livez", cluster.url())).await.unwrap();
@@ -77,7 +77,7 @@ async fn a_drained_replica_gets_nothing_new_and_lives_on() {
 
 #[tokio::test]
 async fn a_balancer_that_was_killed_is_found_where_it_was_and_knows_everybody() {
-    let cluster = start(Design::Stateless, 2).await;
+    let cluster = start(ServerKind::Stateless, 2).await;
     let url = cluster.url();
     cluster.order("lb", Order::Kill).await.unwrap();
     assert!(reqwest::get(format!("{url}/livez")).await.is_err());
@@ -93,7 +93,7 @@ async fn a_balancer_that_was_killed_is_found_where_it_was_and_knows_everybody() 
 
 #[tokio::test]
 async fn a_supervised_replica_comes_back_by_itself_but_not_after_an_orderly_stop() {
-    let mut topology = topology(Design::Stateful, 2);
+    let mut topology = topology(ServerKind::Stateful, 2);
     topology.supervise = true;
     let cluster = Cluster::start(topology).await.unwrap();
     cluster.order("r2", Order::Stop).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_supervisor_goes_on_trying_until_a_start_succeeds() {
     let given = [("alice", "correct-horse")];
     users_file::write(&users, &given, HashCost::Owasp).unwrap();
     let good = std::fs::read(&users).unwrap();
-    let mut topology = topology(Design::Stateful, 1);
+    let mut topology = topology(ServerKind::Stateful, 1);
     topology.supervise = true;
     topology.users = Users::File(users.clone());
     let cluster = Cluster::start(topology).await.unwrap();
@@ -139,7 +139,7 @@ async fn a_supervisor_goes_on_trying_until_a_start_succeeds() {
 async fn an_orderly_stop_that_meets_a_start_is_not_undone() {
     let folder = tempfile::tempdir().unwrap();
     let door = folder.path().join("closed");
-    let mut topology = topology(Design::Stateful, 1);
+    let mut topology = topology(ServerKind::Stateful, 1);
     topology.supervise = true;
     topology.program = slow_to_start(folder.path(), &door);
     let cluster = Cluster::start(topology).await.unwrap();
@@ -180,7 +180,7 @@ fn slow_to_start(folder: &Path, door: &Path) -> Program {
 
 #[tokio::test]
 async fn whoever_is_down_takes_no_order_but_to_start_again() {
-    let cluster = start(Design::Stateful, 2).await;
+    let cluster = start(ServerKind::Stateful, 2).await;
     for id in ["r2", "lb"] {
         cluster.order(id, Order::Kill).await.unwrap();
         for order in [Order::Kill, Order::Stop, Order::Pause, Order::Resume] {
@@ -200,7 +200,7 @@ async fn whoever_is_down_takes_no_order_but_to_start_again() {
 
 #[tokio::test]
 async fn a_member_that_does_not_exist_is_refused_with_the_names_of_those_that_do() {
-    let cluster = start(Design::Stateful, 1).await;
+    let cluster = start(ServerKind::Stateful, 1).await;
     let error = cluster.order("r7", Order::Kill).await.unwrap_err().to_string();
     assert!(error.contains("there are lb, r1"), "{error}");
     assert!(cluster.order("lb", Order::Drain).await.is_err());

@@ -2,7 +2,7 @@
 
 use crate::support::{start_over, topology};
 use cluster::orders::Order;
-use cluster::{Cluster, Design, Tls};
+use cluster::{Cluster, Design, ServerKind, Tls};
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Certificate, Client, Response};
@@ -55,7 +55,7 @@ async fn over_https_the_cookie_is_secure_and_only_the_cluster_s_own_pages_may_us
 
 #[tokio::test]
 async fn a_balancer_that_is_started_again_is_where_it_was_with_another_certificate() {
-    let cluster = start_over(Design::Stateful, 1, Some(Tls::SelfSigned)).await;
+    let cluster = start_over(ServerKind::Stateful, 1, Some(Tls::SelfSigned)).await;
     let (url, before) = (cluster.url(), trusting(&cluster));
     assert_eq!(log_in(&before, &cluster).await.status(), 200);
     cluster.order("lb", Order::Restart).await.unwrap();

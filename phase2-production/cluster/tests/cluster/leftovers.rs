@@ -3,7 +3,7 @@
 
 use crate::support::{member, pids, program, start, topology, until, until_gone};
 use cluster::orders::Order;
-use cluster::{Cluster, Design, RunDir, Users};
+use cluster::{Cluster, RunDir, ServerKind, Users};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn an_orderly_end_leaves_no_process_and_no_folder() {
-    let cluster = start(Design::Stateful, 2).await;
+    let cluster = start(ServerKind::Stateful, 2).await;
     let (pids, folder) = (pids(&cluster.status().await), cluster.run_dir().to_owned());
     assert_eq!(pids.len(), 3);
     cluster.down().await;
@@ -23,7 +23,7 @@ async fn an_orderly_end_leaves_no_process_and_no_folder() {
 
 #[tokio::test]
 async fn an_orderly_end_lets_nobody_in_and_finishes_what_is_under_way() {
-    let cluster = start(Design::Stateless, 2).await;
+    let cluster = start(ServerKind::Stateless, 2).await;
     let address = cluster.url().replace("http://", "");
     let mut client = TcpStream::connect(&address).await.unwrap();
     let body = r#"{"username": "alice", "password": "correct-horse"}"#;
@@ -52,7 +52,7 @@ async fn an_orderly_end_lets_nobody_in_and_finishes_what_is_under_way() {
 
 #[tokio::test]
 async fn a_cluster_that_is_dropped_takes_even_its_paused_replicas_with_it() {
-    let cluster = start(Design::Stateless, 2).await;
+    let cluster = start(ServerKind::Stateless, 2).await;
     let (pids, folder) = (pids(&cluster.status().await), cluster.run_dir().to_owned());
     cluster.order("r1", Order::Pause).await.unwrap();
     drop(cluster);
@@ -62,7 +62,7 @@ async fn a_cluster_that_is_dropped_takes_even_its_paused_replicas_with_it() {
 #[tokio::test]
 async fn data_in_a_folder_that_was_given_is_kept() {
     let data = tempfile::tempdir().unwrap();
-    let mut topology = topology(Design::Stateful, 1);
+    let mut topology = topology(ServerKind::Stateful, 1);
     topology.data_dir = Some(data.path().to_owned());
     topology.users = Users::Fresh;
     let first = Cluster::start(topology.clone()).await.unwrap();
@@ -80,7 +80,7 @@ async fn data_in_a_folder_that_was_given_is_kept() {
 async fn a_start_that_fails_has_cleaned_up_when_it_says_so() {
     let folder = RunDir::create(&program()).unwrap();
     let path = folder.path().to_owned();
-    let mut topology = topology(Design::Stateful, 2);
+    let mut topology = topology(ServerKind::Stateful, 2);
     topology.users = Users::File("/nonexistent/users.json".into());
     let started = Cluster::start_in(folder, topology).await;
     assert!(started.is_err());

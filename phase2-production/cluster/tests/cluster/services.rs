@@ -5,7 +5,7 @@ use crate::support::{is_offered, pids, start_with, topology, until_gone};
 use api_conformance::eventually::eventually;
 use api_conformance::process::PATIENCE;
 use cluster::orders::Order;
-use cluster::{Backing, Cluster, Design, Files, Kind, State};
+use cluster::{Backing, Cluster, Design, Files, Kind, ServerKind, State};
 use load_balancer::config::Policy;
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::multipart::{Form, Part};
@@ -101,7 +101,7 @@ async fn sessions_in_memory_are_known_to_one_replica_of_three() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sticky_design_gets_a_sticky_balancer() {
-    assert_eq!(Design::Sticky.usual_policy(), Policy::Sticky);
+    assert_eq!(ServerKind::from(Design::Sticky).default_policy(), Policy::Sticky);
     let cluster = start_with(Design::Sticky, 2, Backing::Embedded).await;
     let proof = log_in(&cluster, Design::Sticky).await;
     assert!(!proof.cookie.is_empty(), "the balancer marks its client");

@@ -2,7 +2,7 @@
 
 use api_contract::secret::Secret;
 use cluster::status::{ClusterStatus, MemberStatus};
-use cluster::{Backing, Cluster, Design, Kind, Program, Tls, Topology, Users};
+use cluster::{Backing, Cluster, Kind, Program, ServerKind, Tls, Topology, Users};
 use load_balancer::status::BackendState;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -36,38 +36,39 @@ pub(crate) fn program() -> Program {
     Program { path: env!("CARGO_BIN_EXE_cluster-role").into(), prefix: Vec::new() }
 }
 
-pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
+pub(crate) fn topology(server: impl Into<ServerKind>, replicas: usize) -> Topology {
     Topology {
         replicas,
         users: Users::WithPassword(Secret::new("correct-horse")),
-        ..Topology::on_loopback(program(), design)
+        ..Topology::on_loopback(program(), server)
     }
 }
 
-pub(crate) async fn start(design: Design, replicas: usize) -> Cluster {
-    Cluster::start(topology(design, replicas)).await.expect("the cluster starts")
+pub(crate) async fn start(server: impl Into<ServerKind>, replicas: usize) -> Cluster {
+    Cluster::start(topology(server, replicas)).await.expect("the cluster starts")
 }
 
 pub(crate) async fn start_with(
-    design: Design,
+    server: impl Into<ServerKind>,
     replicas: usize,
     backing: Backing,
 ) -> Cluster {
-    let topology = Topology { backing, ..topology(design, replicas) };
+    let topology = Topology { backing, ..topology(server, replicas) };
     Cluster::start(topology).await.expect("the cluster starts")
 }
 
 /// On the embedded stores, and over HTTPS if `tls` says so.
 pub(crate) async fn start_over(
-    design: Design,
+    server: impl Into<ServerKind>,
     replicas: usize,
     tls: Option<Tls>,
 ) -> Cluster {
-    let backing = match design.has_records() {
+    let server = server.into();
+    let backing = match server.has_records() {
         true => Backing::Embedded,
         false => Backing::Auto,
     };
-    let topology = Topology { backing, tls, ..topology(design, replicas) };
+    let topology = Topology { backing, tls, ..topology(server, replicas) };
     Cluster::start(topology).await.expect("the cluster starts")
 }
 
