@@ -1,4 +1,4 @@
-//! What to start.
+//! The configuration of a cluster.
 
 use api_contract::design::Design;
 use api_contract::secret::Secret;
@@ -131,51 +131,51 @@ impl ValueEnum for ServerKind {
     }
 }
 
-/// The program that plays the roles, and the arguments that come before a role's name.
+/// The program that runs every role, and its arguments before the name of the role.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// An executable that ends up in [`crate::role::run`].
+    /// An executable that calls [`crate::role::run`].
     pub path: PathBuf,
-    /// Such as `serve`.
+    /// The arguments before the role, such as `serve`.
     pub prefix: Vec<OsString>,
 }
 
-/// Who may log in.
+/// The accounts of a cluster.
 #[derive(Clone, Debug)]
 pub enum Users {
     /// Demo accounts with random passwords.
     Fresh,
-    /// Demo accounts that all have this password.
+    /// Demo accounts that share this password.
     WithPassword(Secret),
-    /// Whoever this file names.
+    /// The accounts of this users file.
     File(PathBuf),
 }
 
-/// From where the balancer may be reached. Replicas never leave loopback.
+/// The clients that may connect to the balancer. Replicas always listen on loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// From loopback addresses only.
+    /// Clients on loopback addresses only.
     ThisMachine,
-    /// From wherever the address says, although passwords travel unencrypted.
+    /// Clients of every network of the address, although passwords are not encrypted.
     OtherMachines,
 }
 
-/// Where the bytes of uploads are kept. The servers of Phase 1 know the folder only.
+/// The store of uploaded bytes. The servers of Phase 1 support the folder only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Files {
-    /// In a folder that the replicas share
+    /// A folder that the replicas share
     #[default]
     Folder,
-    /// In a store that speaks S3's language
+    /// A store with the S3 protocol
     S3,
 }
 
-/// HTTPS between clients and the balancer. Behind it, on loopback, it stays plain HTTP.
+/// HTTPS between clients and the balancer. The replicas, on loopback, use plain HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// With a certificate for this machine that the balancer makes at its start.
+    /// With a self-signed certificate that the balancer creates when it starts.
     SelfSigned,
-    /// With a certificate that somebody else has made.
+    /// With a given certificate.
     Given {
         /// PEM file with the chain, the balancer's own certificate first.
         chain: PathBuf,
@@ -187,40 +187,39 @@ pub enum Tls {
 /// A balancer and the replicas behind it.
 #[derive(Clone, Debug)]
 pub struct Topology {
-    /// Who plays the roles.
+    /// The program that runs every role.
     pub program: Program,
     /// The server that the replicas run.
     pub server: ServerKind,
-    /// How many replicas at the start.
+    /// The number of replicas at the start.
     pub replicas: usize,
-    /// How the balancer picks one.
+    /// How the balancer selects a replica.
     pub policy: Policy,
-    /// Where the balancer listens; port 0 for any.
+    /// The address of the balancer; port 0 takes any free port.
     pub listen: SocketAddr,
-    /// From where it may be reached.
+    /// The clients that may connect to it.
     pub reach: Reach,
-    /// How clients speak to it; [`None`] for plain HTTP.
+    /// HTTPS for clients; [`None`] for plain HTTP.
     pub tls: Option<Tls>,
-    /// The address that clients know, such as `https://lab.example`; [`None`] for the one
-    /// where the balancer listens.
+    /// The public URL, such as `https://lab.example`; [`None`] for the address where the
+    /// balancer listens.
     pub public_url: Option<String>,
-    /// Who may log in.
+    /// The accounts.
     pub users: Users,
-    /// From where the services of Phase 2 are taken.
+    /// The source of the services of Phase 2.
     pub backing: Backing,
-    /// Where the bytes of uploads are kept.
+    /// The store of uploaded bytes.
     pub files: Files,
-    /// Folder for uploads that outlives the cluster; [`None`] for a temporary one.
+    /// A folder for data that outlives the cluster; [`None`] for a temporary folder.
     pub data_dir: Option<PathBuf>,
-    /// Whether a replica that dies is started again by itself.
+    /// Whether a process that ends is restarted automatically.
     pub supervise: bool,
-    /// More flags for every replica.
+    /// Additional flags for every replica.
     pub replica_args: Vec<OsString>,
 }
 
 impl Topology {
-    /// Three replicas for this machine alone, on any free port, with nothing that outlives
-    /// them.
+    /// Three replicas on loopback, on any free port, with temporary data only.
     #[must_use]
     pub fn on_loopback(program: Program, server: impl Into<ServerKind>) -> Self {
         let server = server.into();
