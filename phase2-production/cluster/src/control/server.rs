@@ -90,7 +90,7 @@ impl ControlServer {
             .route("/status", get(status))
             .route("/members", post(add))
             .route("/members/{id}/{command}", post(execute))
-            .route("/down", post(down))
+            .route("/down", post(shut_down))
             .with_state(state)
             .layer(from_fn_with_state(self.expected.clone(), authenticate));
         let drain = Drain {
@@ -147,7 +147,7 @@ async fn execute(
     run_to_completion(async move { cluster.order(&id, command).await }).await
 }
 
-async fn down(State(state): State<ControlState>) -> Json<()> {
+async fn shut_down(State(state): State<ControlState>) -> Json<()> {
     state.down.cancel();
     Json(())
 }
