@@ -84,7 +84,7 @@ impl Person {
         if let Err(ended) = browser.start_anew().await {
             return (ended, None);
         }
-        let sessions = browser.stage.settings.design.design().has_sessions();
+        let sessions = browser.stage.settings.design.has_sessions();
         let path = if sessions { paths::SESSION_START } else { paths::TOKEN };
         let request = browser.request(&GooseMethod::Post, path);
         let request = request.map(|request| request.json(&self.account));

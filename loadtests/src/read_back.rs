@@ -106,7 +106,7 @@ async fn log_in(
     person: &Person,
 ) -> anyhow::Result<Proof> {
     let account = &person.account;
-    match design.design().has_sessions() {
+    match design.has_sessions() {
         true => match until_told(|| client.log_in_session(account)).await {
             Some(Outcome::Done(reply)) => Ok(Proof::Session(reply.body.session_id)),
             other => bail!("{other:?}"),

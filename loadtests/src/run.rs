@@ -80,7 +80,7 @@ fn topology(
         users: Users::File(accounts.file.clone()),
         backing: settings.backing,
         replica_args: unlimited.map(Into::into).to_vec(),
-        ..Topology::on_loopback(program, settings.design.design())
+        ..Topology::on_loopback(program, settings.design)
     }
 }
 

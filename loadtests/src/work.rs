@@ -55,7 +55,7 @@ impl Person {
 
     /// Tokens have no session to look at: there a user asks for the newest file.
     async fn ask_who_i_am(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
-        if !browser.stage.settings.design.design().has_sessions() {
+        if !browser.stage.settings.design.has_sessions() {
             let path = format!("{}?limit=1", paths::FILES);
             let request = self.proven(browser, &GooseMethod::Get, &path);
             let look = |body: &Bytes| match serde_json::from_slice::<FileList>(body) {

@@ -104,7 +104,7 @@ impl Lane {
             users: Users::File(accounts.file.clone()),
             backing,
             replica_args: flags.map(Into::into).collect(),
-            ..Topology::on_loopback(program.clone(), contender.design())
+            ..Topology::on_loopback(program.clone(), contender)
         });
         let cluster = cluster.await.with_context(|| contender.to_string())?;
         let replicas = cluster.replica_ids();

@@ -15,7 +15,7 @@ pub(crate) async fn log_in(
     contender: Contender,
     given: &Credentials,
 ) -> Outcome<Proof> {
-    match contender.design().has_sessions() {
+    match contender.has_sessions() {
         true => {
             let started = client.log_in_session(given).await;
             proof(started, |started| Proof::Session(started.session_id))

@@ -6,7 +6,7 @@ use anyhow::Context;
 use api_contract::secret::Secret;
 use async_trait::async_trait;
 use cluster::orders::Order;
-use cluster::{Backing, Cluster, Design, Program, Topology, Users};
+use cluster::{Backing, Cluster, Program, ServerKind, Topology, Users};
 use std::sync::Arc;
 
 /// Whom the users log in as. The cluster is reachable from this machine only, and gone
@@ -19,7 +19,7 @@ const PASSWORD: &str = "correct-horse";
 /// # Panics
 /// Never: a test reads the two descriptions.
 #[must_use]
-pub fn description(design: Design) -> Description {
+pub fn description(design: ServerKind) -> Description {
     let text = match design.has_sessions() {
         true => include_str!("../descriptions/sessions.toml"),
         false => include_str!("../descriptions/tokens.toml"),
@@ -45,7 +45,7 @@ impl Ours {
     /// When it does not start; then nothing is left of it.
     pub async fn start(
         program: Program,
-        design: Design,
+        design: ServerKind,
         backing: Backing,
     ) -> anyhow::Result<Self> {
         let users = Users::WithPassword(Secret::new(PASSWORD));

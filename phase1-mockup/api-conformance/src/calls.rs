@@ -1,4 +1,4 @@
-//! The calls of the contract, one method each.
+//! The calls of the contract, one client method each.
 
 use crate::client::Client;
 use crate::form::{Form, Upload};
@@ -45,7 +45,7 @@ impl Client {
         self.upload_form(proof, Form::of(file)).await
     }
 
-    /// `POST /api/upload` with an `Idempotency-Key`: repeating it repeats nothing.
+    /// `POST /api/upload` with an `Idempotency-Key`: a retry has no further effect.
     pub async fn upload_with_key(
         &self,
         proof: &Proof,
@@ -57,7 +57,7 @@ impl Client {
         self.json(Form::of(file).put_on(request)).await
     }
 
-    /// `POST /api/upload` with any form, also one that no server should take.
+    /// `POST /api/upload` with any form, including invalid ones.
     pub async fn upload_form(&self, proof: &Proof, form: Form) -> Outcome<FileCreated> {
         self.json(form.put_on(self.proven(proof, Method::POST, paths::UPLOAD))).await
     }
@@ -77,7 +77,7 @@ impl Client {
         self.content_if(proof, id, &[]).await
     }
 
-    /// `GET /api/files/{file_id}/content`, a range such as `bytes=0-99` of it.
+    /// `GET /api/files/{file_id}/content` with a range such as `bytes=0-99`.
     pub async fn content_range(
         &self,
         proof: &Proof,
@@ -108,12 +108,12 @@ impl Client {
 }
 
 impl Client {
-    /// Begins a request that carries a proof.
+    /// Starts a request with a credential.
     pub fn proven(&self, proof: &Proof, method: Method, path: &str) -> RequestBuilder {
         proof.put_on(self.request(method, path))
     }
 
-    /// Sends a request whose answer is JSON.
+    /// Sends a request with a JSON reply.
     pub async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Outcome<T> {
         outcome::json(self.send(request).await)
     }

@@ -1,8 +1,8 @@
-//! The contract, one function a sentence. Each takes a target and says nothing, or what
-//! it expected and what it got. `suite` turns them into named tests.
+//! The checks, one function for each requirement. A check takes a target; its error shows the
+//! expected and the actual result. `suite` turns the checks into named tests.
 //!
-//! References in the comments: RFC 9110 is HTTP, RFC 9457 problems, RFC 6266 and 8187
-//! file names in headers, RFC 8725 JWT practice; ASVS is OWASP's, version 5.
+//! References in the comments: RFC 9110 (HTTP), RFC 9457 (problem details), RFC 6266 and 8187
+//! (file names in headers), RFC 8725 (JWT best practices), ASVS (OWASP ASVS 5).
 
 pub mod deletions;
 pub mod downloads;
@@ -22,8 +22,8 @@ use crate::client::Client;
 use crate::proof::Proof;
 use api_contract::files::{FileList, ListQuery, MAX_PAGE};
 
-/// An id of the right form that no server has given to anything.
-pub(crate) fn made_up_id() -> String {
+/// A well-formed file id that does not exist.
+pub(crate) fn nonexistent_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 

@@ -1,8 +1,8 @@
-//! The scripted client: what tests and the demonstration talk to servers with.
+//! The HTTP client of tests and demonstrations.
 //!
-//! It adds nothing of its own: no retries, no redirects, no proxies, and cookies and
-//! connection reuse only as asked for, because each of them would hide what a server or
-//! a balancer does. The calls themselves are in `calls`.
+//! It has no retries, no redirects and no proxies, and cookies and connection reuse are
+//! optional, because each of them would hide the behaviour of a server or a balancer. The calls
+//! of the contract are in `calls`.
 
 use crate::cookies::CookieJar;
 use crate::outcome::{Broken, Reply};
@@ -13,15 +13,15 @@ use reqwest::RequestBuilder;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How a client behaves.
+/// The options of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The longest that one call may take, from connecting to the last byte.
+    /// The timeout of one call, from connecting to the last byte.
     pub timeout: Duration,
-    /// Remember cookies and send them back.
+    /// Store cookies and send them back.
     pub keep_cookies: bool,
-    /// Send several requests over one connection. Without it, a balancer chooses a
-    /// replica for each request anew.
+    /// Send several requests over one connection. Without it, a balancer selects a replica for
+    /// each request.
     pub reuse_connections: bool,
 }
 
@@ -44,13 +44,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client without cookies, such as `http://127.0.0.1:8080` asks for.
+    /// A client without cookies for a base URL such as `http://127.0.0.1:8080`.
     #[must_use]
     pub fn new(base_url: &str) -> Self {
         Self::with(base_url, Options::default())
     }
 
-    /// A client that keeps its cookies where others keep theirs.
+    /// A client that shares a cookie jar with other clients.
     #[must_use]
     pub fn sharing(base_url: &str, jar: CookieJar) -> Self {
         Self { jar: Some(jar), ..Self::new(base_url) }
@@ -59,7 +59,7 @@ impl Client {
     /// A client with options.
     ///
     /// # Panics
-    /// When the system cannot give the HTTP library what it starts with.
+    /// When the HTTP library cannot be initialised.
     #[must_use]
     pub fn with(base_url: &str, options: Options) -> Self {
         let idle = if options.reuse_connections { usize::MAX } else { 0 };
@@ -71,7 +71,7 @@ impl Client {
             .retry(reqwest::retry::never())
             .no_proxy()
             .build()
-            .expect("a client without TLS has nothing to fail on");
+            .expect("a client can be built");
         Self {
             base_url: Arc::from(base_url.trim_end_matches('/')),
             http,
@@ -79,19 +79,19 @@ impl Client {
         }
     }
 
-    /// Where it sends its requests.
+    /// The base URL.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Its cookies, if it keeps any.
+    /// The cookie jar, if the client keeps cookies.
     #[must_use]
     pub const fn cookies(&self) -> Option<&CookieJar> {
         self.jar.as_ref()
     }
 
-    /// Begins a request that has no call of its own.
+    /// Starts a request without a credential.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base_url));
         match self.jar.as_ref().and_then(CookieJar::header) {
@@ -100,10 +100,10 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads the answer whole, whatever it says.
+    /// Sends a request and reads the whole reply, with any status.
     ///
     /// # Errors
-    /// When no whole answer came.
+    /// When there is no complete reply.
     pub async fn send(&self, request: RequestBuilder) -> Result<Reply<Bytes>, Broken> {
         let response = request.send().await.map_err(no_answer)?;
         if let Some(jar) = &self.jar {
@@ -124,7 +124,7 @@ impl Client {
     }
 }
 
-/// An error is printed, and a URL may hold a password.
+/// Removes the URL, because errors are printed and a URL may contain a password.
 fn no_answer(error: reqwest::Error) -> Broken {
     Broken::NoAnswer(error.without_url())
 }

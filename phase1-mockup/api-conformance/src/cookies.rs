@@ -1,30 +1,30 @@
-//! The cookies of one client, kept by hand: names, values, nothing else.
+//! The cookie jar of a client: names and values only.
 //!
-//! A client here talks to one base URL, so domains and paths decide nothing. The cookie
-//! that matters is a balancer's: it says which replica the client belongs to.
+//! A client has one base URL, so domains and paths do not matter. The important cookie is the
+//! session affinity cookie of a balancer.
 
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderValue};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Remembered cookies. Clones share them.
+/// Stored cookies. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct CookieJar {
     cookies: Arc<Mutex<BTreeMap<String, String>>>,
-    /// The only name that it takes; [`None`] for any.
+    /// The only cookie that is stored; [`None`] for all.
     only: Option<&'static str>,
 }
 
 impl CookieJar {
-    /// A jar for one cookie. With a balancer's alone, a client is brought back to its
-    /// replica, and nothing but its proof says who it is.
+    /// A jar for one cookie. With only the cookie of a balancer, a client is routed to its
+    /// replica but authenticated by its credential alone.
     #[must_use]
     pub fn only(name: &'static str) -> Self {
         Self { only: Some(name), ..Self::default() }
     }
 
-    /// Takes over what a reply sets, and forgets what it takes back.
+    /// Stores the cookies that a reply sets, and removes those that it deletes.
     pub fn remember(&self, reply: &HeaderMap) {
         let lines = reply.get_all(SET_COOKIE).iter();
         for line in lines.filter_map(|line| line.to_str().ok()) {
@@ -35,7 +35,7 @@ impl CookieJar {
             if self.only.is_some_and(|only| only != name.trim()) {
                 continue;
             }
-            if takes_back(attributes) {
+            if is_deleted(attributes) {
                 self.lock().remove(name.trim());
             } else {
                 self.lock().insert(name.trim().to_owned(), value.trim().to_owned());
@@ -49,7 +49,7 @@ impl CookieJar {
         self.lock().get(name).cloned()
     }
 
-    /// Sets a cookie as if a server had: to send a forged one.
+    /// Stores a cookie, for example a forged one.
     pub fn set(&self, name: &str, value: &str) {
         self.lock().insert(name.to_owned(), value.to_owned());
     }
@@ -71,7 +71,7 @@ impl CookieJar {
     }
 }
 
-fn takes_back(attributes: &str) -> bool {
+fn is_deleted(attributes: &str) -> bool {
     attributes
         .split(';')
         .any(|attribute| attribute.trim().eq_ignore_ascii_case("max-age=0"))
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_sent_back_without_its_attributes_until_it_is_taken_back() {
+    fn cookie_is_sent_until_it_is_deleted() {
         let jar = CookieJar::default();
         assert_eq!(jar.header(), None);
         set(&jar, "lab_replica=r2; Path=/; HttpOnly");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jar_for_one_cookie_takes_no_other() {
+    fn single_cookie_jar_ignores_other_cookies() {
         let jar = CookieJar::only("lab_replica");
         set(&jar, "session=abc");
         set(&jar, "lab_replica=r2; Path=/");

@@ -1,9 +1,9 @@
-//! The hash that an upload is known by: made here from the bytes, never taken from a server.
+//! The expected hash of an upload, computed from the bytes and never taken from a server.
 
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// SHA-256, in lower-case hexadecimal.
+/// SHA-256 in lower-case hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {

@@ -1,17 +1,17 @@
-//! Waiting, always for something and never for ever.
+//! Waiting for a condition, with a deadline.
 
 use anyhow::bail;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often a condition is looked at.
-const EVERY: Duration = Duration::from_millis(20);
+/// The interval between two checks of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Looks until `found` returns something, at the latest until `deadline` has passed;
-/// the failure then names `what` was waited for.
+/// Calls `found` until it returns a value or `deadline` has passed. The error then names the
+/// condition `what`.
 ///
 /// # Errors
-/// When looking fails, or the time is up.
+/// When `found` fails, or the deadline has passed.
 pub async fn eventually<T>(
     deadline: Duration,
     what: &str,
@@ -23,14 +23,14 @@ pub async fn eventually<T>(
             return Ok(it);
         }
         if start.elapsed() >= deadline {
-            bail!("waited {deadline:?} in vain: {what}");
+            bail!("not within {deadline:?}: {what}");
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Lets a client be silent. Silence is the one thing that cannot be waited for by
-/// looking, because looking ends it.
+/// Waits without a request, for tests of idle timeouts. A check of the condition would be a
+/// request and reset the timeout.
 pub async fn silence(length: Duration) {
     tokio::time::sleep(length).await;
 }

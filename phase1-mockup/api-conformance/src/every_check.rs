@@ -1,19 +1,19 @@
-//! The same checks as values, for whoever has one target and wants to hold it to all of
-//! them. As tests, each starts a server of its own; a whole cluster is too much for that.
+//! All checks as a list, to run them against one target. As tests, each check starts its own
+//! server, which is too slow for a whole cluster.
 
 use crate::target::{Target, Way};
 use futures_util::future::LocalBoxFuture;
 
-/// One behaviour that a server promises.
+/// One check of the contract.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
-    /// The sentence, after the file that it stands in, as in `logins::a_proof_is_never_cached`.
+    /// Module and function, as in `logins::login_reply_is_not_cacheable`.
     pub name: &'static str,
-    /// Holds a target to it. The error says what was expected and what came.
+    /// Runs the check. The error shows the expected and the actual result.
     pub run: fn(&Target) -> LocalBoxFuture<'_, anyhow::Result<()>>,
 }
 
-/// Everything that a server promises which knows its callers in this way.
+/// All checks for a server with this way of authentication.
 #[must_use]
 pub fn every_check(way: Way) -> Vec<Check> {
     let mut checks = Vec::new();

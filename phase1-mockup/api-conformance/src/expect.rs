@@ -1,4 +1,4 @@
-//! What the checks expect, in failures that say expected and actual.
+//! Assertions of the checks. Their errors show the expected and the actual result.
 
 use crate::outcome::{Broken, Outcome, Reply};
 use crate::process::run_to_end;
@@ -9,13 +9,13 @@ use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::fmt::Debug;
 use std::path::Path;
 
-/// Compares; the failure names `what` and shows both sides.
+/// Compares two values. The error names `what` and shows both values.
 ///
 /// # Errors
 /// When they differ.
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "a check compares what it has just made; a reference would only be noise"
+    reason = "a check compares temporary values; references would only be noise"
 )]
 pub fn equal<A, E>(what: &str, actual: A, expected: E) -> anyhow::Result<()>
 where
@@ -30,25 +30,25 @@ where
 }
 
 impl<T> Outcome<T> {
-    /// The answer to a call that should have been done.
+    /// The reply to a call that must succeed.
     ///
     /// # Errors
-    /// When it was not.
+    /// When it did not.
     pub fn done(self) -> anyhow::Result<Reply<T>> {
         match self {
             Self::Done(reply) => Ok(reply),
             Self::Refused(reply) => {
-                bail!("expected: it is done\n  actual:   {}", told(&reply))
+                bail!("expected: success\n  actual:   {}", summary(&reply))
             }
-            Self::Broken(broken) => Err(broken).context("expected: it is done"),
+            Self::Broken(broken) => Err(broken).context("expected: success"),
         }
     }
 
-    /// The refusal of a call that should have been refused in just this way, having
-    /// checked that it says everything that a refusal has to say.
+    /// The problem of a call that must be refused with this kind of problem. Also checks the
+    /// required members and headers of the problem.
     ///
     /// # Errors
-    /// When it was done, refused in another way, or the refusal is incomplete.
+    /// When the call succeeded, had another problem, or the problem is incomplete.
     pub fn refused_as(self, kind: ProblemKind) -> anyhow::Result<Reply<Problem>> {
         let expected = format!("{} {}", kind.status().as_u16(), kind.slug());
         match self {
@@ -59,9 +59,9 @@ impl<T> Outcome<T> {
                 ensure!(
                     reply.body.slug() == kind.slug(),
                     "expected: {expected}\n  actual:   {}",
-                    told(&reply)
+                    summary(&reply)
                 );
-                complete(&reply, kind)?;
+                check_problem(&reply, kind)?;
                 Ok(reply)
             }
             Self::Broken(broken) => {
@@ -70,23 +70,25 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// The status, whatever the call came to.
+    /// The status of the reply.
     ///
     /// # Errors
-    /// When there was no answer.
+    /// When there is no complete reply.
     pub fn status(&self) -> anyhow::Result<StatusCode> {
         match self {
             Self::Done(reply) => Ok(reply.status),
             Self::Refused(reply) => Ok(reply.status),
             Self::Broken(Broken::NotTheContract { status, .. }) => Ok(*status),
-            Self::Broken(Broken::CutShort { cause, .. }) => bail!("cut short: {cause:?}"),
-            Self::Broken(Broken::NoAnswer(error)) => bail!("no answer: {error:?}"),
+            Self::Broken(Broken::CutShort { cause, .. }) => {
+                bail!("the reply was truncated: {cause:?}")
+            }
+            Self::Broken(Broken::NoAnswer(error)) => bail!("no reply: {error:?}"),
         }
     }
 }
 
-/// Checks the shape of one refusal (RFC 9457 §3, and what the status itself asks for).
-fn complete(reply: &Reply<Problem>, kind: ProblemKind) -> anyhow::Result<()> {
+/// Checks the members of a problem (RFC 9457 §3), and the header that its status requires.
+fn check_problem(reply: &Reply<Problem>, kind: ProblemKind) -> anyhow::Result<()> {
     let problem = &reply.body;
     equal("the status", reply.status, kind.status())?;
     equal("the status in the body", problem.status, reply.status.as_u16())?;
@@ -95,48 +97,48 @@ fn complete(reply: &Reply<Problem>, kind: ProblemKind) -> anyhow::Result<()> {
     equal("the problem's title", problem.title.as_str(), kind.title())?;
     ensure!(!problem.detail.is_empty(), "the problem has no detail");
     equal(
-        "the problem's instance, which is the request's id",
+        "the problem's instance, which is the request id",
         Some(problem.instance.as_str()),
         reply.request_id(),
     )?;
-    ensure!(reply.served_by().is_some(), "nobody signed the refusal");
-    let needed = match reply.status {
+    ensure!(reply.served_by().is_some(), "no X-Served-By header");
+    let required = match reply.status {
         StatusCode::UNAUTHORIZED => WWW_AUTHENTICATE,
         StatusCode::METHOD_NOT_ALLOWED => ALLOW,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => RETRY_AFTER,
         _ => return Ok(()),
     };
-    ensure!(reply.header(&needed).is_some(), "a {} comes without {needed}", reply.status);
+    ensure!(reply.header(&required).is_some(), "a {} without {required}", reply.status);
     Ok(())
 }
 
-fn told(reply: &Reply<Problem>) -> String {
+fn summary(reply: &Reply<Problem>) -> String {
     let problem = &reply.body;
     format!("{} {}: {}", problem.status, problem.slug(), problem.detail)
 }
 
-/// Checks that a program ends at once with exit code 2 and one line on standard error,
-/// which holds all of `advice` and neither a stack trace nor the word `CANARY`.
+/// Checks that a program exits with code 2 and one line on standard error, which contains all
+/// of `advice`, but no stack trace and not the word `CANARY`.
 ///
 /// # Errors
-/// When it ends in any other way, or does not end.
+/// When it exits in another way, or not in time.
 pub async fn refuses_to_start(
     program: &str,
     flags: &[String],
     advice: &[&str],
 ) -> anyhow::Result<()> {
     let ended = run_to_end(Path::new(program), flags).await?;
-    let said = &ended.stderr;
+    let text = &ended.stderr;
     equal("the exit code", ended.status.code(), Some(2))?;
-    equal("lines on standard error", said.lines().count(), 1)?;
+    equal("lines on standard error", text.lines().count(), 1)?;
     for part in advice {
         ensure!(
-            said.contains(part),
-            "expected: a line with {part:?}\n  actual:   {said}"
+            text.contains(part),
+            "expected: a line with {part:?}\n  actual:   {text}"
         );
     }
     for leak in ["panicked", "stack backtrace", "CANARY"] {
-        ensure!(!said.contains(leak), "{leak:?} does not belong into: {said}");
+        ensure!(!text.contains(leak), "{leak:?} must not be in: {text}");
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What a server needs to be started: a folder, a users file, a key. Made for one test
-//! and gone with it.
+//! The files that a server needs: a data folder, a users file, a key. They are created for one
+//! test and removed after it.
 
 use crate::process::Server;
 use crate::target::{Target, Way};
@@ -15,25 +15,25 @@ use upload_domain::accounts::random_password;
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 
-/// The upload limit of the servers that are started here: more than fits into JSON.
+/// The upload limit of the started servers in bytes, larger than the limit of JSON content.
 pub const MAX_UPLOAD: usize = 2 * 1024 * 1024;
 
-/// A folder with all that outlives a server. Clones share it; several servers on it are
-/// replicas, and one after the other is a restart.
+/// A folder with the persistent state of a server. Clones share it. Several servers on it at a
+/// time are replicas; one after the other is a restart.
 #[derive(Clone, Debug)]
 pub struct Fixture {
     folder: Arc<TempDir>,
-    /// Somebody with an account.
+    /// The first account.
     pub alice: Credentials,
-    /// Somebody else with an account.
+    /// The second account.
     pub bob: Credentials,
 }
 
 impl Fixture {
-    /// A new folder with two accounts, whose passwords are random, and a token key.
+    /// A new folder with a token key and two accounts with random passwords.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When a file cannot be written.
     pub fn new() -> anyhow::Result<Self> {
         let fixture = Self {
             folder: Arc::new(tempfile::tempdir()?),
@@ -45,8 +45,8 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// The one place that knows how accounts are made. The cheapest hash will do: what
-    /// is tested here is not how hard a stolen file is to guess.
+    /// Writes the users file with the cheapest hash, because the tests do not need a hash that
+    /// resists guessing.
     fn write_users_file(&self) -> anyhow::Result<()> {
         let accounts = [&self.alice, &self.bob]
             .map(|one| (one.username.as_str(), one.password.expose()));
@@ -55,31 +55,31 @@ impl Fixture {
         Ok(())
     }
 
-    /// The folder itself, for what only one test needs.
+    /// The folder itself, for additional files of a test.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where uploads go.
+    /// The data folder.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.folder().join("data")
     }
 
-    /// Who has an account.
+    /// The users file.
     #[must_use]
     pub fn users_file(&self) -> PathBuf {
         self.folder().join("users.json")
     }
 
-    /// A key for signing tokens.
+    /// The file of the key that signs tokens.
     #[must_use]
     pub fn token_key_file(&self) -> PathBuf {
         self.folder().join("token-key")
     }
 
-    /// The flags that every server here is started with, and then `more`.
+    /// The common flags of all servers, followed by `more`.
     #[must_use]
     pub fn flags(&self, more: &[&str]) -> Vec<String> {
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
@@ -109,7 +109,7 @@ impl Fixture {
         self.start_by(program, &[], way, more).await
     }
 
-    /// Starts a program that starts the server: `before` comes before its flags.
+    /// Starts a program that starts the server; `before` are the arguments before the flags.
     ///
     /// # Errors
     /// When it does not start.
@@ -132,23 +132,23 @@ impl Fixture {
             cookies: None,
         };
         let kept = Vec::new();
-        Ok(Started { server, target, _outlives_the_server: self.clone(), kept })
+        Ok(Started { server, target, _fixture: self.clone(), kept })
     }
 }
 
-/// A running server as a target. It ends when this is dropped.
+/// A running server as a target. Dropping it ends the server.
 #[derive(Debug)]
 pub struct Started {
     /// The process.
     pub server: Server,
     target: Target,
-    _outlives_the_server: Fixture,
-    /// Whatever else it needs to the end, such as a store that the test started.
+    _fixture: Fixture,
+    /// Values that must live as long as the server, such as a store of the test.
     kept: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl Started {
-    /// Starts a server on a folder of its own.
+    /// Starts a server on a new folder.
     ///
     /// # Errors
     /// When it does not start.
@@ -156,10 +156,10 @@ impl Started {
         Fixture::new()?.start(program, way, more).await
     }
 
-    /// The same server, and something that must not end before it does.
+    /// Keeps a value alive as long as the server.
     #[must_use]
-    pub fn keeping(mut self, what: impl Any + Send + Sync) -> Self {
-        self.kept.push(Box::new(what));
+    pub fn keeping(mut self, value: impl Any + Send + Sync) -> Self {
+        self.kept.push(Box::new(value));
         self
     }
 }

@@ -1,4 +1,4 @@
-//! Multipart forms, written by hand so that a check can also write a wrong one.
+//! Multipart forms, built by hand so that checks can also send invalid ones.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -7,22 +7,22 @@ use reqwest::{Body, RequestBuilder};
 use std::convert::Infallible;
 use std::fmt::Write as _;
 
-/// A piece of a body that is sent without announcing its length.
-const CHUNK: usize = 64 * 1024;
+/// The size of a chunk in bytes, for bodies without `Content-Length`.
+const CHUNK_SIZE: usize = 64 * 1024;
 
-/// A file as a client has it.
+/// A file of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
-    /// What the client calls it.
+    /// The file name that the client sends.
     pub name: String,
-    /// What the client says it is.
+    /// The declared media type.
     pub content_type: String,
-    /// What it holds.
+    /// The content.
     pub bytes: Bytes,
 }
 
 impl Upload {
-    /// A file of no particular type.
+    /// A file with the generic media type.
     pub fn new(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         Self {
             name: name.into(),
@@ -31,8 +31,8 @@ impl Upload {
         }
     }
 
-    /// A file of a given size in which every 251 bytes repeat: a prime, so that no block
-    /// that a server reads or sends ever looks like the next one.
+    /// A file of a given size with a pattern of 251 bytes. This is a prime, so that no two
+    /// successive blocks of a server are equal.
     #[must_use]
     pub fn of_size(name: &str, size: usize) -> Self {
         let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
@@ -40,33 +40,33 @@ impl Upload {
     }
 }
 
-/// A form on its way (RFC 7578).
+/// A multipart form (RFC 7578).
 #[derive(Clone, Debug)]
 pub struct Form {
     boundary: String,
     body: Vec<u8>,
-    announce_length: bool,
+    has_length: bool,
 }
 
 impl Form {
-    /// A form that is ended but empty.
+    /// A form without parts.
     #[must_use]
     pub fn empty() -> Self {
         Self {
             boundary: format!("lab-{}", uuid::Uuid::new_v4().simple()),
             body: Vec::new(),
-            announce_length: true,
+            has_length: true,
         }
     }
 
-    /// What an upload needs: one part, named `file`.
+    /// A form with one part, named `file`.
     #[must_use]
     pub fn of(file: &Upload) -> Self {
         Self::empty().file("file", file)
     }
 
-    /// Adds a file. Its name goes in as it is, except that quotes are escaped: a name
-    /// with a line break in it writes a header of its own, as a hostile client's would.
+    /// Adds a file. Only quotes in its name are escaped, so a name with a line break adds a
+    /// header, as a hostile client could do.
     #[must_use]
     pub fn file(self, part: &str, file: &Upload) -> Self {
         let name = file.name.replace('"', "\\\"");
@@ -85,49 +85,49 @@ impl Form {
         self.part(&headers, text.as_bytes())
     }
 
-    /// Sends the length as the bytes come (chunked), not before them.
+    /// Sends the body with chunked transfer encoding, without `Content-Length`.
     #[must_use]
     pub const fn without_length(mut self) -> Self {
-        self.announce_length = false;
+        self.has_length = false;
         self
     }
 
-    /// The form's media type, boundary included.
+    /// The media type with the boundary.
     #[must_use]
     pub fn media_type(&self) -> String {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// The form as it stands in the request's body.
+    /// The encoded form.
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
         let mut body = self.unended_body();
-        let end = format!("--{}--\r\n", self.boundary);
-        body.extend_from_slice(end.as_bytes());
+        let final_boundary = format!("--{}--\r\n", self.boundary);
+        body.extend_from_slice(final_boundary.as_bytes());
         body
     }
 
-    /// The same, broken off before its last boundary.
+    /// The encoded form without its final boundary.
     #[must_use]
     pub fn unended_body(&self) -> Vec<u8> {
         self.body.clone()
     }
 
-    /// Puts it on a request.
+    /// Sets the body of a request.
     pub fn put_on(self, request: RequestBuilder) -> RequestBuilder {
         let request = request.header(CONTENT_TYPE, self.media_type());
         let body = Bytes::from(self.body());
-        if self.announce_length {
+        if self.has_length {
             return request.body(body);
         }
         let size = body.len();
-        let chunks = (0..size)
-            .step_by(CHUNK)
-            .map(move |at| Ok::<_, Infallible>(body.slice(at..size.min(at + CHUNK))));
+        let chunks = (0..size).step_by(CHUNK_SIZE).map(move |at| {
+            Ok::<_, Infallible>(body.slice(at..size.min(at + CHUNK_SIZE)))
+        });
         request.body(Body::wrap_stream(stream::iter(chunks)))
     }
 
-    /// Adds a part with any headers.
+    /// Adds a part with arbitrary headers.
     #[must_use]
     pub fn part(mut self, headers: &str, content: &[u8]) -> Self {
         let mut head = String::new();

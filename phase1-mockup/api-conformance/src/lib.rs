@@ -1,9 +1,8 @@
-//! The wire contract as black-box checks, and the scripted client that makes them.
+//! The conformance suite: black-box checks of the wire contract, and their HTTP client.
 //!
-//! Nothing in here looks inside a server: a base URL is all it gets, so the same checks
-//! hold for either server of Phase 1, for a cluster behind a balancer, and for whatever a
-//! student writes. Only `fixture` and `process` know that servers are programs: they
-//! start one for a test and make sure that it is gone afterwards.
+//! A check gets only a base URL, so the same checks run against both servers of Phase 1, a
+//! cluster behind a balancer, and a student's server. Only `fixture` and `process` start
+//! servers as programs for a test, and end them afterwards.
 //!
 //! Reading order: `suite` (the table of contents), any file of `checks`, `target`,
 //! `client` with `calls` and `outcome`, then `process` and `fixture`.

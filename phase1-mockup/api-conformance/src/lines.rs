@@ -1,11 +1,11 @@
-//! What a child process writes, read by a thread of its own: a pipe that nobody reads
-//! fills up, and then the child stands still.
+//! The output of a child process, read by a separate thread, because the child would block on
+//! a full pipe.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// What came out of a pipe so far, line by line.
+/// The lines that were read from a pipe so far.
 #[derive(Debug)]
 pub(crate) struct Lines {
     lines: Arc<Mutex<Vec<String>>>,
@@ -24,9 +24,9 @@ impl Lines {
         Self { lines, reader: Some(reader) }
     }
 
-    pub(crate) fn find<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(crate) fn find<T>(&self, matching: impl Fn(&str) -> Option<T>) -> Option<T> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().find_map(|line| wanted(line))
+        lines.iter().find_map(|line| matching(line))
     }
 
     pub(crate) fn text(&self) -> String {
@@ -34,10 +34,10 @@ impl Lines {
         lines.join("\n")
     }
 
-    /// All of it. Only for a process that has ended: the pipe ends with it.
-    pub(crate) fn read_to_the_end(&mut self) -> String {
+    /// Reads until the end of the pipe. It blocks unless the process has ended.
+    pub(crate) fn read_to_end(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
-            let _read_what_there_was = reader.join();
+            let _read_until_the_error = reader.join();
         }
         self.text()
     }

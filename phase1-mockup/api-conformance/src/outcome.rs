@@ -1,8 +1,8 @@
-//! What became of a call: it was done, it was refused, or nobody can tell.
+//! The result of a call: success, refusal, or unknown.
 //!
-//! The third is the reason for this file. A client that takes a lost answer for a refusal
-//! repeats what was done, and one that takes it for success loses data; so an error of
-//! the transport is never mixed up with an error reply.
+//! Unknown results are the reason for this file. A client that treats a lost reply as a refusal
+//! repeats the operation, and a client that treats it as success loses data. So a transport
+//! error is never treated as an error reply.
 
 use api_contract::headers::{REQUEST_ID, SERVED_BY};
 use api_contract::problem::{MEDIA_TYPE, Problem};
@@ -11,19 +11,19 @@ use http::header::{AsHeaderName, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-/// An answer that arrived whole.
+/// A complete reply.
 #[derive(Clone, Debug)]
 pub struct Reply<T> {
     /// The status.
     pub status: StatusCode,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body, read as what the contract says it is.
+    /// The decoded body.
     pub body: T,
 }
 
 impl<T> Reply<T> {
-    /// One header as text; `None` when it is missing or is not text.
+    /// One header as text; `None` if it is missing or not text.
     pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -34,7 +34,7 @@ impl<T> Reply<T> {
         self.header(SERVED_BY)
     }
 
-    /// The request's id, to be found in the server's log.
+    /// The request id, which is in the server's log.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.header(REQUEST_ID)
@@ -45,58 +45,58 @@ impl<T> Reply<T> {
     }
 }
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub enum Outcome<T> {
-    /// The server did it (2xx), or had nothing to send again (304).
+    /// Success (2xx), or an unmodified file (304).
     Done(Reply<T>),
-    /// The server said no, in the contract's shape.
+    /// A refusal with a problem as the contract requires.
     Refused(Reply<Problem>),
-    /// There is no answer, or none that the contract knows.
+    /// No reply, or a reply that violates the contract.
     Broken(Broken),
 }
 
-/// Why there is no usable answer.
+/// Why there is no usable reply.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
     /// The transport failed: no connection, a reset, a timeout.
-    #[error("no answer")]
+    #[error("no reply")]
     NoAnswer(#[source] reqwest::Error),
-    /// The head of an answer came, and not all of its body: whoever sent it is gone.
-    #[error("status {status}, and an answer that broke off")]
+    /// The head of a reply arrived, but not its complete body.
+    #[error("status {status}, and a truncated reply")]
     CutShort {
-        /// Its status.
+        /// The status of the reply.
         status: StatusCode,
-        /// Which replica had begun to answer, if it said so.
+        /// The replica that had started to answer, if the head names it.
         served_by: Option<String>,
-        /// What broke.
+        /// The transport error.
         #[source]
         cause: reqwest::Error,
     },
-    /// An answer came, but not one that the contract allows.
+    /// A reply that violates the contract.
     #[error("status {status}, but {problem}")]
     NotTheContract {
-        /// Its status.
+        /// The status of the reply.
         status: StatusCode,
-        /// What is wrong with it.
+        /// The violation.
         problem: String,
     },
 }
 
-/// Whether a call changed anything on the server: what a ledger of calls has to know.
+/// Whether a call had an effect on the server. The ledger needs this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// It was carried out.
+    /// The call was executed.
     Happened,
-    /// It surely was not.
+    /// The call was certainly not executed.
     DidNotHappen,
-    /// It may have been.
+    /// The call may have been executed.
     Unknown,
 }
 
 impl<T> Outcome<T> {
-    /// Whether the call changed anything. A server that failed half-way (500) and a
-    /// gateway that lost its replica (502, 504) do not know either.
+    /// Whether the call had an effect. This is also unknown after a server error (500) and when
+    /// a gateway has lost its replica (502, 504).
     #[must_use]
     pub fn effect(&self) -> Effect {
         match self {
@@ -121,11 +121,11 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Reads an answer whose body is JSON.
+/// Decodes a reply with a JSON body.
 pub(crate) fn json<T: DeserializeOwned>(
-    answer: Result<Reply<Bytes>, Broken>,
+    reply: Result<Reply<Bytes>, Broken>,
 ) -> Outcome<T> {
-    match bytes(answer) {
+    match bytes(reply) {
         Outcome::Done(reply) => match serde_json::from_slice(&reply.body) {
             Ok(body) => Outcome::Done(reply.with_body(body)),
             Err(error) => not_the_contract(reply.status, format!("the body: {error}")),
@@ -135,9 +135,9 @@ pub(crate) fn json<T: DeserializeOwned>(
     }
 }
 
-/// Reads an answer whose body is a file.
-pub(crate) fn bytes(answer: Result<Reply<Bytes>, Broken>) -> Outcome<Bytes> {
-    match answer {
+/// Decodes a reply with a raw body.
+pub(crate) fn bytes(reply: Result<Reply<Bytes>, Broken>) -> Outcome<Bytes> {
+    match reply {
         Ok(reply) if succeeded(reply.status) => Outcome::Done(reply),
         Ok(reply) => refusal(reply),
         Err(broken) => Outcome::Broken(broken),
@@ -151,7 +151,7 @@ fn succeeded(status: StatusCode) -> bool {
 fn refusal<T>(reply: Reply<Bytes>) -> Outcome<T> {
     let media_type = reply.header(CONTENT_TYPE).unwrap_or_default();
     if media_type != MEDIA_TYPE {
-        let problem = format!("its type is {media_type:?} and not {MEDIA_TYPE:?}");
+        let problem = format!("its media type is {media_type:?} and not {MEDIA_TYPE:?}");
         return not_the_contract(reply.status, problem);
     }
     match serde_json::from_slice(&reply.body) {
@@ -170,7 +170,7 @@ mod tests {
     use api_contract::Message;
     use api_contract::problem::ProblemKind;
 
-    fn answer(status: u16, media_type: &str, body: &str) -> Outcome<Message> {
+    fn reply(status: u16, media_type: &str, body: &str) -> Outcome<Message> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, media_type.parse().unwrap());
         json(Ok(Reply {
@@ -182,12 +182,12 @@ mod tests {
 
     fn refused(kind: ProblemKind) -> Outcome<Message> {
         let body = serde_json::to_string(&kind.problem("Why.", "req-1")).unwrap();
-        answer(kind.status().as_u16(), MEDIA_TYPE, &body)
+        reply(kind.status().as_u16(), MEDIA_TYPE, &body)
     }
 
     #[test]
-    fn a_server_or_gateway_that_broke_off_leaves_the_effect_unknown() {
-        let done = answer(200, "application/json", r#"{"message":"done"}"#);
+    fn server_and_gateway_errors_have_an_unknown_effect() {
+        let done = reply(200, "application/json", r#"{"message":"done"}"#);
         assert_eq!(done.effect(), Effect::Happened);
         let no = refused(ProblemKind::NoReplica).effect();
         assert_eq!(no, Effect::DidNotHappen);
@@ -197,8 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_page_that_is_no_problem_is_not_taken_for_a_refusal() {
-        let page = answer(404, "text/html", "<h1>Not found</h1>");
+    fn error_page_without_a_problem_is_not_a_refusal() {
+        let page = reply(404, "text/html", "<h1>Not found</h1>");
         assert!(matches!(page, Outcome::Broken(Broken::NotTheContract { .. })));
     }
 }

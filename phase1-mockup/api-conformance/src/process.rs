@@ -1,7 +1,7 @@
-//! A server as a real process: started, known to be ready, read, ended, reaped.
+//! A server as a real process: starts it, waits until it is ready, reads its log, ends it.
 //!
-//! A task inside the test could not be killed the way a machine fails. The pipes are read
-//! by threads, and dropping a server waits for its death: no test leaves one behind.
+//! A task inside the test could not be killed with SIGKILL. Dropping a server waits until its
+//! process has ended, so no test leaves a process behind.
 
 use crate::eventually::eventually;
 use crate::lines::Lines;
@@ -13,10 +13,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// How long a process may take to be ready, to log, or to end once told to.
+/// The longest time for a process to become ready, to log a line, or to end.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running server, or one that has ended.
+/// A server process, running or ended.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -29,37 +29,37 @@ impl Server {
     /// Starts a program and waits for its ready line.
     ///
     /// # Errors
-    /// When it cannot be started or is not ready in time; what it wrote to standard error
-    /// is in the message.
+    /// When it cannot be started or is not ready in time. The error contains its standard error.
     pub async fn start(program: &Path, args: &[String]) -> anyhow::Result<Self> {
         let (mut child, stdout, mut stderr) = spawn(program, args)?;
-        let looked = eventually(PATIENCE, "the ready line", async || {
+        let found = eventually(PATIENCE, "the ready line", async || {
             if let Some(ready) = stdout.find(ReadyLine::parse) {
                 return Ok(Some(ready));
             }
             match child.try_wait()? {
-                Some(status) => bail!("it ended with {status}"),
+                Some(status) => bail!("the process ended with {status}"),
                 None => Ok(None),
             }
         });
-        match looked.await {
+        match found.await {
             Ok(ready) => Ok(Self { child, stdout, stderr, ready }),
             Err(error) => {
                 let _ended_already = child.kill();
                 child.wait()?;
-                let said = stderr.read_to_the_end();
-                Err(error.context(format!("{} said:\n{said}", program.display())))
+                let log = stderr.read_to_end();
+                Err(error
+                    .context(format!("standard error of {}:\n{log}", program.display())))
             }
         }
     }
 
-    /// Where it takes requests.
+    /// The base URL.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.ready.address)
     }
 
-    /// What it said of itself when it was ready.
+    /// The ready line.
     #[must_use]
     pub const fn ready(&self) -> &ReadyLine {
         &self.ready
@@ -83,36 +83,37 @@ impl Server {
         self.stdout.text()
     }
 
-    /// Waits for a line of the log that holds all of `parts`, and returns it.
+    /// Waits for a log line that contains all of `parts`, and returns it.
     ///
     /// # Errors
-    /// When there is none in time.
+    /// When there is no such line in time.
     pub async fn logged(&self, parts: &[&str]) -> anyhow::Result<String> {
-        let holds_all = |line: &str| {
+        let contains_all = |line: &str| {
             let all = parts.iter().all(|part| line.contains(part));
             all.then(|| line.to_owned())
         };
-        let what = format!("a log line with {parts:?}");
-        eventually(PATIENCE, &what, async || Ok(self.stderr.find(holds_all))).await
+        let condition = format!("a log line with {parts:?}");
+        eventually(PATIENCE, &condition, async || Ok(self.stderr.find(contains_all)))
+            .await
     }
 
-    /// Its log so far, event by event; for a server that was started with `--log json`.
+    /// Its log events so far, for a server that was started with `--log json`.
     #[must_use]
     pub fn events(&self) -> Vec<serde_json::Value> {
         let log = self.log();
         log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// One figure from `/metrics`; `None` when the server keeps no such figure.
+    /// The value of one metric; `None` if the server has no such metric.
     ///
     /// # Errors
     /// When the metrics cannot be read.
     pub async fn metric(&self, name: &str) -> anyhow::Result<Option<f64>> {
-        let figure = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
-        Ok(self.metrics().await?.lines().find_map(figure))
+        let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        Ok(self.metrics().await?.lines().find_map(value))
     }
 
-    /// Everything that `/metrics` says.
+    /// The text of `/metrics`.
     ///
     /// # Errors
     /// When there is no admin listener or it does not answer.
@@ -124,28 +125,28 @@ impl Server {
         Ok(String::from_utf8_lossy(&reply.body).into_owned())
     }
 
-    /// Ends it as a crash would: no signal handler, no last word (SIGKILL).
+    /// Kills it with SIGKILL, like a crash.
     ///
     /// # Errors
     /// When it had ended before.
     pub fn kill_9(&mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {
-            bail!("it had already ended, with {status}");
+            bail!("the process had already ended with {status}");
         }
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
-    /// Asks it to end (SIGTERM) and waits until it has; then its log is complete.
+    /// Sends SIGTERM and waits until it has ended. Then its log is complete.
     ///
     /// # Errors
     /// When it does not end in time.
     pub async fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
         let pid = i32::try_from(self.child.id()).context("a process id is an i32")?;
         kill(Pid::from_raw(pid), Signal::SIGTERM)?;
-        let status = end_of(&mut self.child).await?;
-        self.stderr.read_to_the_end();
+        let status = wait_for_end(&mut self.child).await?;
+        self.stderr.read_to_end();
         Ok(status)
     }
 }
@@ -157,33 +158,33 @@ impl Drop for Server {
     }
 }
 
-/// A program that has run to its end.
+/// A program that has ended.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
-/// Runs a program that is expected to end by itself.
+/// Runs a program that should end by itself.
 ///
 /// # Errors
 /// When it cannot be started or does not end in time.
 pub async fn run_to_end(program: &Path, args: &[String]) -> anyhow::Result<Ended> {
     let (mut child, _stdout, mut stderr) = spawn(program, args)?;
-    let status = match end_of(&mut child).await {
+    let status = match wait_for_end(&mut child).await {
         Ok(status) => status,
         Err(error) => {
             child.kill()?;
             child.wait()?;
-            return Err(error.context(stderr.read_to_the_end()));
+            return Err(error.context(stderr.read_to_end()));
         }
     };
-    Ok(Ended { status, stderr: stderr.read_to_the_end() })
+    Ok(Ended { status, stderr: stderr.read_to_end() })
 }
 
-async fn end_of(child: &mut Child) -> anyhow::Result<ExitStatus> {
+async fn wait_for_end(child: &mut Child) -> anyhow::Result<ExitStatus> {
     eventually(PATIENCE, "the end of a process", async || Ok(child.try_wait()?)).await
 }
 

@@ -1,5 +1,5 @@
-//! How a request says who is calling. The whole difference between the designs, as a
-//! client sees it, is which of these it sends.
+//! Request credentials. For a client, the kind of credential is the whole difference between
+//! the designs.
 
 use api_contract::Credentials;
 use api_contract::headers::SESSION_ID;
@@ -10,21 +10,21 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use reqwest::RequestBuilder;
 
-/// What a client sends with each request to be known.
+/// The credential that a client sends with each request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// A session id: means something only to a server that remembers it.
+    /// A session id, which only a server that stores the session accepts.
     Session(Secret),
-    /// A signed token: means the same to every server that has the key.
+    /// A signed token, which every server with the key accepts.
     Bearer(Secret),
-    /// Name and password, each time anew.
+    /// User name and password (Basic).
     Basic(Credentials),
-    /// Nothing.
+    /// No credential.
     None,
 }
 
 impl Proof {
-    /// Puts it on a request.
+    /// Adds the credential to a request.
     pub fn put_on(&self, request: RequestBuilder) -> RequestBuilder {
         match self.header() {
             Some((name, value)) => request.header(name, value),
@@ -32,8 +32,8 @@ impl Proof {
         }
     }
 
-    /// The header that carries it, marked so that no debug output shows its value;
-    /// `None` when there is none, or when a made-up proof does not fit into a header.
+    /// The header with the credential, marked as sensitive so that debug output hides its value;
+    /// `None` for [`Proof::None`], or if a forged credential is not a valid header value.
     #[must_use]
     pub fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         let (name, text) = match self {

@@ -1,5 +1,4 @@
-//! What uploads may cost a server: memory that does not grow with them, and a disk that
-//! may be full without anything being lost.
+//! Resource use of uploads: bounded memory, and no data loss on a full disk.
 
 use crate::client::{Client, Options};
 use crate::expect::equal;
@@ -14,20 +13,19 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-/// What a large upload may add to a server's peak memory, in KiB. Sixteen of them that
-/// were held in memory would add 1.6 GB.
-const MAY_GROW_KIB: u64 = 64 * 1024;
+/// The largest allowed growth of a server's peak memory during large uploads, in KiB.
+const MAX_GROWTH_KIB: u64 = 64 * 1024;
 
-/// What headers without an end may add, in KiB.
-const HEADERS_MAY_GROW_KIB: u64 = 10 * 1024;
+/// The largest allowed growth during endless part headers, in KiB.
+const MAX_HEADER_GROWTH_KIB: u64 = 10 * 1024;
 
-/// 100 MB: what the contract promises to take.
+/// The size of a large upload in bytes (100 MB).
 const LARGE: usize = 100 * 1000 * 1000;
 
-/// How many at once.
-const AT_ONCE: usize = 4;
+/// The number of concurrent uploads.
+const CONCURRENT_UPLOADS: usize = 4;
 
-/// Four uploads of 100 MB at once must not be felt in memory.
+/// Four concurrent uploads of 100 MB must not be held in memory.
 pub async fn memory_does_not_grow_with_the_size_of_uploads(
     program: &str,
     way: Way,
@@ -42,19 +40,19 @@ pub async fn memory_does_not_grow_with_the_size_of_uploads(
     let pid = started.server.pid();
     let before = peak_memory_kib(pid)?;
     let file = Upload::of_size("large.bin", LARGE);
-    let uploads = (0..AT_ONCE).map(|_| client.upload(&proof, &file));
+    let uploads = (0..CONCURRENT_UPLOADS).map(|_| client.upload(&proof, &file));
     for outcome in join_all(uploads).await {
         equal("the size", outcome.done()?.body.size, LARGE as u64)?;
     }
-    let grown = peak_memory_kib(pid)?.saturating_sub(before);
+    let growth = peak_memory_kib(pid)?.saturating_sub(before);
     ensure!(
-        grown < MAY_GROW_KIB,
-        "expected: less than {MAY_GROW_KIB} KiB more\n  actual:   {grown} KiB"
+        growth < MAX_GROWTH_KIB,
+        "expected: less than {MAX_GROWTH_KIB} KiB more\n  actual:   {growth} KiB"
     );
     Ok(())
 }
 
-/// A part whose headers never end has to be refused before it fills the memory.
+/// A part with endless headers must be refused before it fills the memory.
 pub async fn endless_part_headers_cost_no_memory(
     program: &str,
     way: Way,
@@ -68,20 +66,19 @@ pub async fn endless_part_headers_cost_no_memory(
     let form = Form::empty().part(&endless, b"").without_length();
     let refused = client.upload_form(&proof, form).await;
     refused.refused_as(ProblemKind::UploadTooLarge)?;
-    let grown = peak_memory_kib(pid)?.saturating_sub(before);
+    let growth = peak_memory_kib(pid)?.saturating_sub(before);
     ensure!(
-        grown < HEADERS_MAY_GROW_KIB,
-        "expected: less than {HEADERS_MAY_GROW_KIB} KiB more\n  actual:   {grown} KiB"
+        growth < MAX_HEADER_GROWTH_KIB,
+        "expected: less than {MAX_HEADER_GROWTH_KIB} KiB more\n  actual:   {growth} KiB"
     );
     Ok(())
 }
 
-/// Uploads to a disk that becomes full are refused, what was acknowledged stays, nothing
-/// of the others is left, and the server goes on. For a server that was started by
-/// [`on_a_small_disk`].
+/// Uploads to a full disk are refused, acknowledged files are kept, partial files are removed,
+/// and uploads work again after a deletion. The server must be started by [`on_a_small_disk`].
 ///
 /// # Errors
-/// When the server does otherwise.
+/// When the server behaves differently.
 pub async fn a_full_disk_loses_nothing(started: &Started) -> anyhow::Result<()> {
     let (client, proof) = started.as_alice().await?;
     let file = Upload::of_size("most.bin", 1_800_000);
@@ -96,13 +93,13 @@ pub async fn a_full_disk_loses_nothing(started: &Started) -> anyhow::Result<()> 
     let read = client.content(&proof, &kept.file_id).await.done()?;
     ensure!(read.body == file.bytes, "the acknowledged file has changed");
     client.delete(&proof, &kept.file_id).await.done()?;
-    client.upload(&proof, &file).await.done().context("with room again")?;
+    client.upload(&proof, &file).await.done().context("after the deletion")?;
     Ok(())
 }
 
-/// Starts the program where its data folder is a file system of its own, of 3 MB, that
-/// is seen by this process alone and is gone with it. [`None`] when this machine lets
-/// nobody make a small disk of their own; it says so.
+/// Starts the program with its data folder on a separate file system of 3 MB in a private mount
+/// namespace, which ends with the process. Prints a message and returns [`None`] if the machine
+/// does not allow such mounts.
 ///
 /// # Errors
 /// When it does not start.
@@ -113,7 +110,7 @@ pub async fn on_a_small_disk(
     more: &[&str],
 ) -> anyhow::Result<Option<Started>> {
     if !can_mount() {
-        eprintln!("SKIPPED: no file system of one's own can be mounted here");
+        eprintln!("SKIPPED: private mounts are not allowed here");
         return Ok(None);
     }
     fs::create_dir(fixture.data_dir())?;
@@ -126,7 +123,7 @@ pub async fn on_a_small_disk(
     fixture.start_by("unshare", &own_mounts, way, more).await.map(Some)
 }
 
-/// Whether the system lets an ordinary user mount something for itself.
+/// Whether the system allows private mounts for an unprivileged user.
 fn can_mount() -> bool {
     let tried = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount"])
@@ -135,10 +132,10 @@ fn can_mount() -> bool {
     tried.is_ok_and(|output| output.status.success())
 }
 
-/// The most memory that a process has had so far, in KiB (proc(5), `VmHWM`).
+/// The peak memory of a process in KiB (proc(5), `VmHWM`).
 fn peak_memory_kib(pid: u32) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let figure = line.and_then(|line| line.split_whitespace().next());
-    figure.context("a Linux system says VmHWM")?.parse().context("a number")
+    let value = line.and_then(|line| line.split_whitespace().next());
+    value.context("Linux reports VmHWM")?.parse().context("a number")
 }

@@ -1,10 +1,9 @@
-//! The table of contents: every check, as a named test of whatever server is started.
+//! The list of all checks, and macros that turn them into named tests of a server.
 //!
-//! A test report of a server then lists each behaviour by name. `$start` is a path that
-//! begins with `crate::`, to an `async fn() -> anyhow::Result<Started>`; each test starts
-//! a server of its own, and the server ends with the test.
+//! `$start` is a path that begins with `crate::`, to an `async fn() -> anyhow::Result<Started>`.
+//! Each test starts its own server, which ends with the test.
 
-/// What every server promises, whatever it knows its callers by.
+/// The checks for every server, with any kind of authentication.
 #[macro_export]
 macro_rules! conformance_suite {
     ($start:path) => {
@@ -12,118 +11,118 @@ macro_rules! conformance_suite {
     };
     ($each:ident $given:tt) => {
         $crate::$each! { $given, every_reply:
-            every_reply_names_its_replica_and_its_request
-            a_well_formed_request_id_is_taken_over
-            an_ill_formed_request_id_is_replaced
-            a_problem_carries_the_id_of_its_request
-            every_request_has_an_id_of_its_own
-            an_unknown_path_is_not_found
-            a_wrong_method_is_told_the_right_ones
-            every_file_call_asks_for_a_proof
-            it_says_that_it_is_alive_and_ready
-            metrics_are_not_for_everybody
+            every_reply_has_replica_and_request_id
+            well_formed_request_id_is_kept
+            malformed_request_id_is_replaced
+            problem_instance_is_the_request_id
+            each_request_gets_a_unique_id
+            unknown_path_returns_404
+            wrong_method_returns_405_with_allow
+            file_calls_require_authentication
+            livez_and_readyz_return_200
+            public_listener_serves_no_metrics
         }
         $crate::$each! { $given, logins:
-            each_person_gets_a_proof_of_their_own
-            an_unknown_name_and_a_wrong_password_look_alike
-            almost_the_password_is_not_the_password
-            a_login_that_cannot_be_understood_is_refused
-            a_login_of_another_media_type_is_refused
-            a_refused_login_repeats_nothing
-            a_proof_is_never_cached
-            a_made_up_proof_proves_nothing
+            each_account_gets_its_own_credential
+            unknown_user_and_wrong_password_are_indistinguishable
+            similar_password_is_refused
+            malformed_login_is_refused
+            login_with_another_media_type_is_refused
+            refused_login_does_not_echo_its_input
+            login_reply_is_not_cacheable
+            forged_credential_is_refused
         }
         $crate::$each! { $given, uploads:
-            an_upload_is_answered_with_all_there_is_to_know_of_it
-            an_empty_file_is_a_file
-            a_file_of_exactly_the_limit_is_taken
-            a_file_beyond_the_limit_leaves_nothing_behind
-            a_large_field_beside_the_file_is_refused
-            a_repeated_key_is_one_upload
-            a_key_cannot_be_used_for_other_bytes
-            two_people_may_use_the_same_key
-            twenty_uploads_at_once_with_one_key_make_one_file
-            without_a_key_each_upload_is_a_file
+            upload_reply_describes_the_file
+            empty_file_is_accepted
+            file_of_maximum_size_is_accepted
+            file_above_the_limit_is_not_stored
+            large_form_field_counts_toward_the_limit
+            repeated_idempotency_key_stores_one_file
+            idempotency_key_cannot_be_reused_for_other_bytes
+            idempotency_key_is_scoped_to_the_account
+            concurrent_uploads_with_one_key_store_one_file
+            uploads_without_a_key_are_separate_files
         }
         $crate::$each! { $given, forms:
-            a_form_without_a_file_is_refused
-            an_upload_that_is_no_form_is_refused
-            a_form_without_an_end_leaves_nothing_behind
-            an_upload_that_breaks_off_leaves_nothing_behind
-            a_form_with_too_many_parts_is_refused
-            a_part_with_a_hundred_headers_is_refused
-            an_announced_size_beyond_the_limit_is_refused_unread
-            a_refusal_reaches_a_client_that_is_still_sending
+            form_without_a_file_is_refused
+            upload_without_a_multipart_form_is_refused
+            truncated_form_is_not_stored
+            disconnected_upload_is_not_stored
+            form_with_too_many_parts_is_refused
+            part_with_a_hundred_headers_is_refused
+            large_content_length_is_refused_before_the_body
+            refusal_reaches_a_client_that_is_still_sending
         }
         $crate::$each! { $given, listings:
-            a_listing_is_newest_first
-            a_page_has_as_many_files_as_asked_for
-            pages_leave_no_gap_and_repeat_nothing
-            a_new_file_does_not_shift_the_next_page
-            a_cursor_outlives_the_file_it_stands_on
-            a_limit_out_of_bounds_is_refused
-            a_cursor_that_nobody_gave_out_is_refused
+            listing_is_newest_first
+            page_has_the_requested_size
+            pages_have_no_gap_and_no_duplicate
+            new_file_does_not_shift_the_next_page
+            cursor_survives_deletion_of_its_file
+            limit_out_of_bounds_is_refused
+            forged_cursor_is_refused
         }
         $crate::$each! { $given, downloads:
-            the_bytes_come_back_as_they_went_in
-            bytes_that_look_like_a_boundary_are_bytes
-            json_holds_the_bytes_in_base64
-            json_ends_at_one_mebibyte
-            the_entity_tag_is_the_hash
-            bytes_that_are_known_are_not_sent_again
-            head_says_what_get_would
-            a_stored_page_is_never_shown
+            downloaded_bytes_equal_uploaded_bytes
+            boundary_like_bytes_are_stored_unchanged
+            json_contains_the_bytes_in_base64
+            json_content_is_limited_to_one_mebibyte
+            etag_is_the_hash
+            matching_if_none_match_returns_304
+            head_has_the_headers_of_get
+            stored_html_is_never_rendered
         }
         $crate::$each! { $given, ranges:
-            a_range_may_be_the_beginning
-            a_range_may_be_the_middle
-            a_range_may_be_the_end
-            a_range_is_cut_at_the_end_of_the_file
-            a_range_past_the_end_is_told_the_size
-            a_range_that_makes_no_sense_is_ignored
-            an_empty_file_has_no_ranges
-            a_thousand_ranges_are_no_more_than_the_file
-            a_range_of_another_version_is_answered_with_the_whole
-            a_range_of_the_same_version_goes_on
+            range_at_the_start_returns_206
+            range_in_the_middle_returns_206
+            range_at_the_end_returns_206
+            range_beyond_the_end_is_clamped
+            range_after_the_end_returns_416_with_the_size
+            invalid_range_is_ignored
+            range_of_an_empty_file_returns_416
+            many_ranges_send_at_most_the_file
+            if_range_mismatch_returns_the_whole_file
+            if_range_match_returns_the_range
         }
         $crate::$each! { $given, deletions:
-            a_deleted_file_is_gone_for_ever
-            a_file_is_deleted_once
-            ten_deletions_at_once_are_one
-            a_deletion_spares_all_other_files
-            a_late_retry_does_not_bring_a_file_back
+            deleted_file_is_not_found
+            second_deletion_is_not_found
+            concurrent_deletions_succeed_once
+            deletion_keeps_other_files
+            late_retry_does_not_restore_a_deleted_file
         }
         $crate::$each! { $given, ownership:
-            anothers_file_cannot_be_described
-            anothers_file_cannot_be_read
-            anothers_file_cannot_be_asked_about
-            anothers_file_cannot_be_deleted
-            a_listing_shows_the_callers_files_only
-            anothers_cursor_opens_nothing
+            foreign_file_description_is_not_found
+            foreign_file_content_is_not_found
+            head_of_a_foreign_file_is_not_found
+            foreign_file_cannot_be_deleted
+            listing_shows_own_files_only
+            foreign_cursor_shows_no_foreign_files
         }
         $crate::$each! { $given, hostile_names:
-            a_name_that_is_a_path_leads_nowhere
-            a_name_with_quotes_stays_inside_its_quotes
-            a_name_in_any_script_comes_back_exactly
-            a_name_cannot_turn_its_direction
-            a_name_may_be_missing_or_too_long
-            a_name_with_a_line_break_adds_no_header
+            path_as_file_name_is_neutralized
+            quotes_in_a_file_name_are_escaped
+            unicode_file_name_is_preserved
+            bidi_controls_are_removed_from_file_names
+            missing_or_long_file_name_is_accepted
+            line_break_in_a_file_name_adds_no_header
         }
         $crate::$each! { $given, hostile_input:
-            a_file_id_that_is_a_path_is_not_found
-            a_path_that_is_no_text_is_a_clients_mistake
-            a_request_with_two_lengths_is_refused
-            an_unknown_transfer_encoding_is_refused
-            a_huge_proof_is_refused
-            an_unreadable_proof_is_refused
-            a_megabyte_of_password_is_refused_at_once
-            no_nonsense_makes_the_server_fail
-            a_body_on_a_get_changes_nothing
+            malformed_file_id_is_not_found
+            invalid_utf8_in_a_path_is_a_client_error
+            two_content_length_headers_are_refused
+            unknown_transfer_encoding_is_refused
+            huge_credential_is_refused
+            malformed_credential_is_refused
+            huge_password_is_refused_without_hashing
+            malformed_headers_cause_no_server_error
+            body_of_a_get_is_ignored
         }
     };
 }
 
-/// What a server that remembers its callers promises besides.
+/// The additional checks for a stateful server.
 #[macro_export]
 macro_rules! session_suite {
     ($start:path) => {
@@ -131,22 +130,22 @@ macro_rules! session_suite {
     };
     ($each:ident $given:tt) => {
         $crate::$each! { $given, sessions:
-            fifty_logins_are_fifty_random_ids
-            a_session_remembers_whose_it_is
-            a_session_grows_with_each_upload
-            a_session_remembers_the_newest_uploads
-            uploads_at_once_are_all_remembered
-            two_sessions_of_one_person_are_apart
-            each_use_starts_the_idle_time_anew
-            a_made_up_id_is_unknown
-            an_id_counts_only_in_its_header
-            an_ended_session_is_dead_at_once
-            a_password_or_token_is_no_session
+            session_ids_are_random_and_unique
+            session_view_shows_its_owner
+            session_grows_with_each_upload
+            session_keeps_the_newest_file_names
+            concurrent_uploads_are_all_recorded_in_the_session
+            sessions_of_one_account_are_independent
+            each_request_resets_the_idle_timeout
+            forged_session_id_is_unknown
+            session_id_is_accepted_only_in_its_header
+            ended_session_is_invalid_at_once
+            password_and_token_are_not_accepted_as_sessions
         }
     };
 }
 
-/// What a server that forgets its callers promises besides.
+/// The additional checks for a stateless server.
 #[macro_export]
 macro_rules! token_suite {
     ($start:path) => {
@@ -154,37 +153,37 @@ macro_rules! token_suite {
     };
     ($each:ident $given:tt) => {
         $crate::$each! { $given, tokens:
-            a_token_says_who_for_whom_and_until_when
-            each_token_has_an_id_of_its_own
-            a_token_is_proof_for_every_file_call
-            a_password_is_proof_for_every_file_call
-            a_token_that_names_no_algorithm_is_invalid
-            a_token_that_was_changed_is_invalid
-            a_token_of_another_shape_is_invalid
-            a_token_signed_with_another_key_is_invalid
-            a_password_in_the_url_is_refused
-            a_session_id_is_no_proof
+            token_has_subject_audience_and_expiry
+            each_token_has_a_unique_id
+            token_is_accepted_by_every_file_call
+            basic_auth_is_accepted_by_every_file_call
+            token_without_algorithm_is_invalid
+            modified_token_is_invalid
+            malformed_token_is_invalid
+            token_signed_with_another_key_is_invalid
+            password_in_the_url_is_refused
+            session_id_is_refused
         }
     };
 }
 
-/// How a program behaves that was started wrongly; `$program` is its path.
+/// The checks for invalid command lines; `$program` is the path of the program.
 #[macro_export]
 macro_rules! usage_suite {
     ($program:expr) => {
         $crate::usage_tests! { $program,
-            a_taken_port_is_refused
-            a_missing_users_file_is_refused
-            a_corrupt_users_file_is_refused
-            an_unusable_data_folder_is_refused
-            a_remote_address_needs_a_word_of_consent
-            the_admin_listener_never_leaves_this_machine
-            an_unknown_flag_is_refused
+            taken_port_is_refused
+            missing_users_file_is_refused
+            corrupt_users_file_is_refused
+            unusable_data_folder_is_refused
+            remote_address_requires_insecure_remote
+            admin_listener_accepts_loopback_only
+            unknown_flag_is_refused
         }
     };
 }
 
-/// One entry of a list for each check.
+/// A list entry for each check.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! listed_checks {
@@ -198,7 +197,7 @@ macro_rules! listed_checks {
     };
 }
 
-/// One module of tests, one test a check.
+/// A module with one test for each check.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! named_tests {
@@ -215,7 +214,7 @@ macro_rules! named_tests {
     };
 }
 
-/// One test a way of starting a program wrongly.
+/// One test for each invalid command line.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! usage_tests {
@@ -233,7 +232,7 @@ macro_rules! usage_tests {
 mod tests {
     use std::path::Path;
 
-    /// A check that is written but not listed would never run, and nobody would notice.
+    /// A check that is not listed would never run.
     #[test]
     fn every_check_is_in_a_suite() {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -1,4 +1,4 @@
-//! What is checked: a base URL, two people with accounts there, and how it knows them.
+//! The target of the checks: a base URL, two accounts, and the authentication scheme.
 
 use crate::client::Client;
 use crate::cookies::CookieJar;
@@ -7,20 +7,19 @@ use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use api_contract::{Credentials, paths};
 
-/// How a server knows who is calling.
+/// The authentication scheme of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Way {
-    /// It remembers: log in once, then send the session id.
+    /// Sessions: log in once, then send the session id.
     Session,
-    /// It checks a signature: log in once, then send the token.
+    /// Tokens: log in once, then send the signed token.
     Token,
-    /// It checks the password each time.
+    /// Basic: send the password with each request.
     Basic,
 }
 
 impl Way {
-    /// Where a password is exchanged for a proof. A server that takes passwords with
-    /// each request hands out tokens, too.
+    /// The path of the login. A server that accepts Basic also issues tokens.
     #[must_use]
     pub const fn login_path(self) -> &'static str {
         match self {
@@ -30,27 +29,27 @@ impl Way {
     }
 }
 
-/// A server to check. The checks make and delete files of both people, and expect that
-/// nobody else does so meanwhile.
+/// A server to check. The checks create and delete files of both accounts, and expect that no
+/// other client does so at the same time.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Such as `http://127.0.0.1:8080`.
+    /// The base URL, such as `http://127.0.0.1:8080`.
     pub base_url: String,
-    /// Somebody with an account.
+    /// The first account.
     pub alice: Credentials,
-    /// Somebody else with an account.
+    /// The second account.
     pub bob: Credentials,
-    /// How the server knows them.
+    /// The authentication scheme.
     pub way: Way,
-    /// The largest upload that it takes, in bytes; more than 1 MiB.
+    /// The upload limit in bytes; more than 1 MiB.
     pub max_upload: usize,
-    /// What all clients keep together, as the tabs of one browser do; [`None`] for clients
-    /// that keep nothing.
+    /// The cookie jar that all clients share, as the tabs of one browser do; [`None`] for clients
+    /// without cookies.
     pub cookies: Option<CookieJar>,
 }
 
 impl Target {
-    /// A new client for it.
+    /// A new client for the target.
     #[must_use]
     pub fn client(&self) -> Client {
         match &self.cookies {
@@ -59,10 +58,10 @@ impl Target {
         }
     }
 
-    /// Obtains a proof in the server's own way.
+    /// Obtains a credential with the authentication scheme of the server.
     ///
     /// # Errors
-    /// When the server does not hand one out.
+    /// When the login is refused.
     pub async fn sign_in(&self, given: &Credentials) -> anyhow::Result<Proof> {
         let client = self.client();
         Ok(match self.way {
@@ -78,27 +77,27 @@ impl Target {
         })
     }
 
-    /// A client, and a proof that it is alice who uses it: how most checks begin.
+    /// A client and a credential of alice, with which most checks start.
     ///
     /// # Errors
-    /// When alice cannot sign in.
+    /// When alice cannot log in.
     pub async fn as_alice(&self) -> anyhow::Result<(Client, Proof)> {
         Ok((self.client(), self.sign_in(&self.alice).await?))
     }
 
-    /// Checks that a proof opens the caller's files.
+    /// Checks that a credential is accepted.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it is refused.
     pub async fn accepts(&self, proof: &Proof) -> anyhow::Result<()> {
         self.client().list(proof, &ListQuery::default()).await.done()?;
         Ok(())
     }
 
-    /// Checks that a proof is refused, and how.
+    /// Checks that a credential is refused with this kind of problem.
     ///
     /// # Errors
-    /// When it is accepted, or refused in another way.
+    /// When it is accepted, or refused with another problem.
     pub async fn refuses(&self, proof: &Proof, kind: ProblemKind) -> anyhow::Result<()> {
         let listing = self.client().list(proof, &ListQuery::default()).await;
         listing.refused_as(kind)?;

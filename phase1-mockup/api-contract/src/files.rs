@@ -1,32 +1,32 @@
-//! Files: the same calls on every server, whatever the proof.
+//! Files: the same calls on every server, with any kind of credential.
 
 use serde::{Deserialize, Serialize};
 
 /// The largest file that `GET /api/files/{file_id}` returns inside JSON, in bytes.
 pub const MAX_JSON_CONTENT: u64 = 1024 * 1024;
 
-/// The page size of `GET /api/files` when the caller names none.
+/// The page size of `GET /api/files` without `limit`.
 pub const DEFAULT_PAGE: usize = 50;
 
 /// The largest page of `GET /api/files`.
 pub const MAX_PAGE: usize = 200;
 
-/// `POST /api/upload` → 201. When this answers, the bytes are on disk.
+/// `POST /api/upload` → 201. The bytes are on disk before this reply is sent.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileCreated {
-    /// The server's own name for the file.
+    /// The id that the server gave the file.
     pub file_id: String,
     /// Path of the file's description.
     pub url: String,
-    /// The caller's name for it; for display only.
+    /// The file name that the caller gave; for display only.
     pub name: String,
     /// Bytes.
     pub size: u64,
     /// SHA-256 of the bytes, lower-case hexadecimal.
     pub sha256: String,
-    /// The replica that took it.
+    /// The replica that stored it.
     pub served_by: String,
 }
 
@@ -35,13 +35,13 @@ pub struct FileCreated {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
-    /// The server's own name for the file.
+    /// The id that the server gave the file.
     pub file_id: String,
-    /// The caller's name for it; for display only.
+    /// The file name that the caller gave; for display only.
     pub name: String,
     /// Bytes.
     pub size: u64,
-    /// The type the caller declared; never trusted when the bytes are served.
+    /// The media type that the caller declared; never trusted when the bytes are served.
     pub content_type: String,
     /// SHA-256 of the bytes, lower-case hexadecimal.
     pub sha256: String,
@@ -66,7 +66,7 @@ pub struct ListQuery {
     /// 1 to [`MAX_PAGE`]; [`DEFAULT_PAGE`] when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
@@ -76,13 +76,13 @@ pub struct ListQuery {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileWithContent {
-    /// The server's own name for the file.
+    /// The id that the server gave the file.
     pub file_id: String,
-    /// The caller's name for it; for display only.
+    /// The file name that the caller gave; for display only.
     pub name: String,
     /// Bytes.
     pub size: u64,
-    /// The type the caller declared.
+    /// The media type that the caller declared.
     pub content_type: String,
     /// SHA-256 of the bytes, lower-case hexadecimal.
     pub sha256: String,

@@ -1,9 +1,10 @@
-//! The wire contract, written once: paths, headers, requests, replies and problems.
+//! The wire contract as types: paths, headers, requests, replies and problems.
 //!
-//! Every server here speaks it, the conformance checks read it, and `docs/api.md` is
-//! tested against it. It holds no behaviour: only what two programs must agree on.
-//! Read `sessions` beside `tokens` first; that is the whole difference on the wire.
+//! All servers implement it, the conformance suite checks it, and a test compares
+//! `docs/api.md` with it. It has no behaviour. Start with `sessions` and `tokens`: they are
+//! the whole difference on the wire.
 
+pub mod design;
 pub mod events;
 pub mod files;
 pub mod headers;
@@ -18,28 +19,29 @@ pub mod uploads;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A reply that says only that something was done.
+/// A reply without data: the request was carried out.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Message {
-    /// One sentence for a person.
+    /// One sentence for a human reader.
     pub message: String,
 }
 
-/// `GET /readyz` → 200: send it work. The 503 says in its detail what is missing.
+/// `GET /readyz` → 200: the server takes requests. The detail of a 503 names the missing
+/// dependency.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
-    /// `ready`, or `degraded`: something is not `ok`, and no other replica is better off.
+    /// `ready`, or `degraded`: a check is not `ok`, but no other replica would do better.
     pub message: String,
-    /// What the server looked at, and how it found it (Phase 2).
+    /// Name and result of each dependency check (Phase 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, String>,
 }
 
-/// What a person proves once (stateful) or each time (stateless).
+/// The body of a login: once per session (stateful) or once per token (stateless).
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! People: one's own account, and what admins may do (Phase 2).
+//! Accounts: the caller's own, and those that an admin manages (Phase 2).
 
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
-    /// The password until now.
+    /// The current password.
     pub current: Secret,
-    /// The password from now on: 15 to 1024 bytes (NIST SP 800-63B-4 §3.1.1.2).
+    /// The new password: 15 to 1024 bytes (NIST SP 800-63B-4 §3.1.1.2).
     pub new: Secret,
 }
 
-/// What somebody may do.
+/// The permissions of an account.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PersonRole {
-    /// Their own files.
+    /// The own files only.
     Member,
-    /// Besides, the people of their organisation and its audit log.
+    /// In addition, the accounts of the own organisation and its audit log.
     Admin,
 }
 
@@ -30,11 +30,11 @@ pub enum PersonRole {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Person {
-    /// The name they log in with.
+    /// The login name.
     pub username: String,
-    /// What they may do.
+    /// The permissions.
     pub role: PersonRole,
-    /// Whether they may log in.
+    /// Whether login is refused.
     pub disabled: bool,
 }
 
@@ -43,19 +43,19 @@ pub struct Person {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct People {
-    /// Everybody of the caller's organisation, by name.
+    /// All accounts of the caller's organisation, ordered by name.
     pub users: Vec<Person>,
 }
 
-/// `PATCH /api/admin/users/{username}`: what is absent stays as it is.
+/// `PATCH /api/admin/users/{username}`: absent members stay unchanged.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PersonChange {
-    /// Another role; all proofs of the old one die.
+    /// A new role; ends all sessions and tokens of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<PersonRole>,
-    /// Whether they may log in; a disabled user's proofs die.
+    /// `true` refuses further logins and ends all sessions and tokens of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
 }
@@ -67,13 +67,13 @@ pub struct PersonChange {
 pub struct AuditEntry {
     /// Milliseconds since 1970.
     pub at: u64,
-    /// The `X-Request-ID` of the request that did it.
+    /// The `X-Request-ID` of the request that did the action.
     pub request_id: String,
-    /// Who did it.
+    /// The account that did it.
     pub actor: String,
-    /// What was done, such as `file.stored`.
+    /// The audited action, such as `file.stored`.
     pub action: String,
-    /// To what or whom.
+    /// The file, account or key that was acted on.
     pub subject: String,
 }
 
@@ -82,6 +82,6 @@ pub struct AuditEntry {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Audit {
-    /// At most 200.
+    /// At most 200 entries.
     pub entries: Vec<AuditEntry>,
 }

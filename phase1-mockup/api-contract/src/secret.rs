@@ -1,10 +1,10 @@
-//! Text that must not reach a log.
+//! Secrets: text that must not be logged.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A password, session id or token as it travels. `Debug` prints a placeholder, so that
-/// a derived `Debug` on a surrounding type cannot leak it (OWASP ASVS 16.2.5).
+/// A password, session id or token. `Debug` prints a placeholder, so a derived `Debug` of a
+/// surrounding type cannot leak it (OWASP ASVS 16.2.5).
 #[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "schema", schema(format = "password"))]
@@ -17,7 +17,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself. Each call is a place to check in a review.
+    /// The text itself. A review should check each call.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_travels_as_plain_json_but_never_prints_itself() {
+    fn a_secret_serializes_as_text_but_debug_hides_it() {
         let secret = Secret::new("hunter2");
         assert_eq!(serde_json::to_string(&secret).unwrap(), r#""hunter2""#);
         assert_eq!(format!("{secret:?}"), "[secret]");

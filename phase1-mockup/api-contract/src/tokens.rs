@@ -1,4 +1,4 @@
-//! Tokens: the proof comes with each request, and the server forgets.
+//! Tokens: the client sends a signed token with each request; the server stores nothing.
 
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenIssued {
-    /// A signed JWT (RFC 7519). Whoever holds it is the user until it expires.
+    /// A signed JWT (RFC 7519). It is a bearer token: until it expires, any holder can act as
+    /// the user.
     pub access_token: Secret,
     /// Always `Bearer` (RFC 6750).
     pub token_type: String,
-    /// Seconds until it expires. In Phase 1 nothing that the server does can shorten it.
+    /// Seconds until it expires. In Phase 1 the server cannot revoke it before.
     pub expires_in: u64,
-    /// Phase 2: good for one `POST /api/token/refresh`, which answers with its successor.
+    /// Phase 2: valid for one `POST /api/token/refresh`, which returns its successor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Secret>,
 }
@@ -24,8 +25,8 @@ pub struct TokenIssued {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
-    /// The latest one that was handed out. Using one twice ends the whole family, because
-    /// one of the two users is a thief (RFC 9700 §4.14.2).
+    /// The latest refresh token of the family. If one is used twice, the whole token family is
+    /// revoked, because one of the two clients has stolen it (RFC 9700 §4.14.2).
     pub refresh_token: Secret,
 }
 
@@ -34,6 +35,6 @@ pub struct RefreshRequest {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RevokeRequest {
-    /// The token that is to die. An unknown one is dead already.
+    /// The token to revoke. An unknown token counts as revoked.
     pub token: Secret,
 }

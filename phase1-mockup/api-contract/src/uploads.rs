@@ -1,47 +1,47 @@
-//! Uploads in steps (Phase 2): to a URL that is signed beforehand, or piece by piece.
+//! Uploads in several requests (Phase 2): to a presigned URL, or resumable in chunks.
 //!
-//! Piece by piece is tus 1.0 (<https://tus.io/protocols/resumable-upload>); it has no JSON,
-//! so what two programs must agree on there are the headers below.
+//! Resumable uploads follow tus 1.0 (<https://tus.io/protocols/resumable-upload>). They use no
+//! JSON; their contract is the headers below.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The one version of tus that is spoken.
+/// The supported version of tus.
 pub const TUS_VERSION: &str = "1.0.0";
 
-/// What of tus is spoken beyond its core.
+/// The supported extensions of tus.
 pub const TUS_EXTENSIONS: &str = "creation,checksum,expiration,termination";
 
-/// How a piece may be checked; the first is the better one, the second is what the
-/// protocol asks every server for.
+/// The supported checksums of a chunk. SHA-256 is the stronger one; the protocol requires
+/// SHA-1 of every server.
 pub const TUS_CHECKSUMS: &str = "sha256,sha1";
 
-/// The media type of a piece.
+/// The media type of a chunk.
 pub const TUS_MEDIA_TYPE: &str = "application/offset+octet-stream";
 
-/// Headers of tus, and one of ours.
+/// Headers of tus, and one of this project.
 pub mod headers {
-    /// The version that the sender speaks. On every request but `OPTIONS`, on every reply.
+    /// The version that the sender uses. On every request except `OPTIONS`, on every reply.
     pub const TUS_RESUMABLE: &str = "tus-resumable";
-    /// The versions that the server speaks.
+    /// The versions that the server supports.
     pub const TUS_VERSION: &str = "tus-version";
-    /// What the server speaks beyond the core.
+    /// The extensions that the server supports.
     pub const TUS_EXTENSION: &str = "tus-extension";
-    /// Bytes that an upload may have.
+    /// The largest allowed upload in bytes.
     pub const TUS_MAX_SIZE: &str = "tus-max-size";
-    /// How a piece may be checked.
+    /// The supported checksums.
     pub const TUS_CHECKSUM_ALGORITHM: &str = "tus-checksum-algorithm";
-    /// Bytes that the upload will have.
+    /// The final size of the upload in bytes.
     pub const UPLOAD_LENGTH: &str = "upload-length";
-    /// Bytes that are there.
+    /// The number of bytes received so far.
     pub const UPLOAD_OFFSET: &str = "upload-offset";
     /// Keys and values in base64: `filename` and `filetype` are used.
     pub const UPLOAD_METADATA: &str = "upload-metadata";
-    /// An algorithm and the digest of this piece in base64.
+    /// An algorithm and the digest of this chunk in base64.
     pub const UPLOAD_CHECKSUM: &str = "upload-checksum";
-    /// When an unfinished upload is thrown away (RFC 9110 §5.6.7).
+    /// When an incomplete upload is removed (a date as in RFC 9110 §5.6.7).
     pub const UPLOAD_EXPIRES: &str = "upload-expires";
-    /// The file that the upload has become. Not part of tus, which ends with the bytes.
+    /// The id of the file made from the upload. Not part of tus, which ends with the bytes.
     pub const FILE_ID: &str = "x-file-id";
 }
 
@@ -50,11 +50,11 @@ pub mod headers {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UploadStart {
-    /// The caller's name for the file; for display only.
+    /// The file name that the caller gave; for display only.
     pub name: String,
-    /// The type the caller declares.
+    /// The media type that the caller declares.
     pub content_type: String,
-    /// Bytes. Exactly so many have to come; they count for the quota from now on.
+    /// The exact size in bytes; it counts for the quota from now on.
     pub size: u64,
 }
 
@@ -63,37 +63,37 @@ pub struct UploadStart {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UploadStarted {
-    /// What `POST /api/uploads/complete` is told.
+    /// The id to send to `POST /api/uploads/complete`.
     pub upload_id: String,
     /// Always `PUT`.
     pub method: String,
-    /// Where the bytes go: the file store itself, or a path of this server. Whoever has it
-    /// may write these bytes, and nothing else.
+    /// The target of the `PUT`: the file store itself, or a path of this server. It allows its
+    /// holder to write these bytes and nothing else.
     pub url: String,
     /// Headers that the `PUT` must carry.
     pub headers: BTreeMap<String, String>,
-    /// Milliseconds since 1970. The URL is worth nothing after that.
+    /// Expiry of the URL in milliseconds since 1970.
     pub expires_at: u64,
 }
 
-/// `POST /api/uploads/complete` → 201 with [`FileCreated`](crate::files::FileCreated), and
-/// again so when it is repeated.
+/// `POST /api/uploads/complete` → 201 with [`FileCreated`](crate::files::FileCreated). A
+/// repeated request gets the same reply.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UploadComplete {
-    /// What `POST /api/uploads/start` has answered with.
+    /// The id from the reply of `POST /api/uploads/start`.
     pub upload_id: String,
 }
 
-/// How the bytes of an upload come.
+/// How the bytes of an upload are sent.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum UploadKind {
-    /// In one `PUT` to a signed URL.
+    /// In one `PUT` to a presigned URL.
     Presigned,
-    /// Piece by piece (tus 1.0).
+    /// In chunks (tus 1.0).
     Tus,
 }
 
@@ -102,21 +102,21 @@ pub enum UploadKind {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PendingUpload {
-    /// What the upload is called.
+    /// The id of the upload.
     pub upload_id: String,
-    /// How its bytes come.
+    /// How its bytes are sent.
     pub kind: UploadKind,
-    /// The caller's name for the file.
+    /// The file name that the caller gave.
     pub name: String,
-    /// The type the caller declared.
+    /// The media type that the caller declared.
     pub content_type: String,
-    /// Bytes in the end.
+    /// The final size in bytes.
     pub size: u64,
-    /// Bytes that are there; of a presigned upload nothing is known before it is complete.
+    /// Bytes received so far. For a presigned upload this is unknown until it is complete.
     pub received: u64,
     /// Milliseconds since 1970.
     pub created_at: u64,
-    /// Milliseconds since 1970. What is not complete by then is thrown away.
+    /// Milliseconds since 1970. An upload that is not complete by then is removed.
     pub expires_at: u64,
 }
 
@@ -125,6 +125,6 @@ pub struct PendingUpload {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PendingUploads {
-    /// All of the caller's that are under way.
+    /// All pending uploads of the caller.
     pub uploads: Vec<PendingUpload>,
 }

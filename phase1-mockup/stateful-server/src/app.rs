@@ -1,4 +1,4 @@
-//! What there is: the state, the routes, the life of the server.
+//! The state, the routes, and the lifecycle of the server.
 
 use crate::config::Config;
 use crate::sessions::Sessions;
@@ -20,33 +20,33 @@ use tokio::net::TcpListener;
 use upload_domain::accounts::Accounts;
 use upload_domain::file_store::FileStore;
 
-/// The longest JSON body: a name and a password, in bytes.
+/// The largest JSON body (a login) in bytes.
 const MAX_JSON_BODY: usize = 16 * 1024;
 
-/// Everything that handlers use. `sessions` is what dies with this process.
+/// The state of all handlers. `sessions` is lost when this process ends.
 #[derive(Clone)]
 pub struct AppState {
-    /// Who has an account; the same on every replica.
+    /// The accounts, the same on every replica.
     pub accounts: Accounts,
-    /// Uploads, on disk.
+    /// The uploaded files, on disk.
     pub files: FileStore,
-    /// Who is logged in, in this process's memory.
+    /// The sessions, in the memory of this process.
     pub sessions: Sessions,
-    /// This replica's name.
+    /// The id of this replica.
     pub replica_id: Arc<str>,
-    /// Largest upload in bytes.
+    /// The largest upload in bytes.
     pub max_upload: u64,
-    /// How often to look for dead sessions.
-    pub sweep_every: Duration,
-    /// How to stop.
+    /// The interval between two sweeps for expired sessions.
+    pub sweep_interval: Duration,
+    /// The settings of an orderly stop.
     pub drain: Drain,
 }
 
 impl AppState {
-    /// Opens what the command line names.
+    /// Opens the files that the command line names.
     ///
     /// # Errors
-    /// When the data folder or the users file is of no use.
+    /// When the data folder or the users file cannot be used.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let files = FileStore::open(&config.data_dir)?;
         Ok(Self {
@@ -55,13 +55,13 @@ impl AppState {
             sessions: Sessions::new(config.session_limits()),
             replica_id: Arc::from(config.edge.replica_id.as_str()),
             max_upload: config.max_upload,
-            sweep_every: Duration::from_millis(config.sweep_ms),
+            sweep_interval: Duration::from_millis(config.sweep_ms),
             drain: Drain::of(&config.edge, Readiness::default()),
         })
     }
 }
 
-/// The routes, and what every reply carries.
+/// The routes, and the headers of every reply.
 pub fn app(state: AppState) -> Completed {
     let replies = Replies::of(&state.replica_id, UrlInLog::Path);
     let health = health::routes(state.drain.readiness.clone());
@@ -79,24 +79,24 @@ pub fn app(state: AppState) -> Completed {
     Completed::new(routes, replies)
 }
 
-/// Serves until `shutdown` ends. The sessions die with it, and the log says so.
+/// Serves until `shutdown` completes. Then all sessions end, and each end is logged.
 pub async fn run(
     listener: TcpListener,
     state: AppState,
     shutdown: impl Future<Output = ()>,
 ) {
     let sessions = state.sessions.clone();
-    let housekeeping = tokio::spawn(keep_house(state.clone()));
+    let background_tasks = tokio::spawn(run_background_tasks(state.clone()));
     let drain = state.drain.clone();
     serve(listener, app(state), drain, shutdown).await;
-    housekeeping.abort();
-    sessions.end_of_process();
+    background_tasks.abort();
+    sessions.end_all();
 }
 
-/// The program: opens everything, announces itself, serves until it is told to stop.
+/// Runs the program: opens all files, prints the ready line, and serves until a signal.
 ///
 /// # Errors
-/// When something on the command line cannot be used; the message says what to change.
+/// When an argument cannot be used. The message has advice.
 pub async fn start(config: Config) -> anyhow::Result<()> {
     log::init(config.edge.log);
     let listener = listen::bind(config.edge.listen, config.edge.insecure_remote).await?;
@@ -113,9 +113,9 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What happens while nobody asks for anything.
-async fn keep_house(state: AppState) {
-    let mut sessions = tokio::time::interval(state.sweep_every);
+/// Runs the periodic background tasks.
+async fn run_background_tasks(state: AppState) {
+    let mut sessions = tokio::time::interval(state.sweep_interval);
     let mut files = tokio::time::interval(Duration::from_secs(60));
     loop {
         tokio::select! {

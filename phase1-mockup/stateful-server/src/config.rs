@@ -6,11 +6,11 @@ use http_edge::args::EdgeArgs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// An upload server that remembers who you are: log in once, then send the session id.
+/// A stateful upload server: log in once, then send the session id.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "stateful-server", version, args_override_self = true)]
 pub struct Config {
-    /// What every server takes.
+    /// The flags of all servers.
     #[command(flatten)]
     pub edge: EdgeArgs,
 
@@ -18,7 +18,7 @@ pub struct Config {
     #[arg(long, value_name = "DIR", default_value = "upload-data")]
     pub data_dir: PathBuf,
 
-    /// Users file [default: made with demo accounts in the data folder]
+    /// Users file [default: created with demo accounts in the data folder]
     #[arg(long, value_name = "FILE")]
     pub users: Option<PathBuf>,
 
@@ -26,26 +26,26 @@ pub struct Config {
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024)]
     pub max_upload: u64,
 
-    /// Milliseconds of silence after which a session dies
+    /// Idle timeout of a session in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 3_600_000)]
     pub idle_timeout_ms: u64,
 
-    /// Milliseconds after which a session dies however busy it is
+    /// Absolute timeout of a session in milliseconds, even if it is in use
     #[arg(long, value_name = "MS", default_value_t = 43_200_000)]
     pub absolute_timeout_ms: u64,
 
-    /// Live sessions beyond which nobody new gets in
+    /// Maximum number of live sessions; further logins are refused
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub max_sessions: usize,
 
-    /// Milliseconds between two sweeps for dead sessions
+    /// Milliseconds between two sweeps for expired sessions
     #[arg(long, value_name = "MS", default_value_t = 30_000,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub sweep_ms: u64,
 }
 
 impl Config {
-    /// How long a session may live, and how many there may be.
+    /// The lifetime and number of sessions.
     #[must_use]
     pub const fn session_limits(&self) -> SessionLimits {
         SessionLimits {

@@ -1,4 +1,4 @@
-//! Everything that a request can fail of, and what the caller is told.
+//! All errors of requests, and their problem replies.
 
 use crate::sessions::{NoSession, TooManySessions};
 use api_contract::paths;
@@ -14,7 +14,7 @@ use upload_domain::receive_error::ReceiveError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("no session id came with the request")]
+    #[error("the request has no session id")]
     NoSessionId,
     #[error("no such session")]
     SessionUnknown,
@@ -26,9 +26,9 @@ pub(crate) enum Error {
     Login(#[from] LoginError),
     #[error("no such file")]
     FileNotFound,
-    #[error("the page cannot be understood")]
+    #[error("the page parameters are invalid")]
     BadPage,
-    #[error("the idempotency key cannot be understood")]
+    #[error("the idempotency key is invalid")]
     BadIdempotencyKey,
     #[error("the file is too large for JSON")]
     TooLargeForJson(FileId),
@@ -43,15 +43,16 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// The one place where a failure becomes a status.
+    /// Maps each error to a problem.
     fn refusal(self) -> Refusal {
         match self {
             Self::NoSessionId => unauthorized(ProblemKind::SessionUnknown)
                 .detail("Log in, then send the session id as X-Session-ID."),
             Self::SessionUnknown => unauthorized(ProblemKind::SessionUnknown)
-                .detail("The server that answered remembers no such session. Log in."),
-            Self::SessionExpired => unauthorized(ProblemKind::SessionExpired)
-                .detail("The session was silent or alive for too long. Log in again."),
+                .detail("This replica has no such session. Log in."),
+            Self::SessionExpired => unauthorized(ProblemKind::SessionExpired).detail(
+                "The idle or absolute timeout of the session is over. Log in again.",
+            ),
             Self::TooManySessions => {
                 Refusal::new(ProblemKind::TooManySessions).retry_after(30)
             }
@@ -62,8 +63,9 @@ impl Error {
                 Refusal::new(ProblemKind::TooManyLogins).retry_after(1)
             }
             Self::FileNotFound => Refusal::new(ProblemKind::FileNotFound),
-            Self::BadPage => Refusal::new(ProblemKind::MalformedRequest)
-                .detail("limit is 1 to 200; cursor is the next_cursor of a page before."),
+            Self::BadPage => Refusal::new(ProblemKind::MalformedRequest).detail(
+                "limit is 1 to 200; cursor is the next_cursor of the previous page.",
+            ),
             Self::BadIdempotencyKey => Refusal::new(ProblemKind::MalformedRequest)
                 .detail("Idempotency-Key is 1 to 255 visible ASCII characters."),
             Self::TooLargeForJson(id) => {
@@ -99,7 +101,7 @@ fn unauthorized(kind: ProblemKind) -> Refusal {
     Refusal::new(kind).challenge("Session realm=\"upload\"")
 }
 
-/// The cause goes to the log and not to the caller.
+/// The cause is logged and not sent to the caller.
 fn internal(cause: &dyn std::error::Error) -> Refusal {
     let source = cause.source().map(ToString::to_string);
     tracing::error!(%cause, source, "request failed");

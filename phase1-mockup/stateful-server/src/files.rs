@@ -1,4 +1,4 @@
-//! Files: upload, list, read, delete. Each handler reads: who, what, do, reply.
+//! Files: upload, list, read, delete. Each handler does: caller, input, operation, reply.
 
 use crate::app::AppState;
 use crate::error::Error;
@@ -46,13 +46,13 @@ pub(crate) async fn upload(
     };
     let staged = app.files.stage(new, file).await?;
     form.finish().await?;
-    let meta = publish_and_remember(staged, app.sessions, caller.session).await?;
+    let meta = publish_and_record(staged, app.sessions, caller.session).await?;
     Ok(created(meta, &app.replica_id))
 }
 
-/// Two steps that a client must not come between by hanging up: what is published is
-/// remembered. A repetition adds nothing, because the first time has.
-async fn publish_and_remember(
+/// Publishes the file and records it in the session, also if the client disconnects in between.
+/// A retry records nothing, because the first upload has done it.
+async fn publish_and_record(
     staged: Staged,
     sessions: Sessions,
     session: SessionId,
@@ -73,7 +73,7 @@ pub(crate) async fn list(
     caller: Caller,
     page: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<FileList>, Error> {
-    let Query(page) = page.map_err(|_unreadable| Error::BadPage)?;
+    let Query(page) = page.map_err(|_invalid| Error::BadPage)?;
     let limit = page.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Error::BadPage);
@@ -142,7 +142,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Error>
     key.map(Some).ok_or(Error::BadIdempotencyKey)
 }
 
-/// Shown again in listings only; the bytes are always served as a download.
+/// The declared type is only displayed; the bytes are always served as a download.
 fn declared_type(content_type: Option<&str>) -> String {
     content_type.unwrap_or("application/octet-stream").to_owned()
 }

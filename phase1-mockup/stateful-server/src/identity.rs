@@ -1,4 +1,4 @@
-//! Who is calling? Known, because this process remembers.
+//! Authentication: looks up the session of the request.
 
 use crate::app::AppState;
 use crate::error::Error;
@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use upload_domain::username::Username;
 
-/// The caller: whoever started the session whose id came with the request.
+/// The caller: the account of the session.
 pub(crate) struct Caller {
     pub(crate) username: Username,
     pub(crate) session: SessionId,

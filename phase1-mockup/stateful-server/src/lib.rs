@@ -1,11 +1,11 @@
-//! The upload server that remembers who you are.
+//! The stateful upload server.
 //!
-//! A caller proves once who they are and gets a session id; from then on this process
-//! remembers. That memory is the whole difference to `stateless-server`, which has the
-//! same files, the same items and the same order: open the two side by side.
+//! A client logs in once and gets a session id; this process stores the session in its memory.
+//! That memory is the whole difference to `stateless-server`, which has the same files and
+//! items in the same order: compare them side by side.
 //!
-//! Reading order: `app` (what there is), `identity` (who is calling?), `sessions` (what
-//! is remembered), `login`, `files`, `error`, `config`.
+//! Reading order: `app` (state and routes), `identity` (authentication), `sessions` (the session
+//! store), `login`, `files`, `error`, `config`.
 
 pub mod app;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Login and logout: a session is born, can be looked at, and is ended.
+//! Login, session view and logout.
 
 use crate::app::AppState;
 use crate::error::Error;
@@ -12,9 +12,10 @@ use http_edge::json_body::JsonBody;
 /// `POST /api/session/start`
 pub(crate) async fn start(
     State(app): State<AppState>,
-    JsonBody(given): JsonBody<Credentials>,
+    JsonBody(request): JsonBody<Credentials>,
 ) -> Result<Json<SessionStarted>, Error> {
-    let username = app.accounts.log_in(&given.username, given.password.expose()).await?;
+    let username =
+        app.accounts.log_in(&request.username, request.password.expose()).await?;
     let session = app.sessions.start(username)?;
     let expires_in = app.sessions.idle_seconds();
     Ok(Json(SessionStarted { session_id: session.secret(), expires_in }))

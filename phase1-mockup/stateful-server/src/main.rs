@@ -1,4 +1,4 @@
-//! The program: read the command line, start, say what went wrong if it does not.
+//! The program: parses the command line and starts the server.
 
 use clap::Parser;
 use std::process::ExitCode;

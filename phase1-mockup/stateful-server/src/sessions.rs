@@ -1,8 +1,8 @@
-//! The session store: a map in this process's memory.
+//! The session store: a map in the memory of this process.
 //!
-//! Birth at login, growth with use, death by logout, silence, old age, or the end of the
-//! process. Nothing outside this process knows that a session ever was: that is what
-//! makes it fast, and what a restart, a crash or a second replica shows.
+//! A session is born at login, grows with use, and dies by logout, idle timeout, absolute
+//! timeout, or the end of the process. It exists only in this process: that makes it fast, and a
+//! restart, a crash or a second replica shows the disadvantage.
 
 use api_contract::secret::Secret;
 use api_contract::sessions::{MOST_FILES_REMEMBERED, SessionView};
@@ -15,21 +15,21 @@ use tokio::time::Instant;
 use upload_domain::incoming::now_ms;
 use upload_domain::username::Username;
 
-/// Bytes of randomness in an id: twice what OWASP ASVS 7.2.3 asks for.
+/// The random bytes of an id, twice the minimum of OWASP ASVS 7.2.3.
 const ID_BYTES: usize = 32;
 
-/// How long sessions live, and how many there may be.
+/// The timeouts and the maximum number of sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLimits {
-    /// Silence after which a session dies; every use starts it anew.
+    /// The idle timeout. Every use resets it.
     pub idle: Duration,
-    /// Age at which a session dies, used or not.
+    /// The absolute timeout since the login.
     pub absolute: Duration,
-    /// Sessions beyond which no new one is born.
+    /// The maximum number of live sessions.
     pub max_live: usize,
 }
 
-/// What a client holds: a number that means nothing anywhere else.
+/// The session id: a random value without a meaning of its own.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SessionId(String);
 
@@ -41,21 +41,21 @@ impl SessionId {
         Self(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The id in a request's `X-Session-ID`. Looked for nowhere else: an id in a URL is
-    /// an id in a log (OWASP Session Management, "Session ID in URL").
+    /// The id in the header `X-Session-ID`. Other places are not read, because URLs are logged
+    /// (OWASP Session Management, "Session ID in URL").
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(api_contract::headers::SESSION_ID)?.to_str().ok()?;
         Some(Self(value.to_owned()))
     }
 
-    /// The id for its owner.
+    /// The id to send to the client.
     #[must_use]
     pub fn secret(&self) -> Secret {
         Secret::new(self.0.clone())
     }
 
-    /// A name for the log that cannot be used to log in.
+    /// A hash prefix for the log, which cannot be used as a session id.
     fn label(&self) -> String {
         let hash = Sha256::digest(self.0.as_bytes());
         format!("{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3])
@@ -65,17 +65,17 @@ impl SessionId {
 /// Why a session cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoSession {
-    /// Never born here, or dead and forgotten.
+    /// It never existed here, or has ended.
     Unknown,
-    /// Dead of silence or old age, noticed just now.
+    /// A timeout is over; the session is removed now.
     Expired,
 }
 
-/// There are as many sessions as there may be.
+/// The limit of live sessions is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManySessions;
 
-/// How a session died.
+/// The cause of the end of a session.
 #[derive(Clone, Copy, Debug)]
 enum Cause {
     Ended,
@@ -95,7 +95,7 @@ impl Cause {
     }
 }
 
-/// What is remembered of one caller. It grows with every upload.
+/// The state of one session. It grows with every upload.
 #[derive(Debug)]
 struct Session {
     username: Username,
@@ -107,8 +107,8 @@ struct Session {
 }
 
 impl Session {
-    /// Time is measured by a clock that nobody can turn back.
-    fn death(&self, limits: &SessionLimits) -> Option<Cause> {
+    /// Uses a monotonic clock, so that clock changes do not matter.
+    fn expired(&self, limits: &SessionLimits) -> Option<Cause> {
         if self.born.elapsed() >= limits.absolute {
             Some(Cause::Absolute)
         } else if self.last_used.elapsed() >= limits.idle {
@@ -124,7 +124,7 @@ impl Session {
     }
 }
 
-/// All sessions of this process. Clones share the map; the map is the state.
+/// All sessions of this process. Clones share the map, which is the state.
 #[derive(Clone)]
 pub struct Sessions {
     live: Arc<Mutex<HashMap<SessionId, Session>>>,
@@ -132,22 +132,22 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// An empty memory.
+    /// An empty session store.
     #[must_use]
     pub fn new(limits: SessionLimits) -> Self {
         metrics::gauge!("live_sessions").set(0.0);
         Self { live: Arc::default(), limits }
     }
 
-    /// Birth: remembers the caller and returns what they must send from now on.
+    /// Birth: creates a session and returns its id.
     ///
     /// # Errors
-    /// When there are as many sessions as there may be.
+    /// When the limit of live sessions is reached.
     pub fn start(&self, username: Username) -> Result<SessionId, TooManySessions> {
         let mut live = self.lock();
         if live.len() >= self.limits.max_live {
-            // The dead who were not noticed yet take nobody's place.
-            self.bury_the_dead(&mut live);
+            // Expired sessions do not count.
+            self.remove_expired(&mut live);
         }
         if live.len() >= self.limits.max_live {
             return Err(TooManySessions);
@@ -167,21 +167,21 @@ impl Sessions {
         Ok(id)
     }
 
-    /// Who is calling. Each use starts the idle time anew, reads included.
+    /// Returns the account of a session and resets its idle timeout, also for reads.
     ///
     /// # Errors
-    /// When no live session has this id; one whose time ran out dies here.
+    /// When there is no live session with this id. An expired session is removed.
     pub fn touch(&self, id: &SessionId) -> Result<Username, NoSession> {
         let mut live = self.lock();
-        let session = self.living(&mut live, id)?;
+        let session = self.get_live(&mut live, id)?;
         session.touch();
         Ok(session.username.clone())
     }
 
-    /// What is remembered, for the caller to see.
+    /// The state of a session, for its owner.
     ///
     /// # Errors
-    /// When no live session has this id.
+    /// When there is no live session with this id.
     pub fn view(
         &self,
         id: &SessionId,
@@ -189,7 +189,7 @@ impl Sessions {
     ) -> Result<SessionView, NoSession> {
         let limits = self.limits;
         let mut live = self.lock();
-        let session = self.living(&mut live, id)?;
+        let session = self.get_live(&mut live, id)?;
         let life_left = limits.absolute.saturating_sub(session.born.elapsed());
         let idle_left = limits.idle.saturating_sub(session.last_used.elapsed());
         Ok(SessionView {
@@ -202,10 +202,10 @@ impl Sessions {
         })
     }
 
-    /// Growth. A session that ended meanwhile stays ended: an update never creates.
+    /// Growth: adds a file name. An update never creates a session that has ended.
     pub fn add_file(&self, id: &SessionId, name: &str) {
         let mut live = self.lock();
-        if let Ok(session) = self.living(&mut live, id) {
+        if let Ok(session) = self.get_live(&mut live, id) {
             session.files_uploaded.push(name.to_owned());
             let excess =
                 session.files_uploaded.len().saturating_sub(MOST_FILES_REMEMBERED);
@@ -214,67 +214,68 @@ impl Sessions {
         }
     }
 
-    /// Death by logout. When this returns, the id is dead.
+    /// Death by logout. After this call the id is invalid.
     ///
     /// # Errors
-    /// When no live session has this id.
+    /// When there is no live session with this id.
     pub fn end(&self, id: &SessionId) -> Result<(), NoSession> {
         let mut live = self.lock();
-        self.living(&mut live, id)?;
-        bury(&mut live, id, Cause::Ended);
+        self.get_live(&mut live, id)?;
+        remove(&mut live, id, Cause::Ended);
         Ok(())
     }
 
-    /// Seconds of silence that a session survives.
+    /// The idle timeout in seconds.
     #[must_use]
     pub const fn idle_seconds(&self) -> u64 {
         self.limits.idle.as_secs()
     }
 
-    /// Death of all whose time ran out and who never came back to notice it.
+    /// Death of all expired sessions, even if their clients never return.
     pub fn sweep(&self) {
-        self.bury_the_dead(&mut self.lock());
+        self.remove_expired(&mut self.lock());
     }
 
-    /// Death of all, because the process ends. After SIGKILL not even this happens.
-    pub fn end_of_process(&self) {
+    /// Death of all sessions at an orderly end of the process. SIGKILL skips this.
+    pub fn end_all(&self) {
         let mut live = self.lock();
         for id in live.keys().cloned().collect::<Vec<_>>() {
-            bury(&mut live, &id, Cause::ProcessExit);
+            remove(&mut live, &id, Cause::ProcessExit);
         }
     }
 
-    fn bury_the_dead(&self, live: &mut HashMap<SessionId, Session>) {
-        let dead: Vec<_> = live
+    fn remove_expired(&self, live: &mut HashMap<SessionId, Session>) {
+        let expired: Vec<_> = live
             .iter()
-            .filter_map(|(id, session)| Some((id.clone(), session.death(&self.limits)?)))
+            .filter_map(|(id, session)| {
+                Some((id.clone(), session.expired(&self.limits)?))
+            })
             .collect();
-        for (id, cause) in dead {
-            bury(live, &id, cause);
+        for (id, cause) in expired {
+            remove(live, &id, cause);
         }
     }
 
-    fn living<'a>(
+    fn get_live<'a>(
         &self,
         live: &'a mut HashMap<SessionId, Session>,
         id: &SessionId,
     ) -> Result<&'a mut Session, NoSession> {
         let found = live.get(id).ok_or(NoSession::Unknown)?;
-        if let Some(cause) = found.death(&self.limits) {
-            bury(live, id, cause);
+        if let Some(cause) = found.expired(&self.limits) {
+            remove(live, id, cause);
             return Err(NoSession::Expired);
         }
         live.get_mut(id).ok_or(NoSession::Unknown)
     }
 
-    /// A thread that panicked while holding the lock cannot have left a half-made
-    /// session: every change under it is one step.
+    /// A poisoned lock is safe to use, because every change of the map is a single step.
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn bury(live: &mut HashMap<SessionId, Session>, id: &SessionId, cause: Cause) {
+fn remove(live: &mut HashMap<SessionId, Session>, id: &SessionId, cause: Cause) {
     let Some(session) = live.remove(id) else {
         return;
     };

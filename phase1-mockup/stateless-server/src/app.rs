@@ -1,4 +1,4 @@
-//! What there is: the state, the routes, the life of the server.
+//! The state, the routes, and the lifecycle of the server.
 
 use crate::config::Config;
 use crate::tokens::Tokens;
@@ -20,37 +20,37 @@ use tokio::net::TcpListener;
 use upload_domain::accounts::Accounts;
 use upload_domain::file_store::FileStore;
 
-/// The longest JSON body: a name and a password, in bytes.
+/// The largest JSON body (a login) in bytes.
 const MAX_JSON_BODY: usize = 16 * 1024;
 
-/// Everything that handlers use. Nothing in here is about any caller.
+/// The state of all handlers. It has no state of clients.
 #[derive(Clone)]
 pub struct AppState {
-    /// Who has an account; the same on every replica.
+    /// The accounts, the same on every replica.
     pub accounts: Accounts,
-    /// Uploads, on disk.
+    /// The uploaded files, on disk.
     pub files: FileStore,
-    /// How callers' tokens are signed and checked.
+    /// Signs and verifies tokens.
     pub tokens: Tokens,
-    /// This replica's name.
+    /// The id of this replica.
     pub replica_id: Arc<str>,
-    /// Largest upload in bytes.
+    /// The largest upload in bytes.
     pub max_upload: u64,
-    /// Whether a password may stand in a URL.
+    /// Whether credentials in the URL are accepted.
     pub credentials_in_url: bool,
-    /// How to stop.
+    /// The settings of an orderly stop.
     pub drain: Drain,
 }
 
 impl AppState {
-    /// Opens what the command line names.
+    /// Opens the files that the command line names.
     ///
     /// # Errors
-    /// When the data folder, the users file or the key is of no use.
+    /// When the data folder, the users file or the key cannot be used.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         ensure!(
             config.edge.listen.ip().is_loopback() || !config.credentials_in_url,
-            "--credentials-in-url is an exhibit and stays on loopback: listen on 127.0.0.1"
+            "--credentials-in-url is for demonstrations on loopback only: listen on 127.0.0.1"
         );
         let files = FileStore::open(&config.data_dir)?;
         Ok(Self {
@@ -65,7 +65,7 @@ impl AppState {
     }
 }
 
-/// The routes, and what every reply carries.
+/// The routes, and the headers of every reply.
 pub fn app(state: AppState) -> Completed {
     let url_in_log =
         if state.credentials_in_url { UrlInLog::PathAndQuery } else { UrlInLog::Path };
@@ -83,22 +83,22 @@ pub fn app(state: AppState) -> Completed {
     Completed::new(routes, replies)
 }
 
-/// Serves until `shutdown` ends. Nobody notices that it did.
+/// Serves until `shutdown` completes. No login is lost.
 pub async fn run(
     listener: TcpListener,
     state: AppState,
     shutdown: impl Future<Output = ()>,
 ) {
-    let housekeeping = tokio::spawn(keep_house(state.clone()));
+    let background_tasks = tokio::spawn(run_background_tasks(state.clone()));
     let drain = state.drain.clone();
     serve(listener, app(state), drain, shutdown).await;
-    housekeeping.abort();
+    background_tasks.abort();
 }
 
-/// The program: opens everything, announces itself, serves until it is told to stop.
+/// Runs the program: opens all files, prints the ready line, and serves until a signal.
 ///
 /// # Errors
-/// When something on the command line cannot be used; the message says what to change.
+/// When an argument cannot be used. The message has advice.
 pub async fn start(config: Config) -> anyhow::Result<()> {
     log::init(config.edge.log);
     let listener = listen::bind(config.edge.listen, config.edge.insecure_remote).await?;
@@ -115,8 +115,8 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What happens while nobody asks for anything.
-async fn keep_house(state: AppState) {
+/// Runs the periodic background tasks.
+async fn run_background_tasks(state: AppState) {
     let mut files = tokio::time::interval(Duration::from_secs(60));
     loop {
         files.tick().await;

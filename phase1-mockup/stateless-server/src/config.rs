@@ -6,11 +6,11 @@ use http_edge::args::EdgeArgs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// An upload server that asks who you are each time: send a password or a token always.
+/// A stateless upload server: send a password or a token with every request.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "stateless-server", version, args_override_self = true)]
 pub struct Config {
-    /// What every server takes.
+    /// The flags of all servers.
     #[command(flatten)]
     pub edge: EdgeArgs,
 
@@ -18,7 +18,7 @@ pub struct Config {
     #[arg(long, value_name = "DIR", default_value = "upload-data")]
     pub data_dir: PathBuf,
 
-    /// Users file [default: made with demo accounts in the data folder]
+    /// Users file [default: created with demo accounts in the data folder]
     #[arg(long, value_name = "FILE")]
     pub users: Option<PathBuf>,
 
@@ -26,23 +26,23 @@ pub struct Config {
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024)]
     pub max_upload: u64,
 
-    /// File with the key that signs tokens, 32 bytes or more; give all replicas the same
-    /// [default: a random key, and tokens die with the process]
+    /// File with the key that signs tokens, 32 bytes or more, the same for all replicas
+    /// [default: a random key; tokens end with the process]
     #[arg(long, value_name = "FILE")]
     pub token_key_file: Option<PathBuf>,
 
-    /// Milliseconds after which a token dies, rounded up to whole seconds
+    /// Lifetime of a token in milliseconds, rounded up to whole seconds
     #[arg(long, value_name = "MS", default_value_t = 3_600_000)]
     pub token_ttl_ms: u64,
 
-    /// Also accept ?username=...&password=... and log URLs whole, to show where the
-    /// password ends up. Loopback only
+    /// Also accept ?username=...&password=... and log whole URLs, to demonstrate password
+    /// leaks. Loopback only
     #[arg(long)]
     pub credentials_in_url: bool,
 }
 
 impl Config {
-    /// How tokens are made.
+    /// The properties of new tokens.
     #[must_use]
     pub const fn token_rules(&self) -> TokenRules {
         TokenRules { life: Duration::from_secs(self.token_ttl_ms.div_ceil(1000)) }

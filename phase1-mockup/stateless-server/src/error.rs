@@ -1,4 +1,4 @@
-//! Everything that a request can fail of, and what the caller is told.
+//! All errors of requests, and their problem replies.
 
 use crate::tokens::BadToken;
 use api_contract::paths;
@@ -14,13 +14,13 @@ use upload_domain::receive_error::ReceiveError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("no proof came with the request")]
-    NoProof,
+    #[error("the request has no credential")]
+    NoCredential,
     #[error("the token is not valid")]
     TokenInvalid,
     #[error("the token has expired")]
     TokenExpired,
-    #[error("credentials came in the URL")]
+    #[error("the URL contains credentials")]
     CredentialsInQuery,
     #[error("a token cannot be signed")]
     Sign(#[source] jsonwebtoken::errors::Error),
@@ -28,9 +28,9 @@ pub(crate) enum Error {
     Login(#[from] LoginError),
     #[error("no such file")]
     FileNotFound,
-    #[error("the page cannot be understood")]
+    #[error("the page parameters are invalid")]
     BadPage,
-    #[error("the idempotency key cannot be understood")]
+    #[error("the idempotency key is invalid")]
     BadIdempotencyKey,
     #[error("the file is too large for JSON")]
     TooLargeForJson(FileId),
@@ -45,15 +45,15 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// The one place where a failure becomes a status.
+    /// Maps each error to a problem.
     fn refusal(self) -> Refusal {
         match self {
-            Self::NoProof => unauthorized(ProblemKind::InvalidCredentials)
+            Self::NoCredential => unauthorized(ProblemKind::InvalidCredentials)
                 .detail("Send a password or a token with each request."),
             Self::TokenInvalid => unauthorized(ProblemKind::TokenInvalid)
-                .detail("The token is not one that this server accepts. Log in."),
+                .detail("The token is not valid for this server. Log in."),
             Self::TokenExpired => unauthorized(ProblemKind::TokenExpired)
-                .detail("The token was made too long ago. Log in again."),
+                .detail("The lifetime of the token is over. Log in again."),
             Self::CredentialsInQuery => Refusal::new(ProblemKind::CredentialsInQuery)
                 .detail("Send them as Authorization: Basic; URLs end up in logs."),
             Self::Sign(error) => internal(&error),
@@ -64,8 +64,9 @@ impl Error {
                 Refusal::new(ProblemKind::TooManyLogins).retry_after(1)
             }
             Self::FileNotFound => Refusal::new(ProblemKind::FileNotFound),
-            Self::BadPage => Refusal::new(ProblemKind::MalformedRequest)
-                .detail("limit is 1 to 200; cursor is the next_cursor of a page before."),
+            Self::BadPage => Refusal::new(ProblemKind::MalformedRequest).detail(
+                "limit is 1 to 200; cursor is the next_cursor of the previous page.",
+            ),
             Self::BadIdempotencyKey => Refusal::new(ProblemKind::MalformedRequest)
                 .detail("Idempotency-Key is 1 to 255 visible ASCII characters."),
             Self::TooLargeForJson(id) => {
@@ -103,7 +104,7 @@ fn unauthorized(kind: ProblemKind) -> Refusal {
         .challenge("Basic realm=\"upload\", charset=\"UTF-8\"")
 }
 
-/// The cause goes to the log and not to the caller.
+/// The cause is logged and not sent to the caller.
 fn internal(cause: &dyn std::error::Error) -> Refusal {
     let source = cause.source().map(ToString::to_string);
     tracing::error!(%cause, source, "request failed");

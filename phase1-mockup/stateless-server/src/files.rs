@@ -1,4 +1,4 @@
-//! Files: upload, list, read, delete. Each handler reads: who, what, do, reply.
+//! Files: upload, list, read, delete. Each handler does: caller, input, operation, reply.
 
 use crate::app::AppState;
 use crate::error::Error;
@@ -53,7 +53,7 @@ pub(crate) async fn list(
     caller: Caller,
     page: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<FileList>, Error> {
-    let Query(page) = page.map_err(|_unreadable| Error::BadPage)?;
+    let Query(page) = page.map_err(|_invalid| Error::BadPage)?;
     let limit = page.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(Error::BadPage);
@@ -122,7 +122,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Error>
     key.map(Some).ok_or(Error::BadIdempotencyKey)
 }
 
-/// Shown again in listings only; the bytes are always served as a download.
+/// The declared type is only displayed; the bytes are always served as a download.
 fn declared_type(content_type: Option<&str>) -> String {
     content_type.unwrap_or("application/octet-stream").to_owned()
 }

@@ -1,4 +1,4 @@
-//! Who is calling? Known, because the request says so and proves it.
+//! Authentication: verifies the credential of the request.
 
 use crate::app::AppState;
 use crate::error::Error;
@@ -11,7 +11,7 @@ use http::request::Parts;
 use serde::Deserialize;
 use upload_domain::username::Username;
 
-/// The caller: whoever this request proves to come from.
+/// The caller: the account of the credential.
 pub(crate) struct Caller {
     pub(crate) username: Username,
 }
@@ -23,44 +23,44 @@ impl FromRequestParts<AppState> for Caller {
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
-        let username = match in_url(parts, app.credentials_in_url)? {
+        let username = match from_query(parts, app.credentials_in_url)? {
             Some(given) => app.accounts.log_in(&given.username, &given.password).await?,
-            None => in_header(parts, app).await?,
+            None => from_header(parts, app).await?,
         };
         Ok(Self { username })
     }
 }
 
-/// The proof that belongs in a request: a token (RFC 6750), or a password (RFC 7617).
-async fn in_header(parts: &mut Parts, app: &AppState) -> Result<Username, Error> {
+/// The credential in the `Authorization` header: a token (RFC 6750) or a password (RFC 7617).
+async fn from_header(parts: &mut Parts, app: &AppState) -> Result<Username, Error> {
     type Header<Scheme> = TypedHeader<Authorization<Scheme>>;
     if !parts.headers.contains_key(AUTHORIZATION) {
-        return Err(Error::NoProof);
+        return Err(Error::NoCredential);
     }
     if let Ok(token) = Header::<Bearer>::from_request_parts(parts, app).await {
         return Ok(app.tokens.check(token.token())?);
     }
     let password = Header::<Basic>::from_request_parts(parts, app).await;
-    let given = password.map_err(|_unreadable| Error::NoProof)?;
+    let given = password.map_err(|_invalid| Error::NoCredential)?;
     Ok(app.accounts.log_in(given.username(), given.password()).await?)
 }
 
-/// A password in a URL ends up in logs, histories and other sites' logs.
+/// Credentials in the query. URLs are stored in logs and histories, also of other sites.
 #[derive(Deserialize)]
-struct InUrl {
+struct QueryCredentials {
     username: String,
     password: String,
 }
 
-fn in_url(parts: &Parts, allowed: bool) -> Result<Option<InUrl>, Error> {
+fn from_query(parts: &Parts, allowed: bool) -> Result<Option<QueryCredentials>, Error> {
     let query = parts.uri.query().unwrap_or_default();
-    let names_one = query.split('&').any(|pair| {
+    let has_credentials = query.split('&').any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         name == "username" || name == "password"
     });
-    if names_one && !allowed {
+    if has_credentials && !allowed {
         return Err(Error::CredentialsInQuery);
     }
-    let given = Query::<InUrl>::try_from_uri(&parts.uri);
-    Ok(given.ok().filter(|_| names_one).map(|Query(given)| given))
+    let given = Query::<QueryCredentials>::try_from_uri(&parts.uri);
+    Ok(given.ok().filter(|_| has_credentials).map(|Query(given)| given))
 }

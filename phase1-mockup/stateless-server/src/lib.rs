@@ -1,12 +1,12 @@
-//! The upload server that asks who you are each time.
+//! The stateless upload server.
 //!
-//! A caller proves who they are with every request: with a password, or with a token
-//! that this server signed and then forgot. Nothing is remembered of anyone, and that is
-//! the whole difference to `stateful-server`, which has the same files, the same items
-//! and the same order: open the two side by side.
+//! A client sends a credential with every request: a password, or a token that this server has
+//! signed. The server stores nothing about its clients.
+//! That is the whole difference to `stateful-server`, which has the same files and
+//! items in the same order: compare them side by side.
 //!
-//! Reading order: `app` (what there is), `identity` (who is calling?), `tokens` (what is
-//! signed), `login`, `files`, `error`, `config`.
+//! Reading order: `app` (state and routes), `identity` (authentication), `tokens` (signed
+//! tokens), `login`, `files`, `error`, `config`.
 
 pub mod app;
 pub mod config;

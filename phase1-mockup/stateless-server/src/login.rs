@@ -1,4 +1,4 @@
-//! Login: a token is signed. There is no logout, because there is nothing to end.
+//! Login. There is no logout, because the server stores no session that could end.
 
 use crate::app::AppState;
 use crate::error::Error;
@@ -11,9 +11,10 @@ use http_edge::json_body::JsonBody;
 /// `POST /api/token`
 pub(crate) async fn start(
     State(app): State<AppState>,
-    JsonBody(given): JsonBody<Credentials>,
+    JsonBody(request): JsonBody<Credentials>,
 ) -> Result<Json<TokenIssued>, Error> {
-    let username = app.accounts.log_in(&given.username, given.password.expose()).await?;
+    let username =
+        app.accounts.log_in(&request.username, request.password.expose()).await?;
     let access_token = app.tokens.issue(username).map_err(Error::Sign)?;
     let expires_in = app.tokens.life_seconds();
     let token_type = "Bearer".to_owned();

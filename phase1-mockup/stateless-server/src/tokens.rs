@@ -1,8 +1,7 @@
-//! Tokens: what this server would otherwise have to remember, signed and handed out.
+//! Tokens: the session state, signed and sent to the client instead of stored.
 //!
-//! A token is born at login and dies when its time is up. In between nobody can end it,
-//! because nobody remembers it: every replica with the key accepts it, and so does a
-//! server that was started a second ago.
+//! A token is born at login and dies when it expires. It cannot be revoked before, because no
+//! server stores it: every replica with the key accepts it, also one that has just started.
 
 use anyhow::{Context, bail};
 use api_contract::secret::Secret;
@@ -15,28 +14,28 @@ use std::time::Duration;
 use upload_domain::incoming::now_ms;
 use upload_domain::username::Username;
 
-/// The shortest key, in bytes: that of the hash (RFC 7518 §3.2).
+/// The minimum key length in bytes, that of the hash (RFC 7518 §3.2).
 const KEY_BYTES: usize = 32;
 
-/// Who signs, and for whom. Both are checked, so that a token of some other service
-/// that shares the key is not taken for ours (RFC 8725 §3.8, §3.9).
+/// Issuer and audience. Both are verified, so that a token of another service with the same key
+/// is rejected (RFC 8725 §3.8, §3.9).
 const ISSUER: &str = "stateless-server";
 const AUDIENCE: &str = "upload-api";
 
-/// The type of an access token, so that no other kind of JWT passes for one (RFC 9068).
+/// The type of an access token, so that other kinds of JWT are rejected (RFC 9068).
 const TYPE: &str = "at+jwt";
 
-/// Seconds by which two machines' clocks may differ.
+/// The allowed clock skew in seconds.
 const LEEWAY_S: u64 = 2;
 
-/// How tokens are made.
+/// The properties of new tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenRules {
-    /// Age at which a token dies; whole seconds.
+    /// The lifetime of a token, in whole seconds.
     pub life: Duration,
 }
 
-/// What a token says. Anyone who holds it can read it; only the key can make it.
+/// The claims of a token. They are readable without the key, but only the key can sign them.
 #[derive(Debug, Deserialize, Serialize)]
 struct Claims {
     iss: String,
@@ -48,16 +47,16 @@ struct Claims {
     jti: String,
 }
 
-/// Why a token is no proof.
+/// Why a token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadToken {
-    /// Genuine, and its time is up.
+    /// Valid, but expired.
     Expired,
-    /// Anything else. Which check failed helps only whoever forges tokens.
+    /// Any other reason. Details would help attackers only.
     Invalid,
 }
 
-/// The key and the rules. Clones share them; there is nothing else to share.
+/// The key and the rules. Clones share them.
 #[derive(Clone)]
 pub struct Tokens {
     signing: Arc<EncodingKey>,
@@ -67,7 +66,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Tokens signed with the key in a file, or with a random one.
+    /// Reads the key from a file, or creates a random key.
     ///
     /// # Errors
     /// When the file cannot be read or the key is too short.
@@ -105,10 +104,10 @@ impl Tokens {
         }
     }
 
-    /// Birth: signs what will be asked for, and forgets it.
+    /// Birth: signs a token. The server stores nothing.
     ///
     /// # Errors
-    /// When signing fails, which with this kind of key it does not.
+    /// When signing fails, which does not happen with this kind of key.
     pub fn issue(
         &self,
         username: Username,
@@ -128,14 +127,14 @@ impl Tokens {
         jsonwebtoken::encode(&header, &claims, &self.signing).map(Secret::new)
     }
 
-    /// Who is calling. Nothing is looked up: the signature is the memory.
+    /// Verifies a token and returns its account, without any lookup.
     ///
     /// # Errors
-    /// When the token is not one of ours, or not one now.
+    /// When the token was not issued here, has expired, or is not valid yet.
     pub fn check(&self, token: &str) -> Result<Username, BadToken> {
-        let read =
+        let decoded =
             jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation);
-        let token = read.map_err(|error| match error.kind() {
+        let token = decoded.map_err(|error| match error.kind() {
             ErrorKind::ExpiredSignature => BadToken::Expired,
             _ => BadToken::Invalid,
         })?;
@@ -145,16 +144,15 @@ impl Tokens {
         Ok(token.claims.sub)
     }
 
-    /// Seconds that a new token lives.
+    /// The lifetime of a new token in seconds.
     #[must_use]
     pub const fn life_seconds(&self) -> u64 {
         self.rules.life.as_secs()
     }
 }
 
-/// The library's defaults check `exp` with a minute of leeway, and the rest only when it
-/// is there. Here the algorithm is ours and not the token's to choose (RFC 8725 §3.1),
-/// and every claim must be there.
+/// The defaults of the library check `exp` with a leeway of a minute, and other claims only if
+/// they are present. Here the algorithm is fixed (RFC 8725 §3.1), and every claim is required.
 fn strict_validation() -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = LEEWAY_S;

@@ -1,4 +1,4 @@
-//! Who has an account, and whether a password is theirs.
+//! Accounts and password checks.
 
 use crate::passwords::{Busy, HashCost, PasswordChecks};
 use crate::username::Username;
@@ -7,36 +7,37 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The accounts that a first start makes.
+/// The demo accounts that the first start creates.
 pub const DEMO_USERS: [&str; 3] = ["alice", "bob", "carol"];
 
 /// The credentials were not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
-    /// Unknown name or wrong password; callers never learn which.
+    /// Unknown name or wrong password. The reply does not tell which.
     #[error("wrong user name or password")]
     Wrong,
-    /// Nothing was checked.
+    /// The password was not checked, because too many checks are waiting.
     #[error(transparent)]
     Busy(#[from] Busy),
 }
 
-/// All accounts. Read once at start: this is no session state, every replica that is
-/// given the same file has the same accounts.
+/// All accounts, read once at the start. They are not session state: every replica with the same
+/// file has the same accounts.
 #[derive(Clone, Debug)]
 pub struct Accounts {
     hashes: Arc<HashMap<Username, String>>,
-    /// Checked for unknown names, so that they take as long as known ones do.
+    /// The hash that is checked for unknown names, so that the time does not reveal which names
+    /// exist.
     decoy: Arc<str>,
     checks: PasswordChecks,
 }
 
-/// A fresh account's name and password, to be shown once.
+/// Name and password of a new account, to be shown once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FreshAccount {
-    /// The name.
+    /// The user name.
     pub username: String,
-    /// The password; it is stored nowhere.
+    /// The password. Only its hash is stored.
     pub password: String,
 }
 
@@ -47,11 +48,11 @@ impl std::fmt::Debug for FreshAccount {
 }
 
 impl Accounts {
-    /// Reads `users`, or the file in the data folder, which is made with demo accounts
-    /// at the first start; their passwords are printed then, and never again.
+    /// Reads `users`, or the file in the data folder. The first start creates that file with demo
+    /// accounts, and prints their passwords once.
     ///
     /// # Errors
-    /// When the file cannot be made, cannot be read or is not valid.
+    /// When the file cannot be created or read, or is not valid.
     pub fn open(users: Option<&Path>, data_dir: &Path) -> Result<Self, UsersFileError> {
         if let Some(path) = users {
             return Self::read(path);
@@ -79,10 +80,10 @@ impl Accounts {
         Ok(Self { hashes: Arc::new(hashes), decoy, checks })
     }
 
-    /// Whose password this is.
+    /// Checks a password, and returns the account name.
     ///
     /// # Errors
-    /// When it is nobody's, or too many are asking.
+    /// When name or password is wrong, or too many checks are waiting.
     pub async fn log_in(
         &self,
         username: &str,
@@ -100,8 +101,8 @@ impl Accounts {
     }
 }
 
-/// Makes the demo accounts with random passwords, unless the file is there already.
-/// Returns them if they were made.
+/// Creates the demo accounts with random passwords, unless the file exists. Returns the new
+/// accounts.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -122,10 +123,10 @@ pub fn make_demo_users(
     Ok(written.then(|| fresh.to_vec()))
 }
 
-/// 80 random bits, in a form that a person can read aloud.
+/// A password of 80 random bits that is easy to read aloud.
 ///
 /// # Panics
-/// When the operating system has no random numbers to give.
+/// When the operating system provides no random numbers.
 #[must_use]
 pub fn random_password() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";

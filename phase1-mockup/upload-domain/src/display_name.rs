@@ -1,25 +1,25 @@
-//! What a caller calls a file. Shown to people, never used to find anything on disk.
+//! The file name that a caller gave. It is only displayed, never used as a path.
 
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
 
-/// The longest name kept, in bytes of UTF-8.
+/// The maximum length of a name in bytes of UTF-8. Longer names are cut.
 pub const MAX_BYTES: usize = 255;
 
-/// A name that is safe to show and to send back: no control characters, no marks that
-/// reverse the reading direction (`gnp.exe` shown as `exe.png`), no path separators.
+/// A name that is safe to display and in a header: without control characters, bidi controls
+/// (which display `gnp.exe` as `exe.png`) and path separators.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(from = "String", into = "String")]
 pub struct DisplayName(String);
 
 impl DisplayName {
-    /// Takes any text; what is not fit to show is dropped or replaced, not refused: the
-    /// name is the least important part of an upload.
+    /// Accepts any text. Unsafe characters are removed or replaced instead of refused, because
+    /// the name is not essential for an upload.
     #[must_use]
     pub fn from_client(text: &str) -> Self {
         let shown = text
             .chars()
-            .filter(|c| !c.is_control() && !turns_text_around(*c))
+            .filter(|c| !c.is_control() && !is_bidi_control(*c))
             .map(|c| if c == '/' || c == '\\' { '_' } else { c });
         let mut name = String::new();
         for c in shown {
@@ -29,8 +29,8 @@ impl DisplayName {
             name.push(c);
         }
         let name = name.trim();
-        let is_nothing = name.is_empty() || name.chars().all(|c| c == '.');
-        Self(if is_nothing { "unnamed".to_owned() } else { name.to_owned() })
+        let is_unusable = name.is_empty() || name.chars().all(|c| c == '.');
+        Self(if is_unusable { "unnamed".to_owned() } else { name.to_owned() })
     }
 
     /// The name as text.
@@ -39,8 +39,8 @@ impl DisplayName {
         &self.0
     }
 
-    /// The value of `Content-Disposition` that makes a browser save instead of show:
-    /// plain ASCII for old clients, then the exact name (RFC 6266 §4.3, RFC 8187).
+    /// The value of `Content-Disposition` with which browsers save a file instead of displaying
+    /// it: an ASCII name for old clients, then the exact name (RFC 6266 §4.3, RFC 8187).
     #[must_use]
     pub fn attachment(&self) -> String {
         let plain: String = self
@@ -61,8 +61,8 @@ impl DisplayName {
     }
 }
 
-/// Unicode's explicit directional controls (UAX #9 §2).
-const fn turns_text_around(c: char) -> bool {
+/// The explicit bidi controls of Unicode (UAX #9 §2).
+const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -90,14 +90,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn an_ordinary_name_is_kept_as_it_is() {
+    fn ordinary_name_is_kept() {
         for name in ["notes.txt", "Größe 😀.pdf", "a;b.txt", "a\"b"] {
             assert_eq!(DisplayName::from_client(name).as_str(), name);
         }
     }
 
     #[test]
-    fn paths_controls_and_direction_marks_do_not_survive() {
+    fn unsafe_characters_are_removed() {
         let shown = |text| DisplayName::from_client(text).as_str().to_owned();
         assert_eq!(shown("../../etc/passwd"), ".._.._etc_passwd");
         assert_eq!(shown("a\r\nSet-Cookie: x"), "aSet-Cookie: x");
@@ -108,14 +108,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_header_is_one_plain_line_whatever_the_name(text in ".*") {
+        fn header_is_a_single_ascii_line(text in ".*") {
             let header = DisplayName::from_client(&text).attachment();
             prop_assert!(header.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
             prop_assert_eq!(header.matches('"').count(), 2);
         }
 
         #[test]
-        fn a_cleaned_name_is_clean_already(text in ".*") {
+        fn cleaning_a_name_is_idempotent(text in ".*") {
             let once = DisplayName::from_client(&text);
             prop_assert_eq!(DisplayName::from_client(once.as_str()), once.clone());
             prop_assert!(once.as_str().len() <= MAX_BYTES);

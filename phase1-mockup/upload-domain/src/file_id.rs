@@ -1,12 +1,11 @@
-//! The server's own name for a file.
+//! The id that the server gives a file.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 
-/// A UUID version 7 (RFC 9562): it begins with the time, so that sorting names on disk
-/// sorts files by age. It is no secret: access is decided by the owner, never by who
-/// knows an id.
+/// A UUID version 7 (RFC 9562). It starts with the time, so ids sort by age. It is not a secret:
+/// access depends on the owner, never on knowledge of the id.
 #[derive(
     Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize,
 )]
@@ -14,14 +13,14 @@ use uuid::Uuid;
 pub struct FileId(Uuid);
 
 impl FileId {
-    /// A new id, later than every one this process made before.
+    /// A new id, greater than all earlier ids of this process.
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// Reads an id in the one form that [`fmt::Display`] writes; `None` for any other
-    /// text, so that each file has exactly one URL.
+    /// Parses an id in the form of [`fmt::Display`]; `None` for any other text, so that each file
+    /// has exactly one URL.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let id = Self(Uuid::try_parse(text).ok()?);
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_by_age_and_have_one_spelling() {
+    fn ids_sort_by_age_and_have_one_form() {
         let (first, second) = (FileId::new(), FileId::new());
         assert!(first.to_string() < second.to_string());
         assert_eq!(FileId::parse(&first.to_string()), Some(first));

@@ -1,13 +1,13 @@
-//! Files on a local disk, safe for several processes at once.
+//! The file store on a local disk, which several processes can use concurrently.
 //!
 //! ```text
-//! files/<owner>/<file id>/{content,meta.json}   what callers see
-//! incoming/<random>/{content,meta.json}         uploads under way
-//! keys/<owner>/<hash of key>.json               idempotency keys of a day
+//! files/<owner>/<file id>/{content,meta.json}   visible files
+//! incoming/<random>/{content,meta.json}         uploads in progress
+//! keys/<owner>/<hash of key>.json               idempotency keys, kept for a day
 //! ```
-//! One rename makes an upload visible, and a 201 is sent only after it and everything in
-//! it has reached the disk. Nothing is kept in memory, so two replicas on one folder see
-//! the same files: the disk is shared state, even when the sessions are not.
+//! One atomic rename makes an upload visible. A 201 is sent only after the rename and the
+//! content were synced to disk. Nothing is kept in memory, so two replicas on one folder see the
+//! same files: the disk is shared state, even if the sessions are not.
 
 use crate::display_name::DisplayName;
 use crate::file_id::FileId;
@@ -20,16 +20,16 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is known of a stored file.
+/// The metadata of a stored file.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct FileMeta {
-    /// The server's name.
+    /// The id of the file.
     pub file_id: FileId,
-    /// The caller's name.
+    /// The file name that the caller gave.
     pub name: DisplayName,
     /// Bytes.
     pub size: u64,
-    /// The type the caller declared.
+    /// The media type that the caller declared.
     pub content_type: String,
     /// SHA-256 of the content, lower-case hexadecimal.
     pub sha256: String,
@@ -37,18 +37,18 @@ pub struct FileMeta {
     pub uploaded_at: u64,
 }
 
-/// The disk did not do what was asked.
+/// An error of the file store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No such file, or another owner's.
+    /// No such file, or a file of another owner.
     #[error("no such file")]
     NotFound,
-    /// The folder cannot be used at all.
+    /// The folder cannot be used.
     #[error("cannot use the data folder {path}: choose another with --data-dir")]
     Unusable {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: io::Error,
     },
@@ -69,23 +69,23 @@ impl From<io::Error> for StoreError {
 /// A page of a listing: newest first.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// At most so many files as were asked for.
+    /// The files, at most `limit`.
     pub files: Vec<FileMeta>,
-    /// The last file of this page if there are more behind it.
+    /// The last file of this page, if there are further pages.
     pub next: Option<FileId>,
 }
 
-/// A handle on the folder; clones share it.
+/// A handle of the folder. Clones share it.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     root: Arc<Path>,
 }
 
 impl FileStore {
-    /// Opens the folder, makes what is missing in it, and clears away what a crash left.
+    /// Opens the folder, creates missing subfolders, and removes abandoned uploads.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// When the folder is not writable.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let store = Self { root: Arc::from(root) };
         for part in ["files", "incoming", "keys"] {
@@ -100,8 +100,8 @@ impl FileStore {
         Ok(store)
     }
 
-    /// Removes what dead processes left half done. It never touches an upload under way:
-    /// that one's content is locked by the process that writes it.
+    /// Removes the unfinished uploads of ended processes. Uploads in progress are kept, because
+    /// the writing process holds a lock on them.
     pub fn sweep(&self) {
         janitor::sweep(&self.root);
     }
@@ -120,7 +120,7 @@ impl FileStore {
         blocking(move || list_dir(&dir, after, limit)).await
     }
 
-    /// One file, open for reading. It stays readable even if it is deleted meanwhile.
+    /// Opens one file for reading. It stays readable even if it is deleted in the meantime.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such file.
@@ -138,24 +138,24 @@ impl FileStore {
         Ok((meta, tokio::fs::File::from_std(file)))
     }
 
-    /// Removes one file, for good.
+    /// Deletes one file permanently.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when `owner` has no such file.
     pub async fn delete(&self, owner: &Username, id: FileId) -> Result<(), StoreError> {
-        let (visible, gone) = (self.file_dir(owner, id), self.incoming_dir());
+        let (visible, deleted) = (self.file_dir(owner, id), self.incoming_dir());
         let owner_dir = self.owner_dir(owner);
         blocking(move || {
-            fs::rename(&visible, &gone)?;
+            fs::rename(&visible, &deleted)?;
             sync_dir(&owner_dir)?;
-            // It is deleted already; what cannot be cleared now, the janitor clears.
-            let _janitor_will = fs::remove_dir_all(&gone);
+            // The file is deleted already. If this fails, the janitor removes the bytes.
+            let _janitor_will = fs::remove_dir_all(&deleted);
             Ok(())
         })
         .await
     }
 
-    /// A new place for an upload under way.
+    /// A new private folder for an upload in progress.
     pub(crate) fn incoming_dir(&self) -> PathBuf {
         self.root.join("incoming").join(uuid::Uuid::new_v4().simple().to_string())
     }
@@ -173,8 +173,8 @@ impl FileStore {
     }
 }
 
-/// Runs disk work where waiting hurts nobody. Once begun it ends, even if the client
-/// that asked for it has hung up.
+/// Runs blocking disk work on a separate thread. It runs to completion even if the client
+/// disconnects.
 pub(crate) async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
@@ -206,7 +206,7 @@ fn list_dir(dir: &Path, after: Option<FileId>, limit: usize) -> Result<Page, Sto
     for id in ids {
         match read_meta(&dir.join(id.to_string())) {
             Ok(meta) => files.push(meta),
-            // Deleted since the folder was read.
+            // Deleted after the folder was read.
             Err(StoreError::NotFound) => {}
             Err(error) => return Err(error),
         }

@@ -1,8 +1,9 @@
-//! A repeated upload happens once (draft-ietf-httpapi-idempotency-key-header-07).
+//! Idempotency keys: a retried upload takes effect once
+//! (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! The record is written before the file becomes visible and marked as done after it. A
-//! crash in between leaves a record of a file that is not there, and the next attempt
-//! with that key simply does it.
+//! The record is written before the file becomes visible, and marked as done afterwards. After a
+//! crash in between there is a record without a file, and the next attempt with that key stores
+//! the file.
 
 use crate::file_store::FileMeta;
 use crate::hex::hex;
@@ -16,12 +17,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The caller's name for an attempt; unique among one caller's.
+/// An idempotency key, unique for one caller.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Reads a header: 1 to 255 visible ASCII characters; `None` for anything else.
+    /// Parses a header value of 1 to 255 visible ASCII characters; `None` otherwise.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=255).contains(&text.len());
@@ -29,7 +30,7 @@ impl IdempotencyKey {
             .then(|| Self(text.to_owned()))
     }
 
-    /// SHA-256 in lower-case hexadecimal: a safe name of fixed length.
+    /// SHA-256 in lower-case hexadecimal, which is a safe file name.
     #[must_use]
     pub fn digest(&self) -> String {
         hex(&Sha256::digest(self.0.as_bytes()))
@@ -42,11 +43,11 @@ impl std::fmt::Debug for IdempotencyKey {
     }
 }
 
-/// How long a repetition waits for the first use of its key.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest time that a retry waits for the first upload with its key.
+const KEY_LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Publishes `meta` unless the key has been used; then returns what the first use made.
-pub(crate) fn once(
+/// Publishes `meta`, unless the key was used before. Then it returns the file of the first use.
+pub(crate) fn publish_once(
     keys_dir: &Path,
     key: &IdempotencyKey,
     owner_dir: &Path,
@@ -57,7 +58,7 @@ pub(crate) fn once(
     let name = key.digest();
     let (record, done) =
         (keys_dir.join(format!("{name}.json")), keys_dir.join(format!("{name}.done")));
-    let _turn = turn(&keys_dir.join(format!("{name}.lock")))?;
+    let _lock = lock_key(&keys_dir.join(format!("{name}.lock")))?;
     if let Some(first) = first_use(&record, &done, owner_dir)? {
         return match first.sha256 == meta.sha256 && first.name == meta.name {
             true => Ok(Published { meta: first, repeated: true }),
@@ -66,16 +67,16 @@ pub(crate) fn once(
     }
     replace_file(&record, &serde_json::to_vec(&meta).map_err(io::Error::from)?)?;
     publish(&meta)?;
-    // The file is on disk, whatever becomes of this; it is needed only after a deletion.
-    let _proof_enough_without = File::create(done);
+    // The file is on disk, even if this fails. The mark is needed only after a deletion.
+    let _optional = File::create(done);
     Ok(Published { meta, repeated: false })
 }
 
-/// One at a time per key, over all replicas of this machine. The lock goes with the
-/// process that holds it; a holder that lives and does nothing is not waited for.
-fn turn(path: &Path) -> Result<File, ReceiveError> {
+/// Locks a key across all replicas of this machine. The kernel releases the lock when its holder
+/// ends. Waiting is limited, because a holder may hang.
+fn lock_key(path: &Path) -> Result<File, ReceiveError> {
     let lock = File::create(path)?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + KEY_LOCK_TIMEOUT;
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),

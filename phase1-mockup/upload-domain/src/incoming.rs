@@ -1,8 +1,8 @@
-//! An upload on its way to the disk, in constant memory.
+//! Receiving an upload, in constant memory.
 //!
-//! The order is the promise: content, hash and description are written and synced under
-//! a private name; then one rename makes them visible; then the rename is synced; only
-//! then does the caller hear of it. A crash at any point leaves everything or nothing.
+//! The order makes uploads atomic and durable: content, hash and metadata are written and synced
+//! in a private folder; one rename makes them visible; the rename is synced; then the reply is
+//! sent. A crash at any point leaves the whole file or nothing.
 
 use crate::display_name::DisplayName;
 use crate::file_id::FileId;
@@ -22,30 +22,30 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncWriteExt, BufWriter};
 
-/// Bytes gathered before each write; with the copies on the way, an upload under way
-/// costs about a megabyte, whatever its size.
+/// The size of the write buffer in bytes. With all copies, an upload in progress takes about a
+/// megabyte, independent of its size.
 const WRITE_BUFFER: usize = 128 * 1024;
 
-/// What the caller says of a file before its bytes come.
+/// The properties of an upload that are known before its bytes.
 #[derive(Clone, Debug)]
 pub struct NewFile {
-    /// Whose it will be.
+    /// The owner.
     pub owner: Username,
-    /// The caller's name for it.
+    /// The file name that the caller gave.
     pub name: DisplayName,
-    /// The type the caller declares.
+    /// The media type that the caller declares.
     pub content_type: String,
-    /// Makes a repetition happen once.
+    /// The idempotency key, if there is one.
     pub key: Option<IdempotencyKey>,
-    /// Bytes beyond which the upload is refused.
+    /// The largest allowed size in bytes.
     pub limit: u64,
 }
 
 impl FileStore {
-    /// Writes the bytes of a file to the disk, where nobody sees them yet.
+    /// Writes the bytes of a file to disk, not yet visible.
     ///
     /// # Errors
-    /// See [`ReceiveError`]; after each of them nothing of the upload is left.
+    /// See [`ReceiveError`]. After an error the upload is removed.
     pub async fn stage<S, E>(&self, new: NewFile, body: S) -> Result<Staged, ReceiveError>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
@@ -68,7 +68,7 @@ impl FileStore {
     }
 }
 
-/// A complete upload that nobody sees yet. Dropped, it is gone.
+/// A complete upload that is not yet visible. Dropping it removes it.
 #[derive(Debug)]
 pub struct Staged {
     draft: Draft,
@@ -78,29 +78,29 @@ pub struct Staged {
     keys_dir: PathBuf,
 }
 
-/// A file that is on disk and stays there.
+/// A visible, durable file.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// What is known of it.
+    /// The metadata.
     pub meta: FileMeta,
-    /// It was there already: this upload repeated one with the same idempotency key.
+    /// Whether the file existed already, because this is a retry with the same idempotency key.
     pub repeated: bool,
 }
 
 impl Staged {
-    /// Makes it visible. When this returns `Ok`, the file is on disk and stays there.
+    /// Makes the file visible. After `Ok` it is durable.
     ///
     /// # Errors
     /// See [`ReceiveError`].
     pub async fn publish(self) -> Result<Published, ReceiveError> {
         let Self { draft, meta, key, owner_dir, keys_dir } = self;
         blocking(move || {
-            draft.describe(&meta)?;
+            draft.write_meta(&meta)?;
             let publish = |meta: &FileMeta| draft.publish(&owner_dir, meta);
             match key {
                 None => publish(&meta).map(|()| Published { meta, repeated: false }),
                 Some(key) => {
-                    idempotency::once(&keys_dir, &key, &owner_dir, meta, publish)
+                    idempotency::publish_once(&keys_dir, &key, &owner_dir, meta, publish)
                 }
             }
         })
@@ -108,7 +108,7 @@ impl Staged {
     }
 }
 
-/// Writes the body, hashing on the way; returns its size and hash once it is on disk.
+/// Writes and hashes the body. Returns size and hash after the bytes are synced to disk.
 async fn write<S, E>(
     content: fs::File,
     mut body: S,
@@ -135,12 +135,12 @@ where
     Ok((size, hex(&hash.finalize())))
 }
 
-/// The private folder of one upload. Dropped unpublished, it takes the bytes with it:
-/// that is what happens when a client hangs up.
+/// The private folder of one upload. Dropping it before `publish` removes the bytes, for example
+/// after a client has disconnected.
 #[derive(Debug)]
 struct Draft {
     dir: PathBuf,
-    /// Held so that the lock lives as long as the upload; see `janitor`.
+    /// Keeps the lock for as long as the upload; see `janitor`.
     _lock: fs::File,
 }
 
@@ -154,12 +154,12 @@ impl Draft {
         Ok((Self { dir, _lock: lock }, content))
     }
 
-    fn describe(&self, meta: &FileMeta) -> io::Result<()> {
+    fn write_meta(&self, meta: &FileMeta) -> io::Result<()> {
         write_synced(&self.dir.join("meta.json"), &serde_json::to_vec(meta)?)?;
         sync_dir(&self.dir)
     }
 
-    /// The one step that makes the upload visible.
+    /// Makes the upload visible, atomically.
     fn publish(self, owner_dir: &Path, meta: &FileMeta) -> Result<(), ReceiveError> {
         make_dir(owner_dir)?;
         fs::rename(&self.dir, owner_dir.join(meta.file_id.to_string()))?;
@@ -170,7 +170,7 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // After `publish` the folder has its final name, and there is nothing here.
+        // After `publish` the folder has its final name, so this removes nothing.
         let _published_already = fs::remove_dir_all(&self.dir);
     }
 }

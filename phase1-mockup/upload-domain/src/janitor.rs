@@ -1,27 +1,27 @@
-//! Clearing away what dead processes left.
+//! The janitor, a garbage collection: removes abandoned uploads of ended processes.
 
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Younger leftovers are spared: their owner may be between creating and locking.
-const YOUNG: Duration = Duration::from_secs(60);
+/// The minimum age of an abandoned upload. A younger one may be created but not yet locked.
+const MIN_ABANDONED_AGE: Duration = Duration::from_secs(60);
 
-/// How long an idempotency key is remembered.
-const KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The lifetime of an idempotency key.
+const KEY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Removes abandoned uploads and forgotten keys. Failures are left for the next round.
+/// Removes abandoned uploads and expired keys. The next sweep retries after errors.
 pub(crate) fn sweep(root: &Path) {
     for upload in entries(&root.join("incoming")) {
         let path = upload.path();
-        if age(&upload) > YOUNG && !is_being_written(&path) {
-            let _next_round = fs::remove_dir_all(path);
+        if age(&upload) > MIN_ABANDONED_AGE && !is_being_written(&path) {
+            let _next_sweep_retries = fs::remove_dir_all(path);
         }
     }
     for owner in entries(&root.join("keys")) {
         for key in entries(&owner.path()) {
-            if age(&key) > KEY_LIFE {
-                let _next_round = fs::remove_file(key.path());
+            if age(&key) > KEY_TTL {
+                let _next_sweep_retries = fs::remove_file(key.path());
             }
         }
     }
@@ -39,8 +39,8 @@ fn age(entry: &fs::DirEntry) -> Duration {
         .unwrap_or_default()
 }
 
-/// A writer holds a lock on its content for as long as it lives; the kernel releases it
-/// when the process dies, however it dies.
+/// A writer holds a lock on its content. The kernel releases the lock when the process ends for
+/// any reason.
 fn is_being_written(upload: &Path) -> bool {
     File::open(upload.join("content")).is_ok_and(|content| content.try_lock().is_err())
 }

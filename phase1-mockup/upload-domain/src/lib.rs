@@ -1,8 +1,8 @@
-//! Rules that no design changes: who has an account, what a file may be called, how a
-//! file reaches the disk so that an acknowledged one is never lost.
+//! The rules that all designs share: accounts, file names, and a file store that never loses an
+//! acknowledged file.
 //!
-//! Both servers use all of it, because none of it is the lesson. Read `file_store`
-//! first, then `incoming`: together they are the promise behind every 201.
+//! Both servers of Phase 1 use this crate, so that they differ only in sessions and tokens.
+//! Read `file_store` first, then `incoming`: together they guarantee every 201.
 
 pub mod accounts;
 pub mod display_name;

@@ -1,4 +1,4 @@
-//! Password hashing, and how much of it may happen at once.
+//! Password hashing, with limited concurrency.
 
 use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-/// Longer passwords are wrong without being hashed, in bytes.
+/// The maximum length in bytes. Longer passwords are refused without hashing.
 pub const MAX_PASSWORD: usize = 1024;
 
-/// How expensive a guess is.
+/// The cost of a hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HashCost {
     /// Argon2id, 19 MiB, 2 passes, 1 lane: OWASP's Password Storage Cheat Sheet.
     #[default]
     Owasp,
-    /// Argon2id at its least, for tests that do not test passwords. Never for people.
+    /// Argon2id with the minimum cost, for tests only.
     Least,
 }
 
-/// A password could not be hashed: the generator of the system failed.
+/// A password could not be hashed, because the system provides no random numbers.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot hash a password: {0}")]
 pub struct HashError(String);
@@ -27,7 +27,7 @@ pub struct HashError(String);
 /// Hashes a new password with a random salt, in PHC string form.
 ///
 /// # Errors
-/// When the system gives no random numbers.
+/// When the system provides no random numbers.
 pub fn hash(password: &str, cost: HashCost) -> Result<String, HashError> {
     let params = match cost {
         HashCost::Owasp => Params::default(),
@@ -47,13 +47,13 @@ pub fn is_hash(text: &str) -> bool {
     PasswordHash::new(text).is_ok_and(|hash| Params::try_from(&hash).is_ok())
 }
 
-/// More checks are waiting than can be answered in reasonable time.
+/// Too many checks are waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being checked")]
 pub struct Busy;
 
-/// A gate before the hashing: each check costs 19 MiB and tens of milliseconds, so a few
-/// hundred at once would be an attack (OWASP ASVS 11.4.2).
+/// A concurrency limit for hashing: each check takes 19 MiB and tens of milliseconds, so a few
+/// hundred at once would be a denial of service (OWASP ASVS 11.4.2).
 #[derive(Clone, Debug)]
 pub struct PasswordChecks {
     running: Arc<Semaphore>,
@@ -62,7 +62,7 @@ pub struct PasswordChecks {
 }
 
 impl PasswordChecks {
-    /// At most `running` checks at once, and at most `waiting` behind them.
+    /// At most `running` concurrent checks, and at most `waiting` in the queue.
     #[must_use]
     pub fn new(running: usize, waiting: usize) -> Self {
         Self {
@@ -84,9 +84,8 @@ impl PasswordChecks {
         Ok(place.check(password, hash).await)
     }
 
-    /// A place in the queue, for whoever has to look something up first, or hashes more
-    /// than one password: taken before that, so that a flood is turned away before it costs
-    /// anything.
+    /// A permit of the queue, for callers that look something up first or hash several passwords.
+    /// They take it before that work, so that a flood is refused early.
     ///
     /// # Errors
     /// [`Busy`] when too many are waiting already.
@@ -100,7 +99,7 @@ impl PasswordChecks {
     }
 }
 
-/// A place in the queue before the hashing. All that is hashed in it waits its turn.
+/// A permit of the queue. Each hash still waits for the concurrency limit.
 #[derive(Debug)]
 pub struct Place {
     admitted: Arc<OwnedSemaphorePermit>,
@@ -124,7 +123,7 @@ impl Place {
     /// Hashes a new password with a random salt, in PHC string form.
     ///
     /// # Errors
-    /// When the system gives no random numbers.
+    /// When the system provides no random numbers.
     pub async fn hash(
         &self,
         password: &str,
@@ -132,10 +131,10 @@ impl Place {
     ) -> Result<String, HashError> {
         let password = password.to_owned();
         let hashed = self.work(move |_blocks| hash(&password, cost)).await;
-        hashed.unwrap_or_else(|| Err(HashError("the hashing broke off".to_owned())))
+        hashed.unwrap_or_else(|| Err(HashError("the hashing panicked".to_owned())))
     }
 
-    /// At most as much of it at once as there may be. [`None`] if it panicked.
+    /// Runs `work` within the concurrency limit. [`None`] if it panicked.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
@@ -143,7 +142,7 @@ impl Place {
         let running = Arc::clone(&self.running).acquire_owned().await.ok()?;
         let (admitted, memory) = (Arc::clone(&self.admitted), self.memory.clone());
         let done = tokio::task::spawn_blocking(move || {
-            // The permits go with the work, which goes on when the caller hangs up.
+            // The work holds its permits, because it continues when the caller disconnects.
             let _until_done = (admitted, running);
             let mut blocks = memory.take();
             let done = work(&mut blocks);
@@ -155,15 +154,15 @@ impl Place {
 }
 
 impl Default for PasswordChecks {
-    /// As many at once as there are cores, at most 8 (152 MiB), and 256 waiting.
+    /// One check for each core, at most 8 (152 MiB), and 256 waiting.
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         Self::new(cores.min(8), 256)
     }
 }
 
-/// What checks work in, handed from one to the next. An allocator that gets 19 MiB back
-/// and gives them out again in pieces grows to a gigabyte in a flood of logins.
+/// A pool of hashing buffers. Freeing and allocating 19 MiB for each check fragments the heap,
+/// which then grows to a gigabyte in a flood of logins.
 #[derive(Clone, Debug, Default)]
 struct Memory(Arc<Mutex<Vec<Vec<Block>>>>);
 
@@ -178,8 +177,8 @@ impl Memory {
     }
 }
 
-/// Whether `password` belongs to `hash`; [`None`] when the hash is none of Argon2's. The
-/// comparison takes as long wherever the two differ.
+/// Whether `password` belongs to `hash`; [`None`] if it is not an Argon2 hash. The comparison
+/// takes constant time.
 fn matches(password: &[u8], hash: &str, blocks: &mut Vec<Block>) -> Option<bool> {
     let hash = PasswordHash::new(hash).ok()?;
     let (salt, expected) = (hash.salt?, hash.hash?);
@@ -202,26 +201,26 @@ mod tests {
     use std::task::Poll;
 
     #[tokio::test]
-    async fn a_new_password_is_hashed_when_its_turn_has_come_and_not_before() {
+    async fn new_password_waits_for_the_concurrency_limit() {
         let checks = PasswordChecks::new(1, 1);
-        let place = checks.place().unwrap();
-        let turn = Arc::clone(&checks.running).acquire_owned().await.unwrap();
-        let mut hashing = pin!(place.hash("secret", HashCost::Least));
-        let begun = poll_fn(|context| Poll::Ready(hashing.as_mut().poll(context)));
-        assert!(begun.await.is_pending());
+        let permit_in_queue = checks.place().unwrap();
+        let permit = Arc::clone(&checks.running).acquire_owned().await.unwrap();
+        let mut hashing = pin!(permit_in_queue.hash("secret", HashCost::Least));
+        let started = poll_fn(|context| Poll::Ready(hashing.as_mut().poll(context)));
+        assert!(started.await.is_pending());
         assert!(checks.memory.0.lock().unwrap().is_empty(), "nothing was hashed");
-        drop(turn);
+        drop(permit);
         let hash = hashing.await.unwrap();
-        assert!(place.check("secret", &hash).await);
-        assert!(!place.check("wrong", &hash).await);
+        assert!(permit_in_queue.check("secret", &hash).await);
+        assert!(!permit_in_queue.check("wrong", &hash).await);
     }
 
     #[test]
-    fn whoever_finds_no_place_is_told_so_before_anything_is_done() {
+    fn full_queue_refuses_at_once() {
         let checks = PasswordChecks::new(1, 1);
-        let places = [checks.place().unwrap(), checks.place().unwrap()];
+        let permits = [checks.place().unwrap(), checks.place().unwrap()];
         assert_eq!(checks.place().unwrap_err(), Busy);
-        drop(places);
+        drop(permits);
         assert!(checks.place().is_ok());
     }
 }

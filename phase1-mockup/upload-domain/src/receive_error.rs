@@ -1,9 +1,9 @@
-//! Why an upload did not happen.
+//! Errors of uploads.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
-/// The upload did not happen, and nothing of it is left.
+/// The upload failed and was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
     /// More bytes than allowed.
@@ -13,13 +13,13 @@ pub enum ReceiveError {
         limit: u64,
     },
     /// The body ended before it was complete.
-    #[error("the body broke off")]
+    #[error("the body is incomplete")]
     BrokenBody(#[source] Box<dyn Error + Send + Sync>),
     /// The key belongs to an upload with other content.
     #[error("the idempotency key belongs to a different upload")]
     KeyReused,
-    /// The key's first upload is under way.
-    #[error("an upload with this idempotency key is under way")]
+    /// The first upload with this key is in progress.
+    #[error("an upload with this idempotency key is in progress")]
     KeyInUse,
     /// The disk is full.
     #[error("the disk is full")]

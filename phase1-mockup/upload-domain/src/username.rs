@@ -3,18 +3,19 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// 1 to 32 of `a-z 0-9 . _ -`, not starting with a dot: safe as a folder's name.
+/// An account name: 1 to 32 of `a-z 0-9 . _ -`, not starting with a dot. It is a safe folder
+/// name.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Username(String);
 
-/// The text is no account name.
+/// The text is not a valid account name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a user name is 1 to 32 of a-z 0-9 . _ - and does not start with a dot")]
 pub struct NotAUsername;
 
 impl Username {
-    /// Reads a name.
+    /// Parses a name.
     ///
     /// # Errors
     /// When it has another form.
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_could_leave_its_folder_is_no_name() {
+    fn path_traversal_is_not_a_valid_name() {
         assert!(Username::parse("alice").is_ok());
         for bad in ["", ".", "..", "../bob", "a/b", "Alice", "a b", &"x".repeat(33)] {
             assert_eq!(Username::parse(bad), Err(NotAUsername), "{bad:?}");

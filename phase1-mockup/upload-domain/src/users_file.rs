@@ -1,4 +1,4 @@
-//! The users file: who has an account, and a hash of each password.
+//! The users file: the accounts with their password hashes.
 
 use crate::passwords::{self, HashCost, HashError};
 use crate::username::{NotAUsername, Username};
@@ -14,35 +14,35 @@ struct UsersFile {
     users: Vec<User>,
 }
 
-/// One account as it is stored.
+/// A stored account.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
-    /// Its name.
+    /// The account name.
     pub username: Username,
     /// Argon2 hash in PHC string form.
     pub password_hash: String,
-    /// Whose files they share a roof with, such as `physics` (Phase 2; Phase 1 has one
-    /// organisation and does not look).
+    /// The organisation (tenant) of the account, such as `physics` (Phase 2; Phase 1 ignores
+    /// it).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organisation: Option<String>,
-    /// Whether they may look after the people of that organisation (Phase 2).
+    /// Whether the account is an admin of its organisation (Phase 2).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub admin: bool,
 }
 
 impl User {
-    /// Somebody of the one organisation, who looks after nobody.
+    /// An account of the default organisation, without admin rights.
     ///
     /// # Errors
-    /// When the name is none.
+    /// When the name is not valid.
     pub fn new(username: &str, password_hash: String) -> Result<Self, NotAUsername> {
         let username = Username::parse(username)?;
         Ok(Self { username, password_hash, organisation: None, admin: false })
     }
 }
 
-/// The users file is of no use; the message says what to do.
+/// The users file cannot be used. The message has advice.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersFileError {
     /// It cannot be read.
@@ -50,11 +50,11 @@ pub enum UsersFileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: io::Error,
     },
-    /// It is not of the expected form.
+    /// It does not have the expected form.
     #[error(
         "the users file {path} is not valid: {reason}. Expected \
          {{\"users\": [{{\"username\": \"alice\", \"password_hash\": \"$argon2id$...\"}}]}}"
@@ -62,7 +62,7 @@ pub enum UsersFileError {
     Form {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// It cannot be written.
@@ -70,11 +70,11 @@ pub enum UsersFileError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: io::Error,
     },
-    /// A name or a password cannot be used.
+    /// An account name is not valid.
     #[error(transparent)]
     Name(#[from] NotAUsername),
     /// Hashing failed.
@@ -85,7 +85,7 @@ pub enum UsersFileError {
 /// Reads and checks a users file.
 ///
 /// # Errors
-/// When it cannot be read, is not of the form, or holds nobody.
+/// When it cannot be read, has another form, or contains no account.
 pub fn read(path: &Path) -> Result<Vec<User>, UsersFileError> {
     let bad = |reason: String| UsersFileError::Form { path: path.to_owned(), reason };
     let text = fs::read(path)
@@ -93,7 +93,7 @@ pub fn read(path: &Path) -> Result<Vec<User>, UsersFileError> {
     let file: UsersFile =
         serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
     if file.users.is_empty() {
-        return Err(bad("it names nobody".to_owned()));
+        return Err(bad("it has no accounts".to_owned()));
     }
     for user in &file.users {
         if !passwords::is_hash(&user.password_hash) {
@@ -104,8 +104,8 @@ pub fn read(path: &Path) -> Result<Vec<User>, UsersFileError> {
     Ok(file.users)
 }
 
-/// Writes a users file, readable by its owner only. An existing one is left as it is, and
-/// then this returns `false`: when two replicas start at once, the first one's stays.
+/// Writes a users file with mode 0600. Returns `false` if it exists and leaves it unchanged: if
+/// two replicas start at once, the file of the first one is kept.
 ///
 /// # Errors
 /// When a name is not valid or the file cannot be written.
@@ -120,7 +120,7 @@ pub fn write(
     write_users(path, users.collect::<Result<_, UsersFileError>>()?)
 }
 
-/// The same for people whose passwords are hashed already.
+/// The same for accounts with hashed passwords.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -137,7 +137,7 @@ fn write_once(path: &Path, file: &UsersFile) -> io::Result<bool> {
         .map_err(io::Error::from)
         .and_then(|()| out.sync_all())
         .and_then(|()| fs::hard_link(&draft, path));
-    let _only_a_draft = fs::remove_file(&draft);
+    let _draft_is_not_needed = fs::remove_file(&draft);
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         linked => linked.map(|()| true),

@@ -1,4 +1,4 @@
-//! The launcher's side of the balancer's admin listener.
+//! The client of the balancer's admin listener.
 
 use anyhow::{Context, bail};
 use load_balancer::status::{BackendState, BackendStatus, PutBackend, Status};
@@ -7,62 +7,62 @@ use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long the balancer may take for one answer before it is asked again.
-const ONE_TRY: Duration = Duration::from_secs(5);
+/// The longest time for one attempt. Then the command is sent again.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long it may leave an order without any answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest time for a command with all its attempts.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The balancer's process is there and does not get to answer. That says something about
-/// the machine, and nothing about what was to be shown on it.
+/// The balancer runs but does not answer in time. The cause is a busy machine, so a result
+/// measured on it is inconclusive.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "the balancer did not answer an order ({order}) within {} s. Unless it is paused, this \
-     machine is too busy: close what keeps it busy, and run this again",
+    "the balancer did not answer a command ({order}) within {} s. Unless it is paused, this \
+     machine is too busy: close other programs, and run this again",
     waited.as_secs()
 )]
 pub struct TooBusy {
     /// Method and path.
     pub order: String,
-    /// How long it was given again and again.
+    /// The total time of all attempts.
     pub waited: Duration,
 }
 
-/// Gives orders to one balancer.
+/// Sends commands to one balancer.
 #[derive(Clone, Debug)]
 pub(crate) struct BalancerAdmin {
     http: reqwest::Client,
     token: String,
-    patience: Duration,
+    command_timeout: Duration,
 }
 
 impl BalancerAdmin {
     pub(crate) fn new(token: String) -> anyhow::Result<Self> {
-        Self::with_patience(token, ONE_TRY, PATIENCE)
+        Self::with_timeouts(token, ATTEMPT_TIMEOUT, COMMAND_TIMEOUT)
     }
 
-    fn with_patience(
+    fn with_timeouts(
         token: String,
-        one_try: Duration,
-        patience: Duration,
+        attempt_timeout: Duration,
+        command_timeout: Duration,
     ) -> anyhow::Result<Self> {
         http_edge::crypto::choose();
         let http = reqwest::Client::builder()
-            .timeout(one_try)
+            .timeout(attempt_timeout)
             .no_proxy()
             .build()
             .context("cannot make an HTTP client")?;
-        Ok(Self { http, token, patience })
+        Ok(Self { http, token, command_timeout })
     }
 
-    /// What the balancer sees, asked once: whoever wants to look is not kept waiting.
+    /// The balancer's status, with a single attempt so that `lab status` does not wait.
     pub(crate) async fn status(&self, at: SocketAddr) -> anyhow::Result<Status> {
-        let asked: Result<_, reqwest::Error> =
-            sent(self.request(Method::GET, at, "status")).await;
-        Ok(asked?)
+        let status: Result<_, reqwest::Error> =
+            send(self.request(Method::GET, at, "status")).await;
+        Ok(status?)
     }
 
-    /// Tells where a replica listens now; it gets requests once it has passed a check.
+    /// Registers the address of a replica. It gets requests after its first health check.
     pub(crate) async fn put(
         &self,
         at: SocketAddr,
@@ -70,22 +70,31 @@ impl BalancerAdmin {
         address: SocketAddr,
     ) -> anyhow::Result<()> {
         let path = format!("backends/{id}");
-        self.give::<BackendStatus>(Method::PUT, at, &path, Some(&PutBackend { address }))
-            .await
-            .map(drop)
+        self.send_with_retries::<BackendStatus>(
+            Method::PUT,
+            at,
+            &path,
+            Some(&PutBackend { address }),
+        )
+        .await
+        .map(drop)
     }
 
     pub(crate) async fn drain(&self, at: SocketAddr, id: &str) -> anyhow::Result<()> {
         let path = format!("backends/{id}/drain");
-        self.give::<BackendStatus>(Method::POST, at, &path, None).await.map(drop)
+        self.send_with_retries::<BackendStatus>(Method::POST, at, &path, None)
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn undrain(&self, at: SocketAddr, id: &str) -> anyhow::Result<()> {
         let path = format!("backends/{id}/undrain");
-        self.give::<BackendStatus>(Method::POST, at, &path, None).await.map(drop)
+        self.send_with_retries::<BackendStatus>(Method::POST, at, &path, None)
+            .await
+            .map(drop)
     }
 
-    /// Waits until the balancer sees the replica in one of `states`.
+    /// Waits until the balancer reports the replica in one of `states`.
     pub(crate) async fn wait_for(
         &self,
         at: SocketAddr,
@@ -95,21 +104,22 @@ impl BalancerAdmin {
     ) -> anyhow::Result<()> {
         let deadline = Instant::now() + limit;
         loop {
-            let status: Status = self.give(Method::GET, at, "status", None).await?;
+            let status: Status =
+                self.send_with_retries(Method::GET, at, "status", None).await?;
             let state = status.backend(id).map(|backend| backend.state);
             if state.is_some_and(|state| states.contains(&state)) {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("the balancer sees {id} as {state:?}, not as {states:?}");
+                bail!("the balancer reports {id} as {state:?}, not as {states:?}");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Gives an order, and gives it again while no answer comes: each says what is to be,
-    /// not what is to change, so that twice is as good as once.
-    async fn give<T: DeserializeOwned>(
+    /// Sends a command, and sends it again while there is no answer. All commands are
+    /// idempotent.
+    async fn send_with_retries<T: DeserializeOwned>(
         &self,
         method: Method,
         at: SocketAddr,
@@ -117,23 +127,23 @@ impl BalancerAdmin {
         body: Option<&PutBackend>,
     ) -> anyhow::Result<T> {
         let began = Instant::now();
-        let what = format!("{method} {path}");
+        let name = format!("{method} {path}");
         loop {
-            let order = self.request(method.clone(), at, path);
-            let order = match body {
-                Some(body) => order.json(body),
-                None => order,
+            let request = self.request(method.clone(), at, path);
+            let request = match body {
+                Some(body) => request.json(body),
+                None => request,
             };
-            match sent(order).await {
+            match send(request).await {
                 Err(error) if error.is_timeout() => {
                     let waited = began.elapsed();
-                    if waited >= self.patience {
-                        bail!(TooBusy { order: what, waited });
+                    if waited >= self.command_timeout {
+                        bail!(TooBusy { order: name, waited });
                     }
                 }
-                answered => {
-                    let answered = answered.map_err(reqwest::Error::without_url);
-                    return answered.with_context(|| format!("{what} to the balancer"));
+                reply => {
+                    let reply = reply.map_err(reqwest::Error::without_url);
+                    return reply.with_context(|| format!("{name} to the balancer"));
                 }
             }
         }
@@ -144,8 +154,8 @@ impl BalancerAdmin {
     }
 }
 
-async fn sent<T: DeserializeOwned>(order: RequestBuilder) -> reqwest::Result<T> {
-    order.send().await?.error_for_status()?.json().await
+async fn send<T: DeserializeOwned>(request: RequestBuilder) -> reqwest::Result<T> {
+    request.send().await?.error_for_status()?.json().await
 }
 
 #[cfg(test)]
@@ -157,13 +167,13 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// An admin listener that keeps so many of its first callers waiting for ever. Tells
-    /// where it is, and counts who has called.
-    async fn silent_to(first: usize) -> (SocketAddr, Arc<AtomicUsize>) {
-        let asked = Arc::new(AtomicUsize::default());
-        let count = Arc::clone(&asked);
+    /// An admin listener that never answers the first `hanging` requests. Returns its address
+    /// and its count of requests.
+    async fn admin_listener(hanging: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+        let requests = Arc::new(AtomicUsize::default());
+        let count = Arc::clone(&requests);
         let status = async move || {
-            if count.fetch_add(1, Ordering::Relaxed) < first {
+            if count.fetch_add(1, Ordering::Relaxed) < hanging {
                 std::future::pending::<()>().await;
             }
             Json(Status { policy: Policy::RoundRobin, backends: Vec::new() })
@@ -172,41 +182,49 @@ mod tests {
         let at = listener.local_addr().unwrap();
         let routes = Router::new().route("/status", get(status));
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        (at, asked)
+        (at, requests)
     }
 
-    fn impatient() -> BalancerAdmin {
-        let (one_try, patience) = (Duration::from_millis(300), Duration::from_secs(2));
-        BalancerAdmin::with_patience("token".to_owned(), one_try, patience).unwrap()
+    fn with_short_timeouts() -> BalancerAdmin {
+        let (attempt_timeout, command_timeout) =
+            (Duration::from_millis(300), Duration::from_secs(2));
+        BalancerAdmin::with_timeouts("token".to_owned(), attempt_timeout, command_timeout)
+            .unwrap()
     }
 
     #[tokio::test]
-    async fn an_order_that_is_answered_too_late_is_given_again() {
-        let (at, asked) = silent_to(1).await;
-        // A long patience: a slow machine may be too late for more than one try.
-        let admin = BalancerAdmin { patience: Duration::from_secs(60), ..impatient() };
-        let status: Status = admin.give(Method::GET, at, "status", None).await.unwrap();
+    async fn command_without_a_timely_answer_is_sent_again() {
+        let (at, requests) = admin_listener(1).await;
+        // A long timeout, because a slow machine may need more than one attempt.
+        let admin = BalancerAdmin {
+            command_timeout: Duration::from_secs(60),
+            ..with_short_timeouts()
+        };
+        let status: Status =
+            admin.send_with_retries(Method::GET, at, "status", None).await.unwrap();
         assert!(status.backends.is_empty());
-        assert!(asked.load(Ordering::Relaxed) >= 2, "it was asked again");
+        assert!(requests.load(Ordering::Relaxed) >= 2, "it was sent again");
     }
 
     #[tokio::test]
-    async fn a_balancer_that_never_answers_is_a_busy_machine_and_not_an_address() {
-        let (at, _) = silent_to(usize::MAX).await;
-        let given = impatient().wait_for(at, "r1", &[BackendState::Up], ONE_TRY).await;
-        // Whoever is told has put the name of a lane, or of a replica, before it.
-        let told = given.context("memory, sticky").unwrap_err();
-        assert!(told.is::<TooBusy>(), "{told:#}");
-        let text = format!("{told:#}");
+    async fn unresponsive_balancer_is_reported_as_too_busy_without_its_address() {
+        let (at, _) = admin_listener(usize::MAX).await;
+        let reply = with_short_timeouts()
+            .wait_for(at, "r1", &[BackendState::Up], ATTEMPT_TIMEOUT)
+            .await;
+        // Callers add the name of a design or a replica as context.
+        let error = reply.context("memory, sticky").unwrap_err();
+        assert!(error.is::<TooBusy>(), "{error:#}");
+        let text = format!("{error:#}");
         assert!(text.contains("too busy") && !text.contains("http://"), "{text}");
     }
 
     #[tokio::test]
-    async fn a_balancer_that_is_gone_is_no_busy_machine() {
+    async fn refused_connection_is_not_reported_as_too_busy() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         drop(listener);
-        let error = impatient().drain(at, "r1").await.unwrap_err();
+        let error = with_short_timeouts().drain(at, "r1").await.unwrap_err();
         assert!(!error.is::<TooBusy>(), "{error:#}");
         assert!(!format!("{error:#}").contains("http://"), "{error:#}");
     }

@@ -1,9 +1,9 @@
-//! How another terminal gives orders: a port on loopback, and a token that only this
-//! user can read.
+//! The control API, for commands from another terminal: a port on loopback, and a token that
+//! only this user can read.
 
 pub mod client;
+mod control_file;
 pub mod server;
-mod whereabouts;
 
-/// The name of a cluster when nobody names one.
+/// The default name of a cluster.
 pub const DEFAULT_NAME: &str = "lab";

@@ -1,27 +1,28 @@
-//! Starts replicas and their balancer as real processes, kills them for real, restarts
-//! them, and leaves nothing behind.
+//! The launcher: starts replicas and their balancer as real processes, kills and restarts
+//! them, and removes everything at the end.
 //!
-//! Reading order: `topology` (what to start), `role` (what a process is), `parent` (why
-//! it dies with us), `process` (one child), `replica` (one child that may be restarted),
-//! `cluster` (all of them, and the services they share), `control` (how another terminal
-//! gives orders).
+//! Reading order: `topology` (the configuration), `role` (the roles of a process), `parent`
+//! (children end with the launcher), `process` (one child), `member` (a child that can be
+//! restarted), `cluster` (all members and their shared services), `control` (the control API
+//! for other terminals).
 
 mod balancer;
 pub mod cluster;
 pub mod control;
+mod member;
 pub mod orders;
 pub mod parent;
 mod process;
 mod reaper;
-mod replica;
 pub mod role;
 mod run_dir;
 mod spawner;
 pub mod status;
 pub mod topology;
 
+pub use api_contract::design::Design;
 pub use backing_services::{Backing, Kind, State};
 pub use balancer::TooBusy;
 pub use cluster::Cluster;
 pub use run_dir::RunDir;
-pub use topology::{Design, Files, Program, Reach, Tls, Topology, Users};
+pub use topology::{Files, Program, Reach, ServerKind, Tls, Topology, Users};

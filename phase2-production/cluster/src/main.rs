@@ -1,10 +1,10 @@
-//! A program that plays one role: what the launcher's tests start. People use `lab`.
+//! A program that runs one role of a cluster, for the launcher's tests. Users run `lab`.
 
 use clap::Parser;
 use cluster::role::{self, RoleArgs};
 use std::process::ExitCode;
 
-/// Plays one role of a cluster.
+/// Run one role of a cluster
 #[derive(Parser)]
 #[command(name = "cluster-role")]
 struct Cli {

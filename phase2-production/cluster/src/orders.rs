@@ -1,29 +1,29 @@
-//! What can be done to a member, by whom it is named, and what it is for.
+//! The commands that a cluster takes for one of its members.
 
 use serde::{Deserialize, Serialize};
 
-/// An order for one member of a cluster.
+/// A command for one member of a cluster.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// SIGKILL: a crash. Nothing is finished, nothing is said.
+    /// SIGKILL: a crash. The process ends without finishing anything.
     Kill,
-    /// SIGTERM: an orderly stop. Requests under way are finished.
+    /// SIGTERM: an orderly stop. The process finishes its open requests.
     Stop,
-    /// SIGSTOP: a hang. The process lives and answers nobody.
+    /// SIGSTOP: a hang. The process exists and answers no request.
     Pause,
     /// SIGCONT: the end of a hang.
     Resume,
-    /// No new clients from the balancer; the process goes on.
+    /// The balancer sends no new clients; the process keeps running.
     Drain,
-    /// New clients again.
+    /// The balancer sends new clients again.
     Undrain,
-    /// An orderly stop, if it runs, and a new start.
+    /// An orderly stop if the process runs, and a new start.
     Restart,
 }
 
 impl Order {
-    /// The order as one word, as it stands in a URL.
+    /// The name of the command in URLs and on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

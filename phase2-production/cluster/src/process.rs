@@ -1,4 +1,4 @@
-//! One child process: started, known to be ready, signalled, reaped.
+//! One child process: starts it, waits until it is ready, sends signals, and reaps it.
 
 use crate::spawner;
 use crate::topology::Program;
@@ -16,25 +16,27 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 
-/// How long a process may take to say that it is ready.
-const START_LIMIT: Duration = Duration::from_secs(30);
+/// The longest time from the start of a process to its ready line.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a process gets to know only if it is told: whoever started the launcher may have
-/// set them, and the owner's is for nobody but the launcher.
-const URLS: [&str; 4] = ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
+/// Environment variables that a child does not inherit from the launcher. They contain
+/// passwords, and the database owner's URL is for the launcher only.
+const NOT_INHERITED: [&str; 4] =
+    ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
 
 /// How to start a process.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) program: Program,
     pub(crate) args: Vec<OsString>,
-    /// What only this process may know: a command line can be read by everybody.
+    /// Environment variables with secrets. Other users can read a command line, but not the
+    /// environment.
     pub(crate) secrets: Vec<(&'static str, Secret)>,
-    /// Its log goes here, and is appended to at each start.
+    /// The log file; each start appends to it.
     pub(crate) log: PathBuf,
 }
 
-/// A running process, or one that has ended and been reaped. Dropped, it is killed.
+/// A running process, or a process that has ended and was reaped. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
@@ -50,22 +52,22 @@ impl Process {
         let pid = Pid::from_raw(i32::try_from(pid).context("a process id is an i32")?);
         let output = child.stdout.take().context("standard output is piped")?;
         let mut lines = BufReader::new(output).lines();
-        let ready = tokio::time::timeout(START_LIMIT, ready_line(&mut lines)).await;
+        let ready = tokio::time::timeout(START_TIMEOUT, ready_line(&mut lines)).await;
         let Ok(Some(ready)) = ready else {
             let _reaped = child.kill().await;
-            bail!("{}", last_words(&spec.log));
+            bail!("{}", last_log_line(&spec.log));
         };
-        let (tell, ended) = watch::channel(None);
-        // The pipe whose end tells the child that we are gone; `wait` would close it.
-        let leash = child.stdin.take();
+        let (exit_sender, ended) = watch::channel(None);
+        // The child exits when this pipe is closed. `wait` would close it at once.
+        let parent_pipe = child.stdin.take();
         tokio::spawn(async move {
-            let _held_to_the_end = leash;
-            // Its output must be read, or it would block on a full pipe.
+            let _open_until_the_child_has_ended = parent_pipe;
+            // The output must be read, because the child would block on a full pipe.
             tokio::spawn(
                 async move { while let Ok(Some(_)) = lines.next_line().await {} },
             );
             let status = child.wait().await.unwrap_or_default();
-            tell.send_replace(Some(status));
+            exit_sender.send_replace(Some(status));
         });
         Ok(Self { pid, ready, ended })
     }
@@ -82,26 +84,26 @@ impl Process {
         self.ended.borrow().is_some()
     }
 
-    /// Resolves when the process has ended and been reaped.
-    pub(crate) fn end(&self) -> watch::Receiver<Option<ExitStatus>> {
+    /// The exit status, which is set when the process has ended and was reaped.
+    pub(crate) fn exit_status(&self) -> watch::Receiver<Option<ExitStatus>> {
         self.ended.clone()
     }
 
-    /// Sends a signal, to a process that is still ours: a reaped one's id may already
-    /// belong to somebody else.
+    /// Sends a signal, unless the process was reaped: its id may belong to another process
+    /// by now.
     pub(crate) fn signal(&self, signal: Signal) {
         if !self.has_ended() {
-            let _gone_meanwhile = kill(self.pid, signal);
+            let _may_have_ended = kill(self.pid, signal);
         }
     }
 
-    /// Asks it to stop, and kills it if it has not by the deadline.
+    /// Asks the process to stop, and kills it if it has not ended by the deadline.
     pub(crate) async fn stop(&self, deadline: Duration) {
         self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGTERM);
-        if tokio::time::timeout(deadline, ended(self.end())).await.is_err() {
+        if tokio::time::timeout(deadline, ended(self.exit_status())).await.is_err() {
             self.signal(Signal::SIGKILL);
-            ended(self.end()).await;
+            ended(self.exit_status()).await;
         }
     }
 }
@@ -113,16 +115,16 @@ impl Drop for Process {
 }
 
 /// Waits until a process has ended.
-pub(crate) async fn ended(mut end: watch::Receiver<Option<ExitStatus>>) {
-    // An error means that the task that waits for the child is gone, and the child too.
-    let _gone = end.wait_for(Option::is_some).await;
+pub(crate) async fn ended(mut status: watch::Receiver<Option<ExitStatus>>) {
+    // An error means that the task that waits for the child has ended, and the child too.
+    let _sender_gone = status.wait_for(Option::is_some).await;
 }
 
 async fn spawn(spec: &Spec) -> anyhow::Result<Child> {
     let log = File::options().create(true).append(true).open(&spec.log);
     let log = log.with_context(|| format!("cannot write {}", spec.log.display()))?;
     let mut command = Command::new(&spec.program.path);
-    for name in URLS {
+    for name in NOT_INHERITED {
         command.env_remove(name);
     }
     command
@@ -134,7 +136,7 @@ async fn spawn(spec: &Spec) -> anyhow::Result<Child> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
-        // Ctrl-C in a terminal goes to the launcher alone, which stops them in order.
+        // Ctrl-C in a terminal reaches only the launcher, which stops its children in order.
         .process_group(0)
         .kill_on_drop(true);
     let started = spawner::spawn(command).await;
@@ -150,9 +152,11 @@ async fn ready_line(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<ReadyLi
     None
 }
 
-/// The last line of a log: what a process said before it gave up.
-fn last_words(log: &Path) -> String {
+/// The last line of a log, which tells why the process ended.
+fn last_log_line(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    last.unwrap_or("it said nothing").trim_start_matches("error: ").to_owned()
+    last.unwrap_or("the process ended without a log")
+        .trim_start_matches("error: ")
+        .to_owned()
 }

@@ -1,7 +1,8 @@
-//! A process that waits for the launcher to end and then removes what it left.
+//! The reaper: a process that waits for the end of the launcher and then removes its run
+//! folder.
 //!
-//! After an orderly stop there is nothing left and it just goes. It exists for SIGKILL:
-//! a killed process cannot tidy up after itself, so somebody else must.
+//! It exists for SIGKILL, because a killed launcher cannot remove its folder. After an orderly
+//! stop the folder is gone already, and the reaper exits.
 
 use crate::run_dir;
 use anyhow::bail;
@@ -10,26 +11,25 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long the launcher's children may take to die and let go of their files.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest time that the launcher's children may take to end and close their files.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits for the end of standard input, which the launcher alone holds open, then
-/// removes `dir`.
+/// Waits for the end of standard input, which only the launcher holds open, and then removes
+/// `dir`.
 ///
 /// # Errors
-/// When `dir` is not a launcher's folder, or cannot be removed; then the next launcher
-/// does it.
+/// When `dir` is not a run folder, or cannot be removed. The next launcher then removes it.
 pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
-    if !run_dir::is_place_of_one(dir)? {
-        bail!("{} is not a launcher's folder", dir.display());
+    if !run_dir::is_run_dir_path(dir)? {
+        bail!("{} is not the run folder of a launcher", dir.display());
     }
-    // Ctrl-C reaches every process of a terminal's group; this one must come last.
-    let _already_leads_a_group = nix::unistd::setsid();
+    // Ctrl-C reaches the whole process group of the terminal. The reaper must outlive it.
+    let _already_a_session_leader = nix::unistd::setsid();
     let mut input = std::io::stdin().lock();
     let mut buffer = [0_u8; 64];
     while input.read(&mut buffer).is_ok_and(|read| read > 0) {}
 
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CLEANUP_TIMEOUT;
     while dir.exists() {
         match fs::remove_dir_all(dir) {
             Err(_) if Instant::now() < deadline => {

@@ -1,46 +1,46 @@
-//! What a process can be. One program plays every role, so that no path to another
-//! program has to be guessed, and a kill is the kill of a real process.
+//! The roles of a process. One program runs every role, so that the launcher needs no path to
+//! another program and a kill ends a real process.
 
 use crate::parent;
 use crate::reaper;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// A role and whose child it is.
+/// A role, and the id of its parent process.
 #[derive(Args, Clone, Debug)]
 pub struct RoleArgs {
-    /// Die when the process with this id does
+    /// Exit when the process with this id ends
     #[arg(long, value_name = "PID")]
     parent: Option<i32>,
 
-    /// What to be
+    /// The role
     #[command(subcommand)]
     role: Role,
 }
 
-/// What a process can be.
+/// The roles of a process.
 #[derive(Subcommand, Clone, Debug)]
 enum Role {
-    /// The upload server that remembers who you are
+    /// Run the stateful server of Phase 1 (sessions)
     Stateful(stateful_server::Config),
-    /// The upload server that asks who you are each time
+    /// Run the stateless server of Phase 1 (tokens)
     Stateless(stateless_server::Config),
-    /// The upload server for production, in one of five designs
+    /// Run the upload server of Phase 2, in one of five designs
     Upload(Box<upload_server::Config>),
-    /// The load balancer before them
+    /// Run the load balancer
     Balancer(load_balancer::config::BalancerArgs),
-    /// Removes a launcher's folder once the launcher is gone
+    /// Remove a launcher's run folder after the launcher has ended
     Reaper {
-        /// The folder
+        /// The run folder
         #[arg(long)]
         dir: PathBuf,
     },
 }
 
-/// Plays the role until told to stop.
+/// Runs the role until the process is told to stop.
 ///
 /// # Errors
-/// When something on the command line cannot be used.
+/// When an argument is invalid.
 pub async fn run(args: RoleArgs) -> anyhow::Result<()> {
     if let Role::Reaper { dir } = &args.role {
         return reaper::run(dir);

@@ -1,5 +1,5 @@
-//! The launcher's own folder: logs, keys, temporary data. It is gone when the launcher
-//! is; see `reaper` for the case in which the launcher cannot do that itself.
+//! The launcher's run folder: logs, keys, temporary data. It is removed when the launcher
+//! ends. If the launcher is killed, `reaper` removes it.
 
 use crate::topology::Program;
 use anyhow::{Context, bail};
@@ -10,41 +10,42 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Marks a folder as in use: held locked for as long as its launcher lives.
-const OWNER: &str = "owner.lock";
+/// The lock file of a run folder. The launcher holds its lock for as long as it runs.
+const LOCK_FILE: &str = "owner.lock";
 
-/// A folder of this name is marked, and its mark is locked: a free mark, or none, means
-/// that its launcher is gone.
-const MADE: &str = "run-";
+/// The name prefix of a complete run folder. If its lock file is unlocked or missing, its
+/// launcher has ended.
+const PREFIX: &str = "run-";
 
-/// A folder of this name is being made; nothing can be told from its mark.
-const IN_THE_MAKING: &str = ".new-";
+/// The name prefix of a folder that is being created. Its lock file means nothing yet.
+const NEW_PREFIX: &str = ".new-";
 
-/// Making a folder takes no time; one that is in the making for so long was given up.
-const GIVEN_UP: Duration = Duration::from_secs(600);
+/// The age after which an incomplete folder counts as abandoned. Creating one takes
+/// milliseconds.
+const ABANDONED_AFTER: Duration = Duration::from_secs(600);
 
-/// A folder that only this user can look into, and that ends with this value.
+/// A private folder (mode 0700), which is removed when this value is dropped.
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
-    /// Dropped first: the end of its input is what the reaper waits for.
+    /// Dropped first, because the reaper waits for the end of its input.
     reaper: Option<Child>,
-    _owner: File,
+    _lock: File,
 }
 
 impl RunDir {
-    /// Makes the folder, starts its reaper, and removes folders whose launchers are gone.
+    /// Creates the folder, starts its reaper, and removes the folders of ended launchers.
     ///
     /// # Errors
-    /// When the temporary folder of the system cannot be used.
+    /// When the system's temporary folder cannot be used.
     pub fn create(program: &Program) -> anyhow::Result<Self> {
         let base = base_dir()?;
         remove_abandoned(&base);
-        let (path, owner) = make(&base).with_context(|| {
-            format!("cannot make a folder in {}: set TMPDIR to another", base.display())
+        let (path, lock) = create_locked(&base).with_context(|| {
+            format!("cannot create a folder in {}: set TMPDIR to another", base.display())
         })?;
-        // From here on the folder goes with this value, whatever fails.
-        let mut run_dir = Self { path, reaper: None, _owner: owner };
+        // From here on dropping this value removes the folder, also after an error.
+        let mut run_dir = Self { path, reaper: None, _lock: lock };
         let reaper = Command::new(&program.path)
             .args(&program.prefix)
             .args(["reaper", "--dir"])
@@ -64,7 +65,7 @@ impl RunDir {
         &self.path
     }
 
-    /// Writes a file that only this user can read.
+    /// Writes a file with mode 0600.
     ///
     /// # Errors
     /// When it exists already or cannot be written.
@@ -83,7 +84,7 @@ impl RunDir {
 
 impl Drop for RunDir {
     fn drop(&mut self) {
-        let _reaper_will = fs::remove_dir_all(&self.path);
+        let _reaper_tries_again = fs::remove_dir_all(&self.path);
         if let Some(mut reaper) = self.reaper.take() {
             drop(reaper.stdin.take());
             let _gone = reaper.wait();
@@ -91,64 +92,65 @@ impl Drop for RunDir {
     }
 }
 
-/// `stateless-lab-<user id>` in the system's temporary folder. Anyone may write there,
-/// so a folder that somebody else prepared under this name is refused.
+/// `stateless-lab-<user id>` in the system's temporary folder. All users can write there, so
+/// a folder of this name that belongs to another user is refused.
 pub(crate) fn base_dir() -> anyhow::Result<PathBuf> {
     let user = nix::unistd::getuid().as_raw();
     let base = std::env::temp_dir().join(format!("stateless-lab-{user}"));
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&base);
     made.with_context(|| {
-        format!("cannot make the folder {}: set TMPDIR to another", base.display())
+        format!("cannot create the folder {}: set TMPDIR to another", base.display())
     })?;
-    let meta = fs::symlink_metadata(&base).context("cannot look at the folder")?;
+    let meta =
+        fs::symlink_metadata(&base).context("cannot read the metadata of the folder")?;
     if !meta.is_dir() || meta.uid() != user || meta.mode() & 0o077 != 0 {
         bail!("{} is not a private folder of yours: remove it", base.display());
     }
     Ok(base)
 }
 
-/// Makes, marks and locks a folder before it gets the name under which others judge it.
-fn make(base: &Path) -> io::Result<(PathBuf, File)> {
+/// Creates and locks a folder before it gets the name that other launchers check.
+fn create_locked(base: &Path) -> io::Result<(PathBuf, File)> {
     let id = uuid::Uuid::new_v4().simple();
-    let path = base.join(format!("{MADE}{id}"));
-    let in_the_making = base.join(format!("{IN_THE_MAKING}{id}"));
-    DirBuilder::new().mode(0o700).create(&in_the_making)?;
-    let owner = File::create(in_the_making.join(OWNER))?;
-    owner.lock()?;
-    fs::rename(&in_the_making, &path)?;
-    Ok((path, owner))
+    let path = base.join(format!("{PREFIX}{id}"));
+    let new_path = base.join(format!("{NEW_PREFIX}{id}"));
+    DirBuilder::new().mode(0o700).create(&new_path)?;
+    let lock = File::create(new_path.join(LOCK_FILE))?;
+    lock.lock()?;
+    fs::rename(&new_path, &path)?;
+    Ok((path, lock))
 }
 
-/// Whether this is where [`RunDir::create`] puts a folder.
-pub(crate) fn is_place_of_one(path: &Path) -> anyhow::Result<bool> {
-    Ok(path.parent() == Some(base_dir()?.as_path()) && is_called(path, MADE))
+/// Whether [`RunDir::create`] could have created a folder with this path.
+pub(crate) fn is_run_dir_path(path: &Path) -> anyhow::Result<bool> {
+    Ok(path.parent() == Some(base_dir()?.as_path()) && has_prefix(path, PREFIX))
 }
 
-/// Whether a folder was left behind by a launcher that did not get to remove it.
+/// Whether the launcher of this folder has ended without removing it.
 pub(crate) fn is_abandoned(path: &Path) -> bool {
-    if is_called(path, IN_THE_MAKING) {
+    if has_prefix(path, NEW_PREFIX) {
         let changed = fs::metadata(path).and_then(|meta| meta.modified());
         let age = changed.ok().and_then(|changed| changed.elapsed().ok());
-        return age.is_some_and(|age| age > GIVEN_UP);
+        return age.is_some_and(|age| age > ABANDONED_AFTER);
     }
-    if !is_called(path, MADE) {
+    if !has_prefix(path, PREFIX) {
         return false;
     }
-    match File::open(path.join(OWNER)) {
-        Ok(mark) => mark.try_lock().is_ok(),
+    match File::open(path.join(LOCK_FILE)) {
+        Ok(lock) => lock.try_lock().is_ok(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
-fn is_called(path: &Path, start: &str) -> bool {
+fn has_prefix(path: &Path, prefix: &str) -> bool {
     path.file_name()
-        .is_some_and(|name| name.as_encoded_bytes().starts_with(start.as_bytes()))
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
 fn remove_abandoned(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         if is_abandoned(&entry.path()) {
-            let _next_time = fs::remove_dir_all(entry.path());
+            let _next_launcher_tries_again = fs::remove_dir_all(entry.path());
         }
     }
 }

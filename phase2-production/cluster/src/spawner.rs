@@ -1,8 +1,8 @@
 //! The thread that starts the children.
 //!
-//! What the kernel takes for a child's parent is the thread that started it, and at its
-//! death the child is killed ([`crate::parent`]). A runtime's threads come and go with
-//! the runtime; this one lives as long as the process.
+//! For the kernel the parent of a child is the thread that started it, and the child is killed
+//! when that thread ends ([`crate::parent`]). The threads of a runtime end with the runtime.
+//! This thread lives as long as the process.
 
 use std::io;
 use std::sync::OnceLock;
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 struct Job {
     command: Command,
-    /// Who is told when the child ends.
+    /// The runtime that is notified when the child ends.
     runtime: Handle,
     done: oneshot::Sender<io::Result<Child>>,
 }
@@ -30,8 +30,8 @@ pub(crate) async fn spawn(command: Command) -> io::Result<Child> {
         std::thread::spawn(move || {
             for mut job in todo {
                 let _within = job.runtime.enter();
-                // Whoever does not wait any more has dropped the child, which ends it.
-                let _not_waited_for = job.done.send(job.command.spawn());
+                // If the caller does not wait any more, the child is dropped and thus killed.
+                let _caller_gone = job.done.send(job.command.spawn());
             }
         });
         jobs

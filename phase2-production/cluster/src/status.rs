@@ -1,6 +1,6 @@
-//! What `lab status` shows: types that travel over the control port.
+//! The status of a cluster, as `lab status` shows it: JSON types of the control API.
 
-use crate::topology::Design;
+use crate::topology::ServerKind;
 use backing_services::{Kind, State};
 use load_balancer::config::Policy;
 use load_balancer::status::BackendStatus;
@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A cluster at one moment.
+/// The status of a cluster at one moment.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct ClusterStatus {
-    /// Where identity lives.
-    pub design: Design,
-    /// How the balancer picks a replica.
+    /// The server that the replicas run. Its JSON key is that of the flag `--design`.
+    pub design: ServerKind,
+    /// How the balancer selects a replica.
     pub policy: Policy,
-    /// Where clients knock.
+    /// The base URL for clients.
     pub url: String,
-    /// File with the certificate that clients have to be told to trust, if there is one.
+    /// The file of the self-signed certificate that clients must trust, if there is one.
     #[serde(default)]
     pub certificate: Option<PathBuf>,
     /// The launcher's process id.
     pub launcher_pid: u32,
     /// Logs and temporary data.
     pub run_dir: PathBuf,
-    /// Who may log in.
+    /// The users file.
     pub users_file: PathBuf,
     /// Balancer first, then replicas.
     pub members: Vec<MemberStatus>,
-    /// What the replicas share.
+    /// The services that the replicas share.
     #[serde(default)]
     pub services: Vec<ServiceStatus>,
 }
@@ -47,18 +47,18 @@ impl ClusterStatus {
     }
 }
 
-/// A service that the replicas share. Never with its address: that holds a password.
+/// A service that the replicas share. Its URL is left out because it contains a password.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct ServiceStatus {
     /// `redis`, `database` or `s3`.
     pub id: String,
-    /// From where it was taken; [`None`] when there is none, because it can be done without.
+    /// The source of the service; [`None`] if an optional service is missing.
     pub kind: Option<Kind>,
-    /// What was taken, and why.
+    /// The chosen source, and the reason.
     pub why: String,
-    /// What is known of its processes.
+    /// The state of its processes.
     pub state: State,
-    /// Its log, if it is a process of ours.
+    /// Its log, if the launcher started it.
     pub log: Option<PathBuf>,
 }
 
@@ -67,36 +67,36 @@ pub struct ServiceStatus {
 pub struct MemberStatus {
     /// `lb` or `r1`, `r2`, ...
     pub id: String,
-    /// What the launcher knows of the process.
+    /// The state of the process.
     pub state: ProcessState,
-    /// Its id while it runs.
+    /// Its process id while it runs.
     pub pid: Option<i32>,
-    /// Where it listens while it runs.
+    /// The address of its listener while it runs.
     pub address: Option<SocketAddr>,
-    /// Where it takes orders (the balancer) or shows its metrics while it runs.
+    /// The address of its admin listener (commands of the balancer, metrics) while it runs.
     pub admin: Option<SocketAddr>,
     /// Its log.
     pub log: PathBuf,
-    /// How often it was started again.
+    /// The number of restarts.
     pub restarts: u32,
-    /// What the balancer thinks of it; absent for the balancer itself, and when the
+    /// The balancer's view of the replica; [`None`] for the balancer itself, and while the
     /// balancer does not answer.
     pub balancer: Option<BackendStatus>,
 }
 
-/// What the launcher knows of a process.
+/// The state of a process, as the launcher sees it.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProcessState {
-    /// Not yet ready.
+    /// Started, but not yet ready.
     Starting,
     /// Running.
     Up,
-    /// Stopped by SIGSTOP: alive, and answering nobody.
+    /// Stopped by SIGSTOP: it exists and answers no request.
     Paused,
-    /// Ended, and nobody starts it.
+    /// Ended, and not to be restarted automatically.
     Down,
-    /// Ended, and about to be started again.
+    /// Ended, and restarted after a backoff.
     Waiting,
 }
 

@@ -1,130 +1,181 @@
-//! What to start.
+//! The configuration of a cluster.
 
+use api_contract::design::Design;
 use api_contract::secret::Secret;
 use backing_services::Backing;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use load_balancer::config::Policy;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Where identity lives: the one thing in which the servers differ.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Design {
-    /// Phase 1: sessions in each replica's memory
+/// The server that every replica of a cluster runs.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ServerKind {
+    /// Phase 1, with sessions in the memory of each replica.
     Stateful,
-    /// Phase 1: a signed token with every request
+    /// Phase 1, with a signed token in every request.
     Stateless,
-    /// Phase 2: sessions in each replica's memory, whoever answers
-    Memory,
-    /// Phase 2: the same, and the balancer brings each client back to its replica
-    Sticky,
-    /// Phase 2: sessions in every replica's memory, because they tell each other
-    Replicated,
-    /// Phase 2: sessions in Redis, before the database
-    Central,
-    /// Phase 2: a signed token with every request, that can be taken back
-    Token,
+    /// Phase 2: the upload server in one of its five designs.
+    Upload(Design),
 }
 
-impl Design {
-    /// The design as one word, as in `--design central`.
+impl ServerKind {
+    /// All of them, in the order of `--help`.
+    pub const ALL: [Self; 7] = [
+        Self::Stateful,
+        Self::Stateless,
+        Self::Upload(Design::Memory),
+        Self::Upload(Design::Sticky),
+        Self::Upload(Design::Replicated),
+        Self::Upload(Design::Central),
+        Self::Upload(Design::Token),
+    ];
+
+    /// The name on the command line and in JSON, as in `--design central`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stateful => "stateful",
             Self::Stateless => "stateless",
-            Self::Memory => "memory",
-            Self::Sticky => "sticky",
-            Self::Replicated => "replicated",
-            Self::Central => "central",
-            Self::Token => "token",
+            Self::Upload(design) => design.as_str(),
         }
     }
 
-    /// The role that serves it: a server of Phase 1, or the upload server of Phase 2.
+    /// The role (see [`crate::role`]) that runs the server.
     #[must_use]
     pub const fn role(self) -> &'static str {
         match self {
             Self::Stateful | Self::Stateless => self.as_str(),
-            _ => "upload",
+            Self::Upload(_) => "upload",
         }
     }
 
-    /// Whether it keeps records in a database: all of Phase 2 does.
+    /// Whether it keeps records in a database, as all of Phase 2 does.
     #[must_use]
     pub const fn has_records(self) -> bool {
-        !matches!(self, Self::Stateful | Self::Stateless)
+        matches!(self, Self::Upload(_))
     }
 
-    /// Whether it cannot do without Redis. The others count limits in it, if there is one.
+    /// Whether it does not work without Redis. The other designs of Phase 2 use Redis for
+    /// rate limits, if there is one.
     #[must_use]
     pub const fn needs_redis(self) -> bool {
-        matches!(self, Self::Central | Self::Token)
+        match self {
+            Self::Stateful | Self::Stateless => false,
+            Self::Upload(design) => design.needs_redis(),
+        }
     }
 
-    /// Whether a login begins a session; otherwise it is answered with a token.
+    /// Whether a login starts a session. Otherwise it issues a token.
     #[must_use]
     pub const fn has_sessions(self) -> bool {
-        !matches!(self, Self::Stateless | Self::Token)
+        match self {
+            Self::Stateful => true,
+            Self::Stateless => false,
+            Self::Upload(design) => design.has_sessions(),
+        }
     }
 
-    /// How the balancer picks a replica unless told otherwise.
+    /// The balancer's policy if none is chosen.
     #[must_use]
-    pub const fn usual_policy(self) -> Policy {
+    pub const fn default_policy(self) -> Policy {
         match self {
-            Self::Sticky => Policy::Sticky,
+            Self::Upload(Design::Sticky) => Policy::Sticky,
             _ => Policy::RoundRobin,
         }
     }
 }
 
-/// The program that plays the roles, and the arguments that come before a role's name.
+impl From<Design> for ServerKind {
+    fn from(design: Design) -> Self {
+        Self::Upload(design)
+    }
+}
+
+impl From<ServerKind> for String {
+    fn from(server: ServerKind) -> Self {
+        server.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for ServerKind {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|server| server.as_str() == name);
+        found.ok_or_else(|| format!("there is no server {name}"))
+    }
+}
+
+impl ValueEnum for ServerKind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Stateful => Some(
+                PossibleValue::new(self.as_str())
+                    .help("Phase 1: sessions in the memory of each replica"),
+            ),
+            Self::Stateless => Some(
+                PossibleValue::new(self.as_str())
+                    .help("Phase 1: a signed token with every request"),
+            ),
+            Self::Upload(design) => design.to_possible_value(),
+        }
+    }
+}
+
+/// The program that runs every role, and its arguments before the name of the role.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// An executable that ends up in [`crate::role::run`].
+    /// An executable that calls [`crate::role::run`].
     pub path: PathBuf,
-    /// Such as `serve`.
+    /// The arguments before the role, such as `serve`.
     pub prefix: Vec<OsString>,
 }
 
-/// Who may log in.
+/// The accounts of a cluster.
 #[derive(Clone, Debug)]
 pub enum Users {
     /// Demo accounts with random passwords.
     Fresh,
-    /// Demo accounts that all have this password.
+    /// Demo accounts that share this password.
     WithPassword(Secret),
-    /// Whoever this file names.
+    /// The accounts of this users file.
     File(PathBuf),
 }
 
-/// From where the balancer may be reached. Replicas never leave loopback.
+/// The clients that may connect to the balancer. Replicas always listen on loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// From loopback addresses only.
+    /// Clients on loopback addresses only.
     ThisMachine,
-    /// From wherever the address says, although passwords travel unencrypted.
+    /// Clients of every network of the address, although passwords are not encrypted.
     OtherMachines,
 }
 
-/// Where the bytes of uploads are kept. The servers of Phase 1 know the folder only.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The store of uploaded bytes. The servers of Phase 1 support the folder only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Files {
-    /// In a folder that the replicas share
+    /// A folder that the replicas share
     #[default]
     Folder,
-    /// In a store that speaks S3's language
+    /// A store with the S3 protocol
     S3,
 }
 
-/// HTTPS between clients and the balancer. Behind it, on loopback, it stays plain HTTP.
+/// HTTPS between clients and the balancer. The replicas, on loopback, use plain HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// With a certificate for this machine that the balancer makes at its start.
+    /// With a self-signed certificate that the balancer creates when it starts.
     SelfSigned,
-    /// With a certificate that somebody else has made.
+    /// With a given certificate.
     Given {
         /// PEM file with the chain, the balancer's own certificate first.
         chain: PathBuf,
@@ -136,47 +187,47 @@ pub enum Tls {
 /// A balancer and the replicas behind it.
 #[derive(Clone, Debug)]
 pub struct Topology {
-    /// Who plays the roles.
+    /// The program that runs every role.
     pub program: Program,
-    /// Where identity lives.
-    pub design: Design,
-    /// How many replicas at the start.
+    /// The server that the replicas run.
+    pub server: ServerKind,
+    /// The number of replicas at the start.
     pub replicas: usize,
-    /// How the balancer picks one.
+    /// How the balancer selects a replica.
     pub policy: Policy,
-    /// Where the balancer listens; port 0 for any.
+    /// The address of the balancer; port 0 takes any free port.
     pub listen: SocketAddr,
-    /// From where it may be reached.
+    /// The clients that may connect to it.
     pub reach: Reach,
-    /// How clients speak to it; [`None`] for plain HTTP.
+    /// HTTPS for clients; [`None`] for plain HTTP.
     pub tls: Option<Tls>,
-    /// The address that clients know, such as `https://lab.example`; [`None`] for the one
-    /// where the balancer listens.
+    /// The public URL, such as `https://lab.example`; [`None`] for the address where the
+    /// balancer listens.
     pub public_url: Option<String>,
-    /// Who may log in.
+    /// The accounts.
     pub users: Users,
-    /// From where the services of Phase 2 are taken.
+    /// The source of the services of Phase 2.
     pub backing: Backing,
-    /// Where the bytes of uploads are kept.
+    /// The store of uploaded bytes.
     pub files: Files,
-    /// Folder for uploads that outlives the cluster; [`None`] for a temporary one.
+    /// A folder for data that outlives the cluster; [`None`] for a temporary folder.
     pub data_dir: Option<PathBuf>,
-    /// Whether a replica that dies is started again by itself.
+    /// Whether a process that ends is restarted automatically.
     pub supervise: bool,
-    /// More flags for every replica.
+    /// Additional flags for every replica.
     pub replica_args: Vec<OsString>,
 }
 
 impl Topology {
-    /// Three replicas for this machine alone, on any free port, with nothing that outlives
-    /// them.
+    /// Three replicas on loopback, on any free port, with temporary data only.
     #[must_use]
-    pub fn on_loopback(program: Program, design: Design) -> Self {
+    pub fn on_loopback(program: Program, server: impl Into<ServerKind>) -> Self {
+        let server = server.into();
         Self {
             program,
-            design,
+            server,
             replicas: 3,
-            policy: design.usual_policy(),
+            policy: server.default_policy(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             reach: Reach::ThisMachine,
             tls: None,

@@ -1,7 +1,7 @@
-//! The checker: a history in, a report out, nothing else.
+//! The checker: it reads a history and returns a report.
 //!
-//! It knows no server and no clock but the history's. *Before* means that one operation
-//! had ended when the other began; operations that overlap prove nothing about each other.
+//! Its only clock is that of the history. An operation is *before* another one if it was completed
+//! before the other one was invoked. The order of concurrent operations is undefined.
 
 mod answered;
 mod cleared;
@@ -17,7 +17,7 @@ use crate::history::History;
 use crate::promises::Promises;
 use crate::report::Report;
 
-/// Judges a run by what was promised.
+/// Checks a history against the promises of a design.
 #[must_use]
 pub fn check(history: &History, promises: &Promises) -> Report {
     Report {
@@ -34,7 +34,7 @@ pub fn check(history: &History, promises: &Promises) -> Report {
     }
 }
 
-/// Whether one operation had ended when the other began.
+/// Whether one operation was completed before the other one was invoked.
 const fn before(one: &Entry, other: &Entry) -> bool {
     one.ended_ms < other.began_ms
 }

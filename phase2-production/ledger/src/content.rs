@@ -1,26 +1,26 @@
-//! Files that say whose they are: a name that begins with its owner's number, and bytes
-//! that begin with its owner's name. Whoever gets another's can tell.
+//! Test files that identify their owner: the file name starts with the number of the user, and
+//! the bytes with the account name. So a client detects data of another user.
 
 use api_conformance::digest::sha256;
 use bytes::Bytes;
 use rand::Rng;
 
-/// What the bytes of every file begin with, before the owner's name.
+/// The start of the bytes of every file, before the account name.
 const TAG: &[u8] = b"owner: ";
 
 /// A file before it is uploaded.
 #[derive(Clone, Debug)]
 pub struct Content {
-    /// No two files of a run have the same.
+    /// The file name, unique in the run.
     pub name: String,
-    /// A tag, and then whatever the dice said.
+    /// A tag, followed by random bytes.
     pub bytes: Bytes,
-    /// Of the bytes.
+    /// The hash of the bytes.
     pub sha256: String,
 }
 
 impl Content {
-    /// A file of `size` bytes, or a few more for the tag.
+    /// A file of `size` bytes, or of the length of its tag if that is longer.
     pub fn new(
         user: usize,
         owner: &str,
@@ -37,13 +37,13 @@ impl Content {
     }
 }
 
-/// What the names of a user's files begin with.
+/// The prefix of the file names of a user.
 #[must_use]
 pub fn prefix(user: usize) -> String {
     format!("u{user}-")
 }
 
-/// Whose bytes these are; [`None`] when they do not begin with a tag.
+/// The owner of the bytes; [`None`] without a tag.
 #[must_use]
 pub fn owner_of(bytes: &[u8]) -> Option<String> {
     let rest = bytes.strip_prefix(TAG)?;
@@ -58,7 +58,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     #[test]
-    fn bytes_say_whose_they_are_and_the_same_seed_gives_the_same() {
+    fn same_seed_gives_the_same_tagged_bytes() {
         let make = || {
             let mut dice = ChaCha8Rng::seed_from_u64(7);
             Content::new(3, "user-3", 12, 2_000, &mut dice)
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(one.bytes.len(), 2_000);
         assert_eq!(owner_of(&one.bytes).as_deref(), Some("user-3"));
         assert!(one.name.starts_with(&prefix(3)));
-        assert_eq!(owner_of(b"owner: nobody"), None);
+        assert_eq!(owner_of(b"owner: no-line-end"), None);
         assert_eq!(owner_of(b"something else\n"), None);
     }
 }

@@ -1,7 +1,7 @@
-//! Many people at once, each with habits that come from the seed.
+//! The generator: concurrent virtual users, whose operations come from a seed.
 //!
-//! The same seed gives the same files, keys and choices. In which order the answers come
-//! is up to the machine, so two runs are alike and not equal.
+//! The same seed gives the same files, keys and choices. The order of the replies depends on the
+//! machine, so two runs are similar but not equal.
 
 mod habit;
 
@@ -14,7 +14,7 @@ pub use habit::Left;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// People who do what their habits say until they are told to stop.
+/// Virtual users that execute operations until they are stopped.
 #[derive(Debug)]
 pub struct Crowd {
     stop: CancellationToken,
@@ -22,7 +22,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Lets all of them begin: one for each account, at `url`.
+    /// Starts one virtual user for each account, with `url` as the target.
     #[must_use]
     pub fn start(
         accounts: &[Credentials],
@@ -40,8 +40,8 @@ impl Crowd {
         Self { stop, people }
     }
 
-    /// Lets all of them finish what they are doing, and returns what each has in hand, by
-    /// the users' numbers.
+    /// Stops all virtual users after their current operations, and returns their final states in
+    /// the order of the user numbers.
     pub async fn stop(mut self) -> Vec<Left> {
         self.stop.cancel();
         let mut left = Vec::new();
@@ -53,11 +53,11 @@ impl Crowd {
     }
 }
 
-/// Proofs by what has become of them.
+/// The credentials of a user.
 #[derive(Clone, Debug, Default)]
 pub struct Proofs {
-    /// Good, as far as its owner knows.
+    /// The current credential.
     pub current: Option<Held>,
-    /// Ended, and the end was acknowledged.
+    /// The credentials with an acknowledged end.
     pub ended: Vec<Held>,
 }

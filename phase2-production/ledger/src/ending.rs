@@ -1,4 +1,4 @@
-//! Ok, fail or unknown: what an answer, or the lack of one, proves about the effect.
+//! Maps a reply, or its absence, to an outcome: ok, fail or info.
 
 use crate::entry::{Answered, Ended};
 use api_conformance::outcome::{Broken, Effect, Outcome, Reply};
@@ -6,7 +6,7 @@ use api_contract::problem::{Problem, ProblemKind};
 use bytes::Bytes;
 use http::StatusCode;
 
-/// How an operation ended, and who says so.
+/// The completion of an operation.
 #[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) ended: Ended,
@@ -17,8 +17,8 @@ pub(crate) struct Ending {
     pub(crate) request_id: Option<String>,
 }
 
-/// "Come back later" from a store that may have been asked already: a commit whose answer
-/// was lost may have taken place.
+/// Problems with 503 after a store may have executed the command: a commit with a lost reply may
+/// have happened. Their outcome is info.
 const STORES: [ProblemKind; 3] = [
     ProblemKind::RecordsUnavailable,
     ProblemKind::FileStoreUnavailable,
@@ -26,7 +26,7 @@ const STORES: [ProblemKind; 3] = [
 ];
 
 impl Ending {
-    /// Of a call whose answer is JSON or bytes.
+    /// The completion of a call with a JSON or raw reply.
     pub(crate) fn of<T>(outcome: &Outcome<T>) -> Self {
         let ended = match outcome.effect() {
             Effect::Happened => Ended::Ok,
@@ -40,8 +40,8 @@ impl Ending {
         }
     }
 
-    /// Of a call whose answer has no body that the contract names: tus speaks in headers.
-    /// The reply is handed back, if there was one.
+    /// The completion of a call without a reply body, because tus uses headers only. Also returns
+    /// the reply, if there is one.
     pub(crate) fn of_headers(
         answer: Result<Reply<Bytes>, Broken>,
     ) -> (Self, Option<Reply<Bytes>>) {
@@ -63,7 +63,7 @@ impl Ending {
             _ => Ended::Fail,
         };
         let problem = serde_json::from_slice::<Problem>(&reply.body).ok();
-        // An answer to HEAD has no body, so its status has to do.
+        // A reply to HEAD has no body, so only its status counts.
         let answered = match (&problem, reply.body.is_empty()) {
             (Some(_), _) | (None, true) => Answered::Problem,
             (None, false) => Answered::Foreign,

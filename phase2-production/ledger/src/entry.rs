@@ -1,90 +1,107 @@
-//! One operation: who asked for what, when, and how it ended.
+//! One operation of the history: its user, its times and its outcome.
 
 use serde::{Deserialize, Serialize};
 
-/// What was asked for. Proofs are named, never written down: `u3-2` is the second proof
-/// that user 3 was given.
+/// The invocation of an operation. Credentials are recorded by name only: `u3-2` is the second
+/// credential of user 3.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(tag = "act", rename_all = "kebab-case")]
+#[serde(tag = "operation", rename_all = "kebab-case")]
 pub enum Act {
-    /// A password for a proof.
+    /// A login with a password.
     LogIn,
-    /// A refresh token for the next proof.
+    /// A token refresh.
     Refresh {
-        /// The proof that the refresh token came with.
+        /// The credential of the refresh token.
+        #[serde(rename = "credential")]
         proof: String,
     },
-    /// What the server remembers of a session.
+    /// A read of the session state.
+    #[serde(rename = "view-session")]
     Look {
-        /// Whose session.
+        /// The session.
+        #[serde(rename = "credential")]
         proof: String,
     },
-    /// A file in one request.
+    /// An upload in one request.
     Upload {
-        /// Who says so.
+        /// The credential of the request.
+        #[serde(rename = "credential")]
         proof: String,
-        /// No two files have the same name.
+        /// The file name, unique in the run.
         name: String,
-        /// Of the bytes that are sent.
+        /// The hash of the sent bytes.
         sha256: String,
-        /// The idempotency key, if it has one.
+        /// The idempotency key, if there is one.
         key: Option<String>,
     },
-    /// A file that will come in pieces.
+    /// The creation of an upload in chunks.
+    #[serde(rename = "create-upload")]
     BeginPieces {
-        /// Who says so.
+        /// The credential of the request.
+        #[serde(rename = "credential")]
         proof: String,
-        /// No two files have the same name.
+        /// The file name, unique in the run.
         name: String,
-        /// Of the bytes that will be sent.
+        /// The hash of all bytes of the upload.
         sha256: String,
     },
-    /// One piece of a file.
+    /// One chunk of an upload.
+    #[serde(rename = "send-chunk")]
     SendPiece {
-        /// Who says so.
+        /// The credential of the request.
+        #[serde(rename = "credential")]
         proof: String,
-        /// The file's name.
+        /// The file name.
         name: String,
-        /// Where the piece begins.
+        /// The offset of the chunk.
         from: u64,
-        /// Where it ends.
+        /// The end of the chunk.
         to: u64,
     },
-    /// How much of a file is there, and what has become of it.
+    /// A read of the upload offset.
+    #[serde(rename = "read-offset")]
     AskOffset {
-        /// Who asks.
+        /// The credential of the request.
+        #[serde(rename = "credential")]
         proof: String,
-        /// The file's name.
+        /// The file name.
         name: String,
     },
-    /// All files of the caller.
+    /// A listing of all files of the user.
     List {
-        /// Who asks.
+        /// The credential of the request.
+        #[serde(rename = "credential")]
         proof: String,
     },
-    /// The bytes of a file.
+    /// A download of a file.
     Download {
-        /// Who asks.
+        /// The credential of the request.
+        #[serde(rename = "credential")]
         proof: String,
-        /// The server's name for the file.
+        /// The id of the file.
+        #[serde(rename = "file_id")]
         file: String,
     },
-    /// A file is to go.
+    /// The deletion of a file.
     Delete {
-        /// Who says so.
+        /// The credential of the request.
+        #[serde(rename = "credential")]
         proof: String,
-        /// The server's name for the file.
+        /// The id of the file.
+        #[serde(rename = "file_id")]
         file: String,
     },
-    /// The proof is to die: a logout, or a revocation.
+    /// A logout, or the revocation of a token.
+    #[serde(rename = "log-out")]
     End {
-        /// Which one.
+        /// The ended credential.
+        #[serde(rename = "credential")]
         proof: String,
     },
 }
 
 impl Act {
-    /// The proof that came with it.
+    /// The name of the credential of the request.
     #[must_use]
     pub fn proof(&self) -> Option<&str> {
         match self {
@@ -103,76 +120,84 @@ impl Act {
     }
 }
 
-/// How it ended.
+/// The outcome of an operation, as in Jepsen.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// It was acknowledged.
     Ok,
-    /// It surely did not happen.
+    /// It certainly did not happen.
     Fail,
-    /// It may have happened.
+    /// It may have happened (`info` in Jepsen and in JSON).
+    #[serde(rename = "info")]
     Unknown,
 }
 
-/// What kind of answer came.
+/// The kind of reply.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answered {
-    /// What was asked for.
+    /// A successful reply.
+    #[serde(rename = "success")]
     Done,
-    /// A problem, in the contract's shape.
+    /// A problem as the contract requires (RFC 9457).
     Problem,
-    /// Something that the contract does not know.
+    /// A reply that violates the contract.
+    #[serde(rename = "contract-violation")]
     Foreign,
-    /// The head of an answer and not all of its body.
+    /// A reply with a truncated body.
+    #[serde(rename = "truncated")]
     CutShort,
-    /// Nothing: no connection, a connection that broke off, or the client's patience
-    /// ended.
+    /// No reply: no connection, a broken connection, or a timeout of the client.
+    #[serde(rename = "none")]
     NotAtAll,
-    /// The client hung up before there could be one: that says nothing of the server.
+    /// The client cancelled the request, so the missing reply is not an error of the server.
+    #[serde(rename = "cancelled")]
     GaveUp,
 }
 
-/// What the answer said.
+/// The value of the reply.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(tag = "says", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Said {
-    /// Nothing that matters later.
+    /// No value that the checker needs.
     #[default]
     Nothing,
-    /// A proof, under the name that it has here.
+    /// A new credential.
+    #[serde(rename = "credential")]
     Proof {
-        /// Its name.
+        /// Its name in the history.
+        #[serde(rename = "credential")]
         proof: String,
     },
-    /// Who the caller is.
+    /// The account of the caller.
     Caller {
-        /// The account's name.
+        /// The account name.
         username: String,
     },
-    /// A file is stored.
+    /// A stored file.
     Stored {
-        /// The server's name for it.
+        /// The id of the file.
+        #[serde(rename = "file_id")]
         file: String,
-        /// The server's hash; [`None`] where the protocol names none.
+        /// The hash from the reply; [`None`] if the protocol has none.
         sha256: Option<String>,
     },
-    /// So many bytes are there.
+    /// The upload offset.
     Offset {
-        /// Bytes.
+        /// The number of stored bytes.
         bytes: u64,
     },
-    /// These files are there.
+    /// A complete listing.
     Files {
-        /// All pages.
+        /// The files of all pages.
         files: Vec<Listed>,
     },
-    /// These bytes came.
+    /// The bytes of a file.
     Bytes {
-        /// Made here, from the bytes.
+        /// The hash that the client computed.
         sha256: String,
-        /// The account whose tag they begin with.
+        /// The account in the tag at the start of the bytes.
         owner: Option<String>,
     },
 }
@@ -180,61 +205,70 @@ pub enum Said {
 /// One row of a listing.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Listed {
-    /// The server's name for the file.
+    /// The id of the file.
+    #[serde(rename = "file_id")]
     pub file: String,
-    /// The caller's name for it.
+    /// The file name.
     pub name: String,
-    /// The server's hash.
+    /// The hash from the reply.
     pub sha256: String,
 }
 
-/// One operation, from asking to ending.
+/// One operation with its invocation and its completion.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// In the order in which the operations began, from 0.
+    /// The index of the operation, in the order of the invocations, from 0.
+    #[serde(rename = "index")]
     pub number: u64,
-    /// Who.
+    /// The number of the user.
     pub user: usize,
-    /// Milliseconds since the history began.
+    /// The time of the invocation, in milliseconds since the start of the history.
+    #[serde(rename = "invoked_ms")]
     pub began_ms: u64,
-    /// Milliseconds since the history began.
+    /// The time of the completion, in milliseconds since the start of the history.
+    #[serde(rename = "completed_ms")]
     pub ended_ms: u64,
-    /// What was asked for.
+    /// The invocation.
     #[serde(flatten)]
     pub act: Act,
-    /// How it ended.
+    /// The outcome.
+    #[serde(rename = "outcome")]
     pub ended: Ended,
-    /// What kind of answer came.
+    /// The kind of reply.
+    #[serde(rename = "reply")]
     pub answered: Answered,
-    /// What the answer said.
+    /// The value of the reply.
+    #[serde(rename = "value")]
     pub said: Said,
     /// The HTTP status.
     pub status: Option<u16>,
-    /// The slug of the problem, or what the transport said.
+    /// The slug of the problem, or the transport error.
+    #[serde(rename = "error")]
     pub why: Option<String>,
     /// The replica that answered.
     pub served_by: Option<String>,
-    /// The request's id, to be found in every log that it passed.
+    /// The request id, which is in all logs.
     pub request_id: Option<String>,
-    /// Whether it belongs to the reading back after healing.
+    /// Whether it is a verification read after the repair.
+    #[serde(rename = "verification_read")]
     pub read_back: bool,
 }
 
 impl Entry {
-    /// Whether the answer was about the file: it is not there.
+    /// Whether the reply is 404 for the file.
     #[must_use]
     pub fn says_no_such_file(&self) -> bool {
         self.status == Some(404) && self.why.as_deref() == Some("file-not-found")
     }
 
-    /// Whether somebody was served: also with a refusal that is about the request.
+    /// Whether the request was served. A client error counts as served.
     #[must_use]
     pub fn served(&self) -> bool {
         matches!(self.answered, Answered::Done | Answered::Problem)
             && self.status.is_some_and(|status| status < 500)
     }
 
-    /// Whether the proof was refused.
+    /// Whether the credential was refused.
     #[must_use]
     pub fn proof_refused(&self) -> bool {
         self.status == Some(401) && self.answered == Answered::Problem

@@ -1,7 +1,7 @@
-//! All operations of a run and the faults that struck meanwhile, as JSON lines.
+//! The history: all operations and faults of a run, as JSON lines.
 //!
-//! The first line says what is needed to run it again. A program that is not ours can read
-//! the rest line by line.
+//! The first line is a header with the parameters to repeat the run. Each further line is an
+//! operation, a fault, or a count of orphans.
 
 use crate::entry::Entry;
 use anyhow::{Context, bail};
@@ -11,21 +11,21 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
-/// The format of the lines.
-pub const FORMAT: u32 = 1;
+/// The version of the format. Version 2 has the names of Jepsen.
+pub const FORMAT: u32 = 2;
 
-/// The first line.
+/// The header, which is the first line.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Header {
-    /// [`FORMAT`].
+    /// The version of the format, [`FORMAT`].
     pub format: u32,
-    /// The version of the program that was tested.
+    /// The version of the tested program.
     pub version: String,
-    /// What everything random came from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// Account names, by the users' numbers.
+    /// The account names, in the order of the user numbers.
     pub users: Vec<String>,
-    /// Whatever else the run was started with.
+    /// Further parameters of the run.
     pub parameters: BTreeMap<String, String>,
 }
 
@@ -37,7 +37,7 @@ impl Header {
         Self { format: FORMAT, version, seed, users, parameters: BTreeMap::new() }
     }
 
-    /// One more parameter.
+    /// Adds a parameter.
     #[must_use]
     pub fn with(mut self, name: &str, value: &dyn ToString) -> Self {
         self.parameters.insert(name.to_owned(), value.to_string());
@@ -45,56 +45,64 @@ impl Header {
     }
 }
 
-/// A fault and its end. Times are milliseconds since the history began.
+/// A fault of the nemesis, from its start to its stop. Times are milliseconds since the start of
+/// the history.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// Who: a replica, `lb`, `redis` or `database`.
+    /// The target: a replica, `lb`, `redis` or `database`.
+    #[serde(rename = "target")]
     pub victim: String,
-    /// What: `kill`, `pause`, ...
+    /// The kind of fault: `kill`, `pause`, ...
     pub kind: String,
-    /// It was ordered: from now on it may have struck.
+    /// The injection was invoked. From now on the fault may be active.
+    #[serde(rename = "start_invoked_ms")]
     pub ordered_ms: u64,
-    /// From now on it surely has struck.
+    /// The injection was completed. From now on the fault is active.
+    #[serde(rename = "start_completed_ms")]
     pub struck_ms: Option<u64>,
-    /// Mending was ordered: from now on it may be over.
+    /// The repair was invoked. From now on the fault may be over.
+    #[serde(rename = "stop_invoked_ms")]
     pub mending_ms: Option<u64>,
-    /// From now on it surely is over.
+    /// The repair was completed. From now on the fault is over.
+    #[serde(rename = "stop_completed_ms")]
     pub mended_ms: Option<u64>,
 }
 
-/// What was left behind after the janitor's time.
+/// The number of orphans that remain after the janitor has run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Leftover {
-    /// Such as `bytes without a row`.
+    /// The kind of orphan, such as `bytes without a row`.
+    #[serde(rename = "kind")]
     pub what: String,
-    /// How many.
+    /// Their number.
     pub count: u64,
 }
 
 /// A line after the first.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(tag = "line", rename_all = "kebab-case")]
+#[serde(tag = "record", rename_all = "kebab-case")]
 enum Line {
     Operation(Entry),
     Fault(Fault),
+    #[serde(rename = "orphans")]
     Leftover(Leftover),
 }
 
-/// A run.
+/// The history of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// What it takes to run it again.
+    /// The parameters to repeat the run.
     pub header: Header,
-    /// In the order in which they began.
+    /// The operations, in the order of their invocations.
     pub entries: Vec<Entry>,
-    /// In the order in which they were ordered.
+    /// The faults, in the order of their injections.
     pub faults: Vec<Fault>,
-    /// What was looked for after the janitor's time; empty when nobody looked.
+    /// The orphans after the janitor has run; empty if they were not counted.
     pub leftovers: Vec<Leftover>,
 }
 
 impl History {
-    /// Writes it down.
+    /// Writes the history to a file.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -109,26 +117,27 @@ impl History {
         for line in entries.chain(faults).chain(leftovers) {
             writeln!(file, "{}", serde_json::to_string(&line)?)?;
         }
-        file.flush().context("cannot write the history to its end")
+        file.flush().context("cannot flush the history")
     }
 
-    /// Reads one.
+    /// Reads a history from a file.
     ///
     /// # Errors
-    /// When it is not a history, or one of another format.
+    /// When it is not a history, or has another format.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let file = File::open(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let mut lines = BufReader::new(file).lines();
-        let first = lines.next().context("a history has a first line")??;
-        let header: Header = serde_json::from_str(&first).context("the first line")?;
+        let first = lines.next().context("the file is empty")??;
+        let header: Header =
+            serde_json::from_str(&first).context("the first line is not a header")?;
         if header.format != FORMAT {
-            bail!("the history has format {}, and this reads {FORMAT}", header.format);
+            bail!("the history has format {}, expected {FORMAT}", header.format);
         }
         let (entries, faults, leftovers) = Default::default();
         let mut history = Self { header, entries, faults, leftovers };
         for line in lines {
-            match serde_json::from_str(&line?).context("a line of the history")? {
+            match serde_json::from_str(&line?).context("a line is not valid")? {
                 Line::Operation(entry) => history.entries.push(entry),
                 Line::Fault(fault) => history.faults.push(fault),
                 Line::Leftover(leftover) => history.leftovers.push(leftover),
@@ -137,7 +146,7 @@ impl History {
         Ok(history)
     }
 
-    /// The entries of one user.
+    /// The operations of one user.
     pub fn of_user(&self, user: usize) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(move |entry| entry.user == user)
     }

@@ -1,15 +1,16 @@
-//! A client that records how every operation ended, and what must stand afterwards.
+//! The ledger: a history checker in the manner of Jepsen (jepsen.io).
 //!
-//! The method is Jepsen's (jepsen.io): clients write down what they asked and how it ended
-//! while faults strike; everything is read back after healing; a checker that sees nothing
-//! but this history says whether it can have come from a system that keeps its promises.
-//! An operation ends in one of three ways. *Ok* was acknowledged. *Fail* surely did not
-//! happen. *Unknown* may have: no answer came, or one from somebody who does not know.
+//! Clients record every operation and its outcome in a history, while a nemesis injects faults.
+//! After the repair, verification reads read all data. The checker gets only the history, and
+//! decides whether the system has kept its invariants.
+//! As in Jepsen an operation has one of three outcomes. *Ok*: it was acknowledged. *Fail*: it
+//! certainly did not happen. *Info* (here [`entry::Ended::Unknown`]): it may have happened,
+//! because there was no reply, or one without a definite result.
 //!
-//! Reading order: `entry` (one operation), `history` (all of them, as JSON lines),
-//! `recorder` (how they get there), `ending` (ok, fail or unknown?), `person` (somebody who
-//! does operations), `crowd` (many of them, from a seed), `read_back` (after healing), then
-//! `check` with one file for each invariant, and `report`.
+//! Reading order: `entry` (one operation), `history` (all operations, as JSON lines), `recorder`
+//! (writes the history), `ending` (ok, fail or info), `person` (a client), `crowd` (the generator:
+//! many clients from a seed), `read_back` (verification reads), then `check` with one file for
+//! each invariant, and `report`.
 
 pub mod check;
 pub mod content;

@@ -1,7 +1,6 @@
-//! Somebody with an account who does operations and writes down how each ended.
+//! A client: it executes operations for one account and records their outcomes.
 //!
-//! A person asks once and repeats nothing: whether to go on is for whoever gives the orders
-//! (`crowd`, or a test).
+//! It never retries. The generator (`crowd`, or a test) decides about the next operation.
 
 mod files;
 mod pieces;
@@ -20,35 +19,35 @@ use api_contract::{Credentials, Message, paths};
 use http::Method;
 pub use pieces::{Pieces, Standing};
 
-/// What the sticky balancer knows its clients by.
+/// The session affinity cookie of the balancer.
 const BALANCERS_COOKIE: &str = "lab_replica";
 
-/// A proof and the name that it has in the history.
+/// A credential and its name in the history.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// Such as `u3-2`.
+    /// The name, such as `u3-2`.
     pub name: String,
-    /// What is sent.
+    /// The credential.
     pub proof: Proof,
-    /// What comes with a token.
+    /// The refresh token, if the credential is a token.
     pub refresh: Option<Secret>,
 }
 
-/// What the person who asked has to know to go on.
+/// The result of an operation, for the generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Came {
-    /// How the operation ended.
+    /// The outcome.
     pub ended: Ended,
-    /// Whether the proof was refused (401): another one is needed.
+    /// Whether the credential was refused (401), so that a new one is needed.
     pub proof_refused: bool,
 }
 
-/// Somebody with an account.
+/// A client with an account.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// The user's number in the history.
+    /// The number of the user in the history.
     pub user: usize,
-    /// Name and password.
+    /// User name and password.
     pub account: Credentials,
     way: Way,
     client: Client,
@@ -58,7 +57,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody who knocks at `url`, with a client that keeps the balancer's cookie.
+    /// A client of `url` that keeps the cookie of the balancer.
     #[must_use]
     pub fn new(
         user: usize,
@@ -71,19 +70,19 @@ impl Person {
         Self { user, account, way, client, recorder, read_back: false, proofs: 0 }
     }
 
-    /// The same person at another door, from now on reading back.
+    /// The same user at another URL, for verification reads.
     #[must_use]
     pub fn reading_back_at(&self, url: &str) -> Self {
         Self { client: client(url), read_back: true, ..self.clone() }
     }
 
-    /// The same person at another door.
+    /// The same user at another URL.
     #[must_use]
     pub fn at(&self, url: &str) -> Self {
         Self { client: client(url), ..self.clone() }
     }
 
-    /// Exchanges the password for a proof.
+    /// Logs in with the password.
     pub async fn log_in(&mut self) -> Option<Held> {
         let begun = self.recorder.begin(self.user, Act::LogIn, self.read_back);
         let outcome = match self.way {
@@ -102,7 +101,7 @@ impl Person {
         held
     }
 
-    /// Exchanges a refresh token for the next proof.
+    /// Exchanges a refresh token for the next credential.
     pub async fn refresh(&mut self, held: &Held) -> Option<Held> {
         let token = held.refresh.clone()?;
         let act = Act::Refresh { proof: held.name.clone() };
@@ -119,7 +118,7 @@ impl Person {
         next
     }
 
-    /// Lets a proof die: logs out, or revokes the token.
+    /// Logs out, or revokes the token.
     pub async fn end(&self, held: &Held) -> Came {
         let act = Act::End { proof: held.name.clone() };
         let begun = self.recorder.begin(self.user, act, self.read_back);
@@ -134,7 +133,7 @@ impl Person {
         Self::conclude(begun, Ending::of(&outcome), Said::Nothing)
     }
 
-    /// Asks what the server remembers of the session; for designs that have one.
+    /// Reads the session state, for designs with sessions.
     pub async fn look(&self, held: &Held) -> Came {
         let act = Act::Look { proof: held.name.clone() };
         let begun = self.recorder.begin(self.user, act, self.read_back);
@@ -148,7 +147,7 @@ impl Person {
         Self::conclude(begun, Ending::of(&outcome), said)
     }
 
-    /// Writes down how it ended.
+    /// Records the completion.
     fn conclude(begun: Begun, ending: Ending, said: Said) -> Came {
         let refused = ending.status == Some(401);
         let came = Came { ended: ending.ended, proof_refused: refused };
@@ -156,7 +155,7 @@ impl Person {
         came
     }
 
-    /// Gives a proof its name in the history.
+    /// Names a new credential.
     fn hold(&mut self, outcome: Outcome<(Proof, Option<Secret>)>) -> Option<Held> {
         let Outcome::Done(reply) = outcome else {
             return None;
@@ -167,7 +166,7 @@ impl Person {
     }
 }
 
-/// Nothing but the proof says who somebody is; the balancer's cookie says where to.
+/// A client whose only cookie is that of the balancer. The credential authenticates the user.
 fn client(url: &str) -> Client {
     Client::sharing(url, CookieJar::only(BALANCERS_COOKIE))
 }

@@ -1,43 +1,48 @@
-//! What a design promises: a history is judged by that and not by what would be nice.
+//! The promises of a design. The checker uses only these.
 
 use crate::entry::Entry;
 use crate::history::Fault;
 use serde::Serialize;
 
-/// What has to stand. I1 to I3, I5 and I6 are promised by every design: files do not
-/// depend on where identity lives.
+/// The invariants of a design. Every design promises I1 to I3, I5 and I6, because files do not
+/// depend on the session design.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Promises {
-    /// A login that was acknowledged is good until it is ended, whatever is killed.
+    /// An acknowledged login stays valid until its logout, under all kills.
     pub logins_survive: bool,
-    /// A proof whose end was acknowledged is dead for ever (I4).
+    /// A credential never works after its acknowledged revocation (I4).
+    #[serde(rename = "revocations_hold")]
     pub ends_hold: bool,
-    /// The stores that know whether a proof is good; while none of them answers, the
-    /// answer is 503 (I7). Empty where a replica knows by itself.
+    /// The stores that can verify a credential. While all are unavailable the reply is 503 (I7).
+    /// Empty if a replica needs no store.
+    #[serde(rename = "credential_stores")]
     pub known_by: Vec<&'static str>,
-    /// What a replica acknowledges less than so many milliseconds before it is killed may
-    /// die with it: it may not have told anybody. 0 where a store knows before the caller.
+    /// The replication window in milliseconds. An acknowledged change may be lost if its replica is
+    /// killed within this time, because it may not be replicated. 0 if a store has every change
+    /// before the acknowledgement.
+    #[serde(rename = "replication_window_ms")]
     pub told_within_ms: u64,
-    /// Milliseconds within which every request ends (I5).
+    /// The longest time for a request in milliseconds (I5).
+    #[serde(rename = "max_request_ms")]
     pub answer_within_ms: u64,
 }
 
-/// How much longer than on a machine of its own everything may take, in percent. Tests run
-/// programs without optimisation, many at once, on two cores: what waits for a processor
-/// there is late by a half, and not by several times. Whatever is later than that hangs.
+/// The allowed slowdown on a busy machine, in percent of an idle one. Tests run many unoptimised
+/// programs on two cores, which delays a request by a half and not by a factor. A longer delay
+/// counts as a hang.
 const BUSY_PERCENT: u64 = if cfg!(debug_assertions) { 150 } else { 100 };
 
-/// The balancer grants a silent replica 5 s, and then has to say so. With the percentage it
-/// stays below the client's own patience, 10 s: a request that hangs is found.
+/// The balancer answers 504 after 5 s. With the percentage this stays below the client timeout of
+/// 10 s, so that hanging requests are detected.
 const ANSWER_WITHIN_MS: u64 = 6_000 * BUSY_PERCENT / 100;
 
-/// How long a write of `gossip` waits for the others to say that they heard it, before it is
-/// acknowledged all the same (`gossip::PATIENCE`).
-const GOSSIPS_PATIENCE_MS: u64 = 300;
+/// The longest time that a `gossip` write waits for the other replicas before it is acknowledged
+/// anyway (`gossip::PATIENCE`).
+const GOSSIP_ACK_TIMEOUT_MS: u64 = 300;
 
 impl Promises {
-    /// Sessions in each replica's memory (`memory`, `sticky`): whoever was remembered by a
-    /// replica that is killed is forgotten.
+    /// Sessions in the memory of each replica (`memory`, `sticky`). A kill of the replica ends
+    /// them.
     #[must_use]
     pub const fn of_memory() -> Self {
         Self {
@@ -49,29 +54,29 @@ impl Promises {
         }
     }
 
-    /// Sessions in the memory of all (`replicated`): they survive as long as one replica
-    /// lives at any time that has heard of them.
+    /// Sessions in the memory of all replicas (`replicated`). They survive as long as one replica
+    /// with a copy runs.
     #[must_use]
     pub fn of_replicated() -> Self {
-        let told_within_ms = GOSSIPS_PATIENCE_MS;
+        let told_within_ms = GOSSIP_ACK_TIMEOUT_MS;
         Self { logins_survive: true, told_within_ms, ..Self::of_memory() }
     }
 
-    /// Sessions in Redis before the records (`central`).
+    /// Sessions in Redis, with the database as the primary store (`central`).
     #[must_use]
     pub fn of_central() -> Self {
         let known_by = vec!["redis", "database"];
         Self { logins_survive: true, known_by, ..Self::of_memory() }
     }
 
-    /// Signed tokens that can be taken back (`token` with a list or a version).
+    /// Signed tokens with revocation (`token` with a deny list or a token version).
     #[must_use]
     pub fn of_token() -> Self {
         Self::of_central()
     }
 
-    /// Milliseconds after a fault is mended within which everybody is served (I5), by who
-    /// was struck: the limits of the fault matrix.
+    /// Milliseconds from the repair of a fault until all users must be served (I5), for each
+    /// target. These are the limits of the fault matrix.
     #[must_use]
     pub fn healthy_within_ms(victim: &str) -> u64 {
         let alone = match victim {
@@ -83,7 +88,8 @@ impl Promises {
         alone * BUSY_PERCENT / 100
     }
 
-    /// Whether what was acknowledged here may have died with who acknowledged it.
+    /// Whether an acknowledged change may be lost, because its replica was killed within the
+    /// replication window.
     pub(crate) fn may_die_with_its_replica(
         &self,
         entry: &Entry,

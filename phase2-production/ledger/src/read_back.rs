@@ -1,4 +1,5 @@
-//! After healing: everybody looks at everything they have, and tries what should be dead.
+//! Verification reads after the repair: every user reads all files, and tries all ended
+//! credentials.
 
 use crate::crowd::Left;
 use crate::entry::{Act, Ended, Entry, Said};
@@ -7,14 +8,15 @@ use crate::recorder::Recorder;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How often a question is asked that gets no answer.
+/// The most attempts for one read.
 const TRIES: usize = 5;
 
+/// The delay between two attempts.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Reads everything back at `doors`: base URLs of replicas, which are asked directly,
-/// because which replica remembers whom is another question. Files are read at the first,
-/// dead proofs are tried at all.
+/// Does the verification reads at `doors`, the base URLs of the replicas. They bypass the
+/// balancer, because the affinity of sessions is not tested here. Files are read at the first
+/// replica, and ended credentials are tried at all replicas.
 pub async fn read_back(left: &[Left], doors: &[String], recorder: &Recorder) {
     let Some(first) = doors.first() else {
         return;
@@ -52,7 +54,7 @@ async fn log_in(reader: &mut Person) -> Option<Held> {
     None
 }
 
-/// Asks until somebody knows, but not for ever.
+/// Retries until the outcome is definite, at most [`TRIES`] times.
 async fn settle(ask: impl AsyncFn() -> Ended) {
     for _ in 0..TRIES {
         if ask().await != Ended::Unknown {
@@ -62,7 +64,7 @@ async fn settle(ask: impl AsyncFn() -> Ended) {
     }
 }
 
-/// Every file that a user was ever told of.
+/// Every file id that a user has received.
 fn known(entries: &[Entry], user: usize) -> BTreeSet<String> {
     let theirs = entries.iter().filter(|entry| entry.user == user);
     let told = theirs.flat_map(|entry| match (&entry.said, &entry.act) {

@@ -1,4 +1,4 @@
-//! How operations and faults get into the history: one clock, one order.
+//! The recorder: writes operations and faults into the history, with one clock and one order.
 
 use crate::ending::Ending;
 use crate::entry::{Act, Answered, Ended, Entry, Said};
@@ -6,7 +6,7 @@ use crate::history::{Fault, Header, History, Leftover};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Writes the history of one run. Clones write into the same one.
+/// Records the history of one run. Clones write into the same history.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     began: Instant,
@@ -19,8 +19,8 @@ struct Book {
     next: u64,
 }
 
-/// An operation that has begun. Dropped before its end was written down, because its
-/// client hung up, it is written down as unknown: it may have happened.
+/// An invoked operation. If it is dropped before its completion, because its client has
+/// disconnected, it is recorded as info: it may have happened.
 #[derive(Debug)]
 pub(crate) struct Begun {
     recorder: Recorder,
@@ -28,7 +28,7 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// How it ended, and what the answer said.
+    /// Records the completion.
     pub(crate) fn end(mut self, ending: Ending, said: Said) {
         let Some(entry) = self.entry.take() else {
             return;
@@ -58,12 +58,12 @@ impl Drop for Begun {
     }
 }
 
-/// A fault that was ordered.
+/// The number of an injected fault.
 #[derive(Clone, Copy, Debug)]
 pub struct FaultNumber(usize);
 
 impl Recorder {
-    /// An empty history that begins now.
+    /// An empty history that starts now.
     #[must_use]
     pub fn new(header: Header) -> Self {
         let (entries, faults, leftovers) = Default::default();
@@ -72,7 +72,7 @@ impl Recorder {
         Self { began: Instant::now(), book }
     }
 
-    /// Milliseconds since the history began.
+    /// Milliseconds since the start of the history.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -101,7 +101,7 @@ impl Recorder {
         Begun { recorder: self.clone(), entry: Some(entry) }
     }
 
-    /// A fault is about to strike.
+    /// Records that the injection of a fault is invoked.
     pub fn fault_ordered(&self, victim: &str, kind: &str) -> FaultNumber {
         let fault = Fault {
             victim: victim.to_owned(),
@@ -116,33 +116,33 @@ impl Recorder {
         FaultNumber(book.history.faults.len() - 1)
     }
 
-    /// It has struck.
+    /// Records that the fault is active.
     pub fn fault_struck(&self, which: FaultNumber) {
         self.book().history.faults[which.0].struck_ms = Some(self.now_ms());
     }
 
-    /// It is about to be mended.
+    /// Records that the repair is invoked.
     pub fn mending_ordered(&self, which: FaultNumber) {
         self.book().history.faults[which.0].mending_ms = Some(self.now_ms());
     }
 
-    /// It is mended.
+    /// Records that the repair is completed.
     pub fn fault_mended(&self, which: FaultNumber) {
         self.book().history.faults[which.0].mended_ms = Some(self.now_ms());
     }
 
-    /// Somebody looked for what should be gone, and counted.
+    /// Records the number of orphans of one kind.
     pub fn looked_for(&self, what: &str, count: u64) {
         let leftover = Leftover { what: what.to_owned(), count };
         self.book().history.leftovers.push(leftover);
     }
 
-    /// Looks at what is written so far.
+    /// Calls `look` with the operations recorded so far.
     pub fn with_entries<T>(&self, look: impl FnOnce(&[Entry]) -> T) -> T {
         look(&self.book().history.entries)
     }
 
-    /// The history so far, in the order in which the operations began.
+    /// The history so far, in the order of the invocations.
     #[must_use]
     pub fn history(&self) -> History {
         let mut history = self.book().history.clone();

@@ -1,28 +1,36 @@
-//! What a checker found: a verdict for each invariant, with the operations that prove it.
+//! The report of the checker: an outcome for each invariant, with the operations as evidence.
 
 use serde::Serialize;
 use std::fmt;
 
-/// What must stand, whatever strikes.
+/// The invariants that must hold under all faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Invariant {
-    /// I1: acknowledged uploads are there, with the right bytes; deleted files stay away.
+    /// I1: acknowledged uploads are stored with the right bytes; deleted files stay deleted.
+    #[serde(rename = "durable-uploads")]
     Kept,
-    /// I2: one effect for each file that was asked for, or none; never two, never half.
+    /// I2: each upload has one effect or none, never two and never a partial one.
+    #[serde(rename = "atomic-uploads")]
     Once,
-    /// I3: nobody ever sees what is another's.
+    /// I3: no user sees data of another user.
+    #[serde(rename = "isolation")]
     Owners,
-    /// I4: a proof whose end was acknowledged never works again.
+    /// I4: a credential never works after its acknowledged revocation.
+    #[serde(rename = "revocation")]
     Dead,
-    /// I5: each request ends in time with an answer of the contract, and all are served
-    /// soon after healing.
+    /// I5: each request gets a reply of the contract in time, and all users are served soon after
+    /// the repair.
+    #[serde(rename = "availability")]
     Answered,
-    /// I6: what nobody needs is cleared away.
+    /// I6: orphans are removed.
+    #[serde(rename = "no-orphans")]
     Cleared,
-    /// I7: what cannot be known is 503, and neither yes nor no.
+    /// I7: if a credential cannot be verified, the reply is 503, not 200 or 401.
+    #[serde(rename = "unverifiable-is-503")]
     Honest,
-    /// A login that was acknowledged stays good, where the design promises it.
+    /// An acknowledged login stays valid, if the design promises that.
+    #[serde(rename = "logins-survive")]
     Logins,
 }
 
@@ -39,53 +47,58 @@ impl Invariant {
         Self::Logins,
     ];
 
-    /// In words.
+    /// The invariant in words.
     #[must_use]
     pub const fn says(self) -> &'static str {
         match self {
-            Self::Kept => "I1: what was acknowledged is there, what was deleted is not",
-            Self::Once => "I2: each upload has one effect or none, never half of one",
-            Self::Owners => "I3: nobody sees what is another's",
-            Self::Dead => "I4: what was logged out or revoked never works again",
-            Self::Answered => "I5: every request ends in time, and health comes back",
-            Self::Cleared => "I6: nothing is left behind",
-            Self::Honest => "I7: what cannot be known is 503",
+            Self::Kept => "I1: acknowledged uploads are stored, deleted files are not",
+            Self::Once => "I2: each upload has one effect or none, never a partial one",
+            Self::Owners => "I3: no user sees data of another user",
+            Self::Dead => "I4: revoked credentials never work again",
+            Self::Answered => "I5: every request ends in time, and service recovers",
+            Self::Cleared => "I6: no orphans remain",
+            Self::Honest => "I7: unverifiable credentials get 503",
             Self::Logins => "logins survive",
         }
     }
 }
 
-/// What can be said of a promise after a run.
+/// The outcome for an invariant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It stood, and the run could have shown otherwise.
+    /// It held, and the run could have shown a violation.
     Pass,
-    /// The run does not show it either way.
+    /// The run cannot show whether it held.
+    #[serde(rename = "inconclusive")]
     CouldNotTell,
-    /// It was broken.
+    /// It was violated.
     Fail,
 }
 
-/// One broken promise.
+/// One violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// What happened.
+    /// A description.
+    #[serde(rename = "message")]
     pub says: String,
-    /// The numbers of the operations that prove it, in the history.
+    /// The indexes of the operations in the history that are evidence.
+    #[serde(rename = "operations")]
     pub entries: Vec<u64>,
 }
 
-/// What was found about one invariant.
+/// The result of the checker for one invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which one.
+    /// The invariant.
     pub invariant: Invariant,
-    /// How many cases were judged.
+    /// The number of checked cases.
+    #[serde(rename = "checked")]
     pub judged: usize,
-    /// What was broken.
+    /// The violations.
     pub violations: Vec<Violation>,
-    /// Why a case could not be judged.
+    /// Why cases are inconclusive.
+    #[serde(rename = "inconclusive")]
     pub doubts: Vec<String>,
 }
 
@@ -102,7 +115,7 @@ impl Finding {
         self.doubts.push(why.into());
     }
 
-    /// One violation decides; a doubt, or a run without a case, leaves it open.
+    /// Fail after one violation; inconclusive after an inconclusive case or without any case.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match (self.violations.is_empty(), self.doubts.is_empty(), self.judged) {
@@ -113,31 +126,34 @@ impl Finding {
     }
 }
 
-/// What was found about all of them.
+/// The results for all invariants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// In the order of [`Invariant::ALL`].
+    /// The results, in the order of [`Invariant::ALL`].
+    #[serde(rename = "results")]
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// What was found about one.
+    /// The result for one invariant.
     ///
     /// # Panics
-    /// Never: every report has all of them.
+    /// Never, because every report has all of them.
     #[must_use]
     pub fn of(&self, invariant: Invariant) -> &Finding {
         let mut findings = self.findings.iter();
-        findings.find(|finding| finding.invariant == invariant).expect("all are judged")
+        findings
+            .find(|finding| finding.invariant == invariant)
+            .expect("every invariant is checked")
     }
 
-    /// The verdict about one.
+    /// The outcome for one invariant.
     #[must_use]
     pub fn verdict(&self, invariant: Invariant) -> Verdict {
         self.of(invariant).verdict()
     }
 
-    /// The invariants that were broken.
+    /// The violated invariants.
     #[must_use]
     pub fn broken(&self) -> Vec<Invariant> {
         let broken = |finding: &&Finding| finding.verdict() == Verdict::Fail;
@@ -145,19 +161,19 @@ impl Report {
     }
 }
 
-/// Violations that are shown of one invariant; all are in the JSON form.
+/// The number of printed violations of one invariant. The JSON form has all.
 const SHOWN: usize = 5;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
             let word = match finding.verdict() {
-                Verdict::Pass => "stands",
-                Verdict::Fail => "BROKEN",
-                Verdict::CouldNotTell => "open",
+                Verdict::Pass => "pass",
+                Verdict::Fail => "FAIL",
+                Verdict::CouldNotTell => "inconclusive",
             };
             let Finding { invariant, judged, violations, doubts } = finding;
-            writeln!(f, "{word:<7} {} ({judged} judged)", invariant.says())?;
+            writeln!(f, "{word:<12} {} ({judged} checked)", invariant.says())?;
             for Violation { says, entries } in violations.iter().take(SHOWN) {
                 writeln!(f, "        {says}; operations {entries:?}")?;
             }

@@ -4,42 +4,13 @@ pub mod credentials;
 pub mod limits;
 pub mod stores;
 
-use clap::{Parser, ValueEnum};
+pub use api_contract::design::Design;
+use clap::Parser;
 use credentials::{SessionArgs, TokenArgs};
 use http_edge::args::EdgeArgs;
 use limits::LimitArgs;
 use std::path::PathBuf;
 use stores::StoreArgs;
-
-/// Where identity lives: the only difference between the designs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Design {
-    /// In this process's memory; the balancer picks any replica.
-    Memory,
-    /// In this process's memory; the balancer sends each caller to the same replica.
-    Sticky,
-    /// In every replica's memory; the replicas gossip.
-    Replicated,
-    /// In Redis as a cache of the database.
-    #[default]
-    Central,
-    /// In a signed token that the client sends.
-    Token,
-}
-
-impl Design {
-    /// The name on the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Sticky => "sticky",
-            Self::Replicated => "replicated",
-            Self::Central => "central",
-            Self::Token => "token",
-        }
-    }
-}
 
 /// The upload server for production: any replica can answer, and no acknowledged upload
 /// is lost
@@ -51,7 +22,7 @@ pub struct Config {
     pub edge: EdgeArgs,
 
     /// Where identity lives
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t = Design::Central)]
     pub design: Design,
 
     /// Folder for uploads; replicas must share one, or a bucket (--files-url)

@@ -4,7 +4,7 @@ use crate::commands::{HARNESS_BROKE, broke_off, program};
 use crate::screen::{columns, remark, say};
 use anyhow::Context;
 use clap::Args;
-use cluster::{Backing, Design};
+use cluster::{Backing, ServerKind};
 use stateless_checker::ours::{self, Ours};
 use stateless_checker::{Description, Instances, Options, Report, check};
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub(crate) struct CheckArgs {
 
     /// Start two replicas of this design, and check those
     #[arg(long, value_enum, conflicts_with = "steps")]
-    design: Option<Design>,
+    design: Option<ServerKind>,
 
     /// From where Redis and the database of Phase 2 are taken
     #[arg(long, value_enum, default_value_t, conflicts_with = "steps")]
@@ -96,7 +96,7 @@ fn options(args: &CheckArgs) -> Options {
     Options { seed: args.seed, rounds: usize::from(args.rounds) }
 }
 
-async fn of_design(args: &CheckArgs, design: Design) -> anyhow::Result<Report> {
+async fn of_design(args: &CheckArgs, design: ServerKind) -> anyhow::Result<Report> {
     let cluster = Ours::start(program()?, design, args.backing).await?;
     let description = ours::description(design);
     let report = match cluster.instances().await {

@@ -10,7 +10,7 @@ use api_contract::secret::Secret;
 use clap::Args;
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
-use cluster::{Backing, Cluster, Design, Files, Reach, RunDir, Topology, Users};
+use cluster::{Backing, Cluster, Files, Reach, RunDir, ServerKind, Topology, Users};
 use http_edge::log::{self, LogFormat};
 use http_edge::stop;
 use introduction::introduction;
@@ -32,8 +32,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct UpArgs {
     /// Where identity lives
-    #[arg(long, value_enum, default_value_t = Design::Stateful)]
-    design: Design,
+    #[arg(long, value_enum, default_value_t = ServerKind::Stateful)]
+    design: ServerKind,
 
     /// How many replicas
     #[arg(long, value_name = "N", default_value_t = 3,
@@ -139,9 +139,9 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
     let (tls, public_url) = args.tls.read()?;
     Ok(Topology {
         program: program()?,
-        design: args.design,
+        server: args.design,
         replicas: usize::from(args.replicas),
-        policy: args.policy.unwrap_or_else(|| args.design.usual_policy()),
+        policy: args.policy.unwrap_or_else(|| args.design.default_policy()),
         listen: args.listen,
         reach: match args.insecure_remote {
             true => Reach::OtherMachines,

@@ -1,6 +1,6 @@
 //! The lanes: the same crowd in front of three ways of knowing who is calling.
 
-use cluster::Design;
+use cluster::{Design, ServerKind};
 use load_balancer::config::Policy;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -45,12 +45,12 @@ impl Lane {
         }
     }
 
-    pub(crate) const fn design(self) -> Design {
+    pub(crate) const fn design(self) -> ServerKind {
         match self {
-            Self::MemoryRoundRobin | Self::MemorySticky => Design::Stateful,
-            Self::Token => Design::Stateless,
-            Self::Central => Design::Central,
-            Self::RevocableToken => Design::Token,
+            Self::MemoryRoundRobin | Self::MemorySticky => ServerKind::Stateful,
+            Self::Token => ServerKind::Stateless,
+            Self::Central => ServerKind::Upload(Design::Central),
+            Self::RevocableToken => ServerKind::Upload(Design::Token),
         }
     }
 

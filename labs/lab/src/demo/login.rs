@@ -4,12 +4,12 @@ use api_conformance::client::Client;
 use api_conformance::outcome::{Outcome, Reply};
 use api_conformance::proof::Proof;
 use api_contract::Credentials;
-use cluster::Design;
+use cluster::ServerKind;
 
 /// Exchanges a password for what the design takes as proof.
 pub(crate) async fn log_in(
     client: &Client,
-    design: Design,
+    design: ServerKind,
     given: &Credentials,
 ) -> Outcome<Proof> {
     match design.has_sessions() {

@@ -12,7 +12,7 @@ use api_conformance::outcome::Outcome;
 use api_conformance::proof::Proof;
 use api_contract::Credentials;
 use api_contract::files::{FileEntry, ListQuery, MAX_PAGE};
-use cluster::Design;
+use cluster::ServerKind;
 use http::StatusCode;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -39,12 +39,12 @@ pub(crate) struct Found {
 /// Somebody who asks one replica.
 pub(crate) struct Reader {
     client: Client,
-    design: Design,
+    design: ServerKind,
     deadline: Instant,
 }
 
 impl Reader {
-    pub(crate) fn new(url: &str, design: Design) -> Self {
+    pub(crate) fn new(url: &str, design: ServerKind) -> Self {
         let deadline = Instant::now() + PATIENCE;
         Self { client: Client::new(url), design, deadline }
     }

@@ -11,7 +11,7 @@ use api_conformance::proof::Proof;
 use api_contract::Credentials;
 use api_contract::files::ListQuery;
 use api_contract::problem::Problem;
-use cluster::Design;
+use cluster::ServerKind;
 use http::StatusCode;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -34,7 +34,7 @@ pub(crate) const RETRY: Duration = Duration::from_millis(50);
 pub(crate) struct User {
     number: usize,
     credentials: Credentials,
-    design: Design,
+    design: ServerKind,
     client: Client,
     proof: Proof,
     dice: ChaCha8Rng,

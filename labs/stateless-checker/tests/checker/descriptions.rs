@@ -1,6 +1,6 @@
 //! Mistakes in a description are answered with their line and what was expected there.
 
-use cluster::Design;
+use cluster::ServerKind;
 use stateless_checker::{Description, ours};
 
 const GOOD: &str = r#"service = "shop"
@@ -81,7 +81,7 @@ fn one_step_is_not_enough() {
 
 #[test]
 fn the_descriptions_of_our_servers_are_good() {
-    for design in [Design::Stateful, Design::Stateless, Design::Central, Design::Token] {
+    for design in ServerKind::ALL {
         assert!(ours::description(design).steps.len() > 3);
     }
 }

@@ -1,11 +1,11 @@
 //! The lab's own servers, as real processes that are really killed.
 
-use cluster::{Backing, Design, Program};
+use cluster::{Backing, Design, Program, ServerKind};
 use stateless_checker::cause::Kind;
 use stateless_checker::ours::{self, Ours};
 use stateless_checker::{Options, Report, Verdict, check};
 
-async fn checked(design: Design, backing: Backing) -> Report {
+async fn checked(design: ServerKind, backing: Backing) -> Report {
     let path = env!("CARGO_BIN_EXE_checker-role").into();
     let program = Program { path, prefix: Vec::new() };
     let ours = Ours::start(program, design, backing).await.expect("the cluster starts");
@@ -17,15 +17,15 @@ async fn checked(design: Design, backing: Backing) -> Report {
     report
 }
 
-async fn is_stateless(design: Design) {
-    let report = checked(design, Backing::Auto).await;
+async fn is_stateless(design: impl Into<ServerKind>) {
+    let report = checked(design.into(), Backing::Auto).await;
     assert_eq!(report.verdict, Verdict::Pass, "{report}");
     assert!(report.limits.is_empty(), "{report}");
 }
 
 /// Where sessions are in memory, the database is nobody's lesson: a file will do.
-async fn rests_on(design: Design, kind: Kind) {
-    let report = checked(design, Backing::Embedded).await;
+async fn rests_on(design: impl Into<ServerKind>, kind: Kind) {
+    let report = checked(design.into(), Backing::Embedded).await;
     assert_eq!(report.verdict, Verdict::Fail, "{report}");
     for finding in &report.findings {
         assert_eq!(finding.kind, kind, "{report}");
@@ -35,12 +35,12 @@ async fn rests_on(design: Design, kind: Kind) {
 
 #[tokio::test]
 async fn the_stateful_server_rests_on_its_memory() {
-    rests_on(Design::Stateful, Kind::ReplicaMemory).await;
+    rests_on(ServerKind::Stateful, Kind::ReplicaMemory).await;
 }
 
 #[tokio::test]
 async fn the_stateless_server_rests_on_nothing() {
-    is_stateless(Design::Stateless).await;
+    is_stateless(ServerKind::Stateless).await;
 }
 
 #[tokio::test]

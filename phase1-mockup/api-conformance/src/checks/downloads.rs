@@ -1,4 +1,4 @@
-//! Downloads: the bytes as they went in, as JSON or as themselves.
+//! Downloads, as JSON or as raw bytes.
 
 use crate::digest::sha256;
 use crate::expect::equal;
@@ -18,23 +18,25 @@ use http::header::{
 };
 use http::{Method, StatusCode};
 
-/// Every byte value, at sizes around those in which servers read and write.
-pub async fn the_bytes_come_back_as_they_went_in(target: &Target) -> anyhow::Result<()> {
+/// Every byte value, with sizes around common buffer sizes.
+pub async fn downloaded_bytes_equal_uploaded_bytes(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     for size in [0, 1, 8_191, 65_536, 65_537, 300_000] {
         let file = Upload::of_size("bytes", size);
         let id = client.upload(&alice, &file).await.done()?.body.file_id;
         let reply = client.content(&alice, &id).await.done()?;
         equal("the status", reply.status, StatusCode::OK)?;
-        ensure!(reply.body == file.bytes, "{size} bytes come back changed");
+        ensure!(reply.body == file.bytes, "the {size} bytes have changed");
         let announced = reply.header(CONTENT_LENGTH).unwrap_or_default();
         equal("Content-Length", announced, size.to_string())?;
     }
     Ok(())
 }
 
-/// Lines that look like the end of a form are no end (RFC 2046 §5.1.1).
-pub async fn bytes_that_look_like_a_boundary_are_bytes(
+/// Lines that resemble a boundary do not end the form (RFC 2046 §5.1.1).
+pub async fn boundary_like_bytes_are_stored_unchanged(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
@@ -44,8 +46,8 @@ pub async fn bytes_that_look_like_a_boundary_are_bytes(
     equal("the bytes", reply.body, file.bytes)
 }
 
-/// The JSON form, asked for by name, by anything-goes, or by not asking.
-pub async fn json_holds_the_bytes_in_base64(target: &Target) -> anyhow::Result<()> {
+/// JSON is the reply to `Accept: application/json`, to `*/*`, and without `Accept`.
+pub async fn json_contains_the_bytes_in_base64(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let mut file = Upload::of_size("picture.png", 1_000);
     file.content_type = "image/png".to_owned();
@@ -58,7 +60,7 @@ pub async fn json_holds_the_bytes_in_base64(target: &Target) -> anyhow::Result<(
         }
         let outcome: Outcome<FileWithContent> = client.json(request).await;
         let reply = outcome.done().with_context(|| format!("Accept: {accept:?}"))?;
-        equal("its type", reply.header(CONTENT_TYPE), Some("application/json"))?;
+        equal("Content-Type", reply.header(CONTENT_TYPE), Some("application/json"))?;
         let body = reply.body;
         equal("the name", body.name.as_str(), "picture.png")?;
         equal("the type", body.content_type.as_str(), "image/png")?;
@@ -69,8 +71,10 @@ pub async fn json_holds_the_bytes_in_base64(target: &Target) -> anyhow::Result<(
     Ok(())
 }
 
-/// Base64 in JSON is for small files; the refusal says where the bytes are.
-pub async fn json_ends_at_one_mebibyte(target: &Target) -> anyhow::Result<()> {
+/// Base64 in JSON is for small files. The problem detail names the URL of the raw bytes.
+pub async fn json_content_is_limited_to_one_mebibyte(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let limit = usize::try_from(MAX_JSON_CONTENT)?;
     let largest = Upload::of_size("largest", limit);
@@ -92,7 +96,7 @@ pub async fn json_ends_at_one_mebibyte(target: &Target) -> anyhow::Result<()> {
 }
 
 /// The entity tag is the hash, so it is the same on every replica.
-pub async fn the_entity_tag_is_the_hash(target: &Target) -> anyhow::Result<()> {
+pub async fn etag_is_the_hash(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let created = client.upload(&alice, &Upload::new("a", "a")).await.done()?.body;
     let reply = client.content(&alice, &created.file_id).await.done()?;
@@ -100,10 +104,8 @@ pub async fn the_entity_tag_is_the_hash(target: &Target) -> anyhow::Result<()> {
     equal("ETag", reply.header(ETAG), Some(tag.as_str()))
 }
 
-/// Who has the bytes is told so and gets none (RFC 9110 §13.1.2).
-pub async fn bytes_that_are_known_are_not_sent_again(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// A client with the current bytes gets 304 without a body (RFC 9110 §13.1.2).
+pub async fn matching_if_none_match_returns_304(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let created = client.upload(&alice, &Upload::new("a", "a")).await.done()?.body;
     let (id, tag) = (created.file_id, format!("\"{}\"", created.sha256));
@@ -123,7 +125,7 @@ pub async fn bytes_that_are_known_are_not_sent_again(
 }
 
 /// HEAD is GET without the bytes (RFC 9110 §9.3.2).
-pub async fn head_says_what_get_would(target: &Target) -> anyhow::Result<()> {
+pub async fn head_has_the_headers_of_get(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let file = Upload::of_size("a", 1_234);
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
@@ -139,8 +141,8 @@ pub async fn head_says_what_get_would(target: &Target) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whatever a file says it is, it is never shown as a page of ours (ASVS 3.2.1, 5.4.1).
-pub async fn a_stored_page_is_never_shown(target: &Target) -> anyhow::Result<()> {
+/// A browser never renders a stored file, independent of its declared type (ASVS 3.2.1, 5.4.1).
+pub async fn stored_html_is_never_rendered(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     for (name, media_type) in [
         ("page.html", "text/html"),

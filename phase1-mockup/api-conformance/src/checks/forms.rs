@@ -1,4 +1,4 @@
-//! Upload forms: the right ones, the wrong ones, and those that never end.
+//! Upload forms: valid, invalid and incomplete ones.
 
 use crate::checks::listing;
 use crate::cookies::CookieJar;
@@ -14,8 +14,8 @@ use api_contract::problem::ProblemKind;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 
-/// The file may stand anywhere in the form, under its own name only.
-pub async fn a_form_without_a_file_is_refused(target: &Target) -> anyhow::Result<()> {
+/// The part `file` may be at any position in the form, but under no other name.
+pub async fn form_without_a_file_is_refused(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let file = Upload::new("a", "a");
     for form in [
@@ -31,8 +31,10 @@ pub async fn a_form_without_a_file_is_refused(target: &Target) -> anyhow::Result
     Ok(())
 }
 
-/// An upload is a multipart form with a boundary, and nothing else.
-pub async fn an_upload_that_is_no_form_is_refused(target: &Target) -> anyhow::Result<()> {
+/// Only a multipart form with a boundary is accepted.
+pub async fn upload_without_a_multipart_form_is_refused(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     for media_type in [
         "application/json",
@@ -49,11 +51,8 @@ pub async fn an_upload_that_is_no_form_is_refused(target: &Target) -> anyhow::Re
     Ok(())
 }
 
-/// A form that ends before its last boundary was cut off on the way, so what arrived of
-/// the file may not be all of it.
-pub async fn a_form_without_an_end_leaves_nothing_behind(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// A form without its final boundary was truncated, so the file may be incomplete.
+pub async fn truncated_form_is_not_stored(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?;
     let form = Form::of(&Upload::new("half", "the first half"));
@@ -68,23 +67,19 @@ pub async fn a_form_without_an_end_leaves_nothing_behind(
     equal("the listing", listing(&client, &alice).await?, before)
 }
 
-/// A body that is shorter than its own Content-Length: the client is gone.
-pub async fn an_upload_that_breaks_off_leaves_nothing_behind(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// The client disconnects before it has sent `Content-Length` bytes.
+pub async fn disconnected_upload_is_not_stored(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?;
     let form = Form::of(&Upload::new("half", "the first half"));
-    let mut request = announcing(target, &form, form.body().len() + 1_000).await?;
+    let mut request = request_head(target, &form, form.body().len() + 1_000).await?;
     request.extend(form.body());
     raw::hang_up_after(&target.base_url, &request).await?;
     equal("the listing", listing(&client, &alice).await?, before)
 }
 
-/// Twenty parts are more than an upload needs; each one costs time (ASVS 5.2.1).
-pub async fn a_form_with_too_many_parts_is_refused(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// The limit is twenty parts, because each part costs time (ASVS 5.2.1).
+pub async fn form_with_too_many_parts_is_refused(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?;
     let file = Upload::new("last", "last");
@@ -100,8 +95,8 @@ pub async fn a_form_with_too_many_parts_is_refused(
     Ok(())
 }
 
-/// A part's headers are bounded, too.
-pub async fn a_part_with_a_hundred_headers_is_refused(
+/// The headers of a part are limited.
+pub async fn part_with_a_hundred_headers_is_refused(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
@@ -112,20 +107,19 @@ pub async fn a_part_with_a_hundred_headers_is_refused(
     Ok(())
 }
 
-/// An announced size decides before a single byte is read, and nobody is told to go on
-/// (RFC 9110 §10.1.1).
-pub async fn an_announced_size_beyond_the_limit_is_refused_unread(
+/// The refusal comes before the body is read, instead of `100 Continue` (RFC 9110 §10.1.1).
+pub async fn large_content_length_is_refused_before_the_body(
     target: &Target,
 ) -> anyhow::Result<()> {
     let form = Form::of(&Upload::new("huge", ""));
-    let request = announcing(target, &form, 10 * target.max_upload).await?;
+    let request = request_head(target, &form, 10 * target.max_upload).await?;
     let status = raw::first_status(&target.base_url, &request).await?;
     equal("the first status", status, StatusCode::PAYLOAD_TOO_LARGE)
 }
 
-/// A client that is still sending gets to read why it was refused, and its next call is
-/// not lost on a connection that the server has closed meanwhile (RFC 9112 §9.6).
-pub async fn a_refusal_reaches_a_client_that_is_still_sending(
+/// A client that is still sending can read the refusal, and its next call is not lost on a
+/// connection that the server has closed (RFC 9112 §9.6).
+pub async fn refusal_reaches_a_client_that_is_still_sending(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
@@ -142,14 +136,14 @@ pub async fn a_refusal_reaches_a_client_that_is_still_sending(
     Ok(())
 }
 
-/// The head of an upload that announces `length` bytes and waits to be told to go on.
-async fn announcing(
+/// The head of an upload with `Content-Length: <length>` and `Expect: 100-continue`.
+async fn request_head(
     target: &Target,
     form: &Form,
     length: usize,
 ) -> anyhow::Result<Vec<u8>> {
     let alice = target.sign_in(&target.alice).await?;
-    let (name, proof) = alice.header().context("alice has a proof")?;
+    let (name, proof) = alice.header().context("alice has a credential")?;
     let authority = raw::authority(&target.base_url)?;
     let cookies = target.cookies.as_ref().and_then(CookieJar::header);
     let cookies = match &cookies {

@@ -1,7 +1,6 @@
-//! Requests that no honest client sends. The answer is a refusal, at once, and never a
-//! failure of the server.
+//! Hostile requests. The reply is always an immediate refusal, never a server error.
 
-use crate::checks::made_up_id;
+use crate::checks::nonexistent_id;
 use crate::expect::equal;
 use crate::form::Upload;
 use crate::outcome::Outcome;
@@ -16,12 +15,10 @@ use http::header::AUTHORIZATION;
 use http::{Method, StatusCode};
 use std::time::{Duration, Instant};
 
-/// Ids that would mean something to a file system or a database, were they not parsed.
-pub async fn a_file_id_that_is_a_path_is_not_found(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// Ids that a file system or a database would interpret, if the server did not parse them.
+pub async fn malformed_file_id_is_not_found(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    let id = made_up_id();
+    let id = nonexistent_id();
     let (upper, plain, long) =
         (id.to_uppercase(), id.replace('-', ""), "x".repeat(2_000));
     for id in [
@@ -46,8 +43,8 @@ pub async fn a_file_id_that_is_a_path_is_not_found(
     Ok(())
 }
 
-/// A path that is not UTF-8 once decoded is a mistake of the client's.
-pub async fn a_path_that_is_no_text_is_a_clients_mistake(
+/// A path that is not UTF-8 after decoding is a client error.
+pub async fn invalid_utf8_in_a_path_is_a_client_error(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
@@ -58,15 +55,15 @@ pub async fn a_path_that_is_no_text_is_a_clients_mistake(
         let status = outcome.status()?;
         ensure!(
             [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST].contains(&status),
-            "{path} is answered with {status}"
+            "{path}: status {status}"
         );
         ensure!(matches!(outcome, Outcome::Refused(_)), "{path}: {outcome:?}");
     }
     Ok(())
 }
 
-/// Two lengths for one body are how requests are smuggled past a proxy (RFC 9112 §6.3).
-pub async fn a_request_with_two_lengths_is_refused(
+/// Two lengths for one body enable request smuggling (RFC 9112 §6.3).
+pub async fn two_content_length_headers_are_refused(
     target: &Target,
 ) -> anyhow::Result<()> {
     let authority = raw::authority(&target.base_url)?;
@@ -79,10 +76,8 @@ pub async fn a_request_with_two_lengths_is_refused(
     equal("the status", status, StatusCode::BAD_REQUEST)
 }
 
-/// An encoding that nobody knows could hide where the body ends.
-pub async fn an_unknown_transfer_encoding_is_refused(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// An unknown encoding could hide the end of the body (request smuggling).
+pub async fn unknown_transfer_encoding_is_refused(target: &Target) -> anyhow::Result<()> {
     let authority = raw::authority(&target.base_url)?;
     let login = target.way.login_path();
     let request = format!(
@@ -94,8 +89,8 @@ pub async fn an_unknown_transfer_encoding_is_refused(
     Ok(())
 }
 
-/// A hundred kilobytes of proof are refused as any other wrong one, or as too large.
-pub async fn a_huge_proof_is_refused(target: &Target) -> anyhow::Result<()> {
+/// A credential of 100 kB is refused like any invalid one, or as too large.
+pub async fn huge_credential_is_refused(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let huge = Secret::new("x".repeat(100_000));
     for proof in [Proof::Session(huge.clone()), Proof::Bearer(huge)] {
@@ -110,8 +105,8 @@ pub async fn a_huge_proof_is_refused(target: &Target) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A header that is no text, an empty one, and other schemes prove nothing.
-pub async fn an_unreadable_proof_is_refused(target: &Target) -> anyhow::Result<()> {
+/// Headers that are not text, empty, or of another authentication scheme.
+pub async fn malformed_credential_is_refused(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     for header in [
         &b"\xff\xfe"[..],
@@ -128,15 +123,15 @@ pub async fn an_unreadable_proof_is_refused(target: &Target) -> anyhow::Result<(
         for name in [AUTHORIZATION.as_str(), headers::SESSION_ID] {
             let request = client.request(Method::GET, paths::FILES);
             let reply = client.send(request.header(name, header)).await?;
-            let what = format!("{name}: {}", header.escape_ascii());
-            equal(&what, reply.status, StatusCode::UNAUTHORIZED)?;
+            let sent = format!("{name}: {}", header.escape_ascii());
+            equal(&sent, reply.status, StatusCode::UNAUTHORIZED)?;
         }
     }
     Ok(())
 }
 
-/// Hashing a megabyte would be the server's work; refusing it is not.
-pub async fn a_megabyte_of_password_is_refused_at_once(
+/// The server must not spend time on hashing a password of one megabyte.
+pub async fn huge_password_is_refused_without_hashing(
     target: &Target,
 ) -> anyhow::Result<()> {
     let client = target.client();
@@ -152,13 +147,15 @@ pub async fn a_megabyte_of_password_is_refused_at_once(
         "expected: 400 or 413\n  actual:   {}",
         reply.status
     );
-    let took = start.elapsed();
-    ensure!(took < Duration::from_secs(10), "the refusal took {took:?}");
+    let duration = start.elapsed();
+    ensure!(duration < Duration::from_secs(10), "the refusal took {duration:?}");
     Ok(())
 }
 
-/// A small storm of nonsense: all of it is the client's fault, none of it the server's.
-pub async fn no_nonsense_makes_the_server_fail(target: &Target) -> anyhow::Result<()> {
+/// Malformed header values must not cause a server error.
+pub async fn malformed_headers_cause_no_server_error(
+    target: &Target,
+) -> anyhow::Result<()> {
     const NAMES: [&str; 5] = ["accept", "range", "if-none-match", "if-range", "cookie"];
     const VALUES: [&str; 8] = ["", ",", "\"", "=", "bytes=-", "bytes=--1", "*/", "W/"];
     let (client, alice) = target.as_alice().await?;
@@ -178,10 +175,10 @@ pub async fn no_nonsense_makes_the_server_fail(target: &Target) -> anyhow::Resul
     Ok(())
 }
 
-/// A body where none belongs is not read as anything.
-pub async fn a_body_on_a_get_changes_nothing(target: &Target) -> anyhow::Result<()> {
+/// The body of a GET request has no meaning.
+pub async fn body_of_a_get_is_ignored(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    let request = client.proven(&alice, Method::GET, &paths::file(&made_up_id()));
+    let request = client.proven(&alice, Method::GET, &paths::file(&nonexistent_id()));
     let request = request.body("file_id=something-else");
     let outcome: Outcome<Message> = client.json(request).await;
     outcome.refused_as(ProblemKind::FileNotFound)?;

@@ -1,5 +1,5 @@
-//! Names of uploads that were chosen to do harm. A name is for display only, so the
-//! upload is taken; what comes back is safe to show and safe in a header (ASVS 5.4.1).
+//! Hostile file names. A name is for display only, so the upload is accepted, but the returned
+//! name must be safe to display and safe in a header (ASVS 5.4.1).
 
 use crate::checks::listing;
 use crate::client::Client;
@@ -11,56 +11,57 @@ use anyhow::{Context, ensure};
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, SET_COOKIE};
 
-/// Paths that would leave the folder, were a name ever used as one.
-pub async fn a_name_that_is_a_path_leads_nowhere(target: &Target) -> anyhow::Result<()> {
+/// Path traversal, if a name were used as a path.
+pub async fn path_as_file_name_is_neutralized(target: &Target) -> anyhow::Result<()> {
     for name in
         ["../../x", "..%2f..%2fx", "/etc/passwd", "C:\\windows\\x", "%00", ".", ".."]
     {
-        let shown = is_taken_and_sent_back_safely(target, name).await?;
-        let climbs = shown.contains(['/', '\\']) || shown == ".." || shown == ".";
-        equal("it is still a path", climbs, false).context(shown)?;
+        let shown = upload_and_check_name(target, name).await?;
+        let is_path = shown.contains(['/', '\\']) || shown == ".." || shown == ".";
+        equal("the name is still a path", is_path, false).context(shown)?;
     }
     Ok(())
 }
 
-/// Quotes and semicolons end a value in a header that was put together carelessly.
-pub async fn a_name_with_quotes_stays_inside_its_quotes(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// Unescaped quotes and semicolons would end a header value.
+pub async fn quotes_in_a_file_name_are_escaped(target: &Target) -> anyhow::Result<()> {
     for name in ["a\"b.txt", "a;b.txt", "x\"; filename=\"evil.exe", "50%.txt", "a'b"] {
-        let shown = is_taken_and_sent_back_safely(target, name).await?;
+        let shown = upload_and_check_name(target, name).await?;
         equal("the name", shown.as_str(), name)?;
     }
     Ok(())
 }
 
-/// Letters of all scripts, and pictures, come back as they are (RFC 8187).
-pub async fn a_name_in_any_script_comes_back_exactly(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// Letters of all scripts and emoji are preserved (RFC 8187).
+pub async fn unicode_file_name_is_preserved(target: &Target) -> anyhow::Result<()> {
     for name in ["Größe.txt", "文件.pdf", "😀.png", "e\u{301}.txt", "مستند.doc"]
     {
-        let shown = is_taken_and_sent_back_safely(target, name).await?;
+        let shown = upload_and_check_name(target, name).await?;
         equal("the name", shown.as_str(), name)?;
     }
     Ok(())
 }
 
-/// `gnp.exe`, shown from right to left, is `exe.png`.
-pub async fn a_name_cannot_turn_its_direction(target: &Target) -> anyhow::Result<()> {
+/// `gnp.exe` is displayed as `exe.png` from right to left.
+pub async fn bidi_controls_are_removed_from_file_names(
+    target: &Target,
+) -> anyhow::Result<()> {
     for name in ["\u{202e}gnp.exe", "a\u{2066}b\u{2069}", "a\u{200f}.txt"] {
-        let shown = is_taken_and_sent_back_safely(target, name).await?;
-        let turns = shown.contains(['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}']);
-        equal("it turns", turns, false).context(name)?;
+        let shown = upload_and_check_name(target, name).await?;
+        let has_bidi_control =
+            shown.contains(['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}']);
+        equal("it has a bidi control", has_bidi_control, false).context(name)?;
     }
     Ok(())
 }
 
-/// No name, and one longer than any file system would take.
-pub async fn a_name_may_be_missing_or_too_long(target: &Target) -> anyhow::Result<()> {
+/// No name, and names longer than any file system allows.
+pub async fn missing_or_long_file_name_is_accepted(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (ascii, wide) = ("x".repeat(300), "ß".repeat(300));
     for name in ["", "   ", &ascii, &wide] {
-        let shown = is_taken_and_sent_back_safely(target, name).await?;
+        let shown = upload_and_check_name(target, name).await?;
         ensure!(
             (1..=255).contains(&shown.len()),
             "expected: 1 to 255 bytes\n  actual:   {}",
@@ -70,9 +71,9 @@ pub async fn a_name_may_be_missing_or_too_long(target: &Target) -> anyhow::Resul
     Ok(())
 }
 
-/// A line break in a name writes a header of the form's part, and a zero byte is allowed
-/// in none. Taken or refused, it must not become a header of the reply, ever.
-pub async fn a_name_with_a_line_break_adds_no_header(
+/// A line break in a name adds a header to the part, and a zero byte is never allowed. The
+/// upload may be accepted or refused, but must not add a header to the reply.
+pub async fn line_break_in_a_file_name_adds_no_header(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
@@ -83,38 +84,35 @@ pub async fn a_name_with_a_line_break_adds_no_header(
         let status = outcome.status()?;
         ensure!(
             [StatusCode::CREATED, StatusCode::BAD_REQUEST].contains(&status),
-            "{name:?} is answered with {status}"
+            "{name:?}: status {status}"
         );
         if let Ok(created) = outcome.done() {
-            sent_back_safely(&client, &alice, &created.body.file_id).await?;
+            check_disposition(&client, &alice, &created.body.file_id).await?;
         }
     }
     Ok(())
 }
 
-/// Uploads under this name; returns the name that the server shows.
-async fn is_taken_and_sent_back_safely(
-    target: &Target,
-    name: &str,
-) -> anyhow::Result<String> {
+/// Uploads a file with this name, and returns the name that the server displays.
+async fn upload_and_check_name(target: &Target, name: &str) -> anyhow::Result<String> {
     let (client, alice) = target.as_alice().await?;
     let created = client.upload(&alice, &Upload::new(name, "x")).await.done();
     let created = created.with_context(|| format!("{name:?}"))?.body;
     let shown = created.name;
     ensure!(
         !shown.contains(char::is_control),
-        "{name:?} is shown with control characters: {shown:?}"
+        "{name:?} is returned with control characters: {shown:?}"
     );
-    sent_back_safely(&client, &alice, &created.file_id)
+    check_disposition(&client, &alice, &created.file_id)
         .await
-        .with_context(|| format!("{name:?}, shown as {shown:?}"))?;
+        .with_context(|| format!("{name:?}, returned as {shown:?}"))?;
     let files = listing(&client, &alice).await?.files;
     equal("the name in the listing", files[0].name.as_str(), shown.as_str())?;
     Ok(shown)
 }
 
-/// One header, of one form, whatever the name.
-async fn sent_back_safely(
+/// Checks that there is one `Content-Disposition` header, of the expected form.
+async fn check_disposition(
     client: &Client,
     proof: &Proof,
     id: &str,

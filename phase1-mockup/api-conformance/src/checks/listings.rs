@@ -1,4 +1,4 @@
-//! Listings: newest first, page by page.
+//! Listings and their pages.
 
 use crate::checks::listing;
 use crate::client::Client;
@@ -13,8 +13,8 @@ use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use http::Method;
 
-/// What was uploaded last stands first, and a row says what the upload said.
-pub async fn a_listing_is_newest_first(target: &Target) -> anyhow::Result<()> {
+/// The newest file is first, and a row has the values of the upload reply.
+pub async fn listing_is_newest_first(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let mut file = Upload::new("described.txt", "some text");
     file.content_type = "text/plain".to_owned();
@@ -27,7 +27,7 @@ pub async fn a_listing_is_newest_first(target: &Target) -> anyhow::Result<()> {
     let ids: Vec<_> = files.iter().take(4).map(|file| &file.file_id).collect();
     equal("the newest ids", ids, expected.iter().collect::<Vec<_>>())?;
     let times: Vec<_> = files.iter().map(|file| file.uploaded_at).collect();
-    equal("the times fall", times.is_sorted_by(|new, old| new >= old), true)?;
+    equal("the times are descending", times.is_sorted_by(|new, old| new >= old), true)?;
     let row = &files[3];
     equal("the name", row.name.as_str(), "described.txt")?;
     equal("the size", row.size, described.size)?;
@@ -35,10 +35,8 @@ pub async fn a_listing_is_newest_first(target: &Target) -> anyhow::Result<()> {
     equal("the hash", &row.sha256, &described.sha256)
 }
 
-/// A page is as long as the caller asked for, as far as there are files.
-pub async fn a_page_has_as_many_files_as_asked_for(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// A page has `limit` files if there are enough.
+pub async fn page_has_the_requested_size(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     upload_numbered(&client, &alice, 4).await?;
     for limit in [1, 3, 4] {
@@ -49,10 +47,8 @@ pub async fn a_page_has_as_many_files_as_asked_for(
     equal("a cursor on the last page", everything.next_cursor, None)
 }
 
-/// Page after page gives every file once, and then it ends.
-pub async fn pages_leave_no_gap_and_repeat_nothing(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// All pages together have every file once.
+pub async fn pages_have_no_gap_and_no_duplicate(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     upload_numbered(&client, &alice, 7).await?;
     let whole = listing(&client, &alice).await?.files;
@@ -71,8 +67,8 @@ pub async fn pages_leave_no_gap_and_repeat_nothing(
     Ok(())
 }
 
-/// A file that arrives while somebody turns the pages moves nothing.
-pub async fn a_new_file_does_not_shift_the_next_page(
+/// A file that is uploaded between two pages does not change the second one.
+pub async fn new_file_does_not_shift_the_next_page(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
@@ -80,35 +76,31 @@ pub async fn a_new_file_does_not_shift_the_next_page(
     let first = page(&client, &alice, 2, None).await?;
     upload_numbered(&client, &alice, 3).await?;
     let second = page(&client, &alice, 2, first.next_cursor).await?;
-    let seen: Vec<_> = second.files.iter().map(|file| &file.file_id).collect();
-    equal("the second page", seen, vec![&ids[1], &ids[0]])
+    let ids_on_page: Vec<_> = second.files.iter().map(|file| &file.file_id).collect();
+    equal("the second page", ids_on_page, vec![&ids[1], &ids[0]])
 }
 
-/// The file that a cursor stands on may be deleted meanwhile.
-pub async fn a_cursor_outlives_the_file_it_stands_on(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// The file at the cursor may be deleted between two pages.
+pub async fn cursor_survives_deletion_of_its_file(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let ids = upload_numbered(&client, &alice, 4).await?;
     let first = page(&client, &alice, 2, None).await?;
     client.delete(&alice, &ids[2]).await.done()?;
     let second = page(&client, &alice, 2, first.next_cursor).await?;
-    let seen: Vec<_> = second.files.iter().map(|file| &file.file_id).collect();
-    equal("the second page", seen, vec![&ids[1], &ids[0]])
+    let ids_on_page: Vec<_> = second.files.iter().map(|file| &file.file_id).collect();
+    equal("the second page", ids_on_page, vec![&ids[1], &ids[0]])
 }
 
-/// Neither no files, nor all there are, nor something that is no number.
-pub async fn a_limit_out_of_bounds_is_refused(target: &Target) -> anyhow::Result<()> {
+/// Zero, numbers above the maximum, and other text are refused.
+pub async fn limit_out_of_bounds_is_refused(target: &Target) -> anyhow::Result<()> {
     for limit in ["0", "201", "-1", "1.5", "ten", "", "99999999999999999999"] {
         refused(target, &format!("limit={limit}")).await?;
     }
     Ok(())
 }
 
-/// A cursor is what a page before gave out.
-pub async fn a_cursor_that_nobody_gave_out_is_refused(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// Only a cursor from a previous page is valid.
+pub async fn forged_cursor_is_refused(target: &Target) -> anyhow::Result<()> {
     let long = "x".repeat(2_000);
     for cursor in ["", "0", "..%2f..%2fetc", "%00", "%ff%fe", "'%20OR%201=1", &long] {
         refused(target, &format!("cursor={cursor}")).await?;
@@ -135,7 +127,7 @@ async fn page(
     Ok(client.list(proof, &query).await.done()?.body)
 }
 
-/// Uploads some files one after the other and returns their ids, oldest first.
+/// Uploads files one after the other, and returns their ids, oldest first.
 async fn upload_numbered(
     client: &Client,
     proof: &Proof,

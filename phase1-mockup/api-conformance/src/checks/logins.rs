@@ -1,4 +1,4 @@
-//! Exchanging a password for a proof, wherever the server does it.
+//! Logins: a password is exchanged for a session id or a token.
 
 use crate::expect::equal;
 use crate::outcome::Outcome;
@@ -13,22 +13,20 @@ use http::Method;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
 
-/// Both people can, and each is who they are.
-pub async fn each_person_gets_a_proof_of_their_own(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// Both accounts can log in, with different credentials.
+pub async fn each_account_gets_its_own_credential(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let alice = target.sign_in(&target.alice).await?;
     let bob = target.sign_in(&target.bob).await?;
-    ensure!(alice != bob, "alice and bob have the same proof");
+    ensure!(alice != bob, "alice and bob have the same credential");
     for proof in [alice, bob] {
         crate::checks::listing(&client, &proof).await?;
     }
     Ok(())
 }
 
-/// Who guesses names learns nothing from the answers (ASVS 6.3.8).
-pub async fn an_unknown_name_and_a_wrong_password_look_alike(
+/// The replies must not reveal which user names exist (ASVS 6.3.8).
+pub async fn unknown_user_and_wrong_password_are_indistinguishable(
     target: &Target,
 ) -> anyhow::Result<()> {
     let wrong = Secret::new("wrong");
@@ -46,10 +44,8 @@ pub async fn an_unknown_name_and_a_wrong_password_look_alike(
     equal("different answers", answers.len(), 1)
 }
 
-/// A password is compared whole: no prefix, no other case, no spaces around it.
-pub async fn almost_the_password_is_not_the_password(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// The whole password is compared: prefixes, other case and added spaces are refused.
+pub async fn similar_password_is_refused(target: &Target) -> anyhow::Result<()> {
     let right = target.alice.password.expose();
     for almost in [
         String::new(),
@@ -66,10 +62,8 @@ pub async fn almost_the_password_is_not_the_password(
     Ok(())
 }
 
-/// A body that is no JSON, or JSON of another shape.
-pub async fn a_login_that_cannot_be_understood_is_refused(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// The body is not JSON, or JSON of another shape.
+pub async fn malformed_login_is_refused(target: &Target) -> anyhow::Result<()> {
     for body in [
         "",
         "{",
@@ -93,9 +87,8 @@ pub async fn a_login_that_cannot_be_understood_is_refused(
     Ok(())
 }
 
-/// A form that another site sends has another type: it must not log anybody in
-/// (ASVS 3.5.2).
-pub async fn a_login_of_another_media_type_is_refused(
+/// A form of another site has another media type and must not log in a user (ASVS 3.5.2).
+pub async fn login_with_another_media_type_is_refused(
     target: &Target,
 ) -> anyhow::Result<()> {
     let body = serde_json::to_vec(&target.alice)?;
@@ -107,8 +100,10 @@ pub async fn a_login_of_another_media_type_is_refused(
     Ok(())
 }
 
-/// A refused login quotes nothing of what was sent: it could be almost the password.
-pub async fn a_refused_login_repeats_nothing(target: &Target) -> anyhow::Result<()> {
+/// A refused login must not echo its input, because that may be almost the password.
+pub async fn refused_login_does_not_echo_its_input(
+    target: &Target,
+) -> anyhow::Result<()> {
     for given in [
         json!({ "username": "alice", "password": "CANARY-7" }),
         json!({ "username": "alice", "password": "CANARY-7", "more": 1 }),
@@ -120,29 +115,27 @@ pub async fn a_refused_login_repeats_nothing(target: &Target) -> anyhow::Result<
         let reply = client.send(request.json(&given)).await?;
         let text = String::from_utf8_lossy(&reply.body);
         ensure!(reply.status.is_client_error(), "{given} got {}", reply.status);
-        ensure!(!text.contains("CANARY"), "the refusal says {text}");
+        ensure!(!text.contains("CANARY"), "the refusal echoes the input: {text}");
     }
     Ok(())
 }
 
-/// A proof that a cache keeps is a proof for whoever reads the cache (ASVS 14.3.2).
-pub async fn a_proof_is_never_cached(target: &Target) -> anyhow::Result<()> {
+/// A cached credential could be used by every reader of the cache (ASVS 14.3.2).
+pub async fn login_reply_is_not_cacheable(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let request = client.request(Method::POST, target.way.login_path());
     let reply = client.send(request.json(&target.alice)).await?;
     equal("Cache-Control", reply.header(CACHE_CONTROL), Some("no-store"))
 }
 
-/// A proof that was made up proves nothing, whatever its kind.
-pub async fn a_made_up_proof_proves_nothing(target: &Target) -> anyhow::Result<()> {
+/// Forged credentials of every kind are refused.
+pub async fn forged_credential_is_refused(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
-    let made_up = Secret::new("A".repeat(43));
-    let password = Credentials {
-        username: target.alice.username.clone(),
-        password: made_up.clone(),
-    };
+    let forged = Secret::new("A".repeat(43));
+    let password =
+        Credentials { username: target.alice.username.clone(), password: forged.clone() };
     for proof in
-        [Proof::Session(made_up.clone()), Proof::Bearer(made_up), Proof::Basic(password)]
+        [Proof::Session(forged.clone()), Proof::Bearer(forged), Proof::Basic(password)]
     {
         let status = client.list(&proof, &ListQuery::default()).await.status()?;
         equal("the status", status.as_u16(), 401)

@@ -1,6 +1,6 @@
-//! Ownership: another's file cannot be told from one that never was (ASVS 8.2.2).
+//! Ownership: the reply for a foreign file equals that for a nonexistent file (ASVS 8.2.2).
 
-use crate::checks::{listing, made_up_id};
+use crate::checks::{listing, nonexistent_id};
 use crate::client::Client;
 use crate::expect::equal;
 use crate::form::Upload;
@@ -14,31 +14,31 @@ use http::header::{DATE, HeaderName};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-/// Reading it as JSON.
-pub async fn anothers_file_cannot_be_described(target: &Target) -> anyhow::Result<()> {
-    cannot_be_told_apart(target, Method::GET, paths::file).await
-}
-
-/// Reading its bytes.
-pub async fn anothers_file_cannot_be_read(target: &Target) -> anyhow::Result<()> {
-    cannot_be_told_apart(target, Method::GET, paths::file_content).await
-}
-
-/// Asking for its headers only.
-pub async fn anothers_file_cannot_be_asked_about(target: &Target) -> anyhow::Result<()> {
-    cannot_be_told_apart(target, Method::HEAD, paths::file).await?;
-    cannot_be_told_apart(target, Method::HEAD, paths::file_content).await
-}
-
-/// Deleting it: the answer is the same, and the file is still there.
-pub async fn anothers_file_cannot_be_deleted(target: &Target) -> anyhow::Result<()> {
-    cannot_be_told_apart(target, Method::DELETE, paths::file).await
-}
-
-/// Each sees their own files and nothing of the other's.
-pub async fn a_listing_shows_the_callers_files_only(
+/// `GET` as JSON.
+pub async fn foreign_file_description_is_not_found(
     target: &Target,
 ) -> anyhow::Result<()> {
+    is_indistinguishable(target, Method::GET, paths::file).await
+}
+
+/// `GET` of the bytes.
+pub async fn foreign_file_content_is_not_found(target: &Target) -> anyhow::Result<()> {
+    is_indistinguishable(target, Method::GET, paths::file_content).await
+}
+
+/// `HEAD` of the JSON and of the bytes.
+pub async fn head_of_a_foreign_file_is_not_found(target: &Target) -> anyhow::Result<()> {
+    is_indistinguishable(target, Method::HEAD, paths::file).await?;
+    is_indistinguishable(target, Method::HEAD, paths::file_content).await
+}
+
+/// `DELETE` gets the same reply, and the file is kept.
+pub async fn foreign_file_cannot_be_deleted(target: &Target) -> anyhow::Result<()> {
+    is_indistinguishable(target, Method::DELETE, paths::file).await
+}
+
+/// A listing has no file of another account.
+pub async fn listing_shows_own_files_only(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let bob = target.sign_in(&target.bob).await?;
     let before = listing(&client, &bob).await?;
@@ -48,8 +48,10 @@ pub async fn a_listing_shows_the_callers_files_only(
     equal("alice's newest", &files[0].file_id, &hers.body.file_id)
 }
 
-/// A cursor of alice's shows bob nothing of hers.
-pub async fn anothers_cursor_opens_nothing(target: &Target) -> anyhow::Result<()> {
+/// A cursor of alice shows bob none of her files.
+pub async fn foreign_cursor_shows_no_foreign_files(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let bob = target.sign_in(&target.bob).await?;
     for name in ["one", "two", "three"] {
@@ -64,13 +66,13 @@ pub async fn anothers_cursor_opens_nothing(target: &Target) -> anyhow::Result<()
     let hers = listing(&client, &alice).await?.files;
     if let Ok(reply) = client.list(&bob, &page).await.done() {
         let leaked = reply.body.files.iter().any(|file| hers.contains(file));
-        equal("bob sees a file of alice's", leaked, false)?;
+        equal("bob sees a file of alice", leaked, false)?;
     }
     Ok(())
 }
 
-/// Asks as bob for alice's file and for one that never was, and compares.
-async fn cannot_be_told_apart(
+/// Compares the replies that bob gets for a file of alice and for a nonexistent one.
+async fn is_indistinguishable(
     target: &Target,
     method: Method,
     path: fn(&str) -> String,
@@ -80,32 +82,32 @@ async fn cannot_be_told_apart(
     let file = Upload::new("private.txt", "of alice");
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
 
-    let hers = answer(&client, &bob, &method, &path(&id)).await?;
-    let nobodys = answer(&client, &bob, &method, &path(&made_up_id())).await?;
+    let hers = comparable_reply(&client, &bob, &method, &path(&id)).await?;
+    let nonexistent =
+        comparable_reply(&client, &bob, &method, &path(&nonexistent_id())).await?;
     equal("the status", hers.status, StatusCode::NOT_FOUND)?;
-    equal("the answer for a file of alice's", hers, nobodys)?;
+    equal("the reply for a file of alice", hers, nonexistent)?;
 
     let content = client.content(&alice, &id).await.done()?;
     equal("alice's bytes", content.body, file.bytes)
 }
 
-/// All of an answer that may not differ: everything but the request's id, the time, and
-/// which replica it was.
+/// The comparable part of a reply: without the request id, the time and the replica id.
 #[derive(Debug, PartialEq)]
-struct Answer {
+struct ComparableReply {
     status: StatusCode,
     headers: Vec<(HeaderName, String)>,
     body: Value,
 }
 
-async fn answer(
+async fn comparable_reply(
     client: &Client,
     proof: &Proof,
     method: &Method,
     path: &str,
-) -> anyhow::Result<Answer> {
+) -> anyhow::Result<ComparableReply> {
     let reply = client.send(client.proven(proof, method.clone(), path)).await?;
-    let of_the_request = [
+    let ignored = [
         HeaderName::from_static(headers::REQUEST_ID),
         HeaderName::from_static(headers::SERVED_BY),
         DATE,
@@ -113,12 +115,12 @@ async fn answer(
     let kept = reply
         .headers
         .iter()
-        .filter(|(name, _)| !of_the_request.contains(name))
+        .filter(|(name, _)| !ignored.contains(name))
         .map(|(name, value)| (name.clone(), format!("{value:?}")))
         .collect();
     let mut body = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
     if let Some(instance) = body.get_mut("instance") {
         *instance = Value::Null;
     }
-    Ok(Answer { status: reply.status, headers: kept, body })
+    Ok(ComparableReply { status: reply.status, headers: kept, body })
 }

@@ -1,4 +1,4 @@
-//! Sessions: what a server that remembers promises about its memory.
+//! Sessions of a stateful server.
 
 use crate::eventually::eventually;
 use crate::expect::equal;
@@ -17,29 +17,30 @@ use http::header::{COOKIE, SET_COOKIE};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// 32 random bytes in base64url, a new one each time (ASVS 7.2.3). Black-box, this can
-/// only be disproved.
-pub async fn fifty_logins_are_fifty_random_ids(target: &Target) -> anyhow::Result<()> {
+/// Ids are 32 random bytes in base64url, new for each login (ASVS 7.2.3). A black-box test can
+/// only find ids that are not random.
+pub async fn session_ids_are_random_and_unique(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let mut ids = HashSet::new();
     for _ in 0..50 {
         let started = client.log_in_session(&target.alice).await.done()?.body;
         let id = started.session_id.expose().to_owned();
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        ensure!(id.len() == 43 && id.bytes().all(fits), "an id of another form");
-        ensure!(started.expires_in > 0, "a session that is born dead");
+        let is_base64url =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        ensure!(id.len() == 43 && id.bytes().all(is_base64url), "a malformed id");
+        ensure!(started.expires_in > 0, "the session has expired already");
         ids.insert(id);
     }
     equal("different ids", ids.len(), 50)?;
     for place in 0..42 {
-        let seen: HashSet<_> = ids.iter().map(|id| id.as_bytes()[place]).collect();
-        ensure!(seen.len() > 10, "place {place} of the ids hardly ever changes");
+        let bytes: HashSet<_> = ids.iter().map(|id| id.as_bytes()[place]).collect();
+        ensure!(bytes.len() > 10, "byte {place} of the ids hardly ever changes");
     }
     Ok(())
 }
 
-/// What is remembered can be looked at.
-pub async fn a_session_remembers_whose_it_is(target: &Target) -> anyhow::Result<()> {
+/// A client can read the state of its session.
+pub async fn session_view_shows_its_owner(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let started = client.log_in_session(&target.alice).await.done()?.body;
     let proof = Proof::Session(started.session_id);
@@ -48,7 +49,7 @@ pub async fn a_session_remembers_whose_it_is(target: &Target) -> anyhow::Result<
     equal("the user", &view.username, &target.alice.username)?;
     equal("files of a new session", view.files_uploaded.len(), 0)?;
     equal("the replica", reply.served_by(), Some(view.served_by.as_str()))?;
-    ensure!(view.created_at <= view.last_activity, "it was used before its birth");
+    ensure!(view.created_at <= view.last_activity, "last_activity is before created_at");
     ensure!(
         view.expires_in <= started.expires_in && view.expires_in + 5 > started.expires_in,
         "expected: about {} seconds\n  actual:   {}",
@@ -58,8 +59,8 @@ pub async fn a_session_remembers_whose_it_is(target: &Target) -> anyhow::Result<
     Ok(())
 }
 
-/// Growth: one name more with each upload, in the order of the uploads.
-pub async fn a_session_grows_with_each_upload(target: &Target) -> anyhow::Result<()> {
+/// Growth: each upload adds its name, in the order of the uploads.
+pub async fn session_grows_with_each_upload(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     for name in ["first.txt", "second.txt", "second.txt"] {
         client.upload(&alice, &Upload::new(name, name)).await.done()?;
@@ -71,10 +72,8 @@ pub async fn a_session_grows_with_each_upload(target: &Target) -> anyhow::Result
     equal("the files", view.files_uploaded, expected.map(str::to_owned))
 }
 
-/// Growth has a limit: of more names than that, the newest are remembered.
-pub async fn a_session_remembers_the_newest_uploads(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// Growth is limited: only the newest names are kept.
+pub async fn session_keeps_the_newest_file_names(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let names: Vec<_> =
         (0..MOST_FILES_REMEMBERED + 3).map(|number| format!("{number}.txt")).collect();
@@ -85,8 +84,10 @@ pub async fn a_session_remembers_the_newest_uploads(
     equal("the files", view.files_uploaded, names[3..].to_vec())
 }
 
-/// Twenty at once: none of them overwrites what another one added.
-pub async fn uploads_at_once_are_all_remembered(target: &Target) -> anyhow::Result<()> {
+/// Of twenty concurrent uploads, none overwrites the name of another.
+pub async fn concurrent_uploads_are_all_recorded_in_the_session(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let uploads = (0..20).map(async |number| {
         let file = Upload::new(format!("{number:02}"), "x");
@@ -99,8 +100,10 @@ pub async fn uploads_at_once_are_all_remembered(target: &Target) -> anyhow::Resu
     equal("the files", files, expected)
 }
 
-/// Two logins of one person are two memories; the end of one is not that of the other.
-pub async fn two_sessions_of_one_person_are_apart(target: &Target) -> anyhow::Result<()> {
+/// Two logins of one account are separate sessions. Ending one does not end the other.
+pub async fn sessions_of_one_account_are_independent(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, first) = target.as_alice().await?;
     let second = target.sign_in(&target.alice).await?;
     client.upload(&first, &Upload::new("only here", "x")).await.done()?;
@@ -111,37 +114,42 @@ pub async fn two_sessions_of_one_person_are_apart(target: &Target) -> anyhow::Re
     Ok(())
 }
 
-/// Reading is using: a session that is only read from stays young.
-pub async fn each_use_starts_the_idle_time_anew(target: &Target) -> anyhow::Result<()> {
+/// Read requests reset the idle timeout, too.
+pub async fn each_request_resets_the_idle_timeout(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let whole = client.session_view(&alice).await.done()?.body.expires_in;
-    let what = "a session that is read from for two seconds";
-    let later = eventually(Duration::from_secs(10), what, async || {
+    let condition = "a session that is read for two seconds";
+    let later = eventually(Duration::from_secs(10), condition, async || {
         let view = client.session_view(&alice).await.done()?.body;
         Ok((view.last_activity > view.created_at + 2_000).then_some(view))
     });
-    let left = later.await?.expires_in;
-    ensure!(left + 1 >= whole, "expected: {whole} seconds again\n  actual:   {left}");
+    let expires_in = later.await?.expires_in;
+    ensure!(
+        expires_in + 1 >= whole,
+        "expected: {whole} seconds again\n  actual:   {expires_in}"
+    );
     Ok(())
 }
 
-/// Made-up ids open nothing and leave nothing, a cookie included.
-pub async fn a_made_up_id_is_unknown(target: &Target) -> anyhow::Result<()> {
+/// Forged ids are refused, and the reply sets no cookie.
+pub async fn forged_session_id_is_unknown(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let forms = ["A".repeat(43), String::new(), "short".to_owned(), "../x".to_owned()];
     for id in forms {
-        let made_up = Proof::Session(Secret::new(id));
-        let view = client.session_view(&made_up).await;
+        let forged = Proof::Session(Secret::new(id));
+        let view = client.session_view(&forged).await;
         let refusal = view.refused_as(ProblemKind::SessionUnknown)?;
         equal("Set-Cookie", refusal.header(SET_COOKIE), None)?;
-        let end = client.end_session(&made_up).await;
+        let end = client.end_session(&forged).await;
         end.refused_as(ProblemKind::SessionUnknown)?;
     }
     Ok(())
 }
 
-/// An id in a URL is an id in a log, so it is looked for in its header only.
-pub async fn an_id_counts_only_in_its_header(target: &Target) -> anyhow::Result<()> {
+/// The id is read only from its header, because URLs are logged.
+pub async fn session_id_is_accepted_only_in_its_header(
+    target: &Target,
+) -> anyhow::Result<()> {
     let client = target.client();
     let id = client.log_in_session(&target.alice).await.done()?.body.session_id;
     let id = id.expose();
@@ -163,25 +171,27 @@ pub async fn an_id_counts_only_in_its_header(target: &Target) -> anyhow::Result<
     Ok(())
 }
 
-/// When the logout answers, the id is dead for every call, and stays so.
-pub async fn an_ended_session_is_dead_at_once(target: &Target) -> anyhow::Result<()> {
+/// After the reply to the logout every call with the id is refused.
+pub async fn ended_session_is_invalid_at_once(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let file = Upload::new("a", "a");
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
     client.end_session(&alice).await.done()?;
-    let dead = ProblemKind::SessionUnknown;
-    client.session_view(&alice).await.refused_as(dead)?;
-    client.end_session(&alice).await.refused_as(dead)?;
-    client.upload(&alice, &file).await.refused_as(dead)?;
-    target.refuses(&alice, dead).await?;
-    client.file_json(&alice, &id).await.refused_as(dead)?;
-    client.content(&alice, &id).await.refused_as(dead)?;
-    client.delete(&alice, &id).await.refused_as(dead)?;
+    let unknown = ProblemKind::SessionUnknown;
+    client.session_view(&alice).await.refused_as(unknown)?;
+    client.end_session(&alice).await.refused_as(unknown)?;
+    client.upload(&alice, &file).await.refused_as(unknown)?;
+    target.refuses(&alice, unknown).await?;
+    client.file_json(&alice, &id).await.refused_as(unknown)?;
+    client.content(&alice, &id).await.refused_as(unknown)?;
+    client.delete(&alice, &id).await.refused_as(unknown)?;
     Ok(())
 }
 
-/// What proves everything to a server that forgets proves nothing to one that remembers.
-pub async fn a_password_or_token_is_no_session(target: &Target) -> anyhow::Result<()> {
+/// A stateful server does not accept the credentials of a stateless one.
+pub async fn password_and_token_are_not_accepted_as_sessions(
+    target: &Target,
+) -> anyhow::Result<()> {
     let client = target.client();
     let token = Proof::Bearer(Secret::new("a.b.c"));
     for proof in [Proof::Basic(target.alice.clone()), token] {

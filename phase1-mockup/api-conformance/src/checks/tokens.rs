@@ -1,4 +1,4 @@
-//! Tokens: what a server that forgets accepts as proof, and what it must not.
+//! Tokens of a stateless server: accepted and refused credentials.
 
 use crate::client::Client;
 use crate::expect::equal;
@@ -19,11 +19,11 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How a token may be signed: with a shared key (Phase 1), or with a private one.
-const SIGNED: [&str; 3] = ["HS256", "EdDSA", "RS256"];
+/// Allowed algorithms: a shared key (Phase 1), or a private key.
+const ALLOWED_ALGORITHMS: [&str; 3] = ["HS256", "EdDSA", "RS256"];
 
-/// Anyone can read a token: who, until when, for whom, from whom (RFC 7519 §4.1).
-pub async fn a_token_says_who_for_whom_and_until_when(
+/// A token is readable and has the claims of RFC 7519 §4.1.
+pub async fn token_has_subject_audience_and_expiry(
     target: &Target,
 ) -> anyhow::Result<()> {
     let issued = target.client().token(&target.alice).await.done()?.body;
@@ -31,27 +31,30 @@ pub async fn a_token_says_who_for_whom_and_until_when(
     let (header, claims, _) = parts(&issued.access_token)?;
     let algorithm = header["alg"].as_str().unwrap_or_default();
     ensure!(
-        SIGNED.contains(&algorithm),
-        "alg is {algorithm:?} and not one of {SIGNED:?}"
+        ALLOWED_ALGORITHMS.contains(&algorithm),
+        "alg is {algorithm:?} and not one of {ALLOWED_ALGORITHMS:?}"
     );
     equal("typ", &header["typ"], "at+jwt")?;
     equal("sub", &claims["sub"], target.alice.username.as_str())?;
     for text in ["iss", "aud", "jti"] {
-        let said = claims[text].as_str().unwrap_or_default();
-        ensure!(!said.is_empty(), "{text} is {}", claims[text]);
+        let value = claims[text].as_str().unwrap_or_default();
+        ensure!(!value.is_empty(), "{text} is {}", claims[text]);
     }
     let seconds = |name: &str| claims[name].as_u64().context(name.to_owned());
-    let (issued_at, dies_at) = (seconds("iat")?, seconds("exp")?);
-    equal("exp - iat", dies_at - issued_at, issued.expires_in)?;
+    let (issued_at, expires_at) = (seconds("iat")?, seconds("exp")?);
+    equal("exp - iat", expires_at - issued_at, issued.expires_in)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     ensure!(seconds("nbf")? <= now, "the token is not valid yet");
-    ensure!(dies_at >= now, "the token is not valid any more");
-    ensure!(!claims.to_string().contains(target.alice.password.expose()), "the password");
+    ensure!(expires_at >= now, "the token has expired");
+    ensure!(
+        !claims.to_string().contains(target.alice.password.expose()),
+        "it has the password"
+    );
     Ok(())
 }
 
-/// Two tokens are never the same, not even in the same second.
-pub async fn each_token_has_an_id_of_its_own(target: &Target) -> anyhow::Result<()> {
+/// Two tokens are different, even in the same second.
+pub async fn each_token_has_a_unique_id(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let mut ids = std::collections::HashSet::new();
     for _ in 0..10 {
@@ -61,25 +64,22 @@ pub async fn each_token_has_an_id_of_its_own(target: &Target) -> anyhow::Result<
     equal("different ids", ids.len(), 10)
 }
 
-/// The token alone is enough, everywhere.
-pub async fn a_token_is_proof_for_every_file_call(target: &Target) -> anyhow::Result<()> {
+/// Every file call accepts the token alone.
+pub async fn token_is_accepted_by_every_file_call(target: &Target) -> anyhow::Result<()> {
     let proof = Proof::Bearer(token(target).await?);
     every_file_call_accepts(&target.client(), &proof).await
 }
 
-/// So is the password (RFC 7617): the client proves itself each time.
-pub async fn a_password_is_proof_for_every_file_call(
+/// Every file call accepts the password with each request (Basic, RFC 7617).
+pub async fn basic_auth_is_accepted_by_every_file_call(
     target: &Target,
 ) -> anyhow::Result<()> {
     let proof = Proof::Basic(target.alice.clone());
     every_file_call_accepts(&target.client(), &proof).await
 }
 
-/// "No signature" is a signature algorithm, and must not be the token's choice
-/// (RFC 8725 §3.1).
-pub async fn a_token_that_names_no_algorithm_is_invalid(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// The algorithm `none` has no signature, so the token must not choose it (RFC 8725 §3.1).
+pub async fn token_without_algorithm_is_invalid(target: &Target) -> anyhow::Result<()> {
     let genuine = token(target).await?;
     let (_, claims, signature) = parts(&genuine)?;
     for alg in [json!("none"), json!("None"), json!("nOnE"), json!(""), Value::Null] {
@@ -94,8 +94,8 @@ pub async fn a_token_that_names_no_algorithm_is_invalid(
     is_invalid(target, &forged).await
 }
 
-/// Whoever changes a letter changes the signature that belongs to it.
-pub async fn a_token_that_was_changed_is_invalid(target: &Target) -> anyhow::Result<()> {
+/// A modified token does not match its signature.
+pub async fn modified_token_is_invalid(target: &Target) -> anyhow::Result<()> {
     let genuine = token(target).await?;
     let (header, mut claims, signature) = parts(&genuine)?;
     let years_later = claims["exp"].as_u64().unwrap_or_default() + 100_000_000;
@@ -111,8 +111,8 @@ pub async fn a_token_that_was_changed_is_invalid(target: &Target) -> anyhow::Res
     Ok(())
 }
 
-/// Cut short, one dot too many or too few, or no token at all.
-pub async fn a_token_of_another_shape_is_invalid(target: &Target) -> anyhow::Result<()> {
+/// Truncated, with too many or too few parts, or not a token.
+pub async fn malformed_token_is_invalid(target: &Target) -> anyhow::Result<()> {
     let genuine = token(target).await?;
     let genuine = genuine.expose();
     let unsigned = genuine.rsplit_once('.').context("a token has dots")?.0;
@@ -134,8 +134,8 @@ pub async fn a_token_of_another_shape_is_invalid(target: &Target) -> anyhow::Res
     Ok(())
 }
 
-/// Everything is right but the key.
-pub async fn a_token_signed_with_another_key_is_invalid(
+/// Only the key is wrong.
+pub async fn token_signed_with_another_key_is_invalid(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (header, claims, _) = parts(&token(target).await?)?;
@@ -151,11 +151,11 @@ pub async fn a_token_signed_with_another_key_is_invalid(
     Ok(())
 }
 
-/// A password in a URL is refused before it is looked at, right or wrong, also beside a
-/// good proof, and not repeated in the answer (ASVS 14.2.1).
-pub async fn a_password_in_the_url_is_refused(target: &Target) -> anyhow::Result<()> {
+/// A password in a URL is refused without a check, also with a valid credential, and the reply
+/// does not echo it (ASVS 14.2.1).
+pub async fn password_in_the_url_is_refused(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
-    let id = crate::checks::made_up_id();
+    let id = crate::checks::nonexistent_id();
     let token = Proof::Bearer(token(target).await?);
     for (method, path) in [
         (Method::GET, paths::FILES.to_owned()),
@@ -172,21 +172,21 @@ pub async fn a_password_in_the_url_is_refused(target: &Target) -> anyhow::Result
                 let refusal = outcome
                     .refused_as(ProblemKind::CredentialsInQuery)
                     .with_context(|| format!("{method} {path}"))?;
-                repeats_nothing(&refusal, password)?;
+                does_not_echo(&refusal, password)?;
             }
         }
     }
     Ok(())
 }
 
-fn repeats_nothing(refusal: &Reply<Problem>, password: &str) -> anyhow::Result<()> {
-    let said = format!("{:?} {:?}", refusal.body, refusal.headers);
-    ensure!(!said.contains(password), "the password is in the answer: {said}");
+fn does_not_echo(refusal: &Reply<Problem>, password: &str) -> anyhow::Result<()> {
+    let text = format!("{:?} {:?}", refusal.body, refusal.headers);
+    ensure!(!text.contains(password), "the reply has the password: {text}");
     Ok(())
 }
 
-/// What opens everything on a server that remembers means nothing here.
-pub async fn a_session_id_is_no_proof(target: &Target) -> anyhow::Result<()> {
+/// A stateless server does not accept session ids.
+pub async fn session_id_is_refused(target: &Target) -> anyhow::Result<()> {
     for id in ["A".repeat(43), token(target).await?.expose().to_owned()] {
         let proof = Proof::Session(Secret::new(id));
         target.refuses(&proof, ProblemKind::InvalidCredentials).await?;
@@ -199,7 +199,8 @@ async fn token(target: &Target) -> anyhow::Result<Secret> {
     Ok(issued.body.access_token)
 }
 
-/// Header, claims and signature. Reading needs no key: a token is not a secret message.
+/// Header, claims and signature. They can be read without a key, because a token is signed and
+/// not encrypted.
 fn parts(token: &Secret) -> anyhow::Result<(Value, Value, String)> {
     let parts: Vec<_> = token.expose().split('.').collect();
     let [header, claims, signature] = parts[..] else {

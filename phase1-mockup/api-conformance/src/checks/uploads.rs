@@ -1,4 +1,4 @@
-//! Uploads: what is acknowledged, what is refused, what happens once.
+//! Uploads, their limits, and idempotency keys.
 
 use crate::checks::listing;
 use crate::digest::sha256;
@@ -11,10 +11,8 @@ use futures_util::future::try_join_all;
 use http::StatusCode;
 use http::header::LOCATION;
 
-/// 201 says where the file is, and of what the server holds the hash.
-pub async fn an_upload_is_answered_with_all_there_is_to_know_of_it(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// The 201 has the URL, the size and the hash of the stored file.
+pub async fn upload_reply_describes_the_file(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let file = Upload::of_size("notes.txt", 10_000);
     let reply = client.upload(&alice, &file).await.done()?;
@@ -30,8 +28,8 @@ pub async fn an_upload_is_answered_with_all_there_is_to_know_of_it(
     equal("the replica in the header", reply.served_by(), replica)
 }
 
-/// Nothing is something.
-pub async fn an_empty_file_is_a_file(target: &Target) -> anyhow::Result<()> {
+/// A file of zero bytes is valid.
+pub async fn empty_file_is_accepted(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let created = client.upload(&alice, &Upload::new("empty", "")).await.done()?;
     equal("the size", created.body.size, 0)?;
@@ -40,18 +38,16 @@ pub async fn an_empty_file_is_a_file(target: &Target) -> anyhow::Result<()> {
     equal("the bytes", content.body.len(), 0)
 }
 
-/// The limit itself is within the limit.
-pub async fn a_file_of_exactly_the_limit_is_taken(target: &Target) -> anyhow::Result<()> {
+/// The limit is inclusive.
+pub async fn file_of_maximum_size_is_accepted(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let file = Upload::of_size("full", target.max_upload);
     let created = client.upload(&alice, &file).await.done()?;
     equal("the hash", created.body.sha256, sha256(&file.bytes))
 }
 
-/// One byte too many, announced or not; nothing of it is left behind (ASVS 5.2.1).
-pub async fn a_file_beyond_the_limit_leaves_nothing_behind(
-    target: &Target,
-) -> anyhow::Result<()> {
+/// One byte too many, with and without `Content-Length`; nothing is stored (ASVS 5.2.1).
+pub async fn file_above_the_limit_is_not_stored(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?;
     let file = Upload::of_size("too large", target.max_upload + 1);
@@ -62,8 +58,8 @@ pub async fn a_file_beyond_the_limit_leaves_nothing_behind(
     equal("the listing", listing(&client, &alice).await?, before)
 }
 
-/// Parts that nobody asked for count, too: they cannot be a way around the limit.
-pub async fn a_large_field_beside_the_file_is_refused(
+/// Unused parts count as well, because they must not bypass the limit.
+pub async fn large_form_field_counts_toward_the_limit(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
@@ -76,21 +72,25 @@ pub async fn a_large_field_beside_the_file_is_refused(
     equal("the listing", listing(&client, &alice).await?, before)
 }
 
-/// The answer to a repeated request is lost as easily as the first one.
-pub async fn a_repeated_key_is_one_upload(target: &Target) -> anyhow::Result<()> {
+/// A retry gets the first reply again.
+pub async fn repeated_idempotency_key_stores_one_file(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let before = listing(&client, &alice).await?.files.len();
     let (file, key) = (Upload::of_size("once", 5_000), uuid::Uuid::new_v4().to_string());
     let first = client.upload_with_key(&alice, &file, &key).await.done()?;
     let again = client.upload_with_key(&alice, &file, &key).await.done()?;
-    equal("the second answer", &again.body, &first.body)?;
+    equal("the second reply", &again.body, &first.body)?;
     equal("its status", again.status, first.status)?;
     let after = listing(&client, &alice).await?.files.len();
     equal("files in the listing", after, before + 1)
 }
 
-/// A key names one upload; other bytes under it are a mistake of the client.
-pub async fn a_key_cannot_be_used_for_other_bytes(target: &Target) -> anyhow::Result<()> {
+/// Another upload with the same key is a client error.
+pub async fn idempotency_key_cannot_be_reused_for_other_bytes(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let key = uuid::Uuid::new_v4().to_string();
     let file = Upload::new("report", "first");
@@ -102,8 +102,10 @@ pub async fn a_key_cannot_be_used_for_other_bytes(target: &Target) -> anyhow::Re
     equal("the listing", listing(&client, &alice).await?, before)
 }
 
-/// A key belongs to its owner: it is no way to see that somebody else used it.
-pub async fn two_people_may_use_the_same_key(target: &Target) -> anyhow::Result<()> {
+/// A key must not reveal that another account has used it.
+pub async fn idempotency_key_is_scoped_to_the_account(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let bob = target.sign_in(&target.bob).await?;
     let key = uuid::Uuid::new_v4().to_string();
@@ -113,12 +115,12 @@ pub async fn two_people_may_use_the_same_key(target: &Target) -> anyhow::Result<
     let second = client.upload_with_key(&bob, &his, &key).await.done()?;
     equal("bob's hash", second.body.sha256.as_str(), sha256(&his.bytes))?;
     let same = first.body.file_id == second.body.file_id;
-    equal("one id for two people's files", same, false)
+    equal("one id for the files of two accounts", same, false)
 }
 
-/// The same request twenty times at once: whoever is first makes the file, all get it.
-/// Ten rounds, because a race that is lost is not lost every time.
-pub async fn twenty_uploads_at_once_with_one_key_make_one_file(
+/// Of twenty concurrent requests the first stores the file, and all get its reply. Ten rounds,
+/// because a race condition does not show every time.
+pub async fn concurrent_uploads_with_one_key_store_one_file(
     target: &Target,
 ) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
@@ -131,15 +133,17 @@ pub async fn twenty_uploads_at_once_with_one_key_make_one_file(
             anyhow::Ok(reply.body.file_id)
         });
         let ids = try_join_all(attempts).await?;
-        equal("the ids are one", ids.iter().all(|id| *id == ids[0]), true)?;
+        equal("all ids are equal", ids.iter().all(|id| *id == ids[0]), true)?;
         let after = listing(&client, &alice).await?.files.len();
         equal("files in the listing", after, before + round)?;
     }
     Ok(())
 }
 
-/// Without a key, two uploads are two files, also of the same bytes.
-pub async fn without_a_key_each_upload_is_a_file(target: &Target) -> anyhow::Result<()> {
+/// Without a key, two uploads of the same bytes are two files.
+pub async fn uploads_without_a_key_are_separate_files(
+    target: &Target,
+) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let file = Upload::new("same", "same");
     let first = client.upload(&alice, &file).await.done()?.body;

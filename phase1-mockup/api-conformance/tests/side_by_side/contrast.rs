@@ -1,7 +1,7 @@
-//! How the servers differ, as reviewed: in their items, and in what follows from them.
-//! Every item that is not named here has to be the same in both, in the same order.
+//! The reviewed differences between the servers: their items and the consequences. All other
+//! items must be the same in both servers, in the same order.
 
-/// How one pair of files differs; the pair has the name of the stateful server's file.
+/// The differences of one pair of files, under the name of the stateful server's file.
 pub(crate) struct Contrast {
     pub(crate) file: &'static str,
     pub(crate) stateful: &'static [&'static str],
@@ -9,12 +9,12 @@ pub(crate) struct Contrast {
 }
 
 impl Contrast {
-    /// Not at all.
+    /// No difference.
     pub(crate) const NONE: Self = Self { file: "", stateful: &[], stateless: &[] };
 }
 
 pub(crate) const REVIEWED: &[Contrast] = &[
-    // What can go wrong follows from what is remembered or signed.
+    // The errors depend on sessions or tokens.
     Contrast {
         file: "error.rs",
         stateful: &[
@@ -23,30 +23,30 @@ pub(crate) const REVIEWED: &[Contrast] = &[
         ],
         stateless: &["impl From<BadToken> for Error"],
     },
-    // What an upload adds to the memory must not be lost when its client hangs up.
+    // The session update of an upload must not be lost when its client disconnects.
     Contrast {
         file: "files.rs",
-        stateful: &["async fn publish_and_remember"],
+        stateful: &["async fn publish_and_record"],
         stateless: &[],
     },
-    // One look into a map here; there, every place in which a proof may come.
+    // A map lookup in one; all places of a credential in the other.
     Contrast {
         file: "identity.rs",
         stateful: &[],
-        stateless: &["async fn in_header", "struct InUrl", "fn in_url"],
+        stateless: &["async fn from_header", "struct QueryCredentials", "fn from_query"],
     },
     Contrast {
         file: "lib.rs",
         stateful: &["pub mod sessions"],
         stateless: &["pub mod tokens"],
     },
-    // What is remembered can be looked at and ended. What is forgotten cannot.
+    // A stored session can be read and ended. A token cannot.
     Contrast {
         file: "login.rs",
         stateful: &["pub(crate) async fn view", "pub(crate) async fn end"],
         stateless: &[],
     },
-    // The lesson itself.
+    // The central difference.
     Contrast {
         file: "sessions.rs",
         stateful: &[
@@ -62,7 +62,7 @@ pub(crate) const REVIEWED: &[Contrast] = &[
             "impl Session",
             "pub struct Sessions",
             "impl Sessions",
-            "fn bury",
+            "fn remove",
             "fn report_size",
         ],
         stateless: &[
@@ -82,18 +82,15 @@ pub(crate) const REVIEWED: &[Contrast] = &[
     },
 ];
 
-/// The tests in both `consequences.rs`, in their order: what is so on a server that
-/// remembers, and what is so instead on one that forgets.
+/// The tests in both `consequences.rs`, in their order: the stateful server, and its
+/// counterpart for the stateless server.
 pub(crate) const CONSEQUENCES: &[(&str, &str)] = &[
-    ("a_restart_signs_everyone_out", "a_restart_keeps_callers_signed_in"),
-    ("a_second_replica_knows_nobody", "a_second_replica_knows_everybody"),
-    ("logout_ends_the_proof_at_once", "logout_is_only_the_client_forgetting"),
-    ("a_stolen_proof_dies_with_the_session", "a_stolen_proof_lives_until_it_expires"),
-    ("memory_grows_with_the_number_of_callers", "memory_knows_no_callers"),
-    ("an_idle_caller_is_forgotten", "an_idle_caller_is_still_known"),
-    (
-        "a_clean_exit_reports_every_session_that_dies_with_it",
-        "a_clean_exit_takes_nobody_with_it",
-    ),
+    ("restart_ends_all_sessions", "tokens_survive_a_restart"),
+    ("second_replica_rejects_the_session", "second_replica_accepts_the_token"),
+    ("logout_ends_the_session_at_once", "logout_only_discards_the_client_copy"),
+    ("stolen_session_id_ends_with_the_session", "stolen_token_works_until_it_expires"),
+    ("memory_grows_with_the_number_of_sessions", "memory_is_independent_of_logins"),
+    ("idle_session_expires", "idle_token_stays_valid"),
+    ("clean_exit_reports_every_ended_session", "clean_exit_ends_no_login"),
     ("uploads_survive_a_sigkill", "uploads_survive_a_sigkill"),
 ];

@@ -1,6 +1,6 @@
-//! The contrast is the product: both servers have the same files, the same items and the
-//! same order, except where the lesson is. A change of the contrast is a change of the
-//! course, so it is reviewed here: file by file, item by item, line by line.
+//! Both servers have the same files and items in the same order, except for the difference that
+//! the course teaches. A change of that difference is a change of the course, so these tests
+//! make it part of a review: by file, by item and by line.
 
 mod contrast;
 mod source;
@@ -19,7 +19,7 @@ fn both_servers_have_the_same_files() {
 }
 
 #[test]
-fn each_pair_of_files_has_the_same_items_in_the_same_order_but_for_the_reviewed() {
+fn file_pairs_differ_only_in_the_reviewed_items() {
     for file in STATEFUL.columns() {
         let (ours, theirs) = (STATEFUL.read(&file), STATELESS.read(&counterpart(&file)));
         let (ours, theirs) = (items(&ours), items(&theirs));
@@ -38,7 +38,7 @@ fn each_pair_of_files_has_the_same_items_in_the_same_order_but_for_the_reviewed(
 }
 
 #[test]
-fn the_difference_between_the_servers_is_reviewed_line_by_line() {
+fn line_differences_match_the_reviewed_snapshot() {
     let mut difference = String::new();
     for file in STATEFUL.columns() {
         let counterpart = counterpart(&file);
@@ -49,7 +49,7 @@ fn the_difference_between_the_servers_is_reviewed_line_by_line() {
         );
         difference.push_str(&header);
         for hunk in diff.unified_diff().context_radius(1).iter_hunks() {
-            // Without line numbers, which change with what both have in common.
+            // Without line numbers, because they change with the common lines.
             difference.push_str("@@\n");
             for change in hunk.iter_changes() {
                 difference.push_str(&format!("{}{change}", change.tag()));
@@ -60,7 +60,7 @@ fn the_difference_between_the_servers_is_reviewed_line_by_line() {
 }
 
 #[test]
-fn the_consequences_are_told_in_pairs_and_in_the_same_order() {
+fn consequences_are_paired_in_the_same_order() {
     let stateful = STATEFUL.consequences().into_iter();
     let pairs: Vec<_> = stateful.zip(STATELESS.consequences()).collect();
     let pairs: Vec<_> = pairs.iter().map(|(one, two)| (&**one, &**two)).collect();
@@ -68,7 +68,7 @@ fn the_consequences_are_told_in_pairs_and_in_the_same_order() {
     assert_eq!(STATEFUL.consequences().len(), STATELESS.consequences().len());
 }
 
-/// What a file of the stateful server is called in the other one.
+/// The name of the corresponding file of the stateless server.
 fn counterpart(file: &str) -> String {
     file.replace(STATEFUL.own, STATELESS.own)
 }

@@ -1,21 +1,21 @@
-//! The servers' sources, as this test looks at them: files, and the items in them.
+//! The source files of both servers, and the items in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One of the two.
+/// The sources of one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Server {
     package: &'static str,
-    /// The file that its counterpart has under another name.
+    /// The file that has another name in the other server.
     pub(crate) own: &'static str,
 }
 
-/// The one that remembers.
+/// The stateful server.
 pub(crate) const STATEFUL: Server =
     Server { package: "stateful-server", own: "sessions" };
 
-/// The one that forgets.
+/// The stateless server.
 pub(crate) const STATELESS: Server =
     Server { package: "stateless-server", own: "tokens" };
 
@@ -39,21 +39,21 @@ impl Server {
         files
     }
 
-    /// Those that are read side by side. What lies deeper are tests of the one file in
-    /// which the servers have nothing in common.
+    /// The files that are compared. Files in subfolders are tests of the file in which the
+    /// servers have nothing in common.
     pub(crate) fn columns(self) -> Vec<String> {
         let mut files = self.files();
         files.retain(|file| !file.contains('/'));
         files
     }
 
-    /// One of them.
+    /// The text of one file.
     pub(crate) fn read(self, file: &str) -> String {
         let path = self.src().join(file);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
     }
 
-    /// The names of the tests of what follows from the design, in their order.
+    /// The names of the tests in `consequences.rs`, in their order.
     pub(crate) fn consequences(self) -> Vec<String> {
         let source = self.read("../tests/server/consequences.rs");
         let lines: Vec<_> = source.lines().collect();
@@ -67,8 +67,8 @@ impl Server {
     }
 }
 
-/// The items of a file in their order, each by its kind and name. What a file imports
-/// is left out: it follows from the rest, and the line-by-line snapshot shows it.
+/// The items of a file in their order, each by its kind and name. Imports are left out, because
+/// the snapshot of all lines shows them.
 pub(crate) fn items(source: &str) -> Vec<&str> {
     source.lines().filter_map(item).collect()
 }
@@ -96,7 +96,7 @@ fn item(line: &str) -> Option<&str> {
     KINDS.iter().find(|kind| bare.starts_with(**kind))?;
     let is_impl = bare.starts_with("impl");
     let ends: &[char] = if is_impl { &['{'] } else { &['(', '{', ';', ':', '=', '<'] };
-    // `pub(crate)` has a bracket of its own, before the name.
+    // `pub(crate)` has a bracket before the name.
     let from = line.len() - bare.len();
     let end = line[from..].find(ends).map_or(line.len(), |at| from + at);
     Some(line[..end].trim_end())
@@ -108,7 +108,7 @@ fn name_of_test(line: &str) -> &str {
 }
 
 #[test]
-fn items_are_found_by_kind_and_name() {
+fn items_have_kind_and_name() {
     let source = "use a::b;\npub(crate) async fn view(\n    x: u8,\n) {}\n\
                   const LIMIT: u8 = 1;\npub const fn f() {}\nimpl<T> From<T> for U {\n\
                   \x20   fn hidden() {}\n}\nmod tests;\npub struct Only(u8);\n";

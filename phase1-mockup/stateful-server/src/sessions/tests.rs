@@ -1,4 +1,4 @@
-//! The life of a session, on a clock that the test moves.
+//! The life of a session, with a paused clock that the test advances.
 
 use super::*;
 use tokio::time::advance;
@@ -14,18 +14,22 @@ fn alice() -> Username {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_use_starts_the_idle_time_anew() {
+async fn each_use_resets_the_idle_timeout() {
     let sessions = Sessions::new(LIMITS);
     let id = sessions.start(alice()).unwrap();
     for _ in 0..2 {
         advance(Duration::from_secs(50)).await;
         assert_eq!(sessions.touch(&id), Ok(alice()));
     }
-    assert_eq!(sessions.view(&id, "r1").unwrap().expires_in, 50, "150 s of life - 100");
+    assert_eq!(
+        sessions.view(&id, "r1").unwrap().expires_in,
+        50,
+        "absolute timeout of 150 s - 100 s"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_kills_a_session_and_the_next_use_finds_nothing() {
+async fn idle_session_expires_and_is_then_unknown() {
     let sessions = Sessions::new(LIMITS);
     let id = sessions.start(alice()).unwrap();
     advance(Duration::from_secs(60)).await;
@@ -34,7 +38,7 @@ async fn silence_kills_a_session_and_the_next_use_finds_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_age_kills_a_session_however_busy_it_is() {
+async fn busy_session_expires_at_the_absolute_timeout() {
     let sessions = Sessions::new(LIMITS);
     let id = sessions.start(alice()).unwrap();
     for _ in 0..4 {
@@ -46,7 +50,7 @@ async fn old_age_kills_a_session_however_busy_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_cap_counts_the_living_and_not_the_dead_who_were_not_noticed() {
+async fn session_limit_ignores_expired_sessions() {
     let sessions = Sessions::new(LIMITS);
     for _ in 0..2 {
         assert!(sessions.start(alice()).is_ok());
@@ -57,7 +61,7 @@ async fn the_cap_counts_the_living_and_not_the_dead_who_were_not_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sweep_forgets_those_who_never_come_back() {
+async fn sweep_removes_expired_sessions() {
     let sessions = Sessions::new(LIMITS);
     let id = sessions.start(alice()).unwrap();
     advance(Duration::from_secs(60)).await;
@@ -66,7 +70,7 @@ async fn the_sweep_forgets_those_who_never_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn growth_does_not_bring_back_a_session_that_died_of_silence() {
+async fn add_file_does_not_revive_an_expired_session() {
     let sessions = Sessions::new(LIMITS);
     let id = sessions.start(alice()).unwrap();
     advance(Duration::from_secs(60)).await;
@@ -75,7 +79,7 @@ async fn growth_does_not_bring_back_a_session_that_died_of_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn growth_after_the_end_does_not_bring_a_session_back() {
+async fn add_file_does_not_revive_an_ended_session() {
     let sessions = Sessions::new(LIMITS);
     let id = sessions.start(alice()).unwrap();
     sessions.add_file(&id, "first.txt");
@@ -87,7 +91,7 @@ async fn growth_after_the_end_does_not_bring_a_session_back() {
 }
 
 #[tokio::test]
-async fn fifty_uploads_at_once_leave_fifty_names() {
+async fn concurrent_uploads_are_all_recorded() {
     let sessions = Sessions::new(LIMITS);
     let id = sessions.start(alice()).unwrap();
     std::thread::scope(|threads| {

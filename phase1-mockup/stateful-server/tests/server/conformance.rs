@@ -1,10 +1,10 @@
-//! The wire contract, check by check, over sessions.
+//! The conformance suite, with sessions.
 
 use api_conformance::fixture::{Fixture, Started};
 
-api_conformance::conformance_suite!(crate::conformance::anew);
-api_conformance::session_suite!(crate::conformance::anew);
+api_conformance::conformance_suite!(crate::conformance::new_server);
+api_conformance::session_suite!(crate::conformance::new_server);
 
-async fn anew() -> anyhow::Result<Started> {
+async fn new_server() -> anyhow::Result<Started> {
     crate::start(&Fixture::new()?, &[]).await
 }

@@ -1,5 +1,5 @@
-//! What follows from remembering. Each test has a counterpart of the opposite fact at the
-//! same place of the same file in `stateless-server`.
+//! The consequences of storing sessions. Each test has a counterpart with the opposite result in
+//! the same position of the same file in `stateless-server`.
 
 use crate::start;
 use api_conformance::eventually::eventually;
@@ -9,9 +9,9 @@ use api_conformance::form::Upload;
 use api_conformance::process::PATIENCE;
 use api_contract::problem::ProblemKind;
 
-/// Memory is gone with the process that had it; the accounts and the files are not.
+/// The sessions are lost with the process; accounts and files are not.
 #[tokio::test]
-async fn a_restart_signs_everyone_out() -> anyhow::Result<()> {
+async fn restart_ends_all_sessions() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let mut before = start(&fixture, &[]).await?;
     let alice = before.sign_in(&before.alice).await?;
@@ -26,9 +26,9 @@ async fn a_restart_signs_everyone_out() -> anyhow::Result<()> {
     after.accepts(&again).await
 }
 
-/// Two processes have two memories, whatever else they share.
+/// Two processes have separate memories, even on the same data folder.
 #[tokio::test]
-async fn a_second_replica_knows_nobody() -> anyhow::Result<()> {
+async fn second_replica_rejects_the_session() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let first = start(&fixture, &["--replica-id", "r1"]).await?;
     let second = start(&fixture, &["--replica-id", "r2"]).await?;
@@ -37,9 +37,9 @@ async fn a_second_replica_knows_nobody() -> anyhow::Result<()> {
     second.refuses(&alice, ProblemKind::SessionUnknown).await
 }
 
-/// The server forgets, and then nobody can use the id, its owner included.
+/// The server removes the session, so no client can use the id any more.
 #[tokio::test]
-async fn logout_ends_the_proof_at_once() -> anyhow::Result<()> {
+async fn logout_ends_the_session_at_once() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
     let (client, alice) = server.as_alice().await?;
     server.accepts(&alice).await?;
@@ -47,9 +47,9 @@ async fn logout_ends_the_proof_at_once() -> anyhow::Result<()> {
     server.refuses(&alice, ProblemKind::SessionUnknown).await
 }
 
-/// Whoever has the id is the user, until the user logs out.
+/// A thief with the id can act as the user until the user logs out.
 #[tokio::test]
-async fn a_stolen_proof_dies_with_the_session() -> anyhow::Result<()> {
+async fn stolen_session_id_ends_with_the_session() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
     let (client, alice) = server.as_alice().await?;
     let stolen = alice.clone();
@@ -58,11 +58,11 @@ async fn a_stolen_proof_dies_with_the_session() -> anyhow::Result<()> {
     server.refuses(&stolen, ProblemKind::SessionUnknown).await
 }
 
-/// Each caller costs memory until the session ends.
+/// Each session takes memory until it ends.
 #[tokio::test]
-async fn memory_grows_with_the_number_of_callers() -> anyhow::Result<()> {
+async fn memory_grows_with_the_number_of_sessions() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
-    equal("sessions at first", live_sessions(&server).await?, 0.0)?;
+    equal("sessions at the start", live_sessions(&server).await?, 0.0)?;
     let (client, first) = server.as_alice().await?;
     for _ in 1..10 {
         server.sign_in(&server.alice).await?;
@@ -72,13 +72,13 @@ async fn memory_grows_with_the_number_of_callers() -> anyhow::Result<()> {
     equal("after one logout", live_sessions(&server).await?, 9.0)
 }
 
-/// Silence is the only sign of a client that is gone for good.
+/// Inactivity is the only sign of a client that never returns.
 #[tokio::test]
-async fn an_idle_caller_is_forgotten() -> anyhow::Result<()> {
+async fn idle_session_expires() -> anyhow::Result<()> {
     let short = ["--idle-timeout-ms", "500", "--sweep-ms", "50"];
     let server = start(&Fixture::new()?, &short).await?;
     let alice = server.sign_in(&server.alice).await?;
-    eventually(PATIENCE, "an empty memory", async || {
+    eventually(PATIENCE, "no live sessions", async || {
         let empty = live_sessions(&server).await? == 0.0;
         Ok(empty.then_some(()))
     })
@@ -86,9 +86,9 @@ async fn an_idle_caller_is_forgotten() -> anyhow::Result<()> {
     server.refuses(&alice, ProblemKind::SessionUnknown).await
 }
 
-/// Told to stop, the process says in its log who will have to log in again.
+/// At an orderly stop the process logs every session that ends with it.
 #[tokio::test]
-async fn a_clean_exit_reports_every_session_that_dies_with_it() -> anyhow::Result<()> {
+async fn clean_exit_reports_every_ended_session() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let mut server = start(&fixture, &["--log", "json"]).await?;
     for _ in 0..3 {
@@ -100,10 +100,10 @@ async fn a_clean_exit_reports_every_session_that_dies_with_it() -> anyhow::Resul
     let died = events.iter().filter(|event| {
         event["message"] == "session died" && event["cause"] == "process-exit"
     });
-    equal("sessions that died with the process", died.count(), 3)
+    equal("sessions that ended with the process", died.count(), 3)
 }
 
-/// What was acknowledged is on disk, whatever happens to the process.
+/// Acknowledged uploads are on disk, so they survive any end of the process.
 #[tokio::test]
 async fn uploads_survive_a_sigkill() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;

@@ -1,5 +1,5 @@
-//! The life of a session as the log tells it: birth at login, death by one of four
-//! causes (the fourth, the end of the process, is in `consequences`).
+//! The life of a session in the log: birth at login, and death by one of four causes (the
+//! fourth, the end of the process, is in `consequences`).
 
 use crate::start;
 use api_conformance::eventually::eventually;
@@ -13,38 +13,38 @@ use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use serde_json::Value;
 
-/// By logout.
+/// Death by logout.
 #[tokio::test]
-async fn a_session_that_is_ended_dies_of_that() -> anyhow::Result<()> {
+async fn logged_out_session_dies_with_cause_ended() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &["--log", "json"]).await?;
     let (client, alice) = server.as_alice().await?;
     client.end_session(&alice).await.done()?;
-    born_and_died_of(&server, "ended").await
+    check_birth_and_death(&server, "ended").await
 }
 
-/// By silence, found by the sweep: nobody came back to notice it.
+/// Death by idle timeout, detected by the sweep.
 #[tokio::test]
-async fn a_silent_session_dies_of_idleness() -> anyhow::Result<()> {
+async fn idle_session_dies_with_cause_idle() -> anyhow::Result<()> {
     let flags = ["--log", "json", "--idle-timeout-ms", "200", "--sweep-ms", "50"];
     let server = start(&Fixture::new()?, &flags).await?;
     server.sign_in(&server.alice).await?;
-    born_and_died_of(&server, "idle").await
+    check_birth_and_death(&server, "idle").await
 }
 
-/// By age, however busy it is.
+/// Death by absolute timeout, although the session is in use.
 #[tokio::test]
-async fn a_busy_session_dies_of_age() -> anyhow::Result<()> {
+async fn busy_session_dies_with_cause_absolute() -> anyhow::Result<()> {
     let flags = ["--log", "json", "--absolute-timeout-ms", "500", "--sweep-ms", "50"];
     let server = start(&Fixture::new()?, &flags).await?;
     let alice = server.sign_in(&server.alice).await?;
     refusal_of_a_busy_client(&server, &alice).await?;
-    born_and_died_of(&server, "absolute").await
+    check_birth_and_death(&server, "absolute").await
 }
 
-/// The first call after the death is told that there was a session; later ones are told
-/// what everybody is told, because it is forgotten.
+/// The first request after the timeout gets `session-expired`. Later ones get `session-unknown`,
+/// because the session is removed.
 #[tokio::test]
-async fn a_session_whose_time_ran_out_is_called_expired_once() -> anyhow::Result<()> {
+async fn expired_session_is_reported_as_expired_once() -> anyhow::Result<()> {
     let flags = ["--absolute-timeout-ms", "500", "--sweep-ms", "3600000"];
     let server = start(&Fixture::new()?, &flags).await?;
     let alice = server.sign_in(&server.alice).await?;
@@ -54,9 +54,9 @@ async fn a_session_whose_time_ran_out_is_called_expired_once() -> anyhow::Result
     server.refuses(&alice, ProblemKind::SessionUnknown).await
 }
 
-/// A cap, because each session costs memory; the next logout makes room.
+/// The number of sessions is limited, because each takes memory. A logout makes room.
 #[tokio::test]
-async fn a_full_server_lets_nobody_new_in() -> anyhow::Result<()> {
+async fn session_limit_refuses_new_logins() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &["--max-sessions", "2"]).await?;
     let (client, first) = server.as_alice().await?;
     let second = server.sign_in(&server.bob).await?;
@@ -68,10 +68,10 @@ async fn a_full_server_lets_nobody_new_in() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A client that hangs up between the upload and its answer, and asks again, finds the
-/// file once in the listing and once in the session.
+/// A client disconnects before the reply to its upload, and retries. The file is once in the
+/// listing and once in the session.
 #[tokio::test]
-async fn an_upload_whose_client_hung_up_is_remembered_once() -> anyhow::Result<()> {
+async fn retried_upload_after_a_disconnect_is_recorded_once() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
     let (client, alice) = server.as_alice().await?;
     let names: Vec<_> = (0..20).map(|at| format!("file-{at}")).collect();
@@ -93,14 +93,14 @@ async fn an_upload_whose_client_hung_up_is_remembered_once() -> anyhow::Result<(
         client.upload_with_key(&alice, &again, name).await.done()?;
     }
     let view = client.session_view(&alice).await.done()?.body;
-    equal("what the session remembers", view.files_uploaded, names.clone())?;
+    equal("the files of the session", view.files_uploaded, names.clone())?;
     let list = client.list(&alice, &ListQuery::default()).await.done()?.body;
     equal("the number of files", list.files.len(), names.len())
 }
 
-/// The log names sessions, but not so that whoever reads it could use one.
+/// The log identifies sessions by a hash that cannot be used as an id.
 #[tokio::test]
-async fn no_session_id_and_no_password_reaches_the_log() -> anyhow::Result<()> {
+async fn session_ids_and_passwords_are_not_logged() -> anyhow::Result<()> {
     let mut server = start(&Fixture::new()?, &[]).await?;
     let (client, alice) = server.as_alice().await?;
     client.session_view(&alice).await.done()?;
@@ -110,15 +110,15 @@ async fn no_session_id_and_no_password_reaches_the_log() -> anyhow::Result<()> {
 
     let log = server.server.log();
     let Proof::Session(id) = &alice else {
-        anyhow::bail!("a session was asked for");
+        anyhow::bail!("the credential is a session id");
     };
-    equal("the log tells of sessions", log.contains("session born"), true)?;
+    equal("the log has sessions", log.contains("session born"), true)?;
     equal("the id is in the log", log.contains(id.expose()), false)?;
     let password = server.alice.password.expose();
     equal("the password is in the log", log.contains(password), false)
 }
 
-/// Calls until refused, and returns the refusal's slug.
+/// Sends requests until one is refused, and returns the slug of its problem.
 async fn refusal_of_a_busy_client(
     server: &Started,
     proof: &Proof,
@@ -128,18 +128,18 @@ async fn refusal_of_a_busy_client(
         use api_conformance::outcome::Outcome;
         match client.session_view(proof).await {
             Outcome::Refused(reply) => Ok(Some(reply.body.slug().to_owned())),
-            other => other.done().map(|_still_alive| None),
+            other => other.done().map(|_still_valid| None),
         }
     })
     .await
 }
 
-/// Finds the one birth in the log, and the death of the same session.
-async fn born_and_died_of(server: &Started, cause: &str) -> anyhow::Result<()> {
+/// Checks the birth in the log, and the death of the same session.
+async fn check_birth_and_death(server: &Started, cause: &str) -> anyhow::Result<()> {
     let born = event(server, "session born").await?;
     let died = event(server, "session died").await?;
-    equal("who died", &died["session"], &born["session"])?;
-    equal("whose it was", &died["user"], server.alice.username.as_str())?;
+    equal("the session", &died["session"], &born["session"])?;
+    equal("the user", &died["user"], server.alice.username.as_str())?;
     equal("the cause", &died["cause"], cause)
 }
 

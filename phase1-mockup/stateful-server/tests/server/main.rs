@@ -1,8 +1,8 @@
-//! The server as a real process: what it shares with its counterpart (`conformance`,
-//! `usage`), and what follows from its memory (`consequences`, `lifecycle`).
+//! The server as a real process: the common behaviour (`conformance`, `usage`), and the
+//! consequences of its sessions (`consequences`, `lifecycle`).
 //!
-//! `consequences` is to be read beside the file of the same name in `stateless-server`:
-//! same order, opposite facts.
+//! Compare `consequences` with the file of the same name in `stateless-server`: the same
+//! order, opposite results.
 
 mod conformance;
 mod consequences;
@@ -16,7 +16,7 @@ use api_conformance::target::Way;
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_stateful-server");
 
-/// Starts the program on a folder, with `more` flags than the usual ones.
+/// Starts the program on a folder, with additional flags.
 async fn start(fixture: &Fixture, more: &[&str]) -> anyhow::Result<Started> {
     fixture.start(PROGRAM, Way::Session, more).await
 }

@@ -1,4 +1,4 @@
-//! What uploads may cost.
+//! Resource use of uploads.
 
 use crate::PROGRAM;
 use api_conformance::fixture::Fixture;
@@ -14,13 +14,13 @@ async fn memory_does_not_grow_with_uploads() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn part_headers_without_an_end_cost_no_memory() -> anyhow::Result<()> {
+async fn part_headers_use_bounded_memory() -> anyhow::Result<()> {
     endless_part_headers_cost_no_memory(PROGRAM, Way::Session).await
 }
 
-/// `scripts/test` says beforehand whether this machine can run this one.
+/// `scripts/test` reports whether this machine can run this test.
 #[tokio::test]
-async fn a_full_disk_loses_nothing_that_was_acknowledged() -> anyhow::Result<()> {
+async fn full_disk_loses_no_acknowledged_upload() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     match on_a_small_disk(&fixture, PROGRAM, Way::Session, &[]).await? {
         Some(started) => a_full_disk_loses_nothing(&started).await,

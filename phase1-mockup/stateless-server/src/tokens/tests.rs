@@ -1,4 +1,4 @@
-//! The life of a token, and the many that are none.
+//! Valid and invalid tokens.
 
 use super::*;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn checked(claims: &Value) -> Result<Username, BadToken> {
 }
 
 #[test]
-fn a_token_is_accepted_by_every_server_with_the_key_and_by_no_other() {
+fn token_is_accepted_only_with_its_key() {
     let token = Tokens::with_key(KEY, RULES).issue(alice()).unwrap();
     let second = Tokens::with_key(KEY, RULES);
     assert_eq!(second.check(token.expose()), Ok(alice()));
@@ -37,7 +37,7 @@ fn a_token_is_accepted_by_every_server_with_the_key_and_by_no_other() {
 }
 
 #[test]
-fn a_claim_that_is_missing_or_of_the_wrong_type_is_no_claim() {
+fn missing_or_mistyped_claim_is_invalid() {
     assert_eq!(checked(&good_claims()), Ok(alice()));
     for claim in ["iss", "aud", "sub", "nbf", "exp"] {
         for value in [Value::Null, json!("!"), json!([]), json!(-1), json!(1e300)] {
@@ -52,7 +52,7 @@ fn a_claim_that_is_missing_or_of_the_wrong_type_is_no_claim() {
 }
 
 #[test]
-fn a_token_lives_from_nbf_to_exp_give_or_take_the_leeway() {
+fn token_is_valid_from_nbf_to_exp_with_leeway() {
     let now = now_ms() / 1000;
     let with = |claim: &str, time: u64| {
         let mut claims = good_claims();
@@ -66,7 +66,7 @@ fn a_token_lives_from_nbf_to_exp_give_or_take_the_leeway() {
 }
 
 #[test]
-fn the_algorithm_and_the_type_are_ours_to_choose() {
+fn token_cannot_choose_algorithm_or_type() {
     let tokens = Tokens::with_key(KEY, RULES);
     for algorithm in [Algorithm::HS384, Algorithm::HS512] {
         let header = Header { typ: Some(TYPE.to_owned()), ..Header::new(algorithm) };
@@ -78,7 +78,7 @@ fn the_algorithm_and_the_type_are_ours_to_choose() {
 }
 
 #[test]
-fn a_key_that_is_too_short_is_refused_with_the_command_that_makes_one() {
+fn short_key_is_refused_with_a_command_to_create_one() {
     let path = std::env::temp_dir().join(format!("short-key-{}", std::process::id()));
     std::fs::write(&path, "short").unwrap();
     let refused = Tokens::open(Some(&path), RULES).err().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! The wire contract, check by check: with a token, and with a password each time.
+//! The conformance suite, with tokens and with passwords.
 
 use api_conformance::fixture::{Fixture, Started};
 use api_conformance::target::Way;

@@ -1,5 +1,5 @@
-//! What follows from not remembering. Each test has a counterpart of the opposite fact at
-//! the same place of the same file in `stateful-server`.
+//! The consequences of storing no sessions. Each test has a counterpart with the opposite result
+//! in the same position of the same file in `stateful-server`.
 
 use crate::start;
 use api_conformance::eventually::{eventually, silence};
@@ -12,9 +12,9 @@ use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use std::time::Duration;
 
-/// The key is a file and the proof is with the caller, so nothing was lost.
+/// The key is in a file and the token is with the client, so nothing is lost.
 #[tokio::test]
-async fn a_restart_keeps_callers_signed_in() -> anyhow::Result<()> {
+async fn tokens_survive_a_restart() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let mut before = start(&fixture, &[]).await?;
     let alice = before.sign_in(&before.alice).await?;
@@ -28,9 +28,9 @@ async fn a_restart_keeps_callers_signed_in() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every process that has the key reads the same in a token.
+/// Every process with the key accepts the token.
 #[tokio::test]
-async fn a_second_replica_knows_everybody() -> anyhow::Result<()> {
+async fn second_replica_accepts_the_token() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let first = start(&fixture, &["--replica-id", "r1"]).await?;
     let second = start(&fixture, &["--replica-id", "r2"]).await?;
@@ -39,9 +39,9 @@ async fn a_second_replica_knows_everybody() -> anyhow::Result<()> {
     second.accepts(&alice).await
 }
 
-/// There is nothing to call: the client throws its token away, and any copy still works.
+/// There is no logout call: the client discards its token, but any copy still works.
 #[tokio::test]
-async fn logout_is_only_the_client_forgetting() -> anyhow::Result<()> {
+async fn logout_only_discards_the_client_copy() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
     let (client, alice) = server.as_alice().await?;
     server.accepts(&alice).await?;
@@ -49,9 +49,9 @@ async fn logout_is_only_the_client_forgetting() -> anyhow::Result<()> {
     server.accepts(&alice).await
 }
 
-/// Whoever has the token is the user, until its time is up and not a second less.
+/// A thief with the token can act as the user until it expires.
 #[tokio::test]
-async fn a_stolen_proof_lives_until_it_expires() -> anyhow::Result<()> {
+async fn stolen_token_works_until_it_expires() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &["--token-ttl-ms", "2000"]).await?;
     let (client, alice) = server.as_alice().await?;
     let stolen = alice.clone();
@@ -60,16 +60,16 @@ async fn a_stolen_proof_lives_until_it_expires() -> anyhow::Result<()> {
     let refusal = eventually(PATIENCE, "the end of a token", async || {
         match client.list(&stolen, &ListQuery::default()).await {
             Outcome::Refused(reply) => Ok(Some(reply.body)),
-            other => other.done().map(|_still_alive| None),
+            other => other.done().map(|_still_valid| None),
         }
     });
     let expired = ProblemKind::TokenExpired.slug();
     equal("the refusal", refusal.await?.slug(), expired)
 }
 
-/// Ten callers leave no more behind than none.
+/// Ten logins leave no state in the server.
 #[tokio::test]
-async fn memory_knows_no_callers() -> anyhow::Result<()> {
+async fn memory_is_independent_of_logins() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
     for _ in 0..10 {
         let alice = server.sign_in(&server.alice).await?;
@@ -77,35 +77,35 @@ async fn memory_knows_no_callers() -> anyhow::Result<()> {
     }
     equal("live sessions", server.server.metric("live_sessions").await?, None)?;
     let metrics = server.server.metrics().await?;
-    equal("metrics are kept", metrics.contains("http_requests_total"), true)?;
-    equal("a metric of sessions", metrics.contains("session"), false)
+    equal("there are metrics", metrics.contains("http_requests_total"), true)?;
+    equal("there is a metric of sessions", metrics.contains("session"), false)
 }
 
-/// Silence changes nothing, because nobody was listening for it.
+/// Inactivity has no effect, because the server stores no idle time.
 #[tokio::test]
-async fn an_idle_caller_is_still_known() -> anyhow::Result<()> {
+async fn idle_token_stays_valid() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
     let alice = server.sign_in(&server.alice).await?;
     silence(Duration::from_secs(1)).await;
     server.accepts(&alice).await
 }
 
-/// Told to stop, the process has nothing to report: nobody has to log in again.
+/// At an orderly stop no login ends, so the process logs none.
 #[tokio::test]
-async fn a_clean_exit_takes_nobody_with_it() -> anyhow::Result<()> {
+async fn clean_exit_ends_no_login() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let mut before = start(&fixture, &["--log", "json"]).await?;
     let alice = before.sign_in(&before.alice).await?;
     let status = before.server.terminate().await?;
     equal("the exit code", status.code(), Some(0))?;
     let log = before.server.log();
-    equal("the log tells of a death", log.contains("died"), false)?;
+    equal("the log has the end of a session", log.contains("died"), false)?;
 
     let after = start(&fixture, &[]).await?;
     after.accepts(&alice).await
 }
 
-/// What was acknowledged is on disk, whatever happens to the process.
+/// Acknowledged uploads are on disk, so they survive any end of the process.
 #[tokio::test]
 async fn uploads_survive_a_sigkill() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;

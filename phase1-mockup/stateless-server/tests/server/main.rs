@@ -1,8 +1,8 @@
-//! The server as a real process: what it shares with its counterpart (`conformance`,
-//! `usage`), and what follows from its having no memory (`consequences`, `secrets`).
+//! The server as a real process: the common behaviour (`conformance`, `usage`), and the
+//! consequences of its tokens (`consequences`, `secrets`).
 //!
-//! `consequences` is to be read beside the file of the same name in `stateful-server`:
-//! same order, opposite facts.
+//! Compare `consequences` with the file of the same name in `stateful-server`: the same
+//! order, opposite results.
 
 mod conformance;
 mod consequences;
@@ -16,7 +16,7 @@ use api_conformance::target::Way;
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_stateless-server");
 
-/// Starts the program on a folder and its token key, with `more` flags than the usual.
+/// Starts the program on a folder and its token key, with additional flags.
 async fn start(fixture: &Fixture, more: &[&str]) -> anyhow::Result<Started> {
     let key_file = fixture.token_key_file();
     let key_file = key_file.to_string_lossy();

@@ -1,4 +1,4 @@
-//! Keys, tokens and passwords: what they are worth, and where they must not end up.
+//! Keys, tokens and passwords: their validity, and the places where they must not appear.
 
 use crate::{PROGRAM, start};
 use api_conformance::expect::{equal, refuses_to_start};
@@ -12,12 +12,12 @@ use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use http::Method;
 
-/// A password that stands nowhere else, to be looked for in logs.
+/// A password that occurs nowhere else, to search for in logs.
 const CANARY: &str = "CANARY-pa55word";
 
-/// Without a key file the process makes a key, and says what that means.
+/// Without a key file the process creates a key and logs a warning.
 #[tokio::test]
-async fn a_random_key_comes_with_a_warning() -> anyhow::Result<()> {
+async fn random_key_is_logged_as_a_warning() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let first = fixture.start(PROGRAM, Way::Token, &[]).await?;
     first.server.logged(&["WARN", "--token-key-file", "random"]).await?;
@@ -27,17 +27,17 @@ async fn a_random_key_comes_with_a_warning() -> anyhow::Result<()> {
     second.refuses(&alice, ProblemKind::TokenInvalid).await
 }
 
-/// With one, there is nothing to warn of.
+/// With a key file there is no warning.
 #[tokio::test]
-async fn a_key_from_a_file_comes_without() -> anyhow::Result<()> {
+async fn key_file_causes_no_warning() -> anyhow::Result<()> {
     let mut server = start(&Fixture::new()?, &[]).await?;
     server.server.terminate().await?;
     equal("a warning", server.server.log().contains("WARN"), false)
 }
 
-/// A key that can be guessed signs for everybody.
+/// An attacker who guesses the key can sign any token.
 #[tokio::test]
-async fn a_key_that_is_short_or_missing_is_refused() -> anyhow::Result<()> {
+async fn short_or_missing_key_is_refused() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let short = fixture.folder().join("short-key");
     std::fs::write(&short, "CANARY")?;
@@ -50,9 +50,9 @@ async fn a_key_that_is_short_or_missing_is_refused() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The exhibit: what a password in a URL leads to, on most servers and by default.
+/// Demonstrates the leak of a password in a URL, which is the default of most servers.
 #[tokio::test]
-async fn a_password_in_the_url_stands_in_the_log() -> anyhow::Result<()> {
+async fn password_in_the_url_reaches_the_log() -> anyhow::Result<()> {
     let mut server = start(&Fixture::new()?, &["--credentials-in-url"]).await?;
     let right = server.alice.password.expose().to_owned();
     list_with_password_in_url(&server, &right).await.done()?;
@@ -67,37 +67,37 @@ async fn a_password_in_the_url_stands_in_the_log() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Without the flag the request is refused, and not even then is its query written down.
+/// Without the flag the request is refused, and its query is not logged.
 #[tokio::test]
-async fn a_refused_password_in_the_url_is_written_down_nowhere() -> anyhow::Result<()> {
+async fn refused_password_in_the_url_is_not_logged() -> anyhow::Result<()> {
     let mut server = start(&Fixture::new()?, &[]).await?;
     let refused = list_with_password_in_url(&server, CANARY).await;
     refused.refused_as(ProblemKind::CredentialsInQuery)?;
 
     server.server.terminate().await?;
-    let written = server.server.log() + &server.server.output();
-    equal("the request is logged", written.contains(paths::FILES), true)?;
-    equal("so is its password", written.contains("CANARY"), false)
+    let output = server.server.log() + &server.server.output();
+    equal("the request is logged", output.contains(paths::FILES), true)?;
+    equal("the password is logged", output.contains("CANARY"), false)
 }
 
-/// The exhibit never leaves this machine.
+/// The demonstration flag works on loopback only.
 #[tokio::test]
-async fn passwords_in_urls_stay_on_this_machine() -> anyhow::Result<()> {
+async fn credentials_in_url_requires_loopback() -> anyhow::Result<()> {
     let mut flags = with(&Fixture::new()?, "--listen", "0.0.0.0:0");
     flags.extend(["--insecure-remote", "--credentials-in-url"].map(str::to_owned));
     refuses_to_start(PROGRAM, &flags, &["--credentials-in-url", "127.0.0.1"]).await
 }
 
-/// Whoever reads the log can use nothing of it.
+/// The log contains no usable credential.
 #[tokio::test]
-async fn no_token_and_no_password_reaches_the_log() -> anyhow::Result<()> {
+async fn tokens_and_passwords_are_not_logged() -> anyhow::Result<()> {
     let mut server = start(&Fixture::new()?, &[]).await?;
     let token = server.sign_in(&server.alice).await?;
     let password = Proof::Basic(server.alice.clone());
     let mut secrets = vec![server.alice.password.expose().to_owned()];
     for proof in [token, password] {
         server.accepts(&proof).await?;
-        let (_, header) = proof.header().expect("a proof that fits into a header");
+        let (_, header) = proof.header().expect("a valid header value");
         let (_scheme, sent) = header.to_str()?.split_once(' ').expect("two words");
         secrets.push(sent.to_owned());
     }

@@ -1,3 +1,3 @@
-//! Started wrongly, the program says what to do.
+//! Invalid command lines are refused with advice.
 
 api_conformance::usage_suite!(crate::PROGRAM);

@@ -1,4 +1,4 @@
-//! Who gets in.
+//! Logins and the users file.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use upload_domain::passwords::{Busy, HashCost, PasswordChecks};
 use upload_domain::users_file;
 
 #[tokio::test]
-async fn only_the_right_password_of_a_known_name_gets_in() {
+async fn only_the_right_password_of_an_account_is_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
     users_file::write(&path, &[("alice", "secret")], HashCost::Least).unwrap();
@@ -21,36 +21,36 @@ async fn only_the_right_password_of_a_known_name_gets_in() {
 }
 
 #[test]
-fn demo_accounts_are_made_once_and_readable_by_their_owner_only() {
+fn demo_accounts_are_created_once_with_private_mode() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
-    let made = accounts::make_demo_users(&path, HashCost::Least).unwrap().unwrap();
-    assert_eq!(made.len(), 3);
+    let created = accounts::make_demo_users(&path, HashCost::Least).unwrap().unwrap();
+    assert_eq!(created.len(), 3);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(accounts::make_demo_users(&path, HashCost::Least).unwrap().is_none());
     let stored = fs::read_to_string(&path).unwrap();
-    assert!(made.iter().all(|account| !stored.contains(&account.password)));
+    assert!(created.iter().all(|account| !stored.contains(&account.password)));
 }
 
 #[test]
-fn a_users_file_that_is_no_use_says_why() {
+fn invalid_users_file_is_refused_with_a_reason() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
-    let complaint = || Accounts::read(&path).unwrap_err().to_string();
-    assert!(complaint().contains("cannot read"));
+    let error = || Accounts::read(&path).unwrap_err().to_string();
+    assert!(error().contains("cannot read"));
     for (text, reason) in [
         ("{", "EOF"),
-        (r#"{"users":[]}"#, "names nobody"),
+        (r#"{"users":[]}"#, "no accounts"),
         (r#"{"users":[{"username":"a","password_hash":"x"}]}"#, "not Argon2"),
         (r#"{"users":[{"username":"../a","password_hash":"x"}]}"#, "user name"),
     ] {
         fs::write(&path, text).unwrap();
-        assert!(complaint().contains(reason), "{text}: {}", complaint());
+        assert!(error().contains(reason), "{text}: {}", error());
     }
 }
 
 #[tokio::test]
-async fn a_password_check_beyond_the_queue_is_refused_at_once() {
+async fn password_check_beyond_the_queue_is_refused() {
     let hash = upload_domain::passwords::hash("secret", HashCost::Owasp).unwrap();
     let checks = PasswordChecks::new(1, 1);
     let (first, second, third) = tokio::join!(

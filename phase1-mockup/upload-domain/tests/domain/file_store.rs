@@ -1,4 +1,4 @@
-//! What is acknowledged is there, and what is not has left nothing.
+//! The file store: acknowledged uploads are durable, failed ones leave nothing.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
@@ -49,21 +49,21 @@ async fn meta_of(
     store.read(owner, id).await.map(|(meta, _content)| meta)
 }
 
-fn leftovers(root: &Path) -> usize {
-    std::fs::read_dir(root.join("incoming")).expect("the store made it").count()
+fn count_incoming(root: &Path) -> usize {
+    std::fs::read_dir(root.join("incoming")).expect("the folder exists").count()
 }
 
-/// What a dropped upload leaves is removed by whichever thread was busy with it.
+/// Waits for a condition. A dropped upload is removed by another thread, a little later.
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !condition() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
+        assert!(Instant::now() < deadline, "timeout: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 #[tokio::test]
-async fn an_acknowledged_upload_is_there_for_every_replica_on_the_folder() {
+async fn acknowledged_upload_is_visible_to_every_replica() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let meta = receive(&store, new_file(None), body("hello")).await.unwrap();
@@ -74,11 +74,11 @@ async fn an_acknowledged_upload_is_there_for_every_replica_on_the_folder() {
     let mut text = String::new();
     file.read_to_string(&mut text).await.unwrap();
     assert_eq!(text, "hello");
-    assert_eq!(leftovers(dir.path()), 0);
+    assert_eq!(count_incoming(dir.path()), 0);
 }
 
 #[tokio::test]
-async fn a_file_of_somebody_else_is_not_found() {
+async fn foreign_file_is_not_found() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let id = receive(&store, new_file(None), body("hello")).await.unwrap().file_id;
@@ -90,44 +90,44 @@ async fn a_file_of_somebody_else_is_not_found() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_too_large_or_breaks_off_leaves_nothing() {
+async fn large_or_truncated_upload_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let large = stream::iter((0..11).map(|_| io::Result::Ok(Bytes::from(vec![0; 100]))));
     let refused = receive(&store, new_file(None), large).await;
     assert!(matches!(refused, Err(ReceiveError::TooLarge { limit: 1000 })));
 
-    let broken = body("hel").chain(stream::iter([Err(io::Error::other("hung up"))]));
+    let broken = body("hel").chain(stream::iter([Err(io::Error::other("disconnected"))]));
     let refused = receive(&store, new_file(None), broken).await;
     assert!(matches!(refused, Err(ReceiveError::BrokenBody(_))));
 
-    assert_eq!(leftovers(dir.path()), 0);
+    assert_eq!(count_incoming(dir.path()), 0);
     assert!(store.list(&user("alice"), None, 10).await.unwrap().files.is_empty());
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_takes_its_half_upload_with_it() {
+async fn upload_of_a_disconnected_client_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let half = body("half").chain(stream::pending());
     let mut upload = Box::pin(receive(&store, new_file(None), half));
-    until("the upload has begun", || {
+    until("the upload has started", || {
         assert!((&mut upload).now_or_never().is_none());
-        leftovers(dir.path()) == 1
+        count_incoming(dir.path()) == 1
     })
     .await;
     drop(upload);
-    until("nothing is left", || leftovers(dir.path()) == 0).await;
+    until("the upload is removed", || count_incoming(dir.path()) == 0).await;
 }
 
 #[tokio::test]
-async fn one_idempotency_key_makes_one_file_however_often_it_is_used() {
+async fn repeated_idempotency_key_creates_one_file() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let attempts = (0..20).map(|_| receive(&store, new_file(Some("k1")), body("hello")));
-    let made = futures_util::future::join_all(attempts).await;
-    let first = made[0].as_ref().unwrap();
-    assert!(made.iter().all(|meta| meta.as_ref().unwrap() == first));
+    let results = futures_util::future::join_all(attempts).await;
+    let first = results[0].as_ref().unwrap();
+    assert!(results.iter().all(|meta| meta.as_ref().unwrap() == first));
     assert_eq!(store.list(&user("alice"), None, 100).await.unwrap().files.len(), 1);
 
     let other = receive(&store, new_file(Some("k1")), body("other")).await;
@@ -135,23 +135,23 @@ async fn one_idempotency_key_makes_one_file_however_often_it_is_used() {
 }
 
 #[tokio::test]
-async fn a_key_that_somebody_holds_and_does_nothing_with_is_not_waited_for() {
+async fn locked_idempotency_key_is_refused_after_a_timeout() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     receive(&store, new_file(Some("k1")), body("hello")).await.unwrap();
     let keys = std::fs::read_dir(dir.path().join("keys/alice")).unwrap();
     let lock =
         keys.flatten().find(|file| file.path().extension() == Some("lock".as_ref()));
-    let held = std::fs::File::open(lock.unwrap().path()).unwrap();
-    held.lock().unwrap();
+    let lock_holder = std::fs::File::open(lock.unwrap().path()).unwrap();
+    lock_holder.lock().unwrap();
     let refused = receive(&store, new_file(Some("k1")), body("hello")).await;
     assert!(matches!(refused, Err(ReceiveError::KeyInUse)));
     let other = receive(&store, new_file(Some("k2")), body("hello")).await;
-    assert!(other.is_ok(), "other keys go on");
+    assert!(other.is_ok(), "other keys are not affected");
 }
 
 #[tokio::test]
-async fn a_deleted_file_does_not_come_back_with_its_key() {
+async fn idempotency_key_does_not_restore_a_deleted_file() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let alice = user("alice");
@@ -159,12 +159,12 @@ async fn a_deleted_file_does_not_come_back_with_its_key() {
     store.delete(&alice, first.file_id).await.unwrap();
     let again = receive(&store, new_file(Some("k1")), body("hello")).await.unwrap();
     assert_eq!(again, first);
-    let gone = meta_of(&store, &alice, first.file_id).await;
-    assert!(matches!(gone, Err(StoreError::NotFound)));
+    let deleted = meta_of(&store, &alice, first.file_id).await;
+    assert!(matches!(deleted, Err(StoreError::NotFound)));
 }
 
 #[tokio::test]
-async fn pages_run_from_newest_to_oldest_without_gap_or_repeat() {
+async fn pages_are_newest_first_without_gap_or_duplicate() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let mut ids = Vec::new();
@@ -172,20 +172,20 @@ async fn pages_run_from_newest_to_oldest_without_gap_or_repeat() {
         ids.push(receive(&store, new_file(None), body("x")).await.unwrap().file_id);
     }
     ids.reverse();
-    let (mut seen, mut after) = (Vec::new(), None);
+    let (mut listed, mut after) = (Vec::new(), None);
     loop {
         let page = store.list(&user("alice"), after, 2).await.unwrap();
-        seen.extend(page.files.iter().map(|meta| meta.file_id));
+        listed.extend(page.files.iter().map(|meta| meta.file_id));
         after = page.next;
         if after.is_none() {
             break;
         }
     }
-    assert_eq!(seen, ids);
+    assert_eq!(listed, ids);
 }
 
 #[test]
-fn the_sweep_clears_what_the_dead_left_and_spares_what_is_written() {
+fn sweep_removes_abandoned_uploads_and_keeps_active_ones() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
@@ -197,15 +197,15 @@ fn the_sweep_clears_what_the_dead_left_and_spares_what_is_written() {
         content
     };
     let _abandoned = upload("abandoned");
-    let written = upload("written");
-    written.lock().unwrap();
+    let active = upload("active");
+    active.lock().unwrap();
     store.sweep();
     assert!(!dir.path().join("incoming/abandoned").exists());
-    assert!(dir.path().join("incoming/written").exists());
+    assert!(dir.path().join("incoming/active").exists());
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_refused_by_name() {
+fn unwritable_folder_is_refused_with_advice() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();

@@ -1,4 +1,4 @@
-//! The promises behind every 201, and behind every login.
+//! Tests of the file store and the accounts.
 
 mod accounts;
 mod file_store;

@@ -1,32 +1,32 @@
-//! The command lines of a cluster's processes, and the secrets they share.
+//! The command lines of a cluster's processes, and their shared secrets.
 
-use super::front::{Front, certificate_file};
+use super::endpoint::{PublicEndpoint, certificate_file};
 use crate::cluster::BALANCER;
 use crate::process::Spec;
 use crate::run_dir::RunDir;
-use crate::topology::{Design, Reach, Tls, Topology};
+use crate::topology::{Reach, ServerKind, Tls, Topology};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// The key that signs tokens, the same for every replica: that is all they share.
-const TOKEN_KEY: &str = "token.key";
+/// The file of the key that signs tokens. Replicas of Phase 1 share nothing else.
+const TOKEN_KEY_FILE: &str = "token.key";
 
-/// What the balancer asks for before it obeys.
-const ADMIN_TOKEN: &str = "balancer.token";
+/// The file of the token for the balancer's admin listener.
+const ADMIN_TOKEN_FILE: &str = "balancer.token";
 
-/// Milliseconds that a replica goes on accepting after SIGTERM: longer than the balancer
-/// needs to notice (checks every 250 ms, out at the first "not ready").
+/// Milliseconds that a replica still accepts requests after SIGTERM. This is longer than the
+/// balancer needs to take it out (checks every 250 ms, out at the first "not ready").
 const DRAIN_GRACE_MS: &str = "1200";
 
-/// Milliseconds after which a replica that says nothing is given up, so that a paused one
-/// does not hold its clients for long.
+/// Milliseconds that the balancer waits for a response head, so that the clients of a paused
+/// replica do not wait long.
 const HEAD_TIMEOUT_MS: &str = "5000";
 
 /// Writes fresh secrets into the run folder.
 pub(super) fn write_secrets(run_dir: &RunDir) -> anyhow::Result<()> {
-    for name in [TOKEN_KEY, ADMIN_TOKEN] {
+    for name in [TOKEN_KEY_FILE, ADMIN_TOKEN_FILE] {
         let mut secret = String::new();
         for _ in 0..2 {
             secret.push_str(&uuid::Uuid::new_v4().simple().to_string());
@@ -36,18 +36,18 @@ pub(super) fn write_secrets(run_dir: &RunDir) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the balancer asks for before it obeys.
+/// The token for the balancer's admin listener.
 pub(super) fn admin_token(run_dir: &RunDir) -> anyhow::Result<String> {
-    std::fs::read_to_string(run_dir.path().join(ADMIN_TOKEN))
+    std::fs::read_to_string(run_dir.path().join(ADMIN_TOKEN_FILE))
         .context("cannot read the balancer's token")
 }
 
-/// The balancer, on whatever port is free or was asked for.
+/// The command line of the balancer.
 pub(super) fn balancer(topology: &Topology, run_dir: &RunDir) -> Spec {
     let mut args = Args::of("balancer", BALANCER);
     args.add("--listen", topology.listen.to_string());
     args.add("--policy", policy_name(topology));
-    args.add("--admin-token-file", run_dir.path().join(ADMIN_TOKEN));
+    args.add("--admin-token-file", run_dir.path().join(ADMIN_TOKEN_FILE));
     args.add("--head-timeout-ms", HEAD_TIMEOUT_MS);
     if topology.reach == Reach::OtherMachines {
         args.0.push("--insecure-remote".into());
@@ -66,33 +66,32 @@ pub(super) fn balancer(topology: &Topology, run_dir: &RunDir) -> Spec {
     spec(topology, run_dir, BALANCER, args)
 }
 
-/// Where uploads are kept, and whatever else is to outlive the cluster.
+/// The folder of uploads and of all other data that may outlive the cluster.
 pub(super) fn data_dir(topology: &Topology, run_dir: &RunDir) -> PathBuf {
     topology.data_dir.clone().unwrap_or_else(|| run_dir.path().join("data"))
 }
 
-/// A replica of the topology's design. `gossip` is where it hears the others, and where
-/// they are.
+/// The command line of a replica. `gossip` has the gossip addresses of a replicated design.
 pub(super) fn replica(
     topology: &Topology,
     run_dir: &RunDir,
     users_file: &Path,
     id: &str,
-    front: &Front,
+    endpoint: &PublicEndpoint,
     gossip: Option<&Gossip>,
 ) -> Spec {
-    let design = topology.design;
-    let mut args = Args::of(design.role(), id);
+    let server = topology.server;
+    let mut args = Args::of(server.role(), id);
     args.add("--listen", "127.0.0.1:0");
     args.add("--data-dir", data_dir(topology, run_dir));
     args.add("--users", users_file);
     args.add("--drain-grace-ms", DRAIN_GRACE_MS);
-    if design == Design::Stateless {
-        args.add("--token-key-file", run_dir.path().join(TOKEN_KEY));
+    if server == ServerKind::Stateless {
+        args.add("--token-key-file", run_dir.path().join(TOKEN_KEY_FILE));
     }
-    if design.has_records() {
+    if let ServerKind::Upload(design) = server {
         args.add("--design", design.as_str());
-        for (flag, value) in front.flags() {
+        for (flag, value) in endpoint.flags() {
             args.add(flag, value);
         }
     }
@@ -106,13 +105,13 @@ pub(super) fn replica(
     spec(topology, run_dir, id, args)
 }
 
-/// Where a replica hears the others, and where they are.
+/// The gossip address of a replica, and those of the other replicas.
 pub(super) struct Gossip {
     pub(super) own: SocketAddr,
     pub(super) others: Vec<SocketAddr>,
 }
 
-/// From now on the process listens here.
+/// Makes the next start listen on `address`.
 pub(super) fn listen_on(spec: &mut Spec, address: SocketAddr) {
     let flag = spec.args.iter().position(|arg| arg == "--listen");
     if let Some(value) = flag.and_then(|at| spec.args.get_mut(at + 1)) {
@@ -135,7 +134,7 @@ impl Args {
     }
 }
 
-/// Where a member's log is.
+/// The log file of a member.
 pub(super) fn log_file(run_dir: &RunDir, id: &str) -> PathBuf {
     run_dir.path().join(format!("{id}.log"))
 }

@@ -1,4 +1,5 @@
-//! The services that the replicas of Phase 2 share: started before them, ended after them.
+//! The services that the replicas of Phase 2 share. They start before the replicas and end
+//! after them.
 
 use super::plan;
 use crate::orders::Order;
@@ -13,27 +14,27 @@ use backing_services::{
 use records::{PoolLimits, Records};
 use std::path::Path;
 
-/// What only the launcher may use: replicas are no owners of the database.
-const OWNER: &str = "DATABASE_OWNER_URL";
+/// The URL of the database owner. Only the launcher may use it; replicas are not the owner.
+const OWNER_URL_VARIABLE: &str = "DATABASE_OWNER_URL";
 
-/// What runs, and how the replicas reach it.
+/// The running services, and their URLs for the replicas.
 #[derive(Debug, Default)]
 pub(super) struct Services {
     running: Vec<Service>,
-    /// By the names of the variables in which the replicas get them.
+    /// Each URL with the name of its environment variable.
     urls: Vec<(&'static str, Secret)>,
-    /// Why there is no Redis, where it can be done without.
+    /// Why there is no Redis, if the design does not need it.
     without_redis: Option<String>,
 }
 
 impl Services {
-    /// Starts what the design needs, and brings the database's schema up to date.
+    /// Starts the services of the design, and migrates the database schema.
     pub(super) async fn start(
         topology: &Topology,
         run_dir: &RunDir,
     ) -> anyhow::Result<Self> {
         let mut services = Self::default();
-        if !topology.design.has_records() {
+        if !topology.server.has_records() {
             return Ok(services);
         }
         let data_dir = plan::data_dir(topology, run_dir);
@@ -94,14 +95,14 @@ impl Services {
     }
 }
 
-/// Carries out an order on a service.
-pub(super) async fn order(service: &Service, order: Order) -> anyhow::Result<()> {
+/// Executes a command on a service.
+pub(super) async fn execute(service: &Service, command: Order) -> anyhow::Result<()> {
     let id = service.what().as_str();
-    if service.state() == State::Down && order != Order::Restart {
+    if service.state() == State::Down && command != Order::Restart {
         bail!("{id} is down: cargo lab restart {id}");
     }
-    tracing::info!(service = id, order = order.as_str(), "order");
-    match order {
+    tracing::info!(service = id, command = command.as_str(), "command");
+    match command {
         Order::Kill => service.kill9().await,
         Order::Stop => service.stop().await,
         Order::Pause => service.pause().await,
@@ -113,20 +114,20 @@ pub(super) async fn order(service: &Service, order: Order) -> anyhow::Result<()>
     }
 }
 
-/// The database. What is to outlive the cluster must not lie in a private Postgres, which
-/// does not.
+/// Starts or connects to the database. Data that must outlive the cluster cannot be in a private
+/// Postgres, because that ends with the cluster.
 async fn records(
     topology: &Topology,
     run_dir: &Path,
     data_dir: &Path,
 ) -> anyhow::Result<Service> {
-    let is_to_stay = topology.data_dir.is_some();
+    let is_persistent = topology.data_dir.is_some();
     let backing = match topology.backing {
-        Backing::Local | Backing::Container if is_to_stay => bail!(
-            "a private Postgres ends with the cluster, and --data-dir is to outlive it: \
-             name a database of your own in DATABASE_URL, or take --backing embedded"
+        Backing::Local | Backing::Container if is_persistent => bail!(
+            "a private Postgres ends with the cluster, but --data-dir must outlive it: \
+             set DATABASE_URL to your own database, or use --backing embedded"
         ),
-        Backing::Auto if is_to_stay => {
+        Backing::Auto if is_persistent => {
             let url = offers(What::Database).await.into_iter();
             let url = url.filter(|offer| offer.kind == Kind::Url);
             match url.into_iter().any(|offer| offer.found.is_ok()) {
@@ -139,19 +140,18 @@ async fn records(
     let is_file = backing == Backing::Embedded;
     let mut service = database(backing, if is_file { data_dir } else { run_dir }).await?;
     if is_file && topology.backing == Backing::Auto {
-        service.why =
-            "took SQLite, in a file: --data-dir is to outlive the cluster, and a \
+        service.why = "SQLite, in a file: --data-dir must outlive the cluster, and a \
                        private Postgres does not"
-                .to_owned();
+            .to_owned();
     }
     Ok(service)
 }
 
-/// How the replicas connect, to a schema that is up to date. A private database is the
-/// launcher's own; one that somebody named may be named as the application already.
+/// The URL for the replicas, after the schema was migrated. The launcher owns a private
+/// database. A configured URL may be that of the application role already.
 async fn as_application(database: &Service) -> anyhow::Result<String> {
     if database.kind == Kind::Url {
-        let owner = std::env::var(OWNER).ok().filter(|url| !url.is_empty());
+        let owner = std::env::var(OWNER_URL_VARIABLE).ok().filter(|url| !url.is_empty());
         if let Some(owner) = owner {
             Records::migrate(&owner).await?;
             return Ok(database.url.clone());
@@ -163,24 +163,24 @@ async fn as_application(database: &Service) -> anyhow::Result<String> {
     Ok(Records::migrate(&database.url).await?.app_url)
 }
 
-/// Redis, or why there is none where the design can do without: it is not worth a minute
-/// of building then.
+/// Redis, or the reason why there is none. If the design does not need Redis, it is not built
+/// from source, because that takes a minute.
 async fn optional_redis(
     topology: &Topology,
     dir: &Path,
 ) -> anyhow::Result<Result<Service, String>> {
-    if topology.design.needs_redis() {
+    if topology.server.needs_redis() {
         return redis(topology.backing, dir).await.map(Ok);
     }
     let wanted = topology.backing.kind();
     let offers = offers(What::Redis).await;
-    let mut here =
+    let mut available =
         offers.iter().filter(|offer| wanted.is_none_or(|one| one == offer.kind));
-    if here.any(|offer| offer.found.is_ok() && !offer.to_be_built) {
+    if available.any(|offer| offer.found.is_ok() && !offer.to_be_built) {
         return redis(topology.backing, dir).await.map(Ok);
     }
     let reasons = offers.iter().filter_map(|offer| offer.found.as_ref().err());
     let reasons: Vec<_> = reasons.map(String::as_str).collect();
     let reasons = reasons.join("; ");
-    Ok(Err(format!("none, so each replica counts its limits for itself: {reasons}")))
+    Ok(Err(format!("none, so each replica counts its rate limits alone: {reasons}")))
 }

@@ -1,50 +1,53 @@
-//! Noticing that a process has ended, and starting it again if that is wanted.
+//! Supervision: detects that a process has ended, and restarts it if required.
 
 use super::BALANCER;
 use super::shared::Shared;
-use crate::replica::Replica;
+use crate::member::Member;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The first pause before a new start; it doubles with every death in a row.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The first delay before a restart. It doubles with every further restart.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(250);
 
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The longest delay before a restart.
+const MAX_BACKOFF: Duration = Duration::from_secs(8);
 
-/// A process that has run for so long has recovered: the next pause is short again.
-const RECOVERED: Duration = Duration::from_secs(10);
+/// The running time after which the next backoff starts at [`INITIAL_BACKOFF`] again.
+const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(10);
 
-/// Watches over one member for as long as the cluster lives. What counts is whether it
-/// should run and does not, however that came about: a start that failed is tried again
-/// like a start that was followed by a death.
-pub(super) async fn watch_over(shared: Arc<Shared>, replica: Arc<Replica>) {
+/// Supervises one member for as long as the cluster lives. A failed start is retried in the
+/// same way as a process that has ended.
+pub(super) async fn supervise(shared: Arc<Shared>, member: Arc<Member>) {
     let supervised = shared.topology.supervise;
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = INITIAL_BACKOFF;
     loop {
-        replica.to_watch(supervised).await;
+        member.wait_until_due(supervised).await;
         let began = Instant::now();
-        if !replica.ended(supervised).await {
+        if !member.ended(supervised).await {
             continue;
         }
-        if began.elapsed() >= RECOVERED {
-            pause = FIRST_PAUSE;
+        if began.elapsed() >= BACKOFF_RESET_AFTER {
+            backoff = INITIAL_BACKOFF;
         }
-        tracing::info!(replica = replica.id, ms = pause.as_millis(), "starting again in");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-        if let Err(error) = start_again(&shared, &replica).await {
-            tracing::error!(replica = replica.id, "{error:#}");
+        tracing::info!(
+            member = member.id,
+            backoff_ms = backoff.as_millis(),
+            "restarting"
+        );
+        tokio::time::sleep(backoff).await;
+        backoff = (backoff * 2).min(MAX_BACKOFF);
+        if let Err(error) = restart(&shared, &member).await {
+            tracing::error!(member = member.id, "{error:#}");
         }
     }
 }
 
-async fn start_again(shared: &Shared, replica: &Replica) -> anyhow::Result<()> {
-    let Some(address) = replica.start_if_wanted().await? else {
+async fn restart(shared: &Shared, member: &Member) -> anyhow::Result<()> {
+    let Some(address) = member.start_if_wanted().await? else {
         return Ok(());
     };
-    if replica.id == BALANCER {
-        return shared.introduce_all().await;
+    if member.id == BALANCER {
+        return shared.register_all().await;
     }
-    shared.let_in(&replica.id, address).await
+    shared.admit(&member.id, address).await
 }

@@ -1,6 +1,6 @@
-//! The other terminal's side.
+//! The client of the control API.
 
-use super::whereabouts::{self, Whereabouts};
+use super::control_file::{self, ControlFile};
 use crate::orders::Order;
 use crate::status::ClusterStatus;
 use anyhow::{Context, bail};
@@ -8,59 +8,59 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long an order may take: an orderly restart waits for requests under way.
-const ORDER_LIMIT: Duration = Duration::from_secs(60);
+/// The longest time for a command. An orderly restart waits for open requests.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a launcher may take to say that it is there: it has nothing to look up.
-const PRESENCE_LIMIT: Duration = Duration::from_secs(2);
+/// The longest time for a launcher to answer the presence check, which needs no work.
+const PRESENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The answer to an order that could not be carried out.
+/// The reply to a command that failed.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Refused {
+pub(super) struct ErrorReply {
     pub(super) error: String,
 }
 
-/// The answer to an order for one more replica.
+/// The reply to the command that adds a replica.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Added {
     pub(super) id: String,
 }
 
-/// Gives orders to a running cluster.
+/// Sends commands to a running cluster.
 #[derive(Clone)]
 pub struct ControlClient {
     http: reqwest::Client,
-    at: Whereabouts,
+    control: ControlFile,
 }
 
 impl ControlClient {
     /// The running cluster of that name, if there is one.
     ///
     /// # Errors
-    /// When the name is not one, the lab's folder cannot be read, or the launcher of that
-    /// name is there but does not answer.
+    /// When the name is invalid, the lab's folder cannot be read, or the launcher of that name
+    /// runs but does not answer.
     pub async fn find(name: &str) -> anyhow::Result<Option<Self>> {
         http_edge::crypto::choose();
         let http = reqwest::Client::builder()
-            .timeout(ORDER_LIMIT)
+            .timeout(COMMAND_TIMEOUT)
             .no_proxy()
             .build()
             .context("cannot make an HTTP client")?;
-        for at in whereabouts::notes(name)? {
-            let found = Self { http: http.clone(), at };
-            if found.is_there().await? {
+        for control in control_file::find_all(name)? {
+            let found = Self { http: http.clone(), control };
+            if found.is_running().await? {
                 return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    /// A launcher that has ended refuses connections at once. One that takes them and is
-    /// silent is not gone: to go on without it would be to start a second one.
-    async fn is_there(&self) -> anyhow::Result<bool> {
-        let asked = self.request(Method::GET, "").timeout(PRESENCE_LIMIT).send().await;
-        let Whereabouts { name, pid, .. } = &self.at;
-        match asked {
+    /// A launcher that has ended refuses connections at once. A launcher that accepts them
+    /// without an answer still runs, so starting a second one would be an error.
+    async fn is_running(&self) -> anyhow::Result<bool> {
+        let reply = self.request(Method::GET, "").timeout(PRESENCE_TIMEOUT).send().await;
+        let ControlFile { name, pid, .. } = &self.control;
+        match reply {
             Ok(reply) => Ok(reply.status().is_success()),
             Err(error) if error.is_timeout() => bail!(
                 "the launcher of {name} (process {pid}) does not answer; is it stopped? \
@@ -71,63 +71,66 @@ impl ControlClient {
         }
     }
 
-    /// Everything at this moment.
+    /// The current status.
     ///
     /// # Errors
     /// When the launcher does not answer.
     pub async fn status(&self) -> anyhow::Result<ClusterStatus> {
-        let reply = answered(self.request(Method::GET, "status")).await?;
-        reply.json().await.context("the launcher's answer cannot be understood")
+        let reply = send(self.request(Method::GET, "status")).await?;
+        reply.json().await.context("the launcher's reply cannot be parsed")
     }
 
-    /// Carries out an order on one member, and returns when it is done.
+    /// Executes a command on one member, and returns when it is done.
     ///
     /// # Errors
-    /// When the launcher refuses; the message is its own.
-    pub async fn order(&self, id: &str, order: Order) -> anyhow::Result<()> {
-        let path = format!("members/{id}/{}", order.as_str());
-        answered(self.request(Method::POST, &path)).await.map(drop)
+    /// When the launcher refuses. The error is the launcher's message.
+    pub async fn order(&self, id: &str, command: Order) -> anyhow::Result<()> {
+        let path = format!("members/{id}/{}", command.as_str());
+        send(self.request(Method::POST, &path)).await.map(drop)
     }
 
-    /// Starts one more replica and returns its name.
+    /// Starts one more replica and returns its id.
     ///
     /// # Errors
     /// When it does not start.
     pub async fn add(&self) -> anyhow::Result<String> {
-        let reply = answered(self.request(Method::POST, "members")).await?;
-        let added: Added = reply.json().await.context("the launcher's answer")?;
+        let reply = send(self.request(Method::POST, "members")).await?;
+        let added: Added =
+            reply.json().await.context("the launcher's reply cannot be parsed")?;
         Ok(added.id)
     }
 
-    /// Stops the cluster, and returns when the launcher has let go of everything.
+    /// Stops the cluster, and returns when its run folder is removed.
     ///
     /// # Errors
-    /// When the launcher does not take the order, or is not done after a minute.
+    /// When the launcher does not accept the command, or has not finished after a minute.
     pub async fn down(&self) -> anyhow::Result<()> {
         let run_dir = self.status().await?.run_dir;
-        answered(self.request(Method::POST, "down")).await?;
+        send(self.request(Method::POST, "down")).await?;
         let gone = async {
             while run_dir.exists() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(ORDER_LIMIT, gone).await.context("the launcher goes on")
+        tokio::time::timeout(COMMAND_TIMEOUT, gone)
+            .await
+            .context("the launcher is still running")
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("http://{}/{path}", self.at.address);
-        self.http.request(method, url).bearer_auth(&self.at.token)
+        let url = format!("http://{}/{path}", self.control.address);
+        self.http.request(method, url).bearer_auth(&self.control.token)
     }
 }
 
-async fn answered(request: RequestBuilder) -> anyhow::Result<Response> {
+async fn send(request: RequestBuilder) -> anyhow::Result<Response> {
     let reply = request.send().await.context("the launcher does not answer")?;
     if reply.status().is_success() {
         return Ok(reply);
     }
     let status = reply.status();
-    match reply.json::<Refused>().await {
-        Ok(refused) => bail!("{}", refused.error),
+    match reply.json::<ErrorReply>().await {
+        Ok(reply) => bail!("{}", reply.error),
         Err(_) => bail!("the launcher refused with {status}"),
     }
 }

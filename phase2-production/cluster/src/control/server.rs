@@ -1,7 +1,7 @@
-//! The launcher's side.
+//! The server of the control API.
 
-use super::client::{Added, Refused};
-use super::whereabouts::{self, Whereabouts};
+use super::client::{Added, ErrorReply};
+use super::control_file::{self, ControlFile};
 use crate::cluster::Cluster;
 use crate::control::client::ControlClient;
 use crate::orders::Order;
@@ -33,32 +33,32 @@ pub struct ControlServer {
     expected: Expected,
 }
 
-/// What a request must bring.
+/// The header values that a request must have.
 #[derive(Clone, Debug)]
 struct Expected {
     authorization: String,
     host: String,
 }
 
-/// What the routes use.
+/// The state of the routes.
 #[derive(Clone)]
-struct Orders {
+struct ControlState {
     cluster: Arc<Cluster>,
     down: CancellationToken,
 }
 
 impl ControlServer {
-    /// Takes a name and a port. To be done first, so that a second launcher of the same
-    /// name stops before it has started anything.
+    /// Takes a name and a port. The caller does this first, so that a second launcher of the
+    /// same name fails before it starts a process.
     ///
     /// # Errors
-    /// When a cluster of that name runs, or seems to.
+    /// When a cluster of that name runs, or its launcher does not answer.
     pub async fn bind(name: &str, run_dir: &RunDir) -> anyhow::Result<Self> {
-        let _turn = whereabouts::turn()?;
+        let _lock = control_file::lock_names()?;
         if ControlClient::find(name).await?.is_some() {
             bail!(
-                "a cluster named {name} is up. Stop it (cargo lab down) or name another \
-                 (--name)"
+                "a cluster named {name} is up. Stop it (cargo lab down) or choose another \
+                 name (--name)"
             );
         }
         let listener = listen::bind_admin(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
@@ -69,11 +69,11 @@ impl ControlServer {
             host: address.to_string(),
         };
         let (name, pid) = (name.to_owned(), std::process::id());
-        Whereabouts { name, pid, address, token }.write(run_dir)?;
+        ControlFile { name, pid, address, token }.write(run_dir)?;
         Ok(Self { listener, expected })
     }
 
-    /// Where it listens, and what it asks for.
+    /// The base URL, and the token that requests must have.
     #[must_use]
     pub fn address_and_token(&self) -> (String, String) {
         let Expected { authorization, host } = &self.expected;
@@ -81,86 +81,86 @@ impl ControlServer {
         (format!("http://{host}"), token.to_owned())
     }
 
-    /// Obeys until `stop` ends or the order to go down comes.
+    /// Executes commands until `stop` completes or the command `down` arrives.
     pub async fn obey(self, cluster: Arc<Cluster>, stop: impl Future<Output = ()>) {
         let down = CancellationToken::new();
-        let orders = Orders { cluster, down: down.clone() };
+        let state = ControlState { cluster, down: down.clone() };
         let routes = Router::new()
             .route("/", get(async || Json(())))
             .route("/status", get(status))
             .route("/members", post(add))
-            .route("/members/{id}/{order}", post(order))
-            .route("/down", post(go_down))
-            .with_state(orders)
-            .layer(from_fn_with_state(self.expected.clone(), admit));
+            .route("/members/{id}/{command}", post(execute))
+            .route("/down", post(shut_down))
+            .with_state(state)
+            .layer(from_fn_with_state(self.expected.clone(), authenticate));
         let drain = Drain {
             readiness: Readiness::default(),
             grace: Duration::ZERO,
             deadline: Duration::from_secs(1),
         };
-        let told = async {
+        let shutdown = async {
             tokio::select! {
                 () = stop => {}
                 () = down.cancelled() => {}
             }
         };
-        serve(self.listener, routes, drain, told).await;
+        serve(self.listener, routes, drain, shutdown).await;
     }
 }
 
-/// Lets in who knows the token, and no web page: a page that has its own name resolve to
-/// this address (DNS rebinding) sends that name as `Host`.
-async fn admit(
+/// Requires the token, and rejects web pages: a page whose own name resolves to this address
+/// (DNS rebinding) sends that name as `Host`.
+async fn authenticate(
     State(expected): State<Expected>,
     request: Request,
     next: Next,
 ) -> Response {
     let headers = request.headers();
-    let admitted = brings(headers, &AUTHORIZATION, &expected.authorization)
-        && brings(headers, &HOST, &expected.host);
-    if admitted {
+    let authenticated = header_matches(headers, &AUTHORIZATION, &expected.authorization)
+        && header_matches(headers, &HOST, &expected.host);
+    if authenticated {
         return next.run(request).await;
     }
     let error = "the control token is missing or wrong".to_owned();
-    (StatusCode::UNAUTHORIZED, Json(Refused { error })).into_response()
+    (StatusCode::UNAUTHORIZED, Json(ErrorReply { error })).into_response()
 }
 
-fn brings(headers: &HeaderMap, name: &HeaderName, expected: &str) -> bool {
+fn header_matches(headers: &HeaderMap, name: &HeaderName, expected: &str) -> bool {
     let given = headers.get(name).map_or(&[][..], |value| value.as_bytes());
     bool::from(given.ct_eq(expected.as_bytes()))
 }
 
-async fn status(State(orders): State<Orders>) -> Json<ClusterStatus> {
-    Json(orders.cluster.status().await)
+async fn status(State(state): State<ControlState>) -> Json<ClusterStatus> {
+    Json(state.cluster.status().await)
 }
 
-async fn add(State(orders): State<Orders>) -> Response {
-    let cluster = Arc::clone(&orders.cluster);
-    to_the_end(async move { cluster.add().await.map(|id| Added { id }) }).await
+async fn add(State(state): State<ControlState>) -> Response {
+    let cluster = Arc::clone(&state.cluster);
+    run_to_completion(async move { cluster.add().await.map(|id| Added { id }) }).await
 }
 
-async fn order(
-    State(orders): State<Orders>,
-    Path((id, order)): Path<(String, Order)>,
+async fn execute(
+    State(state): State<ControlState>,
+    Path((id, command)): Path<(String, Order)>,
 ) -> Response {
-    let cluster = Arc::clone(&orders.cluster);
-    to_the_end(async move { cluster.order(&id, order).await }).await
+    let cluster = Arc::clone(&state.cluster);
+    run_to_completion(async move { cluster.order(&id, command).await }).await
 }
 
-async fn go_down(State(orders): State<Orders>) -> Json<()> {
-    orders.down.cancel();
+async fn shut_down(State(state): State<ControlState>) -> Json<()> {
+    state.down.cancel();
     Json(())
 }
 
-/// Carries an order out even if whoever gave it has hung up: half a restart is worse
+/// Runs a command to completion even if the client disconnects, because half a restart is worse
 /// than none.
-async fn to_the_end<T: Serialize + Send + 'static>(
-    order: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+async fn run_to_completion<T: Serialize + Send + 'static>(
+    command: impl Future<Output = anyhow::Result<T>> + Send + 'static,
 ) -> Response {
-    let refused = match tokio::spawn(order).await {
+    let error = match tokio::spawn(command).await {
         Ok(Ok(done)) => return Json(done).into_response(),
         Ok(Err(error)) => format!("{error:#}"),
         Err(panicked) => panicked.to_string(),
     };
-    (StatusCode::CONFLICT, Json(Refused { error: refused })).into_response()
+    (StatusCode::CONFLICT, Json(ErrorReply { error })).into_response()
 }

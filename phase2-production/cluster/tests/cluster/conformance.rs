@@ -1,8 +1,8 @@
-//! The whole contract, before a cluster as `lab up` starts it: three replicas of each design
-//! on each kind of services.
+//! The conformance suite against clusters of three replicas, for each design and each kind of
+//! services.
 //!
-//! One cluster for all checks of a row. Each check has two people of its own, so what the
-//! others have uploaded is not there for it.
+//! All checks of one test share a cluster. Each check has two accounts of its own, so it never
+//! sees the uploads of another check.
 
 use crate::support::{is_offered, topology};
 use api_conformance::cookies::CookieJar;
@@ -19,16 +19,16 @@ use upload_domain::accounts::random_password;
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 
-/// Checks under way at the same moment.
-const AT_ONCE: usize = 4;
+/// The number of checks that run concurrently.
+const CONCURRENT_CHECKS: usize = 4;
 
-/// The balancer's cookie: which replica a client belongs to.
-const BALANCERS: &str = "lab_replica";
+/// The session affinity cookie of the balancer.
+const AFFINITY_COOKIE: &str = "lab_replica";
 
-/// More than fits into JSON, which the checks want to see refused.
+/// In bytes, more than the limit for content inside JSON, which the checks test.
 const MAX_UPLOAD: usize = 2 * 1024 * 1024;
 
-/// All checks come from one address, and many of them guess passwords.
+/// Raised rate limits, because all checks come from one address and many try passwords.
 const FLAGS: [&str; 6] = [
     "--max-upload",
     "2097152",
@@ -41,7 +41,7 @@ const FLAGS: [&str; 6] = [
 macro_rules! designs_on {
     ($module:ident: $backing:expr, $kind:expr) => {
         mod $module {
-            use super::the_contract_holds;
+            use super::check_contract;
             use cluster::{Backing, Design, Kind};
 
             designs_on! { $backing, $kind,
@@ -57,61 +57,62 @@ macro_rules! designs_on {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $design() {
-                the_contract_holds($value, $backing, $kind).await;
+                check_contract($value, $backing, $kind).await;
             }
         )*
     };
 }
 
-designs_on!(on_what_needs_no_installation: Backing::Embedded, Kind::Embedded);
-designs_on!(on_the_servers_of_this_machine: Backing::Local, Kind::Local);
+designs_on!(on_embedded_services: Backing::Embedded, Kind::Embedded);
+designs_on!(on_local_services: Backing::Local, Kind::Local);
 designs_on!(on_containers: Backing::Container, Kind::Container);
 
-async fn the_contract_holds(design: Design, backing: Backing, kind: Kind) {
+async fn check_contract(design: Design, backing: Backing, kind: Kind) {
     if !is_offered(kind).await {
         return;
     }
     let way = if design.has_sessions() { Way::Session } else { Way::Token };
     let checks = every_check(way);
-    let people: Vec<_> = (0..checks.len()).map(|at| pair(design, at)).collect();
-    let cluster = with_people(design, backing, &people).await;
-    the_services_are(&cluster, kind).await;
+    let accounts: Vec<_> = (0..checks.len()).map(|at| pair(design, at)).collect();
+    let cluster = start_cluster(design, backing, &accounts).await;
+    assert_services(&cluster, kind).await;
     let url = cluster.url();
-    let hold = checks.iter().zip(people).map(|(check, [alice, bob])| {
-        let cookies = (design == Design::Sticky).then(|| CookieJar::only(BALANCERS));
+    let runs = checks.iter().zip(accounts).map(|(check, [alice, bob])| {
+        let cookies =
+            (design == Design::Sticky).then(|| CookieJar::only(AFFINITY_COOKIE));
         let base_url = url.clone();
         let target =
             Target { base_url, alice, bob, way, max_upload: MAX_UPLOAD, cookies };
         async move {
-            let held = async {
-                // Like a browser that has been here before, and has its replica's cookie.
-                let alive = target.client().request(Method::GET, paths::LIVEZ);
-                target.client().send(alive).await?;
+            let result = async {
+                // A first request, so that the client has the affinity cookie, as browsers do.
+                let livez = target.client().request(Method::GET, paths::LIVEZ);
+                target.client().send(livez).await?;
                 (check.run)(&target).await
             };
-            Some(format!("{}: {:#}", check.name, held.await.err()?))
+            Some(format!("{}: {:#}", check.name, result.await.err()?))
         }
     });
-    let broken = stream::iter(hold).buffer_unordered(AT_ONCE);
-    let broken: Vec<_> = broken.filter_map(async |one| one).collect().await;
-    let (of, broken_ones) = (checks.len(), broken.len());
-    let text = broken.join("\n");
-    assert!(broken.is_empty(), "{design:?}: {broken_ones} of {of} broken:\n{text}");
+    let failed = stream::iter(runs).buffer_unordered(CONCURRENT_CHECKS);
+    let failed: Vec<_> = failed.filter_map(async |one| one).collect().await;
+    let (total, count) = (checks.len(), failed.len());
+    let text = failed.join("\n");
+    assert!(failed.is_empty(), "{design:?}: {count} of {total} checks failed:\n{text}");
     cluster.down().await;
 }
 
-/// Three replicas whose users are these, and of which every request can be served.
-async fn with_people(
+/// A cluster of three replicas with these accounts, in which every request can be served.
+async fn start_cluster(
     design: Design,
     backing: Backing,
-    people: &[[Credentials; 2]],
+    accounts: &[[Credentials; 2]],
 ) -> Cluster {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let users = folder.path().join("users.json");
-    let named = people.iter().flatten();
-    let named: Vec<_> =
-        named.map(|one| (one.username.as_str(), one.password.expose())).collect();
-    users_file::write(&users, &named, HashCost::Least).expect("a users file");
+    let pairs = accounts.iter().flatten();
+    let pairs: Vec<_> =
+        pairs.map(|one| (one.username.as_str(), one.password.expose())).collect();
+    users_file::write(&users, &pairs, HashCost::Least).expect("a users file");
     let cluster = Cluster::start(Topology {
         backing,
         users: Users::File(users),
@@ -120,8 +121,8 @@ async fn with_people(
     });
     let cluster = cluster.await.expect("the cluster starts");
     if design == Design::Memory {
-        // Whoever logs in to one of three is a stranger to two: that is this design's own
-        // contract, and `services` has a test of it. The other one holds for each alone.
+        // A session exists on one of three replicas, which `services` tests. The contract
+        // itself holds for a single replica.
         for id in ["r2", "r3"] {
             cluster.order(id, Order::Stop).await.expect("it stops");
         }
@@ -129,15 +130,15 @@ async fn with_people(
     cluster
 }
 
-async fn the_services_are(cluster: &Cluster, kind: Kind) {
+async fn assert_services(cluster: &Cluster, kind: Kind) {
     let status = cluster.status().await;
     for id in ["database", "redis"] {
-        let service = status.service(id).expect("it is there");
+        let service = status.service(id).expect("the service exists");
         assert_eq!(service.kind, Some(kind), "{service:?}");
     }
 }
 
-/// Two people for one check. Their names differ from design to design, which tells logs
+/// Two accounts for one check. Their names differ from design to design, which tells logs
 /// apart.
 fn pair(design: Design, at: usize) -> [Credentials; 2] {
     ["alice", "bob"].map(|name| Credentials {

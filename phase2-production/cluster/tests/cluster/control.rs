@@ -1,22 +1,22 @@
-//! Orders from another terminal.
+//! The control API: commands from another terminal.
 
 use crate::support::{member, program, start};
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
 use cluster::orders::Order;
 use cluster::status::ProcessState;
-use cluster::{Design, RunDir};
+use cluster::{RunDir, ServerKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A name that no other test has.
-fn name() -> String {
+/// A unique cluster name.
+fn unique_name() -> String {
     format!("test-{}", &uuid::Uuid::new_v4().simple().to_string()[..12])
 }
 
 #[tokio::test]
-async fn orders_reach_the_cluster_by_its_name() {
-    let (name, cluster) = (name(), Arc::new(start(Design::Stateful, 1).await));
+async fn commands_reach_the_cluster_by_its_name() {
+    let (name, cluster) = (unique_name(), Arc::new(start(ServerKind::Stateful, 1).await));
     let folder = RunDir::create(&program()).unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let launcher = {
@@ -26,7 +26,7 @@ async fn orders_reach_the_cluster_by_its_name() {
             cluster.down().await;
         })
     };
-    let client = ControlClient::find(&name).await.unwrap().expect("it is up");
+    let client = ControlClient::find(&name).await.unwrap().expect("the cluster is up");
     client.order("r1", Order::Kill).await.unwrap();
     assert_eq!(member(&client.status().await.unwrap(), "r1").state, ProcessState::Down);
     assert_eq!(client.add().await.unwrap(), "r2");
@@ -40,8 +40,8 @@ async fn orders_reach_the_cluster_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_once() {
-    let (name, cluster) = (name(), Arc::new(start(Design::Stateful, 1).await));
+async fn second_launcher_of_a_name_is_refused() {
+    let (name, cluster) = (unique_name(), Arc::new(start(ServerKind::Stateful, 1).await));
     let folder = RunDir::create(&program()).unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let launcher =
@@ -53,28 +53,28 @@ async fn a_name_is_taken_once() {
 }
 
 #[tokio::test]
-async fn a_launcher_that_is_there_and_silent_is_not_taken_for_absent() {
-    let name = name();
+async fn unresponsive_launcher_is_not_treated_as_absent() {
+    let name = unique_name();
     let folder = RunDir::create(&program()).unwrap();
-    // It takes connections, like a launcher that was stopped, and obeys nobody.
-    let silent = ControlServer::bind(&name, &folder).await.unwrap();
-    let asked = Instant::now();
+    // It accepts connections without an answer, like a launcher after SIGSTOP.
+    let unresponsive = ControlServer::bind(&name, &folder).await.unwrap();
+    let began = Instant::now();
     let pid = std::process::id();
     let Err(error) = ControlClient::find(&name).await else {
-        panic!("it was not noticed");
+        panic!("the unresponsive launcher was not detected");
     };
-    let says = format!("the launcher of {name} (process {pid}) does not answer");
-    assert!(error.to_string().contains(&says), "{error}");
-    assert!(asked.elapsed() < Duration::from_secs(10));
+    let expected = format!("the launcher of {name} (process {pid}) does not answer");
+    assert!(error.to_string().contains(&expected), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(10));
     let second = ControlServer::bind(&name, &folder).await.unwrap_err().to_string();
-    assert!(second.contains(&says), "{second}");
-    drop(silent);
+    assert!(second.contains(&expected), "{second}");
+    drop(unresponsive);
     assert!(ControlClient::find(&name).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn whoever_does_not_know_the_token_or_comes_under_another_name_is_refused() {
-    let (name, cluster) = (name(), Arc::new(start(Design::Stateful, 1).await));
+async fn missing_token_and_foreign_host_are_refused() {
+    let (name, cluster) = (unique_name(), Arc::new(start(ServerKind::Stateful, 1).await));
     let folder = RunDir::create(&program()).unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let (url, token) = server.address_and_token();
@@ -86,14 +86,15 @@ async fn whoever_does_not_know_the_token_or_comes_under_another_name_is_refused(
     http_edge::crypto::choose();
     let http = reqwest::Client::new();
     let status = format!("{url}/status");
-    let bare = http.get(&status).send().await.unwrap();
-    assert_eq!(bare.status(), 401);
-    let guess = http.get(&status).bearer_auth("guess").send().await.unwrap();
-    assert_eq!(guess.status(), 401);
-    let rebound = http.get(&status).bearer_auth(&token).header("host", "evil.example");
-    assert_eq!(rebound.send().await.unwrap().status(), 401);
-    let ours = http.get(&status).bearer_auth(&token).send().await.unwrap();
-    assert_eq!(ours.status(), 200);
+    let without_token = http.get(&status).send().await.unwrap();
+    assert_eq!(without_token.status(), 401);
+    let wrong_token = http.get(&status).bearer_auth("guess").send().await.unwrap();
+    assert_eq!(wrong_token.status(), 401);
+    let foreign_host =
+        http.get(&status).bearer_auth(&token).header("host", "evil.example");
+    assert_eq!(foreign_host.send().await.unwrap().status(), 401);
+    let valid = http.get(&status).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(valid.status(), 200);
     stop.cancel();
     launcher.await.unwrap();
     cluster.down().await;

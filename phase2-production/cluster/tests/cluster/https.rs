@@ -1,19 +1,19 @@
-//! HTTPS before a whole cluster: what the balancer shows, and what the replicas make of it.
+//! HTTPS in front of a cluster: the certificate of the balancer, and the effect on replicas.
 
 use crate::support::{start_over, topology};
 use cluster::orders::Order;
-use cluster::{Cluster, Design, Tls};
+use cluster::{Cluster, Design, ServerKind, Tls};
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Certificate, Client, Response};
 use serde_json::json;
 
-/// A client that trusts what it finds in the cluster's file now, and nobody else.
+/// A client that trusts only the cluster's current certificate.
 fn trusting(cluster: &Cluster) -> Client {
     http_edge::crypto::choose();
-    let file = cluster.certificate().expect("a certificate was made");
-    let pem = std::fs::read(file).expect("it is there");
-    let certificate = Certificate::from_pem(&pem).expect("it is one");
+    let file = cluster.certificate().expect("the balancer created a certificate");
+    let pem = std::fs::read(file).expect("a readable file");
+    let certificate = Certificate::from_pem(&pem).expect("a valid certificate");
     let client = Client::builder().no_proxy().tls_certs_only([certificate]);
     client.build().expect("a client")
 }
@@ -25,7 +25,7 @@ async fn log_in(client: &Client, cluster: &Cluster) -> Response {
 }
 
 #[tokio::test]
-async fn over_https_the_cookie_is_secure_and_only_the_cluster_s_own_pages_may_use_it() {
+async fn https_cookie_is_secure_and_foreign_origins_are_refused() {
     let cluster = start_over(Design::Central, 2, Some(Tls::SelfSigned)).await;
     let (url, client) = (cluster.url(), trusting(&cluster));
     let port = url.strip_prefix("https://127.0.0.1:").expect("HTTPS, on loopback");
@@ -41,7 +41,7 @@ async fn over_https_the_cookie_is_secure_and_only_the_cluster_s_own_pages_may_us
         ("https://127.0.0.1:1".to_owned(), 403),
         ("https://evil.test".to_owned(), 403),
     ] {
-        // Twice, so that both replicas are asked.
+        // Twice, so that each replica gets a request.
         for _ in 0..2 {
             let file = Part::bytes("kept".as_bytes()).file_name("kept.txt");
             let call = client.post(format!("{url}/api/upload"));
@@ -54,27 +54,27 @@ async fn over_https_the_cookie_is_secure_and_only_the_cluster_s_own_pages_may_us
 }
 
 #[tokio::test]
-async fn a_balancer_that_is_started_again_is_where_it_was_with_another_certificate() {
-    let cluster = start_over(Design::Stateful, 1, Some(Tls::SelfSigned)).await;
+async fn restarted_balancer_keeps_its_address_with_a_new_certificate() {
+    let cluster = start_over(ServerKind::Stateful, 1, Some(Tls::SelfSigned)).await;
     let (url, before) = (cluster.url(), trusting(&cluster));
     assert_eq!(log_in(&before, &cluster).await.status(), 200);
     cluster.order("lb", Order::Restart).await.unwrap();
     assert_eq!(cluster.url(), url);
     assert_eq!(log_in(&trusting(&cluster), &cluster).await.status(), 200);
     let login = before.get(format!("{url}/livez")).send().await;
-    assert!(login.unwrap_err().is_connect(), "the key of before is gone");
+    assert!(login.unwrap_err().is_connect(), "the old certificate must not be accepted");
     cluster.down().await;
 }
 
 #[tokio::test]
-async fn an_address_that_is_named_is_the_one_that_clients_and_replicas_go_by() {
+async fn public_url_is_used_by_clients_and_replicas() {
     let mut topology = topology(Design::Central, 1);
     topology.backing = cluster::Backing::Embedded;
     topology.public_url = Some("https://lab.example/".to_owned());
     let cluster = Cluster::start(topology).await.unwrap();
     assert_eq!(cluster.url(), "https://lab.example");
     let status = cluster.status().await;
-    // As a proxy that ends TLS would pass it on.
+    // As a proxy that terminates TLS would send it.
     let balancer = status.member("lb").and_then(|lb| lb.address).unwrap();
     http_edge::crypto::choose();
     let call = Client::new().post(format!("http://{balancer}/api/session/start"));
@@ -86,13 +86,13 @@ async fn an_address_that_is_named_is_the_one_that_clients_and_replicas_go_by() {
     cluster.down().await;
 }
 
-/// A data folder that cannot be used is what would be found next.
+/// The unusable data folder would be the next error.
 #[tokio::test]
-async fn what_is_wrong_with_a_certificate_is_said_before_anything_else_starts() {
+async fn invalid_certificate_is_reported_before_other_services_start() {
     let mut topology = topology(Design::Central, 1);
     topology.data_dir = Some("/dev/null/data".into());
-    let next = Cluster::start(topology.clone()).await.unwrap_err();
-    assert!(format!("{next:#}").contains("data folder"), "{next:#}");
+    let next_error = Cluster::start(topology.clone()).await.unwrap_err();
+    assert!(format!("{next_error:#}").contains("data folder"), "{next_error:#}");
     let (chain, key) = ("/nonexistent/cert.pem".into(), "/nonexistent/key.pem".into());
     topology.tls = Some(Tls::Given { chain, key });
     let error = Cluster::start(topology).await.unwrap_err();

@@ -1,16 +1,16 @@
-//! The launcher's promises, on real processes.
+//! Tests of the launcher with real processes.
 
+mod cleanup;
 mod conformance;
 mod control;
 mod cut_uploads;
 mod failover_page;
 mod faults;
 mod https;
-mod leftovers;
-mod paired_facts;
+mod login_survival;
 mod seeded_kills;
 mod services;
-mod stage;
 mod starting;
 mod stolen_tokens;
 mod support;
+mod testbed;

@@ -1,30 +1,31 @@
-//! A cluster for a test: private, small, gone when the test is.
+//! A small private cluster for one test.
 
 use api_contract::secret::Secret;
 use cluster::status::{ClusterStatus, MemberStatus};
-use cluster::{Backing, Cluster, Design, Kind, Program, Tls, Topology, Users};
+use cluster::{Backing, Cluster, Kind, Program, ServerKind, Tls, Topology, Users};
 use load_balancer::status::BackendState;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+/// The longest time to wait for a condition.
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Names the kinds that must be here: then a test of them fails instead of doing nothing.
+/// The environment variable with the kinds of services that must be available. A test of such a
+/// kind fails instead of being skipped.
 pub(crate) const MUST_HAVE: &str = "LAB_MUST_HAVE";
 
-/// Whether this kind is named there.
+/// Whether this kind must be available.
 pub(crate) fn must_have(kind: Kind) -> bool {
     let named = std::env::var(MUST_HAVE).unwrap_or_default();
     named.split(' ').any(|one| one == kind.as_str())
 }
 
-/// Whether Redis and a database of this kind can be had here.
+/// Whether Redis and a database of this kind are available.
 pub(crate) async fn is_offered(kind: Kind) -> bool {
     for what in [backing_services::What::Redis, backing_services::What::Database] {
         let offers = backing_services::offers(what).await;
         let offer = offers.into_iter().find(|offer| offer.kind == kind);
-        let Err(reason) = offer.expect("every kind is judged").found else { continue };
+        let Err(reason) = offer.expect("every kind has an offer").found else { continue };
         assert!(!must_have(kind), "{MUST_HAVE} names {}: {reason}", kind.as_str());
         eprintln!("SKIPPED the designs on {}: {reason}", kind.as_str());
         return false;
@@ -36,54 +37,55 @@ pub(crate) fn program() -> Program {
     Program { path: env!("CARGO_BIN_EXE_cluster-role").into(), prefix: Vec::new() }
 }
 
-pub(crate) fn topology(design: Design, replicas: usize) -> Topology {
+pub(crate) fn topology(server: impl Into<ServerKind>, replicas: usize) -> Topology {
     Topology {
         replicas,
         users: Users::WithPassword(Secret::new("correct-horse")),
-        ..Topology::on_loopback(program(), design)
+        ..Topology::on_loopback(program(), server)
     }
 }
 
-pub(crate) async fn start(design: Design, replicas: usize) -> Cluster {
-    Cluster::start(topology(design, replicas)).await.expect("the cluster starts")
+pub(crate) async fn start(server: impl Into<ServerKind>, replicas: usize) -> Cluster {
+    Cluster::start(topology(server, replicas)).await.expect("the cluster starts")
 }
 
 pub(crate) async fn start_with(
-    design: Design,
+    server: impl Into<ServerKind>,
     replicas: usize,
     backing: Backing,
 ) -> Cluster {
-    let topology = Topology { backing, ..topology(design, replicas) };
+    let topology = Topology { backing, ..topology(server, replicas) };
     Cluster::start(topology).await.expect("the cluster starts")
 }
 
-/// On the embedded stores, and over HTTPS if `tls` says so.
+/// Starts a cluster on embedded stores, over HTTPS if `tls` is given.
 pub(crate) async fn start_over(
-    design: Design,
+    server: impl Into<ServerKind>,
     replicas: usize,
     tls: Option<Tls>,
 ) -> Cluster {
-    let backing = match design.has_records() {
+    let server = server.into();
+    let backing = match server.has_records() {
         true => Backing::Embedded,
         false => Backing::Auto,
     };
-    let topology = Topology { backing, tls, ..topology(design, replicas) };
+    let topology = Topology { backing, tls, ..topology(server, replicas) };
     Cluster::start(topology).await.expect("the cluster starts")
 }
 
-/// Waits until the cluster's status is as wanted.
+/// Waits until the status of the cluster fulfils a condition.
 pub(crate) async fn until(
     cluster: &Cluster,
     what: &str,
     wanted: impl Fn(&ClusterStatus) -> bool,
 ) -> ClusterStatus {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     loop {
         let status = cluster.status().await;
         if wanted(&status) {
             return status;
         }
-        assert!(Instant::now() < deadline, "never happened: {what}: {status:#?}");
+        assert!(Instant::now() < deadline, "timeout: {what}: {status:#?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -107,11 +109,11 @@ pub(crate) fn is_alive(pid: i32) -> bool {
     state.is_some_and(|state| state != 'Z')
 }
 
-/// Waits until none of the processes and no such folder is left.
+/// Waits until all processes have ended and the folder is removed.
 pub(crate) async fn until_gone(pids: &[i32], folder: &Path) {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     while pids.iter().any(|pid| is_alive(*pid)) || folder.exists() {
-        assert!(Instant::now() < deadline, "left behind: {pids:?}, {}", folder.display());
+        assert!(Instant::now() < deadline, "not removed: {pids:?}, {}", folder.display());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,22 +1,22 @@
-//! I5: every request ends in time, in what was asked for or in a problem (RFC 9457), and
-//! soon after a fault is mended everybody is served.
+//! I5, availability: every request ends in time with success or a problem (RFC 9457), and all
+//! users are served soon after the repair of a fault.
 
 use crate::entry::{Answered, Entry};
 use crate::history::{Fault, History};
 use crate::promises::Promises;
 use crate::report::{Finding, Invariant};
 
-/// Who may stand between clients and replicas, a balancer or a test's own proxy: while it
-/// is down, nobody can answer.
+/// The components between clients and replicas: the balancer, or the proxy of a test. While one
+/// is down, no reply is possible.
 const DOORS: [&str; 2] = ["lb", "proxy"];
 
-/// How long a connection that broke with the door may be the last to notice.
+/// Milliseconds after the repair in which a broken connection may still show.
 const AFTERWARDS_MS: u64 = 1_000;
 
-/// Answers in a row after which somebody counts as served.
+/// The number of successive replies after which a user counts as served.
 const IN_A_ROW: usize = 3;
 
-/// Judges every request, and the time after healing.
+/// Checks every request, and the time after each repair.
 pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     let mut finding = Finding::new(Invariant::Answered);
     for entry in &history.entries {
@@ -38,24 +38,24 @@ fn misbehaved(entry: &Entry, history: &History, promises: &Promises) -> Option<S
         Answered::Done | Answered::Problem | Answered::GaveUp => None,
         Answered::Foreign => {
             let why = entry.why.as_deref().unwrap_or_default();
-            Some(format!("an answer that the contract does not know: {why}"))
+            Some(format!("a reply violates the contract: {why}"))
         }
-        Answered::CutShort if whoever_answered_was_struck(entry, history) => None,
+        Answered::CutShort if answering_replica_had_a_fault(entry, history) => None,
         Answered::CutShort => {
-            let who = entry.served_by.as_deref().unwrap_or("somebody");
-            Some(format!("{who} broke off an answer, although nothing had struck it"))
+            let replica = entry.served_by.as_deref().unwrap_or("a replica");
+            Some(format!("{replica} truncated a reply without a fault"))
         }
         Answered::NotAtAll if the_door_was_down(entry, history) => None,
         Answered::NotAtAll => {
             let why = entry.why.as_deref().unwrap_or_default();
-            Some(format!("no answer, although the balancer was up: {why}"))
+            Some(format!("no reply, although the balancer was up: {why}"))
         }
     }
 }
 
-/// An answer that has begun cannot become a problem any more. Its length, which went ahead,
-/// tells the client that it is not whole.
-fn whoever_answered_was_struck(entry: &Entry, history: &History) -> bool {
+/// A reply that has started cannot become a problem any more. With its `Content-Length` the client
+/// detects that it is truncated.
+fn answering_replica_had_a_fault(entry: &Entry, history: &History) -> bool {
     let answering = |fault: &&Fault| {
         DOORS.contains(&fault.victim.as_str())
             || entry.served_by.as_deref() == Some(fault.victim.as_str())
@@ -75,10 +75,11 @@ fn the_door_was_down(entry: &Entry, history: &History) -> bool {
     })
 }
 
-/// After each fault, until the next one: the last must have been watched to the end.
+/// Checks the time from each repair to the next fault. After the last fault every user must have
+/// been observed long enough.
 fn healthy_again(history: &History, finding: &mut Finding) {
     if history.faults.iter().any(|fault| fault.mended_ms.is_none()) {
-        return finding.doubt("a fault was never mended");
+        return finding.doubt("a fault was never repaired");
     }
     let over = |(at, fault): (usize, &Fault)| Some((fault.mended_ms?, at));
     for (at, fault) in history.faults.iter().enumerate() {
@@ -90,7 +91,7 @@ fn healthy_again(history: &History, finding: &mut Finding) {
             .filter(|other| over(*other) > over((at, fault)));
         let until = later.map(|(_, other)| other.ordered_ms).min();
         if until.is_some_and(|until| until <= mended) {
-            // It is not over while another goes on.
+            // Another fault is still active.
             continue;
         }
         let within = Promises::healthy_within_ms(&fault.victim);
@@ -101,12 +102,12 @@ fn healthy_again(history: &History, finding: &mut Finding) {
     }
 }
 
-/// The time after a fault, in milliseconds.
+/// The time after a repair, in milliseconds.
 struct Calm {
     from: u64,
-    /// In which everybody has to be served again.
+    /// The longest time until all users are served again.
     within: u64,
-    /// The next fault.
+    /// The start of the next fault.
     until: Option<u64>,
 }
 
@@ -123,13 +124,13 @@ impl Calm {
             (Some(row), _) if row[0].began_ms - self.from <= self.within => {}
             (_, Some(last)) if last_ms(last) > self.from + self.within => {
                 let says = format!(
-                    "user {user} was not served {} ms after healing",
+                    "user {user} was not served {} ms after the repair",
                     self.within
                 );
                 finding.broken(says, &[last.number]);
             }
             _ if self.until.is_some() => {}
-            _ => finding.doubt(format!("user {user} was not watched after healing")),
+            _ => finding.doubt(format!("user {user} was not observed after the repair")),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! I4: after a logout or revocation was acknowledged, that proof never works again, nor
-//! does the refresh token that came with it (ASVS 7.4.1).
+//! I4, revocation: after an acknowledged logout or revocation, the credential and its refresh
+//! token never work again (ASVS 7.4.1).
 
 use super::before;
 use crate::entry::{Act, Ended, Entry};
@@ -8,7 +8,7 @@ use crate::promises::Promises;
 use crate::report::{Finding, Invariant};
 use std::collections::BTreeMap;
 
-/// Judges every use of a proof after its end.
+/// Checks every use of a credential after its revocation.
 pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     let mut finding = Finding::new(Invariant::Dead);
     if !promises.ends_hold {
@@ -24,7 +24,7 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
         }
     }
     for entry in &history.entries {
-        // Ending again what is dead is not using it.
+        // A second logout is not a use.
         let proof = entry.act.proof().filter(|_| !matches!(entry.act, Act::End { .. }));
         let Some(end) = proof.and_then(|proof| ends.get(proof)) else {
             continue;
@@ -37,7 +37,8 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
             let (Some(proof), user) = (proof, entry.user) else {
                 continue;
             };
-            let says = format!("user {user} got in with {proof} after its end");
+            let says =
+                format!("user {user} was accepted with {proof} after its revocation");
             finding.broken(says, &[end.number, entry.number]);
         }
     }

@@ -1,12 +1,12 @@
-//! I7: while none of the stores that know a proof answers, the answer is 503: 200 would let
-//! in whom nobody checked, and 401 would log out whom nobody ended (ASVS 16.5.3).
+//! I7: while all stores of a credential are unavailable, the reply is 503. A 200 would accept an
+//! unverified credential, and a 401 would end a valid login (ASVS 16.5.3).
 
 use crate::entry::{Ended, Entry};
 use crate::history::{Fault, History};
 use crate::promises::Promises;
 use crate::report::{Finding, Invariant};
 
-/// Judges every request with a proof that was made entirely while nobody could know.
+/// Checks every request with a credential that ran entirely while all stores were unavailable.
 pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     let mut finding = Finding::new(Invariant::Honest);
     if promises.known_by.is_empty() {
@@ -18,18 +18,20 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     };
     for entry in history.entries.iter().filter(unknowable) {
         finding.judged += 1;
-        let said = match (entry.ended, entry.proof_refused()) {
-            (Ended::Ok, _) => "yes",
-            (_, true) => "no",
+        let reply = match (entry.ended, entry.proof_refused()) {
+            (Ended::Ok, _) => "success",
+            (_, true) => "a refusal",
             _ => continue,
         };
-        let says = format!("the answer was {said}, and nobody could know");
+        let says = format!(
+            "the reply was {reply}, although no store could verify the credential"
+        );
         finding.broken(says, &[entry.number]);
     }
     finding
 }
 
-/// From the moment at which the fault surely had struck, to that at which it may be over.
+/// Whether a fault was certainly active during the whole operation.
 fn is_down_during(store: &str, entry: &Entry, faults: &[Fault]) -> bool {
     faults.iter().filter(|fault| fault.victim == store).any(|fault| {
         fault.struck_ms.is_some_and(|struck| struck < entry.began_ms)

@@ -1,5 +1,6 @@
-//! I1: every acknowledged upload is there with the right SHA-256, and every acknowledged
-//! delete stays one (the `set-full` checker of Jepsen asks the same of a set's elements).
+//! I1, durability: every acknowledged upload is stored with the right SHA-256, and every
+//! acknowledged deletion is permanent (like Jepsen's `set-full` checker for the elements of a
+//! set).
 
 use super::before;
 use crate::entry::{Act, Ended, Entry, Said};
@@ -7,7 +8,7 @@ use crate::history::History;
 use crate::report::{Finding, Invariant};
 use std::collections::BTreeMap;
 
-/// Judges every file that was acknowledged.
+/// Checks every acknowledged file.
 pub(super) fn check(history: &History) -> Finding {
     let mut finding = Finding::new(Invariant::Kept);
     for user in 0..history.header.users.len() {
@@ -33,7 +34,7 @@ pub(super) fn check(history: &History) -> Finding {
     finding
 }
 
-/// The hash of what was sent, by the file's name.
+/// The hashes of the sent bytes, by file name.
 fn sent<'a>(theirs: &[&'a Entry]) -> BTreeMap<&'a str, &'a str> {
     let sent = theirs.iter().filter_map(|entry| match &entry.act {
         Act::Upload { name, sha256, .. } | Act::BeginPieces { name, sha256, .. } => {
@@ -53,7 +54,7 @@ fn name_of(entry: &Entry) -> Option<&str> {
     }
 }
 
-/// An acknowledged file and everything its owner did.
+/// An acknowledged file, and all operations of its owner.
 struct Case<'a> {
     file: &'a str,
     stored: &'a Entry,
@@ -67,12 +68,12 @@ impl Case<'_> {
             return;
         };
         if Some(echoed.as_str()) != self.sent {
-            let says = format!("{} was acknowledged as other bytes", self.file);
+            let says = format!("{} was acknowledged with another hash", self.file);
             finding.broken(says, &[self.stored.number]);
         }
     }
 
-    /// Every attempt to read or delete it, and at least one that settles it in the end.
+    /// Checks every read and deletion of the file. At least one verification read must be definite.
     fn every_look(&self, finding: &mut Finding) {
         let mut settled = false;
         let looks = self.theirs.iter().filter(|entry| match &entry.act {
@@ -85,7 +86,7 @@ impl Case<'_> {
                 Said::Bytes { sha256, .. } => {
                     settled |= look.read_back;
                     if Some(sha256.as_str()) != self.sent {
-                        let says = format!("{} came back as other bytes", self.file);
+                        let says = format!("{} was read with other bytes", self.file);
                         finding.broken(says, &proof);
                     }
                     self.not_after_a_delete(look, finding);
@@ -101,13 +102,14 @@ impl Case<'_> {
             }
         }
         if !settled {
-            finding.doubt(format!("{} was not read back", self.file));
+            finding.doubt(format!("{} has no verification read", self.file));
         }
     }
 
     fn last_list(&self, finding: &mut Finding) {
         let Some((list, files)) = super::once::last_list(self.theirs) else {
-            return finding.doubt(format!("user {} has no last list", self.stored.user));
+            return finding
+                .doubt(format!("user {} has no final listing", self.stored.user));
         };
         if !before(self.stored, list) {
             return;
@@ -124,12 +126,12 @@ impl Case<'_> {
     fn not_after_a_delete(&self, look: &Entry, finding: &mut Finding) {
         let gone = |entry: &&&Entry| entry.ended == Ended::Ok && before(entry, look);
         if let Some(delete) = self.deletes().find(gone) {
-            let says = format!("{} was deleted and is back", self.file);
+            let says = format!("{} was deleted and exists again", self.file);
             finding.broken(says, &[delete.number, look.number]);
         }
     }
 
-    /// Whether a delete of it had begun by then that did not surely fail.
+    /// Whether a deletion was invoked before that did not certainly fail.
     fn may_be_deleted_at(&self, look: &Entry) -> bool {
         self.deletes().any(|delete| {
             delete.number != look.number

@@ -1,5 +1,5 @@
-//! A login that was acknowledged stays good until it is ended, in the designs that promise
-//! it. In the others a kill takes logins with it: that is what they are there to show.
+//! An acknowledged login stays valid until its logout, if the design promises that. In the other
+//! designs a kill ends logins, which the course demonstrates.
 
 use super::before;
 use crate::entry::{Act, Answered, Ended, Entry, Said};
@@ -8,7 +8,7 @@ use crate::promises::Promises;
 use crate::report::{Finding, Invariant};
 use std::collections::BTreeMap;
 
-/// Judges every use of a proof that should be good.
+/// Checks every use of a credential that should be valid.
 pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     let mut finding = Finding::new(Invariant::Logins);
     if !promises.logins_survive {
@@ -47,7 +47,7 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     finding
 }
 
-/// For each proof, what may have ended it or used up its refresh token.
+/// For each credential, the operations that may have ended it or used its refresh token.
 fn spent(history: &History) -> BTreeMap<&str, Vec<&Entry>> {
     let mut spent: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for entry in &history.entries {
@@ -58,14 +58,14 @@ fn spent(history: &History) -> BTreeMap<&str, Vec<&Entry>> {
     spent
 }
 
-/// Whether an act that had begun by then may be why a proof is refused.
+/// Whether an earlier operation may be the reason for a refused credential.
 fn may_end(act: &Entry, refused: &Entry) -> bool {
     if act.number == refused.number || act.began_ms > refused.ended_ms {
         return false;
     }
     match act.act {
         Act::End { .. } => act.ended != Ended::Fail,
-        // A refresh token is good once; the access token lives on.
+        // A refresh token is valid once; the access token stays valid.
         _ => matches!(refused.act, Act::Refresh { .. }),
     }
 }

@@ -1,13 +1,13 @@
-//! I2: one effect for each upload that was asked for, however often it was repeated under
-//! its idempotency key (draft-ietf-httpapi-idempotency-key-header): what failed left no
-//! trace, what is unknown is there once or not at all, and never half of it.
+//! I2, atomicity: each upload has at most one effect, even with retries under its idempotency key
+//! (draft-ietf-httpapi-idempotency-key-header). A failed upload leaves nothing; an upload with
+//! the outcome info is stored once or not at all, and never partially.
 
 use crate::entry::{Act, Ended, Entry, Listed, Said};
 use crate::history::History;
 use crate::report::{Finding, Invariant};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Judges every name that was ever uploaded.
+/// Checks every uploaded name.
 pub(super) fn check(history: &History) -> Finding {
     let mut finding = Finding::new(Invariant::Once);
     for user in 0..history.header.users.len() {
@@ -25,13 +25,13 @@ pub(super) fn check(history: &History) -> Finding {
                 no_trace_of_failures(list, files, &wanted, &mut finding)
             }
             None if wanted.is_empty() => {}
-            None => finding.doubt(format!("user {user} has no last list")),
+            None => finding.doubt(format!("user {user} has no final listing")),
         }
     }
     finding
 }
 
-/// The last complete list of the reading back.
+/// The last complete listing of the verification reads.
 pub(super) fn last_list<'a>(theirs: &[&'a Entry]) -> Option<(&'a Entry, &'a [Listed])> {
     let mut lists = theirs.iter().rev().filter(|entry| entry.read_back);
     lists.find_map(|entry| Some((*entry, files_of(entry)?)))
@@ -44,11 +44,11 @@ fn files_of(entry: &Entry) -> Option<&[Listed]> {
     }
 }
 
-/// All attempts to get one file there.
+/// All attempts to upload one file.
 #[derive(Default)]
 struct Wanted<'a> {
     sha256: Option<&'a str>,
-    /// Those that may have made the file.
+    /// The attempts that may have created the file.
     effective: Vec<&'a Entry>,
     attempts: Vec<u64>,
 }
@@ -73,7 +73,7 @@ fn wanted<'a>(theirs: &[&'a Entry]) -> BTreeMap<&'a str, Wanted<'a>> {
 }
 
 impl Wanted<'_> {
-    /// Whoever repeats an upload is told of the same file each time.
+    /// All retries of an upload get the same file.
     fn one_answer(&self, name: &str, finding: &mut Finding) {
         let told = self.effective.iter().filter_map(|entry| match &entry.said {
             Said::Stored { file, .. } => Some(file.as_str()),
@@ -81,7 +81,7 @@ impl Wanted<'_> {
         });
         if told.collect::<BTreeSet<_>>().len() > 1 {
             let numbers: Vec<_> = self.effective.iter().map(|one| one.number).collect();
-            finding.broken(format!("{name} became two files"), &numbers);
+            finding.broken(format!("{name} was stored as two files"), &numbers);
         }
     }
 }
@@ -99,10 +99,10 @@ fn no_name_twice_and_none_half(
         let mut proof = wanted.attempts.clone();
         proof.push(list.number);
         if !seen.insert(listed.name.as_str()) {
-            finding.broken(format!("{} is there twice", listed.name), &proof);
+            finding.broken(format!("{} is listed twice", listed.name), &proof);
         }
         if wanted.sha256 != Some(listed.sha256.as_str()) {
-            let says = format!("{} is there with other bytes than sent", listed.name);
+            let says = format!("{} is stored with other bytes than sent", listed.name);
             finding.broken(says, &proof);
         }
     }
@@ -121,7 +121,7 @@ fn no_trace_of_failures(
         };
         let mut proof = failed.attempts.clone();
         proof.push(list.number);
-        let says = format!("{} was refused each time and is there", listed.name);
+        let says = format!("{} was refused each time and is stored", listed.name);
         finding.broken(says, &proof);
     }
 }

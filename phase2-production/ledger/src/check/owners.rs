@@ -1,11 +1,12 @@
-//! I3: no answer, at any time, holds another user's bytes, names or name (ASVS 8.2.2).
+//! I3, isolation: no reply contains bytes, file names or the account name of another user
+//! (ASVS 8.2.2).
 
 use crate::content::prefix;
 use crate::entry::{Entry, Said};
 use crate::history::History;
 use crate::report::{Finding, Invariant};
 
-/// Judges every answer that shows something of somebody.
+/// Checks every reply with data of a user.
 pub(super) fn check(history: &History) -> Finding {
     let mut finding = Finding::new(Invariant::Owners);
     for entry in &history.entries {
@@ -13,22 +14,22 @@ pub(super) fn check(history: &History) -> Finding {
             continue;
         };
         finding.judged += 1;
-        if let Err(whose) = shown {
-            let says = format!("user {} was shown {whose}", entry.user);
+        if let Err(foreign) = shown {
+            let says = format!("user {} got {foreign}", entry.user);
             finding.broken(says, &[entry.number]);
         }
     }
     finding
 }
 
-/// What an answer shows: the caller's own, or whose else; [`None`] when it shows nothing.
+/// Whether a reply has own data (`Ok`) or foreign data (`Err`); [`None`] without data.
 fn shown(entry: &Entry, history: &History) -> Option<Result<(), String>> {
     let own = history.header.users.get(entry.user);
     match &entry.said {
         Said::Bytes { owner, .. } => Some(match owner {
             Some(owner) if Some(owner) == own => Ok(()),
             Some(owner) => Err(format!("bytes of {owner}")),
-            None => Err("bytes that nobody sent".to_owned()),
+            None => Err("bytes without an owner".to_owned()),
         }),
         Said::Files { files } => {
             let prefix = prefix(entry.user);

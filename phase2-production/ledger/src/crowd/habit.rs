@@ -1,4 +1,4 @@
-//! One person's habits: what they do next, and how they go on after it failed.
+//! The behaviour of one virtual user: the choice of operations, and the reaction to failures.
 
 use super::Proofs;
 use crate::content::Content;
@@ -10,49 +10,50 @@ use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// What people do between two requests, in milliseconds.
+/// The think time between two requests, in milliseconds.
 const THINKING_MS: std::ops::Range<u64> = 5..40;
 
-/// How long somebody waits before trying again what failed.
+/// The delay after a failed operation.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Bytes of a file that goes up in one request.
+/// The size in bytes of a file that is uploaded in one request.
 const SMALL: std::ops::Range<usize> = 200..6_000;
 
-/// Bytes of a file that comes in pieces, and of a piece.
+/// The size in bytes of a file that is uploaded in chunks.
 const LARGE: std::ops::Range<usize> = 20_000..60_000;
+/// The size of a chunk in bytes.
 const PIECE: usize = 16_000;
 
-/// Refusals in a row after which somebody takes a login for lost. Three replicas that know
-/// nothing of each other refuse two times out of three whom one of them knows.
+/// The number of successive refusals after which a login counts as lost. With three replicas
+/// without shared sessions, two of three requests are refused.
 const GIVEN_UP_AFTER: usize = 4;
 
-/// Ended proofs that somebody goes on trying.
+/// The number of ended credentials that a user keeps trying.
 const ENDED_KEPT: usize = 8;
 
-/// Somebody with habits.
+/// A virtual user.
 #[derive(Debug)]
 pub(super) struct Habit {
     person: Person,
     way: Way,
     dice: ChaCha8Rng,
     proofs: Proofs,
-    /// Refusals of the current proof since it was last accepted.
+    /// The number of refusals of the current credential since it was last accepted.
     refusals: usize,
-    /// An upload with a key that has not been acknowledged; repeated until it is.
+    /// An upload with a key that is retried until it is acknowledged.
     pending: Option<Content>,
-    /// An upload in pieces that is under way, and how much of it is known to be there.
+    /// An upload in chunks that is in progress, and its offset if known.
     pieces: Option<(Pieces, Option<usize>)>,
     files: Vec<String>,
     made: usize,
 }
 
-/// What somebody has in hand when the crowd is stopped.
+/// The final state of a virtual user.
 #[derive(Debug)]
 pub struct Left {
-    /// Who.
+    /// The client.
     pub person: Person,
-    /// Their proofs.
+    /// Its credentials.
     pub proofs: Proofs,
 }
 
@@ -74,7 +75,7 @@ impl Habit {
         }
     }
 
-    /// Does one thing after another until told to stop.
+    /// Executes operations until it is stopped.
     pub(super) async fn live(mut self, stop: CancellationToken) -> Left {
         while !stop.is_cancelled() {
             let pause = match self.step().await {
@@ -86,7 +87,7 @@ impl Habit {
         Left { person: self.person, proofs: self.proofs }
     }
 
-    /// One operation; whether it went as expected.
+    /// Executes one operation, and returns whether it had the expected result.
     async fn step(&mut self) -> bool {
         let Some(held) = self.proofs.current.clone() else {
             self.proofs.current = self.person.log_in().await;
@@ -129,8 +130,8 @@ impl Habit {
         Content::new(user, &owner, self.made, size, &mut self.dice)
     }
 
-    /// Under the same key until it is acknowledged: a repetition after a lost answer must
-    /// not make a second file.
+    /// Uploads with the same key until it is acknowledged. A retry after a lost reply must not create
+    /// a second file.
     async fn upload_with_key(&mut self, held: &Held) -> Came {
         let content = match self.pending.take() {
             Some(content) => content,
@@ -144,7 +145,7 @@ impl Habit {
         came
     }
 
-    /// Without a key nobody can repeat it: what is unknown stays unknown.
+    /// Uploads without a key, so it cannot be retried: an unknown outcome stays unknown.
     async fn upload(&mut self, held: &Held) -> Came {
         let content = self.new_content(SMALL);
         let (came, file) = self.person.upload(held, &content, None).await;
@@ -152,7 +153,7 @@ impl Habit {
         came
     }
 
-    /// One step of an upload in pieces: begin, ask, or send.
+    /// One request of an upload in chunks: create it, read the offset, or send a chunk.
     async fn go_on_with_pieces(&mut self, held: &Held) -> Came {
         let Some((pieces, offset)) = self.pieces.take() else {
             let content = self.new_content(LARGE);
@@ -170,7 +171,7 @@ impl Habit {
         match standing.file {
             Some(file) => self.files.push(file),
             None if standing.gone => {}
-            // Whoever did not hear how much is there has to ask.
+            // Without an offset in the reply, the next step reads it.
             None => self.pieces = Some((pieces, standing.offset)),
         }
         came
@@ -178,20 +179,20 @@ impl Habit {
 
     async fn delete(&mut self, held: &Held, file: &str, at: usize) -> Came {
         let came = self.person.delete(held, file).await;
-        // Unknown: it may be gone, and nobody should expect it.
+        // After an unknown outcome the file may be deleted, so it is not used any more.
         if came.ended != Ended::Fail {
             self.files.swap_remove(at);
         }
         came
     }
 
-    /// What keeps a login alive: a look at the session, or the next token.
+    /// Keeps a login alive: reads the session, or refreshes the token.
     async fn renew(&mut self, held: &Held) -> Came {
         if self.way == Way::Session {
             return self.person.look(held).await;
         }
-        // The answer may be lost, and with it the next refresh token; the old one may be
-        // repeated within the server's grace only, so a new login is the way out.
+        // A lost reply loses the next refresh token. The old one can be reused only within the
+        // grace period of the server, so the user logs in again.
         self.proofs.current = self.person.refresh(held).await;
         let ended = match self.proofs.current {
             Some(_) => Ended::Ok,
@@ -203,7 +204,7 @@ impl Habit {
     /// Logs out; the next step logs in again.
     async fn end(&mut self, held: &Held) -> Came {
         let came = self.person.end(held).await;
-        // Unknown: it may live on, but nobody may count on it.
+        // After an unknown outcome the credential may still be valid, but is not used any more.
         if came.ended != Ended::Fail {
             self.proofs.current = None;
         }
@@ -213,8 +214,8 @@ impl Habit {
         came
     }
 
-    /// Knocks with a proof that should be dead, as a thief would. Being refused is what
-    /// went well then, and says nothing of the current proof.
+    /// Uses an ended credential, as a thief would. A refusal is the expected result, and does not
+    /// concern the current credential.
     async fn try_an_ended_proof(&mut self, held: &Held) -> Came {
         let ended = &self.proofs.ended;
         let recent = ended.len().saturating_sub(ENDED_KEPT)..ended.len();

@@ -1,4 +1,4 @@
-//! Files: stored in one request, listed, read, deleted.
+//! Operations on files: upload in one request, list, download, delete.
 
 use super::{Came, Held, Person};
 use crate::content::{Content, owner_of};
@@ -10,8 +10,8 @@ use api_conformance::outcome::Outcome;
 use api_contract::files::{FileList, ListQuery, MAX_PAGE};
 
 impl Person {
-    /// Uploads a file in one request; with a key, repeating it makes no second one.
-    /// Returns how it ended, and the server's name for the file.
+    /// Uploads a file in one request, with an idempotency key if `key` is given. Returns the result
+    /// and the id of the file.
     pub async fn upload(
         &self,
         held: &Held,
@@ -41,7 +41,7 @@ impl Person {
         (Self::conclude(begun, ending, said), stored)
     }
 
-    /// Asks for all files, page by page: one operation, that ends as its last page does.
+    /// Lists all files. All pages are one operation, with the outcome of the last page.
     pub async fn list(&self, held: &Held) -> (Came, Vec<Listed>) {
         let act = Act::List { proof: held.name.clone() };
         let begun = self.recorder.begin(self.user, act, self.read_back);
@@ -71,7 +71,7 @@ impl Person {
         (Self::conclude(begun, ending, said), files)
     }
 
-    /// Asks for the bytes of a file.
+    /// Downloads a file.
     pub async fn download(&self, held: &Held, file: &str) -> Came {
         let act = Act::Download { proof: held.name.clone(), file: file.to_owned() };
         let begun = self.recorder.begin(self.user, act, self.read_back);

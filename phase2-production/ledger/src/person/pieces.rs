@@ -1,4 +1,4 @@
-//! A file that comes in pieces (tus 1.0), each of them an operation.
+//! Uploads in chunks (tus 1.0). Each request is an operation.
 
 use super::{Came, Held, Person};
 use crate::content::Content;
@@ -14,7 +14,7 @@ use http::Method;
 use http::header::{CONTENT_TYPE, LOCATION};
 use reqwest::RequestBuilder;
 
-/// An upload that has begun: what it is of, and where the server wants it.
+/// A created upload, with its file and its URL path.
 #[derive(Clone, Debug)]
 pub struct Pieces {
     /// The file.
@@ -22,19 +22,19 @@ pub struct Pieces {
     path: String,
 }
 
-/// What the server says of an upload.
+/// The state of an upload in the reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Bytes that are there; [`None`] when nobody said.
+    /// The offset in bytes; [`None`] if the reply has none.
     pub offset: Option<usize>,
-    /// The file that it has become.
+    /// The id of the completed file.
     pub file: Option<String>,
-    /// Whether the server knows of no such upload.
+    /// Whether the upload does not exist (404, 410).
     pub gone: bool,
 }
 
 impl Person {
-    /// Announces a file that will come in pieces.
+    /// Creates an upload in chunks.
     pub async fn begin_pieces(
         &self,
         held: &Held,
@@ -84,7 +84,7 @@ impl Person {
         self.about_pieces(act, request).await
     }
 
-    /// Asks how much is there.
+    /// Reads the offset of an upload.
     pub async fn ask_offset(&self, held: &Held, pieces: &Pieces) -> (Came, Standing) {
         let act = Act::AskOffset {
             proof: held.name.clone(),

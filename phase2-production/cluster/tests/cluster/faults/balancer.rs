@@ -1,22 +1,21 @@
-//! The one thing that everybody passes: fault 7 of the matrix.
+//! The balancer crashes: fault 7 of the matrix.
 
-use crate::stage::on_stage;
+use crate::testbed::with_shared_cluster;
 use cluster::Design;
 use cluster::orders::Order;
 
-/// Fault 7: requests that were under way are lost with it, and nothing else is.
+/// Fault 7: the requests in flight are lost with the balancer, and nothing else.
 #[test]
-fn a_crowd_goes_on_as_if_nothing_had_been_when_its_balancer_is_back() -> anyhow::Result<()>
-{
-    on_stage(Design::Central, async |scene| {
-        let trial = scene.trial("a_crowd_goes_on", 7, 4);
-        let crowd = trial.crowd(&scene.cluster.url());
+fn workload_recovers_when_the_killed_balancer_restarts() -> anyhow::Result<()> {
+    with_shared_cluster(Design::Central, async |fixture| {
+        let trial = fixture.trial("workload_recovers", 7, 4);
+        let workload = trial.start_workload(&fixture.cluster.url());
         for _ in 0..2 {
             trial.until_all_are_served().await;
-            let fault = trial.strike(scene, "lb", Order::Kill).await?;
-            trial.mend(scene, fault, ("lb", Order::Restart)).await?;
+            let fault = trial.inject(fixture, "lb", Order::Kill).await?;
+            trial.repair(fixture, fault, ("lb", Order::Restart)).await?;
         }
-        let left = trial.finish(crowd).await;
-        trial.judge(scene, &left).await.map(drop)
+        let users = trial.finish(workload).await;
+        trial.check_history(fixture, &users).await.map(drop)
     })
 }

@@ -1,6 +1,6 @@
 //! The database crashes and hangs: faults 18 and 19 of the matrix.
 
-use crate::stage::{logged_in, on_stage};
+use crate::testbed::{logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
@@ -11,59 +11,63 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest time until an upload is stored after the database has recovered.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Fault 18: what was committed survives the crash, and the pools recover by themselves.
+/// Fault 18: committed data survives the crash, and the connection pools recover by themselves.
 #[test]
-fn acknowledged_uploads_survive_a_database_that_is_killed_under_a_crowd()
--> anyhow::Result<()> {
+fn acknowledged_uploads_survive_a_database_kill_under_load() -> anyhow::Result<()> {
     for design in [Design::Central, Design::Token] {
-        on_stage(design, async |scene| {
-            if !scene.has("database").await {
+        with_shared_cluster(design, async |fixture| {
+            if !fixture.has("database").await {
                 return Ok(());
             }
-            let trial = scene.trial("acknowledged_uploads_survive_a_database", 18, 4);
-            let crowd = trial.crowd(&scene.cluster.url());
+            let trial = fixture.trial("acknowledged_uploads_survive_a_database", 18, 4);
+            let workload = trial.start_workload(&fixture.cluster.url());
             trial.until_all_are_served().await;
-            let fault = trial.strike(scene, "database", Order::Kill).await?;
-            trial.mend(scene, fault, ("database", Order::Restart)).await?;
-            let left = trial.finish(crowd).await;
-            trial.judge(scene, &left).await.map(drop)
+            let fault = trial.inject(fixture, "database", Order::Kill).await?;
+            trial.repair(fixture, fault, ("database", Order::Restart)).await?;
+            let users = trial.finish(workload).await;
+            trial.check_history(fixture, &users).await.map(drop)
         })?;
     }
     Ok(())
 }
 
-/// Fault 19: what can be answered without the database is, and the rest is told to come
-/// back, soon.
+/// Fault 19: requests that need no database are answered; the others soon get a 503.
 #[test]
-fn while_the_database_hangs_sessions_are_known_and_uploads_are_told_to_come_back()
--> anyhow::Result<()> {
-    on_stage(Design::Central, async |scene| {
-        if !scene.has("database").await || !scene.has("redis").await {
+fn hanging_database_keeps_sessions_and_answers_uploads_with_503() -> anyhow::Result<()> {
+    with_shared_cluster(Design::Central, async |fixture| {
+        if !fixture.has("database").await || !fixture.has("redis").await {
             return Ok(());
         }
-        let trial = scene.trial("while_the_database_hangs", 19, 1);
-        let mut alice = trial.person(0, &scene.cluster.url());
-        let held = logged_in(&mut alice).await?;
+        let trial = fixture.trial("hanging_database", 19, 1);
+        let mut alice = trial.user(0, &fixture.cluster.url());
+        let credential = logged_in(&mut alice).await?;
         for _ in 0..6 {
-            alice.look(&held).await;
+            alice.look(&credential).await;
         }
-        let fault = trial.strike(scene, "database", Order::Pause).await?;
-        let mut dice = ChaCha8Rng::seed_from_u64(trial.seed);
-        let content = Content::new(0, &alice.account.username, 1, 2_000, &mut dice);
-        let (refused, _) = alice.upload(&held, &content, Some("once")).await;
-        ensure!(refused.ended == Ended::Unknown, "nobody could store it: {refused:?}");
+        let fault = trial.inject(fixture, "database", Order::Pause).await?;
+        let mut rng = ChaCha8Rng::seed_from_u64(trial.seed);
+        let content = Content::new(0, &alice.account.username, 1, 2_000, &mut rng);
+        let (refused, _) = alice.upload(&credential, &content, Some("once")).await;
+        ensure!(
+            refused.ended == Ended::Unknown,
+            "the upload cannot have been stored: {refused:?}"
+        );
         let last =
-            trial.recorder.history().entries.pop().context("it was written down")?;
-        ensure!(last.status == Some(503), "it was not told to come back: {last:?}");
-        ensure!(!alice.look(&held).await.proof_refused, "she was logged out");
-        trial.mend(scene, fault, ("database", Order::Resume)).await?;
-        let stored = eventually(PATIENCE, "the upload", async || {
-            Ok(alice.upload(&held, &content, Some("once")).await.1)
+            trial.recorder.history().entries.pop().context("the upload was recorded")?;
+        ensure!(last.status == Some(503), "the reply was not 503: {last:?}");
+        ensure!(!alice.look(&credential).await.proof_refused, "the session was refused");
+        trial.repair(fixture, fault, ("database", Order::Resume)).await?;
+        let stored = eventually(UPLOAD_TIMEOUT, "the upload", async || {
+            Ok(alice.upload(&credential, &content, Some("once")).await.1)
         });
         stored.await?;
-        let left = super::lost_answers::left(alice, held);
-        trial.judge_by(scene, &[left], &super::lost_answers::FILES).await.map(drop)
+        let user = super::lost_responses::final_state(alice, credential);
+        trial
+            .check_invariants(fixture, &[user], &super::lost_responses::FILES)
+            .await
+            .map(drop)
     })
 }

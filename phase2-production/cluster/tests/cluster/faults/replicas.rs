@@ -1,6 +1,6 @@
-//! Replicas that crash, stop and hang under a crowd: faults 1, 2 and 3 of the matrix.
+//! Replicas crash, stop and hang under load: faults 1, 2 and 3 of the matrix.
 
-use crate::stage::{Scene, Trial, logged_in, on_stage};
+use crate::testbed::{TestCluster, Trial, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
@@ -14,151 +14,165 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
-/// How long the others may take to tell a replica that is back what it has missed.
-const TOLD: Duration = Duration::from_secs(20);
+/// The longest time until a resumed replica has received the missed revocations.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Fault 1: killed in the middle of uploads, whole ones and pieces. Besides those of the
-/// crowd, which a kill may or may not meet, one is surely under way each time.
+/// Fault 1: a kill during uploads, in one request and in chunks. A kill may miss the uploads of
+/// the workload, so a slow sender has one in flight at each kill.
 #[test]
-fn uploads_that_a_kill_interrupts_are_there_whole_or_not_at_all() -> anyhow::Result<()> {
-    on_stage(Design::Token, async |scene| {
-        let trial = scene.trial("uploads_that_a_kill_interrupts", 1, 4);
-        let crowd = trial.crowd(&scene.cluster.url());
+fn upload_interrupted_by_a_kill_is_atomic() -> anyhow::Result<()> {
+    with_shared_cluster(Design::Token, async |fixture| {
+        let trial = fixture.trial("upload_interrupted_by_a_kill", 1, 4);
+        let workload = trial.start_workload(&fixture.cluster.url());
         for id in ["r2", "r3"] {
             trial.until_all_are_served().await;
-            let sender = Sender::before(scene, id).await?;
-            let fault = sender.send_until(trial.strike(scene, id, Order::Kill)).await?;
+            let sender = SlowSender::of_replica(fixture, id).await?;
+            let fault = sender.send_until(trial.inject(fixture, id, Order::Kill)).await?;
             trial.until_all_are_served().await;
-            trial.mend(scene, fault, (id, Order::Restart)).await?;
-            sender.finds_nothing_of_it(scene).await?;
+            trial.repair(fixture, fault, (id, Order::Restart)).await?;
+            sender.check_nothing_is_stored(fixture).await?;
         }
-        let left = trial.finish(crowd).await;
-        trial.judge(scene, &left).await.map(drop)
+        let users = trial.finish(workload).await;
+        trial.check_history(fixture, &users).await.map(drop)
     })
 }
 
-/// Bytes of an upload, some of them, and how many arrive in a second: all would take ten.
+/// The bytes of the slow upload. At [`SLOW`] it takes ten seconds.
 const SIZE: usize = 200_000;
-const SOME: usize = 30_000;
-const NARROW: Toxic = Toxic::Bandwidth { bytes_per_second: 20_000 };
+/// The bytes that must have arrived before the kill.
+const BYTES_BEFORE_KILL: usize = 30_000;
+/// The bandwidth of the slow sender.
+const SLOW: Toxic = Toxic::Bandwidth { bytes_per_second: 20_000 };
 
-/// Somebody with a narrow line to one replica.
-struct Sender {
+/// A user with a slow connection to one replica.
+struct SlowSender {
     trial: Trial,
     proxy: FaultProxy,
     person: Person,
-    held: Held,
+    credential: Held,
     content: Content,
 }
 
-impl Sender {
-    async fn before(scene: &Scene, id: &str) -> anyhow::Result<Self> {
-        let trial = scene.trial("uploads_that_a_kill_interrupts", 1, 1);
-        let at = scene.cluster.replica_ids().iter().position(|known| known == id);
-        let door = &scene.doors().await?[at.context("a replica of that name")?];
-        let target = door.trim_start_matches("http://").parse()?;
+impl SlowSender {
+    async fn of_replica(fixture: &TestCluster, id: &str) -> anyhow::Result<Self> {
+        let trial = fixture.trial("upload_interrupted_by_a_kill", 1, 1);
+        let at = fixture.cluster.replica_ids().iter().position(|known| known == id);
+        let url = &fixture.replica_urls().await?[at.context("a replica of that name")?];
+        let target = url.trim_start_matches("http://").parse()?;
         let proxy = FaultProxy::start(target, trial.seed).await?;
-        let mut person = trial.person(0, &format!("http://{}", proxy.address()));
-        let held = logged_in(&mut person).await?;
-        let mut dice = ChaCha8Rng::seed_from_u64(trial.seed);
-        let content = Content::new(0, &person.account.username, 1, SIZE, &mut dice);
-        Ok(Self { trial, proxy, person, held, content })
+        let mut person = trial.user(0, &format!("http://{}", proxy.address()));
+        let credential = logged_in(&mut person).await?;
+        let mut rng = ChaCha8Rng::seed_from_u64(trial.seed);
+        let content = Content::new(0, &person.account.username, 1, SIZE, &mut rng);
+        Ok(Self { trial, proxy, person, credential, content })
     }
 
-    /// Lets the replica be killed when some of the upload has come, and not all of it.
+    /// Awaits `kill`, which kills the replica, when part of the upload has arrived.
     async fn send_until<T>(
         &self,
-        strike: impl Future<Output = anyhow::Result<T>>,
+        kill: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
-        self.proxy.add(Direction::ToServer, NARROW);
+        self.proxy.add(Direction::ToServer, SLOW);
         let fault = self.trial.recorder.fault_ordered("proxy", "the replica is killed");
         let killed = async {
-            let mut most = 0;
-            eventually(TOLD, "an upload that is under way", async || {
-                let held = self.proxy.held_back(Direction::ToServer);
-                most = most.max(held);
-                Ok((held > 0 && held + SOME <= most).then_some(()))
+            let mut buffered_max = 0;
+            eventually(CATCH_UP_TIMEOUT, "an upload in flight", async || {
+                let buffered = self.proxy.held_back(Direction::ToServer);
+                buffered_max = buffered_max.max(buffered);
+                let arrived =
+                    buffered > 0 && buffered + BYTES_BEFORE_KILL <= buffered_max;
+                Ok(arrived.then_some(()))
             })
             .await?;
-            strike.await
+            kill.await
         };
-        let upload = self.person.upload(&self.held, &self.content, None);
-        let ((came, _), killed) = tokio::join!(upload, killed);
+        let upload = self.person.upload(&self.credential, &self.content, None);
+        let ((result, _), killed) = tokio::join!(upload, killed);
         self.trial.recorder.fault_struck(fault);
         self.trial.recorder.mending_ordered(fault);
         self.trial.recorder.fault_mended(fault);
-        ensure!(came.ended == Ended::Unknown, "it was not interrupted: {came:?}");
+        ensure!(
+            result.ended == Ended::Unknown,
+            "the upload was not interrupted: {result:?}"
+        );
         killed
     }
 
-    /// Nobody has all of its bytes, so nobody may take them for a file. That they are
-    /// cleared away is for the trial of the crowd to find.
-    async fn finds_nothing_of_it(self, scene: &Scene) -> anyhow::Result<()> {
-        let person = self.person.at(&scene.doors().await?[0]);
-        let (came, files) = person.list(&self.held).await;
-        ensure!(came.ended == Ended::Ok, "she is not told what is there: {came:?}");
-        ensure!(files.is_empty(), "half of an upload is a file: {files:?}");
-        let left = super::lost_answers::left(person, self.held);
-        self.trial.judge_by(scene, &[left], &[Invariant::Once]).await.map(drop)
+    /// The upload is incomplete, so it must not be listed as a file. The trial of the workload
+    /// checks that its bytes are removed.
+    async fn check_nothing_is_stored(self, fixture: &TestCluster) -> anyhow::Result<()> {
+        let person = self.person.at(&fixture.replica_urls().await?[0]);
+        let (result, files) = person.list(&self.credential).await;
+        ensure!(result.ended == Ended::Ok, "the listing was refused: {result:?}");
+        ensure!(files.is_empty(), "an incomplete upload became a file: {files:?}");
+        let user = super::lost_responses::final_state(person, self.credential);
+        self.trial.check_invariants(fixture, &[user], &[Invariant::Once]).await.map(drop)
     }
 }
 
-/// Fault 2: stopped in order, one after the other.
+/// Fault 2: orderly stops, one replica after the other.
 #[test]
-fn a_rolling_restart_refuses_nobody_and_breaks_nothing_off() -> anyhow::Result<()> {
-    on_stage(Design::Central, async |scene| {
-        let trial = scene.trial("a_rolling_restart_refuses_nobody", 2, 3);
-        let crowd = trial.crowd(&scene.cluster.url());
+fn rolling_restart_interrupts_no_request() -> anyhow::Result<()> {
+    with_shared_cluster(Design::Central, async |fixture| {
+        let trial = fixture.trial("rolling_restart", 2, 3);
+        let workload = trial.start_workload(&fixture.cluster.url());
         trial.until_all_are_served().await;
-        for id in scene.cluster.replica_ids() {
-            let fault = trial.strike(scene, &id, Order::Stop).await?;
-            trial.mend(scene, fault, (&id, Order::Restart)).await?;
+        for id in fixture.cluster.replica_ids() {
+            let fault = trial.inject(fixture, &id, Order::Stop).await?;
+            trial.repair(fixture, fault, (&id, Order::Restart)).await?;
         }
-        let left = trial.finish(crowd).await;
-        let history = trial.judge(scene, &left).await?;
-        let unsure = history.entries.iter().find(|one| one.ended == Ended::Unknown);
-        ensure!(unsure.is_none(), "a request was broken off: {unsure:?}");
+        let users = trial.finish(workload).await;
+        let history = trial.check_history(fixture, &users).await?;
+        let unknown = history.entries.iter().find(|one| one.ended == Ended::Unknown);
+        ensure!(unknown.is_none(), "a request was interrupted: {unknown:?}");
         Ok(())
     })
 }
 
-/// Fault 3: a replica hangs while a session that it has served is ended elsewhere.
+/// Fault 3: a replica hangs while one of its sessions is ended on another replica.
 #[test]
-fn a_replica_that_wakes_up_serves_no_session_that_was_ended_meanwhile()
--> anyhow::Result<()> {
+fn resumed_replica_rejects_sessions_ended_during_its_pause() -> anyhow::Result<()> {
     for design in [Design::Replicated, Design::Central, Design::Token] {
-        on_stage(design, woken).map_err(|error| error.context(design.as_str()))?;
+        with_shared_cluster(design, resume_after_logout)
+            .map_err(|error| error.context(design.as_str()))?;
     }
     Ok(())
 }
 
-async fn woken(scene: &Scene) -> anyhow::Result<()> {
-    let trial = scene.trial("a_replica_that_wakes_up", 3, 1);
-    let doors = scene.doors().await?;
-    let mut alice = trial.person(0, &doors[2]);
-    let held = logged_in(&mut alice).await?;
-    let at_sleeper = alice.at(&doors[2]);
-    ensure!(at_sleeper.list(&held).await.0.ended == Ended::Ok, "it knows her");
-    let fault = trial.strike(scene, "r3", Order::Pause).await?;
-    let ended = alice.at(&doors[0]).end(&held).await;
-    ensure!(ended.ended == Ended::Ok, "she logs out at another: {ended:?}");
-    trial.mend(scene, fault, ("r3", Order::Resume)).await?;
-    if scene.design == Design::Replicated {
-        // Nobody but the others can tell it, and they do when it is back.
-        eventually(TOLD, "it has heard of the end", async || {
-            at_sleeper.list(&held).await;
+async fn resume_after_logout(fixture: &TestCluster) -> anyhow::Result<()> {
+    let trial = fixture.trial("resumed_replica", 3, 1);
+    let urls = fixture.replica_urls().await?;
+    let mut alice = trial.user(0, &urls[2]);
+    let credential = logged_in(&mut alice).await?;
+    let at_paused = alice.at(&urls[2]);
+    ensure!(
+        at_paused.list(&credential).await.0.ended == Ended::Ok,
+        "the session is valid before the pause"
+    );
+    let fault = trial.inject(fixture, "r3", Order::Pause).await?;
+    let ended = alice.at(&urls[0]).end(&credential).await;
+    ensure!(ended.ended == Ended::Ok, "the logout on another replica failed: {ended:?}");
+    trial.repair(fixture, fault, ("r3", Order::Resume)).await?;
+    if fixture.design == Design::Replicated {
+        // It receives the revocation by gossip only after it has resumed.
+        eventually(CATCH_UP_TIMEOUT, "the revocation", async || {
+            at_paused.list(&credential).await;
             let refused = trial.recorder.history().entries.pop();
             anyhow::Ok(refused.filter(|one| one.proof_refused()))
         })
         .await?;
     }
     for _ in 0..20 {
-        let (came, _) = at_sleeper.list(&held).await;
-        ensure!(came.ended != Ended::Ok, "the woken replica let her in");
+        let (result, _) = at_paused.list(&credential).await;
+        ensure!(result.ended != Ended::Ok, "the resumed replica accepted the session");
     }
     let history = trial.recorder.history();
-    let tries = history.entries.iter().filter(|one| one.proof_refused());
-    ensure!(tries.count() > 0, "it never answered: {:?}", history.entries.last());
+    let refused = history.entries.iter().filter(|one| one.proof_refused());
+    ensure!(
+        refused.count() > 0,
+        "the resumed replica never answered: {:?}",
+        history.entries.last()
+    );
     ensure!(matches!(history.entries[2].act, Act::End { .. }));
     Ok(())
 }

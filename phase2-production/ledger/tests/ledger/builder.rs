@@ -1,17 +1,17 @@
-//! Histories written by hand: one line an operation, ten milliseconds each.
+//! A builder for hand-written histories: one call for each operation, ten milliseconds apart.
 
 use ledger::entry::{Act, Answered, Ended, Entry, Listed, Said};
 use ledger::history::{Fault, Leftover};
 use ledger::{Header, History, Invariant, Promises, Report, check};
 
-/// What took place, as it is told.
-pub(crate) struct Story(History);
+/// Builds a history.
+pub(crate) struct HistoryBuilder(History);
 
 pub(crate) fn sha(of: &str) -> String {
     format!("sha-of-{of}")
 }
 
-impl Story {
+impl HistoryBuilder {
     /// Alice is user 0 and bob user 1.
     pub(crate) fn new() -> Self {
         let users = vec!["alice".to_owned(), "bob".to_owned()];
@@ -23,7 +23,7 @@ impl Story {
         self.0.entries.len() as u64 * 10
     }
 
-    /// The next operation; it has ended before the one after it begins.
+    /// Adds an operation, which is completed before the next one is invoked.
     pub(crate) fn op(mut self, user: usize, act: Act, ended: Ended, said: Said) -> Self {
         let (number, began_ms) = (self.0.entries.len() as u64, self.now());
         let (answered, status) = match ended {
@@ -49,14 +49,14 @@ impl Story {
         self
     }
 
-    /// Changes the operation that was told last.
-    pub(crate) fn but(mut self, change: impl FnOnce(&mut Entry)) -> Self {
-        change(self.0.entries.last_mut().expect("something was told"));
+    /// Changes the last operation.
+    pub(crate) fn modify(mut self, change: impl FnOnce(&mut Entry)) -> Self {
+        change(self.0.entries.last_mut().expect("there is an operation"));
         self
     }
 
     pub(crate) fn refused(self, status: u16, why: &str) -> Self {
-        self.but(|entry| {
+        self.modify(|entry| {
             entry.status = Some(status);
             entry.why = Some(why.to_owned());
         })
@@ -76,7 +76,12 @@ impl Story {
         self.op(user, uploading(name), Ended::Ok, said)
     }
 
-    pub(crate) fn try_to_upload(self, user: usize, name: &str, ended: Ended) -> Self {
+    pub(crate) fn upload_with_outcome(
+        self,
+        user: usize,
+        name: &str,
+        ended: Ended,
+    ) -> Self {
         self.op(user, uploading(name), ended, Said::Nothing)
     }
 
@@ -85,11 +90,11 @@ impl Story {
         self.op(user, act, ended, Said::Nothing)
     }
 
-    pub(crate) fn uses(self, user: usize, proof: &str, ended: Ended) -> Self {
+    pub(crate) fn view_session(self, user: usize, proof: &str, ended: Ended) -> Self {
         self.op(user, Act::Look { proof: proof.to_owned() }, ended, Said::Nothing)
     }
 
-    /// The reading back: a list, each with the server's name, the name and the hash.
+    /// Adds a verification read of the listing: id, name and hash of each file.
     pub(crate) fn listed(self, user: usize, files: &[(&str, &str, &str)]) -> Self {
         let files = files.iter().map(|(file, name, sha256)| Listed {
             file: (*file).to_owned(),
@@ -98,38 +103,39 @@ impl Story {
         });
         let said = Said::Files { files: files.collect() };
         let act = Act::List { proof: "p".to_owned() };
-        self.op(user, act, Ended::Ok, said).but(|entry| entry.read_back = true)
+        self.op(user, act, Ended::Ok, said).modify(|entry| entry.read_back = true)
     }
 
-    /// The reading back: a file, with the hash and the owner of what came.
+    /// Adds a verification read of a file: hash and owner of the bytes.
     pub(crate) fn read(self, user: usize, file: &str, sha256: &str, owner: &str) -> Self {
         let said = Said::Bytes {
             sha256: sha256.to_owned(),
             owner: Some(owner.to_owned()).filter(|owner| !owner.is_empty()),
         };
-        self.op(user, reading(file), Ended::Ok, said).but(|entry| entry.read_back = true)
+        self.op(user, reading(file), Ended::Ok, said)
+            .modify(|entry| entry.read_back = true)
     }
 
-    /// The reading back: there is no such file.
-    pub(crate) fn read_in_vain(self, user: usize, file: &str) -> Self {
-        let told = self.op(user, reading(file), Ended::Fail, Said::Nothing);
-        told.refused(404, "file-not-found").but(|entry| entry.read_back = true)
+    /// Adds a verification read with the reply 404.
+    pub(crate) fn read_not_found(self, user: usize, file: &str) -> Self {
+        let read = self.op(user, reading(file), Ended::Fail, Said::Nothing);
+        read.refused(404, "file-not-found").modify(|entry| entry.read_back = true)
     }
 
-    pub(crate) fn fault(self, victim: &str, from: u64, to: u64) -> Self {
-        self.struck(victim, "kill", from, Some(to))
+    pub(crate) fn fault(self, target: &str, from: u64, to: u64) -> Self {
+        self.fault_of_kind(target, "kill", from, Some(to))
     }
 
-    /// A fault of any kind, that is never mended perhaps.
-    pub(crate) fn struck(
+    /// Adds a fault of any kind, which is never repaired without `to`.
+    pub(crate) fn fault_of_kind(
         mut self,
-        victim: &str,
+        target: &str,
         kind: &str,
         from: u64,
         to: Option<u64>,
     ) -> Self {
         self.0.faults.push(Fault {
-            victim: victim.to_owned(),
+            victim: target.to_owned(),
             kind: kind.to_owned(),
             ordered_ms: from,
             struck_ms: Some(from),
@@ -139,7 +145,7 @@ impl Story {
         self
     }
 
-    pub(crate) fn left(mut self, what: &str, count: u64) -> Self {
+    pub(crate) fn orphans(mut self, what: &str, count: u64) -> Self {
         self.0.leftovers.push(Leftover { what: what.to_owned(), count });
         self
     }
@@ -148,13 +154,13 @@ impl Story {
         self.0
     }
 
-    pub(crate) fn judged(self) -> Report {
+    pub(crate) fn report(self) -> Report {
         check(&self.0, &Promises::of_central())
     }
 
-    /// Asserts that this invariant was broken, and no other, by these operations.
-    pub(crate) fn must_be_caught_as(self, invariant: Invariant, by: &[u64]) {
-        let report = self.judged();
+    /// Asserts that only this invariant is violated, with these operations as evidence.
+    pub(crate) fn assert_violation(self, invariant: Invariant, by: &[u64]) {
+        let report = self.report();
         assert_eq!(report.broken(), [invariant], "{report}");
         let violations = &report.of(invariant).violations;
         assert!(violations.iter().any(|one| one.entries == by), "{violations:?}");

@@ -1,4 +1,4 @@
-//! Who may log in to a cluster.
+//! The accounts of a cluster.
 
 use crate::run_dir::RunDir;
 use crate::topology::{Topology, Users};
@@ -8,7 +8,7 @@ use upload_domain::accounts::{self, FreshAccount};
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 
-/// The users file, and the accounts that were made for it just now.
+/// The users file, and the accounts that were generated for it.
 pub(super) fn users(
     topology: &Topology,
     run_dir: &RunDir,

@@ -1,8 +1,8 @@
-//! A cluster with people who have accounts there.
+//! A cluster with accounts for tests.
 
-use crate::stage::record::Record;
-use crate::stage::{Run, Trial};
 use crate::support::{MUST_HAVE, must_have, program};
+use crate::testbed::record::Record;
+use crate::testbed::{Run, Trial};
 use anyhow::{Context, ensure};
 use api_conformance::client::Client;
 use api_conformance::target::Way;
@@ -19,41 +19,42 @@ use upload_domain::accounts::random_password;
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 
-/// Accounts of a cluster: more than its tests meet. Every replica imports them when it
-/// starts, so each costs time at every start.
-const PEOPLE: usize = 48;
+/// The number of accounts of a cluster, more than its tests need. Every replica imports them at
+/// its start, so each account makes a start slower.
+const ACCOUNTS: usize = 48;
 
-/// How often a start is tried.
-const STARTS: usize = 4;
+/// The most attempts to start a process.
+const MAX_START_ATTEMPTS: usize = 4;
 
-/// Milliseconds after which bytes without a row are orphans: the fewest that the server
-/// takes, because minutes would be too long to wait for.
+/// Milliseconds after which bytes without a row count as orphans. This is the smallest value
+/// that the server accepts, because the default of minutes is too long for a test.
 pub(crate) const ORPHAN_GRACE_MS: u64 = 20_000;
 
-/// A cluster, and whom no test has met yet.
-pub(crate) struct Scene {
+/// A cluster, and the accounts that no test has used yet.
+pub(crate) struct TestCluster {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) design: Design,
-    strangers: Mutex<Vec<Credentials>>,
-    /// Of the trials of the test that plays.
+    unused_accounts: Mutex<Vec<Credentials>>,
+    /// The trials of the current test.
     records: Mutex<Vec<Record>>,
 }
 
-impl Scene {
+impl TestCluster {
     pub(crate) async fn start(design: Design) -> anyhow::Result<Self> {
         Self::start_with(design, &[]).await
     }
 
-    /// Three replicas, on whatever stores are here.
+    /// Three replicas, on the stores that are available.
     pub(crate) async fn start_with(
         design: Design,
         flags: &[&str],
     ) -> anyhow::Result<Self> {
-        let people: Vec<_> = (0..PEOPLE).map(|number| person(design, number)).collect();
+        let accounts: Vec<_> =
+            (0..ACCOUNTS).map(|number| account(design, number)).collect();
         let run_dir = RunDir::create(&program())?;
-        // It goes when the run folder does.
-        let users = run_dir.path().join("people.json");
-        let pairs: Vec<_> = people
+        // It is removed with the run folder.
+        let users = run_dir.path().join("users.json");
+        let pairs: Vec<_> = accounts
             .iter()
             .map(|one| (one.username.as_str(), one.password.expose()))
             .collect();
@@ -70,58 +71,57 @@ impl Scene {
         Ok(Self {
             cluster: Arc::new(cluster),
             design,
-            strangers: Mutex::new(people),
+            unused_accounts: Mutex::new(accounts),
             records: Mutex::default(),
         })
     }
 
-    /// Carries out an order. A process ends with the thread that started it (prctl(2)), and
-    /// a test's own thread ends with the test: so this is for a thread of the runtime.
+    /// Executes a command on a thread of the runtime, because a process ends with the thread that
+    /// started it (prctl(2)), and the thread of a test ends with the test.
     ///
-    /// A start that fails is tried again, as a supervisor would: on a busy machine the
-    /// database may need longer than a replica waits for it.
-    pub(crate) async fn order(&self, id: &str, order: Order) -> anyhow::Result<()> {
-        let mut tries = if order == Order::Restart { STARTS } else { 1 };
+    /// A failed start is retried, as a supervisor does: on a busy machine the database may start
+    /// more slowly than a replica waits for it.
+    pub(crate) async fn execute(&self, id: &str, command: Order) -> anyhow::Result<()> {
+        let mut attempts = if command == Order::Restart { MAX_START_ATTEMPTS } else { 1 };
         loop {
-            tries -= 1;
+            attempts -= 1;
             let (cluster, id) = (Arc::clone(&self.cluster), id.to_owned());
-            let done = tokio::spawn(async move { cluster.order(&id, order).await });
-            match done.await? {
-                Err(error) if tries > 0 => eprintln!("tried again: {error:#}"),
-                done => return done,
+            let result = tokio::spawn(async move { cluster.order(&id, command).await });
+            match result.await? {
+                Err(error) if attempts > 0 => eprintln!("retrying: {error:#}"),
+                result => return result,
             }
         }
     }
 
-    /// Plays a test. If it fails, whatever it demanded, its histories are kept.
-    pub(crate) async fn keep_what_fails(
+    /// Runs a test. If it fails for any reason, its histories are kept.
+    pub(crate) async fn keep_history_on_failure(
         &self,
-        play: impl AsyncFnOnce(&Self) -> anyhow::Result<()>,
+        test: impl AsyncFnOnce(&Self) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        self.records.lock().expect("nobody panics holding it").clear();
-        let played = play(self).await;
-        let records = self.records.lock().expect("nobody panics holding it");
-        played.map_err(|error| {
+        self.records.lock().expect("not poisoned").clear();
+        let result = test(self).await;
+        let records = self.records.lock().expect("not poisoned");
+        result.map_err(|error| {
             let folder = std::env::temp_dir();
             records.iter().fold(error, |error, record| record.keep(&folder, &error))
         })
     }
 
-    /// A test with `count` people whom no other test has met. `seed` is for all that is
-    /// random in it.
+    /// A trial with `count` unused accounts. `seed` is the seed of all its random choices.
     pub(crate) fn trial(&self, test: &'static str, seed: u64, count: usize) -> Trial {
         self.trial_of(Run::of(test, seed), count)
     }
 
-    /// The same, of a run that depends on more than its seed.
+    /// The same for a run with more parameters than its seed.
     pub(crate) fn trial_of(&self, run: Run, count: usize) -> Trial {
-        let mut strangers = self.strangers.lock().expect("nobody panics holding it");
-        let left = strangers.len().saturating_sub(count);
-        let people = strangers.split_off(left);
-        assert_eq!(people.len(), count, "{}: raise PEOPLE", run.test);
-        let trial = Trial::new(&run, self, people);
+        let mut unused_accounts = self.unused_accounts.lock().expect("not poisoned");
+        let first = unused_accounts.len().saturating_sub(count);
+        let accounts = unused_accounts.split_off(first);
+        assert_eq!(accounts.len(), count, "{}: raise ACCOUNTS", run.test);
+        let trial = Trial::new(&run, self, accounts);
         let record = Record { run, recorder: trial.recorder.clone() };
-        self.records.lock().expect("nobody panics holding it").push(record);
+        self.records.lock().expect("not poisoned").push(record);
         trial
     }
 
@@ -132,7 +132,7 @@ impl Scene {
         }
     }
 
-    /// What the design promises.
+    /// The invariants that the design promises.
     pub(crate) fn promises(&self) -> Promises {
         match self.design {
             Design::Replicated => Promises::of_replicated(),
@@ -142,64 +142,64 @@ impl Scene {
         }
     }
 
-    /// Starts whatever is down, and lets go on whatever is paused.
-    pub(crate) async fn mend(&self) -> anyhow::Result<()> {
+    /// Restarts all processes that are down, and resumes all that are paused.
+    pub(crate) async fn restore(&self) -> anyhow::Result<()> {
         let status = self.cluster.status().await;
         for service in &status.services {
             match service.state {
                 State::Down if service.kind.is_some() => {
-                    self.order(&service.id, Order::Restart).await?;
+                    self.execute(&service.id, Order::Restart).await?;
                 }
-                State::Paused => self.order(&service.id, Order::Resume).await?,
+                State::Paused => self.execute(&service.id, Order::Resume).await?,
                 _ => {}
             }
         }
         for member in &status.members {
             match member.state {
-                ProcessState::Down => self.order(&member.id, Order::Restart).await?,
-                ProcessState::Paused => self.order(&member.id, Order::Resume).await?,
+                ProcessState::Down => self.execute(&member.id, Order::Restart).await?,
+                ProcessState::Paused => self.execute(&member.id, Order::Resume).await?,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    /// The base URLs of the replicas, in the order of their names.
-    pub(crate) async fn doors(&self) -> anyhow::Result<Vec<String>> {
+    /// The base URLs of the replicas, in the order of their ids.
+    pub(crate) async fn replica_urls(&self) -> anyhow::Result<Vec<String>> {
         let members = self.cluster.status().await.members;
-        let doors = members.iter().skip(1).map(|member| {
+        let urls = members.iter().skip(1).map(|member| {
             let address = member.address.context("a replica is down")?;
             Ok(format!("http://{address}"))
         });
-        doors.collect()
+        urls.collect()
     }
 
     /// The base URLs of the replicas that run.
-    pub(crate) async fn doors_that_are_open(&self) -> Vec<String> {
+    pub(crate) async fn running_replica_urls(&self) -> Vec<String> {
         let members = self.cluster.status().await.members;
-        let open = members.iter().skip(1).filter_map(|member| member.address);
-        open.map(|address| format!("http://{address}")).collect()
+        let running = members.iter().skip(1).filter_map(|member| member.address);
+        running.map(|address| format!("http://{address}")).collect()
     }
 
-    /// Whether there is a service of that name with a process that can crash: an embedded
-    /// database is a file. Where installed services must be had, it is a failure if not.
+    /// Whether there is a service of that name with a process that can be killed. An embedded
+    /// database is a file. If `LAB_MUST_HAVE` requires local services, their absence is a failure.
     pub(crate) async fn has(&self, service: &str) -> bool {
         let status = self.cluster.status().await;
         let state = status.service(service).map(|found| (found.kind, found.state));
-        let has = match state {
+        let can_crash = match state {
             Some((Some(Kind::Embedded), _)) if service == "database" => false,
             Some((Some(_), state)) => state != State::External,
             _ => false,
         };
-        if !has {
+        if !can_crash {
             let reason = format!("there is no {service} here that could crash");
             assert!(!must_have(Kind::Local), "{MUST_HAVE} names local: {reason}");
             eprintln!("SKIPPED: {reason}");
         }
-        has
+        can_crash
     }
 
-    /// One figure of a replica: what it has counted since it started.
+    /// The value of a metric of one replica.
     pub(crate) async fn metric(&self, id: &str, name: &str) -> anyhow::Result<f64> {
         let status = self.cluster.status().await;
         let member = status.member(id).context("a replica of that name")?;
@@ -208,13 +208,13 @@ impl Scene {
         let page = client.send(client.request(Method::GET, paths::METRICS)).await?;
         ensure!(page.status.is_success(), "{}", page.status);
         let page = String::from_utf8_lossy(&page.body).into_owned();
-        let figure = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
-        // What has not been counted yet is not shown.
-        Ok(page.lines().find_map(figure).unwrap_or_default())
+        let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        // A counter that was never incremented is missing.
+        Ok(page.lines().find_map(value).unwrap_or_default())
     }
 }
 
-fn person(design: Design, number: usize) -> Credentials {
+fn account(design: Design, number: usize) -> Credentials {
     Credentials {
         username: format!("{}-{number:03}", design.as_str()),
         password: Secret::new(random_password()),

@@ -1,9 +1,9 @@
-//! Whatever way a cluster ends, nothing of it is left. (That a launcher killed with
-//! SIGKILL leaves nothing either is tested where the launcher is a process: `lab`.)
+//! Cleanup: a cluster leaves no process and no file, no matter how it ends. (The test for
+//! SIGKILL of the launcher itself is in `lab`, where the launcher is a process.)
 
 use crate::support::{member, pids, program, start, topology, until, until_gone};
 use cluster::orders::Order;
-use cluster::{Cluster, Design, RunDir, Users};
+use cluster::{Cluster, RunDir, ServerKind, Users};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 #[tokio::test]
-async fn an_orderly_end_leaves_no_process_and_no_folder() {
-    let cluster = start(Design::Stateful, 2).await;
+async fn orderly_stop_leaves_no_process_and_no_folder() {
+    let cluster = start(ServerKind::Stateful, 2).await;
     let (pids, folder) = (pids(&cluster.status().await), cluster.run_dir().to_owned());
     assert_eq!(pids.len(), 3);
     cluster.down().await;
@@ -22,8 +22,8 @@ async fn an_orderly_end_leaves_no_process_and_no_folder() {
 }
 
 #[tokio::test]
-async fn an_orderly_end_lets_nobody_in_and_finishes_what_is_under_way() {
-    let cluster = start(Design::Stateless, 2).await;
+async fn orderly_stop_finishes_open_requests_and_accepts_no_more() {
+    let cluster = start(ServerKind::Stateless, 2).await;
     let address = cluster.url().replace("http://", "");
     let mut client = TcpStream::connect(&address).await.unwrap();
     let body = r#"{"username": "alice", "password": "correct-horse"}"#;
@@ -34,11 +34,11 @@ async fn an_orderly_end_lets_nobody_in_and_finishes_what_is_under_way() {
     );
     let (first, rest) = body.split_at(10);
     client.write_all(format!("{head}{first}").as_bytes()).await.unwrap();
-    let under_way = |status: &_| {
+    let in_progress = |status: &_| {
         let in_flight = |id| member(status, id).balancer.map_or(0, |one| one.in_flight);
         in_flight("r1") + in_flight("r2") > 0
     };
-    until(&cluster, "the request is under way", under_way).await;
+    until(&cluster, "the request is in flight", in_progress).await;
     tokio::join!(cluster.down(), async {
         while TcpStream::connect(&address).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -51,8 +51,8 @@ async fn an_orderly_end_lets_nobody_in_and_finishes_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_dropped_takes_even_its_paused_replicas_with_it() {
-    let cluster = start(Design::Stateless, 2).await;
+async fn dropped_cluster_ends_even_paused_replicas() {
+    let cluster = start(ServerKind::Stateless, 2).await;
     let (pids, folder) = (pids(&cluster.status().await), cluster.run_dir().to_owned());
     cluster.order("r1", Order::Pause).await.unwrap();
     drop(cluster);
@@ -60,9 +60,9 @@ async fn a_cluster_that_is_dropped_takes_even_its_paused_replicas_with_it() {
 }
 
 #[tokio::test]
-async fn data_in_a_folder_that_was_given_is_kept() {
+async fn data_in_a_given_folder_is_kept() {
     let data = tempfile::tempdir().unwrap();
-    let mut topology = topology(Design::Stateful, 1);
+    let mut topology = topology(ServerKind::Stateful, 1);
     topology.data_dir = Some(data.path().to_owned());
     topology.users = Users::Fresh;
     let first = Cluster::start(topology.clone()).await.unwrap();
@@ -72,15 +72,15 @@ async fn data_in_a_folder_that_was_given_is_kept() {
     assert!(data.path().join("files").exists());
 
     let second = Cluster::start(topology).await.unwrap();
-    assert!(second.fresh_accounts().is_empty(), "the accounts are those of before");
+    assert!(second.fresh_accounts().is_empty(), "the existing accounts are used");
     second.down().await;
 }
 
 #[tokio::test]
-async fn a_start_that_fails_has_cleaned_up_when_it_says_so() {
+async fn failed_start_cleans_up_before_it_returns() {
     let folder = RunDir::create(&program()).unwrap();
     let path = folder.path().to_owned();
-    let mut topology = topology(Design::Stateful, 2);
+    let mut topology = topology(ServerKind::Stateful, 2);
     topology.users = Users::File("/nonexistent/users.json".into());
     let started = Cluster::start_in(folder, topology).await;
     assert!(started.is_err());
@@ -88,10 +88,11 @@ async fn a_start_that_fails_has_cleaned_up_when_it_says_so() {
 }
 
 #[test]
-fn a_launcher_that_is_being_born_is_not_swept_away_by_another() {
-    let born = || RunDir::create(&program()).unwrap();
+fn starting_launcher_is_not_removed_by_another() {
+    let create = || RunDir::create(&program()).unwrap();
     let launchers: Vec<RunDir> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..16).map(|_| scope.spawn(|| [born(), born()])).collect();
+        let threads: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| [create(), create()])).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     for launcher in &launchers {
@@ -99,40 +100,40 @@ fn a_launcher_that_is_being_born_is_not_swept_away_by_another() {
     }
 }
 
-/// A folder where the launchers' are, made by nobody who lives.
-fn orphan(start: &str) -> PathBuf {
+/// An abandoned folder beside the run folders, with this name prefix.
+fn abandoned_folder(prefix: &str) -> PathBuf {
     let launcher = RunDir::create(&program()).expect("a folder");
     let base = launcher.path().parent().expect("a base folder");
-    let path = base.join(format!("{start}{}", uuid::Uuid::new_v4().simple()));
+    let path = base.join(format!("{prefix}{}", uuid::Uuid::new_v4().simple()));
     fs::create_dir(&path).expect("a folder");
     path
 }
 
 #[test]
-fn what_was_left_behind_is_removed_by_the_next_launcher() {
-    let unmarked = orphan("run-");
-    let free = orphan("run-");
-    // Another test's launcher may already have come by.
-    let _mark = File::create(free.join("owner.lock"));
-    let given_up = orphan(".new-");
+fn next_launcher_removes_abandoned_folders() {
+    let without_lock = abandoned_folder("run-");
+    let unlocked = abandoned_folder("run-");
+    // The launcher of another test may have removed the folder already.
+    let _lock = File::create(unlocked.join("owner.lock"));
+    let expired = abandoned_folder(".new-");
     let long_ago = SystemTime::now() - Duration::from_secs(3600);
-    File::open(&given_up).unwrap().set_modified(long_ago).unwrap();
-    let in_the_making = orphan(".new-");
+    File::open(&expired).unwrap().set_modified(long_ago).unwrap();
+    let recent = abandoned_folder(".new-");
     drop(RunDir::create(&program()).unwrap());
-    assert!(!unmarked.exists() && !free.exists() && !given_up.exists());
-    assert!(in_the_making.exists(), "it may be a launcher that is being born");
-    fs::remove_dir(in_the_making).unwrap();
+    assert!(!without_lock.exists() && !unlocked.exists() && !expired.exists());
+    assert!(recent.exists(), "its launcher may still be starting");
+    fs::remove_dir(recent).unwrap();
 }
 
 #[test]
-fn the_reaper_removes_nothing_but_a_launchers_folder() {
-    let precious = tempfile::tempdir().unwrap();
+fn reaper_refuses_folders_of_other_programs() {
+    let other = tempfile::tempdir().unwrap();
     let program = program();
     let mut reaper = Command::new(program.path);
-    reaper.args(["reaper", "--dir"]).arg(precious.path()).stdin(Stdio::null());
+    reaper.args(["reaper", "--dir"]).arg(other.path()).stdin(Stdio::null());
     let refused = reaper.output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     let text = String::from_utf8_lossy(&refused.stderr);
-    assert!(text.contains("is not a launcher's folder"), "{text}");
-    assert!(precious.path().exists());
+    assert!(text.contains("is not the run folder of a launcher"), "{text}");
+    assert!(other.path().exists());
 }

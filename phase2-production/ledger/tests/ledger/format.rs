@@ -1,24 +1,24 @@
-//! The file: its first line says how to run it again, and nothing is lost in it.
+//! The file format of histories.
 
-use crate::story::{Story, sha};
+use crate::builder::{HistoryBuilder, sha};
 use ledger::History;
 use ledger::entry::Ended;
 
 #[test]
-fn a_history_is_read_as_it_was_written() {
-    let story = Story::new()
+fn history_roundtrips_through_its_file() {
+    let builder = HistoryBuilder::new()
         .log_in(0, "u0-1")
         .upload(0, "u0-1", "f1")
-        .try_to_upload(1, "u1-1", Ended::Unknown)
+        .upload_with_outcome(1, "u1-1", Ended::Unknown)
         .delete(0, "f1", Ended::Ok)
         .listed(0, &[("f1", "u0-1", &sha("u0-1"))])
         .read(0, "f1", &sha("u0-1"), "alice")
-        .uses(0, "u0-1", Ended::Fail)
+        .view_session(0, "u0-1", Ended::Fail)
         .refused(401, "session-unknown")
         .log_out(0, "u0-1", Ended::Ok)
         .fault("redis", 3, 5)
-        .left("bytes without a row", 0);
-    let mut history = story.history();
+        .orphans("bytes without a row", 0);
+    let mut history = builder.history();
     history.header = history.header.with("kills", &10);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.jsonl");
@@ -35,7 +35,7 @@ fn a_history_is_read_as_it_was_written() {
 }
 
 #[test]
-fn what_is_no_history_is_refused() {
+fn invalid_history_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.jsonl");
     for text in [

@@ -1,33 +1,33 @@
-//! Bytes that no file needs: what of a trial is still there after the janitor's time.
+//! Orphan blobs: bytes of a trial without a file that remain after the janitor has run.
 
 use super::Trial;
-use super::scene::ORPHAN_GRACE_MS;
-use super::trial::LOOK;
+use super::test_cluster::ORPHAN_GRACE_MS;
+use super::trial::POLL_INTERVAL;
 use anyhow::ensure;
 use ledger::entry::{Act, Ended, Entry, Said};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Where the bytes of files lie, and those of pieces. (`incoming` is for uploads by a signed
-/// URL, which a crowd does not make.)
+/// The folders of files and of chunks. (The folder `incoming` is for presigned uploads, which
+/// the workload does not make.)
 const FILES: &str = "files";
 const PIECES: &str = "parts";
 
-/// Characters of an id.
-const ID: usize = 36;
+/// The length of an id in characters.
+const ID_LENGTH: usize = 36;
 
 impl Trial {
-    /// Waits until no bytes of this trial lie about that nobody needs, or the janitor has
-    /// had its time, and writes down what is left.
-    pub(super) async fn look_for_leftovers(&self) -> anyhow::Result<()> {
+    /// Waits until the trial has no orphan blobs, or until the janitor must have run, and
+    /// records the number of remaining ones.
+    pub(super) async fn record_orphans(&self) -> anyhow::Result<()> {
         let (needed, unfinished) = self.recorder.with_entries(|entries| {
-            // Nothing would be left in a place where nothing is ever put.
+            // An empty folder proves nothing if the blobs are stored elsewhere.
             let used = [(FILES, is_stored as fn(&Entry) -> bool), (PIECES, is_piece)];
             for (place, is_used) in used {
                 let there = self.blobs.join(place).is_dir();
                 let used = entries.iter().any(is_used);
-                ensure!(there || !used, "no bytes are kept in {place}");
+                ensure!(there || !used, "no blobs are stored in {place}");
             }
             anyhow::Ok((listed(entries), unfinished(entries)))
         })?;
@@ -40,14 +40,14 @@ impl Trial {
             if files + uploads == 0 || began.elapsed() > janitor {
                 break (files, uploads);
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         };
         self.recorder.looked_for("bytes that no file needs", files as u64);
         self.recorder.looked_for("uploads with pieces that are finished", uploads as u64);
         Ok(())
     }
 
-    /// The names of what was written into a place since the trial began.
+    /// The names of the files that were written into a folder since the trial began.
     fn new_blobs(&self, place: &str) -> Vec<String> {
         let mut found = Vec::new();
         new_files_below(&self.blobs.join(place), self.began, &mut found);
@@ -67,13 +67,13 @@ fn new_files_below(folder: &Path, since: SystemTime, found: &mut Vec<String>) {
     }
 }
 
-/// How many uploads pieces belong to: the name of each begins with its upload's id.
+/// The number of uploads of these chunks. The name of a chunk starts with the id of its upload.
 fn uploads_of(pieces: &[String]) -> usize {
-    let ids = pieces.iter().map(|name| name.get(..ID).unwrap_or(name));
+    let ids = pieces.iter().map(|name| name.get(..ID_LENGTH).unwrap_or(name));
     ids.collect::<BTreeSet<_>>().len()
 }
 
-/// The files that the reading back has found.
+/// The files that the verification reads have found.
 fn listed(entries: &[Entry]) -> BTreeSet<String> {
     let back = entries.iter().filter(|entry| entry.read_back);
     back.flat_map(|entry| match &entry.said {
@@ -83,7 +83,7 @@ fn listed(entries: &[Entry]) -> BTreeSet<String> {
     .collect()
 }
 
-/// How many uploads in pieces may be under way still: their pieces stay until they expire.
+/// The number of unfinished chunked uploads. Their chunks stay until they expire.
 fn unfinished(entries: &[Entry]) -> usize {
     let begun = entries.iter().filter_map(|entry| match &entry.act {
         Act::BeginPieces { name, .. } if entry.ended != Ended::Fail => Some(name),
@@ -107,7 +107,7 @@ fn is_stored(entry: &Entry) -> bool {
     matches!(entry.act, Act::Upload { .. }) && entry.ended == Ended::Ok
 }
 
-/// Whether a piece was.
+/// Whether a chunk was acknowledged.
 fn is_piece(entry: &Entry) -> bool {
     matches!(entry.act, Act::SendPiece { .. }) && entry.ended == Ended::Ok
 }

@@ -1,4 +1,4 @@
-//! One process that may end and be started again: a replica, or the balancer.
+//! A member of a cluster: a replica or the balancer, as a process that can be restarted.
 
 use crate::process::{Process, Spec, ended};
 use crate::status::ProcessState;
@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long an orderly stop may take before it becomes a kill.
-const STOP_LIMIT: Duration = Duration::from_secs(15);
+/// The longest time for an orderly stop. After it the process is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What is known at any moment, without waiting for anything.
+/// The state of a member, which can be read without waiting.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) state: ProcessState,
@@ -20,22 +20,22 @@ pub(crate) struct View {
     pub(crate) address: Option<SocketAddr>,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) restarts: u32,
-    /// Whether it should run: an orderly stop is not to be undone by a supervisor.
-    wanted: bool,
+    /// Whether it should run. A supervisor does not restart a member that was stopped.
+    should_run: bool,
 }
 
-/// A named process and how to start it.
+/// A named process, and how to start it.
 #[derive(Debug)]
-pub(crate) struct Replica {
+pub(crate) struct Member {
     pub(crate) id: String,
     spec: Mutex<Spec>,
     view: watch::Sender<View>,
-    /// Held while starting or stopping, so that two orders do not mix. `View::wanted` is
-    /// changed only by its holder: the order that comes last is the one that counts.
+    /// Locked while starting or stopping, so that two commands do not interleave. Only the
+    /// holder of the lock changes `View::should_run`: the last command wins.
     process: tokio::sync::Mutex<Option<Process>>,
 }
 
-impl Replica {
+impl Member {
     pub(crate) fn new(id: String, spec: Spec) -> Self {
         let view = View {
             state: ProcessState::Down,
@@ -43,7 +43,7 @@ impl Replica {
             address: None,
             admin: None,
             restarts: 0,
-            wanted: true,
+            should_run: true,
         };
         Self {
             id,
@@ -61,31 +61,31 @@ impl Replica {
         self.view.send_modify(|view| view.state = state);
     }
 
-    /// Changes how the next start is done.
-    pub(crate) fn respecify(&self, change: impl FnOnce(&mut Spec)) {
+    /// Changes the command line of the next start.
+    pub(crate) fn change_spec(&self, change: impl FnOnce(&mut Spec)) {
         change(&mut self.spec.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Starts the process unless it runs, and waits until it is ready.
+    /// Starts the process if it is not running, and waits until it is ready.
     pub(crate) async fn start(&self) -> anyhow::Result<SocketAddr> {
         let mut slot = self.process.lock().await;
-        self.view.send_modify(|view| view.wanted = true);
+        self.view.send_modify(|view| view.should_run = true);
         self.start_into(&mut slot).await
     }
 
-    /// The same for a supervisor, who must not undo an orderly stop that was ordered
-    /// meanwhile: [`None`] if one was.
+    /// The same for a supervisor, which must not undo an orderly stop. Returns [`None`] if the
+    /// member was stopped in the meantime.
     pub(crate) async fn start_if_wanted(&self) -> anyhow::Result<Option<SocketAddr>> {
         let mut slot = self.process.lock().await;
-        if !self.view.borrow().wanted {
+        if !self.view.borrow().should_run {
             return Ok(None);
         }
         self.start_into(&mut slot).await.map(Some)
     }
 
     async fn start_into(&self, slot: &mut Option<Process>) -> anyhow::Result<SocketAddr> {
-        if let Some(running) = living(slot) {
-            return Ok(running.ready().address);
+        if let Some(process) = running(slot) {
+            return Ok(process.ready().address);
         }
         self.set_state(ProcessState::Starting);
         let spec = self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -105,88 +105,91 @@ impl Replica {
         Ok(ready.address)
     }
 
-    /// SIGKILL: the process does not get to say anything. Returns when it is gone.
+    /// SIGKILL: the process ends at once. Returns when it has ended.
     pub(crate) async fn kill(&self) -> anyhow::Result<()> {
         let slot = self.process.lock().await;
-        let process = self.living(&slot)?;
+        let process = self.running(&slot)?;
         process.signal(Signal::SIGKILL);
-        ended(process.end()).await;
-        self.note_end(ProcessState::Down);
+        ended(process.exit_status()).await;
+        self.record_end(ProcessState::Down);
         Ok(())
     }
 
-    /// SIGTERM: the process finishes what it has. Returns when it is gone, and nobody
-    /// but an order starts it again.
+    /// SIGTERM: the process finishes its open requests. Returns when it has ended; only a
+    /// command starts it again.
     pub(crate) async fn stop(&self) -> anyhow::Result<()> {
         let slot = self.process.lock().await;
-        self.view.send_modify(|view| view.wanted = false);
-        let was_about_to_start = self.view().state == ProcessState::Waiting;
-        let process = self.living(&slot);
+        self.view.send_modify(|view| view.should_run = false);
+        let was_waiting = self.view().state == ProcessState::Waiting;
+        let process = self.running(&slot);
         if let Ok(process) = process {
-            process.stop(STOP_LIMIT).await;
+            process.stop(STOP_TIMEOUT).await;
         }
-        self.note_end(ProcessState::Down);
-        if was_about_to_start { Ok(()) } else { process.map(drop) }
+        self.record_end(ProcessState::Down);
+        if was_waiting { Ok(()) } else { process.map(drop) }
     }
 
-    /// SIGSTOP: alive, holding its connections, and answering nobody.
+    /// SIGSTOP: the process keeps its connections and answers no request.
     pub(crate) async fn pause(&self) -> anyhow::Result<()> {
         self.signal(Signal::SIGSTOP, ProcessState::Paused).await
     }
 
-    /// SIGCONT: as if nothing had happened.
+    /// SIGCONT: the process continues.
     pub(crate) async fn resume(&self) -> anyhow::Result<()> {
         self.signal(Signal::SIGCONT, ProcessState::Up).await
     }
 
-    /// Refuses what can only be done to a process that lives.
-    pub(crate) async fn must_live(&self) -> anyhow::Result<()> {
-        self.living(&*self.process.lock().await).map(drop)
+    /// Returns an error if the process is not running.
+    pub(crate) async fn ensure_running(&self) -> anyhow::Result<()> {
+        self.running(&*self.process.lock().await).map(drop)
     }
 
-    async fn signal(&self, signal: Signal, leads_to: ProcessState) -> anyhow::Result<()> {
+    async fn signal(
+        &self,
+        signal: Signal,
+        new_state: ProcessState,
+    ) -> anyhow::Result<()> {
         let slot = self.process.lock().await;
-        self.living(&slot)?.signal(signal);
-        self.set_state(leads_to);
+        self.running(&slot)?.signal(signal);
+        self.set_state(new_state);
         Ok(())
     }
 
-    fn living<'a>(&self, slot: &'a Option<Process>) -> anyhow::Result<&'a Process> {
+    fn running<'a>(&self, slot: &'a Option<Process>) -> anyhow::Result<&'a Process> {
         let id = &self.id;
-        living(slot).with_context(|| format!("{id} is down: cargo lab restart {id}"))
+        running(slot).with_context(|| format!("{id} is down: cargo lab restart {id}"))
     }
 
-    /// Waits until there is something to watch: a process, or with a supervisor the wish
-    /// for one.
-    pub(crate) async fn to_watch(&self, supervised: bool) {
+    /// Waits until a process runs or, with a supervisor, should run.
+    pub(crate) async fn wait_until_due(&self, supervised: bool) {
         let mut view = self.view.subscribe();
-        let given = |view: &View| view.pid.is_some() || (supervised && view.wanted);
-        if view.wait_for(given).await.is_err() {
+        let due = |view: &View| view.pid.is_some() || (supervised && view.should_run);
+        if view.wait_for(due).await.is_err() {
             std::future::pending().await
         }
     }
 
-    /// Waits until the process that runs now, if one does, has ended, by whoever's doing.
-    /// Returns whether a supervisor is to start the next one.
+    /// Waits until the current process, if there is one, has ended for any reason. Returns
+    /// whether a supervisor must start the next one.
     pub(crate) async fn ended(&self, supervised: bool) -> bool {
-        let end = self.process.lock().await.as_ref().map(Process::end);
-        if let Some(end) = end {
-            ended(end).await;
+        let status = self.process.lock().await.as_ref().map(Process::exit_status);
+        if let Some(status) = status {
+            ended(status).await;
         }
         let slot = self.process.lock().await;
-        if living(&slot).is_some() {
-            // An order has ended it and started the next one meanwhile.
+        if running(&slot).is_some() {
+            // A command has ended it and started the next process in the meantime.
             return false;
         }
-        let missed = supervised && self.view.borrow().wanted;
-        self.note_end(if missed { ProcessState::Waiting } else { ProcessState::Down });
-        missed
+        let restart = supervised && self.view.borrow().should_run;
+        self.record_end(if restart { ProcessState::Waiting } else { ProcessState::Down });
+        restart
     }
 
-    /// To be called by the holder of `process`.
-    fn note_end(&self, leads_to: ProcessState) {
+    /// The caller must hold the lock of `process`.
+    fn record_end(&self, new_state: ProcessState) {
         self.view.send_modify(|view| {
-            view.state = leads_to;
+            view.state = new_state;
             view.pid = None;
             view.address = None;
             view.admin = None;
@@ -194,6 +197,6 @@ impl Replica {
     }
 }
 
-fn living(slot: &Option<Process>) -> Option<&Process> {
+fn running(slot: &Option<Process>) -> Option<&Process> {
     slot.as_ref().filter(|process| !process.has_ended())
 }

@@ -1,0 +1,63 @@
+//! Redis and the database fail at once, so no replica can verify a credential (I7).
+
+use crate::testbed::{TestCluster, with_shared_cluster};
+use anyhow::ensure;
+use api_conformance::eventually::eventually;
+use cluster::Design;
+use cluster::orders::Order;
+use ledger::Invariant;
+use ledger::entry::{Answered, Entry};
+use std::time::Duration;
+
+/// The longest time until enough replies arrive. Each waits for two stores.
+const REPLIES_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The number of 503 replies that are enough for a result. A user that logs out or refreshes
+/// its token during the fault has no credential for further requests.
+const REQUIRED_REPLIES: usize = 4;
+
+#[test]
+fn unavailable_stores_neither_accept_nor_end_logins() -> anyhow::Result<()> {
+    for design in [Design::Central, Design::Token] {
+        for order in [Order::Kill, Order::Pause] {
+            with_shared_cluster(design, async |fixture| {
+                fail_both_stores(fixture, order).await
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The workload uses one replica directly, because the balancer would answer in its place.
+async fn fail_both_stores(fixture: &TestCluster, command: Order) -> anyhow::Result<()> {
+    if !fixture.has("redis").await || !fixture.has("database").await {
+        return Ok(());
+    }
+    let trial = fixture.trial("unavailable_stores", 107, 3);
+    let workload = trial.start_workload(&fixture.replica_urls().await?[0]);
+    trial.until_all_are_served().await;
+    let repair = if command == Order::Kill { Order::Restart } else { Order::Resume };
+    let redis = trial.inject(fixture, "redis", command).await?;
+    let database = trial.inject(fixture, "database", command).await?;
+    let since = trial.recorder.now_ms();
+    let refused = |entry: &&Entry| {
+        let authenticated = entry.act.proof().is_some() && entry.began_ms > since;
+        authenticated && entry.answered == Answered::Problem && entry.status == Some(503)
+    };
+    eventually(REPLIES_TIMEOUT, "enough 503 replies", async || {
+        let count =
+            trial.recorder.with_entries(|entries| entries.iter().filter(refused).count());
+        Ok((count >= REQUIRED_REPLIES).then_some(()))
+    })
+    .await?;
+    trial.repair(fixture, database, ("database", repair)).await?;
+    trial.repair(fixture, redis, ("redis", repair)).await?;
+    let users = trial.finish(workload).await;
+    let required =
+        [Invariant::Honest, Invariant::Dead, Invariant::Answered, Invariant::Logins];
+    let history = trial.check_invariants(fixture, &users, &required).await?;
+    ensure!(
+        history.entries.iter().filter(refused).all(|entry| entry.served_by.is_some())
+    );
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! A trial: one test with its accounts, its history, its faults, and the final check.
+
+use crate::testbed::{Run, TestCluster};
+use anyhow::{bail, ensure};
+use api_conformance::target::Way;
+use api_contract::Credentials;
+use cluster::orders::Order;
+use ledger::crowd::Left;
+use ledger::entry::{Act, Ended, Entry};
+use ledger::history::History;
+use ledger::person::{Held, Person};
+use ledger::recorder::FaultNumber;
+use ledger::{Crowd, Invariant, Recorder, Verdict, check, read_back};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// The interval between two checks of a condition.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// The longest time to wait for a condition.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// The number of successive replies after which a user counts as served.
+const SUCCESSIVE_REPLIES: usize = 4;
+
+/// Logs a user in. Retries, because a busy server may answer 503.
+pub(crate) async fn logged_in(person: &mut Person) -> anyhow::Result<Held> {
+    let began = tokio::time::Instant::now();
+    loop {
+        match person.log_in().await {
+            Some(credential) => return Ok(credential),
+            None if began.elapsed() > WAIT_TIMEOUT => {
+                bail!("{} cannot log in", person.account.username)
+            }
+            None => tokio::time::sleep(POLL_INTERVAL).await,
+        }
+    }
+}
+
+/// One test with its accounts, history and faults.
+pub(crate) struct Trial {
+    pub(crate) seed: u64,
+    pub(crate) recorder: Recorder,
+    test: &'static str,
+    accounts: Vec<Credentials>,
+    way: Way,
+    pub(super) began: SystemTime,
+    pub(super) blobs: PathBuf,
+}
+
+impl Trial {
+    pub(super) fn new(
+        run: &Run,
+        fixture: &TestCluster,
+        accounts: Vec<Credentials>,
+    ) -> Self {
+        let users = accounts.iter().map(|account| account.username.clone()).collect();
+        Self {
+            seed: run.seed,
+            recorder: Recorder::new(run.header(fixture.design.as_str(), users)),
+            test: run.test,
+            accounts,
+            way: fixture.way(),
+            began: SystemTime::now(),
+            blobs: fixture.cluster.run_dir().join("data/blobs"),
+        }
+    }
+
+    /// One of the users, with a client for `url`.
+    pub(crate) fn user(&self, user: usize, url: &str) -> Person {
+        let account = self.accounts[user].clone();
+        Person::new(user, account, self.way, url, self.recorder.clone())
+    }
+
+    /// Starts the workload: all users, with clients for `url`.
+    pub(crate) fn start_workload(&self, url: &str) -> Crowd {
+        Crowd::start(&self.accounts, self.way, url, self.seed, &self.recorder)
+    }
+
+    /// Injects a fault, and records it.
+    pub(crate) async fn inject(
+        &self,
+        fixture: &TestCluster,
+        target: &str,
+        command: Order,
+    ) -> anyhow::Result<FaultNumber> {
+        let fault = self.recorder.fault_ordered(target, command.as_str());
+        fixture.execute(target, command).await?;
+        self.recorder.fault_struck(fault);
+        Ok(fault)
+    }
+
+    /// Repairs a fault, and records the repair.
+    pub(crate) async fn repair(
+        &self,
+        fixture: &TestCluster,
+        fault: FaultNumber,
+        (target, command): (&str, Order),
+    ) -> anyhow::Result<()> {
+        self.recorder.mending_ordered(fault);
+        fixture.execute(target, command).await?;
+        self.recorder.fault_mended(fault);
+        Ok(())
+    }
+
+    /// Waits until each user has got some replies from now on. After the timeout the checker
+    /// reports the users without replies.
+    pub(crate) async fn until_all_are_served(&self) {
+        let since = self.recorder.now_ms();
+        let users = 0..self.accounts.len();
+        self.until(|entries| users.clone().all(|user| is_served(entries, user, since)))
+            .await;
+    }
+
+    /// Stops the workload, after each user is served and one of them has logged out. Without a
+    /// logout the checker could not find an accepted credential that should be revoked.
+    pub(crate) async fn finish(&self, workload: Crowd) -> Vec<Left> {
+        self.until_all_are_served().await;
+        self.until(|entries| entries.iter().any(is_logged_out)).await;
+        workload.stop().await
+    }
+
+    async fn until(&self, condition: impl Fn(&[Entry]) -> bool) {
+        let began = tokio::time::Instant::now();
+        while !self.recorder.with_entries(&condition) && began.elapsed() < WAIT_TIMEOUT {
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Does the verification reads, and checks the history against all invariants of the design.
+    /// It is for runs of a workload, which can test all invariants except I7.
+    ///
+    /// # Errors
+    /// When an invariant is violated, or the run cannot show that it holds.
+    pub(crate) async fn check_history(
+        self,
+        fixture: &TestCluster,
+        users: &[Left],
+    ) -> anyhow::Result<History> {
+        let promises = fixture.promises();
+        let is_required = |one: &Invariant| match one {
+            Invariant::Honest => false,
+            Invariant::Dead => promises.ends_hold,
+            Invariant::Logins => promises.logins_survive,
+            _ => true,
+        };
+        let all: Vec<_> = Invariant::ALL.into_iter().filter(is_required).collect();
+        self.check_invariants(fixture, users, &all).await
+    }
+
+    /// The same for a run that can test some invariants: the required ones must hold, and no other
+    /// may be violated. A trial that shares its stores with another one cannot test for orphans.
+    ///
+    /// # Errors
+    /// When an invariant is violated, or the run cannot show that a required one holds.
+    pub(crate) async fn check_invariants(
+        self,
+        fixture: &TestCluster,
+        users: &[Left],
+        required: &[Invariant],
+    ) -> anyhow::Result<History> {
+        let urls = fixture.replica_urls().await?;
+        read_back::read_back(users, &urls, &self.recorder).await;
+        if required.contains(&Invariant::Cleared) {
+            self.record_orphans().await?;
+        }
+        let history = self.recorder.history();
+        let report = check(&history, &fixture.promises());
+        let holds = |one: &Invariant| report.verdict(*one) == Verdict::Pass;
+        let all_hold = report.broken().is_empty() && required.iter().all(holds);
+        ensure!(all_hold, "{}, seed {}\n{report}", self.test, self.seed);
+        Ok(history)
+    }
+}
+
+fn is_served(entries: &[Entry], user: usize, since: u64) -> bool {
+    let since = |entry: &&Entry| entry.user == user && entry.began_ms >= since;
+    let last: Vec<_> =
+        entries.iter().rev().filter(since).take(SUCCESSIVE_REPLIES).collect();
+    last.len() == SUCCESSIVE_REPLIES && last.iter().all(|entry| entry.served())
+}
+
+fn is_logged_out(entry: &Entry) -> bool {
+    matches!(entry.act, Act::End { .. }) && entry.ended == Ended::Ok
+}

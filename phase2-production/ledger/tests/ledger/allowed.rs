@@ -1,0 +1,155 @@
+//! Histories without violations, which the checker must accept.
+
+use crate::builder::{HistoryBuilder, sha};
+use ledger::entry::{Act, Answered, Ended, Said};
+use ledger::{Invariant, Promises, Verdict, check};
+
+#[test]
+fn run_without_faults_passes() {
+    let one = sha("u0-1");
+    let report = HistoryBuilder::new()
+        .log_in(0, "u0-1")
+        .upload(0, "u0-1", "f1")
+        .view_session(0, "u0-1", Ended::Ok)
+        .log_out(0, "u0-1", Ended::Ok)
+        .view_session(0, "u0-1", Ended::Fail)
+        .refused(401, "session-unknown")
+        .listed(0, &[("f1", "u0-1", &one)])
+        .read(0, "f1", &one, "alice")
+        .listed(1, &[])
+        .orphans("bytes without a row", 0)
+        .report();
+    for invariant in Invariant::ALL {
+        let expected = match invariant {
+            Invariant::Honest => Verdict::CouldNotTell,
+            _ => Verdict::Pass,
+        };
+        assert_eq!(report.verdict(invariant), expected, "{report}");
+    }
+}
+
+#[test]
+fn upload_with_unknown_outcome_may_exist_once() {
+    let one = sha("u0-1");
+    let unknown = || {
+        HistoryBuilder::new()
+            .upload_with_outcome(0, "u0-1", Ended::Unknown)
+            .listed(1, &[])
+    };
+    let absent = unknown().listed(0, &[]).report();
+    assert_eq!(absent.verdict(Invariant::Once), Verdict::Pass);
+    let stored = unknown().listed(0, &[("f1", "u0-1", &one)]).report();
+    assert_eq!(stored.verdict(Invariant::Once), Verdict::Pass);
+}
+
+#[test]
+fn retried_upload_with_the_first_reply_passes() {
+    let one = sha("u0-1");
+    let report = HistoryBuilder::new()
+        .upload_with_outcome(0, "u0-1", Ended::Unknown)
+        .upload(0, "u0-1", "f1")
+        .upload(0, "u0-1", "f1")
+        .listed(0, &[("f1", "u0-1", &one)])
+        .read(0, "f1", &one, "alice")
+        .listed(1, &[])
+        .report();
+    assert_eq!(report.verdict(Invariant::Once), Verdict::Pass);
+    assert_eq!(report.verdict(Invariant::Kept), Verdict::Pass);
+}
+
+#[test]
+fn file_after_unknown_deletion_may_exist() {
+    let one = sha("u0-1");
+    let deleted =
+        || HistoryBuilder::new().upload(0, "u0-1", "f1").delete(0, "f1", Ended::Unknown);
+    let gone = deleted().read_not_found(0, "f1").listed(0, &[]).report();
+    assert_eq!(gone.verdict(Invariant::Kept), Verdict::Pass);
+    let stored = deleted().read(0, "f1", &one, "alice");
+    let stored = stored.listed(0, &[("f1", "u0-1", &one)]).report();
+    assert_eq!(stored.verdict(Invariant::Kept), Verdict::Pass);
+}
+
+#[test]
+fn unacknowledged_logout_allows_both_results() {
+    let report = HistoryBuilder::new()
+        .log_in(0, "u0-1")
+        .log_out(0, "u0-1", Ended::Unknown)
+        .view_session(0, "u0-1", Ended::Ok)
+        .view_session(0, "u0-1", Ended::Fail)
+        .refused(401, "session-unknown")
+        .report();
+    assert_eq!(report.broken(), []);
+}
+
+#[test]
+fn use_concurrent_with_logout_is_allowed() {
+    let report = HistoryBuilder::new()
+        .log_in(0, "u0-1")
+        .log_out(0, "u0-1", Ended::Ok)
+        .modify(|entry| entry.ended_ms += 50)
+        .view_session(0, "u0-1", Ended::Ok)
+        .report();
+    assert_eq!(report.broken(), []);
+}
+
+#[test]
+fn no_reply_while_the_balancer_is_down_is_allowed() {
+    let report = HistoryBuilder::new()
+        .fault("lb", 0, 100)
+        .view_session(0, "p", Ended::Unknown)
+        .modify(|entry| entry.answered = Answered::NotAtAll)
+        .report();
+    assert_eq!(report.broken(), []);
+}
+
+/// A reply that has started cannot become a problem. Its `Content-Length` shows the truncation.
+#[test]
+fn truncated_reply_of_a_killed_replica_is_allowed() {
+    let report = HistoryBuilder::new()
+        .fault("r1", 0, 100)
+        .view_session(0, "p", Ended::Unknown)
+        .modify(|entry| {
+            entry.answered = Answered::CutShort;
+            entry.served_by = Some("r1".to_owned());
+        })
+        .report();
+    assert_eq!(report.broken(), []);
+}
+
+/// One available store is enough to verify credentials.
+#[test]
+fn reply_while_one_store_is_down_is_allowed() {
+    let report = HistoryBuilder::new()
+        .fault("redis", 0, 500)
+        .log_in(0, "u0-1")
+        .view_session(0, "u0-1", Ended::Ok)
+        .report();
+    assert_eq!(report.broken(), []);
+}
+
+/// A refresh token is valid once; the access token stays valid until it expires.
+#[test]
+fn refused_reuse_of_a_refresh_token_is_allowed() {
+    let refresh = || Act::Refresh { proof: "u0-1".to_owned() };
+    let report = HistoryBuilder::new()
+        .log_in(0, "u0-1")
+        .op(0, refresh(), Ended::Unknown, Said::Nothing)
+        .op(0, refresh(), Ended::Fail, Said::Nothing)
+        .refused(401, "token-invalid")
+        .view_session(0, "u0-1", Ended::Ok)
+        .report();
+    assert_eq!(report.broken(), []);
+}
+
+/// A write may be lost if its replica is killed within the replication window.
+#[test]
+fn lost_change_within_the_replication_window_is_allowed() {
+    let replicated =
+        |builder: HistoryBuilder| check(&builder.history(), &Promises::of_replicated());
+    let undone = HistoryBuilder::new().log_in(0, "p").log_out(0, "p", Ended::Ok);
+    let undone = undone.fault("r1", 20, 25).view_session(0, "p", Ended::Ok);
+    assert_eq!(replicated(undone).broken(), []);
+    let lost = HistoryBuilder::new().log_in(0, "p").fault("r1", 100, 105);
+    let lost = lost.view_session(0, "p", Ended::Fail).refused(401, "session-unknown");
+    assert_eq!(replicated(lost).broken(), []);
+}
