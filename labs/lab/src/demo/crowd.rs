@@ -1,4 +1,4 @@
-//! All users of one lane, at once, and the ledger they write into.
+//! All users of one configuration, and the ledger of their requests.
 
 use crate::demo::lane::Lane;
 use crate::demo::ledger::Ledger;
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
 use tokio::task::JoinSet;
 
-/// Users who do what their script says until they are told to stop.
+/// Users that follow their script until they are stopped.
 pub(crate) struct Crowd {
     shared: Arc<Shared>,
     accounts: Vec<Credentials>,
@@ -18,7 +18,7 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Lets all of them begin.
+    /// Starts all users.
     pub(crate) fn start(
         lane: Lane,
         url: String,
@@ -42,18 +42,18 @@ impl Crowd {
         self.shared.ledger()
     }
 
-    /// Lets all of them finish what they are doing.
+    /// Lets each user finish its request, then stops it.
     pub(crate) async fn stop(&mut self) {
         self.shared.stop.cancel();
         while self.users.join_next().await.is_some() {}
     }
 
-    /// Lets all of them slow down and upload nothing, or go on as before.
+    /// Slows all users down and stops their uploads, or brings them back to full speed.
     pub(crate) fn rest(&self, resting: bool) {
         self.shared.rest(resting);
     }
 
-    /// Asks one replica for everything that all of them have uploaded.
+    /// Reads every uploaded file of all users from one replica.
     pub(crate) async fn read_back(&self, replica: SocketAddr) -> Found {
         let reader = Reader::new(&format!("http://{replica}"), self.shared.lane.design());
         let mut found = Found::default();

@@ -1,4 +1,4 @@
-//! What the concepts say must have happened, and whether it did.
+//! The expected results of a run, and whether they hold.
 
 use crate::demo::figures::LaneReport;
 use crate::demo::lane::Lane;
@@ -6,16 +6,18 @@ use crate::demo::scenario::Scenario;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// One statement about one lane, with the figure that it stands or falls by.
+/// One check of one configuration, with the figure that decides it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Fact {
+    #[serde(rename = "configuration")]
     pub(crate) lane: Lane,
+    #[serde(rename = "title")]
     pub(crate) says: String,
     pub(crate) expected: String,
     pub(crate) measured: String,
     pub(crate) holds: bool,
-    /// Whether no slowness explains it if it does not hold: then it counts even in a run
-    /// that could not tell the rest.
+    /// The check does not hold, and no slowness of the machine explains that. It then
+    /// fails the run even if other results are inconclusive.
     pub(crate) inexcusable: bool,
 }
 
@@ -26,72 +28,70 @@ impl Fact {
     }
 }
 
-/// Every statement about a run.
+/// Every check of a run.
 pub(crate) fn facts(scenario: Scenario, users: usize, lanes: &[LaneReport]) -> Vec<Fact> {
     let mut facts = Vec::new();
     for lane in lanes {
         facts.extend([uploads(lane), hashes(lane), once(lane), lost_before(lane)]);
-        let at_home = &lane.who_was_at_home;
-        if let Some(expected) = scenario.logged_out(lane.lane, users, at_home) {
+        let on_target = &lane.on_target_users;
+        if let Some(expected) = scenario.logged_out(lane.lane, users, on_target) {
             facts.push(logged_out(lane, &expected, users));
         }
         if let Some(says) = scenario.costs_nothing() {
             facts.push(none(lane, says, lane.failed));
         }
         if scenario == Scenario::ScaleOut {
-            facts.push(newcomer(lane));
+            facts.push(new_replica(lane));
         }
     }
     facts
 }
 
-/// Lost is only what a server said is not there, or gave back as something else.
+/// An upload is lost if the server answers 404 or returns other bytes.
 fn uploads(lane: &LaneReport) -> Fact {
-    let (expected, there) = (lane.uploads_acknowledged, lane.uploads_there);
-    let says = "every acknowledged upload is there afterwards";
+    let (expected, there) = (lane.uploads_acknowledged, lane.uploads_present);
+    let says = "every acknowledged upload is present afterwards";
     fact(lane, says, &expected, &there, there == expected)
         .inexcusable_if(lane.uploads_lost > 0)
 }
 
 fn hashes(lane: &LaneReport) -> Fact {
-    let says = "no acknowledgement names another hash than that of the bytes sent";
-    none(lane, says, lane.uploads_misread).inexcusable_if(true)
+    let says = "every acknowledgement has the hash of the bytes sent";
+    none(lane, says, lane.uploads_corrupted).inexcusable_if(true)
 }
 
 fn once(lane: &LaneReport) -> Fact {
-    none(lane, "no upload happened twice", lane.uploads_twice).inexcusable_if(true)
+    none(lane, "no upload was stored twice", lane.uploads_duplicated).inexcusable_if(true)
 }
 
-/// Round robin before separate memories loses logins with nothing wrong; the others
-/// lose none.
+/// Round robin with sessions in memory loses logins without any fault. The other
+/// configurations lose none.
 fn lost_before(lane: &LaneReport) -> Fact {
     let lost = lane.lost_before;
     match lane.lane {
-        Lane::MemoryRoundRobin => {
-            some(lane, "logins are lost although nothing is wrong", lost)
-        }
-        _ => none(lane, "no login is lost while nothing is wrong", lost)
-            .inexcusable_if(lane.lane.loses_nobody()),
+        Lane::MemoryRoundRobin => some(lane, "logins are lost without a fault", lost),
+        _ => none(lane, "no login is lost without a fault", lost)
+            .inexcusable_if(lane.lane.sessions_outlive_replicas()),
     }
 }
 
-/// Not only as many: the very same users.
+/// Compares the users, not only their number.
 fn logged_out(lane: &LaneReport, expected: &BTreeSet<usize>, users: usize) -> Fact {
-    let says = "those are logged out of whom the concepts say it, and nobody else";
-    let measured = &lane.who_was_logged_out;
+    let says = "exactly the expected users are logged out";
+    let measured = &lane.logged_out_users;
     let (wanted, got) = (named(expected, users), named(measured, users));
     fact(lane, says, &wanted, &got, measured == expected)
-        .inexcusable_if(lane.lane.loses_nobody())
+        .inexcusable_if(lane.lane.sessions_outlive_replicas())
 }
 
-fn newcomer(lane: &LaneReport) -> Fact {
-    let served = lane.served_by_newcomer;
+fn new_replica(lane: &LaneReport) -> Fact {
+    let served = lane.served_by_new_replica;
     match lane.lane {
         Lane::MemorySticky => {
-            let says = "a new replica gets none of the users who are known elsewhere";
+            let says = "a new replica gets no user with a session on another replica";
             none(lane, says, served)
         }
-        _ => some(lane, "a new replica takes its share at once", served),
+        _ => some(lane, "a new replica takes its share of requests at once", served),
     }
 }
 
@@ -115,11 +115,11 @@ fn fact(
     Fact { lane, says, expected, measured, holds, inexcusable: false }
 }
 
-fn named(who: &BTreeSet<usize>, users: usize) -> String {
-    let numbers: Vec<_> = who.iter().map(ToString::to_string).collect();
-    match who.len() {
-        0 => "nobody".to_owned(),
-        all if all == users => "everybody".to_owned(),
+fn named(some: &BTreeSet<usize>, users: usize) -> String {
+    let numbers: Vec<_> = some.iter().map(ToString::to_string).collect();
+    match some.len() {
+        0 => "no user".to_owned(),
+        all if all == users => "all users".to_owned(),
         1 => format!("user {}", numbers.join(" ")),
         _ => format!("users {}", numbers.join(" ")),
     }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::demo::specimen::{USERS, as_it_should};
 
-    /// The statements that do not hold once something in one lane is changed.
+    /// The checks that fail after a change to the figures of one configuration.
     fn violated(
         scenario: Scenario,
         lane: Lane,
@@ -143,9 +143,9 @@ mod tests {
         broken.map(|fact| (fact.says, fact.inexcusable)).collect()
     }
 
-    /// Changes something and expects one statement to fall by it.
+    /// Changes the figures and expects exactly one check to fail.
     #[track_caller]
-    fn falls(
+    fn fails(
         lane: Lane,
         (word, inexcusable): (&str, bool),
         change: impl FnOnce(&mut LaneReport),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_them_hold_for_a_run_that_is_as_it_should_be() {
+    fn every_check_holds_for_the_expected_figures() {
         for scenario in Scenario::ALL {
             for lane in scenario.lanes() {
                 assert_eq!(violated(scenario, *lane, |_| {}), [], "{scenario:?}");
@@ -165,52 +165,52 @@ mod tests {
     }
 
     #[test]
-    fn every_statement_about_uploads_can_fail() {
+    fn every_check_of_uploads_can_fail() {
         for lane in Lane::PHASE_1 {
-            falls(lane, ("is there afterwards", true), |lane| {
-                lane.uploads_there -= 1;
+            fails(lane, ("is present afterwards", true), |lane| {
+                lane.uploads_present -= 1;
                 lane.uploads_lost += 1;
             });
-            falls(lane, ("is there afterwards", false), |lane| {
-                lane.uploads_there -= 1;
+            fails(lane, ("is present afterwards", false), |lane| {
+                lane.uploads_present -= 1;
                 lane.unanswered += 1;
             });
-            falls(lane, ("another hash", true), |lane| lane.uploads_misread = 1);
-            falls(lane, ("twice", true), |lane| lane.uploads_twice = 1);
+            fails(lane, ("has the hash", true), |lane| lane.uploads_corrupted = 1);
+            fails(lane, ("twice", true), |lane| lane.uploads_duplicated = 1);
         }
     }
 
     #[test]
-    fn every_statement_about_logins_can_fail() {
-        let lost = "although nothing is wrong";
-        falls(Lane::MemoryRoundRobin, (lost, false), |lane| lane.lost_before = 0);
-        let kept = "while nothing is wrong";
-        falls(Lane::MemorySticky, (kept, false), |lane| lane.lost_before = 1);
-        falls(Lane::Token, (kept, true), |lane| lane.lost_before = 1);
-        falls(Lane::Token, ("logged out", true), |lane| {
-            lane.who_was_logged_out.insert(1);
+    fn every_check_of_logins_can_fail() {
+        let lost = "are lost without a fault";
+        fails(Lane::MemoryRoundRobin, (lost, false), |lane| lane.lost_before = 0);
+        let kept = "no login is lost without a fault";
+        fails(Lane::MemorySticky, (kept, false), |lane| lane.lost_before = 1);
+        fails(Lane::Token, (kept, true), |lane| lane.lost_before = 1);
+        fails(Lane::Token, ("logged out", true), |lane| {
+            lane.logged_out_users.insert(1);
         });
     }
 
     #[test]
-    fn as_many_users_as_expected_but_other_ones_are_not_those_expected() {
-        falls(Lane::MemorySticky, ("logged out", false), |lane| {
-            let other = (1..=USERS).find(|user| !lane.who_was_at_home.contains(user));
-            lane.who_was_logged_out.pop_first();
-            lane.who_was_logged_out.extend(other);
-            assert_eq!(lane.who_was_logged_out.len(), lane.who_was_at_home.len());
+    fn same_number_of_other_users_fails_the_check() {
+        fails(Lane::MemorySticky, ("logged out", false), |lane| {
+            let other = (1..=USERS).find(|user| !lane.on_target_users.contains(user));
+            lane.logged_out_users.pop_first();
+            lane.logged_out_users.extend(other);
+            assert_eq!(lane.logged_out_users.len(), lane.on_target_users.len());
         });
     }
 
     #[test]
-    fn every_statement_about_an_orderly_change_can_fail() {
+    fn every_check_of_an_orderly_change_can_fail() {
         let of = |lane, change: fn(&mut LaneReport)| {
             violated(Scenario::ScaleOut, lane, change).len()
         };
         for lane in Lane::PHASE_1 {
             assert_eq!(of(lane, |lane| lane.failed = 1), 1, "{lane:?}");
             let toggled = of(lane, |lane| {
-                lane.served_by_newcomer = usize::from(lane.served_by_newcomer == 0);
+                lane.served_by_new_replica = usize::from(lane.served_by_new_replica == 0);
             });
             assert_eq!(toggled, 1, "{lane:?}");
         }

@@ -1,4 +1,4 @@
-//! A password for a proof: the one call that differs between the designs.
+//! The login: a password for a session id or a token, depending on the design.
 
 use api_conformance::client::Client;
 use api_conformance::outcome::{Outcome, Reply};
@@ -6,7 +6,7 @@ use api_conformance::proof::Proof;
 use api_contract::Credentials;
 use cluster::Design;
 
-/// Exchanges a password for what the design takes as proof.
+/// Exchanges a password for the credential of the design.
 pub(crate) async fn log_in(
     client: &Client,
     design: Design,

@@ -1,26 +1,24 @@
-//! The question before the answer: a prediction that turns out wrong teaches most.
+//! The prediction before the result: a wrong prediction teaches most.
 
 use crate::demo::lane::Lane;
 use crate::screen::say;
 use std::io::{BufRead, Write};
 
-/// What somebody expects of one lane.
+/// The expected number of logged-out users of one configuration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prediction {
     pub(crate) lane: Lane,
     pub(crate) users: usize,
 }
 
-/// Asks. An empty answer is no prediction.
+/// Asks for predictions. An empty answer is none.
 pub(crate) fn ask(lanes: &[Lane], users: usize) -> Vec<Prediction> {
-    say(format!(
-        "How many of the {users} users will have to log in again because of it?"
-    ));
+    say(format!("How many of the {users} users will have to log in again?"));
     say("(a number, or Enter to pass)");
     lanes.iter().filter_map(|lane| ask_one(*lane, users)).collect()
 }
 
-/// Waits for Enter, so that a teacher can talk until the class is ready.
+/// Waits for Enter, so that a teacher can explain before the fault.
 pub(crate) async fn wait_for_enter(question: String) {
     // A blocked read cannot be cancelled, but nothing else waits for this thread.
     let asked = tokio::task::spawn_blocking(move || {
@@ -28,7 +26,7 @@ pub(crate) async fn wait_for_enter(question: String) {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)
     });
-    let _nobody_there = asked.await;
+    let _input_closed = asked.await;
 }
 
 fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
@@ -50,5 +48,5 @@ fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
 }
 
 fn prompt(mut to: impl Write, question: &str) {
-    let _nobody_looks = write!(to, "{question}").and_then(|()| to.flush());
+    let _output_closed = write!(to, "{question}").and_then(|()| to.flush());
 }

@@ -1,10 +1,10 @@
-//! A lane while it runs: its cluster, its crowd, and whether every act got its requests.
+//! A running configuration: its cluster, its users, and whether every act got its requests.
 
 use crate::demo::Missing;
 use crate::demo::crowd::Crowd;
 use crate::demo::figures::{CALM, LaneReport};
 use crate::demo::lane::Lane;
-use crate::demo::ledger::Outcome;
+use crate::demo::ledger::RequestResult;
 use crate::demo::scenario::Scenario;
 use anyhow::{Context, bail};
 use api_contract::Credentials;
@@ -12,19 +12,19 @@ use cluster::status::{ProcessState, ServiceStatus};
 use cluster::{Cluster, Kind, Program, Topology, Users};
 use std::path::Path;
 
-/// Replicas in each lane.
+/// Replicas of each configuration.
 pub(crate) const REPLICAS: usize = 3;
 
-/// The one that a lane may get later.
-const NEWCOMER: &str = "r4";
+/// The replica that a scenario may add.
+const NEW_REPLICA: &str = "r4";
 
-/// A lane while it runs.
+/// A running configuration.
 pub(crate) struct RunningLane {
     pub(crate) crowd: Crowd,
     pub(crate) cluster: Cluster,
-    /// From when on requests count for the present act, in the ledger's time.
+    /// Requests since this moment of the ledger count for the present act.
     counts_from_ms: u64,
-    /// Whether each user has had the answers that every act so far waited for.
+    /// Whether each user got the answers that every act so far waited for.
     complete: bool,
 }
 
@@ -46,7 +46,7 @@ impl RunningLane {
         .context(lane.title())
     }
 
-    /// Lets the users log in and begin.
+    /// Starts the users.
     pub(crate) fn open(
         lane: Lane,
         cluster: Cluster,
@@ -57,7 +57,7 @@ impl RunningLane {
         Self { crowd, cluster, counts_from_ms: 0, complete: true }
     }
 
-    /// What its replicas share, in the launcher's words; [`None`] where they share nothing.
+    /// The services that its replicas share; [`None`] if there is none.
     pub(crate) async fn shares(&self) -> Option<String> {
         let services = self.cluster.status().await.services;
         let named: Vec<_> = services
@@ -67,10 +67,10 @@ impl RunningLane {
         (!named.is_empty()).then(|| named.join(" and "))
     }
 
-    /// A file has no process that could be killed.
+    /// Requires a database server: a file has no process to kill.
     ///
     /// # Errors
-    /// [`Missing`] when the records are in a file.
+    /// [`Missing`] when the database is a file.
     pub(crate) async fn must_have_a_database_that_can_crash(&self) -> anyhow::Result<()> {
         let services = self.cluster.status().await.services;
         let server = |one: &ServiceStatus| {
@@ -80,50 +80,50 @@ impl RunningLane {
             return Ok(());
         }
         bail!(Missing(
-            "this scenario kills Postgres, and there is none here: install your system's \
-             package postgresql (cargo lab doctor shows what was looked for)"
+            "this scenario kills Postgres, and Postgres is not installed: install your \
+             system's package postgresql (cargo lab doctor shows the searched places)"
         ))
     }
 
-    /// From now on requests count for another act.
+    /// Starts the count of requests for the next act.
     pub(crate) fn act_begins(&mut self) {
         let now = self.crowd.ledger().now_ms();
         self.counts_from_ms = now;
     }
 
-    /// Keeps whether each user has had the answers that the act waited for.
+    /// Records whether each user got the answers that the act waited for.
     pub(crate) fn act_ends(&mut self, answers: usize) {
         self.complete &= self.fewest_answers() >= answers;
     }
 
-    /// How many answers the least busy user has had in this act.
+    /// The number of answers of the user with the fewest in this act.
     pub(crate) fn fewest_answers(&self) -> usize {
         self.crowd.ledger().fewest_answers_since(self.counts_from_ms)
     }
 
-    /// Whether everybody is served again.
+    /// Whether the requests of all users succeed again.
     pub(crate) fn is_calm(&self) -> bool {
-        self.crowd.ledger().each_ends_with(CALM, |ended| ended != Outcome::Failed)
+        self.crowd.ledger().each_ends_with(CALM, |result| result != RequestResult::Failed)
     }
 
     pub(crate) async fn strike(
         &self,
         scenario: Scenario,
-        victim: &str,
+        target: &str,
     ) -> anyhow::Result<()> {
         let title = self.crowd.lane().title();
-        scenario.strike(&self.cluster, victim).await.context(title)
+        scenario.strike(&self.cluster, target).await.context(title)
     }
 
-    /// Reads everything back, and counts.
-    pub(crate) async fn report(&self, victim: &str) -> anyhow::Result<LaneReport> {
+    /// Makes the verification reads, and counts.
+    pub(crate) async fn report(&self, target: &str) -> anyhow::Result<LaneReport> {
         let status = self.cluster.status().await;
         let mut replicas = status.members.iter().skip(1);
         let living = replicas.find(|member| member.state == ProcessState::Up);
         let address = living.and_then(|member| member.address);
-        let address = address.context("no replica is left to read uploads from")?;
+        let address = address.context("no replica is up for the verification reads")?;
         let found = self.crowd.read_back(address).await;
         let (lane, ledger) = (self.crowd.lane(), self.crowd.ledger());
-        Ok(LaneReport::of(lane, &ledger, (victim, NEWCOMER), found, self.complete))
+        Ok(LaneReport::of(lane, &ledger, (target, NEW_REPLICA), found, self.complete))
     }
 }

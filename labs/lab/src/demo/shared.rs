@@ -1,4 +1,4 @@
-//! What the users of a lane have in common: where to knock, when to stop, what happened.
+//! The state that all users of a configuration share.
 
 use crate::demo::lane::Lane;
 use crate::demo::ledger::Ledger;
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
-/// What the users of a lane have in common.
+/// The state that all users of a configuration share.
 pub(crate) struct Shared {
     pub(crate) lane: Lane,
     pub(crate) url: String,
     pub(crate) stop: CancellationToken,
-    /// Somebody talks, and a crowd at full speed would only fill the disk meanwhile.
+    /// Set while the demo waits for Enter: users at full speed would fill the disk.
     resting: AtomicBool,
     ledger: Mutex<Ledger>,
 }

@@ -1,13 +1,14 @@
-//! The comparison on the screen: a table, a time axis, the reasons.
+//! The report on the screen: a table, a time axis, the reasons.
 
 use crate::demo::explain::{Row, WITHHELD, why};
 use crate::demo::figures::{LaneReport, TICK_MS};
 use crate::demo::predict::Prediction;
 use crate::demo::report::Report;
-use crate::demo::verdict::{RUN_IT_AGAIN, Verdict};
+use crate::demo::verdict::RUN_IT_AGAIN;
 use crate::screen::{columns, say, table, wrapped};
+use outcome::Outcome;
 
-/// Below this many columns a table would be all wrapping, and a list reads better.
+/// Below this many columns, the report is a list and not a table.
 const NARROW: usize = 72;
 
 pub(crate) fn print(report: &Report, predictions: &[Prediction]) {
@@ -46,13 +47,13 @@ fn print_lists(report: &Report) {
 
 fn print_timelines(report: &Report) {
     let legend = format!(
-        "Time, {TICK_MS} ms a letter: . fine, L login lost, x failed, * both, blank: no \
-         answer just then, | the fault."
+        "Time, {TICK_MS} ms a letter: . ok, L login lost, x failed, * both, blank: no \
+         answer, | the fault."
     );
     say(wrapped(&legend, 0));
     let room = columns().saturating_sub(24).max(20);
     for lane in &report.lanes {
-        // The middle is where it happens; what does not fit is cut from the end.
+        // The fault is near the beginning, so a line that is too long loses its end.
         let line: String = lane.timeline.chars().take(room).collect();
         say(format!("  {:20} {line}", lane.lane.title()));
     }
@@ -85,7 +86,7 @@ fn print_reasons(report: &Report) {
     say("");
 }
 
-/// What exactly failed, for whoever doubts the sentence about it.
+/// The failures by kind.
 fn print_failures(report: &Report) {
     for lane in &report.lanes {
         for (what, times) in &lane.failures {
@@ -98,13 +99,13 @@ fn print_predictions(report: &Report, predictions: &[Prediction]) {
     if predictions.is_empty() {
         return;
     }
-    say("You said, and it was (users logged out):");
+    say("Your prediction and the result (users logged out):");
     for prediction in predictions {
         let lane = |lane: &&LaneReport| lane.lane == prediction.lane;
         if let Some(lane) = report.lanes.iter().find(lane) {
-            let said = prediction.users;
-            let (title, was) = (lane.lane.title(), lane.logged_out);
-            say(format!("  {title:20} {said:3} {was:3}"));
+            let predicted = prediction.users;
+            let (title, result) = (lane.lane.title(), lane.logged_out);
+            say(format!("  {title:20} {predicted:3} {result:3}"));
         }
     }
     say("");
@@ -112,21 +113,21 @@ fn print_predictions(report: &Report, predictions: &[Prediction]) {
 
 fn print_facts(report: &Report) {
     verdict(report).into_iter().for_each(say);
-    if report.verdict != Verdict::Pass {
+    if report.outcome != Outcome::Pass {
         print_failures(report);
     }
     say(format!("seed {} ({:.0} s)", report.seed, report.seconds));
 }
 
-/// The verdict in words, with every reason for it.
+/// The outcome as text, with every reason for it.
 pub(crate) fn verdict(report: &Report) -> Vec<String> {
-    if report.verdict == Verdict::Pass {
+    if report.outcome == Outcome::Pass {
         let all = report.facts.len();
-        return vec![format!("All {all} statements of the concepts hold for this run.")];
+        return vec![format!("PASS: all {all} checks of the expected outcome hold.")];
     }
     let broken = report.facts.iter().filter(|fact| !fact.holds).map(|fact| {
         let result = match report.doubts.is_empty() || fact.inexcusable {
-            true => "NOT AS THE CONCEPTS SAY",
+            true => "FAIL",
             false => "Not shown by this run",
         };
         let (lane, says) = (fact.lane.title(), &fact.says);
@@ -136,8 +137,8 @@ pub(crate) fn verdict(report: &Report) -> Vec<String> {
     let doubts = report
         .doubts
         .iter()
-        .map(|doubt| format!("COULD NOT TELL: {}: {}", doubt.lane.title(), doubt.says));
-    let again = report.verdict == Verdict::CouldNotTell;
+        .map(|doubt| format!("INCONCLUSIVE: {}: {}", doubt.lane.title(), doubt.says));
+    let again = report.outcome == Outcome::Inconclusive;
     let again = again.then(|| wrapped(RUN_IT_AGAIN, 0));
     broken.chain(doubts).chain(again).collect()
 }
@@ -149,34 +150,34 @@ mod tests {
     use crate::demo::lane::Lane;
     use crate::demo::scenario::Scenario;
     use crate::demo::specimen::{USERS, as_it_should};
-    use crate::demo::verdict::doubts;
+    use crate::demo::verdict::{doubts, outcome_of};
 
-    /// What is said of a run in which so many requests failed while nothing was wrong.
-    fn said(failed_before: usize) -> String {
+    /// The text for a run with this many failed requests before the fault.
+    fn text(failed_before: usize) -> String {
         let scenario = Scenario::KillAReplica;
         let mut lanes = Lane::PHASE_1.map(|lane| as_it_should(scenario, lane)).to_vec();
         lanes[2].failed_before = failed_before;
         let (facts, doubts) = (facts(scenario, USERS, &lanes), doubts(scenario, &lanes));
-        let verdict = Verdict::of(&facts, &doubts);
-        let (seed, victim, seconds) = (1, "r2".to_owned(), 1.0);
+        let outcome = outcome_of(&facts, &doubts);
+        let (seed, target, seconds) = (1, "r2".to_owned(), 1.0);
         super::verdict(&Report {
             scenario,
             seed,
-            victim,
+            target,
             users: USERS,
             lanes,
             facts,
             doubts,
-            verdict,
+            outcome,
             seconds,
         })
         .join("\n")
     }
 
     #[test]
-    fn who_could_not_tell_is_told_to_run_it_again() {
-        assert!(said(1).contains("COULD NOT TELL"), "{}", said(1));
-        assert!(said(1).contains("Run it again"), "{}", said(1));
-        assert!(!said(0).contains("again"), "{}", said(0));
+    fn inconclusive_report_advises_another_run() {
+        assert!(text(1).contains("INCONCLUSIVE"), "{}", text(1));
+        assert!(text(1).contains("Run it again"), "{}", text(1));
+        assert!(!text(0).contains("again"), "{}", text(0));
     }
 }

@@ -1,4 +1,4 @@
-//! The acts of a demo. Each waits for something to be so, never for time to pass.
+//! The acts of a demo. Each waits for a condition, never for a fixed time.
 
 use crate::commands::program;
 use crate::demo::Scenario;
@@ -7,7 +7,7 @@ use crate::demo::predict::{self, Prediction};
 use crate::demo::progress::Step;
 use crate::demo::report::Report;
 use crate::demo::running_lane::{REPLICAS, RunningLane};
-use crate::demo::verdict::{Verdict, doubts};
+use crate::demo::verdict::{doubts, outcome_of};
 use crate::screen::{counted, remark};
 use api_contract::Credentials;
 use api_contract::secret::Secret;
@@ -22,21 +22,22 @@ use upload_domain::users_file;
 const BASELINE_ANSWERS: usize = 10;
 const OBSERVED_ANSWERS: usize = 30;
 
-/// Answers for each user between a rest and the fault, so that all are at full speed.
+/// Answers for each user between the wait for Enter and the fault, so that all users are
+/// at full speed.
 const AWAKE_ANSWERS: usize = 3;
 
-/// How long an act may take before the demo goes on without it; the verdict is then
-/// "could not tell", unless something happened that no slowness explains.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of an act. After it the demo continues, and the run is inconclusive unless a
+/// check fails that no slowness explains.
+const ACT_TIMEOUT: Duration = Duration::from_secs(30);
 
 const ACTS: usize = 6;
 
-/// Everything that a demo has started.
+/// Everything that a demo starts.
 pub(crate) struct Stage {
     scenario: Scenario,
     seed: u64,
     users: usize,
-    victim: String,
+    target: String,
     began: Instant,
     lanes: Vec<RunningLane>,
     /// Last, so that the processes are gone before the users file is.
@@ -45,18 +46,18 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(scenario: Scenario, seed: u64, users: usize) -> Self {
-        let victim = format!("r{}", seed % REPLICAS as u64 + 1);
+        let target = format!("r{}", seed % REPLICAS as u64 + 1);
         let (lanes, folder) = (Vec::new(), None);
-        Self { scenario, seed, users, victim, began: Instant::now(), lanes, folder }
+        Self { scenario, seed, users, target, began: Instant::now(), lanes, folder }
     }
 
-    /// Says what is about to happen, and asks what will come of it.
+    /// Prints the fault, and asks for predictions.
     pub(crate) fn predict(&mut self, asks: bool) -> Vec<Prediction> {
-        let fault = self.scenario.fault(&self.victim);
+        let fault = self.scenario.fault(&self.target);
         remark(format!("{}: {fault}.", self.scenario.title()));
         let users = self.users;
         remark(format!(
-            "{} lanes of {REPLICAS} servers each; {users} users in front of each.",
+            "{} configurations of {REPLICAS} replicas; {users} users for each.",
             self.scenario.lanes().len()
         ));
         let predictions = if asks {
@@ -68,7 +69,7 @@ impl Stage {
         predictions
     }
 
-    /// Starts the clusters and lets the users log in and begin.
+    /// Starts the clusters and the users.
     pub(crate) async fn set_up(&mut self) -> anyhow::Result<()> {
         let step = Step::begin(1, ACTS, "starting real servers");
         let program = program()?;
@@ -83,7 +84,7 @@ impl Stage {
         let lanes = self.scenario.lanes().iter().copied();
         let start = |lane| RunningLane::servers(lane, &program, &users_file);
         let clusters = try_join_all(lanes.clone().map(start)).await?;
-        // Nobody before all are ready: a crowd would take the machine from what still starts.
+        // Users start after all clusters: their load would slow down the other starts.
         let open =
             |(lane, cluster)| RunningLane::open(lane, cluster, &accounts, self.seed);
         self.lanes = lanes.zip(clusters).map(open).collect();
@@ -97,20 +98,19 @@ impl Stage {
         Ok(())
     }
 
-    /// Lets everybody work while nothing is wrong.
+    /// Runs the users without a fault.
     pub(crate) async fn baseline(&mut self) {
-        let step = Step::begin(2, ACTS, "baseline: nothing is wrong");
+        let step = Step::begin(2, ACTS, "baseline: no fault");
         let enough = self.until_each_user_has_had(BASELINE_ANSWERS, &step).await;
         step.end(&self.so_far(enough));
     }
 
-    /// Waits until somebody at the keyboard wants the fault. The users rest meanwhile,
-    /// and are back at their pace when this returns.
+    /// Waits for Enter with slow users, and returns when they are at full speed again.
     pub(crate) async fn wait_for_enter(&mut self) {
         self.lanes.iter().for_each(|lane| lane.crowd.rest(true));
-        let fault = self.scenario.fault(&self.victim);
+        let fault = self.scenario.fault(&self.target);
         predict::wait_for_enter(format!("Press Enter to {fault} ")).await;
-        let step = Step::begin(2, ACTS, "baseline: everybody at full speed again");
+        let step = Step::begin(2, ACTS, "baseline: all users at full speed again");
         for lane in &mut self.lanes {
             lane.crowd.rest(false);
             lane.act_begins();
@@ -119,46 +119,47 @@ impl Stage {
         step.end(&self.so_far(enough));
     }
 
-    /// The fault, in all lanes at once.
+    /// Injects the fault into all configurations at once.
     pub(crate) async fn strike(&mut self) -> anyhow::Result<()> {
-        let fault = self.scenario.fault(&self.victim);
+        let fault = self.scenario.fault(&self.target);
         let step = Step::begin(3, ACTS, &format!("fault: {fault}"));
         for lane in &self.lanes {
             lane.crowd.ledger().fault_begins();
         }
         let all = self.lanes.iter();
-        try_join_all(all.map(|lane| lane.strike(self.scenario, &self.victim))).await?;
+        try_join_all(all.map(|lane| lane.strike(self.scenario, &self.target))).await?;
         self.lanes.iter_mut().for_each(RunningLane::act_begins);
-        step.end("done in every lane");
+        step.end("done in every configuration");
         Ok(())
     }
 
-    /// Lets everybody work until it is over, or long enough to see that it never is.
+    /// Runs the users until they have recovered, or until the time limit.
     pub(crate) async fn observe(&mut self) {
         let step = Step::begin(4, ACTS, "observing");
         let enough = self.until_each_user_has_had(OBSERVED_ANSWERS, &step).await;
-        // Who is still without answers has not calmed down, and has been waited for.
+        // A user without answers has not recovered, and the wait for it is over.
         let calm =
             enough && wait_until(|| self.lanes.iter().all(RunningLane::is_calm)).await;
         join_all(self.lanes.iter_mut().map(|lane| lane.crowd.stop())).await;
         step.end(&self.so_far(calm));
     }
 
-    /// Reads every upload back, counts, and judges.
+    /// Makes the verification reads, counts, and judges.
     pub(crate) async fn compare(&self) -> anyhow::Result<Report> {
-        let step = Step::begin(5, ACTS, "reading every acknowledged upload back");
-        let reports = self.lanes.iter().map(|lane| lane.report(&self.victim));
+        let step =
+            Step::begin(5, ACTS, "verification reads of every acknowledged upload");
+        let reports = self.lanes.iter().map(|lane| lane.report(&self.target));
         let lanes = try_join_all(reports).await?;
         let facts = facts(self.scenario, self.users, &lanes);
         let doubts = doubts(self.scenario, &lanes);
-        let there: usize = lanes.iter().map(|lane| lane.uploads_there).sum();
-        step.end(&format!("{there} are there"));
+        let present: usize = lanes.iter().map(|lane| lane.uploads_present).sum();
+        step.end(&format!("{present} are present"));
         Ok(Report {
             scenario: self.scenario,
             seed: self.seed,
-            victim: self.victim.clone(),
+            target: self.target.clone(),
             users: self.users,
-            verdict: Verdict::of(&facts, &doubts),
+            outcome: outcome_of(&facts, &doubts),
             lanes,
             facts,
             doubts,
@@ -170,13 +171,13 @@ impl Stage {
     pub(crate) async fn reset(self) {
         let step = Step::begin(6, ACTS, "stopping everything");
         join_all(self.lanes.iter().map(|lane| lane.cluster.down())).await;
-        step.note("removing what was uploaded");
-        // Their folders go with them: hundreds of files a lane, which takes a while.
+        step.note("removing the uploads");
+        // Removes their folders with hundreds of files, which takes some seconds.
         drop(self);
         step.end("nothing is left running");
     }
 
-    /// Whether everybody got so many answers before patience ended.
+    /// Whether every user got this many answers before the time limit.
     async fn until_each_user_has_had(&mut self, answers: usize, step: &Step) -> bool {
         let enough = wait_until(|| {
             let had = self.lanes.iter().map(RunningLane::fewest_answers).min();
@@ -189,7 +190,7 @@ impl Stage {
         enough
     }
 
-    /// How many processes there are, and what they share where that was a choice.
+    /// The number of processes, and the services that were chosen for them.
     async fn started(&self) -> String {
         let processes = self.lanes.len() * (REPLICAS + 1);
         for lane in &self.lanes {
@@ -211,9 +212,9 @@ impl Stage {
     }
 }
 
-/// Polls until something is so, or patience ends; says whether it is so.
+/// Polls until the condition holds or [`ACT_TIMEOUT`] is over. Returns whether it holds.
 async fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + ACT_TIMEOUT;
     loop {
         if condition() {
             return true;

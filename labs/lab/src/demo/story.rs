@@ -1,19 +1,27 @@
-//! A demo with one user: trials side by side, and the statements that they stand or fall by.
+//! A demo with one user: several trials, and the checks that decide the outcome.
 
 use crate::commands::program;
-use crate::demo::DemoArgs;
-use crate::demo::verdict::Verdict;
+use crate::demo::{DemoArgs, Judgement};
 use crate::screen::{remark, say, table, wrapped};
 use api_contract::Credentials;
 use api_contract::secret::Secret;
 use cluster::{Cluster, Design, Topology, Users};
+use outcome::{Document, Outcome};
 use serde::Serialize;
+use std::time::Instant;
 use upload_domain::accounts::random_password;
 
-/// One statement about one trial, with the figure that it stands or falls by.
+/// The JSON document of a demo with one user, described in `docs/json.md`.
+const SCHEMA: &str = "lab-demo-trials";
+
+/// The version of [`SCHEMA`].
+const VERSION: u32 = 1;
+
+/// One check of one trial, with the figure that decides it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Statement {
     pub(crate) trial: &'static str,
+    #[serde(rename = "title")]
     pub(crate) says: &'static str,
     pub(crate) expected: String,
     pub(crate) measured: String,
@@ -21,7 +29,7 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    /// A figure that has to be one in particular.
+    /// A figure that must have one value.
     pub(crate) fn equal<T: ToString + PartialEq>(
         trial: &'static str,
         says: &'static str,
@@ -33,7 +41,7 @@ impl Statement {
     }
 }
 
-/// Something to be shown as a row of a table.
+/// A row of the table.
 pub(crate) trait Trial: Serialize {
     /// The names of the columns; the first is empty.
     const COLUMNS: &'static [&'static str];
@@ -42,37 +50,57 @@ pub(crate) trait Trial: Serialize {
     fn row(&self) -> Vec<String>;
 }
 
-/// A run: what was tried, and what that says.
+/// The report of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Story<T> {
     pub(crate) scenario: &'static str,
     pub(crate) seed: u64,
     pub(crate) trials: Vec<T>,
+    #[serde(rename = "checks")]
     pub(crate) statements: Vec<Statement>,
-    /// Why the run could not tell.
+    /// Why the run is inconclusive.
+    #[serde(rename = "doubts")]
     pub(crate) reasons: Vec<String>,
-    pub(crate) verdict: Verdict,
+    pub(crate) outcome: Outcome,
     pub(crate) seconds: f64,
 }
 
 impl<T: Trial> Story<T> {
-    /// Judges: a reason for doubt takes the word from every statement.
-    pub(crate) fn judge(mut self) -> Self {
-        let all_hold = self.statements.iter().all(|statement| statement.holds);
-        self.verdict = match (self.reasons.is_empty(), all_hold) {
-            (false, _) => Verdict::CouldNotTell,
-            (true, true) => Verdict::Pass,
-            (true, false) => Verdict::Fail,
-        };
-        self
+    /// A report without results. [`Story::judge`] adds them.
+    pub(crate) fn new(scenario: &'static str, seed: u64, began: Instant) -> Self {
+        Self {
+            scenario,
+            seed,
+            trials: Vec::new(),
+            statements: Vec::new(),
+            reasons: Vec::new(),
+            outcome: Outcome::Inconclusive,
+            seconds: began.elapsed().as_secs_f64(),
+        }
     }
 
-    /// Shows it, with one sentence for each thing to be learnt.
-    pub(crate) fn show(&self, args: &DemoArgs, lessons: &[&str]) -> anyhow::Result<()> {
+    /// Adds the results, and judges: one reason for doubt makes the run inconclusive.
+    pub(crate) fn judge(
+        self,
+        statements: Vec<Statement>,
+        reasons: Vec<String>,
+        trials: Vec<T>,
+    ) -> Self {
+        let all_hold = statements.iter().all(|statement| statement.holds);
+        let outcome = match (reasons.is_empty(), all_hold) {
+            (false, _) => Outcome::Inconclusive,
+            (true, true) => Outcome::Pass,
+            (true, false) => Outcome::Fail,
+        };
+        Self { trials, statements, reasons, outcome, ..self }
+    }
+
+    /// Prints the report, with one sentence for each lesson.
+    pub(crate) fn show(&self, args: &DemoArgs, lessons: &[&str]) -> Judgement {
         if args.json {
-            say(serde_json::to_string_pretty(self)?);
+            say(serde_json::to_string_pretty(&Document::new(SCHEMA, VERSION, self))?);
             self.judgement().into_iter().for_each(remark);
-            return Ok(());
+            return Ok(self.outcome);
         }
         let rows = self.trials.iter().map(Trial::row).collect();
         say(format!("\n{}\n", table(T::COLUMNS, rows)));
@@ -83,25 +111,23 @@ impl<T: Trial> Story<T> {
         say("");
         self.judgement().into_iter().for_each(say);
         say(format!("seed {} ({:.0} s)", self.seed, self.seconds));
-        Ok(())
+        Ok(self.outcome)
     }
 
     fn judgement(&self) -> Vec<String> {
-        if self.verdict == Verdict::Pass {
+        if self.outcome == Outcome::Pass {
             let all = self.statements.len();
-            return vec![format!(
-                "All {all} statements of the concepts hold for this run."
-            )];
+            return vec![format!("PASS: all {all} checks of the expected outcome hold.")];
         }
-        let broken = self.statements.iter().filter(|statement| !statement.holds);
-        let broken = broken.map(|one| {
+        let failed = self.statements.iter().filter(|statement| !statement.holds);
+        let failed = failed.map(|one| {
             let Statement { trial, says, expected, measured, .. } = one;
-            format!("NOT AS THE CONCEPTS SAY: {trial}: {says}: expected {expected}, measured {measured}")
+            format!("FAIL: {trial}: {says}: expected {expected}, measured {measured}")
         });
-        let reasons = self.reasons.iter().map(|why| format!("COULD NOT TELL: {why}"));
-        let again = self.verdict == Verdict::CouldNotTell;
+        let reasons = self.reasons.iter().map(|why| format!("INCONCLUSIVE: {why}"));
+        let again = self.outcome == Outcome::Inconclusive;
         let again = again.then(|| "Run it again.".to_owned());
-        broken.chain(reasons).chain(again).collect()
+        failed.chain(reasons).chain(again).collect()
     }
 }
 

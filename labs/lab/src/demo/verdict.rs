@@ -1,52 +1,37 @@
-//! Pass, fail, or neither: and why neither.
+//! The outcome of a run, with the reasons for doubt.
 //!
-//! A machine that was too slow shows nothing, neither for the concepts nor against them.
-//! What no slowness explains is a failure all the same.
+//! A run on a busy machine is inconclusive. A failed check that no slowness explains fails
+//! the run all the same.
 
 use crate::demo::facts::Fact;
 use crate::demo::figures::LaneReport;
 use crate::demo::lane::Lane;
 use crate::demo::scenario::Scenario;
 use crate::screen::counted;
+use outcome::Outcome;
 use serde::Serialize;
-use std::process::ExitCode;
 
-/// What to do about a run that shows neither.
-pub(crate) const RUN_IT_AGAIN: &str = "Run it again. If that happens often, the machine is \
-     too busy: close what keeps it busy, or try --users 6.";
+/// The advice after an inconclusive run.
+pub(crate) const RUN_IT_AGAIN: &str = "Run it again. If it happens often, the machine is \
+     too busy: stop other programs, or try --users 6.";
 
-/// What a judging command ends with. The numbers are the exit codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdict {
-    /// Everything is as the concepts say.
-    Pass = 0,
-    /// Something is not.
-    Fail = 1,
-    /// The run shows neither.
-    CouldNotTell = 2,
-}
-
-impl Verdict {
-    pub(crate) fn of(facts: &[Fact], doubts: &[Doubt]) -> Self {
-        let mut broken = facts.iter().filter(|fact| !fact.holds).peekable();
-        match (broken.peek().is_some(), doubts.is_empty()) {
-            (false, true) => Self::Pass,
-            (true, true) => Self::Fail,
-            (_, false) if broken.any(|fact| fact.inexcusable) => Self::Fail,
-            (_, false) => Self::CouldNotTell,
-        }
-    }
-
-    pub(crate) fn exit_code(self) -> ExitCode {
-        ExitCode::from(self as u8)
+/// The outcome of a run. With a doubt about any figure, only an inexcusable check fails it.
+pub(crate) fn outcome_of(facts: &[Fact], doubts: &[Doubt]) -> Outcome {
+    let mut failed = facts.iter().filter(|fact| !fact.holds).peekable();
+    match (failed.peek().is_some(), doubts.is_empty()) {
+        (false, true) => Outcome::Pass,
+        (true, true) => Outcome::Fail,
+        (_, false) if failed.any(|fact| fact.inexcusable) => Outcome::Fail,
+        (_, false) => Outcome::Inconclusive,
     }
 }
 
-/// A reason why the figures of a lane need not mean what they seem to.
+/// A reason to doubt the figures of a configuration.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Doubt {
+    #[serde(rename = "configuration")]
     pub(crate) lane: Lane,
+    #[serde(rename = "reason")]
     pub(crate) says: String,
 }
 
@@ -60,24 +45,24 @@ pub(crate) fn doubts(scenario: Scenario, lanes: &[LaneReport]) -> Vec<Doubt> {
 }
 
 fn reasons(scenario: Scenario, lane: &LaneReport) -> Vec<String> {
-    let victims_matter = scenario.has_victim() && lane.lane == Lane::MemorySticky;
+    let target_matters = scenario.has_target() && lane.lane == Lane::MemorySticky;
     let (failed, unanswered) = (lane.failed_before, lane.unanswered);
     let all = [
         (
             !lane.complete,
-            "an act was cut short: not every user got enough answers".into(),
+            "an act reached its time limit: not every user got enough answers".into(),
         ),
-        (!lane.calmed_down, "requests failed, or were missing, to the end".into()),
-        (
-            failed > 0,
-            format!("{} failed while nothing was wrong", counted(failed, "request")),
-        ),
+        (!lane.quiesced, "requests failed, or were missing, until the end".into()),
+        (failed > 0, format!("{} failed before the fault", counted(failed, "request"))),
         (
             unanswered > 0,
-            format!("{} about uploads got no answer", counted(unanswered, "question")),
+            format!("{} got no answer", counted(unanswered, "verification read")),
         ),
         (lane.uploads_acknowledged == 0, "no upload was acknowledged".into()),
-        (victims_matter && lane.at_home == 0, "nobody was at home on the victim".into()),
+        (
+            target_matters && lane.on_target == 0,
+            "no user had a session on the target replica".into(),
+        ),
     ];
     all.into_iter().filter_map(|(applies, says)| applies.then_some(says)).collect()
 }
@@ -88,90 +73,90 @@ mod tests {
     use crate::demo::facts::facts;
     use crate::demo::specimen::{USERS, as_it_should};
 
-    /// The verdict on a killed replica if one lane is not as it should be.
-    fn verdict(of: Lane, change: impl Fn(&mut LaneReport)) -> Verdict {
+    /// The outcome of a killed replica after a change to the figures of one configuration.
+    fn outcome(of: Lane, change: impl Fn(&mut LaneReport)) -> Outcome {
         let scenario = Scenario::KillAReplica;
         let mut lanes = Lane::PHASE_1.map(|lane| as_it_should(scenario, lane));
         lanes.iter_mut().filter(|lane| lane.lane == of).for_each(change);
-        Verdict::of(&facts(scenario, USERS, &lanes), &doubts(scenario, &lanes))
+        outcome_of(&facts(scenario, USERS, &lanes), &doubts(scenario, &lanes))
     }
 
     fn lost_upload(lane: &mut LaneReport) {
-        lane.uploads_there -= 1;
+        lane.uploads_present -= 1;
         lane.uploads_lost += 1;
     }
 
     fn logged_out(lane: &mut LaneReport) {
-        lane.who_was_logged_out.insert(2);
+        lane.logged_out_users.insert(2);
     }
 
     const TOO_SLOW: fn(&mut LaneReport) = |lane| lane.complete = false;
 
     #[test]
-    fn a_run_that_is_as_it_should_be_passes() {
-        assert_eq!(verdict(Lane::Token, |_| {}), Verdict::Pass);
+    fn run_with_the_expected_figures_passes() {
+        assert_eq!(outcome(Lane::Token, |_| {}), Outcome::Pass);
     }
 
     #[test]
-    fn a_statement_that_does_not_hold_fails_a_run_without_doubts() {
+    fn failed_check_fails_a_run_without_doubts() {
         for lane in Lane::PHASE_1 {
-            assert_eq!(verdict(lane, lost_upload), Verdict::Fail, "{lane:?}");
+            assert_eq!(outcome(lane, lost_upload), Outcome::Fail, "{lane:?}");
         }
-        assert_eq!(verdict(Lane::MemorySticky, logged_out), Verdict::Fail);
+        assert_eq!(outcome(Lane::MemorySticky, logged_out), Outcome::Fail);
     }
 
     #[test]
-    fn each_doubt_about_any_lane_is_enough_not_to_tell() {
+    fn any_doubt_makes_the_run_inconclusive() {
         let doubts: [fn(&mut LaneReport); 5] = [
             TOO_SLOW,
-            |lane| lane.calmed_down = false,
+            |lane| lane.quiesced = false,
             |lane| lane.failed_before = 1,
             |lane| {
                 lane.unanswered = 1;
-                lane.uploads_there -= 1;
+                lane.uploads_present -= 1;
             },
             |lane| {
                 lane.uploads_acknowledged = 0;
-                lane.uploads_there = 0;
+                lane.uploads_present = 0;
             },
         ];
         for lane in Lane::PHASE_1 {
             for (number, doubt) in doubts.iter().enumerate() {
-                assert_eq!(verdict(lane, doubt), Verdict::CouldNotTell, "{number}");
+                assert_eq!(outcome(lane, doubt), Outcome::Inconclusive, "{number}");
             }
         }
     }
 
     #[test]
-    fn one_request_that_failed_is_told_as_one() {
+    fn one_failed_request_is_singular_in_the_reason() {
         let mut lane = as_it_should(Scenario::RedisGoesAway, Lane::Central);
         lane.failed_before = 1;
         let doubts = doubts(Scenario::RedisGoesAway, &[lane]);
         let says: Vec<_> = doubts.iter().map(|doubt| doubt.says.as_str()).collect();
-        assert_eq!(says, ["1 request failed while nothing was wrong"]);
+        assert_eq!(says, ["1 request failed before the fault"]);
     }
 
     #[test]
-    fn a_victim_without_users_shows_nothing_about_affinity() {
-        let nobody_home = |lane: &mut LaneReport| {
-            lane.at_home = 0;
-            lane.who_was_at_home.clear();
-            lane.who_was_logged_out.clear();
+    fn target_without_sessions_makes_the_run_inconclusive() {
+        let no_session = |lane: &mut LaneReport| {
+            lane.on_target = 0;
+            lane.on_target_users.clear();
+            lane.logged_out_users.clear();
         };
-        assert_eq!(verdict(Lane::MemorySticky, nobody_home), Verdict::CouldNotTell);
+        assert_eq!(outcome(Lane::MemorySticky, no_session), Outcome::Inconclusive);
     }
 
     #[test]
-    fn a_starved_user_of_the_victim_does_not_fail_a_slow_run() {
+    fn user_without_answers_does_not_fail_a_slow_run() {
         let starved = |lane: &mut LaneReport| {
-            lane.who_was_logged_out.pop_first();
+            lane.logged_out_users.pop_first();
             TOO_SLOW(lane);
         };
-        assert_eq!(verdict(Lane::MemorySticky, starved), Verdict::CouldNotTell);
+        assert_eq!(outcome(Lane::MemorySticky, starved), Outcome::Inconclusive);
     }
 
     #[test]
-    fn what_no_slowness_explains_fails_a_slow_run_too() {
+    fn inexcusable_failure_fails_a_slow_run() {
         let both = |change: fn(&mut LaneReport)| {
             move |lane: &mut LaneReport| {
                 change(lane);
@@ -179,16 +164,16 @@ mod tests {
             }
         };
         for lane in Lane::PHASE_1 {
-            assert_eq!(verdict(lane, both(lost_upload)), Verdict::Fail, "{lane:?}");
-            let twice = both(|lane| lane.uploads_twice = 1);
-            assert_eq!(verdict(lane, twice), Verdict::Fail, "{lane:?}");
-            let misread = both(|lane| lane.uploads_misread = 1);
-            assert_eq!(verdict(lane, misread), Verdict::Fail, "{lane:?}");
+            assert_eq!(outcome(lane, both(lost_upload)), Outcome::Fail, "{lane:?}");
+            let twice = both(|lane| lane.uploads_duplicated = 1);
+            assert_eq!(outcome(lane, twice), Outcome::Fail, "{lane:?}");
+            let misread = both(|lane| lane.uploads_corrupted = 1);
+            assert_eq!(outcome(lane, misread), Outcome::Fail, "{lane:?}");
         }
-        assert_eq!(verdict(Lane::Token, both(logged_out)), Verdict::Fail);
+        assert_eq!(outcome(Lane::Token, both(logged_out)), Outcome::Fail);
         let lost_before = both(|lane| lane.lost_before = 1);
-        assert_eq!(verdict(Lane::Token, lost_before), Verdict::Fail);
-        let sticky = verdict(Lane::MemorySticky, both(|lane| lane.lost_before = 1));
-        assert_eq!(sticky, Verdict::CouldNotTell);
+        assert_eq!(outcome(Lane::Token, lost_before), Outcome::Fail);
+        let sticky = outcome(Lane::MemorySticky, both(|lane| lane.lost_before = 1));
+        assert_eq!(sticky, Outcome::Inconclusive);
     }
 }

@@ -1,4 +1,4 @@
-//! Two ways of sending a file, at a pace that leaves time to kill somebody.
+//! Two ways of sending a file, slowly enough to kill the replica half-way.
 
 use super::File;
 use anyhow::Context;
@@ -24,12 +24,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What is sent at a time, and how long the client waits before the next: about 6 MiB a
-/// second.
+/// Bytes of one write, and the pause before the next: about 6 MiB a second.
 const CHUNK: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Bytes that the client has sent, counted as they leave.
+/// The number of bytes that the client has sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sent(Arc<AtomicUsize>);
 
@@ -75,7 +74,7 @@ impl<'a> InOneRequest<'a> {
         Self { client, proof, form, key: format!("demo-{}", file.name), sent }
     }
 
-    /// Sends all of it.
+    /// Sends the whole file.
     pub(super) async fn send(&self) -> anyhow::Result<()> {
         let request = self.client.proven(self.proof, Method::POST, paths::UPLOAD);
         let body = Body::wrap_stream(self.sent.paced(Bytes::from(self.form.body())));
@@ -97,7 +96,7 @@ pub(super) struct PieceByPiece<'a> {
 }
 
 impl<'a> PieceByPiece<'a> {
-    /// Begins an upload: nothing is sent yet.
+    /// Creates an upload without bytes.
     pub(super) async fn create(
         client: &'a Client,
         proof: &'a Proof,
@@ -111,13 +110,13 @@ impl<'a> PieceByPiece<'a> {
             .header(UPLOAD_LENGTH, bytes.len())
             .header(UPLOAD_METADATA, format!("filename {}", STANDARD.encode(file.name)));
         let reply = client.send(request).await?;
-        let path = reply.header(LOCATION).context("a new upload has a place")?;
-        // The place may be a whole URL or a path of this server.
+        let path = reply.header(LOCATION).context("a new upload has a Location")?;
+        // Location may be a whole URL or a path of this server.
         let path = path.trim_start_matches(client.base_url()).to_owned();
         Ok(Self { client, proof, bytes, path, sent })
     }
 
-    /// Sends what comes from `offset` on.
+    /// Sends the bytes from `offset`.
     pub(super) async fn send_from(&self, offset: usize) -> anyhow::Result<()> {
         let body = Body::wrap_stream(self.sent.paced(self.bytes.slice(offset..)));
         let request = self
@@ -132,7 +131,7 @@ impl<'a> PieceByPiece<'a> {
         Ok(())
     }
 
-    /// How much is there.
+    /// The offset that the server has stored.
     pub(super) async fn offset(&self) -> anyhow::Result<usize> {
         let request = self.client.proven(self.proof, Method::HEAD, &self.path);
         let reply = self.client.send(request.header(TUS_RESUMABLE, TUS_VERSION)).await?;
