@@ -72,7 +72,7 @@ impl Row {
     }
 }
 
-/// Printed in place of a sentence whose assumption does not hold for a configuration.
+/// Printed in place of a sentence, if a configuration breaks its assumption.
 pub(crate) const WITHHELD: &str =
     "(No explanation: the figures of this configuration are not the expected ones.)";
 

@@ -105,7 +105,7 @@ impl Page {
         links
     }
 
-    /// The rows of the table whose header begins with this cell, as trimmed cells.
+    /// The rows of the table with this first header, as trimmed cells.
     pub(crate) fn table(&self, first_header: &str) -> Vec<Vec<String>> {
         let cells = |line: &str| -> Vec<String> {
             let inner = line.trim().trim_matches('|');
