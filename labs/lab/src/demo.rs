@@ -2,32 +2,32 @@
 //!
 //! Several configurations of real processes get the same scripted users and the same fault.
 //! The demo counts the effect on each user and explains it. Reading order: `scenario`,
-//! `lane`, `user`, `ledger`, `read_back`, `figures`, `facts`, `verdict`.
+//! `configuration`, `user`, `ledger`, `verification`, `figures`, `checks`, `judgement`.
 
+mod checks;
 mod choice;
-mod crowd;
+mod configuration;
 mod explain;
-mod facts;
 mod figures;
-mod lane;
+#[cfg(test)]
+mod fixture;
+mod judgement;
 mod ledger;
 mod login;
 mod predict;
 mod progress;
-mod read_back;
 mod report;
 mod resume;
 mod revocation;
-mod running_lane;
+mod running;
 mod scenario;
 mod shared;
 mod show;
-#[cfg(test)]
-mod specimen;
-mod stage;
-mod story;
+mod testbed;
+mod trials;
 mod user;
-mod verdict;
+mod verification;
+mod virtual_users;
 
 use crate::commands::broken_off;
 use crate::screen::{remark, say};
@@ -35,9 +35,9 @@ use choice::Choice;
 use clap::Args;
 use outcome::{Document, Outcome};
 use scenario::Scenario;
-use stage::Stage;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use testbed::Testbed;
 
 /// The end of a demo.
 type Judgement = anyhow::Result<Outcome>;
@@ -108,30 +108,30 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
 
 async fn perform(args: &DemoArgs) -> Judgement {
     match args.scenario.scenario() {
-        Some(scenario) => with_a_crowd(scenario, args).await,
-        None if args.scenario == Choice::RevokeAToken => revocation::tell(args).await,
-        None => resume::tell(args).await,
+        Some(scenario) => with_many_users(scenario, args).await,
+        None if args.scenario == Choice::RevokeAToken => revocation::run(args).await,
+        None => resume::run(args).await,
     }
 }
 
 /// Plays a scenario with many users and several configurations. The other two scenarios
 /// have one user.
-async fn with_a_crowd(scenario: Scenario, args: &DemoArgs) -> Judgement {
-    let mut stage = Stage::new(scenario, args.seed, usize::from(args.users));
+async fn with_many_users(scenario: Scenario, args: &DemoArgs) -> Judgement {
+    let mut testbed = Testbed::new(scenario, args.seed, usize::from(args.users));
     let asks = !args.yes && !args.json && std::io::stdin().is_terminal();
-    let predictions = stage.predict(asks);
-    stage.set_up().await?;
-    stage.baseline().await;
+    let predictions = testbed.predict(asks);
+    testbed.set_up().await?;
+    testbed.baseline().await;
     if asks {
-        stage.wait_for_enter().await;
+        testbed.wait_for_enter().await;
     }
-    stage.strike().await?;
-    stage.observe().await;
-    let report = stage.compare().await?;
-    stage.reset().await;
+    testbed.inject().await?;
+    testbed.observe().await;
+    let report = testbed.compare().await?;
+    testbed.reset().await;
     if args.json {
         say(serde_json::to_string_pretty(&Document::new(SCHEMA, VERSION, &report))?);
-        show::verdict(&report).into_iter().for_each(remark);
+        show::judgement(&report).into_iter().for_each(remark);
     } else {
         show::print(&report, &predictions);
     }

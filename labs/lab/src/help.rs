@@ -71,7 +71,8 @@ mod tests {
         let command = Cli::command();
         let visible = command.get_subcommands().filter(|one| !one.is_hide_set());
         let visible: BTreeSet<_> = visible.map(Command::get_name).collect();
-        let grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| *names).collect();
+        let grouped: Vec<_> =
+            GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         assert_eq!(grouped.iter().copied().collect::<BTreeSet<_>>(), visible);
         assert_eq!(grouped.len(), visible.len(), "a command is in two groups");
     }

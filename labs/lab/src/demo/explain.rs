@@ -1,7 +1,7 @@
 //! One sentence for each cell of the table that differs from the other configurations.
 
-use crate::demo::figures::LaneReport;
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
+use crate::demo::figures::ConfigurationReport;
 use crate::demo::scenario::Scenario;
 
 /// A row of the comparison.
@@ -50,47 +50,51 @@ impl Row {
         }
     }
 
-    pub(crate) fn cell(self, lane: &LaneReport, users: usize) -> String {
+    pub(crate) fn cell(self, report: &ConfigurationReport, users: usize) -> String {
         match self {
-            Self::Requests => lane.requests.to_string(),
-            Self::Failed => lane.failed.to_string(),
-            Self::LostBefore => lane.lost_before.to_string(),
-            Self::LostSince => lane.lost_since.to_string(),
-            Self::LoggedOut => format!("{} of {users}", lane.logged_out),
-            Self::NewReplica => lane.served_by_new_replica.to_string(),
+            Self::Requests => report.requests.to_string(),
+            Self::Failed => report.failed.to_string(),
+            Self::LostBefore => report.lost_before.to_string(),
+            Self::LostSince => report.lost_since.to_string(),
+            Self::LoggedOut => format!("{} of {users}", report.logged_out),
+            Self::NewReplica => report.served_by_new_replica.to_string(),
             Self::Uploads => {
-                format!("{} / {}", lane.uploads_acknowledged, lane.uploads_present)
+                format!("{} / {}", report.uploads_acknowledged, report.uploads_present)
             }
             Self::Recovery => {
                 let shown = |seconds: f64| match seconds > 0.0 && seconds < 0.1 {
                     true => "< 0.1".to_owned(),
                     false => format!("{seconds:.1}"),
                 };
-                lane.recovery_s.map_or_else(|| "never".to_owned(), shown)
+                report.recovery_s.map_or_else(|| "never".to_owned(), shown)
             }
         }
     }
 }
 
 /// Printed in place of a sentence, if a configuration breaks its assumption.
-pub(crate) const WITHHELD: &str =
+pub(crate) const NO_EXPLANATION: &str =
     "(No explanation: the figures of this configuration are not the expected ones.)";
 
 /// The reason for a cell, as a sentence; [`None`] if it needs no explanation.
-pub(crate) fn why(row: Row, lane: &LaneReport, scenario: Scenario) -> Option<String> {
+pub(crate) fn why(
+    row: Row,
+    report: &ConfigurationReport,
+    scenario: Scenario,
+) -> Option<String> {
     match row {
         Row::Requests | Row::Uploads => None,
-        Row::Failed => Some(failed(lane, scenario)),
-        Row::LostBefore => Some(lost_before(lane.lane).to_owned()),
-        Row::LostSince => Some(lost_since(lane, scenario)),
-        Row::LoggedOut => Some(logged_out(lane, scenario)),
-        Row::NewReplica => Some(new_replica(lane.lane).to_owned()),
-        Row::Recovery => Some(recovery(lane, scenario)),
+        Row::Failed => Some(failed(report, scenario)),
+        Row::LostBefore => Some(lost_before(report.configuration).to_owned()),
+        Row::LostSince => Some(lost_since(report, scenario)),
+        Row::LoggedOut => Some(logged_out(report, scenario)),
+        Row::NewReplica => Some(new_replica(report.configuration).to_owned()),
+        Row::Recovery => Some(recovery(report, scenario)),
     }
 }
 
-fn failed(lane: &LaneReport, scenario: Scenario) -> String {
-    let fate = match (lane.failed, scenario) {
+fn failed(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let fate = match (report.failed, scenario) {
         (0, _) => "Every request reached a replica that could answer it.",
         (_, Scenario::PostgresRestarts) => {
             "These arrived while the database was down. They got 503 with Retry-After, and \
@@ -104,70 +108,77 @@ fn failed(lane: &LaneReport, scenario: Scenario) -> String {
     fate.to_owned()
 }
 
-const fn lost_before(lane: Lane) -> &'static str {
-    match lane {
-        Lane::MemoryRoundRobin => {
+const fn lost_before(configuration: Configuration) -> &'static str {
+    match configuration {
+        Configuration::MemoryRoundRobin => {
             "Any replica gets the next request, and only the replica of the login has \
              the session."
         }
-        Lane::MemorySticky => {
+        Configuration::MemorySticky => {
             "The balancer's cookie routes each user to the replica with the session."
         }
-        Lane::Token | Lane::RevocableToken => {
+        Configuration::Token | Configuration::RevocableToken => {
             "Every replica can check the signature, so no replica stores a session."
         }
-        Lane::Central => {
+        Configuration::Central => {
             "All replicas read the same store, so no replica holds a session."
         }
     }
 }
 
-fn lost_since(lane: &LaneReport, scenario: Scenario) -> String {
-    let fate = match (lane.lane, scenario) {
-        (Lane::MemoryRoundRobin, _) => {
+fn lost_since(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let fate = match (report.configuration, scenario) {
+        (Configuration::MemoryRoundRobin, _) => {
             "As before the fault: most requests reach a replica without the user's \
              session."
         }
-        (Lane::MemorySticky, Scenario::KillAReplica | Scenario::CentralStore) => {
-            let sessions = match lane.on_target {
+        (
+            Configuration::MemorySticky,
+            Scenario::KillAReplica | Scenario::CentralStore,
+        ) => {
+            let sessions = match report.on_target {
                 1 => "1 user's session was".to_owned(),
                 users => format!("{users} users' sessions were"),
             };
             return format!("{sessions} in the memory of that process and died with it.");
         }
-        (Lane::MemorySticky, Scenario::RestartEverything) => {
+        (Configuration::MemorySticky, Scenario::RestartEverything) => {
             "All sessions died with their processes. The new processes have none."
         }
         (
-            Lane::MemorySticky,
+            Configuration::MemorySticky,
             Scenario::ScaleOut | Scenario::RedisGoesAway | Scenario::PostgresRestarts,
         ) => "Users stay with the replica that has their session.",
-        (Lane::MemorySticky, Scenario::RollingRestart) => {
+        (Configuration::MemorySticky, Scenario::RollingRestart) => {
             "Each process took its users' sessions with it. A user that moved to a replica \
              with its restart still ahead lost a second session."
         }
-        (Lane::Token | Lane::Central | Lane::RevocableToken, _) => {
-            kept(lane.lane, scenario)
-        }
+        (
+            Configuration::Token | Configuration::Central | Configuration::RevocableToken,
+            _,
+        ) => kept(report.configuration, scenario),
     };
     fate.to_owned()
 }
 
 /// Why no login was lost where no process holds sessions.
-const fn kept(lane: Lane, scenario: Scenario) -> &'static str {
-    match (lane, scenario) {
-        (Lane::Central, Scenario::RedisGoesAway) => {
+const fn kept(configuration: Configuration, scenario: Scenario) -> &'static str {
+    match (configuration, scenario) {
+        (Configuration::Central, Scenario::RedisGoesAway) => {
             "Redis held copies. The sessions are in the database, and every replica reads \
              them there when the copy is gone."
         }
-        (Lane::Central | Lane::RevocableToken, Scenario::PostgresRestarts) => {
+        (
+            Configuration::Central | Configuration::RevocableToken,
+            Scenario::PostgresRestarts,
+        ) => {
             "Committed sessions are on disk. While the database was down, the answer was \
              503 (try again) and never 401 (log in)."
         }
-        (Lane::RevocableToken, Scenario::RedisGoesAway) => {
+        (Configuration::RevocableToken, Scenario::RedisGoesAway) => {
             "The signature needs no store, and the revocations are in the database, too."
         }
-        (Lane::Central, _) => {
+        (Configuration::Central, _) => {
             "The sessions are in the store, not in the process that died. Any other \
              replica reads them there."
         }
@@ -175,26 +186,28 @@ const fn kept(lane: Lane, scenario: Scenario) -> &'static str {
     }
 }
 
-fn logged_out(lane: &LaneReport, scenario: Scenario) -> String {
-    let fate = match (lane.lane, scenario) {
-        (Lane::MemoryRoundRobin, _) => {
+fn logged_out(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let fate = match (report.configuration, scenario) {
+        (Configuration::MemoryRoundRobin, _) => {
             "All users, repeatedly, with or without a fault: memory and round robin do \
              not work together."
         }
-        (Lane::MemorySticky, Scenario::KillAReplica | Scenario::CentralStore) => {
-            "Exactly the users of the killed replica."
-        }
-        (Lane::MemorySticky, Scenario::RestartEverything) => {
+        (
+            Configuration::MemorySticky,
+            Scenario::KillAReplica | Scenario::CentralStore,
+        ) => "Exactly the users of the killed replica.",
+        (Configuration::MemorySticky, Scenario::RestartEverything) => {
             "All users, because every replica was killed."
         }
         (
-            Lane::MemorySticky,
+            Configuration::MemorySticky,
             Scenario::ScaleOut | Scenario::RedisGoesAway | Scenario::PostgresRestarts,
         )
-        | (Lane::Token | Lane::Central | Lane::RevocableToken, _) => {
-            "No user had to log in again."
-        }
-        (Lane::MemorySticky, Scenario::RollingRestart) => {
+        | (
+            Configuration::Token | Configuration::Central | Configuration::RevocableToken,
+            _,
+        ) => "No user had to log in again.",
+        (Configuration::MemorySticky, Scenario::RollingRestart) => {
             "All users, although no request failed: an orderly stop saves requests, not \
              the contents of memory."
         }
@@ -202,40 +215,41 @@ fn logged_out(lane: &LaneReport, scenario: Scenario) -> String {
     fate.to_owned()
 }
 
-const fn new_replica(lane: Lane) -> &'static str {
-    match lane {
-        Lane::MemoryRoundRobin => {
+const fn new_replica(configuration: Configuration) -> &'static str {
+    match configuration {
+        Configuration::MemoryRoundRobin => {
             "It gets its share of requests, and answers nearly all of them with 401."
         }
-        Lane::MemorySticky => {
+        Configuration::MemorySticky => {
             "Users stay with the replica of their session: the new replica helps only \
              users that log in later."
         }
-        Lane::Token | Lane::Central | Lane::RevocableToken => {
+        Configuration::Token | Configuration::Central | Configuration::RevocableToken => {
             "It takes its share from its first second."
         }
     }
 }
 
-fn recovery(lane: &LaneReport, scenario: Scenario) -> String {
-    let fate = match (lane.recovery_s, lane.lane) {
-        (None, Lane::MemoryRoundRobin) => {
+fn recovery(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let fate = match (report.recovery_s, report.configuration) {
+        (None, Configuration::MemoryRoundRobin) => {
             "The failures have no fault as their cause, so there is no recovery."
         }
         (None, _) => "Requests still failed when the demo ended.",
         (Some(0.0), _) => "No request was affected.",
-        (Some(_), Lane::MemoryRoundRobin) => {
+        (Some(_), Configuration::MemoryRoundRobin) => {
             "By chance the last requests reached the right replicas."
         }
-        (Some(_), Lane::MemorySticky) => {
+        (Some(_), Configuration::MemorySticky) => {
             "Until the last of them was on another replica and logged in again."
         }
         (Some(_), _) if scenario == Scenario::PostgresRestarts => {
             "Until the database answered again. No replica was removed or restarted."
         }
-        (Some(_), Lane::Token | Lane::Central | Lane::RevocableToken) => {
-            "Until the balancer sent requests to ready replicas only."
-        }
+        (
+            Some(_),
+            Configuration::Token | Configuration::Central | Configuration::RevocableToken,
+        ) => "Until the balancer sent requests to ready replicas only.",
     };
     fate.to_owned()
 }

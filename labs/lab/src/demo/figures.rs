@@ -1,16 +1,15 @@
 //! The figures of one configuration, counted from its ledger.
 
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
 use crate::demo::ledger::{Entry, Ledger, Phase, RequestResult, seconds};
-use crate::demo::read_back::Found;
+use crate::demo::verification::Found;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The figures of one configuration.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct LaneReport {
-    #[serde(rename = "configuration")]
-    pub(crate) lane: Lane,
+pub(crate) struct ConfigurationReport {
+    pub(crate) configuration: Configuration,
     /// All requests after login.
     pub(crate) requests: usize,
     /// Requests without an answer or with 5xx.
@@ -55,7 +54,7 @@ pub(crate) struct LaneReport {
 }
 
 /// Successful requests in a row that mark the end of an outage.
-pub(crate) const CALM: usize = 3;
+pub(crate) const QUIESCED_REQUESTS: usize = 3;
 
 /// Letters of the timeline before the fault.
 const TICKS_BEFORE: usize = 16;
@@ -63,10 +62,10 @@ const TICKS_BEFORE: usize = 16;
 /// Milliseconds of one letter of the timeline.
 pub(crate) const TICK_MS: u64 = 250;
 
-impl LaneReport {
+impl ConfigurationReport {
     /// Counts.
     pub(crate) fn of(
-        lane: Lane,
+        configuration: Configuration,
         ledger: &Ledger,
         (target, new_replica): (&str, &str),
         found: Found,
@@ -82,7 +81,7 @@ impl LaneReport {
         let on_target_users = on_target(ledger, target);
         let failed_before = in_phase(RequestResult::Failed, Phase::Baseline);
         Self {
-            lane,
+            configuration,
             requests: ledger.entries.len(),
             failed: failed_before + in_phase(RequestResult::Failed, Phase::Fault),
             failed_before,
@@ -104,7 +103,9 @@ impl LaneReport {
                 entry.served_by.as_deref() == Some(new_replica)
             }),
             complete,
-            quiesced: ledger.each_ends_with(CALM, |ended| ended != RequestResult::Failed),
+            quiesced: ledger.each_ends_with(QUIESCED_REQUESTS, |ended| {
+                ended != RequestResult::Failed
+            }),
             timeline: timeline(ledger),
         }
     }
@@ -128,20 +129,21 @@ fn logged_out(ledger: &Ledger) -> BTreeSet<usize> {
 }
 
 fn on_target(ledger: &Ledger, target: &str) -> BTreeSet<usize> {
-    let homes = (1..).zip(&ledger.home_at_fault);
-    let theirs = homes.filter(|(_, home)| home.as_deref() == Some(target));
-    theirs.map(|(user, _)| user).collect()
+    let login_replicas = (1..).zip(&ledger.login_replicas_at_fault);
+    let own = login_replicas.filter(|(_, replica)| replica.as_deref() == Some(target));
+    own.map(|(user, _)| user).collect()
 }
 
 /// From the fault to the last failure; [`None`] if the run ended with failures.
 fn recovery(ledger: &Ledger) -> Option<f64> {
     let fault = ledger.fault_ms?;
-    let calm = ledger.each_ends_with(CALM, |ended| ended == RequestResult::Fine);
+    let quiesced =
+        ledger.each_ends_with(QUIESCED_REQUESTS, |ended| ended == RequestResult::Fine);
     let trouble = |entry: &&Entry| {
         entry.outcome != RequestResult::Fine && entry.phase == Phase::Fault
     };
     let last = ledger.entries.iter().filter(trouble).map(|entry| entry.ended_ms).max();
-    calm.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
+    quiesced.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
 }
 
 /// `.` ok, `L` a login was lost, `x` a request failed, `*` both, `|` the fault.

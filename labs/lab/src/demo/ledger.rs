@@ -59,9 +59,9 @@ pub(crate) struct Ledger {
     /// The name of each user's upload that was sent and is not acknowledged.
     pub(crate) pending: Vec<Option<String>>,
     /// The replica of each user's last login.
-    pub(crate) homes: Vec<Option<String>>,
+    pub(crate) login_replicas: Vec<Option<String>>,
     /// The same at the time of the fault.
-    pub(crate) home_at_fault: Vec<Option<String>>,
+    pub(crate) login_replicas_at_fault: Vec<Option<String>>,
     /// Milliseconds since the users started.
     pub(crate) fault_ms: Option<u64>,
     pub(crate) phase: Phase,
@@ -74,8 +74,8 @@ impl Ledger {
             entries: Vec::new(),
             uploads: Vec::new(),
             pending: vec![None; users],
-            homes: vec![None; users],
-            home_at_fault: vec![None; users],
+            login_replicas: vec![None; users],
+            login_replicas_at_fault: vec![None; users],
             fault_ms: None,
             phase: Phase::Baseline,
         }
@@ -89,13 +89,13 @@ impl Ledger {
     pub(crate) fn fault_begins(&mut self) {
         self.phase = Phase::Fault;
         self.fault_ms = Some(self.now_ms());
-        self.home_at_fault.clone_from(&self.homes);
+        self.login_replicas_at_fault.clone_from(&self.login_replicas);
     }
 
     /// The number of answers of the user with the fewest since a moment. A failed request
     /// does not count, because it shows nothing about the login.
     pub(crate) fn fewest_answers_since(&self, moment_ms: u64) -> usize {
-        let mut counts = vec![0; self.homes.len()];
+        let mut counts = vec![0; self.login_replicas.len()];
         for entry in self.entries.iter().rev() {
             if entry.ended_ms < moment_ms {
                 break;
@@ -112,7 +112,7 @@ impl Ledger {
         requests: usize,
         kind: impl Fn(RequestResult) -> bool,
     ) -> bool {
-        (0..self.homes.len()).all(|user| {
+        (0..self.login_replicas.len()).all(|user| {
             let since =
                 |entry: &&Entry| entry.user == user && entry.phase == Phase::Fault;
             let last = self.entries.iter().rev().filter(since).take(requests);
@@ -158,14 +158,14 @@ mod tests {
 
     #[test]
     fn users_without_requests_since_the_fault_are_not_quiesced() {
-        let calm = |ledger: &Ledger| {
+        let quiesced = |ledger: &Ledger| {
             ledger.each_ends_with(REQUESTS, |result| result != RequestResult::Failed)
         };
         let mut outcomes = vec![(0, RequestResult::Fine); REQUESTS];
-        assert!(!calm(&ledger(&outcomes)), "user 1 was starved");
+        assert!(!quiesced(&ledger(&outcomes)), "user 1 was starved");
         outcomes.extend([(1, RequestResult::Failed); 1]);
         outcomes.extend([(1, RequestResult::LoginLost); REQUESTS]);
-        assert!(calm(&ledger(&outcomes)));
+        assert!(quiesced(&ledger(&outcomes)));
     }
 
     #[test]

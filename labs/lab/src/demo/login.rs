@@ -15,16 +15,16 @@ pub(crate) async fn log_in(
     match design.has_sessions() {
         true => {
             let started = client.log_in_session(given).await;
-            proof(started, |started| Proof::Session(started.session_id))
+            credential(started, |started| Proof::Session(started.session_id))
         }
         false => {
             let issued = client.token(given).await;
-            proof(issued, |issued| Proof::Bearer(issued.access_token))
+            credential(issued, |issued| Proof::Bearer(issued.access_token))
         }
     }
 }
 
-fn proof<T>(outcome: Outcome<T>, of: impl FnOnce(T) -> Proof) -> Outcome<Proof> {
+fn credential<T>(outcome: Outcome<T>, of: impl FnOnce(T) -> Proof) -> Outcome<Proof> {
     match outcome {
         Outcome::Done(Reply { status, headers, body }) => {
             Outcome::Done(Reply { status, headers, body: of(body) })

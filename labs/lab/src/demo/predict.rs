@@ -1,21 +1,24 @@
 //! The prediction before the result: a wrong prediction teaches most.
 
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
 use crate::screen::say;
 use std::io::{BufRead, Write};
 
 /// The expected number of logged-out users of one configuration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prediction {
-    pub(crate) lane: Lane,
+    pub(crate) configuration: Configuration,
     pub(crate) users: usize,
 }
 
 /// Asks for predictions. An empty answer is none.
-pub(crate) fn ask(lanes: &[Lane], users: usize) -> Vec<Prediction> {
+pub(crate) fn ask(configurations: &[Configuration], users: usize) -> Vec<Prediction> {
     say(format!("How many of the {users} users will have to log in again?"));
     say("(a number, or Enter to pass)");
-    lanes.iter().filter_map(|lane| ask_one(*lane, users)).collect()
+    configurations
+        .iter()
+        .filter_map(|configuration| ask_one(*configuration, users))
+        .collect()
 }
 
 /// Waits for Enter, so that a teacher can explain before the fault.
@@ -29,9 +32,9 @@ pub(crate) async fn wait_for_enter(question: String) {
     let _input_closed = asked.await;
 }
 
-fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
+fn ask_one(configuration: Configuration, users: usize) -> Option<Prediction> {
     loop {
-        prompt(std::io::stdout(), &format!("  {:20} ", lane.title()));
+        prompt(std::io::stdout(), &format!("  {:20} ", configuration.title()));
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
         match answer.trim() {
@@ -39,7 +42,7 @@ fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
             _ if read == 0 => return None,
             text => match text.parse() {
                 Ok(number) if number <= users => {
-                    return Some(Prediction { lane, users: number });
+                    return Some(Prediction { configuration, users: number });
                 }
                 _ => say(format!("  a number from 0 to {users}")),
             },

@@ -1,10 +1,10 @@
 //! The report of a run.
 
-use crate::demo::facts::Fact;
-use crate::demo::figures::LaneReport;
-use crate::demo::lane::Lane;
+use crate::demo::checks::Check;
+use crate::demo::configuration::Configuration;
+use crate::demo::figures::ConfigurationReport;
+use crate::demo::judgement::Doubt;
 use crate::demo::scenario::Scenario;
-use crate::demo::verdict::Doubt;
 use outcome::Outcome;
 use serde::Serialize;
 
@@ -17,10 +17,8 @@ pub(crate) struct Report {
     /// The replica that the scenario kills, if it kills one.
     pub(crate) target: String,
     pub(crate) users: usize,
-    #[serde(rename = "configurations")]
-    pub(crate) lanes: Vec<LaneReport>,
-    #[serde(rename = "checks")]
-    pub(crate) facts: Vec<Fact>,
+    pub(crate) configurations: Vec<ConfigurationReport>,
+    pub(crate) checks: Vec<Check>,
     /// Why results of the run are inconclusive.
     pub(crate) doubts: Vec<Doubt>,
     pub(crate) outcome: Outcome,
@@ -30,8 +28,11 @@ pub(crate) struct Report {
 impl Report {
     /// Whether the explanations apply to a configuration: its checks hold and there is no
     /// doubt about its figures.
-    pub(crate) fn explains(&self, lane: Lane) -> bool {
-        let holds = self.facts.iter().all(|fact| fact.lane != lane || fact.holds);
-        holds && self.doubts.iter().all(|doubt| doubt.lane != lane)
+    pub(crate) fn explains(&self, configuration: Configuration) -> bool {
+        let holds = self
+            .checks
+            .iter()
+            .all(|check| check.configuration != configuration || check.holds);
+        holds && self.doubts.iter().all(|doubt| doubt.configuration != configuration)
     }
 }

@@ -6,7 +6,7 @@
 mod sending;
 
 use crate::demo::progress::Step;
-use crate::demo::story::{Statement, Story, Trial, cluster_for_alice};
+use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
 use crate::demo::{DemoArgs, Judgement};
 use anyhow::{Context, bail};
 use api_conformance::client::{Client, Options};
@@ -32,11 +32,9 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The result of one upload method.
 #[derive(Debug, Serialize)]
 pub(crate) struct Survived {
-    #[serde(rename = "method")]
-    pub(crate) way: &'static str,
+    pub(crate) method: &'static str,
     /// The replica that was killed.
-    #[serde(rename = "target")]
-    pub(crate) killed: String,
+    pub(crate) target: String,
     /// Bytes that the client had sent before the kill.
     pub(crate) sent_before: usize,
     /// The offset at which the client resumed.
@@ -61,8 +59,8 @@ impl Trial for Survived {
 
     fn row(&self) -> Vec<String> {
         vec![
-            self.way.to_owned(),
-            self.killed.clone(),
+            self.method.to_owned(),
+            self.target.clone(),
             mib(self.sent_before),
             mib(self.resumed_from),
             mib(self.sent),
@@ -78,7 +76,7 @@ fn mib(bytes: usize) -> String {
 }
 
 /// The demo.
-pub(crate) async fn tell(args: &DemoArgs) -> Judgement {
+pub(crate) async fn run(args: &DemoArgs) -> Judgement {
     let began = Instant::now();
     let step = Step::begin(1, 3, "starting three replicas and a balancer");
     let (cluster, alice) = cluster_for_alice(Design::Central, 3, &[]).await?;
@@ -95,12 +93,12 @@ pub(crate) async fn tell(args: &DemoArgs) -> Judgement {
     fixture.cluster.down().await;
     drop(fixture);
     step.end(&format!("{} sent in total", mib(pieces.sent)));
-    let story = Story::new("upload-survives-a-kill", args.seed, began).judge(
-        statements(&plain, &pieces),
+    let report = TrialReport::new("upload-survives-a-kill", args.seed, began).judge(
+        checks(&plain, &pieces),
         Vec::new(),
         vec![plain, pieces],
     );
-    story.show(args, &LESSONS)
+    report.show(args, &LESSONS)
 }
 
 const LESSONS: [&str; 3] = [
@@ -113,25 +111,25 @@ const LESSONS: [&str; 3] = [
      counts.",
 ];
 
-fn statements(plain: &Survived, pieces: &Survived) -> Vec<Statement> {
+fn checks(plain: &Survived, pieces: &Survived) -> Vec<TrialCheck> {
     let mut all = Vec::new();
     for trial in [plain, pieces] {
-        let says = "the file is present once, with the bytes that were sent";
-        all.push(Statement::equal(trial.way, says, (&true, &trial.whole)));
+        let title = "the file is present once, with the bytes that were sent";
+        all.push(TrialCheck::equal(trial.method, title, (&true, &trial.whole)));
     }
-    let says = "the upload starts again at offset 0";
-    all.push(Statement::equal(plain.way, says, (&0, &plain.resumed_from)));
+    let title = "the upload starts again at offset 0";
+    all.push(TrialCheck::equal(plain.method, title, (&0, &plain.resumed_from)));
     let holds = pieces.resumed_from > 0 && pieces.resumed_from <= pieces.sent_before;
-    all.push(Statement {
-        trial: pieces.way,
-        says: "the upload resumes at the stored offset",
+    all.push(TrialCheck {
+        trial: pieces.method,
+        title: "the upload resumes at the stored offset",
         expected: format!("more than 0, at most {}", pieces.sent_before),
         measured: pieces.resumed_from.to_string(),
         holds,
     });
-    all.push(Statement {
-        trial: pieces.way,
-        says: "fewer bytes are sent than in one request",
+    all.push(TrialCheck {
+        trial: pieces.method,
+        title: "fewer bytes are sent than in one request",
         expected: format!("less than {}", plain.sent),
         measured: pieces.sent.to_string(),
         holds: pieces.sent < plain.sent,
@@ -165,13 +163,13 @@ impl Fixture {
     async fn in_one_request(&self, file: &File) -> anyhow::Result<Survived> {
         let (began, sent) = (Instant::now(), Sent::default());
         let upload = InOneRequest::new(&self.client, &self.alice, file, &sent);
-        let killed = self.kill_half_way(upload.send(), &sent).await?;
+        let target = self.kill_half_way(upload.send(), &sent).await?;
         let sent_before = sent.bytes();
         self.until_served("the repeated upload", async || upload.send().await).await?;
-        self.cluster.order(&killed, Order::Restart).await?;
+        self.cluster.order(&target, Order::Restart).await?;
         Ok(Survived {
-            way: "in one request",
-            killed,
+            method: "in one request",
+            target,
             sent_before,
             resumed_from: 0,
             sent: sent.bytes(),
@@ -183,7 +181,7 @@ impl Fixture {
     async fn piece_by_piece(&self, file: &File) -> anyhow::Result<Survived> {
         let (began, sent) = (Instant::now(), Sent::default());
         let upload = PieceByPiece::create(&self.client, &self.alice, file, &sent).await?;
-        let killed = self.kill_half_way(upload.send_from(0), &sent).await?;
+        let target = self.kill_half_way(upload.send_from(0), &sent).await?;
         let sent_before = sent.bytes();
         let mut resumed_from = None;
         self.until_served("the rest of the upload", async || {
@@ -193,8 +191,8 @@ impl Fixture {
         })
         .await?;
         Ok(Survived {
-            way: "in pieces",
-            killed,
+            method: "in pieces",
+            target,
             sent_before,
             resumed_from: resumed_from.context("a replica reported the offset")?,
             sent: sent.bytes(),
@@ -226,11 +224,11 @@ impl Fixture {
             self.cluster.order(&busy, Order::Kill).await?;
             anyhow::Ok(busy)
         };
-        let (answer, killed) = tokio::join!(upload, kill);
+        let (answer, target) = tokio::join!(upload, kill);
         if answer.is_ok() {
             bail!("the upload was acknowledged although its replica was killed half-way");
         }
-        killed
+        target
     }
 
     /// The replica with a request in flight. Health checks do not count.
@@ -264,8 +262,8 @@ impl Fixture {
         let listing = self.client.list(&self.alice, &ListQuery::default()).await;
         let named = |one: &&FileEntry| one.name == file.name;
         let listing = listing.done()?.body;
-        let theirs: Vec<_> = listing.files.iter().filter(named).collect();
-        let [one] = theirs[..] else {
+        let own: Vec<_> = listing.files.iter().filter(named).collect();
+        let [one] = own[..] else {
             return Ok(false);
         };
         let content = self.client.content(&self.alice, &one.file_id).await.done()?.body;

@@ -4,7 +4,7 @@
 //! it. The demo measures how long the token is accepted, and counts round trips to a store.
 
 use crate::demo::progress::Step;
-use crate::demo::story::{Statement, Story, Trial, cluster_for_alice};
+use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
 use crate::demo::{DemoArgs, Judgement};
 use crate::screen::counted;
 use anyhow::Context;
@@ -17,7 +17,7 @@ use api_contract::paths;
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
 use cluster::{Cluster, Design};
 use futures_util::future::try_join_all;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -29,19 +29,19 @@ const EXTRA_WATCH: Duration = Duration::from_secs(10);
 
 /// A revocation method, and the lifetime of tokens in the demo: minutes would be too long
 /// to watch.
-struct Way {
+struct Method {
     name: &'static str,
-    life_ms: u64,
+    lifetime_ms: u64,
     /// Whether a revoked token is rejected before it expires.
     ends: bool,
 }
 
-const WAYS: [Way; 5] = [
-    Way { name: "none", life_ms: 8_000, ends: false },
-    Way { name: "short-lived", life_ms: 3_000, ends: false },
-    Way { name: "deny-list", life_ms: 60_000, ends: true },
-    Way { name: "token-version", life_ms: 60_000, ends: true },
-    Way { name: "combined", life_ms: 60_000, ends: true },
+const METHODS: [Method; 5] = [
+    Method { name: "none", lifetime_ms: 8_000, ends: false },
+    Method { name: "short-lived", lifetime_ms: 3_000, ends: false },
+    Method { name: "deny-list", lifetime_ms: 60_000, ends: true },
+    Method { name: "token-version", lifetime_ms: 60_000, ends: true },
+    Method { name: "combined", lifetime_ms: 60_000, ends: true },
 ];
 
 /// The result of one revocation method.
@@ -49,14 +49,12 @@ const WAYS: [Way; 5] = [
 pub(crate) struct Revoked {
     pub(crate) revocation: &'static str,
     /// Lifetime of a token in seconds.
-    #[serde(rename = "lifetime_s")]
-    pub(crate) life_s: u64,
+    pub(crate) lifetime_s: u64,
     /// Requests accepted after the answer to the revocation.
     pub(crate) accepted_after: u32,
     /// Seconds from that answer until every replica rejected the token; `null` if that did
     /// not happen.
-    #[serde(rename = "rejected_after_s")]
-    pub(crate) dead_after_s: Option<f64>,
+    pub(crate) rejected_after_s: Option<f64>,
     /// Round trips to a store for each read request.
     pub(crate) round_trips_per_request: f64,
     /// Whether the refresh token was rejected afterwards.
@@ -75,28 +73,28 @@ impl Trial for Revoked {
     ];
 
     fn row(&self) -> Vec<String> {
-        let dead = |seconds: f64| match seconds < 0.1 {
+        let rejected = |seconds: f64| match seconds < 0.1 {
             true => "at once".to_owned(),
             false => format!("{seconds:.1} s"),
         };
         vec![
             self.revocation.to_owned(),
-            format!("{} s", self.life_s),
+            format!("{} s", self.lifetime_s),
             counted(self.accepted_after as usize, "time"),
-            self.dead_after_s.map_or_else(|| "never".to_owned(), dead),
+            self.rejected_after_s.map_or_else(|| "never".to_owned(), rejected),
             format!("{:.1}", self.round_trips_per_request),
         ]
     }
 }
 
 /// The demo.
-pub(crate) async fn tell(args: &DemoArgs) -> Judgement {
+pub(crate) async fn run(args: &DemoArgs) -> Judgement {
     let began = Instant::now();
     let step = Step::begin(1, 2, "starting two replicas for each revocation method");
-    let clusters = try_join_all(WAYS.iter().map(|way| {
+    let clusters = try_join_all(METHODS.iter().map(|method| {
         let flags = [
-            format!("--revocation={}", way.name),
-            format!("--token-ttl-ms={}", way.life_ms),
+            format!("--revocation={}", method.name),
+            format!("--token-ttl-ms={}", method.lifetime_ms),
         ];
         async move { cluster_for_alice(Design::Token, 2, &flags).await }
     }));
@@ -104,8 +102,8 @@ pub(crate) async fn tell(args: &DemoArgs) -> Judgement {
     step.end(&format!("{} processes", clusters.len() * 3));
     let step = Step::begin(2, 2, "revoking the token, and using it again");
     let mut trials = Vec::new();
-    for (way, (cluster, alice)) in WAYS.iter().zip(&clusters) {
-        trials.push(way.try_out(cluster, alice).await.context(way.name)?);
+    for (method, (cluster, alice)) in METHODS.iter().zip(&clusters) {
+        trials.push(method.try_out(cluster, alice).await.context(method.name)?);
     }
     for (cluster, _) in &clusters {
         cluster.down().await;
@@ -113,13 +111,13 @@ pub(crate) async fn tell(args: &DemoArgs) -> Judgement {
     // Removes their folders before the message below.
     drop(clusters);
     step.end("nothing is left running");
-    let checks = WAYS.iter().zip(&trials).flat_map(|(way, one)| way.checks(one));
-    let story = Story::new("revoke-a-token", args.seed, began).judge(
+    let checks = METHODS.iter().zip(&trials).flat_map(|(method, one)| method.checks(one));
+    let report = TrialReport::new("revoke-a-token", args.seed, began).judge(
         checks.collect(),
         trials.iter().filter_map(doubt).collect(),
         trials,
     );
-    story.show(args, &LESSONS)
+    report.show(args, &LESSONS)
 }
 
 const LESSONS: [&str; 4] = [
@@ -141,7 +139,7 @@ fn doubt(trial: &Revoked) -> Option<String> {
     trial.too_late.then(|| format!("{}: {why}", trial.revocation))
 }
 
-impl Way {
+impl Method {
     async fn try_out(
         &self,
         cluster: &Cluster,
@@ -151,40 +149,42 @@ impl Way {
         let first = replicas.first().context("two replicas were started")?;
         let issued: TokenIssued = first.client.token(alice).await.done()?.body;
         let born = Instant::now();
-        let proof = Proof::Bearer(issued.access_token.clone());
+        let credential = Proof::Bearer(issued.access_token.clone());
         let before = round_trips(&replicas).await?;
         for number in 0..COUNTED {
             let replica = &replicas[number as usize % replicas.len()];
-            replica.client.list(&proof, &ListQuery::default()).await.done()?;
+            replica.client.list(&credential, &ListQuery::default()).await.done()?;
         }
         let round_trips = round_trips(&replicas).await? - before;
         let revoke = RevokeRequest { token: issued.access_token.clone() };
-        let call = first.client.request(Method::POST, paths::TOKEN_REVOKE).json(&revoke);
+        let call =
+            first.client.request(http::Method::POST, paths::TOKEN_REVOKE).json(&revoke);
         first.client.json::<Message>(call).await.done()?;
-        let (revoked, life) = (Instant::now(), Duration::from_millis(self.life_ms));
+        let (revoked, life) = (Instant::now(), Duration::from_millis(self.lifetime_ms));
         let too_late = born.elapsed() >= life;
-        let (accepted_after, dead_after) = watch(&replicas, &proof, life).await?;
+        let (accepted_after, rejected_after) =
+            watch(&replicas, &credential, life).await?;
         let refresh = RefreshRequest {
             refresh_token: issued.refresh_token.context("it comes with the token")?,
         };
         let call =
-            first.client.request(Method::POST, paths::TOKEN_REFRESH).json(&refresh);
+            first.client.request(http::Method::POST, paths::TOKEN_REFRESH).json(&refresh);
         let refreshed = first.client.json::<TokenIssued>(call).await;
         Ok(Revoked {
             revocation: self.name,
-            life_s: self.life_ms / 1000,
+            lifetime_s: self.lifetime_ms / 1000,
             accepted_after,
-            dead_after_s: dead_after.map(|at| (at - revoked).as_secs_f64()),
+            rejected_after_s: rejected_after.map(|at| (at - revoked).as_secs_f64()),
             round_trips_per_request: round_trips / f64::from(COUNTED),
             refresh_refused: refreshed.status()? == StatusCode::UNAUTHORIZED,
             too_late,
         })
     }
 
-    fn checks(&self, trial: &Revoked) -> Vec<Statement> {
+    fn checks(&self, trial: &Revoked) -> Vec<TrialCheck> {
         let name = self.name;
         let used = trial.accepted_after > 0;
-        let says = match self.ends {
+        let title = match self.ends {
             true => "the token is rejected after the answer to the logout",
             false => "the token is accepted after the logout, because no store is read",
         };
@@ -194,12 +194,16 @@ impl Way {
             true => "a request costs one round trip to a store",
             false => "a request costs no round trip",
         };
-        let dead = trial.dead_after_s.is_some();
+        let rejected = trial.rejected_after_s.is_some();
         vec![
-            Statement::equal(name, says, (&!self.ends, &used)),
-            Statement::equal(name, "the token is rejected in the end", (&true, &dead)),
-            Statement::equal(name, price, (&expected, &trips)),
-            Statement::equal(
+            TrialCheck::equal(name, title, (&!self.ends, &used)),
+            TrialCheck::equal(
+                name,
+                "the token is rejected in the end",
+                (&true, &rejected),
+            ),
+            TrialCheck::equal(name, price, (&expected, &trips)),
+            TrialCheck::equal(
                 name,
                 "the refresh token is rejected after the logout",
                 (&true, &trial.refresh_refused),
@@ -227,7 +231,7 @@ async fn replicas(cluster: &Cluster) -> Vec<Replica> {
 /// are over. Returns the number of accepted requests and the time of the rejection.
 async fn watch(
     replicas: &[Replica],
-    proof: &Proof,
+    credential: &Proof,
     life: Duration,
 ) -> anyhow::Result<(u32, Option<Instant>)> {
     let deadline = Instant::now() + life + EXTRA_WATCH;
@@ -236,7 +240,7 @@ async fn watch(
         let asked = Instant::now();
         let mut refused = 0;
         for replica in replicas {
-            match replica.client.list(proof, &ListQuery::default()).await {
+            match replica.client.list(credential, &ListQuery::default()).await {
                 Outcome::Done(_) => accepted += 1,
                 Outcome::Refused(no) if no.status == StatusCode::UNAUTHORIZED => {
                     refused += 1
@@ -258,7 +262,8 @@ async fn round_trips(replicas: &[Replica]) -> anyhow::Result<f64> {
     for replica in replicas {
         let admin = replica.admin.context("every replica shows its metrics")?;
         let client = Client::new(&format!("http://{admin}"));
-        let page = client.send(client.request(Method::GET, paths::METRICS)).await?.body;
+        let page =
+            client.send(client.request(http::Method::GET, paths::METRICS)).await?.body;
         let page = String::from_utf8_lossy(&page);
         let lines = page.lines().filter(|line| line.starts_with(ROUND_TRIPS));
         let values =

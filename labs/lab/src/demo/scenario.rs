@@ -1,6 +1,6 @@
 //! The scenarios: a fault, and its expected results.
 
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
 use cluster::Cluster;
 use cluster::orders::Order;
 use futures_util::future::try_join_all;
@@ -73,7 +73,7 @@ impl Scenario {
 
     /// Injects the fault into one cluster. Returns after the injection, not after the
     /// recovery of the users.
-    pub(crate) async fn strike(
+    pub(crate) async fn inject(
         self,
         cluster: &Cluster,
         target: &str,
@@ -109,23 +109,29 @@ impl Scenario {
     /// are lost all the time.
     pub(crate) fn logged_out(
         self,
-        lane: Lane,
+        configuration: Configuration,
         users: usize,
         on_target: &BTreeSet<usize>,
     ) -> Option<BTreeSet<usize>> {
-        match (lane, self) {
-            (Lane::MemoryRoundRobin, _) => None,
-            (Lane::Token | Lane::Central | Lane::RevocableToken, _)
+        match (configuration, self) {
+            (Configuration::MemoryRoundRobin, _) => None,
+            (
+                Configuration::Token
+                | Configuration::Central
+                | Configuration::RevocableToken,
+                _,
+            )
             | (
-                Lane::MemorySticky,
+                Configuration::MemorySticky,
                 Self::ScaleOut | Self::RedisGoesAway | Self::PostgresRestarts,
             ) => Some(BTreeSet::new()),
-            (Lane::MemorySticky, Self::KillAReplica | Self::CentralStore) => {
+            (Configuration::MemorySticky, Self::KillAReplica | Self::CentralStore) => {
                 Some(on_target.clone())
             }
-            (Lane::MemorySticky, Self::RestartEverything | Self::RollingRestart) => {
-                Some((1..=users).collect())
-            }
+            (
+                Configuration::MemorySticky,
+                Self::RestartEverything | Self::RollingRestart,
+            ) => Some((1..=users).collect()),
         }
     }
 
@@ -144,15 +150,19 @@ impl Scenario {
     }
 
     /// The configurations, in the order of the columns.
-    pub(crate) const fn lanes(self) -> &'static [Lane] {
+    pub(crate) const fn configurations(self) -> &'static [Configuration] {
         match self {
             Self::KillAReplica
             | Self::RestartEverything
             | Self::ScaleOut
-            | Self::RollingRestart => &Lane::PHASE_1,
-            Self::CentralStore => &[Lane::MemorySticky, Lane::Central, Lane::Token],
+            | Self::RollingRestart => &Configuration::PHASE_1,
+            Self::CentralStore => &[
+                Configuration::MemorySticky,
+                Configuration::Central,
+                Configuration::Token,
+            ],
             Self::RedisGoesAway | Self::PostgresRestarts => {
-                &[Lane::Central, Lane::RevocableToken]
+                &[Configuration::Central, Configuration::RevocableToken]
             }
         }
     }

@@ -26,7 +26,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE_MS: std::ops::Range<u64> = 15..45;
 
 /// Factor of that pause while the demo waits for Enter.
-const RESTING: u32 = 20;
+const SLOWDOWN: u32 = 20;
 
 /// Pause of a user before the retry of a failed request.
 pub(crate) const RETRY: Duration = Duration::from_millis(50);
@@ -37,7 +37,7 @@ pub(crate) struct User {
     credentials: Credentials,
     design: Design,
     client: Client,
-    proof: Proof,
+    credential: Proof,
     dice: ChaCha8Rng,
     /// An upload without an acknowledgement. The user repeats it.
     pending: Option<(Upload, String)>,
@@ -69,9 +69,9 @@ impl User {
         Self {
             number,
             credentials,
-            design: shared.lane.design(),
+            design: shared.configuration.design(),
             client: Client::with(&shared.url, options),
-            proof: Proof::None,
+            credential: Proof::None,
             dice,
             pending: None,
             files: Vec::new(),
@@ -87,7 +87,11 @@ impl User {
                 Ended::Fine => self.think(),
                 Ended::LoginLost => {
                     self.log_in().await;
-                    if self.shared.is_resting() { self.think() } else { Duration::ZERO }
+                    if self.shared.is_slowed_down() {
+                        self.think()
+                    } else {
+                        Duration::ZERO
+                    }
                 }
                 Ended::Failed => RETRY,
             };
@@ -97,7 +101,7 @@ impl User {
 
     fn think(&mut self) -> Duration {
         let thought = Duration::from_millis(self.dice.random_range(PAUSE_MS));
-        if self.shared.is_resting() { thought * RESTING } else { thought }
+        if self.shared.is_slowed_down() { thought * SLOWDOWN } else { thought }
     }
 
     /// Repeats the login until it succeeds. A rejected credential is not sent again, because
@@ -111,11 +115,11 @@ impl User {
     /// Exchanges the password for a credential. Returns whether that succeeded.
     async fn try_log_in(&mut self) -> bool {
         let outcome = log_in(&self.client, self.design, &self.credentials).await;
-        let (proof, why, served_by) = ending(outcome);
-        match proof {
-            Some(proof) => {
-                self.proof = proof;
-                self.shared.ledger().homes[self.number] = served_by;
+        let (credential, why, served_by) = ending(outcome);
+        match credential {
+            Some(credential) => {
+                self.credential = credential;
+                self.shared.ledger().login_replicas[self.number] = served_by;
                 true
             }
             None => {
@@ -130,11 +134,11 @@ impl User {
         match self.choose() {
             Step::List => {
                 let page = ListQuery { limit: Some(10), cursor: None };
-                let outcome = self.client.list(&self.proof, &page).await;
+                let outcome = self.client.list(&self.credential, &page).await;
                 self.conclude("list", outcome).0
             }
             Step::Read(id) => {
-                let outcome = self.client.content(&self.proof, &id).await;
+                let outcome = self.client.content(&self.credential, &id).await;
                 self.conclude("read", outcome).0
             }
             Step::Upload => self.upload().await,
@@ -149,19 +153,19 @@ impl User {
         match (self.dice.random_range(0..10), self.files.get(any_file)) {
             (0..4, _) => Step::List,
             (4..7, Some(id)) => Step::Read(id.clone()),
-            _ if self.shared.is_resting() => Step::List,
+            _ if self.shared.is_slowed_down() => Step::List,
             _ => Step::Upload,
         }
     }
 
     /// Uploads a file, with the same idempotency key until it is acknowledged: a repetition
-    /// after a lost answer must not store a second file. `read_back` checks that.
+    /// after a lost answer must not store a second file. `verification` checks that.
     async fn upload(&mut self) -> Ended {
         let (file, key) = match self.pending.take() {
             Some(pending) => pending,
             None => self.new_file(),
         };
-        let outcome = self.client.upload_with_key(&self.proof, &file, &key).await;
+        let outcome = self.client.upload_with_key(&self.credential, &file, &key).await;
         let (ended, created) = self.conclude("upload", outcome);
         let mut ledger = self.shared.ledger();
         ledger.pending[self.number] = created.is_none().then(|| file.name.clone());

@@ -62,7 +62,11 @@ fn table(text: &mut String, object: &Value) {
     let _ = write!(text, "\n| member | type | meaning |\n|---|---|---|\n");
     for (name, member) in object["properties"].as_object().expect("members") {
         let (kind, meaning) = (kind(member), description(member));
-        let _ = writeln!(text, "| `{name}` | {kind} | {meaning} |");
+        let required = object["required"].as_array().is_some_and(|required| {
+            required.iter().any(|required| required == name.as_str())
+        });
+        let optional = if required { "" } else { ", optional" };
+        let _ = writeln!(text, "| `{name}` | {kind}{optional} | {meaning} |");
     }
 }
 
@@ -152,7 +156,8 @@ fn tables_of_the_json_page_are_written() {
     for name in names() {
         let old = section(&text, &name);
         let rest = old.find("\nExample").map_or("", |at| &old[at..]);
-        let new = format!("\n{}{rest}", tables(&name));
+        let head = old.trim_start().split("\n\n").next().unwrap_or_default();
+        let new = format!("\n{head}\n\n{}{rest}", tables(&name));
         text = text.replace(&old, &new);
     }
     fs::write(top().join("docs/json.md"), text).expect("the page is writable");

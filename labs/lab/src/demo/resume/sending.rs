@@ -57,7 +57,7 @@ impl Sent {
 /// `POST /api/upload`
 pub(super) struct InOneRequest<'a> {
     client: &'a Client,
-    proof: &'a Proof,
+    credential: &'a Proof,
     form: Form,
     key: String,
     sent: &'a Sent,
@@ -66,17 +66,17 @@ pub(super) struct InOneRequest<'a> {
 impl<'a> InOneRequest<'a> {
     pub(super) fn new(
         client: &'a Client,
-        proof: &'a Proof,
+        credential: &'a Proof,
         file: &File,
         sent: &'a Sent,
     ) -> Self {
         let form = Form::of(&Upload::new(file.name, file.bytes.clone()));
-        Self { client, proof, form, key: format!("demo-{}", file.name), sent }
+        Self { client, credential, form, key: format!("demo-{}", file.name), sent }
     }
 
     /// Sends the whole file.
     pub(super) async fn send(&self) -> anyhow::Result<()> {
-        let request = self.client.proven(self.proof, Method::POST, paths::UPLOAD);
+        let request = self.client.proven(self.credential, Method::POST, paths::UPLOAD);
         let body = Body::wrap_stream(self.sent.paced(Bytes::from(self.form.body())));
         let request = request
             .header(IDEMPOTENCY_KEY, &self.key)
@@ -89,7 +89,7 @@ impl<'a> InOneRequest<'a> {
 /// `POST /api/tus`, then `PATCH`.
 pub(super) struct PieceByPiece<'a> {
     client: &'a Client,
-    proof: &'a Proof,
+    credential: &'a Proof,
     bytes: Bytes,
     path: String,
     sent: &'a Sent,
@@ -99,13 +99,13 @@ impl<'a> PieceByPiece<'a> {
     /// Creates an upload without bytes.
     pub(super) async fn create(
         client: &'a Client,
-        proof: &'a Proof,
+        credential: &'a Proof,
         file: &File,
         sent: &'a Sent,
     ) -> anyhow::Result<Self> {
         let bytes = file.bytes.clone();
         let request = client
-            .proven(proof, Method::POST, paths::TUS)
+            .proven(credential, Method::POST, paths::TUS)
             .header(TUS_RESUMABLE, TUS_VERSION)
             .header(UPLOAD_LENGTH, bytes.len())
             .header(UPLOAD_METADATA, format!("filename {}", STANDARD.encode(file.name)));
@@ -113,7 +113,7 @@ impl<'a> PieceByPiece<'a> {
         let path = reply.header(LOCATION).context("a new upload has a Location")?;
         // Location may be a whole URL or a path of this server.
         let path = path.trim_start_matches(client.base_url()).to_owned();
-        Ok(Self { client, proof, bytes, path, sent })
+        Ok(Self { client, credential, bytes, path, sent })
     }
 
     /// Sends the bytes from `offset`.
@@ -121,7 +121,7 @@ impl<'a> PieceByPiece<'a> {
         let body = Body::wrap_stream(self.sent.paced(self.bytes.slice(offset..)));
         let request = self
             .client
-            .proven(self.proof, Method::PATCH, &self.path)
+            .proven(self.credential, Method::PATCH, &self.path)
             .header(TUS_RESUMABLE, TUS_VERSION)
             .header(UPLOAD_OFFSET, offset)
             .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
@@ -133,7 +133,7 @@ impl<'a> PieceByPiece<'a> {
 
     /// The offset that the server has stored.
     pub(super) async fn offset(&self) -> anyhow::Result<usize> {
-        let request = self.client.proven(self.proof, Method::HEAD, &self.path);
+        let request = self.client.proven(self.credential, Method::HEAD, &self.path);
         let reply = self.client.send(request.header(TUS_RESUMABLE, TUS_VERSION)).await?;
         anyhow::ensure!(reply.status.is_success(), "{}", reply.status);
         let offset = reply.header(UPLOAD_OFFSET).context("an upload has an offset")?;

@@ -1,11 +1,11 @@
 //! A running configuration: its cluster, its users, and whether every act got its requests.
 
 use crate::demo::Missing;
-use crate::demo::crowd::Crowd;
-use crate::demo::figures::{CALM, LaneReport};
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
+use crate::demo::figures::{ConfigurationReport, QUIESCED_REQUESTS};
 use crate::demo::ledger::RequestResult;
 use crate::demo::scenario::Scenario;
+use crate::demo::virtual_users::VirtualUsers;
 use anyhow::{Context, bail};
 use api_contract::Credentials;
 use cluster::status::{ProcessState, ServiceStatus};
@@ -19,8 +19,8 @@ pub(crate) const REPLICAS: usize = 3;
 const NEW_REPLICA: &str = "r4";
 
 /// A running configuration.
-pub(crate) struct RunningLane {
-    pub(crate) crowd: Crowd,
+pub(crate) struct RunningConfiguration {
+    pub(crate) users: VirtualUsers,
     pub(crate) cluster: Cluster,
     /// Requests since this moment of the ledger count for the present act.
     counts_from_ms: u64,
@@ -28,33 +28,34 @@ pub(crate) struct RunningLane {
     complete: bool,
 }
 
-impl RunningLane {
+impl RunningConfiguration {
     /// Starts the servers.
     pub(crate) async fn servers(
-        lane: Lane,
+        configuration: Configuration,
         program: &Program,
         users_file: &Path,
     ) -> anyhow::Result<Cluster> {
         Cluster::start(Topology {
             replicas: REPLICAS,
-            policy: lane.policy(),
+            policy: configuration.policy(),
             users: Users::File(users_file.to_owned()),
-            replica_args: lane.replica_args(),
-            ..Topology::on_loopback(program.clone(), lane.design())
+            replica_args: configuration.replica_args(),
+            ..Topology::on_loopback(program.clone(), configuration.design())
         })
         .await
-        .context(lane.title())
+        .context(configuration.title())
     }
 
     /// Starts the users.
     pub(crate) fn open(
-        lane: Lane,
+        configuration: Configuration,
         cluster: Cluster,
         accounts: &[Credentials],
         seed: u64,
     ) -> Self {
-        let crowd = Crowd::start(lane, cluster.url(), accounts.to_vec(), seed);
-        Self { crowd, cluster, counts_from_ms: 0, complete: true }
+        let users =
+            VirtualUsers::start(configuration, cluster.url(), accounts.to_vec(), seed);
+        Self { users, cluster, counts_from_ms: 0, complete: true }
     }
 
     /// The services that its replicas share; [`None`] if there is none.
@@ -87,7 +88,7 @@ impl RunningLane {
 
     /// Starts the count of requests for the next act.
     pub(crate) fn act_begins(&mut self) {
-        let now = self.crowd.ledger().now_ms();
+        let now = self.users.ledger().now_ms();
         self.counts_from_ms = now;
     }
 
@@ -98,32 +99,43 @@ impl RunningLane {
 
     /// The number of answers of the user with the fewest in this act.
     pub(crate) fn fewest_answers(&self) -> usize {
-        self.crowd.ledger().fewest_answers_since(self.counts_from_ms)
+        self.users.ledger().fewest_answers_since(self.counts_from_ms)
     }
 
     /// Whether the requests of all users succeed again.
-    pub(crate) fn is_calm(&self) -> bool {
-        self.crowd.ledger().each_ends_with(CALM, |result| result != RequestResult::Failed)
+    pub(crate) fn is_quiesced(&self) -> bool {
+        self.users
+            .ledger()
+            .each_ends_with(QUIESCED_REQUESTS, |result| result != RequestResult::Failed)
     }
 
-    pub(crate) async fn strike(
+    pub(crate) async fn inject(
         &self,
         scenario: Scenario,
         target: &str,
     ) -> anyhow::Result<()> {
-        let title = self.crowd.lane().title();
-        scenario.strike(&self.cluster, target).await.context(title)
+        let title = self.users.configuration().title();
+        scenario.inject(&self.cluster, target).await.context(title)
     }
 
     /// Makes the verification reads, and counts.
-    pub(crate) async fn report(&self, target: &str) -> anyhow::Result<LaneReport> {
+    pub(crate) async fn report(
+        &self,
+        target: &str,
+    ) -> anyhow::Result<ConfigurationReport> {
         let status = self.cluster.status().await;
         let mut replicas = status.members.iter().skip(1);
         let living = replicas.find(|member| member.state == ProcessState::Up);
         let address = living.and_then(|member| member.address);
         let address = address.context("no replica is up for the verification reads")?;
-        let found = self.crowd.read_back(address).await;
-        let (lane, ledger) = (self.crowd.lane(), self.crowd.ledger());
-        Ok(LaneReport::of(lane, &ledger, (target, NEW_REPLICA), found, self.complete))
+        let found = self.users.verification(address).await;
+        let (configuration, ledger) = (self.users.configuration(), self.users.ledger());
+        Ok(ConfigurationReport::of(
+            configuration,
+            &ledger,
+            (target, NEW_REPLICA),
+            found,
+            self.complete,
+        ))
     }
 }

@@ -1,31 +1,31 @@
 //! All users of one configuration, and the ledger of their requests.
 
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
 use crate::demo::ledger::Ledger;
-use crate::demo::read_back::{Found, Reader, Uploads};
 use crate::demo::shared::Shared;
 use crate::demo::user::User;
+use crate::demo::verification::{Found, Reader, Uploads};
 use api_contract::Credentials;
 use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
 use tokio::task::JoinSet;
 
 /// Users that follow their script until they are stopped.
-pub(crate) struct Crowd {
+pub(crate) struct VirtualUsers {
     shared: Arc<Shared>,
     accounts: Vec<Credentials>,
     users: JoinSet<()>,
 }
 
-impl Crowd {
+impl VirtualUsers {
     /// Starts all users.
     pub(crate) fn start(
-        lane: Lane,
+        configuration: Configuration,
         url: String,
         accounts: Vec<Credentials>,
         seed: u64,
     ) -> Self {
-        let shared = Arc::new(Shared::new(lane, url, accounts.len()));
+        let shared = Arc::new(Shared::new(configuration, url, accounts.len()));
         let mut users = JoinSet::new();
         for (number, account) in accounts.iter().enumerate() {
             let user = User::new(number, account.clone(), seed, Arc::clone(&shared));
@@ -34,8 +34,8 @@ impl Crowd {
         Self { shared, accounts, users }
     }
 
-    pub(crate) fn lane(&self) -> Lane {
-        self.shared.lane
+    pub(crate) fn configuration(&self) -> Configuration {
+        self.shared.configuration
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -49,17 +49,18 @@ impl Crowd {
     }
 
     /// Slows all users down and stops their uploads, or brings them back to full speed.
-    pub(crate) fn rest(&self, resting: bool) {
-        self.shared.rest(resting);
+    pub(crate) fn slow_down(&self, slowed_down: bool) {
+        self.shared.slow_down(slowed_down);
     }
 
     /// Reads every uploaded file of all users from one replica.
-    pub(crate) async fn read_back(&self, replica: SocketAddr) -> Found {
-        let reader = Reader::new(&format!("http://{replica}"), self.shared.lane.design());
+    pub(crate) async fn verification(&self, replica: SocketAddr) -> Found {
+        let reader =
+            Reader::new(&format!("http://{replica}"), self.shared.configuration.design());
         let mut found = Found::default();
         for (number, account) in self.accounts.iter().enumerate() {
-            let theirs = Uploads::of(number, account, &self.ledger());
-            reader.read_user(&theirs, &mut found).await;
+            let own = Uploads::of(number, account, &self.ledger());
+            reader.read_user(&own, &mut found).await;
         }
         found
     }

@@ -2,12 +2,12 @@
 
 use crate::commands::program;
 use crate::demo::Scenario;
-use crate::demo::facts::facts;
+use crate::demo::checks::checks;
+use crate::demo::judgement::{doubts, outcome_of};
 use crate::demo::predict::{self, Prediction};
 use crate::demo::progress::Step;
 use crate::demo::report::Report;
-use crate::demo::running_lane::{REPLICAS, RunningLane};
-use crate::demo::verdict::{doubts, outcome_of};
+use crate::demo::running::{REPLICAS, RunningConfiguration};
 use crate::screen::{counted, remark};
 use api_contract::Credentials;
 use api_contract::secret::Secret;
@@ -33,22 +33,30 @@ const ACT_TIMEOUT: Duration = Duration::from_secs(30);
 const ACTS: usize = 6;
 
 /// Everything that a demo starts.
-pub(crate) struct Stage {
+pub(crate) struct Testbed {
     scenario: Scenario,
     seed: u64,
     users: usize,
     target: String,
     began: Instant,
-    lanes: Vec<RunningLane>,
+    configurations: Vec<RunningConfiguration>,
     /// Last, so that the processes are gone before the users file is.
     folder: Option<RunDir>,
 }
 
-impl Stage {
+impl Testbed {
     pub(crate) fn new(scenario: Scenario, seed: u64, users: usize) -> Self {
         let target = format!("r{}", seed % REPLICAS as u64 + 1);
-        let (lanes, folder) = (Vec::new(), None);
-        Self { scenario, seed, users, target, began: Instant::now(), lanes, folder }
+        let (configurations, folder) = (Vec::new(), None);
+        Self {
+            scenario,
+            seed,
+            users,
+            target,
+            began: Instant::now(),
+            configurations,
+            folder,
+        }
     }
 
     /// Prints the fault, and asks for predictions.
@@ -58,10 +66,10 @@ impl Stage {
         let users = self.users;
         remark(format!(
             "{} configurations of {REPLICAS} replicas; {users} users for each.",
-            self.scenario.lanes().len()
+            self.scenario.configurations().len()
         ));
         let predictions = if asks {
-            predict::ask(self.scenario.lanes(), self.users)
+            predict::ask(self.scenario.configurations(), self.users)
         } else {
             Vec::new()
         };
@@ -81,17 +89,20 @@ impl Stage {
             .collect();
         let users_file = folder.path().join("users.json");
         users_file::write(&users_file, &named, HashCost::Owasp)?;
-        let lanes = self.scenario.lanes().iter().copied();
-        let start = |lane| RunningLane::servers(lane, &program, &users_file);
-        let clusters = try_join_all(lanes.clone().map(start)).await?;
+        let configurations = self.scenario.configurations().iter().copied();
+        let start = |configuration| {
+            RunningConfiguration::servers(configuration, &program, &users_file)
+        };
+        let clusters = try_join_all(configurations.clone().map(start)).await?;
         // Users start after all clusters: their load would slow down the other starts.
-        let open =
-            |(lane, cluster)| RunningLane::open(lane, cluster, &accounts, self.seed);
-        self.lanes = lanes.zip(clusters).map(open).collect();
+        let open = |(configuration, cluster)| {
+            RunningConfiguration::open(configuration, cluster, &accounts, self.seed)
+        };
+        self.configurations = configurations.zip(clusters).map(open).collect();
         self.folder = Some(folder);
         if self.scenario == Scenario::PostgresRestarts {
-            for lane in &self.lanes {
-                lane.must_have_a_database_that_can_crash().await?;
+            for configuration in &self.configurations {
+                configuration.must_have_a_database_that_can_crash().await?;
             }
         }
         step.end(&self.started().await);
@@ -107,28 +118,33 @@ impl Stage {
 
     /// Waits for Enter with slow users, and returns when they are at full speed again.
     pub(crate) async fn wait_for_enter(&mut self) {
-        self.lanes.iter().for_each(|lane| lane.crowd.rest(true));
+        self.configurations
+            .iter()
+            .for_each(|configuration| configuration.users.slow_down(true));
         let fault = self.scenario.fault(&self.target);
         predict::wait_for_enter(format!("Press Enter to {fault} ")).await;
         let step = Step::begin(2, ACTS, "baseline: all users at full speed again");
-        for lane in &mut self.lanes {
-            lane.crowd.rest(false);
-            lane.act_begins();
+        for configuration in &mut self.configurations {
+            configuration.users.slow_down(false);
+            configuration.act_begins();
         }
         let enough = self.until_each_user_has_had(AWAKE_ANSWERS, &step).await;
         step.end(&self.so_far(enough));
     }
 
     /// Injects the fault into all configurations at once.
-    pub(crate) async fn strike(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn inject(&mut self) -> anyhow::Result<()> {
         let fault = self.scenario.fault(&self.target);
         let step = Step::begin(3, ACTS, &format!("fault: {fault}"));
-        for lane in &self.lanes {
-            lane.crowd.ledger().fault_begins();
+        for configuration in &self.configurations {
+            configuration.users.ledger().fault_begins();
         }
-        let all = self.lanes.iter();
-        try_join_all(all.map(|lane| lane.strike(self.scenario, &self.target))).await?;
-        self.lanes.iter_mut().for_each(RunningLane::act_begins);
+        let all = self.configurations.iter();
+        try_join_all(
+            all.map(|configuration| configuration.inject(self.scenario, &self.target)),
+        )
+        .await?;
+        self.configurations.iter_mut().for_each(RunningConfiguration::act_begins);
         step.end("done in every configuration");
         Ok(())
     }
@@ -138,30 +154,44 @@ impl Stage {
         let step = Step::begin(4, ACTS, "observing");
         let enough = self.until_each_user_has_had(OBSERVED_ANSWERS, &step).await;
         // A user without answers has not recovered, and the wait for it is over.
-        let calm =
-            enough && wait_until(|| self.lanes.iter().all(RunningLane::is_calm)).await;
-        join_all(self.lanes.iter_mut().map(|lane| lane.crowd.stop())).await;
-        step.end(&self.so_far(calm));
+        let quiesced = enough
+            && wait_until(|| {
+                self.configurations.iter().all(RunningConfiguration::is_quiesced)
+            })
+            .await;
+        join_all(
+            self.configurations
+                .iter_mut()
+                .map(|configuration| configuration.users.stop()),
+        )
+        .await;
+        step.end(&self.so_far(quiesced));
     }
 
     /// Makes the verification reads, counts, and judges.
     pub(crate) async fn compare(&self) -> anyhow::Result<Report> {
         let step =
             Step::begin(5, ACTS, "verification reads of every acknowledged upload");
-        let reports = self.lanes.iter().map(|lane| lane.report(&self.target));
-        let lanes = try_join_all(reports).await?;
-        let facts = facts(self.scenario, self.users, &lanes);
-        let doubts = doubts(self.scenario, &lanes);
-        let present: usize = lanes.iter().map(|lane| lane.uploads_present).sum();
+        let reports = self
+            .configurations
+            .iter()
+            .map(|configuration| configuration.report(&self.target));
+        let configurations = try_join_all(reports).await?;
+        let checks = checks(self.scenario, self.users, &configurations);
+        let doubts = doubts(self.scenario, &configurations);
+        let present: usize = configurations
+            .iter()
+            .map(|configuration| configuration.uploads_present)
+            .sum();
         step.end(&format!("{present} are present"));
         Ok(Report {
             scenario: self.scenario,
             seed: self.seed,
             target: self.target.clone(),
             users: self.users,
-            outcome: outcome_of(&facts, &doubts),
-            lanes,
-            facts,
+            outcome: outcome_of(&checks, &doubts),
+            configurations,
+            checks,
             doubts,
             seconds: self.began.elapsed().as_secs_f64(),
         })
@@ -170,7 +200,10 @@ impl Stage {
     /// Stops everything.
     pub(crate) async fn reset(self) {
         let step = Step::begin(6, ACTS, "stopping everything");
-        join_all(self.lanes.iter().map(|lane| lane.cluster.down())).await;
+        join_all(
+            self.configurations.iter().map(|configuration| configuration.cluster.down()),
+        )
+        .await;
         step.note("removing the uploads");
         // Removes their folders with hundreds of files, which takes some seconds.
         drop(self);
@@ -180,24 +213,30 @@ impl Stage {
     /// Whether every user got this many answers before the time limit.
     async fn until_each_user_has_had(&mut self, answers: usize, step: &Step) -> bool {
         let enough = wait_until(|| {
-            let had = self.lanes.iter().map(RunningLane::fewest_answers).min();
+            let had = self
+                .configurations
+                .iter()
+                .map(RunningConfiguration::fewest_answers)
+                .min();
             let had = had.unwrap_or(0).min(answers);
             step.note(&format!("{had} of {answers} answers for each user"));
             had >= answers
         });
         let enough = enough.await;
-        self.lanes.iter_mut().for_each(|lane| lane.act_ends(answers));
+        self.configurations
+            .iter_mut()
+            .for_each(|configuration| configuration.act_ends(answers));
         enough
     }
 
     /// The number of processes, and the services that were chosen for them.
     async fn started(&self) -> String {
-        let processes = self.lanes.len() * (REPLICAS + 1);
-        for lane in &self.lanes {
-            if let Some(shared) = lane.shares().await {
+        let processes = self.configurations.len() * (REPLICAS + 1);
+        for configuration in &self.configurations {
+            if let Some(shared) = configuration.shares().await {
                 return format!(
                     "{processes} servers; in {}: {shared}",
-                    lane.crowd.lane().title()
+                    configuration.users.configuration().title()
                 );
             }
         }
@@ -205,8 +244,10 @@ impl Stage {
     }
 
     fn so_far(&self, in_time: bool) -> String {
-        let count = |lane: &RunningLane| lane.crowd.ledger().entries.len();
-        let requests: usize = self.lanes.iter().map(count).sum();
+        let count = |configuration: &RunningConfiguration| {
+            configuration.users.ledger().entries.len()
+        };
+        let requests: usize = self.configurations.iter().map(count).sum();
         let cut_short = if in_time { "" } else { ", cut short" };
         format!("{} so far{cut_short}", counted(requests, "request"))
     }

@@ -1,7 +1,7 @@
 //! The expected figures of a configuration, for tests that change some of them.
 
-use crate::demo::figures::LaneReport;
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
+use crate::demo::figures::ConfigurationReport;
 use crate::demo::scenario::Scenario;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,18 +9,22 @@ pub(crate) const USERS: usize = 12;
 
 const ON_TARGET: [usize; 4] = [1, 4, 7, 10];
 
-pub(crate) fn as_it_should(scenario: Scenario, lane: Lane) -> LaneReport {
+pub(crate) fn expected_report(
+    scenario: Scenario,
+    configuration: Configuration,
+) -> ConfigurationReport {
     let on_target_users = BTreeSet::from(ON_TARGET);
-    let named = scenario.logged_out(lane, USERS, &on_target_users);
+    let named = scenario.logged_out(configuration, USERS, &on_target_users);
     let logged_out_users = named.unwrap_or_else(|| (1..=USERS).collect());
-    let moves_in = scenario == Scenario::ScaleOut && lane != Lane::MemorySticky;
-    LaneReport {
-        lane,
+    let moves_in =
+        scenario == Scenario::ScaleOut && configuration != Configuration::MemorySticky;
+    ConfigurationReport {
+        configuration,
         requests: 100,
         failed: usize::from(scenario.costs_nothing().is_none()),
         failed_before: 0,
         failures: BTreeMap::new(),
-        lost_before: if lane == Lane::MemoryRoundRobin { 9 } else { 0 },
+        lost_before: if configuration == Configuration::MemoryRoundRobin { 9 } else { 0 },
         lost_since: logged_out_users.len(),
         logged_out: logged_out_users.len(),
         logged_out_users,

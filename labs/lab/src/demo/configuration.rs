@@ -8,7 +8,7 @@ use std::ffi::OsString;
 /// A design (where sessions are) behind one kind of balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Lane {
+pub(crate) enum Configuration {
     /// Sessions in each replica's memory; any replica gets the next request.
     MemoryRoundRobin,
     /// Sessions in each replica's memory; a cookie routes a client to its replica.
@@ -21,7 +21,7 @@ pub(crate) enum Lane {
     RevocableToken,
 }
 
-impl Lane {
+impl Configuration {
     /// Those of Phase 1, in the order of the columns.
     pub(crate) const PHASE_1: [Self; 3] =
         [Self::MemoryRoundRobin, Self::MemorySticky, Self::Token];

@@ -19,25 +19,24 @@ const VERSION: u32 = 1;
 
 /// One check of one trial, with the figure that decides it.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Statement {
+pub(crate) struct TrialCheck {
     pub(crate) trial: &'static str,
-    #[serde(rename = "title")]
-    pub(crate) says: &'static str,
+    pub(crate) title: &'static str,
     pub(crate) expected: String,
     pub(crate) measured: String,
     pub(crate) holds: bool,
 }
 
-impl Statement {
+impl TrialCheck {
     /// A figure that must have one value.
     pub(crate) fn equal<T: ToString + PartialEq>(
         trial: &'static str,
-        says: &'static str,
+        title: &'static str,
         (expected, measured): (&T, &T),
     ) -> Self {
         let holds = expected == measured;
         let (expected, measured) = (expected.to_string(), measured.to_string());
-        Self { trial, says, expected, measured, holds }
+        Self { trial, title, expected, measured, holds }
     }
 }
 
@@ -52,28 +51,26 @@ pub(crate) trait Trial: Serialize {
 
 /// The report of a run.
 #[derive(Debug, Serialize)]
-pub(crate) struct Story<T> {
+pub(crate) struct TrialReport<T> {
     pub(crate) scenario: &'static str,
     pub(crate) seed: u64,
     pub(crate) trials: Vec<T>,
-    #[serde(rename = "checks")]
-    pub(crate) statements: Vec<Statement>,
+    pub(crate) checks: Vec<TrialCheck>,
     /// Why the run is inconclusive.
-    #[serde(rename = "doubts")]
-    pub(crate) reasons: Vec<String>,
+    pub(crate) doubts: Vec<String>,
     pub(crate) outcome: Outcome,
     pub(crate) seconds: f64,
 }
 
-impl<T: Trial> Story<T> {
-    /// A report without results. [`Story::judge`] adds them.
+impl<T: Trial> TrialReport<T> {
+    /// A report without results. [`TrialReport::judge`] adds them.
     pub(crate) fn new(scenario: &'static str, seed: u64, began: Instant) -> Self {
         Self {
             scenario,
             seed,
             trials: Vec::new(),
-            statements: Vec::new(),
-            reasons: Vec::new(),
+            checks: Vec::new(),
+            doubts: Vec::new(),
             outcome: Outcome::Inconclusive,
             seconds: began.elapsed().as_secs_f64(),
         }
@@ -82,17 +79,17 @@ impl<T: Trial> Story<T> {
     /// Adds the results, and judges: one reason for doubt makes the run inconclusive.
     pub(crate) fn judge(
         self,
-        statements: Vec<Statement>,
-        reasons: Vec<String>,
+        checks: Vec<TrialCheck>,
+        doubts: Vec<String>,
         trials: Vec<T>,
     ) -> Self {
-        let all_hold = statements.iter().all(|statement| statement.holds);
-        let outcome = match (reasons.is_empty(), all_hold) {
+        let all_hold = checks.iter().all(|check| check.holds);
+        let outcome = match (doubts.is_empty(), all_hold) {
             (false, _) => Outcome::Inconclusive,
             (true, true) => Outcome::Pass,
             (true, false) => Outcome::Fail,
         };
-        Self { trials, statements, reasons, outcome, ..self }
+        Self { trials, checks, doubts, outcome, ..self }
     }
 
     /// Prints the report, with one sentence for each lesson.
@@ -116,18 +113,18 @@ impl<T: Trial> Story<T> {
 
     fn judgement(&self) -> Vec<String> {
         if self.outcome == Outcome::Pass {
-            let all = self.statements.len();
+            let all = self.checks.len();
             return vec![format!("PASS: all {all} checks of the expected outcome hold.")];
         }
-        let failed = self.statements.iter().filter(|statement| !statement.holds);
+        let failed = self.checks.iter().filter(|check| !check.holds);
         let failed = failed.map(|one| {
-            let Statement { trial, says, expected, measured, .. } = one;
-            format!("FAIL: {trial}: {says}: expected {expected}, measured {measured}")
+            let TrialCheck { trial, title, expected, measured, .. } = one;
+            format!("FAIL: {trial}: {title}: expected {expected}, measured {measured}")
         });
-        let reasons = self.reasons.iter().map(|why| format!("INCONCLUSIVE: {why}"));
+        let doubts = self.doubts.iter().map(|why| format!("INCONCLUSIVE: {why}"));
         let again = self.outcome == Outcome::Inconclusive;
         let again = again.then(|| "Run it again.".to_owned());
-        failed.chain(reasons).chain(again).collect()
+        failed.chain(doubts).chain(again).collect()
     }
 }
 

@@ -50,18 +50,18 @@ impl Reader {
     }
 
     /// Reads the files of one user and adds the result to `found`.
-    pub(crate) async fn read_user(&self, theirs: &Uploads<'_>, found: &mut Found) {
-        let proof = self.settle(async || {
-            let reply = log_in(&self.client, self.design, theirs.account).await;
+    pub(crate) async fn read_user(&self, own: &Uploads<'_>, found: &mut Found) {
+        let credential = self.settle(async || {
+            let reply = log_in(&self.client, self.design, own.account).await;
             reply.done().ok().map(|reply| reply.body)
         });
-        let Some(proof) = proof.await else {
-            found.unanswered += theirs.acknowledged.len() + 1;
+        let Some(credential) = credential.await else {
+            found.unanswered += own.acknowledged.len() + 1;
             return;
         };
-        for upload in &theirs.acknowledged {
+        for upload in &own.acknowledged {
             let read = async || {
-                let read = self.client.content(&proof, &upload.file_id).await;
+                let read = self.client.content(&credential, &upload.file_id).await;
                 is_there(&read, &upload.sha256)
             };
             match self.settle(read).await {
@@ -70,18 +70,18 @@ impl Reader {
                 None => found.unanswered += 1,
             }
         }
-        match self.list(&proof).await {
-            Some(listed) => found.duplicated += theirs.surplus(&listed),
+        match self.list(&credential).await {
+            Some(listed) => found.duplicated += own.surplus(&listed),
             None => found.unanswered += 1,
         }
     }
 
     /// All pages.
-    async fn list(&self, proof: &Proof) -> Option<Vec<FileEntry>> {
+    async fn list(&self, credential: &Proof) -> Option<Vec<FileEntry>> {
         let mut files = Vec::new();
         let mut query = ListQuery { limit: Some(MAX_PAGE), cursor: None };
         loop {
-            let ask = async || self.client.list(proof, &query).await.done().ok();
+            let ask = async || self.client.list(credential, &query).await.done().ok();
             let page = self.settle(ask).await?.body;
             files.extend(page.files);
             query.cursor = Some(match page.next_cursor {
@@ -185,7 +185,7 @@ mod tests {
             echoed: true,
         };
         let pending = Some("late.bin".to_owned());
-        let theirs = Uploads { account, acknowledged: vec![known], pending };
+        let own = Uploads { account, acknowledged: vec![known], pending };
         let file = |id: &str, name: &str| FileEntry {
             file_id: id.to_owned(),
             name: name.to_owned(),
@@ -195,12 +195,12 @@ mod tests {
             uploaded_at: 0,
         };
         let mut listed = vec![file("1", "a.bin")];
-        assert_eq!(theirs.surplus(&listed), 0);
+        assert_eq!(own.surplus(&listed), 0);
         listed.push(file("2", "late.bin"));
-        assert_eq!(theirs.surplus(&listed), 0, "stored, and the answer was lost");
+        assert_eq!(own.surplus(&listed), 0, "stored, and the answer was lost");
         listed.push(file("3", "late.bin"));
-        assert_eq!(theirs.surplus(&listed), 1, "stored twice");
+        assert_eq!(own.surplus(&listed), 1, "stored twice");
         listed.push(file("4", "a.bin"));
-        assert_eq!(theirs.surplus(&listed), 2);
+        assert_eq!(own.surplus(&listed), 2);
     }
 }
