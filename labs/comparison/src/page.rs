@@ -22,10 +22,11 @@ pub fn html(report: &Report) -> String {
     for scenario in report.scenarios() {
         body += &section_of(report, scenario);
     }
-    body += &section("Whatever happens", &table(&rows::of_designs(report)));
-    body += &section("Claimed and measured", &claims(report));
-    body += &section("What the concepts say", &table(&rows::of_statements(report)));
-    body += &section("How busy the client was", &loads(report));
+    body += &section("In every scenario", &table(&rows::of_designs(report)));
+    body += &section("Published and measured figures", &claims(report));
+    body +=
+        &section("Checks of the expected outcome", &table(&rows::of_statements(report)));
+    body += &section("Load of the client", &loads(report));
     body += &footer(report);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n\
@@ -43,8 +44,8 @@ fn opening(report: &Report) -> String {
     let class = class_of(report.outcome);
     let mut text = format!(
         "<h1>Five designs, measured</h1>\n<p class=\"lead\">The same users before five \
-         clusters of three replicas. Only one thing differs: where it is known who is \
-         calling.</p>\n<p class=\"outcome {class}\">{holds} of {all} statements hold.</p>\n"
+         clusters of three replicas. The designs differ only in the place of \
+         the session.</p>\n<p class=\"outcome {class}\">{holds} of {all} checks hold.</p>\n"
     );
     for doubt in report.latency_doubts() {
         text += &format!("<p class=\"doubt\">{}.</p>\n", svg::escaped(&doubt));
@@ -56,7 +57,7 @@ fn opening(report: &Report) -> String {
 fn overview(report: &Report) -> String {
     let designs = rows::designs(report);
     let mut text = String::from(
-        "<section>\n<h2>Who was logged out</h2>\n<table class=\"overview\">\n<thead><tr><th></th>",
+        "<section>\n<h2>Logged-out users</h2>\n<table class=\"overview\">\n<thead><tr><th></th>",
     );
     for design in &designs {
         text += &format!("<th scope=\"col\">{design}</th>");

@@ -86,7 +86,7 @@ pub fn of_designs(report: &Report) -> Rows {
 /// What the source claims, and what was measured.
 #[must_use]
 pub fn of_claims(report: &Report) -> Rows {
-    let header = ["claim", "claimed", "measured", "finding"].map(str::to_owned);
+    let header = ["figure", "published", "measured", "agreement"].map(str::to_owned);
     let row = |claim: &crate::claimed::Claim| {
         let finding = claim.finding.as_str().to_owned();
         let (about, claimed) = (claim.about.to_owned(), claim.claimed.clone());
@@ -98,7 +98,7 @@ pub fn of_claims(report: &Report) -> Rows {
 /// Every statement, and whether it holds.
 #[must_use]
 pub fn of_statements(report: &Report) -> Rows {
-    let header = ["scenario", "design", "statement", "expected", "measured", "outcome"];
+    let header = ["scenario", "design", "check", "expected", "measured", "outcome"];
     let row = |one: &crate::statements::Statement| {
         let scenario = one.scenario.map_or("any", Scenario::as_str);
         let outcome = match one.doubts.join("; ") {
