@@ -31,19 +31,19 @@ pub fn markdown(report: &Report) -> String {
     for (name, value) in rows::made(report) {
         text += &format!("- {name}: {value}\n");
     }
-    let verdict = report.verdict.as_str();
+    let outcome = report.outcome.as_str();
     let all = report.statements.len();
-    text += &format!("\nVerdict on the {all} statements together: {verdict}.\n");
+    text += &format!("\nOutcome of all {all} checks: {outcome}.\n");
     for doubt in report.latency_doubts() {
         text += &format!("\nDoubt: {doubt}.\n");
     }
     for scenario in report.scenarios() {
         text += &section(scenario.title(), &rows::of_scenario(report, scenario));
     }
-    text += &section("Whatever happens", &rows::of_designs(report));
-    text += &section("Claimed and measured", &rows::of_claims(report));
-    text += &section("Statements", &rows::of_statements(report));
-    text += &section("How busy the client was", &rows::of_loads(report));
+    text += &section("In every scenario", &rows::of_designs(report));
+    text += &section("Published and measured figures", &rows::of_claims(report));
+    text += &section("Checks", &rows::of_statements(report));
+    text += &section("Load of the client", &rows::of_loads(report));
     text
 }
 

@@ -51,7 +51,7 @@ fn explained(check: &CheckRecord) -> String {
             check.expected, check.actual, check.help, check.seed, check.rerun
         ),
         Status::Skipped => format!("skipped, {}", check.actual),
-        Status::Inconclusive => format!("could not tell: {}", check.actual),
+        Status::Inconclusive => format!("inconclusive: {}", check.actual),
         Status::Error => format!("the lab itself broke: {}", check.actual),
     }
 }

@@ -2,16 +2,16 @@
 
 use crate::place::Found;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
-/// The name of the record's form, for whoever reads it as JSON.
-pub const SCHEMA: &str = "stateless-lab/grade/v1";
+/// The JSON document of a grading: `records`, a list of [`Record`].
+pub const SCHEMA: &str = "lab-grade";
+
+/// The version of [`SCHEMA`].
+pub const VERSION: u32 = 2;
 
 /// What became of one exercise.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Record {
-    /// [`SCHEMA`].
-    pub schema: String,
     /// The exercise's id.
     pub exercise: String,
     /// Its title.
@@ -26,6 +26,7 @@ pub struct Record {
     /// How long it took.
     pub duration_ms: u64,
     /// The verdict.
+    #[serde(rename = "outcome")]
     pub verdict: Verdict,
     /// The sum of the checks' points.
     pub points: u32,
@@ -95,60 +96,26 @@ pub enum Status {
     Fail,
     /// It says nothing, because something it needs does not hold.
     Skipped,
-    /// Could not tell.
+    /// The run shows neither that it holds nor that it does not.
     Inconclusive,
     /// The lab itself broke.
     Error,
 }
 
-/// The verdict on an exercise; its number is the exit code.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum Verdict {
-    /// Every check passed.
-    Pass = 0,
-    /// At least one failed.
-    Fail = 1,
-    /// None failed, and not all could be judged.
-    CouldNotTell = 2,
-    /// The lab itself broke: nobody's work is to blame.
-    Broken = 3,
-}
+/// The verdict on an exercise.
+pub use outcome::Outcome as Verdict;
 
-impl Verdict {
-    /// The verdict on all checks together. A lab that broke takes precedence: then even
-    /// the points say nothing.
-    #[must_use]
-    pub fn of(checks: &[CheckRecord]) -> Self {
-        let any = |status| checks.iter().any(|check| check.status == status);
-        if any(Status::Error) {
-            Self::Broken
-        } else if any(Status::Fail) {
-            Self::Fail
-        } else if checks.is_empty() || any(Status::Inconclusive) || any(Status::Skipped) {
-            Self::CouldNotTell
-        } else {
-            Self::Pass
-        }
-    }
-
-    /// The exit code.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::CouldNotTell => "could not tell",
-            Self::Broken => "the lab broke",
-        })
-    }
+/// The verdict on all checks together. A harness error takes precedence, because then even
+/// the points say nothing. No check at all is inconclusive.
+#[must_use]
+pub fn verdict_of(checks: &[CheckRecord]) -> Verdict {
+    let outcome = |check: &CheckRecord| match check.status {
+        Status::Pass => Verdict::Pass,
+        Status::Fail => Verdict::Fail,
+        Status::Inconclusive | Status::Skipped => Verdict::Inconclusive,
+        Status::Error => Verdict::HarnessError,
+    };
+    Verdict::of(checks.iter().map(outcome))
 }
 
 impl Record {

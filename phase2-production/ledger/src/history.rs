@@ -11,15 +11,22 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
-/// The version of the format. Version 2 has the names of Jepsen.
+/// The name of the format, described in `docs/json.md`.
+pub const SCHEMA: &str = "lab-history";
+
+/// The version of [`SCHEMA`].
 pub const FORMAT: u32 = 2;
 
 /// The header, which is the first line.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Header {
-    /// The version of the format, [`FORMAT`].
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// [`FORMAT`].
+    #[serde(rename = "version")]
     pub format: u32,
     /// The version of the tested program.
+    #[serde(rename = "program_version")]
     pub version: String,
     /// The seed of all random choices.
     pub seed: u64,
@@ -34,7 +41,14 @@ impl Header {
     #[must_use]
     pub fn new(seed: u64, users: Vec<String>) -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { format: FORMAT, version, seed, users, parameters: BTreeMap::new() }
+        Self {
+            schema: SCHEMA.to_owned(),
+            format: FORMAT,
+            version,
+            seed,
+            users,
+            parameters: BTreeMap::new(),
+        }
     }
 
     /// Adds a parameter.
@@ -131,8 +145,11 @@ impl History {
         let first = lines.next().context("the file is empty")??;
         let header: Header =
             serde_json::from_str(&first).context("the first line is not a header")?;
-        if header.format != FORMAT {
-            bail!("the history has format {}, expected {FORMAT}", header.format);
+        if header.schema != SCHEMA || header.format != FORMAT {
+            let Header { schema, format, .. } = header;
+            bail!(
+                "{schema} version {format} cannot be read, only {SCHEMA} version {FORMAT}"
+            );
         }
         let (entries, faults, leftovers) = Default::default();
         let mut history = Self { header, entries, faults, leftovers };

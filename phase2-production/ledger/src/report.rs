@@ -63,18 +63,8 @@ impl Invariant {
     }
 }
 
-/// The outcome for an invariant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It held, and the run could have shown a violation.
-    Pass,
-    /// The run cannot show whether it held.
-    #[serde(rename = "inconclusive")]
-    CouldNotTell,
-    /// It was violated.
-    Fail,
-}
+/// The outcome of an invariant: it held, it was broken, or the run shows neither.
+pub use outcome::Outcome as Verdict;
 
 /// One violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -121,7 +111,7 @@ impl Finding {
         match (self.violations.is_empty(), self.doubts.is_empty(), self.judged) {
             (false, _, _) => Verdict::Fail,
             (true, true, 1..) => Verdict::Pass,
-            (true, _, _) => Verdict::CouldNotTell,
+            (true, _, _) => Verdict::Inconclusive,
         }
     }
 }
@@ -170,7 +160,7 @@ impl fmt::Display for Report {
             let word = match finding.verdict() {
                 Verdict::Pass => "pass",
                 Verdict::Fail => "FAIL",
-                Verdict::CouldNotTell => "inconclusive",
+                Verdict::Inconclusive | Verdict::HarnessError => "inconclusive",
             };
             let Finding { invariant, judged, violations, doubts } = finding;
             writeln!(f, "{word:<12} {} ({judged} checked)", invariant.says())?;

@@ -1,4 +1,4 @@
-//! Exercism's test runner interface, version 3. There is no "could not tell" in it: a
+//! Exercism's test runner interface, version 3. There is no "inconclusive" in it: a
 //! check that could not be judged is an `error`, and a whole that did not run is one too.
 
 use super::{about, at_most, explained};
@@ -20,7 +20,7 @@ pub fn exercism(record: &Record) -> Value {
         _ if did_not_run => "error",
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
-        Verdict::CouldNotTell | Verdict::Broken => "error",
+        Verdict::Inconclusive | Verdict::HarnessError => "error",
     };
     let about = about(record);
     let message = match status {

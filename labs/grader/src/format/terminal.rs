@@ -96,7 +96,7 @@ pub(crate) fn failure(check: &CheckRecord) -> String {
             let _ = writeln!(text, "    help:     {}", check.help);
         }
         Status::Inconclusive => {
-            let _ = writeln!(text, "    could not tell: {}", check.actual);
+            let _ = writeln!(text, "    inconclusive: {}", check.actual);
         }
         _ => {
             let _ = writeln!(text, "    the lab itself broke: {}", check.actual);
@@ -158,8 +158,8 @@ impl Paint {
         let style = match verdict {
             Verdict::Pass => Style::new().green().bold(),
             Verdict::Fail => Style::new().red().bold(),
-            Verdict::CouldNotTell => Style::new().yellow().bold(),
-            Verdict::Broken => Style::new().magenta().bold(),
+            Verdict::Inconclusive => Style::new().yellow().bold(),
+            Verdict::HarnessError => Style::new().magenta().bold(),
         };
         self.with(&style, &verdict.to_string())
     }

@@ -28,7 +28,7 @@ async fn a_check_that_panics_is_named_and_takes_no_other_along() {
     assignment.manifest.checks.truncate(2);
     assignment.manifest.checks[1].needs.clear();
     let record = grade(assignment).await;
-    assert_eq!((record.verdict, record.verdict.code()), (Verdict::Broken, 3));
+    assert_eq!((record.verdict, record.verdict.code()), (Verdict::HarnessError, 3));
     let said = "the check it_is_doubled panicked: 5 is beyond the end";
     assert_eq!(record.checks[0].actual, said);
     assert_eq!(record.checks[0].status, Status::Error);
@@ -56,7 +56,7 @@ async fn a_linker_that_is_missing_is_the_labs_fault_and_leaves_nothing_behind() 
     fs::write(settings.join("config.toml"), linker).unwrap();
     for whose in ["cargo could not build x-01-double", "the starter of x-01-double"] {
         let record = built_in(target.path(), &work).await;
-        assert_eq!(record.verdict, Verdict::Broken, "{}", record.message);
+        assert_eq!(record.verdict, Verdict::HarnessError, "{}", record.message);
         assert!(record.message.contains(whose), "{}", record.message);
         assert!(record.message.contains("linker `/nowhere/ld` not found"));
     }
@@ -72,7 +72,7 @@ async fn a_program_that_this_machine_does_not_run_is_the_labs_fault() {
         assignment.cage =
             cage_after(&format!("case \"$4\" in cargo) ;; *) {spoilt} ;; esac"));
         let record = grade(assignment).await;
-        assert_eq!(record.verdict, Verdict::Broken, "{spoilt}: {record:#?}");
+        assert_eq!(record.verdict, Verdict::HarnessError, "{spoilt}: {record:#?}");
         let said = &record.checks[0].actual;
         assert!(said.contains("the program cannot be run here"), "{said}");
     }
@@ -92,7 +92,7 @@ async fn only_what_all_depend_on_may_take_long_to_build() {
     ));
     let record = grade(assignment).await;
     assert_eq!(fs::read_to_string(times).unwrap(), "600000\n120000\n");
-    assert_eq!(record.verdict, Verdict::CouldNotTell, "{}", record.message);
+    assert_eq!(record.verdict, Verdict::Inconclusive, "{}", record.message);
     assert!(record.message.contains("not built within 120 s"), "{}", record.message);
     assert_eq!(record.checks[0].status, Status::Inconclusive);
 }

@@ -2,7 +2,7 @@
 //! documentation, written as assertions.
 
 use grader::format::{Submission, classroom50, exercism, gradescope, junit, terminal};
-use grader::record::SCHEMA;
+use grader::record::verdict_of;
 use grader::{CheckRecord, Record, Status, Verdict};
 use serde_json::Value;
 
@@ -42,14 +42,13 @@ pub(crate) fn record() -> Record {
     ];
     let checks: Vec<_> = all.map(|(id, status)| check(id, status)).to_vec();
     Record {
-        schema: SCHEMA.to_owned(),
         exercise: "p1-01-life-of-a-session".to_owned(),
         title: "The life of a session".to_owned(),
         submission: None,
         seed: 41,
         started_at: 1_795_251_600,
         duration_ms: 41_000,
-        verdict: Verdict::of(&checks),
+        verdict: verdict_of(&checks),
         points: 3,
         max_points: 12,
         restored: vec!["exercise.toml".to_owned()],
@@ -199,7 +198,7 @@ fn every_format_says_what_was_restored_and_remarked() {
         assert!(text.contains("exercise.toml") && text.contains("two places"), "{text}");
     };
     let (all, mut unsure) = (record(), record());
-    unsure.verdict = Verdict::CouldNotTell;
+    unsure.verdict = Verdict::Inconclusive;
     says(gradescope(&all)["output"].to_string());
     says(classroom50(&all, &Submission::default()).to_string());
     says(exercism(&all)["tests"][1]["message"].to_string());
@@ -215,7 +214,7 @@ fn every_format_says_what_was_restored_and_remarked() {
 #[test]
 fn a_lab_that_broke_is_an_error_in_junit_and_not_an_empty_report() {
     let mut broken = refused();
-    (broken.checks, broken.verdict) = (Vec::new(), Verdict::Broken);
+    (broken.checks, broken.verdict) = (Vec::new(), Verdict::HarnessError);
     let xml = junit(&[broken]).unwrap();
     assert_eq!(xml.matches("<error").count(), 1, "{xml}");
 }
@@ -246,15 +245,15 @@ fn the_verdict_on_all_follows_from_the_checks() {
     use Status::{Error, Fail, Inconclusive, Pass, Skipped};
     let verdict = |all: &[Status]| {
         let checks: Vec<_> = all.iter().map(|status| check("x", *status)).collect();
-        Verdict::of(&checks)
+        verdict_of(&checks)
     };
     assert_eq!(verdict(&[Pass, Pass]), Verdict::Pass);
     assert_eq!(verdict(&[Pass, Fail, Skipped, Inconclusive]), Verdict::Fail);
-    assert_eq!(verdict(&[Pass, Inconclusive, Skipped]), Verdict::CouldNotTell);
-    assert_eq!(verdict(&[Fail, Error]), Verdict::Broken);
-    assert_eq!(verdict(&[]), Verdict::CouldNotTell);
+    assert_eq!(verdict(&[Pass, Inconclusive, Skipped]), Verdict::Inconclusive);
+    assert_eq!(verdict(&[Fail, Error]), Verdict::HarnessError);
+    assert_eq!(verdict(&[]), Verdict::Inconclusive);
     assert_eq!(
-        [Verdict::Pass, Verdict::Fail, Verdict::CouldNotTell, Verdict::Broken]
+        [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::HarnessError]
             .map(Verdict::code),
         [0, 1, 2, 3]
     );

@@ -9,7 +9,7 @@ fn of(exercise: usize, statuses: &[Status]) -> Record {
     let mut record = record();
     record.exercise = format!("p{exercise}");
     record.checks = statuses.iter().map(|status| check("x", *status)).collect();
-    record.verdict = Verdict::of(&record.checks);
+    record.verdict = grader::record::verdict_of(&record.checks);
     record
 }
 
@@ -42,7 +42,7 @@ fn github_gets_no_more_lines_than_it_shows_and_the_last_says_how_many_there_are(
 #[test]
 fn what_the_compiler_said_or_how_the_lab_broke_is_annotated_in_a_few_words() {
     let (refused, mut broken) = (refused(), refused());
-    (broken.checks, broken.verdict) = (Vec::new(), Verdict::Broken);
+    (broken.checks, broken.verdict) = (Vec::new(), Verdict::HarnessError);
     let commands = annotations(&[refused, broken]);
     let lines: Vec<_> = commands.lines().collect();
     assert!(lines[0].contains("it does not compile:%0Axxx"), "{}", &lines[0][..300]);

@@ -131,6 +131,6 @@ async fn a_lab_that_breaks_is_nobodys_failure() {
     let mut assignment = crate::fixture::assignment(work.path());
     assignment.cage.path = "/nowhere/cage".into();
     let record = grader::grade(assignment).await;
-    assert_eq!(record.verdict, Verdict::Broken);
+    assert_eq!(record.verdict, Verdict::HarnessError);
     assert!(record.message.contains("/nowhere/cage"), "{}", record.message);
 }

@@ -18,6 +18,7 @@ use axum::{Json, Router};
 use http_edge::health::Readiness;
 use http_edge::listen;
 use http_edge::serve::{Drain, serve};
+use outcome::Document;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl ControlServer {
         let down = CancellationToken::new();
         let state = ControlState { cluster, down: down.clone() };
         let routes = Router::new()
-            .route("/", get(async || Json(())))
+            .route("/", get(async || reply(())))
             .route("/status", get(status))
             .route("/members", post(add))
             .route("/members/{id}/{command}", post(execute))
@@ -122,7 +123,7 @@ async fn authenticate(
         return next.run(request).await;
     }
     let error = "the control token is missing or wrong".to_owned();
-    (StatusCode::UNAUTHORIZED, Json(ErrorReply { error })).into_response()
+    (StatusCode::UNAUTHORIZED, reply(ErrorReply { error })).into_response()
 }
 
 fn header_matches(headers: &HeaderMap, name: &HeaderName, expected: &str) -> bool {
@@ -130,8 +131,8 @@ fn header_matches(headers: &HeaderMap, name: &HeaderName, expected: &str) -> boo
     bool::from(given.ct_eq(expected.as_bytes()))
 }
 
-async fn status(State(state): State<ControlState>) -> Json<ClusterStatus> {
-    Json(state.cluster.status().await)
+async fn status(State(state): State<ControlState>) -> Json<Document<ClusterStatus>> {
+    Json(state.cluster.status().await.document())
 }
 
 async fn add(State(state): State<ControlState>) -> Response {
@@ -147,9 +148,14 @@ async fn execute(
     run_to_completion(async move { cluster.order(&id, command).await }).await
 }
 
-async fn shut_down(State(state): State<ControlState>) -> Json<()> {
+async fn shut_down(State(state): State<ControlState>) -> Json<Document<()>> {
     state.down.cancel();
-    Json(())
+    reply(())
+}
+
+/// The JSON document of every reply but the status.
+fn reply<T>(body: T) -> Json<Document<T>> {
+    Json(Document::new("lab-control", 1, body))
 }
 
 /// Runs a command to completion even if the client disconnects, because half a restart is worse
@@ -158,9 +164,9 @@ async fn run_to_completion<T: Serialize + Send + 'static>(
     command: impl Future<Output = anyhow::Result<T>> + Send + 'static,
 ) -> Response {
     let error = match tokio::spawn(command).await {
-        Ok(Ok(done)) => return Json(done).into_response(),
+        Ok(Ok(done)) => return reply(done).into_response(),
         Ok(Err(error)) => format!("{error:#}"),
         Err(panicked) => panicked.to_string(),
     };
-    (StatusCode::CONFLICT, Json(ErrorReply { error })).into_response()
+    (StatusCode::CONFLICT, reply(ErrorReply { error })).into_response()
 }

@@ -88,6 +88,7 @@ async fn missing_token_and_foreign_host_are_refused() {
     let status = format!("{url}/status");
     let without_token = http.get(&status).send().await.unwrap();
     assert_eq!(without_token.status(), 401);
+    json_schemas::assert_valid(&without_token.json().await.unwrap());
     let wrong_token = http.get(&status).bearer_auth("guess").send().await.unwrap();
     assert_eq!(wrong_token.status(), 401);
     let foreign_host =
@@ -95,6 +96,9 @@ async fn missing_token_and_foreign_host_are_refused() {
     assert_eq!(foreign_host.send().await.unwrap().status(), 401);
     let valid = http.get(&status).bearer_auth(&token).send().await.unwrap();
     assert_eq!(valid.status(), 200);
+    json_schemas::assert_valid(&valid.json().await.unwrap());
+    let down = http.post(format!("{url}/down")).bearer_auth(&token).send().await.unwrap();
+    json_schemas::assert_valid(&down.json().await.unwrap());
     stop.cancel();
     launcher.await.unwrap();
     cluster.down().await;

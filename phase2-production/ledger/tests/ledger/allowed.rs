@@ -21,7 +21,7 @@ fn run_without_faults_passes() {
         .report();
     for invariant in Invariant::ALL {
         let expected = match invariant {
-            Invariant::Honest => Verdict::CouldNotTell,
+            Invariant::Honest => Verdict::Inconclusive,
             _ => Verdict::Pass,
         };
         assert_eq!(report.verdict(invariant), expected, "{report}");

@@ -8,7 +8,7 @@ use ledger::{Invariant, Verdict};
 fn empty_history_is_inconclusive() {
     let report = HistoryBuilder::new().report();
     for finding in &report.findings {
-        assert_eq!(finding.verdict(), Verdict::CouldNotTell, "{finding:?}");
+        assert_eq!(finding.verdict(), Verdict::Inconclusive, "{finding:?}");
     }
 }
 
@@ -19,13 +19,13 @@ fn file_without_verification_read_is_inconclusive() {
         .upload(0, "u0-1", "f1")
         .listed(0, &[("f1", "u0-1", &one)])
         .report();
-    assert_eq!(report.verdict(Invariant::Kept), Verdict::CouldNotTell);
+    assert_eq!(report.verdict(Invariant::Kept), Verdict::Inconclusive);
 }
 
 #[test]
 fn missing_final_listing_is_inconclusive() {
     let report = HistoryBuilder::new().upload(0, "u0-1", "f1").report();
-    assert_eq!(report.verdict(Invariant::Once), Verdict::CouldNotTell);
+    assert_eq!(report.verdict(Invariant::Once), Verdict::Inconclusive);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn unobserved_user_after_repair_is_inconclusive() {
         Ended::Ok,
     );
     let report = builder.fault("r1", 0, 1_000).report();
-    assert_eq!(report.verdict(Invariant::Answered), Verdict::CouldNotTell);
+    assert_eq!(report.verdict(Invariant::Answered), Verdict::Inconclusive);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn unrepaired_fault_is_inconclusive() {
         Ended::Ok,
     );
     let report = builder.fault_of_kind("r1", "kill", 0, None).report();
-    assert_eq!(report.verdict(Invariant::Answered), Verdict::CouldNotTell);
+    assert_eq!(report.verdict(Invariant::Answered), Verdict::Inconclusive);
     assert!(report.of(Invariant::Answered).doubts[0].contains("never repaired"));
 }
 

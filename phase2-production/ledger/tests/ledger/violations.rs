@@ -225,6 +225,6 @@ fn lost_login_is_a_violation_if_promised() {
     };
     builder().assert_violation(Invariant::Logins, &[0, 1]);
     let report = check(&builder().history(), &Promises::of_memory());
-    assert_eq!(report.verdict(Invariant::Logins), Verdict::CouldNotTell);
+    assert_eq!(report.verdict(Invariant::Logins), Verdict::Inconclusive);
     assert_eq!(report.broken(), []);
 }
