@@ -54,9 +54,9 @@ pub struct AuthorCheckResult {
 }
 
 impl AuthorCheckResult {
-    fn new(property: impl Into<String>, result: anyhow::Result<()>) -> Self {
+    fn new(property: &str, result: anyhow::Result<()>) -> Self {
         let failure = result.err().map(|error| format!("{error:#}"));
-        Self { property: property.into(), failure }
+        Self { property: property.to_owned(), failure }
     }
 }
 
@@ -81,11 +81,11 @@ impl AuthorCheck {
         if self.home.solution(&manifest.id).is_dir() {
             let solution = self.solution(manifest, suite).await;
             let property = format!("the solution passes ({})", seeds(self.repeat));
-            add(AuthorCheckResult::new(property, solution));
+            add(AuthorCheckResult::new(&property, solution));
             for answer in WrongAnswer::all(&self.home, &manifest.id) {
                 let result = self.wrong_answer(manifest, suite, &answer).await;
                 let property = format!("wrong answer fails as expected: {}", answer.name);
-                add(AuthorCheckResult::new(property, result));
+                add(AuthorCheckResult::new(&property, result));
             }
         } else if self.require_solutions {
             let missing =

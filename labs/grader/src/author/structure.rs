@@ -22,7 +22,7 @@ pub(super) fn check(
     manifest: &Manifest,
     suite: Suite,
 ) -> Vec<AuthorCheckResult> {
-    let new = AuthorCheckResult::new::<&str>;
+    let new = AuthorCheckResult::new;
     let mut results = vec![
         new("the manifest lists the suite's checks", same_checks(manifest, suite)),
         new("each task has three hints", hints(manifest)),

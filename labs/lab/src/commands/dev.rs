@@ -2,6 +2,12 @@
 
 mod check;
 mod class;
+mod demos;
+mod layout;
+mod leftovers;
+mod measure;
+mod night;
+mod steps;
 mod wrong_answer;
 
 use super::usage;
@@ -20,6 +26,11 @@ enum DevCommand {
     Check(check::CheckArgs),
     Class(class::ClassArgs),
     WrongAnswer(wrong_answer::WrongAnswerArgs),
+    Demos(demos::DemosArgs),
+    Layout(layout::LayoutArgs),
+    Leftovers(leftovers::LeftoversArgs),
+    Measure(measure::MeasureArgs),
+    Night(night::NightArgs),
 }
 
 pub(crate) async fn run(args: DevArgs) -> ExitCode {
@@ -27,6 +38,11 @@ pub(crate) async fn run(args: DevArgs) -> ExitCode {
         DevCommand::Check(args) => check::check(&args).await,
         DevCommand::Class(args) => class::class(&args).map(|()| true),
         DevCommand::WrongAnswer(args) => wrong_answer::run(&args),
+        DevCommand::Demos(args) => return demos::run(&args),
+        DevCommand::Layout(args) => layout::run(&args),
+        DevCommand::Leftovers(args) => leftovers::run(&args),
+        DevCommand::Measure(args) => measure::run(&args),
+        DevCommand::Night(args) => night::run(&args),
     };
     let verdict = |passed| if passed { Verdict::Pass } else { Verdict::Fail };
     super::judged(outcome.map(verdict))
