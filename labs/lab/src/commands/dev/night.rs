@@ -5,16 +5,16 @@ use anyhow::Context;
 use comparison::machine::Machine;
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The load tests: a program each.
+/// The programs of the load tests.
 const LOAD_TESTS: [&str; 6] = [
-    "steady_uploads",
-    "login_burst",
-    "session_reads",
-    "kill_during_load",
-    "rolling_restart",
-    "scale_out",
+    "steady-uploads",
+    "login-burst",
+    "session-reads",
+    "kill-a-replica",
+    "rolling-restart",
+    "scale-out",
 ];
 
 /// Runs of a step that is inconclusive.
@@ -72,24 +72,23 @@ fn steps(args: &NightArgs, seed: u64) -> anyhow::Result<Vec<Step>> {
     let kill_test = [&kill_test[..], &["seeded_kills::", "--nocapture"]].concat();
     let check = ["dev", "check", "--require-solutions", "--repeat", &repeat];
     let check = [&check[..], &["--seed", &seed_arg]].concat();
-    let release = ["build", "--release", "--workspace", "--bins", "--locked"];
-    let compare =
-        ["run", "--release", "--locked", "-p", "lab", "--", "compare", "--assert"];
+    let build = ["build", "--release", "--workspace", "--bins", "--locked"];
+    let target =
+        std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    let optimised = Path::new(&target).join("release");
     let mut steps = vec![
         Step::cargo(&format!("{kills} kills at random"), &kill_test)
             .env("LAB_KILLS", &kills)
-            .env("LAB_SEED", &seed),
+            .env("LAB_SEED", &seed)
+            .must_print(" kills in "),
         Step::lab("exercises", &check)?,
-        Step::cargo("optimised build", &release),
-        Step::cargo("comparison of the designs", &compare),
+        Step::cargo("optimised build", &build),
+        Step::program("comparison", optimised.join("lab"), &["compare", "--assert"]),
     ];
     for program in LOAD_TESTS {
-        let mut run =
-            vec!["run", "--release", "--locked", "-p", "loadtests", "--bin", program];
-        if args.smoke {
-            run.extend(["--", "--smoke"]);
-        }
-        steps.push(Step::cargo(&format!("load test {program}"), &run));
+        let flags: &[&str] = if args.smoke { &["--smoke"] } else { &[] };
+        let name = format!("load test {program}");
+        steps.push(Step::program(&name, optimised.join(program), flags));
     }
     Ok(steps)
 }

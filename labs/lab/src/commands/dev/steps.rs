@@ -2,8 +2,9 @@
 
 use anyhow::Context;
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The exit code of a run that was inconclusive, such as on a busy machine.
@@ -17,6 +18,7 @@ pub(super) struct Step {
     program: PathBuf,
     args: Vec<String>,
     environment: Vec<(&'static str, String)>,
+    must_print: Option<&'static str>,
 }
 
 /// The result of one step.
@@ -24,7 +26,7 @@ pub(super) struct Step {
 pub(super) struct StepResult {
     /// The step's name.
     pub(super) name: String,
-    /// The command, as a person would type it.
+    /// The command, as it would be typed.
     pub(super) command: String,
     /// The duration of all attempts together.
     pub(super) took: Duration,
@@ -50,7 +52,13 @@ impl Step {
     /// A step that runs any program.
     pub(super) fn program(name: &str, program: PathBuf, args: &[&str]) -> Self {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Self { name: name.to_owned(), program, args, environment: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            program,
+            args,
+            environment: Vec::new(),
+            must_print: None,
+        }
     }
 
     /// Sets an environment variable.
@@ -59,7 +67,14 @@ impl Step {
         self
     }
 
-    /// The command, as a person would type it.
+    /// Makes the step fail if its standard output lacks a text: a test filter that matches
+    /// no test would pass.
+    pub(super) fn must_print(mut self, text: &'static str) -> Self {
+        self.must_print = Some(text);
+        self
+    }
+
+    /// The command, as it would be typed.
     pub(super) fn command(&self) -> String {
         let environment = self.environment.iter();
         let environment = environment.map(|(name, value)| format!("{name}={value}"));
@@ -90,13 +105,26 @@ impl Step {
 
     fn run_once(&self) -> anyhow::Result<Option<i32>> {
         let mut command = Command::new(&self.program);
-        command
-            .args(&self.args)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let status = command.status();
-        let status =
-            status.with_context(|| format!("cannot start {}", self.program.display()))?;
-        Ok(status.code())
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        command.args(&self.args).envs(environment);
+        let start = || format!("cannot start {}", self.program.display());
+        let Some(text) = self.must_print else {
+            return Ok(command.status().with_context(start)?.code());
+        };
+        let mut child = command.stdout(Stdio::piped()).spawn().with_context(start)?;
+        let stdout = child.stdout.take().context("the output is piped")?;
+        let mut printed = false;
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            printed |= line.contains(text);
+            println!("{line}");
+        }
+        let code = child.wait()?.code();
+        if code == Some(0) && !printed {
+            println!("{} passed without printing {text:?}: it ran nothing", self.name);
+            return Ok(Some(1));
+        }
+        Ok(code)
     }
 }
 
@@ -159,5 +187,12 @@ mod tests {
         let step = shell("test $COUNT = 7").env("COUNT", &7);
         assert!(step.run(1).unwrap().passed());
         assert_eq!(step.command(), "COUNT=7 sh -c test $COUNT = 7");
+    }
+
+    #[test]
+    fn step_without_required_output_fails() {
+        let run = |text| shell("echo 3 kills in 2 s").must_print(text).run(1).unwrap();
+        assert!(run(" kills in ").passed());
+        assert_eq!(run(" kills at ").outcome(), "fail");
     }
 }
