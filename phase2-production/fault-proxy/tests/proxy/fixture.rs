@@ -1,4 +1,4 @@
-//! A server that sends everything back, a proxy before it, and clients.
+//! An echo server, a proxy in front of it, and clients.
 
 use fault_proxy::FaultProxy;
 use std::io;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Beyond which something that should happen has not.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+/// The maximum wait for an expected event.
+pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long nothing has to happen to be taken for nothing.
-pub(crate) const SILENCE: Duration = Duration::from_millis(200);
+/// The time without bytes after which a connection counts as silent.
+pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Sends back what it gets, and ends when its client does.
-pub(crate) async fn echo() -> SocketAddr {
+/// A server that sends all bytes back.
+pub(crate) async fn echo_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback works");
     let address = listener.local_addr().expect("loopback works");
     tokio::spawn(async move {
@@ -30,7 +30,7 @@ pub(crate) async fn echo() -> SocketAddr {
 }
 
 pub(crate) async fn proxy() -> FaultProxy {
-    FaultProxy::start(echo().await, 7).await.expect("loopback works")
+    FaultProxy::start(echo_server().await, 7).await.expect("loopback works")
 }
 
 pub(crate) async fn connect(proxy: &FaultProxy) -> TcpStream {
@@ -40,26 +40,30 @@ pub(crate) async fn connect(proxy: &FaultProxy) -> TcpStream {
 }
 
 /// Sends some bytes and reads them back.
-pub(crate) async fn says(connection: &mut TcpStream, what: &[u8]) -> io::Result<()> {
-    connection.write_all(what).await?;
-    let mut back = vec![0; what.len()];
-    match tokio::time::timeout(DEADLINE, connection.read_exact(&mut back)).await {
+pub(crate) async fn round_trip(
+    connection: &mut TcpStream,
+    bytes: &[u8],
+) -> io::Result<()> {
+    connection.write_all(bytes).await?;
+    let mut back = vec![0; bytes.len()];
+    match tokio::time::timeout(EVENT_TIMEOUT, connection.read_exact(&mut back)).await {
         Ok(read) => read?,
         Err(_) => panic!("no answer"),
     };
-    assert_eq!(back, what);
+    assert_eq!(back, bytes);
     Ok(())
 }
 
-/// Whether nothing comes for a while.
+/// Whether no byte arrives within the timeout.
 pub(crate) async fn is_silent(connection: &mut TcpStream) -> bool {
     let mut byte = [0];
-    tokio::time::timeout(SILENCE, connection.peek(&mut byte)).await.is_err()
+    tokio::time::timeout(SILENCE_TIMEOUT, connection.peek(&mut byte)).await.is_err()
 }
 
 pub(crate) async fn is_reset(connection: &mut TcpStream) -> bool {
     let mut byte = [0];
-    let read = tokio::time::timeout(DEADLINE, connection.read(&mut byte)).await;
-    let error = read.expect("it ends").err().map(|error| error.kind());
+    let read = tokio::time::timeout(EVENT_TIMEOUT, connection.read(&mut byte)).await;
+    let error =
+        read.expect("the connection ends in time").err().map(|error| error.kind());
     error == Some(io::ErrorKind::ConnectionReset)
 }

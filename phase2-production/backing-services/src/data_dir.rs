@@ -1,4 +1,5 @@
-//! A service's own folder: configuration, data, log. It goes with the service.
+//! The folder of a service with its configuration, data and log. It is removed with the
+//! service.
 
 use crate::guard::Guard;
 use crate::spawn::Account;
@@ -11,39 +12,39 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A folder that only its user can look into. Dropped, it ends every process that works in
-/// it, and is removed.
+/// A folder that only the service's user can read. When dropped, every process whose working
+/// folder it is ends, and the folder is removed.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct DataDir {
     path: PathBuf,
     account: Option<Account>,
     _guard: Guard,
 }
 
-impl Home {
-    /// Makes one below `dir`, or, for another user who cannot reach `dir`, in the nearest
-    /// folder above that everybody can reach. `signal` is how its processes are ended.
-    pub(crate) fn make(
+impl DataDir {
+    /// Creates a folder below `dir`. For an account that cannot reach `dir` it is below the
+    /// nearest ancestor that every user can reach. `signal` ends its processes.
+    pub(crate) fn create(
         dir: &Path,
         name: &str,
         account: Option<Account>,
         signal: Signal,
     ) -> anyhow::Result<Self> {
         let dir = dir.canonicalize();
-        let dir = dir.with_context(|| format!("no folder for {name}"))?;
+        let dir = dir.with_context(|| format!("the folder for {name} does not exist"))?;
         let base = match account {
             None => dir,
             Some(_) => reachable(&dir)?,
         };
-        let made = tempfile::Builder::new()
+        let created = tempfile::Builder::new()
             .prefix(&format!("stateless-lab-{name}-"))
             .tempdir_in(&base)
-            .with_context(|| format!("cannot make a folder in {}", base.display()))?;
+            .with_context(|| format!("cannot create a folder in {}", base.display()))?;
         let signal = signal.as_str().trim_start_matches("SIG");
-        let guard = Guard::of_home(made.path(), signal)?;
-        let home = Self { path: made.keep(), account, _guard: guard };
-        home.hand_over(&home.path)?;
-        Ok(home)
+        let guard = Guard::of_data_dir(created.path(), signal)?;
+        let data_dir = Self { path: created.keep(), account, _guard: guard };
+        data_dir.change_owner(&data_dir.path)?;
+        Ok(data_dir)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -68,49 +69,48 @@ impl Home {
             .open(&path)
             .and_then(|mut file| file.write_all(content.as_bytes()));
         written.with_context(|| format!("cannot write {}", path.display()))?;
-        self.hand_over(&path)?;
+        self.change_owner(&path)?;
         Ok(path)
     }
 
-    /// The processes that work in it, the server and its helpers.
-    pub(crate) fn family(&self) -> Vec<i32> {
+    /// The processes whose working folder it is: the server and its helpers.
+    pub(crate) fn processes(&self) -> Vec<i32> {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         processes
             .filter_map(|process| process.file_name().to_str()?.parse().ok())
             .filter(|pid: &i32| {
                 fs::read_link(format!("/proc/{pid}/cwd"))
-                    .is_ok_and(|place| undeleted(&place).starts_with(&self.path))
+                    .is_ok_and(|cwd| without_deleted(&cwd).starts_with(&self.path))
             })
             .collect()
     }
 
-    fn hand_over(&self, path: &Path) -> anyhow::Result<()> {
+    fn change_owner(&self, path: &Path) -> anyhow::Result<()> {
         let Some(Account { uid, gid }) = &self.account else {
             return Ok(());
         };
         nix::unistd::chown(path, Some(*uid), Some(*gid))
-            .with_context(|| format!("cannot give {} away", path.display()))
+            .with_context(|| format!("cannot change the owner of {}", path.display()))
     }
 }
 
-/// The kernel says so behind the name when somebody has removed the folder meanwhile.
-fn undeleted(place: &Path) -> &Path {
-    let name = place.as_os_str().as_bytes();
+/// The kernel appends " (deleted)" to the path of a removed folder.
+fn without_deleted(path: &Path) -> &Path {
+    let name = path.as_os_str().as_bytes();
     let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
     Path::new(OsStr::from_bytes(name))
 }
 
-/// The nearest folder, itself included, that every user can pass into.
+/// The nearest folder, itself included, that every user can enter.
 fn reachable(dir: &Path) -> anyhow::Result<PathBuf> {
     let mut reachable = None;
     for folder in dir.ancestors().collect::<Vec<_>>().into_iter().rev() {
         let meta = fs::metadata(folder);
-        let meta =
-            meta.with_context(|| format!("cannot look at {}", folder.display()))?;
+        let meta = meta.with_context(|| format!("cannot read {}", folder.display()))?;
         if meta.mode() & 0o001 == 0 {
             break;
         }
         reachable = Some(folder.to_owned());
     }
-    reachable.context("not even the root of this file system can be reached by everybody")
+    reachable.context("no folder of this file system can be entered by every user")
 }

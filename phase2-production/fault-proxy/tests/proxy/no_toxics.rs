@@ -1,12 +1,12 @@
-//! Without a toxic: what goes in comes out, in order, to the end.
+//! Without a toxic all bytes arrive in order.
 
-use crate::rig::{DEADLINE, connect, proxy, says};
+use crate::fixture::{EVENT_TIMEOUT, connect, proxy, round_trip};
 use fault_proxy::FaultProxy;
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
-async fn what_goes_in_comes_out_and_a_half_that_is_closed_leaves_the_other_open() {
+async fn all_bytes_arrive_and_half_close_leaves_other_direction_open() {
     let proxy = proxy().await;
     let mut connection = connect(&proxy).await;
     let sent: Vec<u8> = (0..=250).cycle().take(1_000_000).collect();
@@ -22,26 +22,26 @@ async fn what_goes_in_comes_out_and_a_half_that_is_closed_leaves_the_other_open(
 }
 
 #[tokio::test]
-async fn connections_are_counted_while_they_are_open() {
+async fn connections_are_counted_while_open() {
     let proxy = proxy().await;
     let mut first = connect(&proxy).await;
-    says(&mut first, b"one").await.unwrap();
+    round_trip(&mut first, b"one").await.unwrap();
     let mut second = connect(&proxy).await;
-    says(&mut second, b"two").await.unwrap();
+    round_trip(&mut second, b"two").await.unwrap();
     assert_eq!(proxy.connections(), 2);
     drop((first, second));
     let began = Instant::now();
     while proxy.connections() > 0 {
-        assert!(began.elapsed() < DEADLINE);
+        assert!(began.elapsed() < EVENT_TIMEOUT);
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_a_reset() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = nobody.local_addr().unwrap();
-    drop(nobody);
+async fn missing_server_resets_connection() {
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = unused.local_addr().unwrap();
+    drop(unused);
     let proxy = FaultProxy::start(address, 7).await.unwrap();
-    assert!(crate::rig::is_reset(&mut connect(&proxy).await).await);
+    assert!(crate::fixture::is_reset(&mut connect(&proxy).await).await);
 }

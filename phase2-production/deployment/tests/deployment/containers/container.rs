@@ -1,6 +1,6 @@
-//! A container of a system: how it is made, and what can be done to it.
+//! A container of a test cluster and its faults.
 
-use super::engine::{label, order};
+use super::engine::{docker_command, label};
 use anyhow::Context;
 use std::collections::HashMap;
 use std::process::Command;
@@ -11,23 +11,23 @@ use testcontainers::core::{IntoContainerPort, Mount, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 
-/// What to make.
-pub(super) struct Recipe {
+/// The settings of a container.
+pub(super) struct ContainerSpec {
     pub(super) image: (&'static str, &'static str),
-    /// What it prints once it can be used; [`None`] if it does not say.
+    /// The output when it is ready; [`None`] if it prints none.
     pub(super) ready: Option<WaitFor>,
     pub(super) command: Vec<String>,
-    /// Secrets among it: they stand in no command line.
+    /// Includes secrets, which must not be on a command line.
     pub(super) environment: Vec<(&'static str, String)>,
     pub(super) files: Vec<(&'static str, Vec<u8>)>,
-    /// A volume, and where it is seen.
+    /// A volume and its mount point.
     pub(super) volume: Option<(String, &'static str)>,
-    /// The port that this machine may reach.
+    /// The port that is published on this machine.
     pub(super) published: Option<u16>,
 }
 
-impl Recipe {
-    /// Nothing but an image, and what it says when it is ready.
+impl ContainerSpec {
+    /// An image and its ready message, without other settings.
     pub(super) const fn of(
         image: (&'static str, &'static str),
         ready: Option<WaitFor>,
@@ -76,7 +76,7 @@ impl Recipe {
     }
 }
 
-/// The library would publish every port, and on every address of this machine.
+/// Publishes one port on 127.0.0.1. The library would publish every port on every address.
 fn only_on_loopback(published: Option<u16>) -> impl Fn(&mut HostConfig) {
     move |config| {
         let binding =
@@ -87,79 +87,79 @@ fn only_on_loopback(published: Option<u16>) -> impl Fn(&mut HostConfig) {
     }
 }
 
-/// A container. Dropped, it is removed.
-pub(super) struct Part {
+/// A running container. It is removed when dropped.
+pub(super) struct TestContainer {
     container: ContainerAsync<GenericImage>,
     name: String,
     network: String,
 }
 
-impl Part {
-    /// Starts one and waits until it says that it is ready.
+impl TestContainer {
+    /// Starts a container and waits for its ready message.
     pub(super) async fn start(
         name: String,
         network: &str,
-        recipe: Recipe,
+        spec: ContainerSpec,
     ) -> anyhow::Result<Self> {
-        let said = Arc::new(Mutex::new(String::new()));
-        let log = Arc::clone(&said);
-        let request = recipe.request(&name, network);
+        let output = Arc::new(Mutex::new(String::new()));
+        let log = Arc::clone(&output);
+        let request = spec.request(&name, network);
         let request = request.with_log_consumer(move |frame: &LogFrame| {
             let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
             log.push_str(&String::from_utf8_lossy(frame.bytes()));
         });
         let container = request.start().await.with_context(|| {
-            // It is removed already, and cannot be asked.
-            let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            format!("{name} does not start: {said}")
+            // The container is removed, so docker has no log of it.
+            let output = output.lock().unwrap_or_else(PoisonError::into_inner);
+            format!("{name} does not start: {output}")
         })?;
         Ok(Self { container, name, network: network.to_owned() })
     }
 
-    /// Where this machine reaches the port that was published.
+    /// The address of the published port on this machine.
     pub(super) async fn address(&self, port: u16) -> anyhow::Result<String> {
         let port = self.container.get_host_port_ipv4(port).await?;
         Ok(format!("127.0.0.1:{port}"))
     }
 
-    /// It is dead at once, as after a crash.
+    /// Crashes it with SIGKILL.
     pub(super) async fn kill(&self) -> anyhow::Result<()> {
-        order(&["kill", &self.name]).await
+        docker_command(&["kill", &self.name]).await
     }
 
-    /// It comes back, with another address perhaps.
+    /// Starts it after a crash, maybe with another address.
     pub(super) async fn start_again(&self) -> anyhow::Result<()> {
-        order(&["start", &self.name]).await
+        docker_command(&["start", &self.name]).await
     }
 
-    /// It is there and does nothing, as a machine that is overloaded.
+    /// Freezes its processes.
     pub(super) async fn pause(&self) -> anyhow::Result<()> {
-        order(&["pause", &self.name]).await
+        docker_command(&["pause", &self.name]).await
     }
 
-    /// It goes on where it was.
+    /// Continues its processes.
     pub(super) async fn resume(&self) -> anyhow::Result<()> {
-        order(&["unpause", &self.name]).await
+        docker_command(&["unpause", &self.name]).await
     }
 
-    /// It runs and reaches nobody, as behind a cable that was pulled.
-    pub(super) async fn cut_off(&self) -> anyhow::Result<()> {
-        order(&["network", "disconnect", &self.network, &self.name]).await
+    /// Disconnects it from the network, like a pulled cable.
+    pub(super) async fn disconnect(&self) -> anyhow::Result<()> {
+        docker_command(&["network", "disconnect", &self.network, &self.name]).await
     }
 
-    /// It is on the network again, with another address perhaps.
+    /// Connects it to the network, maybe with another address.
     pub(super) async fn reconnect(&self) -> anyhow::Result<()> {
-        order(&["network", "connect", &self.network, &self.name]).await
+        docker_command(&["network", "connect", &self.network, &self.name]).await
     }
 
-    /// It is told to stop, finishes what it has, and is removed.
+    /// Stops it in order, so that it finishes its requests, and removes it.
     pub(super) async fn retire(self) -> anyhow::Result<()> {
-        order(&["stop", "--time", "20", &self.name]).await?;
+        docker_command(&["stop", "--time", "20", &self.name]).await?;
         Ok(self.container.rm().await?)
     }
 
-    /// The last lines that it wrote.
-    pub(super) fn last_words(&self) -> String {
+    /// The last lines of its log.
+    pub(super) fn log_tail(&self) -> String {
         let name = &self.name;
         let logs = Command::new("docker").args(["logs", "--tail", "8", name]).output();
         let Ok(logs) = logs else { return String::new() };

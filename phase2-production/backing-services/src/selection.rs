@@ -1,4 +1,4 @@
-//! Which service is taken, and why the ones before it were not.
+//! The selection of a kind of service, and the reason for it.
 
 use crate::kind::{Backing, Kind, What};
 use crate::{container, programs};
@@ -6,25 +6,25 @@ use anyhow::bail;
 use std::fmt;
 use std::path::PathBuf;
 
-/// What a kind comes down to on this machine.
+/// A kind of service as it exists on this machine.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
-    /// The URL that the environment names.
+    /// The URL in an environment variable.
     Url { variable: &'static str, url: String },
-    /// A program, and what it calls itself.
+    /// An installed program and its name with version.
     Program { path: PathBuf, version: String },
-    /// An image that is here already.
+    /// An image that the Docker engine has.
     Image(&'static str),
-    /// A program that cargo builds on first use; [`None`] if it has not yet.
+    /// A program that cargo builds on first use; [`None`] if it is not built yet.
     Crate { of: &'static programs::Crate, built: Option<PathBuf> },
-    /// A file, and a library that is compiled in.
+    /// A file of the compiled-in SQLite.
     Sqlite,
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url { variable, .. } => write!(f, "the server that {variable} names"),
+            Self::Url { variable, .. } => write!(f, "the server in {variable}"),
             Self::Program { path, version } => {
                 write!(f, "{version} ({})", path.display())
             }
@@ -40,23 +40,23 @@ impl fmt::Display for Found {
     }
 }
 
-/// One kind, and whether this machine has it.
+/// One kind of a service, and whether this machine has it.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// Which kind.
+    /// The kind.
     pub kind: Kind,
-    /// What would be taken, or what is missing and what to do about it.
+    /// The service that would be used, or the missing part and its remedy.
     pub found: Result<String, String>,
-    /// Whether it would have to be built first, which takes a minute and the network.
+    /// Whether cargo has to build it first, which takes a minute and needs the network.
     pub to_be_built: bool,
 }
 
-/// Every kind of a service, in the order in which [`Backing::Auto`] tries them. Nothing is
-/// started or installed.
+/// Every kind of a service, in the order in which [`Backing::Auto`] tries them. Starts and
+/// installs nothing.
 pub async fn offers(what: What) -> Vec<Offer> {
     let mut offers = Vec::new();
     for kind in what.kinds().iter().copied() {
-        let found = look(what, kind).await;
+        let found = find(what, kind).await;
         let to_be_built = matches!(found, Ok(Found::Crate { built: None, .. }));
         let found = found.map(|found| found.to_string());
         offers.push(Offer { kind, found, to_be_built });
@@ -64,20 +64,20 @@ pub async fn offers(what: What) -> Vec<Offer> {
     offers
 }
 
-/// A kind that was decided for.
-pub(crate) struct Choice {
+/// The selected kind.
+pub(crate) struct Selection {
     pub(crate) kind: Kind,
     pub(crate) found: Found,
     pub(crate) why: String,
 }
 
-/// Takes the kind that was asked for, or the first that there is.
-pub(crate) async fn choose(what: What, backing: Backing) -> anyhow::Result<Choice> {
+/// Selects the requested kind, or the first available one.
+pub(crate) async fn select(what: What, backing: Backing) -> anyhow::Result<Selection> {
     if let Some(kind) = backing.kind() {
-        return match look(what, kind).await {
+        return match find(what, kind).await {
             Ok(found) => {
-                let why = format!("took {found}: asked for {}", kind.as_str());
-                Ok(Choice { kind, found, why })
+                let why = format!("uses {found}: requested {}", kind.as_str());
+                Ok(Selection { kind, found, why })
             }
             Err(missing) => {
                 bail!("no {} of kind {}: {missing}", what.as_str(), kind.as_str())
@@ -86,22 +86,22 @@ pub(crate) async fn choose(what: What, backing: Backing) -> anyhow::Result<Choic
     }
     let mut missing = Vec::new();
     for kind in what.kinds().iter().copied() {
-        match look(what, kind).await {
+        match find(what, kind).await {
             Ok(found) => {
                 let why = match missing.is_empty() {
-                    true => format!("took {found}"),
-                    false => format!("took {found}: {}", missing.join("; ")),
+                    true => format!("uses {found}"),
+                    false => format!("uses {found}: {}", missing.join("; ")),
                 };
-                return Ok(Choice { kind, found, why });
+                return Ok(Selection { kind, found, why });
             }
             Err(reason) => missing.push(reason),
         }
     }
-    bail!("no {} can be had: {}", what.as_str(), missing.join("; "))
+    bail!("no {} is available: {}", what.as_str(), missing.join("; "))
 }
 
-/// What a kind comes down to here, or why there is none.
-async fn look(what: What, kind: Kind) -> Result<Found, String> {
+/// Finds a kind on this machine, or the reason why it is missing.
+async fn find(what: What, kind: Kind) -> Result<Found, String> {
     match (kind, what) {
         (Kind::Url, _) => {
             let variable = what.variable();
@@ -111,13 +111,13 @@ async fn look(what: What, kind: Kind) -> Result<Found, String> {
         }
         (Kind::Local, What::Redis) => programs::redis_server(),
         (Kind::Local, What::Database) => programs::postgres(),
-        (Kind::Local, What::S3) => programs::crate_of(&programs::S3S_FS),
+        (Kind::Local, What::S3) => programs::find_crate(&programs::S3S_FS),
         (Kind::Container, What::Redis) => container::image(container::REDIS).await,
         (Kind::Container, What::Database) => container::image(container::POSTGRES).await,
-        (Kind::Embedded, What::Redis) => programs::crate_of(&programs::MEEBIS),
+        (Kind::Embedded, What::Redis) => programs::find_crate(&programs::MEEBIS),
         (Kind::Embedded, What::Database) => Ok(Found::Sqlite),
         (Kind::Container | Kind::Embedded, What::S3) => {
-            Err("there is none; name a server with FILES_URL".to_owned())
+            Err("there is none; set FILES_URL to the URL of a server".to_owned())
         }
     }
 }

@@ -1,6 +1,6 @@
-//! A server's processes: the one that was started, and those that it started itself.
+//! The processes of a server: its main process and the processes that this one started.
 
-use crate::home::Home;
+use crate::data_dir::DataDir;
 use crate::kind::State;
 use crate::probe::Probe;
 use crate::spawn;
@@ -15,47 +15,52 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to answer. A Postgres that was killed reads its log first.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// The timeout until a server is ready. A killed Postgres replays its log first.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an orderly stop may take before it becomes a kill.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// The timeout of an orderly stop; after it comes SIGKILL.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// The interval of polling for the start and the end.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How to start a server, and how to end it.
+/// The command of a server, and its signals.
 #[derive(Debug)]
-pub(crate) struct Spec {
+pub(crate) struct ServerSpec {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
     pub(crate) port: u16,
     pub(crate) probe: Probe,
-    /// Asks for an orderly stop.
+    /// The signal for an orderly stop.
     pub(crate) stop: Signal,
-    /// What the kernel sends it at the end of this process.
-    pub(crate) at_our_end: Signal,
+    /// The signal from the kernel when this process ends.
+    pub(crate) on_parent_exit: Signal,
 }
 
-/// A server and its helpers. Dropped, they are ended and their folder is removed.
+/// The main process of a server and its helpers. When dropped, they are ended and the data
+/// folder is removed.
 #[derive(Debug)]
-pub(crate) struct Family {
-    spec: Spec,
-    home: Option<Home>,
+pub(crate) struct ServerProcesses {
+    spec: ServerSpec,
+    data_dir: Option<DataDir>,
     server: Mutex<Option<Child>>,
     paused: AtomicBool,
 }
 
-impl Family {
-    /// Starts the server and waits until it answers.
-    pub(crate) async fn start(spec: Spec, home: Home) -> anyhow::Result<Self> {
-        let family = Self {
+impl ServerProcesses {
+    /// Starts the server and waits until it is ready.
+    pub(crate) async fn start(
+        spec: ServerSpec,
+        data_dir: DataDir,
+    ) -> anyhow::Result<Self> {
+        let processes = Self {
             spec,
-            home: Some(home),
+            data_dir: Some(data_dir),
             server: Mutex::default(),
             paused: AtomicBool::default(),
         };
-        family.begin().await?;
-        Ok(family)
+        processes.begin().await?;
+        Ok(processes)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -69,30 +74,30 @@ impl Family {
     }
 
     pub(crate) fn log(&self) -> Option<PathBuf> {
-        self.home.as_ref().map(Home::log)
+        self.data_dir.as_ref().map(DataDir::log)
     }
 
-    /// SIGKILL for all of them, as when a machine loses its power.
+    /// Sends SIGKILL to all of them, like a power failure.
     pub(crate) async fn kill9(&self) -> anyhow::Result<()> {
-        self.must_live()?;
-        self.end_with(Signal::SIGKILL).await;
+        self.ensure_running()?;
+        self.kill_all(Signal::SIGKILL).await;
         Ok(())
     }
 
     pub(crate) async fn stop(&self) -> anyhow::Result<()> {
-        self.must_live()?;
+        self.ensure_running()?;
         self.signal_all(Signal::SIGCONT);
         self.signal_server(self.spec.stop);
-        if tokio::time::timeout(STOP_LIMIT, self.until_gone()).await.is_err() {
-            self.end_with(Signal::SIGKILL).await;
+        if tokio::time::timeout(STOP_TIMEOUT, self.wait_until_gone()).await.is_err() {
+            self.kill_all(Signal::SIGKILL).await;
         }
         self.paused.store(false, Ordering::Relaxed);
         Ok(())
     }
 
     pub(crate) fn pause(&self) -> anyhow::Result<()> {
-        self.must_live()?;
-        // The server first: then it starts no more helpers, and the rest can be counted.
+        self.ensure_running()?;
+        // The main process first: then it starts no more helpers while they are listed.
         self.signal_server(Signal::SIGSTOP);
         self.signal_all(Signal::SIGSTOP);
         self.signal_all(Signal::SIGSTOP);
@@ -101,7 +106,7 @@ impl Family {
     }
 
     pub(crate) fn resume(&self) -> anyhow::Result<()> {
-        self.must_live()?;
+        self.ensure_running()?;
         self.signal_all(Signal::SIGCONT);
         self.paused.store(false, Ordering::Relaxed);
         Ok(())
@@ -115,42 +120,45 @@ impl Family {
     }
 
     async fn begin(&self) -> anyhow::Result<()> {
-        // What a dead server has left would keep the next one from its data.
-        self.end_with(Signal::SIGKILL).await;
+        // Remaining helpers of a dead server would lock its data.
+        self.kill_all(Signal::SIGKILL).await;
         let child = spawn::spawn(self.command()?);
         let program = self.spec.program.display();
         let child = child.with_context(|| format!("cannot start {program}"))?;
         *self.server() = Some(child);
-        let deadline = Instant::now() + START_LIMIT;
+        let deadline = Instant::now() + START_TIMEOUT;
         while !self.spec.probe.answers(self.spec.port).await {
             if self.has_ended() {
-                bail!("{program} ended at once: {}", self.last_words());
+                bail!("{program} ended at once: {}", self.last_log_line());
             }
             if Instant::now() > deadline {
-                bail!("{program} does not answer: {}", self.last_words());
+                bail!("{program} does not answer: {}", self.last_log_line());
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok(())
     }
 
     fn command(&self) -> anyhow::Result<std::process::Command> {
         use std::os::unix::process::CommandExt;
-        let home = self.home()?;
-        let log = File::options().create(true).append(true).open(home.log());
+        let data_dir = self.data_dir()?;
+        let log = File::options().create(true).append(true).open(data_dir.log());
         let log = log.context("cannot write the log")?;
-        let mut command =
-            spawn::command(&self.spec.program, home.account(), self.spec.at_our_end);
+        let mut command = spawn::command(
+            &self.spec.program,
+            data_dir.account(),
+            self.spec.on_parent_exit,
+        );
         command
             .args(&self.spec.args)
-            .current_dir(home.path())
+            .current_dir(data_dir.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().context("cannot write the log")?)
             .stderr(log)
-            // Ctrl-C in a terminal is for the launcher, which stops them in order.
+            // Ctrl-C in a terminal must not reach the server: the launcher stops it.
             .process_group(0);
         for (name, _) in std::env::vars_os() {
-            // Such as PGDATA and PGPORT: they are about somebody else's server.
+            // Variables such as PGDATA and PGPORT concern another server.
             if name.as_encoded_bytes().starts_with(b"PG") {
                 command.env_remove(name);
             }
@@ -158,35 +166,35 @@ impl Family {
         Ok(command)
     }
 
-    async fn end_with(&self, signal: Signal) {
+    async fn kill_all(&self, signal: Signal) {
         loop {
             self.signal_server(signal);
             self.signal_all(signal);
             if self.is_gone() {
                 break;
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         self.paused.store(false, Ordering::Relaxed);
     }
 
-    async fn until_gone(&self) {
+    async fn wait_until_gone(&self) {
         while !self.is_gone() {
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
     fn is_gone(&self) -> bool {
-        self.has_ended() && self.family().is_empty()
+        self.has_ended() && self.ids().is_empty()
     }
 
-    /// Whether the server has ended; then it has also been reaped.
+    /// Whether the main process has ended. It is reaped then.
     fn has_ended(&self) -> bool {
         let mut server = self.server();
         server.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
     }
 
-    fn must_live(&self) -> anyhow::Result<()> {
+    fn ensure_running(&self) -> anyhow::Result<()> {
         anyhow::ensure!(!self.has_ended(), "it is down: restart it");
         Ok(())
     }
@@ -194,34 +202,35 @@ impl Family {
     fn signal_server(&self, signal: Signal) {
         let mut server = self.server();
         let Some(child) = server.as_mut() else { return };
-        // A reaped one's id may already belong to somebody else.
+        // After reaping, the id may belong to another process.
         let Ok(None) = child.try_wait() else { return };
         if let Ok(pid) = i32::try_from(child.id()) {
-            let _gone_meanwhile = kill(Pid::from_raw(pid), signal);
+            let _ended_meanwhile = kill(Pid::from_raw(pid), signal);
         }
     }
 
     fn signal_all(&self, signal: Signal) {
-        for pid in self.family() {
-            let _gone_meanwhile = kill(Pid::from_raw(pid), signal);
+        for pid in self.ids() {
+            let _ended_meanwhile = kill(Pid::from_raw(pid), signal);
         }
     }
 
-    fn family(&self) -> Vec<i32> {
-        self.home.as_ref().map(Home::family).unwrap_or_default()
+    /// The ids of all processes.
+    fn ids(&self) -> Vec<i32> {
+        self.data_dir.as_ref().map(DataDir::processes).unwrap_or_default()
     }
 
-    fn home(&self) -> anyhow::Result<&Home> {
-        self.home.as_ref().context("its folder is gone")
+    fn data_dir(&self) -> anyhow::Result<&DataDir> {
+        self.data_dir.as_ref().context("the data folder is gone")
     }
 
-    /// The last line of the log: what a server said before it gave up.
-    fn last_words(&self) -> String {
-        let log = self.home().and_then(|home| Ok(fs::read(home.log())?));
+    /// The last line of the log: a server's reason to end.
+    fn last_log_line(&self) -> String {
+        let log = self.data_dir().and_then(|data_dir| Ok(fs::read(data_dir.log())?));
         let log = log.unwrap_or_default();
         let text = String::from_utf8_lossy(&log);
         let last = text.lines().rev().find(|line| !line.trim().is_empty());
-        last.unwrap_or("it said nothing").trim().to_owned()
+        last.unwrap_or("the log is empty").trim().to_owned()
     }
 
     fn server(&self) -> MutexGuard<'_, Option<Child>> {
@@ -229,10 +238,10 @@ impl Family {
     }
 }
 
-impl Drop for Family {
+impl Drop for ServerProcesses {
     fn drop(&mut self) {
-        // Ends them all, this child too, whatever state they are in.
-        drop(self.home.take());
+        // Dropping the folder ends all its processes, paused ones, too.
+        drop(self.data_dir.take());
         if let Some(child) = self.server().as_mut() {
             let _has_ended = child.kill();
             let _reaped = child.wait();
