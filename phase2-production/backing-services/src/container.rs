@@ -184,7 +184,7 @@ const RESOURCES: [(&[&str], &str, &[&str]); 3] = [
     (&["volume", "ls"], "{{.Name}}", &["volume", "rm"]),
 ];
 
-/// Removes containers, networks and volumes whose owner is gone.
+/// Removes orphan containers, networks and volumes: their owner has ended.
 pub async fn remove_abandoned() {
     for (list, name, remove) in RESOURCES {
         let filter = format!("label={OWNER_LABEL}");

@@ -12,8 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A folder that only the service's user can read. When dropped, every process whose working
-/// folder it is ends, and the folder is removed.
+/// A folder that only the service's user can read. When dropped, it ends every process with
+/// this working folder, and removes the folder.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
@@ -73,7 +73,7 @@ impl DataDir {
         Ok(path)
     }
 
-    /// The processes whose working folder it is: the server and its helpers.
+    /// The processes with this working folder: the server and its helpers.
     pub(crate) fn processes(&self) -> Vec<i32> {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         processes

@@ -11,8 +11,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Ends every process whose working folder is the data folder, and removes the folder. Servers
-/// start helpers in their own sessions, and the working folder is all that they share.
+/// Ends every process with the data folder as working folder, and removes the folder. Servers
+/// start helpers in their own sessions, and they share nothing but the working folder.
 const CLEAN_UP_DATA_DIR: &str = r#"
 trap '' HUP INT QUIT TERM
 dir=$1 signal=$2
@@ -61,7 +61,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Ends every process whose working folder is `dir`, with `signal` first, and removes
+    /// Ends every process with the working folder `dir`, with `signal` first, and removes
     /// `dir`.
     pub(crate) fn of_data_dir(dir: &Path, signal: &str) -> anyhow::Result<Self> {
         let mut command = Command::new("sh");

@@ -37,7 +37,7 @@ impl Account {
     }
 }
 
-/// A command whose process gets a signal from the kernel when this process ends.
+/// A command for a child that gets a signal from the kernel when this process ends.
 pub(crate) fn command(
     program: &Path,
     account: Option<&Account>,

@@ -1,4 +1,4 @@
-//! The proxy: a listener whose toxics can be changed while it runs.
+//! The proxy: a listener with toxics that can change while it runs.
 
 use crate::connection;
 use crate::toxic::{Direction, Toxic, Toxics};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// The environment variable with the required programs. A test whose required program is
-/// missing fails.
+/// The environment variable with the required programs. If one is missing, its
+/// test fails.
 const MUST_HAVE: &str = "LAB_MUST_HAVE";
 
 fn folder() -> PathBuf {

@@ -3,7 +3,7 @@
 use super::steps::{Step, output, print_table};
 use std::path::Path;
 
-/// The benches whose medians are in `benches/README.md`.
+/// The benches with medians in `benches/README.md`.
 const BENCHES: [&str; 5] =
     ["who_is_calling", "session_map", "cache_fill", "balancer", "upload"];
 

@@ -11,8 +11,8 @@ pub(super) const HAPROXY: (&str, &str) = ("haproxy", "2.6-bookworm");
 pub(super) const UPLOAD_SERVER: (&str, &str) = ("stateless-lab/upload-server", "latest");
 pub(super) const LOAD_BALANCER: (&str, &str) = ("stateless-lab/load-balancer", "latest");
 
-/// The environment variable with the required services. A test whose required service is
-/// missing fails.
+/// The environment variable with the required services. If one is missing, its
+/// test fails.
 const MUST_HAVE: &str = "LAB_MUST_HAVE";
 
 /// Set by `.ci/run`, which has run `scripts/program-images`.

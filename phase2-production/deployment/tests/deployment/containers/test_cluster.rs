@@ -173,7 +173,7 @@ impl TestCluster {
         self.start_container("redis", ContainerSpec::of(images::REDIS, Some(ready))).await
     }
 
-    /// Postgres with the current schema, and the URL for replicas, whose user owns nothing.
+    /// Postgres with the current schema, and the URL for replicas, with a user that owns nothing.
     async fn start_postgres(&self) -> anyhow::Result<(TestContainer, String)> {
         let password = uuid::Uuid::new_v4().simple().to_string();
         let ready = WaitFor::message_on_stderr("ready to accept connections");

@@ -21,8 +21,8 @@ const REQUEST_INTERVAL: Duration = Duration::from_millis(50);
 /// The minimum number of requests of all users, so that the test is under load.
 const MIN_REQUESTS: usize = 100;
 
-/// The problems of a replica whose store timed out. That happens on a busy machine also without
-/// an update.
+/// The problems after a timeout of a store. That happens on a busy machine also without an
+/// update.
 const STORE_TIMEOUT_PROBLEMS: [&str; 2] =
     ["session-store-unavailable", "records-unavailable"];
 

@@ -51,7 +51,7 @@ impl Account {
     }
 }
 
-/// A simulated user who has logged in.
+/// A simulated user, logged in.
 #[derive(Clone, Debug)]
 pub(super) struct VirtualUser {
     pub(super) name: String,
