@@ -1,13 +1,17 @@
-//! Proof that an exercise works, for those who write it: its starter fails for the reason
-//! that is stated, its solution passes whatever the seed, each mistake that was thought of
-//! is caught and explained, and what the README promises is what is tested.
+//! The author's check of an exercise: the starter fails for the stated reason, the solution
+//! passes with every seed, each wrong answer fails as expected, and the README lists the
+//! checks.
 
 mod golden;
 mod overlay;
-mod rehearsal;
+mod patch;
+mod rebase;
+mod sample_class;
 mod structure;
+mod wrong_answer;
 
-pub use rehearsal::rehearse;
+pub use sample_class::make_sample_class;
+pub use wrong_answer::WrongAnswer;
 
 use crate::caged::CageProgram;
 use crate::check::Suite;
@@ -17,130 +21,109 @@ use crate::manifest::Manifest;
 use crate::record::{CheckRecord, Record, Status, Verdict};
 use anyhow::Context;
 use golden::Golden;
-use overlay::Overlay;
-use serde::Deserialize;
-use std::fs;
-use std::path::{Path, PathBuf};
+use overlay::{Overlay, copy};
+use std::path::Path;
 
 /// The seed of golden transcripts.
-const SEED: u64 = 1;
+const GOLDEN_SEED: u64 = 1;
 
-/// How an exercise is to be proved.
+/// The settings of the author's check.
 #[derive(Clone, Debug)]
-pub struct Proof {
-    /// The repository's own copies.
+pub struct AuthorCheck {
+    /// The repository's own copies of exercises, solutions and wrong answers.
     pub home: Home,
-    /// What programs run under.
+    /// The sandbox in which programs run.
     pub cage: CageProgram,
     /// The first seed of the solution.
     pub seed: u64,
-    /// With how many seeds the solution has to pass.
+    /// The number of seeds with which the solution has to pass.
     pub repeat: u32,
-    /// Whether a missing solution is a fault; students may have none.
+    /// Whether a missing solution is a failure. Students may have none.
     pub require_solutions: bool,
     /// Writes the golden transcripts instead of comparing with them.
     pub record: bool,
 }
 
-/// What a mistake's folder says about it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Mistake {
-    /// The check that catches it first.
-    fails: String,
-    /// Part of what that check says.
-    because: String,
-    /// Whether it shows differently each time, such as a race.
-    #[serde(default)]
-    varies: bool,
-}
-
-/// One thing that was looked at.
+/// One checked property of an exercise.
 #[derive(Clone, Debug)]
-pub struct Finding {
-    /// What was looked at.
-    pub what: String,
-    /// What is wrong; nothing if all is well.
-    pub wrong: Option<String>,
+pub struct AuthorCheckResult {
+    /// The property.
+    pub property: String,
+    /// Why the property does not hold; `None` if it holds.
+    pub failure: Option<String>,
 }
 
-impl Finding {
-    fn new(what: impl Into<String>, looked: anyhow::Result<()>) -> Self {
-        let wrong = looked.err().map(|error| format!("{error:#}"));
-        Self { what: what.into(), wrong }
+impl AuthorCheckResult {
+    fn new(property: &str, result: anyhow::Result<()>) -> Self {
+        let failure = result.err().map(|error| format!("{error:#}"));
+        Self { property: property.to_owned(), failure }
     }
 }
 
-impl Proof {
-    /// Looks at everything, and tells of each finding at once.
-    pub async fn of(
+impl AuthorCheck {
+    /// Checks one exercise, and reports each result at once. Returns whether all hold.
+    pub async fn run(
         &self,
         manifest: &Manifest,
         suite: Suite,
-        tell: impl Fn(&Finding),
+        report: impl Fn(&AuthorCheckResult),
     ) -> bool {
-        let mut all_well = true;
-        let mut found = |finding: Finding| {
-            all_well &= finding.wrong.is_none();
-            tell(&finding);
+        let mut all_hold = true;
+        let mut add = |result: AuthorCheckResult| {
+            all_hold &= result.failure.is_none();
+            report(&result);
         };
-        for finding in structure::look(&self.home, manifest, suite) {
-            found(finding);
+        for result in structure::check(&self.home, manifest, suite) {
+            add(result);
         }
         let starter = self.starter(manifest, suite).await;
-        found(Finding::new("the starter fails for the reason stated", starter));
+        add(AuthorCheckResult::new("the starter fails for the stated reason", starter));
         if self.home.solution(&manifest.id).is_dir() {
-            let solved = self.solution(manifest, suite).await;
-            found(Finding::new(
-                format!("the solution passes with {} seeds", self.repeat),
-                solved,
-            ));
-            for folder in folders(&self.home.wrong_answers(&manifest.id)) {
-                let name = folder.file_name().unwrap_or_default().to_string_lossy();
-                let caught = self.mistake(manifest, suite, &folder).await;
-                found(Finding::new(format!("caught and explained: {name}"), caught));
+            let solution = self.solution(manifest, suite).await;
+            let property = format!("the solution passes ({})", seeds(self.repeat));
+            add(AuthorCheckResult::new(&property, solution));
+            for answer in WrongAnswer::all(&self.home, &manifest.id) {
+                let result = self.wrong_answer(manifest, suite, &answer).await;
+                let property = format!("wrong answer fails as expected: {}", answer.name);
+                add(AuthorCheckResult::new(&property, result));
             }
         } else if self.require_solutions {
-            let missing = anyhow::anyhow!("labs/solutions/{} is not there", manifest.id);
-            found(Finding::new("there is a solution", Err(missing)));
+            let missing =
+                anyhow::anyhow!("labs/solutions/{} does not exist", manifest.id);
+            add(AuthorCheckResult::new("the solution exists", Err(missing)));
         }
-        all_well
+        all_hold
     }
 
     async fn starter(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
         let work = self.home.exercises();
-        let record = self.grade(manifest, suite, &work, SEED, 1).await;
+        let record = self.grade(manifest, suite, &work, GOLDEN_SEED, 1).await;
         let stated = &manifest.starter;
-        fails_as_stated(&record, &stated.fails, &stated.because).map(drop)
+        expected_failure(&record, &stated.fails, &stated.because).map(drop)
     }
 
     async fn solution(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
         let work = Overlay::new(&self.home, manifest)?;
-        work.lay(&self.home.solution(&manifest.id))?;
+        copy(&self.home.solution(&manifest.id), &work.exercise())?;
         let record =
             self.grade(manifest, suite, work.folder(), self.seed, self.repeat).await;
-        anyhow::ensure!(record.verdict == Verdict::Pass, "{}", told(&record));
+        anyhow::ensure!(record.verdict == Verdict::Pass, "{}", summary(&record));
         Ok(())
     }
 
-    async fn mistake(
+    async fn wrong_answer(
         &self,
         manifest: &Manifest,
         suite: Suite,
-        folder: &Path,
+        answer: &WrongAnswer,
     ) -> anyhow::Result<()> {
-        let stated = fs::read_to_string(folder.join("mistake.toml"));
-        let stated = stated.context("mistake.toml says which check fails, and why")?;
-        let stated: Mistake = toml::from_str(&stated).context("mistake.toml")?;
-        let says_why = !stated.because.trim().is_empty();
-        anyhow::ensure!(says_why, "\"because\" is empty, which any failure holds");
+        let expected = answer.expected_failure()?;
         let work = Overlay::new(&self.home, manifest)?;
-        work.lay(&self.home.solution(&manifest.id))?;
-        work.lay(folder)?;
-        let record = self.grade(manifest, suite, work.folder(), SEED, 1).await;
-        let failed = fails_as_stated(&record, &stated.fails, &stated.because)?;
-        let golden = Golden::of(failed, stated.varies);
-        let file = folder.join("transcript.txt");
+        answer.export(&work.exercise())?;
+        let record = self.grade(manifest, suite, work.folder(), GOLDEN_SEED, 1).await;
+        let failed = expected_failure(&record, &expected.fails, &expected.because)?;
+        let golden = Golden::of(failed, expected.varies);
+        let file = answer.transcript();
         if self.record { golden.write(&file) } else { golden.compare(&file) }
     }
 
@@ -160,34 +143,31 @@ impl Proof {
     }
 }
 
-/// The check that failed first, if it is the one that should, and says what it should.
-fn fails_as_stated<'a>(
+/// The check that failed first, if it is the expected one and reports the expected reason.
+fn expected_failure<'a>(
     record: &'a Record,
     fails: &str,
     because: &str,
 ) -> anyhow::Result<&'a CheckRecord> {
-    anyhow::ensure!(record.verdict == Verdict::Fail, "{}", told(record));
+    anyhow::ensure!(record.verdict == Verdict::Fail, "{}", summary(record));
     let first = record.checks.iter().find(|check| check.status == Status::Fail);
-    let first = first.context("nothing failed")?;
-    let says = first.expected.contains(because) || first.actual.contains(because);
+    let first = first.context("no check failed")?;
+    let has_reason = first.expected.contains(because) || first.actual.contains(because);
     anyhow::ensure!(
-        first.id == fails && says,
-        "expected {fails} to fail and to say {because:?}; {}",
-        told(record)
+        first.id == fails && has_reason,
+        "{fails} should fail with {because:?}; {}",
+        summary(record)
     );
     Ok(first)
 }
 
-/// What came of it, for an author.
-fn told(record: &Record) -> String {
+/// The outcome of grading, for an author.
+fn summary(record: &Record) -> String {
     let shown = crate::format::terminal(record, crate::format::Colour::No);
     format!("got: {}\n{shown}", record.verdict)
 }
 
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut folders: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort_unstable();
-    folders
+fn seeds(count: u32) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} seed{plural}")
 }

@@ -1,12 +1,12 @@
-//! The records' database: Postgres of this machine, a container of it, or SQLite.
+//! The database: an installed Postgres, a container with Postgres, or SQLite.
 
-use crate::choice::{Found, choose};
 use crate::container::{self, Container};
-use crate::family::{Family, Spec};
-use crate::home::Home;
+use crate::data_dir::DataDir;
 use crate::kind::{Backing, What};
 use crate::port;
 use crate::probe::Probe;
+use crate::processes::{ServerProcesses, ServerSpec};
+use crate::selection::{Found, select};
 use crate::service::{Engine, Service};
 use crate::spawn::{self, Account};
 use anyhow::{Context, bail};
@@ -15,23 +15,23 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 
-/// The owner of everything in a private Postgres; replicas must not connect as this one.
+/// The owner of a private Postgres. Replicas must not connect as this user.
 const OWNER: &str = "lab";
 
-/// A database that answers. A SQLite file lies in `dir` itself and stays there; Postgres
-/// has a folder of its own, which goes with it.
+/// A database that is ready. A SQLite file is in `dir` itself and stays there. Postgres has its
+/// own folder below `dir`, which is removed with it.
 ///
 /// # Errors
-/// When what was asked for is not here or does not start; the message says what to do.
+/// When the requested kind is missing or does not start; the message contains a remedy.
 pub async fn database(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
-    let choice = choose(What::Database, backing).await?;
-    let (url, engine) = match &choice.found {
-        Found::Url { url, .. } => (url.clone(), Engine::Nothing),
+    let selection = select(What::Database, backing).await?;
+    let (url, engine) = match &selection.found {
+        Found::Url { url, .. } => (url.clone(), Engine::External),
         Found::Program { path, .. } => installed(path, dir).await?,
         Found::Image(image) => in_container(image).await?,
-        _ => (sqlite(dir)?, Engine::Nothing),
+        _ => (sqlite(dir)?, Engine::External),
     };
-    Ok(Service::new(What::Database, choice, url, engine))
+    Ok(Service::new(What::Database, selection, url, engine))
 }
 
 fn sqlite(dir: &Path) -> anyhow::Result<String> {
@@ -48,48 +48,53 @@ fn url(port: u16, password: &str) -> String {
 }
 
 async fn installed(program: &Path, dir: &Path) -> anyhow::Result<(String, Engine)> {
-    // SIGQUIT ends Postgres without a checkpoint, but with its shared memory removed.
-    let home = Home::make(dir, "postgres", Account::for_postgres()?, Signal::SIGQUIT)?;
+    // SIGQUIT ends Postgres without a checkpoint, and it removes its shared memory.
+    let data_dir =
+        DataDir::create(dir, "postgres", Account::for_postgres()?, Signal::SIGQUIT)?;
     let (port, password) = (port::free()?, port::password()?);
-    initialise(&program.with_file_name("initdb"), &home, &password).await?;
-    let mut args: Vec<OsString> = vec!["-D".into(), home.path().join("data").into()];
+    initialise(&program.with_file_name("initdb"), &data_dir, &password).await?;
+    let mut args: Vec<OsString> = vec!["-D".into(), data_dir.path().join("data").into()];
     args.extend(["-p".into(), port.to_string().into()]);
     for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories="] {
         args.extend(["-c".into(), setting.into()]);
     }
-    let spec = Spec {
+    let spec = ServerSpec {
         program: program.to_owned(),
         args,
         port,
         probe: Probe::Postgres,
         stop: Signal::SIGINT,
-        at_our_end: Signal::SIGQUIT,
+        on_parent_exit: Signal::SIGQUIT,
     };
-    let family = Family::start(spec, home).await?;
-    Ok((url(port, &password), Engine::Family(family)))
+    let processes = ServerProcesses::start(spec, data_dir).await?;
+    Ok((url(port, &password), Engine::Processes(processes)))
 }
 
-/// Makes the data folder. The password is not on a command line, and its file is gone
-/// before anybody can connect.
-async fn initialise(initdb: &Path, home: &Home, password: &str) -> anyhow::Result<()> {
-    let file = home.write("password", password)?;
-    let mut command = spawn::command(initdb, home.account(), Signal::SIGKILL);
+/// Creates the database cluster. The password is not on a command line, and its file is
+/// removed before the server starts.
+async fn initialise(
+    initdb: &Path,
+    data_dir: &DataDir,
+    password: &str,
+) -> anyhow::Result<()> {
+    let file = data_dir.write("password", password)?;
+    let mut command = spawn::command(initdb, data_dir.account(), Signal::SIGKILL);
     command
         .arg("-D")
-        .arg(home.path().join("data"))
+        .arg(data_dir.path().join("data"))
         .arg("--pwfile")
         .arg(&file)
         .args(["-U", OWNER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C"])
         .arg("--no-sync")
-        .current_dir(home.path())
+        .current_dir(data_dir.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let child = spawn::spawn(command).context("cannot start initdb")?;
     let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await??;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("initdb failed: {}", said.trim());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("initdb failed: {}", stderr.trim());
     }
     std::fs::remove_file(file).context("cannot remove the password's file")
 }

@@ -1,10 +1,9 @@
-//! A process that waits for the end of this one and then tidies up.
+//! A guard process that waits for the end of this process and then cleans up.
 //!
-//! A killed process cannot stop what it has started, and the kernel's help (`setpriv
-//! --pdeathsig`) does not reach the children of a child, a child that is stopped, a
-//! container, or a folder. The guard reads from a pipe that only this process holds open;
-//! its end is the end of this process, however that came about. The orderly way is the
-//! same way: the pipe is closed.
+//! A killed process cannot stop its children. The kernel's signal (`setpriv --pdeathsig`) does
+//! not reach the children of a child, a stopped child, a container or a folder. The guard
+//! reads from a pipe that only this process holds open. The pipe closes when this process ends
+//! in any way, and when the guard is dropped.
 
 use anyhow::Context;
 use std::io::Write;
@@ -12,17 +11,17 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Every process that works in the service's own folder belongs to it: servers start
-/// helpers, each in a session of its own, and only the folder holds them together.
-const END_OF_A_HOME: &str = r#"
+/// Ends every process with the data folder as working folder, and removes the folder. Servers
+/// start helpers in their own sessions, and they share nothing but the working folder.
+const CLEAN_UP_DATA_DIR: &str = r#"
 trap '' HUP INT QUIT TERM
-home=$1 signal=$2
+dir=$1 signal=$2
 cat >/dev/null
-family() {
-    # One ls for all: a readlink for each process would be hundreds of forks a look.
+processes() {
+    # One ls for all: a readlink for each process would fork hundreds of times.
     ls -ld /proc/[0-9]*/cwd 2>/dev/null | while read -r line; do
         case "$line" in
-            *"/cwd -> $home" | *"/cwd -> $home/"* | *"/cwd -> $home (deleted)")
+            *"/cwd -> $dir" | *"/cwd -> $dir/"* | *"/cwd -> $dir (deleted)")
                 line=${line%%/cwd -> *}
                 echo "${line##*/proc/}"
                 ;;
@@ -30,24 +29,24 @@ family() {
     done
 }
 tries=0
-while ids=$(family); [ -n "$ids" ]; do
+while ids=$(processes); [ -n "$ids" ]; do
     [ "$tries" -lt 40 ] || signal=KILL
     kill "-$signal" $ids
     kill -CONT $ids
     tries=$((tries + 1))
     sleep 0.05
 done
-# A Postgres that was killed has left a piece of shared memory; its file names it.
-if [ -f "$home/data/postmaster.pid" ]; then
-    set -- $(sed -n 7p "$home/data/postmaster.pid")
+# A killed Postgres leaves a shared memory segment; line 7 of this file has its id.
+if [ -f "$dir/data/postmaster.pid" ]; then
+    set -- $(sed -n 7p "$dir/data/postmaster.pid")
     ipcrm -m "$2"
 fi
-rm -rf "$home"
+rm -rf "$dir"
 "#;
 
-/// A container whose start was interrupted may appear a moment later: hence again, unless
-/// something was said, which only the orderly way does.
-const END_OF_A_CONTAINER: &str = r#"
+/// Removes a container. If this process was killed, it removes the container several times,
+/// because an interrupted start may create it later. Text in the pipe means an orderly end.
+const CLEAN_UP_CONTAINER: &str = r#"
 trap '' HUP INT QUIT TERM
 orderly=$(cat)
 docker rm --force --volumes "$1"
@@ -55,24 +54,25 @@ docker rm --force --volumes "$1"
 for pause in 1 2 4; do sleep $pause; docker rm --force --volumes "$1"; done
 "#;
 
-/// Tidies up when it is dropped, and when this process ends.
+/// Cleans up when it is dropped, and when this process ends.
 #[derive(Debug)]
 pub(crate) struct Guard {
     process: Child,
 }
 
 impl Guard {
-    /// Ends every process that works in `home`, with `signal` first, and removes it.
-    pub(crate) fn of_home(home: &Path, signal: &str) -> anyhow::Result<Self> {
+    /// Ends every process with the working folder `dir`, with `signal` first, and removes
+    /// `dir`.
+    pub(crate) fn of_data_dir(dir: &Path, signal: &str) -> anyhow::Result<Self> {
         let mut command = Command::new("sh");
-        command.args(["-c", END_OF_A_HOME, "guard"]).arg(home).arg(signal);
+        command.args(["-c", CLEAN_UP_DATA_DIR, "guard"]).arg(dir).arg(signal);
         Self::start(command)
     }
 
     /// Removes a container and its volumes.
     pub(crate) fn of_container(name: &str) -> anyhow::Result<Self> {
         let mut command = Command::new("sh");
-        command.args(["-c", END_OF_A_CONTAINER, "guard", name]);
+        command.args(["-c", CLEAN_UP_CONTAINER, "guard", name]);
         Self::start(command)
     }
 
@@ -82,7 +82,7 @@ impl Guard {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C reaches every process of a terminal's group; this one comes last.
+            // Ctrl-C must not reach the guard: it ends last.
             .process_group(0)
             .spawn()
             .context("cannot start sh")?;
@@ -93,8 +93,8 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(mut pipe) = self.process.stdin.take() {
-            let _gone = pipe.write_all(b"orderly\n");
+            let _guard_killed = pipe.write_all(b"orderly\n");
         }
-        let _tidied_up = self.process.wait();
+        let _cleaned_up = self.process.wait();
     }
 }

@@ -1,21 +1,21 @@
-//! What there can be, in words that people, commands and tests share.
+//! The types, kinds and states of services, with their names in commands and JSON.
 
 use serde::{Deserialize, Serialize};
 
-/// What a backing service is for.
+/// The type of a backing service.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
     /// The cache that replicas share.
     Redis,
-    /// The records that are the truth.
+    /// The primary store of the records.
     Database,
     /// Uploaded files, for replicas on several machines.
     S3,
 }
 
 impl What {
-    /// The word for it, as in `lab kill redis`.
+    /// The name, as in `lab kill redis`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl What {
         }
     }
 
-    /// In which kinds there can be one, in the order in which [`Backing::Auto`] tries them.
+    /// The kinds of this type, in the order in which [`Backing::Auto`] tries them.
     #[must_use]
     pub const fn kinds(self) -> &'static [Kind] {
         match self {
@@ -34,7 +34,7 @@ impl What {
         }
     }
 
-    /// The environment variable that names one which runs already.
+    /// The environment variable with the URL of an external one.
     #[must_use]
     pub const fn variable(self) -> &'static str {
         match self {
@@ -45,24 +45,24 @@ impl What {
     }
 }
 
-/// From where to take a service.
+/// The source of a backing service.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backing {
-    /// The first that there is: url, local, container, embedded
+    /// The first available one: url, local, container, embedded
     #[default]
     Auto,
-    /// What needs no installation: SQLite, and a small Redis that cargo builds
+    /// No installation needed: SQLite, and a small Redis that cargo builds
     Embedded,
-    /// A private child of the server that is installed on this machine
+    /// A private process of the server that is installed on this machine
     Local,
     /// A private container
     Container,
-    /// The one that `DATABASE_URL` or `REDIS_URL` names
+    /// The server at `DATABASE_URL` or `REDIS_URL`
     Url,
 }
 
 impl Backing {
-    /// The one kind that was asked for; [`None`] when any will do.
+    /// The requested kind; [`None`] for any.
     #[must_use]
     pub const fn kind(self) -> Option<Kind> {
         match self {
@@ -75,17 +75,17 @@ impl Backing {
     }
 }
 
-/// What a service is in the end.
+/// The kind of a service.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Somebody else's: it is used, never stopped.
+    /// An external server: used, never stopped.
     Url,
-    /// A private child process of a server that is installed.
+    /// A private process of an installed server.
     Local,
     /// A private container.
     Container,
-    /// What needs no installation.
+    /// A server or library that needs no installation.
     Embedded,
 }
 
@@ -94,7 +94,7 @@ impl Kind {
     pub const ORDER: [Self; 4] =
         [Self::Url, Self::Local, Self::Container, Self::Embedded];
 
-    /// The kind as one word, as in `--backing local`.
+    /// The name, as in `--backing local`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -106,22 +106,22 @@ impl Kind {
     }
 }
 
-/// What is known of a service's processes.
+/// The state of a service's processes.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Running.
     Up,
-    /// Stopped by SIGSTOP: alive, and answering nobody.
+    /// Stopped by SIGSTOP: alive, and requests get no reply.
     Paused,
     /// Ended.
     Down,
-    /// Nothing of ours to look after: somebody else's server, or a file.
+    /// An external server, or a file.
     External,
 }
 
 impl State {
-    /// The state as one word.
+    /// The name of the state.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

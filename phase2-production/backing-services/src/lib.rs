@@ -1,32 +1,32 @@
-//! Redis, Postgres and S3: found on the machine or started, and stopped again.
+//! Finds or starts Redis, Postgres and S3, and stops them again.
 //!
-//! Nothing has to be installed or running before. What is started is private: a port of
-//! its own on 127.0.0.1, a random password, a folder of its own. It ends with the value
-//! that stands for it, and with this process even if that is killed with SIGKILL.
+//! Nothing has to be installed or running. A started service is private: it has its own port
+//! on 127.0.0.1, a random password and its own data folder. It ends when its [`Service`] is
+//! dropped, and when this process ends, even by SIGKILL.
 //!
-//! Reading order: `kind` (what there can be), `choice` (which one is taken, and why),
-//! `service` (what can be done to it), `family` and `guard` (a server's processes, and
-//! how none is left behind), then one file a server.
+//! Reading order: `kind` (the kinds of services), `selection` (the choice of a kind, and its
+//! reason), `service` (its operations), `processes` and `guard` (a server's processes, and the
+//! guard against orphan processes), then one file for each server.
 
-mod choice;
 mod container;
+mod data_dir;
 mod database;
-mod family;
 mod guard;
-mod home;
 mod kind;
 mod port;
 mod probe;
+mod processes;
 mod programs;
 mod redis;
 mod s3;
+mod selection;
 mod service;
 mod spawn;
 
-pub use choice::{Offer, offers};
 pub use container::{OWNER_LABEL, owner, remove_abandoned};
 pub use database::database;
 pub use kind::{Backing, Kind, State, What};
 pub use redis::redis;
 pub use s3::s3;
+pub use selection::{Offer, offers};
 pub use service::Service;

@@ -1,42 +1,42 @@
-//! Does it answer? Asked in the server's own language, without a client library.
+//! Readiness probes of servers, without a client library.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long one question may take.
-const LIMIT: Duration = Duration::from_secs(1);
+/// The timeout of one probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How to ask.
+/// The protocol of a probe.
 #[derive(Clone, Debug)]
 pub(crate) enum Probe {
-    /// `AUTH` and `PING`: anything but two good answers (such as `-LOADING`) is a no.
+    /// `AUTH` and `PING`. Only `+OK` and `+PONG` count as ready; `-LOADING` does not.
     Redis { password: String },
-    /// A startup message: a server that is ready asks for the password, one that is
-    /// starting or stopping says so.
+    /// A startup message. A ready server asks for the password; a server that starts or
+    /// stops replies with an error.
     Postgres,
-    /// Any HTTP answer will do.
+    /// Any HTTP reply counts as ready.
     Http,
 }
 
 impl Probe {
     /// Whether the server on this port of 127.0.0.1 is ready for clients.
     pub(crate) async fn answers(&self, port: u16) -> bool {
-        let asked = tokio::time::timeout(LIMIT, self.ask(port)).await;
-        asked.is_ok_and(|answer| answer.unwrap_or(false))
+        let result = tokio::time::timeout(PROBE_TIMEOUT, self.send(port)).await;
+        result.is_ok_and(|ready| ready.unwrap_or(false))
     }
 
-    async fn ask(&self, port: u16) -> std::io::Result<bool> {
+    async fn send(&self, port: u16) -> std::io::Result<bool> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        stream.write_all(&self.question()).await?;
+        stream.write_all(&self.request()).await?;
         let expected = self.expected();
-        let mut answer = vec![0; expected.len()];
-        stream.read_exact(&mut answer).await?;
-        Ok(answer == expected)
+        let mut reply = vec![0; expected.len()];
+        stream.read_exact(&mut reply).await?;
+        Ok(reply == expected)
     }
 
-    fn question(&self) -> Vec<u8> {
+    fn request(&self) -> Vec<u8> {
         match self {
             Self::Redis { password } => format!(
                 "*2\r\n$4\r\nAUTH\r\n${}\r\n{password}\r\n*1\r\n$4\r\nPING\r\n",

@@ -1,16 +1,16 @@
-//! Programs that are installed, and those that cargo can build.
+//! Installed programs, and programs that cargo builds.
 
-use crate::choice::Found;
+use crate::selection::Found;
 use anyhow::{Context, bail};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The oldest Postgres that the records are tested on.
-const OLDEST_POSTGRES: u32 = 15;
+/// The oldest supported major version of Postgres.
+const MIN_POSTGRES_VERSION: u32 = 15;
 
-/// The oldest Redis that has every command the cache uses.
-const OLDEST_REDIS: u32 = 6;
+/// The oldest supported major version of Redis.
+const MIN_REDIS_VERSION: u32 = 6;
 
 /// A program that cargo builds.
 #[derive(Debug)]
@@ -26,11 +26,11 @@ impl fmt::Display for Crate {
     }
 }
 
-/// A small server that speaks Redis' language and keeps everything in memory.
+/// A small in-memory server with the Redis protocol.
 pub(crate) const MEEBIS: Crate =
     Crate { name: "meebis", version: "0.15.0", features: "" };
 
-/// A small server that speaks S3's language over a folder.
+/// A small server with the S3 protocol that stores objects in a folder.
 pub(crate) const S3S_FS: Crate =
     Crate { name: "s3s-fs", version: "0.14.1", features: "binary" };
 
@@ -38,23 +38,23 @@ pub(crate) const S3S_FS: Crate =
 pub(crate) fn redis_server() -> Result<Found, String> {
     for name in ["redis-server", "valkey-server"] {
         let Some(path) = on_path(name) else { continue };
-        let said = version(&path).unwrap_or_default();
-        let number = said.split("v=").nth(1).and_then(|rest| rest.split(' ').next());
+        let output = version(&path).unwrap_or_default();
+        let number = output.split("v=").nth(1).and_then(|rest| rest.split(' ').next());
         let number = number.unwrap_or("0").to_owned();
-        if major(&number) >= OLDEST_REDIS {
+        if major(&number) >= MIN_REDIS_VERSION {
             return Ok(Found::Program { path, version: format!("{name} {number}") });
         }
-        return Err(format!("{name} {number} is older than {OLDEST_REDIS}"));
+        return Err(format!("{name} {number} is older than {MIN_REDIS_VERSION}"));
     }
     Err("redis-server is not installed".to_owned())
 }
 
-/// `postgres` with `initdb` beside it, the newest.
+/// The newest `postgres` with an `initdb` beside it.
 pub(crate) fn postgres() -> Result<Found, String> {
     let mut newest: Option<(u32, PathBuf, String)> = None;
     for path in postgres_binaries() {
-        let said = version(&path).unwrap_or_default();
-        let number = said.split_whitespace().nth(2).unwrap_or("0").to_owned();
+        let output = version(&path).unwrap_or_default();
+        let number = output.split_whitespace().nth(2).unwrap_or("0").to_owned();
         let major = major(&number);
         if newest.as_ref().is_none_or(|(other, ..)| major > *other) {
             newest = Some((major, path, number));
@@ -62,8 +62,8 @@ pub(crate) fn postgres() -> Result<Found, String> {
     }
     match newest {
         None => Err("postgres is not installed".to_owned()),
-        Some((major, _, number)) if major < OLDEST_POSTGRES => {
-            Err(format!("postgres {number} is older than {OLDEST_POSTGRES}"))
+        Some((major, _, number)) if major < MIN_POSTGRES_VERSION => {
+            Err(format!("postgres {number} is older than {MIN_POSTGRES_VERSION}"))
         }
         Some((_, path, number)) => {
             Ok(Found::Program { path, version: format!("postgres {number}") })
@@ -71,7 +71,7 @@ pub(crate) fn postgres() -> Result<Found, String> {
     }
 }
 
-/// Debian keeps them out of the search path, one folder a version.
+/// The installed Postgres servers. Debian has a folder for each version, outside of PATH.
 fn postgres_binaries() -> Vec<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let debian = debian.map(|version| version.path().join("bin/postgres"));
@@ -81,8 +81,8 @@ fn postgres_binaries() -> Vec<PathBuf> {
     debian.chain(on_path).filter(complete).collect()
 }
 
-/// A program that was built already, or can be.
-pub(crate) fn crate_of(wanted: &'static Crate) -> Result<Found, String> {
+/// A program that cargo has built or can build.
+pub(crate) fn find_crate(wanted: &'static Crate) -> Result<Found, String> {
     let name = wanted.name;
     let built = on_path(name).or_else(|| {
         let built = cache_dir()?.join("bin").join(name);
@@ -90,13 +90,13 @@ pub(crate) fn crate_of(wanted: &'static Crate) -> Result<Found, String> {
     });
     if built.is_none() && on_path("cargo").is_none() {
         return Err(format!(
-            "{name} is not installed, and cargo, which builds it, neither"
+            "{name} is not installed, and cargo, which builds it, is missing"
         ));
     }
     Ok(Found::Crate { of: wanted, built })
 }
 
-/// Builds a program into the lab's own folder, once, and says so.
+/// Builds a program into the lab's cache folder, once, and prints a message.
 pub(crate) async fn build(wanted: &'static Crate) -> anyhow::Result<PathBuf> {
     tokio::task::spawn_blocking(|| build_now(wanted)).await?
 }
@@ -105,37 +105,37 @@ fn build_now(wanted: &Crate) -> anyhow::Result<PathBuf> {
     let Crate { name, version, features } = wanted;
     let root = cache_dir().context("neither XDG_CACHE_HOME nor HOME is set")?;
     let folder = root.display();
-    std::fs::create_dir_all(&root).with_context(|| format!("cannot make {folder}"))?;
-    let turn = std::fs::File::create(root.join(format!("{name}.lock")));
-    let turn = turn.with_context(|| format!("cannot write into {folder}"))?;
-    turn.lock().with_context(|| format!("cannot lock {folder}"))?;
+    std::fs::create_dir_all(&root).with_context(|| format!("cannot create {folder}"))?;
+    let lock = std::fs::File::create(root.join(format!("{name}.lock")));
+    let lock = lock.with_context(|| format!("cannot write into {folder}"))?;
+    lock.lock().with_context(|| format!("cannot lock {folder}"))?;
     let program = root.join("bin").join(name);
     if program.is_file() {
         return Ok(program);
     }
     eprintln!(
-        "building {name} {version} with cargo into {folder}: once, about a minute, and it \
-         needs the network"
+        "building {name} {version} with cargo into {folder}: once, about a minute, with \
+         the network"
     );
     let output = Command::new("cargo")
         .args(["install", name, "--version", version, "--locked", "--quiet"])
         .args(["--features", features, "--root"])
         .arg(&root)
-        // Outside of any workspace, and of what this build was told.
+        // Outside of any workspace and target folder.
         .current_dir(&root)
         .env_remove("CARGO_TARGET_DIR")
         .stdin(Stdio::null())
         .output()
         .context("cannot start cargo")?;
     if !output.status.success() || !program.is_file() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty());
-        bail!("cargo could not build {name}: {}", last.unwrap_or("it said nothing"));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
+        bail!("cargo could not build {name}: {}", last.unwrap_or("no output"));
     }
     Ok(program)
 }
 
-/// Where the lab keeps what takes long to make: `stateless-lab` in the user's cache folder.
+/// The lab's cache folder: `stateless-lab` in the user's cache folder.
 fn cache_dir() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty());
     let cache = folder("XDG_CACHE_HOME").map(PathBuf::from);
@@ -143,6 +143,7 @@ fn cache_dir() -> Option<PathBuf> {
     cache.is_absolute().then(|| cache.join("stateless-lab"))
 }
 
+/// The first file of that name in PATH.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
@@ -156,7 +157,7 @@ fn version(program: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The number before the first dot; 0 for what is not a version.
+/// The number before the first dot; 0 if there is none.
 fn major(version: &str) -> u32 {
     let digits = version.split(|c: char| !c.is_ascii_digit()).next();
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)

@@ -1,38 +1,38 @@
-//! Redis: the server of this machine, a container of it, or the embedded one.
+//! Redis: an installed server, a container, or the embedded server.
 
-use crate::choice::{Found, choose};
 use crate::container::{self, Container};
-use crate::family::{Family, Spec};
-use crate::home::Home;
+use crate::data_dir::DataDir;
 use crate::kind::{Backing, What};
 use crate::probe::Probe;
+use crate::processes::{ServerProcesses, ServerSpec};
+use crate::selection::{Found, select};
 use crate::service::{Engine, Service};
 use crate::{port, programs};
 use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// A Redis that answers, with its data in a folder of its own below `dir`.
+/// A Redis that is ready, with its data in its own folder below `dir`.
 ///
 /// # Errors
-/// When what was asked for is not here or does not start; the message says what to do.
+/// When the requested kind is missing or does not start; the message contains a remedy.
 pub async fn redis(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
-    let choice = choose(What::Redis, backing).await?;
-    let (url, engine) = match &choice.found {
-        Found::Url { url, .. } => (url.clone(), Engine::Nothing),
+    let selection = select(What::Redis, backing).await?;
+    let (url, engine) = match &selection.found {
+        Found::Url { url, .. } => (url.clone(), Engine::External),
         Found::Image(image) => in_container(image).await?,
         Found::Program { path, .. } => installed(path, dir).await?,
         found => embedded(found, dir).await?,
     };
-    Ok(Service::new(What::Redis, choice, url, engine))
+    Ok(Service::new(What::Redis, selection, url, engine))
 }
 
 fn url(port: u16, password: &str) -> String {
     format!("redis://:{password}@127.0.0.1:{port}")
 }
 
-/// What it keeps survives a kill: each change is in the append-only file before its reply
-/// is sent, and nothing is evicted, because a session that is evicted is a logout.
+/// Data survives a kill: each change is in the append-only file before its reply is sent.
+/// Nothing is evicted, because evicting a session is a logout.
 fn configuration(port: u16, bind: &str, password: &str) -> String {
     format!(
         "port {port}\nbind {bind}\nrequirepass {password}\nappendonly yes\nsave \"\"\n\
@@ -41,40 +41,42 @@ fn configuration(port: u16, bind: &str, password: &str) -> String {
 }
 
 async fn installed(program: &Path, dir: &Path) -> anyhow::Result<(String, Engine)> {
-    let home = Home::make(dir, "redis", None, Signal::SIGKILL)?;
+    let data_dir = DataDir::create(dir, "redis", None, Signal::SIGKILL)?;
     let (port, password) = (port::free()?, port::password()?);
-    // In a file, because a command line can be read by everybody.
-    let file = home.write("redis.conf", &configuration(port, "127.0.0.1", &password))?;
+    // In a file, because every user can read command lines.
+    let file =
+        data_dir.write("redis.conf", &configuration(port, "127.0.0.1", &password))?;
     let spec = spec(program.to_owned(), vec![file.into()], port, &password);
-    let family = Family::start(spec, home).await?;
-    Ok((url(port, &password), Engine::Family(family)))
+    let processes = ServerProcesses::start(spec, data_dir).await?;
+    Ok((url(port, &password), Engine::Processes(processes)))
 }
 
-/// Its password stands on its command line: it takes one from nowhere else. It writes its
-/// data down in an orderly stop only.
+/// The password is on the command line, because the embedded server takes it from nowhere
+/// else. It writes its data only in an orderly stop.
 async fn embedded(found: &Found, dir: &Path) -> anyhow::Result<(String, Engine)> {
     let program = match found {
         Found::Crate { built: Some(program), .. } => program.clone(),
         _ => programs::build(&programs::MEEBIS).await?,
     };
-    let home = Home::make(dir, "redis", None, Signal::SIGKILL)?;
+    let data_dir = DataDir::create(dir, "redis", None, Signal::SIGKILL)?;
     let (port, password) = (port::free()?, port::password()?);
-    let data = home.path().join("dump.rdb");
+    let data = data_dir.path().join("dump.rdb");
     let args = ["--port".into(), port.to_string().into(), "--requirepass".into()];
     let mut args: Vec<OsString> = args.to_vec();
     args.extend([password.clone().into(), "--dumpfile".into(), data.into()]);
-    let family = Family::start(spec(program, args, port, &password), home).await?;
-    Ok((url(port, &password), Engine::Family(family)))
+    let processes =
+        ServerProcesses::start(spec(program, args, port, &password), data_dir).await?;
+    Ok((url(port, &password), Engine::Processes(processes)))
 }
 
-fn spec(program: PathBuf, args: Vec<OsString>, port: u16, password: &str) -> Spec {
-    Spec {
+fn spec(program: PathBuf, args: Vec<OsString>, port: u16, password: &str) -> ServerSpec {
+    ServerSpec {
         program,
         args,
         port,
         probe: Probe::Redis { password: password.to_owned() },
         stop: Signal::SIGTERM,
-        at_our_end: Signal::SIGKILL,
+        on_parent_exit: Signal::SIGKILL,
     }
 }
 
@@ -90,7 +92,7 @@ async fn in_container(image: &'static str) -> anyhow::Result<(String, Engine)> {
             "REDIS_CONFIGURATION",
             configuration(6379, "0.0.0.0", &password),
         )],
-        // From a file, because a command line can be read by everybody.
+        // In a file, because every user can read command lines.
         command: vec![
             "sh",
             "-c",

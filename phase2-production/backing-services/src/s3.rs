@@ -1,10 +1,10 @@
-//! A store that speaks S3's language, for replicas that share no disk.
+//! An object store with the S3 protocol, for replicas without a shared disk.
 
-use crate::choice::{Found, choose};
-use crate::family::{Family, Spec};
-use crate::home::Home;
+use crate::data_dir::DataDir;
 use crate::kind::{Backing, What};
 use crate::probe::Probe;
+use crate::processes::{ServerProcesses, ServerSpec};
+use crate::selection::{Found, select};
 use crate::service::{Engine, Service};
 use crate::{port, programs};
 use anyhow::Context;
@@ -12,33 +12,33 @@ use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::path::Path;
 
-/// The bucket of a store that was started here.
+/// The bucket of a private store.
 const BUCKET: &str = "uploads";
 
-/// A store that answers, with its data in a folder of its own below `dir`. Its URL is
-/// `s3://KEY:SECRET@HOST:PORT/BUCKET?tls=no`, and the bucket is there.
+/// A store that is ready, with its data in its own folder below `dir`. Its URL is
+/// `s3://KEY:SECRET@HOST:PORT/BUCKET?tls=no`, and the bucket exists.
 ///
 /// # Errors
-/// When what was asked for is not here or does not start; the message says what to do.
+/// When the requested kind is missing or does not start; the message contains a remedy.
 pub async fn s3(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
-    let choice = choose(What::S3, backing).await?;
-    let (url, engine) = match &choice.found {
-        Found::Url { url, .. } => (url.clone(), Engine::Nothing),
+    let selection = select(What::S3, backing).await?;
+    let (url, engine) = match &selection.found {
+        Found::Url { url, .. } => (url.clone(), Engine::External),
         found => built(found, dir).await?,
     };
-    Ok(Service::new(What::S3, choice, url, engine))
+    Ok(Service::new(What::S3, selection, url, engine))
 }
 
-/// Its keys stand on its command line: it takes them from nowhere else.
+/// The keys are on the command line, because the server takes them from nowhere else.
 async fn built(found: &Found, dir: &Path) -> anyhow::Result<(String, Engine)> {
     let program = match found {
         Found::Crate { built: Some(program), .. } => program.clone(),
         _ => programs::build(&programs::S3S_FS).await?,
     };
-    let home = Home::make(dir, "s3", None, Signal::SIGKILL)?;
-    let data = home.path().join("data");
-    // A bucket is a folder to it.
-    std::fs::create_dir_all(data.join(BUCKET)).context("cannot make the bucket")?;
+    let data_dir = DataDir::create(dir, "s3", None, Signal::SIGKILL)?;
+    let data = data_dir.path().join("data");
+    // The server stores a bucket as a folder.
+    std::fs::create_dir_all(data.join(BUCKET)).context("cannot create the bucket")?;
     let (port, key, secret) = (port::free()?, port::password()?, port::password()?);
     let mut args: Vec<OsString> = Vec::new();
     args.extend(["--host".into(), "127.0.0.1".into()]);
@@ -46,15 +46,15 @@ async fn built(found: &Found, dir: &Path) -> anyhow::Result<(String, Engine)> {
     args.extend(["--access-key".into(), key.clone().into()]);
     args.extend(["--secret-key".into(), secret.clone().into()]);
     args.push(data.into());
-    let spec = Spec {
+    let spec = ServerSpec {
         program,
         args,
         port,
         probe: Probe::Http,
         stop: Signal::SIGTERM,
-        at_our_end: Signal::SIGKILL,
+        on_parent_exit: Signal::SIGKILL,
     };
-    let family = Family::start(spec, home).await?;
+    let processes = ServerProcesses::start(spec, data_dir).await?;
     let url = format!("s3://{key}:{secret}@127.0.0.1:{port}/{BUCKET}?tls=no");
-    Ok((url, Engine::Family(family)))
+    Ok((url, Engine::Processes(processes)))
 }

@@ -1,143 +1,147 @@
-//! A service that can be used, and what can be done to it.
+//! A running service and its operations.
 
-use crate::choice::Choice;
 use crate::container::Container;
-use crate::family::Family;
 use crate::kind::{Kind, State, What};
+use crate::processes::ServerProcesses;
+use crate::selection::Selection;
 use anyhow::bail;
 use std::fmt;
 use std::path::PathBuf;
 use tokio::sync::Mutex;
 
-/// A service that answers. Dropped, it is stopped, and its data is removed, unless it is
-/// somebody else's server or a file.
+/// A service that is ready. When dropped, it is stopped and its data is removed, unless it is
+/// an external server or a file.
 pub struct Service {
-    /// How to reach it: with the password, so it is not for logs.
+    /// The URL. It contains the password and must not be logged.
     pub url: String,
-    /// What it is.
+    /// The selected kind.
     pub kind: Kind,
-    /// What was taken and why what comes earlier was not, for people.
+    /// The selected service and why the kinds before it were not selected, as text.
     pub why: String,
     what: What,
     engine: Engine,
-    /// Held while something is done to it, so that two orders do not mix.
-    turn: Mutex<()>,
+    /// Serialises operations, so that two do not overlap.
+    operation: Mutex<()>,
 }
 
-/// What runs.
+/// The running part of a service.
 #[derive(Debug)]
 pub(crate) enum Engine {
-    /// Nothing of ours.
-    Nothing,
-    Family(Family),
+    /// An external server or a file.
+    External,
+    Processes(ServerProcesses),
     Container(Container),
 }
 
 impl Service {
-    pub(crate) fn new(what: What, choice: Choice, url: String, engine: Engine) -> Self {
-        let Choice { kind, why, .. } = choice;
-        Self { url, kind, why, what, engine, turn: Mutex::default() }
+    pub(crate) fn new(
+        what: What,
+        selection: Selection,
+        url: String,
+        engine: Engine,
+    ) -> Self {
+        let Selection { kind, why, .. } = selection;
+        Self { url, kind, why, what, engine, operation: Mutex::default() }
     }
 
-    /// What it is for.
+    /// The type of the service.
     #[must_use]
     pub const fn what(&self) -> What {
         self.what
     }
 
-    /// What is known of its processes.
+    /// The state of its processes.
     #[must_use]
     pub fn state(&self) -> State {
         match &self.engine {
-            Engine::Nothing => State::External,
-            Engine::Family(family) => family.state(),
+            Engine::External => State::External,
+            Engine::Processes(processes) => processes.state(),
             Engine::Container(container) => container.state(),
         }
     }
 
-    /// What its processes have written down; a container's is with the engine.
+    /// The log file of its processes. The engine has the log of a container.
     #[must_use]
     pub fn log(&self) -> Option<PathBuf> {
         match &self.engine {
-            Engine::Family(family) => family.log(),
-            Engine::Nothing | Engine::Container(_) => None,
+            Engine::Processes(processes) => processes.log(),
+            Engine::External | Engine::Container(_) => None,
         }
     }
 
-    /// SIGKILL: a crash. Nothing is finished, nothing is said. Its data stays, as far as
-    /// it was written (the embedded Redis writes none).
+    /// Crashes it with SIGKILL. Its written data stays; the embedded Redis writes none.
     ///
     /// # Errors
-    /// When it is down already, or nothing of ours runs.
+    /// When it is down, external or a file.
     pub async fn kill9(&self) -> anyhow::Result<()> {
-        let _turn = self.turn.lock().await;
+        let _operation = self.operation.lock().await;
         match &self.engine {
-            Engine::Nothing => self.nothing(),
-            Engine::Family(family) => family.kill9().await,
+            Engine::External => self.not_controlled(),
+            Engine::Processes(processes) => processes.kill9().await,
             Engine::Container(container) => container.kill9().await,
         }
     }
 
-    /// SIGSTOP for all its processes: connections stay open, nobody answers.
+    /// Sends SIGSTOP to all its processes: connections stay open, requests get no reply.
     ///
     /// # Errors
-    /// When it is down, or nothing of ours runs.
+    /// When it is down, external or a file.
     pub async fn pause(&self) -> anyhow::Result<()> {
-        let _turn = self.turn.lock().await;
+        let _operation = self.operation.lock().await;
         match &self.engine {
-            Engine::Nothing => self.nothing(),
-            Engine::Family(family) => family.pause(),
+            Engine::External => self.not_controlled(),
+            Engine::Processes(processes) => processes.pause(),
             Engine::Container(container) => container.pause().await,
         }
     }
 
-    /// The end of a pause.
+    /// Ends a pause.
     ///
     /// # Errors
-    /// When it is down, or nothing of ours runs.
+    /// When it is down, external or a file.
     pub async fn resume(&self) -> anyhow::Result<()> {
-        let _turn = self.turn.lock().await;
+        let _operation = self.operation.lock().await;
         match &self.engine {
-            Engine::Nothing => self.nothing(),
-            Engine::Family(family) => family.resume(),
+            Engine::External => self.not_controlled(),
+            Engine::Processes(processes) => processes.resume(),
             Engine::Container(container) => container.resume().await,
         }
     }
 
-    /// An orderly stop. [`Service::restart`] brings it back.
+    /// Stops it in order. [`Service::restart`] starts it again.
     ///
     /// # Errors
-    /// When it is down already, or nothing of ours runs.
+    /// When it is down, external or a file.
     pub async fn stop(&self) -> anyhow::Result<()> {
-        let _turn = self.turn.lock().await;
+        let _operation = self.operation.lock().await;
         match &self.engine {
-            Engine::Nothing => self.nothing(),
-            Engine::Family(family) => family.stop().await,
+            Engine::External => self.not_controlled(),
+            Engine::Processes(processes) => processes.stop().await,
             Engine::Container(container) => container.stop().await,
         }
     }
 
-    /// An orderly stop, if it runs, and a new start with the same data, password and
-    /// address. Returns when it answers.
+    /// Stops it in order, if it runs, and starts it with the same data, password and
+    /// address. Returns when it is ready.
     ///
     /// # Errors
-    /// When it does not start, or nothing of ours runs.
+    /// When it does not start, is external or a file.
     pub async fn restart(&self) -> anyhow::Result<()> {
-        let _turn = self.turn.lock().await;
+        let _operation = self.operation.lock().await;
         match &self.engine {
-            Engine::Nothing => self.nothing(),
-            Engine::Family(family) => family.restart().await,
+            Engine::External => self.not_controlled(),
+            Engine::Processes(processes) => processes.restart().await,
             Engine::Container(container) => container.restart().await,
         }
     }
 
-    fn nothing(&self) -> anyhow::Result<()> {
+    fn not_controlled(&self) -> anyhow::Result<()> {
         let what = self.what.as_str();
         match self.kind {
             Kind::Url => {
-                bail!("the {what} is not the lab's: {} names it", self.what.variable())
+                bail!("the {what} in {} is external", self.what.variable())
             }
-            _ => bail!("the {what} is a file: there is no process to do that to"),
+            _ => bail!("the {what} is a file and has no process"),
         }
     }
 }

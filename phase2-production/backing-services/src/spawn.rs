@@ -1,4 +1,4 @@
-//! Starting a child that dies with this process.
+//! Starts child processes that end with this process.
 
 use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, User};
@@ -8,9 +8,9 @@ use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 
-/// A started child of this script's caller goes on as the program; one whose caller died
-/// before the kernel was asked to watch it ends here.
-const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$1" ] || exit 1; shift; exec "$@""#;
+/// Replaces the shell by the program, unless the parent has died before the kernel was told to
+/// watch it.
+const EXEC_UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$1" ] || exit 1; shift; exec "$@""#;
 
 /// An unprivileged user to run as. Postgres refuses root.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// [`None`] when this process is unprivileged itself.
+    /// The user for Postgres; [`None`] when this process is unprivileged.
     pub(crate) fn for_postgres() -> anyhow::Result<Option<Self>> {
         if !nix::unistd::geteuid().is_root() {
             return Ok(None);
@@ -32,25 +32,25 @@ impl Account {
         }
         anyhow::bail!(
             "Postgres does not run as root, and this system has neither a user \
-             postgres nor nobody: be another user, or take --backing embedded"
+             postgres nor nobody: use another user or --backing embedded"
         )
     }
 }
 
-/// A program as a child that the kernel signals when this process ends.
+/// A command for a child that gets a signal from the kernel when this process ends.
 pub(crate) fn command(
     program: &Path,
     account: Option<&Account>,
-    at_our_end: Signal,
+    on_parent_exit: Signal,
 ) -> Command {
     let mut command = Command::new("setpriv");
     if let Some(Account { uid, gid }) = account {
         command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}"));
         command.arg("--init-groups");
     }
-    let signal = at_our_end.as_str().trim_start_matches("SIG");
+    let signal = on_parent_exit.as_str().trim_start_matches("SIG");
     command.arg(format!("--pdeathsig={signal}")).arg("--");
-    command.args(["sh", "-c", UNLESS_ORPHANED, "sh"]);
+    command.args(["sh", "-c", EXEC_UNLESS_ORPHANED, "sh"]);
     command.arg(std::process::id().to_string()).arg(program);
     command
 }
@@ -60,16 +60,16 @@ struct Job {
     done: SyncSender<io::Result<Child>>,
 }
 
-/// Starts a child from a thread that lives as long as this process: what the kernel calls
-/// the parent, whose death ends the child, is the thread that started it.
+/// Starts a child from a thread that lives as long as this process. For the kernel the parent
+/// is the thread that started the child, and the child ends with that thread.
 pub(crate) fn spawn(command: Command) -> io::Result<Child> {
     static SPAWNER: OnceLock<Sender<Job>> = OnceLock::new();
-    let gone = || io::Error::other("the thread that starts processes is gone");
+    let gone = || io::Error::other("the thread that starts processes has ended");
     let spawner = SPAWNER.get_or_init(|| {
-        let (jobs, todo) = channel::<Job>();
+        let (jobs, queue) = channel::<Job>();
         std::thread::spawn(move || {
-            for mut job in todo {
-                let _not_waited_for = job.done.send(job.command.spawn());
+            for mut job in queue {
+                let _caller_gone = job.done.send(job.command.spawn());
             }
         });
         jobs

@@ -1,14 +1,14 @@
-//! A TCP proxy that delays, cuts, resets and narrows what passes through it, to be put in
-//! front of Redis, Postgres or a replica in a test.
+//! A TCP proxy that delays, cuts, resets and throttles connections. Tests put it in front of
+//! Redis, Postgres or a replica.
 //!
-//! The faults are those of Shopify's Toxiproxy, by the same names where there is one. Two
-//! things are otherwise: a toxic counts for connections that exist already as well, because
-//! a network does not fail for new connections only; and what is random comes from a seed.
+//! The faults and their names are those of Shopify's Toxiproxy, with two differences. A toxic
+//! also applies to existing connections, because a network fails for these, too. Random
+//! values come from a seed.
 //!
-//! Reading order: `toxic` (what can go wrong), `proxy` (who listens, and what a test says
-//! to it), `conversation` (one client and its server), `pipe` (one direction of that).
+//! Reading order: `toxic` (the faults), `proxy` (the listener and the control methods),
+//! `connection` (one client and its server), `pipe` (one direction of a connection).
 
-mod conversation;
+mod connection;
 mod pipe;
 mod proxy;
 mod toxic;

@@ -1,9 +1,9 @@
-//! One direction of a conversation, with what goes wrong in it.
+//! One direction of a connection, with its toxics.
 //!
-//! A reader stamps each piece with the moment at which it is due, and a writer waits for
-//! that moment. So a delay does not narrow the pipe: many pieces can be on their way.
+//! The reader gives each chunk a due time, and the writer waits for it. Many chunks can be in
+//! flight, so that latency does not reduce the bandwidth.
 
-use crate::conversation::wait_until;
+use crate::connection::wait_until;
 use crate::toxic::{Direction, Toxics};
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
@@ -15,72 +15,75 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-/// Pieces that may be on their way; beyond that the sender has to wait, as in a network.
-const ON_THE_WAY: usize = 1024;
+/// Chunks in flight. When there are more, the sender has to wait, as in a network.
+const MAX_CHUNKS_IN_FLIGHT: usize = 1024;
 
-const PIECE: usize = 16 * 1024;
+/// Bytes of a chunk.
+const CHUNK_SIZE: usize = 16 * 1024;
 
-/// How a direction ended.
+/// The end of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// The sender closed its half, and everything before that has arrived.
-    Orderly,
-    /// Somebody broke off; the other side is to see that as a reset.
-    Broken,
+pub(crate) enum End {
+    /// The sender closed its half, and every byte has been delivered.
+    Closed,
+    /// A side or a toxic broke the connection. The other side has to see a reset.
+    Reset,
 }
 
+/// One direction of a connection.
 pub(crate) struct Pipe<'a> {
     pub(crate) direction: Direction,
-    pub(crate) held: Held<'a>,
+    pub(crate) buffered: Buffered<'a>,
     pub(crate) toxics: watch::Receiver<Toxics>,
-    pub(crate) luck: ChaCha8Rng,
+    pub(crate) random: ChaCha8Rng,
 }
 
-/// Bytes of one connection that are held back, counted among those of all.
-pub(crate) struct Held<'a> {
+/// The bytes of one connection that the proxy has read and not yet written. They are also
+/// part of the sum of all connections.
+pub(crate) struct Buffered<'a> {
     all: &'a AtomicUsize,
     own: AtomicUsize,
 }
 
-impl<'a> Held<'a> {
+impl<'a> Buffered<'a> {
     pub(crate) const fn new(all: &'a AtomicUsize) -> Self {
         Self { all, own: AtomicUsize::new(0) }
     }
 
-    fn came(&self, bytes: usize) {
+    fn add(&self, bytes: usize) {
         self.own.fetch_add(bytes, Ordering::Relaxed);
         self.all.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    fn went(&self, bytes: usize) {
+    fn remove(&self, bytes: usize) {
         self.own.fetch_sub(bytes, Ordering::Relaxed);
         self.all.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Buffered<'_> {
     fn drop(&mut self) {
         self.all.fetch_sub(*self.own.get_mut(), Ordering::Relaxed);
     }
 }
 
-/// A piece and the moment at which it is due.
-type Due = (Instant, Bytes);
+/// A chunk and its due time.
+type DueChunk = (Instant, Bytes);
 
 impl Pipe<'_> {
-    /// Passes on what comes until one side has ended.
-    pub(crate) async fn run(self, from: ReadHalf<'_>, to: WriteHalf<'_>) -> Ended {
-        let (send, receive) = mpsc::channel(ON_THE_WAY);
-        let Self { direction, held, toxics, luck } = self;
-        let reader = Reader { direction, toxics: toxics.clone(), luck };
-        let writer = Writer { direction, toxics, passed: 0 };
+    /// Forwards bytes until one side ends.
+    pub(crate) async fn run(self, from: ReadHalf<'_>, to: WriteHalf<'_>) -> End {
+        let (send, receive) = mpsc::channel(MAX_CHUNKS_IN_FLIGHT);
+        let Self { direction, buffered, toxics, random } = self;
+        let reader = Reader { direction, toxics: toxics.clone(), random };
+        let writer = Writer { direction, toxics, written: 0 };
         let both = tokio::try_join!(
-            reader.read(from, send, &held),
-            writer.write(receive, to, &held)
+            reader.read(from, send, &buffered),
+            writer.write(receive, to, &buffered)
         );
         match both {
-            Ok(_) => Ended::Orderly,
-            Err(Broken) => Ended::Broken,
+            Ok(_) => End::Closed,
+            Err(Reset) => End::Reset,
         }
     }
 }
@@ -88,29 +91,29 @@ impl Pipe<'_> {
 struct Reader {
     direction: Direction,
     toxics: watch::Receiver<Toxics>,
-    luck: ChaCha8Rng,
+    random: ChaCha8Rng,
 }
 
 impl Reader {
     async fn read(
         mut self,
         mut from: ReadHalf<'_>,
-        send: mpsc::Sender<Due>,
-        held: &Held<'_>,
-    ) -> Result<(), Broken> {
+        send: mpsc::Sender<DueChunk>,
+        buffered: &Buffered<'_>,
+    ) -> Result<(), Reset> {
         let mut last = Instant::now();
         loop {
-            let mut piece = BytesMut::with_capacity(PIECE);
-            let size = from.read_buf(&mut piece).await?;
+            let mut chunk = BytesMut::with_capacity(CHUNK_SIZE);
+            let size = from.read_buf(&mut chunk).await?;
             if size == 0 {
                 return Ok(());
             }
-            held.came(size);
+            buffered.add(size);
             let (delay, jitter) = self.toxics.borrow().latency(self.direction);
-            let luck = self.luck.random_range(0.0..=1.0);
-            // Never before the piece before it.
-            last = last.max(Instant::now() + delay + jitter.mul_f64(luck));
-            send.send((last, piece.freeze())).await.map_err(|_closed| Broken)?;
+            let share = self.random.random_range(0.0..=1.0);
+            // Not before the previous chunk: TCP keeps the order.
+            last = last.max(Instant::now() + delay + jitter.mul_f64(share));
+            send.send((last, chunk.freeze())).await.map_err(|_closed| Reset)?;
         }
     }
 }
@@ -118,71 +121,73 @@ impl Reader {
 struct Writer {
     direction: Direction,
     toxics: watch::Receiver<Toxics>,
-    passed: u64,
+    /// Bytes since the beginning of the connection.
+    written: u64,
 }
 
 impl Writer {
     async fn write(
         mut self,
-        mut receive: mpsc::Receiver<Due>,
+        mut receive: mpsc::Receiver<DueChunk>,
         mut to: WriteHalf<'_>,
-        held: &Held<'_>,
-    ) -> Result<(), Broken> {
-        while let Some((due, mut piece)) = receive.recv().await {
-            until(due).await;
-            while !piece.is_empty() {
-                self.until_it_is_not_cut().await;
-                let (size, rest) = self.next(piece.len())?;
-                let part = piece.split_to(size);
+        buffered: &Buffered<'_>,
+    ) -> Result<(), Reset> {
+        while let Some((due, mut chunk)) = receive.recv().await {
+            sleep_until(due).await;
+            while !chunk.is_empty() {
+                self.wait_while_cut().await;
+                let (size, pause) = self.next_write(chunk.len())?;
+                let part = chunk.split_to(size);
                 to.write_all(&part).await?;
-                held.went(part.len());
-                self.passed += part.len() as u64;
-                until(Instant::now() + rest).await;
+                buffered.remove(part.len());
+                self.written += part.len() as u64;
+                sleep_until(Instant::now() + pause).await;
             }
         }
-        self.until_it_is_not_cut().await;
-        to.shutdown().await.map_err(Broken::from)
+        self.wait_while_cut().await;
+        to.shutdown().await.map_err(Reset::from)
     }
 
-    async fn until_it_is_not_cut(&mut self) {
+    async fn wait_while_cut(&mut self) {
         let direction = self.direction;
         wait_until(&mut self.toxics, |toxics| !toxics.cuts(direction)).await;
     }
 
-    /// How many bytes to write next, of so many that are there, and how long to rest then.
-    fn next(&self, there: usize) -> Result<(usize, Duration), Broken> {
-        let now = self.toxics.borrow();
-        let left =
-            now.limit(self.direction).map(|limit| limit.saturating_sub(self.passed));
-        if left == Some(0) {
-            return Err(Broken);
+    /// The number of bytes of the next write, of the available ones, and the pause after it.
+    fn next_write(&self, available: usize) -> Result<(usize, Duration), Reset> {
+        let toxics = self.toxics.borrow();
+        let limit = toxics.limit(self.direction);
+        let remaining = limit.map(|limit| limit.saturating_sub(self.written));
+        if remaining == Some(0) {
+            return Err(Reset);
         }
-        let left = left.and_then(|left| usize::try_from(left).ok()).unwrap_or(PIECE);
-        let pace = now.bandwidth(self.direction);
-        let size = there.min(left).min(step(pace));
-        let rest = pace.map(|pace| Duration::from_secs(size as u64) / pace);
-        Ok((size, rest.unwrap_or_default()))
+        let remaining = remaining.and_then(|bytes| usize::try_from(bytes).ok());
+        let bandwidth = toxics.bandwidth(self.direction);
+        let size =
+            available.min(remaining.unwrap_or(CHUNK_SIZE)).min(max_write_size(bandwidth));
+        let pause = bandwidth.map(|rate| Duration::from_secs(size as u64) / rate);
+        Ok((size, pause.unwrap_or_default()))
     }
 }
 
-/// A timer rounds up to its next tick, so what is due already is not given to one.
-async fn until(due: Instant) {
+/// Sleeps only if the time is in the future: a timer rounds up to its next tick.
+async fn sleep_until(due: Instant) {
     if due > Instant::now() {
         tokio::time::sleep_until(due).await;
     }
 }
 
-/// What is written at a time under a limit: a fiftieth of a second's worth, so that the
-/// flow is even.
-fn step(pace: Option<u32>) -> usize {
-    let fiftieth = pace.map(|pace| usize::try_from(pace / 50).unwrap_or(PIECE).max(1));
-    fiftieth.unwrap_or(PIECE)
+/// The maximum bytes of a write. With a bandwidth in bytes per second it is the bytes of 20 ms,
+/// so that the flow is even.
+fn max_write_size(bandwidth: Option<u32>) -> usize {
+    let size = bandwidth.map(|rate| usize::try_from(rate / 50).unwrap_or(CHUNK_SIZE));
+    size.map_or(CHUNK_SIZE, |size| size.max(1))
 }
 
-/// Somebody broke off.
-struct Broken;
+/// The connection is broken.
+struct Reset;
 
-impl From<std::io::Error> for Broken {
+impl From<std::io::Error> for Reset {
     fn from(_: std::io::Error) -> Self {
         Self
     }

@@ -1,6 +1,6 @@
-//! The proxy: it listens, and takes faults and their end while it runs.
+//! The proxy: a listener with toxics that can change while it runs.
 
-use crate::conversation;
+use crate::connection;
 use crate::toxic::{Direction, Toxic, Toxics};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -8,11 +8,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// A proxy on a free port of this machine. Dropped, it is gone, with its connections.
+/// The pause after a failed `accept`.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A proxy on a free port of 127.0.0.1. When dropped, it closes its connections.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
@@ -20,20 +24,20 @@ pub struct FaultProxy {
     _accepting: AbortOnDropHandle<()>,
 }
 
-/// What the proxy and its conversations share.
+/// The state that the proxy and its connections share.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) toxics: watch::Sender<Toxics>,
-    /// Raised to reset what exists once.
+    /// Incremented to reset the existing connections.
     pub(crate) resets: watch::Sender<u64>,
     pub(crate) target: SocketAddr,
     pub(crate) open: Arc<AtomicUsize>,
-    /// Bytes that were read and have not been passed on, by direction.
-    pub(crate) held: Arc<[AtomicUsize; 2]>,
+    /// Bytes that were read and not yet written, by direction.
+    pub(crate) buffered: Arc<[AtomicUsize; 2]>,
 }
 
 impl FaultProxy {
-    /// Listens, and passes everything on to `target` unharmed. `seed` is for jitter.
+    /// Starts a proxy without toxics. `seed` is for the jitter.
     ///
     /// # Errors
     /// When no port is free.
@@ -45,24 +49,24 @@ impl FaultProxy {
             resets: watch::Sender::new(0),
             target,
             open: Arc::default(),
-            held: Arc::default(),
+            buffered: Arc::default(),
         };
         let accepting = tokio::spawn(accept(listener, state.clone(), seed));
         Ok(Self { address, state, _accepting: AbortOnDropHandle::new(accepting) })
     }
 
-    /// Where to connect instead of the target.
+    /// The address to connect to instead of the target's.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Lets one more thing go wrong, in one direction, from now on.
+    /// Adds a toxic to one direction. It replaces a toxic of the same kind.
     pub fn add(&self, direction: Direction, toxic: Toxic) {
         self.state.toxics.send_modify(|toxics| toxics.add(direction, toxic));
     }
 
-    /// Lets one more thing go wrong in both directions.
+    /// Adds a toxic to both directions.
     pub fn add_both(&self, toxic: Toxic) {
         self.state.toxics.send_modify(|toxics| {
             toxics.add(Direction::ToServer, toxic);
@@ -70,24 +74,25 @@ impl FaultProxy {
         });
     }
 
-    /// Ends everything that goes wrong. What was held back arrives.
+    /// Removes all toxics. The bytes held back by them are delivered.
     pub fn heal(&self) {
         self.state.toxics.send_replace(Toxics::default());
     }
 
-    /// Resets the connections that exist; new ones are not harmed.
+    /// Resets the existing connections. New connections work.
     pub fn reset_connections(&self) {
         self.state.resets.send_modify(|count| *count += 1);
     }
 
-    /// Bytes that have come and are held back, by a cut or a delay: with those of an
-    /// answer, whoever was asked has answered, and nobody has heard it.
+    /// Bytes that the proxy has received and not yet forwarded, because of a cut or a delay.
+    /// Bytes towards the client show that the server has replied and that the reply has not
+    /// arrived.
     #[must_use]
     pub fn held_back(&self, direction: Direction) -> usize {
-        self.state.held[direction as usize].load(Ordering::Relaxed)
+        self.state.buffered[direction as usize].load(Ordering::Relaxed)
     }
 
-    /// Connections that clients have open through it.
+    /// The number of open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.open.load(Ordering::Relaxed)
@@ -95,20 +100,20 @@ impl FaultProxy {
 }
 
 async fn accept(listener: TcpListener, state: State, seed: u64) {
-    let mut dice = ChaCha8Rng::seed_from_u64(seed);
-    // Dropped with this task, which ends them all.
-    let mut conversations = tokio::task::JoinSet::new();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    // Aborts the connections when this task is dropped.
+    let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((client, _)) => {
-                    let luck = ChaCha8Rng::seed_from_u64(dice.next_u64());
-                    conversations.spawn(conversation::hold(client, state.clone(), luck));
+                    let random = ChaCha8Rng::seed_from_u64(random.next_u64());
+                    connections.spawn(connection::serve(client, state.clone(), random));
                 }
-                // Out of file descriptors: those who wait are served when there are some.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                // Out of file descriptors: clients wait in the backlog.
+                Err(_) => tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await,
             },
-            Some(_ended) = conversations.join_next() => {}
+            Some(_ended) = connections.join_next() => {}
         }
     }
 }

@@ -1,44 +1,44 @@
-//! What can go wrong on the way.
+//! The faults of a connection.
 
 use std::time::Duration;
 
-/// Which way bytes go.
+/// A direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// From who connected to who is behind the proxy.
+    /// From the client to the server.
     ToServer,
-    /// Back.
+    /// From the server to the client.
     ToClient,
 }
 
-/// One thing that goes wrong.
+/// A fault in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Toxic {
-    /// Every byte arrives later: by `delay`, and by up to `jitter` more. The order stays,
-    /// as TCP promises.
+    /// Delays every byte by `delay` plus a random part of `jitter`. The order stays, as in
+    /// TCP.
     Latency {
-        /// The least.
+        /// The minimum.
         delay: Duration,
-        /// The most on top of it, drawn anew for each piece that is read.
+        /// The maximum of the random part, which is drawn for each chunk.
         jitter: Duration,
     },
-    /// Nothing passes, and nobody is told (Toxiproxy: `timeout` 0). Connections are
-    /// accepted. What was on its way arrives when the cut is mended, as TCP would send it
+    /// Stops all bytes without closing the connection (Toxiproxy: `timeout` 0). New
+    /// connections are accepted. The bytes arrive after the cut, because TCP would send them
     /// again.
     Cut,
-    /// So many bytes a second, for each connection.
+    /// Limits the rate of each connection.
     Bandwidth {
-        /// At least 1.
+        /// The rate; 0 counts as 1.
         bytes_per_second: u32,
     },
-    /// A connection is reset once so many bytes have passed (Toxiproxy: `limit_data`).
+    /// Resets a connection after a number of bytes (Toxiproxy: `limit_data`).
     LimitData {
-        /// Counted for each connection from its beginning.
+        /// Counted from the beginning of each connection.
         bytes: u64,
     },
 }
 
-/// What goes wrong at the moment, in each direction. Of each kind the last one counts.
+/// The current toxics of each direction, at most one of each kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Toxics {
     to_server: Vec<Toxic>,
@@ -52,11 +52,11 @@ impl Toxics {
             Direction::ToClient => &mut self.to_client,
         };
         let kind = std::mem::discriminant(&toxic);
-        list.retain(|known| std::mem::discriminant(known) != kind);
+        list.retain(|old| std::mem::discriminant(old) != kind);
         list.push(toxic);
     }
 
-    /// What goes wrong in one direction.
+    /// The toxics of one direction.
     #[must_use]
     pub fn of(&self, direction: Direction) -> &[Toxic] {
         match direction {

@@ -1,6 +1,6 @@
-//! What can be seen without running anything.
+//! Properties of an exercise that are checked without running it.
 
-use super::{Finding, folders};
+use super::{AuthorCheckResult, WrongAnswer};
 use crate::check::Suite;
 use crate::home::Home;
 use crate::manifest::Manifest;
@@ -8,29 +8,31 @@ use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Where to look, which concept, nearly code.
+/// Hints of each task: the place, the concept, and nearly the code.
 const HINTS: usize = 3;
 
-/// Mistakes that have to be caught, at least.
-const MISTAKES: usize = 2;
+/// The minimum number of wrong answers.
+const MIN_WRONG_ANSWERS: usize = 2;
 
 const BEGIN: &str = "<!-- tests -->\n";
 const END: &str = "<!-- end of tests -->";
 
-pub(super) fn look(home: &Home, manifest: &Manifest, suite: Suite) -> Vec<Finding> {
-    let mut findings = vec![
-        Finding::new("manifest and checks name the same", same_checks(manifest, suite)),
-        Finding::new("three hints for each task", hints(manifest)),
-        Finding::new("the README says what is tested", readme(home, manifest)),
-        Finding::new(
-            "the starter is there, with something to do",
-            starter(home, manifest),
-        ),
+pub(super) fn check(
+    home: &Home,
+    manifest: &Manifest,
+    suite: Suite,
+) -> Vec<AuthorCheckResult> {
+    let new = AuthorCheckResult::new;
+    let mut results = vec![
+        new("the manifest lists the suite's checks", same_checks(manifest, suite)),
+        new("each task has three hints", hints(manifest)),
+        new("the README lists the checks", readme(home, manifest)),
+        new("the starter exists and has a TODO", starter(home, manifest)),
     ];
     if home.solution(&manifest.id).is_dir() {
-        findings.push(Finding::new("mistakes to catch", mistakes(home, manifest)));
+        results.push(new("there are wrong answers", wrong_answers(home, manifest)));
     }
-    findings
+    results
 }
 
 fn same_checks(manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
@@ -38,8 +40,8 @@ fn same_checks(manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
         manifest.checks.iter().map(|check| check.id.as_str()).collect();
     let written: BTreeSet<_> = suite.checks.iter().map(|check| check.id).collect();
     let differ: Vec<_> = stated.symmetric_difference(&written).copied().collect();
-    ensure!(differ.is_empty(), "only in one of the two: {}", differ.join(", "));
-    ensure!(manifest.max_points() > 0, "no check is worth anything");
+    ensure!(differ.is_empty(), "in one of the two only: {}", differ.join(", "));
+    ensure!(manifest.max_points() > 0, "no check gives points");
     Ok(())
 }
 
@@ -50,7 +52,7 @@ fn hints(manifest: &Manifest) -> anyhow::Result<()> {
         for hint in &task.hints {
             ensure!(
                 hint.question.trim().ends_with('?'),
-                "no question: {:?}",
+                "not a question: {:?}",
                 hint.question
             );
             ensure!(!hint.answer.trim().is_empty(), "no answer to {:?}", hint.question);
@@ -80,12 +82,15 @@ fn starter(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
         let text = fs::read_to_string(folder.join(file)).with_context(|| file.clone())?;
         to_do |= text.contains("TODO");
     }
-    ensure!(to_do, "no file of the reader's says TODO");
+    ensure!(to_do, "no editable file contains TODO");
     Ok(())
 }
 
-fn mistakes(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
-    let count = folders(&home.wrong_answers(&manifest.id)).len();
-    ensure!(count >= MISTAKES, "{count} wrong answers, and there should be {MISTAKES}");
+fn wrong_answers(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
+    let count = WrongAnswer::all(home, &manifest.id).len();
+    ensure!(
+        count >= MIN_WRONG_ANSWERS,
+        "{count} wrong answers; the minimum is {MIN_WRONG_ANSWERS}"
+    );
     Ok(())
 }

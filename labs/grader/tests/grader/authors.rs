@@ -1,15 +1,15 @@
-//! The proof of an exercise finds what is wrong with it.
+//! The author's check of an exercise finds its defects.
 
 use crate::fixture::{ID, RIGHT, SUITE, cage, copy};
 use grader::Home;
-use grader::author::{Proof, rehearse};
+use grader::author::{AuthorCheck, WrongAnswer, make_sample_class};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
-/// An exercise with everything that belongs to it.
+/// A folder with an exercise, its solution and two wrong answers.
 struct Labs(TempDir);
 
 impl Labs {
@@ -19,13 +19,14 @@ impl Labs {
         copy(&fixture, labs.path());
         labs.write(&format!("solutions/{ID}/src/answer.rs"), RIGHT);
         for (name, factor) in [("threefold", "* 3"), ("nothing", "* 0")] {
-            let mistake = format!("wrong-answers/{ID}/{name}");
             labs.write(
-                &format!("{mistake}/src/answer.rs"),
+                &format!("edited/{name}/src/answer.rs"),
                 &RIGHT.replace("* 2", factor),
             );
-            let stated = "fails = \"it_is_doubled\"\nbecause = \"200\"\n";
-            labs.write(&format!("{mistake}/mistake.toml"), stated);
+            let edited = labs.path().join("edited").join(name);
+            WrongAnswer::named(&labs.home(), ID, name).save(&edited).unwrap();
+            let expected = "fails = \"it_is_doubled\"\nbecause = \"200\"\n";
+            labs.write(&format!("wrong-answers/{ID}/{name}/mistake.toml"), expected);
         }
         labs
     }
@@ -47,129 +48,187 @@ impl Labs {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    /// What is wrong.
-    async fn proved(&self, record: bool) -> Vec<String> {
+    fn home(&self) -> Home {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authors");
-        let home = Home::at(self.path(), &target).unwrap();
+        Home::at(self.path(), &target).unwrap()
+    }
+
+    /// The properties that do not hold, with the reason.
+    async fn failures(&self, record: bool) -> Vec<String> {
+        let home = self.home();
         let manifest = match home.manifest(ID) {
             Ok(manifest) => manifest,
             Err(error) => return vec![format!("{error:#}")],
         };
         let (cage, require_solutions) = (cage(), true);
-        let proof = Proof { home, cage, seed: 3, repeat: 2, require_solutions, record };
-        let wrong = Mutex::new(Vec::new());
-        let all_well = proof
-            .of(&manifest, SUITE, |finding| {
-                let what =
-                    finding.wrong.as_ref().map(|why| format!("{}: {why}", finding.what));
-                wrong.lock().unwrap().extend(what);
+        let check =
+            AuthorCheck { home, cage, seed: 3, repeat: 2, require_solutions, record };
+        let failures = Mutex::new(Vec::new());
+        let all_hold = check
+            .run(&manifest, SUITE, |result| {
+                let failure = result.failure.as_ref();
+                let failure = failure.map(|why| format!("{}: {why}", result.property));
+                failures.lock().unwrap().extend(failure);
             })
             .await;
-        let wrong = wrong.into_inner().unwrap();
-        assert_eq!(all_well, wrong.is_empty());
-        wrong
+        let failures = failures.into_inner().unwrap();
+        assert_eq!(all_hold, failures.is_empty());
+        failures
     }
 }
 
 #[tokio::test]
-async fn a_complete_exercise_is_proved_and_its_transcripts_are_kept() {
+async fn complete_exercise_passes_and_its_transcripts_are_kept() {
     let labs = Labs::complete();
-    assert_eq!(labs.proved(true).await, [""; 0]);
+    assert_eq!(labs.failures(true).await, [""; 0]);
     let golden = labs.path().join(format!("wrong-answers/{ID}/nothing/transcript.txt"));
     let golden = fs::read_to_string(golden).unwrap();
     assert!(golden.starts_with("✘ It is doubled\n    started replica r1 at"), "{golden}");
     assert!(golden.contains("127.0.0.1:<port>/"), "{golden}");
-    assert_eq!(labs.proved(false).await, [""; 0], "the next run says the same");
+    assert_eq!(
+        labs.failures(false).await,
+        [""; 0],
+        "the next run gives the same transcripts"
+    );
 }
 
 #[tokio::test]
-async fn what_does_not_hold_is_found() {
+async fn defects_of_exercise_are_reported() {
     let labs = Labs::complete();
-    labs.proved(true).await;
+    labs.failures(true).await;
     labs.change(&format!("wrong-answers/{ID}/nothing/transcript.txt"), "actual:", "was:");
-    labs.write(&format!("wrong-answers/{ID}/threefold/src/answer.rs"), RIGHT);
+    labs.change(&format!("wrong-answers/{ID}/threefold/answer.patch"), "* 3", "* 2 * 1");
     labs.change(&format!("exercises/{ID}/README.md"), "3 points", "4 points");
     labs.write(&format!("exercises/{ID}/src/answer.rs"), RIGHT);
-    let wrong = labs.proved(false).await;
-    let begins = |start: &str| wrong.iter().any(|one| one.starts_with(start));
-    assert!(begins("the README says what is tested"), "{wrong:#?}");
-    assert!(begins("the starter is there, with something to do"), "{wrong:#?}");
-    assert!(begins("the starter fails for the reason stated: got: pass"), "{wrong:#?}");
-    assert!(begins("caught and explained: threefold: got: pass"), "{wrong:#?}");
+    let failures = labs.failures(false).await;
+    let begins = |start: &str| failures.iter().any(|failure| failure.starts_with(start));
+    assert!(begins("the README lists the checks"), "{failures:#?}");
+    assert!(begins("the starter exists and has a TODO"), "{failures:#?}");
     assert!(
-        begins("caught and explained: nothing: the transcript is another"),
-        "{wrong:#?}"
+        begins("the starter fails for the stated reason: got: pass"),
+        "{failures:#?}"
     );
-    assert_eq!(wrong.len(), 5, "{wrong:#?}");
+    assert!(
+        begins("wrong answer fails as expected: threefold: got: pass"),
+        "{failures:#?}"
+    );
+    assert!(
+        begins("wrong answer fails as expected: nothing: the transcript differs"),
+        "{failures:#?}"
+    );
+    assert_eq!(failures.len(), 5, "{failures:#?}");
 }
 
 #[tokio::test]
-async fn a_solution_that_is_wrong_or_missing_is_found() {
+async fn wrong_or_missing_solution_is_reported() {
     let labs = Labs::complete();
-    labs.proved(true).await;
+    labs.failures(true).await;
     labs.write(&format!("solutions/{ID}/src/answer.rs"), &RIGHT.replace("* 2", "* 4"));
-    let wrong = labs.proved(false).await;
+    let failures = labs.failures(false).await;
     assert!(
-        wrong[0].starts_with("the solution passes with 2 seeds: got: fail"),
-        "{wrong:#?}"
+        failures[0].starts_with("the solution passes (2 seeds): got: fail"),
+        "{failures:#?}"
     );
     fs::remove_dir_all(labs.path().join("solutions")).unwrap();
-    let wrong = labs.proved(false).await;
-    assert!(wrong[0].starts_with("there is a solution"), "{wrong:#?}");
+    let failures = labs.failures(false).await;
+    assert!(failures[0].starts_with("the solution exists"), "{failures:#?}");
 }
 
 #[tokio::test]
-async fn a_manifest_that_contradicts_itself_is_refused() {
+async fn contradictory_manifest_is_rejected() {
     let labs = Labs::complete();
     labs.change(
         &format!("exercises/{ID}/exercise.toml"),
         "needs = [\"it_is",
         "needs = [\"not_is",
     );
-    let wrong = labs.proved(false).await;
-    assert!(wrong[0].contains("which is not before it"), "{wrong:#?}");
+    let failures = labs.failures(false).await;
+    assert!(failures[0].contains("which is not before it"), "{failures:#?}");
 }
 
 #[test]
-fn a_class_can_be_made_up_in_which_no_two_submissions_are_alike() {
+fn submissions_of_sample_class_differ() {
     let labs = Labs::complete();
-    let home = Home::at(labs.path(), &labs.path().join("target")).unwrap();
+    let home = labs.home();
     let (manifest, class) = (home.manifest(ID).unwrap(), labs.path().join("class"));
-    let names = rehearse(&home, &manifest, 5, &class).unwrap();
+    let names = make_sample_class(&home, &manifest, 5, &class).unwrap();
     let expected =
         ["01-solution", "02-starter", "03-nothing", "04-threefold", "05-solution"];
     assert_eq!(names, expected);
     let found = grader::class::submissions(&class, &home, &manifest).unwrap();
     let answers: BTreeSet<_> = found
         .iter()
-        .map(|one| one.found.work.as_ref().unwrap().join(ID).join("src/answer.rs"))
+        .map(|submission| {
+            submission.found.work.as_ref().unwrap().join(ID).join("src/answer.rs")
+        })
         .map(|file| fs::read_to_string(file).unwrap())
         .collect();
     assert_eq!(answers.len(), 5);
-    assert!(rehearse(&home, &manifest, 5, &class).is_err(), "nothing is written over");
+    assert!(
+        make_sample_class(&home, &manifest, 5, &class).is_err(),
+        "an existing folder is not overwritten"
+    );
 }
 
-/// Any failure says nothing, and so would be the reason that is stated.
+/// Every failure contains the empty text.
 #[tokio::test]
-async fn a_reason_that_says_nothing_is_refused() {
+async fn empty_reason_is_rejected() {
     let labs = Labs::complete();
-    labs.proved(true).await;
+    labs.failures(true).await;
     labs.change(
         &format!("wrong-answers/{ID}/nothing/mistake.toml"),
         "because = \"200\"",
         "because = \"\"",
     );
-    let wrong = labs.proved(false).await;
-    let [one] = wrong.as_slice() else { panic!("{wrong:#?}") };
+    let failures = labs.failures(false).await;
+    let [failure] = failures.as_slice() else { panic!("{failures:#?}") };
     assert!(
-        one.starts_with("caught and explained: nothing: \"because\" is empty"),
-        "{one}"
+        failure
+            .starts_with("wrong answer fails as expected: nothing: \"because\" is empty"),
+        "{failure}"
     );
     labs.change(
         &format!("exercises/{ID}/exercise.toml"),
         "because = \"expected\"",
         "because = \" \"",
     );
-    let wrong = labs.proved(false).await;
-    assert!(wrong[0].contains("the starter's \"because\" is empty"), "{wrong:#?}");
+    let failures = labs.failures(false).await;
+    assert!(failures[0].contains("the starter's \"because\" is empty"), "{failures:#?}");
+}
+
+#[tokio::test]
+async fn patch_that_does_not_apply_names_wrong_answer_and_hunk() {
+    let labs = Labs::complete();
+    labs.failures(true).await;
+    let patch = format!("wrong-answers/{ID}/nothing/answer.patch");
+    let solution = format!("solutions/{ID}/src/answer.rs");
+    labs.write(&solution, &RIGHT.replace("* 2", "+ number"));
+    let failures = labs.failures(false).await;
+    let expected = format!(
+        "{patch}: the patch does not apply to the solution's src/answer.rs: error applying hunk #1"
+    );
+    assert!(failures.iter().any(|failure| failure.contains(&expected)), "{failures:#?}");
+}
+
+#[test]
+fn rebase_adapts_patch_to_changed_solution() {
+    let labs = Labs::complete();
+    let home = labs.home();
+    let answer = WrongAnswer::named(&home, ID, "nothing");
+    let (old, to) = (labs.path().join("old"), labs.path().join("to"));
+    copy(&home.solution(ID), &old);
+    let solution = format!("solutions/{ID}/src/answer.rs");
+    let commented = RIGHT.replace("* 2", "* 2 // twice");
+    labs.write(&solution, &format!("// A comment.\n\n{RIGHT}"));
+    answer.rebase(&old, &to).unwrap();
+    answer.export(&to).unwrap();
+    let exported = fs::read_to_string(to.join("src/answer.rs")).unwrap();
+    assert_eq!(exported, format!("// A comment.\n\n{}", RIGHT.replace("* 2", "* 0")));
+
+    labs.write(&solution, &commented);
+    let conflict = answer.rebase(&old, &to).unwrap_err().to_string();
+    assert!(
+        conflict.contains("does not apply") || conflict.contains("conflicts"),
+        "{conflict}"
+    );
 }

@@ -1,16 +1,16 @@
-//! The images themselves, started by somebody else's library: they behave like the ones
-//! whose names they have, so whoever has a registry may pull those instead.
+//! Tests of the images with the testcontainers library: the built images behave like the
+//! official images with the same names, which can be pulled instead.
 //!
-//! Behind the feature `containers`, which `.ci/run` turns on: it needs a Docker engine, the
-//! images of `scripts/images`, and a client that takes a while to build.
+//! They need the feature `containers`, which `.ci/run` enables, because they need a Docker
+//! engine, the images of `scripts/images`, and a client that takes long to build.
 
-use crate::support::{DEADLINE, ask_database, ask_redis};
+use crate::support::{EVENT_TIMEOUT, query_database, query_redis};
 use std::time::Instant;
 use testcontainers::core::{ContainerPort, IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 
-/// Where it is reached now: a new start takes a new port.
+/// The current address: every start gets a new port.
 async fn address(
     container: &ContainerAsync<GenericImage>,
     port: ContainerPort,
@@ -19,19 +19,19 @@ async fn address(
     format!("127.0.0.1:{port}")
 }
 
-/// Asks until there is an answer.
-async fn eventually(mut ask: impl AsyncFnMut() -> Option<String>) -> String {
-    let deadline = Instant::now() + DEADLINE;
+/// Repeats a query until it gets a reply.
+async fn eventually(mut query: impl AsyncFnMut() -> Option<String>) -> String {
+    let deadline = Instant::now() + EVENT_TIMEOUT;
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
+        if let Some(reply) = query().await {
+            return reply;
         }
-        assert!(Instant::now() < deadline, "it never answered");
+        assert!(Instant::now() < deadline, "no reply in time");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_container_of_redis_is_paused_crashed_and_started_again_with_its_data() {
+async fn redis_container_keeps_data_after_pause_and_crash() {
     let port = 6379.tcp();
     let ready = WaitFor::message_on_stdout("Ready to accept connections");
     let image = GenericImage::new("redis", "7-bookworm");
@@ -39,20 +39,24 @@ async fn a_container_of_redis_is_paused_crashed_and_started_again_with_its_data(
     let command = "redis-server --bind 0.0.0.0 --protected-mode no --appendonly yes";
     let redis = image.with_cmd(command.split(' ')).start().await.unwrap();
     let url = format!("redis://{}", address(&redis, port).await);
-    eventually(async || ask_redis(&url, &["SET", "a", "1"]).await).await;
+    eventually(async || query_redis(&url, &["SET", "a", "1"]).await).await;
     redis.pause().await.unwrap();
-    assert_eq!(ask_redis(&url, &["PING"]).await, None, "it hangs");
+    assert_eq!(
+        query_redis(&url, &["PING"]).await,
+        None,
+        "it does not reply while paused"
+    );
     redis.unpause().await.unwrap();
-    eventually(async || ask_redis(&url, &["PING"]).await).await;
+    eventually(async || query_redis(&url, &["PING"]).await).await;
     redis.stop_with_timeout(Some(0)).await.unwrap();
-    assert_eq!(ask_redis(&url, &["PING"]).await, None, "it is dead");
+    assert_eq!(query_redis(&url, &["PING"]).await, None, "it is down");
     redis.start().await.unwrap();
     let url = format!("redis://{}", address(&redis, port).await);
-    assert_eq!(eventually(async || ask_redis(&url, &["GET", "a"]).await).await, "1");
+    assert_eq!(eventually(async || query_redis(&url, &["GET", "a"]).await).await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_container_of_postgres_is_paused_crashed_and_started_again_with_its_data() {
+async fn postgres_container_keeps_data_after_pause_and_crash() {
     let port = 5432.tcp();
     let ready = WaitFor::message_on_stderr("ready to accept connections");
     let image = GenericImage::new("postgres", "15-bookworm");
@@ -63,21 +67,26 @@ async fn a_container_of_postgres_is_paused_crashed_and_started_again_with_its_da
     let postgres = image.start().await.unwrap();
     let url_at = |address| format!("postgres://lab:correct-horse@{address}/records");
     let url = url_at(address(&postgres, port).await);
-    let ask = async |url: &str, sql: &str| ask_database(url, sql).await;
-    eventually(async || ask(&url, "CREATE TABLE IF NOT EXISTS kept (word TEXT)").await)
+    let query = async |url: &str, sql: &str| query_database(url, sql).await;
+    eventually(async || query(&url, "CREATE TABLE IF NOT EXISTS kept (word TEXT)").await)
         .await;
-    ask(&url, "INSERT INTO kept VALUES ('here')").await.unwrap();
+    query(&url, "INSERT INTO kept VALUES ('here')").await.unwrap();
     postgres.pause().await.unwrap();
-    assert_eq!(ask(&url, "SELECT word FROM kept").await, None, "it hangs");
+    assert_eq!(
+        query(&url, "SELECT word FROM kept").await,
+        None,
+        "it does not reply while paused"
+    );
     postgres.unpause().await.unwrap();
     postgres.stop_with_timeout(Some(0)).await.unwrap();
-    assert_eq!(ask(&url, "SELECT word FROM kept").await, None, "it is dead");
+    assert_eq!(query(&url, "SELECT word FROM kept").await, None, "it is down");
     postgres.start().await.unwrap();
     let url = url_at(address(&postgres, port).await);
     assert_eq!(
-        eventually(async || ask(&url, "SELECT word FROM kept").await).await,
+        eventually(async || query(&url, "SELECT word FROM kept").await).await,
         "here"
     );
-    let stranger = url.replace("correct-horse", "wrong");
-    assert_eq!(ask(&stranger, "SELECT 'in'").await, None, "it asks for a password");
+    let wrong_password = url.replace("correct-horse", "wrong");
+    let reply = query(&wrong_password, "SELECT 'in'").await;
+    assert_eq!(reply, None, "it requires the password");
 }

@@ -1,20 +1,20 @@
-//! What is left when the process that uses the services is killed: nothing.
+//! Tests that no process, container or folder remains when the parent process is killed.
 
-use crate::support::{Process, descendants, is_offered, until};
+use crate::support::{Process, descendants, is_available, until};
 use backing_services::{Backing, Kind, Service, What, database, redis, s3};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Tells the test below, in another process, what it is to be the victim of.
-const VICTIM: &str = "BACKING_TEST_VICTIM";
+/// The environment variable with the service that the target process starts.
+const TARGET: &str = "BACKING_TEST_TARGET";
 
-/// Not a test: the process that the others kill.
+/// Not a test: the process that the tests kill.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "plays the victim for the other tests"]
-async fn victim() {
-    let Ok(order) = std::env::var(VICTIM) else { return };
-    let mut words = order.split(' ');
+#[ignore = "the other tests start and kill it"]
+async fn target_process() {
+    let Ok(command) = std::env::var(TARGET) else { return };
+    let mut words = command.split(' ');
     let (what, dir) = (words.next().unwrap(), words.next().unwrap());
     let dir = Path::new(dir);
     let service: Service = match what {
@@ -32,54 +32,55 @@ async fn victim() {
     std::future::pending::<()>().await;
 }
 
-fn start_victim(order: &str) -> Child {
-    let mut victim = Command::new(std::env::current_exe().expect("it is there"))
-        .args(["--ignored", "--exact", "leftovers::victim", "--nocapture"])
-        .env(VICTIM, order)
+fn start_target(command: &str) -> Child {
+    let mut target = Command::new(std::env::current_exe().expect("it exists"))
+        .args(["--ignored", "--exact", "leftovers::target_process", "--nocapture"])
+        .env(TARGET, command)
         .stdout(Stdio::piped())
         .spawn()
-        .expect("it is there");
-    let mut lines = BufReader::new(victim.stdout.take().expect("it is there")).lines();
+        .expect("it exists");
+    let mut lines = BufReader::new(target.stdout.take().expect("it exists")).lines();
     let ready = lines.any(|line| line.is_ok_and(|line| line == "ready"));
-    assert!(ready, "the victim did not start {order}");
-    victim
+    assert!(ready, "the target process did not start {command}");
+    target
 }
 
-/// Kills it, and waits until every process that it had and every folder in which one of
-/// them worked is gone.
-fn nothing_is_left_of(mut victim: Child, server: &str) {
-    let had = descendants(i32::try_from(victim.id()).expect("it is there"));
-    // The guard, whose command line names the folder, works elsewhere.
-    let servers =
-        |one: &&Process| one.command_line.contains(server) && one.cwd != Path::new("/");
-    let homes: Vec<_> = had.iter().filter(servers).map(|one| one.cwd.clone()).collect();
-    assert!(!homes.is_empty() && homes.iter().all(|home| home.exists()), "{had:?}");
-    victim.kill().expect("it obeys");
-    victim.wait().expect("it obeys");
-    until("its processes are gone", || had.iter().all(|one| !one.lives()));
-    until("their folders are gone", || homes.iter().all(|home| !home.exists()));
+/// Kills the target process, and waits until its descendants have ended and their working
+/// folders are removed.
+fn kill_and_wait_for_clean_up(mut target: Child, server: &str) {
+    let descendants = descendants(i32::try_from(target.id()).expect("it exists"));
+    // The guard's command line contains the folder, too, but its working folder is /.
+    let is_server = |process: &&Process| {
+        process.command_line.contains(server) && process.cwd != Path::new("/")
+    };
+    let servers = descendants.iter().filter(is_server);
+    let folders: Vec<_> = servers.map(|server| server.cwd.clone()).collect();
+    let exist = folders.iter().all(|folder| folder.exists());
+    assert!(!folders.is_empty() && exist, "{descendants:?}");
+    target.kill().expect("the command succeeds");
+    target.wait().expect("the command succeeds");
+    until("its processes have ended", || {
+        descendants.iter().all(|process| !process.is_alive())
+    });
+    until("their folders are removed", || folders.iter().all(|folder| !folder.exists()));
 }
 
-async fn test(what: What, name: &str, server: &str) {
-    if !is_offered(what, Kind::Local).await {
+async fn ends_with_killed_parent(what: What, name: &str, server: &str) {
+    if !is_available(what, Kind::Local).await {
         return;
     }
     let dir = tempfile::tempdir().expect("a folder");
     for state in ["up", "paused"] {
-        let order = format!("{name} {} {state}", dir.path().display());
-        nothing_is_left_of(start_victim(&order), server);
-        assert_eq!(
-            dir.path().read_dir().expect("it is there").count(),
-            0,
-            "after {state}"
-        );
+        let command = format!("{name} {} {state}", dir.path().display());
+        kill_and_wait_for_clean_up(start_target(&command), server);
+        assert_eq!(dir.path().read_dir().expect("it exists").count(), 0, "after {state}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_whose_folder_somebody_removed_ends_all_the_same() {
+async fn service_with_removed_folder_ends() {
     for what in [What::Redis, What::Database] {
-        if !is_offered(what, Kind::Local).await {
+        if !is_available(what, Kind::Local).await {
             continue;
         }
         let dir = tempfile::tempdir().unwrap();
@@ -87,78 +88,79 @@ async fn a_service_whose_folder_somebody_removed_ends_all_the_same() {
             What::Redis => redis(Backing::Local, dir.path()).await.unwrap(),
             _ => database(Backing::Local, dir.path()).await.unwrap(),
         };
-        let home = service.log().unwrap().parent().unwrap().to_owned();
-        let ours = descendants(std::process::id() as i32).into_iter();
-        let ours: Vec<_> = ours.filter(|one| one.cwd.starts_with(&home)).collect();
-        assert!(!ours.is_empty());
-        std::fs::remove_dir_all(&home).unwrap();
+        let folder = service.log().unwrap().parent().unwrap().to_owned();
+        let children = descendants(std::process::id() as i32).into_iter();
+        let children: Vec<_> =
+            children.filter(|child| child.cwd.starts_with(&folder)).collect();
+        assert!(!children.is_empty());
+        std::fs::remove_dir_all(&folder).unwrap();
         drop(service);
-        assert!(ours.iter().all(|one| !one.lives()), "{what:?} goes on");
+        assert!(children.iter().all(|child| !child.is_alive()), "{what:?} still runs");
     }
 }
 
-/// Shared memory outlives every process that is killed; its id stands in this file.
+/// Shared memory outlives killed processes. Its id is in `postmaster.pid`.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgres_that_was_killed_leaves_no_shared_memory() {
-    if !is_offered(What::Database, Kind::Local).await {
+async fn killed_postgres_leaves_no_shared_memory() {
+    if !is_available(What::Database, Kind::Local).await {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let service = database(Backing::Local, dir.path()).await.unwrap();
     let log = service.log().unwrap();
-    let mark =
+    let pid_file =
         std::fs::read_to_string(log.with_file_name("data/postmaster.pid")).unwrap();
-    let id = mark.lines().nth(6).unwrap().split_whitespace().nth(1).unwrap().to_owned();
-    let is_there = || {
+    let id =
+        pid_file.lines().nth(6).unwrap().split_whitespace().nth(1).unwrap().to_owned();
+    let exists = || {
         let all = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
         all.lines().any(|line| line.split_whitespace().nth(1) == Some(&id))
     };
     service.kill9().await.unwrap();
-    assert!(is_there(), "the file names it");
+    assert!(exists(), "the file has its id");
     drop(service);
-    assert!(!is_there());
+    assert!(!exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_dies_with_its_parent_even_on_sigkill_and_even_while_paused() {
-    test(What::Redis, "redis", "redis-server").await;
+async fn redis_ends_with_killed_parent_even_while_paused() {
+    ends_with_killed_parent(What::Redis, "redis", "redis-server").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgres_dies_with_its_parent_even_on_sigkill_and_even_while_paused() {
-    test(What::Database, "postgres", "postgres").await;
+async fn postgres_ends_with_killed_parent_even_while_paused() {
+    ends_with_killed_parent(What::Database, "postgres", "postgres").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_dies_with_its_parent_even_on_sigkill_and_even_while_paused() {
-    test(What::S3, "s3", "s3s-fs").await;
+async fn store_ends_with_killed_parent_even_while_paused() {
+    ends_with_killed_parent(What::S3, "s3", "s3s-fs").await;
 }
 
-/// A container is no child; its label names its owner.
+/// A container is not a child process. Its label contains its owner's process id.
 fn containers_of(pid: u32) -> usize {
     let format = "{{.Label \"stateless-lab.owner\"}}";
     let output =
         Command::new("docker").args(["ps", "--all", "--format", format]).output();
-    let text =
-        String::from_utf8(output.expect("it is there").stdout).expect("it is there");
+    let text = String::from_utf8(output.expect("it exists").stdout).expect("it exists");
     text.lines().filter(|owner| owner.contains(&format!(".{pid}."))).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_container_goes_with_its_owner_even_on_sigkill_and_even_while_paused() {
+async fn container_ends_with_killed_owner_even_while_paused() {
     let images = [(What::Redis, "redis-container"), (What::Database, "container")];
     for (what, name) in images {
-        if !is_offered(what, Kind::Container).await {
+        if !is_available(what, Kind::Container).await {
             continue;
         }
         let dir = tempfile::tempdir().unwrap();
         for state in ["up", "paused"] {
-            let order = format!("{name} {} {state}", dir.path().display());
-            let mut victim = start_victim(&order);
-            assert_eq!(containers_of(victim.id()), 1, "{order}");
-            victim.kill().unwrap();
-            victim.wait().unwrap();
-            until("its container is gone", || containers_of(victim.id()) == 0);
+            let command = format!("{name} {} {state}", dir.path().display());
+            let mut target = start_target(&command);
+            assert_eq!(containers_of(target.id()), 1, "{command}");
+            target.kill().unwrap();
+            target.wait().unwrap();
+            until("its container is removed", || containers_of(target.id()) == 0);
         }
     }
 }

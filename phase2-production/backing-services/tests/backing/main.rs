@@ -1,11 +1,11 @@
-//! Every kind of service that this machine offers: it starts, answers, is killed, paused
-//! and started again with its data, and leaves nothing behind.
+//! Tests of every kind of service that this machine has: start, kill, pause, restart with its
+//! data, and clean-up.
 
-mod choice;
 #[cfg(feature = "containers")]
 mod containers;
 mod database;
 mod leftovers;
 mod redis;
 mod s3;
+mod selection;
 mod support;

@@ -1,12 +1,12 @@
-//! The store that speaks S3's language.
+//! Tests of the object store with the S3 protocol.
 
-use crate::support::is_offered;
+use crate::support::is_available;
 use backing_services::{Backing, Kind, State, What, s3};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The status of a request that nobody has signed.
-async fn unsigned(url: &str) -> Option<String> {
+/// The status of an unsigned request.
+async fn unsigned_status(url: &str) -> Option<String> {
     let (address, bucket) = url.split_once('@')?.1.split_once('/')?;
     let (bucket, _) = bucket.split_once('?')?;
     let mut stream = TcpStream::connect(address).await.ok()?;
@@ -18,19 +18,19 @@ async fn unsigned(url: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_store_refuses_who_does_not_sign_and_survives_a_kill() {
-    if !is_offered(What::S3, Kind::Local).await {
+async fn private_store_rejects_unsigned_requests_and_survives_kill() {
+    if !is_available(What::S3, Kind::Local).await {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let service = s3(Backing::Auto, dir.path()).await.unwrap();
     assert_eq!(service.kind, Kind::Local, "{}", service.why);
-    assert_eq!(unsigned(&service.url).await.as_deref(), Some("403"));
+    assert_eq!(unsigned_status(&service.url).await.as_deref(), Some("403"));
     service.kill9().await.unwrap();
-    assert_eq!(unsigned(&service.url).await, None);
+    assert_eq!(unsigned_status(&service.url).await, None);
     service.restart().await.unwrap();
     assert_eq!(service.state(), State::Up);
-    assert_eq!(unsigned(&service.url).await.as_deref(), Some("403"));
+    assert_eq!(unsigned_status(&service.url).await.as_deref(), Some("403"));
     drop(service);
-    assert_eq!(dir.path().read_dir().unwrap().count(), 0, "its folder is gone");
+    assert_eq!(dir.path().read_dir().unwrap().count(), 0, "its folder is removed");
 }

@@ -1,43 +1,43 @@
-//! Whole systems of containers: three replicas, a balancer, Redis and Postgres on a private
-//! network, broken the way machines break.
+//! Tests of whole clusters of containers: three replicas, a balancer, Redis and Postgres on a
+//! private network, with the faults of machines and networks.
 //!
-//! `engine` talks to Docker, `images` makes sure of the programs, `parts` are the
-//! containers, `fleet` is a system of them, `callers` are the people who use it. Then one
-//! file for each thing that is promised: `sessions`, `uploads`, `updates`. Every promise is
-//! tried behind our balancer and behind HAProxy with the configuration that is shipped.
+//! `engine` controls Docker, `images` makes the images of the programs, `container` is one
+//! container, `test_cluster` a cluster of them, `virtual_users` its users. Then one file for
+//! each guarantee: `logins`, `uploads`, `updates`. Every test runs with the lab's balancer and
+//! with HAProxy and the shipped configuration.
 
-mod callers;
+mod container;
 mod engine;
-mod fleet;
 mod images;
-mod parts;
+mod test_cluster;
+mod virtual_users;
 
-/// Makes two tests of each promise: behind our balancer, and behind HAProxy.
+/// Makes two tests of each function: with the lab's balancer, and with HAProxy.
 macro_rules! behind_both {
-    ($($promise:ident),+ $(,)?) => {$(
-        mod $promise {
-            use $crate::containers::fleet::Front;
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            use $crate::containers::test_cluster::Balancer;
             use $crate::containers::images;
 
             #[tokio::test(flavor = "multi_thread")]
-            async fn behind_ours() -> anyhow::Result<()> {
-                if !images::are_here().await {
+            async fn behind_lab_balancer() -> anyhow::Result<()> {
+                if !images::are_available().await {
                     return Ok(());
                 }
-                super::$promise(Front::Ours).await
+                super::$test(Balancer::Lab).await
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn behind_haproxy() -> anyhow::Result<()> {
-                if !images::are_here().await {
+                if !images::are_available().await {
                     return Ok(());
                 }
-                super::$promise(Front::HaProxy).await
+                super::$test(Balancer::HaProxy).await
             }
         }
     )+};
 }
 
-mod sessions;
+mod logins;
 mod updates;
 mod uploads;

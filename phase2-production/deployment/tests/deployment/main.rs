@@ -1,5 +1,5 @@
-//! The files of this folder, in use: the balancer's configuration read by HAProxy, and
-//! whole systems out of the images.
+//! Tests of the deployment: HAProxy reads the balancer's configuration, and whole clusters run
+//! in containers.
 
 mod configuration;
 #[cfg(feature = "containers")]

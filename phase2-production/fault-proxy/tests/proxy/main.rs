@@ -1,5 +1,5 @@
-//! Each toxic, on connections that exist and on new ones, and the end of each.
+//! Tests of each toxic on existing and new connections, and of its removal.
 
-mod rig;
+mod fixture;
+mod no_toxics;
 mod toxics;
-mod whole;

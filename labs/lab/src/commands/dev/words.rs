@@ -3,7 +3,6 @@
 
 use anyhow::Context;
 use clap::ValueEnum;
-use grader::Verdict;
 use language::{Check, Rules, check, draw, names};
 use std::path::PathBuf;
 
@@ -55,7 +54,7 @@ impl From<WordsCheck> for Check {
     }
 }
 
-pub(super) fn words(args: &WordsArgs) -> anyhow::Result<Verdict> {
+pub(super) fn run(args: &WordsArgs) -> anyhow::Result<bool> {
     let rules = Rules::of_this_repository()?;
     let tree = match &args.tree {
         Some(tree) => tree.clone(),
@@ -67,7 +66,7 @@ pub(super) fn words(args: &WordsArgs) -> anyhow::Result<Verdict> {
         for name in draw(&names(&tree, &rules)?, count, seed) {
             println!("{:<9} {:<20} {}", name.kind, name.package, name.name);
         }
-        return Ok(Verdict::Pass);
+        return Ok(true);
     }
     let checks = args.only.map_or(Check::ALL.to_vec(), |only| vec![only.into()]);
     let mut all_hold = true;
@@ -76,7 +75,7 @@ pub(super) fn words(args: &WordsArgs) -> anyhow::Result<Verdict> {
         all_hold &= report.holds();
         print!("{}", report.text(args.show));
     }
-    Ok(if all_hold { Verdict::Pass } else { Verdict::Fail })
+    Ok(all_hold)
 }
 
 fn top_of_the_checkout() -> anyhow::Result<PathBuf> {

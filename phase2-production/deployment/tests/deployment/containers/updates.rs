@@ -1,128 +1,129 @@
-//! A new version comes while people work.
+//! Tests of a rolling update under load.
 
-use super::callers::{Caller, Standing, all_are_logged_in};
-use super::fleet::{Fleet, Front, Plan, REPLICAS};
+use super::test_cluster::{Balancer, ClusterConfig, REPLICAS, TestCluster};
+use super::virtual_users::{LoginState, VirtualUser, all_are_logged_in};
 use anyhow::ensure;
 use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 behind_both!(
-    a_rolling_update_under_load_breaks_no_request_off_and_costs_no_session,
-    a_replica_killed_during_a_rolling_update_costs_no_acknowledged_upload_and_no_session,
+    rolling_update_fails_no_request_and_loses_no_session,
+    replica_kill_during_rolling_update_loses_no_acknowledged_data,
 );
 
-/// What the replicas are called after the update.
-const NEW: [&str; 3] = ["r1-new", "r2-new", "r3-new"];
+/// The replicas after the update.
+const NEW_REPLICAS: [&str; 3] = ["r1-new", "r2-new", "r3-new"];
 
-/// Between two rounds of one caller: a load, not a siege.
-const BREATH: Duration = Duration::from_millis(50);
+/// The pause between two rounds of a user.
+const REQUEST_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Fewer requests than these, of all callers, were no load.
-const A_LOAD: usize = 100;
+/// The minimum number of requests of all users, so that the test is under load.
+const MIN_REQUESTS: usize = 100;
 
-/// What a replica says that had no answer of its stores in time: on a machine that is busy
-/// building images and servers at once that happens with no update at all.
-const COME_BACK: [&str; 2] = ["session-store-unavailable", "records-unavailable"];
+/// The problems after a timeout of a store. That happens on a busy machine also without an
+/// update.
+const STORE_TIMEOUT_PROBLEMS: [&str; 2] =
+    ["session-store-unavailable", "records-unavailable"];
 
-/// Of so many requests one may be told to come back (503), and the caller has to ask again.
+/// Of so many requests one may be told to come back (503), and the user has to ask again.
 /// Any other failure, a connection that breaks off or a balancer without a replica, is one
 /// too many.
-const OF_SO_MANY: usize = 20;
+const MIN_REQUESTS_PER_STORE_TIMEOUT: usize = 20;
 
-/// What one caller has seen.
+/// The results of one user.
 #[derive(Debug, Default)]
-struct Seen {
+struct UserResults {
     requests: usize,
-    told_to_come_back: usize,
+    store_timeouts: usize,
     failures: Vec<String>,
     logged_out: bool,
     uploaded: Vec<String>,
 }
 
-impl Seen {
-    fn failed(&mut self, why: String) {
-        if COME_BACK.iter().any(|problem| why.contains(problem)) {
-            self.told_to_come_back += 1;
+impl UserResults {
+    fn add_failure(&mut self, reason: String) {
+        if STORE_TIMEOUT_PROBLEMS.iter().any(|problem| reason.contains(problem)) {
+            self.store_timeouts += 1;
         } else {
-            self.failures.push(why);
+            self.failures.push(reason);
         }
     }
 }
 
-async fn a_rolling_update_under_load_breaks_no_request_off_and_costs_no_session(
-    front: Front,
+async fn rolling_update_fails_no_request_and_loses_no_session(
+    balancer: Balancer,
 ) -> anyhow::Result<()> {
-    let mut fleet = Fleet::start(Plan::central(front)).await?;
-    let callers = Caller::all(&fleet).await?;
-    let enough = CancellationToken::new();
-    let working = work(&callers, &enough);
-    for (slot, new) in REPLICAS.into_iter().zip(NEW) {
-        fleet.replace(slot, new).await?;
+    let mut cluster = TestCluster::start(ClusterConfig::central(balancer)).await?;
+    let users = VirtualUser::all(&cluster).await?;
+    let stop = CancellationToken::new();
+    let load = start_load(&users, &stop);
+    for (slot, new) in REPLICAS.into_iter().zip(NEW_REPLICAS) {
+        cluster.replace(slot, new).await?;
     }
-    enough.cancel();
-    let (mut requests, mut told_to_come_back) = (0, 0);
-    for seen in try_join_all(working).await? {
-        requests += seen.requests;
-        told_to_come_back += seen.told_to_come_back;
-        ensure!(seen.failures.is_empty(), "{:?}", seen.failures);
+    stop.cancel();
+    let (mut requests, mut store_timeouts) = (0, 0);
+    for results in try_join_all(load).await? {
+        requests += results.requests;
+        store_timeouts += results.store_timeouts;
+        ensure!(results.failures.is_empty(), "{:?}", results.failures);
     }
-    ensure!(requests > A_LOAD, "only {requests} requests: no load");
-    let few = told_to_come_back * OF_SO_MANY <= requests;
-    ensure!(few, "{told_to_come_back} of {requests} requests were told to come back");
-    all_are_logged_in(&callers, &NEW).await?;
-    fleet.promise_kept()
+    ensure!(requests > MIN_REQUESTS, "only {requests} requests");
+    let rare = store_timeouts * MIN_REQUESTS_PER_STORE_TIMEOUT <= requests;
+    ensure!(rare, "{store_timeouts} store timeouts in {requests} requests");
+    all_are_logged_in(&users, &NEW_REPLICAS).await?;
+    cluster.passed()
 }
 
-async fn a_replica_killed_during_a_rolling_update_costs_no_acknowledged_upload_and_no_session(
-    front: Front,
+async fn replica_kill_during_rolling_update_loses_no_acknowledged_data(
+    balancer: Balancer,
 ) -> anyhow::Result<()> {
-    let mut fleet = Fleet::start(Plan::central(front)).await?;
-    let callers = Caller::all(&fleet).await?;
-    let enough = CancellationToken::new();
-    let working = work(&callers, &enough);
-    fleet.replace("r1", "r1-new").await?;
-    fleet.part("r3").kill().await?;
-    fleet.replace("r2", "r2-new").await?;
-    fleet.part("r3").start_again().await?;
-    fleet.until_served_by(&["r1-new", "r2-new", "r3"]).await?;
-    enough.cancel();
-    for (caller, seen) in callers.iter().zip(try_join_all(working).await?) {
-        ensure!(!seen.logged_out, "{} was logged out", caller.name);
-        ensure!(!seen.uploaded.is_empty(), "{} had nothing to lose", caller.name);
-        let listed = caller.files().await?;
-        let lost = seen.uploaded.iter().find(|id| !listed.contains_key(*id));
-        ensure!(lost.is_none(), "acknowledged and gone: {lost:?}");
+    let mut cluster = TestCluster::start(ClusterConfig::central(balancer)).await?;
+    let users = VirtualUser::all(&cluster).await?;
+    let stop = CancellationToken::new();
+    let load = start_load(&users, &stop);
+    cluster.replace("r1", "r1-new").await?;
+    cluster.container("r3").kill().await?;
+    cluster.replace("r2", "r2-new").await?;
+    cluster.container("r3").start_again().await?;
+    cluster.wait_until_served_by(&["r1-new", "r2-new", "r3"]).await?;
+    stop.cancel();
+    for (user, results) in users.iter().zip(try_join_all(load).await?) {
+        ensure!(!results.logged_out, "{} was logged out", user.name);
+        ensure!(!results.uploaded.is_empty(), "{} has no acknowledged upload", user.name);
+        let listed = user.files().await?;
+        let lost = results.uploaded.iter().find(|id| !listed.contains_key(*id));
+        ensure!(lost.is_none(), "acknowledged and lost: {lost:?}");
     }
-    fleet.promise_kept()
+    cluster.passed()
 }
 
-type Working = tokio::task::JoinHandle<Seen>;
+type UserTask = tokio::task::JoinHandle<UserResults>;
 
-/// Lets everybody work until it is enough.
-fn work(callers: &[Caller], enough: &CancellationToken) -> Vec<Working> {
-    let callers = callers.iter().cloned();
-    callers.map(|caller| tokio::spawn(keep_working(caller, enough.clone()))).collect()
+/// Starts the load of all users until `stop`.
+fn start_load(users: &[VirtualUser], stop: &CancellationToken) -> Vec<UserTask> {
+    let users = users.iter().cloned();
+    users.map(|user| tokio::spawn(run_user(user, stop.clone()))).collect()
 }
 
-/// Looks and uploads by turns. Nothing is asked twice.
-async fn keep_working(caller: Caller, enough: CancellationToken) -> Seen {
-    let mut seen = Seen::default();
-    while !enough.is_cancelled() {
-        seen.requests += 2;
-        match caller.look().await {
-            Standing::In(_) => {}
-            Standing::Out => {
-                seen.logged_out = true;
-                seen.failures.push("logged out".to_owned());
+/// Requests the session and uploads a file in turn, without retries.
+async fn run_user(user: VirtualUser, stop: CancellationToken) -> UserResults {
+    let mut results = UserResults::default();
+    while !stop.is_cancelled() {
+        results.requests += 2;
+        match user.try_login_state().await {
+            LoginState::LoggedIn(_) => {}
+            LoginState::LoggedOut => {
+                results.logged_out = true;
+                results.failures.push("logged out".to_owned());
             }
-            Standing::Unknown(why) => seen.failed(why),
+            LoginState::Unknown(why) => results.add_failure(why),
         }
-        match caller.upload("file", 10_000).await.done() {
-            Ok(created) => seen.uploaded.push(created.body.file_id),
-            Err(error) => seen.failed(format!("{error:#}")),
+        match user.upload("file", 10_000).await.done() {
+            Ok(created) => results.uploaded.push(created.body.file_id),
+            Err(error) => results.add_failure(format!("{error:#}")),
         }
-        tokio::time::sleep(BREATH).await;
+        tokio::time::sleep(REQUEST_INTERVAL).await;
     }
-    seen
+    results
 }

@@ -1,9 +1,10 @@
-//! What was acknowledged is there, whatever broke since; and an upload that was cut goes on
-//! where it stopped.
+//! Tests of uploads: acknowledged files survive faults, and an interrupted upload resumes.
 
-use super::callers::{Caller, all_are_logged_in};
-use super::fleet::{DEADLINE, Fleet, Front, Plan, REPLICAS};
-use super::parts::Part;
+use super::container::TestContainer;
+use super::test_cluster::{
+    Balancer, ClusterConfig, EVENT_TIMEOUT, REPLICAS, TestCluster,
+};
+use super::virtual_users::{VirtualUser, all_are_logged_in};
 use anyhow::{Context, ensure};
 use api_conformance::digest::sha256;
 use api_conformance::eventually::eventually;
@@ -24,225 +25,237 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 behind_both!(
-    a_killed_postgres_comes_back_with_every_acknowledged_upload,
-    a_paused_postgres_costs_no_login_and_uploads_go_on_when_it_does,
-    an_upload_cut_by_the_death_of_its_replica_goes_on_at_another,
-    an_upload_whose_replica_hangs_goes_on_at_another,
-    an_upload_whose_replica_is_cut_off_goes_on_at_another,
+    acknowledged_uploads_survive_postgres_kill,
+    postgres_pause_loses_no_login_and_only_blocks_uploads,
+    upload_resumes_elsewhere_after_replica_kill,
+    upload_resumes_elsewhere_while_replica_is_paused,
+    upload_resumes_elsewhere_after_network_partition,
 );
 
-/// Between two uploads of one caller: a load, not a siege.
-const BREATH: Duration = Duration::from_millis(50);
+/// The pause between two uploads of a user.
+const REQUEST_INTERVAL: Duration = Duration::from_millis(50);
 
-async fn a_killed_postgres_comes_back_with_every_acknowledged_upload(
-    front: Front,
+async fn acknowledged_uploads_survive_postgres_kill(
+    balancer: Balancer,
 ) -> anyhow::Result<()> {
-    let fleet = Fleet::start(Plan::central(front)).await?;
-    let callers = Caller::all(&fleet).await?;
-    let (enough, tally) = (CancellationToken::new(), Arc::new(Tally::default()));
-    let keep_uploading = |caller: &Caller| {
-        tokio::spawn(keep_uploading(caller.clone(), enough.clone(), Arc::clone(&tally)))
+    let cluster = TestCluster::start(ClusterConfig::central(balancer)).await?;
+    let users = VirtualUser::all(&cluster).await?;
+    let (stop, counts) = (CancellationToken::new(), Arc::new(UploadCounts::default()));
+    let keep_uploading = |user: &VirtualUser| {
+        tokio::spawn(keep_uploading(user.clone(), stop.clone(), Arc::clone(&counts)))
     };
-    let uploading: Vec<_> = callers.iter().map(keep_uploading).collect();
-    let some = 3 * callers.len();
-    tally.acknowledged.grows_by(some, "uploads are acknowledged").await?;
-    fleet.part("postgres").kill().await?;
-    tally.refused.grows_by(callers.len(), "uploads are refused").await?;
-    fleet.part("postgres").start_again().await?;
-    let uploads_again = async || Ok(callers[0].upload("after", 10).await.done().ok());
-    eventually(DEADLINE, "uploads are taken again", uploads_again).await?;
-    enough.cancel();
-    all_are_logged_in(&callers, &REPLICAS).await?;
-    for (caller, acknowledged) in callers.iter().zip(try_join_all(uploading).await?) {
-        ensure!(!acknowledged.is_empty(), "{} had nothing to lose", caller.name);
-        let listed = caller.files().await?;
+    let uploading: Vec<_> = users.iter().map(keep_uploading).collect();
+    let count = 3 * users.len();
+    counts.acknowledged.grows_by(count, "uploads are acknowledged").await?;
+    cluster.container("postgres").kill().await?;
+    counts.failed.grows_by(users.len(), "uploads fail").await?;
+    cluster.container("postgres").start_again().await?;
+    let uploads_again = async || Ok(users[0].upload("after", 10).await.done().ok());
+    eventually(EVENT_TIMEOUT, "uploads succeed again", uploads_again).await?;
+    stop.cancel();
+    all_are_logged_in(&users, &REPLICAS).await?;
+    for (user, acknowledged) in users.iter().zip(try_join_all(uploading).await?) {
+        ensure!(!acknowledged.is_empty(), "{} has no acknowledged upload", user.name);
+        let listed = user.files().await?;
         for (id, hash) in acknowledged {
-            ensure!(listed.get(&id) == Some(&hash), "{id} was acknowledged and is gone");
-            let content = caller.client.content(&caller.proof, &id).await.done()?;
+            ensure!(listed.get(&id) == Some(&hash), "{id} was acknowledged and is lost");
+            let content = user.client.content(&user.credential, &id).await.done()?;
             ensure!(sha256(&content.body) == hash, "{id} has other bytes");
         }
     }
-    fleet.promise_kept()
+    cluster.passed()
 }
 
-/// Whose session is in Redis is known without the records; an upload needs them.
-async fn a_paused_postgres_costs_no_login_and_uploads_go_on_when_it_does(
-    front: Front,
+/// A session in Redis is valid without the database; an upload needs the database.
+async fn postgres_pause_loses_no_login_and_only_blocks_uploads(
+    balancer: Balancer,
 ) -> anyhow::Result<()> {
-    let fleet = Fleet::start(Plan::central(front)).await?;
-    let callers = Caller::all(&fleet).await?;
-    all_are_logged_in(&callers, &REPLICAS).await?;
-    fleet.part("postgres").pause().await?;
-    all_are_logged_in(&callers, &REPLICAS).await?;
-    let meanwhile = callers[0].upload("meanwhile", 10).await;
-    ensure!(meanwhile.done().is_err(), "nobody could write it down");
-    fleet.part("postgres").resume().await?;
-    let uploads_again = async || Ok(callers[0].upload("after", 10).await.done().ok());
-    eventually(DEADLINE, "uploads are taken again", uploads_again).await?;
-    all_are_logged_in(&callers, &REPLICAS).await?;
-    fleet.promise_kept()
+    let cluster = TestCluster::start(ClusterConfig::central(balancer)).await?;
+    let users = VirtualUser::all(&cluster).await?;
+    all_are_logged_in(&users, &REPLICAS).await?;
+    cluster.container("postgres").pause().await?;
+    all_are_logged_in(&users, &REPLICAS).await?;
+    let upload = users[0].upload("during the pause", 10).await;
+    ensure!(upload.done().is_err(), "an upload succeeded without the database");
+    cluster.container("postgres").resume().await?;
+    let uploads_again = async || Ok(users[0].upload("after", 10).await.done().ok());
+    eventually(EVENT_TIMEOUT, "uploads succeed again", uploads_again).await?;
+    all_are_logged_in(&users, &REPLICAS).await?;
+    cluster.passed()
 }
 
-/// How many uploads ended in which way, of all callers.
+/// The results of the uploads of all users.
 #[derive(Default)]
-struct Tally {
-    acknowledged: Count,
-    refused: Count,
+struct UploadCounts {
+    acknowledged: Counter,
+    failed: Counter,
 }
 
 #[derive(Default)]
-struct Count(AtomicUsize);
+struct Counter(AtomicUsize);
 
-impl Count {
-    fn one_more(&self) {
+impl Counter {
+    fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn grows_by(&self, many: usize, what: &str) -> anyhow::Result<()> {
-        let goal = self.0.load(Ordering::Relaxed) + many;
-        let there = async || Ok((self.0.load(Ordering::Relaxed) >= goal).then_some(()));
-        eventually(DEADLINE, what, there).await
+    /// Waits until it has grown by `count`.
+    async fn grows_by(&self, count: usize, event: &str) -> anyhow::Result<()> {
+        let goal = self.0.load(Ordering::Relaxed) + count;
+        let reached = async || Ok((self.0.load(Ordering::Relaxed) >= goal).then_some(()));
+        eventually(EVENT_TIMEOUT, event, reached).await
     }
 }
 
-/// Uploads one file after the other, and remembers which were acknowledged.
+/// Uploads files until `stop`. Returns the hashes of the acknowledged files by id.
 async fn keep_uploading(
-    caller: Caller,
-    enough: CancellationToken,
-    tally: Arc<Tally>,
+    user: VirtualUser,
+    stop: CancellationToken,
+    counts: Arc<UploadCounts>,
 ) -> BTreeMap<String, String> {
     let mut acknowledged = BTreeMap::new();
     let mut number = 0;
-    while !enough.is_cancelled() {
+    while !stop.is_cancelled() {
         number += 1;
         let size = 1_000 * number;
-        match caller.upload(&format!("file-{number}"), size).await.done() {
+        match user.upload(&format!("file-{number}"), size).await.done() {
             Ok(created) => {
                 acknowledged.insert(created.body.file_id, created.body.sha256);
-                tally.acknowledged.one_more();
+                counts.acknowledged.increment();
             }
-            Err(_) => tally.refused.one_more(),
+            Err(_) => counts.failed.increment(),
         }
-        tokio::time::sleep(BREATH).await;
+        tokio::time::sleep(REQUEST_INTERVAL).await;
     }
     acknowledged
 }
 
+/// Bytes of the interrupted upload.
 const SIZE: usize = 3_000_000;
 
-async fn an_upload_cut_by_the_death_of_its_replica_goes_on_at_another(
-    front: Front,
+async fn upload_resumes_elsewhere_after_replica_kill(
+    balancer: Balancer,
 ) -> anyhow::Result<()> {
-    an_upload_goes_on_at_another(front, Cut::Death).await
+    upload_resumes_elsewhere(balancer, Fault::Kill).await
 }
 
-async fn an_upload_whose_replica_hangs_goes_on_at_another(
-    front: Front,
+async fn upload_resumes_elsewhere_while_replica_is_paused(
+    balancer: Balancer,
 ) -> anyhow::Result<()> {
-    an_upload_goes_on_at_another(front, Cut::Pause).await
+    upload_resumes_elsewhere(balancer, Fault::Pause).await
 }
 
-async fn an_upload_whose_replica_is_cut_off_goes_on_at_another(
-    front: Front,
+async fn upload_resumes_elsewhere_after_network_partition(
+    balancer: Balancer,
 ) -> anyhow::Result<()> {
-    an_upload_goes_on_at_another(front, Cut::Cable).await
+    upload_resumes_elsewhere(balancer, Fault::Disconnect).await
 }
 
-/// What becomes of the replica that takes an upload.
+/// A fault of the replica that receives an upload.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    Death,
+enum Fault {
+    Kill,
     Pause,
-    Cable,
+    Disconnect,
 }
 
-impl Cut {
-    async fn strike(self, home: &Part) -> anyhow::Result<()> {
+impl Fault {
+    async fn inject(self, replica: &TestContainer) -> anyhow::Result<()> {
         match self {
-            Self::Death => home.kill().await,
-            Self::Pause => home.pause().await,
-            Self::Cable => home.cut_off().await,
+            Self::Kill => replica.kill().await,
+            Self::Pause => replica.pause().await,
+            Self::Disconnect => replica.disconnect().await,
         }
     }
 
-    async fn mend(self, home: &Part) -> anyhow::Result<()> {
+    async fn heal(self, replica: &TestContainer) -> anyhow::Result<()> {
         match self {
-            Self::Death => home.start_again().await,
-            Self::Pause => home.resume().await,
-            Self::Cable => home.reconnect().await,
+            Self::Kill => replica.start_again().await,
+            Self::Pause => replica.resume().await,
+            Self::Disconnect => replica.reconnect().await,
         }
     }
 }
 
-/// The client sticks to its replica, so that it is known whose end cuts the upload; the
-/// sessions are central, so that it is at home everywhere.
-async fn an_upload_goes_on_at_another(front: Front, cut: Cut) -> anyhow::Result<()> {
-    let plan = Plan { front, design: "central", policy: "sticky" };
-    let fleet = Fleet::start(plan).await?;
-    let caller = Caller::log_in(&fleet, &fleet.accounts[0]).await?;
-    let home = caller.is_logged_in().await?;
+/// Balancing is sticky, so that the replica of the upload is known. Sessions are central, so
+/// that every replica accepts them.
+async fn upload_resumes_elsewhere(
+    balancer: Balancer,
+    fault: Fault,
+) -> anyhow::Result<()> {
+    let config = ClusterConfig { balancer, design: "central", policy: "sticky" };
+    let cluster = TestCluster::start(config).await?;
+    let user = VirtualUser::log_in(&cluster, &cluster.accounts[0]).await?;
+    let target = user.is_logged_in().await?;
     let bytes: Vec<u8> = (0..SIZE).map(|at| (at * 31 % 251) as u8).collect();
-    let pieces = Pieces::begin(&caller).await?;
-    ensure!(pieces.send(0, &bytes[..SIZE / 3]).await?.0 == home, "a stranger took it");
+    let pieces = Pieces::begin(&user).await?;
+    let (replica, _) = pieces.send(0, &bytes[..SIZE / 3]).await?;
+    ensure!(replica == target, "another replica received it: {replica}");
 
     let (sending, half) = endless(&bytes[SIZE / 3..SIZE / 2]);
     let sent = tokio::spawn(pieces.patch(SIZE / 3).body(sending).send());
-    half.await.context("half of the piece is under way")?;
-    cut.strike(fleet.part(&home)).await?;
-    if cut == Cut::Death {
+    half.await.context("half of the piece is sent")?;
+    fault.inject(cluster.container(&target)).await?;
+    if fault == Fault::Kill {
         let sent = sent.await?;
-        ensure!(!sent.is_ok_and(|reply| reply.status().is_success()), "nothing was cut");
+        ensure!(
+            !sent.is_ok_and(|reply| reply.status().is_success()),
+            "the upload was not interrupted"
+        );
     } else {
-        // Nobody tells the client, who has waited for long enough.
+        // The client gets no error; it gives up after a timeout.
         sent.abort();
     }
 
     let pieces = &pieces;
-    let offset = eventually(DEADLINE, "somebody knows the offset", async || {
+    let offset = eventually(EVENT_TIMEOUT, "a replica returns the offset", async || {
         Ok(pieces.offset().await.ok())
     });
     let offset = offset.await?;
-    ensure!((SIZE / 3..=SIZE / 2).contains(&offset), "{offset} bytes are there");
+    ensure!((SIZE / 3..=SIZE / 2).contains(&offset), "{offset} bytes are stored");
     let (replica, file) = pieces.send(offset, &bytes[offset..]).await?;
-    ensure!(replica != home, "the dead do not answer");
-    let file = file.context("the last piece makes it a file")?;
-    let content = caller.client.content(&caller.proof, &file).await.done()?;
-    ensure!(sha256(&content.body) == sha256(&bytes), "other bytes");
-    // What it had in hand when it was cut, it must not write now.
-    cut.mend(fleet.part(&home)).await?;
-    fleet.until_served_by(&REPLICAS).await?;
-    let content = caller.client.content(&caller.proof, &file).await.done()?;
-    ensure!(sha256(&content.body) == sha256(&bytes), "other bytes, when it was back");
-    fleet.promise_kept()
+    ensure!(replica != target, "the target replica replied");
+    let file = file.context("the last piece completes the file")?;
+    let content = user.client.content(&user.credential, &file).await.done()?;
+    ensure!(sha256(&content.body) == sha256(&bytes), "the content differs");
+    // The target must not write the bytes that it had received before the fault.
+    fault.heal(cluster.container(&target)).await?;
+    cluster.wait_until_served_by(&REPLICAS).await?;
+    let content = user.client.content(&user.credential, &file).await.done()?;
+    ensure!(
+        sha256(&content.body) == sha256(&bytes),
+        "the content differs after the fault"
+    );
+    cluster.passed()
 }
 
-/// A body that gives these bytes and then neither more nor its end; and when it has.
+/// A body that sends these bytes and never ends, and a signal when they are sent.
 fn endless(bytes: &[u8]) -> (Body, tokio::sync::oneshot::Receiver<()>) {
     let (sent, is_sent) = tokio::sync::oneshot::channel();
-    let given = stream::iter(
+    let content = stream::iter(
         bytes
             .chunks(64 * 1024)
             .map(<[u8]>::to_vec)
             .map(io::Result::Ok)
             .collect::<Vec<_>>(),
     );
-    let silence = stream::once(async move {
-        // Asked for more: what was given is on its way.
-        let _somebody_waits = sent.send(());
+    let pause = stream::once(async move {
+        // The client polls for more, so the bytes are on their way.
+        let _test_waits = sent.send(());
         std::future::pending().await
     });
-    (Body::wrap_stream(given.chain(silence)), is_sent)
+    (Body::wrap_stream(content.chain(pause)), is_sent)
 }
 
-/// An upload in pieces (tus).
+/// A resumable upload (tus).
 struct Pieces<'a> {
-    caller: &'a Caller,
+    user: &'a VirtualUser,
     path: String,
 }
 
 impl<'a> Pieces<'a> {
-    async fn begin(caller: &'a Caller) -> anyhow::Result<Self> {
-        let request = caller.client.proven(&caller.proof, Method::POST, paths::TUS);
+    async fn begin(user: &'a VirtualUser) -> anyhow::Result<Self> {
+        let request = user.client.proven(&user.credential, Method::POST, paths::TUS);
         let request = request
             .header(headers::TUS_RESUMABLE, TUS_VERSION)
             .header(headers::UPLOAD_LENGTH, SIZE)
@@ -250,38 +263,39 @@ impl<'a> Pieces<'a> {
                 headers::UPLOAD_METADATA,
                 format!("filename {}", STANDARD.encode("cut")),
             );
-        let reply = caller.client.send(request).await?;
-        let path = reply.header(LOCATION).context("a place for the pieces")?;
-        let path = path.trim_start_matches(caller.client.base_url()).to_owned();
-        Ok(Self { caller, path })
+        let reply = user.client.send(request).await?;
+        let path = reply.header(LOCATION).context("the upload has a location")?;
+        let path = path.trim_start_matches(user.client.base_url()).to_owned();
+        Ok(Self { user, path })
     }
 
-    fn ask(&self, method: Method) -> RequestBuilder {
-        let request = self.caller.client.proven(&self.caller.proof, method, &self.path);
+    fn request(&self, method: Method) -> RequestBuilder {
+        let request = self.user.client.proven(&self.user.credential, method, &self.path);
         request.header(headers::TUS_RESUMABLE, TUS_VERSION)
     }
 
     fn patch(&self, offset: usize) -> RequestBuilder {
-        self.ask(Method::PATCH)
+        self.request(Method::PATCH)
             .header(headers::UPLOAD_OFFSET, offset)
             .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
     }
 
-    /// Sends a piece; says who took it, and the file that it has become.
+    /// Sends a piece. Returns the replica that received it, and the id of the completed file.
     async fn send(
         &self,
         offset: usize,
         bytes: &[u8],
     ) -> anyhow::Result<(String, Option<String>)> {
         let request = self.patch(offset).body(bytes.to_vec());
-        let reply = self.caller.client.send(request).await?;
+        let reply = self.user.client.send(request).await?;
         ensure!(reply.status.is_success(), "{}: {:?}", reply.status, reply.body);
-        let replica = reply.served_by().context("a name")?.to_owned();
+        let replica =
+            reply.served_by().context("the reply names its replica")?.to_owned();
         Ok((replica, reply.header(headers::FILE_ID).map(str::to_owned)))
     }
 
     async fn offset(&self) -> anyhow::Result<usize> {
-        let reply = self.caller.client.send(self.ask(Method::HEAD)).await?;
+        let reply = self.user.client.send(self.request(Method::HEAD)).await?;
         ensure!(reply.status.is_success(), "{}", reply.status);
         Ok(reply.header(headers::UPLOAD_OFFSET).context("an offset")?.parse()?)
     }

@@ -1,0 +1,250 @@
+//! The processes of a server: its main process and the processes that this one started.
+
+use crate::data_dir::DataDir;
+use crate::kind::State;
+use crate::probe::Probe;
+use crate::spawn;
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The timeout until a server is ready. A killed Postgres replays its log first.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The timeout of an orderly stop; after it comes SIGKILL.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The interval of polling for the start and the end.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The command of a server, and its signals.
+#[derive(Debug)]
+pub(crate) struct ServerSpec {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) port: u16,
+    pub(crate) probe: Probe,
+    /// The signal for an orderly stop.
+    pub(crate) stop: Signal,
+    /// The signal from the kernel when this process ends.
+    pub(crate) on_parent_exit: Signal,
+}
+
+/// The main process of a server and its helpers. When dropped, they are ended and the data
+/// folder is removed.
+#[derive(Debug)]
+pub(crate) struct ServerProcesses {
+    spec: ServerSpec,
+    data_dir: Option<DataDir>,
+    server: Mutex<Option<Child>>,
+    paused: AtomicBool,
+}
+
+impl ServerProcesses {
+    /// Starts the server and waits until it is ready.
+    pub(crate) async fn start(
+        spec: ServerSpec,
+        data_dir: DataDir,
+    ) -> anyhow::Result<Self> {
+        let processes = Self {
+            spec,
+            data_dir: Some(data_dir),
+            server: Mutex::default(),
+            paused: AtomicBool::default(),
+        };
+        processes.begin().await?;
+        Ok(processes)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        if self.has_ended() {
+            State::Down
+        } else if self.paused.load(Ordering::Relaxed) {
+            State::Paused
+        } else {
+            State::Up
+        }
+    }
+
+    pub(crate) fn log(&self) -> Option<PathBuf> {
+        self.data_dir.as_ref().map(DataDir::log)
+    }
+
+    /// Sends SIGKILL to all of them, like a power failure.
+    pub(crate) async fn kill9(&self) -> anyhow::Result<()> {
+        self.ensure_running()?;
+        self.kill_all(Signal::SIGKILL).await;
+        Ok(())
+    }
+
+    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
+        self.ensure_running()?;
+        self.signal_all(Signal::SIGCONT);
+        self.signal_server(self.spec.stop);
+        if tokio::time::timeout(STOP_TIMEOUT, self.wait_until_gone()).await.is_err() {
+            self.kill_all(Signal::SIGKILL).await;
+        }
+        self.paused.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn pause(&self) -> anyhow::Result<()> {
+        self.ensure_running()?;
+        // The main process first: then it starts no more helpers while they are listed.
+        self.signal_server(Signal::SIGSTOP);
+        self.signal_all(Signal::SIGSTOP);
+        self.signal_all(Signal::SIGSTOP);
+        self.paused.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn resume(&self) -> anyhow::Result<()> {
+        self.ensure_running()?;
+        self.signal_all(Signal::SIGCONT);
+        self.paused.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) async fn restart(&self) -> anyhow::Result<()> {
+        if !self.has_ended() {
+            self.stop().await?;
+        }
+        self.begin().await
+    }
+
+    async fn begin(&self) -> anyhow::Result<()> {
+        // Remaining helpers of a dead server would lock its data.
+        self.kill_all(Signal::SIGKILL).await;
+        let child = spawn::spawn(self.command()?);
+        let program = self.spec.program.display();
+        let child = child.with_context(|| format!("cannot start {program}"))?;
+        *self.server() = Some(child);
+        let deadline = Instant::now() + START_TIMEOUT;
+        while !self.spec.probe.answers(self.spec.port).await {
+            if self.has_ended() {
+                bail!("{program} ended at once: {}", self.last_log_line());
+            }
+            if Instant::now() > deadline {
+                bail!("{program} does not answer: {}", self.last_log_line());
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    fn command(&self) -> anyhow::Result<std::process::Command> {
+        use std::os::unix::process::CommandExt;
+        let data_dir = self.data_dir()?;
+        let log = File::options().create(true).append(true).open(data_dir.log());
+        let log = log.context("cannot write the log")?;
+        let mut command = spawn::command(
+            &self.spec.program,
+            data_dir.account(),
+            self.spec.on_parent_exit,
+        );
+        command
+            .args(&self.spec.args)
+            .current_dir(data_dir.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().context("cannot write the log")?)
+            .stderr(log)
+            // Ctrl-C in a terminal must not reach the server: the launcher stops it.
+            .process_group(0);
+        for (name, _) in std::env::vars_os() {
+            // Variables such as PGDATA and PGPORT concern another server.
+            if name.as_encoded_bytes().starts_with(b"PG") {
+                command.env_remove(name);
+            }
+        }
+        Ok(command)
+    }
+
+    async fn kill_all(&self, signal: Signal) {
+        loop {
+            self.signal_server(signal);
+            self.signal_all(signal);
+            if self.is_gone() {
+                break;
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+        self.paused.store(false, Ordering::Relaxed);
+    }
+
+    async fn wait_until_gone(&self) {
+        while !self.is_gone() {
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.has_ended() && self.ids().is_empty()
+    }
+
+    /// Whether the main process has ended. It is reaped then.
+    fn has_ended(&self) -> bool {
+        let mut server = self.server();
+        server.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+    }
+
+    fn ensure_running(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.has_ended(), "it is down: restart it");
+        Ok(())
+    }
+
+    fn signal_server(&self, signal: Signal) {
+        let mut server = self.server();
+        let Some(child) = server.as_mut() else { return };
+        // After reaping, the id may belong to another process.
+        let Ok(None) = child.try_wait() else { return };
+        if let Ok(pid) = i32::try_from(child.id()) {
+            let _ended_meanwhile = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        for pid in self.ids() {
+            let _ended_meanwhile = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// The ids of all processes.
+    fn ids(&self) -> Vec<i32> {
+        self.data_dir.as_ref().map(DataDir::processes).unwrap_or_default()
+    }
+
+    fn data_dir(&self) -> anyhow::Result<&DataDir> {
+        self.data_dir.as_ref().context("the data folder is gone")
+    }
+
+    /// The last line of the log: a server's reason to end.
+    fn last_log_line(&self) -> String {
+        let log = self.data_dir().and_then(|data_dir| Ok(fs::read(data_dir.log())?));
+        let log = log.unwrap_or_default();
+        let text = String::from_utf8_lossy(&log);
+        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        last.unwrap_or("the log is empty").trim().to_owned()
+    }
+
+    fn server(&self) -> MutexGuard<'_, Option<Child>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ServerProcesses {
+    fn drop(&mut self) {
+        // Dropping the folder ends all its processes, paused ones, too.
+        drop(self.data_dir.take());
+        if let Some(child) = self.server().as_mut() {
+            let _has_ended = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The selection of a kind of service, and the reason for it.
+
+use crate::kind::{Backing, Kind, What};
+use crate::{container, programs};
+use anyhow::bail;
+use std::fmt;
+use std::path::PathBuf;
+
+/// A kind of service as it exists on this machine.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// The URL in an environment variable.
+    Url { variable: &'static str, url: String },
+    /// An installed program and its name with version.
+    Program { path: PathBuf, version: String },
+    /// An image that the Docker engine has.
+    Image(&'static str),
+    /// A program that cargo builds on first use; [`None`] if it is not built yet.
+    Crate { of: &'static programs::Crate, built: Option<PathBuf> },
+    /// A file of the compiled-in SQLite.
+    Sqlite,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url { variable, .. } => write!(f, "the server in {variable}"),
+            Self::Program { path, version } => {
+                write!(f, "{version} ({})", path.display())
+            }
+            Self::Image(image) => write!(f, "a container of {image}"),
+            Self::Crate { of, built: Some(path) } => {
+                write!(f, "{of} ({})", path.display())
+            }
+            Self::Crate { of, built: None } => {
+                write!(f, "{of}, which cargo builds on first use")
+            }
+            Self::Sqlite => f.write_str("SQLite, in a file"),
+        }
+    }
+}
+
+/// One kind of a service, and whether this machine has it.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The kind.
+    pub kind: Kind,
+    /// The service that would be used, or the missing part and its remedy.
+    pub found: Result<String, String>,
+    /// Whether cargo has to build it first, which takes a minute and needs the network.
+    pub to_be_built: bool,
+}
+
+/// Every kind of a service, in the order in which [`Backing::Auto`] tries them. Starts and
+/// installs nothing.
+pub async fn offers(what: What) -> Vec<Offer> {
+    let mut offers = Vec::new();
+    for kind in what.kinds().iter().copied() {
+        let found = find(what, kind).await;
+        let to_be_built = matches!(found, Ok(Found::Crate { built: None, .. }));
+        let found = found.map(|found| found.to_string());
+        offers.push(Offer { kind, found, to_be_built });
+    }
+    offers
+}
+
+/// The selected kind.
+pub(crate) struct Selection {
+    pub(crate) kind: Kind,
+    pub(crate) found: Found,
+    pub(crate) why: String,
+}
+
+/// Selects the requested kind, or the first available one.
+pub(crate) async fn select(what: What, backing: Backing) -> anyhow::Result<Selection> {
+    if let Some(kind) = backing.kind() {
+        return match find(what, kind).await {
+            Ok(found) => {
+                let why = format!("uses {found}: requested {}", kind.as_str());
+                Ok(Selection { kind, found, why })
+            }
+            Err(missing) => {
+                bail!("no {} of kind {}: {missing}", what.as_str(), kind.as_str())
+            }
+        };
+    }
+    let mut missing = Vec::new();
+    for kind in what.kinds().iter().copied() {
+        match find(what, kind).await {
+            Ok(found) => {
+                let why = match missing.is_empty() {
+                    true => format!("uses {found}"),
+                    false => format!("uses {found}: {}", missing.join("; ")),
+                };
+                return Ok(Selection { kind, found, why });
+            }
+            Err(reason) => missing.push(reason),
+        }
+    }
+    bail!("no {} is available: {}", what.as_str(), missing.join("; "))
+}
+
+/// Finds a kind on this machine, or the reason why it is missing.
+async fn find(what: What, kind: Kind) -> Result<Found, String> {
+    match (kind, what) {
+        (Kind::Url, _) => {
+            let variable = what.variable();
+            let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
+            let url = url.ok_or_else(|| format!("{variable} is not set"))?;
+            Ok(Found::Url { variable, url })
+        }
+        (Kind::Local, What::Redis) => programs::redis_server(),
+        (Kind::Local, What::Database) => programs::postgres(),
+        (Kind::Local, What::S3) => programs::find_crate(&programs::S3S_FS),
+        (Kind::Container, What::Redis) => container::image(container::REDIS).await,
+        (Kind::Container, What::Database) => container::image(container::POSTGRES).await,
+        (Kind::Embedded, What::Redis) => programs::find_crate(&programs::MEEBIS),
+        (Kind::Embedded, What::Database) => Ok(Found::Sqlite),
+        (Kind::Container | Kind::Embedded, What::S3) => {
+            Err("there is none; set FILES_URL to the URL of a server".to_owned())
+        }
+    }
+}
