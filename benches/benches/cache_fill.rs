@@ -14,7 +14,7 @@ mod stage {
 }
 
 use anyhow::ensure;
-use cache::{Cache, Filled, Found, Moment, Written};
+use cache::{Cache, Filled, Found, RedisTime, Written};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use records::Member;
@@ -47,14 +47,14 @@ fn measure(runtime: &Runtime) -> anyhow::Result<()> {
     let mut group = criterion.benchmark_group(format!("cache-on-{kind}-redis"));
     let [known, ended] = ["known", "ended"].map(str::to_owned);
     let asked = runtime.block_on(cached::fill(&redis.cache, &known, member(0)))?;
-    let written =
-        runtime.block_on(redis.cache.forget_sessions(std::slice::from_ref(&ended), IDLE));
+    let written = runtime
+        .block_on(redis.cache.invalidate_sessions(std::slice::from_ref(&ended), IDLE));
     ensure!(written == Written::Now, "Redis has no tombstone");
     let scene = Scene { cache: redis.cache.clone(), asked, numbers: Arc::default() };
     ping(&mut group, runtime, &scene);
     look_ups(&mut group, runtime, &scene, &known);
     fills(&mut group, runtime, &scene);
-    refused(&mut group, runtime, &scene, "fill-refused-known", &known, Filled::Known);
+    refused(&mut group, runtime, &scene, "fill-refused-known", &known, Filled::NotNewer);
     refused(&mut group, runtime, &scene, "fill-refused-ended", &ended, Filled::Ended);
     group.finish();
     criterion.final_summary();
@@ -65,7 +65,7 @@ fn measure(runtime: &Runtime) -> anyhow::Result<()> {
 #[derive(Clone)]
 struct Scene {
     cache: Cache,
-    asked: Moment,
+    asked: RedisTime,
     /// What was not used yet: for keys that are not there and versions that are newer.
     numbers: Arc<AtomicI64>,
 }

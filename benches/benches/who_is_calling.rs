@@ -203,7 +203,7 @@ fn database(
 
 /// Whose session it is, as a replica reads it.
 async fn owner(records: &Records, proof: String) -> Option<Member> {
-    let found = records.look(Scope::Proof(proof.clone()), |tx| {
+    let found = records.read(Scope::CredentialHash(proof.clone()), |tx| {
         Box::pin(async move { sessions::find(tx, &proof, now()).await })
     });
     match found.await {

@@ -2,7 +2,7 @@
 
 use crate::stage::people::now;
 use anyhow::{bail, ensure};
-use cache::{Cache, Filled, Found, Moment, SessionCopy};
+use cache::{Cache, Filled, Found, RedisTime, SessionCopy};
 use records::Member;
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ pub(crate) async fn fill(
     cache: &Cache,
     proof: &str,
     member: Member,
-) -> anyhow::Result<Moment> {
+) -> anyhow::Result<RedisTime> {
     let asked = match cache.peek_session::<Member>(proof).await? {
-        Found::Nothing { now } => now,
+        Found::Miss { now } => now,
         found => bail!("a session that nobody has started is known: {found:?}"),
     };
     let filled = cache.fill_session(proof, &copy(1, asked, member), IDLE).await?;
@@ -28,6 +28,10 @@ pub(crate) async fn fill(
 }
 
 /// What is cached of a session that is this person's.
-pub(crate) fn copy(version: i64, read_at: Moment, member: Member) -> SessionCopy<Member> {
+pub(crate) fn copy(
+    version: i64,
+    read_at: RedisTime,
+    member: Member,
+) -> SessionCopy<Member> {
     SessionCopy { version, ends_at: now() + LIFE_MS, read_at, session: member }
 }

@@ -57,7 +57,8 @@ async fn write(
     for proof in proofs {
         let expires_at = now() + LIFE_MS;
         let (idle_ms, member) = (LIFE_MS, owner.clone());
-        let new = NewSession { proof, member, epoch, idle_ms, expires_at };
+        let new =
+            NewSession { session_id_hash: proof, member, epoch, idle_ms, expires_at };
         let created = sessions::create(tx, &new, most, now()).await?;
         born += usize::from(matches!(created, Created::Yes(..)));
     }

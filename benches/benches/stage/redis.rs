@@ -27,5 +27,5 @@ impl Redis {
 /// replica doubt all that is cached.
 fn patient() -> Limits {
     let patience = Duration::from_secs(10);
-    Limits { connect: patience, command: patience, ..Limits::default() }
+    Limits { connect_timeout: patience, call_timeout: patience, ..Limits::default() }
 }

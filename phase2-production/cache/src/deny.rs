@@ -17,7 +17,7 @@ pub enum Denial {
     /// The token is denied.
     Denied,
     /// Not denied since this time, as far as this Redis has kept its data.
-    NotSince {
+    NotDeniedSince {
         /// Milliseconds since 1970, by Redis' clock. A token that was issued earlier may
         /// have been denied in a list that was lost (a crash, `FLUSHALL`) or that this
         /// replica could not reach: ask the database.
@@ -58,7 +58,7 @@ impl Cache {
             return Ok(Denial::Denied);
         }
         let trusted_since = self.link.trust.since().unwrap_or(now);
-        Ok(Denial::NotSince { since: kept_since.max(trusted_since) / 1_000 })
+        Ok(Denial::NotDeniedSince { since: kept_since.max(trusted_since) / 1_000 })
     }
 }
 

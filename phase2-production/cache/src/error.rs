@@ -58,7 +58,7 @@ pub enum OpenError {
 pub enum CacheDown {
     /// Not sent, because the breaker is open.
     #[error("the circuit breaker for Redis is open after recent failures")]
-    Resting,
+    BreakerOpen,
     /// No reply in time. The outcome is unknown, not "failed": a write that timed out
     /// still happens when a paused Redis resumes.
     #[error("Redis did not answer in time")]

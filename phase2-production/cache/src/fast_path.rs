@@ -12,7 +12,7 @@
 
 use crate::Cache;
 use crate::error::CacheDown;
-use crate::sessions::{Found, Moment, SessionCopy};
+use crate::sessions::{Found, RedisTime, SessionCopy};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Cache {
         Ok((is_live && used_recently).then_some(Found::Live {
             copy,
             time_left,
-            now: Moment(now),
+            now: RedisTime(now),
         }))
     }
 }

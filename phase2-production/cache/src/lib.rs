@@ -31,7 +31,7 @@ pub use error::{CacheDown, OpenError};
 pub use limits::Limits;
 pub use rate::Taken;
 pub use retry_queue::Written;
-pub use sessions::{Filled, Found, Moment, SessionCopy};
+pub use sessions::{Filled, Found, RedisTime, SessionCopy};
 pub use versions::Version;
 
 use link::Link;

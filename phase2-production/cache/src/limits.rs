@@ -6,9 +6,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Timeout of connecting.
-    pub connect: Duration,
+    pub connect_timeout: Duration,
     /// Timeout of a call, connecting included.
-    pub command: Duration,
+    pub call_timeout: Duration,
     /// Consecutive failures that open the breaker.
     pub failure_threshold: u32,
     /// How long the breaker stays open before one call may probe.
@@ -23,8 +23,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connect: Duration::from_millis(200),
-            command: Duration::from_millis(100),
+            connect_timeout: Duration::from_millis(200),
+            call_timeout: Duration::from_millis(100),
             failure_threshold: 5,
             open_duration: Duration::from_secs(2),
             heartbeat_interval: Duration::from_millis(250),

@@ -49,12 +49,13 @@ impl Link {
     where
         Call: Future<Output = RedisResult<T>>,
     {
-        let permit = self.breaker.permit().ok_or(CacheDown::Resting)?;
+        let permit = self.breaker.permit().ok_or(CacheDown::BreakerOpen)?;
         let Current { manager, number } = self.lock().clone();
-        let reply = match tokio::time::timeout(self.limits.command, work(manager)).await {
-            Ok(reply) => reply.map_err(CacheDown::from),
-            Err(_) => Err(CacheDown::Timeout),
-        };
+        let reply =
+            match tokio::time::timeout(self.limits.call_timeout, work(manager)).await {
+                Ok(reply) => reply.map_err(CacheDown::from),
+                Err(_) => Err(CacheDown::Timeout),
+            };
         match &reply {
             Err(down) if down.is_outage() => {
                 self.trust.call_failed();
@@ -92,8 +93,8 @@ impl Link {
 /// A connection that is established on first use.
 fn lazy_connection(client: &Client, limits: &Limits) -> RedisResult<ConnectionManager> {
     let config = ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(limits.connect))
-        .set_response_timeout(Some(limits.command))
+        .set_connection_timeout(Some(limits.connect_timeout))
+        .set_response_timeout(Some(limits.call_timeout))
         .set_number_of_retries(1)
         .set_min_delay(Duration::from_millis(10))
         .set_max_delay(Duration::from_millis(50));

@@ -1,7 +1,7 @@
 //! The retry queue for invalidations that must reach Redis: tombstones of sessions, and
 //! denials.
 //!
-//! They are written at once if Redis answers. Otherwise the caller gets [`Written::Later`],
+//! They are written at once if Redis answers. Otherwise the caller gets [`Written::Queued`],
 //! and each heartbeat retries the queue until the write succeeds or the key would have expired
 //! in Redis. Until then the trust epoch (`trust.rs`) keeps the replicas from using the copies
 //! that the invalidation would have removed. The queue is lost with its process; a program
@@ -25,7 +25,7 @@ pub enum Written {
     /// Redis has it.
     Now,
     /// Redis does not answer. The write is in the retry queue.
-    Later,
+    Queued,
 }
 
 /// A key that must hold the value `ended` until a time.
@@ -74,7 +74,7 @@ impl RetryQueue {
                 // After any error Redis lacks this invalidation.
                 link.trust.call_failed();
                 tracing::warn!(%down, invalidations = new.len(), "queued for Redis");
-                Written::Later
+                Written::Queued
             }
         }
     }

@@ -30,9 +30,9 @@ static FILL: LazyLock<Script> =
 /// A time by Redis' clock, in microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Moment(pub(crate) i64);
+pub struct RedisTime(pub(crate) i64);
 
-impl Moment {
+impl RedisTime {
     /// The time since `other`; zero if this is earlier.
     #[must_use]
     pub fn since(self, other: Self) -> Duration {
@@ -50,7 +50,7 @@ pub struct SessionCopy<T> {
     pub ends_at: i64,
     /// Redis' time before the database was read: the copy includes every commit until
     /// then.
-    pub read_at: Moment,
+    pub read_at: RedisTime,
     /// The caller's data.
     pub session: T,
 }
@@ -65,14 +65,14 @@ pub enum Found<T> {
         /// Remaining idle time.
         time_left: Duration,
         /// Redis' time.
-        now: Moment,
+        now: RedisTime,
     },
     /// A tombstone: the session was ended.
     Ended,
     /// No usable copy: read the database, and fill with `now`.
-    Nothing {
+    Miss {
         /// Redis' time.
-        now: Moment,
+        now: RedisTime,
     },
 }
 
@@ -84,11 +84,11 @@ pub enum Filled {
     /// Refused: a tombstone was written since the read.
     Ended,
     /// Refused: the cached copy is as new, or newer.
-    Known,
+    NotNewer,
     /// Refused: Redis was flushed, or a call of this replica failed, since the read.
-    Late,
+    Outdated,
     /// Refused: the session has expired.
-    Over,
+    Expired,
 }
 
 impl Cache {
@@ -137,13 +137,9 @@ impl Cache {
             .await?;
         let now: i64 = read(&mut reply)?;
         self.link.trust.call_succeeded(start, now);
-        let (state, now): (String, _) = (read(&mut reply)?, Moment(now));
+        let (state, now): (String, _) = (read(&mut reply)?, RedisTime(now));
         if state != "live" {
-            return Ok(if state == "ended" {
-                Found::Ended
-            } else {
-                Found::Nothing { now }
-            });
+            return Ok(if state == "ended" { Found::Ended } else { Found::Miss { now } });
         }
         let text: String = read(&mut reply)?;
         let ttl_ms: u64 = read(&mut reply)?;
@@ -151,7 +147,7 @@ impl Cache {
         // ignored.
         let copy = serde_json::from_str::<SessionCopy<T>>(&text).ok();
         let copy = copy.filter(|copy| self.link.trust.trusts(copy.read_at.0));
-        Ok(copy.map_or(Found::Nothing { now }, |copy| Found::Live {
+        Ok(copy.map_or(Found::Miss { now }, |copy| Found::Live {
             copy,
             time_left: Duration::from_millis(ttl_ms),
             now,
@@ -181,7 +177,7 @@ impl Cache {
     ) -> Result<Filled, CacheDown> {
         // A tombstone for this session may have been lost since the read.
         if !self.link.trust.trusts(copy.read_at.0) {
-            return Ok(Filled::Late);
+            return Ok(Filled::Outdated);
         }
         let value = serde_json::to_string(copy)
             .map_err(|error| CacheDown::Refused(error.to_string()))?;
@@ -197,16 +193,16 @@ impl Cache {
         Ok(match outcome.as_str() {
             "stored" => Filled::Stored,
             "ended" => Filled::Ended,
-            "known" => Filled::Known,
-            "over" => Filled::Over,
-            _ => Filled::Late,
+            "known" => Filled::NotNewer,
+            "over" => Filled::Expired,
+            _ => Filled::Outdated,
         })
     }
 
     /// Writes tombstones: for `ttl` no replica can fill these sessions. `ttl` must be the
     /// longest life of a session, so that no slow reader can outlast it. Call it after
     /// the commit in the database. A failed write is retried later.
-    pub async fn forget_sessions(
+    pub async fn invalidate_sessions(
         &self,
         session_id_hashes: &[String],
         ttl: Duration,

@@ -44,8 +44,8 @@ async fn connect(
 ) -> Result<MultiplexedConnection, RedisError> {
     let extended = |limit: Duration| Some(limit * STARTUP_TIMEOUT_FACTOR);
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(extended(limits.connect))
-        .set_response_timeout(extended(limits.command));
+        .set_connection_timeout(extended(limits.connect_timeout))
+        .set_response_timeout(extended(limits.call_timeout));
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 

@@ -6,7 +6,7 @@
 
 use crate::error::CacheDown;
 use crate::retry_queue::Written;
-use crate::sessions::{Filled, Found, Moment, SessionCopy};
+use crate::sessions::{Filled, Found, RedisTime, SessionCopy};
 use crate::{Cache, sessions};
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     /// The cached version; no invalidation has arrived since.
-    Is(i64),
+    Current(i64),
     /// Recently invalidated: read the database, and cache nothing.
-    Unsettled,
+    Invalidated,
     /// No usable copy: read the database, and fill with `now`.
     Unknown {
         /// Redis' time.
-        now: Moment,
+        now: RedisTime,
     },
 }
 
@@ -31,9 +31,9 @@ impl Cache {
     /// If Redis does not answer: then ask the database.
     pub async fn version(&self, user: &str) -> Result<Version, CacheDown> {
         Ok(match self.look_up::<i64>(key(user), sessions::PEEK).await? {
-            Found::Live { copy, .. } => Version::Is(copy.session),
-            Found::Ended => Version::Unsettled,
-            Found::Nothing { now } => Version::Unknown { now },
+            Found::Live { copy, .. } => Version::Current(copy.session),
+            Found::Ended => Version::Invalidated,
+            Found::Miss { now } => Version::Unknown { now },
         })
     }
 
@@ -47,7 +47,7 @@ impl Cache {
         &self,
         user: &str,
         version: i64,
-        asked: Moment,
+        asked: RedisTime,
         ends_at: i64,
     ) -> Result<Filled, CacheDown> {
         let copy = SessionCopy { version, ends_at, read_at: asked, session: version };
@@ -56,7 +56,7 @@ impl Cache {
 
     /// Invalidates versions after a change in the database: for `ttl` no replica can fill
     /// them. A failed write is retried later.
-    pub async fn forget_versions(&self, users: &[String], ttl: Duration) -> Written {
+    pub async fn invalidate_versions(&self, users: &[String], ttl: Duration) -> Written {
         let keys = users.iter().map(|user| key(user)).collect();
         self.retries.write(&self.link, keys, ttl).await
     }

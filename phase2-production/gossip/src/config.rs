@@ -7,14 +7,14 @@ use std::time::Duration;
 /// Lifetimes of sessions. They must be equal on every node, or the nodes disagree about
 /// which sessions are alive.
 #[derive(Clone, Copy, Debug)]
-pub struct Lives {
+pub struct SessionLifetimes {
     /// Idle timeout; every use on any node restarts it.
     pub idle: Duration,
     /// Absolute lifetime.
     pub absolute: Duration,
 }
 
-impl Lives {
+impl SessionLifetimes {
     /// Minimum interval between two reported uses of a session: reporting every request
     /// would cost more than the request. So an idle session may die this much late, and
     /// never early.
@@ -50,9 +50,9 @@ pub struct GossipConfig {
     /// Messages of another group are ignored. Not a secret.
     pub cluster_id: String,
     /// Lifetimes of sessions.
-    pub lives: Lives,
+    pub lifetimes: SessionLifetimes,
     /// Maximum number of file names of a session; the newest are kept.
-    pub most_files: usize,
+    pub max_files: usize,
 }
 
 impl GossipConfig {
@@ -75,13 +75,13 @@ impl GossipConfig {
     /// How long a node keeps the tombstone of a deleted entry. A node that was paused for
     /// longer gets the whole map again.
     pub(crate) fn deletion_grace(&self) -> Duration {
-        self.lives.idle.clamp(Duration::from_secs(1), Duration::from_secs(60))
+        self.lifetimes.idle.clamp(Duration::from_secs(1), Duration::from_secs(60))
     }
 
     /// How long a dead node's entries are kept. After half of this time chitchat stops
     /// sending them to new nodes; all of its sessions have expired by then.
     pub(crate) fn dead_node_grace(&self) -> Duration {
-        (self.lives.absolute * 2).max(Duration::from_secs(60))
+        (self.lifetimes.absolute * 2).max(Duration::from_secs(60))
     }
 }
 

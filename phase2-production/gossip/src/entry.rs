@@ -9,7 +9,7 @@ pub(crate) struct Birth {
     /// The session's owner.
     pub(crate) owner: String,
     /// The application's data about the owner.
-    pub(crate) about: String,
+    pub(crate) metadata: String,
     /// Milliseconds since 1970.
     pub(crate) at: i64,
 }
@@ -139,7 +139,7 @@ mod tests {
     fn entry_survives_a_round_trip_through_text() {
         let hash = || "p".repeat(64);
         let born =
-            Birth { owner: "ann".to_owned(), about: "{\"a\":1}".to_owned(), at: 5 };
+            Birth { owner: "ann".to_owned(), metadata: "{\"a\":1}".to_owned(), at: 5 };
         let name = "a b/c \u{1f600}\n".to_owned();
         let all = [
             Entry::Birth { hash: hash(), born },

@@ -6,11 +6,11 @@
 //! The state of a session is the merge of all maps (`view`). So a node can die, and its writes
 //! survive on the others. The price is that every node holds every session.
 //!
-//! A write waits until the live nodes have acknowledged it, but not longer than [`PATIENCE`],
+//! A write waits until the live nodes have acknowledged it, but not longer than [`ACK_TIMEOUT`],
 //! and the caller does not learn which of the two happened. So the group does not guarantee that
 //! a session is known everywhere, that a limit is exact, or that a write survives a node that
 //! dies before it has sent it. An invariant checker must excuse a write that a node acknowledged
-//! less than [`PATIENCE`] before it was killed, and nothing else.
+//! less than [`ACK_TIMEOUT`] before it was killed, and nothing else.
 //!
 //! Reading order: `entry` (the replicated entries), `view` (their merge), `catch_up` (a node
 //! after a pause), `node`, `protocol` and `background`.
@@ -25,6 +25,6 @@ mod protocol;
 mod transport;
 mod view;
 
-pub use config::{GossipConfig, Lives};
-pub use node::{Gossip, PATIENCE, Size};
-pub use view::{Gone, Known};
+pub use config::{GossipConfig, SessionLifetimes};
+pub use node::{ACK_TIMEOUT, Gossip, Size};
+pub use view::{Gone, SessionState};

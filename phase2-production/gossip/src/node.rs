@@ -6,7 +6,7 @@ use crate::config::{GossipConfig, milliseconds};
 use crate::entry::{Birth, Entry};
 use crate::protocol::{self, bytes_of, key};
 use crate::transport::BoundSocket;
-use crate::view::{Gone, Known, View};
+use crate::view::{Gone, SessionState, View};
 use anyhow::Context;
 use chitchat::{Chitchat, ChitchatHandle, ChitchatId, spawn_chitchat};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 
 /// Timeout of the wait for acknowledgements of a write.
-pub const PATIENCE: Duration = Duration::from_millis(300);
+pub const ACK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The amount of data of a node. Every node holds all of it: the cost of this design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Gossip {
         let key = (config.node.clone(), generation);
         let joins = config.seeds.iter().any(|seed| *seed != socket.address());
         let state = Arc::new(MemberState::new(key, joins, now_ms()));
-        let view = Arc::new(Lock::new(View::new(config.lives, config.most_files)));
+        let view = Arc::new(Lock::new(View::new(config.lifetimes, config.max_files)));
         let handle =
             spawn_chitchat(protocol::settings(&config, &me), Vec::new(), &socket);
         let handle = handle.await?;
@@ -97,14 +97,14 @@ impl Gossip {
     }
 
     /// Creates a session (its birth). `hash` identifies it and must not be the credential
-    /// itself; [`Gossip::touch`] returns `about`, the application's data about `owner`.
+    /// itself; [`Gossip::touch`] returns `metadata`, the application's data about `owner`.
     ///
     /// This and every other urgent write returns when all nodes that seem alive have
-    /// acknowledged it, or after [`PATIENCE`]: a paused node would block all others, and
+    /// acknowledged it, or after [`ACK_TIMEOUT`]: a paused node would block all others, and
     /// a killed one never replies.
-    pub async fn start(&self, hash: &str, owner: &str, about: &str, now: i64) {
-        let (owner, about) = (owner.to_owned(), about.to_owned());
-        let born = Birth { owner, about, at: now };
+    pub async fn start(&self, hash: &str, owner: &str, metadata: &str, now: i64) {
+        let (owner, metadata) = (owner.to_owned(), metadata.to_owned());
+        let born = Birth { owner, metadata, at: now };
         self.0.write_and_wait(Entry::Birth { hash: hash.to_owned(), born }).await;
     }
 
@@ -115,24 +115,24 @@ impl Gossip {
     /// If this node knows no live session with this hash.
     pub async fn touch(&self, hash: &str, now: i64) -> Result<String, Gone> {
         self.0.check_caught_up(now)?;
-        let (about, report) = self.0.view().touch(hash, now)?;
+        let (metadata, report) = self.0.view().touch(hash, now)?;
         if report {
             self.0.write(Entry::Used { hash: hash.to_owned(), at: now }).await;
         }
-        Ok(about)
+        Ok(metadata)
     }
 
     /// The state of a session, without a use.
     ///
     /// # Errors
     /// As [`Gossip::touch`].
-    pub fn look(&self, hash: &str, now: i64) -> Result<Known, Gone> {
+    pub fn peek(&self, hash: &str, now: i64) -> Result<SessionState, Gone> {
         self.0.check_caught_up(now)?;
-        self.0.view().look(hash, now)
+        self.0.view().peek(hash, now)
     }
 
     /// Adds a file name (growth) and records a use. A session that was ended meanwhile
-    /// stays ended. Beyond [`GossipConfig::most_files`] the newest names are kept.
+    /// stays ended. Beyond [`GossipConfig::max_files`] the newest names are kept.
     ///
     /// # Errors
     /// As [`Gossip::touch`].
@@ -165,14 +165,14 @@ impl Gossip {
 
     /// Number of known sessions, including tombstones.
     #[must_use]
-    pub fn known(&self) -> usize {
+    pub fn known_sessions(&self) -> usize {
         self.0.view().len()
     }
 
     /// The live sessions of an owner that this node knows, oldest first.
     #[must_use]
-    pub fn of(&self, owner: &str, now: i64) -> Vec<String> {
-        self.0.view().of(owner, now)
+    pub fn sessions_of(&self, owner: &str, now: i64) -> Vec<String> {
+        self.0.view().sessions_of(owner, now)
     }
 
     /// Removes dead sessions and this node's entries about them, and reports the size.
@@ -238,7 +238,7 @@ impl Node {
                 }
             }
         };
-        if timeout(PATIENCE, acknowledged).await.is_err() {
+        if timeout(ACK_TIMEOUT, acknowledged).await.is_err() {
             metrics::counter!("upload_server_gossip_acknowledgement_timeouts_total")
                 .increment(1);
         }

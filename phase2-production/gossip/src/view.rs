@@ -6,17 +6,17 @@
 
 mod session;
 
-use crate::config::Lives;
+use crate::config::SessionLifetimes;
 use crate::entry::{Birth, Entry};
 use session::Session;
 use std::collections::{BTreeSet, HashMap};
 
-pub use session::{Gone, Known};
+pub use session::{Gone, SessionState};
 
 /// All sessions that this node has received entries about.
 pub(crate) struct View {
-    lives: Lives,
-    most_files: usize,
+    lifetimes: SessionLifetimes,
+    max_files: usize,
     sessions: HashMap<String, Session>,
     by_owner: HashMap<String, BTreeSet<String>>,
     /// Owner to the time until which all earlier sessions are dead.
@@ -35,10 +35,10 @@ pub(crate) struct Swept {
 }
 
 impl View {
-    pub(crate) fn new(lives: Lives, most_files: usize) -> Self {
+    pub(crate) fn new(lifetimes: SessionLifetimes, max_files: usize) -> Self {
         Self {
-            lives,
-            most_files,
+            lifetimes,
+            max_files,
             sessions: HashMap::new(),
             by_owner: HashMap::new(),
             all_ended: HashMap::new(),
@@ -55,7 +55,7 @@ impl View {
                 }
             }
             Entry::File { hash, at, number, name } => {
-                let most = self.most_files;
+                let most = self.max_files;
                 if let Some(session) = self.session_at(hash, at, now)
                     && session.ended_until.is_none()
                 {
@@ -76,28 +76,28 @@ impl View {
     }
 
     fn apply_birth(&mut self, hash: String, born: Birth, now: i64) {
-        let lives = self.lives;
+        let lifetimes = self.lifetimes;
         let owner = born.owner.clone();
         let ended = self.all_ended.get(&owner).is_some_and(|&until| born.at <= until);
         let Some(session) = self.session_at(hash.clone(), born.at, now) else {
             return;
         };
         if ended {
-            session.end(session.tombstone(&born, &lives));
+            session.end(session.tombstone(&born, &lifetimes));
         }
         session.born = Some(born);
         self.by_owner.entry(owner).or_default().insert(hash);
     }
 
     fn apply_all_ended(&mut self, owner: String, at: i64) {
-        let lives = self.lives;
+        let lifetimes = self.lifetimes;
         for hash in self.by_owner.get(&owner).into_iter().flatten() {
             let Some(session) = self.sessions.get_mut(hash) else {
                 continue;
             };
             let born = session.born.clone().filter(|born| born.at <= at);
             if let Some(born) = born {
-                session.end(session.tombstone(&born, &lives));
+                session.end(session.tombstone(&born, &lifetimes));
             }
         }
         let until = self.all_ended.entry(owner).or_insert(at);
@@ -106,22 +106,22 @@ impl View {
 
     /// The session of an event at `at`; `None` if the event is too old to matter.
     fn session_at(&mut self, hash: String, at: i64, now: i64) -> Option<&mut Session> {
-        if at.saturating_add(self.lives.absolute_ms()) <= now {
+        if at.saturating_add(self.lifetimes.absolute_ms()) <= now {
             return None;
         }
         Some(self.sessions.entry(hash).or_insert_with(|| Session::new(now)))
     }
 
     /// The state of a live session, without a use.
-    pub(crate) fn look(&self, hash: &str, now: i64) -> Result<Known, Gone> {
+    pub(crate) fn peek(&self, hash: &str, now: i64) -> Result<SessionState, Gone> {
         let session = self.sessions.get(hash).ok_or(Gone::Unknown)?;
-        let born = session.living(&self.lives, now)?;
-        Ok(Known {
+        let born = session.living(&self.lifetimes, now)?;
+        Ok(SessionState {
             owner: born.owner.clone(),
-            about: born.about.clone(),
+            metadata: born.metadata.clone(),
             created_at: born.at,
             last_activity: session.last_activity(born),
-            lives_until: session.lives_until(born, &self.lives),
+            lives_until: session.lives_until(born, &self.lifetimes),
             files: session.files.values().cloned().collect(),
         })
     }
@@ -136,26 +136,26 @@ impl View {
     /// report the use to the others.
     pub(crate) fn touch(&mut self, hash: &str, now: i64) -> Result<(String, bool), Gone> {
         let session = self.sessions.get_mut(hash).ok_or(Gone::Unknown)?;
-        let born = session.living(&self.lives, now)?;
-        let (about, reported) =
-            (born.about.clone(), session.last_reported_use.max(born.at));
+        let born = session.living(&self.lifetimes, now)?;
+        let (metadata, reported) =
+            (born.metadata.clone(), session.last_reported_use.max(born.at));
         session.last_local_use = session.last_local_use.max(now);
-        Ok((about, now.saturating_sub(reported) >= self.lives.touch_interval_ms()))
+        Ok((metadata, now.saturating_sub(reported) >= self.lifetimes.touch_interval_ms()))
     }
 
     /// Until when the tombstone of a live session must be kept.
     pub(crate) fn tombstone(&self, hash: &str, now: i64) -> Result<i64, Gone> {
         let session = self.sessions.get(hash).ok_or(Gone::Unknown)?;
-        let born = session.living(&self.lives, now)?;
-        Ok(session.tombstone(born, &self.lives))
+        let born = session.living(&self.lifetimes, now)?;
+        Ok(session.tombstone(born, &self.lifetimes))
     }
 
     /// The live sessions of an owner, oldest first.
-    pub(crate) fn of(&self, owner: &str, now: i64) -> Vec<String> {
+    pub(crate) fn sessions_of(&self, owner: &str, now: i64) -> Vec<String> {
         let hashes = self.by_owner.get(owner).into_iter().flatten();
         let mut alive: Vec<_> = hashes
             .filter_map(|hash| {
-                let born = self.sessions.get(hash)?.living(&self.lives, now).ok()?;
+                let born = self.sessions.get(hash)?.living(&self.lifetimes, now).ok()?;
                 Some((born.at, hash.clone()))
             })
             .collect();
@@ -170,7 +170,7 @@ impl View {
 
     /// Number of live sessions.
     pub(crate) fn living(&self, now: i64) -> usize {
-        let alive = |one: &&Session| one.living(&self.lives, now).is_ok();
+        let alive = |one: &&Session| one.living(&self.lifetimes, now).is_ok();
         self.sessions.values().filter(alive).count()
     }
 
@@ -178,7 +178,7 @@ impl View {
     pub(crate) fn sweep(&mut self, now: i64) -> Swept {
         let mut swept = Swept::default();
         for (hash, session) in &mut self.sessions {
-            if !session.matters(&self.lives, now) {
+            if !session.matters(&self.lifetimes, now) {
                 swept.removed.push(hash.clone());
             } else if session.ended_until.is_some() && !session.cleaned {
                 session.cleaned = true;
@@ -188,7 +188,7 @@ impl View {
         for hash in &swept.removed {
             self.remove(hash);
         }
-        let old = now.saturating_sub(self.lives.absolute_ms());
+        let old = now.saturating_sub(self.lifetimes.absolute_ms());
         self.all_ended.retain(|owner, at| {
             let matters = *at > old;
             if !matters {

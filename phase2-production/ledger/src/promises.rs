@@ -37,7 +37,7 @@ const BUSY_PERCENT: u64 = if cfg!(debug_assertions) { 150 } else { 100 };
 const ANSWER_WITHIN_MS: u64 = 6_000 * BUSY_PERCENT / 100;
 
 /// The longest time that a `gossip` write waits for the other replicas before it is acknowledged
-/// anyway (`gossip::PATIENCE`).
+/// anyway (`gossip::ACK_TIMEOUT`).
 const GOSSIP_ACK_TIMEOUT_MS: u64 = 300;
 
 impl Promises {

@@ -6,7 +6,7 @@
 
 mod recent;
 
-pub use recent::{AT_ONCE, Arrival, arrivals};
+pub use recent::{BATCH_SIZE, RecentFile, stored_since};
 
 use crate::audit::{self, AuditRow};
 use crate::error::RecordsError;

@@ -13,7 +13,7 @@ use upload_domain::hex::hex;
 
 /// Maximum number of keys that one sweep removes, so that it fits into the statement
 /// timeout.
-pub const AT_ONCE: u64 = 1_000;
+pub const SWEEP_BATCH_SIZE: u64 = 1_000;
 
 /// Earlier use of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(crate) async fn store(
     Ok(())
 }
 
-/// Removes the keys that were first used before a time, at most [`AT_ONCE`]. Returns how
+/// Removes the keys that were first used before a time, at most [`SWEEP_BATCH_SIZE`]. Returns how
 /// many. In [`Scope::Housekeeping`](crate::Scope::Housekeeping).
 ///
 /// # Errors
@@ -88,7 +88,7 @@ pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsEr
             WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
     let removed = sqlx::query(QUERY)
         .bind(before)
-        .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
+        .bind(i64::try_from(SWEEP_BATCH_SIZE).unwrap_or(i64::MAX))
         .execute(tx)
         .await?;
     Ok(removed.rows_affected())

@@ -4,7 +4,7 @@
 //! recorded here is final. Redis and the memory of a replica hold copies that may be
 //! lost.
 //!
-//! Every statement runs inside [`Records::run`], or [`Records::look`] if it only reads:
+//! Every statement runs inside [`Records::run`], or [`Records::read`] if it only reads:
 //! one transaction, in a task that a client's disconnect cannot cancel, limited to the
 //! rows that its [`Scope`] covers. Callers compose the functions of the modules below
 //! inside the transaction, together with the audit row that describes the change; all of
@@ -21,7 +21,6 @@
 mod app_role;
 pub mod audit;
 mod backend;
-pub mod ends;
 mod error;
 pub mod files;
 pub mod idempotency;
@@ -32,6 +31,7 @@ mod pool_metrics;
 pub mod quota;
 mod records;
 pub mod refresh;
+pub mod revocations;
 pub mod revoked;
 mod row;
 mod scope;
@@ -45,7 +45,7 @@ pub use error::{OpenError, RecordsError};
 pub use futures_util::future::BoxFuture;
 pub use ids::{Member, NotAnId, OrgId, Role};
 pub use migrate::Migrated;
-pub use pool::{LONGEST_TRANSACTION, PoolLimits};
+pub use pool::{MAX_TRANSACTION_DURATION, PoolLimits};
 pub use records::Records;
 pub use scope::Scope;
 pub use sqlx::AnyConnection;

@@ -14,7 +14,7 @@ const TRANSACTION_GRACE: Duration = Duration::from_secs(1);
 
 /// Longest transaction within the [default limits](PoolLimits::default), counted from
 /// when it has its connection: after this it has committed or is abandoned.
-pub const LONGEST_TRANSACTION: Duration =
+pub const MAX_TRANSACTION_DURATION: Duration =
     SQLITE_BUSY_TIMEOUT.saturating_add(TRANSACTION_GRACE);
 
 /// Timeout of the check that a returned connection has no open transaction.
@@ -92,7 +92,7 @@ impl PoolLimits {
 pub(crate) struct Pools {
     pub(crate) writers: AnyPool,
     pub(crate) readers: AnyPool,
-    /// One connection, for [`crate::Records::listen`].
+    /// One connection, for [`crate::Records::poll`].
     pub(crate) poller: AnyPool,
 }
 
@@ -152,7 +152,7 @@ mod tests {
         for url in ["postgres://a:b@localhost/c", "sqlite://a.sqlite"] {
             let longest =
                 PoolLimits::default().transaction(&Address::parse(url).unwrap());
-            assert!(longest <= LONGEST_TRANSACTION, "{url}: {longest:?}");
+            assert!(longest <= MAX_TRANSACTION_DURATION, "{url}: {longest:?}");
         }
     }
 

@@ -72,14 +72,14 @@ impl Records {
     /// machine). Also serves as a health check of the database.
     ///
     /// # Errors
-    /// As [`Records::look`].
+    /// As [`Records::read`].
     pub async fn now(&self) -> Result<i64, RecordsError> {
         let clock = if self.postgres {
             "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
         } else {
             "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)"
         };
-        self.look(Scope::Housekeeping, move |tx| {
+        self.read(Scope::Housekeeping, move |tx| {
             Box::pin(async move {
                 Ok(sqlx::query_scalar::<_, i64>(clock).fetch_one(tx).await?)
             })
@@ -129,7 +129,7 @@ impl Records {
     ///
     /// # Panics
     /// When `work` does.
-    pub async fn look<T, W>(&self, scope: Scope, work: W) -> Result<T, RecordsError>
+    pub async fn read<T, W>(&self, scope: Scope, work: W) -> Result<T, RecordsError>
     where
         T: Send + 'static,
         W: for<'t> FnOnce(
@@ -141,16 +141,16 @@ impl Records {
         self.run_detached(Access::Read, scope, work).await
     }
 
-    /// As [`Records::look`], on a connection reserved for polling: a replica receives the
+    /// As [`Records::read`], on a connection reserved for polling: a replica receives the
     /// changes of other replicas however long the queue of requests is. One call at a
     /// time.
     ///
     /// # Errors
-    /// As [`Records::look`].
+    /// As [`Records::read`].
     ///
     /// # Panics
     /// When `work` does.
-    pub async fn listen<T, W>(&self, scope: Scope, work: W) -> Result<T, RecordsError>
+    pub async fn poll<T, W>(&self, scope: Scope, work: W) -> Result<T, RecordsError>
     where
         T: Send + 'static,
         W: for<'t> FnOnce(

@@ -2,9 +2,9 @@
 //! never a hash of the token's text, because one token has many spellings (OWASP JWT). A
 //! revocation of several tokens at once uses a name that no `jti` can have.
 
-use crate::ends::{self, End};
 use crate::error::RecordsError;
 use crate::ids::OrgId;
+use crate::revocations::{self, Revocation};
 use sqlx::AnyConnection;
 
 /// A revoked token.
@@ -19,7 +19,7 @@ pub struct Denied {
 }
 
 /// Revokes a token. Returns `false` if it was already revoked. `now` must be read in the
-/// transaction ([`crate::ends`]).
+/// transaction ([`crate::revocations`]).
 ///
 /// # Errors
 /// When the database fails.
@@ -72,12 +72,12 @@ pub async fn is_denied(
 /// When the database fails.
 pub async fn denied_after(
     tx: &mut AnyConnection,
-    end: &End,
-) -> Result<Vec<End>, RecordsError> {
+    end: &Revocation,
+) -> Result<Vec<Revocation>, RecordsError> {
     const QUERY: &str = "SELECT jti AS name, revoked_at FROM revoked_tokens \
          WHERE revoked_at >= $1 AND (revoked_at > $1 OR jti > $2) \
          ORDER BY revoked_at, jti LIMIT $3";
-    ends::after(tx, QUERY, end).await
+    revocations::after(tx, QUERY, end).await
 }
 
 /// Removes entries of tokens that expired before `before`, at most 1000. Returns how

@@ -16,7 +16,7 @@ pub enum Scope {
     /// The account with this name, before its organisation is known.
     Login(Username),
     /// The session or refresh token with this SHA-256, before its account is known.
-    Proof(String),
+    CredentialHash(String),
     /// For janitors and for data of the whole service: expired rows of every
     /// organisation, and signing keys.
     Housekeeping,
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Scope {
         match self {
             Self::Organisation(organisation) => write!(f, "Organisation({organisation})"),
             Self::Login(username) => write!(f, "Login({username})"),
-            Self::Proof(_) => f.write_str("Proof(..)"),
+            Self::CredentialHash(_) => f.write_str("CredentialHash(..)"),
             Self::Housekeeping => f.write_str("Housekeeping"),
         }
     }
@@ -48,7 +48,7 @@ impl Scope {
         match self {
             Self::Organisation(id) => organisation = id.as_str(),
             Self::Login(username) => login = username.as_str(),
-            Self::Proof(credential_hash) => hash = credential_hash,
+            Self::CredentialHash(credential_hash) => hash = credential_hash,
             Self::Housekeeping => housekeeping = "on",
         }
         sqlx::query(SET)

@@ -7,9 +7,9 @@
 mod growth;
 mod revocation;
 
-pub use growth::{add_file, files, seen};
+pub use growth::{add_file, files, record_use};
 pub(crate) use revocation::revoke_all;
-pub use revocation::{AT_ONCE, ended_after, revoke, sweep};
+pub use revocation::{SWEEP_BATCH_SIZE, revoke, revoked_after, sweep};
 
 use crate::error::RecordsError;
 use crate::ids::{Member, OrgId};
@@ -22,7 +22,7 @@ use upload_domain::username::Username;
 #[derive(Clone, Debug)]
 pub struct NewSession {
     /// SHA-256 of the session id.
-    pub proof: String,
+    pub session_id_hash: String,
     /// The owner.
     pub member: Member,
     /// The account's epoch when the password was checked.
@@ -37,7 +37,7 @@ pub struct NewSession {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// SHA-256 of the session id.
-    pub proof: String,
+    pub session_id_hash: String,
     /// The owner, with the role at login.
     pub member: Member,
     /// The account's epoch at login.
@@ -108,14 +108,14 @@ pub async fn create(
         usize::try_from(most - 1).map_or(0, |most| live.len().saturating_sub(most));
     let mut revoked = Vec::with_capacity(excess);
     for oldest in live.into_iter().take(excess) {
-        if revoke(tx, &oldest.proof, now).await? {
-            revoked.push(oldest.proof);
+        if revoke(tx, &oldest.session_id_hash, now).await? {
+            revoked.push(oldest.session_id_hash);
         }
     }
     insert(tx, new, now).await?;
     Ok(Created::Yes(
         Session {
-            proof: new.proof.clone(),
+            session_id_hash: new.session_id_hash.clone(),
             member: new.member.clone(),
             epoch: new.epoch,
             version: 1,
@@ -139,7 +139,7 @@ async fn insert(
            created_at, last_seen_at, expires_at, idle_ms) \
          VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8) ON CONFLICT DO NOTHING",
     )
-    .bind(&new.proof)
+    .bind(&new.session_id_hash)
     .bind(new.member.organisation.as_str())
     .bind(new.member.username.as_str())
     .bind(new.member.role.as_str())
@@ -213,7 +213,7 @@ pub async fn of_user(
 
 fn session(row: &AnyRow) -> Result<Session, RecordsError> {
     Ok(Session {
-        proof: row.try_get("session_id_hash")?,
+        session_id_hash: row.try_get("session_id_hash")?,
         member: row::member(row)?,
         epoch: row.try_get("epoch")?,
         version: row.try_get("version")?,

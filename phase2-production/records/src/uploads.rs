@@ -25,7 +25,7 @@ use upload_domain::file_id::FileId;
 use upload_domain::username::Username;
 
 /// Maximum number of open uploads of an account.
-pub const MOST_OPEN: i64 = 100;
+pub const MAX_OPEN_UPLOADS: i64 = 100;
 
 /// How the bytes are transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub enum Started {
     Yes,
     /// It would exceed the owner's quota.
     QuotaExceeded,
-    /// The account has [`MOST_OPEN`] open uploads.
+    /// The account has [`MAX_OPEN_UPLOADS`] open uploads.
     TooMany,
 }
 
@@ -127,7 +127,7 @@ async fn reserve(
     .bind(owner.username.as_str())
     .fetch_one(&mut *tx)
     .await?;
-    if open >= MOST_OPEN {
+    if open >= MAX_OPEN_UPLOADS {
         return Ok(Started::TooMany);
     }
     Ok(match quota::reserve(tx, owner, upload.size, allowed).await? {

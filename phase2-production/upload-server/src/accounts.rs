@@ -174,7 +174,7 @@ impl Accounts {
         let scope = Scope::Login(name.clone());
         let found = self
             .records
-            .look(scope, move |tx| Box::pin(async move { users::find(tx, &name).await }));
+            .read(scope, move |tx| Box::pin(async move { users::find(tx, &name).await }));
         self.lookups.run(found).await
     }
 
@@ -184,7 +184,7 @@ impl Accounts {
     /// When the database does not answer.
     pub(crate) async fn exist(records: &Records) -> anyhow::Result<bool> {
         let main = OrgId::parse(DEFAULT_ORGANISATION)?;
-        let accounts = records.look(Scope::Organisation(main.clone()), move |tx| {
+        let accounts = records.read(Scope::Organisation(main.clone()), move |tx| {
             Box::pin(async move { users::list(tx, &main).await })
         });
         Ok(!accounts.await?.is_empty())

@@ -48,7 +48,7 @@ pub(crate) async fn list(
     admin: Admin,
 ) -> Result<Json<People>, Error> {
     let organisation = admin.0.member.organisation.clone();
-    let found = app.records.look(admin.scope(), move |tx| {
+    let found = app.records.read(admin.scope(), move |tx| {
         Box::pin(async move { users::list(tx, &organisation).await })
     });
     let users = found.await?.into_iter().map(to_person).collect();
@@ -101,7 +101,7 @@ pub(crate) async fn audit_log(
 ) -> Result<Json<Audit>, Error> {
     let Query(query) = query.map_err(|_unreadable| Error::BadPage)?;
     let organisation = admin.0.member.organisation.clone();
-    let found = app.records.look(admin.scope(), move |tx| {
+    let found = app.records.read(admin.scope(), move |tx| {
         Box::pin(async move {
             audit::list(tx, &organisation, MAX_AUDIT_ROWS, query.request_id.as_deref())
                 .await
@@ -148,7 +148,7 @@ async fn find(
     admin: &Admin,
     username: Username,
 ) -> Result<users::Account, Error> {
-    let found = app.records.look(admin.scope(), move |tx| {
+    let found = app.records.read(admin.scope(), move |tx| {
         Box::pin(async move { users::find(tx, &username).await })
     });
     let organisation = &admin.0.member.organisation;

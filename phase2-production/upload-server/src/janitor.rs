@@ -105,7 +105,7 @@ async fn remove_expired(app: &AppState) -> Result<u64, Error> {
 
 /// A batch of expired uploads, and whether it is the last.
 async fn expired_batch(app: &AppState, now: i64) -> Result<(Vec<Upload>, bool), Error> {
-    let expired = app.records.look(Scope::Housekeeping, move |tx| {
+    let expired = app.records.read(Scope::Housekeeping, move |tx| {
         Box::pin(async move {
             uploads::expired(tx, now, CANDIDATE_BATCHES * BATCH_SIZE).await
         })
@@ -146,7 +146,7 @@ async fn finish_uploads(app: &AppState) -> Result<u64, Error> {
         (Instant::now() + TASK_TIME_LIMIT, now().saturating_sub(round));
     let mut count = 0;
     loop {
-        let complete = app.records.look(Scope::Housekeeping, move |tx| {
+        let complete = app.records.read(Scope::Housekeeping, move |tx| {
             Box::pin(async move { uploads::unfinished(tx, before, BATCH_SIZE).await })
         });
         let complete = complete.await?;
@@ -260,7 +260,7 @@ async fn remove_idempotency_keys(app: &AppState) -> Result<u64, Error> {
         });
         let removed = removed.await?;
         count += removed;
-        if removed < idempotency::AT_ONCE {
+        if removed < idempotency::SWEEP_BATCH_SIZE {
             return Ok(count);
         }
     }

@@ -9,7 +9,7 @@ use crate::clock::now;
 use blobs::Blobs;
 use cache::{BreakerState, Cache};
 use http_edge::health::{Check, Readiness, Standing};
-use records::ends::CLOCK_LIMIT_MS;
+use records::revocations::MAX_CLOCK_SKEW_MS;
 use records::{Records, RecordsError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ const NO_ANSWER: &str = "does not answer";
 /// Beyond this skew a replica rejects tokens just issued elsewhere and expires sessions
 /// too early or too late.
 const WRONG_CLOCK: &str = "differs from the records' by more than 1 s";
-const _: () = assert!(CLOCK_LIMIT_MS == 1_000, "update the text above");
+const _: () = assert!(MAX_CLOCK_SKEW_MS == 1_000, "update the text above");
 
 /// The checks of this replica. The clock is compared before this returns, so no replica
 /// becomes ready with an unchecked clock.
@@ -82,7 +82,7 @@ impl Clock {
         let before = now();
         let database_time = records.now().await?;
         let skew = (database_time - before).max(now() - database_time);
-        self.is_right.store(skew <= CLOCK_LIMIT_MS, Ordering::Relaxed);
+        self.is_right.store(skew <= MAX_CLOCK_SKEW_MS, Ordering::Relaxed);
         Ok(())
     }
 

@@ -18,7 +18,7 @@
 
 use crate::clock::now;
 use futures_util::future::BoxFuture;
-use records::ends::{AT_ONCE, End, LATEST_MS};
+use records::revocations::{BATCH_SIZE, MAX_VISIBILITY_DELAY_MS, Revocation};
 use records::{AnyConnection, Records, RecordsError, Scope};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,10 +37,11 @@ pub(crate) const MAX_PROPAGATION_DELAY: Duration = Duration::from_secs(1);
 const MAX_FAILED_POLLS: u32 = 2;
 
 /// Query for the revocations after a given one.
-pub(crate) type Query = for<'t> fn(
-    &'t mut AnyConnection,
-    End,
-) -> BoxFuture<'t, Result<Vec<End>, RecordsError>>;
+pub(crate) type Query =
+    for<'t> fn(
+        &'t mut AnyConnection,
+        Revocation,
+    ) -> BoxFuture<'t, Result<Vec<Revocation>, RecordsError>>;
 
 /// One replica's feed. Clones share it; it polls until the last clone is dropped.
 #[derive(Clone)]
@@ -64,7 +65,7 @@ impl RevocationFeed {
         let progress = Arc::new(Progress::default());
         let reports = Arc::clone(&progress);
         let poller = tokio::spawn(async move {
-            let since = now() - LATEST_MS;
+            let since = now() - MAX_VISIBILITY_DELAY_MS;
             let mut feed = Poller { records, query, since, known: HashSet::new() };
             loop {
                 let began = Instant::now();
@@ -147,20 +148,20 @@ struct Poller {
     query: Query,
     since: i64,
     /// Revocations of the last poll; the next one returns some of them again.
-    known: HashSet<End>,
+    known: HashSet<Revocation>,
 }
 
 impl Poller {
     /// Revocations that no earlier poll returned.
     async fn poll(&mut self) -> Result<Vec<String>, RecordsError> {
         let (began, mut ends) = (now(), Vec::new());
-        let mut after = End::before(self.since);
+        let mut after = Revocation::since(self.since);
         loop {
             let (query, next) = (self.query, after.clone());
             let page_read =
-                self.records.listen(Scope::Housekeeping, move |tx| query(tx, next));
+                self.records.poll(Scope::Housekeeping, move |tx| query(tx, next));
             let page = page_read.await?;
-            let is_last = page.len() < AT_ONCE;
+            let is_last = page.len() < BATCH_SIZE;
             ends.extend(page);
             match ends.last() {
                 Some(last) if !is_last => after = last.clone(),
@@ -169,7 +170,7 @@ impl Poller {
         }
         let new = ends.iter().filter(|end| !self.known.contains(end));
         let new = new.map(|end| end.name.clone()).collect();
-        self.since = began - LATEST_MS;
+        self.since = began - MAX_VISIBILITY_DELAY_MS;
         self.known = ends.into_iter().collect();
         Ok(new)
     }

@@ -115,7 +115,7 @@ pub(crate) async fn list(
     caller: Caller,
 ) -> Result<Json<PendingUploads>, Error> {
     let (scope, owner, now) = (scope_of(&caller.member), caller.member, caller.audit.at);
-    let open = app.records.look(scope, move |tx| {
+    let open = app.records.read(scope, move |tx| {
         Box::pin(async move { uploads::list(tx, &owner, now).await })
     });
     let uploads = open.await?.into_iter().map(to_pending_upload).collect();

@@ -8,7 +8,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 async fn not_since(cache: &Cache, key: &str) -> i64 {
     match cache.is_denied(key).await.expect("Redis answers") {
-        Denial::NotSince { since } => since,
+        Denial::NotDeniedSince { since } => since,
         Denial::Denied => panic!("{key} is denied"),
     }
 }
@@ -63,10 +63,10 @@ async fn slow_reader_does_not_restore_an_outdated_version() {
         let ends_at = now_ms() + 60_000;
         let filled = one.fill_version("alice", 1, now, ends_at).await;
         assert_eq!(filled, Ok(Filled::Stored));
-        assert_eq!(one.version("alice").await, Ok(Version::Is(1)));
+        assert_eq!(one.version("alice").await, Ok(Version::Current(1)));
         let changed = ["alice".to_owned()];
-        assert_eq!(other.forget_versions(&changed, MINUTE).await, Written::Now);
-        assert_eq!(one.version("alice").await, Ok(Version::Unsettled));
+        assert_eq!(other.invalidate_versions(&changed, MINUTE).await, Written::Now);
+        assert_eq!(one.version("alice").await, Ok(Version::Invalidated));
         let late = one.fill_version("alice", 1, now, ends_at).await;
         assert_eq!(late, Ok(Filled::Ended));
     })

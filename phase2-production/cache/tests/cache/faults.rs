@@ -40,13 +40,13 @@ async fn paused_redis_opens_the_breaker_and_calls_fail_fast() {
         let started = Instant::now();
         for _ in 0..100 {
             let taken = cache.take("b", 1, LIFE).await;
-            assert_eq!(taken, Err(CacheDown::Resting));
+            assert_eq!(taken, Err(CacheDown::BreakerOpen));
         }
         assert!(started.elapsed() < FAIL_FAST_TIMEOUT, "{:?}", started.elapsed());
         redis.service.resume().await.unwrap();
         assert_eq!(
             cache.ping().await,
-            Err(CacheDown::Resting),
+            Err(CacheDown::BreakerOpen),
             "it stays open for its duration"
         );
         until("a probe closes it", RECOVERY_TIMEOUT, async || cache.ping().await.is_ok())
@@ -82,7 +82,7 @@ async fn one_of_fifty_calls_probes_a_paused_redis() {
         let probes =
             calls.iter().filter(|call| **call == Err(CacheDown::Timeout)).count();
         let refused =
-            calls.iter().filter(|call| **call == Err(CacheDown::Resting)).count();
+            calls.iter().filter(|call| **call == Err(CacheDown::BreakerOpen)).count();
         assert_eq!((probes, refused), (1, 49));
         redis.service.resume().await.unwrap();
     })
@@ -122,7 +122,7 @@ async fn replica_ignores_copies_read_before_its_last_failure() {
             .await;
         miss(&one, "p").await;
         let late = one.fill_session("q", &copy(1, read_at), IDLE).await;
-        assert_eq!(late, Ok(cache::Filled::Late));
+        assert_eq!(late, Ok(cache::Filled::Outdated));
         fill(&one, "p").await;
         assert!(is_live(&one, "p").await);
     })
@@ -137,8 +137,8 @@ async fn failed_tombstone_is_written_after_redis_recovers() {
         redis.service.pause().await.unwrap();
         wait_for_state(&one, BreakerState::Open).await;
         let started = Instant::now();
-        let written = one.forget_sessions(&["p".to_owned()], LIFE).await;
-        assert_eq!((written, one.pending_invalidations()), (Written::Later, 1));
+        let written = one.invalidate_sessions(&["p".to_owned()], LIFE).await;
+        assert_eq!((written, one.pending_invalidations()), (Written::Queued, 1));
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
         redis.service.resume().await.unwrap();
         until("it is written", RECOVERY_TIMEOUT, async || {
@@ -208,9 +208,9 @@ async fn copies_in_a_redis_that_refuses_writes_are_ignored() {
     let cache = redis.cache_with(quiet()).await;
     fill(&cache, "p").await;
     refuse_writes(&redis, true).await;
-    let written = cache.forget_sessions(&["p".to_owned()], LIFE).await;
-    assert_eq!((written, cache.pending_invalidations()), (Written::Later, 1));
-    assert_eq!(cache.deny("iss/1", LIFE).await, Written::Later);
+    let written = cache.invalidate_sessions(&["p".to_owned()], LIFE).await;
+    assert_eq!((written, cache.pending_invalidations()), (Written::Queued, 1));
+    assert_eq!(cache.deny("iss/1", LIFE).await, Written::Queued);
     let other = redis.cache_with(quiet()).await;
     for replica in [&cache, &other] {
         let peeked = replica.peek_session::<String>("p").await;
@@ -252,7 +252,7 @@ async fn refused_tombstone_ends_the_trust_epoch() {
     assert!(is_live(&cache, "p").await);
     redis.command::<()>(&["ACL", "SETUSER", "default", "-psetex"]).await;
     let ended = ["another".to_owned()];
-    assert_eq!(cache.forget_sessions(&ended, LIFE).await, Written::Later);
+    assert_eq!(cache.invalidate_sessions(&ended, LIFE).await, Written::Queued);
     miss(&cache, "p").await;
 }
 
@@ -271,7 +271,7 @@ async fn full_redis_still_answers_and_accepts_tombstones() {
     let filled = cache.fill_session("new", &copy(1, now), IDLE).await;
     assert_eq!(filled, Err(CacheDown::Full));
     let ended = ["q".to_owned(), "never cached".to_owned()];
-    assert_eq!(cache.forget_sessions(&ended, LIFE).await, Written::Now);
+    assert_eq!(cache.invalidate_sessions(&ended, LIFE).await, Written::Now);
     assert_eq!(redis.command::<String>(&["GET", "session:q"]).await, "ended");
     assert_eq!(cache.deny("iss/1", LIFE).await, Written::Now);
     assert_eq!(cache.is_denied("iss/1").await, Ok(cache::Denial::Denied));

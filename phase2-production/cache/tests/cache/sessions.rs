@@ -30,7 +30,7 @@ async fn tombstone_wins_over_a_fill_read_before_it() {
     on_each(async |redis| {
         let (slow, other) = (redis.cache().await, redis.cache().await);
         let read_at = miss(&slow, "p").await;
-        assert_eq!(other.forget_sessions(&hashes(&["p"]), LIFE).await, Written::Now);
+        assert_eq!(other.invalidate_sessions(&hashes(&["p"]), LIFE).await, Written::Now);
         let late = slow.fill_session("p", &copy(9, read_at), IDLE).await;
         assert_eq!(late, Ok(Filled::Ended));
         assert_eq!(slow.use_session::<String>("p", IDLE).await, Ok(Found::Ended));
@@ -43,8 +43,8 @@ async fn tombstone_replaces_a_copy_and_is_never_shortened() {
     on_each(async |redis| {
         let cache = redis.cache().await;
         fill(&cache, "p").await;
-        cache.forget_sessions(&hashes(&["p", "q"]), LIFE).await;
-        cache.forget_sessions(&hashes(&["p"]), Duration::from_secs(1)).await;
+        cache.invalidate_sessions(&hashes(&["p", "q"]), LIFE).await;
+        cache.invalidate_sessions(&hashes(&["p"]), Duration::from_secs(1)).await;
         let ttl_s: i64 = redis.command(&["TTL", "session:p"]).await;
         assert!(ttl_s > 3000, "{ttl_s} s");
         for hash in ["p", "q"] {
@@ -59,13 +59,13 @@ async fn fill_read_before_a_flush_is_refused() {
     on_each(async |redis| {
         let (slow, other) = (redis.cache().await, redis.cache().await);
         let read_at = miss(&slow, "p").await;
-        other.forget_sessions(&hashes(&["p"]), LIFE).await;
+        other.invalidate_sessions(&hashes(&["p"]), LIFE).await;
         redis.command::<()>(&["FLUSHALL"]).await;
         let late = slow.fill_session("p", &copy(1, read_at), IDLE).await;
-        assert_eq!(late, Ok(Filled::Late));
+        assert_eq!(late, Ok(Filled::Outdated));
         miss(&other, "another").await;
         let later = slow.fill_session("p", &copy(1, read_at), IDLE).await;
-        assert_eq!(later, Ok(Filled::Late));
+        assert_eq!(later, Ok(Filled::Outdated));
         miss(&other, "p").await;
         fill(&slow, "p").await;
     })
@@ -84,11 +84,11 @@ async fn older_version_or_read_never_replaces_a_newer() {
         );
         assert_eq!(
             cache.fill_session("p", &copy(1, late), IDLE).await,
-            Ok(Filled::Known)
+            Ok(Filled::NotNewer)
         );
         assert_eq!(
             cache.fill_session("p", &copy(2, early), IDLE).await,
-            Ok(Filled::Known)
+            Ok(Filled::NotNewer)
         );
         assert_eq!(
             cache.fill_session("p", &copy(3, early), IDLE).await,
@@ -114,7 +114,7 @@ async fn tombstone_wins_over_parallel_fills() {
             let ended = hashes(&[&hash]);
             let (_filled, written) = tokio::join!(
                 futures_util::future::join_all(fills),
-                replicas[1].forget_sessions(&ended, LIFE),
+                replicas[1].invalidate_sessions(&ended, LIFE),
             );
             assert_eq!(written, Written::Now);
             assert!(!is_live(&replicas[2], &hash).await, "{hash} was restored");
@@ -193,7 +193,7 @@ async fn no_use_or_fill_exceeds_the_absolute_end() {
         }
         let now = miss(&cache, "p").await;
         ours.read_at = now;
-        assert_eq!(cache.fill_session("p", &ours, IDLE).await, Ok(Filled::Over));
+        assert_eq!(cache.fill_session("p", &ours, IDLE).await, Ok(Filled::Expired));
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! A Redis for one test, replicas that share it, and waits with a timeout.
 
 use backing_services::{Backing, Kind, Service, What, offers};
-use cache::{Cache, Found, Limits, Moment, SessionCopy};
+use cache::{Cache, Found, Limits, RedisTime, SessionCopy};
 use redis::aio::MultiplexedConnection;
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -60,7 +60,7 @@ impl Redis {
 /// Timeouts that a busy machine meets, for tests that do not measure time.
 pub(crate) fn generous_limits() -> Limits {
     let (connect, command) = (Duration::from_secs(1), Duration::from_millis(500));
-    Limits { connect, command, ..Limits::default() }
+    Limits { connect_timeout: connect, call_timeout: command, ..Limits::default() }
 }
 
 /// The Redis servers that this machine can run.
@@ -89,15 +89,15 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 /// A copy of alice's session, as if it had just been read from the database.
-pub(crate) fn copy(version: i64, read_at: Moment) -> Copy {
+pub(crate) fn copy(version: i64, read_at: RedisTime) -> Copy {
     let ends_at = now_ms() + 3_600_000;
     SessionCopy { version, ends_at, read_at, session: "alice".to_owned() }
 }
 
 /// Looks up a session that is not cached. Returns Redis' time.
-pub(crate) async fn miss(cache: &Cache, hash: &str) -> Moment {
+pub(crate) async fn miss(cache: &Cache, hash: &str) -> RedisTime {
     match cache.peek_session::<String>(hash).await.expect("Redis answers") {
-        Found::Nothing { now } => now,
+        Found::Miss { now } => now,
         found => panic!("expected nothing, found {found:?}"),
     }
 }

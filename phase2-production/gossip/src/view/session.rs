@@ -1,16 +1,16 @@
 //! The merged state of one session.
 
-use crate::config::Lives;
+use crate::config::SessionLifetimes;
 use crate::entry::Birth;
 use std::collections::BTreeMap;
 
 /// The state of a live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct SessionState {
     /// The owner.
     pub owner: String,
     /// The application's data about the owner at birth.
-    pub about: String,
+    pub metadata: String,
     /// Birth, milliseconds since 1970.
     pub created_at: i64,
     /// The latest known use, milliseconds since 1970.
@@ -90,11 +90,13 @@ impl Session {
 
     /// When it dies without a further use. It may have been used after the last reported
     /// use.
-    pub(super) fn dies_at(&self, born: &Birth, lives: &Lives) -> i64 {
-        let reported =
-            self.last_reported_use.max(born.at).saturating_add(lives.touch_interval_ms());
-        let idle = self.last_local_use.max(reported).saturating_add(lives.idle_ms());
-        idle.min(born.at.saturating_add(lives.absolute_ms()))
+    pub(super) fn dies_at(&self, born: &Birth, lifetimes: &SessionLifetimes) -> i64 {
+        let reported = self
+            .last_reported_use
+            .max(born.at)
+            .saturating_add(lifetimes.touch_interval_ms());
+        let idle = self.last_local_use.max(reported).saturating_add(lifetimes.idle_ms());
+        idle.min(born.at.saturating_add(lifetimes.absolute_ms()))
     }
 
     /// The latest known use.
@@ -103,29 +105,35 @@ impl Session {
     }
 
     /// The guaranteed life: a further unreported use may extend it.
-    pub(super) fn lives_until(&self, born: &Birth, lives: &Lives) -> i64 {
-        let idle = self.last_activity(born).saturating_add(lives.idle_ms());
-        idle.min(self.dies_at(born, lives))
+    pub(super) fn lives_until(&self, born: &Birth, lifetimes: &SessionLifetimes) -> i64 {
+        let idle = self.last_activity(born).saturating_add(lifetimes.idle_ms());
+        idle.min(self.dies_at(born, lifetimes))
     }
 
-    pub(super) fn living(&self, lives: &Lives, now: i64) -> Result<&Birth, Gone> {
+    pub(super) fn living(
+        &self,
+        lifetimes: &SessionLifetimes,
+        now: i64,
+    ) -> Result<&Birth, Gone> {
         let born = self.born.as_ref().ok_or(Gone::Unknown)?;
         if self.ended_until.is_some() {
             return Err(Gone::Unknown);
         }
-        if now >= self.dies_at(born, lives) { Err(Gone::Expired) } else { Ok(born) }
+        if now >= self.dies_at(born, lifetimes) { Err(Gone::Expired) } else { Ok(born) }
     }
 
     /// Until when its tombstone must be kept: until it would have expired, plus a margin.
-    pub(super) fn tombstone(&self, born: &Birth, lives: &Lives) -> i64 {
-        self.dies_at(born, lives).saturating_add(MARGIN_MS)
+    pub(super) fn tombstone(&self, born: &Birth, lifetimes: &SessionLifetimes) -> i64 {
+        self.dies_at(born, lifetimes).saturating_add(MARGIN_MS)
     }
 
-    pub(super) fn matters(&self, lives: &Lives, now: i64) -> bool {
+    pub(super) fn matters(&self, lifetimes: &SessionLifetimes, now: i64) -> bool {
         let until = match (self.ended_until, &self.born) {
             (Some(until), _) => until,
-            (None, Some(born)) => self.tombstone(born, lives),
-            (None, None) => self.received_at.saturating_add(lives.idle_ms() + MARGIN_MS),
+            (None, Some(born)) => self.tombstone(born, lifetimes),
+            (None, None) => {
+                self.received_at.saturating_add(lifetimes.idle_ms() + MARGIN_MS)
+            }
         };
         now < until
     }

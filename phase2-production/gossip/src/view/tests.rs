@@ -4,8 +4,10 @@ use super::session::MARGIN_MS;
 use super::*;
 use std::time::Duration;
 
-const LIVES: Lives =
-    Lives { idle: Duration::from_secs(80), absolute: Duration::from_secs(1_000) };
+const LIVES: SessionLifetimes = SessionLifetimes {
+    idle: Duration::from_secs(80),
+    absolute: Duration::from_secs(1_000),
+};
 /// An eighth of the idle timeout.
 const TOUCH_INTERVAL: i64 = 10_000;
 const IDLE: i64 = 80_000;
@@ -13,8 +15,8 @@ const T: i64 = 1_000_000;
 const MOST_FILES: usize = 3;
 
 fn born(at: i64) -> Entry {
-    let (owner, about) = ("ann".to_owned(), "about ann".to_owned());
-    Entry::Birth { hash: "p".to_owned(), born: Birth { owner, about, at } }
+    let (owner, metadata) = ("ann".to_owned(), "about ann".to_owned());
+    Entry::Birth { hash: "p".to_owned(), born: Birth { owner, metadata, at } }
 }
 
 fn used(at: i64) -> Entry {
@@ -65,8 +67,8 @@ fn entries_merge_in_any_order() {
     for order in permutations(&entries) {
         let mut twice = order.clone();
         twice.extend(order);
-        let known = view_of(&twice).look("p", T + 10).unwrap();
-        assert_eq!((known.owner.as_str(), known.about.as_str()), ("ann", "about ann"));
+        let known = view_of(&twice).peek("p", T + 10).unwrap();
+        assert_eq!((known.owner.as_str(), known.metadata.as_str()), ("ann", "about ann"));
         assert_eq!((known.created_at, known.last_activity), (T, T + 5));
         assert_eq!(known.lives_until, T + 5 + IDLE, "no longer than guaranteed");
         assert_eq!(known.files, [format!("{}-7", T + 1), format!("{}-0", T + 2)]);
@@ -79,10 +81,10 @@ fn tombstone_wins_over_earlier_and_later_entries() {
         [("r1", born(T)), ("r2", used(T + 5)), ("r3", ended()), ("r1", file(T, 0))];
     for order in permutations(&entries) {
         let mut view = view_of(&order);
-        assert_eq!(view.look("p", T + 10), Err(Gone::Unknown));
+        assert_eq!(view.peek("p", T + 10), Err(Gone::Unknown));
         assert_eq!(view.touch("p", T + 10), Err(Gone::Unknown));
         assert_eq!(view.tombstone("p", T + 10), Err(Gone::Unknown));
-        assert!(view.of("ann", T).is_empty());
+        assert!(view.sessions_of("ann", T).is_empty());
     }
 }
 
@@ -90,22 +92,22 @@ fn tombstone_wins_over_earlier_and_later_entries() {
 fn sign_out_everywhere_ends_unknown_sessions_but_not_later_ones() {
     let all = Entry::AllEnded { owner: "ann".to_owned(), at: T };
     for order in permutations(&[("r1", born(T)), ("r2", all.clone())]) {
-        assert_eq!(view_of(&order).look("p", T + 1), Err(Gone::Unknown));
+        assert_eq!(view_of(&order).peek("p", T + 1), Err(Gone::Unknown));
     }
-    assert!(view_of(&[("r2", all), ("r1", born(T + 1))]).look("p", T + 1).is_ok());
+    assert!(view_of(&[("r2", all), ("r1", born(T + 1))]).peek("p", T + 1).is_ok());
 }
 
 #[test]
 fn idle_time_and_age_end_a_session() {
     let mut view = view_of(&[("r1", born(T))]);
     let idle_end = T + TOUCH_INTERVAL + IDLE;
-    assert!(view.look("p", idle_end - 1).is_ok());
-    assert_eq!(view.look("p", idle_end), Err(Gone::Expired));
+    assert!(view.peek("p", idle_end - 1).is_ok());
+    assert_eq!(view.peek("p", idle_end), Err(Gone::Expired));
     view.apply("r2", used(T + 50_000), T);
-    assert!(view.look("p", idle_end).is_ok(), "used elsewhere");
+    assert!(view.peek("p", idle_end).is_ok(), "used elsewhere");
     assert_eq!(view.touch("p", idle_end), Ok(("about ann".to_owned(), true)));
     assert_eq!(
-        view.look("p", idle_end).unwrap().lives_until,
+        view.peek("p", idle_end).unwrap().lives_until,
         idle_end + IDLE,
         "used here"
     );
@@ -147,7 +149,7 @@ fn tombstone_outlives_its_session_and_is_then_removed() {
     assert_eq!(view.sweep(until).removed, ["p"]);
     // A node that was paused may send the birth again.
     view.apply("r1", born(T), until);
-    assert_eq!(view.look("p", until), Err(Gone::Expired));
+    assert_eq!(view.peek("p", until), Err(Gone::Expired));
 }
 
 #[test]
@@ -165,7 +167,7 @@ fn expired_entries_are_ignored() {
 #[test]
 fn entries_without_a_birth_are_kept_for_a_limited_time() {
     let mut view = view_of(&[("r2", used(T)), ("r2", file(T, 1))]);
-    assert_eq!(view.look("p", T), Err(Gone::Unknown));
+    assert_eq!(view.peek("p", T), Err(Gone::Unknown));
     assert_eq!(view.sweep(T + IDLE), Swept::default());
     assert_eq!(view.sweep(T + IDLE + MARGIN_MS).removed, ["p"]);
 }
@@ -178,7 +180,7 @@ fn every_node_keeps_the_same_newest_files() {
     for order in permutations(&report) {
         let mut view = view_of(&[("r1", born(T))]);
         order.into_iter().for_each(|(node, entry)| view.apply(node, entry, T));
-        let names = view.look("p", T).unwrap().files;
+        let names = view.peek("p", T).unwrap().files;
         let newest = [3, 4, 5].map(|number| format!("{}-{number}", T + number));
         assert_eq!(names, newest);
         assert_eq!(view.files_of("p", "r1"), BTreeSet::from([3, 5]));

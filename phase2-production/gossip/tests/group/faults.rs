@@ -14,7 +14,7 @@ async fn writes_of_a_killed_node_reach_later_nodes() {
     assert_eq!(third.call(&format!("start {hash}")).await, "alive");
     assert_eq!(third.call(&format!("file {hash}")).await, "alive");
     let replicated =
-        || second.look(&hash, now()).is_ok_and(|known| known.files == ["name"]);
+        || second.peek(&hash, now()).is_ok_and(|known| known.files == ["name"]);
     wait_until("its writes", replicated).await;
     wait_until("the same", || is_known(&first, &hash)).await;
     let address = third.address;

@@ -15,9 +15,9 @@ async fn join_returns_after_the_node_has_caught_up() {
         wait_until("a birth", || is_known(&nodes[0], &session_hash(number))).await;
         nodes[0].end(&session_hash(number), now()).await.unwrap();
     }
-    wait_until("180 sessions", || nodes[1].of("ann", now()).len() == 180).await;
+    wait_until("180 sessions", || nodes[1].sessions_of("ann", now()).len() == 180).await;
     let late = join("r4", &[nodes[1].address()]).await;
-    assert_eq!(late.of("ann", now()).len(), 180, "after join has returned");
+    assert_eq!(late.sessions_of("ann", now()).len(), 180, "after join has returned");
     late.start(&session_hash(1_000), "ann", "", now()).await;
     wait_until("the new node's session", || is_known(&nodes[2], &session_hash(1_000)))
         .await;
@@ -56,7 +56,7 @@ async fn restarted_node_receives_all_writes_including_its_own() {
     let again = join("r3", &[first.address(), second.address()]).await;
     assert!(is_known(&again, &session_hash(1)) && is_known(&again, &session_hash(2)));
     again.add_file(&session_hash(1), "later", now()).await.unwrap();
-    let files = || first.look(&session_hash(1), now()).unwrap().files;
+    let files = || first.peek(&session_hash(1), now()).unwrap().files;
     wait_until("its new write", || files() == ["later"]).await;
 }
 

@@ -3,7 +3,7 @@
 use crate::support::{
     config, is_known, join, median_and_max, now, session_hash, three, wait_until,
 };
-use gossip::{Gone, Gossip, GossipConfig, Lives};
+use gossip::{Gone, Gossip, GossipConfig, SessionLifetimes};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +70,7 @@ async fn files_from_different_nodes_have_the_same_order_everywhere() {
     for one in adding {
         one.await.unwrap();
     }
-    let files = |node: &Gossip| node.look(&hash, now()).unwrap().files;
+    let files = |node: &Gossip| node.peek(&hash, now()).unwrap().files;
     wait_until("fifty files", || nodes.iter().all(|node| files(node).len() == 50)).await;
     assert_eq!(files(&nodes[0]), files(&nodes[1]));
     assert_eq!(files(&nodes[1]), files(&nodes[2]));
@@ -78,10 +78,14 @@ async fn files_from_different_nodes_have_the_same_order_everywhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn use_on_one_node_extends_the_session_on_others() {
-    let lives = Lives { idle: Duration::from_secs(2), absolute: Duration::from_secs(60) };
-    let first = Gossip::join(GossipConfig { lives, ..config("r1", &[]) }).await.unwrap();
+    let lifetimes = SessionLifetimes {
+        idle: Duration::from_secs(2),
+        absolute: Duration::from_secs(60),
+    };
+    let first =
+        Gossip::join(GossipConfig { lifetimes, ..config("r1", &[]) }).await.unwrap();
     let seeds = [first.address()];
-    let second = GossipConfig { lives, ..config("r2", &seeds) };
+    let second = GossipConfig { lifetimes, ..config("r2", &seeds) };
     let second = Gossip::join(second).await.unwrap();
     let (hash, born) = (session_hash(1), now());
     first.start(&hash, "ann", "about", born).await;
@@ -93,7 +97,7 @@ async fn use_on_one_node_extends_the_session_on_others() {
     }
     let last = now();
     wait_until("expiry by idle timeout", || {
-        first.look(&hash, now()) == Err(Gone::Expired)
+        first.peek(&hash, now()) == Err(Gone::Expired)
     })
     .await;
     assert!(now() >= last + 1_900, "not early");
@@ -114,7 +118,7 @@ async fn sign_out_everywhere_ends_sessions_unknown_to_the_node() {
                 && !is_known(node, &session_hash(1))
         })
         .await;
-        assert_eq!(node.of("ann", now()), [session_hash(2)]);
+        assert_eq!(node.sessions_of("ann", now()), [session_hash(2)]);
     }
 }
 
@@ -142,17 +146,21 @@ async fn every_node_holds_every_session_and_reports_its_size() {
 async fn dead_sessions_are_removed_from_memory() {
     // Short, so that deleted entries are removed soon; long enough for a busy machine to
     // use a session that it has just made.
-    let lives = Lives { idle: Duration::from_secs(2), absolute: Duration::from_secs(4) };
-    let first = Gossip::join(GossipConfig { lives, ..config("r1", &[]) }).await.unwrap();
+    let lifetimes = SessionLifetimes {
+        idle: Duration::from_secs(2),
+        absolute: Duration::from_secs(4),
+    };
+    let first =
+        Gossip::join(GossipConfig { lifetimes, ..config("r1", &[]) }).await.unwrap();
     let seeds = [first.address()];
-    let second = GossipConfig { lives, ..config("r2", &seeds) };
+    let second = GossipConfig { lifetimes, ..config("r2", &seeds) };
     let second = Gossip::join(second).await.unwrap();
     for number in 0..50 {
         first.start(&session_hash(number), "ann", "about", now()).await;
         first.add_file(&session_hash(number), "name", now()).await.unwrap();
     }
     // Known, live or dead: the first may have expired by now.
-    wait_until("fifty sessions", || second.known() == 50).await;
+    wait_until("fifty sessions", || second.known_sessions() == 50).await;
     second.end(&session_hash(49), now()).await.unwrap();
     second.end_all_of("bob", now()).await;
     let full = first.size(now()).await.bytes;
@@ -172,7 +180,7 @@ async fn dead_sessions_are_removed_from_memory() {
 /// With any number of files on any nodes, a node holds no more than a session shows.
 #[tokio::test(flavor = "multi_thread")]
 async fn session_with_many_files_stays_bounded() {
-    let few = |node, seeds: &[_]| GossipConfig { most_files: 5, ..config(node, seeds) };
+    let few = |node, seeds: &[_]| GossipConfig { max_files: 5, ..config(node, seeds) };
     let first = Gossip::join(few("r1", &[])).await.unwrap();
     let second = Gossip::join(few("r2", &[first.address()])).await.unwrap();
     let (hash, began) = (session_hash(1), now());
@@ -185,7 +193,7 @@ async fn session_with_many_files_stays_bounded() {
     }
     let newest: Vec<_> = (55..60).map(name).collect();
     for node in [&first, &second] {
-        let known = || node.look(&hash, now()).is_ok_and(|known| known.files == newest);
+        let known = || node.peek(&hash, now()).is_ok_and(|known| known.files == newest);
         wait_until("the newest five", known).await;
         let bytes = node.size(now()).await.bytes;
         // At most five files of each node, keys and heartbeats; all files would be 12 000

@@ -1,6 +1,6 @@
 //! Nodes for tests, each with its own address.
 
-use gossip::{Gossip, GossipConfig, Lives};
+use gossip::{Gossip, GossipConfig, SessionLifetimes};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,8 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Timeout of replication to all nodes. The usual delay is far below; the tests print it.
 pub(crate) const STATED_DELAY: Duration = Duration::from_secs(5);
 
-pub(crate) const LIVES: Lives =
-    Lives { idle: Duration::from_secs(600), absolute: Duration::from_secs(3_600) };
+pub(crate) const LIVES: SessionLifetimes = SessionLifetimes {
+    idle: Duration::from_secs(600),
+    absolute: Duration::from_secs(3_600),
+};
 
 pub(crate) fn config(node: &str, seeds: &[SocketAddr]) -> GossipConfig {
     GossipConfig {
@@ -19,8 +21,8 @@ pub(crate) fn config(node: &str, seeds: &[SocketAddr]) -> GossipConfig {
         interval: Duration::from_millis(100),
         // Another test may reuse a port of this test's nodes and must be ignored.
         cluster_id: format!("{}-{:?}", std::process::id(), std::thread::current().name()),
-        lives: LIVES,
-        most_files: 100,
+        lifetimes: LIVES,
+        max_files: 100,
     }
 }
 
@@ -67,7 +69,7 @@ pub(crate) async fn wait_until_async<F: Future<Output = bool>>(
 }
 
 pub(crate) fn is_known(node: &Gossip, hash: &str) -> bool {
-    node.look(hash, now()).is_ok()
+    node.peek(hash, now()).is_ok()
 }
 
 pub(crate) fn median_and_max(mut delays: Vec<Duration>) -> (Duration, Duration) {

@@ -2,7 +2,7 @@
 //!
 //! A file carries the clock of the replica that stored it, read inside its transaction,
 //! and becomes visible at the commit. So one may appear with an earlier time than others
-//! that were already read. Each poll goes back by [`LATEST_MS`](crate::ends::LATEST_MS)
+//! that were already read. Each poll goes back by [`MAX_VISIBILITY_DELAY_MS`](crate::revocations::MAX_VISIBILITY_DELAY_MS)
 //! and skips the known ones.
 
 use crate::error::RecordsError;
@@ -16,11 +16,11 @@ use upload_domain::file_id::FileId;
 use upload_domain::username::Username;
 
 /// Files in one batch. After a full batch, ask again from its last file.
-pub const AT_ONCE: usize = 10_000;
+pub const BATCH_SIZE: usize = 10_000;
 
 /// A recently stored file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
+pub struct RecentFile {
     /// Milliseconds since 1970.
     pub at: i64,
     /// The file's id.
@@ -32,17 +32,17 @@ pub struct Arrival {
 }
 
 /// Files of an organisation stored at `since` or later, or only those of `owner`; oldest
-/// first, at most [`AT_ONCE`]. It enters the organisation's scope: one transaction may
+/// first, at most [`BATCH_SIZE`]. It enters the organisation's scope: one transaction may
 /// read several organisations one after the other, and no statement sees rows of two.
 ///
 /// # Errors
 /// See [`RecordsError`].
-pub async fn arrivals(
+pub async fn stored_since(
     tx: &mut AnyConnection,
     organisation: &OrgId,
     owner: Option<&Username>,
     since: i64,
-) -> Result<Vec<Arrival>, RecordsError> {
+) -> Result<Vec<RecentFile>, RecordsError> {
     scope::enter(tx, organisation).await?;
     let rows = sqlx::query(
         "SELECT file_id, owner, name, uploaded_at FROM files \
@@ -52,16 +52,16 @@ pub async fn arrivals(
     .bind(organisation.as_str())
     .bind(since)
     .bind(owner.map_or("", Username::as_str))
-    .bind(stored(AT_ONCE as u64))
+    .bind(stored(BATCH_SIZE as u64))
     .fetch_all(tx)
     .await?;
-    rows.iter().map(arrival).collect()
+    rows.iter().map(recent_file).collect()
 }
 
-fn arrival(row: &AnyRow) -> Result<Arrival, RecordsError> {
+fn recent_file(row: &AnyRow) -> Result<RecentFile, RecordsError> {
     let (id, owner): (String, String) = (row.try_get("file_id")?, row.try_get("owner")?);
     let name: String = row.try_get("name")?;
-    Ok(Arrival {
+    Ok(RecentFile {
         at: row.try_get("uploaded_at")?,
         file_id: FileId::parse(&id)
             .ok_or_else(|| RecordsError::broken("a stored file id is invalid"))?,

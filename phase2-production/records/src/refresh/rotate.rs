@@ -11,9 +11,9 @@ use sqlx::{AnyConnection, Row};
 #[derive(Clone, Debug)]
 pub struct Rotation {
     /// SHA-256 of the presented token.
-    pub proof: String,
+    pub token_hash: String,
     /// SHA-256 of the successor.
-    pub new_proof: String,
+    pub new_token_hash: String,
     /// The successor, encrypted, for a repeated request within the grace period.
     pub successor_sealed: String,
     /// The current time.
@@ -21,7 +21,7 @@ pub struct Rotation {
     /// Grace period after a token's first use, in milliseconds.
     pub grace_ms: i64,
     /// Maximum number of tokens of a family, used ones included.
-    pub most: i64,
+    pub max_tokens: i64,
 }
 
 /// The outcome of a rotation.
@@ -39,7 +39,7 @@ pub enum Rotated {
     /// The family expired.
     Expired,
     /// The family used up its tokens and is revoked; commit this.
-    WornOut(Holder),
+    Exhausted(Holder),
     /// The token is unknown.
     Unknown,
 }
@@ -54,7 +54,7 @@ pub async fn rotate(
     tx: &mut AnyConnection,
     rotation: &Rotation,
 ) -> Result<Rotated, RecordsError> {
-    let Some((family, organisation)) = family_of(tx, &rotation.proof).await? else {
+    let Some((family, organisation)) = family_of(tx, &rotation.token_hash).await? else {
         return Ok(Rotated::Unknown);
     };
     lock_owner(tx, &organisation, &family).await?;
@@ -66,12 +66,12 @@ pub async fn rotate(
     }
     let now = rotation.now;
     if use_once(tx, rotation).await? {
-        if tokens_of(tx, &holder.family).await? >= rotation.most {
+        if tokens_of(tx, &holder.family).await? >= rotation.max_tokens {
             let (family, reason) = (&holder.family, "worn-out");
             super::revoke_family(tx, &organisation, family, reason, now).await?;
-            return Ok(Rotated::WornOut(holder));
+            return Ok(Rotated::Exhausted(holder));
         }
-        let new_token_hash = &rotation.new_proof;
+        let new_token_hash = &rotation.new_token_hash;
         issue(tx, &organisation, &holder.family, new_token_hash, now).await?;
         return Ok(Rotated::Rotated(holder));
     }
@@ -159,7 +159,7 @@ async fn use_once(
     )
     .bind(rotation.now)
     .bind(&rotation.successor_sealed)
-    .bind(&rotation.proof)
+    .bind(&rotation.token_hash)
     .execute(tx)
     .await?;
     Ok(marked.rows_affected() == 1)
@@ -180,7 +180,7 @@ async fn recent_successor(
         "SELECT successor_sealed FROM refresh_tokens \
          WHERE token_hash = $1 AND used_at + $2 > $3",
     )
-    .bind(&rotation.proof)
+    .bind(&rotation.token_hash)
     .bind(rotation.grace_ms)
     .bind(rotation.now)
     .fetch_optional(tx)

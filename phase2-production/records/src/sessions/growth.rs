@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, Row};
 ///
 /// # Errors
 /// When the database fails.
-pub async fn seen(
+pub async fn record_use(
     tx: &mut AnyConnection,
     session_id_hash: &str,
     at: i64,

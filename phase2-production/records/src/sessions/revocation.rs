@@ -1,14 +1,14 @@
 //! Revokes and removes sessions.
 
-use crate::ends::{self, End};
 use crate::error::RecordsError;
 use crate::ids::OrgId;
+use crate::revocations::{self, Revocation};
 use sqlx::AnyConnection;
 use upload_domain::username::Username;
 
 /// Revokes a session (death by logout). After the commit no replica and no cache may
 /// bring the session back. Returns `false` if it was already revoked. `now` must be read
-/// in the transaction ([`crate::ends`]).
+/// in the transaction ([`crate::revocations`]).
 ///
 /// # Errors
 /// When the database fails.
@@ -51,21 +51,21 @@ pub(crate) async fn revoke_all(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn ended_after(
+pub async fn revoked_after(
     tx: &mut AnyConnection,
-    end: &End,
-) -> Result<Vec<End>, RecordsError> {
+    end: &Revocation,
+) -> Result<Vec<Revocation>, RecordsError> {
     const QUERY: &str = "SELECT session_id_hash AS name, revoked_at FROM sessions \
          WHERE revoked_at >= $1 AND (revoked_at > $1 OR session_id_hash > $2) \
          ORDER BY revoked_at, session_id_hash LIMIT $3";
-    ends::after(tx, QUERY, end).await
+    revocations::after(tx, QUERY, end).await
 }
 
 /// Maximum number of sessions that one sweep removes, so that it fits into the statement
 /// timeout.
-pub const AT_ONCE: u64 = 1_000;
+pub const SWEEP_BATCH_SIZE: u64 = 1_000;
 
-/// Removes sessions that died before `before`, at most [`AT_ONCE`]. Returns how many. `before`
+/// Removes sessions that died before `before`, at most [`SWEEP_BATCH_SIZE`]. Returns how many. `before`
 /// must be so long ago that no cache and no running request still holds them.
 ///
 /// # Errors
@@ -77,7 +77,7 @@ pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsEr
          ORDER BY expires_at LIMIT $2)",
     )
     .bind(before)
-    .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
+    .bind(i64::try_from(SWEEP_BATCH_SIZE).unwrap_or(i64::MAX))
     .execute(tx)
     .await?;
     Ok(swept.rows_affected())

@@ -97,7 +97,7 @@ pub async fn remove(
     if upload.answer.is_none() {
         quota::release(tx, owner, upload.size, 1).await?;
     }
-    if let Removal::GivenUp(cause) = reason {
+    if let Removal::Aborted(cause) = reason {
         audit::write(tx, cause).await?;
     }
     let parts = parts.into_iter().map(|part| part.blob_key);
@@ -140,7 +140,7 @@ pub(crate) async fn remove_expired(
 #[derive(Clone, Copy, Debug)]
 pub enum Removal<'a> {
     /// The owner aborted it; it must be open.
-    GivenUp(&'a AuditRow),
+    Aborted(&'a AuditRow),
     /// It expired at this time.
     Expired(i64),
 }
@@ -149,7 +149,7 @@ impl Removal<'_> {
     fn covers(self, upload: &Upload, owner: &Member) -> bool {
         upload.owner == owner.username
             && match self {
-                Self::GivenUp(_) => upload.answer.is_none(),
+                Self::Aborted(_) => upload.answer.is_none(),
                 Self::Expired(now) => upload.expires_at <= loaded(now),
             }
     }

@@ -112,14 +112,14 @@ async fn change(records: &Records, change: Change, username: &str) -> Option<Sig
 
 async fn refreshed(records: &Records, secret: &str) -> Rotated {
     let rotation = Rotation {
-        proof: credential_hash(secret),
-        new_proof: credential_hash(&format!("after {secret}")),
+        token_hash: credential_hash(secret),
+        new_token_hash: credential_hash(&format!("after {secret}")),
         successor_sealed: "sealed".to_owned(),
         now: NOW + 2,
         grace_ms: 0,
-        most: 100,
+        max_tokens: 100,
     };
-    let scope = Scope::Proof(credential_hash(secret));
+    let scope = Scope::CredentialHash(credential_hash(secret));
     run!(records, scope, |tx| refresh::rotate(tx, &rotation)).unwrap()
 }
 

@@ -8,9 +8,9 @@ use crate::seed::{
 use crate::store::{Store, on_both};
 use crate::uploads::{LIFE, find, start, upload};
 use api_contract::sessions::MOST_FILES_REMEMBERED;
-use records::files::{Arrival, NewFile, Stored};
+use records::files::{NewFile, RecentFile, Stored};
 use records::quota::{Allowance, Usage};
-use records::uploads::{MOST_OPEN, Removal, Started, Upload};
+use records::uploads::{MAX_OPEN_UPLOADS, Removal, Started, Upload};
 use records::{Scope, files, sessions, uploads};
 use upload_domain::file_id::FileId;
 
@@ -33,7 +33,7 @@ async fn expired_upload_frees_its_slot(database: Store) {
     add_accounts(&database).await;
     let first = upload(QUOTA.bytes, None);
     assert_eq!(start(&database.records, &first).await, Started::Yes);
-    for _ in 1..MOST_OPEN {
+    for _ in 1..MAX_OPEN_UPLOADS {
         assert_eq!(start(&database.records, &upload(0, None)).await, Started::Yes);
     }
     let just_before = Upload { created_at: first.expires_at - 1, ..later(0) };
@@ -80,7 +80,7 @@ async fn begin(database: &Store) -> (Started, FileId) {
 async fn abort(database: &Store, upload_id: FileId) {
     let cause = audit_row("alice", "upload.aborted", upload_id);
     let aborted = run!(database.records, in_org_of("alice"), |tx| async move {
-        uploads::remove(tx, &member("alice"), upload_id, Removal::GivenUp(&cause)).await
+        uploads::remove(tx, &member("alice"), upload_id, Removal::Aborted(&cause)).await
     });
     aborted.unwrap().expect("it was there");
 }
@@ -142,7 +142,7 @@ async fn session_lists_its_newest_files(database: Store) {
     let session = log_in(&database.records, "alice", "a session").await;
     let most = i64::try_from(MOST_FILES_REMEMBERED).unwrap();
     for number in 0..most + 5 {
-        let (hash, name) = (session.proof.clone(), number.to_string());
+        let (hash, name) = (session.session_id_hash.clone(), number.to_string());
         run!(database.records, scope_of("a session"), |tx| sessions::add_file(
             tx, &hash, &name, NOW
         ))
@@ -161,12 +161,12 @@ async fn recent(
     organisation: &str,
     owner: &str,
     since: i64,
-) -> Vec<Arrival> {
+) -> Vec<RecentFile> {
     let organisation = org(organisation);
     let owner = (!owner.is_empty()).then(|| member(owner).username);
-    let found = database.records.look(Scope::Housekeeping, move |tx| {
+    let found = database.records.read(Scope::Housekeeping, move |tx| {
         Box::pin(async move {
-            files::arrivals(tx, &organisation, owner.as_ref(), since).await
+            files::stored_since(tx, &organisation, owner.as_ref(), since).await
         })
     });
     found.await.unwrap()

@@ -11,7 +11,7 @@ on_both! {
 }
 
 async fn seen(store: &Store) -> usize {
-    let rows = store.records.look(in_org_of("alice"), |tx| {
+    let rows = store.records.read(in_org_of("alice"), |tx| {
         Box::pin(async move { audit::list(tx, &org("t1"), 100, None).await })
     });
     rows.await.unwrap().len()
@@ -47,7 +47,7 @@ async fn reader_sees_commits_without_waiting_for_writers(store: Store) {
 async fn read_only_transaction_refuses_writes(store: Store) {
     add_accounts(&store).await;
     let row = audit_row("t1", "by mistake");
-    let refused = store.records.look(in_org_of("alice"), move |tx| {
+    let refused = store.records.read(in_org_of("alice"), move |tx| {
         Box::pin(async move { audit::write(tx, &row).await })
     });
     // A Postgres that became a standby gives the same error, so its kind proves nothing.

@@ -27,12 +27,12 @@ const MAX_TOKENS: i64 = 8;
 
 async fn rotate(records: &Records, from: &str, to: &str, now: i64) -> Rotated {
     let rotation = Rotation {
-        proof: credential_hash(from),
-        new_proof: credential_hash(to),
+        token_hash: credential_hash(from),
+        new_token_hash: credential_hash(to),
         successor_sealed: format!("sealed {to}"),
         now,
         grace_ms: GRACE,
-        most: MAX_TOKENS,
+        max_tokens: MAX_TOKENS,
     };
     run!(records, scope_of(from), |tx| refresh::rotate(tx, &rotation)).unwrap()
 }
@@ -149,7 +149,7 @@ async fn any_token_identifies_its_family(store: Store) {
     rotate(&records, "r0", "r1", NOW).await;
     let find = async |secret: &str| {
         let sent = credential_hash(secret);
-        let found = records.look(scope_of(secret), move |tx| {
+        let found = records.read(scope_of(secret), move |tx| {
             Box::pin(async move { refresh::find(tx, &sent).await })
         });
         found.await.unwrap()
@@ -199,7 +199,7 @@ async fn exhausted_family_ends_and_detects_reuse_until_then(store: Store) {
     let stolen = rotate(&records, "watched", "x", NOW + GRACE).await;
     assert!(matches!(stolen, Rotated::Reused(_)), "{stolen:?}");
     let last = format!("r{}", MAX_TOKENS - 1);
-    assert_eq!(rotate(&records, &last, "x", NOW).await, Rotated::WornOut(holder()));
+    assert_eq!(rotate(&records, &last, "x", NOW).await, Rotated::Exhausted(holder()));
     assert_eq!(rotate(&records, &last, "x", NOW).await, Rotated::Revoked);
     assert_eq!(rotate(&records, "x", "y", NOW).await, Rotated::Unknown);
     assert_eq!(tokens_kept(&store).await, 2 * MAX_TOKENS);

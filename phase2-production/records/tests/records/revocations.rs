@@ -4,7 +4,7 @@ use crate::seed::{
     NOW, add_accounts, credential_hash, in_org_of, log_in, member, run, scope_of,
 };
 use crate::store::{Store, on_both};
-use records::ends::End;
+use records::revocations::Revocation;
 use records::revoked::{self, Denied};
 use records::{Records, Scope, sessions};
 
@@ -30,17 +30,17 @@ async fn deny(records: &Records, jti: &str, at: i64) {
     assert!(denied.unwrap());
 }
 
-async fn ended_after(records: &Records, end: &End) -> Vec<End> {
+async fn revoked_after(records: &Records, end: &Revocation) -> Vec<Revocation> {
     let end = end.clone();
-    let found = records.listen(Scope::Housekeeping, move |tx| {
-        Box::pin(async move { sessions::ended_after(tx, &end).await })
+    let found = records.poll(Scope::Housekeeping, move |tx| {
+        Box::pin(async move { sessions::revoked_after(tx, &end).await })
     });
     found.await.unwrap()
 }
 
-async fn denied_after(records: &Records, end: &End) -> Vec<String> {
+async fn denied_after(records: &Records, end: &Revocation) -> Vec<String> {
     let end = end.clone();
-    let found = records.listen(Scope::Housekeeping, move |tx| {
+    let found = records.poll(Scope::Housekeeping, move |tx| {
         Box::pin(async move { revoked::denied_after(tx, &end).await })
     });
     found.await.unwrap().into_iter().map(|end| end.name).collect()
@@ -56,20 +56,20 @@ async fn poll_returns_revoked_sessions_oldest_first(store: Store) {
     for (secret, at) in [("c", NOW + 3), ("a", NOW + 1), ("b", NOW + 2)] {
         revoke(&store.records, secret, at).await;
     }
-    let of = |secret: &str, at| End { at, name: credential_hash(secret) };
+    let of = |secret: &str, at| Revocation { at, name: credential_hash(secret) };
     let all = [of("a", NOW + 1), of("b", NOW + 2), of("c", NOW + 3)];
     let other = store.another().await;
-    assert_eq!(ended_after(&other, &End::before(NOW)).await, all);
-    assert_eq!(ended_after(&other, &End::before(NOW + 2)).await, all[1..]);
-    assert_eq!(ended_after(&other, &all[1]).await, all[2..], "the next page");
-    assert_eq!(ended_after(&other, &all[2]).await, []);
+    assert_eq!(revoked_after(&other, &Revocation::since(NOW)).await, all);
+    assert_eq!(revoked_after(&other, &Revocation::since(NOW + 2)).await, all[1..]);
+    assert_eq!(revoked_after(&other, &all[1]).await, all[2..], "the next page");
+    assert_eq!(revoked_after(&other, &all[2]).await, []);
 }
 
 async fn poll_returns_denied_tokens_by_name(store: Store) {
     add_accounts(&store).await;
     deny(&store.records, "later", NOW + 1).await;
     deny(&store.records, "sooner", NOW).await;
-    let found = denied_after(&store.another().await, &End::before(NOW)).await;
+    let found = denied_after(&store.another().await, &Revocation::since(NOW)).await;
     assert_eq!(found, ["sooner", "later"]);
 }
 
@@ -78,7 +78,7 @@ async fn poll_misses_no_revocation_with_equal_time(store: Store) {
     for jti in ["1", "2", "3"] {
         deny(&store.records, jti, NOW).await;
     }
-    let mut last = End::before(NOW);
+    let mut last = Revocation::since(NOW);
     for expected in [["1", "2", "3"].as_slice(), &["2", "3"], &["3"], &[]] {
         assert_eq!(denied_after(&store.records, &last).await, expected);
         last.name = expected.first().map(|name| (*name).to_owned()).unwrap_or_default();

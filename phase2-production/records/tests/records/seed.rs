@@ -47,7 +47,7 @@ pub(crate) fn credential_hash(secret: &str) -> String {
 }
 
 pub(crate) fn scope_of(secret: &str) -> Scope {
-    Scope::Proof(credential_hash(secret))
+    Scope::CredentialHash(credential_hash(secret))
 }
 
 pub(crate) fn accounts() -> Vec<NewAccount> {
@@ -82,7 +82,7 @@ pub(crate) async fn account(records: &Records, username: &str) -> Account {
 
 pub(crate) fn new_session(username: &str, secret: &str) -> NewSession {
     NewSession {
-        proof: credential_hash(secret),
+        session_id_hash: credential_hash(secret),
         member: member(username),
         epoch: 1,
         idle_ms: IDLE,

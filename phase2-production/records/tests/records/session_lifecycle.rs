@@ -21,7 +21,7 @@ on_both! {
 
 async fn seen(records: &Records, secret: &str, at: i64) -> bool {
     let sent = credential_hash(secret);
-    run!(records, scope_of(secret), |tx| sessions::seen(tx, &sent, at)).unwrap()
+    run!(records, scope_of(secret), |tx| sessions::record_use(tx, &sent, at)).unwrap()
 }
 
 async fn add(
@@ -127,7 +127,7 @@ async fn existing_session_id_hash_is_not_taken_over(store: Store) {
     }
     assert_eq!(live(&store.records, "s", NOW).await.member, member("alice"));
     let mut raw = new_session("bob", "x");
-    raw.proof = "an-id-itself-of-forty-three-characters-012345".to_owned();
+    raw.session_id_hash = "an-id-itself-of-forty-three-characters-012345".to_owned();
     let stored = create(&store.records, raw, 9, NOW).await;
     assert!(matches!(stored, Err(RecordsError::Broken(_))), "an id is never stored");
 }
@@ -153,7 +153,7 @@ async fn login_at_the_limit_revokes_the_oldest_session(store: Store) {
         NOW + 9
     ));
     let remaining: Vec<_> =
-        remaining.unwrap().into_iter().map(|session| session.proof).collect();
+        remaining.unwrap().into_iter().map(|session| session.session_id_hash).collect();
     assert_eq!(
         remaining,
         [credential_hash("3"), credential_hash("4"), credential_hash("5")]

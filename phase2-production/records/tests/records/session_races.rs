@@ -117,7 +117,8 @@ async fn parallel_uses_keep_the_latest_time(store: Store) {
         let at = NOW + (number * 7) % 30;
         requests.spawn(async move {
             let sent = credential_hash("s");
-            run!(records, scope_of("s"), |tx| sessions::seen(tx, &sent, at)).unwrap()
+            run!(records, scope_of("s"), |tx| sessions::record_use(tx, &sent, at))
+                .unwrap()
         });
     }
     assert!(requests.join_all().await.into_iter().all(|count_live| count_live));

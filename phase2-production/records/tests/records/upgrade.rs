@@ -262,17 +262,17 @@ async fn refresh_token_from_before_the_rename_is_found(upgraded: Upgraded) {
     let records = &upgraded.records;
     let rotate = async |secret: &str, successor: &str| {
         let rotation = Rotation {
-            proof: credential_hash(secret),
-            new_proof: credential_hash(successor),
+            token_hash: credential_hash(secret),
+            new_token_hash: credential_hash(successor),
             successor_sealed: format!("sealed {successor}"),
             now: NOW + 10,
             grace_ms: 10_000,
-            most: 8,
+            max_tokens: 8,
         };
         run!(records, scope_of(secret), |tx| refresh::rotate(tx, &rotation)).unwrap()
     };
     let hash = credential_hash("used");
-    let found = records.look(scope_of("used"), move |tx| {
+    let found = records.read(scope_of("used"), move |tx| {
         Box::pin(async move { refresh::find(tx, &hash).await })
     });
     let owner = Owner {

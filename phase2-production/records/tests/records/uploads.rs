@@ -8,7 +8,7 @@ use crate::store::{Store, on_both};
 use futures_util::future::join_all;
 use records::files::{NewFile, Stored};
 use records::quota::Usage;
-use records::uploads::{Kind, MOST_OPEN, Part, Removal, Started, Upload};
+use records::uploads::{Kind, MAX_OPEN_UPLOADS, Part, Removal, Started, Upload};
 use records::{Records, RecordsError, Scope, files, uploads};
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
@@ -116,7 +116,7 @@ async fn announced_size_is_reserved_at_start(database: Store) {
 
 async fn open_uploads_are_limited(database: Store) {
     add_accounts(&database).await;
-    for _ in 0..MOST_OPEN {
+    for _ in 0..MAX_OPEN_UPLOADS {
         assert_eq!(start(&database.records, &upload(0, None)).await, Started::Yes);
     }
     assert_eq!(start(&database.records, &upload(0, None)).await, Started::TooMany);
@@ -207,7 +207,7 @@ async fn aborted_upload_releases_its_quota(database: Store) {
     let abort = async |username: &'static str| {
         let cause = audit_row(username, "upload.aborted", id);
         let removed = run!(database.records, in_org_of(username), |tx| async move {
-            uploads::remove(tx, &member(username), id, Removal::GivenUp(&cause)).await
+            uploads::remove(tx, &member(username), id, Removal::Aborted(&cause)).await
         });
         removed.unwrap()
     };

@@ -2,7 +2,7 @@
 
 use api_contract::secret::Secret;
 use clap::Args;
-use records::LONGEST_TRANSACTION;
+use records::MAX_TRANSACTION_DURATION;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(4);
 /// begins. That transaction must end within the other half, by any janitor's clock. A
 /// shorter grace could remove a file that was just acknowledged.
 const MIN_ORPHAN_GRACE_MS: u64 =
-    2 * LONGEST_TRANSACTION.saturating_add(MAX_CLOCK_SKEW).as_secs() * 1_000;
+    2 * MAX_TRANSACTION_DURATION.saturating_add(MAX_CLOCK_SKEW).as_secs() * 1_000;
 
 /// Stores. URLs contain passwords, so pass them by environment: every user of the machine
 /// can read a command line.
@@ -77,7 +77,7 @@ mod tests {
             let grace = grace.to_string();
             Config::try_parse_from(["upload-server", "--orphan-grace-ms", &grace])
         };
-        let shortest = 2 * u64::try_from(LONGEST_TRANSACTION.as_millis()).unwrap();
+        let shortest = 2 * u64::try_from(MAX_TRANSACTION_DURATION.as_millis()).unwrap();
         assert!(MIN_ORPHAN_GRACE_MS > shortest);
         assert!(parse(MIN_ORPHAN_GRACE_MS).is_ok());
         assert!(parse(MIN_ORPHAN_GRACE_MS - 1).is_err());

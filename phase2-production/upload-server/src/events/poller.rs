@@ -9,8 +9,8 @@ use crate::clock::now;
 use crate::error::Error;
 use crate::files::store::scope_of;
 use api_contract::events::Event;
-use records::ends::LATEST_MS;
-use records::files::{self, AT_ONCE, Arrival};
+use records::files::{self, BATCH_SIZE, RecentFile};
+use records::revocations::MAX_VISIBILITY_DELAY_MS;
 use records::{Member, OrgId, RecordsError, Scope};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,7 +35,7 @@ const MAX_QUEUED_EVENTS: usize = 1_000;
 const EVENT_BATCH_SIZE: usize = 50;
 
 /// The connections of one account.
-type Sockets = Vec<Sender<Arrival>>;
+type Sockets = Vec<Sender<RecentFile>>;
 
 type ByOwner = HashMap<OrgId, HashMap<Username, Sockets>>;
 
@@ -44,7 +44,7 @@ type ByOwner = HashMap<OrgId, HashMap<Username, Sockets>>;
 pub(super) struct Subscribers(Mutex<ByOwner>);
 
 impl Subscribers {
-    fn subscribe(&self, member: &Member) -> Receiver<Arrival> {
+    fn subscribe(&self, member: &Member) -> Receiver<RecentFile> {
         let (sender, receiver) = channel(MAX_QUEUED_EVENTS);
         let mut all = self.lock();
         let accounts = all.entry(member.organisation.clone()).or_default();
@@ -67,7 +67,7 @@ impl Subscribers {
 
     /// Sends an event to all connections of the file's owner, and drops those that do not
     /// keep up.
-    fn notify(&self, organisation: &OrgId, file: &Arrival) {
+    fn notify(&self, organisation: &OrgId, file: &RecentFile) {
         let mut all = self.lock();
         let accounts = all.get_mut(organisation);
         if let Some(sockets) = accounts.and_then(|accounts| accounts.get_mut(&file.owner))
@@ -91,15 +91,15 @@ struct Cursor {
 
 impl Cursor {
     fn at(now: i64) -> Self {
-        Self { since: now - LATEST_MS, known: HashSet::new() }
+        Self { since: now - MAX_VISIBILITY_DELAY_MS, known: HashSet::new() }
     }
 
     /// Adds the result of a poll that began at `began`; returns the new files.
-    fn advance(&mut self, found: Vec<Arrival>, began: i64) -> Vec<Arrival> {
-        let settled = began - LATEST_MS;
+    fn advance(&mut self, found: Vec<RecentFile>, began: i64) -> Vec<RecentFile> {
+        let settled = began - MAX_VISIBILITY_DELAY_MS;
         // A full page: the next poll continues at its end.
         self.since = match found.last() {
-            Some(last) if found.len() >= AT_ONCE => last.at.min(settled),
+            Some(last) if found.len() >= BATCH_SIZE => last.at.min(settled),
             _ => settled,
         };
         let again = found.iter().filter(|file| file.at >= self.since);
@@ -139,11 +139,11 @@ async fn poll_batch(
         (organisation.clone(), cursor.since)
     });
     let positions: Vec<_> = positions.collect();
-    let found = app.records.look(Scope::Housekeeping, move |tx| {
+    let found = app.records.read(Scope::Housekeeping, move |tx| {
         Box::pin(async move {
             let mut found = Vec::new();
             for (organisation, since) in positions {
-                let files = files::arrivals(tx, &organisation, None, since).await?;
+                let files = files::stored_since(tx, &organisation, None, since).await?;
                 found.push((organisation, files));
             }
             Ok(found)
@@ -160,7 +160,7 @@ async fn poll_batch(
 
 /// The events of one connection.
 pub(super) struct Subscription {
-    arrivals: Receiver<Arrival>,
+    arrivals: Receiver<RecentFile>,
     /// Files that existed when the connection was opened. A poll may still return them.
     existing: HashSet<FileId>,
 }
@@ -173,11 +173,12 @@ impl Subscription {
     pub(super) async fn open(app: &AppState, owner: &Member) -> Result<Self, Error> {
         // Subscribe first: a file stored during the query must not be missed.
         let arrivals = app.connections.subscribers().subscribe(owner);
-        let (scope, owner, since) = (scope_of(owner), owner.clone(), now() - LATEST_MS);
-        let existing = app.records.look(scope, move |tx| {
+        let (scope, owner, since) =
+            (scope_of(owner), owner.clone(), now() - MAX_VISIBILITY_DELAY_MS);
+        let existing = app.records.read(scope, move |tx| {
             Box::pin(async move {
                 let owned_by = Some(&owner.username);
-                files::arrivals(tx, &owner.organisation, owned_by, since).await
+                files::stored_since(tx, &owner.organisation, owned_by, since).await
             })
         });
         let existing = existing.await?.into_iter().map(|file| file.file_id).collect();
@@ -193,7 +194,7 @@ impl Subscription {
         }
         let new =
             arrivals.into_iter().filter(|file| !self.existing.contains(&file.file_id));
-        let event = |file: Arrival| Event::FileStored {
+        let event = |file: RecentFile| Event::FileStored {
             file_id: file.file_id.to_string(),
             name: file.name.into(),
         };
@@ -216,8 +217,8 @@ mod tests {
         }
     }
 
-    fn file(owner: &Member, at: i64) -> Arrival {
-        Arrival {
+    fn file(owner: &Member, at: i64) -> RecentFile {
+        RecentFile {
             at,
             file_id: FileId::new(),
             owner: owner.username.clone(),
@@ -241,10 +242,10 @@ mod tests {
     #[test]
     fn next_poll_continues_after_a_full_page() {
         let alice = member("t1", "alice");
-        let many = (0..AT_ONCE).map(|n| file(&alice, i64::try_from(n).unwrap()));
-        let mut cursor = Cursor::at(LATEST_MS);
-        assert_eq!(cursor.advance(many.collect(), 1_000_000).len(), AT_ONCE);
-        assert_eq!(cursor.since, i64::try_from(AT_ONCE).unwrap() - 1);
+        let many = (0..BATCH_SIZE).map(|n| file(&alice, i64::try_from(n).unwrap()));
+        let mut cursor = Cursor::at(MAX_VISIBILITY_DELAY_MS);
+        assert_eq!(cursor.advance(many.collect(), 1_000_000).len(), BATCH_SIZE);
+        assert_eq!(cursor.since, i64::try_from(BATCH_SIZE).unwrap() - 1);
         assert_eq!(cursor.known.len(), 1);
     }
 

@@ -100,7 +100,7 @@ async fn account(app: &AppState, username: &Username, epoch: i64) -> ReauthOutco
     let (scope, name) = (Scope::Login(username.clone()), username.clone());
     let found = app
         .records
-        .look(scope, move |tx| Box::pin(async move { users::find(tx, &name).await }));
+        .read(scope, move |tx| Box::pin(async move { users::find(tx, &name).await }));
     match found.await {
         Ok(Some(found)) if found.epoch == epoch && found.disabled_at.is_none() => {
             ReauthOutcome::Valid

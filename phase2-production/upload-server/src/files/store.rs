@@ -52,7 +52,7 @@ impl Files {
         limit: usize,
     ) -> Result<Page, Error> {
         let (scope, owner) = (scope_of(owner), owner.clone());
-        let page = self.records.look(scope, move |tx| {
+        let page = self.records.read(scope, move |tx| {
             Box::pin(async move { files::list(tx, &owner, after, limit).await })
         });
         Ok(page.await?)
@@ -65,7 +65,7 @@ impl Files {
         id: FileId,
     ) -> Result<(FileMeta, Content), Error> {
         let (scope, owner) = (scope_of(owner), owner.clone());
-        let found = self.records.look(scope, move |tx| {
+        let found = self.records.read(scope, move |tx| {
             Box::pin(async move { files::find(tx, &owner, id).await })
         });
         let found = found.await?.ok_or(Error::FileNotFound)?;

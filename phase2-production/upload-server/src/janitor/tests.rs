@@ -6,7 +6,7 @@ use backing_services::{Backing, Kind, What, database, offers};
 use clap::Parser;
 use records::OrgId;
 use records::quota::Allowance;
-use records::uploads::{Kind as By, MOST_OPEN, Started};
+use records::uploads::{Kind as By, MAX_OPEN_UPLOADS, Started};
 use std::path::Path;
 use upload_domain::display_name::DisplayName;
 use upload_domain::passwords::{self, HashCost};
@@ -52,7 +52,7 @@ async fn start_uploads(app: &AppState, expires_at: i64) -> u64 {
             username: Username::parse(name).unwrap(),
             role: Role::Member,
         };
-        for _ in 0..MOST_OPEN {
+        for _ in 0..MAX_OPEN_UPLOADS {
             let upload = Upload {
                 upload_id: FileId::new(),
                 kind: By::Tus,

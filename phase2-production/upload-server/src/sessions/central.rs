@@ -31,7 +31,7 @@ mod view;
 use super::{SessionError, SessionId, SessionLimits};
 use crate::clock::now;
 use crate::revocation_feed::{self, RevocationFeed};
-use cache::{Cache, Found, Moment, SessionCopy};
+use cache::{Cache, Found, RedisTime, SessionCopy};
 use database::{Access, Database};
 use records::{Member, Records, sessions};
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,7 @@ impl Central {
                 metrics::counter!("upload_server_session_cache_hits_total").increment(1);
                 self.use_cached(session_id_hash, access, copy, now, is_lagging).await
             }
-            Ok(Found::Nothing { now }) => {
+            Ok(Found::Miss { now }) => {
                 metrics::counter!("upload_server_session_cache_misses_total")
                     .increment(1);
                 Ok(self
@@ -143,7 +143,7 @@ impl Central {
         session_id_hash: &str,
         access: Access,
         copy: SessionCopy<CachedSession>,
-        at: Moment,
+        at: RedisTime,
         is_lagging: bool,
     ) -> Result<Member, SessionError> {
         let longest = use_write_interval(&self.limits);
@@ -176,12 +176,12 @@ impl Central {
 /// of a session.
 fn start_feed(records: Records, cache: Cache, lifetime: Duration) -> RevocationFeed {
     let query: revocation_feed::Query =
-        |tx, end| Box::pin(async move { sessions::ended_after(tx, &end).await });
+        |tx, end| Box::pin(async move { sessions::revoked_after(tx, &end).await });
     RevocationFeed::start(records, query, move |revoked| {
         let cache = cache.clone();
         async move {
             // If the write is queued, this replica trusts no older entry.
-            let _now_or_later = cache.forget_sessions(&revoked, lifetime).await;
+            let _now_or_later = cache.invalidate_sessions(&revoked, lifetime).await;
         }
     })
 }

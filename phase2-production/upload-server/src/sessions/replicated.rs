@@ -7,7 +7,7 @@
 use super::{SessionData, SessionError, SessionId, SessionLimits};
 use crate::clock::now;
 use api_contract::sessions::MOST_FILES_REMEMBERED;
-use gossip::{Gone, Gossip, GossipConfig, Lives};
+use gossip::{Gone, Gossip, GossipConfig, SessionLifetimes};
 use records::Member;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Replicated {
         seeds: Vec<SocketAddr>,
         limits: SessionLimits,
     ) -> anyhow::Result<Self> {
-        let lives = Lives { idle: limits.idle, absolute: limits.absolute };
+        let lives = SessionLifetimes { idle: limits.idle, absolute: limits.absolute };
         let cluster_id = CLUSTER_ID.to_owned();
         let config = GossipConfig {
             node,
@@ -45,8 +45,8 @@ impl Replicated {
             seeds,
             interval: GOSSIP_INTERVAL,
             cluster_id,
-            lives,
-            most_files: MOST_FILES_REMEMBERED,
+            lifetimes: lives,
+            max_files: MOST_FILES_REMEMBERED,
         };
         metrics::gauge!("live_sessions").set(0.0);
         Ok(Self { gossip: Gossip::join(config).await?, limits })
@@ -57,11 +57,11 @@ impl Replicated {
     /// # Errors
     /// When the limit of live sessions is reached.
     pub async fn start(&self, member: &Member) -> Result<SessionId, SessionError> {
-        if self.gossip.known() >= self.limits.max_live {
+        if self.gossip.known_sessions() >= self.limits.max_live {
             // Expired sessions must not count for the limit.
             self.sweep().await;
         }
-        if self.gossip.known() >= self.limits.max_live {
+        if self.gossip.known_sessions() >= self.limits.max_live {
             return Err(SessionError::TooMany);
         }
         let owner = member.username.as_str();
@@ -85,7 +85,7 @@ impl Replicated {
     /// # Errors
     /// When this replica has no live session with this id.
     pub async fn peek(&self, id: &SessionId) -> Result<Member, SessionError> {
-        member(&self.gossip.look(&id.hash(), now())?.about)
+        member(&self.gossip.peek(&id.hash(), now())?.metadata)
     }
 
     /// The session's data.
@@ -94,7 +94,7 @@ impl Replicated {
     /// When this replica has no live session with this id.
     pub async fn view(&self, id: &SessionId) -> Result<SessionData, SessionError> {
         let now = now();
-        let known = self.gossip.look(&id.hash(), now)?;
+        let known = self.gossip.peek(&id.hash(), now)?;
         Ok(SessionData {
             created_at: unsigned(known.created_at),
             last_activity: unsigned(known.last_activity),
@@ -139,7 +139,7 @@ impl Replicated {
     }
 
     async fn evict_oldest(&self, owner: &str) {
-        let alive = self.gossip.of(owner, now());
+        let alive = self.gossip.sessions_of(owner, now());
         let max_sessions =
             usize::try_from(self.limits.max_per_user).unwrap_or(usize::MAX);
         let excess = (alive.len() + 1).saturating_sub(max_sessions);

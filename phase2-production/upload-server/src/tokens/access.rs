@@ -8,7 +8,7 @@ use super::key_set::{KeySet, KnownKey};
 use super::keys::SigningKey;
 use api_contract::secret::Secret;
 use jsonwebtoken::{Header, Validation};
-use records::ends::CLOCKS_DIFFER_MS;
+use records::revocations::MAX_REPLICA_CLOCK_SKEW_MS;
 use records::{Member, OrgId, Role};
 use serde::{Deserialize, Serialize};
 use upload_domain::username::Username;
@@ -26,7 +26,7 @@ const TYPE: &str = "at+jwt";
 pub(crate) const LEEWAY_S: u64 = 2;
 
 const _: () = assert!(
-    LEEWAY_S * 1_000 == CLOCKS_DIFFER_MS.unsigned_abs(),
+    LEEWAY_S * 1_000 == MAX_REPLICA_CLOCK_SKEW_MS.unsigned_abs(),
     "a ready replica could reject tokens that another one has just signed"
 );
 

@@ -71,7 +71,7 @@ impl KeyRing {
     /// # Errors
     /// When the database does not answer: the loaded keys stay.
     pub(crate) async fn refresh(&self, now_ms: i64) -> Result<(), RecordsError> {
-        let list = self.records.look(Scope::Housekeeping, |tx| {
+        let list = self.records.read(Scope::Housekeeping, |tx| {
             Box::pin(async move { signing_keys::list(tx).await })
         });
         let rows = list.await?;
@@ -141,7 +141,7 @@ impl KeyRing {
         &self,
         algorithm: SigningAlgorithm,
     ) -> Result<Option<String>, RecordsError> {
-        let list = self.records.look(Scope::Housekeeping, |tx| {
+        let list = self.records.read(Scope::Housekeeping, |tx| {
             Box::pin(async move { signing_keys::list(tx).await })
         });
         Ok(rotation::newest_of(&list.await?, algorithm.as_str()))

@@ -120,24 +120,27 @@ pub(crate) async fn rotate(
 ) -> Result<Refreshed, TokenError> {
     let (token_hash, next, inner) = (token.hash(), RefreshToken::new(), &tokens.0);
     let rotation = Rotation {
-        proof: token_hash.clone(),
-        new_proof: next.hash(),
+        token_hash: token_hash.clone(),
+        new_token_hash: next.hash(),
         successor_sealed: inner.sealing.seal(&token_hash, next.0.as_bytes()),
         now: now(),
         grace_ms: inner.refresh.grace,
-        most: inner.refresh.max_tokens,
+        max_tokens: inner.refresh.max_tokens,
     };
     let (tokens, audit) = (tokens.clone(), audit.clone());
-    let rotated = inner.records.run(Scope::Proof(token_hash.clone()), move |tx| {
-        Box::pin(async move {
-            let rotated = refresh::rotate(tx, &rotation).await?;
-            let names = match &rotated {
-                Rotated::Reused(holder) => tokens.write_reuse(tx, holder, &audit).await?,
-                _ => RevokedNames::default(),
-            };
-            Ok((rotated, names))
-        })
-    });
+    let rotated =
+        inner.records.run(Scope::CredentialHash(token_hash.clone()), move |tx| {
+            Box::pin(async move {
+                let rotated = refresh::rotate(tx, &rotation).await?;
+                let names = match &rotated {
+                    Rotated::Reused(holder) => {
+                        tokens.write_reuse(tx, holder, &audit).await?
+                    }
+                    _ => RevokedNames::default(),
+                };
+                Ok((rotated, names))
+            })
+        });
     let (rotated, names) = rotated.await?;
     match rotated {
         Rotated::Rotated(holder) => Ok(Refreshed::Next(holder, next)),
@@ -149,7 +152,7 @@ pub(crate) async fn rotate(
         }
         Rotated::Reused(holder) => Ok(Refreshed::Reused(holder, names)),
         Rotated::Expired => Err(TokenError::Expired),
-        Rotated::WornOut(holder) => {
+        Rotated::Exhausted(holder) => {
             let (user, family) = (&holder.member.username, holder.family);
             tracing::warn!(%user, family, "a login exceeded its number of refreshes");
             Err(TokenError::Expired)

@@ -137,7 +137,7 @@ impl Revocations {
         let (denies, versions) = (self.cached.denies(), self.cached.compares_versions());
         let claims = claims.clone();
         let scope = Scope::Organisation(claims.org.clone());
-        let asked = self.records.look(scope, move |tx| {
+        let asked = self.records.read(scope, move |tx| {
             Box::pin(async move {
                 let denied = denies && is_denied(tx, &claims).await?;
                 let known =

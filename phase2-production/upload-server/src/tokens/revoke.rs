@@ -60,9 +60,10 @@ impl Tokens {
         token: &RefreshToken,
     ) -> Result<Option<IdentifiedToken>, TokenError> {
         let token_hash = token.hash();
-        let found = self.0.records.look(Scope::Proof(token_hash.clone()), move |tx| {
-            Box::pin(async move { refresh::find(tx, &token_hash).await })
-        });
+        let found =
+            self.0.records.read(Scope::CredentialHash(token_hash.clone()), move |tx| {
+                Box::pin(async move { refresh::find(tx, &token_hash).await })
+            });
         let found = self.0.lookups.run(found).await?;
         Ok(found.map(|Owner { organisation, username, family }| {
             // The role is not used here.

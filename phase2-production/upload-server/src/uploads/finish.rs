@@ -61,7 +61,7 @@ pub(crate) async fn finish(
     let files = app.files();
     let (scope, organisation) = (scope_of(owner), owner.organisation.clone());
     let id = upload.upload_id;
-    let parts = files.records.look(scope, move |tx| {
+    let parts = files.records.read(scope, move |tx| {
         Box::pin(async move { uploads::parts(tx, &organisation, id).await })
     });
     let parts = parts.await?;
@@ -93,7 +93,7 @@ async fn find_completed(
     error: Error,
 ) -> Result<Published, Error> {
     let (scope, organisation) = (scope_of(owner), owner.organisation.clone());
-    let found = app.records.look(scope, move |tx| {
+    let found = app.records.read(scope, move |tx| {
         Box::pin(async move { uploads::find(tx, &organisation, id).await })
     });
     match found.await?.and_then(|upload| upload.answer) {

@@ -95,7 +95,7 @@ pub(crate) async fn remove(
     let owner = owner.clone();
     let removed = app.records.run(scope_of(&owner), move |tx| {
         Box::pin(
-            async move { uploads::remove(tx, &owner, id, Removal::GivenUp(&row)).await },
+            async move { uploads::remove(tx, &owner, id, Removal::Aborted(&row)).await },
         )
     });
     let files = app.files();
@@ -137,7 +137,7 @@ pub(crate) async fn find_open(
 async fn find(app: &AppState, organisation: &OrgId, id: FileId) -> Result<Upload, Error> {
     let organisation = organisation.clone();
     let scope = Scope::Organisation(organisation.clone());
-    let found = app.records.look(scope, move |tx| {
+    let found = app.records.read(scope, move |tx| {
         Box::pin(async move { uploads::find(tx, &organisation, id).await })
     });
     found.await?.ok_or_else(not_found)

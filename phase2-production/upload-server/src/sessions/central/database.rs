@@ -11,7 +11,7 @@ use super::{
     use_write_interval,
 };
 use crate::run_to_completion::run_to_completion;
-use cache::{Cache, CacheDown, Filled, Moment, SessionCopy};
+use cache::{Cache, CacheDown, Filled, RedisTime, SessionCopy};
 use records::sessions::{self, Found, Session};
 use records::{AnyConnection, Records, RecordsError, Scope};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Database {
         &self,
         session_id_hash: &str,
         access: Access,
-        redis_read_at: Option<Moment>,
+        redis_read_at: Option<RedisTime>,
     ) -> Result<Session, SessionError> {
         let (database, of) = (self.clone(), session_id_hash.to_owned());
         let shared_read = async move {
@@ -85,7 +85,7 @@ impl Database {
         &self,
         session_id_hash: &str,
         access: Access,
-        redis_read_at: Option<Moment>,
+        redis_read_at: Option<RedisTime>,
     ) -> Result<Session, SessionError> {
         let found = self.read(session_id_hash, access).await?;
         let session = match found {
@@ -96,7 +96,7 @@ impl Database {
                 // Caches the tombstone, so that repeated requests stop at Redis.
                 let session_id_hashes = [session_id_hash.to_owned()];
                 self.cache
-                    .forget_sessions(&session_id_hashes, self.limits.absolute)
+                    .invalidate_sessions(&session_id_hashes, self.limits.absolute)
                     .await;
                 return Err(SessionError::Unknown);
             }
@@ -123,9 +123,12 @@ impl Database {
         let records = self.records.clone();
         let found = run_to_completion(async move {
             let _permit = permit;
-            let read = records.run(Scope::Proof(session_id_hash.clone()), move |tx| {
-                Box::pin(async move { read(tx, &session_id_hash, access, &limits).await })
-            });
+            let read =
+                records.run(Scope::CredentialHash(session_id_hash.clone()), move |tx| {
+                    Box::pin(
+                        async move { read(tx, &session_id_hash, access, &limits).await },
+                    )
+                });
             read.await
         });
         found.await.map_err(unavailable)
@@ -137,16 +140,17 @@ impl Database {
         session_id_hash: &str,
     ) -> Result<(Session, Vec<String>), SessionError> {
         let (session_id_hash, limits) = (session_id_hash.to_owned(), self.limits);
-        let found = self.records.run(Scope::Proof(session_id_hash.clone()), move |tx| {
-            Box::pin(async move {
-                let found = read(tx, &session_id_hash, Access::Use, &limits).await?;
-                let files = match found {
-                    Found::Live(_) => sessions::files(tx, &session_id_hash).await?,
-                    _ => Vec::new(),
-                };
-                Ok((found, files))
-            })
-        });
+        let found =
+            self.records.run(Scope::CredentialHash(session_id_hash.clone()), move |tx| {
+                Box::pin(async move {
+                    let found = read(tx, &session_id_hash, Access::Use, &limits).await?;
+                    let files = match found {
+                        Found::Live(_) => sessions::files(tx, &session_id_hash).await?,
+                        _ => Vec::new(),
+                    };
+                    Ok((found, files))
+                })
+            });
         match found.await.map_err(unavailable)? {
             (Found::Live(session), files) => Ok((session, files)),
             (Found::Expired, _) => Err(SessionError::Expired),
@@ -158,7 +162,7 @@ impl Database {
     pub(super) async fn fill(
         &self,
         session: &Session,
-        redis_read_at: Moment,
+        redis_read_at: RedisTime,
         used: bool,
     ) -> Result<Filled, CacheDown> {
         let copy = SessionCopy {
@@ -174,7 +178,7 @@ impl Database {
         };
         let remaining = duration(session.ends_at() - now()).min(self.limits.idle);
         let remaining = if used { self.limits.idle } else { remaining };
-        self.cache.fill_session(&session.proof, &copy, remaining).await
+        self.cache.fill_session(&session.session_id_hash, &copy, remaining).await
     }
 }
 
@@ -193,7 +197,7 @@ async fn read(
     };
     let unseen = now - session.last_seen_at;
     if access == Access::Use && unseen >= milliseconds(use_write_interval(limits)) {
-        if !sessions::seen(tx, session_id_hash, now).await? {
+        if !sessions::record_use(tx, session_id_hash, now).await? {
             // It ended between the two statements.
             return sessions::find(tx, session_id_hash, now).await;
         }

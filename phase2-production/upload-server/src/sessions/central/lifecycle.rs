@@ -43,7 +43,7 @@ impl Central {
         // Redis must be read before the database is written, as before it is read.
         let cached = self.cache.peek_session::<CachedSession>(&session_id_hash).await;
         let new = sessions::NewSession {
-            proof: session_id_hash,
+            session_id_hash: session_id_hash,
             epoch,
             idle_ms: database::max_idle_ms(&self.limits),
             expires_at: now() + milliseconds(self.limits.absolute),
@@ -65,7 +65,7 @@ impl Central {
             sessions::Created::AccountChanged => Err(SessionError::Unknown),
             sessions::Created::Yes(session, revoked) => {
                 self.write_to_redis(&revoked).await;
-                if let Ok(Found::Nothing { now }) = cached {
+                if let Ok(Found::Miss { now }) = cached {
                     // If caching fails, the first request will try again.
                     let _cached = self.database.fill(&session, now, true).await;
                 }
@@ -118,7 +118,7 @@ impl Central {
     /// Removes revoked sessions from Redis. When this returns, their ids are invalid on
     /// every replica: if Redis did not answer, through the revocation feed.
     pub async fn publish_revocations(&self, session_id_hashes: Vec<String>) {
-        if self.write_to_redis(&session_id_hashes).await == Written::Later {
+        if self.write_to_redis(&session_id_hashes).await == Written::Queued {
             revocation_feed::acknowledged_by_all().await;
         }
     }
@@ -127,7 +127,7 @@ impl Central {
         if session_id_hashes.is_empty() {
             return Written::Now;
         }
-        self.cache.forget_sessions(session_id_hashes, self.limits.absolute).await
+        self.cache.invalidate_sessions(session_id_hashes, self.limits.absolute).await
     }
 
     /// Removes rows of sessions that ended long ago, which neither a cache nor a request
@@ -140,7 +140,7 @@ impl Central {
                 Box::pin(async move { sessions::sweep(tx, before).await })
             });
             match swept.await {
-                Ok(sessions::AT_ONCE..) => {}
+                Ok(sessions::SWEEP_BATCH_SIZE..) => {}
                 Ok(_) => return,
                 Err(error) => {
                     tracing::warn!(%error, "ended sessions were not removed");

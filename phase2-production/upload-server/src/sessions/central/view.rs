@@ -9,7 +9,7 @@
 
 use super::{Central, SessionError, SessionId, duration, now};
 use crate::sessions::SessionData;
-use cache::{CacheDown, Filled, Found, Moment, SessionCopy};
+use cache::{CacheDown, Filled, Found, RedisTime, SessionCopy};
 use records::sessions::Session;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Central {
         match (read.unwrap_or(Err(SessionError::Unavailable)), cached) {
             (Ok((session, files)), cached) => {
                 let listed = CachedFileList { created_at: session.created_at, files };
-                if let Ok(Found::Nothing { now }) = cached {
+                if let Ok(Found::Miss { now }) = cached {
                     // A failure to cache the list loses nothing.
                     let _cached = self.cache_file_list(&session, &listed, now).await;
                 }
@@ -63,14 +63,14 @@ impl Central {
     /// Removes the file list from Redis, after the database has added a file.
     pub async fn invalidate_file_list(&self, id: &SessionId) {
         let list = [file_list_key(&id.hash())];
-        let _now_or_later = self.cache.forget_sessions(&list, REFILL_BLOCK).await;
+        let _now_or_later = self.cache.invalidate_sessions(&list, REFILL_BLOCK).await;
     }
 
     async fn cache_file_list(
         &self,
         session: &Session,
         listed: &CachedFileList,
-        redis_read_at: Moment,
+        redis_read_at: RedisTime,
     ) -> Result<Filled, CacheDown> {
         let copy = SessionCopy {
             version: session.version,
@@ -79,7 +79,9 @@ impl Central {
             session: listed.clone(),
         };
         let remaining = duration(session.expires_at - now());
-        self.cache.fill_session(&file_list_key(&session.proof), &copy, remaining).await
+        self.cache
+            .fill_session(&file_list_key(&session.session_id_hash), &copy, remaining)
+            .await
     }
 
     fn data(&self, listed: CachedFileList, expires_at: i64) -> SessionData {

@@ -84,13 +84,13 @@ impl CachedRevocations {
         let users: Vec<_> = users.into_iter().filter_map(|name| user_of(name)).collect();
         let denied: Vec<_> = denied.into_iter().cloned().collect();
         let mut written = Written::Now;
-        if !users.is_empty() && self.versions.forget(&users).await == Written::Later {
-            written = Written::Later;
+        if !users.is_empty() && self.versions.forget(&users).await == Written::Queued {
+            written = Written::Queued;
         }
         if !denied.is_empty()
-            && self.denied.publish(&denied, self.max_lifetime_ms).await == Written::Later
+            && self.denied.publish(&denied, self.max_lifetime_ms).await == Written::Queued
         {
-            written = Written::Later;
+            written = Written::Queued;
         }
         written
     }

@@ -84,7 +84,7 @@ impl Revocations {
     /// Writes committed revocations to Redis. When this returns, every replica has
     /// applied them: if Redis did not answer, through the revocation feed.
     pub(crate) async fn publish(&self, revoked: &RevokedNames) {
-        if self.cached.publish(&revoked.0).await == Written::Later {
+        if self.cached.publish(&revoked.0).await == Written::Queued {
             revocation_feed::acknowledged_by_all().await;
         }
     }

@@ -52,8 +52,8 @@ impl DenyList {
                 return DenialLookup::Denied;
             }
             (
-                Ok(Denial::NotSince { since: token }),
-                Ok(Denial::NotSince { since: family }),
+                Ok(Denial::NotDeniedSince { since: token }),
+                Ok(Denial::NotDeniedSince { since: family }),
             ) => token.max(family),
             _ => return DenialLookup::AskRecords { since: None },
         };

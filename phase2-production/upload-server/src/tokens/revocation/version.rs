@@ -2,7 +2,7 @@
 
 use crate::clock::now;
 use crate::tokens::access::Claims;
-use cache::{Cache, Moment, Version, Written};
+use cache::{Cache, RedisTime, Version, Written};
 use std::time::Duration;
 use upload_domain::username::Username;
 
@@ -21,7 +21,7 @@ pub(super) enum VersionLookup {
     Outdated,
     /// Ask the database; cache the result if `fill` is given.
     AskRecords {
-        fill: Option<Moment>,
+        fill: Option<RedisTime>,
     },
 }
 
@@ -40,11 +40,15 @@ impl Versions {
             return VersionLookup::AskRecords { fill: None };
         };
         match cache.version(claims.sub.as_str()).await {
-            Ok(Version::Is(version)) if version == claims.ver => VersionLookup::Current,
-            Ok(Version::Is(version)) if version > claims.ver => VersionLookup::Outdated,
+            Ok(Version::Current(version)) if version == claims.ver => {
+                VersionLookup::Current
+            }
+            Ok(Version::Current(version)) if version > claims.ver => {
+                VersionLookup::Outdated
+            }
             Ok(Version::Unknown { now }) => VersionLookup::AskRecords { fill: Some(now) },
             // Just changed, older than the token, or Redis does not answer.
-            Ok(Version::Is(_) | Version::Unsettled) | Err(_) => {
+            Ok(Version::Current(_) | Version::Invalidated) | Err(_) => {
                 VersionLookup::AskRecords { fill: None }
             }
         }
@@ -55,7 +59,7 @@ impl Versions {
         &self,
         username: &Username,
         epoch: i64,
-        redis_read_at: Moment,
+        redis_read_at: RedisTime,
     ) {
         let Some(cache) = &self.cache else {
             return;
@@ -69,7 +73,7 @@ impl Versions {
     /// Call it after a change in the database.
     pub(super) async fn forget(&self, users: &[String]) -> Written {
         match &self.cache {
-            Some(cache) => cache.forget_versions(users, REFILL_BLOCK).await,
+            Some(cache) => cache.invalidate_versions(users, REFILL_BLOCK).await,
             None => Written::Now,
         }
     }

@@ -149,11 +149,12 @@ impl Central {
         name: &str,
     ) -> Result<(), SessionError> {
         let (session_id_hash, name) = (id.hash(), name.to_owned());
-        let added = self.records.run(Scope::Proof(session_id_hash.clone()), move |tx| {
-            Box::pin(async move {
-                sessions::add_file(tx, &session_id_hash, &name, now()).await
-            })
-        });
+        let added =
+            self.records.run(Scope::CredentialHash(session_id_hash.clone()), move |tx| {
+                Box::pin(async move {
+                    sessions::add_file(tx, &session_id_hash, &name, now()).await
+                })
+            });
         let version = added.await.map_err(|_| SessionError::Unavailable)?;
         self.invalidate_file_list(id).await;
         version.map(drop).ok_or(SessionError::Unknown)

@@ -177,12 +177,14 @@ async fn sampled_reads_detect_a_revocation_missing_in_redis() {
         verifying.verify_one_in = 1;
         let id = cluster.log_in_everywhere().await;
         let session_id_hash = id.hash();
-        let revoked =
-            cluster.records.run(Scope::Proof(session_id_hash.clone()), move |tx| {
+        let revoked = cluster.records.run(
+            Scope::CredentialHash(session_id_hash.clone()),
+            move |tx| {
                 Box::pin(
                     async move { sessions::revoke(tx, &session_id_hash, now()).await },
                 )
-            });
+            },
+        );
         assert!(revoked.await.unwrap());
         assert_eq!(verifying.touch(&id).await, Err(SessionError::Unknown));
         eventually("all replicas reject it", async || {
@@ -199,7 +201,7 @@ async fn one_sweep_removes_exactly_the_ended_sessions() {
     on_each(LIMITS, async |cluster| {
         let id = cluster.log_in().await;
         let long_ago = now() - 2 * milliseconds(LIMITS.absolute);
-        let batches = i64::try_from(2 * sessions::AT_ONCE + 500).unwrap();
+        let batches = i64::try_from(2 * sessions::SWEEP_BATCH_SIZE + 500).unwrap();
         let scope = Scope::Organisation(alice().organisation);
         let died = cluster.records.run(scope, move |tx| {
             Box::pin(async move {

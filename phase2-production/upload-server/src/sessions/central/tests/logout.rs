@@ -19,7 +19,7 @@ async fn slow_request_does_not_undo_a_logout() {
                 .cache
                 .use_session::<CachedSession>(&session_id_hash, LIMITS.idle)
                 .await;
-            let Ok(Found::Nothing { now }) = asked else { panic!("{asked:?}") };
+            let Ok(Found::Miss { now }) = asked else { panic!("{asked:?}") };
             let read = slow.database.read(&session_id_hash, Access::Use).await.unwrap();
             let sessions::Found::Live(read) = read else { panic!("{read:?}") };
 
@@ -29,7 +29,7 @@ async fn slow_request_does_not_undo_a_logout() {
             }
             let filled = slow.database.fill(&read, now, true).await.unwrap();
             let refused =
-                if flushed { cache::Filled::Late } else { cache::Filled::Ended };
+                if flushed { cache::Filled::Outdated } else { cache::Filled::Ended };
             assert_eq!(filled, refused);
             cluster.assert_rejected(&id, Duration::from_millis(200)).await;
         }
@@ -134,12 +134,14 @@ async fn lagging_replicas_ask_the_database() {
         let id = cluster.log_in_everywhere().await;
         let session_id_hash = id.hash();
         cluster.replicas.iter().for_each(|replica| replica.revocation_feed.stop());
-        let revoked =
-            cluster.records.run(Scope::Proof(session_id_hash.clone()), move |tx| {
+        let revoked = cluster.records.run(
+            Scope::CredentialHash(session_id_hash.clone()),
+            move |tx| {
                 Box::pin(
                     async move { sessions::revoke(tx, &session_id_hash, now()).await },
                 )
-            });
+            },
+        );
         assert!(revoked.await.unwrap());
         assert_eq!(
             cluster.replicas[0].peek(&id).await,

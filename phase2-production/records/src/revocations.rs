@@ -2,15 +2,15 @@
 //!
 //! A cache may still hold a copy of a revoked session or token because the invalidation
 //! was lost. So every replica polls for revocations since its last poll, with
-//! `sessions::ended_after` and `revoked::denied_after`.
+//! `sessions::revoked_after` and `revoked::denied_after`.
 //!
 //! A revocation carries the clock of the replica that wrote it, read inside its
 //! transaction, and becomes visible at the commit. So one may appear with an earlier time
-//! than others that were already read. Each poll goes back by [`LATEST_MS`] and skips the
+//! than others that were already read. Each poll goes back by [`MAX_VISIBILITY_DELAY_MS`] and skips the
 //! known ones.
 
 use crate::error::RecordsError;
-use crate::pool::LONGEST_TRANSACTION;
+use crate::pool::MAX_TRANSACTION_DURATION;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::time::Duration;
@@ -18,39 +18,42 @@ use std::time::Duration;
 /// Maximum difference between the clocks of a replica and of the database, in
 /// milliseconds. Beyond it a replica is not ready. It limits the error wherever a replica
 /// relies on a time that another replica wrote.
-pub const CLOCK_LIMIT_MS: i64 = 1_000;
+pub const MAX_CLOCK_SKEW_MS: i64 = 1_000;
 
 /// Maximum difference between the clocks of two ready replicas, in milliseconds: one is
 /// ahead of the database by the limit, the other behind.
-pub const CLOCKS_DIFFER_MS: i64 = 2 * CLOCK_LIMIT_MS;
+pub const MAX_REPLICA_CLOCK_SKEW_MS: i64 = 2 * MAX_CLOCK_SKEW_MS;
 
 /// Maximum delay between the time of a revocation and its visibility, in milliseconds:
 /// the longest transaction, and twice the difference of two clocks, because a clock that
 /// goes wrong is detected with a delay.
-pub const LATEST_MS: i64 = 6_000 + 2 * CLOCKS_DIFFER_MS;
+pub const MAX_VISIBILITY_DELAY_MS: i64 = 6_000 + 2 * MAX_REPLICA_CLOCK_SKEW_MS;
 
 const _: () = assert!(
-    Duration::from_millis((LATEST_MS - 2 * CLOCKS_DIFFER_MS).unsigned_abs()).as_millis()
-        >= LONGEST_TRANSACTION.as_millis(),
+    Duration::from_millis(
+        (MAX_VISIBILITY_DELAY_MS - 2 * MAX_REPLICA_CLOCK_SKEW_MS).unsigned_abs()
+    )
+    .as_millis()
+        >= MAX_TRANSACTION_DURATION.as_millis(),
     "a revocation may become visible after the last poll that covers its time"
 );
 
 /// Revocations in one batch. After a full batch, ask again from its last entry.
-pub const AT_ONCE: usize = 10_000;
+pub const BATCH_SIZE: usize = 10_000;
 
 /// The revocation of something that a cache may hold a copy of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct End {
+pub struct Revocation {
     /// Milliseconds since 1970.
     pub at: i64,
     /// The `session_id_hash` of a session, or the name of a denied token.
     pub name: String,
 }
 
-impl End {
+impl Revocation {
     /// The position from which a poll returns every revocation since `at`.
     #[must_use]
-    pub const fn before(at: i64) -> Self {
+    pub const fn since(at: i64) -> Self {
         Self { at, name: String::new() }
     }
 }
@@ -60,13 +63,13 @@ impl End {
 pub(crate) async fn after(
     tx: &mut AnyConnection,
     query: &'static str,
-    end: &End,
-) -> Result<Vec<End>, RecordsError> {
-    let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+    end: &Revocation,
+) -> Result<Vec<Revocation>, RecordsError> {
+    let limit = i64::try_from(BATCH_SIZE).unwrap_or(i64::MAX);
     let query = sqlx::query(query).bind(end.at).bind(end.name.as_str()).bind(limit);
     let rows = query.fetch_all(tx).await?;
     let end = |row: &AnyRow| {
-        Ok(End { at: row.try_get("revoked_at")?, name: row.try_get("name")? })
+        Ok(Revocation { at: row.try_get("revoked_at")?, name: row.try_get("name")? })
     };
     rows.iter().map(end).collect()
 }
