@@ -8,9 +8,8 @@ mod leftovers;
 mod measure;
 mod night;
 mod steps;
-mod wrong_answer;
-
 mod words;
+mod wrong_answer;
 
 use super::usage;
 use grader::{Home, Manifest, Verdict};
