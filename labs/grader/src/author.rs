@@ -1,66 +1,66 @@
-//! Proof that an exercise works, for those who write it: its starter fails for the reason
-//! that is stated, its solution passes whatever the seed, each mistake that was thought of
-//! is caught and explained, and what the README promises is what is tested.
+//! Checks an exercise for its author. The starter must fail for the stated reason, the
+//! solution must pass with every seed, each wrong answer must be caught and explained,
+//! and the README must list the checks.
 
-mod golden;
 mod overlay;
-mod rehearsal;
+mod sample_class;
 mod structure;
+mod transcripts;
 
-pub use rehearsal::rehearse;
+pub use sample_class::rehearse;
 
-use crate::caged::CageProgram;
 use crate::check::Suite;
 use crate::grade::{Assignment, grade};
 use crate::home::Home;
 use crate::manifest::Manifest;
 use crate::record::{CheckRecord, Record, Status, Verdict};
+use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
-use golden::Golden;
 use overlay::Overlay;
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
+use transcripts::ExpectedTranscript;
 
-/// The seed of golden transcripts.
+/// The seed of the expected transcripts.
 const SEED: u64 = 1;
 
-/// How an exercise is to be proved.
+/// How an exercise is checked for its author.
 #[derive(Clone, Debug)]
 pub struct Proof {
-    /// The repository's own copies.
+    /// Paths of the repository's exercises, solutions and wrong answers.
     pub home: Home,
-    /// What programs run under.
-    pub cage: CageProgram,
+    /// The sandbox that programs run in.
+    pub sandbox: SandboxProgram,
     /// The first seed of the solution.
     pub seed: u64,
-    /// With how many seeds the solution has to pass.
+    /// Number of seeds that the solution has to pass with.
     pub repeat: u32,
-    /// Whether a missing solution is a fault; students may have none.
+    /// Whether a missing solution is an error. A students' copy may have no solutions.
     pub require_solutions: bool,
-    /// Writes the golden transcripts instead of comparing with them.
+    /// Write the expected transcripts instead of comparing with them.
     pub record: bool,
 }
 
-/// What a mistake's folder says about it.
+/// `mistake.toml`: the failure that a wrong answer must cause.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mistake {
-    /// The check that catches it first.
+    /// The first check that fails.
     fails: String,
-    /// Part of what that check says.
+    /// Part of that check's "expected" or "actual".
     because: String,
-    /// Whether it shows differently each time, such as a race.
+    /// Whether the failure differs from run to run, as a race does.
     #[serde(default)]
     varies: bool,
 }
 
-/// One thing that was looked at.
+/// The result of one author's check.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What was looked at.
+    /// The requirement that was checked.
     pub what: String,
-    /// What is wrong; nothing if all is well.
+    /// The problem; `None` if the requirement is met.
     pub wrong: Option<String>,
 }
 
@@ -72,23 +72,24 @@ impl Finding {
 }
 
 impl Proof {
-    /// Looks at everything, and tells of each finding at once.
+    /// Runs all author's checks and reports each finding as soon as it is known. Returns
+    /// whether all requirements are met.
     pub async fn of(
         &self,
         manifest: &Manifest,
         suite: Suite,
-        tell: impl Fn(&Finding),
+        report: impl Fn(&Finding),
     ) -> bool {
         let mut all_well = true;
         let mut found = |finding: Finding| {
             all_well &= finding.wrong.is_none();
-            tell(&finding);
+            report(&finding);
         };
-        for finding in structure::look(&self.home, manifest, suite) {
+        for finding in structure::inspect(&self.home, manifest, suite) {
             found(finding);
         }
         let starter = self.starter(manifest, suite).await;
-        found(Finding::new("the starter fails for the reason stated", starter));
+        found(Finding::new("the starter fails for the stated reason", starter));
         if self.home.solution(&manifest.id).is_dir() {
             let solved = self.solution(manifest, suite).await;
             found(Finding::new(
@@ -101,8 +102,9 @@ impl Proof {
                 found(Finding::new(format!("caught and explained: {name}"), caught));
             }
         } else if self.require_solutions {
-            let missing = anyhow::anyhow!("labs/solutions/{} is not there", manifest.id);
-            found(Finding::new("there is a solution", Err(missing)));
+            let missing =
+                anyhow::anyhow!("labs/solutions/{} does not exist", manifest.id);
+            found(Finding::new("the solution exists", Err(missing)));
         }
         all_well
     }
@@ -116,10 +118,10 @@ impl Proof {
 
     async fn solution(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
         let work = Overlay::new(&self.home, manifest)?;
-        work.lay(&self.home.solution(&manifest.id))?;
+        work.apply(&self.home.solution(&manifest.id))?;
         let record =
             self.grade(manifest, suite, work.folder(), self.seed, self.repeat).await;
-        anyhow::ensure!(record.verdict == Verdict::Pass, "{}", told(&record));
+        anyhow::ensure!(record.verdict == Verdict::Pass, "{}", summary(&record));
         Ok(())
     }
 
@@ -130,16 +132,17 @@ impl Proof {
         folder: &Path,
     ) -> anyhow::Result<()> {
         let stated = fs::read_to_string(folder.join("mistake.toml"));
-        let stated = stated.context("mistake.toml says which check fails, and why")?;
+        let stated = stated
+            .context("mistake.toml must name the check that fails and the reason")?;
         let stated: Mistake = toml::from_str(&stated).context("mistake.toml")?;
         let says_why = !stated.because.trim().is_empty();
-        anyhow::ensure!(says_why, "\"because\" is empty, which any failure holds");
+        anyhow::ensure!(says_why, "\"because\" is empty, so any failure would match");
         let work = Overlay::new(&self.home, manifest)?;
-        work.lay(&self.home.solution(&manifest.id))?;
-        work.lay(folder)?;
+        work.apply(&self.home.solution(&manifest.id))?;
+        work.apply(folder)?;
         let record = self.grade(manifest, suite, work.folder(), SEED, 1).await;
         let failed = fails_as_stated(&record, &stated.fails, &stated.because)?;
-        let golden = Golden::of(failed, stated.varies);
+        let golden = ExpectedTranscript::of(failed, stated.varies);
         let file = folder.join("transcript.txt");
         if self.record { golden.write(&file) } else { golden.compare(&file) }
     }
@@ -152,34 +155,43 @@ impl Proof {
         seed: u64,
         repeat: u32,
     ) -> Record {
-        let (home, cage) = (self.home.clone(), self.cage.clone());
+        let (home, sandbox) = (self.home.clone(), self.sandbox.clone());
         let (manifest, work) = (manifest.clone(), Some(work.to_owned()));
         let stops_early = true;
-        grade(Assignment { home, manifest, suite, work, cage, seed, repeat, stops_early })
-            .await
+        grade(Assignment {
+            home,
+            manifest,
+            suite,
+            work,
+            sandbox,
+            seed,
+            repeat,
+            stops_early,
+        })
+        .await
     }
 }
 
-/// The check that failed first, if it is the one that should, and says what it should.
+/// Returns the first failed check if its id and its reason are as stated.
 fn fails_as_stated<'a>(
     record: &'a Record,
     fails: &str,
     because: &str,
 ) -> anyhow::Result<&'a CheckRecord> {
-    anyhow::ensure!(record.verdict == Verdict::Fail, "{}", told(record));
+    anyhow::ensure!(record.verdict == Verdict::Fail, "{}", summary(record));
     let first = record.checks.iter().find(|check| check.status == Status::Fail);
-    let first = first.context("nothing failed")?;
+    let first = first.context("no check failed")?;
     let says = first.expected.contains(because) || first.actual.contains(because);
     anyhow::ensure!(
         first.id == fails && says,
-        "expected {fails} to fail and to say {because:?}; {}",
-        told(record)
+        "expected {fails} to fail with {because:?}; {}",
+        summary(record)
     );
     Ok(first)
 }
 
-/// What came of it, for an author.
-fn told(record: &Record) -> String {
+/// The outcome and the report, for the author.
+fn summary(record: &Record) -> String {
     let shown = crate::format::terminal(record, crate::format::Colour::No);
     format!("got: {}\n{shown}", record.verdict)
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod add;
 pub(crate) mod bench;
-pub(crate) mod cage;
 pub(crate) mod check_stateless;
 pub(crate) mod compare;
 pub(crate) mod dev;
@@ -17,6 +16,7 @@ pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod reset;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod solution;
 pub(crate) mod status;
 pub(crate) mod up;

@@ -8,8 +8,8 @@ mod screen;
 use clap::{CommandFactory, Parser, Subcommand};
 use cluster::role::RoleArgs;
 use commands::{
-    add, bench, cage, check_stateless, compare, dev, doctor, down, exercise, grade, hint,
-    list, logs, migrate, orders, reset, run, solution, status, up, watch,
+    add, bench, check_stateless, compare, dev, doctor, down, exercise, grade, hint, list,
+    logs, migrate, orders, reset, run, sandbox, solution, status, up, watch,
 };
 use std::process::ExitCode;
 
@@ -54,7 +54,7 @@ enum Command {
     Grade(grade::GradeArgs),
     Dev(dev::DevArgs),
     #[command(hide = true)]
-    Cage(cage::CageArgs),
+    Sandbox(sandbox::SandboxArgs),
     /// Play one role of a cluster (what the launcher starts; not for people)
     #[command(hide = true)]
     Serve(RoleArgs),
@@ -90,7 +90,7 @@ async fn main() -> ExitCode {
         Command::Solution(args) => ended(solution::run(&args)),
         Command::Grade(args) => grade::run(args).await,
         Command::Dev(args) => dev::run(args).await,
-        Command::Cage(args) => cage::run(args),
+        Command::Sandbox(args) => sandbox::run(args),
         Command::Serve(args) => ended(cluster::role::run(args).await),
     }
 }

@@ -1,4 +1,4 @@
-//! An exercise with somebody's files laid over it, in a folder of its own.
+//! An exercise with other files copied over it, in a temporary folder.
 
 use crate::home::Home;
 use crate::manifest::Manifest;
@@ -7,10 +7,10 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// What is not part of the work.
-const ABOUT: [&str; 2] = ["mistake.toml", "transcript.txt"];
+/// Files that describe a wrong answer and are not part of it.
+const METADATA_FILES: [&str; 2] = ["mistake.toml", "transcript.txt"];
 
-/// A folder of exercises with one exercise in it. Dropped, it is removed.
+/// A temporary folder of exercises with one exercise in it. It is removed on drop.
 pub(super) struct Overlay {
     folder: TempDir,
     id: String,
@@ -18,7 +18,7 @@ pub(super) struct Overlay {
 
 impl Overlay {
     pub(super) fn new(home: &Home, manifest: &Manifest) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a folder")?;
+        let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
         let overlay = Self { folder, id: manifest.id.clone() };
         copy(
             &home.exercises().join(&manifest.id),
@@ -27,8 +27,8 @@ impl Overlay {
         Ok(overlay)
     }
 
-    /// Lays all files of `over` over the exercise.
-    pub(super) fn lay(&self, over: &Path) -> anyhow::Result<()> {
+    /// Copies all files of `over` over the exercise.
+    pub(super) fn apply(&self, over: &Path) -> anyhow::Result<()> {
         copy(over, &self.folder.path().join(&self.id))
     }
 
@@ -37,14 +37,14 @@ impl Overlay {
     }
 }
 
-/// Copies a folder over another, without what is only about the work.
+/// Copies a folder over another, without the [`METADATA_FILES`].
 pub(super) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     let entries = fs::read_dir(from).with_context(|| format!("{}", from.display()))?;
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        if ABOUT.iter().any(|about| *about == name) {
+        if METADATA_FILES.iter().any(|about| *about == name) {
             continue;
         }
         if entry.file_type()?.is_dir() {

@@ -1,4 +1,4 @@
-//! What can be seen without running anything.
+//! Author's checks that run no program.
 
 use super::{Finding, folders};
 use crate::check::Suite;
@@ -8,27 +8,27 @@ use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Where to look, which concept, nearly code.
-const HINTS: usize = 3;
+/// Hints of one task: where to look, the concept, nearly the code.
+const HINTS_PER_TASK: usize = 3;
 
-/// Mistakes that have to be caught, at least.
-const MISTAKES: usize = 2;
+/// Minimum number of wrong answers.
+const MIN_WRONG_ANSWERS: usize = 2;
 
 const BEGIN: &str = "<!-- tests -->\n";
 const END: &str = "<!-- end of tests -->";
 
-pub(super) fn look(home: &Home, manifest: &Manifest, suite: Suite) -> Vec<Finding> {
+pub(super) fn inspect(home: &Home, manifest: &Manifest, suite: Suite) -> Vec<Finding> {
     let mut findings = vec![
-        Finding::new("manifest and checks name the same", same_checks(manifest, suite)),
-        Finding::new("three hints for each task", hints(manifest)),
-        Finding::new("the README says what is tested", readme(home, manifest)),
         Finding::new(
-            "the starter is there, with something to do",
-            starter(home, manifest),
+            "the manifest and the suite list the same checks",
+            same_checks(manifest, suite),
         ),
+        Finding::new("three hints for each task", hints(manifest)),
+        Finding::new("the README lists the checks", readme(home, manifest)),
+        Finding::new("the starter exists and contains a TODO", starter(home, manifest)),
     ];
     if home.solution(&manifest.id).is_dir() {
-        findings.push(Finding::new("mistakes to catch", mistakes(home, manifest)));
+        findings.push(Finding::new("there are wrong answers", mistakes(home, manifest)));
     }
     findings
 }
@@ -39,18 +39,21 @@ fn same_checks(manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
     let written: BTreeSet<_> = suite.checks.iter().map(|check| check.id).collect();
     let differ: Vec<_> = stated.symmetric_difference(&written).copied().collect();
     ensure!(differ.is_empty(), "only in one of the two: {}", differ.join(", "));
-    ensure!(manifest.max_points() > 0, "no check is worth anything");
+    ensure!(manifest.max_points() > 0, "no check has points");
     Ok(())
 }
 
 fn hints(manifest: &Manifest) -> anyhow::Result<()> {
     for task in &manifest.tasks {
         let (title, count) = (&task.title, task.hints.len());
-        ensure!(count == HINTS, "task {title} has {count} hints, not {HINTS}");
+        ensure!(
+            count == HINTS_PER_TASK,
+            "task {title} has {count} hints, not {HINTS_PER_TASK}"
+        );
         for hint in &task.hints {
             ensure!(
                 hint.question.trim().ends_with('?'),
-                "no question: {:?}",
+                "not a question: {:?}",
                 hint.question
             );
             ensure!(!hint.answer.trim().is_empty(), "no answer to {:?}", hint.question);
@@ -65,7 +68,7 @@ fn readme(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
     let block = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END));
     let (block, _) = block.with_context(|| format!("no {BEGIN}…{END} in README.md"))?;
     let expected = manifest.tests_block();
-    ensure!(block == expected, "its list should be:\n{BEGIN}{expected}{END}");
+    ensure!(block == expected, "the list of checks should be:\n{BEGIN}{expected}{END}");
     for heading in ["## Why", "## The task", "## What is tested", "## In the real world"]
     {
         ensure!(text.contains(heading), "README.md has no heading {heading:?}");
@@ -80,12 +83,15 @@ fn starter(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
         let text = fs::read_to_string(folder.join(file)).with_context(|| file.clone())?;
         to_do |= text.contains("TODO");
     }
-    ensure!(to_do, "no file of the reader's says TODO");
+    ensure!(to_do, "no editable file contains TODO");
     Ok(())
 }
 
 fn mistakes(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
     let count = folders(&home.wrong_answers(&manifest.id)).len();
-    ensure!(count >= MISTAKES, "{count} wrong answers, and there should be {MISTAKES}");
+    ensure!(
+        count >= MIN_WRONG_ANSWERS,
+        "{count} wrong answers, at least {MIN_WRONG_ANSWERS} are required"
+    );
     Ok(())
 }

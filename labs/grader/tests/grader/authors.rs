@@ -1,6 +1,6 @@
-//! The proof of an exercise finds what is wrong with it.
+//! The author's check reports defects of an exercise.
 
-use crate::fixture::{ID, RIGHT, SUITE, cage, copy};
+use crate::fixture::{CORRECT, ID, SUITE, copy, sandbox};
 use grader::Home;
 use grader::author::{Proof, rehearse};
 use std::collections::BTreeSet;
@@ -9,23 +9,23 @@ use std::path::Path;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
-/// An exercise with everything that belongs to it.
-struct Labs(TempDir);
+/// An exercise with its solution and wrong answers.
+struct TestExercise(TempDir);
 
-impl Labs {
+impl TestExercise {
     fn complete() -> Self {
-        let labs = Self(tempfile::tempdir().unwrap());
+        let exercise = Self(tempfile::tempdir().unwrap());
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grader/fixture");
-        copy(&fixture, labs.path());
-        labs.write(&format!("solutions/{ID}/src/answer.rs"), RIGHT);
+        copy(&fixture, exercise.path());
+        exercise.write(&format!("solutions/{ID}/src/answer.rs"), CORRECT);
         for (name, factor) in [("threefold", "* 3"), ("nothing", "* 0")] {
             let mistake = format!("wrong-answers/{ID}/{name}");
-            labs.write(
+            exercise.write(
                 &format!("{mistake}/src/answer.rs"),
-                &RIGHT.replace("* 2", factor),
+                &CORRECT.replace("* 2", factor),
             );
             let stated = "fails = \"it_is_doubled\"\nbecause = \"200\"\n";
-            labs.write(&format!("{mistake}/mistake.toml"), stated);
+            exercise.write(&format!("{mistake}/mistake.toml"), stated);
         }
         labs
     }
@@ -47,16 +47,17 @@ impl Labs {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    /// What is wrong.
-    async fn proved(&self, record: bool) -> Vec<String> {
+    /// The problems that the author's check reports.
+    async fn problems(&self, record: bool) -> Vec<String> {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authors");
         let home = Home::at(self.path(), &target).unwrap();
         let manifest = match home.manifest(ID) {
             Ok(manifest) => manifest,
             Err(error) => return vec![format!("{error:#}")],
         };
-        let (cage, require_solutions) = (cage(), true);
-        let proof = Proof { home, cage, seed: 3, repeat: 2, require_solutions, record };
+        let (sandbox, require_solutions) = (sandbox(), true);
+        let proof =
+            Proof { home, sandbox, seed: 3, repeat: 2, require_solutions, record };
         let wrong = Mutex::new(Vec::new());
         let all_well = proof
             .of(&manifest, SUITE, |finding| {
@@ -72,69 +73,75 @@ impl Labs {
 }
 
 #[tokio::test]
-async fn a_complete_exercise_is_proved_and_its_transcripts_are_kept() {
-    let labs = Labs::complete();
-    assert_eq!(labs.proved(true).await, [""; 0]);
-    let golden = labs.path().join(format!("wrong-answers/{ID}/nothing/transcript.txt"));
+async fn a_complete_exercise_passes_and_its_transcripts_are_recorded() {
+    let exercise = TestExercise::complete();
+    assert_eq!(labs.problems(true).await, [""; 0]);
+    let golden =
+        exercise.path().join(format!("wrong-answers/{ID}/nothing/transcript.txt"));
     let golden = fs::read_to_string(golden).unwrap();
     assert!(golden.starts_with("✘ It is doubled\n    started replica r1 at"), "{golden}");
     assert!(golden.contains("127.0.0.1:<port>/"), "{golden}");
-    assert_eq!(labs.proved(false).await, [""; 0], "the next run says the same");
+    assert_eq!(labs.problems(false).await, [""; 0], "the next run is equal");
 }
 
 #[tokio::test]
-async fn what_does_not_hold_is_found() {
-    let labs = Labs::complete();
-    labs.proved(true).await;
-    labs.change(&format!("wrong-answers/{ID}/nothing/transcript.txt"), "actual:", "was:");
-    labs.write(&format!("wrong-answers/{ID}/threefold/src/answer.rs"), RIGHT);
-    labs.change(&format!("exercises/{ID}/README.md"), "3 points", "4 points");
-    labs.write(&format!("exercises/{ID}/src/answer.rs"), RIGHT);
-    let wrong = labs.proved(false).await;
+async fn author_check_reports_every_defect() {
+    let exercise = TestExercise::complete();
+    exercise.problems(true).await;
+    exercise.change(
+        &format!("wrong-answers/{ID}/nothing/transcript.txt"),
+        "actual:",
+        "was:",
+    );
+    exercise.write(&format!("wrong-answers/{ID}/threefold/src/answer.rs"), CORRECT);
+    exercise.change(&format!("exercises/{ID}/README.md"), "3 points", "4 points");
+    exercise.write(&format!("exercises/{ID}/src/answer.rs"), CORRECT);
+    let wrong = exercise.problems(false).await;
     let begins = |start: &str| wrong.iter().any(|one| one.starts_with(start));
-    assert!(begins("the README says what is tested"), "{wrong:#?}");
-    assert!(begins("the starter is there, with something to do"), "{wrong:#?}");
-    assert!(begins("the starter fails for the reason stated: got: pass"), "{wrong:#?}");
+    assert!(begins("the README lists the checks"), "{wrong:#?}");
+    assert!(begins("the starter exists and contains a TODO"), "{wrong:#?}");
+    assert!(begins("the starter fails for the stated reason: got: pass"), "{wrong:#?}");
     assert!(begins("caught and explained: threefold: got: pass"), "{wrong:#?}");
     assert!(
-        begins("caught and explained: nothing: the transcript is another"),
+        begins("caught and explained: nothing: the transcript differs"),
         "{wrong:#?}"
     );
     assert_eq!(wrong.len(), 5, "{wrong:#?}");
 }
 
 #[tokio::test]
-async fn a_solution_that_is_wrong_or_missing_is_found() {
-    let labs = Labs::complete();
-    labs.proved(true).await;
-    labs.write(&format!("solutions/{ID}/src/answer.rs"), &RIGHT.replace("* 2", "* 4"));
-    let wrong = labs.proved(false).await;
+async fn author_check_reports_a_wrong_or_missing_solution() {
+    let exercise = TestExercise::complete();
+    exercise.problems(true).await;
+    exercise
+        .write(&format!("solutions/{ID}/src/answer.rs"), &CORRECT.replace("* 2", "* 4"));
+    let wrong = exercise.problems(false).await;
     assert!(
         wrong[0].starts_with("the solution passes with 2 seeds: got: fail"),
         "{wrong:#?}"
     );
-    fs::remove_dir_all(labs.path().join("solutions")).unwrap();
-    let wrong = labs.proved(false).await;
-    assert!(wrong[0].starts_with("there is a solution"), "{wrong:#?}");
+    fs::remove_dir_all(exercise.path().join("solutions")).unwrap();
+    let wrong = exercise.problems(false).await;
+    assert!(wrong[0].starts_with("the solution exists"), "{wrong:#?}");
 }
 
 #[tokio::test]
-async fn a_manifest_that_contradicts_itself_is_refused() {
-    let labs = Labs::complete();
-    labs.change(
+async fn inconsistent_manifest_is_rejected() {
+    let exercise = TestExercise::complete();
+    exercise.change(
         &format!("exercises/{ID}/exercise.toml"),
         "needs = [\"it_is",
         "needs = [\"not_is",
     );
-    let wrong = labs.proved(false).await;
-    assert!(wrong[0].contains("which is not before it"), "{wrong:#?}");
+    let wrong = exercise.problems(false).await;
+    assert!(wrong[0].contains("which does not precede it"), "{wrong:#?}");
 }
 
 #[test]
-fn a_class_can_be_made_up_in_which_no_two_submissions_are_alike() {
-    let labs = Labs::complete();
-    let home = Home::at(labs.path(), &labs.path().join("target")).unwrap();
-    let (manifest, class) = (home.manifest(ID).unwrap(), labs.path().join("class"));
+fn generated_submissions_are_all_different() {
+    let exercise = TestExercise::complete();
+    let home = Home::at(exercise.path(), &exercise.path().join("target")).unwrap();
+    let (manifest, class) = (home.manifest(ID).unwrap(), exercise.path().join("class"));
     let names = rehearse(&home, &manifest, 5, &class).unwrap();
     let expected =
         ["01-solution", "02-starter", "03-nothing", "04-threefold", "05-solution"];
@@ -146,30 +153,33 @@ fn a_class_can_be_made_up_in_which_no_two_submissions_are_alike() {
         .map(|file| fs::read_to_string(file).unwrap())
         .collect();
     assert_eq!(answers.len(), 5);
-    assert!(rehearse(&home, &manifest, 5, &class).is_err(), "nothing is written over");
+    assert!(
+        rehearse(&home, &manifest, 5, &class).is_err(),
+        "existing folders are not overwritten"
+    );
 }
 
-/// Any failure says nothing, and so would be the reason that is stated.
+/// An empty reason would match any failure.
 #[tokio::test]
-async fn a_reason_that_says_nothing_is_refused() {
-    let labs = Labs::complete();
-    labs.proved(true).await;
-    labs.change(
+async fn empty_reason_is_rejected() {
+    let exercise = TestExercise::complete();
+    exercise.problems(true).await;
+    exercise.change(
         &format!("wrong-answers/{ID}/nothing/mistake.toml"),
         "because = \"200\"",
         "because = \"\"",
     );
-    let wrong = labs.proved(false).await;
+    let wrong = exercise.problems(false).await;
     let [one] = wrong.as_slice() else { panic!("{wrong:#?}") };
     assert!(
         one.starts_with("caught and explained: nothing: \"because\" is empty"),
         "{one}"
     );
-    labs.change(
+    exercise.change(
         &format!("exercises/{ID}/exercise.toml"),
         "because = \"expected\"",
         "because = \" \"",
     );
-    let wrong = labs.proved(false).await;
+    let wrong = exercise.problems(false).await;
     assert!(wrong[0].contains("the starter's \"because\" is empty"), "{wrong:#?}");
 }

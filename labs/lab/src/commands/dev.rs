@@ -1,7 +1,7 @@
 //! `lab dev`: for those who write exercises and those who grade many. `check` is what CI
 //! runs.
 
-use super::exercise::cage;
+use super::exercise::sandbox;
 use super::usage;
 use console::style;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -100,7 +100,7 @@ async fn check(args: &CheckArgs) -> anyhow::Result<bool> {
     let home = Home::here()?;
     let proof = Proof {
         home: home.clone(),
-        cage: cage()?,
+        sandbox: sandbox()?,
         seed: args.seed.unwrap_or_else(super::exercise::seed),
         repeat: args.repeat,
         require_solutions: args.require_solutions,

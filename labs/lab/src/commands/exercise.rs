@@ -6,7 +6,7 @@ use grader::home::{folder_around, ids};
 use grader::manifest::FILE;
 use grader::place::{PLACES, WORK};
 use grader::progress::Progress;
-use grader::{Assignment, CageProgram, Home, Manifest, Record, Status, Verdict};
+use grader::{Assignment, Home, Manifest, Record, SandboxProgram, Status, Verdict};
 use rand::RngExt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -220,17 +220,17 @@ pub(crate) fn assignment(
         manifest: manifest.clone(),
         suite: checks::suite(&manifest.id)?,
         work,
-        cage: cage()?,
+        sandbox: sandbox()?,
         seed: seed(),
         repeat: 1,
         stops_early: false,
     })
 }
 
-/// This program, as a cage.
-pub(crate) fn cage() -> anyhow::Result<CageProgram> {
+/// This program, as a sandbox.
+pub(crate) fn sandbox() -> anyhow::Result<SandboxProgram> {
     let path = std::env::current_exe().context("cannot find this program")?;
-    Ok(CageProgram { path, prefix: vec!["cage".into()] })
+    Ok(SandboxProgram { path, prefix: vec!["sandbox".into()] })
 }
 
 /// A seed that is short enough to be typed again.

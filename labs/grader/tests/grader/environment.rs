@@ -1,25 +1,25 @@
-//! Whoever grades has an environment, and things that run: a program and its checks get at
-//! neither.
+//! A program and its checks use neither the environment nor the services of the grading
+//! user.
 
-use crate::fixture::{RIGHT, Work, assignment_of_one_check, passes_with};
+use crate::fixture::{CORRECT, Work, assignment_of_one_check, passes_with};
 use backing_services::{Backing, redis};
 use grader::manifest::Service;
-use grader::{Exam, Outcome, Suite, Verdict, What, grade, require, suite};
+use grader::{CheckContext, CheckResult, Suite, Verdict, What, grade, require, suite};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 const EMPTIES_AND_KILLS: Suite = suite!("x-01-double": it_is_doubled);
 
-async fn it_is_doubled(exam: &Exam) -> Outcome {
-    let redis = exam.service(What::Redis)?;
-    let answer = told(&redis.url, &["FLUSHALL"]);
+async fn it_is_doubled(ctx: &CheckContext) -> CheckResult {
+    let redis = ctx.service(What::Redis)?;
+    let answer = redis_command(&redis.url, &["FLUSHALL"]);
     require(answer.contains("+OK"), "a Redis that can be emptied", answer, "")?;
     Ok(redis.kill9().await?)
 }
 
-/// What a Redis answers to one command.
-fn told(url: &str, command: &[&str]) -> String {
+/// The reply of Redis to one command.
+fn redis_command(url: &str, command: &[&str]) -> String {
     let (_, rest) = url.split_once("://:").unwrap();
     let (password, address) = rest.split_once('@').unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -41,32 +41,32 @@ fn told(url: &str, command: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_check_has_a_redis_of_its_own() {
-    let work = Work::with(RIGHT);
+async fn check_gets_a_redis_of_its_own() {
+    let work = Work::with(CORRECT);
     let mut assignment = assignment_of_one_check(work.path(), EMPTIES_AND_KILLS);
     assignment.manifest.services = vec![Service::Redis];
     let record = grade(assignment).await;
     assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
 }
 
-/// The exercises tell their readers to set `REDIS_URL`, and checks empty their Redis.
+/// Students set `REDIS_URL` as the exercises ask, and checks empty their Redis.
 #[tokio::test]
-async fn a_redis_that_the_environment_names_is_left_alone() {
+async fn redis_named_by_the_environment_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
-    let somebodys = match redis(Backing::Local, folder.path()).await {
+    let users_redis = match redis(Backing::Local, folder.path()).await {
         Ok(redis) => redis,
-        // The grader has one to start then, and nobody has one to lose.
+        // Without a local Redis the grader starts the embedded one.
         Err(_) => redis(Backing::Embedded, folder.path()).await.unwrap(),
     };
-    assert!(told(&somebodys.url, &["SET", "precious", "yes"]).contains("+OK"));
-    let test = "surroundings::a_check_has_a_redis_of_its_own";
-    passes_with(test, ("REDIS_URL", &somebodys.url));
-    assert_eq!(told(&somebodys.url, &["GET", "precious"]), "$3\r\nyes\r\n");
+    assert!(redis_command(&users_redis.url, &["SET", "precious", "yes"]).contains("+OK"));
+    let test = "environment::check_gets_a_redis_of_its_own";
+    passes_with(test, ("REDIS_URL", &users_redis.url));
+    assert_eq!(redis_command(&users_redis.url, &["GET", "precious"]), "$3\r\nyes\r\n");
 }
 
 #[tokio::test]
-async fn a_source_is_compiled_without_what_the_environment_holds() {
-    let work = Work::with(&RIGHT.replace(
+async fn source_is_compiled_without_the_graders_environment() {
+    let work = Work::with(&CORRECT.replace(
         "(number.parse",
         "if option_env!(\"GRADER_CANARY\").is_some() { return String::new() }\n(number.parse",
     ));
@@ -75,7 +75,7 @@ async fn a_source_is_compiled_without_what_the_environment_holds() {
 }
 
 #[test]
-fn a_secret_of_the_grader_does_not_get_into_a_program() {
-    let test = "surroundings::a_source_is_compiled_without_what_the_environment_holds";
+fn secret_of_the_grader_does_not_reach_a_program() {
+    let test = "environment::source_is_compiled_without_the_graders_environment";
     passes_with(test, ("GRADER_CANARY", "secret"));
 }

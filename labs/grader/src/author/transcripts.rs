@@ -1,4 +1,4 @@
-//! The transcript of a failure as it is kept, without what differs from run to run.
+//! The expected transcript of a failure, without the parts that differ from run to run.
 
 use crate::format::failure;
 use crate::record::CheckRecord;
@@ -6,27 +6,27 @@ use anyhow::{Context, ensure};
 use std::fs;
 use std::path::Path;
 
-/// Letters in a row from which on a word may be an id or a token.
-const LONG: usize = 16;
+/// Minimum length of a word to be treated as an id or a token.
+const MIN_ID_LEN: usize = 16;
 
-/// Lines of the longest step that may be repeated: a pause, a request, its reply.
-const LONGEST_STEP: usize = 4;
+/// Maximum lines of a repeated step: a pause, a request, its reply.
+const MAX_STEP_LINES: usize = 4;
 
-pub(super) struct Golden(String);
+pub(super) struct ExpectedTranscript(String);
 
-impl Golden {
-    /// What is kept of a failure. What the program wrote is not: a panic names threads.
-    /// Of a mistake that shows differently each time, such as a race, only what is
-    /// expected and how it is explained is kept.
+impl ExpectedTranscript {
+    /// The expected transcript of a failure, without the program's log: a panic message
+    /// contains thread ids. If the failure varies from run to run, as a race does, only
+    /// "expected" and "help" are kept.
     pub(super) fn of(check: &CheckRecord, varies: bool) -> Self {
         let mut check = check.clone();
         check.log.clear();
         if varies {
             check.transcript.clear();
-            "(another one each time)".clone_into(&mut check.actual);
+            "(varies)".clone_into(&mut check.actual);
         }
-        let told = without_repeats(&normal(&failure(&check)));
-        Self(format!("✘ {}\n{told}", check.title))
+        let text = without_repeats(&normal(&failure(&check)));
+        Self(format!("✘ {}\n{text}", check.title))
     }
 
     pub(super) fn write(&self, file: &Path) -> anyhow::Result<()> {
@@ -35,24 +35,25 @@ impl Golden {
     }
 
     pub(super) fn compare(&self, file: &Path) -> anyhow::Result<()> {
-        let kept =
-            fs::read_to_string(file).context("no transcript.txt: --record writes it")?;
+        let kept = fs::read_to_string(file)
+            .context("no transcript.txt: write it with --record")?;
         ensure!(
             kept == self.0,
-            "the transcript is another one; --record writes it anew\nkept:\n{kept}\nnow:\n{}",
+            "the transcript differs; write it again with \
+             --record\nkept:\n{kept}\nnow:\n{}",
             self.0
         );
         Ok(())
     }
 }
 
-/// How often something is done may depend on how long it takes: steps that repeat the ones
-/// before them are left out.
+/// Removes steps that repeat the preceding step, because the number of repeats may depend
+/// on timing.
 fn without_repeats(text: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines() {
         lines.push(line);
-        for step in 1..=LONGEST_STEP.min(lines.len() / 2) {
+        for step in 1..=MAX_STEP_LINES.min(lines.len() / 2) {
             let (before, last) = lines[lines.len() - 2 * step..].split_at(step);
             if before == last {
                 lines.truncate(lines.len() - step);
@@ -63,7 +64,7 @@ fn without_repeats(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Ports, times, ids and tokens by their kind.
+/// Replaces ports, times, ids and tokens by placeholders.
 pub(super) fn normal(text: &str) -> String {
     let part_of_word = |c: char| c.is_ascii_alphanumeric() || "_-.=+".contains(c);
     let (mut out, mut word) = (String::new(), String::new());
@@ -92,11 +93,16 @@ fn normal_word(word: &str, before: &str) -> String {
     let upper = core.chars().any(|c| c.is_ascii_uppercase());
     let lower = core.chars().any(|c| c.is_ascii_lowercase());
     let flag = core.starts_with('-');
-    let made = core.len() >= LONG && (digits >= 5 || (upper && lower && digits > 0));
-    if made && !flag { format!("<id>{}", &word[core.len()..]) } else { word.to_owned() }
+    let generated =
+        core.len() >= MIN_ID_LEN && (digits >= 5 || (upper && lower && digits > 0));
+    if generated && !flag {
+        format!("<id>{}", &word[core.len()..])
+    } else {
+        word.to_owned()
+    }
 }
 
-/// Numbers before a unit of time.
+/// Replaces numbers before a unit of time.
 fn without_times(text: &str, unit: &str) -> String {
     let mut parts = text.split(unit).peekable();
     let mut out = String::new();
@@ -118,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_from_run_to_run_is_named_by_its_kind() {
+    fn ports_times_and_ids_are_replaced_by_placeholders() {
         let text = "$ curl http://127.0.0.1:40123/api -H 'X-Session-ID: 0a1b2c3d4e5f60718293a4b5'\n\
                     … 1.4 s later; within 1200 ms. p1-01-life-of-a-session session-of-ada";
         let normal = normal(text);
@@ -130,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_an_id_and_a_short_id_stays() {
+    fn tokens_are_replaced_and_short_ids_stay() {
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
         assert_eq!(normal(token), "<id>");
         assert_eq!(normal("session-17"), "session-17");

@@ -1,33 +1,35 @@
-//! A program writes what would clear a screen, move a cursor, or look like a verdict,
-//! wherever its words come into a result. No format passes it on.
+//! A program's output cannot clear the screen, move the cursor or imitate a result, in
+//! any format.
 
-use crate::fixture::{RIGHT, Work, assignment_of_one_check};
+use crate::fixture::{CORRECT, Work, assignment_of_one_check};
 use grader::format::{
     Colour, Submission, annotations, at_work, classroom50, exercism, gradescope, junit,
     shielded, summary, terminal,
 };
-use grader::{Exam, Outcome, Record, Stop, Suite, Verdict, grade, suite};
+use grader::{
+    CheckContext, CheckError, CheckResult, Record, Suite, Verdict, grade, suite,
+};
 use serde_json::Value;
 
-const TELLS: Suite = suite!("x-01-double": it_is_doubled);
+const ECHOES_THE_REPLY: Suite = suite!("x-01-double": it_is_doubled);
 
-/// As a Rust literal: clear the screen, return, new lines, another verdict, and writing
-/// from the right.
+/// A Rust literal: clear screen, carriage return, line feeds, a forged result, and a
+/// right-to-left override.
 const FORGED: &str =
     r"\u{1b}[2J\r\npass: 5 of 5 points, 0.1 s\r\n\u{9b}2J\u{202e}\u{2028}";
 
-/// Says what came in every place in which a check can.
-async fn it_is_doubled(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let came = exam.get(&server.url(), "/7").send().await?.text();
-    exam.say(format!("  looked into Redis: {came}"));
-    let many = came.repeat(500);
-    Err(Stop::failed(format!("not {came}"), many, format!("see {came}")))
+/// A check that puts the program's reply into every text of a result.
+async fn it_is_doubled(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let reply = ctx.get(&server.url(), "/7").send().await?.text();
+    ctx.note(format!("  looked into Redis: {reply}"));
+    let many = reply.repeat(500);
+    Err(CheckError::failed(format!("not {reply}"), many, format!("see {reply}")))
 }
 
 async fn failed() -> Record {
     let print = format!("println!(\"{FORGED}\"); eprintln!(\"{FORGED}\");");
-    let answer = RIGHT.replace("before() {}", &format!("before() {{ {print} }}"));
+    let answer = CORRECT.replace("before() {}", &format!("before() {{ {print} }}"));
     let answer = answer.replace(
         "(number.parse",
         &format!(
@@ -35,20 +37,20 @@ async fn failed() -> Record {
         ),
     );
     let work = Work::with(&answer);
-    let record = grade(assignment_of_one_check(work.path(), TELLS)).await;
+    let record = grade(assignment_of_one_check(work.path(), ECHOES_THE_REPLY)).await;
     assert_eq!(record.verdict, Verdict::Fail, "{record:#?}");
     record
 }
 
 async fn refused() -> Record {
-    let source = format!("{RIGHT}\ncompile_error!(\"{FORGED}\\n\\n{FORGED}\");");
+    let source = format!("{CORRECT}\ncompile_error!(\"{FORGED}\\n\\n{FORGED}\");");
     let record = Work::with(&source).graded().await;
     assert_eq!(record.verdict, Verdict::Fail, "{record:#?}");
-    assert!(record.message.contains("pass: 5 of 5 points"), "or this shows nothing");
+    assert!(record.message.contains("pass: 5 of 5 points"), "precondition of this test");
     record
 }
 
-/// Every text that a format is made of.
+/// All strings in a JSON value.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
@@ -66,7 +68,7 @@ fn is_harmless(format: &str, text: &str) {
 }
 
 #[tokio::test]
-async fn nothing_that_a_terminal_obeys_gets_into_any_format() {
+async fn no_format_passes_on_control_characters() {
     for record in [failed().await, refused().await] {
         let shown = terminal(&record, Colour::No);
         is_harmless("terminal", &shown);
@@ -88,7 +90,7 @@ async fn nothing_that_a_terminal_obeys_gets_into_any_format() {
 }
 
 #[tokio::test]
-async fn no_line_of_a_program_looks_like_a_verdict() {
+async fn program_output_cannot_imitate_the_result_line() {
     for record in [failed().await, refused().await] {
         for shown in [terminal(&record, Colour::No), at_work(&record, Colour::No)] {
             let forged = shown.lines().find(|line| line.starts_with("pass:"));
@@ -100,7 +102,7 @@ async fn no_line_of_a_program_looks_like_a_verdict() {
 }
 
 #[tokio::test]
-async fn what_a_program_says_is_cut_and_stays_where_it_belongs() {
+async fn program_output_is_cut_and_stays_on_one_line() {
     let record = failed().await;
     let check = &record.checks[0];
     let said = [&check.expected, &check.actual, &check.help];

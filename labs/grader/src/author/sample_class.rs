@@ -1,5 +1,5 @@
-//! A class that nobody sits in, to see how long a real one will take: submissions that are
-//! made of the starter, the solution and the wrong answers, no two of them alike.
+//! Generates the submissions of a class, to measure how long grading one takes. They are
+//! made from the starter, the solution and the wrong answers, and no two are equal.
 
 use super::{folders, overlay::copy};
 use crate::home::Home;
@@ -10,12 +10,12 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Writes so many submissions of one exercise into a folder, and returns their names: a
-/// number and what it is made of. Each has a comment of its own in each of the student's
-/// files, so that each has to be compiled.
+/// Writes `count` submissions of one exercise into a folder and returns their names: a
+/// number and the kind of answer. Each of the student's files gets a comment of its own,
+/// so that each submission has to be compiled.
 ///
 /// # Errors
-/// When there is no solution, or the folder cannot be written or is there already.
+/// When there is no solution, or the folder exists or cannot be written.
 pub fn rehearse(
     home: &Home,
     manifest: &Manifest,
@@ -23,8 +23,8 @@ pub fn rehearse(
     class: &Path,
 ) -> anyhow::Result<Vec<String>> {
     let solution = home.solution(&manifest.id);
-    ensure!(solution.is_dir(), "{} is not there", solution.display());
-    ensure!(!class.exists(), "{} is there already", class.display());
+    ensure!(solution.is_dir(), "{} does not exist", solution.display());
+    ensure!(!class.exists(), "{} exists already", class.display());
     let mistakes = folders(&home.wrong_answers(&manifest.id));
     let mut kinds: Vec<(String, Vec<PathBuf>)> = vec![
         ("solution".to_owned(), vec![solution.clone()]),

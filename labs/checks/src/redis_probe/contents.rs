@@ -1,12 +1,12 @@
-//! Everything that stands in Redis, for whoever looks for what should not.
+//! The contents of Redis, for checks that search for secrets.
 
-use super::{RedisSeen, all_keys, ask};
-use grader::Stop;
+use super::{RedisProbe, all_keys, ask};
+use grader::CheckError;
 use redis::{Value, cmd};
 
-impl RedisSeen<'_> {
-    /// Each key with the words that stand under it.
-    pub(crate) async fn contents(&self) -> Result<Vec<(String, String)>, Stop> {
+impl RedisProbe<'_> {
+    /// Each key with its values.
+    pub(crate) async fn contents(&self) -> Result<Vec<(String, String)>, CheckError> {
         let mut redis = self.connect().await?;
         let mut contents = Vec::new();
         for key in all_keys(&mut redis).await? {
@@ -17,7 +17,7 @@ impl RedisSeen<'_> {
                 "set" => ("SMEMBERS", &[]),
                 "list" => ("LRANGE", &[0, -1]),
                 "zset" => ("ZRANGE", &[0, -1]),
-                // It expired in between, or is of a kind that no exercise needs.
+                // The key has expired, or has a type that no exercise needs.
                 _ => continue,
             };
             let value: Value = ask(&mut redis, cmd(command).arg(&key).arg(range)).await?;
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_that_is_no_text_hides_no_other() {
+    fn invalid_utf8_value_does_not_hide_other_values() {
         let bulk = |bytes: &[u8]| Value::BulkString(bytes.to_vec());
         let all = Value::Array(vec![bulk(b"\xff"), bulk(b"token"), Value::Int(7)]);
         assert_eq!(words(all), ["\u{fffd}", "token", "7"]);

@@ -1,5 +1,5 @@
-//! The lab's load balancer in front of replicas, as a task of the grader: it is not what
-//! is graded.
+//! The lab's load balancer in front of the replicas of a check. It runs as a task of the
+//! grader and is not graded.
 
 use crate::replica::Replica;
 use anyhow::{Context, ensure};
@@ -11,25 +11,25 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long replicas that are up may take to be found healthy.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time until running replicas are healthy for the balancer.
+const HEALTHY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A running balancer. Dropped, it stops.
+/// A running load balancer. It stops on drop.
 #[derive(Debug)]
-pub struct Balanced {
+pub struct BalancerProxy {
     url: String,
     balancer: Balancer,
     stop: CancellationToken,
 }
 
-/// The balancer's flags, none of which is given.
+/// The balancer's flags with their defaults.
 #[derive(Parser)]
 struct Flags {
     #[command(flatten)]
     args: BalancerArgs,
 }
 
-impl Balanced {
+impl BalancerProxy {
     pub(crate) async fn start(
         replicas: &[&Replica],
         policy: Policy,
@@ -39,8 +39,9 @@ impl Balanced {
         args.policy = policy;
         args.check_interval_ms = 50;
         let balancer = Balancer::new(&args)?;
-        let listener =
-            TcpListener::bind("127.0.0.1:0").await.context("a balancer's port")?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("cannot bind the balancer's port")?;
         let url = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         let (handle, stopped) = (balancer.clone(), stop.clone());
@@ -51,20 +52,20 @@ impl Balanced {
         for replica in replicas {
             balanced.put(replica)?;
         }
-        balanced.until_all_are_up().await?;
+        balanced.wait_until_all_up().await?;
         Ok(balanced)
     }
 
-    /// Where it takes requests.
+    /// The balancer's base URL.
     #[must_use]
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// Tells it where a replica is now, after a restart.
+    /// Sets the address of a replica, after a restart for example.
     ///
     /// # Errors
-    /// When the replica is nowhere.
+    /// When the replica is not running.
     pub fn put(&self, replica: &Replica) -> anyhow::Result<()> {
         let address = replica.url();
         let address: SocketAddr = address
@@ -75,12 +76,12 @@ impl Balanced {
         Ok(())
     }
 
-    /// Returns when every replica it knows takes requests.
+    /// Waits until every backend is healthy.
     ///
     /// # Errors
-    /// When one does not in time.
-    pub async fn until_all_are_up(&self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+    /// When a backend is still unhealthy after ten seconds.
+    pub async fn wait_until_all_up(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + HEALTHY_TIMEOUT;
         loop {
             let status = self.balancer.status();
             let up = |backend: &load_balancer::status::BackendStatus| {
@@ -89,13 +90,16 @@ impl Balanced {
             if status.backends.iter().all(up) {
                 return Ok(());
             }
-            ensure!(Instant::now() < deadline, "the balancer finds a replica unhealthy");
+            ensure!(
+                Instant::now() < deadline,
+                "a replica is still unhealthy for the balancer"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }
 
-impl Drop for Balanced {
+impl Drop for BalancerProxy {
     fn drop(&mut self) {
         self.stop.cancel();
     }

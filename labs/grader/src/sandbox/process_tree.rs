@@ -1,5 +1,5 @@
-//! All processes below this one, by way of `/proc`. Where there is none (macOS) only the
-//! groups of children are known, which a program can leave.
+//! All descendants of this process, read from `/proc`. Without `/proc` (macOS), only the
+//! process groups of children are known, and a program can leave its group.
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// The processes at one moment.
-pub(super) struct Tree(Vec<Process>);
+/// A snapshot of the descendants.
+pub(super) struct ProcessTree(Vec<Process>);
 
 struct Process {
     pid: i32,
@@ -17,9 +17,9 @@ struct Process {
     resident: u64,
 }
 
-impl Tree {
-    /// Everything that this process started, and what that started.
-    pub(super) fn below_us() -> Self {
+impl ProcessTree {
+    /// The children of this process and all their descendants.
+    pub(super) fn descendants() -> Self {
         let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
         for process in all() {
             children.entry(process.parent).or_default().push(process);
@@ -37,7 +37,7 @@ impl Tree {
         self.0.len() as u64
     }
 
-    /// Bytes of resident memory; shared pages count for each who shares them.
+    /// Resident memory in bytes. A shared page counts once per process.
     pub(super) fn memory(&self) -> u64 {
         self.0.iter().map(|process| process.resident).sum()
     }
@@ -49,39 +49,39 @@ impl Tree {
     }
 }
 
-/// Kills everything below this process. Returns when nothing is left, or when patience
-/// ends.
+/// Kills all descendants of this process. Returns when all have been reaped, or after
+/// `timeout`.
 ///
-/// First the group that the program leads, which the kernel does at once: nobody in it can
-/// start another meanwhile. Whoever left the group is stopped before it is killed.
-pub(super) fn kill_all(program: Pid, patience: Duration) {
-    let deadline = Instant::now() + patience;
+/// First it kills the program's process group. The kernel does that at once, so no member
+/// can fork meanwhile. Processes that left the group are stopped before they are killed.
+pub(super) fn kill_all(program: Pid, timeout: Duration) {
+    let deadline = Instant::now() + timeout;
     let _gone = killpg(program, Signal::SIGKILL);
     while Instant::now() < deadline {
-        let tree = Tree::below_us();
+        let tree = ProcessTree::descendants();
         tree.signal(Signal::SIGSTOP);
-        Tree::below_us().signal(Signal::SIGKILL);
+        ProcessTree::descendants().signal(Signal::SIGKILL);
         tree.signal(Signal::SIGKILL);
-        if nothing_left() {
+        if all_reaped() {
             return;
         }
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Takes leave of the dead; whether nobody else is there.
-fn nothing_left() -> bool {
+/// Reaps exited children. Returns whether none is left.
+fn all_reaped() -> bool {
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => return false,
             Ok(_) => {}
-            // No children: they are all dead and taken leave of.
+            // No children: all have exited and been reaped.
             Err(_) => return true,
         }
     }
 }
 
-/// Threads of all processes of this user.
+/// Number of threads of all processes of this user.
 #[cfg(target_os = "linux")]
 pub(super) fn tasks_of_this_user() -> u64 {
     use std::os::unix::fs::MetadataExt;
@@ -104,10 +104,10 @@ fn all() -> Vec<Process> {
         .collect()
 }
 
-/// One process, unless it has ended: a dead one that nobody took leave of uses nothing.
+/// One process, unless it is a zombie, which uses no resources.
 fn process(pid: i32) -> Option<Process> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in parentheses and may hold anything, parentheses too.
+    // The name is in parentheses and may contain any character, including parentheses.
     let mut rest = stat.rsplit_once(')')?.1.split_whitespace();
     let state = rest.next()?;
     let parent = rest.next()?.parse().ok()?;

@@ -1,7 +1,8 @@
-//! A door before Redis that counts who comes. Each question of the program is a connection.
+//! A TCP proxy in front of Redis that counts connections. The program opens one
+//! connection per request to Redis.
 
 use anyhow::Context;
-use grader::{Exam, Stop, What};
+use grader::{CheckContext, CheckError, What};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,61 +10,65 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// What becomes of those who come.
+/// How the proxy treats connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// They are led to Redis.
+    /// Forwards them to Redis.
     Pass,
-    /// They are sent away at once: a connection that breaks.
+    /// Closes them immediately.
     Refuse,
-    /// They are let in, and nobody speaks to them.
+    /// Accepts them and never answers.
     Hang,
 }
 
-/// An open door. Dropped, it is closed.
+/// A running proxy. It stops on drop.
 #[derive(Debug)]
-pub(super) struct Gate<'a> {
-    exam: &'a Exam,
+pub(super) struct RedisProxy<'a> {
+    ctx: &'a CheckContext,
     url: String,
     mode: watch::Sender<Mode>,
     came: watch::Receiver<usize>,
     task: AbortHandle,
 }
 
-impl<'a> Gate<'a> {
-    pub(super) async fn open(exam: &'a Exam) -> Result<Self, Stop> {
-        let redis = exam.service(What::Redis)?.url.clone();
+impl<'a> RedisProxy<'a> {
+    pub(super) async fn open(ctx: &'a CheckContext) -> Result<Self, CheckError> {
+        let redis = ctx.service(What::Redis)?.url.clone();
         let address = address_in(&redis).to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("a gate's port")?;
-        let here: SocketAddr = listener.local_addr().context("a gate's port")?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("cannot bind the proxy's port")?;
+        let here: SocketAddr =
+            listener.local_addr().context("cannot bind the proxy's port")?;
         let (mode, now) = watch::channel(Mode::Pass);
         let (count, came) = watch::channel(0);
         let url = redis.replacen(&address, &here.to_string(), 1);
         let task = tokio::spawn(serve(listener, address, now, count)).abort_handle();
-        exam.say("between the replica and Redis, connections are counted");
-        Ok(Self { exam, url, mode, came, task })
+        ctx.note("a proxy between the replica and Redis counts connections");
+        Ok(Self { ctx, url, mode, came, task })
     }
 
-    /// Redis' URL, with this instead of Redis.
+    /// The URL of Redis with the proxy's address.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    pub(super) fn set(&self, mode: Mode) {
-        self.exam.say(match mode {
+    pub(super) fn create(&self, mode: Mode) {
+        self.ctx.note(match mode {
             Mode::Pass => "⚡ Redis answers again",
-            Mode::Refuse => "⚡ every connection to Redis breaks",
-            Mode::Hang => "⚡ Redis can be reached, and does not answer",
+            Mode::Refuse => "⚡ every connection to Redis fails",
+            Mode::Hang => "⚡ Redis accepts connections and does not answer",
         });
         self.mode.send_replace(mode);
     }
 
-    /// How many came so far.
+    /// Number of connections so far.
     pub(super) fn came(&self) -> usize {
         *self.came.borrow()
     }
 
-    /// Returns when so many came, if they do in time.
+    /// Waits until this many connections have arrived. Returns whether that happened in
+    /// time.
     pub(super) async fn until(&self, many: usize, patience: Duration) -> bool {
         let mut came = self.came.clone();
         let came = came.wait_for(|came| *came >= many);
@@ -71,13 +76,13 @@ impl<'a> Gate<'a> {
     }
 }
 
-impl Drop for Gate<'_> {
+impl Drop for RedisProxy<'_> {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// The connections end with this: their tasks are its own.
+/// Accepts connections. Their tasks end with this one.
 async fn serve(
     listener: TcpListener,
     redis: String,

@@ -1,15 +1,15 @@
-//! `lab cage`: what somebody else's program runs under. The grader starts it.
+//! `lab sandbox`: what somebody else's program runs under. The grader starts it.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Run a program within limits (what the grader starts; not for people)
 #[derive(clap::Args, Debug)]
-pub(crate) struct CageArgs {
+pub(crate) struct SandboxArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
 }
 
-pub(crate) fn run(args: CageArgs) -> ExitCode {
-    grader::cage::main(args.args.into_iter())
+pub(crate) fn run(args: SandboxArgs) -> ExitCode {
+    grader::sandbox::main(args.args.into_iter())
 }

@@ -1,5 +1,5 @@
-//! The exercise as it is graded: the repository's own copy, with the reader's files laid
-//! over it. Whatever else the reader changed is listed, and plays no part.
+//! The build folder: the repository's copy of an exercise with the student's editable
+//! files in it. Other changed files are listed and not used.
 
 use crate::home::Home;
 use crate::manifest::Manifest;
@@ -10,69 +10,69 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a reader's file beyond which it is no source.
-const LARGEST: u64 = 1 << 20;
+/// Maximum size of a source file, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What all exercises are built with, besides the lock file, which cargo writes.
+/// Files that all exercises share, apart from the lock file, which cargo changes.
 const SHARED: [&str; 2] = ["Cargo.toml", "support"];
 
-const LOCK: &str = "Cargo.lock";
+const LOCK_FILE: &str = "Cargo.lock";
 
-/// In a folder that is built in: the lock file as it was handed out when it was laid there.
-const LOCK_GIVEN: &str = ".lock-as-given";
+/// The lock file as it was when the build folder was prepared.
+const ORIGINAL_LOCK: &str = ".lock-original";
 
 /// A folder of exercises with one exercise in it, ready to be built.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub(crate) struct BuildFolder {
     /// The workspace.
     pub(crate) folder: PathBuf,
-    /// Files that were not as they are handed out.
+    /// Non-editable files that differed from the original.
     pub(crate) restored: Vec<String>,
-    /// The reader's files that are not there.
+    /// Editable files that are missing.
     pub(crate) missing: Vec<String>,
 }
 
-/// Held until a program is built. Cargo builds one thing at a time in one folder, of any
-/// exercise, and a build that waited for it inside cargo would lose its own time.
+/// A lock that is held until a program is built. Cargo runs one build at a time in a
+/// target folder, and a build that waited inside cargo would lose its own time.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct BuildLock {
     _lock: File,
 }
 
-impl Turn {
-    /// Waits until nobody else builds. Blocks.
+impl BuildLock {
+    /// Waits until no other build is running. Blocks the thread.
     pub(crate) fn take(home: &Home) -> anyhow::Result<Self> {
-        fs::create_dir_all(home.target()).context("cannot make a folder to build in")?;
-        let lock = File::create(home.target().join("turn.lock"))?;
-        lock.lock().context("cannot lock the folder to build in")?;
+        fs::create_dir_all(home.target()).context("cannot create the build folder")?;
+        let lock = File::create(home.target().join("build.lock"))?;
+        lock.lock().context("cannot lock the build folder")?;
         Ok(Self { _lock: lock })
     }
 }
 
-/// What lies in a folder: each file's path in it, and its bytes.
+/// Files of a folder: relative path and content.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
-impl Scratch {
-    /// Lays out an exercise with the reader's files of `work`, a folder of exercises, if
-    /// there is one.
-    pub(crate) fn lay_out(
+impl BuildFolder {
+    /// Prepares the build folder of an exercise with the editable files of `work`, a
+    /// folder of exercises, if there is one.
+    pub(crate) fn prepare(
         home: &Home,
         manifest: &Manifest,
         work: Option<&Path>,
-        _turn: &Turn,
+        _lock: &BuildLock,
     ) -> anyhow::Result<Self> {
-        let folder = home.target().join("scratch").join(&manifest.id);
-        fs::create_dir_all(&folder).context("cannot make a folder to build in")?;
-        let mut files = given(home, manifest)?;
-        let (theirs, shared) = match work {
-            Some(work) => (of_exercise(&work.join(&manifest.id))?, shared_of(work)?),
+        let folder = home.target().join("sources").join(&manifest.id);
+        fs::create_dir_all(&folder).context("cannot create the build folder")?;
+        let mut files = original_files(home, manifest)?;
+        let (submitted, shared) = match work {
+            Some(work) => (of_exercise(&work.join(&manifest.id))?, shared_files(work)?),
             None => <(Files, Files)>::default(),
         };
-        let mut restored = changed(&files, &theirs, manifest);
-        restored.extend(changed_beside(&files, &shared));
+        let mut restored = changed(&files, &submitted, manifest);
+        restored.extend(changed_shared(&files, &shared));
         let mut missing = Vec::new();
         for file in manifest.editable.iter().filter(|file| !file.ends_with('/')) {
-            if !theirs.contains_key(file) {
+            if !submitted.contains_key(file) {
                 missing.push(file.clone());
             }
         }
@@ -81,7 +81,7 @@ impl Scratch {
             let file = file.strip_prefix(&inside("")).unwrap_or_default();
             !manifest.is_editable(file)
         });
-        for (file, text) in theirs {
+        for (file, text) in submitted {
             if manifest.is_editable(&file) {
                 files.insert(inside(&file), text);
             }
@@ -91,17 +91,17 @@ impl Scratch {
     }
 }
 
-/// The exercise as it is handed out, with what it is built with.
-fn given(home: &Home, manifest: &Manifest) -> anyhow::Result<Files> {
+/// The original exercise and the shared files.
+fn original_files(home: &Home, manifest: &Manifest) -> anyhow::Result<Files> {
     let mut files = Files::new();
-    for part in [LOCK, &manifest.id].iter().chain(&SHARED) {
+    for part in [LOCK_FILE, &manifest.id].iter().chain(&SHARED) {
         read_into(&home.exercises(), part, &mut files)?;
     }
     Ok(files)
 }
 
-/// What somebody's folder of exercises has of what all exercises share.
-fn shared_of(work: &Path) -> anyhow::Result<Files> {
+/// The shared files in a submitted folder of exercises.
+fn shared_files(work: &Path) -> anyhow::Result<Files> {
     let mut files = Files::new();
     for part in SHARED.iter().filter(|part| work.join(part).exists()) {
         read_into(work, part, &mut files)?;
@@ -109,18 +109,21 @@ fn shared_of(work: &Path) -> anyhow::Result<Files> {
     Ok(files)
 }
 
-/// A word that is another one whenever what the exercise depends on is.
-pub(crate) fn foundation(home: &Home, manifest: &Manifest) -> anyhow::Result<String> {
+/// A hash of all dependencies of the exercise.
+pub(crate) fn dependencies_hash(
+    home: &Home,
+    manifest: &Manifest,
+) -> anyhow::Result<String> {
     let sources = format!("{}/src/", manifest.id);
     let mut hasher = DefaultHasher::new();
-    given(home, manifest)?
+    original_files(home, manifest)?
         .iter()
         .filter(|(file, _)| !file.starts_with(&sources))
         .for_each(|file| file.hash(&mut hasher));
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// What lies in somebody's folder of an exercise; nothing if there is none.
+/// The files in a submitted folder of an exercise; empty if it does not exist.
 pub(crate) fn of_exercise(folder: &Path) -> anyhow::Result<Files> {
     let mut files = Files::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -131,8 +134,8 @@ pub(crate) fn of_exercise(folder: &Path) -> anyhow::Result<Files> {
     Ok(files)
 }
 
-/// Reads a file, or all files of a folder. Links are not followed: one could lead to a
-/// file of whoever grades.
+/// Reads a file, or all files of a folder. Symbolic links are not followed, because they
+/// could lead to a private file of the grading user.
 fn read_into(top: &Path, name: &str, files: &mut Files) -> anyhow::Result<()> {
     let path = top.join(name);
     let what = fs::symlink_metadata(&path)
@@ -149,33 +152,38 @@ fn read_into(top: &Path, name: &str, files: &mut Files) -> anyhow::Result<()> {
         }
     } else if what.is_file() {
         let mut text = Vec::new();
-        File::open(&path)?.take(LARGEST).read_to_end(&mut text)?;
+        File::open(&path)?.take(MAX_FILE_BYTES).read_to_end(&mut text)?;
         files.insert(name.to_owned(), text);
     }
     Ok(())
 }
 
-/// Files of the exercise that somebody changed or removed and that are not theirs.
-fn changed(given: &Files, theirs: &Files, manifest: &Manifest) -> Vec<String> {
-    if theirs.is_empty() {
+/// Non-editable files of the exercise that were changed or removed.
+fn changed(
+    original_files: &Files,
+    submitted: &Files,
+    manifest: &Manifest,
+) -> Vec<String> {
+    if submitted.is_empty() {
         return Vec::new();
     }
     let prefix = format!("{}/", manifest.id);
-    let protected = given.iter().filter_map(|(file, text)| {
+    let protected = original_files.iter().filter_map(|(file, text)| {
         let file = file.strip_prefix(&prefix)?;
         (!manifest.is_editable(file)).then_some((file, text))
     });
-    let same = |file: &str, text: &[u8]| theirs.get(file).is_some_and(|its| its == text);
+    let same =
+        |file: &str, text: &[u8]| submitted.get(file).is_some_and(|its| its == text);
     let changed = protected.filter(|(file, text)| !same(file, text));
     changed.map(|(file, _)| file.to_owned()).collect()
 }
 
-/// The same of what all exercises share, named as seen from the exercise. Who handed in an
-/// exercise alone has removed nothing.
-fn changed_beside(given: &Files, theirs: &Files) -> Vec<String> {
+/// Shared files that were changed or removed, as paths relative to the exercise. A
+/// submission of a single exercise contains no shared files, and none counts as removed.
+fn changed_shared(original_files: &Files, submitted: &Files) -> Vec<String> {
     let there = |part: &str| {
         let inside = format!("{part}/");
-        theirs.keys().any(|file| file == part || file.starts_with(&inside))
+        submitted.keys().any(|file| file == part || file.starts_with(&inside))
     };
     let is_shared = |file: &str| {
         SHARED.iter().any(|part| {
@@ -183,13 +191,13 @@ fn changed_beside(given: &Files, theirs: &Files) -> Vec<String> {
             is_of_it && there(part)
         })
     };
-    let shared = given.iter().filter(|(file, _)| is_shared(file));
-    let changed = shared.filter(|(file, text)| theirs.get(*file) != Some(text));
+    let shared = original_files.iter().filter(|(file, _)| is_shared(file));
+    let changed = shared.filter(|(file, text)| submitted.get(*file) != Some(text));
     changed.map(|(file, _)| format!("../{file}")).collect()
 }
 
-/// Makes the folder hold just these files. What is already right is not written again, so
-/// that cargo sees what is new by its time.
+/// Makes the folder contain exactly these files. Unchanged files are not written, because
+/// cargo detects changes by modification time.
 fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
     let mut present = Files::new();
     for entry in fs::read_dir(folder)?.flatten() {
@@ -200,20 +208,21 @@ fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
     for old in present.keys().filter(|old| !files.contains_key(*old)) {
         fs::remove_file(folder.join(old))?;
     }
-    // Cargo shortens the lock file to what this one exercise needs.
-    let given = fs::read(folder.join(LOCK_GIVEN)).ok();
-    let lock_stands = present.contains_key(LOCK) && given.as_ref() == files.get(LOCK);
+    // Cargo shortens the lock file to the packages that this exercise needs.
+    let original_lock = fs::read(folder.join(ORIGINAL_LOCK)).ok();
+    let lock_is_current =
+        present.contains_key(LOCK_FILE) && original_lock.as_ref() == files.get(LOCK_FILE);
     for (file, text) in files {
-        if file == LOCK && !lock_stands {
-            fs::write(folder.join(LOCK_GIVEN), text)
-                .context("cannot keep the lock file")?;
+        if file == LOCK_FILE && !lock_is_current {
+            fs::write(folder.join(ORIGINAL_LOCK), text)
+                .context("cannot write the lock file")?;
         }
-        let written = file == LOCK && lock_stands;
+        let written = file == LOCK_FILE && lock_is_current;
         if written || present.get(file) == Some(text) {
             continue;
         }
         let path = folder.join(file);
-        fs::create_dir_all(path.parent().context("a file lies in a folder")?)?;
+        fs::create_dir_all(path.parent().context("a file has a parent folder")?)?;
         fs::write(&path, text)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -225,7 +234,7 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    /// A home with the exercise in small, to be changed.
+    /// A copy of the test exercise that can be changed.
     fn home() -> (TempDir, Home, Manifest) {
         let folder = tempfile::tempdir().unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grader/fixture");
@@ -242,16 +251,17 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_file_is_laid_out_anew_when_another_is_handed_out_and_only_then() {
+    fn lock_file_is_replaced_only_when_the_original_changes() {
         let (_folder, home, manifest) = home();
-        let turn = Turn::take(&home).unwrap();
-        let lay_out = || Scratch::lay_out(&home, &manifest, None, &turn).unwrap().folder;
-        let laid = lay_out().join(LOCK);
+        let build_lock = BuildLock::take(&home).unwrap();
+        let prepare =
+            || BuildFolder::prepare(&home, &manifest, None, &build_lock).unwrap().folder;
+        let laid = prepare().join(LOCK_FILE);
         fs::write(&laid, "# as cargo shortened it\n").unwrap();
-        lay_out();
+        prepare();
         assert_eq!(fs::read_to_string(&laid).unwrap(), "# as cargo shortened it\n");
-        fs::write(home.exercises().join(LOCK), "# a newer one\n").unwrap();
-        lay_out();
+        fs::write(home.exercises().join(LOCK_FILE), "# a newer one\n").unwrap();
+        prepare();
         assert_eq!(fs::read_to_string(&laid).unwrap(), "# a newer one\n");
     }
 }
