@@ -69,7 +69,7 @@ impl<'a> Session<'a> {
         Ok(Self { ctx, server, user: user.to_owned(), id, login })
     }
 
-    async fn look(&self) -> Result<Reply, CheckError> {
+    async fn read_session(&self) -> Result<Reply, CheckError> {
         let call = self.ctx.get(&self.server.url(), "/api/session");
         call.header("X-Session-ID", &self.id).send().await
     }
@@ -88,14 +88,14 @@ impl<'a> Session<'a> {
 
     /// Requires that the session is alive and has this user and these notes.
     async fn holds(&self, notes: &[String], help: &str) -> CheckResult {
-        let reply = self.look().await?.expect(200, help)?;
+        let reply = self.read_session().await?.expect(200, help)?;
         let expected = json!({ "username": self.user, "notes": notes });
         require(reply.json() == expected, expected.to_string(), reply.shown(), help)
     }
 
     /// Requires that the id is not accepted.
     async fn is_dead(&self, help: &str) -> CheckResult {
-        self.look().await?.expect(401, help).map(drop)
+        self.read_session().await?.expect(401, help).map(drop)
     }
 }
 
@@ -105,8 +105,8 @@ async fn a_login_opens_a_session(ctx: &CheckContext) -> CheckResult {
     let help = "`start` must store the user under the id that it returns, and `look` \
                 must find the user under this id";
     session.holds(&[], help).await?;
-    let nobody = Session { id: ctx.random_word(), ..session };
-    nobody
+    let unknown = Session { id: ctx.random_word(), ..session };
+    unknown
         .is_dead("`look` must return `None` for an id that `start` never returned")
         .await
 }
@@ -178,7 +178,7 @@ async fn concurrent_notes_are_all_kept(ctx: &CheckContext) -> CheckResult {
     let adding: Vec<_> = notes.iter().map(|note| session.add(note)).collect();
     let replies: Vec<_> =
         stream::iter(adding).buffer_unordered(CONCURRENT_REQUESTS).collect().await;
-    let kept = session.look().await;
+    let kept = session.read_session().await;
     ctx.transcript().quiet(false);
     let help = "is the lock held from reading the session until writing it?";
     for reply in replies {
@@ -211,7 +211,7 @@ async fn logout_ends_the_session_on_the_server(ctx: &CheckContext) -> CheckResul
 async fn a_crash_ends_every_session(ctx: &CheckContext) -> CheckResult {
     let server = ctx.start(&[]).await?;
     let session = Session::open(ctx, &server, &ctx.random_user()).await?;
-    session.look().await?.expect(200, "`look` finds a session that is alive")?;
+    session.read_session().await?.expect(200, "`look` finds a session that is alive")?;
     server.kill().await;
     server.restart().await?;
     let help = "this store is in the memory of the process. Is anything written to a \

@@ -19,7 +19,7 @@ use login::{
 };
 use malformed::malformed_tokens_are_refused;
 
-pub(crate) const SUITE: Suite = suite!("p1-02-proof-on-every-request":
+pub(crate) const SUITE: Suite = suite!("p1-02-credential-on-every-request":
     login_returns_a_token,
     failed_logins_are_indistinguishable,
     the_password_is_for_the_login_only,

@@ -71,7 +71,7 @@ impl<'a> Session<'a> {
         Ok(Self { ctx, user, id, login })
     }
 
-    fn look(&self, at: &Replica) -> Call {
+    fn read_session(&self, at: &Replica) -> Call {
         self.ctx.get(&at.url(), "/api/session").header("X-Session-ID", &self.id)
     }
 
@@ -94,7 +94,7 @@ impl<'a> Session<'a> {
     /// Requires that the session is alive and has this user and these notes, in any
     /// order.
     async fn holds(&self, at: &Replica, notes: &[String], help: &str) -> CheckResult {
-        let reply = self.look(at).send().await?.expect(200, help)?;
+        let reply = self.read_session(at).send().await?.expect(200, help)?;
         let seen = reply.json();
         let mut kept: Vec<String> =
             serde_json::from_value(seen["notes"].clone()).unwrap_or_default();
@@ -109,7 +109,7 @@ impl<'a> Session<'a> {
     /// Requires that no replica accepts the id.
     async fn is_dead(&self, replicas: &[&Replica], help: &str) -> CheckResult {
         for at in replicas {
-            self.look(at).send().await?.expect(401, help)?;
+            self.read_session(at).send().await?.expect(401, help)?;
         }
         Ok(())
     }
@@ -137,8 +137,8 @@ async fn session_is_available_on_every_replica(ctx: &CheckContext) -> CheckResul
     r1.restart().await?;
     mine.holds(&r1, &[note], "sessions must be stored in Redis, not in a replica")
         .await?;
-    let nobody = Session { id: ctx.random_word(), ..mine };
-    nobody.is_dead(&[&r1, &r2], "an id that was never created must be rejected").await
+    let unknown = Session { id: ctx.random_word(), ..mine };
+    unknown.is_dead(&[&r1, &r2], "an id that was never created must be rejected").await
 }
 
 async fn logout_ends_the_session_on_every_replica(ctx: &CheckContext) -> CheckResult {

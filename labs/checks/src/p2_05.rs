@@ -88,11 +88,11 @@ impl<'a> LoggedInUser<'a> {
         setting: Setting,
     ) -> Result<Self, CheckError> {
         let (user, id) = (ctx.random_user(), ctx.random_word());
-        let known = Self { ctx, at: at.clone(), user, id, setting };
+        let client = Self { ctx, at: at.clone(), user, id, setting };
         let help = "Redis is available: its answer must be passed on";
-        let reply = known.start().send().await?;
+        let reply = client.start().send().await?;
         reply.expect_unless_slow(201, setting.limit(), help)?;
-        Ok(known)
+        Ok(client)
     }
 
     fn start(&self) -> Call {
@@ -100,12 +100,12 @@ impl<'a> LoggedInUser<'a> {
         call.header("X-Session-ID", &self.id).json(&json!({ "username": self.user }))
     }
 
-    fn look(&self) -> Call {
+    fn read_session(&self) -> Call {
         self.ctx.get(&self.at.url(), "/api/session").header("X-Session-ID", &self.id)
     }
 
     async fn is_seen(&self, help: &str) -> CheckResult {
-        let reply = self.look().send().await?;
+        let reply = self.read_session().send().await?;
         // A program rightly times out a request that a busy machine delayed.
         let reply = reply.expect_unless_slow(200, self.setting.limit(), help)?;
         let expected = json!({ "username": self.user });
@@ -114,7 +114,7 @@ impl<'a> LoggedInUser<'a> {
 
     /// Requires a 503 for a read while Redis does not answer.
     async fn returns_503(&self) -> CheckResult {
-        require_503(self.look().send().await?).map(drop)
+        require_503(self.read_session().send().await?).map(drop)
     }
 }
 
@@ -137,42 +137,42 @@ fn require_503(reply: Reply) -> Result<Reply, CheckError> {
 async fn healthy_redis_is_used(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 5000, failures: 3, rest: 60_000 };
     let server = setting.start(ctx, None).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
     let help = "Redis is available: its answer must be passed on";
-    known.is_seen(help).await?;
+    client.is_seen(help).await?;
     let help = "Redis answered that this id does not exist. That is an answer, not a \
                 failure, however often it happens";
     for _ in 0..setting.failures + 2 {
         let (id, user, at) = (ctx.random_word(), String::new(), server.clone());
-        let nobody = LoggedInUser { ctx, at, user, id, setting };
-        let reply = nobody.look().send().await?;
+        let unknown = LoggedInUser { ctx, at, user, id, setting };
+        let reply = unknown.read_session().send().await?;
         reply.expect_unless_slow(401, setting.limit(), help)?;
     }
-    known.is_seen(help).await
+    client.is_seen(help).await
 }
 
 async fn redis_outage_is_not_a_logout(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 1000, failures: 3, rest: 60_000 };
     let server = setting.start(ctx, None).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
-    known.is_seen("Redis is available: its answer must be passed on").await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    client.is_seen("Redis is available: its answer must be passed on").await?;
     RedisProbe::of(ctx)?.kill().await?;
     for _ in 0..setting.failures + 2 {
-        known.returns_503().await?;
+        client.returns_503().await?;
     }
-    let nobody = LoggedInUser { id: ctx.random_word(), ..known };
-    nobody.returns_503().await?;
-    require_503(nobody.start().send().await?).map(drop)
+    let unknown = LoggedInUser { id: ctx.random_word(), ..client };
+    unknown.returns_503().await?;
+    require_503(unknown.start().send().await?).map(drop)
 }
 
 async fn requests_without_redis_are_served(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 8000, failures: 50, rest: 60_000 };
     let server = setting.start(ctx, None).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
     let redis = RedisProbe::of(ctx)?;
     redis.pause().await?;
     ctx.note("20 requests wait for Redis; meanwhile:");
-    let waiting = join_all((0..20).map(|_| known.look().quiet().try_send()));
+    let waiting = join_all((0..20).map(|_| client.read_session().quiet().try_send()));
     let help = "a hanging dependency must not block requests that do not need it";
     let about = async {
         for _ in 0..5 {
@@ -192,13 +192,14 @@ async fn requests_end_within_the_limit(ctx: &CheckContext) -> CheckResult {
     let setting =
         Setting { limit: ctx.random_number(200, 400), failures: 4, rest: 60_000 };
     let server = setting.start(ctx, None).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
     RedisProbe::of(ctx)?.pause().await?;
     let longest = setting.limit() + SLACK;
     let help =
         "a paused Redis accepts connections and never answers. Where is the timeout?";
     for _ in 0..setting.failures {
-        let Ok(reply) = tokio::time::timeout(longest, known.look().send()).await else {
+        let Ok(reply) = tokio::time::timeout(longest, client.read_session().send()).await
+        else {
             let expected = format!("a reply soon after {} ms", setting.limit);
             let actual = format!("none after {} ms", longest.as_millis());
             return Err(CheckError::timed_out(expected, actual, help));
@@ -212,11 +213,11 @@ async fn requests_end_within_the_limit(ctx: &CheckContext) -> CheckResult {
 async fn emptied_redis_means_unknown_session(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 5000, failures: 3, rest: 1000 };
     let server = setting.start(ctx, None).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
-    known.is_seen("Redis is available: its answer must be passed on").await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    client.is_seen("Redis is available: its answer must be passed on").await?;
     RedisProbe::of(ctx)?.empty().await?;
     let help =
         "Redis is available and empty: where does the program still find this session?";
-    let reply = known.look().send().await?;
+    let reply = client.read_session().send().await?;
     reply.expect_unless_slow(401, setting.limit(), help).map(drop)
 }

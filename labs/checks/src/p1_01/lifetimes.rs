@@ -24,7 +24,7 @@ pub(super) async fn idle_timeout_ends_a_session(ctx: &CheckContext) -> CheckResu
     let server = start(ctx, LONG).await?;
     let session = Session::open(ctx, &server, &ctx.random_user()).await?;
     let unused = Session::open(ctx, &server, &ctx.random_user()).await?;
-    let used = session.look().await?;
+    let used = session.read_session().await?;
     require_certain(IDLE, session.login.at.0, &used)?;
     let used = used.expect(200, "a new session is alive")?;
     wait(ctx, &used, IDLE + late).await;
@@ -44,20 +44,20 @@ pub(super) async fn use_keeps_a_session_alive(ctx: &CheckContext) -> CheckResult
     // must count as a use.
     let each = IDLE + IDLE / 4;
     let ways =
-        [true, false].map(|by_looking| (by_looking, planned_uses(ctx, each, 350..600)));
+        [true, false].map(|by_reading| (by_reading, planned_uses(ctx, each, 350..600)));
     let server = start(ctx, LONG).await?;
     let session = Session::open(ctx, &server, &ctx.random_user()).await?;
     let born = session.login.at.0;
     let mut last = session.login.clone();
-    for (by_looking, uses) in ways {
+    for (by_reading, uses) in ways {
         let began = last.at.0;
         for one in uses {
             if last.at.0.saturating_duration_since(began) >= each {
                 break;
             }
             wait(ctx, &last, one.after).await;
-            let (reply, status) = match by_looking {
-                true => (session.look().await?, 200),
+            let (reply, status) = match by_reading {
+                true => (session.read_session().await?, 200),
                 false => (session.add(&one.word).await?, 201),
             };
             require_certain(IDLE, last.at.0, &reply)?;
@@ -85,6 +85,7 @@ pub(super) async fn absolute_timeout_ends_a_session(ctx: &CheckContext) -> Check
     let help_texts = HelpTexts { too_early, too_late: &too_late };
     let limits = Limits { idle: IDLE, absolute: ABSOLUTE };
     let session = &session;
-    let look = |_, _| async move { Ok((session.look().await?, 200)) };
-    expires_absolutely(ctx, &session.login, limits, 350..600, help_texts, look).await
+    let read_session = |_, _| async move { Ok((session.read_session().await?, 200)) };
+    expires_absolutely(ctx, &session.login, limits, 350..600, help_texts, read_session)
+        .await
 }

@@ -23,12 +23,12 @@ impl Picture {
         reply.expect(201, "`keep` must return after the picture is stored").map(drop)
     }
 
-    async fn look(&self, shop: &Shop<'_>, at: &Replica) -> Result<Reply, CheckError> {
+    async fn download(&self, shop: &Shop<'_>, at: &Replica) -> Result<Reply, CheckError> {
         shop.ctx.get(&at.url(), &self.path).send().await
     }
 
     async fn is_at(&self, shop: &Shop<'_>, at: &Replica, help: &str) -> CheckResult {
-        let reply = self.look(shop, at).await?.expect(200, help)?;
+        let reply = self.download(shop, at).await?.expect(200, help)?;
         require(reply.text() == self.drawing, self.drawing.clone(), reply.shown(), help)
     }
 }
@@ -54,7 +54,7 @@ pub(super) async fn a_picture_is_seen_at_every_replica(
     for replica in &shop.replicas {
         picture.is_at(&shop, replica, help).await?;
     }
-    let nowhere = Picture::new(ctx).look(&shop, shop.any()).await?;
+    let nowhere = Picture::new(ctx).download(&shop, shop.any()).await?;
     nowhere.expect(404, "this picture was never uploaded").map(drop)
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn print_is_accepted_immediately(ctx: &CheckContext) -> CheckRe
     let shop = Shop::with_work(ctx, 2, LONG).await?;
     let [here, there] = [0, 1].map(|at: usize| shop.replicas[at].url());
     let job = PrintJob::new(&shop, &here).await?;
-    let look = ctx.get(&there, &job.path).send().await?;
+    let polled = ctx.get(&there, &job.path).send().await?;
     let (sent, accepted) = job.reply.at;
     if accepted - sent >= LONG {
         let expected =
@@ -73,14 +73,14 @@ pub(super) async fn print_is_accepted_immediately(ctx: &CheckContext) -> CheckRe
             "the customer must not wait for the print: which task makes it, and when?";
         return Err(CheckError::timed_out(expected, actual, help));
     }
-    if look.at.1 - sent >= LONG {
+    if polled.at.1 - sent >= LONG {
         return Err(CheckError::inconclusive(
             "this machine was too busy: the print may be finished already",
         ));
     }
     let help = "the other replica must know a print that is waiting or in progress";
-    let look = look.expect(200, help)?;
-    require(look.json()["state"] == "waiting", "state waiting", look.shown(), help)?;
+    let polled = polled.expect(200, help)?;
+    require(polled.json()["state"] == "waiting", "state waiting", polled.shown(), help)?;
     let help = "does a task process the print jobs?";
     job.wait_until_printed(&shop, &there, help).await
 }

@@ -83,8 +83,8 @@ pub(super) async fn concurrent_updates_are_all_kept(ctx: &CheckContext) -> Check
     let at = |n: usize| if n.is_multiple_of(2) { &r1 } else { &r2 };
     let adds = notes.iter().enumerate();
     let adds = adds.map(|(n, note)| session.note(at(n), note, 0).quiet().send());
-    let looks = (0..notes.len()).map(|n| session.look(at(n)).quiet().send());
-    let (added, looked) = join(join_all(adds), join_all(looks)).await;
+    let reads = (0..notes.len()).map(|n| session.read_session(at(n)).quiet().send());
+    let (added, read_results) = join(join_all(adds), join_all(reads)).await;
     let help = "which steps of an update are atomic, and what ensures that: this \
                 process, this connection, or Redis?";
     let lost = "Redis is available, so each note must be stored and answered with 201: \
@@ -93,10 +93,10 @@ pub(super) async fn concurrent_updates_are_all_kept(ctx: &CheckContext) -> Check
     for reply in added {
         reply?.expect(201, lost)?;
     }
-    for reply in looked {
+    for reply in read_results {
         reply?.expect(200, help)?;
     }
-    let kept = session.look(&r2).quiet().send().await?.expect(200, help)?.json();
+    let kept = session.read_session(&r2).quiet().send().await?.expect(200, help)?.json();
     let kept = kept["notes"].as_array().map_or(0, Vec::len);
     let (expected, actual) = (format!("{} notes", notes.len()), format!("{kept} notes"));
     require(kept == notes.len(), expected, actual, help)?;
@@ -132,9 +132,9 @@ pub(super) async fn logout_during_many_reads_stays(ctx: &CheckContext) -> CheckR
         let at = |n: usize| if n.is_multiple_of(2) { &r1 } else { &r2 };
         let over = AtomicBool::new(false);
         // Reads continue until the logout is answered, on a fast machine as well.
-        let looks = (0..16).map(async |n| {
+        let reads = (0..16).map(async |n| {
             while !over.load(Ordering::Relaxed) {
-                session.look(at(n)).quiet().send().await?;
+                session.read_session(at(n)).quiet().send().await?;
             }
             Ok(())
         });
@@ -145,9 +145,9 @@ pub(super) async fn logout_during_many_reads_stays(ctx: &CheckContext) -> CheckR
             over.store(true, Ordering::Relaxed);
             end
         };
-        let (looked, end) = join(join_all(looks), end).await;
+        let (read_results, end) = join(join_all(reads), end).await;
         end?.expect(204, "a logout must be answered with 204")?;
-        looked.into_iter().collect::<Result<Vec<()>, CheckError>>()?;
+        read_results.into_iter().collect::<Result<Vec<()>, CheckError>>()?;
         let help = "reading a session is a use: what does it write, and what happens if \
                     the session has ended by then?";
         session.is_dead(&[&r1, &r2], help).await?;

@@ -27,13 +27,13 @@ pub(super) async fn every_key_has_an_expiry(ctx: &CheckContext) -> CheckResult {
     let help = "some commands remove the expiry of a key. Which one wrote this key?";
     let session = Session::open(ctx, &r1).await?;
     redis.every_key_expires("a user may never return to log out").await?;
-    session.look(&r2).send().await?.expect(200, help)?;
+    session.read_session(&r2).send().await?.expect(200, help)?;
     redis.every_key_expires(help).await?;
     session.note(&r2, &ctx.random_word(), 0).send().await?.expect(201, help)?;
     redis.every_key_expires(help).await?;
     session.note(&r1, &ctx.random_word(), 30).send().await?.expect(201, help)?;
     redis.every_key_expires(help).await?;
-    session.look(&r1).send().await?.expect(200, help)?;
+    session.read_session(&r1).send().await?.expect(200, help)?;
     session.end(&r2).send().await?.expect(204, help)?;
     redis.every_key_expires(help).await?;
     let longest = i64::try_from(2 * LONG.as_millis()).unwrap_or(i64::MAX);
@@ -81,7 +81,7 @@ pub(super) async fn absolute_timeout_ends_a_session(ctx: &CheckContext) -> Check
     let use_it = |one: PlannedUse, age: Duration| async move {
         let at = &replicas[one.replica];
         Ok(match age < IDLE + IDLE / 4 {
-            true => (session.look(at).send().await?, 200),
+            true => (session.read_session(at).send().await?, 200),
             false => (session.note(at, &one.word, 0).send().await?, 201),
         })
     };

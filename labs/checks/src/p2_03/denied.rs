@@ -11,14 +11,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Age of a token at its logout, so that its remaining lifetime is shorter than its
 /// lifetime.
-const AGE: Duration = Duration::from_millis(1700);
-const LIFE: Duration = Duration::from_secs(120);
+const TOKEN_AGE: Duration = Duration::from_millis(1700);
+const TOKEN_LIFETIME: Duration = Duration::from_secs(120);
 
 /// Milliseconds by which an entry may outlive its token, because whole seconds are
 /// acceptable.
 const ROUNDING_TOLERANCE_MS: i64 = 1000;
 
-/// Milliseconds by which session_lifetimes and fractions may differ.
+/// Tolerance for clocks and rounding, in milliseconds.
 const CLOCK_TOLERANCE_MS: i64 = 20;
 
 pub(super) async fn logout_is_effective_on_every_replica(
@@ -28,7 +28,7 @@ pub(super) async fn logout_is_effective_on_every_replica(
     let user = ctx.random_user();
     let laptop = Pair::login(ctx, &one, &user).await?;
     let phone = Pair::login(ctx, &other, &user).await?;
-    let somebody = Pair::login(ctx, &one, &ctx.random_user()).await?;
+    let other_user = Pair::login(ctx, &one, &ctx.random_user()).await?;
     laptop.is_good(&other, "every replica must accept a new access token").await?;
     let replicas = [one, other];
     let at = ctx.choose(&replicas);
@@ -39,7 +39,7 @@ pub(super) async fn logout_is_effective_on_every_replica(
         laptop.is_dead(replica, help).await?;
         let help = "a logout ends one session only";
         phone.is_good(replica, help).await?;
-        somebody.is_good(replica, help).await?;
+        other_user.is_good(replica, help).await?;
     }
     let help = "the refresh token of an ended session must not give a new access token. \
                 How does `end` find it by the `sid`?";
@@ -50,11 +50,11 @@ pub(super) async fn logout_is_effective_on_every_replica(
 pub(super) async fn denied_token_is_stored_until_it_expires(
     ctx: &CheckContext,
 ) -> CheckResult {
-    let life = LIFE.as_millis().to_string();
+    let life = TOKEN_LIFETIME.as_millis().to_string();
     let server = ctx.start(&["--revocation", "deny-list", "--access-ms", &life]).await?;
     let pair = Pair::login(ctx, &server, &ctx.random_user()).await?;
     let claims = claims(&pair.access)?;
-    let wait = AGE + Duration::from_millis(ctx.random_number(0, 300));
+    let wait = TOKEN_AGE + Duration::from_millis(ctx.random_number(0, 300));
     tokio::time::sleep(wait).await;
     ctx.note(format!("… {:.1} s later", wait.as_secs_f64()));
     let ended = pair.end(&server, "/api/logout").await?;

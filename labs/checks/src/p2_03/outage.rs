@@ -14,9 +14,9 @@ pub(super) async fn unknown_revocation_state_returns_503(
 ) -> CheckResult {
     let list = start(ctx, "deny-list").await?;
     let version = start(ctx, "token-version").await?;
-    let nobody = start(ctx, "none").await?;
+    let stateless = start(ctx, "none").await?;
     let pair = Pair::login(ctx, &list, &ctx.random_user()).await?;
-    for replica in [&list, &version, &nobody] {
+    for replica in [&list, &version, &stateless] {
         pair.is_good(replica, "this token was not revoked").await?;
     }
     let redis = RedisProbe::of(ctx)?;
@@ -30,14 +30,14 @@ pub(super) async fn unknown_revocation_state_returns_503(
     }
     let help = "this mode needs no store to verify a token. What are its cost and its \
                 benefit?";
-    pair.is_good(&nobody, help).await?;
+    pair.is_good(&stateless, help).await?;
     let help = "a refresh that is not stored could be used a second time";
-    pair.refresh(&nobody).await?.expect(503, help)?;
+    pair.refresh(&stateless).await?.expect(503, help)?;
     let help = "204 confirms that the session has ended. Has it?";
-    pair.end(&nobody, "/api/logout").await?.expect(503, help)?;
-    pair.end(&nobody, "/api/logout-everywhere").await?.expect(503, help)?;
+    pair.end(&stateless, "/api/logout").await?.expect(503, help)?;
+    pair.end(&stateless, "/api/logout-everywhere").await?.expect(503, help)?;
     let help = "which version would a token get that is issued now?";
-    login(ctx, &nobody, &ctx.random_user()).await?.expect(503, help)?;
+    login(ctx, &stateless, &ctx.random_user()).await?.expect(503, help)?;
 
     redis.restart().await?;
     is_good_again(&pair, &list).await?;

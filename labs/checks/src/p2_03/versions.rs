@@ -9,7 +9,7 @@ pub(super) async fn new_version_ends_all_sessions_of_a_user(
     let one = start(ctx, "token-version").await?;
     let other = start(ctx, "token-version").await?;
     let (user, replicas) = (ctx.random_user(), [one.clone(), other.clone()]);
-    let somebody = Pair::login(ctx, &one, &ctx.random_user()).await?;
+    let other_user = Pair::login(ctx, &one, &ctx.random_user()).await?;
     // Twice, because the second time the version is no longer the initial one.
     for _ in 0..2 {
         let mut all = Vec::new();
@@ -31,8 +31,8 @@ pub(super) async fn new_version_ends_all_sessions_of_a_user(
             pair.is_not_renewed(ctx.choose(&replicas), help).await?;
         }
         let help = "each user has a separate version: other users stay logged in";
-        somebody.is_good(&other, help).await?;
+        other_user.is_good(&other, help).await?;
     }
     let help = "each user has a separate version: other users stay logged in";
-    somebody.next(&other, help).await.map(drop)
+    other_user.next(&other, help).await.map(drop)
 }

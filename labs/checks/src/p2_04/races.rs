@@ -122,8 +122,8 @@ pub(super) async fn a_slow_reader_fills_no_old_price(ctx: &CheckContext) -> Chec
     };
     let (reading, written) = tokio::join!(read(ctx, &slow, &item), writing);
     require_overlap(&reading?, &written?)?;
-    let help = "r1 filled in what it had read before the write. How could it, or Redis, \
-                notice at the fill that somebody wrote since?";
+    let help = "r1 stored a price that it read before the write. How could r1 or Redis \
+                detect, when it stores the price, that a write has happened since?";
     costs(ctx, &quick, &item, new, help).await?;
     let before = database_reads(ctx, &quick).await?;
     costs(ctx, &quick, &item, new, help).await?;

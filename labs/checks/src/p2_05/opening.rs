@@ -14,14 +14,14 @@ pub(super) async fn open_breaker_sends_nothing_to_redis(
     let setting = Setting { limit: 250, failures: ctx.random_number(2, 5), rest: 60_000 };
     let proxy = RedisProxy::open(ctx).await?;
     let server = setting.start(ctx, Some(proxy.url())).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
-    known.is_seen("Redis is well: what it says is passed on").await?;
-    let before = proxy.came();
-    proxy.set(*ctx.choose(&[Mode::Hang, Mode::Refuse]));
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    client.is_seen("Redis is available: its answer must be passed on").await?;
+    let before = proxy.connections();
+    proxy.set_mode(*ctx.choose(&[Mode::Hang, Mode::Refuse]));
     for _ in 0..setting.failures {
-        known.returns_503().await?;
+        client.returns_503().await?;
     }
-    let asked = proxy.came() - before;
+    let asked = proxy.connections() - before;
     let help = "the breaker must open after `--failures` consecutive failures; until \
                 then each request sends one request to Redis";
     let expected = format!("{} requests to Redis", setting.failures);
@@ -30,11 +30,12 @@ pub(super) async fn open_breaker_sends_nothing_to_redis(
 
     ctx.note(format!("{CONCURRENT_REQUESTS} more requests at the same time"));
     let replies =
-        join_all((0..CONCURRENT_REQUESTS).map(|_| known.look().quiet().send())).await;
+        join_all((0..CONCURRENT_REQUESTS).map(|_| client.read_session().quiet().send()))
+            .await;
     for reply in replies {
         super::require_503(reply?)?;
     }
-    let more = proxy.came() - before - asked;
+    let more = proxy.connections() - before - asked;
     let help = "these requests would fail as the last ones did. What does each attempt \
                 cost the client and Redis, and which state is kept between requests?";
     require(more == 0, "no further request to Redis", format!("{more} more"), help)
@@ -46,16 +47,16 @@ pub(super) async fn scattered_failures_do_not_open_the_breaker(
     let setting = Setting { limit: 5000, failures: 3, rest: 60_000 };
     let proxy = RedisProxy::open(ctx).await?;
     let server = setting.start(ctx, Some(proxy.url())).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
     let help = "there were never `--failures` consecutive failures. What does a success \
                 do to the count of failures?";
     for _ in 0..3 {
-        proxy.set(Mode::Refuse);
+        proxy.set_mode(Mode::Refuse);
         for _ in 1..setting.failures {
-            known.returns_503().await?;
+            client.returns_503().await?;
         }
-        proxy.set(Mode::Pass);
-        known.is_seen(help).await?;
+        proxy.set_mode(Mode::Pass);
+        client.is_seen(help).await?;
     }
     Ok(())
 }

@@ -20,30 +20,34 @@ const RECOVERY_TIMEOUT: Duration = Duration::from_secs(4);
 /// Fails Redis until the breaker is open, and waits for the rest.
 async fn open_and_wait_for_rest(
     proxy: &RedisProxy<'_>,
-    known: &LoggedInUser<'_>,
+    client: &LoggedInUser<'_>,
     setting: Setting,
 ) -> CheckResult {
-    proxy.set(Mode::Refuse);
+    proxy.set_mode(Mode::Refuse);
     for _ in 0..setting.failures {
-        known.returns_503().await?;
+        client.returns_503().await?;
     }
     tokio::time::sleep(setting.rest() + TIMER_TOLERANCE).await;
-    known.ctx.note(format!("… the rest of {} ms is over", setting.rest));
+    client.ctx.note(format!("… the rest of {} ms is over", setting.rest));
     Ok(())
 }
 
 /// Reads the session until the reply is 200.
-async fn recovers(known: &LoggedInUser<'_>, setting: Setting, help: &str) -> CheckResult {
-    let patience = setting.rest() + setting.limit() + RECOVERY_TIMEOUT;
-    let deadline = Instant::now() + patience;
+async fn recovers(
+    client: &LoggedInUser<'_>,
+    setting: Setting,
+    help: &str,
+) -> CheckResult {
+    let timeout = setting.rest() + setting.limit() + RECOVERY_TIMEOUT;
+    let deadline = Instant::now() + timeout;
     loop {
-        let reply = known.look().send().await?;
+        let reply = client.read_session().send().await?;
         if reply.status == 200 {
             return Ok(());
         }
         let reply = require_503(reply)?;
         if Instant::now() > deadline {
-            let expected = format!("200 within {} ms", patience.as_millis());
+            let expected = format!("200 within {} ms", timeout.as_millis());
             return Err(CheckError::timed_out(expected, reply.shown(), help));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -53,7 +57,7 @@ async fn recovers(known: &LoggedInUser<'_>, setting: Setting, help: &str) -> Che
 pub(super) async fn breaker_closes_by_itself(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 250, failures: 2, rest: 500 };
     let server = setting.start(ctx, None).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
     let redis = RedisProbe::of(ctx)?;
     let dies = *ctx.choose(&[true, false]);
     if dies {
@@ -62,7 +66,7 @@ pub(super) async fn breaker_closes_by_itself(ctx: &CheckContext) -> CheckResult 
         redis.pause().await?
     }
     for _ in 0..setting.failures + 2 {
-        known.returns_503().await?;
+        client.returns_503().await?;
     }
     if dies {
         redis.restart().await?
@@ -75,7 +79,7 @@ pub(super) async fn breaker_closes_by_itself(ctx: &CheckContext) -> CheckResult 
     if dies {
         ctx.note("logins are repeated until one succeeds");
         let deadline = Instant::now() + setting.rest() + RECOVERY_TIMEOUT;
-        while known.start().quiet().send().await?.status != 201 {
+        while client.start().quiet().send().await?.status != 201 {
             if Instant::now() > deadline {
                 return Err(CheckError::timed_out(
                     "a login that works",
@@ -86,9 +90,9 @@ pub(super) async fn breaker_closes_by_itself(ctx: &CheckContext) -> CheckResult 
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-    recovers(&known, setting, help).await?;
+    recovers(&client, setting, help).await?;
     for _ in 0..5 {
-        known
+        client
             .is_seen("the breaker is closed again: every request must use Redis")
             .await?;
     }
@@ -99,21 +103,22 @@ pub(super) async fn half_open_breaker_sends_one_probe(ctx: &CheckContext) -> Che
     let setting = Setting { limit: 1500, failures: 2, rest: 400 };
     let proxy = RedisProxy::open(ctx).await?;
     let server = setting.start(ctx, Some(proxy.url())).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
-    open_and_wait_for_rest(&proxy, &known, setting).await?;
-    proxy.set(Mode::Hang);
-    let before = proxy.came();
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    open_and_wait_for_rest(&proxy, &client, setting).await?;
+    proxy.set_mode(Mode::Hang);
+    let before = proxy.connections();
     ctx.note(format!("{CONCURRENT_REQUESTS} requests at the same time"));
     let began = Instant::now();
     let replies =
-        join_all((0..CONCURRENT_REQUESTS).map(|_| known.look().quiet().send())).await;
+        join_all((0..CONCURRENT_REQUESTS).map(|_| client.read_session().quiet().send()))
+            .await;
     let took = began.elapsed();
     let mut slow = 0;
     for reply in replies {
         let reply = require_503(reply?)?;
         slow += usize::from(reply.at.1 - reply.at.0 >= setting.limit());
     }
-    let asked = proxy.came() - before;
+    let asked = proxy.connections() - before;
     if asked > 1 && took >= setting.limit() + setting.rest() {
         return Err(CheckError::inconclusive(
             "this machine was too busy: there was time for two probes",
@@ -140,14 +145,14 @@ pub(super) async fn failed_probe_keeps_the_breaker_open(
     let setting = Setting { limit: 5000, failures: 3, rest: 800 };
     let proxy = RedisProxy::open(ctx).await?;
     let server = setting.start(ctx, Some(proxy.url())).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
-    open_and_wait_for_rest(&proxy, &known, setting).await?;
-    let before = proxy.came();
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    open_and_wait_for_rest(&proxy, &client, setting).await?;
+    let before = proxy.connections();
     let began = Instant::now();
     for _ in 0..6 {
-        known.returns_503().await?;
+        client.returns_503().await?;
     }
-    let (asked, took) = (proxy.came() - before, began.elapsed());
+    let (asked, took) = (proxy.connections() - before, began.elapsed());
     if took >= setting.rest() {
         return Err(CheckError::inconclusive(
             "this machine was too busy: the next rest was over",
@@ -166,12 +171,12 @@ pub(super) async fn abandoned_probe_is_followed_by_another(
     let setting = Setting { limit: 1000, failures: 2, rest: 300 };
     let proxy = RedisProxy::open(ctx).await?;
     let server = setting.start(ctx, Some(proxy.url())).await?;
-    let known = LoggedInUser::login(ctx, &server, setting).await?;
-    open_and_wait_for_rest(&proxy, &known, setting).await?;
-    proxy.set(Mode::Hang);
-    let probe = proxy.came() + 1;
-    let asked = proxy.until(probe, setting.limit() + SLACK);
-    match select(pin!(known.look().quiet().try_send()), pin!(asked)).await {
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    open_and_wait_for_rest(&proxy, &client, setting).await?;
+    proxy.set_mode(Mode::Hang);
+    let probe = proxy.connections() + 1;
+    let asked = proxy.wait_for(probe, setting.limit() + SLACK);
+    match select(pin!(client.read_session().quiet().try_send()), pin!(asked)).await {
         Either::Right((true, _)) => {
             ctx.note(
                 "one request probes Redis, and its client disconnects before the reply",
@@ -184,8 +189,8 @@ pub(super) async fn abandoned_probe_is_followed_by_another(
             return Err(CheckError::timed_out(expected, "none", help));
         }
     }
-    proxy.set(Mode::Pass);
+    proxy.set_mode(Mode::Pass);
     let help = "the probing request was dropped. A dropped future runs no further line: \
                 how does the breaker learn that its probe has ended?";
-    recovers(&known, setting, help).await
+    recovers(&client, setting, help).await
 }

@@ -27,7 +27,7 @@ pub(super) struct RedisProxy<'a> {
     ctx: &'a CheckContext,
     url: String,
     mode: watch::Sender<Mode>,
-    came: watch::Receiver<usize>,
+    connections: watch::Receiver<usize>,
     task: AbortHandle,
 }
 
@@ -41,11 +41,11 @@ impl<'a> RedisProxy<'a> {
         let here: SocketAddr =
             listener.local_addr().context("cannot bind the proxy's port")?;
         let (mode, now) = watch::channel(Mode::Pass);
-        let (count, came) = watch::channel(0);
+        let (count, connections) = watch::channel(0);
         let url = redis.replacen(&address, &here.to_string(), 1);
         let task = tokio::spawn(serve(listener, address, now, count)).abort_handle();
         ctx.note("a proxy between the replica and Redis counts connections");
-        Ok(Self { ctx, url, mode, came, task })
+        Ok(Self { ctx, url, mode, connections, task })
     }
 
     /// The URL of Redis with the proxy's address.
@@ -53,7 +53,7 @@ impl<'a> RedisProxy<'a> {
         &self.url
     }
 
-    pub(super) fn create(&self, mode: Mode) {
+    pub(super) fn set_mode(&self, mode: Mode) {
         self.ctx.note(match mode {
             Mode::Pass => "⚡ Redis answers again",
             Mode::Refuse => "⚡ every connection to Redis fails",
@@ -63,16 +63,16 @@ impl<'a> RedisProxy<'a> {
     }
 
     /// Number of connections so far.
-    pub(super) fn came(&self) -> usize {
-        *self.came.borrow()
+    pub(super) fn connections(&self) -> usize {
+        *self.connections.borrow()
     }
 
-    /// Waits until this many connections have arrived. Returns whether that happened in
+    /// Waits until `count` connections have arrived. Returns whether that happened in
     /// time.
-    pub(super) async fn until(&self, many: usize, patience: Duration) -> bool {
-        let mut came = self.came.clone();
-        let came = came.wait_for(|came| *came >= many);
-        tokio::time::timeout(patience, came).await.is_ok_and(|seen| seen.is_ok())
+    pub(super) async fn wait_for(&self, count: usize, timeout: Duration) -> bool {
+        let mut connections = self.connections.clone();
+        let connections = connections.wait_for(|connections| *connections >= count);
+        tokio::time::timeout(timeout, connections).await.is_ok_and(|seen| seen.is_ok())
     }
 }
 
@@ -89,18 +89,18 @@ async fn serve(
     mode: watch::Receiver<Mode>,
     count: watch::Sender<usize>,
 ) {
-    let mut inside = tokio::task::JoinSet::new();
+    let mut tasks = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        count.send_modify(|came| *came += 1);
+        count.send_modify(|connections| *connections += 1);
         let (mode, redis) = (*mode.borrow(), Arc::<str>::from(redis.as_str()));
         if mode != Mode::Refuse {
-            inside.spawn(let_in(stream, redis, mode));
+            tasks.spawn(serve_connection(stream, redis, mode));
         }
-        while inside.try_join_next().is_some() {}
+        while tasks.try_join_next().is_some() {}
     }
 }
 
-async fn let_in(mut stream: TcpStream, redis: Arc<str>, mode: Mode) {
+async fn serve_connection(mut stream: TcpStream, redis: Arc<str>, mode: Mode) {
     if mode == Mode::Hang {
         return until_closed(&stream).await;
     }

@@ -1,22 +1,22 @@
-//! Accounts, and the check of a password. This file is finished.
+//! Accounts and password checks. This file is finished.
 //!
-//! A password is kept as PBKDF2 of it (RFC 8018 §5.2): a hash of a hash of a hash, so many
-//! times that whoever steals the list cannot try out many passwords. The server pays that
-//! price too, whenever it checks one. OWASP asks for 600 000 rounds of this hash; here
-//! there are fewer, because an unoptimised build is slow enough.
+//! A password is stored as its PBKDF2 hash (RFC 8018 §5.2). Many rounds of hashing make
+//! it expensive to try passwords against a stolen list, and also make each check by the
+//! server expensive. OWASP recommends 600 000 rounds of this hash; here there are fewer,
+//! because an unoptimised build is slow.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::HashMap;
 
-/// Everybody who may log in.
+/// All accounts.
 #[derive(Debug)]
 pub struct Accounts {
     known: HashMap<String, Account>,
     nobody: Account,
 }
 
-/// What is kept of one password.
+/// The stored hash of one password.
 #[derive(Debug)]
 pub struct Account {
     // A real salt is random. The name is enough for a list that ends with the process.
@@ -34,7 +34,7 @@ impl Accounts {
             let account = Account { salt: username.to_owned(), rounds, hash };
             (username.to_owned(), account)
         });
-        // No password is known that hashes to zeros.
+        // No known password has an all-zero hash.
         let nobody = Account { salt: String::new(), rounds, hash: [0; 32] };
         Self { known: known.collect(), nobody }
     }
@@ -44,8 +44,8 @@ impl Accounts {
         self.known.get(username)
     }
 
-    /// An account that is nobody's: no password opens it, and to find that out takes as
-    /// long as for any other.
+    /// A dummy account: no password matches it, and checking one takes as long as for a
+    /// real account.
     #[allow(dead_code)]
     pub fn nobody(&self) -> &Account {
         &self.nobody
@@ -53,17 +53,18 @@ impl Accounts {
 }
 
 impl Account {
-    /// Whether this is the password. This is slow, whatever the answer.
+    /// Whether this is the password. This is slow in both cases.
     pub fn has_password(&self, password: &str) -> bool {
         let hash = pbkdf2(password, &self.salt, self.rounds);
-        // Every byte is looked at, so that the time does not tell how many were right.
+        // Every byte is compared, so that the duration does not reveal how many were
+        // right.
         let differ =
             hash.iter().zip(self.hash).fold(0, |differ, (a, b)| differ | (a ^ b));
         differ == 0
     }
 }
 
-/// PBKDF2 with HMAC-SHA256, for the one block that 32 bytes are.
+/// PBKDF2 with HMAC-SHA256, for a single block of 32 bytes.
 fn pbkdf2(password: &str, salt: &str, rounds: u64) -> [u8; 32] {
     let keyed = Hmac::<Sha256>::new_from_slice(password.as_bytes());
     let keyed = keyed.expect("a key of any length will do");

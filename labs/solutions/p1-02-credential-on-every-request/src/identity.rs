@@ -1,40 +1,40 @@
-//! Who may come in, and who is calling.
+//! Login and authentication.
 
 use crate::accounts::Accounts;
 use crate::token::{self, Claims};
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Seconds by which the clocks of two replicas may differ.
-const LEEWAY: u64 = 5;
+/// Tolerated clock difference between two replicas, in seconds.
+const CLOCK_SKEW_S: u64 = 5;
 
-/// How tokens are made here. The same for every replica.
+/// Settings of tokens. They are the same for every replica.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// What tokens are signed with. Whoever has it can be anybody.
+    /// The signing key. Its holder can create a token for any user.
     pub key: Vec<u8>,
-    /// Seconds that a token lives.
+    /// Lifetime of a token, in seconds.
     pub life: u64,
-    /// Who makes our tokens: `iss`.
+    /// The issuer of our tokens: `iss`.
     pub issuer: String,
-    /// Whom they are made for: `aud`.
+    /// Their audience: `aud`.
     pub audience: String,
 }
 
-/// What came with a request.
+/// The possible credentials of a request.
 #[derive(Debug)]
 pub struct Presented {
-    /// What follows `Authorization: Bearer`, if that was there.
+    /// The token after `Authorization: Bearer`, if there is one.
     pub bearer: Option<String>,
-    /// What follows `?` in the address.
+    /// The query parameters of the URL.
     pub query: HashMap<String, String>,
 }
 
-/// Becomes a 401, with this text for everybody to read.
+/// Becomes a 401 with this text, which the client gets.
 #[derive(Debug)]
 pub struct Refused(pub &'static str);
 
-/// Knows who is who.
+/// Logs users in and authenticates requests.
 #[derive(Debug)]
 pub struct Identity {
     accounts: Accounts,
@@ -46,7 +46,7 @@ impl Identity {
         Self { accounts, rules }
     }
 
-    /// Whoever has the right password gets a token. Nothing is remembered of it.
+    /// Returns a token for the right password. The server stores nothing.
     pub fn login(&self, username: &str, password: &str) -> Result<String, Refused> {
         self.check(username, password)?;
         let now = now();
@@ -60,25 +60,27 @@ impl Identity {
         Ok(token::sign(&claims, &self.rules.key))
     }
 
-    /// Who is calling. Nobody is asked: the signature is the memory.
+    /// Authenticates a request with the signature alone, without a store.
     pub fn who(&self, presented: &Presented) -> Result<String, Refused> {
         let bearer = presented.bearer.as_deref().ok_or(Refused("log in first"))?;
         let claims = token::verify(bearer, &self.rules.key);
-        let claims = claims.filter(|claims| self.holds_now(claims));
-        // One answer for every reason: which one it was helps only who forges tokens.
+        let claims = claims.filter(|claims| self.has_valid_claims(claims));
+        // One text for all reasons: a detailed one would only help an attacker.
         claims.map(|claims| claims.sub).ok_or(Refused("not a token of ours"))
     }
 
-    /// A genuine token may still be too old, or for somebody else.
-    fn holds_now(&self, claims: &Claims) -> bool {
+    /// Checks the claims: a token with a valid signature may have expired or be meant for
+    /// another service.
+    fn has_valid_claims(&self, claims: &Claims) -> bool {
         let now = now();
         claims.iss == self.rules.issuer
             && claims.aud == self.rules.audience
             && now < claims.exp
-            && claims.iat <= now + LEEWAY
+            && claims.iat <= now + CLOCK_SKEW_S
     }
 
-    /// The same answer after the same time, whichever of the two was wrong.
+    /// Returns the same error after the same time for an unknown name and a wrong
+    /// password.
     fn check(&self, username: &str, password: &str) -> Result<(), Refused> {
         let account = self.accounts.find(username);
         let right =

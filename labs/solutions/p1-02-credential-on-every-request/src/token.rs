@@ -1,5 +1,5 @@
-//! Tokens: what the server would otherwise have to remember, written down and handed out.
-//! Each is a JSON Web Signature in its compact form (RFC 7515 §7.1).
+//! Tokens: signed statements that the client stores instead of the server. The format is
+//! a compact JSON Web Signature (RFC 7515 §7.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,33 +8,34 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// The one algorithm, for signing and for checking.
+/// The only algorithm, for signing and verifying.
 const ALGORITHM: &str = "HS256";
 
-/// What a token says. Anyone who holds the token can read it.
+/// The claims of a token. Every holder of the token can read them.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Claims {
-    /// Who it is about.
+    /// The user's name (subject).
     pub sub: String,
-    /// Who made it.
+    /// The issuer.
     pub iss: String,
-    /// Whom it was made for.
+    /// The audience.
     pub aud: String,
-    /// When it was made, in seconds since 1970.
+    /// Time of issue, in seconds since 1970.
     pub iat: u64,
-    /// When it ends, in seconds since 1970.
+    /// Expiry, in seconds since 1970.
     pub exp: u64,
 }
 
-/// The part of the header that decides something.
+/// The header fields that matter for verification.
 #[derive(Debug, Deserialize)]
 struct Header {
     alg: String,
-    /// Extensions that must be understood (RFC 7515 §4.1.11). None is.
+    /// Extensions that a verifier must understand (RFC 7515 §4.1.11). This one
+    /// understands none.
     crit: Option<Value>,
 }
 
-/// A token that says this.
+/// Creates a token with these claims.
 pub fn sign(claims: &Claims, key: &[u8]) -> String {
     let header = encoded(&json!({ "alg": ALGORITHM, "typ": "JWT" }));
     let signed = format!("{header}.{}", encoded(claims));
@@ -42,23 +43,23 @@ pub fn sign(claims: &Claims, key: &[u8]) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// What the token says, if somebody who has the key signed it. The signature comes first:
-/// until it has been checked, everything else is what a stranger wrote.
+/// The claims of the token, if the key has signed it. The signature is checked first:
+/// before that, every byte may come from an attacker.
 pub fn verify(token: &str, key: &[u8]) -> Option<Claims> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    // Takes as long for a wrong first byte as for a wrong last one.
+    // Compares in constant time.
     mac(signed, key).verify_slice(&signature).ok()?;
     let header: Header = decoded(header)?;
-    // The algorithm is ours to choose, not the token's (RFC 8725 §3.1).
+    // The verifier chooses the algorithm, not the token (RFC 8725 §3.1).
     if header.alg != ALGORITHM || header.crit.is_some() {
         return None;
     }
     decoded(claims)
 }
 
-/// Over the header too: it says how the rest is to be read.
+/// Covers the header, too, because it describes how to read the rest.
 fn mac(signed: &str, key: &[u8]) -> Hmac<Sha256> {
     let mac = Hmac::new_from_slice(key).expect("a key of any length will do");
     Mac::chain_update(mac, signed.as_bytes())

@@ -1,40 +1,40 @@
-//! Who may come in, and who is calling. This is your file, together with `token.rs`. The
-//! README says what each function has to do.
+//! Login and authentication. This is your file, together with `token.rs`. The README
+//! describes each function.
 
 use crate::accounts::Accounts;
 use crate::token::{self, Claims};
 use std::collections::HashMap;
 
-/// How tokens are made here. The same for every replica.
+/// Settings of tokens. They are the same for every replica.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// What tokens are signed with. Whoever has it can be anybody.
+    /// The signing key. Its holder can create a token for any user.
     pub key: Vec<u8>,
-    /// Seconds that a token lives.
+    /// Lifetime of a token, in seconds.
     #[allow(dead_code)]
     pub life: u64,
-    /// Who makes our tokens: `iss`.
+    /// The issuer of our tokens: `iss`.
     #[allow(dead_code)]
     pub issuer: String,
-    /// Whom they are made for: `aud`.
+    /// Their audience: `aud`.
     #[allow(dead_code)]
     pub audience: String,
 }
 
-/// What came with a request.
+/// The possible credentials of a request.
 #[derive(Debug)]
 pub struct Presented {
-    /// What follows `Authorization: Bearer`, if that was there.
+    /// The token after `Authorization: Bearer`, if there is one.
     pub bearer: Option<String>,
-    /// What follows `?` in the address.
+    /// The query parameters of the URL.
     pub query: HashMap<String, String>,
 }
 
-/// Becomes a 401, with this text for everybody to read.
+/// Becomes a 401 with this text, which the client gets.
 #[derive(Debug)]
 pub struct Refused(pub &'static str);
 
-/// Knows who is who.
+/// Logs users in and authenticates requests.
 #[derive(Debug)]
 pub struct Identity {
     accounts: Accounts,
@@ -46,18 +46,18 @@ impl Identity {
         Self { accounts, rules }
     }
 
-    /// Task 1: whoever has the right password gets a token.
+    /// Task 1: returns a token for the right password.
     pub fn login(&self, username: &str, password: &str) -> Result<String, Refused> {
-        // TODO: whoever tries names out learns which of them exist.
+        // TODO: the replies reveal which names exist.
         self.check(username, password)?;
-        // TODO, task 2: what should a token say, and what not?
+        // TODO, task 2: which claims belong into a token, and which not?
         let claims = Claims { sub: username.to_owned(), password: password.to_owned() };
         Ok(token::sign(&claims, &self.rules.key))
     }
 
-    /// Tasks 1, 3 and 4: who is calling, according to what came with the request.
+    /// Tasks 1, 3 and 4: authenticates a request and returns the user's name.
     pub fn who(&self, presented: &Presented) -> Result<String, Refused> {
-        // TODO, task 1: the password is for the login. Addresses end up in logs.
+        // TODO, task 1: only the login should accept a password. URLs end up in logs.
         let (name, password) = ("username", "password");
         if let (Some(username), Some(password)) =
             (presented.query.get(name), presented.query.get(password))

@@ -1,6 +1,6 @@
-//! A server that asks, with every request, who sends it. This file is finished: it turns
-//! requests into calls of `Identity` and what they return into replies. Your files are
-//! `identity.rs` and `token.rs`.
+//! A server that requires a credential on every request. This file is finished: it
+//! translates requests into calls of `Identity` and their results into replies. Your
+//! files are `identity.rs` and `token.rs`.
 
 mod accounts;
 mod identity;
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use support::Setup;
 
-/// The shortest key, in bytes: that of the hash (RFC 7518 §3.2).
+/// Minimum length of the key, in bytes: the length of the hash (RFC 7518 §3.2).
 const KEY_BYTES: usize = 32;
 
 #[tokio::main]
@@ -40,10 +40,10 @@ async fn main() {
     support::serve(&setup, router).await;
 }
 
-/// Every replica is given the same key. On a command line everybody on the machine can
-/// read it: good for trying things out, and for nothing else.
+/// Reads the key, which is the same for every replica. Every user of the machine can read
+/// a command line, so a flag is only acceptable in an exercise.
 fn key(setup: &Setup) -> Vec<u8> {
-    let key = setup.text("key", "an example key that everybody knows");
+    let key = setup.text("key", "an example key that is not secret");
     if key.len() < KEY_BYTES {
         support::give_up(&format!("--key needs {KEY_BYTES} bytes or more"));
     }
@@ -82,8 +82,8 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
 }
 
-/// Replies with what `work` returns. A password check takes long, and the threads that
-/// answer requests must not wait for it; hence a thread of its own.
+/// Runs `work` and converts its result into a reply. A password check is slow and must
+/// not block the threads that answer requests, so it runs on a separate thread.
 async fn answer(
     name: &str,
     work: impl FnOnce() -> Result<String, Refused> + Send + 'static,
