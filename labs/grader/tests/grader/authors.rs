@@ -27,7 +27,7 @@ impl TestExercise {
             let stated = "fails = \"it_is_doubled\"\nbecause = \"200\"\n";
             exercise.write(&format!("{mistake}/mistake.toml"), stated);
         }
-        labs
+        exercise
     }
 
     fn path(&self) -> &Path {
@@ -75,13 +75,13 @@ impl TestExercise {
 #[tokio::test]
 async fn a_complete_exercise_passes_and_its_transcripts_are_recorded() {
     let exercise = TestExercise::complete();
-    assert_eq!(labs.problems(true).await, [""; 0]);
+    assert_eq!(exercise.problems(true).await, [""; 0]);
     let golden =
         exercise.path().join(format!("wrong-answers/{ID}/nothing/transcript.txt"));
     let golden = fs::read_to_string(golden).unwrap();
     assert!(golden.starts_with("✘ It is doubled\n    started replica r1 at"), "{golden}");
     assert!(golden.contains("127.0.0.1:<port>/"), "{golden}");
-    assert_eq!(labs.problems(false).await, [""; 0], "the next run is equal");
+    assert_eq!(exercise.problems(false).await, [""; 0], "the next run is equal");
 }
 
 #[tokio::test]
