@@ -33,7 +33,7 @@ use upload_server::config::proofs::SigningAlgorithm;
 use upload_server::sessions::SessionId;
 
 /// The format of the JSON.
-const SCHEMA: &str = "stateless-lab/session-size/1";
+const SCHEMA: &str = "lab-session-size";
 
 /// Enough to be seen in a process's memory, which is counted in pages.
 const FEW: usize = 2_000;
@@ -71,6 +71,7 @@ fn show(args: &Args) -> anyhow::Result<()> {
     if args.json {
         let report = json!({
             "schema": SCHEMA,
+            "version": 2,
             "machine": machine,
             "profile": profile(),
             "sessions": args.sessions,

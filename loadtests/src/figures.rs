@@ -15,6 +15,7 @@ pub(crate) struct Figures {
     /// The others, by kind.
     pub(crate) not_fine: BTreeMap<String, u64>,
     /// Waits from when a request was meant to be sent, in milliseconds.
+    #[serde(rename = "from_intended")]
     pub(crate) from_meant: Option<Percentiles>,
     /// Waits from when it was sent, in milliseconds: what a client sees that asks less
     /// while the server stalls.

@@ -8,16 +8,13 @@ use crate::story::Story;
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cluster::role::{self, RoleArgs};
-use comparison::Verdict;
 use http_edge::{program, stop};
+use outcome::Outcome;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-
-/// The exit code when the lab itself broke and nothing can be said.
-const HARNESS_BROKE: u8 = 3;
 
 /// Between two looks at whether goose was told to stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -44,9 +41,8 @@ enum Role {
     Serve(RoleArgs),
 }
 
-/// Tells a story, and ends with what came of it: 0 every promise was kept, 1 one was
-/// broken, 2 the run shows neither (or the command line cannot be used), 3 the lab itself
-/// broke.
+/// Runs a load test. Exit codes: 0 every check holds, 1 one does not, 2 usage error, 3 the
+/// load test itself broke, 4 inconclusive.
 #[must_use]
 pub fn tell(story: &'static Story) -> ExitCode {
     let cli = read(story, std::env::args_os()).unwrap_or_else(|error| error.exit());
@@ -67,8 +63,8 @@ fn read(
     let usual = story.usual;
     let about = format!(
         "{}\n\nUnless told otherwise: {} replicas, {} users, {} requests a second of each, \
-         {} seconds.\n\nExit codes: 0 every promise was kept, 1 one was broken, 2 the run \
-         shows neither or a usage error, 3 the lab itself broke.",
+         {} seconds.\n\nExit codes: 0 every check holds, 1 one does not, 2 usage error, 3 \
+         the load test itself broke, 4 inconclusive.",
         story.asks, usual.replicas, usual.users, usual.rate, usual.seconds
     );
     let mut command = Cli::command().name(story.name).about(about);
@@ -88,18 +84,18 @@ async fn perform(story: &'static Story, flags: Flags) -> ExitCode {
     let ended = run(story, &settings, command(story), &stop).await;
     told_to_stop.abort();
     match ended.and_then(|report| publish(report, &settings)) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Ok(outcome) => outcome.exit_code(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(HARNESS_BROKE)
+            Outcome::HarnessError.exit_code()
         }
     }
 }
 
-fn publish(report: Option<Report>, settings: &Settings) -> anyhow::Result<Verdict> {
+fn publish(report: Option<Report>, settings: &Settings) -> anyhow::Result<Outcome> {
     let Some(report) = report else {
         eprintln!("stopped before the end: nothing was shown");
-        return Ok(Verdict::CouldNotTell);
+        return Ok(Outcome::Inconclusive);
     };
     if let Some(path) = &settings.json {
         let json = serde_json::to_string_pretty(&report)? + "\n";
@@ -108,7 +104,7 @@ fn publish(report: Option<Report>, settings: &Settings) -> anyhow::Result<Verdic
     }
     // Whoever closed the pipe has read enough.
     let _has_read_enough = std::io::stdout().write_all(show(&report).as_bytes());
-    Ok(report.verdict)
+    Ok(report.outcome)
 }
 
 /// What was typed, without the path of this program.

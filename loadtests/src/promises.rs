@@ -5,7 +5,7 @@ use crate::phase::{Phase, phase_of};
 use crate::read_back::ReadBack;
 use crate::sample::{Ended, Sample};
 use crate::story::{Plot, Work};
-use comparison::{Contender, Verdict};
+use comparison::{Contender, Outcome};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -27,9 +27,11 @@ pub(crate) struct Evidence<'a> {
 /// One promise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Finding {
+    #[serde(rename = "title")]
     pub(crate) promise: &'static str,
-    pub(crate) verdict: Verdict,
+    pub(crate) outcome: Outcome,
     /// What was found, in words.
+    #[serde(rename = "measured")]
     pub(crate) found: String,
 }
 
@@ -61,9 +63,9 @@ fn enough(evidence: &Evidence<'_>) -> Finding {
     let unsent = count(evidence, |sample| sample.ended == Ended::NotSent);
     Finding {
         promise: "enough was seen to say something",
-        verdict: match idle == 0 && unsent == 0 && evidence.users > 0 {
-            true => Verdict::Pass,
-            false => Verdict::CouldNotTell,
+        outcome: match idle == 0 && unsent == 0 && evidence.users > 0 {
+            true => Outcome::Pass,
+            false => Outcome::Inconclusive,
         },
         found: format!("{idle} users had no good answer, {unsent} requests never left"),
     }
@@ -73,7 +75,7 @@ fn truth(evidence: &Evidence<'_>) -> Finding {
     let untrue = count(evidence, |one| matches!(one.ended, Ended::Untrue(_)));
     Finding {
         promise: "what was answered is true",
-        verdict: kept(untrue == 0),
+        outcome: kept(untrue == 0),
         found: format!("{untrue} answers were not"),
     }
 }
@@ -81,14 +83,14 @@ fn truth(evidence: &Evidence<'_>) -> Finding {
 fn acknowledged(found: &ReadBack) -> Finding {
     let ReadBack { acknowledged, missing, different, twice, unread, .. } = found;
     let broken = missing + different + twice;
-    let verdict = match (broken, *unread, *acknowledged) {
-        (1.., _, _) => Verdict::Fail,
-        (0, 0, 1..) => Verdict::Pass,
-        _ => Verdict::CouldNotTell,
+    let outcome = match (broken, *unread, *acknowledged) {
+        (1.., _, _) => Outcome::Fail,
+        (0, 0, 1..) => Outcome::Pass,
+        _ => Outcome::Inconclusive,
     };
     Finding {
         promise: "every acknowledged upload is there, once, with its bytes",
-        verdict,
+        outcome,
         found: format!(
             "of {acknowledged}: {missing} missing, {different} with other bytes, \
              {twice} twice, {unread} unread"
@@ -100,7 +102,7 @@ fn logins(evidence: &Evidence<'_>) -> Finding {
     let lost = count(evidence, |sample| sample.ended == Ended::LoggedOut);
     Finding {
         promise: "nobody is logged out, whatever happens to replicas",
-        verdict: kept(lost == 0),
+        outcome: kept(lost == 0),
         found: format!("{lost} requests met a lost login"),
     }
 }
@@ -126,7 +128,7 @@ fn lost(evidence: &Evidence<'_>) -> Finding {
             Plot::Kill => "no request is lost but by the kill, until it is noticed",
             _ => "no request is lost",
         },
-        verdict: kept_if_there_was_time(lost == 0, evidence.doubt),
+        outcome: kept_if_there_was_time(lost == 0, evidence.doubt),
         found: match evidence.plot {
             Plot::Kill => format!("{lost} lost, and {} by the kill", all - lost),
             _ => format!("{lost} lost"),
@@ -138,23 +140,23 @@ fn everybody_in(evidence: &Evidence<'_>) -> Finding {
     let (left_out, all) = (evidence.left_out, evidence.users);
     Finding {
         promise: "whoever is told to come back gets in",
-        verdict: kept_if_there_was_time(left_out == 0, evidence.doubt),
+        outcome: kept_if_there_was_time(left_out == 0, evidence.doubt),
         found: format!("of {all} users, {left_out} times one was left out of a wave"),
     }
 }
 
-const fn kept(so: bool) -> Verdict {
+const fn kept(so: bool) -> Outcome {
     match so {
-        true => Verdict::Pass,
-        false => Verdict::Fail,
+        true => Outcome::Pass,
+        false => Outcome::Fail,
     }
 }
 
-const fn kept_if_there_was_time(so: bool, doubt: Option<&str>) -> Verdict {
+const fn kept_if_there_was_time(so: bool, doubt: Option<&str>) -> Outcome {
     match (so, doubt) {
-        (true, _) => Verdict::Pass,
-        (false, None) => Verdict::Fail,
-        (false, Some(_)) => Verdict::CouldNotTell,
+        (true, _) => Outcome::Pass,
+        (false, None) => Outcome::Fail,
+        (false, Some(_)) => Outcome::Inconclusive,
     }
 }
 

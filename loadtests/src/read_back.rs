@@ -29,12 +29,15 @@ pub(crate) struct ReadBack {
     /// Uploads that were answered with 201.
     pub(crate) acknowledged: u64,
     /// Those that could be read again, whatever they held.
+    #[serde(rename = "read")]
     pub(crate) read_back: u64,
     /// Those that are gone: 404, or in no list.
     pub(crate) missing: u64,
     /// Those that hold other bytes.
+    #[serde(rename = "corrupted")]
     pub(crate) different: u64,
     /// Those that are there more than once, although each attempt had the same key.
+    #[serde(rename = "duplicated")]
     pub(crate) twice: u64,
     /// Those of which nobody can tell, because no answer came.
     pub(crate) unread: u64,

@@ -11,15 +11,18 @@ use crate::story::Story;
 use comparison::latency::client_late_p99;
 use comparison::load::Busy;
 use comparison::machine::Machine;
-use comparison::{Verdict, series};
+use comparison::{Outcome, series};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Changes when a field changes its name or its meaning; a new field changes nothing.
-pub(crate) const SCHEMA: &str = "stateless-lab/loadtest/1";
+/// The JSON document of a load test, described in `docs/json.md`.
+pub(crate) const SCHEMA: &str = "lab-loadtest";
+
+/// The version of [`SCHEMA`].
+pub(crate) const VERSION: u32 = 2;
 
 /// From where waits are counted.
-const WAITS: &str = "from_meant counts from when a request was meant to start, by a \
+const WAITS: &str = "from_intended counts from when a request was meant to start, by a \
     schedule that no answer moves; from_sent counts from when it was sent, and hides what a \
     stall does to those behind it (coordinated omission)";
 
@@ -27,18 +30,21 @@ const WAITS: &str = "from_meant counts from when a request was meant to start, b
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) schema: &'static str,
+    pub(crate) version: u32,
     pub(crate) made: Made,
-    /// The worst verdict of all promises, and open where the run is not valid.
-    pub(crate) verdict: Verdict,
+    /// The worst outcome of all promises, and open where the run is not valid.
+    pub(crate) outcome: Outcome,
     /// Whether its times count.
     pub(crate) valid: bool,
     /// Why not.
     pub(crate) doubts: Vec<String>,
+    #[serde(rename = "checks")]
     pub(crate) promises: Vec<Finding>,
     pub(crate) waits: &'static str,
     /// The whole story.
     pub(crate) all: Figures,
     pub(crate) phases: Vec<Part>,
+    #[serde(rename = "verification_reads")]
     pub(crate) read_back: ReadBack,
     /// How busy everybody was, from the beginning of the load to its end.
     pub(crate) busy: Busy,
@@ -52,6 +58,7 @@ pub(crate) struct Report {
 pub(crate) struct Made {
     /// RFC 3339, UTC, when it began.
     pub(crate) date: String,
+    #[serde(rename = "scenario")]
     pub(crate) story: &'static str,
     /// The command line that makes it again.
     pub(crate) command: String,
@@ -103,11 +110,12 @@ impl Report {
             doubt: doubts.first().map(String::as_str),
         });
         let valid = doubts.is_empty();
-        let open = (!valid).then_some(Verdict::CouldNotTell);
+        let open = (!valid).then_some(Outcome::Inconclusive);
         Self {
             schema: SCHEMA,
+            version: VERSION,
             made,
-            verdict: Verdict::of(promises.iter().map(|one| one.verdict).chain(open)),
+            outcome: Outcome::of(promises.iter().map(|one| one.outcome).chain(open)),
             valid,
             doubts,
             promises,

@@ -1,4 +1,4 @@
-//! A report in a terminal: one line a call and phase, the reasons, the verdict last.
+//! A report in a terminal: one line a call and phase, the reasons, the outcome last.
 
 use crate::figures::Figures;
 use crate::report::Report;
@@ -61,7 +61,7 @@ fn kinds(not_fine: &BTreeMap<String, u64>) -> String {
 fn judgement(report: &Report) -> Vec<String> {
     let promises = report.promises.iter();
     let mut lines: Vec<_> = promises
-        .map(|one| format!("{}: {} ({})", one.promise, one.verdict.as_str(), one.found))
+        .map(|one| format!("{}: {} ({})", one.promise, one.outcome.as_str(), one.found))
         .collect();
     let busy = &report.busy;
     let machine = busy.machine_percent.map_or_else(
@@ -75,7 +75,7 @@ fn judgement(report: &Report) -> Vec<String> {
     ));
     let doubts = report.doubts.iter();
     lines.extend(doubts.map(|doubt| format!("INVALID, its times do not count: {doubt}")));
-    lines.push(format!("{}: {}", report.made.story, report.verdict.as_str()));
+    lines.push(format!("{}: {}", report.made.story, report.outcome.as_str()));
     lines
 }
 

@@ -35,7 +35,8 @@ pub struct Sessions {
     pub bytes: f64,
     /// Microseconds for one look at one of them: processor time of the server where it
     /// answers a request, time for the answer where Redis or Postgres is asked directly.
-    pub look_us: f64,
+    #[serde(alias = "look_us")]
+    pub read_us: f64,
 }
 
 /// Replicas behind a balancer.

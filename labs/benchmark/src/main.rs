@@ -8,16 +8,14 @@ use benchmark::{Plan, Report, page};
 use clap::{Args, Parser, Subcommand};
 use cluster::role::RoleArgs;
 use comparison::machine::profile;
+use outcome::Outcome;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The exit code when nothing can be said.
-const HARNESS_BROKE: u8 = 3;
-
-/// What one request costs, beside peers measured in the same rounds
+/// Measure what one request costs, beside peers in the same rounds
 ///
-/// Exit codes: 0 as promised (or nothing was asserted), 1 a target was missed or two
-/// sittings differ, 2 a usage error, 3 the benchmark itself broke.
+/// Exit codes: 0 pass (or no --assert), 1 a target was missed or a ratio differs, 2 usage
+/// error, 3 the benchmark itself broke, 4 inconclusive: a target could not be measured.
 #[derive(Parser)]
 #[command(name = "benchmark", bin_name = "cargo lab bench", version, max_term_width = 90)]
 struct Cli {
@@ -39,15 +37,15 @@ enum Command {
 
 #[derive(Args)]
 struct BenchArgs {
-    /// Fewer and shorter turns: a few minutes
+    /// Run fewer and shorter rounds: a few minutes
     #[arg(long)]
     quick: bool,
 
-    /// Everything once and small, in any build: no figures, but everything runs
+    /// Run everything once and small, in any build. The figures mean nothing
     #[arg(long, hide = true, conflicts_with = "quick")]
     smoke: bool,
 
-    /// Keep the report in a folder: JSON, Markdown and plots, with the date in their names
+    /// Save the report in a folder as JSON, Markdown and plots, with the date in the names
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
 
@@ -55,15 +53,15 @@ struct BenchArgs {
     #[arg(long)]
     json: bool,
 
-    /// Hold the ratios against those of a report that was kept, within 15 percent
+    /// Compare the ratios with those of a saved report, within 15 percent
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
 
-    /// From where Redis is taken
+    /// Source of Redis
     #[arg(long, value_enum, default_value_t)]
     backing: Backing,
 
-    /// Exit with 1 if a target is missed, or a ratio is not that of --against
+    /// Judge the run by its exit code: see above
     #[arg(long)]
     assert: bool,
 }
@@ -79,18 +77,18 @@ async fn main() -> ExitCode {
             http_edge::program::exit_code(benchmark::peers::run(args).await)
         }
         None => match measure(&cli.args).await {
-            Ok(as_promised) if cli.args.assert && !as_promised => ExitCode::FAILURE,
+            Ok(outcome) if cli.args.assert => outcome.exit_code(),
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("error: {error:#}");
-                ExitCode::from(HARNESS_BROKE)
+                Outcome::HarnessError.exit_code()
             }
         },
     }
 }
 
-/// Whether everything is as promised.
-async fn measure(args: &BenchArgs) -> anyhow::Result<bool> {
+/// Measures, prints the report, and judges it.
+async fn measure(args: &BenchArgs) -> anyhow::Result<Outcome> {
     ensure!(
         args.smoke || profile() == "release",
         "figures of a debug build are none: cargo lab bench builds for speed"
@@ -113,15 +111,21 @@ async fn measure(args: &BenchArgs) -> anyhow::Result<bool> {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => println!("{}", page::text(&report)),
     }
-    let missed = report.targets().iter().any(|target| target.reached() == Some(false));
     let differ = before.is_some_and(|before| compare(&before, &report));
-    Ok(!missed && !differ)
+    let ratios = if differ { Outcome::Fail } else { Outcome::Pass };
+    let targets = report.targets();
+    let targets = targets.iter().map(|target| match target.reached() {
+        Some(true) => Outcome::Pass,
+        Some(false) => Outcome::Fail,
+        None => Outcome::Inconclusive,
+    });
+    Ok(Outcome::of(targets.chain([ratios])))
 }
 
-/// Tells where two sittings agree; whether they differ anywhere.
+/// Prints where two runs agree. Returns whether they differ anywhere.
 fn compare(before: &Report, now: &Report) -> bool {
     let pairs = pairs(before, now);
-    eprintln!("\nHeld against the sitting of {}:", before.made.date);
+    eprintln!("\nCompared with the run of {}:", before.made.date);
     for pair in &pairs {
         eprintln!("  {}", pair.line());
     }

@@ -72,7 +72,7 @@ pub fn made(made: &Made) -> Vec<(&'static str, String)> {
             "turns",
             format!(
                 "{} of {} ms, {} requests under way",
-                made.rounds, made.turn_ms, made.connections
+                made.rounds, made.round_ms, made.connections
             ),
         ),
         ("took", format!("{} s", number(made.seconds))),

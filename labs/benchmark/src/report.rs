@@ -12,14 +12,23 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Changes when a field changes its name or its meaning.
-pub const SCHEMA: &str = "stateless-lab/benchmark/1";
+/// The JSON document of a benchmark, described in `docs/json.md`.
+pub const SCHEMA: &str = "lab-bench";
+
+/// The version of [`SCHEMA`].
+pub const VERSION: u32 = 2;
+
+/// How version 1 named itself. It differs only in the names of two members.
+const VERSION_1: &str = "stateless-lab/benchmark/1";
 
 /// All figures of a sitting.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: String,
+    /// [`VERSION`].
+    #[serde(default)]
+    pub version: u32,
     /// On what it was made.
     pub made: Made,
     /// Who is calling? Everybody's answers in turns.
@@ -52,7 +61,8 @@ pub struct Made {
     /// Turns of each contestant.
     pub rounds: usize,
     /// Milliseconds of a turn; the reference's are half as long.
-    pub turn_ms: u64,
+    #[serde(alias = "turn_ms")]
+    pub round_ms: u64,
     /// Requests under way at any time.
     pub connections: usize,
     /// How long all of it took.
@@ -75,8 +85,13 @@ impl Report {
             .with_context(|| format!("cannot read {}", path.display()))?;
         let report: Self = serde_json::from_str(&text)
             .with_context(|| format!("{} is no report of a benchmark", path.display()))?;
-        let schema = &report.schema;
-        ensure!(schema == SCHEMA, "{} is of another kind: {schema}", path.display());
+        let Self { schema, version, .. } = &report;
+        ensure!(
+            schema == VERSION_1 || (schema == SCHEMA && *version == VERSION),
+            "{} is a {schema} of version {version}; this program reads {SCHEMA} of \
+             version 1 or {VERSION}",
+            path.display()
+        );
         Ok(report)
     }
 

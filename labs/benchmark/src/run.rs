@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::proxies::haproxy_version;
-use crate::report::{Made, Report, SCHEMA};
+use crate::report::{Made, Report, SCHEMA, VERSION};
 use crate::stage::Stage;
 use crate::{growth, memory, outage, reads};
 use comparison::machine::{Machine, profile};
@@ -30,9 +30,17 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
         haproxy: haproxy_version().await,
         size: plan.size.to_owned(),
         rounds: plan.rounds,
-        turn_ms: u64::try_from(plan.turn.as_millis()).unwrap_or(u64::MAX),
+        round_ms: u64::try_from(plan.turn.as_millis()).unwrap_or(u64::MAX),
         connections: plan.connections,
         seconds: began.elapsed().as_secs_f64().round(),
     };
-    Ok(Report { schema: SCHEMA.to_owned(), made, reads, outage, memory, growth })
+    Ok(Report {
+        schema: SCHEMA.to_owned(),
+        version: VERSION,
+        made,
+        reads,
+        outage,
+        memory,
+        growth,
+    })
 }

@@ -1,7 +1,7 @@
 //! Figures that the course's source material claims, beside what this run measured.
 //!
 //! The claimed figures are typed in, because they are quotations. What was measured, and
-//! whether that agrees, is computed. None of it decides the verdict of a run.
+//! whether that agrees, is computed. None of it decides the outcome of a run.
 
 use crate::contender::Contender;
 use crate::figure::{Figure, number};
@@ -21,7 +21,7 @@ pub enum Finding {
     /// The run shows something of it, but cannot decide it.
     Partly,
     /// It was measured while figures of that kind did not count.
-    CouldNotTell,
+    Inconclusive,
     /// The run measures nothing of the kind.
     NotMeasured,
 }
@@ -34,7 +34,7 @@ impl Finding {
             Self::Agrees => "agrees",
             Self::Differs => "differs",
             Self::Partly => "partly",
-            Self::CouldNotTell => "could not tell",
+            Self::Inconclusive => "inconclusive",
             Self::NotMeasured => "not measured",
         }
     }
@@ -46,10 +46,12 @@ pub struct Claim {
     /// What is claimed.
     pub about: &'static str,
     /// The figure or the words of the source.
+    #[serde(rename = "published")]
     pub claimed: String,
     /// What this run says of it.
     pub measured: String,
     /// Whether they agree.
+    #[serde(rename = "agreement")]
     pub finding: Finding,
 }
 
@@ -90,7 +92,7 @@ fn if_latencies_count(report: &Report, claim: Claim) -> Claim {
     match report.latency_doubt(Scenario::SteadyLoad) {
         Some(doubt) if claim.finding != Finding::NotMeasured => Claim {
             measured: format!("{}; {doubt}", claim.measured),
-            finding: Finding::CouldNotTell,
+            finding: Finding::Inconclusive,
             ..claim
         },
         _ => claim,
@@ -181,7 +183,8 @@ fn availability(report: &Report) -> Claim {
         let users = report.made.users;
         Some((figure, format!("{scenario}: {} of {users} users out", number(figure))))
     };
-    let faults = [Scenario::KillOne, Scenario::KillAll, Scenario::RollingRestart];
+    let faults =
+        [Scenario::KillAReplica, Scenario::KillReplicasInTurn, Scenario::RollingRestart];
     let found: Vec<_> = faults.into_iter().filter_map(out).collect();
     if found.is_empty() {
         return unmeasured(about, claimed, NOT_MEASURED);

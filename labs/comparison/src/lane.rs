@@ -150,12 +150,12 @@ impl Lane {
     pub(crate) async fn strike(
         &self,
         scenario: Scenario,
-        victim: &str,
+        target: &str,
     ) -> anyhow::Result<Option<String>> {
         match scenario {
             Scenario::SteadyLoad | Scenario::RevokeOne => {}
-            Scenario::KillOne => self.cluster.order(victim, Order::Kill).await?,
-            Scenario::KillAll => {
+            Scenario::KillAReplica => self.cluster.order(target, Order::Kill).await?,
+            Scenario::KillReplicasInTurn => {
                 for id in &self.replicas {
                     self.cluster.order(id, Order::Kill).await?;
                     tokio::time::sleep(BETWEEN_KILLS).await;
@@ -167,7 +167,7 @@ impl Lane {
                     self.cluster.order(id, Order::Restart).await?;
                 }
             }
-            Scenario::AddReplica => return self.cluster.add().await.map(Some),
+            Scenario::ScaleOut => return self.cluster.add().await.map(Some),
         }
         Ok(None)
     }
@@ -193,11 +193,11 @@ impl Lane {
     pub(crate) async fn mend(
         &self,
         scenario: Scenario,
-        victim: &str,
+        target: &str,
         added: Option<&str>,
     ) -> anyhow::Result<()> {
-        if scenario == Scenario::KillOne {
-            self.cluster.order(victim, Order::Restart).await?;
+        if scenario == Scenario::KillAReplica {
+            self.cluster.order(target, Order::Restart).await?;
         }
         if let Some(added) = added {
             self.cluster.order(added, Order::Drain).await?;

@@ -39,10 +39,9 @@ pub mod svg;
 pub mod timeline;
 pub mod trial;
 mod user;
-pub mod verdict;
 
 pub use contender::Contender;
+pub use outcome::Outcome;
 pub use report::Report;
 pub use run::{Plan, run};
 pub use scenario::Scenario;
-pub use verdict::Verdict;

@@ -10,7 +10,7 @@ use crate::rows::{self, Rows};
 use crate::scenario::Scenario;
 use crate::svg;
 use crate::trial::Row;
-use crate::verdict::Verdict;
+use outcome::Outcome;
 
 const STYLE: &str = include_str!("page/style.css");
 
@@ -38,13 +38,13 @@ pub fn html(report: &Report) -> String {
 }
 
 fn opening(report: &Report) -> String {
-    let holds = report.statements.iter().filter(|one| one.verdict == Verdict::Pass);
+    let holds = report.statements.iter().filter(|one| one.outcome == Outcome::Pass);
     let (holds, all) = (holds.count(), report.statements.len());
-    let class = class_of(report.verdict);
+    let class = class_of(report.outcome);
     let mut text = format!(
         "<h1>Five designs, measured</h1>\n<p class=\"lead\">The same users before five \
          clusters of three replicas. Only one thing differs: where it is known who is \
-         calling.</p>\n<p class=\"verdict {class}\">{holds} of {all} statements hold.</p>\n"
+         calling.</p>\n<p class=\"outcome {class}\">{holds} of {all} statements hold.</p>\n"
     );
     for doubt in report.latency_doubts() {
         text += &format!("<p class=\"doubt\">{}.</p>\n", svg::escaped(&doubt));
@@ -96,7 +96,7 @@ fn overview_cell(report: &Report, design: Contender, scenario: Scenario) -> Stri
 }
 
 fn section_of(report: &Report, scenario: Scenario) -> String {
-    let fault = svg::escaped(&scenario.fault(&report.made.victim));
+    let fault = svg::escaped(&scenario.fault(&report.made.target));
     let figures = table(&rows::of_scenario(report, scenario));
     let plot = plot::of_scenario(report, scenario);
     format!(
@@ -166,10 +166,10 @@ fn footer(report: &Report) -> String {
     text + "</dl>\n</footer>\n"
 }
 
-const fn class_of(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "good",
-        Verdict::CouldNotTell => "open",
-        Verdict::Fail => "bad",
+const fn class_of(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "good",
+        Outcome::Inconclusive | Outcome::HarnessError => "open",
+        Outcome::Fail => "bad",
     }
 }

@@ -45,12 +45,12 @@ impl Stage {
     pub(crate) async fn play(
         &self,
         scenario: Scenario,
-        victim: &str,
+        target: &str,
         seed: u64,
     ) -> anyhow::Result<Played> {
         match scenario {
             Scenario::SteadyLoad => self.steady(seed).await,
-            _ => self.fault(scenario, victim, seed).await,
+            _ => self.fault(scenario, target, seed).await,
         }
     }
 
@@ -74,7 +74,7 @@ impl Stage {
     async fn fault(
         &self,
         scenario: Scenario,
-        victim: &str,
+        target: &str,
         seed: u64,
     ) -> anyhow::Result<Played> {
         let crowds = self.lanes.iter().map(|lane| lane.gather(seed));
@@ -82,11 +82,11 @@ impl Stage {
         let watch = Stopwatch::start();
         let unseen = self.revoke_without_lookup(scenario);
         let all = self.lanes.iter().zip(crowds);
-        let all = all.map(|(lane, crowd)| self.one(lane, crowd, scenario, victim));
+        let all = all.map(|(lane, crowd)| self.one(lane, crowd, scenario, target));
         let (mut trials, unseen) = tokio::try_join!(try_join_all(all), unseen)?;
         let busy = watch.read();
         for (lane, trial) in self.lanes.iter().zip(&trials) {
-            lane.mend(scenario, victim, trial.newcomer.as_deref()).await?;
+            lane.mend(scenario, target, trial.newcomer.as_deref()).await?;
         }
         let token = |one: &&mut Trial| one.contender == Contender::Token;
         if let Some(trial) = trials.iter_mut().find(token) {
@@ -101,7 +101,7 @@ impl Stage {
         lane: &Lane,
         crowd: Crowd,
         scenario: Scenario,
-        victim: &str,
+        target: &str,
     ) -> anyhow::Result<Trial> {
         let homes = crowd.homes();
         let load = crowd.go(self.pace);
@@ -116,13 +116,13 @@ impl Stage {
             _ => None,
         };
         load.fault_begins();
-        trial.newcomer = lane.strike(scenario, victim).await?;
+        trial.newcomer = lane.strike(scenario, target).await?;
         if let Some(revoking) = revoking {
             trial.revoked = Some(revoking.run().await?);
         }
         load.fault_is_done();
         trial.enough &= load.until_all_have(OBSERVED_ANSWERS).await;
-        trial.at_home = at_home(&homes, victim);
+        trial.at_home = at_home(&homes, target);
         trial.series = observed(load).await;
         Ok(trial)
     }
@@ -162,8 +162,8 @@ async fn observed(load: Load) -> Series {
     load.end().await
 }
 
-fn at_home(homes: &[Option<String>], victim: &str) -> BTreeSet<usize> {
+fn at_home(homes: &[Option<String>], target: &str) -> BTreeSet<usize> {
     let homes = homes.iter().enumerate();
-    let theirs = homes.filter(|(_, home)| home.as_deref() == Some(victim));
+    let theirs = homes.filter(|(_, home)| home.as_deref() == Some(target));
     theirs.map(|(user, _)| user).collect()
 }

@@ -10,23 +10,29 @@ use crate::scenario::Scenario;
 use crate::statements::Statement;
 use crate::timeline::Timeline;
 use crate::trial::{Row, Trial};
-use crate::verdict::Verdict;
+use outcome::Outcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Changes when a field changes its name or its meaning; a new field changes nothing.
-pub const SCHEMA: &str = "stateless-lab/comparison/2";
+/// The JSON document of a comparison, described in `docs/json.md`.
+pub const SCHEMA: &str = "lab-compare";
+
+/// The version of [`SCHEMA`]. Versions 1 and 2 named it `stateless-lab/comparison/N`.
+pub const VERSION: u32 = 3;
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: &'static str,
+    /// [`VERSION`].
+    pub version: u32,
     /// How, when and where it was made.
     pub made: Made,
-    /// The worst verdict of all statements.
-    pub verdict: Verdict,
+    /// The worst outcome of all checks.
+    pub outcome: Outcome,
     /// What the concepts say, and whether it is so.
+    #[serde(rename = "checks")]
     pub statements: Vec<Statement>,
     /// Each design in each scenario.
     pub cells: Vec<Cell>,
@@ -35,6 +41,7 @@ pub struct Report {
     /// How busy the client was; and whether latencies count.
     pub loads: Vec<LoadReport>,
     /// The source's figures beside ours.
+    #[serde(rename = "published_figures")]
     pub claims: Vec<Claim>,
     /// For plots: the first repetition.
     pub timelines: Vec<Timeline>,
@@ -56,7 +63,7 @@ pub struct Made {
     /// Milliseconds from one request of a user to the next in scenarios with a fault.
     pub pace_ms: u64,
     /// The replica that is killed where one is.
-    pub victim: String,
+    pub target: String,
     /// `debug` or `release`, of client and servers alike.
     pub profile: &'static str,
     /// Where.
@@ -105,6 +112,7 @@ pub struct DesignReport {
     /// Bytes in each request that say who is calling.
     pub carried_bytes: Figure,
     /// Whether another service can tell whose the proof is.
+    #[serde(rename = "other_service")]
     pub elsewhere: Elsewhere,
 }
 
@@ -150,8 +158,9 @@ impl Report {
     ) -> Self {
         let mut report = Self {
             schema: SCHEMA,
+            version: VERSION,
             made,
-            verdict: Verdict::of(statements.iter().map(|one| one.verdict)),
+            outcome: Outcome::of(statements.iter().map(|one| one.outcome)),
             statements,
             cells: cells(trials),
             designs,

@@ -98,12 +98,12 @@ pub fn of_claims(report: &Report) -> Rows {
 /// Every statement, and whether it holds.
 #[must_use]
 pub fn of_statements(report: &Report) -> Rows {
-    let header = ["scenario", "design", "statement", "expected", "measured", "verdict"];
+    let header = ["scenario", "design", "statement", "expected", "measured", "outcome"];
     let row = |one: &crate::statements::Statement| {
         let scenario = one.scenario.map_or("any", Scenario::as_str);
-        let verdict = match one.doubts.join("; ") {
-            none if none.is_empty() => one.verdict.as_str().to_owned(),
-            doubts => format!("{}: {doubts}", one.verdict.as_str()),
+        let outcome = match one.doubts.join("; ") {
+            none if none.is_empty() => one.outcome.as_str().to_owned(),
+            doubts => format!("{}: {doubts}", one.outcome.as_str()),
         };
         vec![
             scenario.to_owned(),
@@ -111,7 +111,7 @@ pub fn of_statements(report: &Report) -> Rows {
             one.says.clone(),
             one.expected.clone(),
             one.measured.clone(),
-            verdict,
+            outcome,
         ]
     };
     let rows = report.statements.iter().map(row).collect();
@@ -183,7 +183,7 @@ pub fn made(report: &Report) -> Vec<(&'static str, String)> {
                 made.users, made.pace_ms
             ),
         ),
-        ("victim", made.victim.clone()),
+        ("target replica", made.target.clone()),
         ("repetitions", made.repeat.to_string()),
         ("seconds", format!("{:.0}", made.seconds)),
     ]

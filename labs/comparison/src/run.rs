@@ -50,7 +50,7 @@ impl Plan {
         (self.scenarios.len() + self.designs.len()) * self.repeat + 3
     }
 
-    fn victim(&self) -> String {
+    fn target(&self) -> String {
         format!("r{}", self.seed % REPLICAS as u64 + 1)
     }
 }
@@ -80,7 +80,7 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
         repeat: plan.repeat,
         users: plan.users,
         pace_ms: u64::try_from(plan.pace.as_millis()).unwrap_or(u64::MAX),
-        victim: plan.victim(),
+        target: plan.target(),
         profile: profile(),
         machine,
         services,
@@ -113,7 +113,7 @@ async fn play_all(
         for scenario in &plan.scenarios {
             step(&format!("{}{of}", scenario.title()));
             let seed = plan.seed.wrapping_add(repetition as u64);
-            let (played, busy) = stage.play(*scenario, &plan.victim(), seed).await?;
+            let (played, busy) = stage.play(*scenario, &plan.target(), seed).await?;
             note_load(&mut all.loads, *scenario, busy, &played);
             all.trials.extend(played);
         }
@@ -226,7 +226,7 @@ mod tests {
         let mut loads = Vec::new();
         for (client_percent, machine) in [(5.0, 99.0), (40.0, 50.0)] {
             let busy = Busy { client_percent, machine_percent: Some(machine) };
-            note_load(&mut loads, Scenario::KillOne, busy, &[]);
+            note_load(&mut loads, Scenario::KillAReplica, busy, &[]);
         }
         let [load] = &loads[..] else { panic!("one scenario: {loads:?}") };
         let worst = Busy { client_percent: 40.0, machine_percent: Some(99.0) };
@@ -238,7 +238,7 @@ mod tests {
     fn how_late_the_client_was_is_that_of_the_worst_repetition() {
         let load = |late| {
             let busy = Busy { client_percent: 5.0, machine_percent: None };
-            LoadReport::new(Scenario::KillOne, busy, late)
+            LoadReport::new(Scenario::KillAReplica, busy, late)
         };
         let late = |first, then| load(first).with(&load(then)).client_late_p99_ms;
         assert_eq!([late(9.0, 2.0), late(2.0, 9.0)], [9.0, 9.0]);

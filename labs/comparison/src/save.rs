@@ -31,9 +31,9 @@ pub fn markdown(report: &Report) -> String {
     for (name, value) in rows::made(report) {
         text += &format!("- {name}: {value}\n");
     }
-    let verdict = report.verdict.as_str();
+    let outcome = report.outcome.as_str();
     let all = report.statements.len();
-    text += &format!("\nVerdict on the {all} statements together: {verdict}.\n");
+    text += &format!("\nVerdict on the {all} statements together: {outcome}.\n");
     for doubt in report.latency_doubts() {
         text += &format!("\nDoubt: {doubt}.\n");
     }

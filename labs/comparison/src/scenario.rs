@@ -24,13 +24,13 @@ pub enum Scenario {
     /// An administrator ends everything that one user has
     RevokeOne,
     /// One replica crashes (SIGKILL) and stays away
-    KillOne,
+    KillAReplica,
     /// All replicas crash, one after another, and are then started again
-    KillAll,
+    KillReplicasInTurn,
     /// Each replica in turn is drained, stopped in order and started again
     RollingRestart,
     /// One more replica is started
-    AddReplica,
+    ScaleOut,
 }
 
 impl Scenario {
@@ -38,10 +38,10 @@ impl Scenario {
     pub const ALL: [Self; 6] = [
         Self::SteadyLoad,
         Self::RevokeOne,
-        Self::KillOne,
-        Self::KillAll,
+        Self::KillAReplica,
+        Self::KillReplicasInTurn,
         Self::RollingRestart,
-        Self::AddReplica,
+        Self::ScaleOut,
     ];
 
     /// The name, as on the command line.
@@ -50,10 +50,10 @@ impl Scenario {
         match self {
             Self::SteadyLoad => "steady-load",
             Self::RevokeOne => "revoke-one",
-            Self::KillOne => "kill-one",
-            Self::KillAll => "kill-all",
+            Self::KillAReplica => "kill-a-replica",
+            Self::KillReplicasInTurn => "kill-replicas-in-turn",
             Self::RollingRestart => "rolling-restart",
-            Self::AddReplica => "add-replica",
+            Self::ScaleOut => "scale-out",
         }
     }
 
@@ -63,30 +63,32 @@ impl Scenario {
         match self {
             Self::SteadyLoad => "Steady load",
             Self::RevokeOne => "One user is revoked",
-            Self::KillOne => "One replica is killed",
-            Self::KillAll => "All replicas are killed, one after another",
+            Self::KillAReplica => "One replica is killed",
+            Self::KillReplicasInTurn => "All replicas are killed, one after another",
             Self::RollingRestart => "Rolling restart",
-            Self::AddReplica => "One more replica is started",
+            Self::ScaleOut => "One more replica is started",
         }
     }
 
     /// What is done, in one line.
     #[must_use]
-    pub fn fault(self, victim: &str) -> String {
+    pub fn fault(self, target: &str) -> String {
         match self {
             Self::SteadyLoad => "nothing: each design alone, in turns".to_owned(),
             Self::RevokeOne => "an administrator signs one user out".to_owned(),
-            Self::KillOne => format!("kill -9 {victim}"),
-            Self::KillAll => "kill -9 each replica, then start all again".to_owned(),
+            Self::KillAReplica => format!("kill -9 {target}"),
+            Self::KillReplicasInTurn => {
+                "kill -9 each replica, then start all again".to_owned()
+            }
             Self::RollingRestart => "drain, stop (SIGTERM), start each".to_owned(),
-            Self::AddReplica => "start one more and send it requests".to_owned(),
+            Self::ScaleOut => "start one more and send it requests".to_owned(),
         }
     }
 
     /// Whether no request may fail meanwhile.
     #[must_use]
     pub const fn is_orderly(self) -> bool {
-        !matches!(self, Self::KillOne | Self::KillAll)
+        !matches!(self, Self::KillAReplica | Self::KillReplicasInTurn)
     }
 }
 

@@ -1,14 +1,14 @@
 //! What the concepts say of each design, held against what was seen.
 //!
 //! No statement depends on how long something took. What a slow machine can be the reason
-//! for makes "could not tell"; what no slowness explains makes "does not hold".
+//! for makes "inconclusive"; what no slowness explains makes "does not hold".
 
 use crate::contender::Contender;
 use crate::recovery::is_calm;
 use crate::scenario::Scenario;
 use crate::series::Ended;
 use crate::trial::Trial;
-use crate::verdict::Verdict;
+use outcome::Outcome;
 use serde::Serialize;
 
 mod designs;
@@ -24,13 +24,14 @@ pub struct Statement {
     /// In which scenario; absent for what holds in all of them.
     pub scenario: Option<Scenario>,
     /// What is said.
+    #[serde(rename = "title")]
     pub says: String,
     /// What it takes.
     pub expected: String,
     /// What was seen.
     pub measured: String,
     /// Whether it holds.
-    pub verdict: Verdict,
+    pub outcome: Outcome,
     /// Why that could not be told.
     pub doubts: Vec<String>,
 }
@@ -51,11 +52,11 @@ impl Says<'_> {
         holds: bool,
         inexcusable: bool,
     ) -> Statement {
-        let verdict = match (holds, self.doubts.is_empty()) {
-            (true, true) => Verdict::Pass,
-            (false, true) => Verdict::Fail,
-            (false, false) if inexcusable => Verdict::Fail,
-            (_, false) => Verdict::CouldNotTell,
+        let outcome = match (holds, self.doubts.is_empty()) {
+            (true, true) => Outcome::Pass,
+            (false, true) => Outcome::Fail,
+            (false, false) if inexcusable => Outcome::Fail,
+            (_, false) => Outcome::Inconclusive,
         };
         Statement {
             design: self.trial.contender,
@@ -63,9 +64,9 @@ impl Says<'_> {
             says: says.to_owned(),
             expected: expected.to_string(),
             measured: measured.to_string(),
-            verdict,
-            doubts: match verdict {
-                Verdict::CouldNotTell => self.doubts.clone(),
+            outcome,
+            doubts: match outcome {
+                Outcome::Inconclusive => self.doubts.clone(),
                 _ => Vec::new(),
             },
         }
@@ -83,7 +84,7 @@ pub fn of_trial(trial: &Trial) -> Vec<Statement> {
         let text = "no request fails";
         statements.push(says.that(text, &0, &failed, failed == 0, true));
     }
-    if trial.scenario == Scenario::AddReplica {
+    if trial.scenario == Scenario::ScaleOut {
         statements.push(newcomer(&says));
     }
     statements.extend(revoked::statements(trial));
@@ -97,22 +98,22 @@ fn logins(says: &Says<'_>) -> Statement {
     let out = trial.series.logged_out();
     let everybody = trial.series.users;
     match (trial.contender, trial.scenario) {
-        (Contender::Memory, Scenario::KillAll) => {
+        (Contender::Memory, Scenario::KillReplicasInTurn) => {
             all_out("every user is logged out", says, out.len(), everybody)
         }
         (Contender::Memory, _) => {
             let text = "logins are lost, as they are without a fault, too";
             says.that(text, &"some", &lost, lost > 0, false)
         }
-        (Contender::Sticky, Scenario::KillOne) => {
+        (Contender::Sticky, Scenario::KillAReplica) => {
             let text = "exactly those are logged out whose replica was killed";
             let holds = out == trial.at_home;
             says.that(text, &names(&trial.at_home), &names(&out), holds, false)
         }
-        (Contender::Sticky, Scenario::KillAll | Scenario::RollingRestart) => {
+        (Contender::Sticky, Scenario::KillReplicasInTurn | Scenario::RollingRestart) => {
             all_out("every user is logged out", says, out.len(), everybody)
         }
-        (Contender::Replicated, Scenario::KillAll) => {
+        (Contender::Replicated, Scenario::KillReplicasInTurn) => {
             let text = "with the last replica every user is logged out";
             all_out(text, says, out.len(), everybody)
         }
@@ -156,7 +157,7 @@ fn doubts(trial: &Trial) -> Vec<String> {
     let early = early.filter(|one| one.ended == Ended::Failed).count();
     let early = if trial.scenario.is_orderly() { 0 } else { early };
     let timed_out = series.count(|ended| ended == Ended::TimedOut);
-    let kills_one = trial.scenario == Scenario::KillOne;
+    let kills_one = trial.scenario == Scenario::KillAReplica;
     let nobody_home = kills_one
         && trial.contender == Contender::Sticky
         && (trial.at_home.is_empty() || trial.at_home.len() == series.users);
@@ -166,7 +167,10 @@ fn doubts(trial: &Trial) -> Vec<String> {
         (!calm, "requests failed, or were missing, to the end".to_owned()),
         (early > 0, format!("requests failed while nothing was wrong: {early}")),
         (timed_out > 0, format!("requests got no answer in time: {timed_out}")),
-        (nobody_home, "all users, or none, were at home on the victim".to_owned()),
+        (
+            nobody_home,
+            "all users, or none, were logged in at the target replica".to_owned(),
+        ),
     ];
     all.into_iter().filter_map(|(applies, says)| applies.then_some(says)).collect()
 }
@@ -182,7 +186,7 @@ pub fn together(all: Vec<Statement>) -> Vec<Statement> {
                 && known.says == statement.says
         };
         match merged.iter_mut().find(same) {
-            Some(known) if known.verdict < statement.verdict => *known = statement,
+            Some(known) if known.outcome < statement.outcome => *known = statement,
             Some(_) => {}
             None => merged.push(statement),
         }

@@ -55,6 +55,7 @@ pub enum Row {
     /// From the fault to the recovery of the slowest user.
     RecoverySeconds,
     /// Requests that the added replica answered.
+    #[serde(rename = "served_by_new_replica")]
     ServedByNewcomer,
     /// From the order to the last request that was still accepted.
     RevocationMs,
@@ -82,7 +83,7 @@ impl Row {
     /// The rows that a scenario has something to say about.
     pub fn of(scenario: Scenario) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |row| match row {
-            Self::ServedByNewcomer => scenario == Scenario::AddReplica,
+            Self::ServedByNewcomer => scenario == Scenario::ScaleOut,
             Self::RevocationMs | Self::RevocationWithoutLookupMs => {
                 scenario == Scenario::RevokeOne
             }
@@ -188,7 +189,8 @@ mod tests {
             &[Fine, LoginLost, Failed, Fine, Fine, Fine],
             &[Fine, Fine, Fine, Fine, Fine, Fine],
         ];
-        let kill = trial(Contender::Sticky, Scenario::KillOne, series(Some(50), &users));
+        let kill =
+            trial(Contender::Sticky, Scenario::KillAReplica, series(Some(50), &users));
         assert_eq!(Row::Errors.figure(&kill), Ok(1.0));
         assert_eq!(Row::Samples.figure(&kill), Ok(10.0));
         assert_eq!(Row::LoginsLost.figure(&kill), Ok(1.0));
@@ -200,7 +202,8 @@ mod tests {
     #[test]
     fn a_row_that_does_not_apply_says_why() {
         let users: [&[Ended]; 1] = [&[Fine; 4]];
-        let kill = trial(Contender::Sticky, Scenario::KillOne, series(Some(50), &users));
+        let kill =
+            trial(Contender::Sticky, Scenario::KillAReplica, series(Some(50), &users));
         assert_eq!(Row::RevocationMs.figure(&kill), Err("nobody is revoked here"));
         assert_eq!(Row::ServedByNewcomer.figure(&kill), Err("no replica was added here"));
     }

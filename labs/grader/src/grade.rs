@@ -7,7 +7,7 @@ use crate::check::Suite;
 use crate::client::new_client;
 use crate::home::Home;
 use crate::manifest::{CheckEntry, Manifest};
-use crate::record::{CheckRecord, Record, SCHEMA, Status, Verdict};
+use crate::record::{CheckRecord, Record, Status, Verdict, verdict_of};
 use crate::running::{Running, run_check};
 use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
@@ -44,7 +44,7 @@ pub async fn grade(assignment: Assignment) -> Record {
         record.message = format!("harness error: {error:#}");
         record.checks.clear();
     } else {
-        record.verdict = Verdict::of(&record.checks);
+        record.verdict = verdict_of(&record.checks);
     }
     record.add_up();
     record.duration_ms = millis(began);
@@ -54,14 +54,13 @@ pub async fn grade(assignment: Assignment) -> Record {
 /// A record without results.
 pub(crate) fn unjudged(assignment: &Assignment) -> Record {
     Record {
-        schema: SCHEMA.to_owned(),
         exercise: assignment.manifest.id.clone(),
         title: assignment.manifest.title.clone(),
         submission: None,
         seed: assignment.seed,
         started_at: now(),
         duration_ms: 0,
-        verdict: Verdict::Broken,
+        verdict: Verdict::HarnessError,
         points: 0,
         max_points: assignment.manifest.max_points(),
         restored: Vec::new(),

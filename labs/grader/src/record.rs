@@ -2,16 +2,16 @@
 
 use crate::place::Found;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
-/// Name of the record's JSON schema.
-pub const SCHEMA: &str = "stateless-lab/grade/v1";
+/// The JSON document of a grading: `records`, a list of [`Record`].
+pub const SCHEMA: &str = "lab-grade";
+
+/// The version of [`SCHEMA`].
+pub const VERSION: u32 = 2;
 
 /// The result of one exercise.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Record {
-    /// [`SCHEMA`].
-    pub schema: String,
     /// The exercise's id.
     pub exercise: String,
     /// Its title.
@@ -26,6 +26,7 @@ pub struct Record {
     /// Duration, in milliseconds.
     pub duration_ms: u64,
     /// The verdict.
+    #[serde(rename = "outcome")]
     pub verdict: Verdict,
     /// Sum of the points earned.
     pub points: u32,
@@ -99,54 +100,20 @@ pub enum Status {
     Error,
 }
 
-/// The outcome of an exercise. Its number is the exit code.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum Verdict {
-    /// Every check passed.
-    Pass = 0,
-    /// At least one check failed.
-    Fail = 1,
-    /// No check failed, and at least one has no result.
-    CouldNotTell = 2,
-    /// The harness failed. The program is not to blame.
-    Broken = 3,
-}
+/// The outcome of an exercise.
+pub use outcome::Outcome as Verdict;
 
-impl Verdict {
-    /// Combines the status of all checks. A harness error takes precedence, because it
-    /// makes the points meaningless.
-    #[must_use]
-    pub fn of(checks: &[CheckRecord]) -> Self {
-        let any = |status| checks.iter().any(|check| check.status == status);
-        if any(Status::Error) {
-            Self::Broken
-        } else if any(Status::Fail) {
-            Self::Fail
-        } else if checks.is_empty() || any(Status::Inconclusive) || any(Status::Skipped) {
-            Self::CouldNotTell
-        } else {
-            Self::Pass
-        }
-    }
-
-    /// The exit code.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::CouldNotTell => "could not tell",
-            Self::Broken => "the lab broke",
-        })
-    }
+/// Combines the status of all checks. A harness error takes precedence, because it makes
+/// the points meaningless. Without any check the outcome is inconclusive.
+#[must_use]
+pub fn verdict_of(checks: &[CheckRecord]) -> Verdict {
+    let outcome = |check: &CheckRecord| match check.status {
+        Status::Pass => Verdict::Pass,
+        Status::Fail => Verdict::Fail,
+        Status::Inconclusive | Status::Skipped => Verdict::Inconclusive,
+        Status::Error => Verdict::HarnessError,
+    };
+    Verdict::of(checks.iter().map(outcome))
 }
 
 impl Record {

@@ -1,4 +1,4 @@
-//! One file a command, and what they share: finding the cluster that runs.
+//! One file for each command, and their common parts: the running cluster, exit codes.
 
 pub(crate) mod add;
 pub(crate) mod bench;
@@ -12,8 +12,8 @@ pub(crate) mod grade;
 pub(crate) mod hint;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod members;
 pub(crate) mod migrate;
-pub(crate) mod orders;
 pub(crate) mod reset;
 pub(crate) mod run;
 pub(crate) mod sandbox;
@@ -26,23 +26,17 @@ use anyhow::Context;
 use cluster::control::DEFAULT_NAME;
 use cluster::control::client::ControlClient;
 use cluster::{Program, TooBusy};
-use grader::Verdict;
 pub(crate) use http_edge::program::exit_code as ended;
+use outcome::Outcome;
 use std::process::ExitCode;
 
-/// The exit code when a run shows neither that it is as it should be nor that it is not.
-const COULD_NOT_TELL: u8 = 2;
-
-/// The exit code when the lab itself broke and nothing can be said.
-pub(crate) const HARNESS_BROKE: u8 = 3;
-
-/// What a judging command ends with that did not get to its verdict: a machine that is too
-/// busy says nothing about the lab.
-pub(crate) fn broke_off(error: &anyhow::Error) -> u8 {
-    if error.is::<TooBusy>() { COULD_NOT_TELL } else { HARNESS_BROKE }
+/// The outcome of a judging command that ended with an error. A machine that is too busy
+/// shows nothing about the lab, so that error is inconclusive.
+pub(crate) fn broken_off(error: &anyhow::Error) -> Outcome {
+    if error.is::<TooBusy>() { Outcome::Inconclusive } else { Outcome::HarnessError }
 }
 
-/// Which cluster is meant.
+/// The name of a cluster.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Named {
     /// Name of the cluster, if several are up
@@ -62,14 +56,14 @@ impl Named {
     }
 }
 
-/// This program, playing a role.
+/// This program, for the roles of a cluster.
 pub(crate) fn program() -> anyhow::Result<Program> {
     let path = std::env::current_exe().context("cannot find this program")?;
     Ok(Program { path, prefix: vec!["serve".into()] })
 }
 
-/// What whoever typed the command can put right. Of a command that judges, every other
-/// error means that the lab broke.
+/// An error that the user can fix on the command line. Of a command that judges, every
+/// other error means that the lab broke.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:#}")]
 struct Usage(anyhow::Error);
@@ -79,15 +73,14 @@ pub(crate) fn usage(error: anyhow::Error) -> anyhow::Error {
     Usage(error).into()
 }
 
-/// The exit code of a command that judges. Who calls it from a program must be able to
-/// tell a lab that broke from a judgement.
-pub(crate) fn judged(outcome: anyhow::Result<Verdict>) -> ExitCode {
-    match outcome {
-        Ok(verdict) => ExitCode::from(verdict.code()),
+/// The exit code of a command that judges. It tells a lab that broke from a failed check.
+pub(crate) fn judged(result: anyhow::Result<Outcome>) -> ExitCode {
+    match result {
+        Ok(outcome) => outcome.exit_code(),
         Err(error) if error.is::<Usage>() => ended(Err(error)),
         Err(error) => {
-            let _the_code_says_it_too = ended(Err(error.context("the lab itself broke")));
-            ExitCode::from(Verdict::Broken.code())
+            let _replaced = ended(Err(error.context("the lab itself broke")));
+            Outcome::HarnessError.exit_code()
         }
     }
 }
@@ -99,21 +92,22 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_lab_that_is_not_where_it_was_is_no_verdict_on_anybody() {
+    fn missing_lab_and_unknown_exercise_have_different_exit_codes() {
         let code = |error| format!("{:?}", judged(Err(error)));
         let nowhere = Path::new("/nowhere");
-        let gone = grader::Home::at(nowhere, nowhere).expect_err("it is not there");
+        let gone = grader::Home::at(nowhere, nowhere).expect_err("it is missing");
         assert_eq!(code(gone), format!("{:?}", ExitCode::from(3)));
         let mistyped = usage(anyhow::anyhow!("no exercise is called p9"));
         assert_eq!(code(mistyped), format!("{:?}", ExitCode::from(2)));
     }
 
     #[test]
-    fn a_machine_that_is_too_busy_is_no_broken_lab() {
+    fn busy_machine_is_inconclusive_and_not_a_harness_error() {
         let order = "PUT backends/r1".to_owned();
         let too_busy = TooBusy { order, waited: Duration::from_secs(15) };
-        let told = anyhow::Error::new(too_busy).context("memory, sticky");
-        assert_eq!(broke_off(&told), COULD_NOT_TELL);
-        assert_eq!(broke_off(&anyhow::anyhow!("no such folder")), HARNESS_BROKE);
+        let error = anyhow::Error::new(too_busy).context("memory, sticky");
+        assert_eq!(broken_off(&error), Outcome::Inconclusive);
+        let other = anyhow::anyhow!("no such folder");
+        assert_eq!(broken_off(&other), Outcome::HarnessError);
     }
 }

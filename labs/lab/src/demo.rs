@@ -1,80 +1,92 @@
 //! `lab demo`: predict, baseline, fault, observe, compare, reset.
 //!
-//! The same crowd of scripted users stands before three lanes of real processes; the same
-//! fault strikes all three; what each user went through is counted and explained. Reading
-//! order: `scenario`, `lane`, `user`, `ledger`, `read_back`, `figures`, `facts`, `verdict`.
+//! Several configurations of real processes get the same scripted users and the same fault.
+//! The demo counts the effect on each user and explains it. Reading order: `scenario`,
+//! `configuration`, `user`, `ledger`, `verification`, `figures`, `checks`, `judgement`.
 
+mod checks;
 mod choice;
-mod crowd;
+mod configuration;
 mod explain;
-mod facts;
 mod figures;
-mod lane;
+#[cfg(test)]
+mod fixture;
+mod judgement;
 mod ledger;
 mod login;
 mod predict;
 mod progress;
-mod read_back;
 mod report;
 mod resume;
 mod revocation;
-mod running_lane;
+mod running;
 mod scenario;
 mod shared;
 mod show;
-#[cfg(test)]
-mod specimen;
-mod stage;
-mod story;
+mod testbed;
+mod trials;
 mod user;
-mod verdict;
+mod verification;
+mod virtual_users;
 
-use crate::commands::broke_off;
+use crate::commands::broken_off;
 use crate::screen::{remark, say};
 use choice::Choice;
 use clap::Args;
+use outcome::{Document, Outcome};
 use scenario::Scenario;
-use stage::Stage;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use verdict::Verdict;
+use testbed::Testbed;
 
-/// Something that a scenario needs and this machine does not have: the run can tell nothing.
+/// The end of a demo.
+type Judgement = anyhow::Result<Outcome>;
+
+/// The JSON document of a demo with several configurations, described in `docs/json.md`.
+const SCHEMA: &str = "lab-demo";
+
+/// The version of [`SCHEMA`].
+const VERSION: u32 = 1;
+
+/// The scenario needs something that this machine does not have. The run is inconclusive.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Missing(&'static str);
 
-/// Show who is logged out when servers fail, and why
+/// Show which users lose their session when servers fail, and why
 ///
-/// Lanes of real servers, each behind a real load balancer, get the same crowd of
-/// scripted users and then the same fault. In some lanes a server remembers who is logged
-/// in, in some a store does, in some each request proves it. At the end: how many requests
-/// failed, how many logins were lost, and one sentence of explanation for each
-/// difference. While it waits for you to press Enter, the users slow down and upload
-/// nothing. It takes well under a minute and leaves nothing behind.
+/// Starts two or three configurations of real servers, each behind a real load balancer.
+/// All get the same scripted users and then the same fault. Sessions are in the memory of a
+/// replica, in a shared store, or in a signed token in each request. The result: failed
+/// requests, lost logins, and one sentence of explanation for each difference. While the
+/// demo waits for Enter, the users slow down and upload nothing. It takes less than a
+/// minute and leaves no process or file behind.
+///
+/// Exit codes: 0 done (with --assert: every check holds), 1 a check does not hold, 2 usage
+/// error, 3 the demo itself broke, 4 inconclusive.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
-    /// What happens to the servers
+    /// Fault to inject
     #[arg(value_enum, default_value_t = Choice::KillAReplica)]
     scenario: Choice,
 
-    /// Ask nothing
+    /// Ask no questions
     #[arg(long)]
     yes: bool,
 
-    /// Exit with 1 if what happened is not what the concepts say, 2 if it shows neither
+    /// Exit 1 if a result contradicts the expected outcome, 4 if the run was inconclusive
     #[arg(long)]
     assert: bool,
 
-    /// Print the figures as JSON
+    /// Print the report as JSON: docs/json.md
     #[arg(long)]
     json: bool,
 
-    /// Decides what users do and which replica is killed
+    /// Seed of the users' requests and of the choice of the target replica
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// Users in each lane
+    /// Users of each configuration
     #[arg(long, value_name = "N", default_value_t = 12,
           value_parser = clap::value_parser!(u16).range(3..=100))]
     users: u16,
@@ -85,42 +97,43 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
         Err(error) => {
             remark(format!("error: {error:#}"));
             match error.is::<Missing>() {
-                true => Verdict::CouldNotTell.exit_code(),
-                false => ExitCode::from(broke_off(&error)),
+                true => Outcome::Inconclusive.exit_code(),
+                false => broken_off(&error).exit_code(),
             }
         }
-        Ok(verdict) if args.assert => verdict.exit_code(),
+        Ok(outcome) if args.assert => outcome.exit_code(),
         Ok(_) => ExitCode::SUCCESS,
     }
 }
 
-async fn perform(args: &DemoArgs) -> anyhow::Result<Verdict> {
+async fn perform(args: &DemoArgs) -> Judgement {
     match args.scenario.scenario() {
-        Some(scenario) => with_a_crowd(scenario, args).await,
-        None if args.scenario == Choice::RevokeAToken => revocation::tell(args).await,
-        None => resume::tell(args).await,
+        Some(scenario) => with_many_users(scenario, args).await,
+        None if args.scenario == Choice::RevokeAToken => revocation::run(args).await,
+        None => resume::run(args).await,
     }
 }
 
-/// Acts for a crowd before several lanes; the other two are told with one user.
-async fn with_a_crowd(scenario: Scenario, args: &DemoArgs) -> anyhow::Result<Verdict> {
-    let mut stage = Stage::new(scenario, args.seed, usize::from(args.users));
+/// Plays a scenario with many users and several configurations. The other two scenarios
+/// have one user.
+async fn with_many_users(scenario: Scenario, args: &DemoArgs) -> Judgement {
+    let mut testbed = Testbed::new(scenario, args.seed, usize::from(args.users));
     let asks = !args.yes && !args.json && std::io::stdin().is_terminal();
-    let predictions = stage.predict(asks);
-    stage.set_up().await?;
-    stage.baseline().await;
+    let predictions = testbed.predict(asks);
+    testbed.set_up().await?;
+    testbed.baseline().await;
     if asks {
-        stage.wait_for_enter().await;
+        testbed.wait_for_enter().await;
     }
-    stage.strike().await?;
-    stage.observe().await;
-    let report = stage.compare().await?;
-    stage.reset().await;
+    testbed.inject().await?;
+    testbed.observe().await;
+    let report = testbed.compare().await?;
+    testbed.reset().await;
     if args.json {
-        say(serde_json::to_string_pretty(&report)?);
-        show::verdict(&report).into_iter().for_each(remark);
+        say(serde_json::to_string_pretty(&Document::new(SCHEMA, VERSION, &report))?);
+        show::judgement(&report).into_iter().for_each(remark);
     } else {
         show::print(&report, &predictions);
     }
-    Ok(report.verdict)
+    Ok(report.outcome)
 }

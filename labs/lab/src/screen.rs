@@ -1,34 +1,34 @@
-//! How results look, in a wide terminal, a narrow one, and a pipe.
+//! Output of results, to a wide terminal, a narrow one, or a pipe.
 
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
-/// A line under the header, and nothing else to look at.
+/// A line under the header and no borders.
 const PLAIN: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Columns assumed where there is no terminal.
 const PIPE_COLUMNS: usize = 100;
 
-/// Writes a line of results. Whoever closed the pipe has read enough: that is no reason
-/// to panic, and the exit code still says what there is to say.
+/// Writes a line of results. A closed pipe is not an error: its reader has read enough, and
+/// the exit code still reports the outcome.
 pub(crate) fn say(text: impl Display) {
-    let _has_read_enough = writeln!(std::io::stdout(), "{text}");
+    let _closed_pipe = writeln!(std::io::stdout(), "{text}");
 }
 
-/// The same on standard error, for what is not a result.
+/// Writes a line that is not a result, to standard error.
 pub(crate) fn remark(text: impl Display) {
-    let _has_read_enough = writeln!(std::io::stderr(), "{text}");
+    let _closed_pipe = writeln!(std::io::stderr(), "{text}");
 }
 
-/// A number of things, in words that fit it. The plurals here all end with an s.
+/// A number with its noun, in the singular or with a plural s.
 pub(crate) fn counted(count: usize, thing: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {thing}{s}")
 }
 
-/// How many columns there are to write in.
+/// The width of the terminal.
 pub(crate) fn columns() -> usize {
     if !std::io::stdout().is_terminal() {
         return PIPE_COLUMNS;
@@ -36,7 +36,7 @@ pub(crate) fn columns() -> usize {
     usize::from(console::Term::stdout().size().1)
 }
 
-/// A table that wraps its cells to the room there is.
+/// A table that wraps its cells to the width of the terminal.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table
@@ -52,12 +52,12 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
 
 /// Text with line breaks at spaces, each line indented.
 pub(crate) fn wrapped(text: &str, indent: usize) -> String {
-    let room = columns().saturating_sub(indent).max(20);
+    let width = columns().saturating_sub(indent).max(20);
     let margin = " ".repeat(indent);
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().map_or(0, |line| line.chars().count());
-        if line > 0 && line + 1 + word.chars().count() > room {
+        if line > 0 && line + 1 + word.chars().count() > width {
             lines.push(String::new());
         }
         if let Some(line) = lines.last_mut() {

@@ -1,7 +1,7 @@
 //! Which earlier step a failing one needs: the other replica is given that step too, and
 //! then the failing one works there.
 
-use crate::cells::{Experiment, Outcome};
+use crate::cells::{Experiment, ExperimentResult};
 use crate::check::Checker;
 
 /// A switch that fails each time, and why.
@@ -21,7 +21,8 @@ pub(crate) async fn blame(checker: &mut Checker<'_>) -> Vec<Blamed> {
         let Experiment::Switch { cut, from, to } = experiment else {
             continue;
         };
-        let Outcome::Fails { step, .. } = checker.cells.outcome(experiment) else {
+        let ExperimentResult::Fails { step, .. } = checker.cells.outcome(experiment)
+        else {
             continue;
         };
         if done.insert(cut) {

@@ -32,7 +32,7 @@ impl Experiment {
 
 /// What came of an experiment.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome<'a> {
+pub(crate) enum ExperimentResult<'a> {
     /// It was not tried.
     Untried,
     /// Right each time.
@@ -52,41 +52,47 @@ impl Cells {
         self.0.entry(experiment).or_default().push(walk);
     }
 
-    pub(crate) fn outcome(&self, experiment: Experiment) -> Outcome<'_> {
+    pub(crate) fn outcome(&self, experiment: Experiment) -> ExperimentResult<'_> {
         let Some(walks) = self.0.get(&experiment) else {
-            return Outcome::Untried;
+            return ExperimentResult::Untried;
         };
         let failed: Vec<_> =
             walks.iter().filter_map(|walk| Some((walk, walk.wrong.as_ref()?))).collect();
         let Some((walk, (step, wrong))) = failed.first() else {
-            return Outcome::Works;
+            return ExperimentResult::Works;
         };
         if let Some((_, (_, Wrong::NotAnswered(why)))) =
             failed.iter().find(|(_, (_, wrong))| matches!(wrong, Wrong::NotAnswered(_)))
         {
-            return Outcome::Differs(why.clone());
+            return ExperimentResult::Differs(why.clone());
         }
         if failed.len() < walks.len() {
             let (bad, all) = (failed.len(), walks.len());
-            return Outcome::Differs(format!("wrong in {bad} of {all} repeats"));
+            return ExperimentResult::Differs(format!("wrong in {bad} of {all} repeats"));
         }
         let same = |(_, (at, how)): &(&Walk, &(usize, Wrong))| {
             at == step && how.resembles(wrong)
         };
         if !failed.iter().all(same) {
-            return Outcome::Differs("wrong in another way in each repeat".to_owned());
+            return ExperimentResult::Differs(
+                "wrong in another way in each repeat".to_owned(),
+            );
         }
         if *step < experiment.begins() {
-            return Outcome::Differs("wrong before anything was done".to_owned());
+            return ExperimentResult::Differs(
+                "wrong before anything was done".to_owned(),
+            );
         }
-        Outcome::Fails { step: *step, wrong, walk }
+        ExperimentResult::Fails { step: *step, wrong, walk }
     }
 
     /// Experiments whose repeats differ, and how.
     pub(crate) fn doubtful(&self) -> Vec<(Experiment, String)> {
         let differing = |experiment: &Experiment| match self.outcome(*experiment) {
-            Outcome::Differs(how) => Some((*experiment, how)),
-            Outcome::Untried | Outcome::Works | Outcome::Fails { .. } => None,
+            ExperimentResult::Differs(how) => Some((*experiment, how)),
+            ExperimentResult::Untried
+            | ExperimentResult::Works
+            | ExperimentResult::Fails { .. } => None,
         };
         self.0.keys().filter_map(differing).collect()
     }

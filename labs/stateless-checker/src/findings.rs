@@ -2,17 +2,18 @@
 
 use crate::blame::Blamed;
 use crate::cause::{AfterRestart, Kind, Symptoms};
-use crate::cells::{Experiment, Outcome};
+use crate::cells::{Experiment, ExperimentResult};
 use crate::check::{Checker, Options};
 use crate::description::{Step, validate};
-use crate::report::{Finding, Report, StepName, Verdict};
+use crate::report::{Finding, Report, StepName};
 use crate::restarts::{All, Restarted};
 use crate::template;
 use crate::walk::Walk;
+use outcome::Outcome;
 
 /// The report when the control went wrong: nothing can be said.
 pub(crate) fn refused(checker: &Checker<'_>, options: Options) -> Report {
-    empty(checker, options, Verdict::CouldNotTell)
+    empty(checker, options, Outcome::Inconclusive)
 }
 
 /// The report on everything that was tried.
@@ -30,20 +31,20 @@ pub(crate) fn report(
     findings.of_restarts();
     let found = findings.found;
     let doubts = doubts(checker, restarted);
-    let verdict = match (found.is_empty(), doubts.is_empty()) {
-        (_, _) if !checker.refusals.is_empty() => Verdict::CouldNotTell,
-        (false, _) => Verdict::Fail,
-        (true, true) => Verdict::Pass,
-        (true, false) => Verdict::CouldNotTell,
+    let outcome = match (found.is_empty(), doubts.is_empty()) {
+        (_, _) if !checker.refusals.is_empty() => Outcome::Inconclusive,
+        (false, _) => Outcome::Fail,
+        (true, true) => Outcome::Pass,
+        (true, false) => Outcome::Inconclusive,
     };
     let limits = limits(restarted);
-    Report { findings: found, doubts, limits, ..empty(checker, options, verdict) }
+    Report { findings: found, doubts, limits, ..empty(checker, options, outcome) }
 }
 
-fn empty(checker: &Checker<'_>, options: Options, verdict: Verdict) -> Report {
+fn empty(checker: &Checker<'_>, options: Options, outcome: Outcome) -> Report {
     Report {
         service: checker.description.service.clone(),
-        verdict,
+        outcome,
         seed: options.seed,
         rounds: options.rounds.max(1),
         instances: checker.instances.list().iter().map(|one| one.name.clone()).collect(),
@@ -66,14 +67,17 @@ impl Findings<'_> {
         let Experiment::Switch { cut, .. } = blamed.experiment else {
             return;
         };
-        let Outcome::Fails { step, wrong, walk } = cells.outcome(blamed.experiment)
+        let ExperimentResult::Fails { step, wrong, walk } =
+            cells.outcome(blamed.experiment)
         else {
             return;
         };
         let (restart, restarted) = match cells.outcome(Experiment::Restart { cut }) {
-            Outcome::Works => (AfterRestart::Kept, None),
-            Outcome::Fails { walk, .. } => (AfterRestart::Lost, Some(walk)),
-            Outcome::Untried | Outcome::Differs(_) => (AfterRestart::NotKnown, None),
+            ExperimentResult::Works => (AfterRestart::Kept, None),
+            ExperimentResult::Fails { walk, .. } => (AfterRestart::Lost, Some(walk)),
+            ExperimentResult::Untried | ExperimentResult::Differs(_) => {
+                (AfterRestart::NotKnown, None)
+            }
         };
         let steps = &self.checker.description.steps;
         let symptoms = Symptoms {
@@ -95,7 +99,8 @@ impl Findings<'_> {
             let Experiment::Visit { step: visited, .. } = experiment else {
                 continue;
             };
-            if let Outcome::Fails { step, walk, .. } = cells.outcome(experiment) {
+            if let ExperimentResult::Fails { step, walk, .. } = cells.outcome(experiment)
+            {
                 self.add(Kind::StaleCopy, step, &[visited], walk);
             }
         }
@@ -113,12 +118,13 @@ impl Findings<'_> {
             };
             let fails_elsewhere = cells.experiments().any(|other| {
                 matches!(other, Experiment::Switch { cut: at, .. } if at == cut)
-                    && matches!(cells.outcome(other), Outcome::Fails { .. })
+                    && matches!(cells.outcome(other), ExperimentResult::Fails { .. })
             });
             if fails_elsewhere {
                 continue;
             }
-            if let Outcome::Fails { step, walk, .. } = cells.outcome(experiment) {
+            if let ExperimentResult::Fails { step, walk, .. } = cells.outcome(experiment)
+            {
                 lost_by_one |= kind == Kind::InProcessQueue;
                 if kind == Kind::InProcessQueue || !lost_by_one {
                     let needs = [self.lost(experiment, step).unwrap_or(cut - 1)];
@@ -137,7 +143,8 @@ impl Findings<'_> {
                 true => Experiment::RestartAll { cut },
                 false => Experiment::Restart { cut },
             };
-            let fails = matches!(cells.outcome(experiment), Outcome::Fails { .. });
+            let fails =
+                matches!(cells.outcome(experiment), ExperimentResult::Fails { .. });
             fails.then_some(cut - 1)
         })
     }

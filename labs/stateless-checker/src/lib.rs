@@ -29,4 +29,5 @@ mod walk;
 pub use check::{Options, check};
 pub use description::{Description, DescriptionError};
 pub use instances::{Instance, Instances, Restart};
-pub use report::{Report, Verdict};
+pub use outcome::Outcome;
+pub use report::{Report, SCHEMA, VERSION};

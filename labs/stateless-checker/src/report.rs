@@ -4,41 +4,28 @@ mod text;
 
 use crate::cause::Kind;
 use crate::walk::Event;
+use outcome::Outcome;
 use serde::Serialize;
-use std::process::ExitCode;
 
 pub use crate::walk::Exchange;
 
 /// Where the kinds of state are explained.
 pub const READ_MORE: &str = "docs/concepts/types-of-state.md";
 
-/// What a check ends with. The numbers are the exit codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// No step rests on what one replica has to itself.
-    Pass = 0,
-    /// Some step does.
-    Fail = 1,
-    /// The service does not do the steps at all, or not always.
-    CouldNotTell = 2,
-}
+/// The JSON document of a check.
+pub const SCHEMA: &str = "lab-check-stateless";
 
-impl Verdict {
-    /// The code for the shell.
-    #[must_use]
-    pub fn exit_code(self) -> ExitCode {
-        ExitCode::from(self as u8)
-    }
-}
+/// The version of [`SCHEMA`].
+pub const VERSION: u32 = 1;
 
 /// Everything that a check has found. `Display` is the form for people.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The service's name.
     pub service: String,
-    /// What it comes to.
-    pub verdict: Verdict,
+    /// Pass: no step depends on the state of one replica. Fail: some step does.
+    /// Inconclusive: the service does not do the steps at all, or not always.
+    pub outcome: Outcome,
     /// What the users were made from.
     pub seed: u64,
     /// How often each experiment was repeated.

@@ -4,7 +4,7 @@
 //! all of them go on. If these users disturb each other even without a restart, each cut
 //! gets one of its own.
 
-use crate::cells::{Experiment, Outcome};
+use crate::cells::{Experiment, ExperimentResult};
 use crate::check::Checker;
 use crate::walk::Walk;
 
@@ -121,8 +121,9 @@ async fn waiting(
 
 /// Whether nothing has been found at a cut by now.
 fn stands(checker: &Checker<'_>, cut: usize) -> bool {
-    let fails =
-        |experiment| matches!(checker.cells.outcome(experiment), Outcome::Fails { .. });
+    let fails = |experiment| {
+        matches!(checker.cells.outcome(experiment), ExperimentResult::Fails { .. })
+    };
     let all = checker.cells.experiments();
     !all.into_iter().any(|experiment| match experiment {
         Experiment::Switch { cut: at, .. } | Experiment::Restart { cut: at } => {

@@ -33,7 +33,7 @@ fn phases() -> Vec<Phase> {
 }
 
 /// A run of one user with two requests: one is fine, and one as said.
-fn run(ended: Ended, change: impl FnOnce(&mut Evidence<'_>)) -> Verdict {
+fn run(ended: Ended, change: impl FnOnce(&mut Evidence<'_>)) -> Outcome {
     let samples = [sample(0, Ended::Fine), sample(500, ended)];
     let phases = phases();
     let mut evidence = Evidence {
@@ -48,10 +48,10 @@ fn run(ended: Ended, change: impl FnOnce(&mut Evidence<'_>)) -> Verdict {
         doubt: None,
     };
     change(&mut evidence);
-    Verdict::of(judge(&evidence).into_iter().map(|finding| finding.verdict))
+    Outcome::of(judge(&evidence).into_iter().map(|finding| finding.outcome))
 }
 
-fn with(read_back: &ReadBack) -> Verdict {
+fn with(read_back: &ReadBack) -> Outcome {
     let evidence = Evidence {
         work: Work::Files,
         plot: Plot::Nothing,
@@ -63,13 +63,13 @@ fn with(read_back: &ReadBack) -> Verdict {
         left_out: 0,
         doubt: Some("the machine was busy"),
     };
-    Verdict::of(judge(&evidence).into_iter().map(|finding| finding.verdict))
+    Outcome::of(judge(&evidence).into_iter().map(|finding| finding.outcome))
 }
 
 #[test]
 fn a_sound_run_keeps_every_promise() {
-    assert_eq!(run(Ended::Fine, |_| {}), Verdict::Pass);
-    assert_eq!(with(&SOUND), Verdict::Pass);
+    assert_eq!(run(Ended::Fine, |_| {}), Outcome::Pass);
+    assert_eq!(with(&SOUND), Outcome::Pass);
 }
 
 #[test]
@@ -78,32 +78,32 @@ fn an_acknowledged_upload_that_is_missing_changed_or_double_breaks_a_promise() {
     let different = ReadBack { different: 1, ..SOUND };
     let twice = ReadBack { twice: 1, ..SOUND };
     for broken in [missing, different, twice] {
-        assert_eq!(with(&broken), Verdict::Fail, "{broken:?}");
+        assert_eq!(with(&broken), Outcome::Fail, "{broken:?}");
     }
 }
 
 #[test]
 fn an_upload_that_nobody_could_read_and_a_run_without_uploads_show_nothing() {
     let unread = ReadBack { unread: 1, read_back: 9, ..SOUND };
-    assert_eq!(with(&unread), Verdict::CouldNotTell);
-    assert_eq!(with(&ReadBack::default()), Verdict::CouldNotTell);
+    assert_eq!(with(&unread), Outcome::Inconclusive);
+    assert_eq!(with(&ReadBack::default()), Outcome::Inconclusive);
 }
 
 #[test]
 fn a_lost_login_breaks_the_promise_of_designs_that_outlive_replicas() {
     let design = |design| run(Ended::LoggedOut, |evidence| evidence.design = design);
-    assert_eq!(design(Contender::Central), Verdict::Fail);
-    assert_eq!(design(Contender::Token), Verdict::Fail);
+    assert_eq!(design(Contender::Central), Outcome::Fail);
+    assert_eq!(design(Contender::Token), Outcome::Fail);
     for forgets in [Contender::Memory, Contender::Sticky, Contender::Replicated] {
-        assert_eq!(design(forgets), Verdict::Pass, "{forgets} never promised it");
+        assert_eq!(design(forgets), Outcome::Pass, "{forgets} never promised it");
     }
 }
 
 #[test]
 fn an_untrue_answer_and_a_lost_login_are_no_fault_of_a_busy_machine() {
     let busy = |ended| run(ended, |evidence| evidence.doubt = Some("busy"));
-    assert_eq!(busy(Ended::Untrue("somebody else's session")), Verdict::Fail);
-    assert_eq!(busy(Ended::LoggedOut), Verdict::Fail);
+    assert_eq!(busy(Ended::Untrue("somebody else's session")), Outcome::Fail);
+    assert_eq!(busy(Ended::LoggedOut), Outcome::Fail);
 }
 
 #[test]
@@ -116,9 +116,9 @@ fn a_lost_request_breaks_the_promise_of_a_rolling_restart_if_the_machine_had_tim
         Ended::BrokenOff,
     ];
     for ended in every_kind {
-        assert_eq!(run(ended, |_| {}), Verdict::Fail, "{ended}");
+        assert_eq!(run(ended, |_| {}), Outcome::Fail, "{ended}");
         let on_a_busy_machine = run(ended, |evidence| evidence.doubt = Some("busy"));
-        assert_eq!(on_a_busy_machine, Verdict::CouldNotTell, "{ended}");
+        assert_eq!(on_a_busy_machine, Outcome::Inconclusive, "{ended}");
     }
 }
 
@@ -138,20 +138,20 @@ fn a_kill_may_cost_requests_only_until_it_is_noticed() {
             left_out: 0,
             doubt: None,
         };
-        Verdict::of(judge(&evidence).into_iter().map(|finding| finding.verdict))
+        Outcome::of(judge(&evidence).into_iter().map(|finding| finding.outcome))
     };
-    assert_eq!(killed(1_500), Verdict::Pass);
-    assert_eq!(killed(995), Verdict::Pass, "it was under way when the replica died");
-    assert_eq!(killed(500), Verdict::Fail);
-    assert_eq!(killed(2_500), Verdict::Fail);
+    assert_eq!(killed(1_500), Outcome::Pass);
+    assert_eq!(killed(995), Outcome::Pass, "it was under way when the replica died");
+    assert_eq!(killed(500), Outcome::Fail);
+    assert_eq!(killed(2_500), Outcome::Fail);
 }
 
 #[test]
 fn a_login_may_be_put_off_but_not_refused_for_another_reason() {
     let logins = |ended| run(ended, |evidence| evidence.work = Work::Logins);
-    assert_eq!(logins(Ended::Busy), Verdict::Pass);
-    assert_eq!(logins(Ended::Status(503)), Verdict::Fail);
-    assert_eq!(logins(Ended::Status(500)), Verdict::Fail);
+    assert_eq!(logins(Ended::Busy), Outcome::Pass);
+    assert_eq!(logins(Ended::Status(503)), Outcome::Fail);
+    assert_eq!(logins(Ended::Status(500)), Outcome::Fail);
 }
 
 #[test]
@@ -160,11 +160,11 @@ fn whoever_never_gets_in_was_promised_otherwise() {
         evidence.work = Work::Logins;
         evidence.left_out = 1;
     });
-    assert_eq!(left_out, Verdict::Fail);
+    assert_eq!(left_out, Outcome::Fail);
 }
 
 #[test]
 fn a_user_without_an_answer_and_a_request_that_never_left_leave_it_open() {
-    assert_eq!(run(Ended::NotSent, |_| {}), Verdict::CouldNotTell);
-    assert_eq!(run(Ended::Fine, |evidence| evidence.users = 2), Verdict::CouldNotTell);
+    assert_eq!(run(Ended::NotSent, |_| {}), Outcome::Inconclusive);
+    assert_eq!(run(Ended::Fine, |evidence| evidence.users = 2), Outcome::Inconclusive);
 }

@@ -91,17 +91,17 @@ fn each_part_has_its_own_requests_and_its_own_length() {
 fn a_client_that_was_too_busy_makes_a_run_invalid_and_the_verdict_open() {
     let sound = report(10.0);
     assert!(sound.valid);
-    assert_eq!(sound.verdict, Verdict::Pass);
+    assert_eq!(sound.outcome, Outcome::Pass);
     let busy = report(71.0);
     assert!(!busy.valid && busy.doubts[0].contains("the client itself"), "{busy:?}");
-    assert_eq!(busy.verdict, Verdict::CouldNotTell);
+    assert_eq!(busy.outcome, Outcome::Inconclusive);
 }
 
 #[test]
 fn the_json_names_its_schema_and_holds_both_ways_of_counting() {
     let json = serde_json::to_value(report(10.0)).unwrap();
     assert_eq!(json["schema"], SCHEMA);
-    assert_eq!(json["verdict"], "pass");
+    assert_eq!(json["outcome"], "pass");
     assert!(json["all"]["from_meant"]["p999"].is_number());
     assert!(json["all"]["from_sent"]["p999"].is_number());
 }

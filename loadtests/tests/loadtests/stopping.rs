@@ -10,7 +10,7 @@ use std::process::Command;
 fn stop_with(signal: Signal) {
     let _nobody_else = alone();
     let flags = ["--smoke", "--seconds", "600"];
-    let mut teller = Teller::start(env!("CARGO_BIN_EXE_session_reads"), &flags);
+    let mut teller = Teller::start(env!("CARGO_BIN_EXE_session-reads"), &flags);
     let mut errors = BufReader::new(teller.errors());
     let mut line = String::new();
     while !line.contains("the load begins") {
@@ -22,7 +22,7 @@ fn stop_with(signal: Signal) {
     kill(pid, signal).expect("it is there");
     teller.child.stderr = Some(errors.into_inner());
     let told = teller.end();
-    assert_eq!(told.status.code(), Some(2), "{}", told.errors);
+    assert_eq!(told.status.code(), Some(4), "{}", told.errors);
     assert!(told.report.is_none(), "half a story is no report");
 }
 
@@ -38,7 +38,7 @@ fn a_request_to_terminate_ends_a_story_and_leaves_nothing() {
 
 #[test]
 fn a_story_that_cannot_be_told_says_what_to_type() {
-    let output = Command::new(env!("CARGO_BIN_EXE_kill_during_load"))
+    let output = Command::new(env!("CARGO_BIN_EXE_kill-a-replica"))
         .args(["--replicas", "1"])
         .output()
         .unwrap();

@@ -4,6 +4,7 @@ use crate::topology::Design;
 use backing_services::{Kind, State};
 use load_balancer::config::Policy;
 use load_balancer::status::BackendStatus;
+use outcome::Document;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,6 +35,12 @@ pub struct ClusterStatus {
 }
 
 impl ClusterStatus {
+    /// The status as the JSON document of `lab status` and of the control API.
+    #[must_use]
+    pub const fn document(self) -> Document<Self> {
+        Document::new("lab-status", 1, self)
+    }
+
     /// The member of that name.
     #[must_use]
     pub fn member(&self, id: &str) -> Option<&MemberStatus> {

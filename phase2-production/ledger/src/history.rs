@@ -11,15 +11,22 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
-/// The format of the lines.
-pub const FORMAT: u32 = 1;
+/// The name of the format, described in `docs/json.md`.
+pub const SCHEMA: &str = "lab-history";
+
+/// The version of [`SCHEMA`].
+pub const FORMAT: u32 = 2;
 
 /// The first line.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: String,
     /// [`FORMAT`].
+    #[serde(rename = "version")]
     pub format: u32,
     /// The version of the program that was tested.
+    #[serde(rename = "program_version")]
     pub version: String,
     /// What everything random came from.
     pub seed: u64,
@@ -34,7 +41,14 @@ impl Header {
     #[must_use]
     pub fn new(seed: u64, users: Vec<String>) -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { format: FORMAT, version, seed, users, parameters: BTreeMap::new() }
+        Self {
+            schema: SCHEMA.to_owned(),
+            format: FORMAT,
+            version,
+            seed,
+            users,
+            parameters: BTreeMap::new(),
+        }
     }
 
     /// One more parameter.
@@ -49,6 +63,7 @@ impl Header {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// Who: a replica, `lb`, `redis` or `database`.
+    #[serde(rename = "target")]
     pub victim: String,
     /// What: `kill`, `pause`, ...
     pub kind: String,
@@ -122,8 +137,11 @@ impl History {
         let mut lines = BufReader::new(file).lines();
         let first = lines.next().context("a history has a first line")??;
         let header: Header = serde_json::from_str(&first).context("the first line")?;
-        if header.format != FORMAT {
-            bail!("the history has format {}, and this reads {FORMAT}", header.format);
+        if header.schema != SCHEMA || header.format != FORMAT {
+            let Header { schema, format, .. } = header;
+            bail!(
+                "this is {schema} version {format}; only {SCHEMA} version {FORMAT} can be read"
+            );
         }
         let (entries, faults, leftovers) = Default::default();
         let mut history = Self { header, entries, faults, leftovers };

@@ -55,17 +55,8 @@ impl Invariant {
     }
 }
 
-/// What can be said of a promise after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It stood, and the run could have shown otherwise.
-    Pass,
-    /// The run does not show it either way.
-    CouldNotTell,
-    /// It was broken.
-    Fail,
-}
+/// The outcome of an invariant: it held, it was broken, or the run shows neither.
+pub use outcome::Outcome as Verdict;
 
 /// One broken promise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -108,7 +99,7 @@ impl Finding {
         match (self.violations.is_empty(), self.doubts.is_empty(), self.judged) {
             (false, _, _) => Verdict::Fail,
             (true, true, 1..) => Verdict::Pass,
-            (true, _, _) => Verdict::CouldNotTell,
+            (true, _, _) => Verdict::Inconclusive,
         }
     }
 }
@@ -154,7 +145,7 @@ impl fmt::Display for Report {
             let word = match finding.verdict() {
                 Verdict::Pass => "stands",
                 Verdict::Fail => "BROKEN",
-                Verdict::CouldNotTell => "open",
+                Verdict::Inconclusive | Verdict::HarnessError => "open",
             };
             let Finding { invariant, judged, violations, doubts } = finding;
             writeln!(f, "{word:<7} {} ({judged} judged)", invariant.says())?;

@@ -56,14 +56,14 @@ async fn grown(postgres: &Service, plan: &Plan) -> anyhow::Result<Vec<Sessions>>
         rows.push(Sessions {
             sessions,
             bytes: (size as f64 / sessions as f64).round(),
-            look_us: look_us(&mut database, wanted).await?,
+            read_us: read_us(&mut database, wanted).await?,
         });
     }
     Ok(rows)
 }
 
 /// The median of looks at rows that are spread over all of them, in microseconds.
-async fn look_us(database: &mut PgConnection, all: i64) -> anyhow::Result<f64> {
+async fn read_us(database: &mut PgConnection, all: i64) -> anyhow::Result<f64> {
     let mut times = Vec::with_capacity(LOOKS);
     for look in 0..i64::try_from(LOOKS)? {
         // A prime number of steps, so that neighbours are not asked for together.

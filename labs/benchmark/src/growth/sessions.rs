@@ -60,7 +60,7 @@ pub(super) async fn in_memory(
         rows.push(Sessions {
             sessions,
             bytes: (grown as f64 / ids.len() as f64).round(),
-            look_us: rounded(used * 1e6 / answered.answers.max(1) as f64),
+            read_us: rounded(used * 1e6 / answered.answers.max(1) as f64),
         });
     }
     Ok(rows)
@@ -131,7 +131,7 @@ pub(super) async fn in_redis(
         rows.push(Sessions {
             sessions: all.len(),
             bytes: (used as f64 / all.len() as f64).round(),
-            look_us: look_us(&mut redis, &all).await?,
+            read_us: read_us(&mut redis, &all).await?,
         });
     }
     redis::cmd("FLUSHALL").exec_async(&mut redis).await?;
@@ -162,7 +162,7 @@ async fn copy(
 }
 
 /// The median of looks at sessions that are spread over all of them, in microseconds.
-async fn look_us(
+async fn read_us(
     redis: &mut MultiplexedConnection,
     keys: &[&String],
 ) -> anyhow::Result<f64> {

@@ -16,7 +16,7 @@ pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
         ]
     };
     let bytes = draw("Bytes for each session", "sessions", &both(|row| row.bytes));
-    let looks = draw("Microseconds for one look", "sessions", &both(|row| row.look_us));
+    let looks = draw("Microseconds for one look", "sessions", &both(|row| row.read_us));
     vec![
         ("bytes", bytes),
         ("looks", looks),

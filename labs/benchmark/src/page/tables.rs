@@ -94,7 +94,7 @@ pub(super) fn sessions(report: &Report) -> Rows {
                 place.to_owned(),
                 number(row.sessions as f64),
                 number(row.bytes),
-                number(row.look_us),
+                number(row.read_us),
             ]
         };
         rows.iter().map(cells).collect::<Vec<_>>()

@@ -41,7 +41,7 @@ fn growth_is_complete(report: &Report) {
     let growth = &report.growth;
     let sessions = growth.in_memory.iter().chain(&growth.in_redis);
     assert!(
-        sessions.clone().count() >= 4 && sessions.clone().all(|row| row.look_us > 0.0)
+        sessions.clone().count() >= 4 && sessions.clone().all(|row| row.read_us > 0.0)
     );
     assert!(growth.replicas.iter().all(|row| row.per_second > 0.0), "{growth:?}");
     assert!(growth.files.iter().all(|row| row.upload_ms > 0.0), "{growth:?}");

@@ -50,7 +50,7 @@ pub(super) fn of_scenario(report: &Report, scenario: Scenario) -> String {
         svg.text(
             "fault-name",
             (x + 6.0, TOP - 12.0),
-            &scenario.fault(&report.made.victim),
+            &scenario.fault(&report.made.target),
         );
     }
     draw_legend(&mut svg, bottom + 52.0);

@@ -4,7 +4,7 @@ use super::Statement;
 use crate::contender::Contender;
 use crate::elsewhere::Elsewhere;
 use crate::held::Held;
-use crate::verdict::Verdict;
+use outcome::Outcome;
 
 /// Sessions by which a replica may be off in 1,000: those that end meanwhile.
 const SLACK: f64 = 10.0;
@@ -42,7 +42,7 @@ fn statement(
         says: says.to_owned(),
         expected: expected.to_owned(),
         measured,
-        verdict: if holds { Verdict::Pass } else { Verdict::Fail },
+        outcome: if holds { Outcome::Pass } else { Outcome::Fail },
         doubts: Vec::new(),
     }
 }
@@ -87,7 +87,7 @@ fn remembered(design: Contender, held: &Held) -> Statement {
     );
     let mut statement = statement(design, says, measured, holds);
     if !holds && !held.settled {
-        statement.verdict = Verdict::CouldNotTell;
+        statement.outcome = Outcome::Inconclusive;
         statement.doubts = vec!["the replicas were not done telling each other".into()];
     }
     statement

@@ -4,7 +4,7 @@ use super::Statement;
 use crate::contender::Contender;
 use crate::revocation::Revoked;
 use crate::trial::Trial;
-use crate::verdict::Verdict;
+use outcome::Outcome;
 
 /// What a trial shows of it, if anybody was revoked.
 pub(super) fn statements(trial: &Trial) -> Vec<Statement> {
@@ -26,10 +26,10 @@ fn statement(
     measured: String,
     holds: bool,
 ) -> Statement {
-    let verdict = match (revoked.accepted_before, holds) {
-        (false, _) => Verdict::CouldNotTell,
-        (true, true) => Verdict::Pass,
-        (true, false) => Verdict::Fail,
+    let outcome = match (revoked.accepted_before, holds) {
+        (false, _) => Outcome::Inconclusive,
+        (true, true) => Outcome::Pass,
+        (true, false) => Outcome::Fail,
     };
     let doubt = "the proof was not accepted before it was revoked".to_owned();
     Statement {
@@ -38,7 +38,7 @@ fn statement(
         says: says.to_owned(),
         expected: expected.to_owned(),
         measured,
-        verdict,
+        outcome,
         doubts: if revoked.accepted_before { Vec::new() } else { vec![doubt] },
     }
 }

@@ -46,7 +46,7 @@ fn the_fault_is_marked_on_the_axis_of_every_scenario_that_has_one() {
         &rest[..rest.find("</section>").expect("it ends")]
     };
     assert!(!section(Scenario::SteadyLoad).contains("class=\"fault\" x1"));
-    let kill = section(Scenario::KillOne);
+    let kill = section(Scenario::KillAReplica);
     assert!(kill.contains("class=\"fault\" x1") && kill.contains("kill -9 r2"), "{kill}");
     assert_eq!(kill.matches("class=\"strip\"").count(), 2, "a strip a design");
     assert!(kill.contains("class=\"lost\""), "lost logins are drawn");

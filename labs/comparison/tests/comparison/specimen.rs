@@ -18,7 +18,7 @@ pub(crate) fn report() -> Report {
 
 /// The same about other designs.
 pub(crate) fn report_on(designs: [Contender; 2]) -> Report {
-    let scenarios = [Scenario::SteadyLoad, Scenario::RevokeOne, Scenario::KillOne];
+    let scenarios = [Scenario::SteadyLoad, Scenario::RevokeOne, Scenario::KillAReplica];
     let trials: Vec<_> = scenarios
         .into_iter()
         .flat_map(|scenario| designs.map(|design| trial(design, scenario)))
@@ -26,7 +26,7 @@ pub(crate) fn report_on(designs: [Contender; 2]) -> Report {
     let statements = together(trials.iter().flat_map(of_trial).collect());
     let loads = scenarios.map(|scenario| {
         let busy = match scenario {
-            Scenario::KillOne => 91.0,
+            Scenario::KillAReplica => 91.0,
             _ => 12.5,
         };
         let busy = Busy { client_percent: busy, machine_percent: Some(40.0) };
@@ -44,7 +44,7 @@ fn made() -> Made {
         repeat: 1,
         users: 2,
         pace_ms: 250,
-        victim: "r2".to_owned(),
+        target: "r2".to_owned(),
         profile: "debug",
         machine: Machine {
             system: "linux 6.0".to_owned(),

@@ -20,7 +20,7 @@ pub fn exercism(record: &Record) -> Value {
         _ if did_not_run => "error",
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
-        Verdict::CouldNotTell | Verdict::Broken => "error",
+        Verdict::Inconclusive | Verdict::HarnessError => "error",
     };
     let text = remarks_and_message(record);
     let message = match status {

@@ -38,7 +38,7 @@ pub fn gradescope(record: &Record) -> Value {
             "verdict": record.verdict,
             "restored": record.restored,
             "remarks": record.remarks,
-            "complete": record.verdict != Verdict::CouldNotTell,
+            "complete": record.verdict != Verdict::Inconclusive,
         },
     })
 }

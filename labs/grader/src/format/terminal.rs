@@ -159,8 +159,8 @@ impl Paint {
         let style = match verdict {
             Verdict::Pass => Style::new().green().bold(),
             Verdict::Fail => Style::new().red().bold(),
-            Verdict::CouldNotTell => Style::new().yellow().bold(),
-            Verdict::Broken => Style::new().magenta().bold(),
+            Verdict::Inconclusive => Style::new().yellow().bold(),
+            Verdict::HarnessError => Style::new().magenta().bold(),
         };
         self.with(&style, &verdict.to_string())
     }

@@ -146,7 +146,7 @@ async fn class_grading_survives_a_panic_in_one_grading() {
     class.submit("bob", &wrong());
     class.submit("cyd", CORRECT);
     let records = class.graded_by(PANICS).await;
-    assert_eq!(verdicts(&records), [Verdict::Pass, Verdict::Broken, Verdict::Pass]);
+    assert_eq!(verdicts(&records), [Verdict::Pass, Verdict::HarnessError, Verdict::Pass]);
     let names: Vec<_> = records.iter().flat_map(|record| &record.submission).collect();
     assert_eq!(names, ["ada", "bob", "cyd"]);
     assert!(csv(&records).lines().nth(2).unwrap().starts_with("bob,x-01-double,the lab"));

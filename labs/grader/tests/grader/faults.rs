@@ -30,7 +30,7 @@ async fn panic_in_one_check_does_not_affect_other_checks() {
     assignment.manifest.checks.truncate(2);
     assignment.manifest.checks[1].needs.clear();
     let record = grade(assignment).await;
-    assert_eq!((record.verdict, record.verdict.code()), (Verdict::Broken, 3));
+    assert_eq!((record.verdict, record.verdict.code()), (Verdict::HarnessError, 3));
     let said = "the check it_is_doubled panicked: 5 is beyond the end";
     assert_eq!(record.checks[0].actual, said);
     assert_eq!(record.checks[0].status, Status::Error);
@@ -58,7 +58,7 @@ async fn missing_linker_is_a_harness_error_and_is_recoverable() {
     fs::write(settings.join("config.toml"), linker).unwrap();
     for reason in ["cargo could not build x-01-double", "the starter of x-01-double"] {
         let record = built_in(target.path(), &work).await;
-        assert_eq!(record.verdict, Verdict::Broken, "{}", record.message);
+        assert_eq!(record.verdict, Verdict::HarnessError, "{}", record.message);
         assert!(record.message.contains(reason), "{}", record.message);
         assert!(record.message.contains("linker `/nowhere/ld` not found"));
     }
@@ -74,7 +74,7 @@ async fn non_executable_program_is_a_harness_error() {
         assignment.sandbox =
             sandbox_after(&format!("case \"$4\" in cargo) ;; *) {spoilt} ;; esac"));
         let record = grade(assignment).await;
-        assert_eq!(record.verdict, Verdict::Broken, "{spoilt}: {record:#?}");
+        assert_eq!(record.verdict, Verdict::HarnessError, "{spoilt}: {record:#?}");
         let said = &record.checks[0].actual;
         assert!(said.contains("the program cannot be run here"), "{said}");
     }
@@ -94,7 +94,7 @@ async fn only_the_build_of_dependencies_has_a_long_timeout() {
     ));
     let record = grade(assignment).await;
     assert_eq!(fs::read_to_string(times).unwrap(), "600000\n120000\n");
-    assert_eq!(record.verdict, Verdict::CouldNotTell, "{}", record.message);
+    assert_eq!(record.verdict, Verdict::Inconclusive, "{}", record.message);
     assert!(record.message.contains("not built within 120 s"), "{}", record.message);
     assert_eq!(record.checks[0].status, Status::Inconclusive);
 }

@@ -1,7 +1,7 @@
 //! Each format follows the documentation of the system that reads it.
 
 use grader::format::{Submission, classroom50, exercism, gradescope, junit, terminal};
-use grader::record::SCHEMA;
+use grader::record::verdict_of;
 use grader::{CheckRecord, Record, Status, Verdict};
 use serde_json::Value;
 
@@ -45,14 +45,13 @@ pub(crate) fn record() -> Record {
     ];
     let checks: Vec<_> = all.map(|(id, status)| check(id, status)).to_vec();
     Record {
-        schema: SCHEMA.to_owned(),
         exercise: "p1-01-life-of-a-session".to_owned(),
         title: "The life of a session".to_owned(),
         submission: None,
         seed: 41,
         started_at: 1_795_251_600,
         duration_ms: 41_000,
-        verdict: Verdict::of(&checks),
+        verdict: verdict_of(&checks),
         points: 3,
         max_points: 12,
         restored: vec!["exercise.toml".to_owned()],
@@ -202,7 +201,7 @@ fn every_format_shows_restored_files_and_remarks() {
         assert!(text.contains("exercise.toml") && text.contains("two places"), "{text}");
     };
     let (all, mut unsure) = (record(), record());
-    unsure.verdict = Verdict::CouldNotTell;
+    unsure.verdict = Verdict::Inconclusive;
     says(gradescope(&all)["output"].to_string());
     says(classroom50(&all, &Submission::default()).to_string());
     says(exercism(&all)["tests"][1]["message"].to_string());
@@ -222,7 +221,7 @@ fn every_format_shows_restored_files_and_remarks() {
 #[test]
 fn harness_error_is_an_error_case_in_junit() {
     let mut broken = refused();
-    (broken.checks, broken.verdict) = (Vec::new(), Verdict::Broken);
+    (broken.checks, broken.verdict) = (Vec::new(), Verdict::HarnessError);
     let xml = junit(&[broken]).unwrap();
     assert_eq!(xml.matches("<error").count(), 1, "{xml}");
 }
@@ -253,15 +252,15 @@ fn outcome_of_a_record_follows_from_its_checks() {
     use Status::{Error, Fail, Inconclusive, Pass, Skipped};
     let verdict = |all: &[Status]| {
         let checks: Vec<_> = all.iter().map(|status| check("x", *status)).collect();
-        Verdict::of(&checks)
+        verdict_of(&checks)
     };
     assert_eq!(verdict(&[Pass, Pass]), Verdict::Pass);
     assert_eq!(verdict(&[Pass, Fail, Skipped, Inconclusive]), Verdict::Fail);
-    assert_eq!(verdict(&[Pass, Inconclusive, Skipped]), Verdict::CouldNotTell);
-    assert_eq!(verdict(&[Fail, Error]), Verdict::Broken);
-    assert_eq!(verdict(&[]), Verdict::CouldNotTell);
+    assert_eq!(verdict(&[Pass, Inconclusive, Skipped]), Verdict::Inconclusive);
+    assert_eq!(verdict(&[Fail, Error]), Verdict::HarnessError);
+    assert_eq!(verdict(&[]), Verdict::Inconclusive);
     assert_eq!(
-        [Verdict::Pass, Verdict::Fail, Verdict::CouldNotTell, Verdict::Broken]
+        [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::HarnessError]
             .map(Verdict::code),
         [0, 1, 2, 3]
     );

@@ -127,6 +127,6 @@ async fn missing_sandbox_program_is_a_harness_error() {
     let mut assignment = crate::fixture::assignment(work.path());
     assignment.sandbox.path = "/nowhere/sandbox".into();
     let record = grader::grade(assignment).await;
-    assert_eq!(record.verdict, Verdict::Broken);
+    assert_eq!(record.verdict, Verdict::HarnessError);
     assert!(record.message.contains("/nowhere/sandbox"), "{}", record.message);
 }

@@ -1,4 +1,4 @@
-//! `lab add`: one replica more.
+//! `lab add`: starts one more replica.
 
 use crate::commands::Named;
 use crate::screen::say;
@@ -6,8 +6,8 @@ use clap::Args;
 
 /// Start one more replica
 ///
-/// It knows nobody: behind a round-robin balancer, every client with a session in
-/// another replica's memory will meet it and be asked to log in.
+/// It has no sessions. With sessions in memory and a round-robin balancer, each client has to
+/// log in again as soon as the new replica gets one of its requests.
 #[derive(Args, Debug)]
 pub(crate) struct AddArgs {
     #[command(flatten)]
@@ -16,6 +16,6 @@ pub(crate) struct AddArgs {
 
 pub(crate) async fn run(args: AddArgs) -> anyhow::Result<()> {
     let id = args.named.find().await?.add().await?;
-    say(format_args!("{id} was started and gets requests"));
+    say(format_args!("{id} is up and gets requests"));
     Ok(())
 }

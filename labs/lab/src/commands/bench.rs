@@ -1,5 +1,5 @@
-//! `lab bench`: hands over to the benchmark, which is a program of its own, because figures
-//! of a debug build are none and peers are nothing that a server should be built with.
+//! `lab bench`: builds the benchmark for speed and runs it. It is a program of its own: a
+//! debug build gives no valid figures, and its peers are no dependencies of a server.
 
 use anyhow::Context;
 use std::ffi::OsString;
@@ -9,17 +9,18 @@ use std::process::Command;
 /// The workspace that this program was built from.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
 
-/// Measure what one request costs, beside peers in the same rounds
+/// Measure the cost of one request, beside other servers
 ///
-/// Builds for speed first, which takes minutes the first time, and then takes the machine
-/// for itself. The flags are those of the benchmark:
+/// Builds for speed first, which takes minutes the first time. The benchmark uses the whole
+/// machine. Its flags:
 ///
-///   --quick         fewer and shorter turns: a few minutes
-///   --save DIR      keep the report as JSON, Markdown and plots
-///   --against FILE  hold the ratios against those of a kept report
-///   --json          print the report as JSON
-///   --assert        exit with 1 if a target is missed or a ratio differs
-///   --backing KIND  from where Redis is taken
+///   --quick         Run fewer and shorter rounds: a few minutes
+///   --save DIR      Save the report as JSON, Markdown and plots
+///   --against FILE  Compare the ratios with those of a saved report
+///   --json          Print the report as JSON: docs/json.md
+///   --assert        Exit 1 if a target is missed or a ratio differs, 4 if a target could
+///                   not be measured
+///   --backing KIND  Source of Redis
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct BenchArgs {
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let mut command = Command::new(&cargo);
     command.args(["run", "--release", "--locked", "--manifest-path", WORKSPACE]);
     command.args(["--package", "benchmark", "--"]).args(&args.flags);
-    // It takes this process's place, and with it the terminal and its signals.
+    // The benchmark replaces this process, and gets the terminal and its signals.
     let failed = command.exec();
     Err(failed).with_context(|| format!("cannot start {}", cargo.display()))
 }

@@ -1,60 +1,60 @@
-//! `lab check-stateless`: which step of a user rests on the memory of one server.
+//! `lab check-stateless`: finds the step of a user that depends on one replica.
 
-use crate::commands::{HARNESS_BROKE, broke_off, program};
+use crate::commands::{broken_off, program};
 use crate::screen::{columns, remark, say};
 use anyhow::Context;
 use clap::Args;
 use cluster::{Backing, Design};
+use outcome::{Document, Outcome, USAGE};
 use stateless_checker::ours::{self, Ours};
-use stateless_checker::{Description, Instances, Options, Report, check};
+use stateless_checker::{
+    Description, Instances, Options, Report, SCHEMA, VERSION, check,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The exit code when the command line or the file is wrong.
-const USAGE: u8 = http_edge::program::USAGE;
-
-/// Find the step of a user that depends on the memory of one server
+/// Find the step of a user that depends on one replica
 ///
-/// Sends one user's steps to different replicas, and restarts replicas between the steps
-/// where it may. Says which step fails for it, what kind of state that is, and shows the
-/// requests. Either for a design of this lab, or for a service of your own, in any
-/// language, that a small file describes: docs/check-stateless.md.
+/// Sends the steps of one user to different replicas, and restarts replicas between the
+/// steps if it can. Prints the step that fails, the kind of state, and the requests. It
+/// checks a design of this lab, or a service of yours in any language that a small file
+/// describes: docs/check-stateless.md.
 ///
-/// Exit codes: 0 stateless as far as the steps show, 1 not, 2 could not tell or a usage
-/// error, 3 the lab itself broke.
+/// Exit codes: 0 stateless as far as the steps show, 1 not stateless, 2 usage error, 3 the
+/// lab itself broke, 4 inconclusive.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
     /// Base URLs of the replicas, instead of those in the file; these are not restarted
     #[arg(value_name = "URL", requires = "steps")]
     urls: Vec<String>,
 
-    /// File that describes what a user does, and where the replicas are
+    /// File with the steps of a user and the addresses of the replicas
     #[arg(long, value_name = "FILE", required_unless_present = "design")]
     steps: Option<PathBuf>,
 
-    /// Value for the steps, such as password=secret, that the file is not to hold
+    /// Value for the steps that is not in the file, such as password=secret
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value,
           requires = "steps")]
     set: Vec<(String, String)>,
 
-    /// Start two replicas of this design, and check those
+    /// Start two replicas of this design and check them
     #[arg(long, value_enum, conflicts_with = "steps")]
     design: Option<Design>,
 
-    /// From where Redis and the database of Phase 2 are taken
+    /// Source of Redis and of the database of Phase 2
     #[arg(long, value_enum, default_value_t, conflicts_with = "steps")]
     backing: Backing,
 
-    /// Decides who the users are and what they send
+    /// Seed of the users and of their requests
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// How often each experiment is repeated
+    /// Repetitions of each experiment
     #[arg(long, value_name = "N", default_value_t = 3,
           value_parser = clap::value_parser!(u8).range(1..=50))]
     rounds: u8,
 
-    /// Print the report as JSON
+    /// Print the report as JSON: docs/json.md
     #[arg(long)]
     json: bool,
 }
@@ -67,15 +67,16 @@ pub(crate) async fn run(args: CheckArgs) -> ExitCode {
             Err((USAGE, anyhow::anyhow!("{says}: {design} takes no --backing")))
         }
         (Some(design), _) => {
-            of_design(&args, design).await.map_err(|e| (broke_off(&e), e))
+            let report = of_design(&args, design).await;
+            report.map_err(|error| (broken_off(&error).code(), error))
         }
         (None, Some(file)) => {
             of_service(&args, file.clone()).await.map_err(|e| (USAGE, e))
         }
         (None, None) => Err((USAGE, anyhow::anyhow!("--steps or --design is needed"))),
     };
-    match report.and_then(|report| print(&args, &report).map_err(|e| (HARNESS_BROKE, e)))
-    {
+    let broken = |error| (Outcome::HarnessError.code(), error);
+    match report.and_then(|report| print(&args, &report).map_err(broken)) {
         Ok(code) => code,
         Err((code, error)) => {
             remark(format!("error: {error:#}\nseed {}", args.seed));
@@ -86,10 +87,12 @@ pub(crate) async fn run(args: CheckArgs) -> ExitCode {
 
 fn print(args: &CheckArgs, report: &Report) -> anyhow::Result<ExitCode> {
     match args.json {
-        true => say(serde_json::to_string_pretty(report)?),
+        true => {
+            say(serde_json::to_string_pretty(&Document::new(SCHEMA, VERSION, report))?)
+        }
         false => say(report.in_columns(columns())),
     }
-    Ok(report.verdict.exit_code())
+    Ok(report.outcome.exit_code())
 }
 
 fn options(args: &CheckArgs) -> Options {
@@ -103,7 +106,7 @@ async fn of_design(args: &CheckArgs, design: Design) -> anyhow::Result<Report> {
         Ok(mut instances) => tokio::select! {
             report = check(&description, &mut instances, options(args)) => Ok(report),
             () = http_edge::stop::signalled() => {
-                Err(anyhow::anyhow!("interrupted before there was a verdict"))
+                Err(anyhow::anyhow!("interrupted before the end of the check"))
             }
         },
         Err(error) => Err(error),

@@ -1,60 +1,65 @@
-//! `lab compare`: five designs under the same load and the same faults, in one table.
+//! `lab compare`: five designs under the same load and the same faults.
 
 mod progress;
 mod show;
 
-use crate::commands::{broke_off, program};
+use crate::commands::{broken_off, program};
 use crate::screen::{remark, say};
 use anyhow::Context;
 use clap::Args;
 use cluster::Backing;
-use comparison::{Contender, Plan, Scenario, Verdict, machine, page, save};
+use comparison::{Contender, Plan, Scenario, machine, page, save};
+use outcome::Outcome;
 use progress::Progress;
 use show::{judgement, show};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Compare five designs under the same load and the same faults
+/// Compare five designs under the same load and faults
 ///
-/// Five clusters of three replicas, one for each place where it may be known who is
-/// calling, get the same users and then the same faults. At the end: who was logged out,
-/// what failed, how long it took, what each design costs, and what of the figures that
-/// others claim could be confirmed. Nothing is left behind.
+/// Starts five clusters of three replicas, one for each place of the session: the memory of
+/// one replica (with and without sticky routing), the memory of all replicas, Redis, or a
+/// signed token. All get the same users and the same faults. The result: logged-out users,
+/// failed requests, recovery times, the costs of each design, and published figures beside
+/// the measured ones. No process or file is left behind.
+///
+/// Exit codes: 0 done (with --assert: every check holds), 1 a check does not hold, 2 usage
+/// error, 3 the comparison itself broke, 4 inconclusive.
 #[derive(Args, Debug)]
 pub(crate) struct CompareArgs {
-    /// Only these designs or scenarios; several with commas or repeated
+    /// Run only these designs or scenarios, separated by commas or repeated
     #[arg(long, value_name = "DESIGN|SCENARIO", value_delimiter = ',', value_parser = only)]
     only: Vec<Only>,
 
-    /// Play each scenario so often, and give medians and spread
+    /// Repetitions of each scenario, for medians and spread
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..=50))]
     repeat: u16,
 
-    /// Decides when who asks for what and which replica is killed
+    /// Seed of the users' requests and of the choice of the target replica
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// Users before each design
+    /// Users of each design
     #[arg(long, value_name = "N", default_value_t = 9,
           value_parser = clap::value_parser!(u16).range(3..=100))]
     users: u16,
 
-    /// Milliseconds from one request of a user to the next
+    /// Milliseconds from one request of a user to its next
     #[arg(long, value_name = "MS", default_value_t = 250,
           value_parser = clap::value_parser!(u64).range(20..=5_000))]
     pace_ms: u64,
 
-    /// From where Redis and the database are taken, the same for every design
+    /// Source of Redis and of the database, the same for every design
     #[arg(long, value_enum, default_value_t)]
     backing: Backing,
 
-    /// Exit with 1 if what happened is not what the concepts say, 2 if it shows neither
+    /// Exit 1 if a result contradicts the expected outcome, 4 if the run was inconclusive
     #[arg(long)]
     assert: bool,
 
-    /// Print the report as JSON
+    /// Print the report as JSON: docs/json.md
     #[arg(long)]
     json: bool,
 
@@ -62,12 +67,12 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// Keep the report in a folder, as JSON and Markdown with the date in their names
+    /// Save the report in a folder, as JSON and Markdown with the date in the names
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
 }
 
-/// What a run is narrowed to.
+/// A design or a scenario, to which a run is limited.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Only {
     Design(Contender),
@@ -92,14 +97,14 @@ pub(crate) async fn run(args: CompareArgs) -> ExitCode {
     match perform(&args).await {
         Err(error) => {
             remark(format!("error: {error:#}"));
-            ExitCode::from(broke_off(&error))
+            broken_off(&error).exit_code()
         }
-        Ok(verdict) if args.assert => ExitCode::from(verdict.exit_code()),
+        Ok(outcome) if args.assert => outcome.exit_code(),
         Ok(_) => ExitCode::SUCCESS,
     }
 }
 
-async fn perform(args: &CompareArgs) -> anyhow::Result<Verdict> {
+async fn perform(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let plan = plan(args)?;
     let progress = Progress::of(&plan);
     let report = comparison::run(&plan, |what| progress.step(what)).await;
@@ -112,7 +117,7 @@ async fn perform(args: &CompareArgs) -> anyhow::Result<Verdict> {
     }
     if let Some(folder) = &args.save {
         let [json, markdown] = save::save(&report, folder)?;
-        remark(format!("Kept as {} and {}", json.display(), markdown.display()));
+        remark(format!("Saved as {} and {}", json.display(), markdown.display()));
     }
     if args.json {
         say(serde_json::to_string_pretty(&report)?);
@@ -120,7 +125,7 @@ async fn perform(args: &CompareArgs) -> anyhow::Result<Verdict> {
     } else {
         show(&report);
     }
-    Ok(report.verdict)
+    Ok(report.outcome)
 }
 
 fn plan(args: &CompareArgs) -> anyhow::Result<Plan> {
@@ -145,18 +150,18 @@ fn plan(args: &CompareArgs) -> anyhow::Result<Plan> {
     })
 }
 
-/// All of them unless some were named, and always in their own order.
+/// The named ones, or all if none is named, always in their own order.
 fn chosen<T: PartialEq, const N: usize>(named: &[T], all: [T; N]) -> Vec<T> {
     let wanted = |one: &T| named.is_empty() || named.contains(one);
     all.into_iter().filter(wanted).collect()
 }
 
-/// What was typed, without the path of this program.
+/// The command line without the path of this program.
 fn command() -> String {
     command_of(machine::profile(), std::env::args().skip(1))
 }
 
-/// The command that makes this run again, in the profile that it was made in.
+/// The command that repeats this run, with the same build profile.
 fn command_of(profile: &str, args: impl Iterator<Item = String>) -> String {
     let program = match profile {
         "debug" => "cargo lab".to_owned(),
@@ -170,15 +175,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_takes_designs_and_scenarios_and_names_them_when_it_knows_neither() {
+    fn unknown_design_or_scenario_is_refused_with_the_known_names() {
         assert_eq!(only("token"), Ok(Only::Design(Contender::Token)));
-        assert_eq!(only("kill-one"), Ok(Only::Scenario(Scenario::KillOne)));
+        assert_eq!(only("kill-a-replica"), Ok(Only::Scenario(Scenario::KillAReplica)));
         let refused = only("cookies").unwrap_err();
-        assert!(refused.contains("replicated") && refused.contains("add-replica"));
+        assert!(refused.contains("replicated") && refused.contains("scale-out"));
     }
 
     #[test]
-    fn the_command_of_a_report_makes_the_run_again_in_its_own_profile() {
+    fn command_of_a_report_repeats_the_run_in_its_profile() {
         let of = |profile| {
             let args = ["compare", "--seed", "7"].map(str::to_owned);
             command_of(profile, args.into_iter())
@@ -188,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_narrowed_is_whole_and_in_order() {
+    fn unlimited_plan_has_all_designs_in_order() {
         assert_eq!(chosen(&[], Contender::ALL), Contender::ALL);
         let named = vec![Contender::Token, Contender::Memory];
         let chosen = chosen(&named, Contender::ALL);

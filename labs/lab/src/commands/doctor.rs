@@ -1,36 +1,37 @@
-//! `lab doctor`: what this machine offers, and what to do about what it does not.
+//! `lab doctor`: the tools and services of this machine, with advice for missing ones.
 
 use crate::screen::{say, table};
 use backing_services::{Offer, What, offers};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit};
+use outcome::Document;
 use serde::Serialize;
+use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
-/// Show what this machine offers, and which commands will work on it
+/// Show the tools and services of this machine
 ///
-/// Nothing is installed or changed. Of what can be taken from several places, one is
-/// enough.
+/// Installs and changes nothing. A service with several possible sources needs one of them.
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
-    /// Print JSON
+    /// Print JSON: docs/json.md
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Serialize)]
 struct Finding {
-    what: String,
+    name: String,
     found: Option<String>,
     needed_for: String,
     advice: String,
 }
 
 impl Finding {
-    fn new(what: &str, found: Option<String>, needed_for: &str, advice: &str) -> Self {
+    fn new(name: &str, found: Option<String>, needed_for: &str, advice: &str) -> Self {
         let (needed_for, advice) = (needed_for.to_owned(), advice.to_owned());
-        Self { what: what.to_owned(), found, needed_for, advice }
+        Self { name: name.to_owned(), found, needed_for, advice }
     }
 }
 
@@ -40,7 +41,8 @@ pub(crate) async fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         findings.extend(services(what).await);
     }
     if args.json {
-        say(serde_json::to_string_pretty(&findings)?);
+        let document = Document::new("lab-doctor", 1, json!({ "findings": findings }));
+        say(serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
     let row = |finding: &Finding| {
@@ -49,10 +51,10 @@ pub(crate) async fn run(args: &DoctorArgs) -> anyhow::Result<()> {
             None => finding.advice.clone(),
         };
         let found = finding.found.clone().unwrap_or_else(|| "missing".to_owned());
-        vec![finding.what.clone(), found, finding.needed_for.clone(), advice]
+        vec![finding.name.clone(), found, finding.needed_for.clone(), advice]
     };
     let rows = findings.iter().map(row).collect();
-    say(table(&["what", "found", "needed for", "what to do"], rows));
+    say(table(&["tool or service", "found", "needed for", "advice"], rows));
     Ok(())
 }
 
@@ -63,7 +65,7 @@ fn machine() -> Vec<Finding> {
     let files = files.filter(|limit| *limit >= 1024).map(|limit| limit.to_string());
     let temp = is_writable(&temp).then(|| temp.display().to_string());
     vec![
-        Finding::new("cores", cores, "everything", "two or more make the demo quicker"),
+        Finding::new("cores", cores, "everything", "two or more make the demo faster"),
         Finding::new(
             "open files",
             files,
@@ -97,7 +99,7 @@ fn tools() -> Vec<Finding> {
     ]
 }
 
-/// One line a kind, in the order in which `lab up` tries them, and what it would take.
+/// The sources of a service in the order in which `lab up` tries them, and its choice.
 async fn services(what: What) -> Vec<Finding> {
     let offers = offers(what).await;
     let taken = offers.iter().find(|offer| offer.found.is_ok()).map(|offer| offer.kind);
@@ -130,7 +132,7 @@ fn is_writable(dir: &Path) -> bool {
     std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).is_ok()
 }
 
-/// The first line that a program prints of itself.
+/// The first line of the version that a program prints.
 fn version(program: &str, flag: &str) -> Option<String> {
     let output = Command::new(program).arg(flag).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);

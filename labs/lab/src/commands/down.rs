@@ -1,13 +1,13 @@
-//! `lab down`: the end of a cluster.
+//! `lab down`: stops a cluster.
 
 use crate::commands::Named;
 use crate::screen::say;
 use clap::Args;
 
-/// Stop the cluster that `cargo lab up` started
+/// Stop the cluster
 ///
-/// Every process ends, temporary folders are removed. Uploads stay only if `cargo lab up`
-/// was given a --data-dir.
+/// Ends every process and removes temporary folders. Uploads stay only if the cluster was
+/// started with --data-dir.
 #[derive(Args, Debug)]
 pub(crate) struct DownArgs {
     #[command(flatten)]
@@ -16,6 +16,6 @@ pub(crate) struct DownArgs {
 
 pub(crate) async fn run(args: DownArgs) -> anyhow::Result<()> {
     args.named.find().await?.down().await?;
-    say("everything is stopped");
+    say("the cluster is stopped");
     Ok(())
 }

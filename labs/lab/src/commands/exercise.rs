@@ -1,4 +1,4 @@
-//! Which exercise is meant, and where the work lies: what the exercise commands share.
+//! The common arguments of the exercise commands: the exercise and the folder of the work.
 
 use super::usage;
 use anyhow::{Context, anyhow};
@@ -6,41 +6,42 @@ use grader::home::{folder_around, ids};
 use grader::manifest::FILE;
 use grader::place::{PLACES, WORK};
 use grader::progress::Progress;
-use grader::{Assignment, Home, Manifest, Record, SandboxProgram, Status, Verdict};
+use grader::{Assignment, SandboxProgram, Home, Manifest, Record, Status};
+use outcome::Outcome;
 use rand::RngExt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which exercise is meant, and where.
+/// An exercise and the folder of the work.
 #[derive(clap::Args, Clone, Debug, Default)]
-pub(crate) struct Which {
-    /// The exercise, such as p1-01; the first that is not solved, if none is given
+pub(crate) struct ExerciseArgs {
+    /// Exercise, such as p1-01 [default: the first that is not solved]
     #[arg(value_name = "ID")]
     id: Option<String>,
 
     #[command(flatten)]
-    place: Place,
+    place: FolderArgs,
 }
 
-/// Where the work lies.
+/// The folder of the work.
 #[derive(clap::Args, Clone, Debug, Default)]
-pub(crate) struct Place {
-    /// A folder of exercises, or a repository that has one in labs/work. If not given: the
-    /// one around this folder, or else labs/work of the lab
+pub(crate) struct FolderArgs {
+    /// Folder of exercises, or a repository with one in labs/work [default: the folder of
+    /// exercises that contains this one, or labs/work of the lab]
     #[arg(long = "in", value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 
-/// A folder of exercises, and how far somebody is in it.
-pub(crate) struct Desk {
+/// A folder of exercises, and the progress in it.
+pub(crate) struct Workspace {
     pub(crate) home: Home,
     pub(crate) folder: PathBuf,
     pub(crate) progress: Progress,
 }
 
-impl Place {
-    /// Finds the folder to work in, or makes one.
-    pub(crate) fn open(&self) -> anyhow::Result<Desk> {
+impl FolderArgs {
+    /// Finds the folder of the work, or creates one.
+    pub(crate) fn open(&self) -> anyhow::Result<Workspace> {
         let home = Home::here()?;
         let folder = match &self.folder {
             Some(folder) if folder.exists() => below(&top(folder)?)?,
@@ -51,10 +52,10 @@ impl Place {
             copy(&home.exercises(), &folder)?;
             eprintln!("Your own copy of the exercises is in {}\n", folder.display());
         }
-        Ok(Desk::at(home, folder))
+        Ok(Workspace::at(home, folder))
     }
 
-    /// What is to be graded: a folder of exercises or a whole repository. It is not made.
+    /// Finds the folder to grade: a folder of exercises or a whole repository.
     pub(crate) fn to_grade(&self, home: &Home) -> anyhow::Result<PathBuf> {
         match &self.folder {
             Some(folder) => {
@@ -67,7 +68,7 @@ impl Place {
     }
 }
 
-/// The folder that a path names: it, or the one above if it is an exercise.
+/// The folder that a path names, or its parent if the path is an exercise.
 fn top(path: &Path) -> anyhow::Result<PathBuf> {
     let path = fs::canonicalize(path)
         .with_context(|| format!("there is no folder {}", path.display()))
@@ -96,8 +97,8 @@ fn ensure_exercises(top: &Path) -> anyhow::Result<()> {
     )))
 }
 
-/// Where one works below a folder: there, if it holds exercises; of a repository, in the
-/// place for it, which may have to be made.
+/// The folder of the work below `top`: `top` itself if it has exercises. In a repository it
+/// is labs/work, which may not exist yet.
 fn below(top: &Path) -> anyhow::Result<PathBuf> {
     ensure_exercises(top)?;
     let places = ["", WORK, "exercises"].map(|place| top.join(place));
@@ -105,10 +106,10 @@ fn below(top: &Path) -> anyhow::Result<PathBuf> {
     Ok(found.unwrap_or_else(|| top.join(WORK)))
 }
 
-/// The folder of exercises that this is in. The original is not for working in: there
-/// would be nothing to reset to, and nothing to compare with.
+/// The folder of exercises around the current folder. The original is not a workspace:
+/// `lab reset` and the solution need it unchanged.
 fn around_here(home: &Home) -> anyhow::Result<Option<PathBuf>> {
-    let here = std::env::current_dir().context("cannot tell which folder this is")?;
+    let here = std::env::current_dir().context("cannot find the current folder")?;
     let Some(folder) = folder_around(&here) else {
         return Ok(None);
     };
@@ -116,7 +117,7 @@ fn around_here(home: &Home) -> anyhow::Result<Option<PathBuf>> {
         return Ok(Some(folder));
     }
     eprintln!(
-        "note: this folder stays as it was handed out. Your copy is {}\n",
+        "note: this folder holds the original exercises. Your copy is {}\n",
         home.work().display()
     );
     Ok(None)
@@ -126,17 +127,17 @@ fn is_same(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).ok() == fs::canonicalize(other).ok()
 }
 
-impl Which {
+impl ExerciseArgs {
     /// Finds the exercise and the folder.
-    pub(crate) fn find(&self) -> anyhow::Result<(Desk, Manifest)> {
+    pub(crate) fn find(&self) -> anyhow::Result<(Workspace, Manifest)> {
         let desk = self.place.open()?;
         let manifest = desk.exercise(self.id.as_deref())?;
         Ok((desk, manifest))
     }
 }
 
-impl Desk {
-    /// The desk in a folder of exercises.
+impl Workspace {
+    /// The workspace in a folder of exercises.
     pub(crate) fn at(home: Home, folder: PathBuf) -> Self {
         let progress = Progress::read(&folder);
         Self { home, folder, progress }
@@ -149,9 +150,9 @@ impl Desk {
         }
         match self.next()? {
             Some(next) => Ok(next),
-            None => {
-                Err(usage(anyhow!("every exercise is solved. Name one to see it again")))
-            }
+            None => Err(usage(anyhow!(
+                "every exercise is solved. Name one to check it again"
+            ))),
         }
     }
 
@@ -161,24 +162,24 @@ impl Desk {
         Ok(self.progress.next(&all).cloned())
     }
 
-    /// What is to be checked, with every check run once.
+    /// The assignment of an exercise, with one run of each check.
     pub(crate) fn assignment(&self, manifest: &Manifest) -> anyhow::Result<Assignment> {
         self.fetch(manifest)?;
         assignment(&self.home, manifest, Some(self.folder.clone()))
     }
 
-    /// Writes down how far somebody is after a run.
+    /// Records the progress after a run.
     pub(crate) fn note(&mut self, record: &Record) -> anyhow::Result<()> {
         let wrong = record.checks.iter().find(|check| check.status != Status::Pass);
         let task = wrong.map_or(0, |check| check.task);
-        self.progress.change(&record.exercise, |standing| {
-            standing.solved |= record.verdict == Verdict::Pass;
-            standing.best = standing.best.max(record.points);
-            standing.task = task;
+        self.progress.change(&record.exercise, |progress| {
+            progress.solved |= record.verdict == Outcome::Pass;
+            progress.best = progress.best.max(record.points);
+            progress.task = task;
         })
     }
 
-    /// Copies an exercise that is newer than the folder.
+    /// Copies an exercise that the folder does not have.
     fn fetch(&self, manifest: &Manifest) -> anyhow::Result<()> {
         let own = self.folder.join(&manifest.id);
         if own.is_dir() || self.is_the_original() {
@@ -187,12 +188,12 @@ impl Desk {
         copy(&self.home.exercises().join(&manifest.id), &own)
     }
 
-    /// Whether this is the repository's own copy, in which nothing can be reset.
+    /// Whether this is the original, which cannot be reset.
     pub(crate) fn is_the_original(&self) -> bool {
         is_same(&self.folder, &self.home.exercises())
     }
 
-    /// Whether commands find this folder from here without `--in`.
+    /// Whether commands find this folder without `--in`.
     pub(crate) fn is_found_by_itself(&self) -> bool {
         let around = std::env::current_dir().ok().and_then(|here| folder_around(&here));
         [around, Some(self.home.work())]
@@ -201,7 +202,7 @@ impl Desk {
             .any(|it| is_same(&self.folder, it))
     }
 
-    /// The path of one of the reader's files, as short as it can be said from here.
+    /// The path of one of the student's files, relative to the current folder if possible.
     pub(crate) fn path_of(&self, manifest: &Manifest, file: &str) -> String {
         let path = self.folder.join(&manifest.id).join(file);
         let here = std::env::current_dir().unwrap_or_default();
@@ -209,7 +210,7 @@ impl Desk {
     }
 }
 
-/// An exercise that is to be judged, with every check run once.
+/// The assignment of an exercise, with one run of each check.
 pub(crate) fn assignment(
     home: &Home,
     manifest: &Manifest,
@@ -227,18 +228,18 @@ pub(crate) fn assignment(
     })
 }
 
-/// This program, as a sandbox.
+/// This program as a sandbox.
 pub(crate) fn sandbox() -> anyhow::Result<SandboxProgram> {
     let path = std::env::current_exe().context("cannot find this program")?;
     Ok(SandboxProgram { path, prefix: vec!["sandbox".into()] })
 }
 
-/// A seed that is short enough to be typed again.
+/// A random seed, short enough to type.
 pub(crate) fn seed() -> u64 {
     rand::rng().random_range(1..100_000)
 }
 
-/// Copies a folder of exercises; what was built in it stays behind.
+/// Copies a folder of exercises without build output and progress.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
     for entry in fs::read_dir(from)? {
@@ -256,7 +257,7 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the current folder holds exercises or is one.
-pub(crate) fn stands_among_exercises() -> bool {
+/// Whether the current folder has exercises or is one.
+pub(crate) fn is_in_exercises() -> bool {
     std::env::current_dir().is_ok_and(|here| folder_around(&here).is_some())
 }

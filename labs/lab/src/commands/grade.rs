@@ -1,60 +1,63 @@
-//! `lab grade`: points, for one work or a class, in the form that whoever asks can read.
+//! `lab grade`: grades the work of one student or of a class, in several formats.
 
-mod shown;
+pub(crate) mod shown;
 
-use super::exercise::{self, Desk, Place};
+use super::exercise::{self, FolderArgs, Workspace};
 use super::usage;
 use anyhow::{anyhow, ensure};
 use clap::ValueEnum;
 use grader::class::{csv, grade_all, submissions};
 use grader::place::find;
-use grader::{Assignment, Home, Manifest, Record, Verdict};
+use grader::{Assignment, Home, Manifest, Record};
+use outcome::Outcome;
 use shown::{ONLY_ONE, show, write};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Grade exercises, with every check run with several seeds
+/// Grade exercises of one student or of a class
 ///
-/// Exit codes: 0 pass, 1 fail, 2 could not tell, 3 the lab itself broke.
+/// Runs every check with several seeds.
+///
+/// Exit codes: 0 pass, 1 fail, 2 usage error, 3 the lab itself broke, 4 inconclusive.
 #[derive(clap::Args, Debug)]
 pub(crate) struct GradeArgs {
-    /// The exercise, such as p1-01; all of them, if none is given
+    /// Exercise, such as p1-01 [default: all]
     #[arg(value_name = "ID")]
     id: Option<String>,
 
     #[command(flatten)]
-    place: Place,
+    place: FolderArgs,
 
-    /// Grade a class: a folder with a folder for each submission
+    /// Grade a class: a folder with one folder for each submission
     #[arg(long, value_name = "DIR", conflicts_with = "folder")]
     submissions: Option<PathBuf>,
 
-    /// How many submissions at a time; two for each processor, if not given
+    /// Submissions at the same time [default: two for each processor]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
-    /// The table for a spreadsheet. With a class it grows as results come
+    /// Write a table for a spreadsheet. With a class it is updated after each result
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
-    /// The form of the result
+    /// Format of the result
     #[arg(long, value_enum, default_value_t = Form::Terminal)]
     format: Form,
 
-    /// The same as --format json
+    /// Same as --format json: docs/json.md
     #[arg(long, conflicts_with = "format")]
     json: bool,
 
-    /// Write the result here, and what people read to standard output
+    /// Write the result to a file, and the terminal format to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Repeat a run; a number by chance, if not given
+    /// Seed, to repeat a run [default: random]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// How often each check is run, each time with the next seed
+    /// Runs of each check, each with the next seed
     #[arg(long, value_name = "N")]
     repeat: Option<u32>,
 
@@ -62,7 +65,7 @@ pub(crate) struct GradeArgs {
     runner: Runner,
 }
 
-/// What a runner of CI says in its environment.
+/// Settings that CI runners give in the environment.
 #[derive(clap::Args, Debug)]
 struct Runner {
     #[arg(long, env = "GITHUB_STEP_SUMMARY", hide = true)]
@@ -81,12 +84,12 @@ struct Runner {
     review: String,
 }
 
-/// The forms of a result.
+/// The formats of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// For people
+    /// Text for a terminal
     Terminal,
-    /// The whole record
+    /// JSON with every detail: lab-grade in docs/json.md
     Json,
     /// Classroom 50: result.json
     Classroom50,
@@ -96,12 +99,12 @@ enum Form {
     Exercism,
     /// JUnit XML, as GitLab reads it
     Junit,
-    /// GitHub Actions: annotations and a summary of the job
+    /// GitHub Actions: annotations and a job summary
     Github,
 }
 
 impl Form {
-    /// Whether it is for a system that keeps marks.
+    /// Whether a learning platform reads it. Such a format holds one exercise.
     const fn is_for_marks(self) -> bool {
         matches!(self, Self::Classroom50 | Self::Gradescope | Self::Exercism)
     }
@@ -111,7 +114,7 @@ pub(crate) async fn run(args: GradeArgs) -> ExitCode {
     super::judged(graded(&args).await)
 }
 
-async fn graded(args: &GradeArgs) -> anyhow::Result<Verdict> {
+async fn graded(args: &GradeArgs) -> anyhow::Result<Outcome> {
     let form = if args.json { Form::Json } else { args.format };
     let home = Home::here()?;
     let wanted = wanted(args, form, &home)?;
@@ -119,18 +122,15 @@ async fn graded(args: &GradeArgs) -> anyhow::Result<Verdict> {
         Some(class) => of_class(args, &home, &wanted, class).await?,
         None => of_one(args, &home, &wanted).await?,
     };
-    // A table that cannot be written is no reason to lose the rest.
+    // The result is shown even if the table cannot be written.
     let kept = keep(args, &records);
     show(args, form, &records)?;
     kept?;
-    Ok(records
-        .iter()
-        .map(|record| record.verdict)
-        .max_by_key(|verdict| weight(*verdict))
-        .unwrap_or(Verdict::Broken))
+    let worst = records.iter().map(|record| record.verdict).max();
+    Ok(worst.unwrap_or(Outcome::HarnessError))
 }
 
-/// Writes the table, if one is wanted.
+/// Writes the table, if `--csv` is given.
 fn keep<'a>(
     args: &GradeArgs,
     records: impl IntoIterator<Item = &'a Record>,
@@ -138,17 +138,7 @@ fn keep<'a>(
     args.csv.as_ref().map_or(Ok(()), |file| write(file, &csv(records)))
 }
 
-/// As within one record: a lab that broke before a failure before what cannot be told.
-const fn weight(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Pass => 0,
-        Verdict::CouldNotTell => 1,
-        Verdict::Fail => 2,
-        Verdict::Broken => 3,
-    }
-}
-
-/// The exercises. What can be known to end badly is found before anybody waits for it.
+/// The exercises to grade. Errors of usage are found here, before the grading starts.
 fn wanted(args: &GradeArgs, form: Form, home: &Home) -> anyhow::Result<Vec<Manifest>> {
     let folder = args.out.as_deref().and_then(Path::parent);
     if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
@@ -185,20 +175,20 @@ async fn of_one(
         let mut record = grader::grade(assignment).await;
         record.found(&found);
         if let Some(work) = found.work {
-            note(Desk::at(home.clone(), work), &record);
+            note(Workspace::at(home.clone(), work), &record);
         }
         records.push(record);
     }
     Ok(records)
 }
 
-/// Who passes here has done more than `lab run` asks for. Work that cannot be written to
-/// can be graded all the same.
-fn note(mut desk: Desk, record: &Record) {
-    if desk.is_the_original() {
+/// Records the progress, because grading is stricter than `lab run`. A folder that cannot
+/// be written is graded all the same.
+fn note(mut workspace: Workspace, record: &Record) {
+    if workspace.is_the_original() {
         return;
     }
-    if let Err(error) = desk.note(record) {
+    if let Err(error) = workspace.note(record) {
         eprintln!("note: {error:#}");
     }
 }
@@ -216,11 +206,11 @@ async fn of_class(
         let template = assignment(args, home, manifest, None)?;
         let processors =
             std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        // Most of the time a check waits for a time to pass.
+        // A check mostly waits for time to pass.
         let (jobs, count) = (args.jobs.unwrap_or(processors * 2), all.len());
         eprintln!("{}: {count} submissions, {jobs} at a time", manifest.id);
         let mut done = BTreeMap::new();
-        let tell = |place: usize, record: &Record| {
+        let report = |place: usize, record: &Record| {
             let name = record.submission.as_deref().unwrap_or_default();
             eprintln!("  {name}: {}, {} points", record.verdict, record.points);
             record.remarks.iter().for_each(|remark| eprintln!("    {remark}"));
@@ -229,7 +219,7 @@ async fn of_class(
                 eprintln!("note: {error:#}");
             }
         };
-        let graded = grade_all(&template, all, jobs, tell).await;
+        let graded = grade_all(&template, all, jobs, report).await;
         records.extend(graded);
     }
     Ok(records)

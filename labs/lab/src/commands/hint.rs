@@ -1,41 +1,41 @@
-//! `lab hint`: one more hint each time, for the task that is next. Free, and counted.
+//! `lab hint`: shows one more hint each time. Hints cost no points; their number is kept.
 
-use super::exercise::{Desk, Which};
+use super::exercise::{ExerciseArgs, Workspace};
 use crate::screen::wrapped;
 use anyhow::{Context, bail};
 use console::style;
 use grader::Manifest;
 
-/// Show a hint: one more each time
+/// Show the next hint of a task
 ///
-/// The hints of a task say where to look, which idea is needed, and nearly how to write
-/// it. The task is the first one that the last run found wrong.
+/// The hints of a task give the place in the code, the idea, and almost the solution. The
+/// default task is the first one with a failed check in the last run.
 #[derive(clap::Args, Debug)]
 pub(crate) struct HintArgs {
     #[command(flatten)]
-    which: Which,
+    which: ExerciseArgs,
 
-    /// The task, by its number in the README
+    /// Number of the task in the README
     #[arg(long, value_name = "N")]
     task: Option<usize>,
 }
 
 pub(crate) fn run(args: &HintArgs) -> anyhow::Result<()> {
-    let (mut desk, manifest) = args.which.find()?;
-    print!("{}", next(&mut desk, &manifest, args.task, "cargo lab hint")?);
+    let (mut workspace, manifest) = args.which.find()?;
+    print!("{}", next(&mut workspace, &manifest, args.task, "cargo lab hint")?);
     Ok(())
 }
 
-/// All hints of a task that have been looked at, and one more. `again` is what brings the
-/// one after it.
+/// The hints of a task that were shown before, and the next one. `again` is the command
+/// or key for another.
 pub(crate) fn next(
-    desk: &mut Desk,
+    workspace: &mut Workspace,
     manifest: &Manifest,
     task: Option<usize>,
     again: &str,
 ) -> anyhow::Result<String> {
-    let standing = desk.progress.of(&manifest.id);
-    let number = task.unwrap_or(standing.task.max(1));
+    let progress = workspace.progress.of(&manifest.id);
+    let number = task.unwrap_or(progress.task.max(1));
     let Some(index) = number.checked_sub(1) else {
         bail!("tasks are counted from 1");
     };
@@ -43,10 +43,10 @@ pub(crate) fn next(
     let task = manifest.tasks.get(index);
     let task =
         task.with_context(|| format!("{} has {count} tasks", manifest.short_id()))?;
-    let seen = standing.hints.get(&number).copied().unwrap_or_default();
+    let seen = progress.hints.get(&number).copied().unwrap_or_default();
     let seen = (seen + 1).min(task.hints.len());
-    desk.progress.change(&manifest.id, |standing| {
-        standing.hints.insert(number, seen);
+    workspace.progress.change(&manifest.id, |progress| {
+        progress.hints.insert(number, seen);
     })?;
     let mut text =
         format!("{}\n", style(format!("Task {number}: {}", task.title)).bold());
@@ -54,16 +54,16 @@ pub(crate) fn next(
         text.push_str(&format!("\n{}\n", style(&hint.question).cyan()));
         text.push_str(&format!("{}\n", answer(&hint.answer)));
     }
-    let left = task.hints.len() - seen;
-    if left > 0 {
-        text.push_str(&format!("\n{left} more: {again} again\n"));
+    let remaining = task.hints.len() - seen;
+    if remaining > 0 {
+        text.push_str(&format!("\n{remaining} more: {again} again\n"));
     } else {
-        text.push_str("\nThat is all there is for this task.\n");
+        text.push_str("\nThese are all hints of this task.\n");
     }
     Ok(text)
 }
 
-/// Prose is wrapped; what looks like code stays as it is.
+/// Wraps prose, and leaves code as it is.
 fn answer(text: &str) -> String {
     let code =
         text.lines().any(|line| line.contains([';', '{']) || line.starts_with(' '));

@@ -1,16 +1,17 @@
-//! `lab list`: which exercises there are, and how far somebody is.
+//! `lab list`: the exercises and the progress.
 
-use super::exercise::{Desk, Place};
+use super::exercise::{FolderArgs, Workspace};
 use crate::screen;
+use outcome::Document;
 use serde_json::json;
 
-/// List the exercises, and how far you are
+/// List the exercises and your progress
 #[derive(clap::Args, Debug)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    place: Place,
+    place: FolderArgs,
 
-    /// Print JSON
+    /// Print JSON: docs/json.md
     #[arg(long)]
     json: bool,
 }
@@ -20,14 +21,14 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<()> {
 }
 
 /// Prints the list.
-pub(crate) fn show(desk: &Desk, as_json: bool) -> anyhow::Result<()> {
-    let all = desk.home.all()?;
-    let next = desk.progress.next(&all).map(|manifest| manifest.id.clone());
+pub(crate) fn show(workspace: &Workspace, as_json: bool) -> anyhow::Result<()> {
+    let all = workspace.home.all()?;
+    let next = workspace.progress.next(&all).map(|manifest| manifest.id.clone());
     let (mut rows, mut list) = (Vec::new(), Vec::new());
     for manifest in &all {
-        let standing = desk.progress.of(&manifest.id);
+        let progress = workspace.progress.of(&manifest.id);
         let is_next = next.as_ref() == Some(&manifest.id);
-        let state = match (standing.solved, is_next) {
+        let state = match (progress.solved, is_next) {
             (true, _) => "solved",
             (false, true) => "next",
             (false, false) => "",
@@ -36,34 +37,39 @@ pub(crate) fn show(desk: &Desk, as_json: bool) -> anyhow::Result<()> {
             manifest.short_id().to_owned(),
             manifest.title.clone(),
             format!("{} min", manifest.minutes),
-            format!("{} of {}", standing.best, manifest.max_points()),
+            format!("{} of {}", progress.best, manifest.max_points()),
             state.to_owned(),
         ]);
         list.push(json!({
             "id": manifest.id,
             "title": manifest.title,
             "minutes": manifest.minutes,
-            "best": standing.best,
+            "best": progress.best,
             "max_points": manifest.max_points(),
-            "solved": standing.solved,
+            "solved": progress.solved,
             "next": is_next,
-            "hints": standing.hints,
+            "hints": progress.hints,
         }));
     }
     if as_json {
-        println!("{:#}", json!(list));
+        let document = Document::new("lab-list", 1, json!({ "exercises": list }));
+        println!("{}", serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
     println!("{}", screen::table(&["", "exercise", "about", "points", ""], rows));
-    println!("\nYour files are in {}. {}", desk.folder.display(), how_to_start(desk));
+    println!(
+        "\nYour files are in {}. {}",
+        workspace.folder.display(),
+        how_to_start(workspace)
+    );
     Ok(())
 }
 
-/// The command; a folder that it would not find by itself is named in it.
-fn how_to_start(desk: &Desk) -> String {
+/// The command for the first check, with the folder if it is not found by default.
+fn how_to_start(workspace: &Workspace) -> String {
     let start = "Start with: cargo lab watch";
-    if desk.is_found_by_itself() {
+    if workspace.is_found_by_itself() {
         return start.to_owned();
     }
-    format!("{start} --in {}", desk.folder.display())
+    format!("{start} --in {}", workspace.folder.display())
 }

@@ -1,4 +1,4 @@
-//! `lab logs`: what a member has written down.
+//! `lab logs`: prints the log of a member.
 
 use crate::commands::Named;
 use anyhow::Context;
@@ -9,11 +9,11 @@ use std::path::Path;
 
 /// Print the log of a member
 ///
-/// Look for "session born" and "session died" with its cause, and for one line a request.
-/// A process that was killed with SIGKILL has written nothing about its end: compare.
+/// Look for "session born" and "session died" with the cause, and for one line per request.
+/// A process that was killed with SIGKILL has no log line about its end.
 #[derive(Args, Debug)]
 pub(crate) struct LogsArgs {
-    /// A replica (r1, r2, ...), the balancer (lb), or what they share (redis, database)
+    /// Replica (r1, r2, ...), balancer (lb), or shared service (redis, database)
     #[arg(value_name = "MEMBER")]
     id: String,
 
@@ -26,21 +26,21 @@ pub(crate) async fn run(args: LogsArgs) -> anyhow::Result<()> {
     let path = log_of(&status, &args.id)?;
     let log = std::fs::read(path);
     let log = log.with_context(|| format!("cannot read {}", path.display()))?;
-    // A reader that has seen enough (head, grep -m) is no fault.
-    let _closed_early = std::io::stdout().write_all(&log);
+    // A reader that stops early (head, grep -m) is not an error.
+    let _closed_pipe = std::io::stdout().write_all(&log);
     Ok(())
 }
 
 fn log_of<'a>(status: &'a ClusterStatus, id: &str) -> anyhow::Result<&'a Path> {
     if let Some(service) = status.service(id) {
         let log = service.log.as_deref();
-        return log.with_context(|| format!("{id} is no process of the lab's own"));
+        return log.with_context(|| format!("{id} is not a process of the lab"));
     }
     let member = status.member(id).with_context(|| {
         let members = status.members.iter().map(|one| one.id.as_str());
         let services = status.services.iter().map(|one| one.id.as_str());
         let names: Vec<_> = members.chain(services).collect();
-        format!("there is no {id} here; there are {}", names.join(", "))
+        format!("there is no member {id}; the members are {}", names.join(", "))
     })?;
     Ok(&member.log)
 }

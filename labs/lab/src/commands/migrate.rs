@@ -1,23 +1,23 @@
-//! `lab migrate`: brings a database's schema up to date.
+//! `lab migrate`: updates the schema of a database.
 
 use crate::screen::say;
 use api_contract::secret::Secret;
 use clap::Args;
 use records::Records;
 
-/// Bring the database of your own servers up to date
+/// Update the database schema of your own servers
 ///
-/// As its owner: tables, row level security, and the role that servers connect as. Several
-/// may do it at once. `cargo lab up` does it by itself. Afterwards, start servers with
-/// DATABASE_URL set to what --show-url prints.
+/// Connects as the owner, and creates tables, row level security, and the role of the
+/// servers. Several processes may migrate at once. `cargo lab up` migrates by itself.
+/// Afterwards start the servers with the DATABASE_URL that --show-url prints.
 #[derive(Args, Debug)]
 pub(crate) struct MigrateArgs {
-    /// The owner's URL: postgres://... or sqlite://FILE. Better given by environment, as a
-    /// command line can be read by everybody
+    /// The owner's URL: postgres://... or sqlite://FILE. Prefer the environment, because
+    /// all users of a machine can read its command lines
     #[arg(long, env = "DATABASE_OWNER_URL", hide_env_values = true, value_name = "URL")]
     database_url: Secret,
 
-    /// Print the URL with which servers connect, password included
+    /// Print the URL for the servers, including the password
     #[arg(long)]
     show_url: bool,
 }

@@ -1,44 +1,46 @@
-//! `lab reset`: the reader's files as they were handed out. What they were is kept.
+//! `lab reset`: restores the original files, and keeps the student's versions.
 
-use super::exercise::Which;
+use super::exercise::ExerciseArgs;
 use anyhow::{Context, bail};
 use std::fs;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-/// Start an exercise over
+/// Start an exercise again from the original files
 #[derive(clap::Args, Debug)]
 pub(crate) struct ResetArgs {
     #[command(flatten)]
-    which: Which,
+    which: ExerciseArgs,
 
-    /// Do not ask
+    /// Ask no question
     #[arg(long)]
     yes: bool,
 }
 
 pub(crate) fn run(args: &ResetArgs) -> anyhow::Result<()> {
-    let (desk, manifest) = args.which.find()?;
-    if desk.is_the_original() {
-        bail!("this is the original: there is nothing to go back to but git's copy");
+    let (workspace, manifest) = args.which.find()?;
+    if workspace.is_the_original() {
+        bail!("this folder is the original: use git to restore it");
     }
-    let (own, original) =
-        (desk.folder.join(&manifest.id), desk.home.exercises().join(&manifest.id));
+    let (own, original) = (
+        workspace.folder.join(&manifest.id),
+        workspace.home.exercises().join(&manifest.id),
+    );
     let files = manifest.editable.join(", ");
-    let handed_out: Vec<_> =
+    let originals: Vec<_> =
         manifest.editable.iter().filter(|file| !file.ends_with('/')).collect();
-    if handed_out.iter().all(|file| has_same_bytes(&own.join(file), &original.join(file)))
+    if originals.iter().all(|file| has_same_bytes(&own.join(file), &original.join(file)))
     {
-        println!("Nothing to do: {files} as handed out");
+        println!("Nothing to do: {files} are the original");
         return Ok(());
     }
     if !args.yes
-        && !agreed(&format!("Start {} over? This is about: {files}.", manifest.id))?
+        && !agreed(&format!("Restore the original of {}? Files: {files}.", manifest.id))?
     {
         return Ok(());
     }
     let kept = free_place(&own);
-    for file in handed_out {
+    for file in originals {
         let (path, copy) = (own.join(file), kept.join(file));
         if path.is_file() {
             fs::create_dir_all(copy.parent().context("a file lies in a folder")?)?;
@@ -49,7 +51,7 @@ pub(crate) fn run(args: &ResetArgs) -> anyhow::Result<()> {
         fs::copy(original.join(file), &path)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("As it was handed out: {files}. What it was is in {}", kept.display());
+    println!("Restored the original: {files}. Your version is in {}", kept.display());
     Ok(())
 }
 
@@ -58,8 +60,8 @@ fn has_same_bytes(one: &Path, other: &Path) -> bool {
     read(one).is_some_and(|bytes| read(other) == Some(bytes))
 }
 
-/// Where what was there is kept: a new folder each time, so that no reset takes away what
-/// an earlier one has kept.
+/// The folder for the student's versions: a new one each time, so that a reset never
+/// overwrites the files of an earlier one.
 fn free_place(own: &Path) -> PathBuf {
     let first = std::iter::once(own.join(".before-reset"));
     let later = (2_u32..).map(|number| own.join(format!(".before-reset-{number}")));
@@ -67,11 +69,11 @@ fn free_place(own: &Path) -> PathBuf {
     free.next().expect("there are more numbers than folders")
 }
 
-/// Whether somebody at a keyboard says yes.
+/// Asks a question on the terminal. Returns whether the answer is yes.
 fn agreed(question: &str) -> anyhow::Result<bool> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        bail!("nobody is there to ask: give --yes");
+        bail!("standard input is not a terminal: give --yes");
     }
     print!("{question} [y/n] ");
     std::io::stdout().flush()?;

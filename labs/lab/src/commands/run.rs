@@ -1,28 +1,32 @@
-//! `lab run`: checks an exercise once and remembers how far it is.
+//! `lab run`: checks an exercise once and records the progress.
 
-use super::exercise::{Desk, Which};
+use super::exercise::{ExerciseArgs, Workspace};
+use super::grade::shown::document;
 use console::Term;
 use grader::format::{Colour, at_work, terminal};
-use grader::{Manifest, Record, Verdict};
+use grader::{Manifest, Record};
+use outcome::Outcome;
 use std::process::ExitCode;
 
-/// Check an exercise: build it, start it, and see what it does
+/// Check an exercise once
 ///
-/// Exit codes: 0 pass, 1 fail, 2 could not tell, 3 the lab itself broke.
+/// Builds it, starts it, and sends it requests.
+///
+/// Exit codes: 0 pass, 1 fail, 2 usage error, 3 the lab itself broke, 4 inconclusive.
 #[derive(clap::Args, Debug)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    which: Which,
+    which: ExerciseArgs,
 
-    /// Repeat a run; a number by chance, if not given
+    /// Seed, to repeat a run [default: random]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Explain every check that fails, not only the first
+    /// Explain every failed check, not only the first
     #[arg(long)]
     all: bool,
 
-    /// Print JSON
+    /// Print JSON: docs/json.md
     #[arg(long)]
     json: bool,
 }
@@ -31,52 +35,57 @@ pub(crate) async fn run(args: RunArgs) -> ExitCode {
     super::judged(ran(&args).await)
 }
 
-async fn ran(args: &RunArgs) -> anyhow::Result<Verdict> {
-    let (mut desk, manifest) = args.which.find()?;
+async fn ran(args: &RunArgs) -> anyhow::Result<Outcome> {
+    let (mut workspace, manifest) = args.which.find()?;
     if !args.json {
         eprintln!("checking {} …\n", manifest.id);
     }
-    let record = check(&mut desk, &manifest, args.seed).await?;
+    let record = check(&mut workspace, &manifest, args.seed).await?;
     if args.json {
-        println!("{:#}", serde_json::to_value(&record)?);
+        print!("{}", document(std::slice::from_ref(&record))?);
     } else if args.all {
         print!("{}", terminal(&record, colour()));
     } else {
-        print!("{}", shown(&desk, &manifest, &record));
+        print!("{}", shown(&workspace, &manifest, &record));
     }
     Ok(record.verdict)
 }
 
-/// Checks it, and writes down how far it is.
+/// Checks an exercise and records the progress.
 pub(crate) async fn check(
-    desk: &mut Desk,
+    workspace: &mut Workspace,
     manifest: &Manifest,
     seed: Option<u64>,
 ) -> anyhow::Result<Record> {
-    let mut assignment = desk.assignment(manifest)?;
+    let mut assignment = workspace.assignment(manifest)?;
     assignment.seed = seed.unwrap_or(assignment.seed);
     let record = grader::grade(assignment).await;
-    desk.note(&record)?;
+    workspace.note(&record)?;
     Ok(record)
 }
 
-/// What it came to, and what to do next.
-pub(crate) fn shown(desk: &Desk, manifest: &Manifest, record: &Record) -> String {
+/// The result, and the next step for the student.
+pub(crate) fn shown(
+    workspace: &Workspace,
+    manifest: &Manifest,
+    record: &Record,
+) -> String {
     let (text, id) = (at_work(record, colour()), manifest.short_id());
     let next = match record.verdict {
-        Verdict::Pass => format!(
+        Outcome::Pass => format!(
             "Solved. A solution to compare with: cargo lab solution {id}\n\
              The next exercise: cargo lab run"
         ),
-        Verdict::Fail => format!(
+        Outcome::Fail => format!(
             "Your file: {}\nStuck? cargo lab hint {id}",
-            desk.path_of(manifest, &manifest.editable[0])
+            workspace.path_of(manifest, &manifest.editable[0])
         ),
-        Verdict::CouldNotTell => {
-            "Nothing can be said: try again, with less going on here".to_owned()
+        Outcome::Inconclusive => {
+            "Inconclusive: run it again, with fewer other programs on this machine"
+                .to_owned()
         }
-        Verdict::Broken => {
-            "That is not your fault: cargo lab doctor may know more".to_owned()
+        Outcome::HarnessError => {
+            "The lab broke, not your program: cargo lab doctor may show why".to_owned()
         }
     };
     format!("{text}{next}\n")

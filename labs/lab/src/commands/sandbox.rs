@@ -1,9 +1,9 @@
-//! `lab sandbox`: what somebody else's program runs under. The grader starts it.
+//! `lab sandbox`: runs a student's program within limits. The grader starts it.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Run a program within limits (what the grader starts; not for people)
+/// Run a program within limits (started by the grader)
 #[derive(clap::Args, Debug)]
 pub(crate) struct SandboxArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

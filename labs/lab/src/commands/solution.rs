@@ -1,25 +1,25 @@
-//! `lab solution`: one way to do it, for whoever has done it.
+//! `lab solution`: shows a solution after the exercise is solved.
 
-use super::exercise::Which;
+use super::exercise::ExerciseArgs;
 use anyhow::{Context, bail};
 use std::fs;
 
-/// Show a solution of an exercise that you have solved
+/// Show the solution of an exercise that you have solved
 #[derive(clap::Args, Debug)]
 pub(crate) struct SolutionArgs {
     #[command(flatten)]
-    which: Which,
+    which: ExerciseArgs,
 }
 
 pub(crate) fn run(args: &SolutionArgs) -> anyhow::Result<()> {
-    let (desk, manifest) = args.which.find()?;
+    let (workspace, manifest) = args.which.find()?;
     let id = manifest.short_id();
-    if !desk.progress.of(&manifest.id).solved {
-        bail!("first solve it: cargo lab run {id}. Stuck? cargo lab hint {id}");
+    if !workspace.progress.of(&manifest.id).solved {
+        bail!("solve the exercise first: cargo lab run {id}. Stuck? cargo lab hint {id}");
     }
-    let folder = desk.home.solution(&manifest.id);
+    let folder = workspace.home.solution(&manifest.id);
     if !folder.is_dir() {
-        bail!("whoever gave you this lab kept the solutions: ask them");
+        bail!("this copy of the lab has no solutions: ask your teacher");
     }
     for file in manifest.editable.iter().filter(|file| !file.ends_with('/')) {
         let path = folder.join(file);
@@ -27,9 +27,9 @@ pub(crate) fn run(args: &SolutionArgs) -> anyhow::Result<()> {
             .with_context(|| format!("cannot read {}", path.display()))?;
         println!("// {file} of the solution\n\n{text}");
     }
-    println!("// to see what differs from yours:");
+    println!("// to see the differences from yours:");
     for file in manifest.editable.iter().filter(|file| !file.ends_with('/')) {
-        let yours = desk.path_of(&manifest, file);
+        let yours = workspace.path_of(&manifest, file);
         println!("//   diff -u {yours} {}", folder.join(file).display());
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `lab status`: who is there, and what the balancer thinks of them.
+//! `lab status`: the members of a cluster, as the launcher and the balancer see them.
 
 use crate::commands::Named;
 use crate::screen::{say, table};
@@ -8,24 +8,23 @@ use cluster::status::{ClusterStatus, MemberStatus, ServiceStatus};
 
 /// Show the members of the cluster
 ///
-/// "process" is what the launcher knows (up, paused, down), "balancer" is what the
-/// balancer has noticed by itself. The two differ for a moment after every fault: that
-/// moment is when requests fail. "why" says which Redis and which database were taken.
+/// "process" is the state of the process (up, paused, down), "balancer" the result of the
+/// balancer's health checks. They differ briefly after a fault, and requests fail in that
+/// time. "why" names the Redis and the database in use.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     named: Named,
 
-    /// Print JSON
+    /// Print JSON: docs/json.md
     #[arg(long)]
     json: bool,
 
-    /// Print nothing but the address where clients knock
+    /// Print only the address for clients
     #[arg(long, conflicts_with = "json")]
     url: bool,
 
-    /// Print nothing but the file with the certificate of --tls self-signed, as in
-    /// curl --cacert FILE
+    /// Print only the certificate file of --tls self-signed, for curl --cacert FILE
     #[arg(long, conflicts_with_all = ["json", "url"])]
     certificate: bool,
 }
@@ -33,7 +32,7 @@ pub(crate) struct StatusArgs {
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     let status = args.named.find().await?.status().await?;
     if args.json {
-        say(serde_json::to_string_pretty(&status)?);
+        say(serde_json::to_string_pretty(&status.document())?);
     } else if args.url {
         say(&status.url);
     } else if args.certificate {
@@ -47,7 +46,7 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The members as a table, and where to find them.
+/// The members as a table, with the addresses.
 pub(crate) fn text(status: &ClusterStatus) -> String {
     let rows = status.members.iter().map(row);
     let header = ["member", "process", "pid", "balancer", "served", "restarts"];

@@ -1,4 +1,4 @@
-//! `lab up`: a cluster to play with.
+//! `lab up`: starts a cluster.
 
 mod introduction;
 mod tls;
@@ -24,40 +24,39 @@ use std::sync::Arc;
 use tls::TlsArgs;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-/// Start a cluster to play with: replicas and a balancer, as real processes
+/// Start a cluster: replicas and a balancer, as real processes
 ///
-/// It stays in this terminal until Ctrl-C or `cargo lab down`. From another terminal:
-/// cargo lab status, cargo lab kill r2, cargo lab restart r2. Nothing is left behind when
-/// it ends.
+/// It runs in this terminal until Ctrl-C or `cargo lab down`. From another terminal:
+/// cargo lab status, cargo lab kill r2, cargo lab restart r2. It leaves no process or
+/// temporary file behind.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct UpArgs {
-    /// Where identity lives
+    /// Design: the place of the sessions
     #[arg(long, value_enum, default_value_t = Design::Stateful)]
     design: Design,
 
-    /// How many replicas
+    /// Number of replicas
     #[arg(long, value_name = "N", default_value_t = 3,
           value_parser = clap::value_parser!(u16).range(1..=32))]
     replicas: u16,
 
-    /// How the balancer picks a replica [default: what the design needs]
+    /// Balancing policy [default: that of the design]
     #[arg(long, value_enum)]
     policy: Option<Policy>,
 
-    /// From where Redis and the database of Phase 2 are taken; cargo lab doctor shows
-    /// what there is
+    /// Source of Redis and of the database of Phase 2; cargo lab doctor lists them
     #[arg(long, value_enum, default_value_t)]
     backing: Backing,
 
-    /// Where the bytes of uploads are kept; s3 is for the designs of Phase 2
+    /// Store for the bytes of uploads; s3 is for the designs of Phase 2
     #[arg(long, value_enum, default_value_t)]
     files: Files,
 
-    /// Where clients knock; port 0 takes any free one
+    /// Address for clients; port 0 takes any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8600")]
     listen: SocketAddr,
 
-    /// Let the balancer listen beyond this machine although passwords travel unencrypted
+    /// Let other machines connect although passwords travel unencrypted
     #[arg(long)]
     insecure_remote: bool,
 
@@ -72,26 +71,26 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "TEXT", conflicts_with = "users")]
     password: Option<String>,
 
-    /// Folder for uploads that outlives the cluster [default: a temporary one]
+    /// Folder for uploads, kept after the end [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Start members that die again by themselves, with growing pauses
+    /// Start members again when they die, with increasing delays
     #[arg(long)]
     supervise: bool,
 
-    /// Return once everything is up; end it with `cargo lab down`
+    /// Return when the cluster is up; stop it with `cargo lab down`
     #[arg(long)]
     detach: bool,
 
-    /// This is the process that `--detach` left behind
+    /// The process that `--detach` starts
     #[arg(long, hide = true)]
     detached: bool,
 
     #[command(flatten)]
     named: Named,
 
-    /// More flags for each replica, after `--`, such as -- --idle-timeout-ms 5000
+    /// Flags for each replica, after `--`, such as -- --idle-timeout-ms 5000
     #[arg(last = true, value_name = "FLAGS")]
     replica_args: Vec<OsString>,
 }
@@ -101,7 +100,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         return detach(&args.named.name).await;
     }
     if args.detached {
-        // Before anything is started: Ctrl-C in that terminal is not for us.
+        // Before the first child: Ctrl-C in that terminal must not reach this cluster.
         nix::unistd::setsid().context("cannot leave the terminal")?;
     }
     log::init(LogFormat::Text);
@@ -115,13 +114,13 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         started = Cluster::start_in(run_dir, topology) => Arc::new(started?),
         () = &mut stop => return Ok(()),
     };
-    let told = tell(&introduction(&cluster, detached).await);
+    let printed = print(&introduction(&cluster, detached).await);
     if detached {
-        if told.is_err() {
+        if printed.is_err() {
             cluster.down().await;
-            bail!("nobody waited for the cluster any more: it was stopped again");
+            bail!("the waiting process is gone: the cluster is stopped again");
         }
-        let_go_of_the_terminal()?;
+        detach_output()?;
     }
     control.obey(Arc::clone(&cluster), stop).await;
     cluster.down().await;
@@ -162,16 +161,16 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
     })
 }
 
-/// Fails when nobody reads it any more.
-fn tell(text: &str) -> io::Result<()> {
+/// Fails if the reader has closed the pipe.
+fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes())?;
     output.flush()
 }
 
-/// Runs the same command line again, out of this terminal's reach, and waits until it
-/// has said everything it has to say. If this process is interrupted meanwhile, the other
-/// one finds nobody to say it to, and stops.
+/// Runs the same command line in a process of another session, and copies its output until
+/// the end. If this process is interrupted, the other one gets an error from the closed
+/// pipe and stops.
 async fn detach(name: &str) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut args: Vec<OsString> =
@@ -196,15 +195,14 @@ async fn detach(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From here on nobody reads what this process prints, and whoever waits for the end of
-/// its output may go on.
-fn let_go_of_the_terminal() -> anyhow::Result<()> {
+/// Redirects the output to /dev/null, so that a reader of the output sees its end.
+fn detach_output() -> anyhow::Result<()> {
     let nowhere = std::fs::File::options()
         .read(true)
         .write(true)
         .open("/dev/null")
         .context("cannot open /dev/null")?;
-    nix::unistd::dup2_stdout(&nowhere).context("cannot let go of standard output")?;
-    nix::unistd::dup2_stderr(&nowhere).context("cannot let go of standard error")?;
+    nix::unistd::dup2_stdout(&nowhere).context("cannot redirect standard output")?;
+    nix::unistd::dup2_stderr(&nowhere).context("cannot redirect standard error")?;
     Ok(())
 }

@@ -1,13 +1,14 @@
-//! `lab watch`: checks an exercise whenever a file of it is saved.
+//! `lab watch`: checks an exercise after each change of its files.
 //!
-//! Times and lengths of files are looked at again and again instead of asking the system
-//! to tell: that works over SSH, in containers and in WSL, where the system may not tell.
-//! Keys are lines, so that any terminal will do.
+//! It polls the modification times and lengths of files, because notifications of the
+//! system are missing over SSH, in containers and in WSL. Keys are read as lines, so that
+//! any terminal works.
 
-use super::exercise::{Desk, Which};
+use super::exercise::{ExerciseArgs, Workspace};
 use super::{hint, list, run};
 use console::Term;
-use grader::{Manifest, Verdict};
+use grader::Manifest;
+use outcome::Outcome;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::BufRead;
@@ -16,39 +17,39 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 
-/// How often files are looked at.
-const INTERVAL: Duration = Duration::from_millis(300);
+/// Time between two polls of the files.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// Work on an exercise: it is checked whenever you save
+/// Check an exercise each time you save a file
 #[derive(clap::Args, Debug, Default)]
 pub(crate) struct WatchArgs {
     #[command(flatten)]
-    which: Which,
+    which: ExerciseArgs,
 
-    /// Check only when told to (r), for where files cannot be watched
+    /// Check only on the key r, for file systems without modification times
     #[arg(long)]
     manual_run: bool,
 }
 
 pub(crate) async fn run(args: WatchArgs) -> ExitCode {
-    super::judged(watch(&args).await.map(|()| Verdict::Pass))
+    super::judged(watch(&args).await.map(|()| Outcome::Pass))
 }
 
 async fn watch(args: &WatchArgs) -> anyhow::Result<()> {
-    let (mut desk, mut manifest) = args.which.find()?;
+    let (mut workspace, mut manifest) = args.which.find()?;
     let mut keys = Keys::read();
     loop {
-        let before = look(&desk, &manifest);
-        let verdict = match checked(&mut desk, &manifest, &mut keys).await? {
-            Checked::Done(verdict) => verdict,
+        let before = snapshot(&workspace, &manifest);
+        let outcome = match checked(&mut workspace, &manifest, &mut keys).await? {
+            Checked::Done(outcome) => outcome,
             Checked::Again => continue,
             Checked::Quit => return Ok(()),
         };
         loop {
-            prompt(verdict, args.manual_run);
+            prompt(outcome, args.manual_run);
             let key = tokio::select! {
                 key = keys.next() => key,
-                () = changed(&desk, &manifest, &before), if !args.manual_run => {
+                () = changed(&workspace, &manifest, &before), if !args.manual_run => {
                     Some("r".to_owned())
                 }
             };
@@ -56,11 +57,11 @@ async fn watch(args: &WatchArgs) -> anyhow::Result<()> {
                 None | Some("q") => return Ok(()),
                 Some("r" | "") => break,
                 Some("h") => {
-                    print!("\n{}", hint::next(&mut desk, &manifest, None, "h")?);
+                    print!("\n{}", hint::next(&mut workspace, &manifest, None, "h")?);
                 }
-                Some("l") => list::show(&desk, false)?,
+                Some("l") => list::show(&workspace, false)?,
                 Some("n") => {
-                    if let Some(next) = next_after(&desk, &manifest)? {
+                    if let Some(next) = next_after(&workspace, &manifest)? {
                         manifest = next;
                         break;
                     }
@@ -71,38 +72,41 @@ async fn watch(args: &WatchArgs) -> anyhow::Result<()> {
     }
 }
 
-/// The next exercise, for whoever has solved this one; or why there is none.
-fn next_after(desk: &Desk, manifest: &Manifest) -> anyhow::Result<Option<Manifest>> {
-    if !desk.progress.of(&manifest.id).solved {
-        println!("\nFirst this one. Another: cargo lab watch ID");
+/// The next exercise, after this one is solved. Prints the reason if there is none.
+fn next_after(
+    workspace: &Workspace,
+    manifest: &Manifest,
+) -> anyhow::Result<Option<Manifest>> {
+    if !workspace.progress.of(&manifest.id).solved {
+        println!("\nSolve this one first. For another: cargo lab watch ID");
         return Ok(None);
     }
-    let next = desk.next()?;
+    let next = workspace.next()?;
     if next.is_none() {
-        println!("\nThat was the last one: every exercise is solved");
+        println!("\nEvery exercise is solved");
     }
     Ok(next)
 }
 
 /// How a check ended.
 enum Checked {
-    Done(Verdict),
-    /// Somebody wants it from the beginning.
+    Done(Outcome),
+    /// The check must start again.
     Again,
     Quit,
 }
 
-/// Checks. Whoever wants to leave or to begin again does not have to wait for the end;
-/// other keys are for after it. With nobody at the keyboard, the check goes to its end.
+/// Checks an exercise. The keys for quit and restart end the check at once; other keys are
+/// kept for later. Without input, the check runs to its end.
 async fn checked(
-    desk: &mut Desk,
+    workspace: &mut Workspace,
     manifest: &Manifest,
     keys: &mut Keys,
 ) -> anyhow::Result<Checked> {
-    let mut check = std::pin::pin!(check(desk, manifest));
+    let mut check = std::pin::pin!(check(workspace, manifest));
     loop {
         let key = tokio::select! {
-            verdict = &mut check => return Ok(Checked::Done(verdict?)),
+            outcome = &mut check => return Ok(Checked::Done(outcome?)),
             Some(key) = keys.fresh() => key,
         };
         match key.as_str() {
@@ -114,25 +118,28 @@ async fn checked(
     }
 }
 
-async fn check(desk: &mut Desk, manifest: &Manifest) -> anyhow::Result<Verdict> {
+async fn check(
+    workspace: &mut Workspace,
+    manifest: &Manifest,
+) -> anyhow::Result<Outcome> {
     let terminal = Term::stdout();
     if terminal.is_term() {
         terminal.clear_screen()?;
     }
     println!("checking {} … (q and Enter to stop)\n", manifest.id);
-    let record = run::check(desk, manifest, None).await?;
-    print!("{}", run::shown(desk, manifest, &record));
+    let record = run::check(workspace, manifest, None).await?;
+    print!("{}", run::shown(workspace, manifest, &record));
     Ok(record.verdict)
 }
 
-/// Only what can be done now.
-fn prompt(verdict: Verdict, manual: bool) {
-    let next = if verdict == Verdict::Pass { "n next, " } else { "" };
+/// Prints the keys that are possible now.
+fn prompt(outcome: Outcome, manual: bool) {
+    let next = if outcome == Outcome::Pass { "n next, " } else { "" };
     let waiting = if manual { "" } else { "; or save a file" };
     println!("\n{next}r run, h hint, l list, q quit, and Enter{waiting}");
 }
 
-/// What is typed, line by line.
+/// The lines from the keyboard.
 struct Keys {
     lines: mpsc::UnboundedReceiver<String>,
     kept: VecDeque<String>,
@@ -151,7 +158,7 @@ impl Keys {
         Self { lines, kept: VecDeque::new() }
     }
 
-    /// The next key, one that was kept first; nothing when there will be no more.
+    /// The next key, kept ones first; [`None`] at the end of the input.
     async fn next(&mut self) -> Option<String> {
         match self.kept.pop_front() {
             Some(key) => Some(key),
@@ -159,34 +166,34 @@ impl Keys {
         }
     }
 
-    /// The next key that was not read before.
+    /// The next new key.
     async fn fresh(&mut self) -> Option<String> {
         self.lines.recv().await
     }
 
-    /// Puts a key back, for later.
+    /// Keeps a key for later.
     fn keep(&mut self, key: String) {
         self.kept.push_back(key);
     }
 }
 
-type Look = Vec<(SystemTime, u64)>;
+type Snapshot = Vec<(SystemTime, u64)>;
 
-/// Resolves when a file is not as it was before the check began, so that what is saved
-/// during a check is seen after it.
-async fn changed(desk: &Desk, manifest: &Manifest, before: &Look) {
-    while look(desk, manifest) == *before {
-        tokio::time::sleep(INTERVAL).await;
+/// Resolves when a file differs from its state before the check, so that a change during a
+/// check is noticed after it.
+async fn changed(workspace: &Workspace, manifest: &Manifest, before: &Snapshot) {
+    while snapshot(workspace, manifest) == *before {
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-fn look(desk: &Desk, manifest: &Manifest) -> Look {
+fn snapshot(workspace: &Workspace, manifest: &Manifest) -> Snapshot {
     let mut seen = Vec::new();
-    look_into(&desk.folder.join(&manifest.id), &mut seen);
+    scan(&workspace.folder.join(&manifest.id), &mut seen);
     seen
 }
 
-fn look_into(folder: &Path, seen: &mut Look) {
+fn scan(folder: &Path, seen: &mut Snapshot) {
     let mut entries: Vec<_> =
         fs::read_dir(folder).into_iter().flatten().flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -196,7 +203,7 @@ fn look_into(folder: &Path, seen: &mut Look) {
         };
         let hidden = entry.file_name().to_str().is_none_or(|name| name.starts_with('.'));
         if about.is_dir() && !hidden && entry.file_name() != "target" {
-            look_into(&entry.path(), seen);
+            scan(&entry.path(), seen);
         } else if about.is_file() && !hidden {
             seen.push((about.modified().unwrap_or(SystemTime::UNIX_EPOCH), about.len()));
         }

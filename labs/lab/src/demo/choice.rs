@@ -3,31 +3,31 @@
 use crate::demo::scenario::Scenario;
 use clap::ValueEnum;
 
-/// What happens to the servers.
+/// The fault of a demo.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
-    /// One of the replicas crashes (SIGKILL)
+    /// Kill one replica (SIGKILL)
     KillAReplica,
-    /// All replicas crash at once and are started again
+    /// Kill all replicas at once and start them again
     RestartEverything,
-    /// One more replica is started under load
+    /// Start one more replica under load
     ScaleOut,
-    /// Each replica in turn is drained, stopped in order and started again
+    /// Drain, stop and start each replica, one after another
     RollingRestart,
-    /// One of the replicas crashes, and a store that all of them ask remembers
+    /// Kill one replica while sessions are in a shared store
     CentralStore,
-    /// A token is revoked, in five ways of looking that up or not
+    /// Revoke a token, with each of five revocation methods
     RevokeAToken,
-    /// Redis crashes and does not come back
+    /// Kill Redis and leave it down
     RedisGoesAway,
-    /// Postgres crashes and is started again
+    /// Kill Postgres and start it again
     PostgresRestarts,
-    /// A replica crashes in the middle of a large upload
+    /// Kill a replica in the middle of a large upload
     UploadSurvivesAKill,
 }
 
 impl Choice {
-    /// The scenario, where it is one for a crowd.
+    /// The scenario, if it is one with many users.
     pub(crate) const fn scenario(self) -> Option<Scenario> {
         Some(match self {
             Self::KillAReplica => Scenario::KillAReplica,

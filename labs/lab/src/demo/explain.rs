@@ -1,7 +1,7 @@
-//! One sentence for each cell that differs from its neighbours.
+//! One sentence for each cell of the table that differs from the other configurations.
 
-use crate::demo::figures::LaneReport;
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
+use crate::demo::figures::ConfigurationReport;
 use crate::demo::scenario::Scenario;
 
 /// A row of the comparison.
@@ -12,7 +12,7 @@ pub(crate) enum Row {
     LostBefore,
     LostSince,
     LoggedOut,
-    Newcomer,
+    NewReplica,
     Uploads,
     Recovery,
 }
@@ -24,15 +24,17 @@ impl Row {
         Self::LostBefore,
         Self::LostSince,
         Self::LoggedOut,
-        Self::Newcomer,
+        Self::NewReplica,
         Self::Uploads,
         Self::Recovery,
     ];
 
-    /// The rows that say something about a scenario.
+    /// The rows of a scenario.
     pub(crate) fn of(scenario: Scenario) -> impl Iterator<Item = Self> {
-        let has_newcomer = scenario == Scenario::ScaleOut;
-        Self::ALL.into_iter().filter(move |row| *row != Self::Newcomer || has_newcomer)
+        let has_new_replica = scenario == Scenario::ScaleOut;
+        Self::ALL
+            .into_iter()
+            .filter(move |row| *row != Self::NewReplica || has_new_replica)
     }
 
     pub(crate) const fn title(self) -> &'static str {
@@ -42,192 +44,212 @@ impl Row {
             Self::LostBefore => "logins lost before the fault",
             Self::LostSince => "logins lost since the fault",
             Self::LoggedOut => "users logged out since the fault",
-            Self::Newcomer => "requests served by the new replica",
-            Self::Uploads => "uploads acknowledged / still there",
+            Self::NewReplica => "requests served by the new replica",
+            Self::Uploads => "uploads acknowledged / still present",
             Self::Recovery => "seconds to recover",
         }
     }
 
-    pub(crate) fn cell(self, lane: &LaneReport, users: usize) -> String {
+    pub(crate) fn cell(self, report: &ConfigurationReport, users: usize) -> String {
         match self {
-            Self::Requests => lane.requests.to_string(),
-            Self::Failed => lane.failed.to_string(),
-            Self::LostBefore => lane.lost_before.to_string(),
-            Self::LostSince => lane.lost_since.to_string(),
-            Self::LoggedOut => format!("{} of {users}", lane.logged_out),
-            Self::Newcomer => lane.served_by_newcomer.to_string(),
+            Self::Requests => report.requests.to_string(),
+            Self::Failed => report.failed.to_string(),
+            Self::LostBefore => report.lost_before.to_string(),
+            Self::LostSince => report.lost_since.to_string(),
+            Self::LoggedOut => format!("{} of {users}", report.logged_out),
+            Self::NewReplica => report.served_by_new_replica.to_string(),
             Self::Uploads => {
-                format!("{} / {}", lane.uploads_acknowledged, lane.uploads_there)
+                format!("{} / {}", report.uploads_acknowledged, report.uploads_present)
             }
             Self::Recovery => {
                 let shown = |seconds: f64| match seconds > 0.0 && seconds < 0.1 {
                     true => "< 0.1".to_owned(),
                     false => format!("{seconds:.1}"),
                 };
-                lane.recovery_s.map_or_else(|| "never".to_owned(), shown)
+                report.recovery_s.map_or_else(|| "never".to_owned(), shown)
             }
         }
     }
 }
 
-/// Said in place of a sentence where a lane is not as the sentences assume.
-pub(crate) const WITHHELD: &str =
-    "(Explanation withheld: this lane's figures are not what it explains.)";
+/// Printed in place of a sentence, if a configuration breaks its assumption.
+pub(crate) const NO_EXPLANATION: &str =
+    "(No explanation: the figures of this configuration are not the expected ones.)";
 
-/// Why a cell is as it is, as a sentence; [`None`] where there is nothing to explain.
-pub(crate) fn why(row: Row, lane: &LaneReport, scenario: Scenario) -> Option<String> {
+/// The reason for a cell, as a sentence; [`None`] if it needs no explanation.
+pub(crate) fn why(
+    row: Row,
+    report: &ConfigurationReport,
+    scenario: Scenario,
+) -> Option<String> {
     match row {
         Row::Requests | Row::Uploads => None,
-        Row::Failed => Some(failed(lane, scenario)),
-        Row::LostBefore => Some(lost_before(lane.lane).to_owned()),
-        Row::LostSince => Some(lost_since(lane, scenario)),
-        Row::LoggedOut => Some(logged_out(lane, scenario)),
-        Row::Newcomer => Some(newcomer(lane.lane).to_owned()),
-        Row::Recovery => Some(recovery(lane, scenario)),
+        Row::Failed => Some(failed(report, scenario)),
+        Row::LostBefore => Some(lost_before(report.configuration).to_owned()),
+        Row::LostSince => Some(lost_since(report, scenario)),
+        Row::LoggedOut => Some(logged_out(report, scenario)),
+        Row::NewReplica => Some(new_replica(report.configuration).to_owned()),
+        Row::Recovery => Some(recovery(report, scenario)),
     }
 }
 
-fn failed(lane: &LaneReport, scenario: Scenario) -> String {
-    let fate = match (lane.failed, scenario) {
-        (0, _) => "No request met a replica that could not answer it.",
+fn failed(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let fate = match (report.failed, scenario) {
+        (0, _) => "Every request reached a replica that could answer it.",
         (_, Scenario::PostgresRestarts) => {
-            "These came while the database was away. They were told to come back (503), \
-             and nothing was acknowledged that was not on the disk."
+            "These arrived while the database was down. They got 503 with Retry-After, and \
+             every acknowledged upload is on disk."
         }
         _ => {
-            "These were with a replica when it died, or found none that was ready. What \
-             was sent is never sent twice, so the client is told, and asks again."
+            "In flight on the killed replica, or no replica was ready. The balancer never \
+             sends a request twice, so it answers 502/503 and the client retries."
         }
     };
     fate.to_owned()
 }
 
-const fn lost_before(lane: Lane) -> &'static str {
-    match lane {
-        Lane::MemoryRoundRobin => {
-            "Any replica gets the next request, and only the one that saw the login \
-             remembers it."
+const fn lost_before(configuration: Configuration) -> &'static str {
+    match configuration {
+        Configuration::MemoryRoundRobin => {
+            "Any replica gets the next request, and only the replica of the login has \
+             the session."
         }
-        Lane::MemorySticky => {
-            "The balancer's cookie brings each user back to the replica that remembers."
+        Configuration::MemorySticky => {
+            "The balancer's cookie routes each user to the replica with the session."
         }
-        Lane::Token | Lane::RevocableToken => {
-            "Every replica can check the signature, so none has to remember."
+        Configuration::Token | Configuration::RevocableToken => {
+            "Every replica can check the signature, so no replica stores a session."
         }
-        Lane::Central => "Every replica asks the same store, so none has to remember.",
+        Configuration::Central => {
+            "All replicas read the same store, so no replica holds a session."
+        }
     }
 }
 
-fn lost_since(lane: &LaneReport, scenario: Scenario) -> String {
-    let fate = match (lane.lane, scenario) {
-        (Lane::MemoryRoundRobin, _) => {
-            "It goes on as before: most requests meet a replica that has never seen the \
-             user."
+fn lost_since(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let fate = match (report.configuration, scenario) {
+        (Configuration::MemoryRoundRobin, _) => {
+            "As before the fault: most requests reach a replica without the user's \
+             session."
         }
-        (Lane::MemorySticky, Scenario::KillAReplica | Scenario::CentralStore) => {
-            let whose = match lane.at_home {
+        (
+            Configuration::MemorySticky,
+            Scenario::KillAReplica | Scenario::CentralStore,
+        ) => {
+            let sessions = match report.on_target {
                 1 => "1 user's session was".to_owned(),
                 users => format!("{users} users' sessions were"),
             };
-            return format!("{whose} in the memory of that process and went with it.");
+            return format!("{sessions} in the memory of that process and died with it.");
         }
-        (Lane::MemorySticky, Scenario::RestartEverything) => {
-            "All sessions went with their processes, and new processes know nobody."
+        (Configuration::MemorySticky, Scenario::RestartEverything) => {
+            "All sessions died with their processes. The new processes have none."
         }
         (
-            Lane::MemorySticky,
+            Configuration::MemorySticky,
             Scenario::ScaleOut | Scenario::RedisGoesAway | Scenario::PostgresRestarts,
-        ) => "Users stay with the replica that remembers them.",
-        (Lane::MemorySticky, Scenario::RollingRestart) => {
-            "Each process took its users' sessions with it. Who was moved to a replica \
-             that was still to be restarted lost a second one."
+        ) => "Users stay with the replica that has their session.",
+        (Configuration::MemorySticky, Scenario::RollingRestart) => {
+            "Each process took its users' sessions with it. A user that moved to a replica \
+             with its restart still ahead lost a second session."
         }
-        (Lane::Token | Lane::Central | Lane::RevocableToken, _) => {
-            kept(lane.lane, scenario)
-        }
+        (
+            Configuration::Token | Configuration::Central | Configuration::RevocableToken,
+            _,
+        ) => kept(report.configuration, scenario),
     };
     fate.to_owned()
 }
 
-/// Why nobody had to log in again where nobody is known by a process.
-const fn kept(lane: Lane, scenario: Scenario) -> &'static str {
-    match (lane, scenario) {
-        (Lane::Central, Scenario::RedisGoesAway) => {
-            "Redis held copies. The records hold the truth, and every replica asks them \
-             when the copy is gone."
+/// Why no login was lost where no process holds sessions.
+const fn kept(configuration: Configuration, scenario: Scenario) -> &'static str {
+    match (configuration, scenario) {
+        (Configuration::Central, Scenario::RedisGoesAway) => {
+            "Redis held copies. The sessions are in the database, and every replica reads \
+             them there when the copy is gone."
         }
-        (Lane::Central | Lane::RevocableToken, Scenario::PostgresRestarts) => {
-            "What was committed is on the disk. While the database was away, the answer \
-             was \"come back\" and never \"who are you?\"."
+        (
+            Configuration::Central | Configuration::RevocableToken,
+            Scenario::PostgresRestarts,
+        ) => {
+            "Committed sessions are on disk. While the database was down, the answer was \
+             503 (try again) and never 401 (log in)."
         }
-        (Lane::RevocableToken, Scenario::RedisGoesAway) => {
-            "The signature needs no store, and whether a token was revoked is in the \
-             records, too."
+        (Configuration::RevocableToken, Scenario::RedisGoesAway) => {
+            "The signature needs no store, and the revocations are in the database, too."
         }
-        (Lane::Central, _) => {
-            "The memory is not in the process that died, and any other replica asks it."
+        (Configuration::Central, _) => {
+            "The sessions are in the store, not in the process that died. Any other \
+             replica reads them there."
         }
-        _ => "The proof is in the request, and any replica, old or new, can check it.",
+        _ => "The credential is in the request. Any replica, old or new, can check it.",
     }
 }
 
-fn logged_out(lane: &LaneReport, scenario: Scenario) -> String {
-    let fate = match (lane.lane, scenario) {
-        (Lane::MemoryRoundRobin, _) => {
-            "Everybody, again and again, with or without a fault: this pair of choices \
-             does not work."
-        }
-        (Lane::MemorySticky, Scenario::KillAReplica | Scenario::CentralStore) => {
-            "Exactly those whose replica was killed, and nobody else."
-        }
-        (Lane::MemorySticky, Scenario::RestartEverything) => {
-            "Everybody, because everybody's replica was killed."
+fn logged_out(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let fate = match (report.configuration, scenario) {
+        (Configuration::MemoryRoundRobin, _) => {
+            "All users, repeatedly, with or without a fault: memory and round robin do \
+             not work together."
         }
         (
-            Lane::MemorySticky,
+            Configuration::MemorySticky,
+            Scenario::KillAReplica | Scenario::CentralStore,
+        ) => "Exactly the users of the killed replica.",
+        (Configuration::MemorySticky, Scenario::RestartEverything) => {
+            "All users, because every replica was killed."
+        }
+        (
+            Configuration::MemorySticky,
             Scenario::ScaleOut | Scenario::RedisGoesAway | Scenario::PostgresRestarts,
         )
-        | (Lane::Token | Lane::Central | Lane::RevocableToken, _) => {
-            "Nobody had to log in again."
-        }
-        (Lane::MemorySticky, Scenario::RollingRestart) => {
-            "Everybody, although no request failed: an orderly stop saves requests, not \
-             memories."
+        | (
+            Configuration::Token | Configuration::Central | Configuration::RevocableToken,
+            _,
+        ) => "No user had to log in again.",
+        (Configuration::MemorySticky, Scenario::RollingRestart) => {
+            "All users, although no request failed: an orderly stop saves requests, not \
+             the contents of memory."
         }
     };
     fate.to_owned()
 }
 
-const fn newcomer(lane: Lane) -> &'static str {
-    match lane {
-        Lane::MemoryRoundRobin => {
-            "It gets its share, and sends nearly everybody who comes back to the login."
+const fn new_replica(configuration: Configuration) -> &'static str {
+    match configuration {
+        Configuration::MemoryRoundRobin => {
+            "It gets its share of requests, and answers nearly all of them with 401."
         }
-        Lane::MemorySticky => {
-            "Everybody stays where they are known: the new replica helps only users who \
-             come later."
+        Configuration::MemorySticky => {
+            "Users stay with the replica of their session: the new replica helps only \
+             users that log in later."
         }
-        Lane::Token | Lane::Central | Lane::RevocableToken => {
-            "It takes its share from its first second on."
+        Configuration::Token | Configuration::Central | Configuration::RevocableToken => {
+            "It takes its share from its first second."
         }
     }
 }
 
-fn recovery(lane: &LaneReport, scenario: Scenario) -> String {
-    let fate = match (lane.recovery_s, lane.lane) {
-        (None, Lane::MemoryRoundRobin) => "There is nothing broken that could recover.",
-        (None, _) => "Users were still in trouble when the demo stopped watching.",
-        (Some(0.0), _) => "Nobody noticed.",
-        (Some(_), Lane::MemoryRoundRobin) => "By luck the last requests met no stranger.",
-        (Some(_), Lane::MemorySticky) => {
-            "Until the last of them had been sent elsewhere and had logged in again."
+fn recovery(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let fate = match (report.recovery_s, report.configuration) {
+        (None, Configuration::MemoryRoundRobin) => {
+            "The failures have no fault as their cause, so there is no recovery."
+        }
+        (None, _) => "Requests still failed when the demo ended.",
+        (Some(0.0), _) => "No request was affected.",
+        (Some(_), Configuration::MemoryRoundRobin) => {
+            "By chance the last requests reached the right replicas."
+        }
+        (Some(_), Configuration::MemorySticky) => {
+            "Until the last of them was on another replica and logged in again."
         }
         (Some(_), _) if scenario == Scenario::PostgresRestarts => {
-            "Until the database answered again; no replica was taken out or restarted."
+            "Until the database answered again. No replica was removed or restarted."
         }
-        (Some(_), Lane::Token | Lane::Central | Lane::RevocableToken) => {
-            "Until requests went only to who could answer them."
-        }
+        (
+            Some(_),
+            Configuration::Token | Configuration::Central | Configuration::RevocableToken,
+        ) => "Until the balancer sent requests to ready replicas only.",
     };
     fate.to_owned()
 }

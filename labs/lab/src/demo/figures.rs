@@ -1,73 +1,73 @@
-//! The figures of a lane, counted from its ledger.
+//! The figures of one configuration, counted from its ledger.
 
-use crate::demo::lane::Lane;
-use crate::demo::ledger::{Entry, Ledger, Outcome, Phase, seconds};
-use crate::demo::read_back::Found;
+use crate::demo::configuration::Configuration;
+use crate::demo::ledger::{Entry, Ledger, Phase, RequestResult, seconds};
+use crate::demo::verification::Found;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The figures of one lane.
+/// The figures of one configuration.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct LaneReport {
-    pub(crate) lane: Lane,
-    /// Requests after login, whatever came of them.
+pub(crate) struct ConfigurationReport {
+    pub(crate) configuration: Configuration,
+    /// All requests after login.
     pub(crate) requests: usize,
-    /// No answer, or one that says that the system cannot.
+    /// Requests without an answer or with 5xx.
     pub(crate) failed: usize,
-    /// The same before the fault, when nothing was wrong.
+    /// The same before the fault.
     pub(crate) failed_before: usize,
-    /// What failed, and how often.
+    /// The failures by kind, with their number.
     pub(crate) failures: BTreeMap<String, usize>,
-    /// Logins lost while nothing was wrong.
+    /// Logins lost before the fault.
     pub(crate) lost_before: usize,
-    /// Logins lost from the fault on.
+    /// Logins lost since the fault.
     pub(crate) lost_since: usize,
-    /// Users who had to log in again from the fault on.
+    /// Users that had to log in again since the fault.
     pub(crate) logged_out: usize,
-    /// Who they are: users are numbered from 1.
-    pub(crate) who_was_logged_out: BTreeSet<usize>,
-    /// Users whose login came from the victim when the fault struck.
-    pub(crate) at_home: usize,
-    /// Who they are.
-    pub(crate) who_was_at_home: BTreeSet<usize>,
+    /// Their numbers, from 1.
+    pub(crate) logged_out_users: BTreeSet<usize>,
+    /// Users with a session from the target replica at the time of the fault.
+    pub(crate) on_target: usize,
+    /// Their numbers.
+    pub(crate) on_target_users: BTreeSet<usize>,
     pub(crate) uploads_acknowledged: usize,
-    pub(crate) uploads_there: usize,
-    /// Acknowledged uploads that are not there (404), or came back as other bytes.
+    pub(crate) uploads_present: usize,
+    /// Acknowledged uploads that are missing (404) or have other bytes.
     pub(crate) uploads_lost: usize,
-    /// Acknowledgements that named another hash than that of the bytes sent.
-    pub(crate) uploads_misread: usize,
-    /// Files that no upload accounts for.
-    pub(crate) uploads_twice: usize,
-    /// Questions about uploads that got no answer in the end.
+    /// Acknowledgements with a hash that is not that of the bytes sent.
+    pub(crate) uploads_corrupted: usize,
+    /// Files beyond one for each upload.
+    pub(crate) uploads_duplicated: usize,
+    /// Verification reads without an answer.
     pub(crate) unanswered: usize,
-    /// Seconds from the fault to the last request that failed or lost its login;
-    /// absent when that was still going on at the end.
+    /// Seconds from the fault to the last request that failed or lost its login; absent
+    /// if there was no recovery before the end.
     pub(crate) recovery_s: Option<f64>,
-    /// Requests answered by a replica that was not there before the fault.
-    pub(crate) served_by_newcomer: usize,
-    /// Whether each user made the requests that every act waits for.
+    /// Requests answered by the replica that was added.
+    pub(crate) served_by_new_replica: usize,
+    /// Whether each user got the answers that every act waits for.
     pub(crate) complete: bool,
-    /// Whether users were served again before the demo's patience ended.
-    pub(crate) calmed_down: bool,
+    /// Whether requests succeeded again before the timeout of the demo.
+    pub(crate) quiesced: bool,
     /// One letter for each quarter of a second.
     pub(crate) timeline: String,
 }
 
-/// Requests without trouble at the end that mean that it is over.
-pub(crate) const CALM: usize = 3;
+/// Successful requests in a row that mark the end of an outage.
+pub(crate) const QUIESCED_REQUESTS: usize = 3;
 
 /// Letters of the timeline before the fault.
 const TICKS_BEFORE: usize = 16;
 
-/// Milliseconds that one letter of the timeline stands for.
+/// Milliseconds of one letter of the timeline.
 pub(crate) const TICK_MS: u64 = 250;
 
-impl LaneReport {
+impl ConfigurationReport {
     /// Counts.
     pub(crate) fn of(
-        lane: Lane,
+        configuration: Configuration,
         ledger: &Ledger,
-        (victim, newcomer): (&str, &str),
+        (target, new_replica): (&str, &str),
         found: Found,
         complete: bool,
     ) -> Self {
@@ -77,33 +77,35 @@ impl LaneReport {
         let in_phase = |outcome, phase| {
             count(&|entry| entry.outcome == outcome && entry.phase == phase)
         };
-        let who_was_logged_out = logged_out(ledger);
-        let who_was_at_home = at_home(ledger, victim);
-        let failed_before = in_phase(Outcome::Failed, Phase::Baseline);
+        let logged_out_users = logged_out(ledger);
+        let on_target_users = on_target(ledger, target);
+        let failed_before = in_phase(RequestResult::Failed, Phase::Baseline);
         Self {
-            lane,
+            configuration,
             requests: ledger.entries.len(),
-            failed: failed_before + in_phase(Outcome::Failed, Phase::Fault),
+            failed: failed_before + in_phase(RequestResult::Failed, Phase::Fault),
             failed_before,
             failures: failures(ledger),
-            lost_before: in_phase(Outcome::LoginLost, Phase::Baseline),
-            lost_since: in_phase(Outcome::LoginLost, Phase::Fault),
-            logged_out: who_was_logged_out.len(),
-            who_was_logged_out,
-            at_home: who_was_at_home.len(),
-            who_was_at_home,
+            lost_before: in_phase(RequestResult::LoginLost, Phase::Baseline),
+            lost_since: in_phase(RequestResult::LoginLost, Phase::Fault),
+            logged_out: logged_out_users.len(),
+            logged_out_users,
+            on_target: on_target_users.len(),
+            on_target_users,
             uploads_acknowledged: ledger.uploads.len(),
-            uploads_there: found.there,
+            uploads_present: found.present,
             uploads_lost: found.lost,
-            uploads_misread: ledger.uploads.iter().filter(|one| !one.echoed).count(),
-            uploads_twice: found.twice,
+            uploads_corrupted: ledger.uploads.iter().filter(|one| !one.echoed).count(),
+            uploads_duplicated: found.duplicated,
             unanswered: found.unanswered,
             recovery_s: recovery(ledger),
-            served_by_newcomer: count(&|entry| {
-                entry.served_by.as_deref() == Some(newcomer)
+            served_by_new_replica: count(&|entry| {
+                entry.served_by.as_deref() == Some(new_replica)
             }),
             complete,
-            calmed_down: ledger.each_ends_with(CALM, |ended| ended != Outcome::Failed),
+            quiesced: ledger.each_ends_with(QUIESCED_REQUESTS, |ended| {
+                ended != RequestResult::Failed
+            }),
             timeline: timeline(ledger),
         }
     }
@@ -112,7 +114,7 @@ impl LaneReport {
 fn failures(ledger: &Ledger) -> BTreeMap<String, usize> {
     let mut failures = BTreeMap::new();
     for entry in &ledger.entries {
-        if let (Outcome::Failed, Some(why)) = (entry.outcome, &entry.why) {
+        if let (RequestResult::Failed, Some(why)) = (entry.outcome, &entry.why) {
             *failures.entry(format!("{}: {why}", entry.call)).or_default() += 1;
         }
     }
@@ -121,28 +123,30 @@ fn failures(ledger: &Ledger) -> BTreeMap<String, usize> {
 
 fn logged_out(ledger: &Ledger) -> BTreeSet<usize> {
     let lost = |entry: &&Entry| {
-        entry.outcome == Outcome::LoginLost && entry.phase == Phase::Fault
+        entry.outcome == RequestResult::LoginLost && entry.phase == Phase::Fault
     };
     ledger.entries.iter().filter(lost).map(|entry| entry.user + 1).collect()
 }
 
-fn at_home(ledger: &Ledger, victim: &str) -> BTreeSet<usize> {
-    let homes = (1..).zip(&ledger.home_at_fault);
-    let theirs = homes.filter(|(_, home)| home.as_deref() == Some(victim));
-    theirs.map(|(user, _)| user).collect()
+fn on_target(ledger: &Ledger, target: &str) -> BTreeSet<usize> {
+    let login_replicas = (1..).zip(&ledger.login_replicas_at_fault);
+    let own = login_replicas.filter(|(_, replica)| replica.as_deref() == Some(target));
+    own.map(|(user, _)| user).collect()
 }
 
-/// From the fault to the last trouble, unless trouble is what the lane ended with.
+/// From the fault to the last failure; [`None`] if the run ended with failures.
 fn recovery(ledger: &Ledger) -> Option<f64> {
     let fault = ledger.fault_ms?;
-    let calm = ledger.each_ends_with(CALM, |ended| ended == Outcome::Fine);
-    let trouble =
-        |entry: &&Entry| entry.outcome != Outcome::Fine && entry.phase == Phase::Fault;
+    let quiesced =
+        ledger.each_ends_with(QUIESCED_REQUESTS, |ended| ended == RequestResult::Fine);
+    let trouble = |entry: &&Entry| {
+        entry.outcome != RequestResult::Fine && entry.phase == Phase::Fault
+    };
     let last = ledger.entries.iter().filter(trouble).map(|entry| entry.ended_ms).max();
-    calm.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
+    quiesced.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
 }
 
-/// `.` fine, `L` a login was lost, `x` a request failed, `*` both, `|` the fault.
+/// `.` ok, `L` a login was lost, `x` a request failed, `*` both, `|` the fault.
 fn timeline(ledger: &Ledger) -> String {
     let end = ledger.entries.iter().map(|entry| entry.ended_ms).max().unwrap_or(0);
     let ticks = usize::try_from(end / TICK_MS + 1).unwrap_or(1);
@@ -150,11 +154,12 @@ fn timeline(ledger: &Ledger) -> String {
     for entry in &ledger.entries {
         let tick = usize::try_from(entry.ended_ms / TICK_MS).unwrap_or(0);
         line[tick] = match (line[tick], entry.outcome) {
-            ('L' | '*', Outcome::Failed) | ('x' | '*', Outcome::LoginLost) => '*',
-            (_, Outcome::Failed) => 'x',
-            (_, Outcome::LoginLost) => 'L',
-            (' ', Outcome::Fine) => '.',
-            (before, Outcome::Fine) => before,
+            ('L' | '*', RequestResult::Failed)
+            | ('x' | '*', RequestResult::LoginLost) => '*',
+            (_, RequestResult::Failed) => 'x',
+            (_, RequestResult::LoginLost) => 'L',
+            (' ', RequestResult::Fine) => '.',
+            (before, RequestResult::Fine) => before,
         };
     }
     let Some(fault) = ledger.fault_ms else {
@@ -162,8 +167,8 @@ fn timeline(ledger: &Ledger) -> String {
     };
     let at = usize::try_from(fault / TICK_MS).unwrap_or(0).min(line.len());
     line.insert(at, '|');
-    // A class may have talked for minutes before the fault; what matters is around it,
-    // and the fault stands in the same column in every lane.
+    // There may be minutes before the fault. Only the time around it is shown, and the
+    // fault is in the same column for every configuration.
     line.drain(..at.saturating_sub(TICKS_BEFORE));
     let padding = std::iter::repeat_n(' ', TICKS_BEFORE.saturating_sub(at));
     padding.chain(line).collect()

@@ -1,4 +1,4 @@
-//! What happened, request by request. Every figure of the demo is counted from this.
+//! The ledger: every request with its result. All figures of the demo are counted from it.
 
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 pub(crate) enum Phase {
     /// Before the fault.
     Baseline,
-    /// From the fault on.
+    /// Since the fault.
     Fault,
 }
 
-/// How a request ended, seen from the user's chair.
+/// The result of a request for its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Outcome {
-    /// As it should.
+pub(crate) enum RequestResult {
+    /// A correct answer.
     Fine,
-    /// 401 for a proof that was given out, has time left, and was never given back.
+    /// 401 for a credential that was issued, has not expired and was not revoked.
     LoginLost,
-    /// No answer, or one that says that the system cannot (5xx).
+    /// No answer, or 5xx.
     Failed,
 }
 
@@ -30,12 +30,12 @@ pub(crate) enum Outcome {
 pub(crate) struct Entry {
     pub(crate) user: usize,
     pub(crate) phase: Phase,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: RequestResult,
     pub(crate) call: &'static str,
-    /// What was wrong, for people; absent when it was fine.
+    /// The reason of a failure; absent on success.
     pub(crate) why: Option<String>,
     pub(crate) served_by: Option<String>,
-    /// Milliseconds since the crowd began.
+    /// Milliseconds since the users started.
     pub(crate) ended_ms: u64,
 }
 
@@ -44,25 +44,25 @@ pub(crate) struct Entry {
 pub(crate) struct Acknowledged {
     pub(crate) user: usize,
     pub(crate) file_id: String,
-    /// Of the bytes that were sent, made by who sent them.
+    /// Of the bytes that were sent, computed by the client.
     pub(crate) sha256: String,
-    /// Whether the acknowledgement named the same hash.
+    /// Whether the acknowledgement had the same hash.
     pub(crate) echoed: bool,
 }
 
-/// All requests of one lane.
+/// All requests of one configuration.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     began: Instant,
     pub(crate) entries: Vec<Entry>,
     pub(crate) uploads: Vec<Acknowledged>,
-    /// The name of each user's upload that was tried and is not acknowledged.
+    /// The name of each user's upload that was sent and is not acknowledged.
     pub(crate) pending: Vec<Option<String>>,
-    /// The replica that each user's login came from, now.
-    pub(crate) homes: Vec<Option<String>>,
-    /// The same, when the fault struck.
-    pub(crate) home_at_fault: Vec<Option<String>>,
-    /// Milliseconds since the crowd began.
+    /// The replica of each user's last login.
+    pub(crate) login_replicas: Vec<Option<String>>,
+    /// The same at the time of the fault.
+    pub(crate) login_replicas_at_fault: Vec<Option<String>>,
+    /// Milliseconds since the users started.
     pub(crate) fault_ms: Option<u64>,
     pub(crate) phase: Phase,
 }
@@ -74,8 +74,8 @@ impl Ledger {
             entries: Vec::new(),
             uploads: Vec::new(),
             pending: vec![None; users],
-            homes: vec![None; users],
-            home_at_fault: vec![None; users],
+            login_replicas: vec![None; users],
+            login_replicas_at_fault: vec![None; users],
             fault_ms: None,
             phase: Phase::Baseline,
         }
@@ -85,34 +85,34 @@ impl Ledger {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// From now on everything belongs to the fault.
+    /// Starts the fault phase.
     pub(crate) fn fault_begins(&mut self) {
         self.phase = Phase::Fault;
         self.fault_ms = Some(self.now_ms());
-        self.home_at_fault.clone_from(&self.homes);
+        self.login_replicas_at_fault.clone_from(&self.login_replicas);
     }
 
-    /// How many answers the least busy user has had since a moment. A failed request is
-    /// none: it says nothing of who is logged in.
+    /// The number of answers of the user with the fewest since a moment. A failed request
+    /// does not count, because it shows nothing about the login.
     pub(crate) fn fewest_answers_since(&self, moment_ms: u64) -> usize {
-        let mut counts = vec![0; self.homes.len()];
+        let mut counts = vec![0; self.login_replicas.len()];
         for entry in self.entries.iter().rev() {
             if entry.ended_ms < moment_ms {
                 break;
             }
-            counts[entry.user] += usize::from(entry.outcome != Outcome::Failed);
+            counts[entry.user] += usize::from(entry.outcome != RequestResult::Failed);
         }
         counts.into_iter().min().unwrap_or(0)
     }
 
-    /// Whether every user has made so many requests since the fault, and the last of them
-    /// were all of one kind.
+    /// Whether every user has made this many requests since the fault, and the last ones
+    /// are all of one kind.
     pub(crate) fn each_ends_with(
         &self,
         requests: usize,
-        kind: impl Fn(Outcome) -> bool,
+        kind: impl Fn(RequestResult) -> bool,
     ) -> bool {
-        (0..self.homes.len()).all(|user| {
+        (0..self.login_replicas.len()).all(|user| {
             let since =
                 |entry: &&Entry| entry.user == user && entry.phase == Phase::Fault;
             let last = self.entries.iter().rev().filter(since).take(requests);
@@ -132,17 +132,17 @@ mod tests {
 
     const REQUESTS: usize = 3;
 
-    fn ledger(outcomes: &[(usize, Outcome)]) -> Ledger {
+    fn ledger(outcomes: &[(usize, RequestResult)]) -> Ledger {
         let mut ledger = Ledger::new(2);
-        let baseline = std::iter::repeat_n((0, Outcome::Fine), REQUESTS)
-            .chain(std::iter::repeat_n((1, Outcome::Fine), REQUESTS));
+        let baseline = std::iter::repeat_n((0, RequestResult::Fine), REQUESTS)
+            .chain(std::iter::repeat_n((1, RequestResult::Fine), REQUESTS));
         baseline.for_each(|(user, outcome)| add(&mut ledger, user, outcome));
         ledger.fault_begins();
         outcomes.iter().for_each(|(user, outcome)| add(&mut ledger, *user, *outcome));
         ledger
     }
 
-    fn add(ledger: &mut Ledger, user: usize, outcome: Outcome) {
+    fn add(ledger: &mut Ledger, user: usize, outcome: RequestResult) {
         let (phase, ended_ms) = (ledger.phase, ledger.now_ms());
         let (call, why, served_by) = ("list", None, None);
         ledger.entries.push(Entry {
@@ -157,20 +157,24 @@ mod tests {
     }
 
     #[test]
-    fn a_user_without_requests_since_the_fault_has_not_calmed_down() {
-        let calm = |ledger: &Ledger| {
-            ledger.each_ends_with(REQUESTS, |ended| ended != Outcome::Failed)
+    fn users_without_requests_since_the_fault_are_not_quiesced() {
+        let quiesced = |ledger: &Ledger| {
+            ledger.each_ends_with(REQUESTS, |result| result != RequestResult::Failed)
         };
-        let mut outcomes = vec![(0, Outcome::Fine); REQUESTS];
-        assert!(!calm(&ledger(&outcomes)), "user 1 was starved");
-        outcomes.extend([(1, Outcome::Failed); 1]);
-        outcomes.extend([(1, Outcome::LoginLost); REQUESTS]);
-        assert!(calm(&ledger(&outcomes)));
+        let mut outcomes = vec![(0, RequestResult::Fine); REQUESTS];
+        assert!(!quiesced(&ledger(&outcomes)), "user 1 was starved");
+        outcomes.extend([(1, RequestResult::Failed); 1]);
+        outcomes.extend([(1, RequestResult::LoginLost); REQUESTS]);
+        assert!(quiesced(&ledger(&outcomes)));
     }
 
     #[test]
-    fn a_failed_request_is_no_answer() {
-        let outcomes = [(0, Outcome::Fine), (1, Outcome::Failed), (1, Outcome::Failed)];
+    fn failed_request_is_not_an_answer() {
+        let outcomes = [
+            (0, RequestResult::Fine),
+            (1, RequestResult::Failed),
+            (1, RequestResult::Failed),
+        ];
         assert_eq!(ledger(&outcomes[1..]).fewest_answers_since(0), REQUESTS);
         let mut starved = Ledger::new(2);
         outcomes.iter().for_each(|(user, ended)| add(&mut starved, *user, *ended));

@@ -1,4 +1,4 @@
-//! A password for a proof: the one call that differs between the designs.
+//! The login: a password for a session id or a token, depending on the design.
 
 use api_conformance::client::Client;
 use api_conformance::outcome::{Outcome, Reply};
@@ -6,7 +6,7 @@ use api_conformance::proof::Proof;
 use api_contract::Credentials;
 use cluster::Design;
 
-/// Exchanges a password for what the design takes as proof.
+/// Exchanges a password for the credential of the design.
 pub(crate) async fn log_in(
     client: &Client,
     design: Design,
@@ -15,16 +15,16 @@ pub(crate) async fn log_in(
     match design.has_sessions() {
         true => {
             let started = client.log_in_session(given).await;
-            proof(started, |started| Proof::Session(started.session_id))
+            credential(started, |started| Proof::Session(started.session_id))
         }
         false => {
             let issued = client.token(given).await;
-            proof(issued, |issued| Proof::Bearer(issued.access_token))
+            credential(issued, |issued| Proof::Bearer(issued.access_token))
         }
     }
 }
 
-fn proof<T>(outcome: Outcome<T>, of: impl FnOnce(T) -> Proof) -> Outcome<Proof> {
+fn credential<T>(outcome: Outcome<T>, of: impl FnOnce(T) -> Proof) -> Outcome<Proof> {
     match outcome {
         Outcome::Done(Reply { status, headers, body }) => {
             Outcome::Done(Reply { status, headers, body: of(body) })

@@ -1,26 +1,27 @@
-//! The question before the answer: a prediction that turns out wrong teaches most.
+//! The prediction before the result: a wrong prediction teaches most.
 
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
 use crate::screen::say;
 use std::io::{BufRead, Write};
 
-/// What somebody expects of one lane.
+/// The expected number of logged-out users of one configuration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prediction {
-    pub(crate) lane: Lane,
+    pub(crate) configuration: Configuration,
     pub(crate) users: usize,
 }
 
-/// Asks. An empty answer is no prediction.
-pub(crate) fn ask(lanes: &[Lane], users: usize) -> Vec<Prediction> {
-    say(format!(
-        "How many of the {users} users will have to log in again because of it?"
-    ));
+/// Asks for predictions. An empty answer is none.
+pub(crate) fn ask(configurations: &[Configuration], users: usize) -> Vec<Prediction> {
+    say(format!("How many of the {users} users will have to log in again?"));
     say("(a number, or Enter to pass)");
-    lanes.iter().filter_map(|lane| ask_one(*lane, users)).collect()
+    configurations
+        .iter()
+        .filter_map(|configuration| ask_one(*configuration, users))
+        .collect()
 }
 
-/// Waits for Enter, so that a teacher can talk until the class is ready.
+/// Waits for Enter, so that a teacher can explain before the fault.
 pub(crate) async fn wait_for_enter(question: String) {
     // A blocked read cannot be cancelled, but nothing else waits for this thread.
     let asked = tokio::task::spawn_blocking(move || {
@@ -28,12 +29,12 @@ pub(crate) async fn wait_for_enter(question: String) {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)
     });
-    let _nobody_there = asked.await;
+    let _input_closed = asked.await;
 }
 
-fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
+fn ask_one(configuration: Configuration, users: usize) -> Option<Prediction> {
     loop {
-        prompt(std::io::stdout(), &format!("  {:20} ", lane.title()));
+        prompt(std::io::stdout(), &format!("  {:20} ", configuration.title()));
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
         match answer.trim() {
@@ -41,7 +42,7 @@ fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
             _ if read == 0 => return None,
             text => match text.parse() {
                 Ok(number) if number <= users => {
-                    return Some(Prediction { lane, users: number });
+                    return Some(Prediction { configuration, users: number });
                 }
                 _ => say(format!("  a number from 0 to {users}")),
             },
@@ -50,5 +51,5 @@ fn ask_one(lane: Lane, users: usize) -> Option<Prediction> {
 }
 
 fn prompt(mut to: impl Write, question: &str) {
-    let _nobody_looks = write!(to, "{question}").and_then(|()| to.flush());
+    let _output_closed = write!(to, "{question}").and_then(|()| to.flush());
 }

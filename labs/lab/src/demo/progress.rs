@@ -1,4 +1,4 @@
-//! What the demo is doing right now: a moving line for people, plain lines in a pipe.
+//! The progress of the demo: a spinner in a terminal, plain lines in a pipe.
 
 use crate::screen::remark;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,14 +27,14 @@ impl Step {
         Self { bar: Some(bar), title }
     }
 
-    /// Says how far it is.
+    /// Shows progress within the step.
     pub(crate) fn note(&self, note: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{}: {note}", self.title));
         }
     }
 
-    /// Leaves the last word on the screen.
+    /// Ends the step with a line of its result.
     pub(crate) fn end(self, note: &str) {
         match self.bar {
             Some(bar) => {

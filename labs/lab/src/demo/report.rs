@@ -1,34 +1,38 @@
-//! A run of a scenario: what was done, what came of it, what that says.
+//! The report of a run.
 
-use crate::demo::facts::Fact;
-use crate::demo::figures::LaneReport;
-use crate::demo::lane::Lane;
+use crate::demo::checks::Check;
+use crate::demo::configuration::Configuration;
+use crate::demo::figures::ConfigurationReport;
+use crate::demo::judgement::Doubt;
 use crate::demo::scenario::Scenario;
-use crate::demo::verdict::{Doubt, Verdict};
+use outcome::Outcome;
 use serde::Serialize;
 
 /// A run of a scenario.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) scenario: Scenario,
-    /// Decides who does what with which bytes, and who is killed.
+    /// Seed of the users' requests and of the target replica.
     pub(crate) seed: u64,
-    /// The replica that is killed where one is.
-    pub(crate) victim: String,
+    /// The replica that the scenario kills, if it kills one.
+    pub(crate) target: String,
     pub(crate) users: usize,
-    pub(crate) lanes: Vec<LaneReport>,
-    pub(crate) facts: Vec<Fact>,
-    /// Why the run could not tell, or could not tell everything.
+    pub(crate) configurations: Vec<ConfigurationReport>,
+    pub(crate) checks: Vec<Check>,
+    /// Why results of the run are inconclusive.
     pub(crate) doubts: Vec<Doubt>,
-    pub(crate) verdict: Verdict,
+    pub(crate) outcome: Outcome,
     pub(crate) seconds: f64,
 }
 
 impl Report {
-    /// Whether a lane is what the explanations explain: its statements hold, and nothing
-    /// makes its figures doubtful.
-    pub(crate) fn explains(&self, lane: Lane) -> bool {
-        let holds = self.facts.iter().all(|fact| fact.lane != lane || fact.holds);
-        holds && self.doubts.iter().all(|doubt| doubt.lane != lane)
+    /// Whether the explanations apply to a configuration: its checks hold and there is no
+    /// doubt about its figures.
+    pub(crate) fn explains(&self, configuration: Configuration) -> bool {
+        let holds = self
+            .checks
+            .iter()
+            .all(|check| check.configuration != configuration || check.holds);
+        holds && self.doubts.iter().all(|doubt| doubt.configuration != configuration)
     }
 }

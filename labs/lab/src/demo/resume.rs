@@ -1,14 +1,13 @@
 //! `lab demo upload-survives-a-kill`: a replica dies in the middle of a large upload.
 //!
-//! The same file goes up twice: in one request, and piece by piece (tus 1.0). Each time
-//! the replica that takes it is killed half-way, and the client goes on as it can.
+//! The client uploads a file twice: in one request, and in pieces (tus 1.0). Each time the
+//! demo kills the replica half-way, and the client repeats or resumes the upload.
 
 mod sending;
 
-use crate::demo::DemoArgs;
 use crate::demo::progress::Step;
-use crate::demo::story::{Statement, Story, Trial, cluster_for_alice};
-use crate::demo::verdict::Verdict;
+use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
+use crate::demo::{DemoArgs, Judgement};
 use anyhow::{Context, bail};
 use api_conformance::client::{Client, Options};
 use api_conformance::digest::sha256;
@@ -24,44 +23,44 @@ use sending::{InOneRequest, PieceByPiece, Sent};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// Bytes of the file: large enough to be under way for a few seconds.
+/// Bytes of the file: large enough to take a few seconds.
 const SIZE: usize = 12 * 1024 * 1024;
 
-/// How long anything here may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of each wait.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What came of one way of uploading.
+/// The result of one upload method.
 #[derive(Debug, Serialize)]
 pub(crate) struct Survived {
-    pub(crate) way: &'static str,
+    pub(crate) method: &'static str,
     /// The replica that was killed.
-    pub(crate) killed: String,
-    /// Bytes that the client had sent when it was.
+    pub(crate) target: String,
+    /// Bytes that the client had sent before the kill.
     pub(crate) sent_before: usize,
-    /// Where the client went on from.
+    /// The offset at which the client resumed.
     pub(crate) resumed_from: usize,
-    /// Bytes that the client sent in all.
+    /// All bytes that the client sent.
     pub(crate) sent: usize,
-    /// Whether the file is there once, whole.
+    /// Whether the file is present once, with the bytes that were sent.
     pub(crate) whole: bool,
     pub(crate) seconds: f64,
 }
 
 impl Trial for Survived {
     const COLUMNS: &'static [&'static str] = &[
-        "the file goes up",
+        "upload",
         "killed",
-        "sent until then",
-        "went on from",
-        "sent in all",
-        "there, whole",
+        "sent before",
+        "resumed from",
+        "sent in total",
+        "complete",
         "seconds",
     ];
 
     fn row(&self) -> Vec<String> {
         vec![
-            self.way.to_owned(),
-            self.killed.clone(),
+            self.method.to_owned(),
+            self.target.clone(),
             mib(self.sent_before),
             mib(self.resumed_from),
             mib(self.sent),
@@ -77,66 +76,60 @@ fn mib(bytes: usize) -> String {
 }
 
 /// The demo.
-pub(crate) async fn tell(args: &DemoArgs) -> anyhow::Result<Verdict> {
+pub(crate) async fn run(args: &DemoArgs) -> Judgement {
     let began = Instant::now();
     let step = Step::begin(1, 3, "starting three replicas and a balancer");
     let (cluster, alice) = cluster_for_alice(Design::Central, 3, &[]).await?;
-    let options = Options { timeout: PATIENCE, ..Options::default() };
+    let options = Options { timeout: STEP_TIMEOUT, ..Options::default() };
     let client = Client::with(&cluster.url(), options);
     let session = client.log_in_session(&alice).await.done()?.body.session_id;
-    let scene = Scene { cluster, client, alice: Proof::Session(session) };
+    let fixture = Fixture { cluster, client, alice: Proof::Session(session) };
     step.end(&mib(SIZE));
-    let step = Step::begin(2, 3, "in one request, and a kill half-way");
-    let plain = scene.in_one_request(&file(args.seed, "plain")).await?;
-    step.end(&format!("{} sent in all", mib(plain.sent)));
-    let step = Step::begin(3, 3, "piece by piece, and a kill half-way");
-    let pieces = scene.piece_by_piece(&file(args.seed, "pieces")).await?;
-    scene.cluster.down().await;
-    drop(scene);
-    step.end(&format!("{} sent in all", mib(pieces.sent)));
-    let story = Story {
-        scenario: "upload-survives-a-kill",
-        seed: args.seed,
-        statements: statements(&plain, &pieces),
-        reasons: Vec::new(),
-        trials: vec![plain, pieces],
-        verdict: Verdict::CouldNotTell,
-        seconds: began.elapsed().as_secs_f64(),
-    }
-    .judge();
-    story.show(args, &LESSONS)?;
-    Ok(story.verdict)
+    let step = Step::begin(2, 3, "upload in one request, with a kill half-way");
+    let plain = fixture.in_one_request(&file(args.seed, "plain")).await?;
+    step.end(&format!("{} sent in total", mib(plain.sent)));
+    let step = Step::begin(3, 3, "upload in pieces, with a kill half-way");
+    let pieces = fixture.piece_by_piece(&file(args.seed, "pieces")).await?;
+    fixture.cluster.down().await;
+    drop(fixture);
+    step.end(&format!("{} sent in total", mib(pieces.sent)));
+    let report = TrialReport::new("upload-survives-a-kill", args.seed, began).judge(
+        checks(&plain, &pieces),
+        Vec::new(),
+        vec![plain, pieces],
+    );
+    report.show(args, &LESSONS)
 }
 
 const LESSONS: [&str; 3] = [
-    "An upload in one request dies with its replica: nothing of it was acknowledged, so \
-     nothing is kept, and the client begins again. Its Idempotency-Key sees to it that \
-     there is one file in the end, whatever had arrived.",
-    "Piece by piece, each mebibyte is in the store, and in the records, before the next \
-     one is taken. Any replica can say how much is there (HEAD), and go on from it.",
-    "What was on its way when the replica died is sent again: the records know what \
-     arrived, and nothing else counts.",
+    "An upload in one request dies with its replica: the replica acknowledged nothing, so \
+     nothing is kept, and the client repeats the request. Its Idempotency-Key makes sure \
+     that there is one file in the end.",
+    "In pieces, each mebibyte is in the store and its offset in the database before the \
+     next one is read. Any replica reports the offset (HEAD) and continues from it.",
+    "Bytes in flight when the replica died are sent again: only the offset in the database \
+     counts.",
 ];
 
-fn statements(plain: &Survived, pieces: &Survived) -> Vec<Statement> {
+fn checks(plain: &Survived, pieces: &Survived) -> Vec<TrialCheck> {
     let mut all = Vec::new();
     for trial in [plain, pieces] {
-        let says = "the file is there once, with the bytes that were sent";
-        all.push(Statement::equal(trial.way, says, (&true, &trial.whole)));
+        let title = "the file is present once, with the bytes that were sent";
+        all.push(TrialCheck::equal(trial.method, title, (&true, &trial.whole)));
     }
-    let says = "the upload begins again from nothing";
-    all.push(Statement::equal(plain.way, says, (&0, &plain.resumed_from)));
+    let title = "the upload starts again at offset 0";
+    all.push(TrialCheck::equal(plain.method, title, (&0, &plain.resumed_from)));
     let holds = pieces.resumed_from > 0 && pieces.resumed_from <= pieces.sent_before;
-    all.push(Statement {
-        trial: pieces.way,
-        says: "the upload goes on from what had arrived",
+    all.push(TrialCheck {
+        trial: pieces.method,
+        title: "the upload resumes at the stored offset",
         expected: format!("more than 0, at most {}", pieces.sent_before),
         measured: pieces.resumed_from.to_string(),
         holds,
     });
-    all.push(Statement {
-        trial: pieces.way,
-        says: "less is sent than in one request",
+    all.push(TrialCheck {
+        trial: pieces.method,
+        title: "fewer bytes are sent than in one request",
         expected: format!("less than {}", plain.sent),
         measured: pieces.sent.to_string(),
         holds: pieces.sent < plain.sent,
@@ -144,7 +137,7 @@ fn statements(plain: &Survived, pieces: &Survived) -> Vec<Statement> {
     all
 }
 
-/// Bytes that nobody can have stored before.
+/// A file with random bytes, so that no store has it yet.
 fn file(seed: u64, name: &'static str) -> File {
     let mut bytes = vec![0; SIZE];
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
@@ -159,24 +152,24 @@ struct File {
     bytes: Bytes,
 }
 
-/// A cluster, and alice who has logged in.
-struct Scene {
+/// A cluster, and the session of alice.
+struct Fixture {
     cluster: Cluster,
     client: Client,
     alice: Proof,
 }
 
-impl Scene {
+impl Fixture {
     async fn in_one_request(&self, file: &File) -> anyhow::Result<Survived> {
         let (began, sent) = (Instant::now(), Sent::default());
         let upload = InOneRequest::new(&self.client, &self.alice, file, &sent);
-        let killed = self.kill_half_way(upload.send(), &sent).await?;
+        let target = self.kill_half_way(upload.send(), &sent).await?;
         let sent_before = sent.bytes();
         self.until_served("the repeated upload", async || upload.send().await).await?;
-        self.cluster.order(&killed, Order::Restart).await?;
+        self.cluster.order(&target, Order::Restart).await?;
         Ok(Survived {
-            way: "in one request",
-            killed,
+            method: "in one request",
+            target,
             sent_before,
             resumed_from: 0,
             sent: sent.bytes(),
@@ -188,7 +181,7 @@ impl Scene {
     async fn piece_by_piece(&self, file: &File) -> anyhow::Result<Survived> {
         let (began, sent) = (Instant::now(), Sent::default());
         let upload = PieceByPiece::create(&self.client, &self.alice, file, &sent).await?;
-        let killed = self.kill_half_way(upload.send_from(0), &sent).await?;
+        let target = self.kill_half_way(upload.send_from(0), &sent).await?;
         let sent_before = sent.bytes();
         let mut resumed_from = None;
         self.until_served("the rest of the upload", async || {
@@ -198,44 +191,47 @@ impl Scene {
         })
         .await?;
         Ok(Survived {
-            way: "piece by piece",
-            killed,
+            method: "in pieces",
+            target,
             sent_before,
-            resumed_from: resumed_from.context("somebody told the offset")?,
+            resumed_from: resumed_from.context("a replica reported the offset")?,
             sent: sent.bytes(),
             whole: self.is_whole(file).await?,
             seconds: began.elapsed().as_secs_f64(),
         })
     }
 
-    /// Lets an upload run until half of it is sent, and kills the replica that has it.
-    /// Returns which one that was.
+    /// Runs an upload until half of it is sent, and kills the replica that receives it.
+    /// Returns the replica.
     async fn kill_half_way(
         &self,
         upload: impl Future<Output = anyhow::Result<()>>,
         sent: &Sent,
     ) -> anyhow::Result<String> {
         let kill = async {
-            let busy =
-                eventually(PATIENCE, "a replica with half of the upload", async || {
+            let busy = eventually(
+                STEP_TIMEOUT,
+                "a replica with half of the upload",
+                async || {
                     Ok(if sent.bytes() < SIZE / 2 {
                         None
                     } else {
                         self.busy_replica().await
                     })
-                });
+                },
+            );
             let busy = busy.await?;
             self.cluster.order(&busy, Order::Kill).await?;
             anyhow::Ok(busy)
         };
-        let (answer, killed) = tokio::join!(upload, kill);
+        let (answer, target) = tokio::join!(upload, kill);
         if answer.is_ok() {
-            bail!("the upload was answered although its replica was killed half-way");
+            bail!("the upload was acknowledged although its replica was killed half-way");
         }
-        killed
+        target
     }
 
-    /// The replica that the balancer has a request with. Its own checks do not count.
+    /// The replica with a request in flight. Health checks do not count.
     async fn busy_replica(&self) -> Option<String> {
         let members = self.cluster.status().await.members;
         let busy = |member: &&cluster::status::MemberStatus| {
@@ -244,13 +240,13 @@ impl Scene {
         members.iter().find(busy).map(|member| member.id.clone())
     }
 
-    /// Tries again until somebody does it: the balancer has to notice first.
+    /// Retries until a replica answers: the balancer has to notice the kill first.
     async fn until_served(
         &self,
         what: &str,
         mut attempt: impl AsyncFnMut() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + STEP_TIMEOUT;
         loop {
             match attempt().await {
                 Ok(()) => return Ok(()),
@@ -266,8 +262,8 @@ impl Scene {
         let listing = self.client.list(&self.alice, &ListQuery::default()).await;
         let named = |one: &&FileEntry| one.name == file.name;
         let listing = listing.done()?.body;
-        let theirs: Vec<_> = listing.files.iter().filter(named).collect();
-        let [one] = theirs[..] else {
+        let own: Vec<_> = listing.files.iter().filter(named).collect();
+        let [one] = own[..] else {
             return Ok(false);
         };
         let content = self.client.content(&self.alice, &one.file_id).await.done()?.body;

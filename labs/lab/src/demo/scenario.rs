@@ -1,33 +1,33 @@
-//! The scenarios: what is done to a cluster, and what the concepts say will come of it.
+//! The scenarios: a fault, and its expected results.
 
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
 use cluster::Cluster;
 use cluster::orders::Order;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// What the launcher calls the services that the replicas share.
+/// The ids of the shared services.
 const REDIS: &str = "redis";
 const DATABASE: &str = "database";
 
-/// A named fault with a question before it and an expectation behind it.
+/// A fault with its expected results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Scenario {
-    /// One of the replicas crashes (SIGKILL).
+    /// Kills one replica (SIGKILL).
     KillAReplica,
-    /// All replicas crash at once and are started again.
+    /// Kills all replicas at once and starts them again.
     RestartEverything,
-    /// One more replica is started under load
+    /// Starts one more replica under load.
     ScaleOut,
-    /// Each replica in turn is drained, stopped in order and started again
+    /// Drains, stops and starts each replica, one after another.
     RollingRestart,
-    /// One of the replicas crashes, and sessions are in a store that all of them ask
+    /// Kills one replica while sessions are in a shared store.
     CentralStore,
-    /// Redis crashes and does not come back
+    /// Kills Redis and leaves it down.
     RedisGoesAway,
-    /// Postgres crashes and is started again
+    /// Kills Postgres and starts it again.
     PostgresRestarts,
 }
 
@@ -49,16 +49,16 @@ impl Scenario {
             Self::RestartEverything => "All replicas are killed and started again",
             Self::ScaleOut => "One more replica is started",
             Self::RollingRestart => "Each replica is restarted, one after another",
-            Self::CentralStore => "One replica is killed, and a store remembers",
-            Self::RedisGoesAway => "Redis is killed, and stays away",
+            Self::CentralStore => "One replica is killed, and sessions are in a store",
+            Self::RedisGoesAway => "Redis is killed, and stays down",
             Self::PostgresRestarts => "Postgres is killed and started again",
         }
     }
 
-    /// What is done, in one line.
-    pub(crate) fn fault(self, victim: &str) -> String {
+    /// The fault in one line.
+    pub(crate) fn fault(self, target: &str) -> String {
         match self {
-            Self::KillAReplica | Self::CentralStore => format!("kill -9 {victim}"),
+            Self::KillAReplica | Self::CentralStore => format!("kill -9 {target}"),
             Self::RedisGoesAway => "kill -9 redis".to_owned(),
             Self::PostgresRestarts => "kill -9 postgres, start it again".to_owned(),
             Self::RestartEverything => {
@@ -71,16 +71,17 @@ impl Scenario {
         }
     }
 
-    /// Does it, to one lane. Returns when it is done, not when users have got over it.
-    pub(crate) async fn strike(
+    /// Injects the fault into one cluster. Returns after the injection, not after the
+    /// recovery of the users.
+    pub(crate) async fn inject(
         self,
         cluster: &Cluster,
-        victim: &str,
+        target: &str,
     ) -> anyhow::Result<()> {
         let replicas = cluster.replica_ids();
         match self {
             Self::KillAReplica | Self::CentralStore => {
-                cluster.order(victim, Order::Kill).await
+                cluster.order(target, Order::Kill).await
             }
             Self::RedisGoesAway => cluster.order(REDIS, Order::Kill).await,
             Self::PostgresRestarts => {
@@ -103,40 +104,44 @@ impl Scenario {
         }
     }
 
-    /// Who of `users` must be logged out by it, if those `at_home` had their login from
-    /// the victim. [`None`] where the concepts name nobody: behind round robin, logins
+    /// The users that must lose their login, if those `on_target` had a session on the
+    /// target replica. [`None`] where there is no expectation: behind round robin, logins
     /// are lost all the time.
     pub(crate) fn logged_out(
         self,
-        lane: Lane,
+        configuration: Configuration,
         users: usize,
-        at_home: &BTreeSet<usize>,
+        on_target: &BTreeSet<usize>,
     ) -> Option<BTreeSet<usize>> {
-        match (lane, self) {
-            (Lane::MemoryRoundRobin, _) => None,
-            (Lane::Token | Lane::Central | Lane::RevocableToken, _)
+        match (configuration, self) {
+            (Configuration::MemoryRoundRobin, _) => None,
+            (
+                Configuration::Token
+                | Configuration::Central
+                | Configuration::RevocableToken,
+                _,
+            )
             | (
-                Lane::MemorySticky,
+                Configuration::MemorySticky,
                 Self::ScaleOut | Self::RedisGoesAway | Self::PostgresRestarts,
             ) => Some(BTreeSet::new()),
-            (Lane::MemorySticky, Self::KillAReplica | Self::CentralStore) => {
-                Some(at_home.clone())
+            (Configuration::MemorySticky, Self::KillAReplica | Self::CentralStore) => {
+                Some(on_target.clone())
             }
-            (Lane::MemorySticky, Self::RestartEverything | Self::RollingRestart) => {
-                Some((1..=users).collect())
-            }
+            (
+                Configuration::MemorySticky,
+                Self::RestartEverything | Self::RollingRestart,
+            ) => Some((1..=users).collect()),
         }
     }
 
-    /// Why no request may fail while it happens; [`None`] where some may.
+    /// The reason why no request may fail during the fault; [`None`] where some may.
     pub(crate) const fn costs_nothing(self) -> Option<&'static str> {
         match self {
             Self::ScaleOut | Self::RollingRestart => {
                 Some("an orderly change fails no request")
             }
-            Self::RedisGoesAway => {
-                Some("the loss of what is only a copy fails no request")
-            }
+            Self::RedisGoesAway => Some("the loss of a copy fails no request"),
             Self::KillAReplica
             | Self::RestartEverything
             | Self::CentralStore
@@ -144,22 +149,26 @@ impl Scenario {
         }
     }
 
-    /// Who stands beside whom, in the order of the columns.
-    pub(crate) const fn lanes(self) -> &'static [Lane] {
+    /// The configurations, in the order of the columns.
+    pub(crate) const fn configurations(self) -> &'static [Configuration] {
         match self {
             Self::KillAReplica
             | Self::RestartEverything
             | Self::ScaleOut
-            | Self::RollingRestart => &Lane::PHASE_1,
-            Self::CentralStore => &[Lane::MemorySticky, Lane::Central, Lane::Token],
+            | Self::RollingRestart => &Configuration::PHASE_1,
+            Self::CentralStore => &[
+                Configuration::MemorySticky,
+                Configuration::Central,
+                Configuration::Token,
+            ],
             Self::RedisGoesAway | Self::PostgresRestarts => {
-                &[Lane::Central, Lane::RevocableToken]
+                &[Configuration::Central, Configuration::RevocableToken]
             }
         }
     }
 
-    /// Whether it kills one replica, whose users are those to look at.
-    pub(crate) const fn has_victim(self) -> bool {
+    /// Whether it kills one replica, the target.
+    pub(crate) const fn has_target(self) -> bool {
         matches!(self, Self::KillAReplica | Self::CentralStore)
     }
 }

@@ -1,34 +1,34 @@
-//! What the users of a lane have in common: where to knock, when to stop, what happened.
+//! The state that all users of a configuration share.
 
-use crate::demo::lane::Lane;
+use crate::demo::configuration::Configuration;
 use crate::demo::ledger::Ledger;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
-/// What the users of a lane have in common.
+/// The state that all users of a configuration share.
 pub(crate) struct Shared {
-    pub(crate) lane: Lane,
+    pub(crate) configuration: Configuration,
     pub(crate) url: String,
     pub(crate) stop: CancellationToken,
-    /// Somebody talks, and a crowd at full speed would only fill the disk meanwhile.
-    resting: AtomicBool,
+    /// Set while the demo waits for Enter: users at full speed would fill the disk.
+    slowed_down: AtomicBool,
     ledger: Mutex<Ledger>,
 }
 
 impl Shared {
-    pub(crate) fn new(lane: Lane, url: String, users: usize) -> Self {
+    pub(crate) fn new(configuration: Configuration, url: String, users: usize) -> Self {
         let ledger = Mutex::new(Ledger::new(users));
-        let (stop, resting) = (CancellationToken::new(), AtomicBool::new(false));
-        Self { lane, url, stop, resting, ledger }
+        let (stop, slowed_down) = (CancellationToken::new(), AtomicBool::new(false));
+        Self { configuration, url, stop, slowed_down, ledger }
     }
 
-    pub(crate) fn rest(&self, resting: bool) {
-        self.resting.store(resting, Ordering::Relaxed);
+    pub(crate) fn slow_down(&self, slowed_down: bool) {
+        self.slowed_down.store(slowed_down, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_resting(&self) -> bool {
-        self.resting.load(Ordering::Relaxed)
+    pub(crate) fn is_slowed_down(&self) -> bool {
+        self.slowed_down.load(Ordering::Relaxed)
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -1,13 +1,14 @@
-//! The comparison on the screen: a table, a time axis, the reasons.
+//! The report on the screen: a table, a time axis, the reasons.
 
-use crate::demo::explain::{Row, WITHHELD, why};
-use crate::demo::figures::{LaneReport, TICK_MS};
+use crate::demo::explain::{NO_EXPLANATION, Row, why};
+use crate::demo::figures::{ConfigurationReport, TICK_MS};
+use crate::demo::judgement::RUN_IT_AGAIN;
 use crate::demo::predict::Prediction;
 use crate::demo::report::Report;
-use crate::demo::verdict::{RUN_IT_AGAIN, Verdict};
 use crate::screen::{columns, say, table, wrapped};
+use outcome::Outcome;
 
-/// Below this many columns a table would be all wrapping, and a list reads better.
+/// Below this many columns, the report is a list and not a table.
 const NARROW: usize = 72;
 
 pub(crate) fn print(report: &Report, predictions: &[Prediction]) {
@@ -24,9 +25,17 @@ pub(crate) fn print(report: &Report, predictions: &[Prediction]) {
 
 fn print_table(report: &Report) {
     let mut header = vec![""];
-    header.extend(report.lanes.iter().map(|lane| lane.lane.title()));
+    header.extend(
+        report
+            .configurations
+            .iter()
+            .map(|configuration| configuration.configuration.title()),
+    );
     let row = |row: Row| {
-        let cells = report.lanes.iter().map(|lane| row.cell(lane, report.users));
+        let cells = report
+            .configurations
+            .iter()
+            .map(|configuration| row.cell(configuration, report.users));
         std::iter::once(row.title().to_owned()).chain(cells).collect()
     };
     let rows = Row::of(report.scenario).map(row).collect();
@@ -34,10 +43,10 @@ fn print_table(report: &Report) {
 }
 
 fn print_lists(report: &Report) {
-    for lane in &report.lanes {
-        say(lane.lane.title());
+    for configuration in &report.configurations {
+        say(configuration.configuration.title());
         for row in Row::of(report.scenario) {
-            let cell = row.cell(lane, report.users);
+            let cell = row.cell(configuration, report.users);
             say(format!("  {cell:>8}  {}", row.title()));
         }
         say("");
@@ -46,15 +55,15 @@ fn print_lists(report: &Report) {
 
 fn print_timelines(report: &Report) {
     let legend = format!(
-        "Time, {TICK_MS} ms a letter: . fine, L login lost, x failed, * both, blank: no \
-         answer just then, | the fault."
+        "Time, {TICK_MS} ms a letter: . ok, L login lost, x failed, * both, blank: no \
+         answer, | the fault."
     );
     say(wrapped(&legend, 0));
     let room = columns().saturating_sub(24).max(20);
-    for lane in &report.lanes {
-        // The middle is where it happens; what does not fit is cut from the end.
-        let line: String = lane.timeline.chars().take(room).collect();
-        say(format!("  {:20} {line}", lane.lane.title()));
+    for configuration in &report.configurations {
+        // The fault is near the beginning, so a line that is too long loses its end.
+        let line: String = configuration.timeline.chars().take(room).collect();
+        say(format!("  {:20} {line}", configuration.configuration.title()));
     }
     say("");
 }
@@ -62,19 +71,26 @@ fn print_timelines(report: &Report) {
 fn print_reasons(report: &Report) {
     say("Why:");
     for row in Row::of(report.scenario) {
-        let cells: Vec<_> =
-            report.lanes.iter().map(|lane| row.cell(lane, report.users)).collect();
+        let cells: Vec<_> = report
+            .configurations
+            .iter()
+            .map(|configuration| row.cell(configuration, report.users))
+            .collect();
         if cells.windows(2).all(|pair| pair[0] == pair[1]) {
             continue;
         }
-        let mut reasons = report.lanes.iter().zip(&cells).filter_map(|(lane, cell)| {
-            let why = match (report.explains(lane.lane), why(row, lane, report.scenario)?)
-            {
-                (true, why) => why,
-                (false, _) => WITHHELD.to_owned(),
-            };
-            Some(format!("{}: {cell}. {why}", lane.lane.title()))
-        });
+        let mut reasons = report.configurations.iter().zip(&cells).filter_map(
+            |(configuration, cell)| {
+                let why = match (
+                    report.explains(configuration.configuration),
+                    why(row, configuration, report.scenario)?,
+                ) {
+                    (true, why) => why,
+                    (false, _) => NO_EXPLANATION.to_owned(),
+                };
+                Some(format!("{}: {cell}. {why}", configuration.configuration.title()))
+            },
+        );
         if let Some(first) = reasons.next() {
             say(format!("  {}", row.title()));
             for reason in std::iter::once(first).chain(reasons) {
@@ -85,11 +101,11 @@ fn print_reasons(report: &Report) {
     say("");
 }
 
-/// What exactly failed, for whoever doubts the sentence about it.
+/// The failures by kind.
 fn print_failures(report: &Report) {
-    for lane in &report.lanes {
-        for (what, times) in &lane.failures {
-            say(format!("    {}: {times} x {what}", lane.lane.title()));
+    for configuration in &report.configurations {
+        for (what, times) in &configuration.failures {
+            say(format!("    {}: {times} x {what}", configuration.configuration.title()));
         }
     }
 }
@@ -98,46 +114,50 @@ fn print_predictions(report: &Report, predictions: &[Prediction]) {
     if predictions.is_empty() {
         return;
     }
-    say("You said, and it was (users logged out):");
+    say("Your prediction and the result (users logged out):");
     for prediction in predictions {
-        let lane = |lane: &&LaneReport| lane.lane == prediction.lane;
-        if let Some(lane) = report.lanes.iter().find(lane) {
-            let said = prediction.users;
-            let (title, was) = (lane.lane.title(), lane.logged_out);
-            say(format!("  {title:20} {said:3} {was:3}"));
+        let configuration = |configuration: &&ConfigurationReport| {
+            configuration.configuration == prediction.configuration
+        };
+        if let Some(configuration) = report.configurations.iter().find(configuration) {
+            let predicted = prediction.users;
+            let (title, result) =
+                (configuration.configuration.title(), configuration.logged_out);
+            say(format!("  {title:20} {predicted:3} {result:3}"));
         }
     }
     say("");
 }
 
 fn print_facts(report: &Report) {
-    verdict(report).into_iter().for_each(say);
-    if report.verdict != Verdict::Pass {
+    judgement(report).into_iter().for_each(say);
+    if report.outcome != Outcome::Pass {
         print_failures(report);
     }
     say(format!("seed {} ({:.0} s)", report.seed, report.seconds));
 }
 
-/// The verdict in words, with every reason for it.
-pub(crate) fn verdict(report: &Report) -> Vec<String> {
-    if report.verdict == Verdict::Pass {
-        let all = report.facts.len();
-        return vec![format!("All {all} statements of the concepts hold for this run.")];
+/// The outcome as text, with every reason for it.
+pub(crate) fn judgement(report: &Report) -> Vec<String> {
+    if report.outcome == Outcome::Pass {
+        let all = report.checks.len();
+        return vec![format!("PASS: all {all} checks of the expected outcome hold.")];
     }
-    let broken = report.facts.iter().filter(|fact| !fact.holds).map(|fact| {
-        let result = match report.doubts.is_empty() || fact.inexcusable {
-            true => "NOT AS THE CONCEPTS SAY",
+    let broken = report.checks.iter().filter(|check| !check.holds).map(|check| {
+        let result = match report.doubts.is_empty() || check.inexcusable {
+            true => "FAIL",
             false => "Not shown by this run",
         };
-        let (lane, says) = (fact.lane.title(), &fact.says);
-        let (expected, measured) = (&fact.expected, &fact.measured);
-        format!("{result}: {lane}: {says}: expected {expected}, measured {measured}")
+        let (configuration, title) = (check.configuration.title(), &check.title);
+        let (expected, measured) = (&check.expected, &check.measured);
+        format!(
+            "{result}: {configuration}: {title}: expected {expected}, measured {measured}"
+        )
     });
-    let doubts = report
-        .doubts
-        .iter()
-        .map(|doubt| format!("COULD NOT TELL: {}: {}", doubt.lane.title(), doubt.says));
-    let again = report.verdict == Verdict::CouldNotTell;
+    let doubts = report.doubts.iter().map(|doubt| {
+        format!("INCONCLUSIVE: {}: {}", doubt.configuration.title(), doubt.reason)
+    });
+    let again = report.outcome == Outcome::Inconclusive;
     let again = again.then(|| wrapped(RUN_IT_AGAIN, 0));
     broken.chain(doubts).chain(again).collect()
 }
@@ -145,38 +165,41 @@ pub(crate) fn verdict(report: &Report) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::facts::facts;
-    use crate::demo::lane::Lane;
+    use crate::demo::checks::checks;
+    use crate::demo::configuration::Configuration;
+    use crate::demo::fixture::{USERS, expected_report};
+    use crate::demo::judgement::{doubts, outcome_of};
     use crate::demo::scenario::Scenario;
-    use crate::demo::specimen::{USERS, as_it_should};
-    use crate::demo::verdict::doubts;
 
-    /// What is said of a run in which so many requests failed while nothing was wrong.
-    fn said(failed_before: usize) -> String {
+    /// The text for a run with this many failed requests before the fault.
+    fn text(failed_before: usize) -> String {
         let scenario = Scenario::KillAReplica;
-        let mut lanes = Lane::PHASE_1.map(|lane| as_it_should(scenario, lane)).to_vec();
-        lanes[2].failed_before = failed_before;
-        let (facts, doubts) = (facts(scenario, USERS, &lanes), doubts(scenario, &lanes));
-        let verdict = Verdict::of(&facts, &doubts);
-        let (seed, victim, seconds) = (1, "r2".to_owned(), 1.0);
-        super::verdict(&Report {
+        let mut configurations = Configuration::PHASE_1
+            .map(|configuration| expected_report(scenario, configuration))
+            .to_vec();
+        configurations[2].failed_before = failed_before;
+        let (checks, doubts) =
+            (checks(scenario, USERS, &configurations), doubts(scenario, &configurations));
+        let outcome = outcome_of(&checks, &doubts);
+        let (seed, target, seconds) = (1, "r2".to_owned(), 1.0);
+        super::judgement(&Report {
             scenario,
             seed,
-            victim,
+            target,
             users: USERS,
-            lanes,
-            facts,
+            configurations,
+            checks,
             doubts,
-            verdict,
+            outcome,
             seconds,
         })
         .join("\n")
     }
 
     #[test]
-    fn who_could_not_tell_is_told_to_run_it_again() {
-        assert!(said(1).contains("COULD NOT TELL"), "{}", said(1));
-        assert!(said(1).contains("Run it again"), "{}", said(1));
-        assert!(!said(0).contains("again"), "{}", said(0));
+    fn inconclusive_report_advises_another_run() {
+        assert!(text(1).contains("INCONCLUSIVE"), "{}", text(1));
+        assert!(text(1).contains("Run it again"), "{}", text(1));
+        assert!(!text(0).contains("again"), "{}", text(0));
     }
 }

@@ -1,6 +1,7 @@
-//! One scripted user. The script is the same in every lane; only the proof differs.
+//! One scripted user. The script is the same for every configuration; only the credential
+//! differs.
 
-use crate::demo::ledger::{Acknowledged, Entry, Outcome as Ended};
+use crate::demo::ledger::{Acknowledged, Entry, RequestResult as Ended};
 use crate::demo::login::log_in;
 use crate::demo::shared::Shared;
 use api_conformance::client::{Client, Options};
@@ -18,27 +19,27 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a user waits for an answer before asking again.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What users do between two requests, in milliseconds.
-const THINKING_MS: std::ops::Range<u64> = 15..45;
+/// Pause of a user between two requests, in milliseconds.
+const PAUSE_MS: std::ops::Range<u64> = 15..45;
 
-/// How much longer that takes while somebody talks.
-const RESTING: u32 = 20;
+/// Factor of that pause while the demo waits for Enter.
+const SLOWDOWN: u32 = 20;
 
-/// How long a user waits before trying again what failed.
+/// Pause of a user before the retry of a failed request.
 pub(crate) const RETRY: Duration = Duration::from_millis(50);
 
-/// A person with an account, a browser and a habit.
+/// A virtual user: an account, an HTTP client with cookies, and a script.
 pub(crate) struct User {
     number: usize,
     credentials: Credentials,
     design: Design,
     client: Client,
-    proof: Proof,
+    credential: Proof,
     dice: ChaCha8Rng,
-    /// An upload that has not been acknowledged yet; tried again until it is.
+    /// An upload without an acknowledgement. The user repeats it.
     pending: Option<(Upload, String)>,
     files: Vec<String>,
     shared: Arc<Shared>,
@@ -58,16 +59,19 @@ impl User {
         seed: u64,
         shared: Arc<Shared>,
     ) -> Self {
-        let options =
-            Options { timeout: PATIENCE, keep_cookies: true, ..Options::default() };
+        let options = Options {
+            timeout: REQUEST_TIMEOUT,
+            keep_cookies: true,
+            ..Options::default()
+        };
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         dice.set_stream(number as u64);
         Self {
             number,
             credentials,
-            design: shared.lane.design(),
+            design: shared.configuration.design(),
             client: Client::with(&shared.url, options),
-            proof: Proof::None,
+            credential: Proof::None,
             dice,
             pending: None,
             files: Vec::new(),
@@ -75,7 +79,7 @@ impl User {
         }
     }
 
-    /// Logs in, then does one thing after another until told to stop.
+    /// Logs in, then makes one request after another until stopped.
     pub(crate) async fn live(mut self) {
         self.log_in().await;
         while !self.shared.stop.is_cancelled() {
@@ -83,7 +87,11 @@ impl User {
                 Ended::Fine => self.think(),
                 Ended::LoginLost => {
                     self.log_in().await;
-                    if self.shared.is_resting() { self.think() } else { Duration::ZERO }
+                    if self.shared.is_slowed_down() {
+                        self.think()
+                    } else {
+                        Duration::ZERO
+                    }
                 }
                 Ended::Failed => RETRY,
             };
@@ -92,26 +100,26 @@ impl User {
     }
 
     fn think(&mut self) -> Duration {
-        let thought = Duration::from_millis(self.dice.random_range(THINKING_MS));
-        if self.shared.is_resting() { thought * RESTING } else { thought }
+        let thought = Duration::from_millis(self.dice.random_range(PAUSE_MS));
+        if self.shared.is_slowed_down() { thought * SLOWDOWN } else { thought }
     }
 
-    /// Logs in, however often it takes: a proof that was refused is not sent again, or
-    /// the same login would be lost twice.
+    /// Repeats the login until it succeeds. A rejected credential is not sent again, because
+    /// one lost login would count twice.
     async fn log_in(&mut self) {
         while !self.try_log_in().await && !self.shared.stop.is_cancelled() {
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    /// Exchanges the password for a proof; `false` when that did not work.
+    /// Exchanges the password for a credential. Returns whether that succeeded.
     async fn try_log_in(&mut self) -> bool {
         let outcome = log_in(&self.client, self.design, &self.credentials).await;
-        let (proof, why, served_by) = ending(outcome);
-        match proof {
-            Some(proof) => {
-                self.proof = proof;
-                self.shared.ledger().homes[self.number] = served_by;
+        let (credential, why, served_by) = ending(outcome);
+        match credential {
+            Some(credential) => {
+                self.credential = credential;
+                self.shared.ledger().login_replicas[self.number] = served_by;
                 true
             }
             None => {
@@ -126,11 +134,11 @@ impl User {
         match self.choose() {
             Step::List => {
                 let page = ListQuery { limit: Some(10), cursor: None };
-                let outcome = self.client.list(&self.proof, &page).await;
+                let outcome = self.client.list(&self.credential, &page).await;
                 self.conclude("list", outcome).0
             }
             Step::Read(id) => {
-                let outcome = self.client.content(&self.proof, &id).await;
+                let outcome = self.client.content(&self.credential, &id).await;
                 self.conclude("read", outcome).0
             }
             Step::Upload => self.upload().await,
@@ -145,19 +153,19 @@ impl User {
         match (self.dice.random_range(0..10), self.files.get(any_file)) {
             (0..4, _) => Step::List,
             (4..7, Some(id)) => Step::Read(id.clone()),
-            _ if self.shared.is_resting() => Step::List,
+            _ if self.shared.is_slowed_down() => Step::List,
             _ => Step::Upload,
         }
     }
 
-    /// Uploads a file, under the same key until it is acknowledged: a repetition after a
-    /// lost answer must not make a second one. `read_back` counts whether it did.
+    /// Uploads a file, with the same idempotency key until it is acknowledged: a repetition
+    /// after a lost answer must not store a second file. `verification` checks that.
     async fn upload(&mut self) -> Ended {
         let (file, key) = match self.pending.take() {
             Some(pending) => pending,
             None => self.new_file(),
         };
-        let outcome = self.client.upload_with_key(&self.proof, &file, &key).await;
+        let outcome = self.client.upload_with_key(&self.credential, &file, &key).await;
         let (ended, created) = self.conclude("upload", outcome);
         let mut ledger = self.shared.ledger();
         ledger.pending[self.number] = created.is_none().then(|| file.name.clone());
@@ -184,7 +192,7 @@ impl User {
         (Upload::new(format!("{key}.bin"), bytes), key)
     }
 
-    /// Writes the request into the ledger and hands on what came of it.
+    /// Records the request in the ledger and returns its result.
     fn conclude<T>(&self, call: &'static str, outcome: Outcome<T>) -> (Ended, Option<T>) {
         let (body, why, served_by) = ending(outcome);
         let ended = match (&body, &why) {
@@ -217,10 +225,10 @@ impl User {
     }
 }
 
-/// The status, if there was one, and what was said.
+/// The status, if there was one, and the reason.
 type Why = (Option<StatusCode>, String);
 
-/// Takes an outcome apart: the body if it was done, the reason if not, and who answered.
+/// The parts of a reply: the body on success, the reason otherwise, and the replica.
 fn ending<T>(outcome: Outcome<T>) -> (Option<T>, Option<Why>, Option<String>) {
     match outcome {
         Outcome::Done(reply) => {
@@ -231,7 +239,7 @@ fn ending<T>(outcome: Outcome<T>) -> (Option<T>, Option<Why>, Option<String>) {
             let served_by = reply.served_by().map(str::to_owned);
             (None, Some(refusal(&reply)), served_by)
         }
-        Outcome::Broken(broken) => (None, Some(silence(&broken)), None),
+        Outcome::Broken(broken) => (None, Some(no_reply(&broken)), None),
     }
 }
 
@@ -239,6 +247,6 @@ fn refusal(reply: &Reply<Problem>) -> Why {
     (Some(reply.status), format!("{} {}", reply.status.as_u16(), reply.body.slug()))
 }
 
-fn silence(broken: &Broken) -> Why {
+fn no_reply(broken: &Broken) -> Why {
     (None, broken.to_string())
 }

@@ -1,5 +1,4 @@
-//! `docs/api.md` and `docs/ci.md` say what the code says: no member, problem, path or
-//! figure more, and none less.
+//! `docs/api.md` has exactly the members, problems, paths and headers of the code.
 
 use crate::markdown::{Page, page, top};
 use api_contract::events::Event;
@@ -20,41 +19,41 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Reads an example into its type and writes that again.
-type ThereAndBack = fn(&str) -> Value;
+/// Parses an example as its type and serializes it again.
+type RoundTrip = fn(&str) -> Value;
 
-/// The types that have an example.
-const EXAMPLES: [(&str, ThereAndBack); 25] = [
-    ("Credentials", there_and_back::<Credentials>),
-    ("Message", there_and_back::<Message>),
-    ("Ready", there_and_back::<Ready>),
-    ("Event", there_and_back::<Event>),
-    ("SessionStarted", there_and_back::<SessionStarted>),
-    ("SessionView", there_and_back::<SessionView>),
-    ("TokenIssued", there_and_back::<TokenIssued>),
-    ("RefreshRequest", there_and_back::<RefreshRequest>),
-    ("RevokeRequest", there_and_back::<RevokeRequest>),
-    ("PasswordChange", there_and_back::<PasswordChange>),
-    ("People", there_and_back::<People>),
-    ("Person", there_and_back::<Person>),
-    ("PersonChange", there_and_back::<PersonChange>),
-    ("Audit", there_and_back::<Audit>),
-    ("AuditEntry", there_and_back::<AuditEntry>),
-    ("FileCreated", there_and_back::<FileCreated>),
-    ("FileEntry", there_and_back::<FileEntry>),
-    ("FileList", there_and_back::<FileList>),
-    ("FileWithContent", there_and_back::<FileWithContent>),
-    ("UploadStart", there_and_back::<UploadStart>),
-    ("UploadStarted", there_and_back::<UploadStarted>),
-    ("UploadComplete", there_and_back::<UploadComplete>),
-    ("PendingUpload", there_and_back::<PendingUpload>),
-    ("PendingUploads", there_and_back::<PendingUploads>),
-    ("Problem", there_and_back::<Problem>),
+/// The types with an example.
+const EXAMPLES: [(&str, RoundTrip); 25] = [
+    ("Credentials", round_trip::<Credentials>),
+    ("Message", round_trip::<Message>),
+    ("Ready", round_trip::<Ready>),
+    ("Event", round_trip::<Event>),
+    ("SessionStarted", round_trip::<SessionStarted>),
+    ("SessionView", round_trip::<SessionView>),
+    ("TokenIssued", round_trip::<TokenIssued>),
+    ("RefreshRequest", round_trip::<RefreshRequest>),
+    ("RevokeRequest", round_trip::<RevokeRequest>),
+    ("PasswordChange", round_trip::<PasswordChange>),
+    ("People", round_trip::<People>),
+    ("Person", round_trip::<Person>),
+    ("PersonChange", round_trip::<PersonChange>),
+    ("Audit", round_trip::<Audit>),
+    ("AuditEntry", round_trip::<AuditEntry>),
+    ("FileCreated", round_trip::<FileCreated>),
+    ("FileEntry", round_trip::<FileEntry>),
+    ("FileList", round_trip::<FileList>),
+    ("FileWithContent", round_trip::<FileWithContent>),
+    ("UploadStart", round_trip::<UploadStart>),
+    ("UploadStarted", round_trip::<UploadStarted>),
+    ("UploadComplete", round_trip::<UploadComplete>),
+    ("PendingUpload", round_trip::<PendingUpload>),
+    ("PendingUploads", round_trip::<PendingUploads>),
+    ("Problem", round_trip::<Problem>),
 ];
 
-fn there_and_back<T: DeserializeOwned + Serialize>(json: &str) -> Value {
+fn round_trip<T: DeserializeOwned + Serialize>(json: &str) -> Value {
     let value: T = serde_json::from_str(json).unwrap_or_else(|error| {
-        panic!("this example is not a {}: {error}\n{json}", std::any::type_name::<T>())
+        panic!("the example is not a {}: {error}\n{json}", std::any::type_name::<T>())
     });
     serde_json::to_value(value).expect("wire types are JSON")
 }
@@ -64,21 +63,21 @@ fn api() -> Page {
 }
 
 #[test]
-fn every_json_example_is_what_its_type_reads_and_writes() {
+fn every_json_example_round_trips_through_its_type() {
     for block in api().blocks() {
         let Some(name) = block.info.strip_prefix("json") else {
             continue;
         };
         let example = EXAMPLES.iter().find(|(known, _)| *known == name.trim());
-        let (_, there_and_back) =
+        let (_, round_trip) =
             example.unwrap_or_else(|| panic!("no type is named after json: {name:?}"));
         let written: Value = serde_json::from_str(&block.text).expect("JSON");
-        assert_eq!(there_and_back(&block.text), written, "{name}");
+        assert_eq!(round_trip(&block.text), written, "{name}");
     }
 }
 
 #[test]
-fn every_type_of_the_contract_that_travels_has_an_example() {
+fn every_wire_type_has_a_json_example() {
     let given: BTreeSet<_> = api().blocks().into_iter().map(|block| block.info).collect();
     for (name, _) in EXAMPLES {
         assert!(given.contains(&format!("json {name}")), "no example of {name}");
@@ -89,13 +88,16 @@ fn every_type_of_the_contract_that_travels_has_an_example() {
         for after in source.split(strict).skip(1) {
             let name = after.split([' ', '<', '{']).next().expect("a struct has a name");
             let known = EXAMPLES.iter().any(|(known, _)| *known == name);
-            assert!(known, "{name} travels and has no example: add it to EXAMPLES");
+            assert!(
+                known,
+                "{name} is a wire type without an example: add it to EXAMPLES"
+            );
         }
     }
 }
 
 #[test]
-fn the_table_of_problems_is_the_table_in_the_code() {
+fn documented_problems_equal_the_problems_in_code() {
     let documented: Vec<_> = api().table("slug");
     let documented =
         documented.iter().map(|row| (row[0].clone(), row[1].clone(), row[2].clone()));
@@ -107,7 +109,7 @@ fn the_table_of_problems_is_the_table_in_the_code() {
 }
 
 #[test]
-fn the_example_of_a_problem_is_a_problem_that_exists() {
+fn example_problem_is_a_known_problem() {
     let blocks = api().blocks();
     let example = blocks.iter().find(|block| block.info == "json Problem");
     let problem: Problem =
@@ -119,7 +121,7 @@ fn the_example_of_a_problem_is_a_problem_that_exists() {
 }
 
 #[test]
-fn every_path_and_header_of_the_contract_has_its_place() {
+fn every_path_and_header_is_documented() {
     let (page, headings) = (api(), headings(&api()));
     for path in constants(&contract("paths")) {
         let heading = headings.iter().any(|(_, documented)| *documented == path);
@@ -132,35 +134,13 @@ fn every_path_and_header_of_the_contract_has_its_place() {
 }
 
 #[test]
-fn every_documented_call_is_one_of_the_contract() {
+fn every_documented_call_is_in_the_contract() {
     let paths = constants(&contract("paths"));
     for (method, path) in headings(&api()) {
         assert!(paths.contains(&path), "{path} is not in the contract");
         let methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
         assert!(methods.contains(&method.as_str()), "{method} {path}");
     }
-}
-
-#[test]
-fn every_figure_of_the_demo_is_explained_to_those_who_read_its_json() {
-    let source = folder("labs/lab/src/demo");
-    for (table, name) in [
-        ("field of the report", "Report"),
-        ("field of a lane", "LaneReport"),
-        ("field of a fact", "Fact"),
-        ("field of a doubt", "Doubt"),
-    ] {
-        let rows = page("docs/ci.md").table(table);
-        let documented: Vec<_> = rows.iter().map(|row| row[0].replace('`', "")).collect();
-        assert_eq!(documented, members(&source, name), "{table}");
-    }
-}
-
-/// All files of a folder, one after the other.
-fn folder(path: &str) -> String {
-    let entries = fs::read_dir(top().join(path)).expect("it is there").flatten();
-    let texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
-    texts.collect()
 }
 
 fn contract(module: &str) -> String {
@@ -173,26 +153,13 @@ fn constants(source: &str) -> Vec<String> {
     let values = source.lines().filter(|line| line.starts_with("pub const "));
     let values = values.filter_map(|line| line.split('"').nth(1));
     let values: Vec<_> = values.map(str::to_owned).collect();
-    assert!(!values.is_empty(), "the constants are no longer where they were");
+    assert!(!values.is_empty(), "the constants have moved");
     values
 }
 
-/// The calls that have a heading of their own: method and path.
+/// The calls with a heading: method and path.
 fn headings(page: &Page) -> Vec<(String, String)> {
     let calls = page.text.lines().filter_map(|line| line.strip_prefix("### `"));
     let calls = calls.filter_map(|call| call.strip_suffix('`')?.split_once(' '));
     calls.map(|(method, path)| (method.to_owned(), path.to_owned())).collect()
-}
-
-/// The members of a struct, in order.
-fn members(source: &str, name: &str) -> Vec<String> {
-    let (_, body) = source
-        .split_once(&format!("pub(crate) struct {name} {{"))
-        .unwrap_or_else(|| panic!("{name} is no longer where it was"));
-    let body = body.lines().take_while(|line| *line != "}");
-    let member = |line: &str| {
-        let (member, _) = line.trim().strip_prefix("pub(crate) ")?.split_once(':')?;
-        Some(member.to_owned())
-    };
-    body.filter_map(member).collect()
 }

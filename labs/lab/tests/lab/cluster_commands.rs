@@ -1,6 +1,6 @@
-//! `lab up` and the orders that follow it.
+//! `lab up`, and the commands for a running cluster.
 
-use crate::run::{World, kill_9, only_line, until};
+use crate::run::{TestLab, kill_9, only_line, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getsid};
 use std::net::TcpListener;
@@ -9,31 +9,31 @@ use std::process::{Command, Stdio};
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
 const UP: [&str; 4] = ["up", "--detach", "--listen", "127.0.0.1:0"];
 
-fn status(world: &World) -> serde_json::Value {
-    serde_json::from_str(&world.ok(&["status", "--json"])).expect("JSON")
+fn status(lab: &TestLab) -> serde_json::Value {
+    crate::json::valid(&lab.ok(&["status", "--json"]))
 }
 
-fn launcher(world: &World) -> Pid {
-    let pid = status(world)["launcher_pid"].as_i64().expect("a process id");
+fn launcher(lab: &TestLab) -> Pid {
+    let pid = status(lab)["launcher_pid"].as_i64().expect("a process id");
     Pid::from_raw(i32::try_from(pid).expect("a process id"))
 }
 
-fn state_of(world: &World, member: &str) -> String {
-    let status = status(world);
+fn state_of(lab: &TestLab, member: &str) -> String {
+    let status = status(lab);
     let members = status["members"].as_array().expect("a list");
-    let member = members.iter().find(|one| one["id"] == member).expect("it is there");
-    member["state"].as_str().expect("a word").to_owned()
+    let member = members.iter().find(|one| one["id"] == member).expect("a member");
+    member["state"].as_str().expect("a state").to_owned()
 }
 
 #[test]
-fn a_cluster_is_started_looked_at_broken_mended_and_stopped() {
-    let world = World::new();
-    let said = world.ok(&UP);
+fn commands_change_the_state_of_members() {
+    let lab = TestLab::new();
+    let printed = lab.ok(&UP);
     assert!(
-        said.contains("Demo accounts") && said.contains("cargo lab kill r1"),
-        "{said}"
+        printed.contains("Demo accounts") && printed.contains("cargo lab kill r1"),
+        "{printed}"
     );
-    assert!(world.ok(&["status", "--url"]).starts_with("http://127.0.0.1:"));
+    assert!(lab.ok(&["status", "--url"]).starts_with("http://127.0.0.1:"));
     for (order, state) in [
         ("kill", "down"),
         ("restart", "up"),
@@ -42,126 +42,126 @@ fn a_cluster_is_started_looked_at_broken_mended_and_stopped() {
         ("drain", "up"),
         ("restart", "up"),
     ] {
-        world.ok(&[order, "r2"]);
-        assert_eq!(state_of(&world, "r2"), state, "after {order}");
+        lab.ok(&[order, "r2"]);
+        assert_eq!(state_of(&lab, "r2"), state, "after {order}");
     }
-    world.ok(&["drain", "r1"]);
-    world.ok(&["drain", "r1", "--undo"]);
-    assert!(world.ok(&["logs", "r1"]).contains("INFO"), "a log of its own");
-    world.ok(&["add"]);
-    assert_eq!(state_of(&world, "r4"), "up");
-    world.ok(&["kill", "--term", "r4"]);
-    assert_eq!(state_of(&world, "r4"), "down");
+    lab.ok(&["drain", "r1"]);
+    lab.ok(&["drain", "r1", "--undo"]);
+    assert!(lab.ok(&["logs", "r1"]).contains("INFO"), "its own log");
+    lab.ok(&["add"]);
+    assert_eq!(state_of(&lab, "r4"), "up");
+    lab.ok(&["kill", "--term", "r4"]);
+    assert_eq!(state_of(&lab, "r4"), "down");
     for order in [&["pause", "r4"][..], &["kill", "r4"], &["drain", "r4", "--undo"]] {
-        let refused = world.lab(order);
+        let refused = lab.run(order);
         assert_eq!(refused.status.code(), Some(2), "{order:?}");
         assert!(only_line(&refused).contains("r4 is down: cargo lab restart r4"));
     }
-    world.ok(&["down"]);
-    world.until_empty();
+    lab.ok(&["down"]);
+    lab.until_empty();
 }
 
 #[test]
-fn a_launcher_killed_with_sigkill_leaves_no_process_and_no_file() {
-    let world = World::new();
+fn killed_launcher_leaves_no_process_and_no_file() {
+    let lab = TestLab::new();
     let up = ["up", "--listen", "127.0.0.1:0", "--replicas", "2"];
-    let mut launcher = world.command(&up).stdout(Stdio::null()).spawn().unwrap();
-    until("the cluster is up", || world.lab(&["status"]).status.success());
-    // A stopped process cannot do anything about its end by itself.
-    world.ok(&["pause", "r1"]);
+    let mut launcher = lab.command(&up).stdout(Stdio::null()).spawn().unwrap();
+    until("the cluster is up", || lab.run(&["status"]).status.success());
+    // A stopped process cannot exit by itself.
+    lab.ok(&["pause", "r1"]);
     kill_9(&mut launcher);
-    world.until_empty();
-    let refused = only_line(&world.lab(&["status"]));
+    lab.until_empty();
+    let refused = only_line(&lab.run(&["status"]));
     assert!(refused.contains("no cluster named lab is up"), "{refused}");
 }
 
 #[test]
-fn a_detached_cluster_belongs_to_no_terminal() {
-    let world = World::new();
-    world.ok(&[&UP[..], &["--replicas", "1"]].concat());
-    let launcher = launcher(&world);
-    assert_eq!(getsid(Some(launcher)), Ok(launcher), "a session of its own");
-    world.ok(&["down"]);
-    world.until_empty();
+fn detached_cluster_has_its_own_session() {
+    let lab = TestLab::new();
+    lab.ok(&[&UP[..], &["--replicas", "1"]].concat());
+    let launcher = launcher(&lab);
+    assert_eq!(getsid(Some(launcher)), Ok(launcher), "its own session");
+    lab.ok(&["down"]);
+    lab.until_empty();
 }
 
 #[test]
-fn a_detached_cluster_that_nobody_waits_for_any_more_goes_down() {
-    let world = World::new();
-    let mut up = world.command(&UP).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+fn detached_cluster_stops_without_its_waiting_process() {
+    let lab = TestLab::new();
+    let mut up = lab.command(&UP).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let waiting = up.as_mut().unwrap();
-    until("the other process is there", || world.processes().len() > 1);
+    until("the other process is up", || lab.processes().len() > 1);
     kill_9(waiting);
-    world.until_empty();
+    lab.until_empty();
 }
 
 #[test]
-fn a_launcher_that_was_stopped_is_named_and_not_taken_for_absent() {
-    let world = World::new();
-    world.ok(&[&UP[..], &["--replicas", "1"]].concat());
-    let launcher = launcher(&world);
+fn stopped_launcher_is_reported_and_not_treated_as_absent() {
+    let lab = TestLab::new();
+    lab.ok(&[&UP[..], &["--replicas", "1"]].concat());
+    let launcher = launcher(&lab);
     kill(launcher, Signal::SIGSTOP).unwrap();
     for args in [&["status"][..], &["down"], &["up", "--listen", "127.0.0.1:0"]] {
-        let refused = world.lab(args);
+        let refused = lab.run(args);
         assert_eq!(refused.status.code(), Some(2), "{args:?}");
         let says = format!("(process {launcher}) does not answer; is it stopped?");
         assert!(only_line(&refused).contains(&says), "{args:?}");
     }
     kill(launcher, Signal::SIGCONT).unwrap();
-    world.ok(&["down"]);
-    world.until_empty();
+    lab.ok(&["down"]);
+    lab.until_empty();
 }
 
 #[test]
-fn beyond_this_machine_goes_the_balancer_alone_and_only_when_asked() {
-    let world = World::new();
+fn insecure_remote_exposes_only_the_balancer() {
+    let lab = TestLab::new();
     let up = ["up", "--detach", "--listen", "0.0.0.0:0", "--insecure-remote"];
-    world.ok(&[&up[..], &["--replicas", "1"]].concat());
-    let status = status(&world);
+    lab.ok(&[&up[..], &["--replicas", "1"]].concat());
+    let status = status(&lab);
     let address = |member: usize| status["members"][member]["address"].as_str().unwrap();
     assert!(address(0).starts_with("0.0.0.0:"), "{status}");
     assert!(address(1).starts_with("127.0.0.1:"), "{status}");
-    world.ok(&["restart", "lb"]);
-    world.ok(&["down"]);
-    world.until_empty();
+    lab.ok(&["restart", "lb"]);
+    lab.ok(&["down"]);
+    lab.until_empty();
 }
 
 #[test]
-fn a_reader_that_has_read_enough_is_no_fault() {
-    let world = World::new();
-    world.ok(&[&UP[..], &["--replicas", "1"]].concat());
+fn closed_pipe_is_not_an_error() {
+    let lab = TestLab::new();
+    lab.ok(&[&UP[..], &["--replicas", "1"]].concat());
     for args in ["status --json", "status", "logs r1", "doctor", "restart r1", "down"] {
-        // `true` reads nothing; the pipe is closed before anything is written.
+        // `true` reads nothing, so the pipe is closed before the first write.
         let line = format!("set -o pipefail; (sleep 0.2; exec '{LAB}' {args}) | true");
         let mut bash = Command::new("bash");
-        bash.args(["-c", &line]).env("TMPDIR", world.path());
+        bash.args(["-c", &line]).env("TMPDIR", lab.path());
         let output = bash.output().unwrap();
         assert!(output.status.success(), "{args}: {output:?}");
         assert!(output.stderr.is_empty(), "{args}: {output:?}");
     }
-    world.until_empty();
+    lab.until_empty();
 }
 
 #[test]
-fn two_clusters_live_side_by_side_under_two_names_but_not_under_one() {
-    let world = World::new();
-    world.ok(&[&UP[..], &["--replicas", "1"]].concat());
-    let refused = world.lab(&["up", "--listen", "127.0.0.1:0"]);
+fn two_clusters_need_two_names() {
+    let lab = TestLab::new();
+    lab.ok(&[&UP[..], &["--replicas", "1"]].concat());
+    let refused = lab.run(&["up", "--listen", "127.0.0.1:0"]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(only_line(&refused).contains("lab down"));
-    world.ok(&[&UP[..], &["--replicas", "1", "--name", "second"]].concat());
-    world.ok(&["down", "--name", "second"]);
-    world.ok(&["status"]);
-    world.ok(&["down"]);
-    world.until_empty();
+    lab.ok(&[&UP[..], &["--replicas", "1", "--name", "second"]].concat());
+    lab.ok(&["down", "--name", "second"]);
+    lab.ok(&["status"]);
+    lab.ok(&["down"]);
+    lab.until_empty();
 }
 
 #[test]
-fn what_cannot_be_done_is_one_line_and_exit_code_2() {
-    let world = World::new();
+fn impossible_command_prints_one_line_and_exits_2() {
+    let lab = TestLab::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let corrupt = world.path().join("users.json");
+    let corrupt = lab.path().join("users.json");
     std::fs::write(&corrupt, "{").unwrap();
     let corrupt = corrupt.to_str().unwrap();
     for (args, says) in [
@@ -177,21 +177,20 @@ fn what_cannot_be_done_is_one_line_and_exit_code_2() {
         (vec!["kill", "r1"], "lab up"),
         (vec!["down"], "lab up"),
     ] {
-        let refused = world.lab(&args);
+        let refused = lab.run(&args);
         assert_eq!(refused.status.code(), Some(2), "{args:?}");
         let line = only_line(&refused);
-        assert!(line.contains(says), "{args:?} said {line}");
+        assert!(line.contains(says), "{args:?} printed {line}");
     }
     std::fs::remove_file(corrupt).unwrap();
-    world.until_empty();
+    lab.until_empty();
 }
 
 #[test]
-fn the_doctor_says_what_is_there_and_changes_nothing() {
-    let world = World::new();
-    assert!(world.ok(&["doctor"]).contains("temporary folder"));
-    let findings = world.ok(&["doctor", "--json"]);
-    let findings: serde_json::Value = serde_json::from_str(&findings).unwrap();
-    assert!(findings.as_array().unwrap().len() > 3);
-    world.until_empty();
+fn doctor_lists_findings_and_changes_nothing() {
+    let lab = TestLab::new();
+    assert!(lab.ok(&["doctor"]).contains("temporary folder"));
+    let doctor = crate::json::valid(&lab.ok(&["doctor", "--json"]));
+    assert!(doctor["findings"].as_array().unwrap().len() > 3);
+    lab.until_empty();
 }

@@ -1,9 +1,9 @@
-//! The commands in the documentation work as they stand: each page's `sh` blocks are run
-//! in order, by bash, in an empty folder, and leave nothing behind.
+//! The commands in the documentation work: bash runs the `sh` blocks of each page in order
+//! in an empty folder. They leave no process and no file behind.
 
 use crate::demo::STAGE;
 use crate::markdown::{Page, page, pages};
-use crate::run::World;
+use crate::run::TestLab;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
@@ -12,12 +12,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-/// How long all commands of a page may take. It is there for commands that hang.
-const DEADLINE: Duration = Duration::from_secs(180);
+/// Time limit of all commands of a page, for commands that hang.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Commands that are shown and not run here, and why.
+/// Commands that are not run here, with the reason.
 const NOT_RUN: [(&str, &str, &str); 10] = [
-    ("README.md", "scripts/test", "it is what runs this"),
+    ("README.md", "scripts/test", "it runs this test"),
     ("README.md", "cargo lab demo", ASKS),
     ("README.md", "cargo lab demo restart-everything --yes", ALREADY),
     ("README.md", "cargo lab demo scale-out --yes", ALREADY),
@@ -29,18 +29,18 @@ const NOT_RUN: [(&str, &str, &str); 10] = [
     ("docs/instructor.md", "cargo lab demo --yes", ALREADY),
 ];
 
-const ASKS: &str = "it asks questions of somebody at a keyboard";
+const ASKS: &str = "it asks questions on the terminal";
 
-const ALREADY: &str = "`demo` runs each scenario, and each takes a while";
+const ALREADY: &str = "the tests in `demo.rs` run each scenario";
 
 const IN_CI: &str = "`.ci/run` runs each scenario, and together they take minutes";
 
-/// What blocks may be marked with. `sh` is run; `sh no-run` is explained in the text.
+/// The kinds of blocks. `sh` is run; `sh no-run` is explained in the text.
 const KINDS: [&str; 6] = ["sh", "sh no-run", "text", "toml", "yaml", "json"];
 
-/// `cargo` as the pages call it, without building: `cargo lab` is this build's program,
-/// and so are the servers, which it can be as well. In a subshell it becomes the program,
-/// so that `$!` is the program's own id.
+/// A `cargo` for the pages that builds nothing: `cargo lab` is the program of this build,
+/// and so are the servers, which are roles of it. In a subshell it is replaced by the
+/// program, so that `$!` is the id of the program.
 const PREAMBLE: &str = r#"
 set -euo pipefail
 cargo() {
@@ -86,7 +86,7 @@ fn every_page_with_commands_is_tested() {
     for page in pages() {
         let has_commands = page.blocks().iter().any(|block| block.info == "sh");
         let tested = TESTED.contains(&page.name.as_str());
-        assert_eq!(has_commands, tested, "{}: `pages!` above says otherwise", page.name);
+        assert_eq!(has_commands, tested, "{}: `pages!` above differs", page.name);
     }
 }
 
@@ -102,10 +102,13 @@ fn every_block_is_of_a_known_kind() {
 }
 
 #[test]
-fn what_is_not_run_is_still_there() {
+fn every_excluded_command_is_still_documented() {
     for (name, command, why) in NOT_RUN {
-        let there = commands(&page(name)).lines().any(|line| says(line, command));
-        assert!(there, "{name} no longer has {command} ({why}): remove it from NOT_RUN");
+        let present = commands(&page(name)).lines().any(|line| is(line, command));
+        assert!(
+            present,
+            "{name} no longer has {command} ({why}): remove it from NOT_RUN"
+        );
     }
 }
 
@@ -114,32 +117,32 @@ fn every_command_works(name: &str) {
     assert!(curl.is_ok(), "the pages call curl: install your system's package curl");
     let page = page(name);
     let script = script(&page);
-    let needs_the_stage = script.contains("cargo lab demo");
+    let runs_a_demo = script.contains("cargo lab demo");
     let _alone =
-        needs_the_stage.then(|| STAGE.lock().unwrap_or_else(PoisonError::into_inner));
+        runs_a_demo.then(|| STAGE.lock().unwrap_or_else(PoisonError::into_inner));
 
-    let world = World::new();
+    let lab = TestLab::new();
     let home = tempfile::tempdir().expect("a temporary folder");
-    let said = tempfile::NamedTempFile::new().expect("a temporary file");
-    let mut bash = Bash::start(&script, &world, home.path(), said.as_file());
+    let output = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut bash = Bash::start(&script, &lab, home.path(), output.as_file());
     let ended = bash.end();
-    let said = fs::read_to_string(said.path()).unwrap_or_default();
-    let ended =
-        ended.unwrap_or_else(|| panic!("{name}: not done after {DEADLINE:?}:\n{said}"));
-    assert!(ended.success(), "{name}: a command failed, the last one here:\n{said}");
-    world.until_empty();
-    let left = fs::read_dir(home.path()).expect("it is ours").flatten();
+    let output = fs::read_to_string(output.path()).unwrap_or_default();
+    let ended = ended
+        .unwrap_or_else(|| panic!("{name}: not done after {PAGE_TIMEOUT:?}:\n{output}"));
+    assert!(ended.success(), "{name}: the last command here failed:\n{output}");
+    lab.until_empty();
+    let left = fs::read_dir(home.path()).expect("a child").flatten();
     let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
-    assert!(left.is_empty(), "{name} leaves {left:?} with its reader");
+    assert!(left.is_empty(), "{name} leaves {left:?} behind");
 }
 
-/// The commands of a page, those left out that are not to be run.
+/// The commands of a page without those in [`NOT_RUN`].
 fn script(page: &Page) -> String {
-    let left_out = |line: &&str| {
-        NOT_RUN.iter().any(|(name, command, _)| *name == page.name && says(line, command))
+    let excluded = |line: &&str| {
+        NOT_RUN.iter().any(|(name, command, _)| *name == page.name && is(line, command))
     };
     let commands = commands(page);
-    let run: Vec<_> = commands.lines().filter(|line| !left_out(line)).collect();
+    let run: Vec<_> = commands.lines().filter(|line| !excluded(line)).collect();
     format!("{PREAMBLE}{}\n", run.join("\n"))
 }
 
@@ -148,43 +151,43 @@ fn commands(page: &Page) -> String {
     blocks.map(|block| block.text + "\n").collect()
 }
 
-/// Whether a line is this command and nothing else, a remark apart.
-fn says(line: &str, command: &str) -> bool {
+/// Whether a line is this command, apart from a comment.
+fn is(line: &str, command: &str) -> bool {
     line.split(" #").next().unwrap_or_default().trim() == command
 }
 
-/// A shell with all that it started; none of it outlives this value.
+/// A shell with all its processes. None of them outlives this value.
 struct Bash<'a> {
     child: Child,
-    world: &'a World,
+    lab: &'a TestLab,
 }
 
 impl<'a> Bash<'a> {
-    fn start(script: &str, world: &'a World, home: &Path, said: &File) -> Self {
-        let pipe = || said.try_clone().expect("a file handle");
+    fn start(script: &str, lab: &'a TestLab, home: &Path, output: &File) -> Self {
+        let pipe = || output.try_clone().expect("a file handle");
         let path = std::env::var_os("PATH").expect("a search path");
         let child = Command::new("bash")
             .args(["-c", script])
             .current_dir(home)
-            // Nothing of the caller's surroundings: proxies, log levels, cargo's own.
+            // Without the caller's environment: proxies, log levels, settings of cargo.
             .env_clear()
             .env("PATH", path)
             .env("HOME", home)
-            .env("TMPDIR", world.path())
+            .env("TMPDIR", lab.path())
             .env("LAB", env!("CARGO_BIN_EXE_lab"))
             .stdin(Stdio::null())
             .stdout(pipe())
             .stderr(pipe())
             .spawn()
             .expect("the pages' commands are for bash");
-        Self { child, world }
+        Self { child, lab }
     }
 
-    /// How it ended; `None` when it had not at the deadline.
+    /// Its exit status; `None` after the time limit.
     fn end(&mut self) -> Option<ExitStatus> {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + PAGE_TIMEOUT;
         while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().expect("it is ours") {
+            if let Some(status) = self.child.try_wait().expect("a child") {
                 return Some(status);
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -194,12 +197,12 @@ impl<'a> Bash<'a> {
 }
 
 impl Drop for Bash<'_> {
-    /// Kills what is left: all of it, whatever group or session it has moved to, has this
-    /// world's folder in its environment.
+    /// Kills the remaining processes. All of them have the folder of this lab in their
+    /// environment, in any process group or session.
     fn drop(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let left = self.world.processes();
+            let left = self.lab.processes();
             if left.is_empty() || Instant::now() > deadline {
                 break;
             }

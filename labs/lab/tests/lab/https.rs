@@ -1,100 +1,103 @@
-//! `lab up --tls`: what is printed works as it stands, and what is wrong is said at once.
+//! `lab up --tls`: the printed commands work, and wrong flags are refused at once.
 
-use crate::run::{World, only_line};
+use crate::run::{TestLab, only_line};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use std::path::Path;
 use std::process::Command;
 
 const UP: [&str; 5] = ["up", "--detach", "--listen", "127.0.0.1:0", "--replicas"];
 
-/// Runs a line of curl, such as one that a command has printed, and returns what it says.
-fn curl(world: &World, line: &str) -> String {
+/// Runs a command line with curl and returns its output.
+fn curl(lab: &TestLab, line: &str) -> String {
     let mut bash = Command::new("bash");
-    // An empty home: nobody's settings of curl decide here.
-    bash.args(["-c", line]).env("HOME", world.path());
+    // An empty home, without settings of curl.
+    bash.args(["-c", line]).env("HOME", lab.path());
     let output = bash.output().expect("the pages' commands are for bash");
     assert!(output.status.success(), "{line}: {output:?}");
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The printed command for a login, with the password put in.
-fn printed_login(said: &str) -> String {
-    let (_, from) = said.split_once("Log in:").expect("it says how to log in");
-    let (command, _) = from.split_once("Break it:").expect("and what to do then");
+/// The printed command for a login, with the password.
+fn printed_login(printed: &str) -> String {
+    let (_, from) = printed.split_once("Log in:").expect("a command for the login");
+    let (command, _) = from.split_once("Break it:").expect("the commands after it");
     command.trim().replace("\"...\"", "\"correct-horse\"")
 }
 
 #[test]
-fn the_printed_command_logs_in_over_https_and_an_upload_comes_back() {
-    let world = World::new();
+fn printed_command_logs_in_over_https() {
+    let lab = TestLab::new();
     let up = ["2", "--tls", "self-signed", "--password", "correct-horse"];
-    let said = world.ok(&[&UP[..], &up].concat());
-    let url = world.ok(&["status", "--url"]).trim().to_owned();
+    let printed = lab.ok(&[&UP[..], &up].concat());
+    let url = lab.ok(&["status", "--url"]).trim().to_owned();
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
-    let file = world.ok(&["status", "--certificate"]).trim().to_owned();
+    let file = lab.ok(&["status", "--certificate"]).trim().to_owned();
     let trust = format!("--cacert {file}");
-    assert!(said.contains(&trust) && world.ok(&["status"]).contains(&file), "{said}");
+    assert!(printed.contains(&trust) && lab.ok(&["status"]).contains(&file), "{printed}");
 
-    let login = printed_login(&said);
+    let login = printed_login(&printed);
     assert!(login.contains(&trust) && login.contains(&url), "{login}");
-    let answer = curl(&world, &format!("{login} -sS"));
+    let answer = curl(&lab, &format!("{login} -sS"));
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     let (_, body) = answer.rsplit_once("\r\n\r\n").expect("head and body");
     let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
     let id = body["session_id"].as_str().expect("a session");
-    // Phase 1 remembers in the replica: its files are everybody's, its sessions are not.
+    // Phase 1 has sessions in the replica, so only one of the two accepts the session.
     let call = format!("curl -sS {trust} -H 'X-Session-ID: {id}' {url}/api");
     let upload = format!("{call}/upload -F 'file=@-;filename=a.txt' <<< kept");
-    let sent = (0..2).map(|_| curl(&world, &upload));
+    let sent = (0..2).map(|_| curl(&lab, &upload));
     let kept = sent.filter_map(|one| {
         let one: serde_json::Value = serde_json::from_str(&one).expect("JSON");
         one["file_id"].as_str().map(str::to_owned)
     });
     let kept: Vec<_> = kept.collect();
-    assert_eq!(kept.len(), 1, "one of two replicas knows the session");
-    world.ok(&["down"]);
+    assert_eq!(kept.len(), 1, "one of two replicas has the session");
+    lab.ok(&["down"]);
     assert!(!Path::new(&file).exists());
-    world.until_empty();
+    lab.until_empty();
 }
 
 #[test]
-fn a_client_that_was_not_told_whom_to_trust_is_not_served() {
-    let world = World::new();
-    world.ok(&[&UP[..], &["1", "--tls", "self-signed"]].concat());
-    let url = world.ok(&["status", "--url"]).trim().to_owned();
+fn client_without_the_certificate_is_refused() {
+    let lab = TestLab::new();
+    lab.ok(&[&UP[..], &["1", "--tls", "self-signed"]].concat());
+    let url = lab.ok(&["status", "--url"]).trim().to_owned();
     let refused = Command::new("curl").args(["-sS", &url]).output().expect("curl");
     assert_eq!(refused.status.code(), Some(60), "no trust: {refused:?}");
-    world.ok(&["down"]);
-    world.until_empty();
+    lab.ok(&["down"]);
+    lab.until_empty();
 }
 
 #[test]
-fn a_certificate_of_ones_own_is_shown_under_the_name_that_it_is_for() {
-    let world = World::new();
-    let files = Files::write(world.path());
+fn own_certificate_is_served_with_its_public_url() {
+    let lab = TestLab::new();
+    let files = Files::write(lab.path());
     let up = ["1", "--tls", &files.chain, "--tls-key", &files.key];
     let named = ["--public-url", "https://lab.example"];
-    let said = world.ok(&[&UP[..], &up, &named].concat());
-    assert!(said.contains("https://lab.example/api/"), "{said}");
-    assert!(!said.contains("--cacert"), "it is for its owner to know who trusts it");
+    let printed = lab.ok(&[&UP[..], &up, &named].concat());
+    assert!(printed.contains("https://lab.example/api/"), "{printed}");
+    assert!(
+        !printed.contains("--cacert"),
+        "the owner of a certificate knows its clients"
+    );
     let status: serde_json::Value =
-        serde_json::from_str(&world.ok(&["status", "--json"])).expect("JSON");
+        serde_json::from_str(&lab.ok(&["status", "--json"])).expect("JSON");
     let address = status["members"][0]["address"].as_str().expect("it listens");
     let line = format!(
         "curl -sS --cacert {} --connect-to ::{address} https://lab.example/livez",
         files.chain
     );
-    curl(&world, &line);
-    assert!(only_line(&world.lab(&["status", "--certificate"])).contains("self-signed"));
-    world.ok(&["down"]);
+    curl(&lab, &line);
+    assert!(only_line(&lab.run(&["status", "--certificate"])).contains("self-signed"));
+    lab.ok(&["down"]);
     files.remove();
-    world.until_empty();
+    lab.until_empty();
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_is_one_line_and_nothing_starts() {
-    let world = World::new();
-    let files = Files::write(world.path());
+fn unusable_certificate_prints_one_line_and_starts_nothing() {
+    let lab = TestLab::new();
+    let files = Files::write(lab.path());
     let Files { chain, key, other } = &files;
     for (flags, says) in [
         (vec!["--tls", chain, "--tls-key", other], "cannot be used together"),
@@ -105,23 +108,23 @@ fn a_certificate_that_cannot_be_used_is_one_line_and_nothing_starts() {
         (vec!["--tls", "self-signed", "--tls-key", key], "leave --tls-key out"),
         (
             vec!["--tls", "self-signed", "--public-url", "http://lab.example"],
-            "begins with https://",
+            "must start with https://",
         ),
     ] {
         let up = ["up", "--listen", "127.0.0.1:0", "--design", "central"];
-        let refused = world.lab(&[&up[..], &flags].concat());
+        let refused = lab.run(&[&up[..], &flags].concat());
         assert_eq!(refused.status.code(), Some(2), "{flags:?}");
         let line = only_line(&refused);
-        assert!(line.contains(says), "{flags:?} said {line}");
+        assert!(line.contains(says), "{flags:?} printed {line}");
     }
-    let keyless = world.lab(&["up", "--tls-key", key]);
+    let keyless = lab.run(&["up", "--tls-key", key]);
     assert_eq!(keyless.status.code(), Some(2));
     assert!(String::from_utf8(keyless.stderr).unwrap().contains("--tls"));
     files.remove();
-    world.until_empty();
+    lab.until_empty();
 }
 
-/// A certificate for `lab.example` with its key, and the key of another.
+/// A certificate for `lab.example` with its key, and the key of another certificate.
 struct Files {
     chain: String,
     key: String,
@@ -132,7 +135,7 @@ impl Files {
     fn write(folder: &Path) -> Self {
         let make = || {
             generate_simple_self_signed(["lab.example".to_owned()])
-                .expect("a certificate in a folder of its own")
+                .expect("the folder is writable")
         };
         let path = |name| folder.join(name).to_str().expect("plain names").to_owned();
         let CertifiedKey { cert, signing_key } = make();
@@ -141,18 +144,17 @@ impl Files {
             key: path("key.pem"),
             other: path("other.pem"),
         };
-        std::fs::write(&files.chain, cert.pem())
-            .expect("a certificate in a folder of its own");
+        std::fs::write(&files.chain, cert.pem()).expect("the folder is writable");
         std::fs::write(&files.key, signing_key.serialize_pem())
-            .expect("a certificate in a folder of its own");
+            .expect("the folder is writable");
         std::fs::write(&files.other, make().signing_key.serialize_pem())
-            .expect("a certificate in a folder of its own");
+            .expect("the folder is writable");
         files
     }
 
     fn remove(&self) {
         for file in [&self.chain, &self.key, &self.other] {
-            std::fs::remove_file(file).expect("a certificate in a folder of its own");
+            std::fs::remove_file(file).expect("the folder is writable");
         }
     }
 }

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// Who may import whom among our packages. One that is not here has no place yet. A server
 /// imports no other server; `cluster` is where they meet.
-const DIRECTION: [(&str, &[&str]); 20] = [
+const DIRECTION: [(&str, &[&str]); 22] = [
+    ("outcome", &[]),
+    ("json-schemas", &[]),
     ("api-contract", &[]),
     ("upload-domain", &[]),
     ("http-edge", &["api-contract"]),
@@ -24,11 +26,11 @@ const DIRECTION: [(&str, &[&str]); 20] = [
     ("load-balancer", &["api-contract", "http-edge"]),
     ("backing-services", &[]),
     ("fault-proxy", &[]),
-    ("ledger", &["api-contract", "api-conformance"]),
+    ("ledger", &["api-contract", "api-conformance", "outcome"]),
     ("cluster", &CLUSTER),
     ("deployment", &["api-contract", "upload-domain", "records"]),
-    ("stateless-checker", &["api-contract", "http-edge", "cluster"]),
-    ("grader", &["http-edge", "load-balancer", "backing-services"]),
+    ("stateless-checker", &["api-contract", "http-edge", "cluster", "outcome"]),
+    ("grader", &["http-edge", "load-balancer", "backing-services", "outcome"]),
     ("checks", &["grader", "load-balancer", "backing-services"]),
 ];
 
@@ -41,7 +43,8 @@ const UPLOAD_SERVER: [&str; 7] =
     ["api-contract", "upload-domain", "http-edge", "records", "cache", "gossip", "blobs"];
 
 /// Of the stores it knows the records, whose schema has to be there before any replica is.
-const CLUSTER: [&str; 9] = [
+const CLUSTER: [&str; 10] = [
+    "outcome",
     "api-contract",
     "upload-domain",
     "http-edge",
@@ -57,8 +60,14 @@ const CLUSTER: [&str; 9] = [
 const AT_THE_END: [&str; 5] = ["comparison", "benchmark", "lab", "benches", "loadtests"];
 
 /// What tests may import on top of that.
-const IN_TESTS: [&str; 5] =
-    ["api-conformance", "backing-services", "fault-proxy", "ledger", "load-balancer"];
+const IN_TESTS: [&str; 6] = [
+    "api-conformance",
+    "backing-services",
+    "fault-proxy",
+    "json-schemas",
+    "ledger",
+    "load-balancer",
+];
 
 /// What may lie at the top of the repository, beside dot-files and what git ignores.
 const TOP: [&str; 12] = [

@@ -1,5 +1,5 @@
-//! The lab from outside: what its commands do, what its documentation says, how its
-//! repository is laid out. `run` and `markdown` are what the others use.
+//! Tests of the commands, the documentation, and the layout of the repository. `run` and
+//! `markdown` are helpers.
 
 mod api_reference;
 mod cluster_commands;
@@ -8,6 +8,7 @@ mod demo;
 mod docs;
 mod exercises;
 mod https;
+mod json;
 mod judging;
 mod layout;
 mod markdown;

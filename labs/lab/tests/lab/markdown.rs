@@ -12,7 +12,7 @@ pub(crate) struct Page {
 
 /// A fenced block.
 pub(crate) struct Block {
-    /// What stands behind the opening fence.
+    /// The text after the opening fence.
     pub(crate) info: String,
     pub(crate) text: String,
 }
@@ -74,7 +74,7 @@ impl Page {
         blocks
     }
 
-    /// The text without what stands in fenced blocks.
+    /// The text without fenced blocks.
     pub(crate) fn prose(&self) -> String {
         let mut fenced = false;
         let mut prose = String::new();
@@ -105,7 +105,7 @@ impl Page {
         links
     }
 
-    /// The rows of the table whose header begins with this cell, as trimmed cells.
+    /// The rows of the table with this first header, as trimmed cells.
     pub(crate) fn table(&self, first_header: &str) -> Vec<Vec<String>> {
         let cells = |line: &str| -> Vec<String> {
             let inner = line.trim().trim_matches('|');
@@ -117,11 +117,11 @@ impl Page {
         };
         let mut lines = self.text.lines().skip_while(|line| !begins(line));
         assert!(lines.next().is_some(), "{}: no table of {first_header}", self.name);
-        // The line of dashes below the header.
+        // Skips the line of dashes below the header.
         lines.skip(1).take_while(|line| line.starts_with('|')).map(cells).collect()
     }
 
-    /// What its headings are called in links.
+    /// The anchors of its headings.
     pub(crate) fn anchors(&self) -> Vec<String> {
         let prose = self.prose();
         let headings = prose.lines().filter(|line| line.starts_with('#'));

@@ -1,4 +1,4 @@
-//! Running the program as a person would, each time in a world of its own.
+//! Runs the program as a user would, each time with a temporary folder of its own.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -7,15 +7,15 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long any command may take before a test gives up.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
+/// Time limit of a command.
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// A temporary folder for one test: where the program keeps everything it keeps.
-pub(crate) struct World {
+/// A temporary folder for one test, with all files of the program.
+pub(crate) struct TestLab {
     dir: tempfile::TempDir,
 }
 
-impl World {
+impl TestLab {
     pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().expect("a temporary folder") }
     }
@@ -34,39 +34,39 @@ impl World {
     }
 
     /// Runs a command to its end.
-    pub(crate) fn lab(&self, args: &[&str]) -> Output {
-        finish(self.command(args), DEADLINE)
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        finish(self.command(args), COMMAND_TIMEOUT)
     }
 
-    /// Runs a command that must succeed, and returns what it printed.
+    /// Runs a command that must succeed, and returns its output.
     pub(crate) fn ok(&self, args: &[&str]) -> String {
-        let output = self.lab(args);
+        let output = self.run(args);
         assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// Waits until no process has this world for its own and no file is left in it.
+    /// Waits until the folder has no file, and no process uses it.
     pub(crate) fn until_empty(&self) {
         until("nothing is left behind", || {
             self.processes().is_empty() && files_below(self.path()) == 0
         });
     }
 
-    /// The processes that were started in this world.
+    /// The processes that use the folder.
     pub(crate) fn processes(&self) -> Vec<i32> {
         let mark = format!("TMPDIR={}\0", self.path().display());
         let all = fs::read_dir("/proc").expect("a Linux system").flatten();
         all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .filter(|pid: &i32| {
-                let world = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-                world.windows(mark.len()).any(|window| window == mark.as_bytes())
+                let lab = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+                lab.windows(mark.len()).any(|window| window == mark.as_bytes())
             })
             .collect()
     }
 }
 
-/// A test that has failed leaves nothing running either.
-impl Drop for World {
+/// A failed test leaves no process behind.
+impl Drop for TestLab {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for pid in self.processes() {
@@ -76,14 +76,14 @@ impl Drop for World {
     }
 }
 
-/// Kills without a chance to tidy up.
+/// Kills with SIGKILL, without a chance to clean up.
 pub(crate) fn kill_9(child: &mut Child) {
-    child.kill().expect("it is ours");
-    child.wait().expect("it is ours");
+    child.kill().expect("a child");
+    child.wait().expect("a child");
 }
 
 pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
-    until_within(DEADLINE, what, condition);
+    until_within(COMMAND_TIMEOUT, what, condition);
 }
 
 pub(crate) fn until_within(
@@ -98,19 +98,19 @@ pub(crate) fn until_within(
     }
 }
 
-/// The one line that a refused command prints.
+/// The only line of the error output of a refused command.
 pub(crate) fn only_line(output: &Output) -> String {
     let text = String::from_utf8(output.stderr.clone()).expect("text");
-    assert_eq!(text.trim().lines().count(), 1, "one line and no more: {text}");
+    assert_eq!(text.trim().lines().count(), 1, "more than one line: {text}");
     assert!(!text.contains("panicked"), "{text}");
     text
 }
 
-/// Runs a command to its end, or to the end of the time that it has.
+/// Runs a command to its end, or to a time limit.
 pub(crate) fn finish(mut command: Command, time: Duration) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("lab starts");
-    // Read while waiting: a full pipe would stop the program.
+    // Reads while it waits, because a full pipe would stop the program.
     let pid = child.id();
     let watch = std::thread::spawn(move || {
         let deadline = Instant::now() + time;
@@ -128,7 +128,7 @@ pub(crate) fn finish(mut command: Command, time: Duration) -> Output {
     watch.join().unwrap_or_else(|_| panic!("{command:?} (process {pid}) was lost"))
 }
 
-/// Files, not folders: the program's private folder itself may stay.
+/// The number of files. The private folder of the program may stay.
 fn files_below(dir: &Path) -> usize {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries

@@ -1,43 +1,45 @@
-//! `lab watch`, with somebody at the keyboard.
+//! `lab watch` with input from a keyboard.
 
-use crate::judging::{BUILD, Work, solution};
+use crate::judging::{BUILD_TIMEOUT, Work, solution};
 use crate::run::until_within;
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
-/// A `lab watch` that runs.
+/// A running `lab watch`.
 struct Watched {
     child: Child,
-    said: Arc<Mutex<String>>,
+    printed: Arc<Mutex<String>>,
 }
 
 impl Watched {
     fn start(work: &Work, options: &[&str]) -> Self {
         let args = [&["watch", "p1-01", "--in", "mine"], options].concat();
-        let mut command = work.world.command(&args);
+        let mut command = work.lab.command(&args);
         command.current_dir(work.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("lab starts");
         let mut output = child.stdout.take().expect("it is piped");
-        let said = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&said);
+        let printed = Arc::new(Mutex::new(String::new()));
+        let output_text = Arc::clone(&printed);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = output.read(&mut buffer) {
                 let more = String::from_utf8_lossy(&buffer[..read]);
-                heard.lock().expect("nobody panics").push_str(&more);
+                output_text.lock().expect("no thread panics").push_str(&more);
             }
         });
-        Self { child, said }
+        Self { child, printed }
     }
 
-    fn said(&self) -> String {
-        self.said.lock().expect("nobody panics").clone()
+    fn printed(&self) -> String {
+        self.printed.lock().expect("no thread panics").clone()
     }
 
-    fn until_said(&self, what: &str, times: usize) {
-        until_within(BUILD, what, || self.said().matches(what).count() >= times);
+    fn until_printed(&self, what: &str, times: usize) {
+        until_within(BUILD_TIMEOUT, what, || {
+            self.printed().matches(what).count() >= times
+        });
     }
 
     fn type_in(&mut self, keys: &str) {
@@ -46,10 +48,10 @@ impl Watched {
     }
 
     fn until_it_ends_well(&mut self) {
-        until_within(BUILD, "it ends", || {
+        until_within(BUILD_TIMEOUT, "it ends", || {
             self.child.try_wait().expect("it is ours").is_some()
         });
-        assert!(self.child.wait().expect("it has ended").success(), "{}", self.said());
+        assert!(self.child.wait().expect("it has ended").success(), "{}", self.printed());
     }
 }
 
@@ -61,53 +63,53 @@ impl Drop for Watched {
 }
 
 #[test]
-fn what_is_saved_is_checked_while_somebody_watches() {
+fn saved_file_is_checked_by_watch() {
     let work = Work::new();
-    let file = work.hand_out("mine");
+    let file = work.copy_original("mine");
     let mut watched = Watched::start(&work, &[]);
-    watched.until_said("r run, h hint, l list, q quit, and Enter; or save a file", 1);
+    watched.until_printed("r run, h hint, l list, q quit, and Enter; or save a file", 1);
     let answer = fs::read_to_string(&file).expect("the starter");
     fs::write(&file, format!("{answer}\n// saved\n")).expect("it can be written");
-    watched.until_said("checking p1-01", 2);
-    watched.until_said("0 of 15 points", 2);
+    watched.until_printed("checking p1-01", 2);
+    watched.until_printed("0 of 15 points", 2);
     watched.type_in("q\n");
     watched.until_it_ends_well();
-    work.world.until_empty();
+    work.lab.until_empty();
 }
 
 #[test]
-fn who_runs_checks_by_hand_has_keys_for_all_there_is_to_do() {
+fn manual_watch_has_a_key_for_every_action() {
     let work = Work::new();
-    work.hand_out("mine");
+    work.copy_original("mine");
     let mut watched = Watched::start(&work, &["--manual-run"]);
-    watched.until_said("q quit, and Enter\n", 1);
+    watched.until_printed("q quit, and Enter\n", 1);
     watched.type_in("h\n");
-    watched.until_said("2 more: h again", 1);
+    watched.until_printed("2 more: h again", 1);
     watched.type_in("n\n");
-    watched.until_said("First this one", 1);
+    watched.until_printed("Solve this one first", 1);
     watched.type_in("l\n");
-    watched.until_said("The circuit breaker", 1);
+    watched.until_printed("The circuit breaker", 1);
     watched.type_in("r\n");
-    watched.until_said("0 of 15 points", 2);
-    assert!(!watched.said().contains("save a file"), "{}", watched.said());
+    watched.until_printed("0 of 15 points", 2);
+    assert!(!watched.printed().contains("save a file"), "{}", watched.printed());
     drop(watched.child.stdin.take());
     watched.until_it_ends_well();
 }
 
-/// A program that hangs takes its time, and whoever sees why does not have to wait for it.
+/// A hanging program runs into a time limit. The user does not have to wait for it.
 #[test]
-fn who_wants_to_leave_or_to_begin_again_need_not_wait_for_the_check() {
+fn quit_and_restart_keys_end_a_hanging_check() {
     let work = Work::new();
     let hangs = solution()
         .replace("-> Self {", "-> Self {\n        loop { std::thread::park() }\n");
     assert!(hangs.contains("park()"), "or this shows nothing");
-    fs::write(work.hand_out("mine"), hangs).expect("it can be written");
+    fs::write(work.copy_original("mine"), hangs).expect("it can be written");
     let mut watched = Watched::start(&work, &[]);
-    watched.until_said("checking p1-01", 1);
+    watched.until_printed("checking p1-01", 1);
     watched.type_in("r\n");
-    watched.until_said("checking p1-01", 2);
+    watched.until_printed("checking p1-01", 2);
     watched.type_in("h\nq\n");
     watched.until_it_ends_well();
-    assert!(!watched.said().contains("points"), "{}", watched.said());
-    work.world.until_empty();
+    assert!(!watched.printed().contains("points"), "{}", watched.printed());
+    work.lab.until_empty();
 }

@@ -1,7 +1,8 @@
 //! A report for people.
 
-use super::{Finding, Report, StepName, Verdict};
+use super::{Finding, Report, StepName};
 use crate::walk::{Event, Exchange};
+use outcome::Outcome;
 use std::fmt::{self, Display, Formatter};
 
 /// Columns of running text.
@@ -56,16 +57,16 @@ impl Report {
 
     fn headline(&self) -> String {
         let service = &self.service;
-        match self.verdict {
-            Verdict::Pass if !self.limits.is_empty() => format!(
+        match self.outcome {
+            Outcome::Pass if !self.limits.is_empty() => format!(
                 "{service}: stateless, as far as these steps and restarts show. What they \
                  could not show stands below."
             ),
-            Verdict::Pass => format!(
+            Outcome::Pass => format!(
                 "{service}: stateless, as far as these steps show. Every step works at \
                  every replica."
             ),
-            Verdict::Fail => {
+            Outcome::Fail => {
                 let steps: std::collections::BTreeSet<_> = self
                     .findings
                     .iter()
@@ -77,12 +78,12 @@ impl Report {
                     counted(steps.len(), "step")
                 )
             }
-            Verdict::CouldNotTell if !self.refusals.is_empty() => format!(
-                "{service}: could not tell. The steps do not work at one replica alone, so \
+            Outcome::Inconclusive if !self.refusals.is_empty() => format!(
+                "{service}: inconclusive. The steps do not work at one replica alone, so \
                  two replicas would show nothing."
             ),
-            Verdict::CouldNotTell => format!(
-                "{service}: could not tell. The same experiment did not always end the \
+            Outcome::Inconclusive | Outcome::HarnessError => format!(
+                "{service}: inconclusive. The same experiment did not always end the \
                  same way, or could not be done."
             ),
         }

@@ -5,7 +5,7 @@ use crate::servers::{
     cached, counter, latest, local_disk, queue, stateless, sticky, undecided,
 };
 use stateless_checker::cause::Kind;
-use stateless_checker::{Description, Instances, Options, Report, Verdict, check};
+use stateless_checker::{Description, Instances, Options, Outcome, Report, check};
 
 async fn on(description: &str, instances: &mut Instances, options: Options) -> Report {
     let description = Description::parse(description).expect("a description");
@@ -40,7 +40,7 @@ async fn a_cache_that_hears_only_of_its_own_changes_is_stale() {
 async fn what_differs_between_repeats_is_not_told() {
     let report = judged(undecided::DESCRIPTION, |database, _| undecided::app(database));
     let report = report.await;
-    assert_eq!(report.verdict, Verdict::CouldNotTell, "{report}");
+    assert_eq!(report.outcome, Outcome::Inconclusive, "{report}");
     assert!(kinds(&report).is_empty(), "{report}");
     assert!(report.doubts[0].contains("wrong in 1 of 2 repeats"), "{report}");
 }
@@ -49,7 +49,7 @@ async fn what_differs_between_repeats_is_not_told() {
 async fn a_server_that_fails_alone_is_not_called_stateful() {
     let broken: App = |_, _| axum::Router::new();
     let report = judged(stateless::DESCRIPTION, broken).await;
-    assert_eq!(report.verdict, Verdict::CouldNotTell, "{report}");
+    assert_eq!(report.outcome, Outcome::Inconclusive, "{report}");
     assert!(report.findings.is_empty(), "{report}");
     assert_eq!(report.refusals.len(), 1, "{report}");
 }
@@ -58,7 +58,7 @@ async fn a_server_that_fails_alone_is_not_called_stateful() {
 async fn a_server_that_says_not_now_is_not_called_stateful() {
     let report = judged(undecided::DESCRIPTION, |database, _| undecided::busy(database));
     let report = report.await;
-    assert_eq!(report.verdict, Verdict::CouldNotTell, "{report}");
+    assert_eq!(report.outcome, Outcome::Inconclusive, "{report}");
     assert!(report.refusals.is_empty(), "{report}");
     assert!(report.doubts[0].contains("status 503"), "{report}");
 }
@@ -66,7 +66,7 @@ async fn a_server_that_says_not_now_is_not_called_stateful() {
 #[tokio::test]
 async fn users_who_disturb_each_other_do_not_make_a_server_stateful() {
     let report = judged(latest::DESCRIPTION, |database, _| latest::app(database)).await;
-    assert_eq!(report.verdict, Verdict::Pass, "{report}");
+    assert_eq!(report.outcome, Outcome::Pass, "{report}");
     assert!(report.limits.is_empty(), "{report}");
 }
 
@@ -79,7 +79,7 @@ async fn without_restarts_memory_is_not_told_from_disk() {
     for (description, app) in apps {
         let (mut instances, _replicas) = two_that_last(app);
         let report = on(description, &mut instances, Options::default()).await;
-        assert_eq!(report.verdict, Verdict::Fail, "{report}");
+        assert_eq!(report.outcome, Outcome::Fail, "{report}");
         assert_eq!(kinds(&report), [Kind::MemoryOrDisk], "{report}");
         assert!(report.limits[0].contains("No replica could be restarted"), "{report}");
     }
@@ -104,7 +104,7 @@ async fn a_report_is_json_with_words_for_programs() {
     let report =
         judged(stateless::DESCRIPTION, |database, _| sticky::app(database)).await;
     let json = serde_json::to_value(&report).expect("JSON");
-    assert_eq!(json["verdict"], "fail");
+    assert_eq!(json["outcome"], "fail");
     assert_eq!(json["seed"], 3);
     assert_eq!(json["findings"][0]["kind"], "replica-memory");
     assert_eq!(json["findings"][0]["needs"][0]["name"], "log in");

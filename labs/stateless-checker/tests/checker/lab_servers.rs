@@ -3,7 +3,7 @@
 use cluster::{Backing, Design, Program};
 use stateless_checker::cause::Kind;
 use stateless_checker::ours::{self, Ours};
-use stateless_checker::{Options, Report, Verdict, check};
+use stateless_checker::{Options, Outcome, Report, check};
 
 async fn checked(design: Design, backing: Backing) -> Report {
     let path = env!("CARGO_BIN_EXE_checker-role").into();
@@ -19,14 +19,14 @@ async fn checked(design: Design, backing: Backing) -> Report {
 
 async fn is_stateless(design: Design) {
     let report = checked(design, Backing::Auto).await;
-    assert_eq!(report.verdict, Verdict::Pass, "{report}");
+    assert_eq!(report.outcome, Outcome::Pass, "{report}");
     assert!(report.limits.is_empty(), "{report}");
 }
 
 /// Where sessions are in memory, the database is nobody's lesson: a file will do.
 async fn rests_on(design: Design, kind: Kind) {
     let report = checked(design, Backing::Embedded).await;
-    assert_eq!(report.verdict, Verdict::Fail, "{report}");
+    assert_eq!(report.outcome, Outcome::Fail, "{report}");
     for finding in &report.findings {
         assert_eq!(finding.kind, kind, "{report}");
         assert_eq!(finding.needs[0].name, "log in", "{report}");

@@ -3,7 +3,7 @@
 use crate::replicas::{App, Replicas, two_that_last};
 use crate::servers::{spread, stateless, sticky};
 use stateless_checker::cause::Kind;
-use stateless_checker::{Description, Instances, Options, Report, Verdict, check};
+use stateless_checker::{Description, Instances, Options, Outcome, Report, check};
 use std::path::Path;
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn commands_restart_a_replica_in_one_step_or_in_two() {
     for report in
         [by_commands(APP, by_restart).await, by_commands(APP, by_stop_and_start).await]
     {
-        assert_eq!(report.verdict, Verdict::Fail, "{report}");
+        assert_eq!(report.outcome, Outcome::Fail, "{report}");
         assert_eq!(report.findings[0].kind, Kind::ReplicaMemory, "{report}");
         assert!(report.doubts.is_empty(), "{report}");
     }
@@ -102,7 +102,7 @@ async fn memory_that_replicas_hand_on_survives_a_staggered_restart_and_that_is_s
 #[tokio::test]
 async fn memory_that_replicas_hand_on_is_found_when_all_are_stopped_before_one_starts() {
     let report = by_commands(SPREAD, by_stop_and_start).await;
-    assert_eq!(report.verdict, Verdict::Fail, "{report}");
+    assert_eq!(report.outcome, Outcome::Fail, "{report}");
     assert_eq!(report.findings[0].kind, Kind::SpreadMemory, "{report}");
     assert!(report.limits.is_empty(), "{report}");
     assert!(report.to_string().contains("a and b are down at once"), "{report}");
@@ -122,7 +122,7 @@ async fn a_command_that_fails_is_said_and_nothing_is_made_of_it() {
         two_that_last(|database, _| crate::servers::stateless::app(database));
     let failing = |_| restart("echo no such container >&2; exit 1");
     let report = checked(&described(&instances, failing)).await;
-    assert_eq!(report.verdict, Verdict::CouldNotTell, "{report}");
+    assert_eq!(report.outcome, Outcome::Inconclusive, "{report}");
     assert!(report.doubts[0].contains("no such container"), "{report}");
 }
 

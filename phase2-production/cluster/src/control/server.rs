@@ -18,6 +18,7 @@ use axum::{Json, Router};
 use http_edge::health::Readiness;
 use http_edge::listen;
 use http_edge::serve::{Drain, serve};
+use outcome::Document;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl ControlServer {
         let down = CancellationToken::new();
         let orders = Orders { cluster, down: down.clone() };
         let routes = Router::new()
-            .route("/", get(async || Json(())))
+            .route("/", get(async || reply(())))
             .route("/status", get(status))
             .route("/members", post(add))
             .route("/members/{id}/{order}", post(order))
@@ -122,7 +123,7 @@ async fn admit(
         return next.run(request).await;
     }
     let error = "the control token is missing or wrong".to_owned();
-    (StatusCode::UNAUTHORIZED, Json(Refused { error })).into_response()
+    (StatusCode::UNAUTHORIZED, reply(Refused { error })).into_response()
 }
 
 fn brings(headers: &HeaderMap, name: &HeaderName, expected: &str) -> bool {
@@ -130,8 +131,8 @@ fn brings(headers: &HeaderMap, name: &HeaderName, expected: &str) -> bool {
     bool::from(given.ct_eq(expected.as_bytes()))
 }
 
-async fn status(State(orders): State<Orders>) -> Json<ClusterStatus> {
-    Json(orders.cluster.status().await)
+async fn status(State(orders): State<Orders>) -> Json<Document<ClusterStatus>> {
+    Json(orders.cluster.status().await.document())
 }
 
 async fn add(State(orders): State<Orders>) -> Response {
@@ -147,9 +148,14 @@ async fn order(
     to_the_end(async move { cluster.order(&id, order).await }).await
 }
 
-async fn go_down(State(orders): State<Orders>) -> Json<()> {
+async fn go_down(State(orders): State<Orders>) -> Json<Document<()>> {
     orders.down.cancel();
-    Json(())
+    reply(())
+}
+
+/// The JSON document of every reply but the status.
+fn reply<T>(body: T) -> Json<Document<T>> {
+    Json(Document::new("lab-control", 1, body))
 }
 
 /// Carries an order out even if whoever gave it has hung up: half a restart is worse
@@ -158,9 +164,9 @@ async fn to_the_end<T: Serialize + Send + 'static>(
     order: impl Future<Output = anyhow::Result<T>> + Send + 'static,
 ) -> Response {
     let refused = match tokio::spawn(order).await {
-        Ok(Ok(done)) => return Json(done).into_response(),
+        Ok(Ok(done)) => return reply(done).into_response(),
         Ok(Err(error)) => format!("{error:#}"),
         Err(panicked) => panicked.to_string(),
     };
-    (StatusCode::CONFLICT, Json(Refused { error: refused })).into_response()
+    (StatusCode::CONFLICT, reply(Refused { error: refused })).into_response()
 }

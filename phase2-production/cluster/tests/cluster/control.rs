@@ -88,12 +88,16 @@ async fn whoever_does_not_know_the_token_or_comes_under_another_name_is_refused(
     let status = format!("{url}/status");
     let bare = http.get(&status).send().await.unwrap();
     assert_eq!(bare.status(), 401);
+    json_schemas::assert_valid(&bare.json().await.unwrap());
     let guess = http.get(&status).bearer_auth("guess").send().await.unwrap();
     assert_eq!(guess.status(), 401);
     let rebound = http.get(&status).bearer_auth(&token).header("host", "evil.example");
     assert_eq!(rebound.send().await.unwrap().status(), 401);
     let ours = http.get(&status).bearer_auth(&token).send().await.unwrap();
     assert_eq!(ours.status(), 200);
+    json_schemas::assert_valid(&ours.json().await.unwrap());
+    let down = http.post(format!("{url}/down")).bearer_auth(&token).send().await.unwrap();
+    json_schemas::assert_valid(&down.json().await.unwrap());
     stop.cancel();
     launcher.await.unwrap();
     cluster.down().await;

@@ -215,6 +215,6 @@ fn a_login_that_is_lost_where_that_is_promised_not_to_happen() {
     };
     story().must_be_caught_as(Invariant::Logins, &[0, 1]);
     let report = check(&story().history(), &Promises::of_memory());
-    assert_eq!(report.verdict(Invariant::Logins), Verdict::CouldNotTell);
+    assert_eq!(report.verdict(Invariant::Logins), Verdict::Inconclusive);
     assert_eq!(report.broken(), []);
 }

@@ -30,6 +30,7 @@ fn a_history_is_read_as_it_was_written() {
         first.contains(r#""seed":7"#) && first.contains(r#""kills":"10""#),
         "{first}"
     );
+    json_schemas::assert_valid(&serde_json::from_str(first).unwrap());
     let each_is_json = |line| serde_json::from_str::<serde_json::Value>(line).is_ok();
     assert!(text.lines().all(each_is_json));
 }
@@ -41,7 +42,7 @@ fn what_is_no_history_is_refused() {
     for text in [
         "",
         "{}",
-        "{\"format\":99,\"version\":\"1\",\"seed\":1,\"users\":[],\"parameters\":{}}",
+        r#"{"schema":"lab-history","version":99,"program_version":"1","seed":1,"users":[],"parameters":{}}"#,
     ] {
         std::fs::write(&path, text).unwrap();
         assert!(History::read(&path).is_err(), "{text}");

@@ -21,7 +21,7 @@ fn a_run_without_a_fault_stands() {
         .judged();
     for invariant in Invariant::ALL {
         let expected = match invariant {
-            Invariant::Honest => Verdict::CouldNotTell,
+            Invariant::Honest => Verdict::Inconclusive,
             _ => Verdict::Pass,
         };
         assert_eq!(report.verdict(invariant), expected, "{report}");

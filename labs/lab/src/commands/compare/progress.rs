@@ -1,4 +1,4 @@
-//! How far a comparison is.
+//! The progress of a comparison.
 
 use crate::screen::remark;
 use comparison::Plan;
@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// A bar for people, plain lines in a pipe. On standard error: a pipe gets results only.
+/// A bar in a terminal, plain lines in a pipe. On standard error: a pipe gets results only.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     steps: usize,

@@ -2,20 +2,21 @@
 
 use crate::screen::{say, table, wrapped};
 use comparison::rows::{self, Rows};
-use comparison::{Report, Scenario, Verdict};
+use comparison::{Report, Scenario};
+use outcome::Outcome;
 
-/// Everything, the verdict last.
+/// Prints the report, with the outcome last.
 pub(super) fn show(report: &Report) {
     for scenario in report.scenarios() {
-        let fault = scenario.fault(&report.made.victim);
+        let fault = scenario.fault(&report.made.target);
         say(format!("\n{}: {fault}", scenario.title()));
         print(&rows::of_scenario(report, scenario));
     }
-    say("\nWhatever happens");
+    say("\nIn every scenario");
     print(&rows::of_designs(report));
-    say("\nClaimed and measured");
+    say("\nPublished and measured figures");
     print(&rows::of_claims(report));
-    say("\nHow busy the client was");
+    say("\nLoad of the client");
     print(&rows::of_loads(report));
     say("");
     judgement(report).into_iter().for_each(say);
@@ -35,29 +36,29 @@ fn print(rows: &Rows) {
     say(table(&header, rows.rows.clone()));
 }
 
-/// The verdict in words, with every reason for it.
+/// The outcome as text, with every reason for it.
 pub(super) fn judgement(report: &Report) -> Vec<String> {
     let all = report.statements.len();
     let mut lines = Vec::new();
-    for one in report.statements.iter().filter(|one| one.verdict != Verdict::Pass) {
-        let scenario = one.scenario.map_or("in any scenario", Scenario::as_str);
+    for one in report.statements.iter().filter(|one| one.outcome != Outcome::Pass) {
+        let scenario = one.scenario.map_or("in every scenario", Scenario::as_str);
         let (design, says) = (one.design, &one.says);
         let (expected, measured) = (&one.expected, &one.measured);
-        let line = match one.verdict {
-            Verdict::CouldNotTell => format!(
-                "COULD NOT TELL: {design}, {scenario}: {says}: {}",
+        let line = match one.outcome {
+            Outcome::Inconclusive => format!(
+                "INCONCLUSIVE: {design}, {scenario}: {says}: {}",
                 one.doubts.join("; ")
             ),
             _ => format!(
-                "NOT AS THE CONCEPTS SAY: {design}, {scenario}: {says}: expected \
-                 {expected}, measured {measured} (seed {})",
+                "FAIL: {design}, {scenario}: {says}: expected {expected}, measured \
+                 {measured} (seed {})",
                 report.made.seed
             ),
         };
         lines.push(wrapped(&line, 0));
     }
     if lines.is_empty() {
-        lines.push(format!("All {all} statements of the concepts hold for this run."));
+        lines.push(format!("PASS: all {all} checks of the expected outcome hold."));
     }
     lines.extend(report.latency_doubts());
     lines

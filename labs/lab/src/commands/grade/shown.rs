@@ -1,27 +1,30 @@
-//! The result of a grading, in each form.
+//! The result of a grading, in each format.
 
 use super::{Form, GradeArgs, Runner};
 use crate::commands::usage;
 use anyhow::{Context, anyhow};
 use console::Term;
+use grader::Record;
 use grader::format::{self, Colour, Submission};
-use grader::{Record, Verdict};
+use grader::record::{SCHEMA, VERSION};
+use outcome::{Document, Outcome};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 
-/// Said to whoever wants more in a form than it holds.
+/// The error for several exercises or submissions in a format for one.
 pub(super) const ONLY_ONE: &str =
-    "this form holds one exercise of one submission: name the exercise";
+    "this format holds one exercise of one submission: name the exercise";
 
-/// Says what came of it, where and in the form that was asked for.
+/// Writes the result to its place in its format.
 pub(super) fn show(
     args: &GradeArgs,
     form: Form,
     records: &[Record],
 ) -> anyhow::Result<()> {
-    let broken = records.iter().find(|record| record.verdict == Verdict::Broken);
+    let broken = records.iter().find(|record| record.verdict == Outcome::HarnessError);
     if let (Some(broken), true) = (broken, form.is_for_marks()) {
-        // None of these can say so: they are told by a file that is not there.
+        // These formats cannot express a harness error. The missing file does.
         eprint!("{}", format::terminal(broken, Colour::No));
         return Ok(());
     }
@@ -29,7 +32,7 @@ pub(super) fn show(
     match &args.out {
         None => print!("{text}"),
         Some(file) => {
-            print!("{}", for_people(args, records));
+            print!("{}", for_terminal(args, records));
             write(file, &text)?;
         }
     }
@@ -45,12 +48,12 @@ pub(super) fn show(
 fn rendered(args: &GradeArgs, form: Form, records: &[Record]) -> anyhow::Result<String> {
     let json = |value: serde_json::Value| Ok(format!("{value:#}\n"));
     match form {
-        Form::Terminal => Ok(for_people(args, records)),
-        Form::Json => json(serde_json::to_value(records)?),
+        Form::Terminal => Ok(for_terminal(args, records)),
+        Form::Json => document(records),
         Form::Junit => format::junit(records),
         Form::Github => {
-            let word = rand::random();
-            let shown = format::shielded(&for_people(args, records), word);
+            let token = rand::random();
+            let shown = format::shielded(&for_terminal(args, records), token);
             Ok(shown + &format::annotations(records))
         }
         Form::Classroom50 => json(format::classroom50(only(records)?, &submission(args))),
@@ -59,12 +62,18 @@ fn rendered(args: &GradeArgs, form: Form, records: &[Record]) -> anyhow::Result<
     }
 }
 
-/// These forms hold one work.
+/// The record of a format for one submission.
 fn only(records: &[Record]) -> anyhow::Result<&Record> {
     let [record] = records else {
         return Err(usage(anyhow!("{ONLY_ONE}")));
     };
     Ok(record)
+}
+
+/// The JSON document of `lab grade` and `lab run`.
+pub(crate) fn document(records: &[Record]) -> anyhow::Result<String> {
+    let document = Document::new(SCHEMA, VERSION, json!({ "records": records }));
+    Ok(format!("{}\n", serde_json::to_string_pretty(&document)?))
 }
 
 fn submission(args: &GradeArgs) -> Submission {
@@ -79,7 +88,7 @@ fn submission(args: &GradeArgs) -> Submission {
     }
 }
 
-fn for_people(args: &GradeArgs, records: &[Record]) -> String {
+fn for_terminal(args: &GradeArgs, records: &[Record]) -> String {
     if args.submissions.is_some() {
         return table(records);
     }
@@ -101,12 +110,12 @@ fn table(records: &[Record]) -> String {
         ]
     };
     let header =
-        ["submission", "exercise", "verdict", "points", "changed and restored", ""];
+        ["submission", "exercise", "outcome", "points", "changed and restored", ""];
     let table = crate::screen::table(&header, records.iter().map(row).collect());
     format!("{table}\n")
 }
 
-/// Writes a file, or says which one it could not.
+/// Writes a file. The error names it.
 pub(super) fn write(file: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }

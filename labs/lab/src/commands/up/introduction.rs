@@ -1,9 +1,9 @@
-//! What is said when a cluster is up.
+//! The text after the start of a cluster.
 
 use crate::commands::status;
 use cluster::Cluster;
 
-/// Who is there, who may log in, and what to try.
+/// The members, the demo accounts, and commands to try.
 pub(super) async fn introduction(cluster: &Cluster, detached: bool) -> String {
     let status = cluster.status().await;
     let mut text = status::text(&status) + "\n";

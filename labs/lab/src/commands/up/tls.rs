@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct TlsArgs {
-    /// Speak HTTPS: with a certificate made for this machine (self-signed), or with the
-    /// PEM file of a certificate chain of yours [default: plain HTTP]
+    /// Serve HTTPS: with a generated certificate (self-signed), or with the PEM file of
+    /// your certificate chain [default: plain HTTP]
     #[arg(long = "tls", value_name = "self-signed|CERT")]
     certificate: Option<Certificate>,
 
@@ -18,18 +18,18 @@ pub(super) struct TlsArgs {
     #[arg(long = "tls-key", value_name = "KEY", requires = "certificate")]
     key: Option<PathBuf>,
 
-    /// Address that clients know, such as <https://lab.example>: the name in your
-    /// certificate, or that of a proxy before the balancer [default: where it listens]
+    /// Public address, such as <https://lab.example>: the name in your certificate, or that
+    /// of a proxy in front of the balancer [default: the listen address]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 }
 
 impl TlsArgs {
-    /// What the balancer speaks, and under which address clients know it.
+    /// The TLS settings of the balancer, and the public address.
     ///
     /// # Errors
-    /// When the flags contradict each other. Whether the files can be used is for the
-    /// balancer to say, which starts before anything else.
+    /// When the flags contradict each other. The balancer checks the files; it is the first
+    /// process that starts.
     pub(super) fn read(self) -> anyhow::Result<(Option<Tls>, Option<String>)> {
         let tls = match (self.certificate, self.key) {
             (None, _) => None,
@@ -55,20 +55,20 @@ impl TlsArgs {
 /// A scheme, a host and at most a port: what browsers call an origin (RFC 6454 §4).
 fn check(url: &str, encrypted: bool) -> anyhow::Result<()> {
     let parsed =
-        Url::parse(url).context("it is no address such as https://lab.example")?;
+        Url::parse(url).context("it is not an address such as https://lab.example")?;
     ensure!(
         encrypted || ["http", "https"].contains(&parsed.scheme()),
-        "it begins with http:// or https://"
+        "it must start with http:// or https://"
     );
     ensure!(
         !encrypted || parsed.scheme() == "https",
-        "with --tls it begins with https://"
+        "with --tls it must start with https://"
     );
     let bare =
         parsed.path() == "/" && parsed.query().is_none() && parsed.fragment().is_none();
     ensure!(
         bare && parsed.username().is_empty() && parsed.password().is_none(),
-        "it is a scheme, a host and at most a port, as in https://lab.example"
+        "it must be a scheme, a host and at most a port, as in https://lab.example"
     );
     Ok(())
 }

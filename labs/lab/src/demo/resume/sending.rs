@@ -1,4 +1,4 @@
-//! Two ways of sending a file, at a pace that leaves time to kill somebody.
+//! Two ways of sending a file, slowly enough to kill the replica half-way.
 
 use super::File;
 use anyhow::Context;
@@ -24,12 +24,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What is sent at a time, and how long the client waits before the next: about 6 MiB a
-/// second.
+/// Bytes of one write, and the pause before the next: about 6 MiB a second.
 const CHUNK: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Bytes that the client has sent, counted as they leave.
+/// The number of bytes that the client has sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sent(Arc<AtomicUsize>);
 
@@ -58,7 +57,7 @@ impl Sent {
 /// `POST /api/upload`
 pub(super) struct InOneRequest<'a> {
     client: &'a Client,
-    proof: &'a Proof,
+    credential: &'a Proof,
     form: Form,
     key: String,
     sent: &'a Sent,
@@ -67,17 +66,17 @@ pub(super) struct InOneRequest<'a> {
 impl<'a> InOneRequest<'a> {
     pub(super) fn new(
         client: &'a Client,
-        proof: &'a Proof,
+        credential: &'a Proof,
         file: &File,
         sent: &'a Sent,
     ) -> Self {
         let form = Form::of(&Upload::new(file.name, file.bytes.clone()));
-        Self { client, proof, form, key: format!("demo-{}", file.name), sent }
+        Self { client, credential, form, key: format!("demo-{}", file.name), sent }
     }
 
-    /// Sends all of it.
+    /// Sends the whole file.
     pub(super) async fn send(&self) -> anyhow::Result<()> {
-        let request = self.client.proven(self.proof, Method::POST, paths::UPLOAD);
+        let request = self.client.proven(self.credential, Method::POST, paths::UPLOAD);
         let body = Body::wrap_stream(self.sent.paced(Bytes::from(self.form.body())));
         let request = request
             .header(IDEMPOTENCY_KEY, &self.key)
@@ -90,39 +89,39 @@ impl<'a> InOneRequest<'a> {
 /// `POST /api/tus`, then `PATCH`.
 pub(super) struct PieceByPiece<'a> {
     client: &'a Client,
-    proof: &'a Proof,
+    credential: &'a Proof,
     bytes: Bytes,
     path: String,
     sent: &'a Sent,
 }
 
 impl<'a> PieceByPiece<'a> {
-    /// Begins an upload: nothing is sent yet.
+    /// Creates an upload without bytes.
     pub(super) async fn create(
         client: &'a Client,
-        proof: &'a Proof,
+        credential: &'a Proof,
         file: &File,
         sent: &'a Sent,
     ) -> anyhow::Result<Self> {
         let bytes = file.bytes.clone();
         let request = client
-            .proven(proof, Method::POST, paths::TUS)
+            .proven(credential, Method::POST, paths::TUS)
             .header(TUS_RESUMABLE, TUS_VERSION)
             .header(UPLOAD_LENGTH, bytes.len())
             .header(UPLOAD_METADATA, format!("filename {}", STANDARD.encode(file.name)));
         let reply = client.send(request).await?;
-        let path = reply.header(LOCATION).context("a new upload has a place")?;
-        // The place may be a whole URL or a path of this server.
+        let path = reply.header(LOCATION).context("a new upload has a Location")?;
+        // Location may be a whole URL or a path of this server.
         let path = path.trim_start_matches(client.base_url()).to_owned();
-        Ok(Self { client, proof, bytes, path, sent })
+        Ok(Self { client, credential, bytes, path, sent })
     }
 
-    /// Sends what comes from `offset` on.
+    /// Sends the bytes from `offset`.
     pub(super) async fn send_from(&self, offset: usize) -> anyhow::Result<()> {
         let body = Body::wrap_stream(self.sent.paced(self.bytes.slice(offset..)));
         let request = self
             .client
-            .proven(self.proof, Method::PATCH, &self.path)
+            .proven(self.credential, Method::PATCH, &self.path)
             .header(TUS_RESUMABLE, TUS_VERSION)
             .header(UPLOAD_OFFSET, offset)
             .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
@@ -132,9 +131,9 @@ impl<'a> PieceByPiece<'a> {
         Ok(())
     }
 
-    /// How much is there.
+    /// The offset that the server has stored.
     pub(super) async fn offset(&self) -> anyhow::Result<usize> {
-        let request = self.client.proven(self.proof, Method::HEAD, &self.path);
+        let request = self.client.proven(self.credential, Method::HEAD, &self.path);
         let reply = self.client.send(request.header(TUS_RESUMABLE, TUS_VERSION)).await?;
         anyhow::ensure!(reply.status.is_success(), "{}", reply.status);
         let offset = reply.header(UPLOAD_OFFSET).context("an upload has an offset")?;

@@ -4,7 +4,7 @@ use loadtests::{Plot, Story, Usual, Work, tell};
 use std::process::ExitCode;
 
 const STORY: Story = Story {
-    name: "kill_during_load",
+    name: "kill-a-replica",
     asks: "What does the crash of a replica cost: before, until it is noticed, and after?",
     work: Work::SessionsAndUploads,
     plot: Plot::Kill,

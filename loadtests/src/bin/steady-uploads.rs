@@ -4,7 +4,7 @@ use loadtests::{Plot, Story, Usual, Work, tell};
 use std::process::ExitCode;
 
 const STORY: Story = Story {
-    name: "steady_uploads",
+    name: "steady-uploads",
     asks: "How long do people wait who upload small files all the time, and is everything there?",
     work: Work::Files,
     plot: Plot::Nothing,

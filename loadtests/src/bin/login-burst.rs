@@ -4,7 +4,7 @@ use loadtests::{Plot, Story, Usual, Work, tell};
 use std::process::ExitCode;
 
 const STORY: Story = Story {
-    name: "login_burst",
+    name: "login-burst",
     asks: "How long until everybody is in when all log in at once, with real password hashes?",
     work: Work::Logins,
     plot: Plot::Nothing,

@@ -4,7 +4,7 @@ use loadtests::{Plot, Story, Usual, Work, tell};
 use std::process::ExitCode;
 
 const STORY: Story = Story {
-    name: "rolling_restart",
+    name: "rolling-restart",
     asks: "Does anybody notice when every replica is replaced, one after the other?",
     work: Work::SessionsAndUploads,
     plot: Plot::RollingRestart,

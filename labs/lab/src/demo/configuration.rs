@@ -1,27 +1,27 @@
-//! The lanes: the same crowd in front of three ways of knowing who is calling.
+//! The configurations: a design together with a balancing policy.
 
 use cluster::Design;
 use load_balancer::config::Policy;
 use serde::Serialize;
 use std::ffi::OsString;
 
-/// One way of knowing who is calling, behind one kind of balancer.
+/// A design (where sessions are) behind one kind of balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Lane {
+pub(crate) enum Configuration {
     /// Sessions in each replica's memory; any replica gets the next request.
     MemoryRoundRobin,
-    /// Sessions in each replica's memory; a cookie brings a client back to its replica.
+    /// Sessions in each replica's memory; a cookie routes a client to its replica.
     MemorySticky,
     /// A signed token with every request; any replica gets the next one.
     Token,
-    /// Sessions in Redis, which every replica asks; any of them gets the next request.
+    /// Sessions in Redis, read by every replica; any of them gets the next request.
     Central,
-    /// A signed token with every request, and with each a look whether it was revoked.
+    /// A signed token with every request, and a revocation check of each.
     RevocableToken,
 }
 
-impl Lane {
+impl Configuration {
     /// Those of Phase 1, in the order of the columns.
     pub(crate) const PHASE_1: [Self; 3] =
         [Self::MemoryRoundRobin, Self::MemorySticky, Self::Token];
@@ -36,9 +36,9 @@ impl Lane {
         }
     }
 
-    /// Whether no fault of a server explains a lost login: whoever is known, is known by
-    /// something that outlives every process.
-    pub(crate) const fn loses_nobody(self) -> bool {
+    /// Whether no fault of a replica explains a lost login, because sessions or tokens
+    /// outlive every process.
+    pub(crate) const fn sessions_outlive_replicas(self) -> bool {
         match self {
             Self::MemoryRoundRobin | Self::MemorySticky => false,
             Self::Token | Self::Central | Self::RevocableToken => true,
@@ -64,8 +64,8 @@ impl Lane {
         }
     }
 
-    /// A class may be talked to for longer than a token lives by default, and a token that
-    /// has expired is not a login lost.
+    /// A teacher may talk for longer than the default lifetime of a token, and an expired
+    /// token is not a lost login.
     pub(crate) fn replica_args(self) -> Vec<OsString> {
         match self {
             Self::MemoryRoundRobin | Self::MemorySticky | Self::Central => Vec::new(),

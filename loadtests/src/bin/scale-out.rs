@@ -4,7 +4,7 @@ use loadtests::{Plot, Story, Usual, Work, tell};
 use std::process::ExitCode;
 
 const STORY: Story = Story {
-    name: "scale_out",
+    name: "scale-out",
     asks: "Who notices that a cluster grows, and what does the same load cost at each size?",
     work: Work::SessionsAndUploads,
     plot: Plot::ScaleOut,

@@ -1,7 +1,7 @@
-//! What is there in the end: every acknowledged upload read back, every file counted.
+//! The verification reads at the end: every acknowledged upload is read, every file counted.
 //!
-//! It asks one replica directly: which replica remembers whom is another question. Only
-//! an answer settles anything. A replica that does not answer has not lost a file.
+//! They go to one replica directly, because sessions are not their subject. A replica that
+//! does not answer has not lost a file, so only an answer counts.
 
 use crate::demo::ledger::{Acknowledged, Ledger};
 use crate::demo::login::log_in;
@@ -17,26 +17,26 @@ use http::StatusCode;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// How often a question is asked that gets no answer.
-const TRIES: usize = 5;
+/// Attempts of one read.
+const MAX_ATTEMPTS: usize = 5;
 
-/// How long all questions together may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of all reads together.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What was found.
+/// The result of the reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Acknowledged uploads that came back as they were sent.
-    pub(crate) there: usize,
-    /// Acknowledged uploads that are not there, or came back as other bytes.
+    /// Acknowledged uploads with the bytes that were sent.
+    pub(crate) present: usize,
+    /// Acknowledged uploads that are missing or have other bytes.
     pub(crate) lost: usize,
-    /// Files that no upload accounts for.
-    pub(crate) twice: usize,
-    /// Questions that got no answer: uploads not read and lists not seen.
+    /// Files beyond one for each upload.
+    pub(crate) duplicated: usize,
+    /// Reads of uploads and of lists that got no answer.
     pub(crate) unanswered: usize,
 }
 
-/// Somebody who asks one replica.
+/// A client of one replica.
 pub(crate) struct Reader {
     client: Client,
     design: Design,
@@ -45,43 +45,43 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(url: &str, design: Design) -> Self {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + READ_TIMEOUT;
         Self { client: Client::new(url), design, deadline }
     }
 
-    /// Asks for what one user has, and adds it to what was found.
-    pub(crate) async fn read_user(&self, theirs: &Uploads<'_>, found: &mut Found) {
-        let proof = self.settle(async || {
-            let reply = log_in(&self.client, self.design, theirs.account).await;
+    /// Reads the files of one user and adds the result to `found`.
+    pub(crate) async fn read_user(&self, own: &Uploads<'_>, found: &mut Found) {
+        let credential = self.settle(async || {
+            let reply = log_in(&self.client, self.design, own.account).await;
             reply.done().ok().map(|reply| reply.body)
         });
-        let Some(proof) = proof.await else {
-            found.unanswered += theirs.acknowledged.len() + 1;
+        let Some(credential) = credential.await else {
+            found.unanswered += own.acknowledged.len() + 1;
             return;
         };
-        for upload in &theirs.acknowledged {
+        for upload in &own.acknowledged {
             let read = async || {
-                let read = self.client.content(&proof, &upload.file_id).await;
+                let read = self.client.content(&credential, &upload.file_id).await;
                 is_there(&read, &upload.sha256)
             };
             match self.settle(read).await {
-                Some(true) => found.there += 1,
+                Some(true) => found.present += 1,
                 Some(false) => found.lost += 1,
                 None => found.unanswered += 1,
             }
         }
-        match self.list(&proof).await {
-            Some(listed) => found.twice += theirs.surplus(&listed),
+        match self.list(&credential).await {
+            Some(listed) => found.duplicated += own.surplus(&listed),
             None => found.unanswered += 1,
         }
     }
 
     /// All pages.
-    async fn list(&self, proof: &Proof) -> Option<Vec<FileEntry>> {
+    async fn list(&self, credential: &Proof) -> Option<Vec<FileEntry>> {
         let mut files = Vec::new();
         let mut query = ListQuery { limit: Some(MAX_PAGE), cursor: None };
         loop {
-            let ask = async || self.client.list(proof, &query).await.done().ok();
+            let ask = async || self.client.list(credential, &query).await.done().ok();
             let page = self.settle(ask).await?.body;
             files.extend(page.files);
             query.cursor = Some(match page.next_cursor {
@@ -91,9 +91,9 @@ impl Reader {
         }
     }
 
-    /// Asks until there is an answer, but not for ever.
+    /// Repeats a request until there is an answer, within the limits.
     async fn settle<T>(&self, ask: impl AsyncFn() -> Option<T>) -> Option<T> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             if Instant::now() >= self.deadline {
                 return None;
             }
@@ -106,11 +106,11 @@ impl Reader {
     }
 }
 
-/// What one user has uploaded, as far as the user knows.
+/// The uploads of one user, as the client recorded them.
 pub(crate) struct Uploads<'a> {
     account: &'a Credentials,
     acknowledged: Vec<Acknowledged>,
-    /// The name of the upload that was not acknowledged in the end: it may be there.
+    /// The name of the last upload, if it was not acknowledged. It may be present.
     pending: Option<String>,
 }
 
@@ -121,8 +121,8 @@ impl<'a> Uploads<'a> {
         Self { account, acknowledged, pending: ledger.pending[user].clone() }
     }
 
-    /// How many files there are beyond those that were acknowledged and, at most once,
-    /// the one that is pending.
+    /// The number of files beyond the acknowledged ones and, at most once, the pending
+    /// one.
     fn surplus(&self, listed: &[FileEntry]) -> usize {
         let known: BTreeSet<_> =
             self.acknowledged.iter().map(|upload| upload.file_id.as_str()).collect();
@@ -133,7 +133,7 @@ impl<'a> Uploads<'a> {
     }
 }
 
-/// Whether the bytes are there; [`None`] when the answer says nothing about it.
+/// Whether the bytes are present; [`None`] if the answer does not show that.
 fn is_there(answer: &Outcome<impl AsRef<[u8]>>, sent: &str) -> Option<bool> {
     match answer {
         Outcome::Done(reply) => Some(sha256(reply.body.as_ref()) == sent),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_about_the_file_says_that_it_is_lost() {
+    fn only_an_answer_about_the_file_shows_its_loss() {
         let answer = |body: &'static [u8]| {
             let (status, headers) = (StatusCode::OK, HeaderMap::new());
             Outcome::Done(Reply { status, headers, body })
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_accounted_for_by_one_upload_and_the_pending_one_at_most_once() {
+    fn surplus_counts_files_beyond_acknowledged_and_pending_uploads() {
         let password = Secret::new("correct-horse".to_owned());
         let account = &Credentials { username: "user-1".to_owned(), password };
         let known = Acknowledged {
@@ -185,7 +185,7 @@ mod tests {
             echoed: true,
         };
         let pending = Some("late.bin".to_owned());
-        let theirs = Uploads { account, acknowledged: vec![known], pending };
+        let own = Uploads { account, acknowledged: vec![known], pending };
         let file = |id: &str, name: &str| FileEntry {
             file_id: id.to_owned(),
             name: name.to_owned(),
@@ -195,12 +195,12 @@ mod tests {
             uploaded_at: 0,
         };
         let mut listed = vec![file("1", "a.bin")];
-        assert_eq!(theirs.surplus(&listed), 0);
+        assert_eq!(own.surplus(&listed), 0);
         listed.push(file("2", "late.bin"));
-        assert_eq!(theirs.surplus(&listed), 0, "it was done, and the answer was lost");
+        assert_eq!(own.surplus(&listed), 0, "stored, and the answer was lost");
         listed.push(file("3", "late.bin"));
-        assert_eq!(theirs.surplus(&listed), 1, "it was done twice");
+        assert_eq!(own.surplus(&listed), 1, "stored twice");
         listed.push(file("4", "a.bin"));
-        assert_eq!(theirs.surplus(&listed), 2);
+        assert_eq!(own.surplus(&listed), 2);
     }
 }

@@ -4,7 +4,7 @@ use loadtests::{Plot, Story, Usual, Work, tell};
 use std::process::ExitCode;
 
 const STORY: Story = Story {
-    name: "session_reads",
+    name: "session-reads",
     asks: "How long do people wait who are logged in and only ask who they are?",
     work: Work::Sessions,
     plot: Plot::Nothing,

@@ -1,0 +1,111 @@
+//! `lab kill`, `pause`, `resume`, `drain`, `restart`: commands for one member.
+
+use crate::commands::Named;
+use crate::screen::say;
+use clap::Args;
+use cluster::orders::Order;
+
+/// A member of a cluster.
+#[derive(Args, Debug)]
+pub(crate) struct Member {
+    /// Replica (r1, r2, ...), balancer (lb), or shared service (redis, database)
+    #[arg(value_name = "MEMBER")]
+    id: String,
+
+    #[command(flatten)]
+    named: Named,
+}
+
+/// Kill a member with SIGKILL (a crash)
+///
+/// The process ends at once: its memory is lost and requests in flight are cut off. The
+/// balancer notices because connections are refused. With --term the process gets SIGTERM
+/// for an orderly stop: it reports "not ready", finishes its requests, and exits. Start it
+/// again with `cargo lab restart`.
+#[derive(Args, Debug)]
+pub(crate) struct KillArgs {
+    #[command(flatten)]
+    member: Member,
+
+    /// Send SIGTERM instead of SIGKILL: an orderly stop
+    #[arg(long)]
+    term: bool,
+}
+
+/// Stop a member with SIGSTOP (a hang)
+///
+/// The process keeps its memory and connections, and answers no request. This is harder on a
+/// system than a crash: connections are not refused, so clients wait.
+#[derive(Args, Debug)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    member: Member,
+}
+
+/// Continue a paused member (SIGCONT)
+///
+/// It continues with the state from before the pause, which may be stale. The balancer sends
+/// it requests again after its next health check.
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    member: Member,
+}
+
+/// Drain a replica: send it no new clients
+///
+/// The process keeps running. A sticky balancer still sends it the requests of its clients.
+/// --undo or `cargo lab restart` ends the drain.
+#[derive(Args, Debug)]
+pub(crate) struct DrainArgs {
+    #[command(flatten)]
+    member: Member,
+
+    /// Send it new clients again
+    #[arg(long)]
+    undo: bool,
+}
+
+/// Restart a member after an orderly stop
+///
+/// A replica is drained first, so no request fails. The sessions in its memory are lost all
+/// the same, and their users have to log in again.
+#[derive(Args, Debug)]
+pub(crate) struct RestartArgs {
+    #[command(flatten)]
+    member: Member,
+}
+
+pub(crate) async fn kill(args: KillArgs) -> anyhow::Result<()> {
+    match args.term {
+        false => send(&args.member, Order::Kill, "killed (SIGKILL)").await,
+        true => send(&args.member, Order::Stop, "stopped in order (SIGTERM)").await,
+    }
+}
+
+pub(crate) async fn pause(args: PauseArgs) -> anyhow::Result<()> {
+    send(&args.member, Order::Pause, "paused (SIGSTOP); cargo lab resume continues it")
+        .await
+}
+
+pub(crate) async fn resume(args: ResumeArgs) -> anyhow::Result<()> {
+    send(&args.member, Order::Resume, "continues (SIGCONT)").await
+}
+
+pub(crate) async fn drain(args: DrainArgs) -> anyhow::Result<()> {
+    match args.undo {
+        false => send(&args.member, Order::Drain, "gets no new clients").await,
+        true => send(&args.member, Order::Undrain, "gets new clients again").await,
+    }
+}
+
+pub(crate) async fn restart(args: RestartArgs) -> anyhow::Result<()> {
+    send(&args.member, Order::Restart, "was started again").await
+}
+
+async fn send(member: &Member, order: Order, done: &str) -> anyhow::Result<()> {
+    let cluster = member.named.find().await?;
+    cluster.order(&member.id, order).await?;
+    say(format_args!("{} {done}", member.id));
+    Ok(())
+}

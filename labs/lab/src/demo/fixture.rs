@@ -1,0 +1,45 @@
+//! The expected figures of a configuration, for tests that change some of them.
+
+use crate::demo::configuration::Configuration;
+use crate::demo::figures::ConfigurationReport;
+use crate::demo::scenario::Scenario;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) const USERS: usize = 12;
+
+const ON_TARGET: [usize; 4] = [1, 4, 7, 10];
+
+pub(crate) fn expected_report(
+    scenario: Scenario,
+    configuration: Configuration,
+) -> ConfigurationReport {
+    let on_target_users = BTreeSet::from(ON_TARGET);
+    let named = scenario.logged_out(configuration, USERS, &on_target_users);
+    let logged_out_users = named.unwrap_or_else(|| (1..=USERS).collect());
+    let moves_in =
+        scenario == Scenario::ScaleOut && configuration != Configuration::MemorySticky;
+    ConfigurationReport {
+        configuration,
+        requests: 100,
+        failed: usize::from(scenario.costs_nothing().is_none()),
+        failed_before: 0,
+        failures: BTreeMap::new(),
+        lost_before: if configuration == Configuration::MemoryRoundRobin { 9 } else { 0 },
+        lost_since: logged_out_users.len(),
+        logged_out: logged_out_users.len(),
+        logged_out_users,
+        on_target: ON_TARGET.len(),
+        on_target_users,
+        uploads_acknowledged: 7,
+        uploads_present: 7,
+        uploads_lost: 0,
+        uploads_corrupted: 0,
+        uploads_duplicated: 0,
+        unanswered: 0,
+        recovery_s: Some(0.1),
+        served_by_new_replica: if moves_in { 20 } else { 0 },
+        complete: true,
+        quiesced: true,
+        timeline: String::new(),
+    }
+}

@@ -1,0 +1,141 @@
+//! A running configuration: its cluster, its users, and whether every act got its requests.
+
+use crate::demo::Missing;
+use crate::demo::configuration::Configuration;
+use crate::demo::figures::{ConfigurationReport, QUIESCED_REQUESTS};
+use crate::demo::ledger::RequestResult;
+use crate::demo::scenario::Scenario;
+use crate::demo::virtual_users::VirtualUsers;
+use anyhow::{Context, bail};
+use api_contract::Credentials;
+use cluster::status::{ProcessState, ServiceStatus};
+use cluster::{Cluster, Kind, Program, Topology, Users};
+use std::path::Path;
+
+/// Replicas of each configuration.
+pub(crate) const REPLICAS: usize = 3;
+
+/// The replica that a scenario may add.
+const NEW_REPLICA: &str = "r4";
+
+/// A running configuration.
+pub(crate) struct RunningConfiguration {
+    pub(crate) users: VirtualUsers,
+    pub(crate) cluster: Cluster,
+    /// Requests since this moment of the ledger count for the present act.
+    counts_from_ms: u64,
+    /// Whether each user got the answers that every act so far waited for.
+    complete: bool,
+}
+
+impl RunningConfiguration {
+    /// Starts the servers.
+    pub(crate) async fn servers(
+        configuration: Configuration,
+        program: &Program,
+        users_file: &Path,
+    ) -> anyhow::Result<Cluster> {
+        Cluster::start(Topology {
+            replicas: REPLICAS,
+            policy: configuration.policy(),
+            users: Users::File(users_file.to_owned()),
+            replica_args: configuration.replica_args(),
+            ..Topology::on_loopback(program.clone(), configuration.design())
+        })
+        .await
+        .context(configuration.title())
+    }
+
+    /// Starts the users.
+    pub(crate) fn open(
+        configuration: Configuration,
+        cluster: Cluster,
+        accounts: &[Credentials],
+        seed: u64,
+    ) -> Self {
+        let users =
+            VirtualUsers::start(configuration, cluster.url(), accounts.to_vec(), seed);
+        Self { users, cluster, counts_from_ms: 0, complete: true }
+    }
+
+    /// The services that its replicas share; [`None`] if there is none.
+    pub(crate) async fn shares(&self) -> Option<String> {
+        let services = self.cluster.status().await.services;
+        let named: Vec<_> = services
+            .iter()
+            .filter_map(|one| Some(format!("{} ({})", one.id, one.kind?.as_str())))
+            .collect();
+        (!named.is_empty()).then(|| named.join(" and "))
+    }
+
+    /// Requires a database server: a file has no process to kill.
+    ///
+    /// # Errors
+    /// [`Missing`] when the database is a file.
+    pub(crate) async fn must_have_a_database_that_can_crash(&self) -> anyhow::Result<()> {
+        let services = self.cluster.status().await.services;
+        let server = |one: &ServiceStatus| {
+            one.id == "database" && one.kind.is_some_and(|kind| kind != Kind::Embedded)
+        };
+        if services.iter().any(server) {
+            return Ok(());
+        }
+        bail!(Missing(
+            "this scenario kills Postgres, and Postgres is not installed: install your \
+             system's package postgresql (cargo lab doctor shows the searched places)"
+        ))
+    }
+
+    /// Starts the count of requests for the next act.
+    pub(crate) fn act_begins(&mut self) {
+        let now = self.users.ledger().now_ms();
+        self.counts_from_ms = now;
+    }
+
+    /// Records whether each user got the answers that the act waited for.
+    pub(crate) fn act_ends(&mut self, answers: usize) {
+        self.complete &= self.fewest_answers() >= answers;
+    }
+
+    /// The number of answers of the user with the fewest in this act.
+    pub(crate) fn fewest_answers(&self) -> usize {
+        self.users.ledger().fewest_answers_since(self.counts_from_ms)
+    }
+
+    /// Whether the requests of all users succeed again.
+    pub(crate) fn is_quiesced(&self) -> bool {
+        self.users
+            .ledger()
+            .each_ends_with(QUIESCED_REQUESTS, |result| result != RequestResult::Failed)
+    }
+
+    pub(crate) async fn inject(
+        &self,
+        scenario: Scenario,
+        target: &str,
+    ) -> anyhow::Result<()> {
+        let title = self.users.configuration().title();
+        scenario.inject(&self.cluster, target).await.context(title)
+    }
+
+    /// Makes the verification reads, and counts.
+    pub(crate) async fn report(
+        &self,
+        target: &str,
+    ) -> anyhow::Result<ConfigurationReport> {
+        let status = self.cluster.status().await;
+        let mut replicas = status.members.iter().skip(1);
+        let living = replicas.find(|member| member.state == ProcessState::Up);
+        let address = living.and_then(|member| member.address);
+        let address = address.context("no replica is up for the verification reads")?;
+        let found = self.users.verification(address).await;
+        let (configuration, ledger) = (self.users.configuration(), self.users.ledger());
+        Ok(ConfigurationReport::of(
+            configuration,
+            &ledger,
+            (target, NEW_REPLICA),
+            found,
+            self.complete,
+        ))
+    }
+}

@@ -1,0 +1,67 @@
+//! All users of one configuration, and the ledger of their requests.
+
+use crate::demo::configuration::Configuration;
+use crate::demo::ledger::Ledger;
+use crate::demo::shared::Shared;
+use crate::demo::user::User;
+use crate::demo::verification::{Found, Reader, Uploads};
+use api_contract::Credentials;
+use std::net::SocketAddr;
+use std::sync::{Arc, MutexGuard};
+use tokio::task::JoinSet;
+
+/// Users that follow their script until they are stopped.
+pub(crate) struct VirtualUsers {
+    shared: Arc<Shared>,
+    accounts: Vec<Credentials>,
+    users: JoinSet<()>,
+}
+
+impl VirtualUsers {
+    /// Starts all users.
+    pub(crate) fn start(
+        configuration: Configuration,
+        url: String,
+        accounts: Vec<Credentials>,
+        seed: u64,
+    ) -> Self {
+        let shared = Arc::new(Shared::new(configuration, url, accounts.len()));
+        let mut users = JoinSet::new();
+        for (number, account) in accounts.iter().enumerate() {
+            let user = User::new(number, account.clone(), seed, Arc::clone(&shared));
+            users.spawn(user.live());
+        }
+        Self { shared, accounts, users }
+    }
+
+    pub(crate) fn configuration(&self) -> Configuration {
+        self.shared.configuration
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.shared.ledger()
+    }
+
+    /// Lets each user finish its request, then stops it.
+    pub(crate) async fn stop(&mut self) {
+        self.shared.stop.cancel();
+        while self.users.join_next().await.is_some() {}
+    }
+
+    /// Slows all users down and stops their uploads, or brings them back to full speed.
+    pub(crate) fn slow_down(&self, slowed_down: bool) {
+        self.shared.slow_down(slowed_down);
+    }
+
+    /// Reads every uploaded file of all users from one replica.
+    pub(crate) async fn verification(&self, replica: SocketAddr) -> Found {
+        let reader =
+            Reader::new(&format!("http://{replica}"), self.shared.configuration.design());
+        let mut found = Found::default();
+        for (number, account) in self.accounts.iter().enumerate() {
+            let own = Uploads::of(number, account, &self.ledger());
+            reader.read_user(&own, &mut found).await;
+        }
+        found
+    }
+}
