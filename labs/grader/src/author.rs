@@ -1,13 +1,17 @@
-//! Checks an exercise for its author. The starter must fail for the stated reason, the
-//! solution must pass with every seed, each wrong answer must be caught and explained,
-//! and the README must list the checks.
+//! The author's check of an exercise: the starter fails for the stated reason, the solution
+//! passes with every seed, each wrong answer fails as expected, and the README lists the
+//! checks.
 
 mod overlay;
+mod patch;
+mod rebase;
 mod sample_class;
 mod structure;
 mod transcripts;
+mod wrong_answer;
 
-pub use sample_class::rehearse;
+pub use sample_class::make_sample_class;
+pub use wrong_answer::WrongAnswer;
 
 use crate::check::Suite;
 use crate::grade::{Assignment, grade};
@@ -16,134 +20,110 @@ use crate::manifest::Manifest;
 use crate::record::{CheckRecord, Record, Status, Verdict};
 use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
-use overlay::Overlay;
-use serde::Deserialize;
-use std::fs;
-use std::path::{Path, PathBuf};
-use transcripts::ExpectedTranscript;
+use overlay::{Overlay, copy};
+use std::path::Path;
+use transcripts::GoldenTranscript;
 
-/// The seed of the expected transcripts.
-const SEED: u64 = 1;
+/// The seed of golden transcripts.
+const GOLDEN_SEED: u64 = 1;
 
-/// How an exercise is checked for its author.
+/// The settings of the author's check.
 #[derive(Clone, Debug)]
-pub struct Proof {
-    /// Paths of the repository's exercises, solutions and wrong answers.
+pub struct AuthorCheck {
+    /// The repository's own copies of exercises, solutions and wrong answers.
     pub home: Home,
-    /// The sandbox that programs run in.
+    /// The sandbox in which programs run.
     pub sandbox: SandboxProgram,
     /// The first seed of the solution.
     pub seed: u64,
-    /// Number of seeds that the solution has to pass with.
+    /// The number of seeds with which the solution has to pass.
     pub repeat: u32,
-    /// Whether a missing solution is an error. A students' copy may have no solutions.
+    /// Whether a missing solution is a failure. Students may have none.
     pub require_solutions: bool,
-    /// Write the expected transcripts instead of comparing with them.
+    /// Writes the golden transcripts instead of comparing with them.
     pub record: bool,
 }
 
-/// `mistake.toml`: the failure that a wrong answer must cause.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Mistake {
-    /// The first check that fails.
-    fails: String,
-    /// Part of that check's "expected" or "actual".
-    because: String,
-    /// Whether the failure differs from run to run, as a race does.
-    #[serde(default)]
-    varies: bool,
-}
-
-/// The result of one author's check.
+/// One checked property of an exercise.
 #[derive(Clone, Debug)]
-pub struct Finding {
-    /// The requirement that was checked.
-    pub what: String,
-    /// The problem; `None` if the requirement is met.
-    pub wrong: Option<String>,
+pub struct AuthorCheckResult {
+    /// The property.
+    pub property: String,
+    /// Why the property does not hold; `None` if it holds.
+    pub failure: Option<String>,
 }
 
-impl Finding {
-    fn new(what: impl Into<String>, looked: anyhow::Result<()>) -> Self {
-        let wrong = looked.err().map(|error| format!("{error:#}"));
-        Self { what: what.into(), wrong }
+impl AuthorCheckResult {
+    fn new(property: &str, result: anyhow::Result<()>) -> Self {
+        let failure = result.err().map(|error| format!("{error:#}"));
+        Self { property: property.to_owned(), failure }
     }
 }
 
-impl Proof {
-    /// Runs all author's checks and reports each finding as soon as it is known. Returns
-    /// whether all requirements are met.
-    pub async fn of(
+impl AuthorCheck {
+    /// Checks one exercise, and reports each result at once. Returns whether all hold.
+    pub async fn run(
         &self,
         manifest: &Manifest,
         suite: Suite,
-        report: impl Fn(&Finding),
+        report: impl Fn(&AuthorCheckResult),
     ) -> bool {
-        let mut all_well = true;
-        let mut found = |finding: Finding| {
-            all_well &= finding.wrong.is_none();
-            report(&finding);
+        let mut all_hold = true;
+        let mut add = |result: AuthorCheckResult| {
+            all_hold &= result.failure.is_none();
+            report(&result);
         };
-        for finding in structure::inspect(&self.home, manifest, suite) {
-            found(finding);
+        for result in structure::check(&self.home, manifest, suite) {
+            add(result);
         }
         let starter = self.starter(manifest, suite).await;
-        found(Finding::new("the starter fails for the stated reason", starter));
+        add(AuthorCheckResult::new("the starter fails for the stated reason", starter));
         if self.home.solution(&manifest.id).is_dir() {
-            let solved = self.solution(manifest, suite).await;
-            found(Finding::new(
-                format!("the solution passes with {} seeds", self.repeat),
-                solved,
-            ));
-            for folder in folders(&self.home.wrong_answers(&manifest.id)) {
-                let name = folder.file_name().unwrap_or_default().to_string_lossy();
-                let caught = self.mistake(manifest, suite, &folder).await;
-                found(Finding::new(format!("caught and explained: {name}"), caught));
+            let solution = self.solution(manifest, suite).await;
+            let property = format!("the solution passes ({})", seeds(self.repeat));
+            add(AuthorCheckResult::new(&property, solution));
+            for answer in WrongAnswer::all(&self.home, &manifest.id) {
+                let result = self.wrong_answer(manifest, suite, &answer).await;
+                let property = format!("wrong answer fails as expected: {}", answer.name);
+                add(AuthorCheckResult::new(&property, result));
             }
         } else if self.require_solutions {
             let missing =
                 anyhow::anyhow!("labs/solutions/{} does not exist", manifest.id);
-            found(Finding::new("the solution exists", Err(missing)));
+            add(AuthorCheckResult::new("the solution exists", Err(missing)));
         }
-        all_well
+        all_hold
     }
 
     async fn starter(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
         let work = self.home.exercises();
-        let record = self.grade(manifest, suite, &work, SEED, 1).await;
+        let record = self.grade(manifest, suite, &work, GOLDEN_SEED, 1).await;
         let stated = &manifest.starter;
-        fails_as_stated(&record, &stated.fails, &stated.because).map(drop)
+        expected_failure(&record, &stated.fails, &stated.because).map(drop)
     }
 
     async fn solution(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
         let work = Overlay::new(&self.home, manifest)?;
-        work.apply(&self.home.solution(&manifest.id))?;
+        copy(&self.home.solution(&manifest.id), &work.exercise())?;
         let record =
             self.grade(manifest, suite, work.folder(), self.seed, self.repeat).await;
         anyhow::ensure!(record.verdict == Verdict::Pass, "{}", summary(&record));
         Ok(())
     }
 
-    async fn mistake(
+    async fn wrong_answer(
         &self,
         manifest: &Manifest,
         suite: Suite,
-        folder: &Path,
+        answer: &WrongAnswer,
     ) -> anyhow::Result<()> {
-        let stated = fs::read_to_string(folder.join("mistake.toml"));
-        let stated = stated
-            .context("mistake.toml must name the check that fails and the reason")?;
-        let stated: Mistake = toml::from_str(&stated).context("mistake.toml")?;
-        let says_why = !stated.because.trim().is_empty();
-        anyhow::ensure!(says_why, "\"because\" is empty, so any failure would match");
+        let expected = answer.expected_failure()?;
         let work = Overlay::new(&self.home, manifest)?;
-        work.apply(&self.home.solution(&manifest.id))?;
-        work.apply(folder)?;
-        let record = self.grade(manifest, suite, work.folder(), SEED, 1).await;
-        let failed = fails_as_stated(&record, &stated.fails, &stated.because)?;
-        let golden = ExpectedTranscript::of(failed, stated.varies);
-        let file = folder.join("transcript.txt");
+        answer.export(&work.exercise())?;
+        let record = self.grade(manifest, suite, work.folder(), GOLDEN_SEED, 1).await;
+        let failed = expected_failure(&record, &expected.fails, &expected.because)?;
+        let golden = GoldenTranscript::of(failed, expected.varies);
+        let file = answer.transcript();
         if self.record { golden.write(&file) } else { golden.compare(&file) }
     }
 
@@ -172,8 +152,8 @@ impl Proof {
     }
 }
 
-/// Returns the first failed check if its id and its reason are as stated.
-fn fails_as_stated<'a>(
+/// The check that failed first, if it is the expected one and reports the expected reason.
+fn expected_failure<'a>(
     record: &'a Record,
     fails: &str,
     because: &str,
@@ -181,25 +161,22 @@ fn fails_as_stated<'a>(
     anyhow::ensure!(record.verdict == Verdict::Fail, "{}", summary(record));
     let first = record.checks.iter().find(|check| check.status == Status::Fail);
     let first = first.context("no check failed")?;
-    let says = first.expected.contains(because) || first.actual.contains(because);
+    let has_reason = first.expected.contains(because) || first.actual.contains(because);
     anyhow::ensure!(
-        first.id == fails && says,
-        "expected {fails} to fail with {because:?}; {}",
+        first.id == fails && has_reason,
+        "{fails} should fail with {because:?}; {}",
         summary(record)
     );
     Ok(first)
 }
 
-/// The outcome and the report, for the author.
+/// The outcome of grading, for an author.
 fn summary(record: &Record) -> String {
     let shown = crate::format::terminal(record, crate::format::Colour::No);
     format!("got: {}\n{shown}", record.verdict)
 }
 
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut folders: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    folders.sort_unstable();
-    folders
+fn seeds(count: u32) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} seed{plural}")
 }

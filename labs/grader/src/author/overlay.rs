@@ -1,16 +1,14 @@
-//! An exercise with other files copied over it, in a temporary folder.
+//! A copy of an exercise with the student's files replaced, in a temporary folder.
 
+use super::patch::Sources;
 use crate::home::Home;
 use crate::manifest::Manifest;
 use anyhow::Context;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Files that describe a wrong answer and are not part of it.
-const METADATA_FILES: [&str; 2] = ["mistake.toml", "transcript.txt"];
-
-/// A temporary folder of exercises with one exercise in it. It is removed on drop.
+/// A folder of exercises with one exercise in it. It is removed when dropped.
 pub(super) struct Overlay {
     folder: TempDir,
     id: String,
@@ -18,39 +16,60 @@ pub(super) struct Overlay {
 
 impl Overlay {
     pub(super) fn new(home: &Home, manifest: &Manifest) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let overlay = Self { folder, id: manifest.id.clone() };
-        copy(
-            &home.exercises().join(&manifest.id),
-            &overlay.folder.path().join(&overlay.id),
-        )?;
+        copy(&home.exercises().join(&manifest.id), &overlay.exercise())?;
         Ok(overlay)
     }
 
-    /// Copies all files of `over` over the exercise.
-    pub(super) fn apply(&self, over: &Path) -> anyhow::Result<()> {
-        copy(over, &self.folder.path().join(&self.id))
+    /// The folder of the exercise.
+    pub(super) fn exercise(&self) -> PathBuf {
+        self.folder.path().join(&self.id)
     }
 
+    /// The folder of exercises.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
 
-/// Copies a folder over another, without the [`METADATA_FILES`].
+/// Copies all files of a folder over those of another.
 pub(super) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     let entries = fs::read_dir(from).with_context(|| format!("{}", from.display()))?;
     for entry in entries {
         let entry = entry?;
-        let name = entry.file_name();
-        if METADATA_FILES.iter().any(|about| *about == name) {
-            continue;
-        }
+        let to = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to.join(name))?;
+            copy(&entry.path(), &to)?;
         } else {
-            fs::copy(entry.path(), to.join(name))?;
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+/// The Rust sources in a folder, by their path in it.
+pub(super) fn sources(folder: &Path) -> anyhow::Result<Sources> {
+    let mut sources = Sources::new();
+    read_sources(folder, "", &mut sources)
+        .with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(sources)
+}
+
+fn read_sources(
+    folder: &Path,
+    prefix: &str,
+    sources: &mut Sources,
+) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder.join(prefix))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let path = format!("{prefix}{}", name.to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            read_sources(folder, &format!("{path}/"), sources)?;
+        } else if path.ends_with(".rs") {
+            sources.insert(path, fs::read_to_string(entry.path())?);
         }
     }
     Ok(())

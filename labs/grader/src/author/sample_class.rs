@@ -1,22 +1,30 @@
-//! Generates the submissions of a class, to measure how long grading one takes. They are
-//! made from the starter, the solution and the wrong answers, and no two are equal.
+//! A class of sample submissions, to measure how long grading takes. They are made of the
+//! starter, the solution and the wrong answers, and no two are equal.
 
-use super::{folders, overlay::copy};
+use super::overlay::copy;
+use super::wrong_answer::WrongAnswer;
 use crate::home::Home;
 use crate::manifest::Manifest;
 use crate::place::WORK;
 use anyhow::{Context, ensure};
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Writes `count` submissions of one exercise into a folder and returns their names: a
-/// number and the kind of answer. Each of the student's files gets a comment of its own,
-/// so that each submission has to be compiled.
+/// The base of a sample submission.
+enum Sample {
+    Starter,
+    Solution,
+    Wrong(WrongAnswer),
+}
+
+/// Writes `count` submissions of one exercise into a folder, and returns their names: a
+/// number and the base. Each of the student's files gets a comment of its own, so that
+/// every submission has to be compiled.
 ///
 /// # Errors
-/// When there is no solution, or the folder exists or cannot be written.
-pub fn rehearse(
+/// When there is no solution, when the folder exists, or when it cannot be written.
+pub fn make_sample_class(
     home: &Home,
     manifest: &Manifest,
     count: usize,
@@ -25,27 +33,32 @@ pub fn rehearse(
     let solution = home.solution(&manifest.id);
     ensure!(solution.is_dir(), "{} does not exist", solution.display());
     ensure!(!class.exists(), "{} exists already", class.display());
-    let mistakes = folders(&home.wrong_answers(&manifest.id));
-    let mut kinds: Vec<(String, Vec<PathBuf>)> = vec![
-        ("solution".to_owned(), vec![solution.clone()]),
-        ("starter".to_owned(), vec![]),
-    ];
-    kinds.extend(mistakes.into_iter().map(|mistake| {
-        let name = mistake.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        (name, vec![solution.clone(), mistake])
-    }));
+    let mut samples = vec![Sample::Solution, Sample::Starter];
+    samples.extend(WrongAnswer::all(home, &manifest.id).into_iter().map(Sample::Wrong));
     let mut names = Vec::new();
-    for (number, (kind, layers)) in (1..=count).zip(kinds.iter().cycle()) {
-        let name = format!("{number:02}-{kind}");
+    for (number, sample) in (1..=count).zip(samples.iter().cycle()) {
+        let name = format!("{number:02}-{}", sample.name());
         let exercise = class.join(&name).join(WORK).join(&manifest.id);
         copy(&home.exercises().join(&manifest.id), &exercise)?;
-        for layer in layers {
-            copy(layer, &exercise)?;
+        match sample {
+            Sample::Starter => {}
+            Sample::Solution => copy(&solution, &exercise)?,
+            Sample::Wrong(answer) => answer.export(&exercise)?,
         }
         sign(manifest, &exercise, &name)?;
         names.push(name);
     }
     Ok(names)
+}
+
+impl Sample {
+    fn name(&self) -> &str {
+        match self {
+            Self::Starter => "starter",
+            Self::Solution => "solution",
+            Self::Wrong(answer) => &answer.name,
+        }
+    }
 }
 
 fn sign(manifest: &Manifest, exercise: &Path, name: &str) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
-//! Author's checks that run no program.
+//! Properties of an exercise that are checked without running it.
 
-use super::{Finding, folders};
+use super::{AuthorCheckResult, WrongAnswer};
 use crate::check::Suite;
 use crate::home::Home;
 use crate::manifest::Manifest;
@@ -8,29 +8,31 @@ use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Hints of one task: where to look, the concept, nearly the code.
-const HINTS_PER_TASK: usize = 3;
+/// Hints of each task: the place, the concept, and nearly the code.
+const HINTS: usize = 3;
 
-/// Minimum number of wrong answers.
+/// The minimum number of wrong answers.
 const MIN_WRONG_ANSWERS: usize = 2;
 
 const BEGIN: &str = "<!-- tests -->\n";
 const END: &str = "<!-- end of tests -->";
 
-pub(super) fn inspect(home: &Home, manifest: &Manifest, suite: Suite) -> Vec<Finding> {
-    let mut findings = vec![
-        Finding::new(
-            "the manifest and the suite list the same checks",
-            same_checks(manifest, suite),
-        ),
-        Finding::new("three hints for each task", hints(manifest)),
-        Finding::new("the README lists the checks", readme(home, manifest)),
-        Finding::new("the starter exists and contains a TODO", starter(home, manifest)),
+pub(super) fn check(
+    home: &Home,
+    manifest: &Manifest,
+    suite: Suite,
+) -> Vec<AuthorCheckResult> {
+    let new = AuthorCheckResult::new;
+    let mut results = vec![
+        new("the manifest lists the suite's checks", same_checks(manifest, suite)),
+        new("each task has three hints", hints(manifest)),
+        new("the README lists the checks", readme(home, manifest)),
+        new("the starter exists and has a TODO", starter(home, manifest)),
     ];
     if home.solution(&manifest.id).is_dir() {
-        findings.push(Finding::new("there are wrong answers", mistakes(home, manifest)));
+        results.push(new("there are wrong answers", wrong_answers(home, manifest)));
     }
-    findings
+    results
 }
 
 fn same_checks(manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
@@ -38,18 +40,15 @@ fn same_checks(manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
         manifest.checks.iter().map(|check| check.id.as_str()).collect();
     let written: BTreeSet<_> = suite.checks.iter().map(|check| check.id).collect();
     let differ: Vec<_> = stated.symmetric_difference(&written).copied().collect();
-    ensure!(differ.is_empty(), "only in one of the two: {}", differ.join(", "));
-    ensure!(manifest.max_points() > 0, "no check has points");
+    ensure!(differ.is_empty(), "in one of the two only: {}", differ.join(", "));
+    ensure!(manifest.max_points() > 0, "no check gives points");
     Ok(())
 }
 
 fn hints(manifest: &Manifest) -> anyhow::Result<()> {
     for task in &manifest.tasks {
         let (title, count) = (&task.title, task.hints.len());
-        ensure!(
-            count == HINTS_PER_TASK,
-            "task {title} has {count} hints, not {HINTS_PER_TASK}"
-        );
+        ensure!(count == HINTS, "task {title} has {count} hints, not {HINTS}");
         for hint in &task.hints {
             ensure!(
                 hint.question.trim().ends_with('?'),
@@ -68,7 +67,7 @@ fn readme(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
     let block = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END));
     let (block, _) = block.with_context(|| format!("no {BEGIN}…{END} in README.md"))?;
     let expected = manifest.tests_block();
-    ensure!(block == expected, "the list of checks should be:\n{BEGIN}{expected}{END}");
+    ensure!(block == expected, "its list should be:\n{BEGIN}{expected}{END}");
     for heading in ["## Why", "## The task", "## What is tested", "## In the real world"]
     {
         ensure!(text.contains(heading), "README.md has no heading {heading:?}");
@@ -87,11 +86,11 @@ fn starter(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn mistakes(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
-    let count = folders(&home.wrong_answers(&manifest.id)).len();
+fn wrong_answers(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
+    let count = WrongAnswer::all(home, &manifest.id).len();
     ensure!(
         count >= MIN_WRONG_ANSWERS,
-        "{count} wrong answers, at least {MIN_WRONG_ANSWERS} are required"
+        "{count} wrong answers; the minimum is {MIN_WRONG_ANSWERS}"
     );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The expected transcript of a failure, without the parts that differ from run to run.
+//! The golden transcript of a failure: without ports, times and ids, which differ from run to
+//! run.
 
 use crate::format::failure;
 use crate::record::CheckRecord;
@@ -6,18 +7,18 @@ use anyhow::{Context, ensure};
 use std::fs;
 use std::path::Path;
 
-/// Minimum length of a word to be treated as an id or a token.
-const MIN_ID_LEN: usize = 16;
+/// Length in bytes from which a word may be an id or a token.
+const MIN_ID_LENGTH: usize = 16;
 
-/// Maximum lines of a repeated step: a pause, a request, its reply.
+/// Lines of the longest step that may be repeated: a pause, a request and its reply.
 const MAX_STEP_LINES: usize = 4;
 
-pub(super) struct ExpectedTranscript(String);
+pub(super) struct GoldenTranscript(String);
 
-impl ExpectedTranscript {
-    /// The expected transcript of a failure, without the program's log: a panic message
-    /// contains thread ids. If the failure varies from run to run, as a race does, only
-    /// "expected" and "help" are kept.
+impl GoldenTranscript {
+    /// The golden transcript of a failed check. The program's own output is left out,
+    /// because a panic names threads. If the failure varies, as a race does, only the
+    /// expectation and the help are kept.
     pub(super) fn of(check: &CheckRecord, varies: bool) -> Self {
         let mut check = check.clone();
         check.log.clear();
@@ -39,16 +40,15 @@ impl ExpectedTranscript {
             .context("no transcript.txt: write it with --record")?;
         ensure!(
             kept == self.0,
-            "the transcript differs; write it again with \
-             --record\nkept:\n{kept}\nnow:\n{}",
+            "the transcript differs; --record replaces it\nkept:\n{kept}\nnow:\n{}",
             self.0
         );
         Ok(())
     }
 }
 
-/// Removes steps that repeat the preceding step, because the number of repeats may depend
-/// on timing.
+/// Removes steps that repeat the steps before them: the number of repetitions may depend on
+/// the duration.
 fn without_repeats(text: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines() {
@@ -94,7 +94,7 @@ fn normal_word(word: &str, before: &str) -> String {
     let lower = core.chars().any(|c| c.is_ascii_lowercase());
     let flag = core.starts_with('-');
     let generated =
-        core.len() >= MIN_ID_LEN && (digits >= 5 || (upper && lower && digits > 0));
+        core.len() >= MIN_ID_LENGTH && (digits >= 5 || (upper && lower && digits > 0));
     if generated && !flag {
         format!("<id>{}", &word[core.len()..])
     } else {
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_times_and_ids_are_replaced_by_placeholders() {
+    fn ports_times_and_ids_become_placeholders() {
         let text = "$ curl http://127.0.0.1:40123/api -H 'X-Session-ID: 0a1b2c3d4e5f60718293a4b5'\n\
                     … 1.4 s later; within 1200 ms. p1-01-life-of-a-session session-of-ada";
         let normal = normal(text);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_replaced_and_short_ids_stay() {
+    fn token_is_replaced_and_short_id_stays() {
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
         assert_eq!(normal(token), "<id>");
         assert_eq!(normal("session-17"), "session-17");

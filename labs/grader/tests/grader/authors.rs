@@ -1,33 +1,34 @@
-//! The author's check reports defects of an exercise.
+//! The author's check of an exercise finds its defects.
 
 use crate::fixture::{CORRECT, ID, SUITE, copy, sandbox};
 use grader::Home;
-use grader::author::{Proof, rehearse};
+use grader::author::{AuthorCheck, WrongAnswer, make_sample_class};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
-/// An exercise with its solution and wrong answers.
-struct TestExercise(TempDir);
+/// A folder with an exercise, its solution and two wrong answers.
+struct Labs(TempDir);
 
-impl TestExercise {
+impl Labs {
     fn complete() -> Self {
-        let exercise = Self(tempfile::tempdir().unwrap());
+        let labs = Self(tempfile::tempdir().unwrap());
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grader/fixture");
-        copy(&fixture, exercise.path());
-        exercise.write(&format!("solutions/{ID}/src/answer.rs"), CORRECT);
+        copy(&fixture, labs.path());
+        labs.write(&format!("solutions/{ID}/src/answer.rs"), CORRECT);
         for (name, factor) in [("threefold", "* 3"), ("nothing", "* 0")] {
-            let mistake = format!("wrong-answers/{ID}/{name}");
-            exercise.write(
-                &format!("{mistake}/src/answer.rs"),
+            labs.write(
+                &format!("edited/{name}/src/answer.rs"),
                 &CORRECT.replace("* 2", factor),
             );
-            let stated = "fails = \"it_is_doubled\"\nbecause = \"200\"\n";
-            exercise.write(&format!("{mistake}/mistake.toml"), stated);
+            let edited = labs.path().join("edited").join(name);
+            WrongAnswer::named(&labs.home(), ID, name).save(&edited).unwrap();
+            let expected = "fails = \"it_is_doubled\"\nbecause = \"200\"\n";
+            labs.write(&format!("wrong-answers/{ID}/{name}/mistake.toml"), expected);
         }
-        exercise
+        labs
     }
 
     fn path(&self) -> &Path {
@@ -47,139 +48,187 @@ impl TestExercise {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    /// The problems that the author's check reports.
-    async fn problems(&self, record: bool) -> Vec<String> {
+    fn home(&self) -> Home {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authors");
-        let home = Home::at(self.path(), &target).unwrap();
+        Home::at(self.path(), &target).unwrap()
+    }
+
+    /// The properties that do not hold, with the reason.
+    async fn failures(&self, record: bool) -> Vec<String> {
+        let home = self.home();
         let manifest = match home.manifest(ID) {
             Ok(manifest) => manifest,
             Err(error) => return vec![format!("{error:#}")],
         };
         let (sandbox, require_solutions) = (sandbox(), true);
-        let proof =
-            Proof { home, sandbox, seed: 3, repeat: 2, require_solutions, record };
-        let wrong = Mutex::new(Vec::new());
-        let all_well = proof
-            .of(&manifest, SUITE, |finding| {
-                let what =
-                    finding.wrong.as_ref().map(|why| format!("{}: {why}", finding.what));
-                wrong.lock().unwrap().extend(what);
+        let check =
+            AuthorCheck { home, sandbox, seed: 3, repeat: 2, require_solutions, record };
+        let failures = Mutex::new(Vec::new());
+        let all_hold = check
+            .run(&manifest, SUITE, |result| {
+                let failure = result.failure.as_ref();
+                let failure = failure.map(|why| format!("{}: {why}", result.property));
+                failures.lock().unwrap().extend(failure);
             })
             .await;
-        let wrong = wrong.into_inner().unwrap();
-        assert_eq!(all_well, wrong.is_empty());
-        wrong
+        let failures = failures.into_inner().unwrap();
+        assert_eq!(all_hold, failures.is_empty());
+        failures
     }
 }
 
 #[tokio::test]
-async fn a_complete_exercise_passes_and_its_transcripts_are_recorded() {
-    let exercise = TestExercise::complete();
-    assert_eq!(exercise.problems(true).await, [""; 0]);
-    let golden =
-        exercise.path().join(format!("wrong-answers/{ID}/nothing/transcript.txt"));
+async fn complete_exercise_passes_and_its_transcripts_are_kept() {
+    let labs = Labs::complete();
+    assert_eq!(labs.failures(true).await, [""; 0]);
+    let golden = labs.path().join(format!("wrong-answers/{ID}/nothing/transcript.txt"));
     let golden = fs::read_to_string(golden).unwrap();
     assert!(golden.starts_with("✘ It is doubled\n    started replica r1 at"), "{golden}");
     assert!(golden.contains("127.0.0.1:<port>/"), "{golden}");
-    assert_eq!(exercise.problems(false).await, [""; 0], "the next run is equal");
+    assert_eq!(
+        labs.failures(false).await,
+        [""; 0],
+        "the next run gives the same transcripts"
+    );
 }
 
 #[tokio::test]
-async fn author_check_reports_every_defect() {
-    let exercise = TestExercise::complete();
-    exercise.problems(true).await;
-    exercise.change(
-        &format!("wrong-answers/{ID}/nothing/transcript.txt"),
-        "actual:",
-        "was:",
-    );
-    exercise.write(&format!("wrong-answers/{ID}/threefold/src/answer.rs"), CORRECT);
-    exercise.change(&format!("exercises/{ID}/README.md"), "3 points", "4 points");
-    exercise.write(&format!("exercises/{ID}/src/answer.rs"), CORRECT);
-    let wrong = exercise.problems(false).await;
-    let begins = |start: &str| wrong.iter().any(|one| one.starts_with(start));
-    assert!(begins("the README lists the checks"), "{wrong:#?}");
-    assert!(begins("the starter exists and contains a TODO"), "{wrong:#?}");
-    assert!(begins("the starter fails for the stated reason: got: pass"), "{wrong:#?}");
-    assert!(begins("caught and explained: threefold: got: pass"), "{wrong:#?}");
+async fn defects_of_exercise_are_reported() {
+    let labs = Labs::complete();
+    labs.failures(true).await;
+    labs.change(&format!("wrong-answers/{ID}/nothing/transcript.txt"), "actual:", "was:");
+    labs.change(&format!("wrong-answers/{ID}/threefold/answer.patch"), "* 3", "* 2 * 1");
+    labs.change(&format!("exercises/{ID}/README.md"), "3 points", "4 points");
+    labs.write(&format!("exercises/{ID}/src/answer.rs"), CORRECT);
+    let failures = labs.failures(false).await;
+    let begins = |start: &str| failures.iter().any(|failure| failure.starts_with(start));
+    assert!(begins("the README lists the checks"), "{failures:#?}");
+    assert!(begins("the starter exists and has a TODO"), "{failures:#?}");
     assert!(
-        begins("caught and explained: nothing: the transcript differs"),
-        "{wrong:#?}"
+        begins("the starter fails for the stated reason: got: pass"),
+        "{failures:#?}"
     );
-    assert_eq!(wrong.len(), 5, "{wrong:#?}");
-}
-
-#[tokio::test]
-async fn author_check_reports_a_wrong_or_missing_solution() {
-    let exercise = TestExercise::complete();
-    exercise.problems(true).await;
-    exercise
-        .write(&format!("solutions/{ID}/src/answer.rs"), &CORRECT.replace("* 2", "* 4"));
-    let wrong = exercise.problems(false).await;
     assert!(
-        wrong[0].starts_with("the solution passes with 2 seeds: got: fail"),
-        "{wrong:#?}"
+        begins("wrong answer fails as expected: threefold: got: pass"),
+        "{failures:#?}"
     );
-    fs::remove_dir_all(exercise.path().join("solutions")).unwrap();
-    let wrong = exercise.problems(false).await;
-    assert!(wrong[0].starts_with("the solution exists"), "{wrong:#?}");
+    assert!(
+        begins("wrong answer fails as expected: nothing: the transcript differs"),
+        "{failures:#?}"
+    );
+    assert_eq!(failures.len(), 5, "{failures:#?}");
 }
 
 #[tokio::test]
-async fn inconsistent_manifest_is_rejected() {
-    let exercise = TestExercise::complete();
-    exercise.change(
+async fn wrong_or_missing_solution_is_reported() {
+    let labs = Labs::complete();
+    labs.failures(true).await;
+    labs.write(&format!("solutions/{ID}/src/answer.rs"), &CORRECT.replace("* 2", "* 4"));
+    let failures = labs.failures(false).await;
+    assert!(
+        failures[0].starts_with("the solution passes (2 seeds): got: fail"),
+        "{failures:#?}"
+    );
+    fs::remove_dir_all(labs.path().join("solutions")).unwrap();
+    let failures = labs.failures(false).await;
+    assert!(failures[0].starts_with("the solution exists"), "{failures:#?}");
+}
+
+#[tokio::test]
+async fn contradictory_manifest_is_rejected() {
+    let labs = Labs::complete();
+    labs.change(
         &format!("exercises/{ID}/exercise.toml"),
         "needs = [\"it_is",
         "needs = [\"not_is",
     );
-    let wrong = exercise.problems(false).await;
-    assert!(wrong[0].contains("which does not precede it"), "{wrong:#?}");
+    let failures = labs.failures(false).await;
+    assert!(failures[0].contains("which does not precede it"), "{failures:#?}");
 }
 
 #[test]
-fn generated_submissions_are_all_different() {
-    let exercise = TestExercise::complete();
-    let home = Home::at(exercise.path(), &exercise.path().join("target")).unwrap();
-    let (manifest, class) = (home.manifest(ID).unwrap(), exercise.path().join("class"));
-    let names = rehearse(&home, &manifest, 5, &class).unwrap();
+fn submissions_of_sample_class_differ() {
+    let labs = Labs::complete();
+    let home = labs.home();
+    let (manifest, class) = (home.manifest(ID).unwrap(), labs.path().join("class"));
+    let names = make_sample_class(&home, &manifest, 5, &class).unwrap();
     let expected =
         ["01-solution", "02-starter", "03-nothing", "04-threefold", "05-solution"];
     assert_eq!(names, expected);
     let found = grader::class::submissions(&class, &home, &manifest).unwrap();
     let answers: BTreeSet<_> = found
         .iter()
-        .map(|one| one.found.work.as_ref().unwrap().join(ID).join("src/answer.rs"))
+        .map(|submission| {
+            submission.found.work.as_ref().unwrap().join(ID).join("src/answer.rs")
+        })
         .map(|file| fs::read_to_string(file).unwrap())
         .collect();
     assert_eq!(answers.len(), 5);
     assert!(
-        rehearse(&home, &manifest, 5, &class).is_err(),
-        "existing folders are not overwritten"
+        make_sample_class(&home, &manifest, 5, &class).is_err(),
+        "an existing folder is not overwritten"
     );
 }
 
-/// An empty reason would match any failure.
+/// Every failure contains the empty text.
 #[tokio::test]
 async fn empty_reason_is_rejected() {
-    let exercise = TestExercise::complete();
-    exercise.problems(true).await;
-    exercise.change(
+    let labs = Labs::complete();
+    labs.failures(true).await;
+    labs.change(
         &format!("wrong-answers/{ID}/nothing/mistake.toml"),
         "because = \"200\"",
         "because = \"\"",
     );
-    let wrong = exercise.problems(false).await;
-    let [one] = wrong.as_slice() else { panic!("{wrong:#?}") };
+    let failures = labs.failures(false).await;
+    let [failure] = failures.as_slice() else { panic!("{failures:#?}") };
     assert!(
-        one.starts_with("caught and explained: nothing: \"because\" is empty"),
-        "{one}"
+        failure
+            .starts_with("wrong answer fails as expected: nothing: \"because\" is empty"),
+        "{failure}"
     );
-    exercise.change(
+    labs.change(
         &format!("exercises/{ID}/exercise.toml"),
         "because = \"expected\"",
         "because = \" \"",
     );
-    let wrong = exercise.problems(false).await;
-    assert!(wrong[0].contains("the starter's \"because\" is empty"), "{wrong:#?}");
+    let failures = labs.failures(false).await;
+    assert!(failures[0].contains("the starter's \"because\" is empty"), "{failures:#?}");
+}
+
+#[tokio::test]
+async fn patch_that_does_not_apply_names_wrong_answer_and_hunk() {
+    let labs = Labs::complete();
+    labs.failures(true).await;
+    let patch = format!("wrong-answers/{ID}/nothing/answer.patch");
+    let solution = format!("solutions/{ID}/src/answer.rs");
+    labs.write(&solution, &CORRECT.replace("* 2", "+ number"));
+    let failures = labs.failures(false).await;
+    let expected = format!(
+        "{patch}: the patch does not apply to the solution's src/answer.rs: error applying hunk #1"
+    );
+    assert!(failures.iter().any(|failure| failure.contains(&expected)), "{failures:#?}");
+}
+
+#[test]
+fn rebase_adapts_patch_to_changed_solution() {
+    let labs = Labs::complete();
+    let home = labs.home();
+    let answer = WrongAnswer::named(&home, ID, "nothing");
+    let (old, to) = (labs.path().join("old"), labs.path().join("to"));
+    copy(&home.solution(ID), &old);
+    let solution = format!("solutions/{ID}/src/answer.rs");
+    let commented = CORRECT.replace("* 2", "* 2 // twice");
+    labs.write(&solution, &format!("// A comment.\n\n{CORRECT}"));
+    answer.rebase(&old, &to).unwrap();
+    answer.export(&to).unwrap();
+    let exported = fs::read_to_string(to.join("src/answer.rs")).unwrap();
+    assert_eq!(exported, format!("// A comment.\n\n{}", CORRECT.replace("* 2", "* 0")));
+
+    labs.write(&solution, &commented);
+    let conflict = answer.rebase(&old, &to).unwrap_err().to_string();
+    assert!(
+        conflict.contains("does not apply") || conflict.contains("conflicts"),
+        "{conflict}"
+    );
 }

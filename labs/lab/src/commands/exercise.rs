@@ -6,7 +6,7 @@ use grader::home::{folder_around, ids};
 use grader::manifest::FILE;
 use grader::place::{PLACES, WORK};
 use grader::progress::Progress;
-use grader::{Assignment, SandboxProgram, Home, Manifest, Record, Status};
+use grader::{Assignment, Home, Manifest, Record, SandboxProgram, Status};
 use outcome::Outcome;
 use rand::RngExt;
 use std::fs;

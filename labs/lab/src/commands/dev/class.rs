@@ -1,0 +1,36 @@
+//! `lab dev class`: sample submissions, to measure how long grading takes.
+
+use super::exercise;
+use grader::Home;
+use grader::author::make_sample_class;
+use std::path::PathBuf;
+
+/// Write a class of sample submissions, to measure how long grading takes
+///
+/// The submissions are made of the starter, the solution and the wrong answers. No two are
+/// equal.
+#[derive(clap::Args, Debug)]
+pub(super) struct ClassArgs {
+    /// The exercise, such as p1-01
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// The number of submissions
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    count: usize,
+
+    /// The folder to create
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+}
+
+pub(super) fn class(args: &ClassArgs) -> anyhow::Result<()> {
+    let home = Home::here()?;
+    let manifest = exercise(&home, &args.id)?;
+    let names = make_sample_class(&home, &manifest, args.count, &args.to)?;
+    let folder = args.to.display();
+    println!("{} submissions of {} in {folder}", names.len(), manifest.id);
+    let short = manifest.short_id();
+    println!("to grade them: cargo lab grade {short} --submissions {folder}");
+    Ok(())
+}
