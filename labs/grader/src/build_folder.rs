@@ -3,6 +3,7 @@
 
 use crate::home::Home;
 use crate::manifest::Manifest;
+use crate::renamed::exercise_folder;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -65,7 +66,9 @@ impl BuildFolder {
         fs::create_dir_all(&folder).context("cannot create the build folder")?;
         let mut files = original_files(home, manifest)?;
         let (submitted, shared) = match work {
-            Some(work) => (of_exercise(&work.join(&manifest.id))?, shared_files(work)?),
+            Some(work) => {
+                (of_exercise(&exercise_folder(work, &manifest.id))?, shared_files(work)?)
+            }
             None => <(Files, Files)>::default(),
         };
         let mut restored = changed(&files, &submitted, manifest);

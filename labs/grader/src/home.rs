@@ -3,6 +3,7 @@
 
 use crate::manifest::{FILE, Manifest};
 use crate::place::WORK;
+use crate::renamed::had_id;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,7 +102,7 @@ impl Home {
     /// When no id matches, or more than one.
     pub fn id_of(&self, word: &str) -> anyhow::Result<String> {
         let ids = ids(&self.exercises())?;
-        let mut meant = ids.iter().filter(|id| *id == word || id.starts_with(word));
+        let mut meant = ids.iter().filter(|id| id.starts_with(word) || had_id(id, word));
         match (meant.next(), meant.next()) {
             (Some(id), None) => Ok(id.clone()),
             (None, _) => {

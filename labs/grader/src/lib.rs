@@ -24,6 +24,7 @@ mod output;
 pub mod place;
 pub mod progress;
 pub mod record;
+pub mod renamed;
 pub mod replica;
 mod reply;
 mod running;

@@ -4,6 +4,7 @@
 use crate::build_folder::{Files, of_exercise};
 use crate::home::Home;
 use crate::manifest::Manifest;
+use crate::renamed::exercise_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +41,9 @@ struct Candidate {
 pub fn find(top: &Path, home: &Home, manifest: &Manifest) -> Found {
     let (mut candidates, mut remarks) = (Vec::new(), Vec::new());
     for place in PLACES {
-        match link_on_the_way(top, &Path::new(place).join(&manifest.id)) {
+        let folder = exercise_folder(&top.join(place), &manifest.id);
+        let folder = folder.strip_prefix(top).unwrap_or(&folder);
+        match link_on_the_way(top, folder) {
             Some(link) if remarks.contains(&not_followed(&link)) => {}
             Some(link) => remarks.push(not_followed(&link)),
             None => candidates.extend(candidate(top, place, manifest)),
@@ -74,12 +77,16 @@ pub(crate) fn not_followed(link: &str) -> String {
 fn candidate(top: &Path, place: &'static str, manifest: &Manifest) -> Option<Candidate> {
     let work = top.join(place);
     let files = own_files(&work, manifest);
-    work.join(&manifest.id).is_dir().then_some(Candidate { place, work, files })
+    exercise_folder(&work, &manifest.id).is_dir().then_some(Candidate {
+        place,
+        work,
+        files,
+    })
 }
 
 /// The editable files of an exercise in a folder of exercises.
 fn own_files(folder: &Path, manifest: &Manifest) -> Option<Files> {
-    let mut files = of_exercise(&folder.join(&manifest.id)).ok()?;
+    let mut files = of_exercise(&exercise_folder(folder, &manifest.id)).ok()?;
     files.retain(|file, _| manifest.is_editable(file));
     Some(files)
 }

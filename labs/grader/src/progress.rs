@@ -1,6 +1,7 @@
 //! A student's progress, in a text file in the folder of exercises.
 
 use crate::manifest::Manifest;
+use crate::renamed::current_id;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -85,7 +86,7 @@ impl Progress {
 
 fn parse(line: &str) -> Option<(String, ExerciseProgress)> {
     let mut words = line.split_whitespace();
-    let id = words.next()?.to_owned();
+    let id = current_id(words.next()?).to_owned();
     let solved = words.next()? == "solved";
     let (best, task) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let hint = |word: &str| {
@@ -114,6 +115,19 @@ mod tests {
         };
         progress.change("p1-01-x", |its| its.clone_from(&saved)).unwrap();
         assert_eq!(Progress::read(folder.path()).of("p1-01-x"), saved);
+    }
+
+    #[test]
+    fn progress_under_a_former_id_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = "p1-02-proof-on-every-request solved 19 0 2:1\n";
+        fs::write(folder.path().join(FILE), line).unwrap();
+        let mut progress = Progress::read(folder.path());
+        assert!(progress.of("p1-02-credential-on-every-request").solved);
+        progress.change("p1-01-x", |its| its.best = 1).unwrap();
+        let progress =
+            Progress::read(folder.path()).of("p1-02-credential-on-every-request");
+        assert_eq!((progress.solved, progress.best), (true, 19));
     }
 
     #[test]

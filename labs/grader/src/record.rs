@@ -1,7 +1,9 @@
 //! The result of a grading. Every format is rendered from this record.
 
 use crate::place::Found;
+use crate::renamed::exercise_folder;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// The JSON document of a grading: `records`, a list of [`Record`].
 pub const SCHEMA: &str = "lab-grade";
@@ -132,8 +134,12 @@ impl Record {
     /// annotated files.
     pub fn found(&mut self, found: &Found) {
         self.remarks.extend_from_slice(&found.remarks);
-        for check in self.checks.iter_mut().filter(|_| !found.place.is_empty()) {
-            check.file = format!("{}/{}", found.place, check.file);
+        let Some(work) = &found.work else { return };
+        let folder = exercise_folder(work, &self.exercise);
+        let folder = Path::new(found.place).join(folder.file_name().unwrap_or_default());
+        for check in &mut self.checks {
+            let file = check.file.trim_start_matches(&self.exercise);
+            check.file = format!("{}{file}", folder.display());
         }
     }
 

@@ -6,6 +6,7 @@ use grader::home::{folder_around, ids};
 use grader::manifest::FILE;
 use grader::place::{PLACES, WORK};
 use grader::progress::Progress;
+use grader::renamed::exercise_folder;
 use grader::{Assignment, Home, Manifest, Record, SandboxProgram, Status};
 use outcome::Outcome;
 use rand::RngExt;
@@ -181,7 +182,7 @@ impl Workspace {
 
     /// Copies an exercise that the folder does not have.
     fn fetch(&self, manifest: &Manifest) -> anyhow::Result<()> {
-        let own = self.folder.join(&manifest.id);
+        let own = exercise_folder(&self.folder, &manifest.id);
         if own.is_dir() || self.is_the_original() {
             return Ok(());
         }
@@ -204,7 +205,7 @@ impl Workspace {
 
     /// The path of one of the student's files, relative to the current folder if possible.
     pub(crate) fn path_of(&self, manifest: &Manifest, file: &str) -> String {
-        let path = self.folder.join(&manifest.id).join(file);
+        let path = exercise_folder(&self.folder, &manifest.id).join(file);
         let here = std::env::current_dir().unwrap_or_default();
         path.strip_prefix(here).unwrap_or(&path).display().to_string()
     }
