@@ -7,10 +7,10 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// A printing time long enough to detect a reply that waits for it.
-const LONG: Duration = Duration::from_millis(1500);
+const LONG_PRINT_DURATION: Duration = Duration::from_millis(1500);
 
 /// Printing time of a job that is interrupted by a kill.
-const WORK: Duration = Duration::from_millis(600);
+const PRINT_DURATION: Duration = Duration::from_millis(600);
 
 /// Maximum time to finish all jobs after a kill. The README promises less.
 const READY_TIMEOUT: Duration = Duration::from_secs(8);
@@ -60,20 +60,22 @@ impl PrintJob {
 }
 
 pub(super) async fn print_is_accepted_immediately(ctx: &CheckContext) -> CheckResult {
-    let shop = Shop::with_work(ctx, 2, LONG).await?;
+    let shop = Shop::with_work(ctx, 2, LONG_PRINT_DURATION).await?;
     let [here, there] = [0, 1].map(|at: usize| shop.replicas[at].url());
     let job = PrintJob::new(&shop, &here).await?;
     let polled = ctx.get(&there, &job.path).send().await?;
     let (sent, accepted) = job.reply.at;
-    if accepted - sent >= LONG {
-        let expected =
-            format!("a reply within the {} ms that the print takes", LONG.as_millis());
+    if accepted - sent >= LONG_PRINT_DURATION {
+        let expected = format!(
+            "a reply within the {} ms that the print takes",
+            LONG_PRINT_DURATION.as_millis()
+        );
         let actual = "a later reply".to_owned();
         let help =
             "the customer must not wait for the print: which task makes it, and when?";
         return Err(CheckError::timed_out(expected, actual, help));
     }
-    if polled.at.1 - sent >= LONG {
+    if polled.at.1 - sent >= LONG_PRINT_DURATION {
         return Err(CheckError::inconclusive(
             "this machine was too busy: the print may be finished already",
         ));
@@ -88,7 +90,7 @@ pub(super) async fn print_is_accepted_immediately(ctx: &CheckContext) -> CheckRe
 pub(super) async fn accepted_prints_outlive_their_replica(
     ctx: &CheckContext,
 ) -> CheckResult {
-    let mut shop = Shop::with_work(ctx, 1, WORK).await?;
+    let mut shop = Shop::with_work(ctx, 1, PRINT_DURATION).await?;
     let target = shop.any().clone();
     let first = PrintJob::new(&shop, &target.url()).await?;
     let last = PrintJob::new(&shop, &target.url()).await?;
@@ -98,12 +100,12 @@ pub(super) async fn accepted_prints_outlive_their_replica(
     tokio::time::sleep(moment).await;
     ctx.note(format!("… {} ms later", moment.as_millis()));
     target.kill().await;
-    if last.reply.at.0.elapsed() >= WORK {
+    if last.reply.at.0.elapsed() >= PRINT_DURATION {
         return Err(CheckError::inconclusive(
             "this machine was too busy: the prints may be finished already",
         ));
     }
-    let other = shop.add(WORK).await?;
+    let other = shop.add(PRINT_DURATION).await?;
     let help = "202 confirms that the print will be made, and the replica that sent it \
                 is dead. Where were the waiting job and the job in progress stored? How \
                 does another replica detect that a job has no worker?";
