@@ -1,14 +1,15 @@
-//! p1-01, the life of a session: birth, growth, silence, old age, death.
+//! p1-01, the life of a session: birth, growth, idle timeout, absolute timeout, death.
 
 mod ids;
 mod lifetimes;
 
 use futures_util::stream::{self, StreamExt};
 use grader::client::Reply;
-use grader::{Exam, Outcome, Replica, Stop, Suite, require, suite};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
 use ids::ids_cannot_be_guessed;
 use lifetimes::{
-    old_age_ends_a_session, silence_ends_a_session, use_keeps_a_session_alive,
+    absolute_timeout_ends_a_session, idle_timeout_ends_a_session,
+    use_keeps_a_session_alive,
 };
 use serde_json::{Value, json};
 
@@ -16,24 +17,24 @@ pub(crate) const SUITE: Suite = suite!("p1-01-life-of-a-session":
     a_login_opens_a_session,
     every_login_has_an_id_of_its_own,
     ids_cannot_be_guessed,
-    a_login_ends_the_session_it_came_with,
+    login_ends_the_presented_session,
     a_session_grows,
-    notes_sent_at_once_are_all_kept,
-    silence_ends_a_session,
+    concurrent_notes_are_all_kept,
+    idle_timeout_ends_a_session,
     use_keeps_a_session_alive,
-    old_age_ends_a_session,
-    a_logout_ends_the_session_everywhere,
+    absolute_timeout_ends_a_session,
+    logout_ends_the_session_on_the_server,
     a_crash_ends_every_session,
 );
 
 const PASSWORD: &str = "correct-horse";
 
-/// Requests under way at one time, where many are sent.
-const AT_ONCE: usize = 32;
+/// Number of concurrent requests.
+const CONCURRENT_REQUESTS: usize = 32;
 
-/// Somebody's session, and where it is.
+/// A session and its server.
 struct Session<'a> {
-    exam: &'a Exam,
+    ctx: &'a CheckContext,
     server: &'a Replica,
     user: String,
     id: String,
@@ -42,130 +43,144 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    async fn open(exam: &'a Exam, server: &'a Replica, user: &str) -> Result<Self, Stop> {
-        Self::open_with(exam, server, user, None).await
+    async fn open(
+        ctx: &'a CheckContext,
+        server: &'a Replica,
+        user: &str,
+    ) -> Result<Self, CheckError> {
+        Self::open_with(ctx, server, user, None).await
     }
 
-    /// Logs in, with the id of an older session if there is one.
+    /// Logs in, with the id of an older session if it is given.
     async fn open_with(
-        exam: &'a Exam,
+        ctx: &'a CheckContext,
         server: &'a Replica,
         user: &str,
         old_id: Option<&str>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, CheckError> {
         let login = json!({ "username": user, "password": PASSWORD });
-        let mut call = exam.post(&server.url(), "/api/session/start").json(&login);
+        let mut call = ctx.post(&server.url(), "/api/session/start").json(&login);
         if let Some(old_id) = old_id {
             call = call.header("X-Session-ID", old_id);
         }
-        let help = "a login with the right password is answered by the finished part";
+        let help = "the finished part answers a login with the right password";
         let login = call.send().await?.expect(201, help)?;
         let id = login.field("session_id")?;
-        Ok(Self { exam, server, user: user.to_owned(), id, login })
+        Ok(Self { ctx, server, user: user.to_owned(), id, login })
     }
 
-    async fn look(&self) -> Result<Reply, Stop> {
-        let call = self.exam.get(&self.server.url(), "/api/session");
+    async fn read_session(&self) -> Result<Reply, CheckError> {
+        let call = self.ctx.get(&self.server.url(), "/api/session");
         call.header("X-Session-ID", &self.id).send().await
     }
 
-    async fn add(&self, text: &str) -> Result<Reply, Stop> {
-        let call = self.exam.post(&self.server.url(), "/api/session/notes");
+    async fn add(&self, text: &str) -> Result<Reply, CheckError> {
+        let call = self.ctx.post(&self.server.url(), "/api/session/notes");
         let call = call.header("X-Session-ID", &self.id);
         call.json(&json!({ "text": text })).send().await
     }
 
-    async fn end(&self) -> Result<Reply, Stop> {
+    async fn end(&self) -> Result<Reply, CheckError> {
         let call =
-            self.exam.call(http::Method::POST, &self.server.url(), "/api/session/end");
+            self.ctx.call(http::Method::POST, &self.server.url(), "/api/session/end");
         call.header("X-Session-ID", &self.id).send().await
     }
 
-    /// The session is alive, and it is this user's with these notes.
-    async fn holds(&self, notes: &[String], help: &str) -> Outcome {
-        let reply = self.look().await?.expect(200, help)?;
+    /// Requires that the session is alive and has this user and these notes.
+    async fn holds(&self, notes: &[String], help: &str) -> CheckResult {
+        let reply = self.read_session().await?.expect(200, help)?;
         let expected = json!({ "username": self.user, "notes": notes });
         require(reply.json() == expected, expected.to_string(), reply.shown(), help)
     }
 
-    /// The id leads nowhere.
-    async fn is_dead(&self, help: &str) -> Outcome {
-        self.look().await?.expect(401, help).map(drop)
+    /// Requires that the id is not accepted.
+    async fn is_dead(&self, help: &str) -> CheckResult {
+        self.read_session().await?.expect(401, help).map(drop)
     }
 }
 
-async fn a_login_opens_a_session(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let session = Session::open(exam, &server, &exam.user()).await?;
-    let help = "`start` has to remember the user under the id that it returns, and `look` \
-                has to find them there";
+async fn a_login_opens_a_session(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let session = Session::open(ctx, &server, &ctx.random_user()).await?;
+    let help = "`start` must store the user under the id that it returns, and `look` \
+                must find the user under this id";
     session.holds(&[], help).await?;
-    let nobody = Session { id: exam.word(), ..session };
-    nobody.is_dead("an id that `start` never returned leads nowhere").await
+    let unknown = Session { id: ctx.random_word(), ..session };
+    unknown
+        .is_dead("`look` must return `None` for an id that `start` never returned")
+        .await
 }
 
-async fn every_login_has_an_id_of_its_own(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let user = exam.user();
-    let first = Session::open(exam, &server, &user).await?;
-    let second = Session::open(exam, &server, &user).await?;
-    let help = "is the id made of something that both logins have in common?";
-    let actual = format!("twice {}", first.id);
+async fn every_login_has_an_id_of_its_own(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let user = ctx.random_user();
+    let first = Session::open(ctx, &server, &user).await?;
+    let second = Session::open(ctx, &server, &user).await?;
+    let help = "is the id derived from a value that both logins share?";
+    let actual = format!("{} twice", first.id);
     require(first.id != second.id, "two different ids", actual, help)?;
-    let help = "each login has a session of its own: is one found by the user's name?";
+    let help = "each login has its own session. Are sessions found by the user's name?";
     second.holds(&[], help).await?;
     first.holds(&[], help).await
 }
 
-async fn a_login_ends_the_session_it_came_with(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let before = Session::open(exam, &server, &exam.user()).await?;
-    let user = exam.user();
-    let after = Session::open_with(exam, &server, &user, Some(&before.id)).await?;
-    let help = "somebody may have planted the old id: whoever logs in gets a new one";
-    let actual = format!("again {}", before.id);
+async fn login_ends_the_presented_session(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let before = Session::open(ctx, &server, &ctx.random_user()).await?;
+    let user = ctx.random_user();
+    let after = Session::open_with(ctx, &server, &user, Some(&before.id)).await?;
+    let help = "an attacker may have planted the old id (session fixation): each login \
+                must create a new one";
+    let actual = format!("{} again", before.id);
     require(after.id != before.id, "a new id", actual, help)?;
     after.holds(&[], help).await?;
-    before.is_dead("the id that came with the login is `old_id` in `start`").await
+    before
+        .is_dead(
+            "the id that the login request contained is `old_id` in `start`. This \
+                    session must end",
+        )
+        .await
 }
 
-/// Two sessions of one user, so that a store which finds them by the user shows.
-async fn a_session_grows(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let user = exam.user();
-    let one = Session::open(exam, &server, &user).await?;
-    let other = Session::open(exam, &server, &user).await?;
+/// Two sessions of one user detect a store that finds sessions by the user.
+async fn a_session_grows(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let user = ctx.random_user();
+    let one = Session::open(ctx, &server, &user).await?;
+    let other = Session::open(ctx, &server, &user).await?;
     let (mut ones, mut others) = (Vec::new(), Vec::new());
-    for _ in 0..exam.number(4, 8) {
-        let mine = exam.number(0, 2) == 0;
+    for _ in 0..ctx.random_number(4, 8) {
+        let mine = ctx.random_number(0, 2) == 0;
         let (session, notes) =
             if mine { (&one, &mut ones) } else { (&other, &mut others) };
-        let note = exam.word();
-        let help =
-            "`add_note` adds to a session that is alive, and returns how many it has";
+        let note = ctx.random_word();
+        let help = "`add_note` adds a note to an alive session and returns the number of its \
+             notes";
         let reply = session.add(&note).await?.expect(201, help)?;
         notes.push(note);
         let (count, expected) = (reply.json()["notes"].clone(), Value::from(notes.len()));
         require(count == expected, format!("notes: {expected}"), reply.shown(), help)?;
     }
-    let help = "each session has notes of its own, in the order in which they came";
+    let help = "each session has its own notes, in the order of their arrival";
     one.holds(&ones, help).await?;
     other.holds(&others, help).await
 }
 
-/// Many, because one in some hundred is lost if the lock is let go for a moment between
-/// reading and writing.
-async fn notes_sent_at_once_are_all_kept(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let session = Session::open(exam, &server, &exam.user()).await?;
-    let mut notes: Vec<_> = (0..exam.number(1_900, 2_100)).map(|_| exam.word()).collect();
-    exam.say(format!("{} notes, always {AT_ONCE} at the same time", notes.len()));
-    exam.transcript().quiet(true);
+/// Many notes, because only one in several hundred is lost if the lock is released
+/// between reading and writing.
+async fn concurrent_notes_are_all_kept(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let session = Session::open(ctx, &server, &ctx.random_user()).await?;
+    let mut notes: Vec<_> =
+        (0..ctx.random_number(1_900, 2_100)).map(|_| ctx.random_word()).collect();
+    ctx.note(format!("{} notes, {CONCURRENT_REQUESTS} at a time", notes.len()));
+    ctx.transcript().quiet(true);
     let adding: Vec<_> = notes.iter().map(|note| session.add(note)).collect();
-    let replies: Vec<_> = stream::iter(adding).buffer_unordered(AT_ONCE).collect().await;
-    let kept = session.look().await;
-    exam.transcript().quiet(false);
-    let help = "is the lock held from reading the session to writing it?";
+    let replies: Vec<_> =
+        stream::iter(adding).buffer_unordered(CONCURRENT_REQUESTS).collect().await;
+    let kept = session.read_session().await;
+    ctx.transcript().quiet(false);
+    let help = "is the lock held from reading the session until writing it?";
     for reply in replies {
         reply?.expect(201, help)?;
     }
@@ -179,26 +194,27 @@ async fn notes_sent_at_once_are_all_kept(exam: &Exam) -> Outcome {
     require(kept == notes, "the notes that were sent", "others", help)
 }
 
-async fn a_logout_ends_the_session_everywhere(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let user = exam.user();
-    let laptop = Session::open(exam, &server, &user).await?;
-    let phone = Session::open(exam, &server, &user).await?;
+async fn logout_ends_the_session_on_the_server(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let user = ctx.random_user();
+    let laptop = Session::open(ctx, &server, &user).await?;
+    let phone = Session::open(ctx, &server, &user).await?;
     laptop.end().await?.expect(204, "the finished part answers a logout with 204")?;
-    let help = "who still has the id after a logout, and what is it worth to them?";
+    let help =
+        "a copy of the id may exist after a logout. Does the server still accept it?";
     laptop.is_dead(help).await?;
     laptop.add("still here").await?.expect(401, help)?;
     phone.holds(&[], "a logout ends one session, not all sessions of the user").await
 }
 
-/// A store that outlives its process is another design, and another exercise.
-async fn a_crash_ends_every_session(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let session = Session::open(exam, &server, &exam.user()).await?;
-    session.look().await?.expect(200, "`look` finds a session that is alive")?;
+/// A store that survives its process is a different design and a different exercise.
+async fn a_crash_ends_every_session(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let session = Session::open(ctx, &server, &ctx.random_user()).await?;
+    session.read_session().await?.expect(200, "`look` finds a session that is alive")?;
     server.kill().await;
     server.restart().await?;
-    let help = "this store lives in the memory of the process: is something written to a \
-                file, or is the user's name in the id?";
+    let help = "this store is in the memory of the process. Is anything written to a \
+                file, or is the user's name part of the id?";
     session.is_dead(help).await
 }

@@ -3,36 +3,38 @@
 mod races;
 mod time;
 
-use crate::redis_seen::RedisSeen;
+use crate::redis_probe::RedisProbe;
 use grader::client::{Call, Reply};
-use grader::{Exam, Outcome, Replica, Stop, Suite, require, suite};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
 use http::Method;
 use races::{
-    a_frozen_replica_revives_nothing, a_logout_in_the_middle_of_an_update_stays,
-    a_logout_in_the_middle_of_many_looks_stays, a_slow_update_overwrites_nothing,
-    updates_at_once_are_all_kept,
+    a_slow_update_overwrites_nothing, concurrent_updates_are_all_kept,
+    logout_during_an_update_stays, logout_during_many_reads_stays,
+    paused_replica_revives_nothing,
 };
 use serde_json::json;
-use time::{every_key_has_an_expiry, old_age_ends_a_session, silence_ends_a_session};
+use time::{
+    absolute_timeout_ends_a_session, every_key_has_an_expiry, idle_timeout_ends_a_session,
+};
 
 pub(crate) const SUITE: Suite = suite!("p2-02-no-lost-updates":
-    every_replica_knows_a_session,
-    a_logout_is_one_everywhere,
+    session_is_available_on_every_replica,
+    logout_ends_the_session_on_every_replica,
     a_slow_update_overwrites_nothing,
-    updates_at_once_are_all_kept,
-    a_logout_in_the_middle_of_an_update_stays,
-    a_logout_in_the_middle_of_many_looks_stays,
-    a_frozen_replica_revives_nothing,
+    concurrent_updates_are_all_kept,
+    logout_during_an_update_stays,
+    logout_during_many_reads_stays,
+    paused_replica_revives_nothing,
     every_key_has_an_expiry,
-    silence_ends_a_session,
-    old_age_ends_a_session,
-    an_empty_redis_knows_nobody,
+    idle_timeout_ends_a_session,
+    absolute_timeout_ends_a_session,
+    emptied_redis_ends_every_session,
 );
 
-/// Somebody's session; which replica answers is chosen anew for each request.
+/// A session. Each request names its replica.
 #[derive(Debug)]
 struct Session<'a> {
-    exam: &'a Exam,
+    ctx: &'a CheckContext,
     user: String,
     id: String,
     /// The login.
@@ -40,50 +42,59 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    async fn open(exam: &'a Exam, at: &Replica) -> Result<Self, Stop> {
-        let user = exam.user();
-        Self::opened(exam, Self::login(exam, at, &user), user).await
+    async fn open(ctx: &'a CheckContext, at: &Replica) -> Result<Self, CheckError> {
+        let user = ctx.random_user();
+        Self::opened(ctx, Self::login(ctx, at, &user), user).await
     }
 
-    /// One of many.
-    async fn open_unseen(exam: &'a Exam, at: &Replica) -> Result<Self, Stop> {
-        let user = exam.user();
-        Self::opened(exam, Self::login(exam, at, &user).unseen(), user).await
+    /// Opens one of many sessions, without transcript lines.
+    async fn open_quietly(
+        ctx: &'a CheckContext,
+        at: &Replica,
+    ) -> Result<Self, CheckError> {
+        let user = ctx.random_user();
+        Self::opened(ctx, Self::login(ctx, at, &user).quiet(), user).await
     }
 
-    fn login(exam: &Exam, at: &Replica, user: &str) -> Call {
-        exam.post(&at.url(), "/api/session/start").json(&json!({ "username": user }))
+    fn login(ctx: &CheckContext, at: &Replica, user: &str) -> Call {
+        ctx.post(&at.url(), "/api/session/start").json(&json!({ "username": user }))
     }
 
-    async fn opened(exam: &'a Exam, login: Call, user: String) -> Result<Self, Stop> {
-        let help = "look at what the program wrote: why does `create` fail?";
+    async fn opened(
+        ctx: &'a CheckContext,
+        login: Call,
+        user: String,
+    ) -> Result<Self, CheckError> {
+        let help = "look at the program's log: why does `create` fail?";
         let login = login.send().await?.expect(201, help)?;
         let id = login.field("session_id")?;
-        Ok(Self { exam, user, id, login })
+        Ok(Self { ctx, user, id, login })
     }
 
-    fn look(&self, at: &Replica) -> Call {
-        self.exam.get(&at.url(), "/api/session").header("X-Session-ID", &self.id)
+    fn read_session(&self, at: &Replica) -> Call {
+        self.ctx.get(&at.url(), "/api/session").header("X-Session-ID", &self.id)
     }
 
-    /// A note that takes so long to think of.
+    /// A request to add a note. The server waits `think_ms` milliseconds between reading
+    /// and writing.
     fn note(&self, at: &Replica, text: &str, think_ms: u64) -> Call {
         let mut body = json!({ "text": text });
         if think_ms > 0 {
             body["think_ms"] = think_ms.into();
         }
-        let call = self.exam.post(&at.url(), "/api/session/notes");
+        let call = self.ctx.post(&at.url(), "/api/session/notes");
         call.header("X-Session-ID", &self.id).json(&body)
     }
 
     fn end(&self, at: &Replica) -> Call {
-        let call = self.exam.call(Method::POST, &at.url(), "/api/session/end");
+        let call = self.ctx.call(Method::POST, &at.url(), "/api/session/end");
         call.header("X-Session-ID", &self.id)
     }
 
-    /// Alive, this user's, with these notes in any order.
-    async fn holds(&self, at: &Replica, notes: &[String], help: &str) -> Outcome {
-        let reply = self.look(at).send().await?.expect(200, help)?;
+    /// Requires that the session is alive and has this user and these notes, in any
+    /// order.
+    async fn holds(&self, at: &Replica, notes: &[String], help: &str) -> CheckResult {
+        let reply = self.read_session(at).send().await?.expect(200, help)?;
         let seen = reply.json();
         let mut kept: Vec<String> =
             serde_json::from_value(seen["notes"].clone()).unwrap_or_default();
@@ -95,60 +106,64 @@ impl<'a> Session<'a> {
         require(holds, expected, reply.shown(), help)
     }
 
-    /// The id leads nowhere, at any replica.
-    async fn is_dead(&self, replicas: &[&Replica], help: &str) -> Outcome {
+    /// Requires that no replica accepts the id.
+    async fn is_dead(&self, replicas: &[&Replica], help: &str) -> CheckResult {
         for at in replicas {
-            self.look(at).send().await?.expect(401, help)?;
+            self.read_session(at).send().await?.expect(401, help)?;
         }
         Ok(())
     }
 }
 
-async fn two(exam: &Exam) -> Result<(Replica, Replica), Stop> {
-    Ok((exam.start(&[]).await?, exam.start(&[]).await?))
+async fn two(ctx: &CheckContext) -> Result<(Replica, Replica), CheckError> {
+    Ok((ctx.start(&[]).await?, ctx.start(&[]).await?))
 }
 
-async fn every_replica_knows_a_session(exam: &Exam) -> Outcome {
-    let (r1, r2) = two(exam).await?;
-    let (mine, yours) =
-        (Session::open(exam, &r1).await?, Session::open(exam, &r2).await?);
-    let help = "what one replica writes into Redis, the other reads";
-    let note = exam.word();
+async fn session_is_available_on_every_replica(ctx: &CheckContext) -> CheckResult {
+    let (r1, r2) = two(ctx).await?;
+    let (mine, yours) = (Session::open(ctx, &r1).await?, Session::open(ctx, &r2).await?);
+    let help = "a session that one replica writes to Redis must be readable by the other";
+    let note = ctx.random_word();
     mine.note(&r2, &note, 0).send().await?.expect(201, help)?;
     mine.holds(&r1, std::slice::from_ref(&note), help).await?;
     r1.kill().await;
-    mine.holds(&r2, std::slice::from_ref(&note), "a session does not live in a replica")
-        .await?;
-    yours.holds(&r2, &[], "each session has notes of its own").await?;
+    mine.holds(
+        &r2,
+        std::slice::from_ref(&note),
+        "sessions must be stored in Redis, not in a replica",
+    )
+    .await?;
+    yours.holds(&r2, &[], "each session has its own notes").await?;
     r1.restart().await?;
-    mine.holds(&r1, &[note], "a session does not live in a replica").await?;
-    let nobody = Session { id: exam.word(), ..mine };
-    nobody
-        .is_dead(&[&r1, &r2], "an id under which nothing was created leads nowhere")
-        .await
+    mine.holds(&r1, &[note], "sessions must be stored in Redis, not in a replica")
+        .await?;
+    let unknown = Session { id: ctx.random_word(), ..mine };
+    unknown.is_dead(&[&r1, &r2], "an id that was never created must be rejected").await
 }
 
-async fn a_logout_is_one_everywhere(exam: &Exam) -> Outcome {
-    let (r1, r2) = two(exam).await?;
-    let (mine, yours) =
-        (Session::open(exam, &r1).await?, Session::open(exam, &r1).await?);
-    let help = "after a logout the id is worth nothing, at any replica";
+async fn logout_ends_the_session_on_every_replica(ctx: &CheckContext) -> CheckResult {
+    let (r1, r2) = two(ctx).await?;
+    let (mine, yours) = (Session::open(ctx, &r1).await?, Session::open(ctx, &r1).await?);
+    let help = "after a logout no replica may accept the id";
     mine.holds(&r1, &[], help).await?;
     mine.end(&r2).send().await?.expect(204, help)?;
     mine.is_dead(&[&r1, &r2], help).await?;
-    mine.note(&r1, &exam.word(), 0).send().await?.expect(401, help)?;
-    mine.is_dead(&[&r1, &r2], "a change of what is gone must not bring it back").await?;
-    mine.end(&r1).send().await?.expect(204, "to log out twice is no mistake")?;
-    yours.holds(&r2, &[], "a logout ends one session, not all of them").await
+    mine.note(&r1, &ctx.random_word(), 0).send().await?.expect(401, help)?;
+    mine.is_dead(&[&r1, &r2], "an update of an ended session must not recreate it")
+        .await?;
+    mine.end(&r1).send().await?.expect(204, "a second logout is not an error")?;
+    yours.holds(&r2, &[], "a logout ends one session only").await
 }
 
-/// What a replica remembers by itself, no other replica can end.
-async fn an_empty_redis_knows_nobody(exam: &Exam) -> Outcome {
-    let (r1, r2) = two(exam).await?;
-    let session = Session::open(exam, &r1).await?;
+/// A replica must not keep sessions in its memory, because other replicas could not end
+/// them.
+async fn emptied_redis_ends_every_session(ctx: &CheckContext) -> CheckResult {
+    let (r1, r2) = two(ctx).await?;
+    let session = Session::open(ctx, &r1).await?;
     session.holds(&r1, &[], "a new session is alive").await?;
     session.holds(&r2, &[], "a new session is alive").await?;
-    RedisSeen::of(exam)?.empty().await?;
-    let help = "the sessions are in Redis, and it is empty: who still knows this one?";
+    RedisProbe::of(ctx)?.empty().await?;
+    let help = "the sessions are in Redis, and Redis is empty: where does this replica \
+                still find the session?";
     session.is_dead(&[&r1, &r2], help).await
 }

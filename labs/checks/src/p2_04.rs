@@ -1,100 +1,110 @@
-//! p2-04, caches that disagree: a bound, a time, a cache for all, and messages.
+//! p2-04, caches that disagree: a bounded cache, expiry, a shared cache, and invalidation
+//! messages.
 
 mod bound;
-mod lives;
+mod expiry;
 mod near;
 mod races;
 mod shared;
 
-use bound::{the_cache_is_bounded, what_is_used_stays};
+use bound::{recently_used_entries_stay, the_cache_is_bounded};
+use expiry::{changes_without_a_message_become_visible, old_price_expires};
 use grader::client::Reply;
-use grader::{Exam, Outcome, Replica, Stop, Suite, require, suite};
-use lives::{an_old_price_has_an_end, what_nobody_was_told_has_an_end};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
 use near::{
-    a_lost_message_is_survived, a_slow_reader_forgets_what_it_read,
-    a_write_reaches_the_other_replicas,
+    a_write_reaches_the_other_replicas, lost_message_is_recovered,
+    slow_reader_discards_its_stale_read,
 };
 use races::{
     a_slow_reader_fills_no_old_price, a_slow_write_leaves_no_old_price,
-    of_two_writers_the_last_wins,
+    last_of_two_writers_wins,
 };
 use serde_json::json;
 use shared::{
-    a_cache_that_is_gone_is_no_outage, nothing_in_redis_is_for_ever,
-    what_one_reads_all_know,
+    cache_outage_does_not_stop_requests, every_redis_key_expires,
+    one_read_fills_the_shared_cache,
 };
 use std::time::{Duration, Instant};
 
 pub(crate) const SUITE: Suite = suite!("p2-04-caches-that-disagree":
     the_cache_is_bounded,
-    what_is_used_stays,
-    an_old_price_has_an_end,
-    what_one_reads_all_know,
+    recently_used_entries_stay,
+    old_price_expires,
+    one_read_fills_the_shared_cache,
     a_slow_write_leaves_no_old_price,
-    of_two_writers_the_last_wins,
+    last_of_two_writers_wins,
     a_slow_reader_fills_no_old_price,
-    a_cache_that_is_gone_is_no_outage,
+    cache_outage_does_not_stop_requests,
     a_write_reaches_the_other_replicas,
-    a_slow_reader_forgets_what_it_read,
-    a_lost_message_is_survived,
-    what_nobody_was_told_has_an_end,
-    nothing_in_redis_is_for_ever,
+    slow_reader_discards_its_stale_read,
+    lost_message_is_recovered,
+    changes_without_a_message_become_visible,
+    every_redis_key_expires,
 );
 
-/// Long enough to be no part of what is checked.
-const FOR_EVER: &str = "600000";
+/// A time to live that does not pass during a check, in milliseconds.
+const LONG_MS: &str = "600000";
 
-/// How long a change may take to be heard of.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time until a change reaches another replica.
+const PROPAGATION_TIMEOUT: Duration = Duration::from_secs(5);
 
-async fn start(exam: &Exam, mode: &str, more: &[&str]) -> Result<Replica, Stop> {
-    let args = [&["--cache", mode, "--ttl-ms", FOR_EVER], more].concat();
-    exam.start(&args).await
+async fn start(
+    ctx: &CheckContext,
+    mode: &str,
+    more: &[&str],
+) -> Result<Replica, CheckError> {
+    let args = [&["--cache", mode, "--ttl-ms", LONG_MS], more].concat();
+    ctx.start(&args).await
 }
 
-/// Somebody who changes the database, and knows nothing of any cache.
-async fn editor(exam: &Exam) -> Result<Replica, Stop> {
-    exam.start(&["--cache", "none"]).await
+/// A replica without a cache, which changes the database.
+async fn editor(ctx: &CheckContext) -> Result<Replica, CheckError> {
+    ctx.start(&["--cache", "none"]).await
 }
 
-async fn read(exam: &Exam, at: &Replica, item: &str) -> Result<Reply, Stop> {
-    exam.get(&at.url(), &format!("/api/prices/{item}")).send().await
+async fn read(ctx: &CheckContext, at: &Replica, item: &str) -> Result<Reply, CheckError> {
+    ctx.get(&at.url(), &format!("/api/prices/{item}")).send().await
 }
 
-async fn write(exam: &Exam, at: &Replica, item: &str, cents: u64) -> Result<Reply, Stop> {
+async fn write(
+    ctx: &CheckContext,
+    at: &Replica,
+    item: &str,
+    cents: u64,
+) -> Result<Reply, CheckError> {
     let path = format!("/api/prices/{item}");
-    let call = exam.call(http::Method::PUT, &at.url(), &path);
+    let call = ctx.call(http::Method::PUT, &at.url(), &path);
     let reply = call.json(&json!({ "cents": cents })).send().await?;
-    reply.expect(204, "a price that is in the database is written")
+    reply.expect(204, "a write must be answered after the price is in the database")
 }
 
-/// A read that must give this price.
+/// Reads a price and requires this value.
 async fn costs(
-    exam: &Exam,
+    ctx: &CheckContext,
     at: &Replica,
     item: &str,
     cents: u64,
     help: &str,
-) -> Result<Reply, Stop> {
-    let reply = read(exam, at, item).await?.expect(200, help)?;
+) -> Result<Reply, CheckError> {
+    let reply = read(ctx, at, item).await?.expect(200, help)?;
     let seen = reply.json()["cents"].as_u64();
     require(seen == Some(cents), format!("{cents} cents"), reply.shown(), help)?;
     Ok(reply)
 }
 
-/// Waits until a replica gives this price. When it should have heard is not known exactly,
-/// so that it never does is believed only if it happens twice.
-async fn comes_to_cost(
-    exam: &Exam,
+/// Waits until a replica returns this price. The exact time is unknown, so a timeout
+/// counts only if it happens twice.
+async fn eventually_costs(
+    ctx: &CheckContext,
     at: &Replica,
     item: &str,
     cents: u64,
     help: &str,
-) -> Outcome {
-    let deadline = Instant::now() + PATIENCE;
-    exam.transcript().quiet(true);
+) -> CheckResult {
+    let deadline = Instant::now() + PROPAGATION_TIMEOUT;
+    ctx.transcript().quiet(true);
     let last = loop {
-        let reply = read(exam, at, item).await;
+        let reply = read(ctx, at, item).await;
         let is_new = |reply: &Reply| reply.json()["cents"].as_u64() == Some(cents);
         if !reply.as_ref().is_ok_and(|reply| !is_new(reply)) || Instant::now() > deadline
         {
@@ -102,36 +112,44 @@ async fn comes_to_cost(
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    exam.transcript().quiet(false);
+    ctx.transcript().quiet(false);
     let last = last?;
-    exam.say(format!("{}: {item} is asked for until it is new", at.name()));
-    exam.say(format!("  {}", last.shown()));
+    ctx.note(format!("{}: {item} is read until the price is new", at.name()));
+    ctx.note(format!("  {}", last.shown()));
     let last = last.expect(200, help)?;
     if last.json()["cents"].as_u64() == Some(cents) {
         return Ok(());
     }
-    let expected = format!("{cents} cents within {} s", PATIENCE.as_secs());
-    Err(Stop::too_slow(expected, last.shown(), help))
+    let expected = format!("{cents} cents within {} s", PROPAGATION_TIMEOUT.as_secs());
+    Err(CheckError::timed_out(expected, last.shown(), help))
 }
 
-/// How often a replica has read the database.
-async fn database_reads(exam: &Exam, at: &Replica) -> Result<u64, Stop> {
-    Ok(figure(&cache(exam, at).await?, "database_reads"))
+/// Number of database reads of a replica.
+async fn database_reads(ctx: &CheckContext, at: &Replica) -> Result<u64, CheckError> {
+    Ok(figure(&cache(ctx, at).await?, "database_reads"))
 }
 
-/// How often it has read the database since it had done so `before` times.
-async fn reads_since(exam: &Exam, at: &Replica, before: u64) -> Result<u64, Stop> {
-    let reply = cache(exam, at).await?;
+/// Number of database reads of a replica since it had `before`.
+async fn reads_since(
+    ctx: &CheckContext,
+    at: &Replica,
+    before: u64,
+) -> Result<u64, CheckError> {
+    let reply = cache(ctx, at).await?;
     let more = figure(&reply, "database_reads").checked_sub(before);
     more.ok_or_else(|| {
-        let help = "the finished part counts this: was it changed?";
-        Stop::failed(format!("at least {before} database reads"), reply.shown(), help)
+        let help = "the finished part counts the reads: did you change it?";
+        CheckError::failed(
+            format!("at least {before} database reads"),
+            reply.shown(),
+            help,
+        )
     })
 }
 
-async fn cache(exam: &Exam, at: &Replica) -> Result<Reply, Stop> {
-    let reply = exam.get(&at.url(), "/api/cache").send().await?;
-    reply.expect(200, "the finished part answers this")
+async fn cache(ctx: &CheckContext, at: &Replica) -> Result<Reply, CheckError> {
+    let reply = ctx.get(&at.url(), "/api/cache").send().await?;
+    reply.expect(200, "the finished part answers this request")
 }
 
 fn figure(reply: &Reply, name: &str) -> u64 {
@@ -139,6 +157,6 @@ fn figure(reply: &Reply, name: &str) -> u64 {
 }
 
 /// Two different prices.
-fn two_prices(exam: &Exam) -> (u64, u64) {
-    (exam.number(100, 500), exam.number(500, 1000))
+fn two_prices(ctx: &CheckContext) -> (u64, u64) {
+    (ctx.random_number(100, 500), ctx.random_number(500, 1000))
 }

@@ -1,40 +1,45 @@
-//! p2-05, the circuit breaker: a Redis that is dead, one that hangs, and what is said of it.
+//! p2-05, the circuit breaker: a Redis that is down, a Redis that hangs, and the replies
+//! of the program.
 
-mod gate;
 mod opening;
 mod probing;
+mod proxy;
 
-use crate::redis_seen::RedisSeen;
+use crate::redis_probe::RedisProbe;
 use futures_util::future::{Either, join_all, select};
 use grader::client::Call;
-use grader::{Exam, Outcome, Replica, Reply, Stop, Suite, require, suite};
-use opening::{a_failure_now_and_then_opens_nothing, an_open_breaker_asks_nobody};
+use grader::{
+    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
+};
+use opening::{
+    open_breaker_sends_nothing_to_redis, scattered_failures_do_not_open_the_breaker,
+};
 use probing::{
-    a_failed_probe_rests_again, a_probe_that_is_given_up_is_not_the_last,
-    it_closes_by_itself, one_probe_at_a_time,
+    abandoned_probe_is_followed_by_another, breaker_closes_by_itself,
+    failed_probe_keeps_the_breaker_open, half_open_breaker_sends_one_probe,
 };
 use serde_json::json;
 use std::pin::pin;
 use std::time::Duration;
 
 pub(crate) const SUITE: Suite = suite!("p2-05-the-circuit-breaker":
-    a_healthy_redis_is_believed,
-    a_dead_redis_is_no_logout,
-    what_needs_no_redis_is_served,
-    nobody_waits_longer_than_the_limit,
-    an_open_breaker_asks_nobody,
-    a_failure_now_and_then_opens_nothing,
-    it_closes_by_itself,
-    one_probe_at_a_time,
-    a_failed_probe_rests_again,
-    a_probe_that_is_given_up_is_not_the_last,
-    what_redis_forgot_is_unknown,
+    healthy_redis_is_used,
+    redis_outage_is_not_a_logout,
+    requests_without_redis_are_served,
+    requests_end_within_the_limit,
+    open_breaker_sends_nothing_to_redis,
+    scattered_failures_do_not_open_the_breaker,
+    breaker_closes_by_itself,
+    half_open_breaker_sends_one_probe,
+    failed_probe_keeps_the_breaker_open,
+    abandoned_probe_is_followed_by_another,
+    emptied_redis_means_unknown_session,
 );
 
-/// What a busy machine may add to a time that the program keeps.
+/// Time that a busy machine may add to a timeout.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How the breaker is set: the limit and the rest in milliseconds.
+/// Settings of the breaker: the timeout and the rest in milliseconds.
 #[derive(Clone, Copy, Debug)]
 struct Setting {
     limit: u64,
@@ -51,155 +56,168 @@ impl Setting {
         Duration::from_millis(self.rest)
     }
 
-    /// A replica with this breaker, whose Redis is where it is told, or the exam's.
-    async fn start(self, exam: &Exam, redis: Option<&str>) -> Result<Replica, Stop> {
+    /// Starts a replica with this breaker. Its Redis is at this URL, or is the check's
+    /// own.
+    async fn start(
+        self,
+        ctx: &CheckContext,
+        redis: Option<&str>,
+    ) -> Result<Replica, CheckError> {
         let numbers = [self.limit, self.failures, self.rest].map(|n| n.to_string());
         let mut args = vec!["--limit-ms", &numbers[0], "--failures", &numbers[1]];
         args.extend(["--rest-ms", &numbers[2]]);
         args.extend(redis.map(|redis| ["--redis", redis]).into_iter().flatten());
-        exam.start(&args).await
+        ctx.start(&args).await
     }
 }
 
-/// Somebody who is logged in.
+/// A user with a session.
 #[derive(Debug)]
-struct Known<'a> {
-    exam: &'a Exam,
+struct LoggedInUser<'a> {
+    ctx: &'a CheckContext,
     at: Replica,
     user: String,
     id: String,
     setting: Setting,
 }
 
-impl<'a> Known<'a> {
-    async fn login(exam: &'a Exam, at: &Replica, setting: Setting) -> Result<Self, Stop> {
-        let (user, id) = (exam.user(), exam.word());
-        let known = Self { exam, at: at.clone(), user, id, setting };
-        let help = "Redis is well: what it says is passed on";
-        let reply = known.start().send().await?;
+impl<'a> LoggedInUser<'a> {
+    async fn login(
+        ctx: &'a CheckContext,
+        at: &Replica,
+        setting: Setting,
+    ) -> Result<Self, CheckError> {
+        let (user, id) = (ctx.random_user(), ctx.random_word());
+        let client = Self { ctx, at: at.clone(), user, id, setting };
+        let help = "Redis is available: its answer must be passed on";
+        let reply = client.start().send().await?;
         reply.expect_unless_slow(201, setting.limit(), help)?;
-        Ok(known)
+        Ok(client)
     }
 
     fn start(&self) -> Call {
-        let call = self.exam.post(&self.at.url(), "/api/session/start");
+        let call = self.ctx.post(&self.at.url(), "/api/session/start");
         call.header("X-Session-ID", &self.id).json(&json!({ "username": self.user }))
     }
 
-    fn look(&self) -> Call {
-        self.exam.get(&self.at.url(), "/api/session").header("X-Session-ID", &self.id)
+    fn read_session(&self) -> Call {
+        self.ctx.get(&self.at.url(), "/api/session").header("X-Session-ID", &self.id)
     }
 
-    async fn is_seen(&self, help: &str) -> Outcome {
-        let reply = self.look().send().await?;
-        // A question that a busy machine held up is given up by the program, and rightly.
+    async fn is_seen(&self, help: &str) -> CheckResult {
+        let reply = self.read_session().send().await?;
+        // A program rightly times out a request that a busy machine delayed.
         let reply = reply.expect_unless_slow(200, self.setting.limit(), help)?;
         let expected = json!({ "username": self.user });
         require(reply.json() == expected, expected.to_string(), reply.shown(), help)
     }
 
-    /// One look while Redis does not answer.
-    async fn is_not_known(&self) -> Outcome {
-        honest(self.look().send().await?).map(drop)
+    /// Requires a 503 for a read while Redis does not answer.
+    async fn returns_503(&self) -> CheckResult {
+        require_503(self.read_session().send().await?).map(drop)
     }
 }
 
-/// What may be said when nothing is known.
-fn honest(reply: Reply) -> Result<Reply, Stop> {
-    let help = "Redis did not answer: is somebody logged in or not? 401 would be a claim, and \
-                clients throw their id away when they read it. Whose fault is it, and may the \
-                client try again?";
+/// Requires 503 with `Retry-After`, because the session's state is unknown.
+fn require_503(reply: Reply) -> Result<Reply, CheckError> {
+    let help = "Redis did not answer, so the program does not know whether the session \
+                exists. 401 would be a false claim, and clients delete their id when \
+                they get it. Which status means that the server has a problem and the \
+                client may retry?";
     let reply = reply.expect(503, help)?;
     let after = reply.headers.get("Retry-After").and_then(|after| after.to_str().ok());
     let seconds = after.and_then(|after| after.parse::<u64>().ok());
     let actual = format!("Retry-After: {}", after.unwrap_or("(not there)"));
-    let help = "a client that is told when to come back does not come every millisecond";
+    let help = "a client with a Retry-After does not retry every millisecond";
     let expected = "Retry-After with a number of seconds, at least 1";
     require(seconds.is_some_and(|s| (1..=300).contains(&s)), expected, actual, help)?;
     Ok(reply)
 }
 
-async fn a_healthy_redis_is_believed(exam: &Exam) -> Outcome {
+async fn healthy_redis_is_used(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 5000, failures: 3, rest: 60_000 };
-    let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server, setting).await?;
-    let help = "Redis is well: what it says is passed on";
-    known.is_seen(help).await?;
-    let help = "Redis answered: nobody is logged in under this id. That is an answer, not a \
-                failure, however often it comes";
+    let server = setting.start(ctx, None).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    let help = "Redis is available: its answer must be passed on";
+    client.is_seen(help).await?;
+    let help = "Redis answered that this id does not exist. That is an answer, not a \
+                failure, however often it happens";
     for _ in 0..setting.failures + 2 {
-        let (id, user, at) = (exam.word(), String::new(), server.clone());
-        let nobody = Known { exam, at, user, id, setting };
-        let reply = nobody.look().send().await?;
+        let (id, user, at) = (ctx.random_word(), String::new(), server.clone());
+        let unknown = LoggedInUser { ctx, at, user, id, setting };
+        let reply = unknown.read_session().send().await?;
         reply.expect_unless_slow(401, setting.limit(), help)?;
     }
-    known.is_seen(help).await
+    client.is_seen(help).await
 }
 
-async fn a_dead_redis_is_no_logout(exam: &Exam) -> Outcome {
+async fn redis_outage_is_not_a_logout(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 1000, failures: 3, rest: 60_000 };
-    let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server, setting).await?;
-    known.is_seen("Redis is well: what it says is passed on").await?;
-    RedisSeen::of(exam)?.kill().await?;
+    let server = setting.start(ctx, None).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    client.is_seen("Redis is available: its answer must be passed on").await?;
+    RedisProbe::of(ctx)?.kill().await?;
     for _ in 0..setting.failures + 2 {
-        known.is_not_known().await?;
+        client.returns_503().await?;
     }
-    let nobody = Known { id: exam.word(), ..known };
-    nobody.is_not_known().await?;
-    honest(nobody.start().send().await?).map(drop)
+    let unknown = LoggedInUser { id: ctx.random_word(), ..client };
+    unknown.returns_503().await?;
+    require_503(unknown.start().send().await?).map(drop)
 }
 
-async fn what_needs_no_redis_is_served(exam: &Exam) -> Outcome {
+async fn requests_without_redis_are_served(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 8000, failures: 50, rest: 60_000 };
-    let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server, setting).await?;
-    let redis = RedisSeen::of(exam)?;
+    let server = setting.start(ctx, None).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    let redis = RedisProbe::of(ctx)?;
     redis.pause().await?;
-    exam.say("20 requests wait for Redis, and meanwhile:");
-    let waiting = join_all((0..20).map(|_| known.look().unseen().try_send()));
-    let help = "one thing that hangs must not hold everything else";
+    ctx.note("20 requests wait for Redis; meanwhile:");
+    let waiting = join_all((0..20).map(|_| client.read_session().quiet().try_send()));
+    let help = "a hanging dependency must not block requests that do not need it";
     let about = async {
         for _ in 0..5 {
-            let call = exam.get(&server.url(), "/api/about");
+            let call = ctx.get(&server.url(), "/api/about");
             call.send().await?.expect(200, help)?;
         }
         Ok(())
     };
-    // Whoever still waits goes away.
+    // Requests that still wait are dropped.
     match select(pin!(about), pin!(waiting)).await {
         Either::Left((served, _)) => served,
         Either::Right((_, about)) => about.await,
     }
 }
 
-async fn nobody_waits_longer_than_the_limit(exam: &Exam) -> Outcome {
-    let setting = Setting { limit: exam.number(200, 400), failures: 4, rest: 60_000 };
-    let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server, setting).await?;
-    RedisSeen::of(exam)?.pause().await?;
+async fn requests_end_within_the_limit(ctx: &CheckContext) -> CheckResult {
+    let setting =
+        Setting { limit: ctx.random_number(200, 400), failures: 4, rest: 60_000 };
+    let server = setting.start(ctx, None).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    RedisProbe::of(ctx)?.pause().await?;
     let longest = setting.limit() + SLACK;
-    let help = "a Redis that is frozen takes connections and never answers. Who stops \
-                waiting?";
+    let help =
+        "a paused Redis accepts connections and never answers. Where is the timeout?";
     for _ in 0..setting.failures {
-        let Ok(reply) = tokio::time::timeout(longest, known.look().send()).await else {
-            let expected = format!("an answer soon after {} ms", setting.limit);
+        let Ok(reply) = tokio::time::timeout(longest, client.read_session().send()).await
+        else {
+            let expected = format!("a reply soon after {} ms", setting.limit);
             let actual = format!("none after {} ms", longest.as_millis());
-            return Err(Stop::too_slow(expected, actual, help));
+            return Err(CheckError::timed_out(expected, actual, help));
         };
-        honest(reply?)?;
+        require_503(reply?)?;
     }
     Ok(())
 }
 
-/// Who answers from memory says what may be wrong by now.
-async fn what_redis_forgot_is_unknown(exam: &Exam) -> Outcome {
+/// A reply from memory may be outdated.
+async fn emptied_redis_means_unknown_session(ctx: &CheckContext) -> CheckResult {
     let setting = Setting { limit: 5000, failures: 3, rest: 1000 };
-    let server = setting.start(exam, None).await?;
-    let known = Known::login(exam, &server, setting).await?;
-    known.is_seen("Redis is well: what it says is passed on").await?;
-    RedisSeen::of(exam)?.empty().await?;
-    let help = "Redis is well and knows nobody: who said that somebody is logged in?";
-    let reply = known.look().send().await?;
+    let server = setting.start(ctx, None).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    client.is_seen("Redis is available: its answer must be passed on").await?;
+    RedisProbe::of(ctx)?.empty().await?;
+    let help =
+        "Redis is available and empty: where does the program still find this session?";
+    let reply = client.read_session().send().await?;
     reply.expect_unless_slow(401, setting.limit(), help).map(drop)
 }

@@ -2,27 +2,27 @@
 //! passes with every seed, each wrong answer fails as expected, and the README lists the
 //! checks.
 
-mod golden;
 mod overlay;
 mod patch;
 mod rebase;
 mod sample_class;
 mod structure;
+mod transcripts;
 mod wrong_answer;
 
 pub use sample_class::make_sample_class;
 pub use wrong_answer::WrongAnswer;
 
-use crate::caged::CageProgram;
 use crate::check::Suite;
 use crate::grade::{Assignment, grade};
 use crate::home::Home;
 use crate::manifest::Manifest;
 use crate::record::{CheckRecord, Record, Status, Verdict};
+use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
-use golden::Golden;
 use overlay::{Overlay, copy};
 use std::path::Path;
+use transcripts::GoldenTranscript;
 
 /// The seed of golden transcripts.
 const GOLDEN_SEED: u64 = 1;
@@ -33,7 +33,7 @@ pub struct AuthorCheck {
     /// The repository's own copies of exercises, solutions and wrong answers.
     pub home: Home,
     /// The sandbox in which programs run.
-    pub cage: CageProgram,
+    pub sandbox: SandboxProgram,
     /// The first seed of the solution.
     pub seed: u64,
     /// The number of seeds with which the solution has to pass.
@@ -122,7 +122,7 @@ impl AuthorCheck {
         answer.export(&work.exercise())?;
         let record = self.grade(manifest, suite, work.folder(), GOLDEN_SEED, 1).await;
         let failed = expected_failure(&record, &expected.fails, &expected.because)?;
-        let golden = Golden::of(failed, expected.varies);
+        let golden = GoldenTranscript::of(failed, expected.varies);
         let file = answer.transcript();
         if self.record { golden.write(&file) } else { golden.compare(&file) }
     }
@@ -135,11 +135,20 @@ impl AuthorCheck {
         seed: u64,
         repeat: u32,
     ) -> Record {
-        let (home, cage) = (self.home.clone(), self.cage.clone());
+        let (home, sandbox) = (self.home.clone(), self.sandbox.clone());
         let (manifest, work) = (manifest.clone(), Some(work.to_owned()));
         let stops_early = true;
-        grade(Assignment { home, manifest, suite, work, cage, seed, repeat, stops_early })
-            .await
+        grade(Assignment {
+            home,
+            manifest,
+            suite,
+            work,
+            sandbox,
+            seed,
+            repeat,
+            stops_early,
+        })
+        .await
     }
 }
 

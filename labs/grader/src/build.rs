@@ -1,14 +1,14 @@
-//! Building a reader's program. Nothing of the reader's runs here but what the compiler
-//! makes of their source: build scripts and manifests are not theirs.
+//! Builds a student's program. Only the compiler processes the student's source: build
+//! scripts and manifests always come from the repository.
 
 mod environment;
 
-use crate::cage::{Bars, End};
-use crate::caged::{CageProgram, Caged, Inmate};
+use crate::build_folder::{BuildFolder, BuildLock, dependencies_hash};
 use crate::home::Home;
 use crate::manifest::Manifest;
 use crate::output::Output;
-use crate::scratch::{Scratch, Turn, foundation};
+use crate::sandbox::{ExitReason, Restrictions};
+use crate::sandboxed::{ProcessSpec, SandboxProgram, SandboxedProcess};
 use anyhow::{Context, bail};
 use environment::Network;
 use serde_json::Value;
@@ -16,78 +16,83 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The longest that building what all exercises depend on may take, from nothing.
-const FOUNDATION: Duration = Duration::from_mins(10);
+/// Maximum time to build the dependencies that all exercises share, from an empty target
+/// folder.
+const DEPENDENCIES_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// The longest that a reader's build may take. It compiles one small program, which takes
-/// seconds, minutes on a machine that grades many; the rest of a class waits for it.
-const READERS: Duration = Duration::from_mins(2);
+/// Maximum time to build a student's program. It is one small crate: seconds, or minutes
+/// on a machine that grades many submissions. The rest of a class waits for it.
+const BUILD_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// A compiler and a linker need much.
-const MEMORY: u64 = 6 << 30;
+/// Memory of the compiler and the linker, in bytes.
+const MAX_MEMORY_BYTES: u64 = 6 << 30;
 
-const PROCESSES: u64 = 256;
+const MAX_PROCESSES: u64 = 256;
 
-/// The program, or why there is none.
+/// The result of a build.
 #[derive(Debug)]
 pub(crate) enum Built {
-    /// Where it is: a copy, in the folder that was asked for.
+    /// Path of the program: a copy in the requested folder.
     Program(PathBuf),
-    /// What the compiler said.
-    Refused(String),
-    /// It was not done in time, for which the source or the machine may be to blame.
-    Slow(String),
+    /// The compiler's errors.
+    CompileError(String),
+    /// The build timed out. Either the source or the machine is the cause, so the outcome
+    /// is inconclusive.
+    TimedOut(String),
 }
 
-/// Builds what the exercise depends on, by building its starter, unless that was done
-/// before: it takes minutes, and nobody's program should have to wait for that.
-pub(crate) async fn build_foundation(
+/// Builds the exercise's dependencies by building its starter, unless that was done
+/// before. It takes minutes, and a student's build must not wait for it.
+pub(crate) async fn build_dependencies(
     home: &Home,
-    cage: &CageProgram,
+    sandbox: &SandboxProgram,
     manifest: &Manifest,
-    turn: &Turn,
+    build_lock: &BuildLock,
 ) -> anyhow::Result<()> {
-    let now = foundation(home, manifest)?;
+    let now = dependencies_hash(home, manifest)?;
     if fs::read_to_string(stamp(home, manifest)).is_ok_and(|stamp| stamp == now) {
         return Ok(());
     }
-    let starter = Scratch::lay_out(home, manifest, Some(&home.exercises()), turn)?;
-    let (end, caged) = cargo(home, cage, manifest, &starter, Network::Yes).await?;
-    if end != End::Well {
-        let (id, said) = (&manifest.id, caged.stderr.text());
-        bail!("the starter of {id} could not be built ({end:?}): {}", said.trim());
+    let starter =
+        BuildFolder::prepare(home, manifest, Some(&home.exercises()), build_lock)?;
+    let (end, process) =
+        cargo(home, sandbox, manifest, &starter, Network::Allowed).await?;
+    if end != ExitReason::Success {
+        let (id, output) = (&manifest.id, process.stderr.text());
+        bail!("the starter of {id} could not be built ({end:?}): {}", output.trim());
     }
     let stamp = stamp(home, manifest);
     fs::write(&stamp, now).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// Says that the foundation was built, and of what.
+/// The stamp file. It stores the hash of the dependencies that were built.
 fn stamp(home: &Home, manifest: &Manifest) -> PathBuf {
-    home.target().join(format!("{}.foundation", manifest.id))
+    home.target().join(format!("{}.dependencies", manifest.id))
 }
 
-/// Builds what is laid out and copies the program into `to`.
+/// Builds the prepared folder and copies the program into `to`.
 pub(crate) async fn build(
     home: &Home,
-    cage: &CageProgram,
+    sandbox: &SandboxProgram,
     manifest: &Manifest,
-    scratch: &Scratch,
+    build_folder: &BuildFolder,
     to: &Path,
 ) -> anyhow::Result<Built> {
-    if !scratch.missing.is_empty() {
-        let missing = scratch.missing.join(", ");
-        return Ok(Built::Refused(format!("not there: {missing}")));
+    if !build_folder.missing.is_empty() {
+        let missing = build_folder.missing.join(", ");
+        return Ok(Built::CompileError(format!("not there: {missing}")));
     }
-    let (end, caged) = cargo(home, cage, manifest, scratch, Network::No).await?;
-    let why_not = why_not(end, &caged.stderr.text(), &manifest.id);
-    if !matches!(why_not, Ok(None | Some(Built::Refused(_)))) {
-        // What it was built on may be gone, or older than the compiler.
+    let (end, process) =
+        cargo(home, sandbox, manifest, build_folder, Network::Denied).await?;
+    let build_failure = build_failure(end, &process.stderr.text(), &manifest.id);
+    if !matches!(build_failure, Ok(None | Some(Built::CompileError(_)))) {
+        // The built dependencies may be missing or older than the compiler.
         let _not_there = fs::remove_file(stamp(home, manifest));
     }
-    if let Some(none) = why_not? {
+    if let Some(none) = build_failure? {
         return Ok(none);
     }
-    let messages = caged.stdout.text();
+    let messages = process.stdout.text();
     let program = messages.lines().rev().find_map(program_in);
     let program = program.context("cargo built no program")?;
     let copy = to.join(&manifest.id);
@@ -95,82 +100,93 @@ pub(crate) async fn build(
     Ok(Built::Program(copy))
 }
 
-/// Whose fault it is that there is no program: an error is the lab's.
-fn why_not(end: End, said: &str, id: &str) -> anyhow::Result<Option<Built>> {
+/// Classifies a failed build. `Err` is a harness error; `Ok(None)` means that the build
+/// succeeded.
+fn build_failure(
+    end: ExitReason,
+    output: &str,
+    id: &str,
+) -> anyhow::Result<Option<Built>> {
     match end {
-        End::Well => Ok(None),
-        End::Badly if is_refused(said, id) => Ok(Some(Built::Refused(errors(said)))),
-        End::Memory | End::Processes => {
-            let why = format!("the compiler was stopped, it needed too much: {end:?}");
-            Ok(Some(Built::Refused(why)))
+        ExitReason::Success => Ok(None),
+        ExitReason::Failure if is_compile_error(output, id) => {
+            Ok(Some(Built::CompileError(errors(output))))
         }
-        End::Time => Ok(Some(Built::Slow(format!(
-            "the program was not built within {} s, and all that it depends on was built \
-             before. Either this machine is too busy, or what the source asks of the \
-             compiler has no end: build it by hand",
-            READERS.as_secs()
+        ExitReason::MemoryLimit | ExitReason::ProcessLimit => {
+            let why = format!("the compiler exceeded a limit and was stopped: {end:?}");
+            Ok(Some(Built::CompileError(why)))
+        }
+        ExitReason::TimeLimit => Ok(Some(Built::TimedOut(format!(
+            "the program was not built within {} s, although its dependencies were built \
+             before. Either this machine is too busy, or compiling the source never \
+             ends: build it by hand",
+            BUILD_TIMEOUT.as_secs()
         )))),
-        End::Badly | End::Told | End::NotStarted => {
-            bail!("cargo could not build {id} ({end:?}): {}", said.trim())
+        ExitReason::Failure | ExitReason::Requested | ExitReason::NotStarted => {
+            bail!("cargo could not build {id} ({end:?}): {}", output.trim())
         }
     }
 }
 
-/// Whether the compiler found an error in a file of this exercise. That it could not be
-/// compiled is not enough: a linker can be missing, a disk full, a compiler killed.
-fn is_refused(said: &str, id: &str) -> bool {
-    let place = format!("--> {id}/");
-    let (mut in_error, mut placed) = (false, false);
-    for line in said.lines() {
+/// Whether the compiler reported an error in a file of this exercise. "Could not compile"
+/// alone is not enough: a linker may be missing, a disk full, a compiler killed.
+fn is_compile_error(output: &str, id: &str) -> bool {
+    let location = format!("--> {id}/");
+    let (mut in_error, mut located) = (false, false);
+    for line in output.lines() {
         if line.starts_with("error") {
             in_error = true;
         } else if line.starts_with("warning") {
             in_error = false;
         }
-        placed |= in_error && line.trim_start().starts_with(&place);
+        located |= in_error && line.trim_start().starts_with(&location);
     }
-    placed && said.contains(&format!("could not compile `{id}`"))
+    located && output.contains(&format!("could not compile `{id}`"))
 }
 
 async fn cargo(
     home: &Home,
-    cage: &CageProgram,
+    sandbox: &SandboxProgram,
     manifest: &Manifest,
-    scratch: &Scratch,
+    build_folder: &BuildFolder,
     network: Network,
-) -> anyhow::Result<(End, Caged)> {
+) -> anyhow::Result<(ExitReason, SandboxedProcess)> {
     let args = ["cargo", "build", "--package", &manifest.id, "--quiet"];
     let mut args: Vec<_> = args.map(Into::into).into();
     args.push("--message-format=json-render-diagnostics".into());
     args.push("--target-dir".into());
     args.push(home.target().into());
     let time = match network {
-        Network::Yes => FOUNDATION,
-        Network::No => {
+        Network::Allowed => DEPENDENCIES_TIMEOUT,
+        Network::Denied => {
             args.push("--offline".into());
-            READERS
+            BUILD_TIMEOUT
         }
     };
-    let inmate = Inmate {
+    let process_spec = ProcessSpec {
         args,
-        folder: &scratch.folder,
-        environment: environment::of_a_build(std::env::vars_os(), network),
-        bars: Bars { processes: PROCESSES, memory: MEMORY, time },
+        folder: &build_folder.folder,
+        environment: environment::build_environment(std::env::vars_os(), network),
+        restrictions: Restrictions {
+            processes: MAX_PROCESSES,
+            memory: MAX_MEMORY_BYTES,
+            time,
+        },
         stderr: Output::with_beginning(),
     };
-    let caged = Caged::start(cage, inmate)?;
-    Ok((caged.end().await, caged))
+    let process = SandboxedProcess::start(sandbox, process_spec)?;
+    Ok((process.end().await, process))
 }
 
-/// The program that one of cargo's messages is about.
+/// The path of the executable in one of cargo's JSON messages.
 fn program_in(line: &str) -> Option<String> {
     let message: Value = serde_json::from_str(line).ok()?;
     message.get("executable")?.as_str().map(str::to_owned)
 }
 
-/// Warnings left out: the first error is what matters.
-fn errors(said: &str) -> String {
-    let mut blocks: Vec<&str> = said.split("\n\n").collect();
+/// The compiler's output without warnings.
+fn errors(output: &str) -> String {
+    let mut blocks: Vec<&str> = output.split("\n\n").collect();
     blocks.retain(|block| !block.trim_start().starts_with("warning"));
     blocks.join("\n\n").trim().to_owned()
 }

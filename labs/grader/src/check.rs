@@ -1,32 +1,32 @@
-//! What a check is: a name, and a function that is given an [`Exam`].
+//! A check: an id and a function that gets a [`CheckContext`].
 
-use crate::exam::Exam;
-use crate::stop::Outcome;
+use crate::check_error::CheckResult;
+use crate::context::CheckContext;
 use std::pin::Pin;
 
-/// What a check's function returns.
-pub type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+/// The future that a check's function returns.
+pub type Running<'a> = Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>;
 
-/// One check. What it is worth and what it is called is in the exercise's manifest.
+/// One check. Its points and its title are in the exercise's manifest.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
-    /// The name of its function, and its id in the manifest.
+    /// Its id in the manifest, which is the name of its function.
     pub id: &'static str,
     /// The function.
-    pub run: for<'a> fn(&'a Exam) -> Running<'a>,
+    pub run: for<'a> fn(&'a CheckContext) -> Running<'a>,
 }
 
-/// All checks of one exercise.
+/// The checks of one exercise.
 #[derive(Clone, Copy, Debug)]
 pub struct Suite {
     /// The exercise's id.
     pub exercise: &'static str,
-    /// Its checks; the manifest says in which order they run.
+    /// Its checks. The manifest defines their order.
     pub checks: &'static [Check],
 }
 
 impl Suite {
-    /// The check of this id.
+    /// The check with this id.
     #[must_use]
     pub fn check(&self, id: &str) -> Option<&Check> {
         self.checks.iter().find(|check| check.id == id)
@@ -42,7 +42,7 @@ macro_rules! suite {
             exercise: $exercise,
             checks: &[$($crate::check::Check {
                 id: stringify!($check),
-                run: |exam| Box::pin($check(exam)),
+                run: |ctx| Box::pin($check(ctx)),
             }),+],
         }
     };

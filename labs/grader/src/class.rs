@@ -1,4 +1,4 @@
-//! Grading a class: a folder with a folder for each submission.
+//! Grades a class: a folder with one folder per submission.
 
 use crate::grade::{Assignment, grade, unjudged};
 use crate::home::Home;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// The columns of the table.
+/// Columns of the CSV table.
 const HEADER: [&str; 9] = [
     "submission",
     "exercise",
@@ -30,17 +30,17 @@ const HEADER: [&str; 9] = [
 /// One submission.
 #[derive(Clone, Debug)]
 pub struct Submitted {
-    /// The name of its folder, as it may be printed.
+    /// Name of its folder, without control characters.
     pub name: String,
-    /// Where its work on the exercise is.
+    /// Location of the work on the exercise.
     pub found: Found,
 }
 
-/// All submissions in a folder, in order of their names. One that is a link is not
-/// followed: it could lead to the work of somebody else.
+/// All submissions in a folder, sorted by name. A symbolic link is not followed, because
+/// it could lead to another student's work.
 ///
 /// # Errors
-/// When there are none.
+/// When the folder cannot be read or contains no submission.
 pub fn submissions(
     folder: &Path,
     home: &Home,
@@ -58,7 +58,7 @@ pub fn submissions(
         .filter(|one| !one.name.starts_with('.'))
         .collect();
     found.sort_by(|one, other| one.name.cmp(&other.name));
-    ensure!(!found.is_empty(), "{} holds no submissions", folder.display());
+    ensure!(!found.is_empty(), "{} contains no submissions", folder.display());
     Ok(found)
 }
 
@@ -69,17 +69,17 @@ fn found_in(entry: &DirEntry, home: &Home, manifest: &Manifest) -> Found {
     Found { remarks: vec![not_followed("the submission")], ..Found::default() }
 }
 
-/// A name that a terminal and a table show as it is: without what they would obey, and
-/// without what turns the direction of writing.
+/// Replaces control characters and bidirectional overrides, so that a name cannot control
+/// a terminal.
 fn printable(name: &str) -> String {
     let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let obeyed = |c: char| c.is_control() || turns(c);
     name.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Grades all, so many at a time, and tells of each as it is done, with its place in the
-/// order of the submissions. Returns the records in that order. A grading that panics is a
-/// fault of the lab, and has a record that says so.
+/// Grades all submissions, `jobs` at a time. Calls `report` for each record with its
+/// index, as soon as it is done, and returns the records in the order of the submissions.
+/// A panic is a harness error and gets a record of its own.
 pub async fn grade_all(
     template: &Assignment,
     submitted: Vec<Submitted>,
@@ -96,7 +96,7 @@ pub async fn grade_all(
     }
     let mut records = Vec::new();
     while let Some(done) = running.join_next().await {
-        // What panics is caught inside, and nobody aborts a task.
+        // Panics are caught inside the task, and no task is aborted.
         let Ok((place, record)) = done else { continue };
         tell(place, &record);
         records.push((place, record));
@@ -112,8 +112,7 @@ async fn grade_one(mut assignment: Assignment, one: Submitted) -> Record {
     let mut record = graded.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-        let message =
-            format!("the lab itself broke: {}", said.unwrap_or("a check panicked"));
+        let message = format!("harness error: {}", said.unwrap_or("a check panicked"));
         Record { message, ..nothing_known }
     });
     record.found(&one.found);
@@ -121,7 +120,7 @@ async fn grade_one(mut assignment: Assignment, one: Submitted) -> Record {
     record
 }
 
-/// One line a submission, for a spreadsheet.
+/// A CSV table with one line per submission.
 #[must_use]
 pub fn csv<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     let mut text = HEADER.join(",") + "\n";
@@ -142,8 +141,8 @@ pub fn csv<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     text
 }
 
-/// In quotes where it must be; and a cell that a spreadsheet would take for a formula
-/// begins with an apostrophe.
+/// Quotes a cell if necessary. A cell that a spreadsheet would interpret as a formula
+/// gets a leading apostrophe.
 fn cell(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
@@ -159,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_cannot_break_the_table() {
+    fn csv_cells_are_quoted_and_formulas_escaped() {
         assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
         assert_eq!(cell("=1+1"), "'=1+1");
         assert_eq!(cell("\t=1+1"), "'\t=1+1");
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_order_a_terminal_about() {
+    fn control_characters_in_names_are_replaced() {
         assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
         assert_eq!(printable("a\u{202e}b"), "a\u{fffd}b");
         assert_eq!(printable("Ådá 学"), "Ådá 学");

@@ -1,9 +1,9 @@
-//! Requests to the program under test. Each is written into the transcript as a `curl`
-//! command together with its reply. Nothing is retried and nothing is followed.
+//! Requests to the program under test. Each is recorded in the transcript as a `curl`
+//! command with its reply. Requests are not retried and redirects are not followed.
 
 pub use crate::reply::{NoAnswer, Reply};
 
-use crate::stop::Stop;
+use crate::check_error::CheckError;
 use crate::transcript::Transcript;
 use anyhow::Context;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -12,22 +12,23 @@ use serde_json::Value;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-/// The longest that an answer may take: far beyond what any exercise needs.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time for a complete reply. It is far longer than any exercise needs.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of a reply beyond which it is not read.
-const LARGEST: usize = 4 << 20;
+/// Maximum size of a reply body, in bytes.
+const MAX_BODY_BYTES: usize = 4 << 20;
 
 pub(crate) fn new_client() -> anyhow::Result<Client> {
     http_edge::crypto::choose();
-    let builder = Client::builder().timeout(PATIENCE).no_proxy();
+    let builder = Client::builder().timeout(REQUEST_TIMEOUT).no_proxy();
     let builder = builder.redirect(reqwest::redirect::Policy::none());
-    // A connection of its own for each request: a balancer chooses a replica for each.
+    // A new connection for each request, so that the balancer chooses a replica each
+    // time.
     let builder = builder.retry(reqwest::retry::never()).pool_max_idle_per_host(0);
-    builder.build().context("cannot make an HTTP client")
+    builder.build().context("cannot create an HTTP client")
 }
 
-/// A request that has not been sent.
+/// A request that has not been sent yet.
 #[derive(Debug)]
 pub struct Call {
     http: Client,
@@ -36,7 +37,7 @@ pub struct Call {
     url: String,
     headers: Vec<(String, String)>,
     body: Option<String>,
-    unseen: bool,
+    quiet: bool,
 }
 
 impl Call {
@@ -47,7 +48,7 @@ impl Call {
         url: String,
     ) -> Self {
         let headers = Vec::new();
-        Self { http, transcript, method, url, headers, body: None, unseen: false }
+        Self { http, transcript, method, url, headers, body: None, quiet: false }
     }
 
     /// Adds a header.
@@ -63,60 +64,61 @@ impl Call {
         self.header("Authorization", &format!("Bearer {token}"))
     }
 
-    /// The body, as JSON.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(mut self, body: &Value) -> Self {
         self.body = Some(body.to_string());
         self.header("Content-Type", "application/json")
     }
 
-    /// The body, as it is.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// Leaves it out of the story, where it is one of many that happen at the same time. It
-    /// is still counted.
+    /// Leaves the request out of the transcript, for one of many concurrent requests. It
+    /// still counts in the statistics.
     #[must_use]
-    pub const fn unseen(mut self) -> Self {
-        self.unseen = true;
+    pub const fn quiet(mut self) -> Self {
+        self.quiet = true;
         self
     }
 
-    /// Sends it. No answer is the program's fault here; see [`Call::try_send`].
+    /// Sends it and treats a missing reply as a failure of the program; see
+    /// [`Call::try_send`].
     ///
     /// # Errors
-    /// [`Stop::Failed`] when no complete answer comes in time.
-    pub async fn send(self) -> Result<Reply, Stop> {
+    /// [`CheckError::Failed`] when no complete reply arrives in time.
+    pub async fn send(self) -> Result<Reply, CheckError> {
         let what = format!("{} {}", self.method, path_of(&self.url));
         self.try_send().await?.map_err(|none| {
-            let help = "look at what the program wrote (below): did it panic, is it \
-                        waiting for a lock, does it still run?";
-            let expected = format!("an answer to {what}");
-            if none.by_clock() {
-                Stop::too_slow(expected, none.0, help)
+            let help = "look at the program's log (below): did it panic, does it wait \
+                        for a lock, is it still running?";
+            let expected = format!("a reply to {what}");
+            if none.timed_out() {
+                CheckError::timed_out(expected, none.0, help)
             } else {
-                Stop::failed(expected, none.0, help)
+                CheckError::failed(expected, none.0, help)
             }
         })
     }
 
-    /// Sends it, where it is no surprise that nothing answers.
+    /// Sends it. A missing reply is a value, not an error.
     ///
     /// # Errors
-    /// [`Stop::Broken`] when the request itself makes no sense.
-    pub async fn try_send(self) -> Result<Result<Reply, NoAnswer>, Stop> {
+    /// [`CheckError::Harness`] when the request is invalid.
+    pub async fn try_send(self) -> Result<Result<Reply, NoAnswer>, CheckError> {
         let curl = self.curl();
         let mut request = self.http.request(self.method, &self.url);
         for (name, value) in &self.headers {
             let name = HeaderName::try_from(name.as_str()).context("a header's name")?;
-            // An id that the program made up may hold anything.
+            // An id that the program generated may contain any byte.
             let Ok(value) = HeaderValue::try_from(value.as_str()) else {
-                let help = "what goes into a header has to be printable ASCII";
-                let expected = format!("a value that can be sent in {name}");
-                return Err(Stop::failed(expected, format!("{value:?}"), help));
+                let help = "a header value must be printable ASCII";
+                let expected = format!("a valid value for the header {name}");
+                return Err(CheckError::failed(expected, format!("{value:?}"), help));
             };
             request = request.header(name, value);
         }
@@ -132,7 +134,7 @@ impl Call {
             }
             Err(none) => none.0.clone(),
         };
-        if !self.unseen {
+        if !self.quiet {
             self.transcript.exchange(&curl, &shown);
         }
         self.transcript.count(took);
@@ -152,7 +154,7 @@ impl Call {
         if self.method != usual {
             let _infallible = write!(line, " -X {}", self.method);
         }
-        // A shell takes what follows `&` for another command.
+        // A shell interprets `&` as the end of a command.
         let query = self.url.contains('?');
         let url = if query { quoted(&self.url) } else { self.url.clone() };
         let _infallible = write!(line, " {url}");
@@ -166,7 +168,7 @@ impl Call {
     }
 }
 
-/// For a POSIX shell.
+/// Quotes a text for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -183,8 +185,8 @@ async fn read(request: reqwest::RequestBuilder) -> Result<Read, NoAnswer> {
     let mut body = Vec::new();
     while let Some(chunk) = reply.chunk().await.map_err(|error| NoAnswer::of(&error))? {
         body.extend_from_slice(&chunk);
-        if body.len() > LARGEST {
-            return Err(NoAnswer("an answer without end".to_owned()));
+        if body.len() > MAX_BODY_BYTES {
+            return Err(NoAnswer("the reply is longer than 4 MiB".to_owned()));
         }
     }
     Ok((reply.status(), reply.headers().clone(), body))
@@ -200,11 +202,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unseen_request_is_counted_and_not_told() {
+    async fn quiet_request_is_counted_but_not_in_the_transcript() {
         let (http, transcript) = (new_client().expect("a client"), Transcript::default());
-        // Nobody listens there: no answer is counted as well.
+        // No server listens on this port: a failed request is counted as well.
         let url = "http://127.0.0.1:1/".to_owned();
-        let call = Call::new(http, transcript.clone(), Method::GET, url).unseen();
+        let call = Call::new(http, transcript.clone(), Method::GET, url).quiet();
         assert!(call.try_send().await.expect("a request").is_err());
         assert_eq!((transcript.lines().len(), transcript.cost().0), (0, 1));
     }
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_a_url_is_what_follows_the_host() {
+    fn path_of_a_url_starts_after_the_host() {
         assert_eq!(path_of("http://127.0.0.1:80/a/b"), "/a/b");
         assert_eq!(path_of("http://127.0.0.1:80"), "/");
     }

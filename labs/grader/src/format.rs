@@ -1,5 +1,5 @@
-//! How a record is shown: to people, to CI, and to the systems that keep marks. Each is a
-//! rendering of the same record, and decides nothing.
+//! Renders a record for terminals, CI systems and grading systems. Every format shows the
+//! same record.
 
 mod classroom50;
 mod exercism;
@@ -18,7 +18,7 @@ pub use terminal::{Colour, at_work, terminal};
 
 use crate::record::{CheckRecord, Record, Status};
 
-/// Which exercise, and in a class of whom.
+/// The exercise's id, after the submission's name if a class is graded.
 fn name(record: &Record) -> String {
     match &record.submission {
         Some(submission) => format!("{submission} {}", record.exercise),
@@ -26,23 +26,26 @@ fn name(record: &Record) -> String {
     }
 }
 
-/// What there is to know beside the checks, a line each.
-fn beside(record: &Record) -> Vec<String> {
+/// Remarks and restored files, one per line.
+fn remarks(record: &Record) -> Vec<String> {
     let mut lines = record.remarks.clone();
     if !record.restored.is_empty() {
         let files = record.restored.join(", ");
-        lines.push(format!("graded with the original of what is not yours: {files}"));
+        lines.push(format!(
+            "these files are not yours to change and were graded in their \
+                            original form: {files}"
+        ));
     }
     lines
 }
 
-/// The same, and after it what there is to say about the whole.
-fn about(record: &Record) -> String {
+/// The remarks, followed by the record's message.
+fn remarks_and_message(record: &Record) -> String {
     let message = (!record.message.is_empty()).then(|| record.message.clone());
-    beside(record).into_iter().chain(message).collect::<Vec<_>>().join("\n")
+    remarks(record).into_iter().chain(message).collect::<Vec<_>>().join("\n")
 }
 
-/// What went wrong, in a few lines; empty for a check that passed.
+/// Explains a check that did not pass; empty for a check that passed.
 fn explained(check: &CheckRecord) -> String {
     match check.status {
         Status::Pass => String::new(),
@@ -52,23 +55,23 @@ fn explained(check: &CheckRecord) -> String {
         ),
         Status::Skipped => format!("skipped, {}", check.actual),
         Status::Inconclusive => format!("inconclusive: {}", check.actual),
-        Status::Error => format!("the lab itself broke: {}", check.actual),
+        Status::Error => format!("harness error: {}", check.actual),
     }
 }
 
-/// The same with what was done before it.
-fn explained_in_full(check: &CheckRecord) -> String {
+/// The explanation, preceded by the transcript and followed by the log.
+fn explained_with_logs(check: &CheckRecord) -> String {
     let story = check.transcript.join("\n");
     let log = check.log.trim_end();
     let log = if log.is_empty() {
         String::new()
     } else {
-        format!("\nthe program wrote:\n{log}")
+        format!("\nlog of the program:\n{log}")
     };
     format!("{story}\n{}{log}", explained(check)).trim_start().to_owned()
 }
 
-/// At most so many bytes, cut between two characters.
+/// The first `bytes` bytes, cut at a character boundary.
 fn at_most(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {

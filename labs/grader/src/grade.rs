@@ -1,46 +1,47 @@
-//! Grading one exercise: lay it out, build it, run its checks, write the record.
+//! Grades one exercise: prepares the build folder, builds the program, runs the checks
+//! and returns the record.
 
-use crate::build::{Built, build, build_foundation};
-use crate::caged::CageProgram;
+use crate::build::{Built, build, build_dependencies};
+use crate::build_folder::{BuildFolder, BuildLock};
 use crate::check::Suite;
 use crate::client::new_client;
 use crate::home::Home;
 use crate::manifest::{CheckEntry, Manifest};
 use crate::record::{CheckRecord, Record, Status, Verdict, verdict_of};
 use crate::running::{Running, run_check};
-use crate::scratch::{Scratch, Turn};
+use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// What is to be graded, and how.
+/// One grading: the work, the checks and the settings.
 #[derive(Clone, Debug)]
 pub struct Assignment {
-    /// The repository's own copies.
+    /// Paths of the repository's own copies.
     pub home: Home,
     /// The exercise.
     pub manifest: Manifest,
     /// Its checks.
     pub suite: Suite,
-    /// The folder of exercises that holds the work; nothing if nothing was handed in.
+    /// The folder of exercises that contains the work; `None` if there is no submission.
     pub work: Option<PathBuf>,
-    /// What the program runs under.
-    pub cage: CageProgram,
-    /// From which everything random comes.
+    /// The sandbox that the program runs in.
+    pub sandbox: SandboxProgram,
+    /// Seed of all random values.
     pub seed: u64,
-    /// How often every check is run, each time with the next seed.
+    /// Number of runs of each check. Each run uses the next seed.
     pub repeat: u32,
-    /// Whether checks after the first that fails are left out.
+    /// Whether to stop at the first failed check.
     pub stops_early: bool,
 }
 
-/// Grades it. A lab that breaks is a verdict too, so this has no error.
+/// Grades the work. A harness error is a result too, so this function returns no error.
 pub async fn grade(assignment: Assignment) -> Record {
     let began = Instant::now();
     let mut record = unjudged(&assignment);
     if let Err(error) = fill(&assignment, &mut record).await {
-        record.message = format!("the lab itself broke: {error:#}");
+        record.message = format!("harness error: {error:#}");
         record.checks.clear();
     } else {
         record.verdict = verdict_of(&record.checks);
@@ -50,7 +51,7 @@ pub async fn grade(assignment: Assignment) -> Record {
     record
 }
 
-/// The record of a grading that came to nothing.
+/// A record without results.
 pub(crate) fn unjudged(assignment: &Assignment) -> Record {
     Record {
         exercise: assignment.manifest.id.clone(),
@@ -70,23 +71,25 @@ pub(crate) fn unjudged(assignment: &Assignment) -> Record {
 }
 
 async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir().context("cannot make a folder for the program")?;
+    let folder = tempfile::tempdir().context("cannot create a folder for the program")?;
     let home = assignment.home.clone();
-    // It waits for its turn with a file's lock, which blocks.
-    let turn = tokio::task::spawn_blocking(move || Turn::take(&home));
-    let turn = turn.await.context("the wait for a turn broke")??;
-    let Assignment { home, manifest, cage, work, .. } = assignment;
-    build_foundation(home, cage, manifest, &turn).await?;
-    let scratch = Scratch::lay_out(home, manifest, work.as_deref(), &turn)?;
-    record.restored.clone_from(&scratch.restored);
-    let built = build(home, cage, manifest, &scratch, folder.path()).await?;
-    drop(turn);
+    // Acquiring the file lock blocks the thread.
+    let build_lock = tokio::task::spawn_blocking(move || BuildLock::take(&home));
+    let build_lock =
+        build_lock.await.context("the task that waits for the build lock failed")??;
+    let Assignment { home, manifest, sandbox, work, .. } = assignment;
+    build_dependencies(home, sandbox, manifest, &build_lock).await?;
+    let build_folder =
+        BuildFolder::prepare(home, manifest, work.as_deref(), &build_lock)?;
+    record.restored.clone_from(&build_folder.restored);
+    let built = build(home, sandbox, manifest, &build_folder, folder.path()).await?;
+    drop(build_lock);
     match built {
-        Built::Refused(said) => {
-            record.message = format!("it does not compile:\n{said}");
+        Built::CompileError(output) => {
+            record.message = format!("it does not compile:\n{output}");
             record.checks = not_run(assignment, does_not_compile);
         }
-        Built::Slow(why) => {
+        Built::TimedOut(why) => {
             record.checks = not_run(assignment, |first| {
                 first.status = Status::Inconclusive;
                 first.actual = "it was not built in time (see above)".to_owned();
@@ -102,7 +105,7 @@ async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()
     Ok(())
 }
 
-/// All checks of a program that does not exist; what the first one says, says everything.
+/// Records of all checks when there is no program. The first record has the explanation.
 fn not_run(
     assignment: &Assignment,
     tell: impl FnOnce(&mut CheckRecord),
@@ -125,7 +128,7 @@ fn does_not_compile(first: &mut CheckRecord) {
     first.help = "read the first error first: the others may follow from it".to_owned();
 }
 
-/// A check that was not run.
+/// The record of a check that has not run.
 pub(crate) fn blank(assignment: &Assignment, check: &CheckEntry) -> CheckRecord {
     let Manifest { id, editable, .. } = &assignment.manifest;
     CheckRecord {
@@ -156,7 +159,7 @@ fn skipped(running: &Running<'_>, entry: &CheckEntry, why: &str) -> CheckRecord 
     record
 }
 
-/// Quiet checks come last, whatever the manifest says.
+/// Runs all checks. Quiet checks run last, whatever their position in the manifest.
 async fn run_all(running: &Running<'_>) -> Vec<CheckRecord> {
     let entries = &running.assignment.manifest.checks;
     let (quiet, open): (Vec<_>, Vec<_>) = entries.iter().partition(|check| check.quiet);
@@ -182,7 +185,7 @@ async fn run_all(running: &Running<'_>) -> Vec<CheckRecord> {
     entries.iter().filter_map(|entry| done.remove(entry.id.as_str())).collect()
 }
 
-/// Milliseconds since then.
+/// Milliseconds since `began`.
 pub(crate) fn millis(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

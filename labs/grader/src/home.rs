@@ -1,14 +1,15 @@
-//! Where things lie: the repository's own exercises, solutions and wrong answers, and the
-//! folder somebody works in.
+//! Paths: the repository's exercises, solutions and wrong answers, and the folder of
+//! work.
 
 use crate::manifest::{FILE, Manifest};
 use crate::place::WORK;
+use crate::renamed::had_id;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The repository's own copies. What is graded is compared with these, and never with what
-/// lies beside the work that is graded.
+/// Paths of the repository's own copies. Work is compared with these, never with other
+/// files of the submission.
 #[derive(Clone, Debug)]
 pub struct Home {
     labs: PathBuf,
@@ -19,21 +20,24 @@ impl Home {
     /// The repository that this program was built from.
     ///
     /// # Errors
-    /// When it is no longer where it was.
+    /// When it has been moved or deleted.
     pub fn here() -> anyhow::Result<Self> {
         let labs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("labs")?;
         let target = labs.parent().context("the repository")?.join("target/exercises");
         Self::at(labs, &target)
     }
 
-    /// A folder with `exercises`, and where what is built of them goes.
+    /// A folder with `exercises`, and the target folder for their builds.
     ///
     /// # Errors
-    /// When it holds no exercises.
+    /// When the folder contains no `exercises`.
     pub fn at(labs: &Path, target: &Path) -> anyhow::Result<Self> {
         let home = Self { labs: labs.to_owned(), target: target.to_owned() };
         if !home.exercises().is_dir() {
-            bail!("{} is gone: run this from the repository", home.exercises().display());
+            bail!(
+                "{} does not exist: run this from the repository",
+                home.exercises().display()
+            );
         }
         Ok(home)
     }
@@ -44,33 +48,33 @@ impl Home {
         self.labs.parent().unwrap_or(&self.labs)
     }
 
-    /// Where whoever uses this repository works: git takes it along, and what was handed
-    /// out stays beside it as it was.
+    /// The folder of work in this repository. Git tracks it, and the original exercises
+    /// stay unchanged.
     #[must_use]
     pub fn work(&self) -> PathBuf {
         self.repository().join(WORK)
     }
 
-    /// The exercises as they are handed out: a Cargo workspace.
+    /// The original exercises: a Cargo workspace.
     #[must_use]
     pub fn exercises(&self) -> PathBuf {
         self.labs.join("exercises")
     }
 
-    /// The reader's files of an exercise, solved. May be missing where students can look.
+    /// The solution of an exercise. It may be missing in a students' copy.
     #[must_use]
     pub fn solution(&self, id: &str) -> PathBuf {
         self.labs.join("solutions").join(id)
     }
 
-    /// Mistakes that the checks have to catch, a folder each.
+    /// The wrong answers of an exercise, one folder each. The checks must catch all of
+    /// them.
     #[must_use]
     pub fn wrong_answers(&self, id: &str) -> PathBuf {
         self.labs.join("wrong-answers").join(id)
     }
 
-    /// Where `cargo` builds exercises. One folder for all of them and for every
-    /// submission, so that what they depend on is built once.
+    /// Target folder of all builds. It is shared, so that dependencies are built once.
     #[must_use]
     pub fn target(&self) -> &Path {
         &self.target
@@ -92,24 +96,24 @@ impl Home {
         Manifest::read(&self.exercises().join(id))
     }
 
-    /// The id that somebody means: the whole id, or the beginning of just one.
+    /// Resolves an id or the unique beginning of one.
     ///
     /// # Errors
-    /// When there is none, or more than one.
+    /// When no id matches, or more than one.
     pub fn id_of(&self, word: &str) -> anyhow::Result<String> {
         let ids = ids(&self.exercises())?;
-        let mut meant = ids.iter().filter(|id| *id == word || id.starts_with(word));
+        let mut meant = ids.iter().filter(|id| id.starts_with(word) || had_id(id, word));
         match (meant.next(), meant.next()) {
             (Some(id), None) => Ok(id.clone()),
             (None, _) => {
-                bail!("no exercise is called {word}. There are: {}", ids.join(", "))
+                bail!("no exercise is called {word}. Exercises: {}", ids.join(", "))
             }
             (Some(_), Some(_)) => bail!("more than one exercise begins with {word}"),
         }
     }
 }
 
-/// The exercises in a folder, by name, in order.
+/// The ids of the exercises in a folder, sorted.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -125,7 +129,7 @@ pub fn ids(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(ids)
 }
 
-/// The folder of exercises that somebody stands in: this one or one above it.
+/// The folder of exercises that contains `place`: itself or one of its parents.
 #[must_use]
 pub fn folder_around(place: &Path) -> Option<PathBuf> {
     let holds = |folder: &&Path| ids(folder).is_ok_and(|ids| !ids.is_empty());

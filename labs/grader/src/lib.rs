@@ -1,21 +1,21 @@
-//! Grades an exercise: a program that somebody wrote is built, started as real processes,
-//! talked to, killed and restarted, and what it did is written down in one record.
+//! Grades exercises: builds a student's program, starts it as real processes, sends it
+//! requests, kills and restarts it, and stores the results in one record.
 //!
-//! Reading order: `manifest` (what an exercise is), `check` and `exam` (what a check is
-//! and what it is given), `client` and `replica` (what it does), `grade` and `running`
-//! (how it is run), `scratch`, `build` and `cage` (how somebody else's program is kept
-//! in its place), `place` and `class` (where work is found), `record` (what comes out),
-//! `format` (how it is shown).
+//! Reading order: `manifest` (the definition of an exercise), `check` and `context` (a
+//! check and its tools), `client` and `replica` (requests and processes), `grade` and
+//! `running` (running the checks), `build_folder`, `build` and `sandbox` (isolation of
+//! the student's program), `place` and `class` (finding submissions), `record` (the
+//! result), `format` (its renderings).
 
 pub mod author;
-pub mod balanced;
+pub mod balancer;
 mod build;
-pub mod cage;
-pub mod caged;
+mod build_folder;
 pub mod check;
+pub mod check_error;
 pub mod class;
 pub mod client;
-pub mod exam;
+pub mod context;
 pub mod format;
 pub mod grade;
 pub mod home;
@@ -24,22 +24,23 @@ mod output;
 pub mod place;
 pub mod progress;
 pub mod record;
+pub mod renamed;
 pub mod replica;
 mod reply;
 mod running;
-mod scratch;
-pub mod stop;
+pub mod sandbox;
+pub mod sandboxed;
 pub mod transcript;
 
 pub use backing_services::{Service, What};
-pub use caged::CageProgram;
 pub use check::{Check, Suite};
+pub use check_error::{CheckError, CheckResult, require};
 pub use client::Reply;
-pub use exam::Exam;
+pub use context::CheckContext;
 pub use grade::{Assignment, grade};
 pub use home::Home;
 pub use load_balancer::config::Policy;
 pub use manifest::Manifest;
 pub use record::{CheckRecord, Record, Status, Verdict};
 pub use replica::Replica;
-pub use stop::{Outcome, Stop, require};
+pub use sandboxed::SandboxProgram;

@@ -1,7 +1,7 @@
-//! The cage as a program of its own, for this crate's tests; in the lab it is `lab cage`.
+//! The sandbox as a separate program for this crate's tests. The lab uses `lab sandbox`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    grader::cage::main(std::env::args_os().skip(1))
+    grader::sandbox::main(std::env::args_os().skip(1))
 }

@@ -1,5 +1,4 @@
-//! `exercise.toml`: what an exercise is called, which files are the reader's, what its
-//! checks are worth, and its hints.
+//! `exercise.toml`: an exercise's title, editable files, checks, points and hints.
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -11,7 +10,7 @@ use std::time::Duration;
 /// The name of the file.
 pub const FILE: &str = "exercise.toml";
 
-/// The only format there is so far.
+/// The supported version of the format.
 const FORMAT: u32 = 1;
 
 /// An exercise, as its manifest describes it.
@@ -22,28 +21,29 @@ pub struct Manifest {
     pub format: u32,
     /// The name of its folder, of its package and of its program.
     pub id: String,
-    /// For people.
+    /// Human-readable title.
     pub title: String,
-    /// How long a student takes, in minutes.
+    /// Expected working time, in minutes.
     pub minutes: u32,
-    /// The reader's files, relative to the exercise's folder. A name that ends with `/`
-    /// is a folder, and everything in it is the reader's.
+    /// The student's files, relative to the exercise's folder. A name that ends with `/`
+    /// is a folder, and all files in it are the student's.
     pub editable: Vec<String>,
-    /// What each replica is given: `redis` (as `REDIS_URL`), `database` (`DATABASE_URL`).
+    /// Backing services of the replicas: `redis` (as `REDIS_URL`), `database`
+    /// (`DATABASE_URL`).
     #[serde(default)]
     pub services: Vec<Service>,
-    /// How often all checks are run when points are given, each time with another seed.
+    /// Number of runs of each check when grading. Each run uses another seed.
     #[serde(default = "twice")]
     pub repeat: u32,
-    /// What the starter gets wrong.
+    /// The failure that the unchanged starter must cause.
     pub starter: Starter,
-    /// What the program may use.
+    /// Limits of the program.
     #[serde(default)]
     pub limits: Limits,
     /// The tasks, in the order of the README.
     #[serde(rename = "task")]
     pub tasks: Vec<Task>,
-    /// The checks, in the order in which they run.
+    /// The checks, in execution order.
     #[serde(rename = "check")]
     pub checks: Vec<CheckEntry>,
 }
@@ -62,33 +62,34 @@ pub enum Service {
     Database,
 }
 
-/// What is wrong with the starter, so that it is known to be wrong for that reason.
+/// The starter's first failure. It ensures that the starter fails for the intended
+/// reason.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Starter {
     /// The check that fails first.
     pub fails: String,
-    /// Part of what is said about it: of "expected" or "actual".
+    /// Part of the check's "expected" or "actual".
     pub because: String,
 }
 
-/// Limits of one program. They keep a mistake from taking the machine along; they do not
-/// hold somebody who wants to get out.
+/// Limits of one program. They protect the machine from mistakes, not from a malicious
+/// program.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
-    /// Seconds that one check may take.
+    /// Maximum duration of one check, in seconds.
     pub seconds: u64,
-    /// Memory of a replica and everything it starts, in MiB.
+    /// Memory of a replica and its descendants, in MiB.
     pub memory_mib: u64,
-    /// Processes of a replica.
+    /// Maximum number of processes of a replica.
     pub processes: u64,
-    /// What a replica may write to its standard output and error, in KiB.
+    /// Maximum output of a replica on standard output and standard error, in KiB.
     pub output_kib: u64,
 }
 
 impl Limits {
-    /// The longest that one check may take.
+    /// Maximum duration of one check.
     #[must_use]
     pub const fn time(&self) -> Duration {
         Duration::from_secs(self.seconds)
@@ -107,12 +108,12 @@ impl Default for Limits {
 pub struct Task {
     /// As in the README.
     pub title: String,
-    /// Where to look, which concept, nearly code.
+    /// Three hints: where to look, the concept, nearly the code.
     #[serde(rename = "hint")]
     pub hints: Vec<Hint>,
 }
 
-/// A question somebody who is stuck may have, and its answer.
+/// A question about the task, and its answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hint {
@@ -122,22 +123,22 @@ pub struct Hint {
     pub answer: String,
 }
 
-/// What a check is worth and what it is called.
+/// A check's title and points.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckEntry {
     /// The name of the check's function.
     pub id: String,
-    /// What it shows, as a sentence.
+    /// What the check verifies, as a sentence.
     pub title: String,
     /// The number of the task it belongs to, from 1.
     pub task: usize,
-    /// What it is worth.
+    /// Points for passing it.
     pub points: u32,
-    /// Checks without which this one says nothing.
+    /// Checks that must pass before this one can give a result.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// Runs last, is not announced in the README, and says nothing when it passes.
+    /// Runs last, is not listed in the README, and is shown only when it does not pass.
     #[serde(default)]
     pub quiet: bool,
 }
@@ -146,7 +147,7 @@ impl Manifest {
     /// Reads the manifest in an exercise's folder.
     ///
     /// # Errors
-    /// When there is none, or it contradicts itself.
+    /// When it is missing or inconsistent.
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
         let text = fs::read_to_string(&path)
@@ -162,7 +163,7 @@ impl Manifest {
         let Self { format, id, .. } = self;
         ensure!(*format == FORMAT, "format is {format}: this lab reads {FORMAT}");
         ensure!(id == folder, "id is {id}, the folder is {folder}");
-        ensure!(!self.editable.is_empty(), "no file is the reader's");
+        ensure!(!self.editable.is_empty(), "no file is editable");
         for file in &self.editable {
             let plain =
                 !file.starts_with('/') && !file.split('/').any(|part| part == "..");
@@ -174,23 +175,26 @@ impl Manifest {
             for need in &check.needs {
                 ensure!(
                     known.contains(need.as_str()),
-                    "{id} needs {need}, which is not before it"
+                    "{id} needs {need}, which does not precede it"
                 );
             }
             let tasks = 1..=self.tasks.len();
             ensure!(
                 tasks.contains(task),
-                "{id} belongs to task {task}, which is not there"
+                "{id} belongs to task {task}, which does not exist"
             );
-            ensure!(known.insert(id.as_str()), "{id} is there twice");
+            ensure!(known.insert(id.as_str()), "{id} is defined twice");
         }
         let fails = &self.starter.fails;
         ensure!(
             known.contains(fails.as_str()),
-            "the starter fails {fails}, which is no check"
+            "the starter fails {fails}, which is not a check"
         );
         let says_why = !self.starter.because.trim().is_empty();
-        ensure!(says_why, "the starter's \"because\" is empty, which any failure holds");
+        ensure!(
+            says_why,
+            "the starter's \"because\" is empty, so any failure would match"
+        );
         Ok(())
     }
 
@@ -200,13 +204,13 @@ impl Manifest {
         self.id.match_indices('-').nth(1).map_or(&self.id, |(at, _)| &self.id[..at])
     }
 
-    /// What all checks are worth.
+    /// Sum of the points of all checks.
     #[must_use]
     pub fn max_points(&self) -> u32 {
         self.checks.iter().map(|check| check.points).sum()
     }
 
-    /// Whether a file of the exercise is the reader's.
+    /// Whether a file of the exercise is editable.
     #[must_use]
     pub fn is_editable(&self, file: &str) -> bool {
         self.editable.iter().any(|editable| match editable.strip_suffix('/') {
@@ -215,7 +219,7 @@ impl Manifest {
         })
     }
 
-    /// The list of what is tested, as it has to stand in the README.
+    /// The list of checks that the README must contain.
     #[must_use]
     pub fn tests_block(&self) -> String {
         let line = |check: &CheckEntry| {

@@ -1,4 +1,4 @@
-//! What a program wrote, as much of it as anybody will read.
+//! Collects a program's output, limited in size.
 
 use crate::transcript::plain;
 use std::collections::VecDeque;
@@ -7,13 +7,13 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Bytes of the end that are kept, and of a beginning that is wanted.
+/// Size of the kept tail, and of the kept head if it is requested, in bytes.
 const KEPT: usize = 16 << 10;
 
-/// The beginning of the ready line.
+/// Prefix of the ready line.
 const READY: &str = "ready ";
 
-/// The last of what was written, how much it was in all, and the ready line.
+/// The tail of the output, the total number of bytes, and the ready line.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     kept: Arc<Mutex<Kept>>,
@@ -31,9 +31,9 @@ impl Default for Output {
 #[derive(Debug, Default)]
 struct Kept {
     head: Vec<u8>,
-    /// Bytes of the beginning that are wanted.
+    /// Requested size of the head, in bytes.
     wanted: usize,
-    /// Bytes between the two that are gone.
+    /// Number of bytes dropped between head and tail.
     gone: usize,
     tail: VecDeque<u8>,
 }
@@ -60,15 +60,15 @@ impl Kept {
 }
 
 impl Output {
-    /// One that keeps the beginning as well: of a compiler's errors the first matters.
+    /// An output that keeps the head as well: of a compiler's errors the first matters.
     pub(crate) fn with_beginning() -> Self {
         let output = Self::default();
         output.kept().wanted = KEPT;
         output
     }
 
-    /// Reads a pipe to its end, in a task. What is not kept is read all the same: a
-    /// program must not wait for us.
+    /// Reads a pipe to its end, in a task. It reads dropped bytes as well, so that the
+    /// program never blocks on a full pipe.
     pub(crate) fn follow(
         &self,
         mut pipe: impl AsyncRead + Unpin + Send + 'static,
@@ -121,7 +121,7 @@ impl Output {
         let _never_closed = written.wait_for(|written| *written > limit).await;
     }
 
-    /// What is kept, without what a terminal would obey.
+    /// The kept text without control characters.
     pub(crate) fn text(&self) -> String {
         let plain = |c: char| if c == '\n' { c } else { plain(c) };
         String::from_utf8_lossy(&self.kept().bytes()).chars().map(plain).collect()
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_is_kept_and_the_beginning_if_it_is_wanted() {
+    fn output_keeps_its_tail_and_optionally_its_head() {
         let (end, both) = (Output::default(), Output::with_beginning());
         for output in [&end, &both] {
             output.take(b"error: the first\n");

@@ -1,46 +1,49 @@
-//! Where somebody's work on an exercise lies. The commands, a class and CI look in the same
-//! places, in the same order.
+//! Finds the work on an exercise. The commands, class grading and CI search the same
+//! folders in the same order.
 
+use crate::build_folder::{Files, of_exercise};
 use crate::home::Home;
 use crate::manifest::Manifest;
-use crate::scratch::{Files, of_exercise};
+use crate::renamed::exercise_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The place in a repository of the lab, or in one that began as a copy of it. The
+/// The folder of work in a repository of the lab, or in a repository created from it. The
 /// commands work there.
 pub const WORK: &str = "labs/work";
 
-/// Where work may lie below what is handed in, the best first. The last holds what was
-/// handed out: it counts for whoever worked there all the same.
+/// Folders below a submission that may contain work, in order of preference. The last
+/// contains the original exercises; changes in it count as work.
 pub const PLACES: [&str; 4] = [WORK, "", "exercises", "labs/exercises"];
 
-/// Where the work on one exercise was found.
+/// Location of the work on one exercise.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// The folder of exercises that holds it; nothing if nothing was handed in.
+    /// The folder of exercises that contains it; `None` if there is no submission.
     pub work: Option<PathBuf>,
-    /// Which of [`PLACES`] that is.
+    /// The matching entry of [`PLACES`].
     pub place: &'static str,
-    /// What whoever reads the result has to know about it.
+    /// Remarks for the report.
     pub remarks: Vec<String>,
 }
 
 struct Candidate {
     place: &'static str,
     work: PathBuf,
-    /// The reader's files; nothing if they cannot be read, which grading will say.
+    /// The student's files; `None` if they cannot be read, which grading reports.
     files: Option<Files>,
 }
 
-/// Looks for the work on an exercise below `top`: a repository, or a folder of exercises.
-/// What is as it was handed out is no work as long as there is any. Links are not
-/// followed: one could lead to the work of somebody else.
+/// Searches the work on an exercise below `top`, a repository or a folder of exercises.
+/// An unchanged copy of the exercise is used only if there is no changed one. Symbolic
+/// links are not followed, because they could lead to another student's work.
 #[must_use]
 pub fn find(top: &Path, home: &Home, manifest: &Manifest) -> Found {
     let (mut candidates, mut remarks) = (Vec::new(), Vec::new());
     for place in PLACES {
-        match link_on_the_way(top, &Path::new(place).join(&manifest.id)) {
+        let folder = exercise_folder(&top.join(place), &manifest.id);
+        let folder = folder.strip_prefix(top).unwrap_or(&folder);
+        match link_on_the_way(top, folder) {
             Some(link) if remarks.contains(&not_followed(&link)) => {}
             Some(link) => remarks.push(not_followed(&link)),
             None => candidates.extend(candidate(top, place, manifest)),
@@ -52,15 +55,12 @@ pub fn find(top: &Path, home: &Home, manifest: &Manifest) -> Found {
         return Found { remarks, ..Found::default() };
     };
     if !is_work(&chosen) {
-        remarks.push(format!(
-            "{} is as it was handed out: nothing was changed there",
-            named(chosen.place)
-        ));
+        remarks.push(format!("{} contains the unchanged exercise", named(chosen.place)));
     }
     for other in candidates.iter().filter(is_work) {
         if other.place != chosen.place && other.files != chosen.files {
             remarks.push(format!(
-                "TWO PLACES HOLD DIFFERENT WORK: {} was graded, {} was not",
+                "TWO FOLDERS CONTAIN DIFFERENT WORK: {} was graded, {} was not",
                 named(chosen.place),
                 named(other.place)
             ));
@@ -69,25 +69,29 @@ pub fn find(top: &Path, home: &Home, manifest: &Manifest) -> Found {
     Found { work: Some(chosen.work.clone()), place: chosen.place, remarks }
 }
 
-/// A remark on a link.
+/// The remark about a symbolic link.
 pub(crate) fn not_followed(link: &str) -> String {
-    format!("{link} is a link, which is not followed")
+    format!("{link} is a symbolic link and was not followed")
 }
 
 fn candidate(top: &Path, place: &'static str, manifest: &Manifest) -> Option<Candidate> {
     let work = top.join(place);
     let files = own_files(&work, manifest);
-    work.join(&manifest.id).is_dir().then_some(Candidate { place, work, files })
+    exercise_folder(&work, &manifest.id).is_dir().then_some(Candidate {
+        place,
+        work,
+        files,
+    })
 }
 
-/// The reader's files of an exercise in a folder of exercises.
+/// The editable files of an exercise in a folder of exercises.
 fn own_files(folder: &Path, manifest: &Manifest) -> Option<Files> {
-    let mut files = of_exercise(&folder.join(&manifest.id)).ok()?;
+    let mut files = of_exercise(&exercise_folder(folder, &manifest.id)).ok()?;
     files.retain(|file, _| manifest.is_editable(file));
     Some(files)
 }
 
-/// The first part of a path below `top` that is a link.
+/// The first component of a path below `top` that is a symbolic link.
 fn link_on_the_way(top: &Path, path: &Path) -> Option<String> {
     let mut way = PathBuf::new();
     path.components().find_map(|part| {

@@ -1,6 +1,7 @@
-//! How far somebody is, in a plain file in their folder of exercises.
+//! A student's progress, in a text file in the folder of exercises.
 
 use crate::manifest::Manifest;
+use crate::renamed::current_id;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,58 +11,59 @@ use std::path::{Path, PathBuf};
 /// The name of the file.
 pub const FILE: &str = "progress.txt";
 
-const HEAD: &str = "# Written by `cargo lab`: exercise, solved or open, best points, the task that was\n\
-                    # last found wrong, and for each task how many hints were looked at.\n";
+const HEAD: &str = "# Written by `cargo lab`: exercise, solved or open, best points, the task of the first\n\
+                    # check that did not pass, and for each task the number of hints shown.\n";
 
-/// What is known of one exercise.
+/// Progress in one exercise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Every check passed at least once.
+pub struct ExerciseProgress {
+    /// Whether all checks passed in one run.
     pub solved: bool,
     /// The most points in one run.
     pub best: u32,
-    /// The task of the first check that did not pass in the last run, from 1; 0 is none.
+    /// The task of the first check that did not pass in the last run, from 1; 0 if all
+    /// passed.
     pub task: usize,
-    /// Hints looked at, by task.
+    /// Number of hints shown, by task.
     pub hints: BTreeMap<usize, usize>,
 }
 
-/// What is known of all exercises.
+/// Progress in all exercises.
 #[derive(Clone, Debug)]
 pub struct Progress {
     file: PathBuf,
-    standings: BTreeMap<String, Standing>,
+    exercises: BTreeMap<String, ExerciseProgress>,
 }
 
 impl Progress {
-    /// Reads the file; lines that make no sense count as not there.
+    /// Reads the file. Malformed lines are ignored.
     #[must_use]
     pub fn read(folder: &Path) -> Self {
         let file = folder.join(FILE);
         let text = fs::read_to_string(&file).unwrap_or_default();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
-        Self { standings: lines.filter_map(parse).collect(), file }
+        Self { exercises: lines.filter_map(parse).collect(), file }
     }
 
-    /// What is known of an exercise.
+    /// The progress in one exercise.
     #[must_use]
-    pub fn of(&self, id: &str) -> Standing {
-        self.standings.get(id).cloned().unwrap_or_default()
+    pub fn of(&self, id: &str) -> ExerciseProgress {
+        self.exercises.get(id).cloned().unwrap_or_default()
     }
 
-    /// Changes it, and writes the file.
+    /// Updates the progress in one exercise and writes the file.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn change(
         &mut self,
         id: &str,
-        change: impl FnOnce(&mut Standing),
+        change: impl FnOnce(&mut ExerciseProgress),
     ) -> anyhow::Result<()> {
-        change(self.standings.entry(id.to_owned()).or_default());
+        change(self.exercises.entry(id.to_owned()).or_default());
         let mut text = HEAD.to_owned();
-        for (id, standing) in &self.standings {
-            let Standing { solved, best, task, hints } = standing;
+        for (id, progress) in &self.exercises {
+            let ExerciseProgress { solved, best, task, hints } = progress;
             let state = if *solved { "solved" } else { "open" };
             let _ = write!(text, "{id} {state} {best} {task}");
             hints.iter().for_each(|(task, seen)| {
@@ -82,16 +84,19 @@ impl Progress {
     }
 }
 
-fn parse(line: &str) -> Option<(String, Standing)> {
+fn parse(line: &str) -> Option<(String, ExerciseProgress)> {
     let mut words = line.split_whitespace();
-    let id = words.next()?.to_owned();
+    let id = current_id(words.next()?).to_owned();
     let solved = words.next()? == "solved";
     let (best, task) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let hint = |word: &str| {
         let (task, seen) = word.split_once(':')?;
         Some((task.parse().ok()?, seen.parse().ok()?))
     };
-    Some((id, Standing { solved, best, task, hints: words.filter_map(hint).collect() }))
+    Some((
+        id,
+        ExerciseProgress { solved, best, task, hints: words.filter_map(hint).collect() },
+    ))
 }
 
 #[cfg(test)]
@@ -99,23 +104,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn progress_round_trips_through_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let mut progress = Progress::read(folder.path());
-        let standing = Standing {
+        let saved = ExerciseProgress {
             solved: true,
             best: 15,
             task: 0,
             hints: BTreeMap::from([(1, 3), (4, 1)]),
         };
-        progress.change("p1-01-x", |its| its.clone_from(&standing)).unwrap();
-        assert_eq!(Progress::read(folder.path()).of("p1-01-x"), standing);
+        progress.change("p1-01-x", |its| its.clone_from(&saved)).unwrap();
+        assert_eq!(Progress::read(folder.path()).of("p1-01-x"), saved);
     }
 
     #[test]
-    fn a_broken_file_is_a_beginning() {
+    fn progress_under_a_former_id_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = "p1-02-proof-on-every-request solved 19 0 2:1\n";
+        fs::write(folder.path().join(FILE), line).unwrap();
+        let mut progress = Progress::read(folder.path());
+        assert!(progress.of("p1-02-credential-on-every-request").solved);
+        progress.change("p1-01-x", |its| its.best = 1).unwrap();
+        let progress =
+            Progress::read(folder.path()).of("p1-02-credential-on-every-request");
+        assert_eq!((progress.solved, progress.best), (true, 19));
+    }
+
+    #[test]
+    fn malformed_progress_file_counts_as_empty() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "what?\n\np1-01 solved many\n").unwrap();
-        assert_eq!(Progress::read(folder.path()).of("p1-01"), Standing::default());
+        assert_eq!(
+            Progress::read(folder.path()).of("p1-01"),
+            ExerciseProgress::default()
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! The result of a grading: one record, from which every format is rendered.
+//! The result of a grading. Every format is rendered from this record.
 
 use crate::place::Found;
+use crate::renamed::exercise_folder;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// The JSON document of a grading: `records`, a list of [`Record`].
 pub const SCHEMA: &str = "lab-grade";
@@ -9,104 +11,102 @@ pub const SCHEMA: &str = "lab-grade";
 /// The version of [`SCHEMA`].
 pub const VERSION: u32 = 2;
 
-/// What became of one exercise.
+/// The result of one exercise.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Record {
     /// The exercise's id.
     pub exercise: String,
     /// Its title.
     pub title: String,
-    /// Whose work it is, when a class is graded.
+    /// Name of the submission, when a class is graded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission: Option<String>,
-    /// The seed from which everything random came.
+    /// Seed of all random values.
     pub seed: u64,
-    /// When it began, in seconds since 1970 (UTC).
+    /// Start time, in seconds since 1970 (UTC).
     pub started_at: u64,
-    /// How long it took.
+    /// Duration, in milliseconds.
     pub duration_ms: u64,
     /// The verdict.
     #[serde(rename = "outcome")]
     pub verdict: Verdict,
-    /// The sum of the checks' points.
+    /// Sum of the points earned.
     pub points: u32,
-    /// The sum of what they are worth.
+    /// Sum of the points of all checks.
     pub max_points: u32,
-    /// Files that are not the reader's and were not as they are handed out.
+    /// Non-editable files that differed from the original and were replaced by it.
     pub restored: Vec<String>,
-    /// What else there is to know about what was handed in, such as a second place with
-    /// other work.
+    /// Remarks on the submission, such as a second folder with different work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
-    /// What there is to say about the whole, such as the compiler's errors.
+    /// A message about the whole run, such as the compiler's errors.
     pub message: String,
     /// The checks, in the order of the manifest.
     pub checks: Vec<CheckRecord>,
 }
 
-/// What became of one check.
+/// The result of one check.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct CheckRecord {
     /// Its id.
     pub id: String,
-    /// What it shows, as a sentence.
+    /// What the check verifies, as a sentence.
     pub title: String,
     /// The number of the task it belongs to, from 1.
     pub task: usize,
-    /// What became of it.
+    /// Its status.
     pub status: Status,
-    /// What it earned.
+    /// Points earned.
     pub points: u32,
-    /// What it is worth.
+    /// Maximum points.
     pub max_points: u32,
-    /// What the exercise asks for, when it failed.
+    /// The expectation, if it failed.
     pub expected: String,
-    /// What came instead; or why nothing can be said, or why it was skipped.
+    /// The observation, if it failed; otherwise why it is inconclusive or was skipped.
     pub actual: String,
-    /// Where to think on.
+    /// Help towards the cause, without the solution.
     pub help: String,
-    /// What was done, in lines that a person can replay.
+    /// Requests, replies and faults, in lines that can be repeated by hand.
     pub transcript: Vec<String>,
-    /// The end of what the program wrote. Not to be trusted.
+    /// The end of the program's log. Untrusted.
     pub log: String,
-    /// The seed of this run of it.
+    /// Seed of the last run.
     pub seed: u64,
-    /// The command that does the same again.
+    /// Command that repeats this run.
     pub rerun: String,
-    /// How long it took, all repeats together.
+    /// Duration of all runs, in milliseconds.
     pub duration_ms: u64,
-    /// Requests that were sent, all repeats together.
+    /// Number of requests in all runs.
     pub requests: usize,
-    /// The slowest percent of the requests took at least this long.
+    /// 99th percentile of the request durations, in milliseconds.
     pub p99_ms: f64,
-    /// Not announced, and not shown when it passes.
+    /// Not listed in the README, and not shown when it passes.
     pub quiet: bool,
-    /// The reader's file, for whoever shows results beside code: from the top of what was
-    /// handed in.
+    /// The student's file that annotations refer to, relative to the submission.
     pub file: String,
 }
 
-/// What became of a check.
+/// Status of a check.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It holds, in every repeat.
+    /// It passed in every run.
     Pass,
-    /// It does not hold.
+    /// It failed.
     Fail,
-    /// It says nothing, because something it needs does not hold.
+    /// It did not run, because a check that it needs did not pass.
     Skipped,
-    /// The run shows neither that it holds nor that it does not.
+    /// The run gave no result, for example because the machine was too busy.
     Inconclusive,
-    /// The lab itself broke.
+    /// The harness failed.
     Error,
 }
 
-/// The verdict on an exercise.
+/// The outcome of an exercise.
 pub use outcome::Outcome as Verdict;
 
-/// The verdict on all checks together. A harness error takes precedence, because then even
-/// the points say nothing. No check at all is inconclusive.
+/// Combines the status of all checks. A harness error takes precedence, because it makes
+/// the points meaningless. Without any check the outcome is inconclusive.
 #[must_use]
 pub fn verdict_of(checks: &[CheckRecord]) -> Verdict {
     let outcome = |check: &CheckRecord| match check.status {
@@ -119,8 +119,8 @@ pub fn verdict_of(checks: &[CheckRecord]) -> Verdict {
 }
 
 impl Record {
-    /// Adds the points of the checks up, and remarks which conditions without points are
-    /// not met: in a table nothing else tells full points from a pass.
+    /// Adds up the points, and adds a remark for each failed check without points:
+    /// otherwise a table could not explain full points without a pass.
     pub fn add_up(&mut self) {
         self.points = self.checks.iter().map(|check| check.points).sum();
         let unpaid = self.checks.iter().filter(|check| check.max_points == 0);
@@ -130,16 +130,20 @@ impl Record {
         self.remarks.extend(unmet.map(remark));
     }
 
-    /// Says where the work was found. Whoever shows results beside code looks for it from
-    /// the top of what was handed in.
+    /// Adds the location of the work: its remarks, and its folder to the paths of the
+    /// annotated files.
     pub fn found(&mut self, found: &Found) {
         self.remarks.extend_from_slice(&found.remarks);
-        for check in self.checks.iter_mut().filter(|_| !found.place.is_empty()) {
-            check.file = format!("{}/{}", found.place, check.file);
+        let Some(work) = &found.work else { return };
+        let folder = exercise_folder(work, &self.exercise);
+        let folder = Path::new(found.place).join(folder.file_name().unwrap_or_default());
+        for check in &mut self.checks {
+            let file = check.file.trim_start_matches(&self.exercise);
+            check.file = format!("{}{file}", folder.display());
         }
     }
 
-    /// The checks that anybody should see: quiet ones only if they found something.
+    /// The checks to show: quiet ones only if they did not pass.
     pub fn shown(&self) -> impl Iterator<Item = &CheckRecord> {
         let silent = |check: &&CheckRecord| {
             check.quiet && matches!(check.status, Status::Pass | Status::Skipped)

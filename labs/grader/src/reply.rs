@@ -1,35 +1,35 @@
-//! What came back from the program under test, or why nothing did.
+//! A reply of the program under test, or the reason why there is none.
 
-use crate::client::PATIENCE;
-use crate::stop::Stop;
+use crate::check_error::CheckError;
+use crate::client::REQUEST_TIMEOUT;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// How the reason begins when nothing came in time.
-const TOO_LATE: &str = "no answer within";
+/// Prefix of the reason after a timeout.
+const TIMEOUT_PREFIX: &str = "no reply within";
 
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAnswer(pub String);
 
 impl NoAnswer {
-    pub(crate) fn by_clock(&self) -> bool {
-        self.0.starts_with(TOO_LATE)
+    pub(crate) fn timed_out(&self) -> bool {
+        self.0.starts_with(TIMEOUT_PREFIX)
     }
 
     pub(crate) fn of(error: &reqwest::Error) -> Self {
         Self(if error.is_timeout() {
-            format!("{TOO_LATE} {} s", PATIENCE.as_secs())
+            format!("{TIMEOUT_PREFIX} {} s", REQUEST_TIMEOUT.as_secs())
         } else if error.is_connect() {
-            "connection refused: nothing listens there".to_owned()
+            "connection refused: no process listens on this port".to_owned()
         } else {
-            "the connection was closed without a complete answer".to_owned()
+            "the connection was closed before the reply was complete".to_owned()
         })
     }
 }
 
-/// A reply that has been read to its end.
+/// A complete reply.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// Its status.
@@ -38,41 +38,42 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Vec<u8>,
-    /// When the request was about to be sent, and when the reply had been read: whatever
-    /// the program did, it did between these two.
+    /// The time just before the request was sent and the time when the reply had been
+    /// read. The program processed the request between these two.
     pub at: (Instant, Instant),
     pub(crate) curl: String,
 }
 
 impl Reply {
-    /// Goes on when the status is this one.
+    /// Returns the reply if it has this status.
     ///
     /// # Errors
-    /// [`Stop::Failed`] with `help` when it is another.
-    pub fn expect(self, status: u16, help: &str) -> Result<Self, Stop> {
+    /// [`CheckError::Failed`] with `help` when it has another status.
+    pub fn expect(self, status: u16, help: &str) -> Result<Self, CheckError> {
         if self.status.as_u16() == status {
             return Ok(self);
         }
-        Err(Stop::failed(format!("status {status}"), self.shown(), help))
+        Err(CheckError::failed(format!("status {status}"), self.shown(), help))
     }
 
-    /// Goes on when the status is this one, in a time that the program allows for: a reply
-    /// that took `limit` or longer may be another because of a machine that is too busy.
+    /// Returns the reply if it has this status. A reply that took `limit` or longer may
+    /// have another status because the machine was too busy.
     ///
     /// # Errors
-    /// [`Stop::Failed`] with `help` when it is another; [`Stop::Unsure`] when that came
+    /// [`CheckError::Failed`] with `help` when it is another; [`CheckError::Inconclusive`] when that came
     /// after the limit.
     pub fn expect_unless_slow(
         self,
         status: u16,
         limit: Duration,
         help: &str,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, CheckError> {
         let took = self.at.1.saturating_duration_since(self.at.0);
         let other = self.status.as_u16() != status;
         if other && took >= limit {
-            return Err(Stop::unsure(format!(
-                "this machine was too busy: what should take no time took {} ms ({})",
+            return Err(CheckError::inconclusive(format!(
+                "this machine was too busy: a request that should be fast took {} ms \
+                 ({})",
                 took.as_millis(),
                 self.shown()
             )));
@@ -86,25 +87,25 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON; null when it is none.
+    /// The body as JSON; null if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// A text in the body's JSON object, such as the new session's id.
+    /// A string member of the body's JSON object, such as the new session's id.
     ///
     /// # Errors
-    /// [`Stop::Failed`] when it is not there.
-    pub fn field(&self, name: &str) -> Result<String, Stop> {
+    /// [`CheckError::Failed`] when it is missing.
+    pub fn field(&self, name: &str) -> Result<String, CheckError> {
         let json = self.json();
         let text = json.get(name).and_then(Value::as_str).map(str::to_owned);
         text.ok_or_else(|| {
-            let expected = format!("a JSON object with the text \"{name}\"");
-            Stop::failed(
+            let expected = format!("a JSON object with the string member \"{name}\"");
+            CheckError::failed(
                 expected,
                 self.shown(),
-                "this part of the starter is finished: was it changed?",
+                "this part of the starter was finished: did you change it?",
             )
         })
     }
@@ -134,14 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_counts_only_if_it_did_not_take_as_long_as_the_limit() {
+    fn refusal_slower_than_the_limit_is_inconclusive() {
         let limit = Duration::from_millis(250);
         let quick = Duration::from_millis(249);
         let seen = |status, took| reply(status, took).expect_unless_slow(200, limit, "");
         let failed = seen(StatusCode::SERVICE_UNAVAILABLE, quick);
-        assert!(matches!(failed, Err(Stop::Failed(_))));
+        assert!(matches!(failed, Err(CheckError::Failed(_))));
         let unsure = seen(StatusCode::SERVICE_UNAVAILABLE, limit);
-        assert!(matches!(unsure, Err(Stop::Unsure(_))));
+        assert!(matches!(unsure, Err(CheckError::Inconclusive(_))));
         assert!(seen(StatusCode::OK, limit * 2).is_ok(), "late, and right");
     }
 }

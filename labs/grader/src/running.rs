@@ -1,13 +1,13 @@
-//! Running one check: its own processes and services, a deadline, and as many repeats as
-//! luck needs to be ruled out.
+//! Runs one check with its own processes and services, a timeout, and repeats with
+//! different seeds.
 
 use crate::check::Check;
-use crate::exam::Exam;
+use crate::check_error::{CheckError, CheckResult};
+use crate::context::CheckContext;
 use crate::grade::{Assignment, blank, millis};
-use crate::manifest::{CheckEntry, Service as Asked};
+use crate::manifest::{CheckEntry, Service as RequiredService};
 use crate::record::{CheckRecord, Status};
-use crate::replica::Ground;
-use crate::stop::{Outcome, Stop};
+use crate::replica::SharedSetup;
 use crate::transcript::{Transcript, one_line};
 use anyhow::Context;
 use backing_services::{Backing, Kind, Service, What, database, offers, redis};
@@ -16,13 +16,13 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How often a check that could not tell is asked again.
-const ATTEMPTS: u32 = 3;
+/// Maximum number of runs of a check that is inconclusive.
+const MAX_ATTEMPTS: u32 = 3;
 
-/// How long after a failure a program may turn out to have ended before it.
-const FATE: Duration = Duration::from_millis(250);
+/// Maximum time to detect that a program exited before a failure.
+const EXIT_DETECTION_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A built program that is being checked.
+/// A built program and the settings to check it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running<'a> {
     pub(crate) assignment: &'a Assignment,
@@ -30,8 +30,8 @@ pub(crate) struct Running<'a> {
     pub(crate) http: &'a reqwest::Client,
 }
 
-/// Runs a check with as many seeds as there are repeats, and stops at the first that does
-/// not pass.
+/// Runs a check once per repeat, each time with the next seed. Stops at the first run
+/// that does not pass.
 pub(crate) async fn run_check(running: &Running<'_>, entry: &CheckEntry) -> CheckRecord {
     let mut record = blank(running.assignment, entry);
     let Some(check) = running.assignment.suite.check(&entry.id) else {
@@ -43,11 +43,11 @@ pub(crate) async fn run_check(running: &Running<'_>, entry: &CheckEntry) -> Chec
     let mut slowest = Duration::ZERO;
     for repeat in 0..u64::from(running.assignment.repeat.max(1)) {
         record.seed = running.assignment.seed.wrapping_add(repeat);
-        let attempt = judge(running, check, record.seed).await;
+        let attempt = run_until_conclusive(running, check, record.seed).await;
         let (requests, p99) = attempt.transcript.cost();
         record.requests += requests;
         slowest = slowest.max(p99);
-        tell(&mut record, attempt);
+        record_result(&mut record, attempt);
         if record.status != Status::Pass {
             break;
         }
@@ -61,28 +61,28 @@ pub(crate) async fn run_check(running: &Running<'_>, entry: &CheckEntry) -> Chec
 }
 
 struct Attempt {
-    outcome: Outcome,
+    result: CheckResult,
     transcript: Transcript,
     log: String,
 }
 
-fn tell(record: &mut CheckRecord, attempt: Attempt) {
-    match attempt.outcome {
+fn record_result(record: &mut CheckRecord, attempt: Attempt) {
+    match attempt.result {
         Ok(()) => {
             record.status = Status::Pass;
             return;
         }
-        Err(Stop::Failed(failed)) => {
+        Err(CheckError::Failed(failed)) => {
             record.status = Status::Fail;
             record.expected = one_line(&failed.expected);
             record.actual = one_line(&failed.actual);
             record.help = one_line(&failed.help);
         }
-        Err(Stop::Unsure(why)) => {
+        Err(CheckError::Inconclusive(why)) => {
             record.status = Status::Inconclusive;
             record.actual = one_line(&why);
         }
-        Err(Stop::Broken(error)) => {
+        Err(CheckError::Harness(error)) => {
             record.status = Status::Error;
             record.actual = one_line(&format!("{error:#}"));
         }
@@ -91,84 +91,84 @@ fn tell(record: &mut CheckRecord, attempt: Attempt) {
     record.log = attempt.log;
 }
 
-async fn judge(running: &Running<'_>, check: &Check, seed: u64) -> Attempt {
-    let mut attempt = once(running, check, seed).await;
-    let mut slow_before = false;
-    for _ in 1..ATTEMPTS {
-        let again = match &attempt.outcome {
-            Err(Stop::Unsure(_)) => true,
-            Err(Stop::Failed(failed)) => failed.by_clock && !slow_before,
+async fn run_until_conclusive(
+    running: &Running<'_>,
+    check: &Check,
+    seed: u64,
+) -> Attempt {
+    let mut attempt = run_once(running, check, seed).await;
+    let mut timed_out_before = false;
+    for _ in 1..MAX_ATTEMPTS {
+        let again = match &attempt.result {
+            Err(CheckError::Inconclusive(_)) => true,
+            Err(CheckError::Failed(failed)) => failed.timed_out && !timed_out_before,
             _ => false,
         };
         if !again {
             break;
         }
-        slow_before |= matches!(attempt.outcome, Err(Stop::Failed(_)));
-        attempt = once(running, check, seed).await;
+        timed_out_before |= matches!(attempt.result, Err(CheckError::Failed(_)));
+        attempt = run_once(running, check, seed).await;
     }
     attempt
 }
 
-async fn once(running: &Running<'_>, check: &Check, seed: u64) -> Attempt {
+async fn run_once(running: &Running<'_>, check: &Check, seed: u64) -> Attempt {
     let transcript = Transcript::default();
-    let exam = match prepare(running, check, seed, transcript.clone()).await {
-        Ok(exam) => exam,
+    let ctx = match prepare(running, check, seed, transcript.clone()).await {
+        Ok(ctx) => ctx,
         Err(error) => {
-            return Attempt {
-                outcome: Err(error.into()),
-                transcript,
-                log: String::new(),
-            };
+            return Attempt { result: Err(error.into()), transcript, log: String::new() };
         }
     };
     let limits = running.assignment.manifest.limits;
-    let outcome = tokio::select! {
-        outcome = unless_it_panics(check, &exam) => outcome,
-        replica = exam.flood() => Err(Stop::failed(
+    let result = tokio::select! {
+        result = catch_panic(check, &ctx) => result,
+        replica = ctx.output_limit_exceeded() => Err(CheckError::failed(
             format!("at most {} KiB of output", limits.output_kib),
             format!("replica {replica} wrote more"),
-            "a loop that prints?",
+            "is there a loop that prints?",
         )),
-        () = tokio::time::sleep(limits.time()) => Err(Stop::too_slow(
-            format!("an end within {} s", limits.seconds),
+        () = tokio::time::sleep(limits.time()) => Err(CheckError::timed_out(
+            format!("the check ends within {} s", limits.seconds),
             "the check was still waiting for the program",
-            "does it wait for something that never comes?",
+            "does the program wait for an event that never happens?",
         )),
     };
-    let outcome = with_fate(outcome, &exam).await;
-    exam.finish().await;
-    Attempt { outcome, transcript, log: exam.log() }
+    let result = with_exit_reasons(result, &ctx).await;
+    ctx.finish().await;
+    Attempt { result, transcript, log: ctx.log() }
 }
 
-/// A check that panics is a fault of the lab, and of no other check.
-async fn unless_it_panics(check: &Check, exam: &Exam) -> Outcome {
-    // What it leaves half done ends with the exam.
-    let run = AssertUnwindSafe((check.run)(exam)).catch_unwind();
+/// Converts a panic of the check into a harness error.
+async fn catch_panic(check: &Check, ctx: &CheckContext) -> CheckResult {
+    // Partial work of the check ends with its context.
+    let run = AssertUnwindSafe((check.run)(ctx)).catch_unwind();
     run.await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let what = text.unwrap_or("it does not say why");
+        let what = text.unwrap_or("no message");
         Err(anyhow::anyhow!("the check {} panicked: {what}", check.id).into())
     })
 }
 
-/// A program that ended in the middle explains whatever else was seen. Its connections end
-/// before it is known to have ended, so this waits a little.
-async fn with_fate(outcome: Outcome, exam: &Exam) -> Outcome {
-    let Err(Stop::Failed(mut failed)) = outcome else {
-        return outcome;
+/// Adds the exit reasons of replicas to a failure. A connection closes before the exit is
+/// detected, so this waits a moment.
+async fn with_exit_reasons(result: CheckResult, ctx: &CheckContext) -> CheckResult {
+    let Err(CheckError::Failed(mut failed)) = result else {
+        return result;
     };
-    let deadline = Instant::now() + FATE;
-    let mut fates = exam.fates();
-    while fates.is_empty() && Instant::now() < deadline {
+    let deadline = Instant::now() + EXIT_DETECTION_TIMEOUT;
+    let mut exit_reasons = ctx.exit_reasons();
+    while exit_reasons.is_empty() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        fates = exam.fates();
+        exit_reasons = ctx.exit_reasons();
     }
-    // A program that never came up has said so already.
-    if !fates.is_empty() && !failed.actual.contains(&fates[0]) {
-        failed.actual = format!("{} ({})", failed.actual, fates.join("; "));
+    // A failed start contains the reason already.
+    if !exit_reasons.is_empty() && !failed.actual.contains(&exit_reasons[0]) {
+        failed.actual = format!("{} ({})", failed.actual, exit_reasons.join("; "));
     }
-    Err(Stop::Failed(failed))
+    Err(CheckError::Failed(failed))
 }
 
 async fn prepare(
@@ -176,35 +176,36 @@ async fn prepare(
     check: &Check,
     seed: u64,
     transcript: Transcript,
-) -> anyhow::Result<Exam> {
-    let folder = tempfile::tempdir().context("cannot make a folder for the replicas")?;
+) -> anyhow::Result<CheckContext> {
+    let folder =
+        tempfile::tempdir().context("cannot create a folder for the replicas")?;
     let (mut services, mut urls) = (Vec::new(), Vec::new());
-    for asked in &running.assignment.manifest.services {
-        let service = start(*asked, folder.path()).await?;
+    for required in &running.assignment.manifest.services {
+        let service = start(*required, folder.path()).await?;
         urls.push((service.what().variable().to_owned(), service.url.clone()));
         services.push(service);
     }
     let Running { assignment, program, http } = *running;
-    let ground = Ground {
-        cage: assignment.cage.clone(),
+    let setup = SharedSetup {
+        sandbox: assignment.sandbox.clone(),
         program: program.to_owned(),
         limits: assignment.manifest.limits,
         services: urls,
         transcript,
         folder,
     };
-    Ok(Exam::new(ground, http.clone(), services, seed_of(check, seed)))
+    Ok(CheckContext::new(setup, http.clone(), services, seed_of(check, seed)))
 }
 
-async fn start(asked: Asked, folder: &Path) -> anyhow::Result<Service> {
-    match asked {
-        Asked::Redis => redis(own_redis().await?, folder).await,
-        Asked::Database => database(Backing::Embedded, folder).await,
+async fn start(required: RequiredService, folder: &Path) -> anyhow::Result<Service> {
+    match required {
+        RequiredService::Redis => redis(own_redis().await?, folder).await,
+        RequiredService::Database => database(Backing::Embedded, folder).await,
     }
 }
 
-/// Which Redis there is that can be started here. Never one that runs already: checks
-/// empty theirs and kill it, and a reader may have a Redis in the environment.
+/// Finds a Redis that the harness can start. It never uses a running one: checks empty
+/// and kill Redis, and the environment may name a Redis with data.
 async fn own_redis() -> anyhow::Result<Backing> {
     let offers = offers(What::Redis).await;
     let mut missing = Vec::new();
@@ -220,7 +221,7 @@ async fn own_redis() -> anyhow::Result<Backing> {
     anyhow::bail!("no Redis can be started: {}", missing.join("; "))
 }
 
-/// Checks must not share their chance, or the first would tell what the second does.
+/// Derives the seed of one check. Two checks must not draw the same random values.
 fn seed_of(check: &Check, seed: u64) -> u64 {
     let mix =
         |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);

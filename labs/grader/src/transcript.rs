@@ -1,79 +1,80 @@
-//! What was done to the program and what it answered, in lines that a person can replay.
+//! The transcript of a check: requests, replies and faults, in lines that can be repeated
+//! by hand.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Lines beyond which a transcript keeps its beginning and its end only.
-const LONGEST: usize = 60;
+/// Maximum number of lines. A longer transcript keeps its beginning and its end.
+const MAX_LINES: usize = 60;
 
-/// Characters of a reply that are shown.
-const SHOWN: usize = 240;
+/// Maximum number of characters of a reply.
+const MAX_REPLY_CHARS: usize = 240;
 
-/// Characters of any line. A command with a token in it has to fit, to be repeated.
-const LINE: usize = 1000;
+/// Maximum number of characters of a line. A command with a token must fit, so that it
+/// can be repeated.
+const MAX_LINE_CHARS: usize = 1000;
 
-/// One check's story so far. Clones write into the same one.
+/// The transcript of one run. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Transcript(Arc<Mutex<Story>>);
+pub struct Transcript(Arc<Mutex<Content>>);
 
 #[derive(Debug, Default)]
-struct Story {
+struct Content {
     lines: Vec<String>,
-    took: Vec<Duration>,
+    latencies: Vec<Duration>,
     quiet: bool,
 }
 
 impl Transcript {
-    /// Adds a line. Whatever is in it, it is one line, and not a long one.
-    pub fn say(&self, line: impl AsRef<str>) {
-        let mut story = self.story();
-        if !story.quiet {
-            story.lines.push(one_line(line.as_ref()));
+    /// Adds a line. Control characters are removed and a long line is cut.
+    pub fn note(&self, line: impl AsRef<str>) {
+        let mut content = self.content();
+        if !content.quiet {
+            content.lines.push(one_line(line.as_ref()));
         }
     }
 
-    /// From now on lines are left out; requests are still counted. For the hundredth of a
-    /// hundred equal requests.
+    /// Turns lines off or on; requests are still counted. For one of many equal requests.
     pub fn quiet(&self, quiet: bool) {
-        self.story().quiet = quiet;
+        self.content().quiet = quiet;
     }
 
-    /// Adds a request, as a command that repeats it, and its reply.
+    /// Adds a request as a `curl` command, and its reply.
     pub(crate) fn exchange(&self, curl: &str, reply: &str) {
-        self.say(format!("$ {curl}"));
-        self.say(format!("  {}", shortened(reply)));
+        self.note(format!("$ {curl}"));
+        self.note(format!("  {}", shortened(reply)));
     }
 
-    /// Counts a request that took so long.
-    pub(crate) fn count(&self, took: Duration) {
-        self.story().took.push(took);
+    /// Counts a request with its duration.
+    pub(crate) fn count(&self, latencies: Duration) {
+        self.content().latencies.push(latencies);
     }
 
-    /// The lines, with the middle left out when there are too many.
+    /// The lines, without the middle if there are too many.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let story = self.story();
-        let (lines, half) = (&story.lines, LONGEST / 2);
-        if lines.len() <= LONGEST {
+        let content = self.content();
+        let (lines, half) = (&content.lines, MAX_LINES / 2);
+        if lines.len() <= MAX_LINES {
             return lines.clone();
         }
         let (head, tail) = (&lines[..half], &lines[lines.len() - half..]);
-        let left_out = lines.len() - LONGEST;
+        let left_out = lines.len() - MAX_LINES;
         let gap = format!("… {left_out} lines left out …");
         head.iter().cloned().chain([gap]).chain(tail.iter().cloned()).collect()
     }
 
-    /// How many requests were answered, and how long the slowest percent took at least.
+    /// Number of requests and the 99th percentile of their durations.
     #[must_use]
     pub fn cost(&self) -> (usize, Duration) {
-        let mut took = self.story().took.clone();
-        took.sort_unstable();
-        let rank = (took.len() * 99).div_ceil(100);
-        let p99 = took.get(rank.saturating_sub(1)).copied();
-        (took.len(), p99.unwrap_or_default())
+        let mut latencies = self.content().latencies.clone();
+        latencies.sort_unstable();
+        let rank = (latencies.len() * 99).div_ceil(100);
+        let p99 = latencies.get(rank.saturating_sub(1)).copied();
+        (latencies.len(), p99.unwrap_or_default())
     }
 
-    fn story(&self) -> std::sync::MutexGuard<'_, Story> {
+    fn content(&self) -> std::sync::MutexGuard<'_, Content> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -81,13 +82,13 @@ impl Transcript {
 /// The beginning of a reply, as one line.
 #[must_use]
 pub fn shortened(text: &str) -> String {
-    cut(text, SHOWN)
+    cut(text, MAX_REPLY_CHARS)
 }
 
-/// One line that is not too long: a program must not be able to draw on the terminal of
-/// whoever reads this, nor to write lines that look like ours.
+/// One line of limited length. A program must not be able to control the reader's
+/// terminal or to imitate the lab's lines.
 pub(crate) fn one_line(text: &str) -> String {
-    cut(text, LINE)
+    cut(text, MAX_LINE_CHARS)
 }
 
 fn cut(text: &str, most: usize) -> String {
@@ -98,8 +99,7 @@ fn cut(text: &str, most: usize) -> String {
     line
 }
 
-/// A blank instead of what a terminal obeys, what ends a line, and what turns the direction
-/// of writing.
+/// Replaces control characters, line separators and bidirectional overrides by a blank.
 pub(crate) fn plain(c: char) -> char {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
         || matches!(c, '\u{2066}'..='\u{2069}');
@@ -112,16 +112,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_story_keeps_its_beginning_and_its_end() {
+    fn long_transcript_keeps_its_beginning_and_end() {
         let transcript = Transcript::default();
-        (0..200).for_each(|n| transcript.say(format!("line {n}")));
+        (0..200).for_each(|n| transcript.note(format!("line {n}")));
         let lines = transcript.lines();
-        assert_eq!((lines.len(), lines[0].as_str()), (LONGEST + 1, "line 0"));
-        assert_eq!(lines[LONGEST], "line 199");
+        assert_eq!((lines.len(), lines[0].as_str()), (MAX_LINES + 1, "line 0"));
+        assert_eq!(lines[MAX_LINES], "line 199");
     }
 
     #[test]
-    fn the_cost_of_nothing_is_nothing() {
+    fn empty_transcript_has_no_cost() {
         assert_eq!(Transcript::default().cost(), (0, Duration::ZERO));
     }
 
@@ -132,13 +132,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_one_line_whoever_says_it_and_has_an_end() {
+    fn transcript_lines_are_single_and_limited() {
         let transcript = Transcript::default();
-        transcript.say("  the first id: a\u{1b}[2J\r\npass: 5 of 5 points");
+        transcript.note("  the first id: a\u{1b}[2J\r\npass: 5 of 5 points");
         transcript.exchange(&"c".repeat(5000), "200 a\nb");
         let lines = transcript.lines();
         assert_eq!(lines[0], "  the first id: a [2J  pass: 5 of 5 points");
-        assert_eq!(lines[1].chars().count(), LINE + 1, "and a sign that it was cut");
+        assert_eq!(
+            lines[1].chars().count(),
+            MAX_LINE_CHARS + 1,
+            "and a sign that it was cut"
+        );
         assert_eq!(lines[2], "  200 a b");
         assert_eq!(lines.len(), 3);
     }

@@ -1,59 +1,64 @@
-//! Can the next id be guessed? From outside that can be refuted and not proved: what is
-//! looked for are the ways in which guessable ids are usually made.
+//! Predictability of session ids. A test cannot prove that ids are unpredictable. It
+//! detects the usual causes of predictable ids.
 
 use super::Session;
-use grader::{Exam, Outcome, Replica, Stop, require};
+use grader::{CheckContext, CheckError, CheckResult, Replica, require};
 use std::collections::BTreeSet;
 
-/// Logins that are looked at.
+/// Number of logins.
 const LOGINS: usize = 40;
 
-/// Places in which ids have to differ. 128 bits are 22 letters of base64 and 32 of hex;
-/// some places of a few dozen may be equal by chance.
-const PLACES: usize = 16;
+/// Minimum number of character positions in which ids must vary. 128 bits are 22
+/// characters of base64 or 32 of hex, and a few positions may be equal by chance.
+const MIN_VARYING_CHARS: usize = 16;
 
-pub(super) async fn ids_cannot_be_guessed(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let user = exam.user();
-    let before = collect(exam, &server, &user).await?;
+pub(super) async fn ids_cannot_be_guessed(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let user = ctx.random_user();
+    let before = collect(ctx, &server, &user).await?;
     let different: BTreeSet<_> = before.iter().collect();
     let actual = format!("{} different ids", different.len());
-    let help = "an id must not come twice";
+    let help = "two logins must not get the same id";
     require(different.len() == LOGINS, format!("{LOGINS} different ids"), actual, help)?;
 
-    let places = places_that_differ(&before);
+    let varying = varying_chars(&before);
     let example = format!("{} and {}", before[0], before[1]);
-    let actual = format!("they differ in {places} places only, such as {example}");
-    let help = "how many ids would somebody have to try who knows the last one? A counter \
-                and a clock can be tried out";
-    let expected = format!("ids that differ in at least {PLACES} places");
-    require(places >= PLACES, expected, actual, help)?;
+    let actual =
+        format!("they differ in only {varying} characters, for example {example}");
+    let help = "how many ids must an attacker try after seeing the last one? A counter \
+                or a clock can be guessed";
+    let expected = format!("ids that differ in at least {MIN_VARYING_CHARS} characters");
+    require(varying >= MIN_VARYING_CHARS, expected, actual, help)?;
 
-    // What comes from a fixed start, such as a counter behind a hash, comes again.
+    // Ids derived from a fixed start, such as a hashed counter, repeat after a restart.
     server.kill().await;
     server.restart().await?;
-    let after = collect(exam, &server, &user).await?;
+    let after = collect(ctx, &server, &user).await?;
     let again = after.iter().find(|id| different.contains(id));
     let actual = format!("{} again", again.map_or("", String::as_str));
-    let help = "where does the randomness come from? A generator with a fixed seed, or a \
-                hash of a counter, starts anew with each process";
-    require(again.is_none(), "ids that were never there before", actual, help)
+    let help = "what is the source of the randomness? A generator with a fixed seed, or \
+                a hash of a counter, repeats its values in each process";
+    require(again.is_none(), "ids that were not used before the restart", actual, help)
 }
 
-async fn collect(exam: &Exam, server: &Replica, user: &str) -> Result<Vec<String>, Stop> {
-    exam.say(format!("{LOGINS} logins of {user}"));
-    exam.transcript().quiet(true);
+async fn collect(
+    ctx: &CheckContext,
+    server: &Replica,
+    user: &str,
+) -> Result<Vec<String>, CheckError> {
+    ctx.note(format!("{LOGINS} logins of {user}"));
+    ctx.transcript().quiet(true);
     let mut ids = Vec::new();
     for _ in 0..LOGINS {
-        ids.push(Session::open(exam, server, user).await?.id);
+        ids.push(Session::open(ctx, server, user).await?.id);
     }
-    exam.transcript().quiet(false);
-    exam.say(format!("  the first three ids: {}", ids[..3].join(" ")));
+    ctx.transcript().quiet(false);
+    ctx.note(format!("  the first three ids: {}", ids[..3].join(" ")));
     Ok(ids)
 }
 
-/// Places, counted from the left, in which at least four different letters stand.
-fn places_that_differ(ids: &[String]) -> usize {
+/// Number of character positions, from the left, with at least four different characters.
+fn varying_chars(ids: &[String]) -> usize {
     let longest = ids.iter().map(String::len).max().unwrap_or_default();
     let letters = |place: usize| {
         let letters: BTreeSet<_> =
@@ -68,12 +73,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_counter_differs_in_two_places_and_a_random_number_in_nearly_all() {
+    fn counters_differ_in_few_characters_and_random_ids_in_most() {
         let counted: Vec<_> = (0..40).map(|n| format!("session-{n:08}")).collect();
-        assert!(places_that_differ(&counted) <= 2);
+        assert!(varying_chars(&counted) <= 2);
         let random =
             |n: u64| format!("{:016x}", (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let random: Vec<_> = (0..40).map(random).collect();
-        assert!(places_that_differ(&random) >= 15);
+        assert!(varying_chars(&random) >= 15);
     }
 }

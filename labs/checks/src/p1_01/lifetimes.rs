@@ -1,34 +1,37 @@
-//! Idle and absolute time of a session that one process remembers.
+//! Idle and absolute timeout of sessions in one process.
 
 use super::Session;
-use crate::clocks::{Helps, Limits, dies_of_old_age, millis, surely_within, uses, wait};
-use grader::{Exam, Outcome, Replica, Stop};
+use crate::session_lifetimes::{
+    HelpTexts, Limits, expires_absolutely, millis, planned_uses, require_certain, wait,
+};
+use grader::{CheckContext, CheckError, CheckResult, Replica};
 use std::time::Duration;
 
 const IDLE: Duration = Duration::from_millis(1200);
 
 const ABSOLUTE: Duration = Duration::from_millis(4000);
 
-/// Long enough to be no part of what is checked.
-const FOR_EVER: Duration = Duration::from_mins(10);
+/// A timeout that does not pass during a check.
+const LONG: Duration = Duration::from_mins(10);
 
-async fn start(exam: &Exam, absolute: Duration) -> Result<Replica, Stop> {
+async fn start(ctx: &CheckContext, absolute: Duration) -> Result<Replica, CheckError> {
     let args = Limits { idle: IDLE, absolute }.args();
-    exam.start(&args.each_ref().map(String::as_str)).await
+    ctx.start(&args.each_ref().map(String::as_str)).await
 }
 
-pub(super) async fn silence_ends_a_session(exam: &Exam) -> Outcome {
-    let late = Duration::from_millis(exam.number(100, 500));
-    let server = start(exam, FOR_EVER).await?;
-    let session = Session::open(exam, &server, &exam.user()).await?;
-    let unused = Session::open(exam, &server, &exam.user()).await?;
-    let used = session.look().await?;
-    surely_within(IDLE, session.login.at.0, &used)?;
+pub(super) async fn idle_timeout_ends_a_session(ctx: &CheckContext) -> CheckResult {
+    let late = Duration::from_millis(ctx.random_number(100, 500));
+    let server = start(ctx, LONG).await?;
+    let session = Session::open(ctx, &server, &ctx.random_user()).await?;
+    let unused = Session::open(ctx, &server, &ctx.random_user()).await?;
+    let used = session.read_session().await?;
+    require_certain(IDLE, session.login.at.0, &used)?;
     let used = used.expect(200, "a new session is alive")?;
-    wait(exam, &used, IDLE + late).await;
+    wait(ctx, &used, IDLE + late).await;
     let help = format!(
-        "the idle time was {} ms, and nobody used the session for longer. Who asks about the \
-         time, and when? Nothing happens by itself",
+        "the idle timeout is {} ms, and the session was unused for longer. Nothing \
+         happens by itself: which function compares the time of the last use with the \
+         clock?",
         millis(IDLE)
     );
     session.is_dead(&help).await?;
@@ -36,29 +39,31 @@ pub(super) async fn silence_ends_a_session(exam: &Exam) -> Outcome {
     unused.is_dead(&help).await
 }
 
-pub(super) async fn use_keeps_a_session_alive(exam: &Exam) -> Outcome {
-    // One way at a time, and for longer than the idle time: both have to count as a use.
+pub(super) async fn use_keeps_a_session_alive(ctx: &CheckContext) -> CheckResult {
+    // First only reads, then only writes, each for longer than the idle timeout: both
+    // must count as a use.
     let each = IDLE + IDLE / 4;
-    let ways = [true, false].map(|by_looking| (by_looking, uses(exam, each, 350..600)));
-    let server = start(exam, FOR_EVER).await?;
-    let session = Session::open(exam, &server, &exam.user()).await?;
+    let ways =
+        [true, false].map(|by_reading| (by_reading, planned_uses(ctx, each, 350..600)));
+    let server = start(ctx, LONG).await?;
+    let session = Session::open(ctx, &server, &ctx.random_user()).await?;
     let born = session.login.at.0;
     let mut last = session.login.clone();
-    for (by_looking, uses) in ways {
+    for (by_reading, uses) in ways {
         let began = last.at.0;
         for one in uses {
             if last.at.0.saturating_duration_since(began) >= each {
                 break;
             }
-            wait(exam, &last, one.after).await;
-            let (reply, status) = match by_looking {
-                true => (session.look().await?, 200),
+            wait(ctx, &last, one.after).await;
+            let (reply, status) = match by_reading {
+                true => (session.read_session().await?, 200),
                 false => (session.add(&one.word).await?, 201),
             };
-            surely_within(IDLE, last.at.0, &reply)?;
+            require_certain(IDLE, last.at.0, &reply)?;
             let help = format!(
-                "the idle time is {} ms, and the last use was less than that ago ({} ms after \
-                 the birth). What does a use change in the session?",
+                "the idle timeout is {} ms, and the last use was less than that ago ({} \
+                 ms after the login). What does a use change in the session?",
                 millis(IDLE),
                 millis(last.at.0 - born)
             );
@@ -68,18 +73,19 @@ pub(super) async fn use_keeps_a_session_alive(exam: &Exam) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn old_age_ends_a_session(exam: &Exam) -> Outcome {
-    let server = start(exam, ABSOLUTE).await?;
-    let session = Session::open(exam, &server, &exam.user()).await?;
+pub(super) async fn absolute_timeout_ends_a_session(ctx: &CheckContext) -> CheckResult {
+    let server = start(ctx, ABSOLUTE).await?;
+    let session = Session::open(ctx, &server, &ctx.random_user()).await?;
     let too_late = format!(
-        "the absolute time was {} ms. What does a use start anew, and what not?",
+        "the absolute timeout is {} ms. Which time does a use reset, and which not?",
         millis(ABSOLUTE)
     );
-    let too_early =
-        "neither the idle nor the absolute time has passed: it dies too early";
-    let helps = Helps { too_early, too_late: &too_late };
+    let too_early = "neither the idle nor the absolute timeout has passed, so the session must be \
+         alive";
+    let help_texts = HelpTexts { too_early, too_late: &too_late };
     let limits = Limits { idle: IDLE, absolute: ABSOLUTE };
     let session = &session;
-    let look = |_, _| async move { Ok((session.look().await?, 200)) };
-    dies_of_old_age(exam, &session.login, limits, 350..600, helps, look).await
+    let read_session = |_, _| async move { Ok((session.read_session().await?, 200)) };
+    expires_absolutely(ctx, &session.login, limits, 350..600, help_texts, read_session)
+        .await
 }

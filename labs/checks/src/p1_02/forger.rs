@@ -1,13 +1,13 @@
-//! Tokens taken apart, changed, and put together again, with the key or without.
+//! Parses, modifies and signs tokens, with or without the right key.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use grader::Stop;
+use grader::CheckError;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha512};
 
-/// A token, taken apart.
+/// A parsed token.
 pub(super) struct Parts {
     pub(super) header: Value,
     pub(super) claims: Value,
@@ -16,13 +16,13 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// A token that the program made.
-    pub(super) fn of(token: &str) -> Result<Self, Stop> {
+    /// Parses a token that the program issued.
+    pub(super) fn of(token: &str) -> Result<Self, CheckError> {
         Self::read(token).ok_or_else(|| {
             let help = "header, claims and signature, each in base64url without padding, \
-                        with dots between them (RFC 7515 §7.1)";
+                        separated by dots (RFC 7515 §7.1)";
             let expected = "a token of three parts, the first two of them JSON objects";
-            Stop::failed(expected, token, help)
+            CheckError::failed(expected, token, help)
         })
     }
 
@@ -46,19 +46,23 @@ impl Parts {
         self.signature == hs256(&self.signed, key)
     }
 
-    /// A claim that is a time.
-    pub(super) fn seconds(&self, claim: &str) -> Result<u64, Stop> {
+    /// The value of a time claim, in seconds since 1970.
+    pub(super) fn seconds(&self, claim: &str) -> Result<u64, CheckError> {
         let seconds = self.claims[claim].as_u64();
         seconds.ok_or_else(|| {
             let help = "a JSON number: seconds since 1970 (RFC 7519 §2, NumericDate)";
             let actual = format!("\"{claim}\":{}", self.claims[claim]);
-            Stop::failed(format!("a whole number of seconds in {claim}"), actual, help)
+            CheckError::failed(
+                format!("a whole number of seconds in {claim}"),
+                actual,
+                help,
+            )
         })
     }
 }
 
-/// Makes tokens that look like the program's own: with its header and its claims, except
-/// for what is changed.
+/// Creates tokens with the header and claims of a genuine token, apart from the changed
+/// values.
 #[derive(Clone)]
 pub(super) struct Forger {
     pub(super) header: Value,
@@ -67,23 +71,23 @@ pub(super) struct Forger {
 }
 
 impl Forger {
-    pub(super) fn like(token: &str, key: &str) -> Result<Self, Stop> {
+    pub(super) fn like(token: &str, key: &str) -> Result<Self, CheckError> {
         let Parts { header, claims, .. } = Parts::of(token)?;
         Ok(Self { header, claims, key: key.as_bytes().to_vec() })
     }
 
-    /// Properly signed.
+    /// The token, signed with the right key.
     pub(super) fn token(&self) -> String {
         self.signed_with(&self.key)
     }
 
-    /// Properly signed, with some other key.
+    /// The token, signed with another key.
     pub(super) fn signed_with(&self, key: &[u8]) -> String {
         let signed = self.unsigned();
         with_signature(&signed, &hs256(&signed, key))
     }
 
-    /// Signed with the key, and with another algorithm.
+    /// The token, signed with the right key and HMAC-SHA512.
     pub(super) fn with_sha512(&self) -> String {
         let signed = self.unsigned();
         let mac = Hmac::<Sha512>::new_from_slice(&self.key).expect("any key will do");
@@ -91,20 +95,20 @@ impl Forger {
         with_signature(&signed, &mac)
     }
 
-    /// The first two parts.
+    /// The first two parts of the token.
     pub(super) fn unsigned(&self) -> String {
         let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
         format!("{}.{}", encoded(&self.header), encoded(&self.claims))
     }
 
-    /// The program's header and any bytes, properly signed.
+    /// The program's header with any claims, signed with the right key.
     pub(super) fn around(&self, claims: &[u8]) -> String {
         let header = URL_SAFE_NO_PAD.encode(self.header.to_string());
         let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
         with_signature(&signed, &hs256(&signed, &self.key))
     }
 
-    /// The signature of something else than a token.
+    /// The signature of any text.
     pub(super) fn signature_of(&self, text: &str) -> Vec<u8> {
         hs256(text, &self.key)
     }
@@ -119,7 +123,7 @@ fn hs256(text: &str, key: &[u8]) -> Vec<u8> {
     mac.chain_update(text).finalize().into_bytes().to_vec()
 }
 
-/// A secret as it may be written by somebody who thinks that this hides it.
+/// Encodings and hashes of a secret: hex, base64, reversed, SHA-256.
 pub(super) fn spellings(secret: &str) -> Vec<String> {
     let hash = Sha256::digest(secret).to_vec();
     let ways = |bytes: &[u8]| {
@@ -145,7 +149,7 @@ mod tests {
     const KEY: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 
     #[test]
-    fn the_example_of_the_standard_is_read_and_its_signature_is_right() {
+    fn rfc_7515_example_token_is_parsed_and_verified() {
         let parts = Parts::read(EXAMPLE).expect("three parts");
         assert_eq!(
             (&parts.header["alg"], &parts.claims["iss"]),
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_token_with_the_key_is_like_a_genuine_one() {
+    fn forged_token_with_the_right_key_is_valid() {
         let forger = Forger::like(EXAMPLE, "a key").expect("three parts");
         assert!(Parts::read(&forger.token()).is_some_and(|p| p.is_signed_with(b"a key")));
         assert!(
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_disguise_is_found() {
+    fn encoded_password_is_detected() {
         let token = r#"{"p":"Y29ycmVjdC1ob3JzZQ"}"#;
         assert!(spellings("correct-horse").iter().any(|way| token.contains(way)));
         assert!(!spellings("battery-staple").iter().any(|way| token.contains(way)));

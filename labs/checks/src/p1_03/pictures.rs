@@ -2,7 +2,7 @@
 
 use super::shop::Shop;
 use anyhow::Context;
-use grader::{Exam, Outcome, Replica, Reply, Stop, What, require};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, What, require};
 use http::Method;
 use std::path::PathBuf;
 
@@ -12,91 +12,100 @@ struct Picture {
 }
 
 impl Picture {
-    fn new(exam: &Exam) -> Self {
-        let path = format!("/api/pictures/{}.svg", exam.word());
-        Self { path, drawing: drawing(exam) }
+    fn new(ctx: &CheckContext) -> Self {
+        let path = format!("/api/pictures/{}.svg", ctx.random_word());
+        Self { path, drawing: drawing(ctx) }
     }
 
-    async fn upload(&self, shop: &Shop<'_>, at: &Replica) -> Result<(), Stop> {
-        let call = shop.exam.call(Method::PUT, &at.url(), &self.path);
+    async fn upload(&self, shop: &Shop<'_>, at: &Replica) -> Result<(), CheckError> {
+        let call = shop.ctx.call(Method::PUT, &at.url(), &self.path);
         let reply = call.body(self.drawing.clone()).send().await?;
-        reply.expect(201, "`keep` returns when the picture is kept").map(drop)
+        reply.expect(201, "`keep` must return after the picture is stored").map(drop)
     }
 
-    async fn look(&self, shop: &Shop<'_>, at: &Replica) -> Result<Reply, Stop> {
-        shop.exam.get(&at.url(), &self.path).send().await
+    async fn download(&self, shop: &Shop<'_>, at: &Replica) -> Result<Reply, CheckError> {
+        shop.ctx.get(&at.url(), &self.path).send().await
     }
 
-    async fn is_at(&self, shop: &Shop<'_>, at: &Replica, help: &str) -> Outcome {
-        let reply = self.look(shop, at).await?.expect(200, help)?;
+    async fn is_at(&self, shop: &Shop<'_>, at: &Replica, help: &str) -> CheckResult {
+        let reply = self.download(shop, at).await?.expect(200, help)?;
         require(reply.text() == self.drawing, self.drawing.clone(), reply.shown(), help)
     }
 }
 
-fn drawing(exam: &Exam) -> String {
-    format!("<svg><text>{} {}</text></svg>", exam.word(), exam.word())
+fn drawing(ctx: &CheckContext) -> String {
+    format!("<svg><text>{} {}</text></svg>", ctx.random_word(), ctx.random_word())
 }
 
-pub(super) async fn a_picture_is_seen_at_every_replica(exam: &Exam) -> Outcome {
-    let shop = Shop::open(exam, 3).await?;
-    let mut picture = Picture::new(exam);
+pub(super) async fn a_picture_is_seen_at_every_replica(
+    ctx: &CheckContext,
+) -> CheckResult {
+    let shop = Shop::open(ctx, 3).await?;
+    let mut picture = Picture::new(ctx);
     picture.upload(&shop, shop.any()).await?;
-    let help = "one replica took the picture, and this one has never seen it. Where is it, \
-                and who can read that place?";
+    let help = "another replica received the picture. Where is it stored, and can this \
+                replica read that location?";
     for replica in &shop.replicas {
         picture.is_at(&shop, replica, help).await?;
     }
-    picture.drawing = drawing(exam);
+    picture.drawing = drawing(ctx);
     picture.upload(&shop, shop.any()).await?;
-    let help = "the name was sent again with another drawing. Does somebody keep a copy of \
-                the old one?";
+    let help = "the picture was replaced. Does a replica keep a copy of the old one?";
     for replica in &shop.replicas {
         picture.is_at(&shop, replica, help).await?;
     }
-    let nowhere = Picture::new(exam).look(&shop, shop.any()).await?;
-    nowhere.expect(404, "nobody ever sent this one").map(drop)
+    let nowhere = Picture::new(ctx).download(&shop, shop.any()).await?;
+    nowhere.expect(404, "this picture was never uploaded").map(drop)
 }
 
-pub(super) async fn a_picture_outlives_the_replica_that_took_it(exam: &Exam) -> Outcome {
-    let shop = Shop::open(exam, 2).await?;
-    let pictures = [(); 3].map(|()| Picture::new(exam));
-    let victim = shop.any();
+pub(super) async fn a_picture_outlives_the_replica_that_took_it(
+    ctx: &CheckContext,
+) -> CheckResult {
+    let shop = Shop::open(ctx, 2).await?;
+    let pictures = [(); 3].map(|()| Picture::new(ctx));
+    let target = shop.any();
     for picture in &pictures {
-        picture.upload(&shop, victim).await?;
+        picture.upload(&shop, target).await?;
     }
-    victim.kill().await;
-    let help = "201 was a promise. The replica that made it is gone, and its folder too";
+    target.kill().await;
+    let help = "201 confirms that the picture is stored. The replica that sent it is \
+                gone, and so is its folder";
     for picture in &pictures {
         for replica in &shop.replicas {
-            if replica.name() != victim.name() {
+            if replica.name() != target.name() {
                 picture.is_at(&shop, replica, help).await?;
             }
         }
     }
-    victim.restart().await?;
-    pictures[0].is_at(&shop, victim, help).await
+    target.restart().await?;
+    pictures[0].is_at(&shop, target, help).await
 }
 
-/// A folder beside the replica's own is shared by nobody who runs on another machine.
-pub(super) async fn pictures_are_in_the_shared_store(exam: &Exam) -> Outcome {
-    let shop = Shop::open(exam, 1).await?;
-    let picture = Picture::new(exam);
+/// A folder next to the replica's own is not shared with other machines.
+pub(super) async fn pictures_are_in_the_shared_store(ctx: &CheckContext) -> CheckResult {
+    let shop = Shop::open(ctx, 1).await?;
+    let picture = Picture::new(ctx);
     picture.upload(&shop, shop.any()).await?;
-    let help = "all replicas can read it here because they run on one machine. The store at \
-                DATABASE_URL is what they have in common wherever they run";
-    let found = holds(&store(exam)?, &picture.drawing)?;
-    require(found, "the drawing in the shared store", "it is not in there", help)
+    let help = "all replicas can read the picture here because they run on one machine. \
+                Only the store at DATABASE_URL is shared by replicas on several machines";
+    let found = holds(&store(ctx)?, &picture.drawing)?;
+    require(
+        found,
+        "the drawing in the shared store",
+        "the store does not contain it",
+        help,
+    )
 }
 
-/// Where the database is.
-fn store(exam: &Exam) -> Result<PathBuf, Stop> {
-    let url = &exam.service(What::Database)?.url;
-    let path = url.strip_prefix("sqlite://").context("the database is no file")?;
+/// Path of the database file.
+fn store(ctx: &CheckContext) -> Result<PathBuf, CheckError> {
+    let url = &ctx.service(What::Database)?.url;
+    let path = url.strip_prefix("sqlite://").context("the database is not a file")?;
     Ok(path.split('?').next().unwrap_or(path).into())
 }
 
-/// Whether the file, or what has been written and not yet moved there, has the text.
-fn holds(database: &std::path::Path, text: &str) -> Result<bool, Stop> {
+/// Whether the text is in the database file or its write-ahead log.
+fn holds(database: &std::path::Path, text: &str) -> Result<bool, CheckError> {
     let mut all = std::fs::read(database).context("the database cannot be read")?;
     let mut log = database.as_os_str().to_owned();
     log.push("-wal");
@@ -109,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_found_in_the_file_or_in_its_log() {
+    fn text_is_found_in_the_database_file_or_its_wal() {
         let folder = std::env::temp_dir().join(format!("p1-03-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("a.sqlite");

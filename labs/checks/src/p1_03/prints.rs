@@ -2,99 +2,115 @@
 
 use super::shop::Shop;
 use grader::client::Reply;
-use grader::{Exam, Outcome, Stop, require};
+use grader::{CheckContext, CheckError, CheckResult, require};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// A print that takes so long that a reply which waits for it is seen.
-const LONG: Duration = Duration::from_millis(1500);
+/// A printing time long enough to detect a reply that waits for it.
+const LONG_PRINT_DURATION: Duration = Duration::from_millis(1500);
 
-/// A print in the middle of which a replica is killed.
-const WORK: Duration = Duration::from_millis(600);
+/// Printing time of a job that is interrupted by a kill.
+const PRINT_DURATION: Duration = Duration::from_millis(600);
 
-/// How long after a kill everything may take. The README promises less.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// Maximum time to finish all jobs after a kill. The README promises less.
+const READY_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A print that was accepted.
-struct Ordered {
+/// An accepted print job.
+struct PrintJob {
     drawing: String,
     path: String,
     reply: Reply,
 }
 
-impl Ordered {
-    async fn new(shop: &Shop<'_>, url: &str) -> Result<Self, Stop> {
-        let drawing = format!("{} {}", shop.exam.word(), shop.exam.word());
+impl PrintJob {
+    async fn new(shop: &Shop<'_>, url: &str) -> Result<Self, CheckError> {
+        let drawing = format!("{} {}", shop.ctx.random_word(), shop.ctx.random_word());
         let reply = shop.post(url, "/api/prints", &json!({ "drawing": drawing })).await?;
-        let reply = reply.expect(202, "`order` returns the number of the print")?;
+        let reply = reply.expect(202, "`order` must return the number of the print")?;
         let path = format!("/api/prints/{}", reply.json()["print"]);
         Ok(Self { drawing, path, reply })
     }
 
-    /// Asks until the print is there.
-    async fn is_made(&self, shop: &Shop<'_>, url: &str, help: &str) -> Outcome {
-        let deadline = Instant::now() + PATIENCE;
+    /// Polls until the print is finished.
+    async fn wait_until_printed(
+        &self,
+        shop: &Shop<'_>,
+        url: &str,
+        help: &str,
+    ) -> CheckResult {
+        let deadline = Instant::now() + READY_TIMEOUT;
         let expected = format!("print of {}", self.drawing);
-        shop.exam.transcript().quiet(true);
-        let mut last = shop.exam.get(url, &self.path).send().await;
+        shop.ctx.transcript().quiet(true);
+        let mut last = shop.ctx.get(url, &self.path).send().await;
         while let Ok(reply) = &last
             && reply.json()["state"] == "waiting"
             && Instant::now() < deadline
         {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            last = shop.exam.get(url, &self.path).send().await;
+            last = shop.ctx.get(url, &self.path).send().await;
         }
-        shop.exam.transcript().quiet(false);
+        shop.ctx.transcript().quiet(false);
         let reply = last?;
-        shop.exam.say(format!("{} of {url} says at last:", self.path));
-        shop.exam.say(format!("  {}", reply.shown()));
+        shop.ctx.note(format!("last reply to {} at {url}:", self.path));
+        shop.ctx.note(format!("  {}", reply.shown()));
         let made = reply.json()["print"] == expected;
-        let wanted = format!("{expected:?} within {} s", PATIENCE.as_secs());
+        let wanted = format!("{expected:?} within {} s", READY_TIMEOUT.as_secs());
         require(made, wanted, reply.shown(), help)
     }
 }
 
-pub(super) async fn a_print_is_accepted_at_once(exam: &Exam) -> Outcome {
-    let shop = Shop::with_work(exam, 2, LONG).await?;
+pub(super) async fn print_is_accepted_immediately(ctx: &CheckContext) -> CheckResult {
+    let shop = Shop::with_work(ctx, 2, LONG_PRINT_DURATION).await?;
     let [here, there] = [0, 1].map(|at: usize| shop.replicas[at].url());
-    let ordered = Ordered::new(&shop, &here).await?;
-    let look = exam.get(&there, &ordered.path).send().await?;
-    let (sent, accepted) = ordered.reply.at;
-    if accepted - sent >= LONG {
-        let expected = format!("a reply before the {} ms of the print", LONG.as_millis());
-        let actual = "a reply after that".to_owned();
-        let help = "the customer does not wait for the print: who makes it, and when?";
-        return Err(Stop::too_slow(expected, actual, help));
+    let job = PrintJob::new(&shop, &here).await?;
+    let polled = ctx.get(&there, &job.path).send().await?;
+    let (sent, accepted) = job.reply.at;
+    if accepted - sent >= LONG_PRINT_DURATION {
+        let expected = format!(
+            "a reply within the {} ms that the print takes",
+            LONG_PRINT_DURATION.as_millis()
+        );
+        let actual = "a later reply".to_owned();
+        let help =
+            "the customer must not wait for the print: which task makes it, and when?";
+        return Err(CheckError::timed_out(expected, actual, help));
     }
-    if look.at.1 - sent >= LONG {
-        return Err(Stop::unsure("this machine was too busy: the print may be made"));
+    if polled.at.1 - sent >= LONG_PRINT_DURATION {
+        return Err(CheckError::inconclusive(
+            "this machine was too busy: the print may be finished already",
+        ));
     }
-    let help = "the other replica is asked, while the print is waiting or being made";
-    let look = look.expect(200, help)?;
-    require(look.json()["state"] == "waiting", "state waiting", look.shown(), help)?;
-    let help = "is somebody making the prints?";
-    ordered.is_made(&shop, &there, help).await
+    let help = "the other replica must know a print that is waiting or in progress";
+    let polled = polled.expect(200, help)?;
+    require(polled.json()["state"] == "waiting", "state waiting", polled.shown(), help)?;
+    let help = "does a task process the print jobs?";
+    job.wait_until_printed(&shop, &there, help).await
 }
 
-pub(super) async fn accepted_prints_outlive_their_replica(exam: &Exam) -> Outcome {
-    let mut shop = Shop::with_work(exam, 1, WORK).await?;
-    let victim = shop.any().clone();
-    let first = Ordered::new(&shop, &victim.url()).await?;
-    let last = Ordered::new(&shop, &victim.url()).await?;
-    // One is being made, and one is waiting. Whoever makes them otherwise loses nothing
-    // either.
-    let moment = Duration::from_millis(exam.number(150, 300));
+pub(super) async fn accepted_prints_outlive_their_replica(
+    ctx: &CheckContext,
+) -> CheckResult {
+    let mut shop = Shop::with_work(ctx, 1, PRINT_DURATION).await?;
+    let target = shop.any().clone();
+    let first = PrintJob::new(&shop, &target.url()).await?;
+    let last = PrintJob::new(&shop, &target.url()).await?;
+    // One print is in progress and one is waiting. A design that processes them in
+    // another way must not lose one either.
+    let moment = Duration::from_millis(ctx.random_number(150, 300));
     tokio::time::sleep(moment).await;
-    exam.say(format!("… {} ms later", moment.as_millis()));
-    victim.kill().await;
-    if last.reply.at.0.elapsed() >= WORK {
-        return Err(Stop::unsure("this machine was too busy: the prints may be made"));
+    ctx.note(format!("… {} ms later", moment.as_millis()));
+    target.kill().await;
+    if last.reply.at.0.elapsed() >= PRINT_DURATION {
+        return Err(CheckError::inconclusive(
+            "this machine was too busy: the prints may be finished already",
+        ));
     }
-    let other = shop.add(WORK).await?;
-    let help = "202 was a promise, and the replica that made it is dead. Where was the order \
-                at that moment: waiting, and being made? Who knows that nobody works on it?";
-    for ordered in [first, last] {
-        ordered.is_made(&shop, &other.url(), help).await?;
+    let other = shop.add(PRINT_DURATION).await?;
+    let help = "202 confirms that the print will be made, and the replica that sent it \
+                is dead. Where were the waiting job and the job in progress stored? How \
+                does another replica detect that a job has no worker?";
+    for job in [first, last] {
+        job.wait_until_printed(&shop, &other.url(), help).await?;
     }
     Ok(())
 }

@@ -1,57 +1,60 @@
 //! Replicas of the shop with one database, and a balancer in front of them.
 
-use grader::balanced::Balanced;
-use grader::{Exam, Policy, Replica, Stop};
+use grader::balancer::BalancerProxy;
+use grader::{CheckContext, CheckError, Policy, Replica};
 use serde_json::Value;
 use std::time::Duration;
 
-/// A print that is no part of the question.
+/// Printing time where it does not matter.
 const QUICK: Duration = Duration::from_millis(50);
 
 pub(super) struct Shop<'a> {
-    pub(super) exam: &'a Exam,
+    pub(super) ctx: &'a CheckContext,
     pub(super) replicas: Vec<Replica>,
 }
 
 impl<'a> Shop<'a> {
-    pub(super) async fn open(exam: &'a Exam, replicas: usize) -> Result<Self, Stop> {
-        Self::with_work(exam, replicas, QUICK).await
+    pub(super) async fn open(
+        ctx: &'a CheckContext,
+        replicas: usize,
+    ) -> Result<Self, CheckError> {
+        Self::with_work(ctx, replicas, QUICK).await
     }
 
-    /// With prints that take this long.
+    /// Opens a shop whose prints take this long.
     pub(super) async fn with_work(
-        exam: &'a Exam,
+        ctx: &'a CheckContext,
         replicas: usize,
         work: Duration,
-    ) -> Result<Self, Stop> {
-        let mut shop = Self { exam, replicas: Vec::new() };
+    ) -> Result<Self, CheckError> {
+        let mut shop = Self { ctx, replicas: Vec::new() };
         for _ in 0..replicas {
             shop.add(work).await?;
         }
         Ok(shop)
     }
 
-    /// One replica more.
-    pub(super) async fn add(&mut self, work: Duration) -> Result<Replica, Stop> {
+    /// Starts another replica.
+    pub(super) async fn add(&mut self, work: Duration) -> Result<Replica, CheckError> {
         let replica =
-            self.exam.start(&["--work-ms", &work.as_millis().to_string()]).await?;
+            self.ctx.start(&["--work-ms", &work.as_millis().to_string()]).await?;
         self.replicas.push(replica.clone());
         Ok(replica)
     }
 
-    /// Each replica in turn.
-    pub(super) async fn balance(&self) -> Result<Balanced, Stop> {
+    /// A load balancer with round robin.
+    pub(super) async fn balance(&self) -> Result<BalancerProxy, CheckError> {
         let all: Vec<_> = self.replicas.iter().collect();
-        self.exam.balance(&all, Policy::RoundRobin).await
+        self.ctx.balance(&all, Policy::RoundRobin).await
     }
 
-    /// A replica, by chance.
+    /// A random replica.
     pub(super) fn any(&self) -> &Replica {
-        self.exam.one_of(&self.replicas)
+        self.ctx.choose(&self.replicas)
     }
 
-    /// What is in the memory or in the folder of any replica is lost.
-    pub(super) async fn lose_every_process(&self) -> Result<(), Stop> {
+    /// Kills and restarts all replicas, which loses their memory and folders.
+    pub(super) async fn restart_all(&self) -> Result<(), CheckError> {
         for replica in &self.replicas {
             replica.kill().await;
         }
@@ -67,7 +70,7 @@ impl<'a> Shop<'a> {
         url: &str,
         path: &str,
         body: &Value,
-    ) -> Result<grader::Reply, Stop> {
-        self.exam.post(url, path).json(body).send().await
+    ) -> Result<grader::Reply, CheckError> {
+        self.ctx.post(url, path).json(body).send().await
     }
 }

@@ -1,56 +1,62 @@
-//! When the breaker opens, and what an open one does.
+//! When the breaker opens, and how it behaves while it is open.
 
-use super::gate::{Gate, Mode};
-use super::{Known, Setting};
+use super::proxy::{Mode, RedisProxy};
+use super::{LoggedInUser, Setting};
 use futures_util::future::join_all;
-use grader::{Exam, Outcome, require};
+use grader::{CheckContext, CheckResult, require};
 
-/// Requests that come while it is open.
-const CROWD: usize = 30;
+/// Number of concurrent requests while it is open.
+const CONCURRENT_REQUESTS: usize = 30;
 
-pub(super) async fn an_open_breaker_asks_nobody(exam: &Exam) -> Outcome {
-    let setting = Setting { limit: 250, failures: exam.number(2, 5), rest: 60_000 };
-    let gate = Gate::open(exam).await?;
-    let server = setting.start(exam, Some(gate.url())).await?;
-    let known = Known::login(exam, &server, setting).await?;
-    known.is_seen("Redis is well: what it says is passed on").await?;
-    let before = gate.came();
-    gate.set(*exam.one_of(&[Mode::Hang, Mode::Refuse]));
+pub(super) async fn open_breaker_sends_nothing_to_redis(
+    ctx: &CheckContext,
+) -> CheckResult {
+    let setting = Setting { limit: 250, failures: ctx.random_number(2, 5), rest: 60_000 };
+    let proxy = RedisProxy::open(ctx).await?;
+    let server = setting.start(ctx, Some(proxy.url())).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    client.is_seen("Redis is available: its answer must be passed on").await?;
+    let before = proxy.connections();
+    proxy.set_mode(*ctx.choose(&[Mode::Hang, Mode::Refuse]));
     for _ in 0..setting.failures {
-        known.is_not_known().await?;
+        client.returns_503().await?;
     }
-    let asked = gate.came() - before;
-    let help = "the breaker opens after so many failures in a row as `--failures` says; until \
-                then each request asks, once";
-    let expected = format!("{} questions to Redis", setting.failures);
+    let asked = proxy.connections() - before;
+    let help = "the breaker must open after `--failures` consecutive failures; until \
+                then each request sends one request to Redis";
+    let expected = format!("{} requests to Redis", setting.failures);
     let few = u64::try_from(asked).is_ok_and(|asked| asked == setting.failures);
-    require(few, expected, format!("{asked} questions"), help)?;
+    require(few, expected, format!("{asked} requests"), help)?;
 
-    exam.say(format!("{CROWD} more requests, all at the same time"));
-    let replies = join_all((0..CROWD).map(|_| known.look().unseen().send())).await;
+    ctx.note(format!("{CONCURRENT_REQUESTS} more requests at the same time"));
+    let replies =
+        join_all((0..CONCURRENT_REQUESTS).map(|_| client.read_session().quiet().send()))
+            .await;
     for reply in replies {
-        super::honest(reply?)?;
+        super::require_503(reply?)?;
     }
-    let more = gate.came() - before - asked;
-    let help = "all of them will fail as the last ones did. What does asking cost the client, \
-                what does it cost Redis, and what is remembered from one request to the next?";
-    require(more == 0, "no further question to Redis", format!("{more} more"), help)
+    let more = proxy.connections() - before - asked;
+    let help = "these requests would fail as the last ones did. What does each attempt \
+                cost the client and Redis, and which state is kept between requests?";
+    require(more == 0, "no further request to Redis", format!("{more} more"), help)
 }
 
-pub(super) async fn a_failure_now_and_then_opens_nothing(exam: &Exam) -> Outcome {
+pub(super) async fn scattered_failures_do_not_open_the_breaker(
+    ctx: &CheckContext,
+) -> CheckResult {
     let setting = Setting { limit: 5000, failures: 3, rest: 60_000 };
-    let gate = Gate::open(exam).await?;
-    let server = setting.start(exam, Some(gate.url())).await?;
-    let known = Known::login(exam, &server, setting).await?;
-    let help = "there were never so many failures in a row as `--failures` says. What does a \
-                success mean for the failures before it?";
+    let proxy = RedisProxy::open(ctx).await?;
+    let server = setting.start(ctx, Some(proxy.url())).await?;
+    let client = LoggedInUser::login(ctx, &server, setting).await?;
+    let help = "there were never `--failures` consecutive failures. What does a success \
+                do to the count of failures?";
     for _ in 0..3 {
-        gate.set(Mode::Refuse);
+        proxy.set_mode(Mode::Refuse);
         for _ in 1..setting.failures {
-            known.is_not_known().await?;
+            client.returns_503().await?;
         }
-        gate.set(Mode::Pass);
-        known.is_seen(help).await?;
+        proxy.set_mode(Mode::Pass);
+        client.is_seen(help).await?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! A server with sessions. This file is finished: it turns requests into calls of
-//! `Sessions` and what they return into replies. Your file is `sessions.rs`.
+//! A server with sessions. This file is finished: it translates requests into calls of
+//! `Sessions` and their results into replies. Your file is `sessions.rs`.
 
 mod sessions;
 
@@ -32,7 +32,7 @@ async fn main() {
     };
     let router = Router::new()
         .route("/api/session/start", post(start))
-        .route("/api/session", get(look))
+        .route("/api/session", get(get_session))
         .route("/api/session/notes", post(add_note))
         .route("/api/session/end", post(end))
         .with_state(app);
@@ -45,7 +45,7 @@ fn refused(why: &str) -> Answer {
     (StatusCode::UNAUTHORIZED, Json(json!({ "error": why })))
 }
 
-/// The id that came with the request, if one did.
+/// The session id of the request.
 fn id_in(headers: &HeaderMap) -> Option<&str> {
     headers.get("X-Session-ID")?.to_str().ok()
 }
@@ -56,7 +56,7 @@ struct Login {
     password: String,
 }
 
-/// Everybody has the same password here: accounts are not what this is about.
+/// All users have the same password: accounts are not part of this exercise.
 async fn start(
     State(app): State<App>,
     headers: HeaderMap,
@@ -69,7 +69,7 @@ async fn start(
     (StatusCode::CREATED, Json(json!({ "session_id": id })))
 }
 
-async fn look(State(app): State<App>, headers: HeaderMap) -> Answer {
+async fn get_session(State(app): State<App>, headers: HeaderMap) -> Answer {
     match id_in(&headers).and_then(|id| app.sessions.look(id)) {
         Some(seen) => {
             let seen = json!({ "username": seen.username, "notes": seen.notes });

@@ -1,26 +1,26 @@
-//! The session store: what the server remembers of each caller, from birth to death.
-//! This is your file. The README says what each function has to do.
+//! The session store: the server's data of each session, from birth to death. This is
+//! your file. The README describes each function.
 
 use std::time::Duration;
 
-/// How long a session may live.
+/// The two timeouts of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Without being used.
+    /// Maximum time without a use.
     pub idle: Duration,
-    /// At all, used or not.
+    /// Maximum time since the login, used or not.
     pub absolute: Duration,
 }
 
-/// What a caller may see of a session.
+/// The content of a session that the client gets.
 #[derive(Debug)]
 pub struct Seen {
     pub username: String,
     pub notes: Vec<String>,
 }
 
-/// All sessions of this process. Requests are answered at the same time, by several
-/// threads, and all of them come here: hence `&self` below, not `&mut self`.
+/// All sessions of this process. Several threads answer requests at the same time and use
+/// this value: hence `&self` below, not `&mut self`.
 #[derive(Debug)]
 pub struct Sessions {
     // TODO: where are the sessions? Several threads need them.
@@ -33,31 +33,30 @@ impl Sessions {
         Self { limits }
     }
 
-    /// Task 1, birth: remembers the caller, and returns an id that nobody can guess.
-    /// `old_id` is the id that came with the login, if one did; its session ends here.
+    /// Task 1, birth: stores the user and returns an id that cannot be guessed. `old_id`
+    /// is the id in the login request, if there is one; its session ends here.
     pub fn start(&self, username: &str, old_id: Option<&str>) -> String {
-        // TODO: this id can be guessed, and nothing is remembered under it.
+        // TODO: this id can be guessed, and no session is stored under it.
         let _ = old_id;
         format!("session-of-{username}")
     }
 
-    /// Task 1 and 3, maturity: what is known under this id, if its session is alive. To
-    /// look is to use: the idle time starts anew.
+    /// Tasks 1 and 3, maturity: the content of the session with this id, if it is alive.
+    /// This is a use: the idle time starts again.
     pub fn look(&self, id: &str) -> Option<Seen> {
         // TODO
         let _ = id;
         None
     }
 
-    /// Task 2, growth: remembers a note, and returns how many there are now. This is a
-    /// use too.
+    /// Task 2, growth: adds a note and returns the number of notes. This is a use, too.
     pub fn add_note(&self, id: &str, text: String) -> Option<usize> {
         // TODO
         let _ = (id, text);
         None
     }
 
-    /// Task 5, death: from now on nobody can use this id.
+    /// Task 5, death: ends the session. The id is not accepted any more.
     pub fn end(&self, id: &str) {
         // TODO
         let _ = id;

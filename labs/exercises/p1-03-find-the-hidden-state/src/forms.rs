@@ -1,31 +1,31 @@
 //! A form in three steps: name, address, confirmation. This is one of your files.
 //!
-//! Each step returns a text, and the client sends it along with the next step. What is in
-//! it is for you to say.
+//! Each step returns a text, which the client sends along with the next step. You define
+//! its content.
 
 use crate::shared::Shared;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-/// A form that has been filled in.
+/// A complete form.
 #[derive(Debug)]
 pub struct Order {
     pub name: String,
     pub address: String,
 }
 
-/// The step before this one has not been done.
+/// Error: the preceding step is missing.
 #[derive(Debug)]
 pub struct OutOfOrder;
 
-/// A form that is being filled in.
+/// An incomplete form.
 #[derive(Debug)]
 struct Form {
     name: String,
     address: Option<String>,
 }
 
-/// Leads customers through the form.
+/// All forms in progress.
 #[derive(Debug)]
 pub struct Forms {
     #[allow(dead_code)]

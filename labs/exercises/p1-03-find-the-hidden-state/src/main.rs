@@ -1,5 +1,5 @@
-//! A small shop for prints of drawings. This file is finished: it turns requests into calls
-//! and what they return into replies. Your files are `numbers.rs`, `pictures.rs`,
+//! A small shop for prints of drawings. This file is finished: it translates requests
+//! into calls and their results into replies. Your files are `numbers.rs`, `pictures.rs`,
 //! `forms.rs` and `prints.rs`.
 
 mod forms;
@@ -81,7 +81,7 @@ async fn show_picture(
     }
 }
 
-/// Whether a name can be a file's name without leading anywhere else.
+/// Whether a name is safe as a file name, without path components.
 fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     name.strip_suffix(".svg").is_some_and(|name| name.chars().all(plain))

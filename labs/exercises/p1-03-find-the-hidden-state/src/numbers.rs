@@ -3,7 +3,7 @@
 use crate::shared::Shared;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Numbers orders 1, 2, 3 and so on: none twice, none left out.
+/// Assigns order numbers 1, 2, 3 and so on, without duplicates or gaps.
 #[derive(Debug)]
 pub struct Numbers {
     #[allow(dead_code)]
@@ -16,7 +16,7 @@ impl Numbers {
         Self { shared, last: AtomicI64::new(0) }
     }
 
-    // TODO, task 1: with two replicas, two customers have the same number.
+    // TODO, task 1: with two replicas, two customers get the same number.
     pub async fn next(&self) -> i64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -1,10 +1,10 @@
-//! The drawings that customers send. This is one of your files.
+//! Drawings that customers upload. This is one of your files.
 
 use crate::shared::Shared;
 use std::path::{Path, PathBuf};
 use tokio::fs;
 
-/// Keeps drawings by their names. A name that is sent again means the new drawing.
+/// Stores drawings by name. A second upload replaces the drawing.
 #[derive(Debug)]
 pub struct Pictures {
     shared: Shared,
@@ -16,7 +16,8 @@ impl Pictures {
         Self { shared, folder: Path::new("pictures").to_owned() }
     }
 
-    // TODO, task 2: the shared store knows every picture, and still some are not found.
+    // TODO, task 2: the shared store has every picture's name, and still some pictures
+    // are not found.
     pub async fn keep(&self, name: &str, drawing: &str) {
         fs::create_dir_all(&self.folder).await.expect("a folder can be made");
         fs::write(self.folder.join(name), drawing).await.expect("a file can be written");

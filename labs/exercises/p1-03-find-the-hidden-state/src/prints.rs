@@ -1,17 +1,17 @@
-//! Prints: accepted at once, made later. This is one of your files.
+//! Prints: accepted immediately, made later. This is one of your files.
 
 use crate::shared::Shared;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// How far a print has come.
+/// State of a print.
 #[derive(Debug)]
 pub enum Print {
     Waiting,
     Done(String),
 }
 
-/// Takes orders, and has a task that makes the prints.
+/// Accepts print jobs, and runs a task that makes the prints.
 #[derive(Debug)]
 pub struct Prints {
     shared: Shared,
@@ -19,14 +19,14 @@ pub struct Prints {
 }
 
 impl Prints {
-    /// `work` is how long one print takes.
+    /// `work` is the duration of one print.
     pub fn new(shared: Shared, work: Duration) -> Self {
         let (queue, orders) = unbounded_channel();
         tokio::spawn(make_prints(shared.clone(), work, orders));
         Self { shared, queue }
     }
 
-    // TODO, task 4: now and then a print that was accepted is never made.
+    // TODO, task 4: some accepted prints are never made.
     pub async fn order(&self, drawing: String) -> i64 {
         let id = self.shared.add("prints", 1).await;
         self.shared.put(&format!("print {id}"), "").await;
@@ -40,7 +40,7 @@ impl Prints {
     }
 }
 
-/// One print after the other, for as long as the process lives.
+/// Makes one print after the other until the process ends.
 async fn make_prints(
     shared: Shared,
     work: Duration,
@@ -52,7 +52,7 @@ async fn make_prints(
     }
 }
 
-/// The work itself. To do it twice wastes paper, and harms nobody.
+/// Makes one print. Making it twice only wastes paper.
 async fn make(drawing: &str, work: Duration) -> String {
     tokio::time::sleep(work).await;
     format!("print of {drawing}")

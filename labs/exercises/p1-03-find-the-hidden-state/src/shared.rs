@@ -1,11 +1,11 @@
-//! A store that all replicas share: the database at `DATABASE_URL`. This file is finished.
+//! A store that all replicas share: the database at `DATABASE_URL`. This file is
+//! finished.
 //!
-//! Each function is one step: whatever other replicas do at the same time, they see all of
-//! it or nothing of it. What a function has returned from outlives the process. When the
-//! store does not answer, the request ends with a panic; what else could be done is a
-//! question for Phase 2.
+//! Each function is atomic: concurrent requests of other replicas see all of its effect
+//! or none. After a function has returned, its effect survives the process. If the store
+//! does not answer, the request panics; Phase 2 treats better reactions.
 
-// The starter does not use everything.
+// The starter does not use all functions.
 #![allow(dead_code)]
 
 use sqlx::Row;
@@ -15,8 +15,8 @@ use sqlx::sqlite::{
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The longest that one step may wait for those of others.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time to wait for another replica's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS texts (name TEXT PRIMARY KEY, text TEXT NOT NULL);
@@ -28,28 +28,28 @@ const TABLES: &str = "
         taken_until_ms INTEGER NOT NULL DEFAULT 0
     );";
 
-/// Something in a list.
+/// An item of a list.
 #[derive(Debug)]
 pub struct Item {
     pub id: i64,
     pub text: String,
 }
 
-/// The store. Clones are the same one.
+/// The store. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Shared {
     pool: SqlitePool,
 }
 
 impl Shared {
-    /// Opens it, and makes what is missing.
+    /// Opens the store and creates missing tables.
     pub async fn open(url: &str) -> Self {
         let options = SqliteConnectOptions::from_str(url)
             .unwrap_or_else(|error| support::give_up(&format!("DATABASE_URL: {error}")))
             .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(PATIENCE);
-        let deadline = Instant::now() + PATIENCE;
-        // Replicas that start at the same moment all try to make it.
+            .busy_timeout(BUSY_TIMEOUT);
+        let deadline = Instant::now() + BUSY_TIMEOUT;
+        // Replicas that start at the same time all try to create the tables.
         loop {
             let pool = SqlitePoolOptions::new().max_connections(1);
             let opened = match pool.connect_with(options.clone()).await {
@@ -59,14 +59,14 @@ impl Shared {
             match opened {
                 Ok(pool) => return Self { pool },
                 Err(error) if Instant::now() > deadline => {
-                    support::give_up(&format!("the shared store does not open: {error}"))
+                    support::give_up(&format!("cannot open the shared store: {error}"))
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
     }
 
-    /// Keeps a text under a name, instead of what was there.
+    /// Stores a text under a name and replaces the old text.
     pub async fn put(&self, name: &str, text: &str) {
         let sql = "INSERT INTO texts (name, text) VALUES (?, ?)
                    ON CONFLICT (name) DO UPDATE SET text = excluded.text";
@@ -81,8 +81,7 @@ impl Shared {
         row.expect("the shared store answers").map(|row| row.get("text"))
     }
 
-    /// Adds to the number under a name, and returns the sum. A number that was never there
-    /// counts as 0.
+    /// Adds to the number under a name and returns the sum. A missing number counts as 0.
     pub async fn add(&self, name: &str, more: i64) -> i64 {
         let sql = "INSERT INTO numbers (name, number) VALUES (?, ?)
                    ON CONFLICT (name) DO UPDATE SET number = number + excluded.number
@@ -91,14 +90,15 @@ impl Shared {
         row.expect("the shared store answers").get("number")
     }
 
-    /// Adds a text to the end of a list, and returns its id, which no other text has.
+    /// Appends a text to a list and returns its unique id.
     pub async fn push(&self, list: &str, text: &str) -> i64 {
         let sql = "INSERT INTO items (list, text) VALUES (?, ?) RETURNING id";
         let row = sqlx::query(sql).bind(list).bind(text).fetch_one(&self.pool).await;
         row.expect("the shared store answers").get("id")
     }
 
-    /// Removes the first item of a list. If the process dies now, the item dies with it.
+    /// Removes and returns the first item of a list. If the process is killed afterwards,
+    /// the item is lost.
     pub async fn pop(&self, list: &str) -> Option<Item> {
         let sql = "DELETE FROM items WHERE id =
                    (SELECT id FROM items WHERE list = ? ORDER BY id LIMIT 1)
@@ -107,9 +107,9 @@ impl Shared {
         row.expect("the shared store answers").map(item)
     }
 
-    /// Lends the first item of a list that is not lent: for so long nobody else gets it.
-    /// It stays in the list until it is [removed](Self::remove); when the time is over and
-    /// it is still there, it is lent again.
+    /// Lends the first item of a list that is not lent: no other caller gets it during
+    /// this time. It stays in the list until it is [removed](Self::remove). If the time
+    /// passes before that, it is lent again.
     pub async fn lend(&self, list: &str, time: Duration) -> Option<Item> {
         let now = now_ms();
         let until =
@@ -135,7 +135,7 @@ fn item(row: sqlx::sqlite::SqliteRow) -> Item {
     Item { id: row.get("id"), text: row.get("text") }
 }
 
-/// Milliseconds since 1970. All replicas are on one machine here, and have one clock.
+/// Milliseconds since 1970. Here all replicas run on one machine and share its clock.
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
     i64::try_from(since.as_millis()).expect("the clock is right")

@@ -1,4 +1,4 @@
-//! Everybody's carts. This is your file. The README says what is wrong with it.
+//! The carts of all customers. This is your file. The README describes its defects.
 
 use crate::Item;
 use crate::stores::Trouble;
@@ -7,18 +7,19 @@ use sqlx::SqlitePool;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-/// How many there are of each item.
+/// Quantity of each item.
 pub type Items = BTreeMap<String, u32>;
 
 /// All carts, by their ids.
 #[derive(Debug)]
 pub struct Carts {
-    // TODO: this memory is the process's own. Who else can see it, and how long is it there?
+    // TODO: this memory belongs to one process. Which other processes need it, and when
+    // is it lost?
     carts: Mutex<HashMap<String, Items>>,
 }
 
 impl Carts {
-    /// Both stores are there to be used. A new database is empty: it has no tables.
+    /// Opens the carts with connections to both stores. A new database has no tables.
     pub async fn open(
         redis: ConnectionManager,
         database: SqlitePool,
@@ -28,11 +29,10 @@ impl Carts {
         Ok(Self { carts: Mutex::default() })
     }
 
-    /// Puts an item into a cart. The client is told so when this returns `Ok`; after an
-    /// error it will try again, with the same key. Keys of different carts have nothing to
-    /// do with each other.
+    /// Adds an item to a cart. `Ok` becomes a 201. After an error the client retries with
+    /// the same key. Keys of different carts are independent.
     pub async fn add(&self, cart: &str, item: &Item, key: &str) -> Result<(), Trouble> {
-        // TODO: and if this key was here before?
+        // TODO: what if this key has been processed before?
         let _ = key;
         let mut carts = self.carts.lock().unwrap_or_else(PoisonError::into_inner);
         let items = carts.entry(cart.to_owned()).or_default();
@@ -40,7 +40,7 @@ impl Carts {
         Ok(())
     }
 
-    /// What is in a cart; a cart that nobody put anything into is empty.
+    /// The items of a cart. An unknown cart is empty.
     pub async fn look(&self, cart: &str) -> Result<Items, Trouble> {
         let carts = self.carts.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(carts.get(cart).cloned().unwrap_or_default())

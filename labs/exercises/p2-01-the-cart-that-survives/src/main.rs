@@ -1,5 +1,6 @@
-//! A shop's cart. This file is finished: it turns requests into calls of `Carts` and what
-//! they return into replies. Your file is `carts.rs`; `stores.rs` leads to the two stores.
+//! A shop's cart. This file is finished: it translates requests into calls of `Carts` and
+//! their results into replies. Your file is `carts.rs`; `stores.rs` connects to the two
+//! stores.
 
 mod carts;
 mod stores;
@@ -21,7 +22,7 @@ async fn main() {
     let carts = open(&setup).await;
     let carts = carts.unwrap_or_else(|trouble| give_up(&trouble.to_string()));
     let router = Router::new()
-        .route("/api/cart", get(look))
+        .route("/api/cart", get(get_cart))
         .route("/api/cart/items", post(add))
         .with_state(Arc::new(carts));
     support::serve(&setup, router).await;
@@ -33,7 +34,7 @@ async fn open(setup: &Setup) -> Result<Carts, Trouble> {
     Carts::open(redis, database).await
 }
 
-/// What somebody puts into a cart.
+/// An item to be added.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Item {
     pub item: String,
@@ -46,9 +47,9 @@ fn refused(status: StatusCode, why: &str) -> Answer {
     (status, Json(json!({ "error": why })))
 }
 
-/// Something does not answer: that is not the client's fault, and trying again may help.
+/// A store does not answer. The client has made no mistake and may retry.
 fn failed(trouble: &Trouble) -> Answer {
-    eprintln!("no answer: {trouble}");
+    eprintln!("store error: {trouble}");
     refused(StatusCode::SERVICE_UNAVAILABLE, "try again")
 }
 
@@ -56,9 +57,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Whose cart it is. In a real shop the session says so; here the client does.
+/// The cart's id. In a real shop it comes from the session.
 fn cart_in(headers: &HeaderMap) -> Result<&str, Answer> {
-    let missing = || refused(StatusCode::BAD_REQUEST, "X-Cart-ID says whose cart it is");
+    let missing = || refused(StatusCode::BAD_REQUEST, "the header X-Cart-ID is missing");
     text(headers, "X-Cart-ID").ok_or_else(missing)
 }
 
@@ -68,13 +69,13 @@ async fn add(
     Json(item): Json<Item>,
 ) -> Result<Answer, Answer> {
     let cart = cart_in(&headers)?;
-    // A request without a key is not a repetition of any other.
+    // A request without a key is never a retry.
     let key = text(&headers, "Idempotency-Key").map_or_else(random_key, str::to_owned);
     carts.add(cart, &item, &key).await.map_err(|trouble| failed(&trouble))?;
     Ok((StatusCode::CREATED, Json(json!(item))))
 }
 
-async fn look(
+async fn get_cart(
     State(carts): State<Arc<Carts>>,
     headers: HeaderMap,
 ) -> Result<Answer, Answer> {

@@ -1,4 +1,4 @@
-//! The ways to the two stores that all replicas share. This file is finished.
+//! Connections to the two stores that all replicas share. This file is finished.
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use sqlx::SqlitePool;
@@ -6,11 +6,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Why a store could not do what it was asked to: both stores' errors become one with `?`.
+/// An error of a store: `?` converts the errors of both stores into it.
 pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
-/// Redis. Clones share one connection. It is made when it is first used, and made anew
-/// when it breaks: whoever never asks does not notice that Redis is down.
+/// Redis. Clones share one connection, which is opened at the first command and again
+/// after it breaks. A program that sends no command does not notice that Redis is down.
 pub fn redis(url: &str) -> Result<ConnectionManager, Trouble> {
     let limits = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(Duration::from_millis(500)))
@@ -20,8 +20,8 @@ pub fn redis(url: &str) -> Result<ConnectionManager, Trouble> {
     Ok(ConnectionManager::new_lazy_with_config(client, limits)?)
 }
 
-/// The database: here an SQLite file that every replica opens. One replica writes at a
-/// time; the others wait for it.
+/// The database: an SQLite file that every replica opens. One replica writes at a time;
+/// the others wait.
 pub async fn database(url: &str) -> Result<SqlitePool, Trouble> {
     let options = SqliteConnectOptions::from_str(url)?
         .journal_mode(SqliteJournalMode::Wal)

@@ -1,5 +1,5 @@
-//! Sessions that all replicas share. This file is finished: it turns requests into calls of
-//! `Sessions` and what they return into replies. Your file is `sessions.rs`.
+//! Sessions that all replicas share. This file is finished: it translates requests into
+//! calls of `Sessions` and their results into replies. Your file is `sessions.rs`.
 
 mod redis_link;
 mod sessions;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::{Setup, give_up};
 
-/// The longest that a note may take.
-const LONGEST: u64 = 5000;
+/// Maximum delay of a note, in milliseconds.
+const MAX_THINK_MS: u64 = 5000;
 
 #[tokio::main]
 async fn main() {
@@ -30,7 +30,7 @@ async fn main() {
         .unwrap_or_else(|trouble| give_up(&trouble.to_string()));
     let router = Router::new()
         .route("/api/session/start", post(start))
-        .route("/api/session", get(look))
+        .route("/api/session", get(get_session))
         .route("/api/session/notes", post(add_note))
         .route("/api/session/end", post(end))
         .with_state(Arc::new(Sessions::new(redis, limits)));
@@ -39,18 +39,18 @@ async fn main() {
 
 type Answer = (StatusCode, Json<Value>);
 
-/// Nobody is logged in under this id: that is known for sure.
+/// The session does not exist: Redis has answered.
 fn unknown() -> Answer {
     (StatusCode::UNAUTHORIZED, Json(json!({ "error": "no such session" })))
 }
 
-/// Nothing is known: Redis does not answer, or could not do it.
+/// The session's state is unknown: Redis does not answer or has failed.
 fn failed(trouble: &Trouble) -> Answer {
-    eprintln!("no answer: {trouble}");
+    eprintln!("redis: {trouble}");
     (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": "try again" })))
 }
 
-/// The id that came with the request; one that leads nowhere, if none did.
+/// The session id of the request; empty if there is none.
 fn id_in(headers: &HeaderMap) -> &str {
     headers.get("X-Session-ID").and_then(|id| id.to_str().ok()).unwrap_or_default()
 }
@@ -60,7 +60,7 @@ struct Login {
     username: String,
 }
 
-/// Without a password: who may log in is not what this is about.
+/// Without a password: authentication is not part of this exercise.
 async fn start(
     State(sessions): State<Arc<Sessions>>,
     Json(login): Json<Login>,
@@ -71,7 +71,7 @@ async fn start(
     Ok((StatusCode::CREATED, Json(json!({ "session_id": id }))))
 }
 
-async fn look(
+async fn get_session(
     State(sessions): State<Arc<Sessions>>,
     headers: HeaderMap,
 ) -> Result<Answer, Answer> {
@@ -84,7 +84,8 @@ async fn look(
 #[derive(Deserialize)]
 struct Note {
     text: String,
-    /// How long it takes to think of it. A real server would ask another one meanwhile.
+    /// Delay of the change in milliseconds. A real server would call another server
+    /// meanwhile.
     #[serde(default)]
     think_ms: u64,
 }
@@ -94,7 +95,7 @@ async fn add_note(
     headers: HeaderMap,
     Json(Note { text, think_ms }): Json<Note>,
 ) -> Result<Answer, Answer> {
-    let think = Duration::from_millis(think_ms.min(LONGEST));
+    let think = Duration::from_millis(think_ms.min(MAX_THINK_MS));
     let change = |mut session: Session| async {
         tokio::time::sleep(think).await;
         session.notes.push(text.clone());

@@ -1,13 +1,13 @@
-//! The way to the Redis that all replicas share. This file is finished.
+//! The connection to the Redis that all replicas share. This file is finished.
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use std::time::Duration;
 
-/// Why Redis could not do what it was asked to.
+/// An error of Redis.
 pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
-/// One connection for the whole replica. Clones share it: commands of all requests go
-/// through it, one after the other, in whatever order they come.
+/// One connection for the whole replica. Clones share it: it sends the commands of all
+/// requests one after the other, in any order.
 pub fn connect(url: &str) -> Result<ConnectionManager, Trouble> {
     let limits = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(Duration::from_secs(1)))

@@ -1,4 +1,4 @@
-//! Sessions in Redis. This is your file. The README says what is wrong with it.
+//! Sessions in Redis. This is your file. The README describes its defects.
 
 use crate::redis_link::Trouble;
 use redis::AsyncCommands;
@@ -6,24 +6,24 @@ use redis::aio::ConnectionManager;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long a session may live.
+/// The two timeouts of a session.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code)] // TODO: nobody asks for them yet.
+#[allow(dead_code)] // TODO: not used yet.
 pub struct Limits {
-    /// Without being used.
+    /// Maximum time without a use.
     pub idle: Duration,
-    /// At all, used or not.
+    /// Maximum time since the login, used or not.
     pub absolute: Duration,
 }
 
-/// What is known of somebody who is logged in.
+/// The data of a session.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Session {
     pub username: String,
     pub notes: Vec<String>,
 }
 
-/// All sessions of all replicas: this one remembers nothing by itself.
+/// The sessions of all replicas, in Redis. The process itself stores none.
 pub struct Sessions {
     redis: ConnectionManager,
     #[allow(dead_code)]
@@ -35,21 +35,21 @@ impl Sessions {
         Self { redis, limits }
     }
 
-    /// Remembers a new session under a new id.
+    /// Stores a new session under a new id.
     pub async fn create(&self, id: &str, session: &Session) -> Result<(), Trouble> {
-        // TODO: who removes it, if nobody logs out?
+        // TODO: what removes the session if the user never logs out?
         self.write(id, session).await
     }
 
-    /// What is known under this id, if its session is alive. To look is to use: the idle
-    /// time starts anew. The absolute time does not.
+    /// The session with this id, if it is alive. This is a use: the idle time starts
+    /// again. The absolute time does not.
     pub async fn look(&self, id: &str) -> Result<Option<Session>, Trouble> {
-        // TODO: to use
+        // TODO: count this as a use
         self.read(id).await
     }
 
-    /// Changes a session that is alive, and returns what it is now. `change` may take its
-    /// time; it may be called again if that turns out to be necessary.
+    /// Changes an alive session and returns its new state. `change` may take time and may
+    /// be called again.
     pub async fn update<Changing>(
         &self,
         id: &str,
@@ -62,12 +62,12 @@ impl Sessions {
             return Ok(None);
         };
         let changed = change(session).await;
-        // TODO: is what was read above still so?
+        // TODO: is the value that was read above still stored?
         self.write(id, &changed).await?;
         Ok(Some(changed))
     }
 
-    /// From now on nobody can use this id.
+    /// Ends the session. The id is not accepted any more.
     pub async fn end(&self, id: &str) -> Result<(), Trouble> {
         Ok(self.redis.clone().del(key(id)).await?)
     }

@@ -1,27 +1,27 @@
-//! What an access token says. Finished.
+//! The claims of an access token. This file is finished.
 
 use crate::refresh::Session;
 use crate::store;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The claims; their names are those of RFC 7519, but for `sid` and `ver`.
+/// The claims. Their names are from RFC 7519, except for `sid` and `ver`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claims {
-    /// The user.
+    /// The user's name (subject).
     pub sub: String,
-    /// The session: all tokens that come from one login have the same.
+    /// The session's id, which is the same for all tokens of one login.
     pub sid: String,
-    /// The token itself: no two have the same.
+    /// The token's unique id.
     pub jti: String,
-    /// The user's version when the session began.
+    /// The user's version at the login.
     pub ver: u64,
-    /// The end of the token, in seconds since 1970. RFC 7519 allows a fraction.
+    /// The expiry, in seconds since 1970. RFC 7519 allows a fraction.
     exp: f64,
 }
 
 impl Claims {
-    /// A new token's, for a session.
+    /// The claims of a new token for a session.
     pub fn new(session: &Session, life: Duration) -> Self {
         Self {
             sub: session.username.clone(),
@@ -32,7 +32,7 @@ impl Claims {
         }
     }
 
-    /// The rest of the token's life; zero when it is over.
+    /// The remaining lifetime; zero after the expiry.
     pub fn remaining(&self) -> Duration {
         let end = Duration::try_from_secs_f64(self.exp).unwrap_or_default();
         end.saturating_sub(now())

@@ -1,5 +1,5 @@
-//! Tokens as they travel: JSON Web Signatures with HMAC-SHA256 (RFC 7515). Finished; how
-//! and why was exercise p1-02.
+//! The format of tokens: JSON Web Signatures with HMAC-SHA256 (RFC 7515). This file is
+//! finished; exercise p1-02 explains it.
 
 use crate::claims::Claims;
 use base64::Engine;
@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// The claims, signed.
+/// Signs claims.
 pub fn signed(key: &[u8], claims: &Claims) -> String {
     let claims = serde_json::to_vec(claims).expect("claims are plain JSON");
     let header = URL_SAFE_NO_PAD.encode(HEADER);
@@ -18,7 +18,7 @@ pub fn signed(key: &[u8], claims: &Claims) -> String {
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// The claims of a token that somebody signed who has the key.
+/// The claims of a token with a valid signature.
 pub fn verified(key: &[u8], token: &str) -> Option<Claims> {
     let (text, signature) = token.rsplit_once('.')?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;

@@ -1,5 +1,6 @@
-//! A server that signs access tokens. This file is finished: it turns requests into calls
-//! of `Refreshes` and `Revocation`. Your files are `refresh.rs` and `revocation.rs`.
+//! A server that issues access tokens. This file is finished: it translates requests into
+//! calls of `Refreshes` and `Revocation`. Your files are `refresh.rs` and
+//! `revocation.rs`.
 
 mod claims;
 mod jws;
@@ -43,7 +44,7 @@ async fn main() {
     let app = App {
         refreshes: Arc::new(Refreshes::new(store.clone(), refresh_life)),
         revocation: Arc::new(Revocation::new(mode, lives, store)),
-        // The same in each replica, or one would not believe the other.
+        // Every replica needs the same key to verify the tokens of the others.
         key: setup.text("key", "a-key-that-only-our-replicas-know").into_bytes().into(),
     };
     let router = Router::new()
@@ -57,11 +58,12 @@ async fn main() {
     support::serve(&setup, router).await;
 }
 
-/// Why there is no answer to what was asked.
+/// Why a request was rejected.
 enum Refused {
-    /// 401: who is this? Another login helps.
+    /// 401: the caller is unknown. A new login helps.
     Unknown,
-    /// 503: nobody can say now. Another login does not help; to wait does.
+    /// 503: the token's state cannot be read now. A new login does not help; waiting
+    /// does.
     CannotKnow,
 }
 
@@ -88,7 +90,7 @@ struct Login {
     password: String,
 }
 
-/// Everybody has the same password here: accounts are not what this is about.
+/// All users have the same password: accounts are not part of this exercise.
 async fn login(
     State(app): State<App>,
     Json(login): Json<Login>,
@@ -112,7 +114,7 @@ async fn refresh(
 ) -> Result<Response, Refused> {
     let rotated = app.refreshes.rotate(&refresh.refresh_token).await?;
     let (session, refresh_token) = rotated.ok_or(Refused::Unknown)?;
-    // A session from before "log out everywhere" is not renewed, whatever the mode.
+    // A session from before "log out everywhere" is not refreshed, in any mode.
     if session.version != app.revocation.version(&session.username).await? {
         return Err(Refused::Unknown);
     }
@@ -154,8 +156,8 @@ async fn window(State(app): State<App>) -> Response {
 }
 
 impl App {
-    /// Whose request this is: the signature and the time are looked at first, because
-    /// nobody has to be asked for that.
+    /// Authenticates the request. The signature and the expiry are checked first, because
+    /// that needs no store.
     async fn caller(&self, headers: &HeaderMap) -> Result<Claims, Refused> {
         let token = headers.get("Authorization").and_then(|value| value.to_str().ok());
         let token = token.and_then(|value| value.strip_prefix("Bearer "));

@@ -1,11 +1,11 @@
-//! Refresh tokens: what a client keeps to get new access tokens without a password. This
-//! is your file. The README says what each function has to do.
+//! Refresh tokens: a client uses them to get new access tokens without a password. This
+//! is your file. The README describes each function.
 
 use crate::store::{self, Store};
 use redis::{AsyncCommands, RedisResult};
 use std::time::Duration;
 
-/// What one login began: its access and refresh tokens are one family.
+/// A session: its access and refresh tokens are one family.
 #[derive(Debug)]
 pub struct Session {
     pub username: String,
@@ -14,10 +14,10 @@ pub struct Session {
     pub version: u64,
 }
 
-/// All refresh tokens; they are in Redis, because all replicas need them.
+/// All refresh tokens. They are in Redis, because all replicas need them.
 pub struct Refreshes {
     store: Store,
-    /// How long a session may be renewed, from its login on.
+    /// Time since the login during which a session can be refreshed.
     life: Duration,
 }
 
@@ -26,7 +26,7 @@ impl Refreshes {
         Self { store, life }
     }
 
-    /// Task 1: begins a session, and makes its first refresh token.
+    /// Task 1: starts a session and creates its first refresh token.
     pub async fn start(
         &self,
         username: &str,
@@ -34,26 +34,26 @@ impl Refreshes {
     ) -> RedisResult<(Session, String)> {
         let (sid, token) = (store::random(), store::random());
         let mut redis = self.store.clone();
-        // TODO: whoever can read Redis can use every refresh token.
+        // TODO: every reader of Redis can use every refresh token.
         let family = format!("{sid} {version} {username}");
         let life = self.life.as_millis() as u64;
         let _: () = redis.pset_ex(format!("refresh:{token}"), family, life).await?;
         Ok((Session { username: username.to_owned(), sid, version }, token))
     }
 
-    /// Task 1 and 2: the session of this token, and the token that comes next; nothing if
-    /// this one is not good, or not any more.
+    /// Tasks 1 and 2: the session of this token and the next token; `None` if this token
+    /// is invalid or used.
     pub async fn rotate(&self, token: &str) -> RedisResult<Option<(Session, String)>> {
         let mut redis = self.store.clone();
         let family: Option<String> = redis.get(format!("refresh:{token}")).await?;
         let Some(session) = family.as_deref().and_then(parse) else {
             return Ok(None);
         };
-        // TODO: the same token again and again, for whoever has it. What if that is two?
+        // TODO: this returns the same token each time. What if a thief has a copy?
         Ok(Some((session, token.to_owned())))
     }
 
-    /// Task 3: from now on, no token of this session can be refreshed.
+    /// Task 3: ends the session. None of its tokens can be refreshed any more.
     pub async fn end(&self, sid: &str) -> RedisResult<()> {
         // TODO
         let _ = sid;

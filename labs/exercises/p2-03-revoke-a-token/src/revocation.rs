@@ -1,21 +1,21 @@
-//! Revocation: what ends an access token before its time, and how soon. This is your file.
-//! The README says what each function has to do.
+//! Revocation: ends access tokens before their expiry. This is your file. The README
+//! describes each function.
 
 use crate::claims::Claims;
 use crate::store::Store;
 use redis::RedisResult;
 use std::time::Duration;
 
-/// What is done about tokens that were given out and should not count any more.
+/// How issued tokens can be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing.
+    /// Not at all.
     None,
-    /// Nothing; but tokens do not live long.
+    /// Not at all, but tokens expire soon.
     ShortLived,
-    /// Each request asks whether this token was ended.
+    /// Each request reads whether this token is revoked.
     DenyList,
-    /// Each request asks for the version of the user.
+    /// Each request reads the user's version.
     TokenVersion,
 }
 
@@ -31,22 +31,22 @@ impl Mode {
     }
 }
 
-/// How long access tokens live.
+/// Lifetimes of access tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Lives {
-    /// In every mode but `ShortLived`.
+    /// In all modes except `ShortLived`.
     pub usual: Duration,
     /// In `ShortLived`.
     #[allow(dead_code)]
     pub short: Duration,
 }
 
-/// The longest that an access token is accepted after it was ended.
+/// The longest time during which a revoked access token is accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// The token that a logout came with.
+    /// The token of a logout request.
     pub logout: Duration,
-    /// Any token of a user who logged out everywhere.
+    /// Any token of a user, after "log out everywhere".
     pub logout_everywhere: Duration,
 }
 
@@ -63,44 +63,44 @@ impl Revocation {
         Self { mode, lives, store }
     }
 
-    /// Task 1: how long a new access token lives.
+    /// Task 1: lifetime of a new access token.
     pub fn life(&self) -> Duration {
         // TODO: in every mode?
         self.lives.usual
     }
 
-    /// Task 3 and 4: whether nobody ended this token. Its signature is right and its time
-    /// not over: that has been looked at.
+    /// Tasks 3 and 4: whether this token is not revoked. Its signature and expiry have
+    /// been checked.
     pub async fn is_good(&self, claims: &Claims) -> RedisResult<bool> {
-        // TODO: whoever has a token has it until it expires.
+        // TODO: every token is valid until it expires.
         let _ = claims;
         Ok(true)
     }
 
-    /// Task 3: ends this token.
+    /// Task 3: revokes this token.
     pub async fn end(&self, claims: &Claims) -> RedisResult<()> {
         // TODO
         let _ = claims;
         Ok(())
     }
 
-    /// Task 4: the version of a user, which new sessions carry.
+    /// Task 4: the version of a user, which new tokens contain.
     pub async fn version(&self, username: &str) -> RedisResult<u64> {
         // TODO
         let _ = username;
         Ok(0)
     }
 
-    /// Task 4: ends everything of a user.
+    /// Task 4: revokes all tokens of a user.
     pub async fn end_all(&self, username: &str) -> RedisResult<()> {
         // TODO
         let _ = username;
         Ok(())
     }
 
-    /// Task 5: for how long a token is accepted that was ended, at most.
+    /// Task 5: the longest time during which a revoked token is accepted.
     pub fn window(&self) -> Window {
-        // TODO: is that so?
+        // TODO: is that true in every mode?
         Window { logout: Duration::ZERO, logout_everywhere: Duration::ZERO }
     }
 }

@@ -1,4 +1,5 @@
-//! The way to Redis, and two small things that both of your files need. Finished.
+//! The connection to Redis, and two functions that both of your files need. This file is
+//! finished.
 
 use redis::Client;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -6,8 +7,9 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// A connection that is made when it is first used, and anew when it broke. Clones share
-/// it. An answer that does not come soon is an error: nobody waits for a Redis that hangs.
+/// A connection that is opened at the first command and again after it breaks. Clones
+/// share it. A reply that takes too long is an error, so no request waits for a hanging
+/// Redis.
 pub type Store = ConnectionManager;
 
 pub fn open(url: &str) -> Store {
@@ -23,14 +25,14 @@ pub fn open(url: &str) -> Store {
         .unwrap_or_else(|error| support::give_up(&format!("REDIS_URL: {error}")))
 }
 
-/// 128 bits from the operating system's generator, as a word.
+/// 128 random bits from the operating system, in hex.
 pub fn random() -> String {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).expect("the operating system's generator works");
     hex(&bytes)
 }
 
-/// What a secret can be known by without being known: its SHA-256, as a word.
+/// The SHA-256 hash of a secret, in hex. It identifies the secret without revealing it.
 #[allow(dead_code)] // until you use it
 pub fn fingerprint(secret: &str) -> String {
     hex(&Sha256::digest(secret))

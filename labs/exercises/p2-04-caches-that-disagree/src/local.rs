@@ -1,14 +1,14 @@
-//! A cache in the memory of this process. This is your file. The README says what each
-//! function has to do.
+//! A cache in the memory of this process. This is your file. The README describes each
+//! function.
 
 use crate::prices::Price;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What this process remembers of the price list.
+/// The cached prices.
 pub struct Local {
-    // TODO: it only ever grows, and nothing in it is ever too old.
+    // TODO: it grows without limit, and its entries never expire.
     prices: Mutex<HashMap<String, Price>>,
     #[allow(dead_code)]
     capacity: usize,
@@ -21,28 +21,28 @@ impl Local {
         Self { prices: Mutex::default(), capacity, ttl }
     }
 
-    /// Task 1 and 2: what is remembered of this item, if that is not too old.
+    /// Tasks 1 and 2: the cached price of this item, unless it has expired.
     pub fn get(&self, item: &str) -> Option<Price> {
         self.lock().get(item).copied()
     }
 
-    /// Task 1 and 2: remembers what was read from the database.
+    /// Tasks 1 and 2: stores a price that was read from the database.
     pub fn fill(&self, item: &str, price: Price) {
         self.lock().insert(item.to_owned(), price);
     }
 
-    /// Forgets an item.
+    /// Removes an item.
     pub fn remove(&self, item: &str) {
         self.lock().remove(item);
     }
 
-    /// Forgets everything.
+    /// Removes all items.
     #[allow(dead_code)]
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// How many items are remembered.
+    /// Number of cached items.
     pub fn len(&self) -> usize {
         self.lock().len()
     }

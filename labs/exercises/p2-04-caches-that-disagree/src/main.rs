@@ -1,5 +1,5 @@
-//! A price list: many reads, few writes, a database, and a cache in between. This file is
-//! finished. Your files are `local.rs`, `shared.rs` and `near.rs`.
+//! A price list: many reads, few writes, a database, and a cache in front of it. This
+//! file is finished. Your files are `local.rs`, `shared.rs` and `near.rs`.
 
 mod local;
 mod near;
@@ -22,19 +22,19 @@ use shared::Shared;
 use std::sync::Arc;
 use support::Setup;
 
-/// The longest name of an item, in bytes: what is kept under it can be counted then.
-const LONGEST: usize = 64;
+/// Maximum length of an item's name, in bytes. It limits the size of a cache entry.
+const MAX_NAME_BYTES: usize = 64;
 
-/// Between the requests and the database.
+/// The cache in front of the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// No cache. Writes go to the database, and nobody is told: such as an import by night.
+    /// No cache. Writes change only the database, like a nightly import.
     None,
     /// A cache in this process.
     Local,
-    /// One in Redis.
+    /// A cache in Redis.
     Shared,
-    /// One in this process, and messages about what changed.
+    /// A cache in this process, and messages about changes.
     Near,
 }
 
@@ -77,7 +77,7 @@ async fn main() {
     support::serve(&setup, router).await;
 }
 
-/// The truth could not be read or written.
+/// The database could not be read or written.
 pub struct Trouble;
 
 impl From<sqlx::Error> for Trouble {
@@ -108,8 +108,8 @@ async fn read(
     State(app): State<Arc<App>>,
     Path(item): Path<String>,
 ) -> Result<Response, Trouble> {
-    if item.len() > LONGEST {
-        return Ok(refused(StatusCode::BAD_REQUEST, "no item has so long a name"));
+    if item.len() > MAX_NAME_BYTES {
+        return Ok(refused(StatusCode::BAD_REQUEST, "the item's name is too long"));
     }
     let price = match app.mode {
         Mode::None => app.prices.read(&item).await?,
@@ -145,7 +145,7 @@ async fn write(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What can be seen of the caches from outside.
+/// Statistics of the cache.
 async fn cache(State(app): State<Arc<App>>) -> Response {
     let (entries, reads) = (app.local.len(), app.prices.reads());
     Json(json!({ "entries": entries, "database_reads": reads })).into_response()

@@ -1,5 +1,5 @@
-//! A cache in each process, and messages about what changed. This is your file. The README
-//! says what each function has to do.
+//! A cache in each process, with messages about changes. This is your file. The README
+//! describes each function.
 
 use crate::Trouble;
 use crate::local::Local;
@@ -20,26 +20,26 @@ impl Near {
         Self { redis, prices, local }
     }
 
-    /// Task 4: from memory, or else from the database.
+    /// Task 4: reads the cache, or else the database.
     pub async fn read(&self, item: &str) -> Result<Price, Trouble> {
         if let Some(price) = self.local.get(item) {
             return Ok(price);
         }
         let price = self.prices.read(item).await?;
-        // TODO: a message about it may have come since that was read.
+        // TODO: a message about this item may have arrived since the read.
         self.local.fill(item, price);
         Ok(price)
     }
 
-    /// Task 4: into the database, and all replicas are told.
+    /// Task 4: writes the database and publishes the change to all replicas.
     pub async fn write(&self, item: &str, cents: i64) -> Result<(), Trouble> {
         self.prices.write(item, cents).await?;
-        // TODO: only this replica knows.
+        // TODO: the other replicas get no message.
         self.local.remove(item);
         Ok(())
     }
 
-    /// Task 4: hears what others wrote. Runs for as long as the process does.
+    /// Task 4: receives the changes of other replicas. Runs until the process ends.
     pub async fn listen(self) {
         // TODO
     }

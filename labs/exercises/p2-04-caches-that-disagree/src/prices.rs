@@ -1,5 +1,5 @@
-//! The database, where the truth is. Finished. It counts its reads, and it can be told to
-//! stop for a moment, as a busy machine does at the worst place.
+//! The database, which is the source of truth. This file is finished. It counts its
+//! reads, and flags make it pause at critical points, as a busy machine may.
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use support::Setup;
 
-/// What an item costs, in cents; nothing if there is no such item, which is worth knowing
-/// as well.
+/// The price of an item in cents; `None` if the item does not exist, which is cached as
+/// well.
 pub type Price = Option<i64>;
 
-/// Where a busy machine stops for a moment. Zero, unless told otherwise.
+/// Pauses that simulate a busy machine. The default is zero.
 struct Pauses {
     after_read: Duration,
     before_write: Duration,
@@ -27,7 +27,7 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// Opens the database, and makes the table if it is not there.
+    /// Opens the database and creates the table if it is missing.
     pub async fn open(setup: &Setup) -> sqlx::Result<Self> {
         let options = SqliteConnectOptions::from_str(&setup.service("DATABASE_URL"))?
             .create_if_missing(true)
@@ -65,7 +65,7 @@ impl Prices {
         Ok(())
     }
 
-    /// How often this replica has read.
+    /// Number of reads of this replica.
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }

@@ -1,16 +1,16 @@
-//! The way to Redis. Finished.
+//! The connection to Redis. This file is finished.
 
 use redis::Client;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use std::time::Duration;
 
-/// Redis, in the two ways that are needed: to ask, and to listen.
+/// Redis for commands and for subscriptions.
 #[derive(Clone)]
 pub struct Redis {
-    /// A connection that is made when it is first used, and anew when it broke. Clones
-    /// share it. An answer that does not come soon is an error.
+    /// A connection for commands. It is opened at the first command and again after it
+    /// breaks. Clones share it. A reply that takes too long is an error.
     pub asking: ConnectionManager,
-    /// Makes connections; whoever listens needs one of its own.
+    /// Opens connections. A subscription needs a separate one.
     #[allow(dead_code)] // until you listen
     pub client: Client,
 }

@@ -1,5 +1,5 @@
-//! One cache in Redis for all replicas. This is your file. The README says what each
-//! function has to do.
+//! A cache in Redis that all replicas share. This is your file. The README describes each
+//! function.
 
 use crate::Trouble;
 use crate::prices::{Price, Prices};
@@ -20,24 +20,25 @@ impl Shared {
         Self { redis, prices, ttl }
     }
 
-    /// Task 3: from Redis, or else from the database, and then it is in Redis.
+    /// Task 3: reads Redis, or else the database, and then fills Redis.
     pub async fn read(&self, item: &str) -> Result<Price, Trouble> {
         let mut redis = self.redis.asking.clone();
-        // TODO: what if Redis is not there? The database is.
+        // TODO: what if Redis is down? The database is available.
         let known: Option<String> = redis.get(key(item)).await?;
         if let Some(known) = known {
             return Ok(known.parse().ok());
         }
         let price = self.prices.read(item).await?;
-        // TODO: much may have happened since that was read.
-        let _: () = redis.set(key(item), spelled(price)).await?;
+        // TODO: the price may have changed since the read.
+        let _: () = redis.set(key(item), encoded(price)).await?;
         Ok(price)
     }
 
-    /// Task 3: into the database, and nobody reads the old price any more.
+    /// Task 3: writes the database and removes the old price from the cache.
     pub async fn write(&self, item: &str, cents: i64) -> Result<(), Trouble> {
         self.prices.write(item, cents).await?;
-        // TODO: another replica may have written after this one, and be here before it.
+        // TODO: another replica may have written the database after this one and the
+        // cache before it.
         let _: () = self.redis.asking.clone().set(key(item), cents).await?;
         Ok(())
     }
@@ -47,7 +48,7 @@ fn key(item: &str) -> String {
     format!("price:{item}")
 }
 
-/// As it stands in Redis. An item that is not there is worth remembering too.
-fn spelled(price: Price) -> String {
+/// The value in Redis. Items that do not exist are cached as well.
+fn encoded(price: Price) -> String {
     price.map_or_else(|| "none".to_owned(), |cents| cents.to_string())
 }

@@ -1,5 +1,5 @@
-//! What the client is told. This is one of your two files. The README says what is wrong
-//! with it.
+//! The replies to the client. This is one of your two files. The README describes its
+//! defects.
 
 use crate::breaker::Unknown;
 use axum::Json;
@@ -7,23 +7,23 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// The reply to a look at a session: 200 with its user, 401 when there is none, and when
-/// nothing is known, that.
+/// The reply to a read of a session: 200 with its user, 401 if it does not exist, or a
+/// reply that says that its state is unknown.
 pub fn session(found: Result<Option<String>, Unknown>) -> Response {
-    // TODO: whether somebody is logged in is not known when Redis does not answer.
+    // TODO: when Redis does not answer, it is unknown whether the session exists.
     match found.ok().flatten() {
         Some(user) => (StatusCode::OK, Json(json!({ "username": user }))).into_response(),
         None => refused(StatusCode::UNAUTHORIZED, "log in first"),
     }
 }
 
-/// The reply to a login: 201, or that it is not known.
+/// The reply to a login: 201, or a reply that says that its result is unknown.
 pub fn login(done: Result<(), Unknown>) -> Response {
     match done {
         Ok(()) => StatusCode::CREATED.into_response(),
-        // TODO: what may the client do now, and when?
+        // TODO: may the client retry, and when?
         Err(Unknown { .. }) => {
-            refused(StatusCode::INTERNAL_SERVER_ERROR, "something is wrong")
+            refused(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
         }
     }
 }

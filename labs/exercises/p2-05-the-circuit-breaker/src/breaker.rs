@@ -1,33 +1,34 @@
-//! A circuit breaker around calls to Redis. This is one of your two files. The README says
-//! what it has to do.
+//! A circuit breaker around calls to Redis. This is one of your two files. The README
+//! describes its behaviour.
 
 use redis::RedisResult;
 use std::time::Duration;
 
-/// How patient this replica is.
+/// Settings of the breaker.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code)] // TODO: nobody asks for all of them yet.
+#[allow(dead_code)] // TODO: not all are used yet.
 pub struct Limits {
-    /// The longest that one call may take.
+    /// Maximum duration of one call.
     pub answer: Duration,
-    /// Calls that fail in a row before the breaker opens.
+    /// Consecutive failures after which the breaker opens.
     pub failures: u64,
-    /// How long it is open before one call may find out whether Redis is back.
+    /// Time that it stays open before a probe.
     pub rest: Duration,
 }
 
-/// No answer: what was asked is not known, and what was to be written may be written or not.
+/// The call has no result: a read value is unknown, and a write may or may not have
+/// happened.
 #[derive(Debug)]
 pub struct Unknown {
-    /// When it is worth trying again.
+    /// Time after which the client should retry.
     #[allow(dead_code)]
     pub retry_after: Duration,
 }
 
-/// What this replica thinks of Redis. All requests share it.
+/// The state of the breaker. All requests share it.
 #[derive(Debug)]
 pub struct Breaker {
-    // TODO: closed, open, half-open; how many calls have failed; until when it rests.
+    // TODO: closed, open or half-open; the number of failures; the end of the rest.
     limits: Limits,
 }
 
@@ -36,9 +37,9 @@ impl Breaker {
         Self { limits }
     }
 
-    /// Makes a call, if it may be made now, and waits for its answer no longer than the
-    /// limit. `work` does nothing until it is awaited. The future that this returns may be
-    /// dropped at any `await`: that is what happens when a client goes away.
+    /// Makes a call if the breaker allows it, and waits for the result no longer than the
+    /// limit. `work` does nothing until it is awaited. The returned future may be dropped
+    /// at any `await`: that happens when a client disconnects.
     pub async fn call<T>(
         &self,
         work: impl Future<Output = RedisResult<T>>,

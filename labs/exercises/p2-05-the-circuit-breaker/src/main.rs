@@ -1,5 +1,6 @@
-//! Logins that are kept in Redis. This file is finished: it asks Redis through the `Breaker`
-//! and leaves the replies to `answers`. Those two are your files; `store.rs` is finished too.
+//! Sessions in Redis. This file is finished: it calls Redis through the `Breaker` and
+//! passes the results to `answers`. These two are your files; `store.rs` is finished,
+//! too.
 
 mod answers;
 mod breaker;
@@ -37,7 +38,7 @@ async fn main() {
     let app = App { store, breaker: Breaker::new(limits) };
     let router = Router::new()
         .route("/api/session/start", post(start))
-        .route("/api/session", get(look))
+        .route("/api/session", get(get_session))
         .route("/api/about", get(about))
         .with_state(Arc::new(app));
     support::serve(&setup, router).await;
@@ -48,8 +49,8 @@ struct Login {
     username: String,
 }
 
-/// Without a password, and with an id that the client chooses: who may log in is not what
-/// this is about.
+/// Without a password, and with an id that the client chooses: authentication is not part
+/// of this exercise.
 async fn start(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -59,7 +60,7 @@ async fn start(
     answers::login(app.breaker.call(writing).await)
 }
 
-async fn look(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+async fn get_session(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let asking = app.store.user_of(id_in(&headers));
     answers::session(app.breaker.call(asking).await)
 }
@@ -69,7 +70,7 @@ async fn about() -> Json<Value> {
     Json(json!({ "service": "p2-05" }))
 }
 
-/// The id that came with the request; one that leads nowhere, if none did.
+/// The session id of the request; empty if there is none.
 fn id_in(headers: &HeaderMap) -> &str {
     headers.get("X-Session-ID").and_then(|id| id.to_str().ok()).unwrap_or_default()
 }

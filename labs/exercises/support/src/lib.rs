@@ -1,5 +1,5 @@
-//! What every exercise needs and none is about: reading flags, listening, saying where,
-//! and ending when told to. Nothing here has to be changed or understood.
+//! Code that all exercises share: flags, the listening socket, the ready line, and
+//! shutdown. You need not change or understand it.
 
 use axum::Router;
 use axum::routing::get;
@@ -10,15 +10,15 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What the program was told on its command line, such as
-/// `--listen 127.0.0.1:8080 --replica r1 --idle-ms 2000`.
+/// The program's command line, such as `--listen 127.0.0.1:8080 --replica r1 --idle-ms
+/// 2000`.
 #[derive(Clone, Debug)]
 pub struct Setup {
     flags: HashMap<String, String>,
 }
 
 impl Setup {
-    /// Reads the command line; ends the program when it makes no sense.
+    /// Reads the command line. Exits the program if it is invalid.
     pub fn read() -> Self {
         let mut flags = HashMap::new();
         let mut args = std::env::args().skip(1);
@@ -31,12 +31,12 @@ impl Setup {
         Self { flags }
     }
 
-    /// The value of a flag, or what it is when it is not given.
+    /// The value of a flag, or `otherwise` if it is not given.
     pub fn text(&self, name: &str, otherwise: &str) -> String {
         self.flags.get(name).map_or_else(|| otherwise.to_owned(), Clone::clone)
     }
 
-    /// A flag that is a number.
+    /// The value of a flag as a number.
     pub fn number(&self, name: &str, otherwise: u64) -> u64 {
         let Some(text) = self.flags.get(name) else {
             return otherwise;
@@ -45,27 +45,27 @@ impl Setup {
             .unwrap_or_else(|_| give_up(&format!("--{name} is a number, not {text}")))
     }
 
-    /// A flag that is a time in milliseconds.
+    /// The value of a flag as a time in milliseconds.
     pub fn millis(&self, name: &str, otherwise: u64) -> Duration {
         Duration::from_millis(self.number(name, otherwise))
     }
 
-    /// The name of this process among its copies, such as `r1`.
+    /// The name of this replica, such as `r1`.
     pub fn replica(&self) -> String {
         self.text("replica", "r1")
     }
 
-    /// Where a backing service is: the value of `REDIS_URL` or `DATABASE_URL`.
+    /// The URL of a backing service: the value of `REDIS_URL` or `DATABASE_URL`.
     pub fn service(&self, variable: &str) -> String {
         std::env::var(variable)
             .unwrap_or_else(|_| give_up(&format!("{variable} is not set")))
     }
 }
 
-/// Listens, prints the ready line, and serves until SIGTERM or Ctrl-C. `GET /readyz` is
-/// answered for the load balancer.
+/// Listens, prints the ready line, and serves until SIGTERM or Ctrl-C. `GET /readyz`
+/// answers the load balancer's health checks.
 pub async fn serve(setup: &Setup, router: Router) {
-    end_with_the_parent();
+    exit_with_the_sandbox();
     let address = setup.text("listen", "127.0.0.1:8080");
     let listener = TcpListener::bind(&address)
         .await
@@ -79,19 +79,19 @@ pub async fn serve(setup: &Setup, router: Router) {
     println!("ready {ready}");
     let router = router.route("/readyz", get(async || "ready"));
     let served =
-        axum::serve(listener, router).with_graceful_shutdown(told_to_stop()).await;
+        axum::serve(listener, router).with_graceful_shutdown(shutdown_signal()).await;
     if let Err(error) = served {
         give_up(&format!("cannot serve: {error}"));
     }
 }
 
-/// The program's name, which is the exercise's.
+/// The program's name, which is the exercise's id.
 fn program() -> String {
     let path = std::env::current_exe().unwrap_or_default();
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-async fn told_to_stop() {
+async fn shutdown_signal() {
     let mut terminate = signal(SignalKind::terminate()).expect("signals can be watched");
     tokio::select! {
         _ = terminate.recv() => {}
@@ -99,9 +99,10 @@ async fn told_to_stop() {
     }
 }
 
-/// The grader holds standard input open for as long as it lives.
-fn end_with_the_parent() {
-    if std::env::var_os("LAB_CAGE").is_none() {
+/// In the grader's sandbox, exits when standard input closes, because the sandbox keeps
+/// it open while it runs.
+fn exit_with_the_sandbox() {
+    if std::env::var_os("LAB_SANDBOX").is_none() {
         return;
     }
     std::thread::spawn(|| {
@@ -111,7 +112,7 @@ fn end_with_the_parent() {
     });
 }
 
-/// Ends the program with one line that says why.
+/// Exits the program with an error message.
 pub fn give_up(why: &str) -> ! {
     eprintln!("error: {why}");
     std::process::exit(2)

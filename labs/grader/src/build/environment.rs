@@ -1,21 +1,21 @@
-//! The environment of a build. A source can read it (`option_env!`) and carry it into the
-//! program, so it holds what cargo, the compiler and the linker need, and nothing else: a
-//! CI job's own holds secrets.
+//! The environment of a build. A source file can read it (`option_env!`) and copy it into
+//! the program. A CI job's environment holds secrets, so a build gets only the variables
+//! that cargo, the compiler and the linker need.
 
 use std::ffi::OsString;
 
-/// Whether a build may ask the network. A proxy's address may hold a password, so whoever
-/// compiles a reader's source does without.
+/// Whether a build may use the network. The URL of a proxy may contain a password, so a
+/// student's source is compiled without network settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Network {
-    /// What is built is the lab's.
-    Yes,
-    /// It is a reader's.
-    No,
+    /// The lab's own source is built.
+    Allowed,
+    /// A student's source is built.
+    Denied,
 }
 
-/// Where tools and libraries are.
-const TOOLS: [&str; 14] = [
+/// Variables with the paths of tools and libraries.
+const TOOL_VARIABLES: [&str; 14] = [
     "HOME",
     "CARGO_HOME",
     "TMPDIR",
@@ -32,11 +32,11 @@ const TOOLS: [&str; 14] = [
     "USER",
 ];
 
-/// How tools are set up. Cargo's tokens have other names (`CARGO_REGISTRY_TOKEN`).
-const SET_UP: [&str; 3] = ["RUSTUP_", "CARGO_BUILD_", "CARGO_TARGET_"];
+/// Prefixes of tool settings. Cargo's tokens have other names (`CARGO_REGISTRY_TOKEN`).
+const TOOL_PREFIXES: [&str; 3] = ["RUSTUP_", "CARGO_BUILD_", "CARGO_TARGET_"];
 
-/// How to get at what has to be downloaded; in any case of letters.
-const NETWORK: [&str; 6] = [
+/// Variables with network settings, compared without case.
+const NETWORK_VARIABLES: [&str; 6] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -45,28 +45,30 @@ const NETWORK: [&str; 6] = [
     "SSL_CERT_DIR",
 ];
 
-/// The beginnings of cargo's own settings of the same kind.
-const CARGOS_NETWORK: [&str; 2] = ["CARGO_HTTP_", "CARGO_NET_"];
+/// Prefixes of cargo's network settings.
+const CARGO_NETWORK_PREFIXES: [&str; 2] = ["CARGO_HTTP_", "CARGO_NET_"];
 
-/// What of our environment a build is given, with what the grader adds. `PATH` is given to
-/// everybody.
-pub(super) fn of_a_build(
-    ours: impl Iterator<Item = (OsString, OsString)>,
+/// The variables that a build gets, and those that the grader adds. The sandbox adds
+/// `PATH`.
+pub(super) fn build_environment(
+    variables: impl Iterator<Item = (OsString, OsString)>,
     network: Network,
 ) -> Vec<(String, OsString)> {
-    let kept = ours.filter_map(|(name, value)| {
+    let kept = variables.filter_map(|(name, value)| {
         let name = name.into_string().ok()?;
-        is_given(&name, network).then_some((name, value))
+        is_passed_on(&name, network).then_some((name, value))
     });
     kept.chain([("CARGO_TERM_COLOR".to_owned(), "never".into())]).collect()
 }
 
-fn is_given(name: &str, network: Network) -> bool {
+fn is_passed_on(name: &str, network: Network) -> bool {
     let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
-    let way_out = NETWORK.contains(&name.to_ascii_uppercase().as_str());
-    TOOLS.contains(&name)
-        || begins(&SET_UP)
-        || network == Network::Yes && (way_out || begins(&CARGOS_NETWORK))
+    let network_variable =
+        NETWORK_VARIABLES.contains(&name.to_ascii_uppercase().as_str());
+    TOOL_VARIABLES.contains(&name)
+        || begins(&TOOL_PREFIXES)
+        || network == Network::Allowed
+            && (network_variable || begins(&CARGO_NETWORK_PREFIXES))
 }
 
 #[cfg(test)]
@@ -74,13 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_readers_build_is_given_tools_and_neither_secrets_nor_a_proxy() {
-        let given = |name| [Network::Yes, Network::No].map(|to| is_given(name, to));
+    fn student_build_gets_tools_but_no_secrets_and_no_proxy() {
+        let given =
+            |name| [Network::Allowed, Network::Denied].map(|to| is_passed_on(name, to));
         for tool in ["HOME", "RUSTUP_TOOLCHAIN", "CARGO_HOME", "CARGO_TARGET_DIR"] {
             assert_eq!(given(tool), [true, true], "{tool}");
         }
-        for way_out in ["https_proxy", "NO_PROXY", "CARGO_HTTP_CAINFO"] {
-            assert_eq!(given(way_out), [true, false], "{way_out}");
+        for network_variable in ["https_proxy", "NO_PROXY", "CARGO_HTTP_CAINFO"] {
+            assert_eq!(given(network_variable), [true, false], "{network_variable}");
         }
         for secret in ["TOKEN", "GITHUB_TOKEN", "CARGO_REGISTRY_TOKEN", "REDIS_URL"] {
             assert_eq!(given(secret), [false, false], "{secret}");

@@ -1,17 +1,17 @@
-//! Classroom 50: `result.json` of the form `classroom50/result/v1`. Names are in kebab
-//! case and points are whole numbers. What it does not know it keeps as it is.
+//! Classroom 50: `result.json` with the schema `classroom50/result/v1`. Keys are in kebab
+//! case and points are whole numbers. Classroom 50 stores unknown keys unchanged.
 
 use super::explained;
 use crate::record::{Record, Status};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What only the runner knows, from its environment.
+/// Values from the CI runner's environment.
 #[derive(Clone, Debug, Default)]
 pub struct Submission {
     /// `CLASSROOM`.
     pub classroom: String,
-    /// `ASSIGNMENT`; the exercise's id if it is empty.
+    /// `ASSIGNMENT`; if it is empty, the exercise's id is used.
     pub assignment: String,
     /// `SUBMISSION_TAG`.
     pub tag: String,
@@ -80,8 +80,8 @@ fn utc(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Days since 1970 as year, month, day: whole 400-year cycles, with years that begin in
-/// March, so that the day that is sometimes missing is the last.
+/// Converts days since 1970 to year, month and day. It counts in 400-year cycles with
+/// years that begin in March, so that the leap day is the last day of a year.
 fn date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);

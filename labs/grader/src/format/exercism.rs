@@ -1,16 +1,16 @@
-//! Exercism's test runner interface, version 3. There is no "inconclusive" in it: a
-//! check that could not be judged is an `error`, and a whole that did not run is one too.
+//! Exercism's test runner interface, version 3. It has no inconclusive status: a check
+//! without a result is an `error`, and so is a run that did not start.
 
-use super::{about, at_most, explained};
+use super::{at_most, explained, remarks_and_message};
 use crate::record::{CheckRecord, Record, Status, Verdict};
 use serde_json::{Value, json};
 use std::mem;
 
-/// Longer messages are not taken.
-const LONGEST_MESSAGE: usize = 65_535;
+/// Maximum length of a message, in bytes. Longer ones are rejected.
+const MAX_MESSAGE_BYTES: usize = 65_535;
 
-/// What the program wrote, of which no more is shown.
-const LONGEST_OUTPUT: usize = 500;
+/// Maximum length of the program's output, in bytes.
+const MAX_OUTPUT_BYTES: usize = 500;
 
 /// The content of `results.json`.
 #[must_use]
@@ -22,21 +22,21 @@ pub fn exercism(record: &Record) -> Value {
         Verdict::Fail => "fail",
         Verdict::Inconclusive | Verdict::HarnessError => "error",
     };
-    let about = about(record);
+    let text = remarks_and_message(record);
     let message = match status {
         "error" if !did_not_run => {
-            Some(format!("{about}\nnot every check could be judged").trim().to_owned())
+            Some(format!("{text}\nnot every check has a result").trim().to_owned())
         }
-        "error" => Some(at_most(&about, LONGEST_MESSAGE).to_owned()),
+        "error" => Some(at_most(&text, MAX_MESSAGE_BYTES).to_owned()),
         _ => None,
     };
-    // Only an error as a whole may have a message; otherwise the first test that has one
-    // says what there is to know beside it.
-    let mut beside = if message.is_none() { about } else { String::new() };
+    // Only a result with status `error` may have a top-level message. Otherwise the first
+    // failed test carries the remarks.
+    let mut remarks = if message.is_none() { text } else { String::new() };
     let mut tests = Vec::new();
     for check in record.shown().filter(|_| !did_not_run) {
         let passed = check.status == Status::Pass;
-        let before = if passed { String::new() } else { mem::take(&mut beside) };
+        let before = if passed { String::new() } else { mem::take(&mut remarks) };
         tests.push(test(check, &before));
     }
     json!({ "version": 3, "status": status, "message": message, "tests": tests })
@@ -52,14 +52,14 @@ fn test(check: &CheckRecord, before: &str) -> Value {
         Status::Pass => None,
         _ => {
             let all = format!("{before}\n{}", explained(check));
-            Some(at_most(all.trim_start(), LONGEST_MESSAGE).to_owned())
+            Some(at_most(all.trim_start(), MAX_MESSAGE_BYTES).to_owned())
         }
     };
     json!({
         "name": check.title,
         "status": status,
         "message": message,
-        "output": at_most(&check.log, LONGEST_OUTPUT),
+        "output": at_most(&check.log, MAX_OUTPUT_BYTES),
         "test_code": check.transcript.join("\n"),
         "task_id": check.task,
     })

@@ -1,33 +1,35 @@
-//! GitHub Actions: annotations beside the code, and a summary of the job.
+//! GitHub Actions: annotations and a job summary.
 //!
-//! A program's output must not be read as commands of the runner. In an annotation it is
-//! escaped; in the summary it stands in a block whose fence it cannot contain. What is
-//! printed plainly has to stand between two lines of [`shielded`].
+//! The runner must not interpret a program's output as workflow commands. Annotations
+//! escape it, the summary puts it into a fenced block whose fence it cannot contain, and
+//! plain output is enclosed by [`shielded`].
 
-use super::{about, at_most, beside, explained, explained_in_full, name};
+use super::{
+    at_most, explained, explained_with_logs, name, remarks, remarks_and_message,
+};
 use crate::record::{CheckRecord, Record, Status};
 use std::fmt::Write;
 
-/// A larger summary is refused, as a whole.
-const LARGEST_SUMMARY: usize = 1 << 20;
+/// Maximum size of the summary, in bytes. GitHub rejects a larger one as a whole.
+const MAX_SUMMARY_BYTES: usize = 1 << 20;
 
-/// Bytes of one text in the summary; what is longer is cut.
-const LARGEST_BLOCK: usize = 64 << 10;
+/// Maximum size of one text in the summary, in bytes. A longer text is cut.
+const MAX_BLOCK_BYTES: usize = 64 << 10;
 
-/// Of one step, GitHub shows ten annotations of a kind. The last of ours says how many
-/// there are besides.
-const MOST_ANNOTATIONS: usize = 9;
+/// Maximum number of annotations: GitHub shows ten of a kind per step, and the tenth says
+/// how many were left out.
+const MAX_ANNOTATIONS: usize = 9;
 
-/// Bytes of one annotation, which is read beside code.
-const LARGEST_ANNOTATION: usize = 4 << 10;
+/// Maximum size of one annotation, in bytes.
+const MAX_ANNOTATION_BYTES: usize = 4 << 10;
 
-/// One command for each exercise that did not pass: about the first check that did not,
-/// because what comes after it may follow from it.
+/// One workflow command for each exercise that did not pass. It describes the first check
+/// that did not pass, because later failures may follow from it.
 #[must_use]
 pub fn annotations(records: &[Record]) -> String {
     let all: Vec<String> = records.iter().filter_map(annotation).collect();
-    let mut text = all[..all.len().min(MOST_ANNOTATIONS)].concat();
-    let more = all.len().saturating_sub(MOST_ANNOTATIONS);
+    let mut text = all[..all.len().min(MAX_ANNOTATIONS)].concat();
+    let more = all.len().saturating_sub(MAX_ANNOTATIONS);
     if more > 0 {
         let _ =
             writeln!(text, "::warning title=and {more} more::see the summary of the job");
@@ -40,36 +42,38 @@ fn annotation(record: &Record) -> Option<String> {
         matches!(check.status, Status::Fail | Status::Inconclusive | Status::Error)
     });
     let Some(first) = wrong.next() else {
-        let (title, said) = (property(&name(record)), &record.message);
-        let said = message(at_most(said, LARGEST_ANNOTATION));
-        return (!said.is_empty()).then(|| format!("::warning title={title}::{said}\n"));
+        let (title, text) = (property(&name(record)), &record.message);
+        let text = message(at_most(text, MAX_ANNOTATION_BYTES));
+        return (!text.is_empty()).then(|| format!("::warning title={title}::{text}\n"));
     };
     let kind = if first.status == Status::Fail { "error" } else { "warning" };
     let title = property(&format!("{}: {}", name(record), first.title));
-    let mut said = format!("{}\n{}", about(record), explained(first)).trim().to_owned();
+    let mut text = format!("{}\n{}", remarks_and_message(record), explained(first))
+        .trim()
+        .to_owned();
     let more = wrong.count();
-    said.truncate(at_most(&said, LARGEST_ANNOTATION).len());
+    text.truncate(at_most(&text, MAX_ANNOTATION_BYTES).len());
     if more > 0 {
-        let _ = write!(said, "\nand {more} more: see the summary of the job");
+        let _ = write!(text, "\nand {more} more: see the summary of the job");
     }
-    let (file, said) = (property(&first.file), message(&said));
-    Some(format!("::{kind} file={file},line=1,title={title}::{said}\n"))
+    let (file, text) = (property(&first.file), message(&text));
+    Some(format!("::{kind} file={file},line=1,title={title}::{text}\n"))
 }
 
-/// What is printed plainly, in a way that the runner takes for text only. `word` must be
-/// one that the program cannot know.
+/// Encloses a text so that the runner does not interpret it as commands. `token` must be
+/// unknown to the program.
 #[must_use]
-pub fn shielded(text: &str, word: u64) -> String {
-    format!("::stop-commands::{word:016x}\n{text}\n::{word:016x}::\n")
+pub fn shielded(text: &str, token: u64) -> String {
+    format!("::stop-commands::{token:016x}\n{text}\n::{token:016x}::\n")
 }
 
-/// Markdown for the page of the job. What would make it too large is left out as a whole,
-/// and counted, so that nothing ends in the middle of a block.
+/// Markdown for the job's page. Parts that would exceed the maximum size are left out as
+/// a whole and counted, so that no block is left open.
 #[must_use]
 pub fn summary(records: &[Record]) -> String {
     let (mut text, mut left_out) = (String::new(), 0);
     for part in records.iter().flat_map(parts) {
-        if left_out > 0 || text.len() + part.len() > LARGEST_SUMMARY - 100 {
+        if left_out > 0 || text.len() + part.len() > MAX_SUMMARY_BYTES - 100 {
             left_out += 1;
         } else {
             text.push_str(&part);
@@ -81,13 +85,14 @@ pub fn summary(records: &[Record]) -> String {
     text
 }
 
-/// What may be left out apart: the table of a record, and each explanation.
+/// The parts of a summary that can be left out separately: the table of a record and each
+/// explanation.
 fn parts(record: &Record) -> Vec<String> {
     let Record { title, points, max_points, verdict, .. } = record;
     let name = cell(&name(record));
     let mut text = format!("## {name}: {points} of {max_points} points ({verdict})\n\n");
     let _ = writeln!(text, "{}\n", cell(title));
-    for line in beside(record) {
+    for line in remarks(record) {
         let _ = writeln!(text, "**{}**\n", cell(&line));
     }
     if !record.message.is_empty() {
@@ -108,7 +113,7 @@ fn parts(record: &Record) -> Vec<String> {
 }
 
 fn details(check: &CheckRecord) -> String {
-    let (title, block) = (cell(&check.title), block(&explained_in_full(check)));
+    let (title, block) = (cell(&check.title), block(&explained_with_logs(check)));
     format!("<details><summary>{title}</summary>\n\n{block}\n</details>\n\n")
 }
 
@@ -122,10 +127,10 @@ const fn mark(status: Status) -> &'static str {
     }
 }
 
-/// In a fence that is longer than any row of backticks in the text. A long text is cut
-/// before it is fenced.
+/// A fenced block. The fence is longer than any row of backticks in the text. A long text
+/// is cut first.
 fn block(text: &str) -> String {
-    let text = at_most(text, LARGEST_BLOCK);
+    let text = at_most(text, MAX_BLOCK_BYTES);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n", text.trim_end())
@@ -148,13 +153,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_cannot_begin_a_command_of_its_own() {
+    fn annotation_message_cannot_contain_a_workflow_command() {
         assert_eq!(message("100%\n::error::x"), "100%25%0A::error::x");
         assert_eq!(property("a:b,c"), "a%3Ab%2Cc");
     }
 
     #[test]
-    fn a_text_cannot_close_its_own_fence() {
+    fn fenced_text_cannot_close_its_fence() {
         let text = block("a\n````\nb");
         assert!(text.starts_with("`````text\n"), "{text}");
     }

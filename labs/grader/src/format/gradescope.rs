@@ -1,12 +1,12 @@
-//! Gradescope: `results.json`. Standard output is hidden there, so that nothing a program
-//! prints is taken for a result.
+//! Gradescope: `results.json`. Standard output is hidden, so that a program's output is
+//! not taken for a result.
 
-use super::{about, explained, explained_in_full};
+use super::{explained, explained_with_logs, remarks_and_message};
 use crate::record::{Record, Status, Verdict};
 use serde_json::{Value, json};
 
-/// The content of `results.json`. With a lab that broke there is nothing to mark, and the
-/// caller should write no file: then it is an autograder failure there.
+/// The content of `results.json`. After a harness error there is no result to report: the
+/// caller should write no file, and Gradescope then shows an autograder failure.
 #[must_use]
 pub fn gradescope(record: &Record) -> Value {
     let number = |task: usize, at: usize| format!("{task}.{at}");
@@ -19,7 +19,7 @@ pub fn gradescope(record: &Record) -> Value {
             "max_score": check.max_points,
             "status": if passed { "passed" } else { "failed" },
             "visibility": "visible",
-            "output": if passed { explained(check) } else { explained_in_full(check) },
+            "output": if passed { explained(check) } else { explained_with_logs(check) },
             "extra_data": { "id": check.id, "seed": check.seed, "status": check.status },
         })
     };
@@ -28,7 +28,7 @@ pub fn gradescope(record: &Record) -> Value {
     json!({
         "score": record.points,
         "execution_time": seconds,
-        "output": about(record),
+        "output": remarks_and_message(record),
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": tests,

@@ -1,7 +1,7 @@
-//! JUnit XML. GitLab reads only the body of a failure, and of two cases of the same name
-//! only the first, so each case carries its check's id.
+//! JUnit XML. GitLab reads only the body of a failure, and only the first of two cases
+//! with the same name.
 
-use super::{beside, explained, explained_in_full, name};
+use super::{explained, explained_with_logs, name, remarks};
 use crate::record::{CheckRecord, Record, Status};
 use anyhow::Context;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -10,39 +10,40 @@ use std::time::Duration;
 /// A report with a suite for each record.
 ///
 /// # Errors
-/// When a text cannot be written as XML.
+/// When a text cannot be encoded as XML.
 pub fn junit(records: &[Record]) -> anyhow::Result<String> {
     let mut report = Report::new("lab");
     for record in records {
         let mut suite = TestSuite::new(name(record));
         suite.set_time(Duration::from_millis(record.duration_ms));
-        let beside = beside(record).join("\n");
+        let remarks = remarks(record).join("\n");
         for check in record.shown() {
-            suite.add_test_case(case(record, check, &beside));
+            suite.add_test_case(case(record, check, &remarks));
         }
         if record.checks.is_empty() {
             suite.add_test_case(nothing_ran(record));
         }
-        if !beside.is_empty() {
-            suite.set_system_out(beside);
+        if !remarks.is_empty() {
+            suite.set_system_out(remarks);
         }
         report.add_test_suite(suite);
     }
     report.to_string().context("cannot write the report as XML")
 }
 
-/// A report without a case would be shown as one in which nothing is wrong.
+/// A test case with an error. A report without cases would be shown as a success.
 fn nothing_ran(record: &Record) -> TestCase {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_message("nothing was judged");
+    status.set_message("no check was run");
     status.set_description(record.message.clone());
-    let mut case = TestCase::new("The exercise is judged", status);
+    let mut case = TestCase::new("The checks are run", status);
     case.set_classname(name(record));
     case
 }
 
-/// Of what there is to know beside it, a reader may show the output of a case only.
-fn case(record: &Record, check: &CheckRecord, beside: &str) -> TestCase {
+/// One test case. Its output repeats the remarks, because some readers show no other
+/// place.
+fn case(record: &Record, check: &CheckRecord, remarks: &str) -> TestCase {
     let mut status = match check.status {
         Status::Pass => TestCaseStatus::success(),
         Status::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
@@ -62,7 +63,7 @@ fn case(record: &Record, check: &CheckRecord, beside: &str) -> TestCase {
     case.set_time(Duration::from_millis(check.duration_ms));
     case.extra.insert("file".into(), check.file.clone().into());
     if check.status != Status::Pass {
-        let all = format!("{beside}\n{}", explained_in_full(check));
+        let all = format!("{remarks}\n{}", explained_with_logs(check));
         case.set_system_out(all.trim_start());
     }
     case

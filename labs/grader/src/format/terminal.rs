@@ -1,20 +1,20 @@
-//! For people: what holds and what it cost, and, for what does not, everything that is
-//! needed to see it again.
+//! Terminal output: the result and cost of each check, and everything needed to reproduce
+//! a failure.
 
-use super::beside;
+use super::remarks;
 use crate::record::{CheckRecord, Record, Status, Verdict};
 use console::Style;
 use std::fmt::Write;
 
-/// Lines of the program's own output that are shown.
-const LOG_LINES: usize = 12;
+/// Maximum number of log lines that are shown.
+const MAX_LOG_LINES: usize = 12;
 
-/// Whether to colour.
+/// Whether the output is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// A terminal reads it.
+    /// For a terminal.
     Yes,
-    /// A file does.
+    /// For a file or a pipe.
     No,
 }
 
@@ -24,21 +24,21 @@ pub fn terminal(record: &Record, colour: Colour) -> String {
     shown(record, colour, usize::MAX)
 }
 
-/// For somebody who is at work on it: of the checks that fail, the first in full and the
-/// others by name.
+/// The record for a student at work: of the failed checks, the first is explained and the
+/// others are only listed.
 #[must_use]
 pub fn at_work(record: &Record, colour: Colour) -> String {
     shown(record, colour, 1)
 }
 
-fn shown(record: &Record, colour: Colour, mut in_full: usize) -> String {
+fn shown(record: &Record, colour: Colour, mut explained: usize) -> String {
     let paint = Paint(colour == Colour::Yes);
     let mut text =
         format!("{}\n\n", paint.bold(&format!("{} · {}", record.exercise, record.title)));
-    for line in beside(record) {
+    for line in remarks(record) {
         let _ = writeln!(text, "{}\n", paint.loud(&line));
     }
-    // Indented, because what a compiler says can be what the source tells it to say.
+    // Indented, because a source can make the compiler print any line.
     for line in record.message.lines() {
         let _ = writeln!(text, "    {line}");
     }
@@ -47,8 +47,8 @@ fn shown(record: &Record, colour: Colour, mut in_full: usize) -> String {
     }
     for check in record.shown() {
         let passed = matches!(check.status, Status::Pass | Status::Skipped);
-        text.push_str(&one(check, paint, passed || in_full > 0));
-        in_full = in_full.saturating_sub(usize::from(!passed));
+        text.push_str(&one(check, paint, passed || explained > 0));
+        explained = explained.saturating_sub(usize::from(!passed));
     }
     let seconds = seconds(record.duration_ms);
     let Record { points, max_points, verdict, .. } = record;
@@ -57,7 +57,7 @@ fn shown(record: &Record, colour: Colour, mut in_full: usize) -> String {
     text
 }
 
-fn one(check: &CheckRecord, paint: Paint, in_full: bool) -> String {
+fn one(check: &CheckRecord, paint: Paint, explained: bool) -> String {
     let mark = paint.mark(check.status);
     let mut text = format!("{mark} {}", check.title);
     match check.status {
@@ -75,7 +75,7 @@ fn one(check: &CheckRecord, paint: Paint, in_full: bool) -> String {
         }
         Status::Fail | Status::Inconclusive | Status::Error => {
             text.push('\n');
-            if in_full {
+            if explained {
                 text.push_str(&failure(check));
             }
         }
@@ -83,7 +83,8 @@ fn one(check: &CheckRecord, paint: Paint, in_full: bool) -> String {
     text
 }
 
-/// What did not hold, without colour: what was done, what was expected, what came.
+/// Explains a failed check without colour: the transcript, the expectation and the
+/// observation.
 pub(crate) fn failure(check: &CheckRecord) -> String {
     let mut text = String::new();
     for line in &check.transcript {
@@ -99,14 +100,14 @@ pub(crate) fn failure(check: &CheckRecord) -> String {
             let _ = writeln!(text, "    inconclusive: {}", check.actual);
         }
         _ => {
-            let _ = writeln!(text, "    the lab itself broke: {}", check.actual);
+            let _ = writeln!(text, "    harness error: {}", check.actual);
         }
     }
     let lines: Vec<_> = check.log.lines().collect();
     if !lines.is_empty() {
-        let _ = writeln!(text, "    the program wrote:");
+        let _ = writeln!(text, "    log of the program:");
     }
-    for line in &lines[lines.len().saturating_sub(LOG_LINES)..] {
+    for line in &lines[lines.len().saturating_sub(MAX_LOG_LINES)..] {
         let _ = writeln!(text, "    | {line}");
     }
     if !check.rerun.is_empty() {

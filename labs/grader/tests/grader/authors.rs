@@ -1,6 +1,6 @@
 //! The author's check of an exercise finds its defects.
 
-use crate::fixture::{ID, RIGHT, SUITE, cage, copy};
+use crate::fixture::{CORRECT, ID, SUITE, copy, sandbox};
 use grader::Home;
 use grader::author::{AuthorCheck, WrongAnswer, make_sample_class};
 use std::collections::BTreeSet;
@@ -17,11 +17,11 @@ impl Labs {
         let labs = Self(tempfile::tempdir().unwrap());
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grader/fixture");
         copy(&fixture, labs.path());
-        labs.write(&format!("solutions/{ID}/src/answer.rs"), RIGHT);
+        labs.write(&format!("solutions/{ID}/src/answer.rs"), CORRECT);
         for (name, factor) in [("threefold", "* 3"), ("nothing", "* 0")] {
             labs.write(
                 &format!("edited/{name}/src/answer.rs"),
-                &RIGHT.replace("* 2", factor),
+                &CORRECT.replace("* 2", factor),
             );
             let edited = labs.path().join("edited").join(name);
             WrongAnswer::named(&labs.home(), ID, name).save(&edited).unwrap();
@@ -60,9 +60,9 @@ impl Labs {
             Ok(manifest) => manifest,
             Err(error) => return vec![format!("{error:#}")],
         };
-        let (cage, require_solutions) = (cage(), true);
+        let (sandbox, require_solutions) = (sandbox(), true);
         let check =
-            AuthorCheck { home, cage, seed: 3, repeat: 2, require_solutions, record };
+            AuthorCheck { home, sandbox, seed: 3, repeat: 2, require_solutions, record };
         let failures = Mutex::new(Vec::new());
         let all_hold = check
             .run(&manifest, SUITE, |result| {
@@ -99,7 +99,7 @@ async fn defects_of_exercise_are_reported() {
     labs.change(&format!("wrong-answers/{ID}/nothing/transcript.txt"), "actual:", "was:");
     labs.change(&format!("wrong-answers/{ID}/threefold/answer.patch"), "* 3", "* 2 * 1");
     labs.change(&format!("exercises/{ID}/README.md"), "3 points", "4 points");
-    labs.write(&format!("exercises/{ID}/src/answer.rs"), RIGHT);
+    labs.write(&format!("exercises/{ID}/src/answer.rs"), CORRECT);
     let failures = labs.failures(false).await;
     let begins = |start: &str| failures.iter().any(|failure| failure.starts_with(start));
     assert!(begins("the README lists the checks"), "{failures:#?}");
@@ -123,7 +123,7 @@ async fn defects_of_exercise_are_reported() {
 async fn wrong_or_missing_solution_is_reported() {
     let labs = Labs::complete();
     labs.failures(true).await;
-    labs.write(&format!("solutions/{ID}/src/answer.rs"), &RIGHT.replace("* 2", "* 4"));
+    labs.write(&format!("solutions/{ID}/src/answer.rs"), &CORRECT.replace("* 2", "* 4"));
     let failures = labs.failures(false).await;
     assert!(
         failures[0].starts_with("the solution passes (2 seeds): got: fail"),
@@ -143,7 +143,7 @@ async fn contradictory_manifest_is_rejected() {
         "needs = [\"not_is",
     );
     let failures = labs.failures(false).await;
-    assert!(failures[0].contains("which is not before it"), "{failures:#?}");
+    assert!(failures[0].contains("which does not precede it"), "{failures:#?}");
 }
 
 #[test]
@@ -202,7 +202,7 @@ async fn patch_that_does_not_apply_names_wrong_answer_and_hunk() {
     labs.failures(true).await;
     let patch = format!("wrong-answers/{ID}/nothing/answer.patch");
     let solution = format!("solutions/{ID}/src/answer.rs");
-    labs.write(&solution, &RIGHT.replace("* 2", "+ number"));
+    labs.write(&solution, &CORRECT.replace("* 2", "+ number"));
     let failures = labs.failures(false).await;
     let expected = format!(
         "{patch}: the patch does not apply to the solution's src/answer.rs: error applying hunk #1"
@@ -218,12 +218,12 @@ fn rebase_adapts_patch_to_changed_solution() {
     let (old, to) = (labs.path().join("old"), labs.path().join("to"));
     copy(&home.solution(ID), &old);
     let solution = format!("solutions/{ID}/src/answer.rs");
-    let commented = RIGHT.replace("* 2", "* 2 // twice");
-    labs.write(&solution, &format!("// A comment.\n\n{RIGHT}"));
+    let commented = CORRECT.replace("* 2", "* 2 // twice");
+    labs.write(&solution, &format!("// A comment.\n\n{CORRECT}"));
     answer.rebase(&old, &to).unwrap();
     answer.export(&to).unwrap();
     let exported = fs::read_to_string(to.join("src/answer.rs")).unwrap();
-    assert_eq!(exported, format!("// A comment.\n\n{}", RIGHT.replace("* 2", "* 0")));
+    assert_eq!(exported, format!("// A comment.\n\n{}", CORRECT.replace("* 2", "* 0")));
 
     labs.write(&solution, &commented);
     let conflict = answer.rebase(&old, &to).unwrap_err().to_string();

@@ -1,8 +1,8 @@
-//! A class: a folder with a folder for each submission.
+//! Grading a class: a folder with one folder per submission.
 
-use crate::fixture::{ID, RIGHT, SUITE, Work, assignment, copy, home};
+use crate::fixture::{CORRECT, ID, SUITE, Work, assignment, copy, home};
 use grader::class::{Submitted, csv, grade_all, submissions};
-use grader::{Assignment, Exam, Outcome, Record, Suite, Verdict, suite};
+use grader::{Assignment, CheckContext, CheckResult, Record, Suite, Verdict, suite};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -20,13 +20,13 @@ impl Class {
         self.0.path()
     }
 
-    /// Hands in what somebody wrote, in a place of a submission.
-    fn hand_in(&self, place: &str, answer: &str) {
+    /// Adds a submission with this answer, in a folder of the class.
+    fn submit(&self, place: &str, answer: &str) {
         copy(Work::with(answer).path(), &self.path().join(place));
     }
 
-    /// The exercise as it was handed out.
-    fn hand_in_nothing(&self, place: &str) {
+    /// Adds the unchanged exercise.
+    fn submit_unchanged(&self, place: &str) {
         copy(&home().exercises(), &self.path().join(place));
     }
 
@@ -45,21 +45,21 @@ fn verdicts(records: &[Record]) -> Vec<Verdict> {
 }
 
 fn wrong() -> String {
-    RIGHT.replace("* 2", "* 3")
+    CORRECT.replace("* 2", "* 3")
 }
 
 #[tokio::test]
-async fn a_class_is_graded_with_one_line_for_each() {
+async fn class_table_has_one_line_per_submission() {
     let class = Class::new();
-    class.hand_in("ada", RIGHT);
-    class.hand_in("bob, \"b\"", &wrong());
-    class.hand_in("cyd/labs/exercises", RIGHT);
+    class.submit("ada", CORRECT);
+    class.submit("bob, \"b\"", &wrong());
+    class.submit("cyd/labs/exercises", CORRECT);
     fs::create_dir(class.path().join("dan")).unwrap();
 
     let records = class.graded_by(SUITE).await;
     let (pass, fail) = (Verdict::Pass, Verdict::Fail);
     assert_eq!(verdicts(&records), [pass, fail, pass, fail]);
-    assert!(records[3].message.contains("not there"), "nothing was handed in");
+    assert!(records[3].message.contains("not there"), "no work was submitted");
 
     let table = csv(&records);
     let lines: Vec<_> = table.lines().collect();
@@ -67,17 +67,17 @@ async fn a_class_is_graded_with_one_line_for_each() {
     assert!(lines[2].starts_with("\"bob, \"\"b\"\"\",x-01-double,fail,0,5,"), "{table}");
 }
 
-/// A repository of a student holds the exercises as they were handed out, too.
+/// A student's repository also contains the original exercises.
 #[tokio::test]
-async fn the_place_with_work_is_graded_and_two_with_different_work_are_told_of() {
+async fn changed_folder_is_graded_and_conflicting_folders_are_remarked() {
     let class = Class::new();
-    class.hand_in_nothing("ada/labs/exercises");
-    class.hand_in("ada/labs/work", RIGHT);
-    class.hand_in("bob/labs/exercises", RIGHT);
-    class.hand_in_nothing("bob/labs/work");
-    class.hand_in("cyd/labs/exercises", RIGHT);
-    class.hand_in("cyd/labs/work", &wrong());
-    class.hand_in_nothing("dan/labs/exercises");
+    class.submit_unchanged("ada/labs/exercises");
+    class.submit("ada/labs/work", CORRECT);
+    class.submit("bob/labs/exercises", CORRECT);
+    class.submit_unchanged("bob/labs/work");
+    class.submit("cyd/labs/exercises", CORRECT);
+    class.submit("cyd/labs/work", &wrong());
+    class.submit_unchanged("dan/labs/exercises");
 
     let records = class.graded_by(SUITE).await;
     let (pass, fail) = (Verdict::Pass, Verdict::Fail);
@@ -87,9 +87,9 @@ async fn the_place_with_work_is_graded_and_two_with_different_work_are_told_of()
     assert_eq!(records[1].checks[0].file, file("labs/exercises"));
     let remarks: Vec<_> =
         records.iter().map(|record| record.remarks.join("; ")).collect();
-    let two =
-        "TWO PLACES HOLD DIFFERENT WORK: labs/work was graded, labs/exercises was not";
-    let none = "labs/exercises is as it was handed out: nothing was changed there";
+    let two = "TWO FOLDERS CONTAIN DIFFERENT WORK: labs/work was graded, labs/exercises was \
+         not";
+    let none = "labs/exercises contains the unchanged exercise";
     assert_eq!(remarks, ["", "", two, none]);
     assert!(csv(&records).lines().nth(3).unwrap().ends_with(&format!(",\"{two}\"")));
     let shown = grader::format::terminal(&records[2], grader::format::Colour::No);
@@ -97,9 +97,9 @@ async fn the_place_with_work_is_graded_and_two_with_different_work_are_told_of()
 }
 
 #[tokio::test]
-async fn a_link_to_the_work_of_somebody_else_is_not_followed() {
+async fn symlink_to_another_submission_is_not_followed() {
     let class = Class::new();
-    class.hand_in("ada/labs/work", RIGHT);
+    class.submit("ada/labs/work", CORRECT);
     symlink(class.path().join("ada"), class.path().join("bob")).unwrap();
     for (name, link) in [("cyd", "labs"), ("dan", "labs/work")] {
         let link = class.path().join(name).join(link);
@@ -112,24 +112,24 @@ async fn a_link_to_the_work_of_somebody_else_is_not_followed() {
     assert_eq!(verdicts(&records), [pass, fail, fail, fail]);
     let remarks: Vec<_> =
         records.iter().map(|record| record.remarks.join("; ")).collect();
-    assert_eq!(remarks[1], "the submission is a link, which is not followed");
-    assert_eq!(remarks[2], "labs is a link, which is not followed");
-    assert_eq!(remarks[3], "labs/work is a link, which is not followed");
+    assert_eq!(remarks[1], "the submission is a symbolic link and was not followed");
+    assert_eq!(remarks[2], "labs is a symbolic link and was not followed");
+    assert_eq!(remarks[3], "labs/work is a symbolic link and was not followed");
 }
 
-/// It panics over a wrong answer, as a check with a mistake in it may.
-async fn it_is_doubled(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    let reply = exam.get(&server.url(), "/4").send().await?;
+/// A defective check that panics on a wrong answer.
+async fn it_is_doubled(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    let reply = ctx.get(&server.url(), "/4").send().await?;
     assert_eq!(reply.text(), "8");
     Ok(())
 }
 
-async fn it_is_doubled_after_a_crash(_: &Exam) -> Outcome {
+async fn it_is_doubled_after_a_crash(_: &CheckContext) -> CheckResult {
     Ok(())
 }
 
-async fn it_is_doubled_and_not_looked_up(_: &Exam) -> Outcome {
+async fn it_is_doubled_and_not_looked_up(_: &CheckContext) -> CheckResult {
     Ok(())
 }
 
@@ -140,11 +140,11 @@ const PANICS: Suite = suite!("x-01-double":
 );
 
 #[tokio::test]
-async fn a_class_survives_a_grading_that_breaks() {
+async fn class_grading_survives_a_panic_in_one_grading() {
     let class = Class::new();
-    class.hand_in("ada", RIGHT);
-    class.hand_in("bob", &wrong());
-    class.hand_in("cyd", RIGHT);
+    class.submit("ada", CORRECT);
+    class.submit("bob", &wrong());
+    class.submit("cyd", CORRECT);
     let records = class.graded_by(PANICS).await;
     assert_eq!(verdicts(&records), [Verdict::Pass, Verdict::HarnessError, Verdict::Pass]);
     let names: Vec<_> = records.iter().flat_map(|record| &record.submission).collect();
@@ -153,16 +153,16 @@ async fn a_class_survives_a_grading_that_breaks() {
 }
 
 #[test]
-fn a_submission_whose_name_would_order_a_terminal_about_is_listed_without_that() {
+fn control_characters_are_removed_from_submission_names() {
     let class = Class::new();
-    class.hand_in("a\u{1b}[2J", RIGHT);
+    class.submit("a\u{1b}[2J", CORRECT);
     assert_eq!(class.submissions()[0].name, "a\u{fffd}[2J");
 }
 
 #[test]
-fn a_folder_without_submissions_is_said_to_be_one() {
+fn folder_without_submissions_is_an_error() {
     let class = tempfile::tempdir().unwrap();
     let manifest = home().manifest(ID).unwrap();
     let error = submissions(class.path(), &home(), &manifest).unwrap_err();
-    assert!(error.to_string().contains("holds no submissions"), "{error}");
+    assert!(error.to_string().contains("contains no submissions"), "{error}");
 }

@@ -1,8 +1,8 @@
-//! An exercise that needs nothing but the standard library, and programs that try to
-//! solve it in all kinds of ways.
+//! A minimal exercise that needs only the standard library, and answers to it.
 
 use grader::{
-    Assignment, CageProgram, Exam, Home, Outcome, Record, Suite, require, suite,
+    Assignment, CheckContext, CheckResult, Home, Record, SandboxProgram, Suite, require,
+    suite,
 };
 use load_balancer::config::Policy;
 use std::fs;
@@ -18,17 +18,17 @@ pub(crate) const SUITE: Suite = suite!("x-01-double":
     it_is_doubled_and_not_looked_up,
 );
 
-/// The right answer.
-pub(crate) const RIGHT: &str = r"
+/// The correct answer.
+pub(crate) const CORRECT: &str = r"
 pub fn before() {}
 pub fn answer(number: &str) -> String {
     (number.parse::<u64>().unwrap_or_default() * 2).to_string()
 }
 ";
 
-async fn doubled(exam: &Exam, url: &str, number: u64) -> Outcome {
+async fn doubled(ctx: &CheckContext, url: &str, number: u64) -> CheckResult {
     let reply =
-        exam.get(url, &format!("/{number}")).send().await?.expect(200, "a reply")?;
+        ctx.get(url, &format!("/{number}")).send().await?.expect(200, "a reply")?;
     let expected = (number * 2).to_string();
     require(
         reply.text() == expected,
@@ -38,36 +38,36 @@ async fn doubled(exam: &Exam, url: &str, number: u64) -> Outcome {
     )
 }
 
-async fn it_is_doubled(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    doubled(exam, &server.url(), exam.number(1, 1000)).await
+async fn it_is_doubled(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    doubled(ctx, &server.url(), ctx.random_number(1, 1000)).await
 }
 
-async fn it_is_doubled_after_a_crash(exam: &Exam) -> Outcome {
-    let (server, other) = (exam.start(&[]).await?, exam.start(&[]).await?);
-    let balanced = exam.balance(&[&server, &other], Policy::RoundRobin).await?;
+async fn it_is_doubled_after_a_crash(ctx: &CheckContext) -> CheckResult {
+    let (server, other) = (ctx.start(&[]).await?, ctx.start(&[]).await?);
+    let balanced = ctx.balance(&[&server, &other], Policy::RoundRobin).await?;
     server.kill().await;
     server.restart().await?;
     balanced.put(&server)?;
-    balanced.until_all_are_up().await?;
+    balanced.wait_until_all_up().await?;
     for _ in 0..4 {
-        doubled(exam, &balanced.url(), exam.number(1, 1000)).await?;
+        doubled(ctx, &balanced.url(), ctx.random_number(1, 1000)).await?;
     }
-    doubled(exam, &server.url(), exam.number(1, 1000)).await
+    doubled(ctx, &server.url(), ctx.random_number(1, 1000)).await
 }
 
-async fn it_is_doubled_and_not_looked_up(exam: &Exam) -> Outcome {
-    let server = exam.start(&[]).await?;
-    doubled(exam, &server.url(), exam.number(1_000_000, 2_000_000)).await
+async fn it_is_doubled_and_not_looked_up(ctx: &CheckContext) -> CheckResult {
+    let server = ctx.start(&[]).await?;
+    doubled(ctx, &server.url(), ctx.random_number(1_000_000, 2_000_000)).await
 }
 
-/// Somebody's folder of exercises.
+/// A student's folder of exercises.
 pub(crate) struct Work {
     folder: TempDir,
 }
 
 impl Work {
-    /// With this text in the reader's file.
+    /// Creates a folder with this text as the answer.
     pub(crate) fn with(answer: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(&home().exercises().join(ID), &folder.path().join(ID));
@@ -99,14 +99,14 @@ pub(crate) fn assignment(work: &Path) -> Assignment {
         manifest: home().manifest(ID).unwrap(),
         suite: SUITE,
         work: Some(work.to_owned()),
-        cage: cage(),
+        sandbox: sandbox(),
         seed: 7,
         repeat: 2,
         stops_early: false,
     }
 }
 
-/// Graded once, by a check of the same name as the first, and by that alone.
+/// An assignment with one run of one check, which has the name of the first.
 pub(crate) fn assignment_of_one_check(work: &Path, suite: Suite) -> Assignment {
     let mut assignment = Assignment { suite, repeat: 1, ..assignment(work) };
     assignment.manifest.checks.truncate(1);
@@ -122,20 +122,20 @@ pub(crate) fn home_that_builds_in(target: &Path) -> Home {
     Home::at(&labs, target).unwrap()
 }
 
-pub(crate) fn cage() -> CageProgram {
-    let path = PathBuf::from(env!("CARGO_BIN_EXE_grader-cage"));
-    CageProgram { path, prefix: Vec::new() }
+pub(crate) fn sandbox() -> SandboxProgram {
+    let path = PathBuf::from(env!("CARGO_BIN_EXE_grader-sandbox"));
+    SandboxProgram { path, prefix: Vec::new() }
 }
 
-/// A cage before which a script is run. To it, `$0` is the cage, `$1` to `$3` are the bars
-/// (the third is the time in milliseconds), and `$4` is the program.
-pub(crate) fn cage_after(script: &str) -> CageProgram {
+/// A sandbox that runs a script first. In the script, `$0` is the sandbox, `$1` to `$3`
+/// are the restrictions (the third is the time in milliseconds), and `$4` is the program.
+pub(crate) fn sandbox_after(script: &str) -> SandboxProgram {
     let script = format!("{script}\nexec \"$0\" \"$@\"");
-    let prefix = vec!["-c".into(), script.into(), cage().path.into()];
-    CageProgram { path: "sh".into(), prefix }
+    let prefix = vec!["-c".into(), script.into(), sandbox().path.into()];
+    SandboxProgram { path: "sh".into(), prefix }
 }
 
-/// Runs one test of this program again, in a process with this in its environment.
+/// Runs one test again in a new process with an additional environment variable.
 pub(crate) fn passes_with(test: &str, (name, value): (&str, &str)) {
     let mut again = Command::new(std::env::current_exe().unwrap());
     let output = again.args([test, "--exact"]).env(name, value).output().unwrap();

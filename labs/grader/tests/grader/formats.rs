@@ -1,13 +1,13 @@
-//! Each format is what its reader takes: the rules are those of the readers' own
-//! documentation, written as assertions.
+//! Each format follows the documentation of the system that reads it.
 
 use grader::format::{Submission, classroom50, exercism, gradescope, junit, terminal};
 use grader::record::verdict_of;
 use grader::{CheckRecord, Record, Status, Verdict};
 use serde_json::Value;
 
-/// What tries to break out of every format.
-pub(crate) const NASTY: &str = "a]]>\u{1}<b>&\"|`````\n::error::forged%0A, 100%";
+/// Text with the special characters of every format.
+pub(crate) const SPECIAL_CHARACTERS: &str =
+    "a]]>\u{1}<b>&\"|`````\n::error::forged%0A, 100%";
 
 pub(crate) fn check(id: &str, status: Status) -> CheckRecord {
     let points = if status == Status::Pass { 3 } else { 0 };
@@ -19,10 +19,13 @@ pub(crate) fn check(id: &str, status: Status) -> CheckRecord {
         points,
         max_points: 3,
         expected: "status 200".to_owned(),
-        actual: NASTY.to_owned(),
+        actual: SPECIAL_CHARACTERS.to_owned(),
         help: "look again".to_owned(),
-        transcript: vec!["$ curl -sS http://127.0.0.1:1/".to_owned(), NASTY.to_owned()],
-        log: NASTY.repeat(100),
+        transcript: vec![
+            "$ curl -sS http://127.0.0.1:1/".to_owned(),
+            SPECIAL_CHARACTERS.to_owned(),
+        ],
+        log: SPECIAL_CHARACTERS.repeat(100),
         seed: 41,
         rerun: "cargo lab grade p1-01 --seed 41 --repeat 1".to_owned(),
         duration_ms: 5210,
@@ -64,14 +67,14 @@ pub(crate) fn refused() -> Record {
     record
 }
 
-/// An object with just these keys or fewer, and all of those that are required.
+/// Asserts that an object has all required keys and no unknown ones.
 fn keys(value: &Value, required: &[&str], optional: &[&str]) {
     let object = value.as_object().expect("an object");
     for key in required {
         assert!(object.contains_key(*key), "{key} is required: {value}");
     }
     for key in object.keys().map(String::as_str) {
-        assert!(required.contains(&key) || optional.contains(&key), "{key} is not known");
+        assert!(required.contains(&key) || optional.contains(&key), "unknown key {key}");
     }
 }
 
@@ -129,7 +132,7 @@ fn gradescope_gets_its_known_values_only() {
     }
     assert_eq!(
         result["stdout_visibility"], "hidden",
-        "what a program prints is no result"
+        "a program's output is not a result"
     );
     for test in tests(&result) {
         let optional = [
@@ -151,7 +154,7 @@ fn gradescope_gets_its_known_values_only() {
 }
 
 #[test]
-fn exercism_gets_a_message_for_whatever_did_not_pass_and_nothing_too_long() {
+fn exercism_messages_exist_for_failures_and_are_limited() {
     let result = exercism(&record());
     keys(&result, &["version", "status", "tests"], &["message"]);
     assert_eq!((&result["version"], &result["status"]), (&3.into(), &"fail".into()));
@@ -179,7 +182,7 @@ fn exercism_calls_it_an_error_when_no_test_ran() {
 }
 
 #[test]
-fn junit_says_everything_in_the_body_where_gitlab_reads_it() {
+fn junit_body_contains_the_complete_explanation() {
     let xml = junit(&[record()]).unwrap();
     assert_eq!(xml.matches("<testcase ").count(), 4);
     assert_eq!(xml.matches("<failure").count(), 1);
@@ -191,9 +194,9 @@ fn junit_says_everything_in_the_body_where_gitlab_reads_it() {
     assert!(!xml.contains('\u{1}') && !xml.contains("<b>"), "not XML: {xml}");
 }
 
-/// Whoever gives marks sees that something was restored, wherever they look.
+/// The grading person must see restored files in every format.
 #[test]
-fn every_format_says_what_was_restored_and_remarked() {
+fn every_format_shows_restored_files_and_remarks() {
     let says = |text: String| {
         assert!(text.contains("exercise.toml") && text.contains("two places"), "{text}");
     };
@@ -207,12 +210,16 @@ fn every_format_says_what_was_restored_and_remarked() {
     }
     says(terminal(&all, grader::format::Colour::No));
     let xml = junit(&[all]).unwrap();
-    assert_eq!(xml.matches("two places").count(), 1 + 3, "suite, and what did not pass");
+    assert_eq!(
+        xml.matches("two places").count(),
+        1 + 3,
+        "the suite and each check that did not pass"
+    );
     says(xml);
 }
 
 #[test]
-fn a_lab_that_broke_is_an_error_in_junit_and_not_an_empty_report() {
+fn harness_error_is_an_error_case_in_junit() {
     let mut broken = refused();
     (broken.checks, broken.verdict) = (Vec::new(), Verdict::HarnessError);
     let xml = junit(&[broken]).unwrap();
@@ -220,13 +227,13 @@ fn a_lab_that_broke_is_an_error_in_junit_and_not_an_empty_report() {
 }
 
 #[test]
-fn a_record_is_read_again_as_it_was_written() {
+fn record_round_trips_through_json() {
     let text = serde_json::to_string(&record()).unwrap();
     assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record());
 }
 
 #[test]
-fn people_see_the_points_the_restored_files_and_how_to_see_it_again() {
+fn terminal_shows_points_restored_files_and_the_rerun_command() {
     let text = terminal(&record(), grader::format::Colour::No);
     for part in ["✔ Check holds", "✘ Check fails", "- Check skipped", "? Check unsure"]
     {
@@ -241,7 +248,7 @@ fn people_see_the_points_the_restored_files_and_how_to_see_it_again() {
 }
 
 #[test]
-fn the_verdict_on_all_follows_from_the_checks() {
+fn outcome_of_a_record_follows_from_its_checks() {
     use Status::{Error, Fail, Inconclusive, Pass, Skipped};
     let verdict = |all: &[Status]| {
         let checks: Vec<_> = all.iter().map(|status| check("x", *status)).collect();

@@ -1,5 +1,4 @@
-//! What GitHub shows: at most ten annotations of a step, and a summary that it takes as a
-//! whole or not at all.
+//! Limits of GitHub: ten annotations per step, and a maximum size of the summary.
 
 use crate::formats::{check, record, refused};
 use grader::format::{annotations, summary};
@@ -14,7 +13,7 @@ fn of(exercise: usize, statuses: &[Status]) -> Record {
 }
 
 #[test]
-fn github_gets_one_line_for_an_exercise_about_the_first_check_that_did_not_pass() {
+fn github_annotates_the_first_check_that_did_not_pass() {
     let commands = annotations(&[record()]);
     let lines: Vec<_> = commands.lines().collect();
     assert_eq!(lines.len(), 1, "{commands}");
@@ -29,7 +28,7 @@ fn github_gets_one_line_for_an_exercise_about_the_first_check_that_did_not_pass(
 }
 
 #[test]
-fn github_gets_no_more_lines_than_it_shows_and_the_last_says_how_many_there_are() {
+fn github_annotations_are_limited_and_the_last_counts_the_rest() {
     use Status::{Fail, Pass, Skipped};
     let all: Vec<_> = (0..30).map(|number| of(number, &[Pass, Fail, Skipped])).collect();
     let commands = annotations(&all);
@@ -40,18 +39,21 @@ fn github_gets_no_more_lines_than_it_shows_and_the_last_says_how_many_there_are(
 }
 
 #[test]
-fn what_the_compiler_said_or_how_the_lab_broke_is_annotated_in_a_few_words() {
+fn compiler_errors_and_harness_errors_get_short_annotations() {
     let (refused, mut broken) = (refused(), refused());
     (broken.checks, broken.verdict) = (Vec::new(), Verdict::HarnessError);
     let commands = annotations(&[refused, broken]);
     let lines: Vec<_> = commands.lines().collect();
     assert!(lines[0].contains("it does not compile:%0Axxx"), "{}", &lines[0][..300]);
-    assert!(lines[1].starts_with("::warning title="), "nobody is to blame");
+    assert!(
+        lines[1].starts_with("::warning title="),
+        "a harness error is only a warning"
+    );
     assert!(lines.iter().all(|line| line.len() < 8 << 10));
 }
 
 #[test]
-fn a_summary_explains_all_that_did_not_pass_and_holds_what_a_program_wrote_as_text() {
+fn summary_explains_failures_and_fences_program_output() {
     let mut all = record();
     all.checks.push(check("broke", Status::Error));
     let page = summary(&[all]);
@@ -66,7 +68,7 @@ fn a_summary_explains_all_that_did_not_pass_and_holds_what_a_program_wrote_as_te
 }
 
 #[test]
-fn a_summary_that_would_be_too_large_leaves_out_whole_blocks_and_says_so() {
+fn oversized_summary_omits_whole_blocks_and_counts_them() {
     for one in [record(), refused()] {
         let many: Vec<_> = std::iter::repeat_n(one, 500).collect();
         let page = summary(&many);

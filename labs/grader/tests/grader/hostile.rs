@@ -1,18 +1,18 @@
-//! Programs that go wrong badly, or mean to.
+//! Programs with extreme defects, and malicious programs.
 
-use crate::cages::sleeping;
-use crate::fixture::{ID, RIGHT, Work, copy, home};
+use crate::fixture::{CORRECT, ID, Work, copy, home};
+use crate::sandbox::sleep_process_count;
 use grader::format::{Colour, shielded, terminal};
 use grader::{Record, Verdict};
 use std::fs;
 use std::os::unix::fs::symlink;
 
 fn with_before(body: &str) -> Work {
-    Work::with(&RIGHT.replace("before() {}", &format!("before() {{ {body} }}")))
+    Work::with(&CORRECT.replace("before() {}", &format!("before() {{ {body} }}")))
 }
 
-/// Processes that were started with this word among their arguments.
-fn alive(word: &str) -> usize {
+/// Number of processes with this word on their command line.
+fn process_count(word: &str) -> usize {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let command =
         |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).unwrap_or_default();
@@ -27,7 +27,7 @@ fn first_actual(record: &Record) -> &str {
 }
 
 #[tokio::test]
-async fn a_program_that_forks_without_end_is_stopped_with_all_it_started() {
+async fn fork_bomb_is_stopped_with_all_its_processes() {
     let work = with_before(
         r#"let program = std::env::current_exe().unwrap();
         loop { let _ = std::process::Command::new(&program).arg("fork-without-end").spawn(); }"#,
@@ -36,12 +36,12 @@ async fn a_program_that_forks_without_end_is_stopped_with_all_it_started() {
     assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
     let actual = first_actual(&record);
     assert!(actual.contains("more than 8 processes"), "{actual}");
-    assert_eq!(alive("fork-without-end"), 0);
+    assert_eq!(process_count("fork-without-end"), 0);
 }
 
 #[tokio::test]
-async fn what_a_program_leaves_behind_ends_with_it() {
-    // It is ready only once the orphan lives.
+async fn orphan_processes_are_killed_with_the_program() {
+    // The program becomes ready only after the orphan process has started.
     let work = with_before(
         r#"let _ = std::process::Command::new("sh")
             .args(["-c", "setsid sleep 86007 & exit 0"]).status();
@@ -55,7 +55,7 @@ async fn what_a_program_leaves_behind_ends_with_it() {
     );
     let record = work.graded().await;
     assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
-    assert_eq!(sleeping("86007"), 0);
+    assert_eq!(sleep_process_count("86007"), 0);
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_program_that_takes_all_memory_is_stopped() {
 
 #[tokio::test]
 async fn a_program_that_prints_without_end_is_stopped() {
-    let work = Work::with(&RIGHT.replace(
+    let work = Work::with(&CORRECT.replace(
         "(number.parse",
         "loop { println!(\"again and again and again\"); }\n#[allow(unreachable_code)]\n(number.parse",
     ));
@@ -83,7 +83,7 @@ async fn a_program_that_prints_without_end_is_stopped() {
 }
 
 #[tokio::test]
-async fn output_that_looks_like_a_verdict_gains_nothing() {
+async fn forged_result_in_the_output_has_no_effect() {
     let work = Work::with(
         r#"
 pub fn before() {
@@ -109,8 +109,8 @@ pub fn answer(_: &str) -> String { "5 of 5".to_owned() }
 }
 
 #[tokio::test]
-async fn edited_checks_are_listed_and_play_no_part() {
-    let work = Work::with(&RIGHT.replace("* 2", "* 3"));
+async fn changed_manifest_is_listed_and_not_used() {
+    let work = Work::with(&CORRECT.replace("* 2", "* 3"));
     let manifest =
         fs::read_to_string(work.path().join(ID).join("exercise.toml")).unwrap();
     work.write("exercise.toml", &manifest.replace("points = 3", "points = 300"));
@@ -123,8 +123,8 @@ async fn edited_checks_are_listed_and_play_no_part() {
 }
 
 #[tokio::test]
-async fn edits_of_what_all_exercises_share_are_listed_and_play_no_part() {
-    let work = Work::with(RIGHT);
+async fn changed_shared_files_are_listed_and_not_used() {
+    let work = Work::with(CORRECT);
     copy(&home().exercises().join("support"), &work.path().join("support"));
     let lib = work.path().join("support/src/lib.rs");
     fs::write(lib, "compile_error!(\"it was used\");").unwrap();
@@ -135,8 +135,8 @@ async fn edits_of_what_all_exercises_share_are_listed_and_play_no_part() {
 }
 
 #[tokio::test]
-async fn a_right_answer_passes_whatever_else_was_changed() {
-    let work = Work::with(RIGHT);
+async fn correct_answer_passes_although_other_files_were_changed() {
+    let work = Work::with(CORRECT);
     work.remove("README.md");
     work.write("Cargo.toml", "this is no manifest");
     let record = work.graded().await;
@@ -145,18 +145,18 @@ async fn a_right_answer_passes_whatever_else_was_changed() {
 }
 
 #[tokio::test]
-async fn a_deleted_answer_is_a_failure_that_says_so() {
-    let work = Work::with(RIGHT);
+async fn deleted_answer_fails_with_its_file_name() {
+    let work = Work::with(CORRECT);
     work.remove("src/answer.rs");
     let record = work.graded().await;
     assert_eq!(record.verdict, Verdict::Fail);
     assert!(record.message.contains("not there: src/answer.rs"), "{}", record.message);
 }
 
-/// Otherwise a submission could show a file of whoever grades it.
+/// Otherwise a submission could disclose a file of the grading user.
 #[tokio::test]
-async fn a_link_in_place_of_an_answer_is_not_followed() {
-    let work = Work::with(RIGHT);
+async fn symlink_instead_of_an_answer_is_not_followed() {
+    let work = Work::with(CORRECT);
     work.remove("src/answer.rs");
     let target = home().exercises().join(ID).join("src/answer.rs");
     symlink(target, work.path().join(ID).join("src/answer.rs")).unwrap();
@@ -164,14 +164,17 @@ async fn a_link_in_place_of_an_answer_is_not_followed() {
     assert!(record.message.contains("not there: src/answer.rs"), "{}", record.message);
 }
 
-/// A CI job's environment holds what must not reach somebody else's program.
+/// A CI job's environment contains secrets that a student's program must not get.
 #[tokio::test]
-async fn a_program_does_not_see_the_environment_of_the_grader() {
-    let work = Work::with(&RIGHT.replace(
+async fn program_does_not_get_the_graders_environment() {
+    let work = Work::with(&CORRECT.replace(
         "(number.parse",
         "if std::env::var_os(\"CARGO_MANIFEST_DIR\").is_some() { return String::new() }\n(number.parse",
     ));
-    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "or this shows nothing");
+    assert!(
+        std::env::var_os("CARGO_MANIFEST_DIR").is_some(),
+        "precondition of this test"
+    );
     let record = work.graded().await;
     assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
 }

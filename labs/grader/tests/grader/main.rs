@@ -1,16 +1,16 @@
-//! The grader on an exercise in small: every kind of program gets the verdict it deserves,
-//! every format is what its reader takes, and nothing is left behind.
+//! Tests of the grader with a minimal exercise: outcomes of all kinds of programs, every
+//! output format, and no leftover processes.
 
-#![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod authors;
-mod cages;
 mod classes;
+mod environment;
 mod faults;
 mod fixture;
 mod formats;
 mod github;
 mod hostile;
-mod screens;
-mod surroundings;
+mod sandbox;
+mod terminal_output;
 mod verdicts;

@@ -6,7 +6,8 @@ use grader::home::{folder_around, ids};
 use grader::manifest::FILE;
 use grader::place::{PLACES, WORK};
 use grader::progress::Progress;
-use grader::{Assignment, CageProgram, Home, Manifest, Record, Status};
+use grader::renamed::exercise_folder;
+use grader::{Assignment, Home, Manifest, Record, SandboxProgram, Status};
 use outcome::Outcome;
 use rand::RngExt;
 use std::fs;
@@ -181,7 +182,7 @@ impl Workspace {
 
     /// Copies an exercise that the folder does not have.
     fn fetch(&self, manifest: &Manifest) -> anyhow::Result<()> {
-        let own = self.folder.join(&manifest.id);
+        let own = exercise_folder(&self.folder, &manifest.id);
         if own.is_dir() || self.is_the_original() {
             return Ok(());
         }
@@ -204,7 +205,7 @@ impl Workspace {
 
     /// The path of one of the student's files, relative to the current folder if possible.
     pub(crate) fn path_of(&self, manifest: &Manifest, file: &str) -> String {
-        let path = self.folder.join(&manifest.id).join(file);
+        let path = exercise_folder(&self.folder, &manifest.id).join(file);
         let here = std::env::current_dir().unwrap_or_default();
         path.strip_prefix(here).unwrap_or(&path).display().to_string()
     }
@@ -221,7 +222,7 @@ pub(crate) fn assignment(
         manifest: manifest.clone(),
         suite: checks::suite(&manifest.id)?,
         work,
-        cage: cage()?,
+        sandbox: sandbox()?,
         seed: seed(),
         repeat: 1,
         stops_early: false,
@@ -229,9 +230,9 @@ pub(crate) fn assignment(
 }
 
 /// This program as a sandbox.
-pub(crate) fn cage() -> anyhow::Result<CageProgram> {
+pub(crate) fn sandbox() -> anyhow::Result<SandboxProgram> {
     let path = std::env::current_exe().context("cannot find this program")?;
-    Ok(CageProgram { path, prefix: vec!["sandbox".into()] })
+    Ok(SandboxProgram { path, prefix: vec!["sandbox".into()] })
 }
 
 /// A random seed, short enough to type.

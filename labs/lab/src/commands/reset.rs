@@ -2,6 +2,7 @@
 
 use super::exercise::ExerciseArgs;
 use anyhow::{Context, bail};
+use grader::renamed::exercise_folder;
 use std::fs;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &ResetArgs) -> anyhow::Result<()> {
         bail!("this folder is the original: use git to restore it");
     }
     let (own, original) = (
-        workspace.folder.join(&manifest.id),
+        exercise_folder(&workspace.folder, &manifest.id),
         workspace.home.exercises().join(&manifest.id),
     );
     let files = manifest.editable.join(", ");

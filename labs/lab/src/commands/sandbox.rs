@@ -11,5 +11,5 @@ pub(crate) struct SandboxArgs {
 }
 
 pub(crate) fn run(args: SandboxArgs) -> ExitCode {
-    grader::cage::main(args.args.into_iter())
+    grader::sandbox::main(args.args.into_iter())
 }

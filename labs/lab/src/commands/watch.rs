@@ -8,6 +8,7 @@ use super::exercise::{ExerciseArgs, Workspace};
 use super::{hint, list, run};
 use console::Term;
 use grader::Manifest;
+use grader::renamed::exercise_folder;
 use outcome::Outcome;
 use std::collections::VecDeque;
 use std::fs;
@@ -189,7 +190,7 @@ async fn changed(workspace: &Workspace, manifest: &Manifest, before: &Snapshot) 
 
 fn snapshot(workspace: &Workspace, manifest: &Manifest) -> Snapshot {
     let mut seen = Vec::new();
-    scan(&workspace.folder.join(&manifest.id), &mut seen);
+    scan(&exercise_folder(&workspace.folder, &manifest.id), &mut seen);
     seen
 }
 

@@ -1,27 +1,27 @@
-//! The session store: what the server remembers of each caller, from birth to death.
+//! The session store: the server's data of each session, from birth to death.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a session may live.
+/// The two timeouts of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Without being used.
+    /// Maximum time without a use.
     pub idle: Duration,
-    /// At all, used or not.
+    /// Maximum time since the login, used or not.
     pub absolute: Duration,
 }
 
-/// What a caller may see of a session.
+/// The content of a session that the client gets.
 #[derive(Debug)]
 pub struct Seen {
     pub username: String,
     pub notes: Vec<String>,
 }
 
-/// Time is taken from a clock that nobody can turn back.
+/// A session. `Instant` is a monotonic clock, which is never set back.
 #[derive(Debug)]
 struct Session {
     username: String,
@@ -30,7 +30,7 @@ struct Session {
     last_used: Instant,
 }
 
-/// All sessions of this process. The lock is never held across an `await`: there is none.
+/// All sessions of this process. The lock is never held across an `await`.
 #[derive(Debug)]
 pub struct Sessions {
     live: Mutex<HashMap<String, Session>>,
@@ -42,8 +42,8 @@ impl Sessions {
         Self { live: Mutex::default(), limits }
     }
 
-    /// Birth. A new id each time: an id that was known before the login, perhaps to
-    /// somebody else, must not be worth more after it.
+    /// Birth. Each login gets a new id: an attacker may know the old one (session
+    /// fixation).
     pub fn start(&self, username: &str, old_id: Option<&str>) -> String {
         let id = random_id();
         let now = Instant::now();
@@ -53,13 +53,13 @@ impl Sessions {
         if let Some(old_id) = old_id {
             live.remove(old_id);
         }
-        // Those who are never asked about again would stay for ever.
+        // Expired sessions that are never read again would stay for ever.
         live.retain(|_, session| session.is_alive(self.limits));
         live.insert(id.clone(), session);
         id
     }
 
-    /// Maturity: to look is to use.
+    /// Maturity. A read is a use.
     pub fn look(&self, id: &str) -> Option<Seen> {
         self.used(id, |session| Seen {
             username: session.username.clone(),
@@ -67,7 +67,7 @@ impl Sessions {
         })
     }
 
-    /// Growth, under the same lock from reading to writing: no note is lost.
+    /// Growth. The lock is held from reading to writing, so no note is lost.
     pub fn add_note(&self, id: &str, text: String) -> Option<usize> {
         self.used(id, |session| {
             session.notes.push(text);
@@ -75,12 +75,12 @@ impl Sessions {
         })
     }
 
-    /// Death: what is forgotten here cannot be used, whoever still holds the id.
+    /// Death. After the removal, every copy of the id is worthless.
     pub fn end(&self, id: &str) {
         self.lock().remove(id);
     }
 
-    /// The one way to a session, so that nobody can forget to ask whether it is alive.
+    /// The only access to a session, so that the timeouts are always checked.
     fn used<T>(&self, id: &str, then: impl FnOnce(&mut Session) -> T) -> Option<T> {
         let mut live = self.lock();
         let session = live.get_mut(id)?;
@@ -103,7 +103,7 @@ impl Session {
     }
 }
 
-/// 128 bits from the operating system's generator.
+/// 128 random bits from the operating system, in hex.
 fn random_id() -> String {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).expect("the operating system's generator works");

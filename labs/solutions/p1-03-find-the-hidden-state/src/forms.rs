@@ -1,31 +1,30 @@
 //! A form in three steps: name, address, confirmation.
 //!
-//! The text that goes back and forth is the form itself. Whoever writes one by hand has
-//! filled in the form, as everybody may; nothing in it is decided by us, so it needs no
-//! signature. A price would.
+//! The text that the client sends back is the form itself. A customer may enter any data,
+//! so a forged form is harmless and needs no signature. A price would need one.
 
 use crate::shared::Shared;
 use serde::{Deserialize, Serialize};
 
-/// A form that has been filled in.
+/// A complete form.
 #[derive(Debug)]
 pub struct Order {
     pub name: String,
     pub address: String,
 }
 
-/// The step before this one has not been done.
+/// Error: the preceding step is missing.
 #[derive(Debug)]
 pub struct OutOfOrder;
 
-/// A form that is being filled in.
+/// An incomplete form.
 #[derive(Debug, Deserialize, Serialize)]
 struct Form {
     name: String,
     address: Option<String>,
 }
 
-/// Leads customers through the form. Remembers nothing.
+/// The form. It stores nothing in the server.
 #[derive(Debug)]
 pub struct Forms;
 
@@ -47,7 +46,7 @@ impl Forms {
         Ok(Form { name, address: Some(address) }.text())
     }
 
-    /// Which steps were done is seen from what they left.
+    /// The fields show which steps were done.
     pub async fn confirm(&self, form: &str) -> Result<Order, OutOfOrder> {
         let Form { name, address } = Form::read(form)?;
         Ok(Order { name, address: address.ok_or(OutOfOrder)? })
@@ -59,7 +58,7 @@ impl Form {
         serde_json::to_string(self).expect("a form is JSON")
     }
 
-    /// It comes from outside, and may be anything.
+    /// Parses a form from a client, which may be any text.
     fn read(text: &str) -> Result<Self, OutOfOrder> {
         serde_json::from_str(text).map_err(|_| OutOfOrder)
     }

@@ -2,7 +2,7 @@
 
 use crate::shared::Shared;
 
-/// Numbers orders 1, 2, 3 and so on: none twice, none left out.
+/// Assigns order numbers 1, 2, 3 and so on, without duplicates or gaps.
 #[derive(Debug)]
 pub struct Numbers {
     shared: Shared,
@@ -13,8 +13,8 @@ impl Numbers {
         Self { shared }
     }
 
-    /// Reading and writing are one step of the store: between two steps somebody else
-    /// could read the same number.
+    /// The store reads and writes in one atomic step, so two requests cannot get the same
+    /// number.
     pub async fn next(&self) -> i64 {
         self.shared.add("last order", 1).await
     }

@@ -1,8 +1,8 @@
-//! The drawings that customers send.
+//! Drawings that customers upload.
 
 use crate::shared::Shared;
 
-/// Keeps drawings by their names. A name that is sent again means the new drawing.
+/// Stores drawings by name. A second upload replaces the drawing.
 #[derive(Debug)]
 pub struct Pictures {
     shared: Shared,
@@ -13,8 +13,7 @@ impl Pictures {
         Self { shared }
     }
 
-    /// Returns when the drawing is where every replica finds it, and not before: the reply
-    /// is a promise.
+    /// Returns after the drawing is in the shared store, because the reply confirms that.
     pub async fn keep(&self, name: &str, drawing: &str) {
         self.shared.put(&format!("picture {name}"), drawing).await;
     }

@@ -1,36 +1,36 @@
-//! Prints: accepted at once, made later, by whichever replica comes first.
+//! Prints: accepted immediately, made later by any replica.
 
 use crate::shared::Shared;
 use std::time::Duration;
 
-/// The list in which orders wait.
+/// The list of waiting jobs.
 const QUEUE: &str = "prints to make";
 
-/// How long a replica that found no order waits before it looks again.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Pause after a replica found no job.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How far a print has come.
+/// State of a print.
 #[derive(Debug)]
 pub enum Print {
     Waiting,
     Done(String),
 }
 
-/// Takes orders, and has a task that makes the prints.
+/// Accepts print jobs, and runs a task that makes the prints.
 #[derive(Debug)]
 pub struct Prints {
     shared: Shared,
 }
 
 impl Prints {
-    /// `work` is how long one print takes.
+    /// `work` is the duration of one print.
     pub fn new(shared: Shared, work: Duration) -> Self {
         tokio::spawn(make_prints(shared.clone(), work));
         Self { shared }
     }
 
-    /// The number is known before the order is in the queue: whoever makes the print may
-    /// be done with it before this returns.
+    /// Stores the print's state before the job is queued, because a replica may finish
+    /// the print before this returns.
     pub async fn order(&self, drawing: String) -> i64 {
         let id = self.shared.add("prints", 1).await;
         self.shared.put(&format!("print {id}"), "").await;
@@ -44,16 +44,16 @@ impl Prints {
     }
 }
 
-/// One print after the other, for as long as the process lives. An order leaves the queue
-/// when its print is kept: if this process dies before that, another one makes the print,
-/// and if it dies between the two, the print is made twice.
+/// Makes one print after the other until the process ends. A job leaves the queue after
+/// its print is stored. If the process dies before that, another one makes the print; if
+/// it dies between the two, the print is made twice.
 async fn make_prints(shared: Shared, work: Duration) {
-    // Longer than the work, or two replicas would do the same; not much longer, because so
-    // long does an order wait when its replica has died.
+    // Longer than the work, or two replicas would make the same print. Not much longer,
+    // because a job waits this long after its replica has died.
     let lease = work * 2 + Duration::from_millis(500);
     loop {
         let Some(order) = shared.lend(QUEUE, lease).await else {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             continue;
         };
         if let Some((id, drawing)) = order.text.split_once(' ') {
@@ -64,7 +64,7 @@ async fn make_prints(shared: Shared, work: Duration) {
     }
 }
 
-/// The work itself. To do it twice wastes paper, and harms nobody.
+/// Makes one print. Making it twice only wastes paper.
 async fn make(drawing: &str, work: Duration) -> String {
     tokio::time::sleep(work).await;
     format!("print of {drawing}")

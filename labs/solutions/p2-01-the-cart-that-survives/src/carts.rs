@@ -1,5 +1,5 @@
-//! Everybody's carts, in the database. Redis is not used: one indexed read is fast enough
-//! for a cart, and a copy that is not there cannot be wrong.
+//! The carts of all customers, in the database. Redis is not used: an indexed read is
+//! fast enough for a cart, and a cache that does not exist cannot be outdated.
 
 use crate::Item;
 use crate::stores::Trouble;
@@ -7,11 +7,11 @@ use redis::aio::ConnectionManager;
 use sqlx::SqlitePool;
 use std::collections::BTreeMap;
 
-/// How many there are of each item.
+/// Quantity of each item.
 pub type Items = BTreeMap<String, u32>;
 
-/// What was added, not what there is: rows are only ever added, so no two requests can be
-/// in each other's way, and the key in the row makes a repetition impossible.
+/// One row per addition. Rows are only inserted, so concurrent requests cannot interfere,
+/// and the key in the row prevents duplicates.
 const ADDED: &str = "CREATE TABLE IF NOT EXISTS added (
     cart TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -27,7 +27,8 @@ pub struct Carts {
 }
 
 impl Carts {
-    /// Every replica does this when it starts; the first one makes the table.
+    /// Opens the carts. Each replica does this when it starts; the first creates the
+    /// table.
     pub async fn open(
         _redis: ConnectionManager,
         database: SqlitePool,
@@ -36,8 +37,8 @@ impl Carts {
         Ok(Self { database })
     }
 
-    /// One statement, so there is no moment between finding a key and using it. When it
-    /// returns, the row is on the disk.
+    /// Adds an item in one statement, so no other request can run between checking the
+    /// key and using it. When it returns, the row is on disk.
     pub async fn add(&self, cart: &str, item: &Item, key: &str) -> Result<(), Trouble> {
         sqlx::query(
             "INSERT INTO added (cart, key, item, quantity) VALUES (?, ?, ?, ?)
@@ -52,7 +53,7 @@ impl Carts {
         Ok(())
     }
 
-    /// What is in a cart; a cart that nobody put anything into is empty.
+    /// The items of a cart. An unknown cart is empty.
     pub async fn look(&self, cart: &str) -> Result<Items, Trouble> {
         let rows: Vec<(String, u32)> = sqlx::query_as(
             "SELECT item, SUM(quantity) FROM added WHERE cart = ? GROUP BY item",

@@ -1,5 +1,5 @@
-//! Sessions in Redis. Whatever has to be one step is one script: Redis does nothing else
-//! while it runs.
+//! Sessions in Redis. Each atomic step is one script: Redis runs no other command
+//! meanwhile.
 
 use crate::redis_link::Trouble;
 use redis::aio::ConnectionManager;
@@ -7,8 +7,8 @@ use redis::{AsyncCommands, Script};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A session is a hash: `data`, which changes, and `ends_at`, which never does, in
-/// milliseconds of Redis' clock. The replicas' clocks may differ.
+/// A session is a hash: `data`, which changes, and `ends_at`, which never does. `ends_at`
+/// is in milliseconds of Redis' clock, because the replicas' clocks may differ.
 const CREATE: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -16,8 +16,8 @@ local ends_at = string.format('%.0f', now + tonumber(ARGV[3]))
 redis.call('HSET', KEYS[1], 'data', ARGV[1], 'ends_at', ends_at)
 redis.call('PEXPIRE', KEYS[1], math.min(tonumber(ARGV[2]), tonumber(ARGV[3])))";
 
-/// A use changes the expiry and nothing else: it can neither bring back what is gone nor
-/// overwrite what somebody else wrote.
+/// A use changes only the expiry: it can neither recreate a session nor overwrite a
+/// change.
 const USE: &str = "
 local seen = redis.call('HMGET', KEYS[1], 'data', 'ends_at')
 if not seen[1] then return false end
@@ -31,33 +31,33 @@ end
 redis.call('PEXPIRE', KEYS[1], left)
 return seen[1]";
 
-/// Compare and set. A session that is gone is not what was read, so it stays gone; `HSET`
-/// leaves the expiry as it is.
+/// Compare and set. A deleted session does not equal the read value, so it is not
+/// recreated. `HSET` keeps the expiry.
 const REPLACE: &str = "
 if redis.call('HGET', KEYS[1], 'data') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'data', ARGV[2])
 return 1";
 
-/// How often an update is tried when others are always faster.
-const ATTEMPTS: usize = 500;
+/// Maximum attempts of an update that loses against concurrent ones.
+const MAX_ATTEMPTS: usize = 500;
 
-/// How long a session may live.
+/// The two timeouts of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Without being used.
+    /// Maximum time without a use.
     pub idle: Duration,
-    /// At all, used or not.
+    /// Maximum time since the login, used or not.
     pub absolute: Duration,
 }
 
-/// What is known of somebody who is logged in.
+/// The data of a session.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Session {
     pub username: String,
     pub notes: Vec<String>,
 }
 
-/// All sessions of all replicas: this one remembers nothing by itself.
+/// The sessions of all replicas, in Redis. The process itself stores none.
 pub struct Sessions {
     redis: ConnectionManager,
     limits: Limits,
@@ -68,7 +68,7 @@ impl Sessions {
         Self { redis, limits }
     }
 
-    /// Remembers a new session under a new id.
+    /// Stores a new session under a new id.
     pub async fn create(&self, id: &str, session: &Session) -> Result<(), Trouble> {
         let script = Script::new(CREATE);
         let mut call = script.key(key(id));
@@ -77,15 +77,15 @@ impl Sessions {
         Ok(call.invoke_async(&mut self.redis.clone()).await?)
     }
 
-    /// What is known under this id, if its session is alive. To look is to use: the idle
-    /// time starts anew. The absolute time does not.
+    /// The session with this id, if it is alive. This is a use: the idle time starts
+    /// again. The absolute time does not.
     pub async fn look(&self, id: &str) -> Result<Option<Session>, Trouble> {
         let data = self.used(id).await?;
         Ok(data.map(|data| serde_json::from_str(&data)).transpose()?)
     }
 
-    /// Changes a session that is alive, and returns what it is now. `change` is called again
-    /// when somebody else changed the session meanwhile.
+    /// Changes an alive session and returns its new state. `change` is called again if
+    /// the session was changed concurrently.
     pub async fn update<Changing>(
         &self,
         id: &str,
@@ -94,7 +94,7 @@ impl Sessions {
     where
         Changing: Future<Output = Session>,
     {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             let Some(before) = self.used(id).await? else {
                 return Ok(None);
             };
@@ -110,15 +110,15 @@ impl Sessions {
                 return Ok(Some(changed));
             }
         }
-        Err("others were always faster".into())
+        Err("too many concurrent updates".into())
     }
 
-    /// From now on nobody can use this id.
+    /// Ends the session. The id is not accepted any more.
     pub async fn end(&self, id: &str) -> Result<(), Trouble> {
         Ok(self.redis.clone().del(key(id)).await?)
     }
 
-    /// The one way to a session: to read it is to use it.
+    /// The only access to a session. Each read is a use.
     async fn used(&self, id: &str) -> Result<Option<String>, Trouble> {
         let script = Script::new(USE);
         let mut call = script.key(key(id));

@@ -1,10 +1,10 @@
-//! Refresh tokens: what a client keeps to get new access tokens without a password.
+//! Refresh tokens: a client uses them to get new access tokens without a password.
 
 use crate::store::{self, Store};
 use redis::{AsyncCommands, RedisResult, Script};
 use std::time::Duration;
 
-/// What one login began: its access and refresh tokens are one family.
+/// A session: its access and refresh tokens are one family.
 #[derive(Debug)]
 pub struct Session {
     pub username: String,
@@ -13,9 +13,9 @@ pub struct Session {
     pub version: u64,
 }
 
-/// One step in Redis, so that nobody comes between looking and changing. A token that is
-/// not the current one was used before: two have it, and which of them is the thief cannot
-/// be known. The time of the family is not touched: it runs from the login.
+/// Checks and replaces the token in one atomic step. A token that is not the current one
+/// was used before: two parties have it, and the server cannot detect the thief, so the
+/// family ends. The family's expiry is not changed: it starts at the login.
 const ROTATE: &str = "
 local current = redis.call('HGET', KEYS[1], 'current')
 if not current then
@@ -29,11 +29,11 @@ redis.call('HSET', KEYS[1], 'current', ARGV[2])
 return redis.call('HMGET', KEYS[1], 'username', 'version')
 ";
 
-/// All refresh tokens; they are in Redis, because all replicas need them. A family is one
-/// hash there. It holds the fingerprint of the one token that is good.
+/// All refresh tokens. They are in Redis, because all replicas need them. A family is one
+/// hash, which contains the fingerprint of its only valid token.
 pub struct Refreshes {
     store: Store,
-    /// How long a session may be renewed, from its login on.
+    /// Time since the login during which a session can be refreshed.
     life: Duration,
     rotate: Script,
 }
@@ -43,7 +43,7 @@ impl Refreshes {
         Self { store, life, rotate: Script::new(ROTATE) }
     }
 
-    /// Begins a session, and makes its first refresh token.
+    /// Starts a session and creates its first refresh token.
     pub async fn start(
         &self,
         username: &str,
@@ -57,15 +57,15 @@ impl Refreshes {
             ("current", store::fingerprint(&token)),
         ];
         let (family, life) = (family(&sid), self.life.as_millis() as i64);
-        // Together, or a crash in between leaves a family that lives for ever.
+        // In one transaction: a crash in between would leave a family without expiry.
         let mut both = redis::pipe();
         both.atomic().hset_multiple(&family, &fields).pexpire(&family, life);
         let _: () = both.query_async(&mut self.store.clone()).await?;
         Ok((Session { username: username.to_owned(), sid, version }, token))
     }
 
-    /// The session of this token, and the token that comes next; nothing if this one is
-    /// not good, or not any more.
+    /// The session of this token and the next token; `None` if this token is invalid or
+    /// used.
     pub async fn rotate(&self, token: &str) -> RedisResult<Option<(Session, String)>> {
         let Some((sid, _)) = token.split_once('.') else {
             return Ok(None);
@@ -82,13 +82,13 @@ impl Refreshes {
         Ok(Some((Session { username, sid, version }, next)))
     }
 
-    /// From now on, no token of this session can be refreshed.
+    /// Ends the session. None of its tokens can be refreshed any more.
     pub async fn end(&self, sid: &str) -> RedisResult<()> {
         self.store.clone().del(family(sid)).await
     }
 }
 
-/// It names its family, so that a used one leads there as well as the current one.
+/// A token contains its family's id, so a used token leads to its family as well.
 fn new_token(sid: &str) -> String {
     format!("{sid}.{}", store::random())
 }

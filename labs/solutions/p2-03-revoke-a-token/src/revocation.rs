@@ -1,20 +1,20 @@
-//! Revocation: what ends an access token before its time, and how soon.
+//! Revocation: ends access tokens before their expiry.
 
 use crate::claims::Claims;
 use crate::store::Store;
 use redis::{AsyncCommands, RedisResult};
 use std::time::Duration;
 
-/// What is done about tokens that were given out and should not count any more.
+/// How issued tokens can be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing.
+    /// Not at all.
     None,
-    /// Nothing; but tokens do not live long.
+    /// Not at all, but tokens expire soon.
     ShortLived,
-    /// Each request asks whether this token was ended.
+    /// Each request reads whether this token is revoked.
     DenyList,
-    /// Each request asks for the version of the user.
+    /// Each request reads the user's version.
     TokenVersion,
 }
 
@@ -30,21 +30,21 @@ impl Mode {
     }
 }
 
-/// How long access tokens live.
+/// Lifetimes of access tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Lives {
-    /// In every mode but `ShortLived`.
+    /// In all modes except `ShortLived`.
     pub usual: Duration,
     /// In `ShortLived`.
     pub short: Duration,
 }
 
-/// The longest that an access token is accepted after it was ended.
+/// The longest time during which a revoked access token is accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// The token that a logout came with.
+    /// The token of a logout request.
     pub logout: Duration,
-    /// Any token of a user who logged out everywhere.
+    /// Any token of a user, after "log out everywhere".
     pub logout_everywhere: Duration,
 }
 
@@ -59,13 +59,13 @@ impl Revocation {
         Self { mode, lives, store }
     }
 
-    /// How long a new access token lives.
+    /// Lifetime of a new access token.
     pub fn life(&self) -> Duration {
         if self.mode == Mode::ShortLived { self.lives.short } else { self.lives.usual }
     }
 
-    /// Whether nobody ended this token. Its signature is right and its time not over: that
-    /// has been looked at. Where Redis does not answer this is an error, and no opinion.
+    /// Whether this token is not revoked. Its signature and expiry have been checked. If
+    /// Redis does not answer, the result is an error.
     pub async fn is_good(&self, claims: &Claims) -> RedisResult<bool> {
         match self.mode {
             Mode::None | Mode::ShortLived => Ok(true),
@@ -77,29 +77,29 @@ impl Revocation {
         }
     }
 
-    /// Ends this token, if anybody is going to ask.
+    /// Revokes this token, in the mode that reads the deny list.
     pub async fn end(&self, claims: &Claims) -> RedisResult<()> {
         if self.mode != Mode::DenyList {
             return Ok(());
         }
-        // One more, because a fraction of a millisecond is cut off.
+        // One more, because the fraction of a millisecond is cut off.
         let rest = claims.remaining().as_millis() as u64 + 1;
         self.store.clone().pset_ex(denied(claims), 1, rest).await
     }
 
-    /// The version of a user, which new sessions carry.
+    /// The version of a user, which new tokens contain.
     pub async fn version(&self, username: &str) -> RedisResult<u64> {
         let version: Option<u64> = self.store.clone().get(version_of(username)).await?;
         Ok(version.unwrap_or_default())
     }
 
-    /// Ends everything of a user. The number has no end: one that is forgotten begins anew,
-    /// and tokens that it ended would be good again.
+    /// Revokes all tokens of a user. The number has no expiry: if it were lost, it would
+    /// start at 0 again, and revoked tokens would be accepted.
     pub async fn end_all(&self, username: &str) -> RedisResult<()> {
         self.store.clone().incr(version_of(username), 1).await
     }
 
-    /// For how long a token is accepted that was ended, at most.
+    /// The longest time during which a revoked token is accepted.
     pub fn window(&self) -> Window {
         let (at_once, expiry) = (Duration::ZERO, self.life());
         match self.mode {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What this process remembers of the price list.
+/// The cached prices.
 pub struct Local {
     inner: Mutex<Inner>,
     capacity: usize,
@@ -15,17 +15,18 @@ pub struct Local {
 #[derive(Default)]
 struct Inner {
     entries: HashMap<String, Entry>,
-    /// The items by their last use: the first is the one to forget. As long as `entries`.
+    /// The items by their last use, the least recently used first. It has the same length
+    /// as `entries`.
     by_use: BTreeMap<u64, String>,
-    /// Counts uses.
+    /// Number of uses.
     uses: u64,
-    /// Counts what was forgotten because it changed.
+    /// Number of invalidations.
     changes: u64,
 }
 
 struct Entry {
     price: Price,
-    /// When it was filled: a use does not make it younger.
+    /// Time of the fill. A use does not change it.
     filled: Instant,
     used: u64,
 }
@@ -35,7 +36,7 @@ impl Local {
         Self { inner: Mutex::default(), capacity, ttl }
     }
 
-    /// What is remembered of this item, if that is not too old.
+    /// The cached price of this item, unless it has expired.
     pub fn get(&self, item: &str) -> Option<Price> {
         let mut inner = self.lock();
         let mut entry = inner.take(item)?;
@@ -48,19 +49,18 @@ impl Local {
         Some(price)
     }
 
-    /// Remembers what was read from the database.
+    /// Stores a price that was read from the database.
     pub fn fill(&self, item: &str, price: Price) {
         self.lock().fill(item, price, self.capacity);
     }
 
-    /// How often something was forgotten because it changed. Ask before reading the
-    /// database.
+    /// Number of invalidations so far. Read it before reading the database.
     pub fn changes(&self) -> u64 {
         self.lock().changes
     }
 
-    /// As `fill`, unless something changed since `changes` was asked: what was read may be
-    /// older than that.
+    /// Like `fill`, unless an invalidation has happened since `changes` was read: then
+    /// the price may be outdated.
     pub fn fill_if_unchanged(&self, item: &str, price: Price, changes: u64) {
         let mut inner = self.lock();
         if inner.changes == changes {
@@ -68,14 +68,14 @@ impl Local {
         }
     }
 
-    /// Forgets an item.
+    /// Removes an item.
     pub fn remove(&self, item: &str) {
         let mut inner = self.lock();
         inner.changes += 1;
         inner.take(item);
     }
 
-    /// Forgets everything.
+    /// Removes all items.
     pub fn clear(&self) {
         let mut inner = self.lock();
         inner.changes += 1;
@@ -83,7 +83,7 @@ impl Local {
         inner.by_use.clear();
     }
 
-    /// How many items are remembered.
+    /// Number of cached items.
     pub fn len(&self) -> usize {
         self.lock().entries.len()
     }

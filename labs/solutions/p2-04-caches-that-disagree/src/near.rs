@@ -1,5 +1,5 @@
-//! A cache in each process, and messages about what changed. A message can be lost: then
-//! the time of the entry ends it.
+//! A cache in each process, with messages about changes. A message can be lost: then the
+//! expiry of the entry limits the time.
 
 use crate::Trouble;
 use crate::local::Local;
@@ -10,11 +10,11 @@ use redis::{AsyncCommands, RedisResult};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where the names of changed items are told.
+/// The channel with the names of changed items.
 const CHANNEL: &str = "prices";
 
-/// Between two attempts to listen.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Pause between two attempts to subscribe.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub struct Near {
@@ -28,7 +28,7 @@ impl Near {
         Self { redis, prices, local }
     }
 
-    /// From memory, or else from the database.
+    /// Reads the cache, or else the database.
     pub async fn read(&self, item: &str) -> Result<Price, Trouble> {
         if let Some(price) = self.local.get(item) {
             return Ok(price);
@@ -39,34 +39,34 @@ impl Near {
         Ok(price)
     }
 
-    /// Into the database, and all replicas are told.
+    /// Writes the database and publishes the change to all replicas.
     pub async fn write(&self, item: &str, cents: i64) -> Result<(), Trouble> {
         self.prices.write(item, cents).await?;
         self.local.remove(item);
-        let told: RedisResult<()> =
+        let published: RedisResult<()> =
             self.redis.asking.clone().publish(CHANNEL, item).await;
-        if let Err(error) = told {
-            eprintln!("redis: nobody heard that {item} changed: {error}");
+        if let Err(error) = published {
+            eprintln!("redis: cannot publish the change of {item}: {error}");
         }
         Ok(())
     }
 
-    /// Hears what others wrote. Runs for as long as the process does.
+    /// Receives the changes of other replicas. Runs until the process ends.
     pub async fn listen(self) {
         loop {
             if let Err(error) = self.listen_once().await {
-                eprintln!("redis: cannot listen: {error}");
+                eprintln!("redis: cannot subscribe: {error}");
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 
-    /// Until the connection breaks.
+    /// Receives messages until the connection breaks.
     async fn listen_once(&self) -> RedisResult<()> {
         let mut messages = self.redis.client.get_async_pubsub().await?;
         messages.subscribe(CHANNEL).await?;
-        // What was said before that, nobody heard. First listen, then forget: the other
-        // way round there is a gap.
+        // Earlier messages may have been lost. Subscribe first, then clear: the other
+        // order leaves a gap.
         self.local.clear();
         let mut messages = messages.on_message();
         while let Some(message) = messages.next().await {

@@ -1,5 +1,5 @@
-//! One cache in Redis for all replicas. Redis is never the truth here: where it does not
-//! answer, the database does.
+//! A cache in Redis that all replicas share. The database is the source of truth: without
+//! Redis, it answers.
 
 use crate::Trouble;
 use crate::prices::{Price, Prices};
@@ -8,15 +8,15 @@ use redis::{AsyncCommands, RedisResult, Script};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Fills only if nobody wrote since the version was read, in one step.
+/// Fills in one atomic step, only if no write has happened since the version was read.
 const FILL: &str = "
 if (redis.call('GET', KEYS[2]) or '') == ARGV[1] then
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 end
 ";
 
-/// How long a write is remembered, in milliseconds: longer than any read takes.
-const REMEMBERED: i64 = 10 * 60 * 1000;
+/// Lifetime of an item's version, in milliseconds. It must be longer than any read.
+const VERSION_TTL_MS: i64 = 10 * 60 * 1000;
 
 pub struct Shared {
     redis: Redis,
@@ -30,7 +30,7 @@ impl Shared {
         Self { redis, prices, ttl, fill: Script::new(FILL) }
     }
 
-    /// From Redis, or else from the database, and then it is in Redis.
+    /// Reads Redis, or else the database, and then fills Redis.
     pub async fn read(&self, item: &str) -> Result<Price, Trouble> {
         let known = self.known(item).await;
         if let Ok((Some(price), _)) = &known {
@@ -38,29 +38,29 @@ impl Shared {
         }
         let price = self.prices.read(item).await?;
         if let Ok((None, version)) = known {
-            // A fill that fails costs another read, and no more.
+            // A failed fill only costs another read.
             let _not_filled = self.fill(item, price, &version).await;
         }
         Ok(price)
     }
 
-    /// Into the database, and then out of Redis. Not the other way round: who reads in
-    /// between would fill in the old price. The delete may fail, as Redis may be gone; the
-    /// database has the price, and the time of the entry ends.
+    /// Writes the database and then deletes the entry in Redis. In the other order, a
+    /// concurrent read would fill the old price. If Redis is down, the delete fails, and
+    /// the entry's expiry limits the time.
     pub async fn write(&self, item: &str, cents: i64) -> Result<(), Trouble> {
         self.prices.write(item, cents).await?;
-        let mut forget = redis::pipe();
-        forget.atomic().incr(version(item), 1).pexpire(version(item), REMEMBERED);
-        forget.del(key(item));
-        let forgotten: RedisResult<()> =
-            forget.query_async(&mut self.redis.asking.clone()).await;
-        if let Err(error) = forgotten {
-            eprintln!("redis: {item} may be old until its time is over: {error}");
+        let mut invalidate = redis::pipe();
+        invalidate.atomic().incr(version(item), 1).pexpire(version(item), VERSION_TTL_MS);
+        invalidate.del(key(item));
+        let deleted: RedisResult<()> =
+            invalidate.query_async(&mut self.redis.asking.clone()).await;
+        if let Err(error) = deleted {
+            eprintln!("redis: {item} may be outdated until it expires: {error}");
         }
         Ok(())
     }
 
-    /// What Redis has of an item, and the version of the item at that moment.
+    /// The cached price of an item, and the item's version at the same moment.
     async fn known(&self, item: &str) -> RedisResult<(Option<String>, String)> {
         let mut redis = self.redis.asking.clone();
         let (price, version): (_, Option<String>) =
@@ -70,7 +70,7 @@ impl Shared {
 
     async fn fill(&self, item: &str, price: Price, seen: &str) -> RedisResult<()> {
         let mut fill = self.fill.key(key(item));
-        fill.key(version(item)).arg(seen).arg(spelled(price));
+        fill.key(version(item)).arg(seen).arg(encoded(price));
         fill.arg(self.ttl.as_millis() as u64);
         fill.invoke_async(&mut self.redis.asking.clone()).await
     }
@@ -80,12 +80,12 @@ fn key(item: &str) -> String {
     format!("price:{item}")
 }
 
-/// Raised by each write.
+/// Incremented by each write.
 fn version(item: &str) -> String {
     format!("version:{item}")
 }
 
-/// As it stands in Redis. An item that is not there is worth remembering too.
-fn spelled(price: Price) -> String {
+/// The value in Redis. Items that do not exist are cached as well.
+fn encoded(price: Price) -> String {
     price.map_or_else(|| "none".to_owned(), |cents| cents.to_string())
 }

@@ -1,4 +1,4 @@
-//! What the client is told: what is known, or that nothing is.
+//! The replies to the client: the session's state, or that it is unknown.
 
 use crate::breaker::Unknown;
 use axum::Json;
@@ -6,8 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// The reply to a look at a session: 200 with its user, 401 when there is none, and when
-/// nothing is known, that.
+/// The reply to a read of a session: 200 with its user, 401 if it does not exist, or 503
+/// if its state is unknown.
 pub fn session(found: Result<Option<String>, Unknown>) -> Response {
     match found {
         Ok(Some(user)) => {
@@ -18,7 +18,7 @@ pub fn session(found: Result<Option<String>, Unknown>) -> Response {
     }
 }
 
-/// The reply to a login: 201, or that it is not known.
+/// The reply to a login: 201, or 503 if its result is unknown.
 pub fn login(done: Result<(), Unknown>) -> Response {
     match done {
         Ok(()) => StatusCode::CREATED.into_response(),
@@ -26,7 +26,7 @@ pub fn login(done: Result<(), Unknown>) -> Response {
     }
 }
 
-/// Whole seconds, rounded up: who comes earlier comes in vain.
+/// Whole seconds, rounded up, because an earlier retry would fail.
 fn unavailable(unknown: &Unknown) -> Response {
     let seconds = unknown.retry_after.as_secs_f64().ceil().max(1.0);
     let mut reply = refused(StatusCode::SERVICE_UNAVAILABLE, "try again later");

@@ -1,39 +1,40 @@
-//! A circuit breaker around calls to Redis: after failures in a row nobody asks for a while,
-//! then one does.
+//! A circuit breaker around calls to Redis: after consecutive failures it stops calling
+//! for a while, and then sends one probe.
 
 use redis::RedisResult;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How patient this replica is.
+/// Settings of the breaker.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The longest that one call may take.
+    /// Maximum duration of one call.
     pub answer: Duration,
-    /// Calls that fail in a row before the breaker opens.
+    /// Consecutive failures after which the breaker opens.
     pub failures: u64,
-    /// How long it is open before one call may find out whether Redis is back.
+    /// Time that it stays open before a probe.
     pub rest: Duration,
 }
 
-/// No answer: what was asked is not known, and what was to be written may be written or not.
+/// The call has no result: a read value is unknown, and a write may or may not have
+/// happened.
 #[derive(Debug)]
 pub struct Unknown {
-    /// When it is worth trying again.
+    /// Time after which the client should retry.
     pub retry_after: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// Everybody asks.
+    /// All calls are made.
     Closed { failures: u64 },
-    /// Nobody asks until then.
+    /// No call is made until then.
     Open { until: Instant },
-    /// One call is finding out; nobody else asks.
+    /// One probe is in progress; no other call is made.
     HalfOpen,
 }
 
-/// What this replica thinks of Redis. All requests share it.
+/// The state of the breaker. All requests share it.
 #[derive(Debug)]
 pub struct Breaker {
     state: Mutex<State>,
@@ -45,9 +46,9 @@ impl Breaker {
         Self { state: Mutex::new(State::Closed { failures: 0 }), limits }
     }
 
-    /// Makes a call, if it may be made now, and waits for its answer no longer than the
-    /// limit. `work` does nothing until it is awaited. The future that this returns may be
-    /// dropped at any `await`: that is what happens when a client goes away.
+    /// Makes a call if the breaker allows it, and waits for the result no longer than the
+    /// limit. `work` does nothing until it is awaited. The returned future may be dropped
+    /// at any `await`: that happens when a client disconnects.
     pub async fn call<T>(
         &self,
         work: impl Future<Output = RedisResult<T>>,
@@ -65,7 +66,7 @@ impl Breaker {
         }
     }
 
-    /// Leave to make one call. The first to come after the rest is the probe.
+    /// Permission for one call. The first call after the rest is the probe.
     fn permit(&self) -> Result<Permit<'_>, Unknown> {
         let mut state = self.lock();
         let probe = match *state {
@@ -80,40 +81,40 @@ impl Breaker {
             }
             State::HalfOpen => return Err(Unknown { retry_after: self.limits.answer }),
         };
-        Ok(Permit { breaker: self, probe, told: false })
+        Ok(Permit { breaker: self, probe, recorded: false })
     }
 
-    /// One step under the lock each, and never across an `await`.
+    /// Each access is one step under the lock, never across an `await`.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Leave for one call. Whoever has it says how the call went, or goes away.
+/// Permission for one call. Its holder records the result or drops it.
 struct Permit<'a> {
     breaker: &'a Breaker,
     probe: bool,
-    told: bool,
+    recorded: bool,
 }
 
 impl Permit<'_> {
     fn succeeded(mut self) {
-        self.told = true;
+        self.recorded = true;
         let mut state = self.breaker.lock();
-        // An answer to a call from before the breaker opened closes nothing.
+        // The result of a call from before the breaker opened does not close it.
         if self.probe || matches!(*state, State::Closed { .. }) {
             *state = State::Closed { failures: 0 };
         }
     }
 
     fn failed(mut self) {
-        self.told = true;
+        self.recorded = true;
         let Limits { failures: limit, rest, .. } = self.breaker.limits;
         let mut state = self.breaker.lock();
         let failures = match *state {
             State::Closed { failures } => failures + 1,
             State::HalfOpen if self.probe => limit,
-            // From before it opened: it rests already.
+            // A call from before the breaker opened.
             State::HalfOpen | State::Open { .. } => return,
         };
         *state = match failures >= limit {
@@ -124,9 +125,9 @@ impl Permit<'_> {
 }
 
 impl Drop for Permit<'_> {
-    /// A probe whose caller went away has found out nothing: the next call may.
+    /// A dropped probe has no result: the next call may probe.
     fn drop(&mut self) {
-        if self.probe && !self.told {
+        if self.probe && !self.recorded {
             *self.breaker.lock() = State::Open { until: Instant::now() };
         }
     }

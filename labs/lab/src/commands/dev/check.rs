@@ -1,7 +1,7 @@
 //! `lab dev check`: the author's check of every exercise.
 
 use super::exercise;
-use crate::commands::exercise::{cage, seed};
+use crate::commands::exercise::{sandbox, seed};
 use console::style;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use grader::author::{AuthorCheck, AuthorCheckResult};
@@ -42,7 +42,7 @@ pub(super) async fn check(args: &CheckArgs) -> anyhow::Result<bool> {
     let home = Home::here()?;
     let author = AuthorCheck {
         home: home.clone(),
-        cage: cage()?,
+        sandbox: sandbox()?,
         seed: args.seed.unwrap_or_else(seed),
         repeat: args.repeat,
         require_solutions: args.require_solutions,

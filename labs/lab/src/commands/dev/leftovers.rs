@@ -49,7 +49,7 @@ fn is_ours(line: &str, build_folder: &Path) -> bool {
     let built = format!("{}/", build_folder.display());
     let program = line.split(&built).nth(1).unwrap_or_default();
     let program = program.split([' ', '/']).next().unwrap_or_default();
-    let roles = ["-role", "-server", "-cage"];
+    let roles = ["-role", "-server", "-sandbox"];
     program == "lab"
         || program == "load-balancer"
         || roles.iter().any(|role| program.ends_with(role))
