@@ -232,7 +232,7 @@ fn started(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may contain spaces.
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitenamespace().nth(19).map(str::to_owned)
+    rest.split_whitespace().nth(19).map(str::to_owned)
 }
 
 /// Runs a docker command and returns its output.
