@@ -216,17 +216,22 @@ async fn upload_resumes_elsewhere(
     let (replica, file) = pieces.send(offset, &bytes[offset..]).await?;
     ensure!(replica != target, "the target replica replied");
     let file = file.context("the last piece completes the file")?;
-    let content = user.client.content(&user.credential, &file).await.done()?;
-    ensure!(sha256(&content.body) == sha256(&bytes), "the content differs");
+    ensure_content(&user, &file, &bytes).await?;
     // The target must not write the bytes that it had received before the fault.
     fault.heal(cluster.container(&target)).await?;
     cluster.wait_until_served_by(&REPLICAS).await?;
-    let content = user.client.content(&user.credential, &file).await.done()?;
-    ensure!(
-        sha256(&content.body) == sha256(&bytes),
-        "the content differs after the fault"
-    );
+    ensure_content(&user, &file, &bytes).await.context("after the fault")?;
     cluster.passed()
+}
+
+async fn ensure_content(
+    user: &VirtualUser,
+    file: &str,
+    bytes: &[u8],
+) -> anyhow::Result<()> {
+    let content = user.client.content(&user.credential, file).await.done()?;
+    ensure!(sha256(&content.body) == sha256(bytes), "{file} has other content");
+    Ok(())
 }
 
 /// A body that sends these bytes and never ends, and a signal when they are sent.
