@@ -2,6 +2,7 @@
 //! repository is laid out. `run` and `markdown` are what the others use.
 
 mod api_reference;
+mod appendix;
 mod cluster_commands;
 mod compare;
 mod demo;
