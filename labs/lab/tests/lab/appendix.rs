@@ -39,6 +39,17 @@ fn cell(test: &str) -> String {
     if test.starts_with("none:") { test.to_owned() } else { format!("`{test}`") }
 }
 
+/// The number of a promise and the begin of its row in the appendix. A promise is a row of a
+/// table, `| 1 | fault | promise |`, or an item of a list, `1. promise`.
+fn promise(line: &str) -> Option<(&str, String)> {
+    if let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) {
+        return Some((row.split(" | ").next()?, format!("| {row}")));
+    }
+    let (number, text) = line.split_once(". ")?;
+    let is_number = number.parse::<usize>().is_ok();
+    is_number.then(|| (number, format!("| {number} | {text}")))
+}
+
 fn appendix() -> String {
     let mut tests = tests();
     let mut text = format!(
@@ -49,10 +60,10 @@ fn appendix() -> String {
     for (name, header) in PAGES {
         let _infallible = write!(text, "\n## From {name}.md\n\n{header}");
         for line in page(&format!("docs/{name}.md")).text.lines() {
-            let row = line.strip_suffix(" |").unwrap_or_default();
-            let number = row.trim_start_matches("| ").split(" | ").next();
-            let key = (name.to_owned(), number.unwrap_or_default().to_owned());
-            if let Some(tests) = tests.remove(&key) {
+            let Some((number, row)) = promise(line) else {
+                continue;
+            };
+            if let Some(tests) = tests.remove(&(name.to_owned(), number.to_owned())) {
                 let cells: Vec<_> = tests.iter().map(|test| cell(test)).collect();
                 let _infallible = writeln!(text, "{row} | {} |", cells.join(", "));
             }
