@@ -1,4 +1,4 @@
-//! `docs/security.md` makes forty promises. The appendix names an existing test for each.
+//! The appendix names an existing test for each of the forty promises in `docs/security.md`.
 
 use crate::markdown::{page, top};
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PROMISES: usize = 40;
 
 #[test]
-fn every_promise_of_the_security_page_has_a_test_and_every_test_named_there_exists() {
+fn every_security_promise_names_an_existing_test() {
     let known = test_names();
     let text = page("docs/appendix-tests.md").text;
     let rows: Vec<Vec<&str>> = text
@@ -40,7 +40,7 @@ fn test_names() -> BTreeSet<String> {
             text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
         names.extend(functions.map(str::to_owned));
     }
-    assert!(names.len() > 100, "the tests are no longer where they were");
+    assert!(names.len() > 100, "the tests have moved");
     names
 }
 

@@ -1,28 +1,29 @@
-//! The appendix of `docs/failover.md` has every fault of the matrix, and each test that it
-//! names exists.
+//! The appendix of `docs/failover.md` lists every fault of the fault matrix, and every test
+//! that it names exists.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The number of faults in the matrix.
 const FAULTS: usize = 25;
 
 /// The start of the cell of a fault without a test; the reason follows.
 const NO_TEST: &str = "none:";
 
-fn top() -> PathBuf {
+fn workspace_root() -> PathBuf {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    top.expect("the package lies two folders below the top").to_owned()
+    top.expect("the package is two folders below the root").to_owned()
 }
 
-/// The tests that a cell names: each in code, as `path/of/file.rs::name`.
+/// The tests in a cell, each in backticks as `path/of/file.rs::name`.
 fn tests_of(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect()
 }
 
 #[test]
-fn every_fault_has_its_tests_and_every_test_named_there_exists() {
-    let page =
-        fs::read_to_string(top().join("docs/appendix-tests.md")).expect("the page");
+fn every_fault_names_existing_tests() {
+    let page = fs::read_to_string(workspace_root().join("docs/appendix-tests.md"))
+        .expect("the page");
     let rows: Vec<Vec<&str>> = page
         .lines()
         .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
@@ -43,12 +44,12 @@ fn every_fault_has_its_tests_and_every_test_named_there_exists() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The other direction: a fault test that the page does not know is not found by a reader.
+/// The other direction: readers do not find a fault test that is missing in the document.
 #[test]
-fn every_fault_test_of_this_package_is_on_the_page() {
-    let page =
-        fs::read_to_string(top().join("docs/appendix-tests.md")).expect("the page");
-    let folder = top().join("phase2-production/cluster/tests/cluster/faults");
+fn every_fault_test_is_listed_in_the_document() {
+    let page = fs::read_to_string(workspace_root().join("docs/appendix-tests.md"))
+        .expect("the page");
+    let folder = workspace_root().join("phase2-production/cluster/tests/cluster/faults");
     let mut missing = Vec::new();
     for file in fs::read_dir(folder).expect("the folder").flatten() {
         let text = fs::read_to_string(file.path()).expect("sources are text");
@@ -66,18 +67,18 @@ fn exists(test: &str) -> bool {
     let Some((path, name)) = test.rsplit_once("::") else {
         return false;
     };
-    let path = top().join(path);
+    let path = workspace_root().join(path);
     let text = fs::read_to_string(&path).unwrap_or_default();
     let Some(at) = text.find(&format!("fn {name}(")) else {
         return false;
     };
-    // A helper of that name is no test: there is an attribute, or a list that names it.
+    // A test has an attribute, or is in the list of a macro. Other functions are helpers.
     let above: Vec<_> = text[..at].lines().rev().take(4).collect();
     above.iter().any(|line| line.contains("#[test]") || line.contains("tokio::test"))
         || is_listed(path.parent().unwrap_or(&path), name)
 }
 
-/// Whether a macro of that folder makes a test of a function.
+/// Whether a file of the folder names the function outside its definition, as a macro does.
 fn is_listed(folder: &Path, name: &str) -> bool {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
