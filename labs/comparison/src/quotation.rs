@@ -1,45 +1,86 @@
-//! Figures in the documentation are those of a run that is kept with it.
+//! Figures in the documentation come from a measurement run that is kept in
+//! `docs/measurements`.
 //!
-//! A page links to the run that it quotes, `](measurements/NAME.md)`. Each figure is followed
-//! by a comment that names its place in it: `12.3<!-- central steady-load p50_ms -->`.
+//! A page links to the run that it quotes, `](measurements/NAME.md)`. A file beside the page
+//! lists its figures as templates, one a line: the text of the page, with `{PLACE}` for each
+//! figure. `| p50, ms | {central steady-load p50_ms} |` matches `| p50, ms | 2.61 |`. A
+//! template must match exactly once, begin with text and end with text.
 
-/// A figure as it is quoted, and its place in the run.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Quoted<'a> {
-    /// As the page says it.
-    pub text: &'a str,
-    /// Words that lead to it in the run.
-    pub place: &'a str,
+use std::ops::Range;
+
+/// One line of the file beside a page.
+#[derive(Debug)]
+pub struct Template<'a> {
+    /// The text around the figures: one piece more than there are places.
+    text: Vec<&'a str>,
+    /// The place of each figure in the run.
+    pub places: Vec<&'a str>,
 }
 
-/// Every `TEXT<!-- PLACE -->` of a page.
+/// Every template of a file; lines that begin with `#` are comments.
 #[must_use]
-pub fn quoted(page: &str) -> Vec<Quoted<'_>> {
-    let mut found = Vec::new();
-    for (at, opening) in page.match_indices("<!--") {
-        let before = page[..at].rsplit(|c: char| c.is_whitespace() || c == '(').next();
-        let place = page[at + opening.len()..].split("-->").next().unwrap_or_default();
-        found.push(Quoted { text: before.unwrap_or_default(), place: place.trim() });
-    }
-    found
+pub fn templates(file: &str) -> Vec<Template<'_>> {
+    let lines = file.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(Template::parse).collect()
 }
 
-/// The page with each figure as `figure` gives it for its place; where it gives none, the
-/// text stays.
-#[must_use]
-pub fn quoted_anew(page: &str, figure: impl Fn(&str) -> Option<String>) -> String {
-    let mut written = String::new();
-    let mut rest = page;
-    for one in quoted(page) {
-        let as_it_is = format!("{}<!--", one.text);
-        let Some((before, after)) = rest.split_once(&as_it_is) else {
-            continue;
-        };
-        let text = figure(one.place).unwrap_or_else(|| one.text.to_owned());
-        written += &format!("{before}{text}<!--");
-        rest = after;
+impl<'a> Template<'a> {
+    fn parse(line: &'a str) -> Self {
+        let mut pieces = line.split(['{', '}']);
+        let mut template = Self { text: Vec::new(), places: Vec::new() };
+        while let Some(text) = pieces.next() {
+            template.text.push(text);
+            template.places.extend(pieces.next());
+        }
+        template
     }
-    written + rest
+
+    /// The figures in the page, in order. `None` if the template does not match exactly once.
+    #[must_use]
+    pub fn figures<'p>(&self, page: &'p str) -> Option<Vec<&'p str>> {
+        let ranges = self.find(page)?;
+        Some(ranges.into_iter().map(|range| &page[range]).collect())
+    }
+
+    /// The page with new figures. A figure stays if `figure` has none for its place.
+    #[must_use]
+    pub fn rewrite(
+        &self,
+        page: &str,
+        figure: impl Fn(&str) -> Option<String>,
+    ) -> Option<String> {
+        let mut page_text = page.to_owned();
+        // From the last to the first, so that the ranges before stay valid.
+        for (range, place) in self.find(page)?.into_iter().zip(&self.places).rev() {
+            if let Some(text) = figure(place) {
+                page_text.replace_range(range, &text);
+            }
+        }
+        Some(page_text)
+    }
+
+    fn find(&self, page: &str) -> Option<Vec<Range<usize>>> {
+        let starts = page.match_indices(self.text[0]).map(|(start, _)| start);
+        let mut matches = starts.filter_map(|start| self.match_at(page, start));
+        let found = matches.next()?;
+        matches.next().is_none().then_some(found)
+    }
+
+    fn match_at(&self, page: &str, start: usize) -> Option<Vec<Range<usize>>> {
+        let mut at = start + self.text[0].len();
+        let mut ranges = Vec::new();
+        for text in &self.text[1..] {
+            let length =
+                page[at..].find(|c: char| !c.is_ascii_digit() && !",.-".contains(c))?;
+            let end = at + length;
+            if length == 0 || !page[end..].starts_with(text) {
+                return None;
+            }
+            ranges.push(at..end);
+            at = end + text.len();
+        }
+        Some(ranges)
+    }
 }
 
 /// The name of the run that a page quotes.
@@ -53,19 +94,30 @@ pub fn run_of(page: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    const FILE: &str = "# a comment\n| p50 | {a p50} | {b p50} |\ntakes ({a time} ms)\n";
+    const PAGE: &str = "| p50 | 1.5 | 2,000 |\n| p95 | 3 | 4 |\nIt takes (7 ms).\n";
+
     #[test]
-    fn a_quotation_is_found_with_its_place_in_the_run() {
-        let page = "takes (1.5<!-- token steady-load p50_ms --> ms)";
-        let place = "token steady-load p50_ms";
-        assert_eq!(quoted(page), [Quoted { text: "1.5", place }]);
+    fn a_template_finds_its_figures_and_their_places() {
+        let templates = templates(FILE);
+        assert_eq!(templates[0].places, ["a p50", "b p50"]);
+        assert_eq!(templates[0].figures(PAGE), Some(vec!["1.5", "2,000"]));
+        assert_eq!(templates[1].figures(PAGE), Some(vec!["7"]));
     }
 
     #[test]
-    fn a_page_is_quoted_anew_and_keeps_what_stands_around_its_figures() {
-        let page = "5 of 5<!-- a b --> | (5<!-- c d --> ms), 5<!-- e -->.";
-        let figure = |place: &str| (place != "e").then(|| place.len().to_string());
-        let anew = quoted_anew(page, figure);
-        assert_eq!(anew, "5 of 3<!-- a b --> | (3<!-- c d --> ms), 5<!-- e -->.");
+    fn a_template_without_exactly_one_match_finds_nothing() {
+        let twice = PAGE.repeat(2);
+        assert_eq!(templates(FILE)[0].figures(&twice), None);
+        assert_eq!(templates("| p99 | {a p99} |")[0].figures(PAGE), None);
+        assert_eq!(templates("| p50 | {a p50} ms |")[0].figures(PAGE), None);
+    }
+
+    #[test]
+    fn a_rewrite_replaces_figures_and_keeps_the_text_around_them() {
+        let figure = |place: &str| (place != "a p50").then(|| place.len().to_string());
+        let page = templates(FILE)[0].rewrite(PAGE, figure).expect("a match");
+        assert_eq!(page, "| p50 | 1.5 | 5 |\n| p95 | 3 | 4 |\nIt takes (7 ms).\n");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Figures in `docs/comparison.md` are those of the run that is kept with them: see
+//! The figures in `docs/comparison.md` are those of the kept run: see
 //! [`comparison::quotation`].
 
-use comparison::quotation::{quoted, quoted_anew, run_of};
+use comparison::figure::number;
+use comparison::quotation::{run_of, templates};
 use comparison::report::SCHEMA;
 use serde_json::Value;
 use std::fs;
@@ -75,15 +76,25 @@ fn look_up(report: &Value, place: &str) -> Option<f64> {
     figure["median"].as_f64()
 }
 
+/// The file with the templates of the page's figures.
+fn figures() -> String {
+    fs::read_to_string(docs().join("comparison.figures")).expect("the templates")
+}
+
 #[test]
 fn every_quoted_figure_is_the_one_in_the_kept_run() {
     let page = fs::read_to_string(docs().join("comparison.md")).expect("the page");
-    let quotations = quoted(&page);
-    assert!(quotations.len() > 5, "the page quotes nothing");
+    let file = figures();
+    let templates = templates(&file);
+    assert!(templates.len() > 5, "the page quotes too few figures");
     let run = quoted_run(&page);
-    for one in quotations {
-        let kept = look_up(&run, one.place).unwrap_or_else(|| panic!("{one:?}"));
-        assert_eq!(one.text, comparison::figure::number(kept), "{}", one.place);
+    for template in templates {
+        let quoted = template.figures(&page);
+        let quoted = quoted.unwrap_or_else(|| panic!("not once: {template:?}"));
+        for (text, place) in quoted.into_iter().zip(&template.places) {
+            let kept = look_up(&run, place).unwrap_or_else(|| panic!("{place}"));
+            assert_eq!(text, number(kept), "{place}");
+        }
     }
 }
 
@@ -123,7 +134,7 @@ fn the_kept_run_was_made_for_speed_in_less_than_ninety_seconds_and_holds() {
 }
 
 #[test]
-#[ignore = "writes into the documentation, after a run: scripts/keep-measurements"]
+#[ignore = "writes into the documentation, after a run: cargo lab dev measure"]
 fn the_page_quotes_the_newest_run() {
     let mut runs = kept_runs();
     let newest = runs.pop().expect("a run");
@@ -133,12 +144,17 @@ fn the_page_quotes_the_newest_run() {
         for old in &runs {
             text = text.replace(&name(old), &name(&newest));
         }
-        let number = |place: &str| look_up(&run, place).map(comparison::figure::number);
-        fs::write(&page, quoted_anew(&text, number)).expect("it can be written");
+        if page.ends_with("comparison.md") {
+            for template in templates(&figures()) {
+                let figure = |place: &str| look_up(&run, place).map(number);
+                text = template.rewrite(&text, figure).expect("the template matches");
+            }
+        }
+        fs::write(&page, text).expect("it can be written");
     }
     for old in runs {
-        fs::remove_file(old.with_extension("md")).expect("it is there to be read");
-        fs::remove_file(old).expect("it is there");
+        fs::remove_file(old.with_extension("md")).expect("the page of the run");
+        fs::remove_file(old).expect("the run");
     }
 }
 

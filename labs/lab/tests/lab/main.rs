@@ -2,6 +2,7 @@
 //! `markdown` are helpers.
 
 mod api_reference;
+mod appendix;
 mod architecture;
 mod cluster_commands;
 mod compare;
