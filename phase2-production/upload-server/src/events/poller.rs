@@ -9,7 +9,7 @@ use crate::clock::now;
 use crate::error::Error;
 use crate::files::store::scope_of;
 use api_contract::events::Event;
-use records::files::{self, BATCH_SIZE, RecentFile};
+use records::files::{self, RecentFile};
 use records::revocations::MAX_VISIBILITY_DELAY_MS;
 use records::{Member, OrgId, RecordsError, Scope};
 use std::collections::{HashMap, HashSet};
@@ -99,7 +99,7 @@ impl Cursor {
         let settled = began - MAX_VISIBILITY_DELAY_MS;
         // A full page: the next poll continues at its end.
         self.since = match found.last() {
-            Some(last) if found.len() >= BATCH_SIZE => last.at.min(settled),
+            Some(last) if found.len() >= files::BATCH_SIZE => last.at.min(settled),
             _ => settled,
         };
         let again = found.iter().filter(|file| file.at >= self.since);
@@ -242,10 +242,10 @@ mod tests {
     #[test]
     fn next_poll_continues_after_a_full_page() {
         let alice = member("t1", "alice");
-        let many = (0..BATCH_SIZE).map(|n| file(&alice, i64::try_from(n).unwrap()));
+        let many = (0..files::BATCH_SIZE).map(|n| file(&alice, i64::try_from(n).unwrap()));
         let mut cursor = Cursor::at(MAX_VISIBILITY_DELAY_MS);
-        assert_eq!(cursor.advance(many.collect(), 1_000_000).len(), BATCH_SIZE);
-        assert_eq!(cursor.since, i64::try_from(BATCH_SIZE).unwrap() - 1);
+        assert_eq!(cursor.advance(many.collect(), 1_000_000).len(), files::BATCH_SIZE);
+        assert_eq!(cursor.since, i64::try_from(files::BATCH_SIZE).unwrap() - 1);
         assert_eq!(cursor.known.len(), 1);
     }
 
