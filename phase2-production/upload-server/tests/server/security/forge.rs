@@ -111,8 +111,9 @@ pub(crate) async fn log_in(
 
 /// Seconds since 1970.
 pub(crate) fn now_s() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970");
-    i64::try_from(now.as_secs()).expect("it is not that late")
+    let now =
+        SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
+    i64::try_from(now.as_secs()).expect("the time fits into an i64")
 }
 
 async fn newest_key(stores: &TestStores) -> anyhow::Result<(String, String, String)> {
