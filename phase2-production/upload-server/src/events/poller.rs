@@ -242,7 +242,8 @@ mod tests {
     #[test]
     fn next_poll_continues_after_a_full_page() {
         let alice = member("t1", "alice");
-        let many = (0..files::BATCH_SIZE).map(|n| file(&alice, i64::try_from(n).unwrap()));
+        let many =
+            (0..files::BATCH_SIZE).map(|n| file(&alice, i64::try_from(n).unwrap()));
         let mut cursor = Cursor::at(MAX_VISIBILITY_DELAY_MS);
         assert_eq!(cursor.advance(many.collect(), 1_000_000).len(), files::BATCH_SIZE);
         assert_eq!(cursor.since, i64::try_from(files::BATCH_SIZE).unwrap() - 1);

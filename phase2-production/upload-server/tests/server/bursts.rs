@@ -1,29 +1,28 @@
-//! Many at once, on the smallest machine that the server is for: one replica, one SQLite
-//! file, no Redis. What there is room for is served, and nobody is told to come back for
-//! having come together.
+//! A burst of uploads on the smallest supported setup: one replica, one SQLite file, no
+//! Redis. The server queues the burst and refuses no upload of it.
 
-use crate::on::{Stores, World};
+use crate::stores::{StoreKind, TestStores};
 use api_conformance::client::{Client, Options};
 use api_conformance::form::Upload;
 use api_contract::files::ListQuery;
 use futures_util::future::join_all;
 use std::time::Duration;
 
-/// Uploads at once.
-const AT_ONCE: usize = 64;
+/// Concurrent uploads.
+const CONCURRENT_UPLOADS: usize = 64;
 
-/// Bytes of each: enough to keep disk and processors busy while others arrive.
-const SIZE: usize = 8_000_000;
+/// Bytes per upload: enough to keep disk and processors busy while others arrive.
+const UPLOAD_SIZE: usize = 8_000_000;
 
 #[tokio::test]
-async fn sixty_four_uploads_at_once_with_a_token_are_all_taken() -> anyhow::Result<()> {
-    let world = World::new(Stores::Embedded, false).await?;
-    let server = world.replica("token", &["--max-upload", "10000000"]).await?;
-    let (_, proof) = server.as_alice().await?;
-    let patient = Options { timeout: Duration::from_secs(120), ..Options::default() };
-    let client = Client::with(&server.base_url, patient);
-    let file = Upload::new("many.bin", vec![b'x'; SIZE]);
-    let uploads = (0..AT_ONCE).map(|_| client.upload(&proof, &file));
+async fn sixty_four_concurrent_token_uploads_all_succeed() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Embedded, false).await?;
+    let server = stores.replica("token", &["--max-upload", "10000000"]).await?;
+    let (_, credential) = server.as_alice().await?;
+    let options = Options { timeout: Duration::from_secs(120), ..Options::default() };
+    let client = Client::with(&server.base_url, options);
+    let file = Upload::new("many.bin", vec![b'x'; UPLOAD_SIZE]);
+    let uploads = (0..CONCURRENT_UPLOADS).map(|_| client.upload(&credential, &file));
     let refused: Vec<_> = join_all(uploads)
         .await
         .into_iter()
@@ -31,7 +30,7 @@ async fn sixty_four_uploads_at_once_with_a_token_are_all_taken() -> anyhow::Resu
         .collect();
     assert_eq!(refused, Vec::<String>::new());
     let page = ListQuery { limit: Some(200), ..ListQuery::default() };
-    let listed = client.list(&proof, &page).await.done()?.body.files;
-    assert_eq!(listed.len(), AT_ONCE);
+    let listed = client.list(&credential, &page).await.done()?.body.files;
+    assert_eq!(listed.len(), CONCURRENT_UPLOADS);
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! The central design over three replicas: nothing is lost when one session is used by
-//! many at once, and what was ended stays ended, whatever becomes of Redis meanwhile.
+//! The central design over three replicas: concurrent use of one session loses no update,
+//! and an ended session stays ended when Redis loses its data.
 
-use crate::farm::Farm;
-use crate::let_in::LetIn;
-use crate::on::{Stores, World};
+use crate::cluster::TestCluster;
+use crate::half_open::HalfOpenRequest;
+use crate::stores::{StoreKind, TestStores};
 use api_conformance::client::Client;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
@@ -19,30 +19,30 @@ use sqlx::Connection;
 use std::convert::Infallible;
 use std::time::Duration;
 
-/// So short that Redis forgets more than once while one upload is under way, and so long
-/// that it has something to forget.
-const BETWEEN_FLUSHES: Duration = Duration::from_millis(2);
+/// Short enough for several flushes during the uploads, long enough for Redis to store
+/// something in between.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
 
-/// A world of real stores, three replicas on it, and alice in a session of her own.
-struct Scene {
-    world: World,
-    farm: Farm,
+/// Real stores, three replicas, and a session of alice.
+struct CentralFixture {
+    stores: TestStores,
+    cluster: TestCluster,
     alice: Proof,
 }
 
-impl Scene {
-    async fn set(more: &[&str]) -> anyhow::Result<Self> {
-        let world = World::new(Stores::Real, true).await?;
-        let farm = Farm::start(&world, "central", more).await?;
-        let alice = farm.replicas[0].sign_in(&farm.replicas[0].alice).await?;
-        Ok(Self { world, farm, alice })
+impl CentralFixture {
+    async fn start(more: &[&str]) -> anyhow::Result<Self> {
+        let stores = TestStores::new(StoreKind::Real, true).await?;
+        let cluster = TestCluster::start(&stores, "central", more).await?;
+        let alice = cluster.replicas[0].sign_in(&cluster.replicas[0].alice).await?;
+        Ok(Self { stores, cluster, alice })
     }
 
     fn redis(&self) -> &backing_services::Service {
-        self.world.redis.as_ref().expect("the central design has one")
+        self.stores.redis.as_ref().expect("the central design uses Redis")
     }
 
-    /// Redis forgets everything at once, as after a restart without persistence.
+    /// Empties Redis, as a restart without persistence does.
     async fn flush(&self) -> anyhow::Result<()> {
         let mut redis = self.connect_to_redis().await?;
         redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await?;
@@ -54,28 +54,28 @@ impl Scene {
         Ok(client.get_multiplexed_async_connection().await?)
     }
 
-    async fn everywhere_accepted(&self) -> anyhow::Result<()> {
-        for replica in &self.farm.replicas {
+    async fn accepted_everywhere(&self) -> anyhow::Result<()> {
+        for replica in &self.cluster.replicas {
             replica.accepts(&self.alice).await?;
         }
         Ok(())
     }
 
-    async fn everywhere_refused(&self) -> anyhow::Result<()> {
-        for replica in &self.farm.replicas {
+    async fn refused_everywhere(&self) -> anyhow::Result<()> {
+        for replica in &self.cluster.replicas {
             replica.refuses(&self.alice, ProblemKind::SessionUnknown).await?;
         }
         Ok(())
     }
 
     async fn log_out_at(&self, replica: usize) -> anyhow::Result<()> {
-        let client = self.farm.replicas[replica].client();
+        let client = self.cluster.replicas[replica].client();
         client.end_session(&self.alice).await.done()?;
         Ok(())
     }
 
-    /// A busy server may say "come back" (503); what counts is what it acknowledged.
-    async fn upload_until_it_is_done(
+    /// Retries on 503: only an acknowledged upload counts.
+    async fn upload_until_acknowledged(
         &self,
         client: &Client,
         file: &Upload,
@@ -90,146 +90,139 @@ impl Scene {
         .await
     }
 
-    /// Fifty uploads at once, over all replicas; `meanwhile` goes on until all are done.
+    /// Sends fifty concurrent uploads over all replicas; runs `meanwhile` until they are
+    /// done.
     async fn fifty_uploads(
         &self,
         meanwhile: impl Future<Output = anyhow::Result<Infallible>>,
     ) -> anyhow::Result<()> {
         let uploads = (0..50).map(|number| {
-            let client = self.farm.replicas[number % 3].client();
+            let client = self.cluster.replicas[number % 3].client();
             let file = Upload::new(format!("{number:02}.txt"), format!("{number}"));
-            async move { self.upload_until_it_is_done(&client, &file).await }
+            async move { self.upload_until_acknowledged(&client, &file).await }
         });
         tokio::select! {
             done = try_join_all(uploads) => drop(done?),
             Err(failed) = meanwhile => return Err(failed),
         }
-        let client = self.farm.replicas[1].client();
+        let client = self.cluster.replicas[1].client();
         let mut names =
             client.session_view(&self.alice).await.done()?.body.files_uploaded;
         names.sort();
         let expected: Vec<_> = (0..50).map(|number| format!("{number:02}.txt")).collect();
-        equal("what the session remembers", names, expected)
+        equal("files of the session", names, expected)
     }
 }
 
-/// The session's row is locked by somebody else, for longer than a statement may wait.
+/// Another transaction locks the session row for longer than the statement timeout.
 #[tokio::test]
-async fn a_file_that_its_session_cannot_remember_is_not_acknowledged()
--> anyhow::Result<()> {
-    let scene = Scene::set(&[]).await?;
-    let mut owner = scene.world.owner().await?;
+async fn upload_is_not_acknowledged_while_session_row_is_locked() -> anyhow::Result<()> {
+    let fixture = CentralFixture::start(&[]).await?;
+    let mut owner = fixture.stores.owner().await?;
     let file = Upload::new("a.txt".to_owned(), "hello".to_owned());
-    let client = scene.farm.replicas[0].client();
-    let upload = async || client.upload_with_key(&scene.alice, &file, "key").await;
+    let client = fixture.cluster.replicas[0].client();
+    let upload = async || client.upload_with_key(&fixture.alice, &file, "key").await;
     let mut locked = owner.begin().await?;
     sqlx::query("SELECT 1 FROM sessions FOR UPDATE").fetch_all(&mut *locked).await?;
     upload().await.refused_as(ProblemKind::RecordsUnavailable)?;
     locked.rollback().await?;
     upload().await.done()?;
-    let view = client.session_view(&scene.alice).await.done()?;
-    equal(
-        "what the session remembers",
-        view.body.files_uploaded,
-        vec!["a.txt".to_owned()],
-    )
+    let view = client.session_view(&fixture.alice).await.done()?;
+    equal("files of the session", view.body.files_uploaded, vec!["a.txt".to_owned()])
 }
 
 #[tokio::test]
-async fn fifty_uploads_at_once_to_one_session_are_all_remembered() -> anyhow::Result<()> {
-    let scene = Scene::set(&[]).await?;
-    scene.fifty_uploads(std::future::pending()).await
+async fn fifty_concurrent_uploads_are_all_listed_in_the_session() -> anyhow::Result<()> {
+    let fixture = CentralFixture::start(&[]).await?;
+    fixture.fifty_uploads(std::future::pending()).await
 }
 
 #[tokio::test]
-async fn fifty_uploads_at_once_are_remembered_while_redis_forgets() -> anyhow::Result<()>
-{
-    let scene = Scene::set(&[]).await?;
-    let mut redis = scene.connect_to_redis().await?;
-    let mut forgotten = 0;
-    let forget = async {
+async fn concurrent_uploads_survive_repeated_redis_flushes() -> anyhow::Result<()> {
+    let fixture = CentralFixture::start(&[]).await?;
+    let mut redis = fixture.connect_to_redis().await?;
+    let mut flushes = 0;
+    let flush = async {
         loop {
             redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await?;
-            forgotten += 1;
-            tokio::time::sleep(BETWEEN_FLUSHES).await;
+            flushes += 1;
+            tokio::time::sleep(FLUSH_INTERVAL).await;
         }
     };
-    scene.fifty_uploads(forget).await?;
-    anyhow::ensure!(
-        forgotten > 1,
-        "Redis forgot before the uploads, and not during them"
-    );
+    fixture.fifty_uploads(flush).await?;
+    anyhow::ensure!(flushes > 1, "Redis was not flushed during the uploads");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_logout_during_a_slow_request_stays_a_logout() -> anyhow::Result<()> {
+async fn logout_during_a_slow_upload_stays_effective() -> anyhow::Result<()> {
     for flushed in [false, true] {
-        let scene = Scene::set(&[]).await?;
-        let slow = LetIn::to_upload(&scene.farm.replicas[0], &scene.alice).await?;
-        scene.log_out_at(1).await?;
+        let fixture = CentralFixture::start(&[]).await?;
+        let slow =
+            HalfOpenRequest::upload(&fixture.cluster.replicas[0], &fixture.alice).await?;
+        fixture.log_out_at(1).await?;
         if flushed {
-            scene.flush().await?;
+            fixture.flush().await?;
         }
-        let answer = slow.finish().await?;
-        anyhow::ensure!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
-        scene.everywhere_refused().await?;
+        let response = slow.finish().await?;
+        anyhow::ensure!(response.starts_with("HTTP/1.1 201 "), "{response}");
+        fixture.refused_everywhere().await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_session_outlives_everything_that_redis_knew() -> anyhow::Result<()> {
-    let scene = Scene::set(&[]).await?;
-    scene.everywhere_accepted().await?;
-    scene.flush().await?;
-    scene.everywhere_accepted().await?;
-    scene.log_out_at(2).await?;
-    scene.flush().await?;
-    scene.everywhere_refused().await
+async fn sessions_and_logouts_survive_redis_data_loss() -> anyhow::Result<()> {
+    let fixture = CentralFixture::start(&[]).await?;
+    fixture.accepted_everywhere().await?;
+    fixture.flush().await?;
+    fixture.accepted_everywhere().await?;
+    fixture.log_out_at(2).await?;
+    fixture.flush().await?;
+    fixture.refused_everywhere().await
 }
 
 #[tokio::test]
-async fn without_redis_people_log_in_and_out_all_the_same() -> anyhow::Result<()> {
-    let scene = Scene::set(&[]).await?;
-    scene.redis().kill9().await?;
-    scene.everywhere_accepted().await?;
-    let replica = &scene.farm.replicas[1];
+async fn login_and_logout_work_without_redis() -> anyhow::Result<()> {
+    let fixture = CentralFixture::start(&[]).await?;
+    fixture.redis().kill9().await?;
+    fixture.accepted_everywhere().await?;
+    let replica = &fixture.cluster.replicas[1];
     let bob = replica.sign_in(&replica.bob).await?;
-    scene.farm.replicas[2].accepts(&bob).await?;
-    scene.log_out_at(0).await?;
-    scene.everywhere_refused().await?;
-    scene.redis().restart().await?;
-    scene.everywhere_refused().await?;
-    scene.farm.replicas[0].accepts(&bob).await
+    fixture.cluster.replicas[2].accepts(&bob).await?;
+    fixture.log_out_at(0).await?;
+    fixture.refused_everywhere().await?;
+    fixture.redis().restart().await?;
+    fixture.refused_everywhere().await?;
+    fixture.cluster.replicas[0].accepts(&bob).await
 }
 
 #[tokio::test]
-async fn a_logout_while_redis_hangs_stays_a_logout_when_it_wakes() -> anyhow::Result<()> {
-    let scene = Scene::set(&[]).await?;
-    scene.everywhere_accepted().await?;
-    scene.redis().pause().await?;
-    scene.log_out_at(0).await?;
-    scene.redis().resume().await?;
+async fn logout_survives_a_redis_pause() -> anyhow::Result<()> {
+    let fixture = CentralFixture::start(&[]).await?;
+    fixture.accepted_everywhere().await?;
+    fixture.redis().pause().await?;
+    fixture.log_out_at(0).await?;
+    fixture.redis().resume().await?;
     for _ in 0..20 {
-        scene.everywhere_refused().await?;
+        fixture.refused_everywhere().await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn who_cannot_know_says_so_and_neither_yes_nor_no() -> anyhow::Result<()> {
-    let scene = Scene::set(&[]).await?;
-    scene.redis().kill9().await?;
-    let lost = scene.world.lose_the_records().await?;
-    for replica in &scene.farm.replicas {
-        let listing = replica.client().list(&scene.alice, &ListQuery::default()).await;
+async fn unavailable_stores_return_503_not_401() -> anyhow::Result<()> {
+    let fixture = CentralFixture::start(&[]).await?;
+    fixture.redis().kill9().await?;
+    let lost = fixture.stores.disconnect_database().await?;
+    for replica in &fixture.cluster.replicas {
+        let listing = replica.client().list(&fixture.alice, &ListQuery::default()).await;
         listing.refused_as(ProblemKind::SessionStoreUnavailable)?;
     }
-    scene.redis().restart().await?;
-    lost.bring_them_back().await?;
-    eventually(PATIENCE, "alice is known again", async || {
-        Ok(scene.everywhere_accepted().await.ok())
+    fixture.redis().restart().await?;
+    lost.reconnect().await?;
+    eventually(PATIENCE, "alice to be accepted again", async || {
+        Ok(fixture.accepted_everywhere().await.ok())
     })
     .await
 }

@@ -1,26 +1,26 @@
-//! The wire contract, check by check, for one replica of each design on the stores of one
-//! machine. `memory` stands for `sticky` as well: by itself, it is the same server.
+//! The wire contract for one replica of each design, on embedded stores. `memory` stands
+//! for `sticky` as well: a single replica is the same server.
 //!
-//! Three replicas behind the balancer, on every kind of stores, are held to the same checks
-//! by the tests of `cluster`.
+//! The tests of `cluster` run the same checks against three replicas behind the balancer,
+//! on every kind of stores.
 
-/// A module of the checks that a design has to pass: those for all, and `$suite`.
-macro_rules! alone {
+/// Makes a module with the checks for a design: those for all designs and `$suite`.
+macro_rules! single_replica {
     ($module:ident: $design:literal, $suite:ident) => {
         mod $module {
-            use crate::on::{Stores, World};
+            use crate::stores::{StoreKind, TestStores};
 
             api_conformance::conformance_suite!(crate::conformance::$module::start);
             api_conformance::$suite!(crate::conformance::$module::start);
 
             async fn start() -> anyhow::Result<api_conformance::fixture::Started> {
-                World::alone(Stores::Embedded, $design, &[]).await
+                TestStores::single_replica(StoreKind::Embedded, $design, &[]).await
             }
         }
     };
 }
 
-alone!(memory: "memory", session_suite);
-alone!(replicated: "replicated", session_suite);
-alone!(central: "central", session_suite);
-alone!(token: "token", token_suite);
+single_replica!(memory: "memory", session_suite);
+single_replica!(replicated: "replicated", session_suite);
+single_replica!(central: "central", session_suite);
+single_replica!(token: "token", token_suite);

@@ -1,6 +1,6 @@
-//! The interface's description as it is served: complete, and without the internet.
+//! The OpenAPI document and its pages: complete, and loaded from this server only.
 
-use crate::on::{Stores, World};
+use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, ensure};
 use api_conformance::client::Client;
 use api_conformance::expect::equal;
@@ -12,7 +12,7 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use serde_json::Value;
 
 async fn client() -> anyhow::Result<(Client, impl Sized)> {
-    let started = World::alone(Stores::Embedded, "memory", &[]).await?;
+    let started = TestStores::single_replica(StoreKind::Embedded, "memory", &[]).await?;
     Ok((started.client(), started))
 }
 
@@ -28,7 +28,7 @@ fn policy(reply: &Reply<Bytes>) -> anyhow::Result<&str> {
 }
 
 #[tokio::test]
-async fn the_description_needs_no_login_and_is_openapi() -> anyhow::Result<()> {
+async fn openapi_document_needs_no_login() -> anyhow::Result<()> {
     let (client, _running) = client().await?;
     let reply = get(&client, paths::OPENAPI).await?;
     equal("type", reply.header(CONTENT_TYPE), Some("application/json"))?;
@@ -39,10 +39,10 @@ async fn the_description_needs_no_login_and_is_openapi() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn swagger_ui_and_all_it_loads_come_from_this_server() -> anyhow::Result<()> {
+async fn swagger_ui_loads_only_from_this_server() -> anyhow::Result<()> {
     let (client, _running) = client().await?;
     let reply = get(&client, paths::DOCS).await?;
-    equal("where it is", reply.header(LOCATION), Some("/docs/"))?;
+    equal("Location", reply.header(LOCATION), Some("/docs/"))?;
     let page = get(&client, "/docs/").await?;
     equal("status", page.status.as_u16(), 200)?;
     policy(&page)?;
@@ -63,7 +63,7 @@ async fn swagger_ui_and_all_it_loads_come_from_this_server() -> anyhow::Result<(
 }
 
 #[tokio::test]
-async fn the_page_to_read_has_every_call_and_no_script() -> anyhow::Result<()> {
+async fn redoc_page_lists_every_call_without_scripts() -> anyhow::Result<()> {
     let (client, _running) = client().await?;
     let reply = get(&client, paths::REDOC).await?;
     let policy = policy(&reply)?;
@@ -72,7 +72,10 @@ async fn the_page_to_read_has_every_call_and_no_script() -> anyhow::Result<()> {
         "{policy}"
     );
     let html = String::from_utf8(reply.body.to_vec())?;
-    ensure!(!html.contains("<script") && !html.contains("src="), "it loads something");
+    ensure!(
+        !html.contains("<script") && !html.contains("src="),
+        "the page loads something"
+    );
     let document: Value =
         serde_json::from_slice(&get(&client, paths::OPENAPI).await?.body)?;
     for path in document["paths"].as_object().context("paths")?.keys() {

@@ -1,27 +1,27 @@
-//! The server as a real process, in each of its designs and on each of its stores: what it
-//! shares with the pair of Phase 1 (`conformance`, `usage`), what follows from the design
-//! (`consequences`), and what production adds.
+//! Tests of the server as a separate process, in each design and on each kind of stores:
+//! the wire contract that it shares with Phase 1 (`conformance`, `usage`), the properties
+//! of each design, and the features of Phase 2.
 //!
-//! `on` has the stores below a server, `farm` the balancer before it.
+//! `stores` starts the stores of a test, `cluster` three replicas behind a balancer.
 
+mod account_client;
 mod bursts;
 mod central;
 mod clocks;
+mod cluster;
 mod conformance;
 mod documents;
 mod events;
-mod farm;
 mod full_disk;
+mod half_open;
 mod janitor;
-mod let_in;
-mod on;
 mod outages;
 mod replicated;
 mod security;
-mod steps;
 mod sticky;
+mod stores;
 mod tus;
-mod tus_survives;
+mod tus_recovery;
 mod uploads;
 mod usage;
 

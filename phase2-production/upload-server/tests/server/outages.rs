@@ -1,8 +1,8 @@
-//! The database is everybody's: when it is silent, the replicas go on with what they can do
-//! without it, say "come back" to the rest, and log nobody out.
+//! A paused database: the replicas keep serving the calls that do not need it, answer 503
+//! to the others, and log no account out.
 
-use crate::farm::Farm;
-use crate::on::{Stores, World};
+use crate::cluster::TestCluster;
+use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, ensure};
 use api_conformance::client::{Client, Options};
 use api_conformance::eventually::eventually;
@@ -18,45 +18,47 @@ use records::Records;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// What a busy machine may add to the two seconds after which a caller is told.
-const TOLD_AFTER: Duration = Duration::from_secs(4);
+/// Limit for the 503: the server answers after two seconds; the rest allows for a busy
+/// machine.
+const MAX_REFUSAL_TIME: Duration = Duration::from_secs(4);
 
-/// Three replicas behind a balancer, on a Postgres of their own that can be paused.
-struct Scene {
-    farm: Farm,
+/// Three replicas behind a balancer, on their own Postgres, which can be paused.
+struct OutageFixture {
+    cluster: TestCluster,
     postgres: Service,
-    _stores: (World, TempDir),
+    _stores: (TestStores, TempDir),
 }
 
-impl Scene {
-    async fn set(design: &str) -> anyhow::Result<Self> {
+impl OutageFixture {
+    async fn start(design: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let postgres = database(Backing::Local, folder.path()).await?;
         let url = Records::migrate(&postgres.url).await?.app_url;
-        let world = World::new(Stores::Embedded, true).await?;
-        let farm = Farm::start(&world, design, &["--database-url", &url]).await?;
-        Ok(Self { farm, postgres, _stores: (world, folder) })
+        let stores = TestStores::new(StoreKind::Embedded, true).await?;
+        let cluster =
+            TestCluster::start(&stores, design, &["--database-url", &url]).await?;
+        Ok(Self { cluster, postgres, _stores: (stores, folder) })
     }
 
-    /// Of the balancer, which chooses a replica for each request anew.
+    /// A client of the balancer, which chooses a replica for each request.
     fn client(&self) -> Client {
         let options = Options { reuse_connections: false, ..Options::default() };
-        Client::with(&self.farm.url, options)
+        Client::with(&self.cluster.url, options)
     }
 
     async fn log_in(&self) -> anyhow::Result<Proof> {
-        let alice = &self.farm.replicas[0].alice;
+        let alice = &self.cluster.replicas[0].alice;
         let started = self.client().log_in_session(alice).await.done()?;
         Ok(Proof::Session(started.body.session_id))
     }
 
-    /// What each replica says of itself, once all of them say it.
-    async fn all_say(&self, message: &str) -> anyhow::Result<()> {
-        for replica in &self.farm.replicas {
+    /// Waits until every replica reports this readiness message.
+    async fn wait_for_readiness(&self, message: &str) -> anyhow::Result<()> {
+        for replica in &self.cluster.replicas {
             let client = replica.client();
             eventually(PATIENCE, message, async || {
-                let asked = client.request(Method::GET, paths::READYZ);
-                let ready = client.json::<Ready>(asked).await.done()?.body;
+                let request = client.request(Method::GET, paths::READYZ);
+                let ready = client.json::<Ready>(request).await.done()?.body;
                 Ok((ready.message == message).then_some(()))
             })
             .await?;
@@ -64,82 +66,82 @@ impl Scene {
         Ok(())
     }
 
-    fn nobody_is_taken_out(&self) -> anyhow::Result<()> {
-        for backend in self.farm.balancer.status().backends {
+    fn all_backends_are_up(&self) -> anyhow::Result<()> {
+        for backend in self.cluster.balancer.status().backends {
             ensure!(backend.state == BackendState::Up, "{backend:?}");
         }
         Ok(())
     }
 
-    /// Somebody who logs in is told to come back, and soon.
-    async fn a_login_is_told_to_come_back(&self) -> anyhow::Result<()> {
+    /// Checks that a login gets 503 with `Retry-After`, and in time.
+    async fn login_is_refused_with_retry_after(&self) -> anyhow::Result<()> {
         let began = Instant::now();
-        let refused = self.client().log_in_session(&self.farm.replicas[0].alice).await;
+        let refused = self.client().log_in_session(&self.cluster.replicas[0].alice).await;
         let reply = refused.refused_as(ProblemKind::RecordsUnavailable)?;
-        let told = began.elapsed();
-        ensure!(reply.header(RETRY_AFTER).is_some(), "when?");
-        ensure!(told < TOLD_AFTER, "after {told:?}");
+        let elapsed = began.elapsed();
+        ensure!(reply.header(RETRY_AFTER).is_some(), "no Retry-After");
+        ensure!(elapsed < MAX_REFUSAL_TIME, "after {elapsed:?}");
         Ok(())
     }
 }
 
-/// Item 19 of the faults, and the reason for decision 0017.
+/// Fault 19 of docs/failover.md, and the reason for decision 0017.
 #[tokio::test]
-async fn while_the_database_is_silent_sessions_are_read_and_logins_told_to_come_back()
+async fn paused_database_keeps_sessions_readable_and_returns_503_to_logins()
 -> anyhow::Result<()> {
-    let scene = Scene::set("central").await?;
-    let (client, alice) = (scene.client(), scene.log_in().await?);
+    let fixture = OutageFixture::start("central").await?;
+    let (client, alice) = (fixture.client(), fixture.log_in().await?);
     let before = client.session_view(&alice).await.done()?.body;
-    scene.all_say("ready").await?;
-    scene.postgres.pause().await?;
+    fixture.wait_for_readiness("ready").await?;
+    fixture.postgres.pause().await?;
     for _ in 0..6 {
         let now = client.session_view(&alice).await.done().context("from Redis")?.body;
         ensure!(now.created_at == before.created_at && now.username == "alice");
     }
-    scene.a_login_is_told_to_come_back().await?;
-    scene.all_say("degraded").await?;
-    scene.nobody_is_taken_out()?;
-    scene.postgres.resume().await?;
-    scene.all_say("ready").await?;
-    eventually(PATIENCE, "a login, with nothing restarted", async || {
-        Ok(scene.log_in().await.ok())
+    fixture.login_is_refused_with_retry_after().await?;
+    fixture.wait_for_readiness("degraded").await?;
+    fixture.all_backends_are_up()?;
+    fixture.postgres.resume().await?;
+    fixture.wait_for_readiness("ready").await?;
+    eventually(PATIENCE, "a login without a restart", async || {
+        Ok(fixture.log_in().await.ok())
     })
     .await?;
-    for replica in &scene.farm.replicas {
-        replica.accepts(&alice).await.context("nobody was logged out")?;
+    for replica in &fixture.cluster.replicas {
+        replica.accepts(&alice).await.context("alice was logged out")?;
     }
     Ok(())
 }
 
-/// A list that Redis keeps for bad days is never older than what was acknowledged.
+/// The list of files cached in Redis is never older than the last acknowledged upload.
 #[tokio::test]
-async fn a_session_read_without_the_database_lacks_no_file() -> anyhow::Result<()> {
-    let scene = Scene::set("central").await?;
-    let (client, alice) = (scene.client(), scene.log_in().await?);
+async fn session_without_database_never_shows_a_stale_file_list() -> anyhow::Result<()> {
+    let fixture = OutageFixture::start("central").await?;
+    let (client, alice) = (fixture.client(), fixture.log_in().await?);
     client.session_view(&alice).await.done()?;
     let file = api_conformance::form::Upload::new("a.txt", "a");
     client.upload(&alice, &file).await.done()?;
-    scene.postgres.pause().await?;
+    fixture.postgres.pause().await?;
     // The list from before the upload must not be shown.
     let refused = client.session_view(&alice).await;
     refused.refused_as(ProblemKind::SessionStoreUnavailable)?;
-    scene.postgres.resume().await?;
-    eventually(PATIENCE, "the whole list", async || {
+    fixture.postgres.resume().await?;
+    eventually(PATIENCE, "the current list", async || {
         let seen = client.session_view(&alice).await.done().ok();
         Ok(seen.filter(|seen| seen.body.files_uploaded == ["a.txt"]).map(drop))
     })
     .await
 }
 
-/// Where identity is in the replica's memory, the database is not asked who is calling.
+/// The sticky design keeps sessions in memory and needs no database to identify the
+/// caller.
 #[tokio::test]
-async fn a_replica_that_remembers_by_itself_goes_on_without_the_database()
--> anyhow::Result<()> {
-    let scene = Scene::set("sticky").await?;
-    let replica = &scene.farm.replicas[0];
+async fn sticky_replica_serves_sessions_without_the_database() -> anyhow::Result<()> {
+    let fixture = OutageFixture::start("sticky").await?;
+    let replica = &fixture.cluster.replicas[0];
     let alice = replica.sign_in(&replica.alice).await?;
-    scene.postgres.pause().await?;
-    scene.all_say("degraded").await?;
+    fixture.postgres.pause().await?;
+    fixture.wait_for_readiness("degraded").await?;
     replica.client().session_view(&alice).await.done()?;
-    scene.nobody_is_taken_out()
+    fixture.all_backends_are_up()
 }

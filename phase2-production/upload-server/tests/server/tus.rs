@@ -1,6 +1,6 @@
-//! Resumable uploads (tus 1.0): the offset is the truth, on whichever replica.
+//! Resumable uploads (tus 1.0): every replica reports the same stored offset.
 
-use crate::steps::{Person, alone, bytes_of, sha256, slug};
+use crate::account_client::{AccountClient, bytes_of, sha256, single_replica, slug};
 use api_contract::paths;
 use api_contract::uploads::{TUS_MEDIA_TYPE, headers as names};
 use base64::Engine;
@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 
 #[tokio::test]
-async fn the_server_says_what_it_can_do() -> anyhow::Result<()> {
-    let (server, _) = alone(&[]).await?;
+async fn options_lists_the_tus_capabilities() -> anyhow::Result<()> {
+    let (server, _) = single_replica(&[]).await?;
     let client = server.client();
     let reply = client.send(client.request(Method::OPTIONS, paths::TUS)).await?;
     assert_eq!(reply.status, StatusCode::NO_CONTENT);
@@ -31,8 +31,8 @@ async fn the_server_says_what_it_can_do() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn pieces_become_a_file() -> anyhow::Result<()> {
-    let (_server, alice) = alone(&[]).await?;
+async fn uploaded_parts_become_a_file() -> anyhow::Result<()> {
+    let (_server, alice) = single_replica(&[]).await?;
     let bytes = bytes_of(1_500_000);
     let path = alice.create("Größe.pdf", bytes.len()).await?;
     let mut offset = 0;
@@ -50,14 +50,14 @@ async fn pieces_become_a_file() -> anyhow::Result<()> {
     let file_id = head.header(names::FILE_ID).unwrap_or_default();
     assert_eq!(alice.files().await?, [file_id]);
     assert_eq!(alice.hash_of(file_id).await?, sha256(&bytes));
-    let about = alice.client.file_json(&alice.proof, file_id).await;
-    about.refused_as(api_contract::problem::ProblemKind::ContentTooLargeForJson)?;
+    let as_json = alice.client.file_json(&alice.credential, file_id).await;
+    as_json.refused_as(api_contract::problem::ProblemKind::ContentTooLargeForJson)?;
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_asked_is_how_far_it_came() -> anyhow::Result<()> {
-    let (_server, alice) = alone(&[]).await?;
+async fn head_returns_the_upload_offset() -> anyhow::Result<()> {
+    let (_server, alice) = single_replica(&[]).await?;
     let path = alice.create("a.txt", 100).await?;
     alice.append(&path, 0, &bytes_of(30)).await?;
     let reply = alice.head(&path).await?;
@@ -73,8 +73,8 @@ async fn what_is_asked_is_how_far_it_came() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_wrong_offset_is_refused_and_changes_nothing() -> anyhow::Result<()> {
-    let (_server, alice) = alone(&[]).await?;
+async fn wrong_offset_is_refused_and_changes_nothing() -> anyhow::Result<()> {
+    let (_server, alice) = single_replica(&[]).await?;
     let path = alice.create("a", 100).await?;
     alice.append(&path, 0, &bytes_of(30)).await?;
     for offset in [0, 29, 31, 100] {
@@ -88,12 +88,13 @@ async fn a_wrong_offset_is_refused_and_changes_nothing() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn another_version_is_refused_with_the_right_one() -> anyhow::Result<()> {
-    let (_server, alice) = alone(&[]).await?;
+async fn unsupported_tus_version_is_refused_with_the_supported_one() -> anyhow::Result<()>
+{
+    let (_server, alice) = single_replica(&[]).await?;
     let path = alice.create("a", 100).await?;
     for version in [None, Some("0.2.2")] {
         for (method, path) in [(Method::POST, paths::TUS), (Method::DELETE, &path)] {
-            let mut request = alice.ask(method, path).header(names::UPLOAD_LENGTH, 5);
+            let mut request = alice.request(method, path).header(names::UPLOAD_LENGTH, 5);
             if let Some(version) = version {
                 request = request.header(names::TUS_RESUMABLE, version);
             }
@@ -108,8 +109,8 @@ async fn another_version_is_refused_with_the_right_one() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_piece_with_a_checksum_counts_if_it_holds() -> anyhow::Result<()> {
-    let (_server, alice) = alone(&[]).await?;
+async fn part_with_a_wrong_checksum_is_discarded() -> anyhow::Result<()> {
+    let (_server, alice) = single_replica(&[]).await?;
     let bytes = bytes_of(1_200_000);
     let path = alice.create("a", bytes.len()).await?;
     let send = async |offset: usize, part: &[u8], checksum: String| {
@@ -127,20 +128,20 @@ async fn a_piece_with_a_checksum_counts_if_it_holds() -> anyhow::Result<()> {
     );
     assert_eq!(alice.offset(&path).await?, 0);
     assert_eq!(send(0, first, sha1(first)).await?.status, StatusCode::NO_CONTENT);
-    for nonsense in ["md5 AAAA", "sha1", "sha1 ???"] {
-        let reply = send(first.len(), second, nonsense.to_owned()).await?;
-        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{nonsense}");
+    for invalid in ["md5 AAAA", "sha1", "sha1 ???"] {
+        let reply = send(first.len(), second, invalid.to_owned()).await?;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{invalid}");
     }
     let last = send(first.len(), second, sha256(second)).await?;
     assert_eq!(last.status, StatusCode::NO_CONTENT);
     let file_id = last.header(names::FILE_ID).unwrap_or_default();
-    assert_eq!(alice.hash_of(file_id).await?, crate::steps::sha256(&bytes));
+    assert_eq!(alice.hash_of(file_id).await?, crate::account_client::sha256(&bytes));
     Ok(())
 }
 
 #[tokio::test]
-async fn more_than_was_announced_is_refused() -> anyhow::Result<()> {
-    let (server, alice) = alone(&[]).await?;
+async fn upload_beyond_its_announced_length_is_refused() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
     let too_large = alice
         .tus(Method::POST, paths::TUS)
         .header(names::UPLOAD_LENGTH, server.max_upload + 1);
@@ -154,8 +155,8 @@ async fn more_than_was_announced_is_refused() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_piece_is_refused() -> anyhow::Result<()> {
-    let (_server, alice) = alone(&[]).await?;
+async fn malformed_patch_is_refused() -> anyhow::Result<()> {
+    let (_server, alice) = single_replica(&[]).await?;
     let path = alice.create("a", 10).await?;
     let json = alice.tus(Method::PATCH, &path).header(names::UPLOAD_OFFSET, 0).body("x");
     let reply = alice.client.send(json.header(CONTENT_TYPE, "application/json")).await?;
@@ -173,8 +174,8 @@ async fn what_is_no_piece_is_refused() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn an_empty_upload_is_a_file_at_once() -> anyhow::Result<()> {
-    let (_server, alice) = alone(&[]).await?;
+async fn empty_upload_becomes_a_file_immediately() -> anyhow::Result<()> {
+    let (_server, alice) = single_replica(&[]).await?;
     let path = alice.create("empty", 0).await?;
     let head = alice.head(&path).await?;
     let file_id = head.header(names::FILE_ID).unwrap_or_default();
@@ -183,15 +184,15 @@ async fn an_empty_upload_is_a_file_at_once() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_given_up_is_gone() -> anyhow::Result<()> {
-    let (server, alice) = alone(&["--quota", "100"]).await?;
+async fn terminated_upload_is_removed_and_frees_its_quota() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&["--quota", "100"]).await?;
     let path = alice.create("a", 100).await?;
     alice.append(&path, 0, &bytes_of(30)).await?;
     let over = alice.tus(Method::POST, paths::TUS).header(names::UPLOAD_LENGTH, 1);
     assert_eq!(slug(&alice.client.send(over).await?), "quota-exceeded");
-    let bob = Person::bob(&server).await?;
-    let not_his = bob.client.send(bob.tus(Method::DELETE, &path)).await?;
-    assert_eq!(not_his.status, StatusCode::NOT_FOUND);
+    let bob = AccountClient::bob(&server).await?;
+    let foreign = bob.client.send(bob.tus(Method::DELETE, &path)).await?;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND);
     let gone = alice.client.send(alice.tus(Method::DELETE, &path)).await?;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     assert_eq!(alice.head(&path).await?.status, StatusCode::NOT_FOUND);
@@ -202,24 +203,24 @@ async fn an_upload_that_is_given_up_is_gone() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn nobody_else_sees_an_upload() -> anyhow::Result<()> {
-    let (server, alice) = alone(&[]).await?;
+async fn upload_is_hidden_from_other_accounts() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
     let path = alice.create("a", 100).await?;
-    let bob = Person::bob(&server).await?;
+    let bob = AccountClient::bob(&server).await?;
     assert_eq!(bob.head(&path).await?.status, StatusCode::NOT_FOUND);
     assert_eq!(slug(&bob.append(&path, 0, b"x").await?), "upload-not-found");
-    let nobody = server.client();
+    let anonymous = server.client();
     let request =
-        nobody.request(Method::HEAD, &path).header(names::TUS_RESUMABLE, "1.0.0");
-    let reply = nobody.send(request).await?;
+        anonymous.request(Method::HEAD, &path).header(names::TUS_RESUMABLE, "1.0.0");
+    let reply = anonymous.send(request).await?;
     assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
     assert_eq!(reply.header(names::TUS_RESUMABLE), Some("1.0.0"));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_repeated_key_makes_no_second_file() -> anyhow::Result<()> {
-    let (_server, alice) = alone(&[]).await?;
+async fn repeated_idempotency_key_creates_no_second_file() -> anyhow::Result<()> {
+    let (_server, alice) = single_replica(&[]).await?;
     let mut ids = HashSet::new();
     for _ in 0..2 {
         let request = alice.tus(Method::POST, paths::TUS).header(names::UPLOAD_LENGTH, 5);

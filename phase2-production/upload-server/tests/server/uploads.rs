@@ -1,7 +1,9 @@
-//! Uploads to a signed URL: who has it may write, and only that.
+//! Uploads to a signed URL: the URL alone authorises its holder to write one file.
 
-use crate::on::{Stores, World};
-use crate::steps::{Person, alone, blobs, bytes_of, sha256, slug};
+use crate::account_client::{
+    AccountClient, blobs, bytes_of, sha256, single_replica, slug,
+};
+use crate::stores::{StoreKind, TestStores};
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
 use api_conformance::outcome::Reply;
@@ -13,49 +15,55 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-async fn start(person: &Person, size: usize) -> anyhow::Result<Reply<Bytes>> {
-    let asked = json!({ "name": "a.txt", "content_type": "text/plain", "size": size });
-    let request = person.ask(Method::POST, paths::UPLOADS_START).json(&asked);
-    Ok(person.client.send(request).await?)
+async fn start(account: &AccountClient, size: usize) -> anyhow::Result<Reply<Bytes>> {
+    let body = json!({ "name": "a.txt", "content_type": "text/plain", "size": size });
+    let request = account.request(Method::POST, paths::UPLOADS_START).json(&body);
+    Ok(account.client.send(request).await?)
 }
 
-async fn started(person: &Person, size: usize) -> anyhow::Result<UploadStarted> {
-    let reply = start(person, size).await?;
+async fn started(account: &AccountClient, size: usize) -> anyhow::Result<UploadStarted> {
+    let reply = start(account, size).await?;
     assert_eq!(reply.status, StatusCode::CREATED, "{}", slug(&reply));
     let started: UploadStarted = serde_json::from_slice(&reply.body)?;
     assert_eq!(started.method, "PUT");
     Ok(started)
 }
 
-/// Nobody in particular: the URL is all there is to it.
+/// Sent without a credential: the URL is the authorisation.
 async fn put(server: &Started, url: &str, bytes: &[u8]) -> anyhow::Result<Reply<Bytes>> {
     let client = server.client();
     Ok(client.send(client.request(Method::PUT, url).body(bytes.to_vec())).await?)
 }
 
-async fn complete(person: &Person, upload_id: &str) -> anyhow::Result<Reply<Bytes>> {
-    let request = person.ask(Method::POST, paths::UPLOADS_COMPLETE);
-    Ok(person.client.send(request.json(&json!({ "upload_id": upload_id }))).await?)
+async fn complete(
+    account: &AccountClient,
+    upload_id: &str,
+) -> anyhow::Result<Reply<Bytes>> {
+    let request = account.request(Method::POST, paths::UPLOADS_COMPLETE);
+    Ok(account.client.send(request.json(&json!({ "upload_id": upload_id }))).await?)
 }
 
-async fn completed(person: &Person, upload_id: &str) -> anyhow::Result<FileCreated> {
-    let reply = complete(person, upload_id).await?;
+async fn completed(
+    account: &AccountClient,
+    upload_id: &str,
+) -> anyhow::Result<FileCreated> {
+    let reply = complete(account, upload_id).await?;
     assert_eq!(reply.status, StatusCode::CREATED, "{}", slug(&reply));
     Ok(serde_json::from_slice(&reply.body)?)
 }
 
-async fn pending(person: &Person) -> anyhow::Result<PendingUploads> {
-    let reply = person.client.send(person.ask(Method::GET, paths::UPLOADS)).await?;
+async fn pending(account: &AccountClient) -> anyhow::Result<PendingUploads> {
+    let reply = account.client.send(account.request(Method::GET, paths::UPLOADS)).await?;
     Ok(serde_json::from_slice(&reply.body)?)
 }
 
 #[tokio::test]
-async fn what_is_put_to_a_signed_url_becomes_a_file() -> anyhow::Result<()> {
-    let (server, alice) = alone(&[]).await?;
+async fn put_to_a_signed_url_becomes_a_file() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
     let bytes = bytes_of(1_000_000);
     let upload = started(&alice, bytes.len()).await?;
     assert_eq!(put(&server, &upload.url, &bytes).await?.status, StatusCode::OK);
-    assert!(alice.files().await?.is_empty(), "not before it is complete");
+    assert!(alice.files().await?.is_empty(), "a file before completion");
     let file = completed(&alice, &upload.upload_id).await?;
     assert_eq!((file.name.as_str(), file.size), ("a.txt", 1_000_000));
     assert_eq!(file.sha256, sha256(&bytes));
@@ -63,18 +71,18 @@ async fn what_is_put_to_a_signed_url_becomes_a_file() -> anyhow::Result<()> {
     assert_eq!(
         completed(&alice, &upload.upload_id).await?,
         file,
-        "the same answer again"
+        "a repeated completion"
     );
     assert_eq!(alice.files().await?, [file.file_id]);
     Ok(())
 }
 
 #[tokio::test]
-async fn each_step_may_happen_at_another_replica() -> anyhow::Result<()> {
-    let world = World::new(Stores::Embedded, false).await?;
+async fn presigned_upload_steps_may_use_different_replicas() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Embedded, false).await?;
     let (one, two) =
-        (world.replica("token", &[]).await?, world.replica("token", &[]).await?);
-    let alice = Person::alice(&one).await?;
+        (stores.replica("token", &[]).await?, stores.replica("token", &[]).await?);
+    let alice = AccountClient::alice(&one).await?;
     let upload = started(&alice, 5).await?;
     assert_eq!(put(&two, &upload.url, b"hello").await?.status, StatusCode::OK);
     let file = completed(&alice, &upload.upload_id).await?;
@@ -83,8 +91,8 @@ async fn each_step_may_happen_at_another_replica() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_url_that_was_not_signed_for_this_is_refused() -> anyhow::Result<()> {
-    let (server, alice) = alone(&["--upload-life-ms", "8000"]).await?;
+async fn tampered_or_expired_signed_url_is_refused() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&["--upload-life-ms", "8000"]).await?;
     let (upload, other) = (started(&alice, 5).await?, started(&alice, 5).await?);
     let (id, other_id) = (upload.upload_id.as_str(), other.upload_id.as_str());
     let expires = upload.expires_at.to_string();
@@ -106,16 +114,16 @@ async fn a_url_that_was_not_signed_for_this_is_refused() -> anyhow::Result<()> {
         let reply = put(&server, &upload.url, b"hello").await?;
         Ok((slug(&reply) == "signature-invalid").then_some(()))
     };
-    let patience = api_conformance::process::PATIENCE;
-    eventually(patience, "it expires", expired).await?;
+    let timeout = api_conformance::process::PATIENCE;
+    eventually(timeout, "the URL to expire", expired).await?;
     let late = complete(&alice, id).await?;
     assert!(["upload-expired", "upload-not-found"].contains(&slug(&late).as_str()));
     Ok(())
 }
 
 #[tokio::test]
-async fn exactly_what_was_announced_has_to_come() -> anyhow::Result<()> {
-    let (server, alice) = alone(&[]).await?;
+async fn put_must_match_the_announced_size() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
     let upload = started(&alice, 5).await?;
     assert_eq!(slug(&put(&server, &upload.url, b"hell").await?), "upload-incomplete");
     assert_eq!(slug(&put(&server, &upload.url, b"hello!").await?), "upload-too-large");
@@ -127,36 +135,34 @@ async fn exactly_what_was_announced_has_to_come() -> anyhow::Result<()> {
     assert_eq!(put(&server, &upload.url, b"hello").await?.status, StatusCode::OK);
     assert_eq!(slug(&put(&server, &upload.url, b"hell").await?), "upload-incomplete");
     let file = completed(&alice, &upload.upload_id).await?;
-    assert_eq!(file.sha256, sha256(b"hello"), "a try that failed replaced nothing");
+    assert_eq!(file.sha256, sha256(b"hello"), "a failed PUT replaced the bytes");
     let too_large = start(&alice, server.max_upload + 1).await?;
     assert_eq!(slug(&too_large), "upload-too-large");
     Ok(())
 }
 
-/// The room was the file's, and is free when that is gone.
+/// The quota belonged to the file and is free after its deletion.
 #[tokio::test]
-async fn a_completed_upload_takes_no_bytes_that_nobody_is_charged_for()
--> anyhow::Result<()> {
-    let world = World::new(Stores::Embedded, false).await?;
-    let server = world.replica("token", &["--quota", "100"]).await?;
-    let alice = Person::alice(&server).await?;
+async fn put_after_completion_stores_no_uncharged_bytes() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Embedded, false).await?;
+    let server = stores.replica("token", &["--quota", "100"]).await?;
+    let alice = AccountClient::alice(&server).await?;
     let bytes = bytes_of(100);
     let upload = started(&alice, 100).await?;
     assert_eq!(put(&server, &upload.url, &bytes).await?.status, StatusCode::OK);
     let file = completed(&alice, &upload.upload_id).await?;
-    alice.client.delete(&alice.proof, &file.file_id).await.done()?;
+    alice.client.delete(&alice.credential, &file.file_id).await.done()?;
     let late = put(&server, &upload.url, &bytes).await?;
     assert_eq!(slug(&late), "upload-not-found");
-    let patience = api_conformance::process::PATIENCE;
-    let nothing = async || Ok(blobs(&world.fixture).is_empty().then_some(()));
-    eventually(patience, "no bytes are left", nothing).await
+    let timeout = api_conformance::process::PATIENCE;
+    let nothing = async || Ok(blobs(&stores.fixture).is_empty().then_some(()));
+    eventually(timeout, "no blobs", nothing).await
 }
 
-/// The file is another thing than the bytes that were put.
+/// Completion copies the bytes: the file does not share them with the upload.
 #[tokio::test]
-async fn what_is_put_after_the_completion_does_not_change_the_file() -> anyhow::Result<()>
-{
-    let (server, alice) = alone(&[]).await?;
+async fn put_after_completion_does_not_change_the_file() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
     let upload = started(&alice, 5).await?;
     put(&server, &upload.url, b"hello").await?;
     let file = completed(&alice, &upload.upload_id).await?;
@@ -168,8 +174,8 @@ async fn what_is_put_after_the_completion_does_not_change_the_file() -> anyhow::
 }
 
 #[tokio::test]
-async fn uploads_under_way_are_listed_and_can_be_given_up() -> anyhow::Result<()> {
-    let (server, alice) = alone(&["--quota", "100"]).await?;
+async fn pending_uploads_are_listed_and_can_be_cancelled() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&["--quota", "100"]).await?;
     let upload = started(&alice, 100).await?;
     let over = start(&alice, 1).await?;
     assert_eq!(slug(&over), "quota-exceeded");
@@ -178,15 +184,15 @@ async fn uploads_under_way_are_listed_and_can_be_given_up() -> anyhow::Result<()
     assert_eq!((listed[0].kind, listed[0].size), (UploadKind::Presigned, 100));
     assert_eq!(listed[0].upload_id, upload.upload_id);
 
-    let bob = Person::bob(&server).await?;
+    let bob = AccountClient::bob(&server).await?;
     assert!(pending(&bob).await?.uploads.is_empty());
     let path = paths::UPLOADS_ONE.replace("{upload_id}", &upload.upload_id);
-    for (person, status) in [
+    for (account, status) in [
         (&bob, StatusCode::NOT_FOUND),
         (&alice, StatusCode::OK),
         (&alice, StatusCode::NOT_FOUND),
     ] {
-        let reply = person.client.send(person.ask(Method::DELETE, &path)).await?;
+        let reply = account.client.send(account.request(Method::DELETE, &path)).await?;
         assert_eq!(reply.status, status);
     }
     assert_eq!(slug(&complete(&bob, &upload.upload_id).await?), "upload-not-found");
@@ -197,20 +203,20 @@ async fn uploads_under_way_are_listed_and_can_be_given_up() -> anyhow::Result<()
 }
 
 #[tokio::test]
-async fn a_deleted_file_does_not_come_back_by_completing_again() -> anyhow::Result<()> {
-    let (server, alice) = alone(&[]).await?;
+async fn repeated_completion_does_not_restore_a_deleted_file() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
     let upload = started(&alice, 5).await?;
     put(&server, &upload.url, b"hello").await?;
     let file = completed(&alice, &upload.upload_id).await?;
-    alice.client.delete(&alice.proof, &file.file_id).await.done()?;
+    alice.client.delete(&alice.credential, &file.file_id).await.done()?;
     assert_eq!(completed(&alice, &upload.upload_id).await?, file);
     assert!(alice.files().await?.is_empty());
     Ok(())
 }
 
 #[tokio::test]
-async fn ten_completions_at_once_make_one_file() -> anyhow::Result<()> {
-    let (server, alice) = alone(&[]).await?;
+async fn ten_concurrent_completions_create_one_file() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
     let upload = started(&alice, 5).await?;
     put(&server, &upload.url, b"hello").await?;
     let attempts = (0..10).map(|_| completed(&alice, &upload.upload_id));
@@ -220,13 +226,13 @@ async fn ten_completions_at_once_make_one_file() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The bytes go to the store, past every replica.
+/// The bytes go directly to the object store, past every replica.
 #[tokio::test]
-async fn with_a_bucket_the_url_is_the_stores_own() -> anyhow::Result<()> {
-    let world = World::new(Stores::Embedded, false).await?;
-    let store = s3(Backing::Local, world.fixture.folder()).await?;
-    let server = world.replica("token", &["--files-url", &store.url]).await?;
-    let alice = Person::alice(&server).await?;
+async fn s3_upload_url_points_to_the_bucket() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Embedded, false).await?;
+    let store = s3(Backing::Local, stores.fixture.folder()).await?;
+    let server = stores.replica("token", &["--files-url", &store.url]).await?;
+    let alice = AccountClient::alice(&server).await?;
     let bytes = bytes_of(1_500_000);
     let upload = started(&alice, bytes.len()).await?;
     assert!(!upload.url.starts_with(&server.base_url) && upload.url.starts_with("http"));

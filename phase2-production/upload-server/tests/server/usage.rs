@@ -1,3 +1,3 @@
-//! Started wrongly, the program says what to do.
+//! Wrong flags: the program exits with advice.
 
 api_conformance::usage_suite!(crate::PROGRAM);

@@ -1,8 +1,8 @@
-//! Item 39: who reaches what is for admins. What listens where is in `listening`.
+//! Item 39: access to the admin calls. `listening` tests the listeners.
 
-use super::deeds::{disabled, role};
-use super::people::Town;
-use crate::on::Stores;
+use super::audited_actions::{disabled, role};
+use super::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::Context;
 use api_conformance::expect::equal;
 use api_conformance::proof::Proof;
@@ -11,7 +11,7 @@ use api_contract::problem::ProblemKind;
 use api_contract::{Message, paths};
 use http::Method;
 
-/// Every call for admins.
+/// All admin calls.
 const CALLS: [(Method, &str); 5] = [
     (Method::GET, paths::ADMIN_USERS),
     (Method::PATCH, "/api/admin/users/bob"),
@@ -20,60 +20,59 @@ const CALLS: [(Method, &str); 5] = [
     (Method::POST, paths::ADMIN_KEYS_ROTATE),
 ];
 
-/// Item 39. What is for admins is for admins: 401 for nobody, 403 for everybody else, and no
-/// header or body makes one an admin.
+/// Item 39. Admin calls return 401 to anonymous callers and 403 to members. No header and
+/// no body grants the admin role.
 #[tokio::test]
-async fn only_admins_reach_what_is_for_admins() -> anyhow::Result<()> {
+async fn admin_calls_are_refused_to_other_callers() -> anyhow::Result<()> {
     for design in ["central", "token"] {
-        let town = Town::new(Stores::Embedded, design, &[]).await?;
-        let client = town.client();
-        let (alice, bob) =
-            (town.sign_in(&town.alice).await?, town.sign_in(&town.bob).await?);
+        let app = TestApp::new(StoreKind::Embedded, design, &[]).await?;
+        let client = app.client();
+        let (alice, bob) = (app.sign_in(&app.alice).await?, app.sign_in(&app.bob).await?);
         let calls = CALLS
             .iter()
             .filter(|(_, path)| design == "token" || *path != paths::ADMIN_KEYS_ROTATE);
         for (method, path) in calls {
-            let call =
-                |proof| client.proven(proof, method.clone(), path).json(&disabled(true));
-            let nobody = client.json::<Message>(call(&Proof::None)).await;
-            equal(path, nobody.status()?.as_u16(), 401)?;
+            let call = |credential| {
+                client.proven(credential, method.clone(), path).json(&disabled(true))
+            };
+            let anonymous = client.json::<Message>(call(&Proof::None)).await;
+            equal(path, anonymous.status()?.as_u16(), 401)?;
             for claim in ["x-role", "x-admin", "x-forwarded-user", "x-original-url"] {
                 let claimed = call(&alice).header(claim, "admin");
                 let refused = client.json::<Message>(claimed).await;
                 refused.refused_as(ProblemKind::Forbidden).context(*path)?;
             }
         }
-        town.accept(&bob).await?;
+        app.all_accept(&bob).await?;
     }
     Ok(())
 }
 
-/// Item 39. An admin's people are those of the own organisation; others do not exist, and
-/// what was done to whom is written down with the request that did it.
+/// Item 39. An admin sees and changes only accounts of their own organisation; others do
+/// not exist for them. Every action is in the audit log, with the id of its request.
 #[tokio::test]
-async fn an_admin_reaches_the_own_organisation_and_leaves_a_trace() -> anyhow::Result<()>
+async fn admin_actions_are_scoped_to_the_organisation_and_audited() -> anyhow::Result<()>
 {
-    let town = Town::new(Stores::Real, "central", &[]).await?;
-    let (root, carol) =
-        (town.sign_in(&town.root).await?, town.sign_in(&town.carol).await?);
-    let client = town.client();
+    let app = TestApp::new(StoreKind::Real, "central", &[]).await?;
+    let (root, carol) = (app.sign_in(&app.root).await?, app.sign_in(&app.carol).await?);
+    let client = app.client();
     let users = client.proven(&root, Method::GET, paths::ADMIN_USERS);
     let users = client.json::<People>(users).await.done()?.body.users;
     let names: Vec<_> = users.iter().map(|user| user.username.as_str()).collect();
-    equal("people of t1", names, ["alice", "bob", "root"])?;
+    equal("accounts of t1", names, ["alice", "bob", "root"])?;
 
-    for stranger in ["carol", "nobody", "..%2Falice", "CAROL"] {
-        let unknown = ProblemKind::UserNotFound;
-        let signed_out = town.sign_out_as(&root, stranger).await;
-        signed_out.refused_as(unknown).context(stranger)?;
+    for unknown_user in ["carol", "nobody", "..%2Falice", "CAROL"] {
+        let not_found = ProblemKind::UserNotFound;
+        let signed_out = app.sign_out_as(&root, unknown_user).await;
+        signed_out.refused_as(not_found).context(unknown_user)?;
         for change in [disabled(true), role(PersonRole::Admin)] {
-            let changed = town.change_person(&root, stranger, &change).await;
-            changed.refused_as(unknown).context(stranger)?;
+            let changed = app.change_account(&root, unknown_user, &change).await;
+            changed.refused_as(not_found).context(unknown_user)?;
         }
     }
-    town.accept(&carol).await?;
+    app.all_accept(&carol).await?;
 
-    let done = town.sign_out_as(&root, "bob").await.done()?;
+    let done = app.sign_out_as(&root, "bob").await.done()?;
     let id = done.request_id().context("an id")?;
     let audit = format!("{}?request_id={id}", paths::ADMIN_AUDIT);
     let audit = client.json::<Audit>(client.proven(&root, Method::GET, &audit)).await;
@@ -82,16 +81,16 @@ async fn an_admin_reaches_the_own_organisation_and_leaves_a_trace() -> anyhow::R
         .iter()
         .map(|row| [row.actor.as_str(), row.action.as_str(), row.subject.as_str()])
         .collect();
-    equal("what is written down", rows, [["root", "user.signed-out", "bob"]])
+    equal("the audit entries", rows, [["root", "user.signed-out", "bob"]])
 }
 
-/// Item 39. Metrics and the balancer's orders are on listeners of their own: through the door
-/// for everybody, or by any other name for it, there is nothing of the kind.
+/// Item 39. Metrics and the control API of the balancer have listeners of their own; the
+/// public listener does not serve them under any path.
 #[tokio::test]
-async fn no_admin_surface_shows_through_the_public_door() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let root = town.sign_in(&town.root).await?;
-    for client in [town.client(), town.replica(0).client()] {
+async fn admin_paths_return_404_on_the_public_listener() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let root = app.sign_in(&app.root).await?;
+    for client in [app.client(), app.replica(0).client()] {
         for path in [
             paths::METRICS,
             "/status",

@@ -1,9 +1,9 @@
-//! Request bodies: how long they may be, and where they end.
+//! Request bodies: length limits and framing.
 
-use crate::on::Stores;
-use crate::security::people::Town;
-use crate::security::wire::{Heard, exchange, head};
-use crate::steps::{Person, blobs, slug};
+use crate::account_client::{AccountClient, blobs, slug};
+use crate::security::raw_connection::{RawResponse, exchange, head};
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
@@ -17,28 +17,28 @@ use api_contract::problem::ProblemKind;
 use api_contract::uploads::{UploadStart, UploadStarted};
 use http::{Method, StatusCode};
 
-/// What may come around a file in its form (`http-edge`), in bytes.
+/// Bytes that a form may add to its file (`http-edge`).
 const OVERHEAD: usize = 512 * 1024;
 
-/// Nothing is listed, and after a moment nothing lies about.
-async fn nothing_is_left(town: &Town, proof: &Proof) -> anyhow::Result<()> {
-    let listed = town.client().list(proof, &ListQuery::default()).await.done()?;
+/// Checks that there is no file, and soon no blob.
+async fn no_file_remains(app: &TestApp, credential: &Proof) -> anyhow::Result<()> {
+    let listed = app.client().list(credential, &ListQuery::default()).await.done()?;
     equal("files", listed.body.files.len(), 0)?;
-    eventually(PATIENCE, "a store without leftovers", async || {
-        Ok(blobs(&town.world.fixture).is_empty().then_some(()))
+    eventually(PATIENCE, "no blobs", async || {
+        Ok(blobs(&app.stores.fixture).is_empty().then_some(()))
     })
     .await
 }
 
-/// Item 25. Who announces too much hears so before the body is read, and is not told to
-/// go on; who announces nothing and sends too much is stopped; and who breaks off has
-/// uploaded nothing. Through the balancer and at a replica.
+/// Item 25. A Content-Length above the limit is refused before the body is read, without
+/// `100 Continue`. A body without a length is cut off at the limit. A truncated body
+/// stores nothing. Through the balancer and directly at a replica.
 #[tokio::test]
-async fn a_body_that_is_too_long_or_too_short_leaves_nothing() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let alice = town.sign_in(&town.alice).await?;
-    let limit = town.target().max_upload;
-    for url in [&town.farm.url, &town.replica(1).base_url] {
+async fn body_of_wrong_length_leaves_no_file() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let alice = app.sign_in(&app.alice).await?;
+    let limit = app.target().max_upload;
+    for url in [&app.cluster.url, &app.replica(1).base_url] {
         let form = Form::of(&Upload::new("half.bin", "the first half"));
         let announced = |length: usize, more: &[&str]| {
             let (length, form) = (format!("Content-Length: {length}"), form.media_type());
@@ -47,14 +47,14 @@ async fn a_body_that_is_too_long_or_too_short_leaves_nothing() -> anyhow::Result
             head(url, &alice, &format!("POST {}", paths::UPLOAD), &lines)
         };
         for more in [&[][..], &["Expect: 100-continue"]] {
-            let heard = exchange(url, announced(limit + OVERHEAD + 1, more)?).await?;
-            equal("the only status, without a body", heard.statuses(), vec![413])?;
+            let response = exchange(url, announced(limit + OVERHEAD + 1, more)?).await?;
+            equal("the only status, without a body", response.statuses(), vec![413])?;
         }
         let short = [announced(form.body().len() + 1_000, &[])?.into(), form.body()];
         api_conformance::raw::hang_up_after(url, &short.concat()).await?;
-        nothing_is_left(&town, &alice).await?;
+        no_file_remains(&app, &alice).await?;
     }
-    let client = town.client();
+    let client = app.client();
     for size in [limit + 1, limit + OVERHEAD + 1, 4 * limit] {
         let file = Upload::of_size("huge.bin", size);
         for form in [Form::of(&file), Form::of(&file).without_length()] {
@@ -62,29 +62,29 @@ async fn a_body_that_is_too_long_or_too_short_leaves_nothing() -> anyhow::Result
             refused.refused_as(ProblemKind::UploadTooLarge).context(size)?;
         }
     }
-    nothing_is_left(&town, &alice).await?;
+    no_file_remains(&app, &alice).await?;
     let most = Upload::of_size("most.bin", limit);
     client.upload(&alice, &most).await.done().context("the limit itself")?;
     Ok(())
 }
 
-/// Item 25. The other ways to send bytes have limits, too: a signed `PUT` takes what was
-/// announced, a tus upload no more than is left, and JSON sixteen kilobytes.
+/// Item 25. The other upload calls have limits too: a signed `PUT` accepts the announced
+/// size, a tus upload its remaining bytes, and a JSON body 16 KiB.
 #[tokio::test]
-async fn no_other_call_takes_more_than_was_announced() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "token", &[]).await?;
-    let (client, proof) = (town.client(), town.sign_in(&town.alice).await?);
-    let alice = Person { client: client.clone(), proof: proof.clone() };
+async fn no_call_accepts_more_than_its_announced_length() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
+    let (client, credential) = (app.client(), app.sign_in(&app.alice).await?);
+    let alice = AccountClient { client: client.clone(), credential: credential.clone() };
     let start = |size: usize| {
-        let asked = UploadStart {
+        let body = UploadStart {
             name: "put.bin".to_owned(),
             content_type: "text/plain".to_owned(),
             size: size as u64,
         };
-        alice.ask(Method::POST, paths::UPLOADS_START).json(&asked)
+        alice.request(Method::POST, paths::UPLOADS_START).json(&body)
     };
     let too_large: Outcome<UploadStarted> =
-        client.json(start(town.target().max_upload + 1)).await;
+        client.json(start(app.target().max_upload + 1)).await;
     too_large.refused_as(ProblemKind::UploadTooLarge)?;
     let started: UploadStarted = client.json(start(1_000)).await.done()?.body;
     for chunked in [false, true] {
@@ -92,13 +92,13 @@ async fn no_other_call_takes_more_than_was_announced() -> anyhow::Result<()> {
         let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(body.clone())]);
         let body = if chunked { reqwest::Body::wrap_stream(pieces) } else { body.into() };
         let reply = client.send(client.request(Method::PUT, &started.url).body(body));
-        equal("the answer", slug(&reply.await?).as_str(), "upload-too-large")?;
+        equal("the problem", slug(&reply.await?).as_str(), "upload-too-large")?;
     }
     let path = alice.create("piece.bin", 1_000).await?;
     let reply = alice.append(&path, 0, &[7; 1_001]).await?;
-    equal("the answer", slug(&reply).as_str(), "upload-too-large")?;
+    equal("the problem", slug(&reply).as_str(), "upload-too-large")?;
     equal("the offset", alice.offset(&path).await?, 0)?;
-    nothing_is_left(&town, &proof).await?;
+    no_file_remains(&app, &credential).await?;
 
     let login = client.request(Method::POST, paths::TOKEN);
     let long = format!("{{\"username\":\"{}\",\"password\":\"x\"}}", "a".repeat(20_000));
@@ -111,18 +111,18 @@ async fn no_other_call_takes_more_than_was_announced() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What follows on a connection whose first request is doubtful. Nobody may answer it.
-const FOLLOWER: &str =
+/// A second request after an ambiguous first one. It must not be answered.
+const SMUGGLED_REQUEST: &str =
     "GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-ID: smuggled-1\r\n\r\n";
 
-/// Item 26. Where one message ends and the next begins is the same for balancer and
-/// replica. A doubtful one is refused and its connection closed; of two readings of a
-/// message (a length beside chunks) there is one answer, then the connection is closed.
+/// Item 26. Balancer and replica agree on message boundaries (request smuggling). An
+/// ambiguous message is refused and its connection closed. A message with both a length
+/// and chunks gets one answer before the connection is closed.
 #[tokio::test]
-async fn a_message_with_two_readings_smuggles_nothing() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let alice = town.sign_in(&town.alice).await?;
-    let until_the_end = format!("Content-Length: {}", 5 + FOLLOWER.len());
+async fn ambiguous_message_cannot_smuggle_a_request() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let alice = app.sign_in(&app.alice).await?;
+    let until_the_end = format!("Content-Length: {}", 5 + SMUGGLED_REQUEST.len());
     let cases: &[(&[&str], &str, bool)] = &[
         (&["Content-Length: 4", "Content-Length: 5"], "abcd", true),
         (&["Content-Length: 4, 5"], "abcd", true),
@@ -142,48 +142,57 @@ async fn a_message_with_two_readings_smuggles_nothing() -> anyhow::Result<()> {
         (&[&until_the_end, "Transfer-Encoding: chunked"], "0\r\n\r\n", false),
         (&["Transfer-Encoding: chunked", &until_the_end], "0\r\n\r\n", false),
     ];
-    for url in [&town.farm.url, &town.replica(2).base_url] {
-        for (lines, body, refused_at_once) in cases {
+    for url in [&app.cluster.url, &app.replica(2).base_url] {
+        for (lines, body, refused_immediately) in cases {
             let path = format!("POST {}", paths::SESSION_END);
-            let request = head(url, &alice, &path, lines)? + body + FOLLOWER;
-            let heard = exchange(url, request).await?;
-            // An honest ending of alice's session may be the one answer.
-            one_answer_and_closed(&heard, *refused_at_once)
-                .with_context(|| format!("{url}, {lines:?}: {heard:?}"))?;
+            let request = head(url, &alice, &path, lines)? + body + SMUGGLED_REQUEST;
+            let response = exchange(url, request).await?;
+            // The one answer may be the logout of alice.
+            one_answer_and_closed(&response, *refused_immediately)
+                .with_context(|| format!("{url}, {lines:?}: {response:?}"))?;
         }
     }
-    for replica in town.replicas() {
-        ensure!(!replica.server.log().contains("smuggled-1"), "a replica was fooled");
+    for replica in app.replicas() {
+        ensure!(
+            !replica.server.log().contains("smuggled-1"),
+            "a replica received the smuggled request"
+        );
     }
     Ok(())
 }
 
-fn one_answer_and_closed(heard: &Heard, refused_at_once: bool) -> anyhow::Result<()> {
-    ensure!(heard.closed, "the connection is open");
-    ensure!(!heard.text.contains("smuggled-1"), "the second request is answered");
-    match heard.statuses()[..] {
+fn one_answer_and_closed(
+    response: &RawResponse,
+    refused_immediately: bool,
+) -> anyhow::Result<()> {
+    ensure!(response.closed, "the connection is open");
+    ensure!(!response.text.contains("smuggled-1"), "the second request was answered");
+    match response.statuses()[..] {
         [400] => Ok(()),
-        [200 | 401] if !refused_at_once => Ok(()),
-        // A body that breaks off at a replica behind a balancer that has passed it on.
-        [400, 400] | [] if !refused_at_once => Ok(()),
+        [200 | 401] if !refused_immediately => Ok(()),
+        // A truncated body at a replica behind a balancer that has already forwarded it.
+        [400, 400] | [] if !refused_immediately => Ok(()),
         ref other => anyhow::bail!("the statuses are {other:?}"),
     }
 }
 
-/// Item 26. A line that ends with LF alone is taken as a line (RFC 9112 §2.2 allows it) by
-/// both in the same way: one request is one answer, and the next request is its own.
+/// Item 26. Balancer and replica both accept a bare LF as a line end (RFC 9112 §2.2
+/// permits it): each request gets one answer.
 #[tokio::test]
-async fn bare_line_feeds_are_read_by_all_in_the_same_way() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    for url in [&town.farm.url, &town.replica(0).base_url] {
+async fn bare_line_feeds_are_read_consistently() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    for url in [&app.cluster.url, &app.replica(0).base_url] {
         for request in [
             "GET /livez HTTP/1.1\nHost: x\n\n",
             "GET /livez HTTP/1.1\nHost: x\r\n\n",
             "GET /livez HTTP/1.1\r\nHost: x\n\r\n",
         ] {
-            let heard = exchange(url, format!("{request}{FOLLOWER}")).await?;
-            let answers = heard.statuses();
-            ensure!(answers == [200, 200] || answers == [400], "{request:?}: {heard:?}");
+            let response = exchange(url, format!("{request}{SMUGGLED_REQUEST}")).await?;
+            let answers = response.statuses();
+            ensure!(
+                answers == [200, 200] || answers == [400],
+                "{request:?}: {response:?}"
+            );
         }
         for request in [
             "GET /livez HTTP/1.1\rHost: x\r\r",
@@ -191,9 +200,9 @@ async fn bare_line_feeds_are_read_by_all_in_the_same_way() -> anyhow::Result<()>
             "GET /livez HTTP/1.1\r\nHost: x\r\nX-A: \0\r\n\r\n",
             "GET /livez\u{b}HTTP/1.1\r\nHost: x\r\n\r\n",
         ] {
-            let heard = exchange(url, format!("{request}{FOLLOWER}")).await?;
-            equal(request, heard.statuses(), vec![400])?;
-            ensure!(heard.closed, "{request:?} leaves the connection open");
+            let response = exchange(url, format!("{request}{SMUGGLED_REQUEST}")).await?;
+            equal(request, response.statuses(), vec![400])?;
+            ensure!(response.closed, "{request:?} leaves the connection open");
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! Items 9 and 10: how the id travels as a cookie, and where else it counts.
+//! Items 9 and 10: the session cookie, and the places where a session id is accepted.
 
-use super::people::Town;
-use crate::on::Stores;
+use super::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, bail};
 use api_conformance::expect::equal;
 use api_conformance::outcome::Reply;
@@ -14,42 +14,40 @@ use http::Method;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use reqwest::RequestBuilder;
 
-/// Item 9. Over HTTPS the cookie can be set by this host alone, is never sent in the clear,
-/// is out of reach of scripts, and is taken back with the attributes that it was given with.
-/// (`SameSite=Lax`, so that a link from elsewhere finds its reader logged in; what changes
-/// something needs an `Origin` besides, which item 36 checks.)
+/// Item 9. Over HTTPS only this host can set the cookie, browsers never send it in
+/// cleartext, scripts cannot read it, and the logout removes it with the same attributes.
+/// (`SameSite=Lax`, so that a link from another site finds the user logged in. Calls that
+/// change something also check `Origin`: item 36.)
 #[tokio::test]
-async fn over_https_the_cookie_has_every_protection_that_there_is() -> anyhow::Result<()>
-{
+async fn https_cookie_has_every_protective_attribute() -> anyhow::Result<()> {
     let https = ["--public-url", "https://lab.example"];
-    let town = Town::new(Stores::Embedded, "central", &https).await?;
+    let app = TestApp::new(StoreKind::Embedded, "central", &https).await?;
     let attributes = "; Path=/; Secure; HttpOnly; SameSite=Lax";
-    given_and_taken_back(&town, "__Host-session", attributes).await?;
-    // The name without its prefix is one that anybody could have set.
-    let Proof::Session(id) = town.sign_in(&town.alice).await? else {
-        bail!("no session")
-    };
-    let view = town.client().request(Method::GET, paths::SESSION);
+    check_set_and_removed(&app, "__Host-session", attributes).await?;
+    // The name without its prefix is refused: any host could have set that cookie.
+    let Proof::Session(id) = app.sign_in(&app.alice).await? else { bail!("no session") };
+    let view = app.client().request(Method::GET, paths::SESSION);
     let view = view.header(COOKIE, format!("session={}", id.expose()));
-    let outcome = town.client().json::<SessionView>(view).await;
+    let outcome = app.client().json::<SessionView>(view).await;
     outcome.refused_as(ProblemKind::SessionUnknown)?;
     Ok(())
 }
 
-/// Item 9. On plain HTTP a browser would refuse `__Host-` and `Secure`; the rest is there.
+/// Item 9. On plain HTTP a browser would refuse `__Host-` and `Secure`; the other
+/// attributes are set.
 #[tokio::test]
-async fn over_plain_http_the_cookie_has_what_it_can_have() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    given_and_taken_back(&town, "session", "; Path=/; HttpOnly; SameSite=Lax").await
+async fn http_cookie_has_every_attribute_that_http_permits() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    check_set_and_removed(&app, "session", "; Path=/; HttpOnly; SameSite=Lax").await
 }
 
-async fn given_and_taken_back(
-    town: &Town,
+async fn check_set_and_removed(
+    app: &TestApp,
     name: &str,
     attributes: &str,
 ) -> anyhow::Result<()> {
-    let client = town.client();
-    let login = client.request(Method::POST, paths::SESSION_START).json(&town.alice);
+    let client = app.client();
+    let login = client.request(Method::POST, paths::SESSION_START).json(&app.alice);
     let reply = client.send(login).await?;
     let started: SessionStarted = serde_json::from_slice(&reply.body)?;
     let pair = format!("{name}={}", started.session_id.expose());
@@ -67,14 +65,14 @@ fn the_only_cookie(reply: &Reply<Bytes>, expected: &str) -> anyhow::Result<()> {
     equal("Cache-Control", reply.header(CACHE_CONTROL), Some("no-store"))
 }
 
-/// Item 10. An id counts in its header and in its cookie, once; in the URL, in a body, in any
-/// other header or twice, it proves nothing.
+/// Item 10. A session id is accepted in its header and in its cookie, once. In the URL,
+/// in a body, in other headers or twice, it is refused.
 #[tokio::test]
-async fn an_id_counts_in_its_two_places_and_nowhere_else() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let client = town.client();
-    let proof = town.sign_in(&town.alice).await?;
-    let Proof::Session(id) = &proof else { bail!("no session") };
+async fn session_id_is_accepted_only_in_header_and_cookie() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let client = app.client();
+    let credential = app.sign_in(&app.alice).await?;
+    let Proof::Session(id) = &credential else { bail!("no session") };
     let id = id.expose();
     let view = || client.request(Method::GET, paths::SESSION);
     let at = |query: &str| format!("{}?{query}", paths::SESSION);
@@ -106,21 +104,21 @@ async fn an_id_counts_in_its_two_places_and_nowhere_else() -> anyhow::Result<()>
         ("a list", view().header("x-session-id", format!("{id}, {id}"))),
         ("padded", view().header("x-session-id", format!("{id}="))),
     ] {
-        unknown(&town, request).await.context(place)?;
+        check_refused(&app, request).await.context(place)?;
     }
-    // In the URL it is worse than useless: it is in the browser's history now.
+    // An id in the URL is refused as well; it would be stored in the browser history.
     let in_url = client.request(Method::GET, &at(&format!("session_id={id}")));
     let status = client.json::<SessionView>(in_url).await.status()?;
     equal("the status", status.is_client_error(), true)
 }
 
-/// Item 10. Two ids in one request are one too many: one of them is somebody else's work,
-/// and which one cannot be told.
+/// Item 10. Two session ids in one request are refused: one may be injected, and the
+/// server cannot distinguish them.
 #[tokio::test]
-async fn two_ids_in_one_request_prove_nothing() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let client = town.client();
-    let (alice, bob) = (town.sign_in(&town.alice).await?, town.sign_in(&town.bob).await?);
+async fn two_session_ids_in_one_request_are_refused() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let client = app.client();
+    let (alice, bob) = (app.sign_in(&app.alice).await?, app.sign_in(&app.bob).await?);
     let (Proof::Session(alice), Proof::Session(bob)) = (&alice, &bob) else {
         bail!("no sessions")
     };
@@ -133,13 +131,13 @@ async fn two_ids_in_one_request_prove_nothing() -> anyhow::Result<()> {
         ("two lines", view().header(COOKIE, pair(alice)).header(COOKIE, pair(bob))),
         ("two headers", view().header("x-session-id", alice).header("x-session-id", bob)),
     ] {
-        unknown(&town, request).await.context(places)?;
+        check_refused(&app, request).await.context(places)?;
     }
     Ok(())
 }
 
-async fn unknown(town: &Town, request: RequestBuilder) -> anyhow::Result<()> {
-    let outcome = town.client().json::<SessionView>(request).await;
+async fn check_refused(app: &TestApp, request: RequestBuilder) -> anyhow::Result<()> {
+    let outcome = app.client().json::<SessionView>(request).await;
     outcome.refused_as(ProblemKind::SessionUnknown)?;
     Ok(())
 }

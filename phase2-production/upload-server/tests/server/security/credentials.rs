@@ -1,8 +1,9 @@
-//! Items 12 and 13: a password in a URL, and what the answer to a wrong one gives away.
+//! Items 12 and 13: a password in a URL, and the information in the answer to a wrong
+//! password.
 
-use super::overheard::{listen, logs, written_down};
-use super::people::{Town, with_password};
-use crate::on::Stores;
+use super::captured_logs::{capture, logs, wait_until_logged};
+use super::test_app::{TestApp, with_password};
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::expect::equal;
 use api_conformance::outcome::Reply;
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use upload_domain::passwords::HashCost;
 
-/// Where no call takes credentials from: the calls that anybody may make included.
+/// Calls that must not accept credentials in the URL.
 const CALLS: [(Method, &str); 7] = [
     (Method::GET, paths::FILES),
     (Method::POST, paths::UPLOAD),
@@ -30,87 +31,98 @@ const CALLS: [(Method, &str); 7] = [
     (Method::DELETE, "/api/files/01a1fc82-ba13-77d1-bcb1-8abe81e55db5"),
 ];
 
-/// Item 12. Credentials in a URL are refused wherever they stand, with another proof and
-/// without one, and the password is in no log of replica or balancer.
+/// Item 12. A credential in a URL is refused everywhere, with and without another
+/// credential. The password is in no log of a replica or the balancer.
 #[tokio::test]
-async fn a_password_in_a_url_is_refused_and_written_down_nowhere() -> anyhow::Result<()> {
-    listen();
+async fn password_in_a_url_is_refused_and_never_logged() -> anyhow::Result<()> {
+    capture();
     for design in ["central", "token"] {
-        let town = Town::new(Stores::Embedded, design, &[]).await?;
-        let proof = town.sign_in(&town.alice).await?;
+        let app = TestApp::new(StoreKind::Embedded, design, &[]).await?;
+        let credential = app.sign_in(&app.alice).await?;
         let canary = format!("canary-{}", uuid::Uuid::new_v4().simple());
-        let login = (Method::POST, town.target().way.login_path());
+        let login = (Method::POST, app.target().way.login_path());
         for (method, path) in CALLS.iter().chain([&login]) {
-            for (proof, query) in [
+            for (credential, query) in [
                 (&Proof::None, format!("username=alice&password={canary}")),
-                (&proof, format!("limit=1&password={canary}")),
+                (&credential, format!("limit=1&password={canary}")),
                 (&Proof::None, format!("access_token={canary}")),
             ] {
                 let url = format!("{path}?{query}");
-                refused_in_url(&town, proof, method, &url, &canary).await.context(url)?;
+                refused_in_url(&app, credential, method, &url, &canary)
+                    .await
+                    .context(url)?;
             }
         }
-        for (whose, log) in logs(&town, Stores::Embedded).await? {
-            ensure!(!log.contains(&canary), "{whose} wrote down the password");
+        for (source, log) in logs(&app, StoreKind::Embedded).await? {
+            ensure!(!log.contains(&canary), "{source} contains the password");
         }
     }
     Ok(())
 }
 
 async fn refused_in_url(
-    town: &Town,
-    proof: &Proof,
+    app: &TestApp,
+    credential: &Proof,
     method: &Method,
     url: &str,
     canary: &str,
 ) -> anyhow::Result<()> {
-    let client = town.client();
-    let request = client.proven(proof, method.clone(), url).json(&town.alice);
+    let client = app.client();
+    let request = client.proven(credential, method.clone(), url).json(&app.alice);
     let refusal = client.json::<Message>(request).await;
     let refusal = refusal.refused_as(ProblemKind::CredentialsInQuery)?;
     ensure!(!format!("{refusal:?}").contains(canary), "the refusal repeats it");
-    written_down(town, refusal.request_id().context("an id")?).await
+    wait_until_logged(app, refusal.request_id().context("an id")?).await
 }
 
-/// Guesses in each sample; the list asks for 200.
+/// Guesses per sample; the source list asks for 200.
 const GUESSES: usize = 21;
 
-/// How much two medians may differ. The list asks for 10 %, which other work on a shared
-/// machine exceeds; a hash that is left out makes a factor of ten.
-const FACTOR: f64 = 1.5;
+/// Limit for the ratio of two medians. The source list asks for 10 %, which the noise of
+/// a shared machine exceeds; a missing hash makes a factor of ten.
+const MAX_RATIO: f64 = 1.5;
 
-/// Item 13. Nobody of that name, a wrong password, and the right one of somebody who is
-/// disabled: the same answer to the last header, after the same time.
+/// Item 13. An unknown name, a wrong password, and the right password of a disabled
+/// account get the same answer, down to the last header, after the same time.
 #[tokio::test]
-async fn who_guesses_names_learns_nothing() -> anyhow::Result<()> {
-    let free = ["--attempts-per-account", "10000", "--attempts-per-address", "10000"];
+async fn login_refusals_do_not_reveal_accounts() -> anyhow::Result<()> {
+    let high_limits =
+        ["--attempts-per-account", "10000", "--attempts-per-address", "10000"];
     for design in ["central", "token"] {
-        let town = Town::with_hashes(HashCost::Owasp, Stores::Embedded, design, &free);
-        let town = town.await?;
-        let root = town.sign_in(&town.root).await?;
-        let no_entry = PersonChange { disabled: Some(true), role: None };
-        town.change_person(&root, "bob", &no_entry).await.done()?;
+        let app = TestApp::with_hashes(
+            HashCost::Owasp,
+            StoreKind::Embedded,
+            design,
+            &high_limits,
+        );
+        let app = app.await?;
+        let root = app.sign_in(&app.root).await?;
+        let disabled = PersonChange { disabled: Some(true), role: None };
+        app.change_account(&root, "bob", &disabled).await.done()?;
         let guesses = [
             with_password("alice", "wrong"),
             with_password("nobody", "wrong"),
             with_password("NOT A NAME", "wrong"),
-            town.bob.clone(),
+            app.bob.clone(),
         ];
-        alike(&town, &guesses).await.context(design)?;
+        check_indistinguishable(&app, &guesses).await.context(design)?;
     }
     Ok(())
 }
 
-async fn alike(town: &Town, guesses: &[Credentials; 4]) -> anyhow::Result<()> {
+async fn check_indistinguishable(
+    app: &TestApp,
+    guesses: &[Credentials; 4],
+) -> anyhow::Result<()> {
     let mut times = [const { Vec::new() }; 4];
     let mut answers = Vec::new();
     for _ in 0..GUESSES {
         for (guess, times) in guesses.iter().zip(&mut times) {
             let start = Instant::now();
-            let reply = guess_once(town, guess).await?;
+            let reply = guess_once(app, guess).await?;
             times.push(start.elapsed());
             equal("the status", reply.status.as_u16(), 401)?;
-            answers.push(without_what_always_differs(&reply)?);
+            answers.push(without_variable_parts(&reply)?);
         }
     }
     answers.dedup();
@@ -121,23 +133,24 @@ async fn alike(town: &Town, guesses: &[Credentials; 4]) -> anyhow::Result<()> {
     });
     let (least, most) = (medians.iter().min(), medians.iter().max());
     let (least, most) = (least.context("four")?, most.context("four")?);
-    let factor = most.as_secs_f64() / least.as_secs_f64();
-    ensure!(factor < FACTOR, "the answers take {medians:?}");
-    ensure!(*least > Duration::from_millis(5), "nothing is hashed: {medians:?}");
+    let ratio = most.as_secs_f64() / least.as_secs_f64();
+    ensure!(ratio < MAX_RATIO, "the answers take {medians:?}");
+    ensure!(*least > Duration::from_millis(5), "no password was hashed: {medians:?}");
     Ok(())
 }
 
-/// In the token design the guess comes with the request itself, as it may there.
-async fn guess_once(town: &Town, guess: &Credentials) -> anyhow::Result<Reply<Bytes>> {
-    let client = town.replica(0).client();
-    let request = match town.target().way {
+/// In the token design the guess is sent with the request itself, as Basic
+/// authentication.
+async fn guess_once(app: &TestApp, guess: &Credentials) -> anyhow::Result<Reply<Bytes>> {
+    let client = app.replica(0).client();
+    let request = match app.target().way {
         Way::Session => client.request(Method::POST, paths::SESSION_START).json(guess),
         _ => client.proven(&Proof::Basic(guess.clone()), Method::GET, paths::FILES),
     };
     Ok(client.send(request).await?)
 }
 
-fn without_what_always_differs(
+fn without_variable_parts(
     reply: &Reply<Bytes>,
 ) -> anyhow::Result<(BTreeMap<String, String>, serde_json::Value)> {
     let mut headers = BTreeMap::new();

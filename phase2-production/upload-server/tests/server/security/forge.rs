@@ -1,7 +1,7 @@
-//! Tokens made by hand: signed with the server's own key, with another's, or not at all.
+//! Forged tokens: signed with the key of the server, with another key, or unsigned.
 
-use crate::on::World;
-use crate::security::people::Town;
+use crate::security::test_app::TestApp;
+use crate::stores::TestStores;
 use anyhow::{Context, bail};
 use api_conformance::client::Client;
 use api_conformance::expect::equal;
@@ -24,25 +24,26 @@ use sha2::{Digest, Sha256};
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// All that the server can be told to sign with.
+/// The signing algorithms of the server.
 pub(crate) const ALGORITHMS: [&str; 2] = ["eddsa", "rs256"];
 
-/// What `src/tokens/sealing.rs` puts before the secret. A test that signs with the real
-/// key has to open what is sealed, as whoever has both the records and the secret could.
+/// The prefix that `src/tokens/sealing.rs` hashes before the secret. A test that signs
+/// with the real key has to unseal it, as an attacker with both the database and the
+/// secret could.
 const PURPOSE: &[u8] = b"upload-server: sealed in the records, version 1\0";
 
-/// The key that the replicas sign with.
-pub(crate) struct Mint {
+/// The signing key of the replicas.
+pub(crate) struct TokenSigner {
     pub(crate) kid: String,
     algorithm: Algorithm,
     key: EncodingKey,
 }
 
-impl Mint {
-    /// Unseals the newest key in the records.
-    pub(crate) async fn of(world: &World) -> anyhow::Result<Self> {
-        let (kid, algorithm, sealed) = newest_key(world).await?;
-        let secret = std::fs::read(world.fixture.data_dir().join("secret"))?;
+impl TokenSigner {
+    /// Unseals the newest key in the database.
+    pub(crate) async fn of(stores: &TestStores) -> anyhow::Result<Self> {
+        let (kid, algorithm, sealed) = newest_key(stores).await?;
+        let secret = std::fs::read(stores.fixture.data_dir().join("secret"))?;
         let private = unseal(&secret, &kid, &sealed)?;
         let (algorithm, key) = match algorithm.as_str() {
             "EdDSA" => (Algorithm::EdDSA, EncodingKey::from_ed_der(&private)),
@@ -52,17 +53,17 @@ impl Mint {
         Ok(Self { kid, algorithm, key })
     }
 
-    /// The header that the server writes.
+    /// The JOSE header of the server.
     pub(crate) fn header(&self) -> Value {
         json!({ "typ": "at+jwt", "alg": format!("{:?}", self.algorithm), "kid": self.kid })
     }
 
-    /// Claims of any kind, under the header that belongs there.
+    /// Signs any claims under the header of the server.
     pub(crate) fn token(&self, claims: &Value) -> anyhow::Result<String> {
         self.sign(self.header().to_string(), claims.to_string())
     }
 
-    /// Any texts at all, signed.
+    /// Signs any header and claims, valid JSON or not.
     pub(crate) fn sign(
         &self,
         header: impl AsRef<[u8]>,
@@ -72,7 +73,7 @@ impl Mint {
     }
 }
 
-/// Header and claims as they are, and a signature that is right for this key.
+/// Header and claims unchanged, with a valid signature of this key.
 pub(crate) fn signed(
     header: impl AsRef<[u8]>,
     claims: impl AsRef<[u8]>,
@@ -84,12 +85,12 @@ pub(crate) fn signed(
     Ok(format!("{message}.{signature}"))
 }
 
-/// The two parts that are signed.
+/// The signing input: header and claims.
 pub(crate) fn unsigned(header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
     format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
 }
 
-/// Header, claims and signature of a genuine token. Reading needs no key.
+/// Header, claims and signature of a genuine token. Decoding needs no key.
 pub(crate) fn parts(token: &Secret) -> anyhow::Result<(Value, Value, String)> {
     let parts: Vec<_> = token.expose().split('.').collect();
     let [header, claims, signature] = parts[..] else {
@@ -99,32 +100,33 @@ pub(crate) fn parts(token: &Secret) -> anyhow::Result<(Value, Value, String)> {
     Ok((read(header)?, read(claims)?, signature.to_owned()))
 }
 
-/// A pair of tokens for somebody, from one replica or the balancer.
+/// Logs in at a replica or the balancer; returns access and refresh token.
 pub(crate) async fn log_in(
     client: &Client,
-    who: &Credentials,
+    account: &Credentials,
 ) -> anyhow::Result<(Secret, Secret)> {
-    let issued = client.token(who).await.done()?.body;
+    let issued = client.token(account).await.done()?.body;
     Ok((issued.access_token, issued.refresh_token.context("a refresh token")?))
 }
 
 /// Seconds since 1970.
 pub(crate) fn now_s() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970");
-    i64::try_from(now.as_secs()).expect("it is not that late")
+    let now =
+        SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
+    i64::try_from(now.as_secs()).expect("the time fits into an i64")
 }
 
-async fn newest_key(world: &World) -> anyhow::Result<(String, String, String)> {
+async fn newest_key(stores: &TestStores) -> anyhow::Result<(String, String, String)> {
     const NEWEST: &str = "SELECT kid, algorithm, private_sealed FROM signing_keys \
                           ORDER BY signs_from DESC LIMIT 1";
-    if let Some(url) = world.database_url() {
+    if let Some(url) = stores.database_url() {
         let mut connection = PgConnection::connect(url).await?;
         let scope = "SELECT set_config('app.housekeeping', 'on', false)";
         sqlx::query(scope).execute(&mut connection).await?;
         let row = sqlx::query(NEWEST).fetch_one(&mut connection).await?;
         return Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
     }
-    let file = world.fixture.data_dir().join("records.sqlite");
+    let file = stores.fixture.data_dir().join("records.sqlite");
     let url = format!("sqlite://{}", file.display());
     let mut connection = SqliteConnection::connect(&url).await?;
     let row = sqlx::query(NEWEST).fetch_one(&mut connection).await?;
@@ -142,37 +144,37 @@ fn unseal(secret: &[u8], place: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
     opened.map_err(|_forged| anyhow::anyhow!("the sealed key does not open"))
 }
 
-/// The balancer, asked with one token after the other.
-pub(crate) struct Border {
+/// Sends tokens through the balancer and checks the answers.
+pub(crate) struct TokenProbe {
     client: Client,
-    /// What is said to a token that is none at all.
-    said_to_nonsense: String,
+    /// The refusal of a text that is no token.
+    garbage_refusal: String,
 }
 
-impl Border {
-    pub(crate) async fn of(town: &Town) -> anyhow::Result<Self> {
-        let mut border = Self { client: town.client(), said_to_nonsense: String::new() };
-        border.said_to_nonsense = border.refusal("nonsense").await?;
-        Ok(border)
+impl TokenProbe {
+    pub(crate) async fn of(app: &TestApp) -> anyhow::Result<Self> {
+        let mut probe = Self { client: app.client(), garbage_refusal: String::new() };
+        probe.garbage_refusal = probe.refusal("garbage").await?;
+        Ok(probe)
     }
 
-    /// Checks that the token is refused, in just the words in which nonsense is: the
-    /// answer does not say which check failed.
+    /// Checks that the token is refused with the same text as garbage: the response does
+    /// not reveal the failed check.
     pub(crate) async fn refuses(&self, token: &str) -> anyhow::Result<()> {
-        let said = self.refusal(token).await?;
-        equal("what is said", said.as_str(), self.said_to_nonsense.as_str())
+        let refusal = self.refusal(token).await?;
+        equal("the refusal", refusal.as_str(), self.garbage_refusal.as_str())
     }
 
-    /// Checks that the token opens its holder's files.
+    /// Checks that the token gives access to the files of its subject.
     pub(crate) async fn accepts(&self, token: &str) -> anyhow::Result<()> {
-        let proof = Proof::Bearer(Secret::new(token));
-        self.client.list(&proof, &ListQuery::default()).await.done()?;
+        let credential = Proof::Bearer(Secret::new(token));
+        self.client.list(&credential, &ListQuery::default()).await.done()?;
         Ok(())
     }
 
     async fn refusal(&self, token: &str) -> anyhow::Result<String> {
-        let proof = Proof::Bearer(Secret::new(token));
-        let listing = self.client.list(&proof, &ListQuery::default()).await;
+        let credential = Proof::Bearer(Secret::new(token));
+        let listing = self.client.list(&credential, &ListQuery::default()).await;
         let refused = listing.refused_as(ProblemKind::TokenInvalid)?;
         let challenge = refused.header(WWW_AUTHENTICATE).unwrap_or_default();
         Ok(format!("{} ({challenge})", refused.body.detail))

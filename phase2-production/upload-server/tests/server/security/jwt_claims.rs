@@ -1,11 +1,11 @@
-//! Tokens that are signed with the real key and still say what no token of ours says:
-//! times that are none, another issuer, another kind of token.
+//! Tokens signed with the real key but with claims that the server never issues: invalid
+//! times, another issuer, another token type.
 
-use crate::on::Stores;
 use crate::security::forge::{
-    ALGORITHMS, Border, Mint, log_in, now_s, parts, refresh, signed,
+    ALGORITHMS, TokenProbe, TokenSigner, log_in, now_s, parts, refresh, signed,
 };
-use crate::security::people::Town;
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::Context;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
@@ -16,101 +16,103 @@ use api_contract::secret::Secret;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
-/// Seconds of leeway that `docs/api.md` promises.
+/// Clock leeway in seconds, as documented in `docs/api.md`.
 const LEEWAY_S: i64 = 2;
 
-/// Somebody who has the real key, and the claims of a genuine token to start from.
-struct Insider {
-    town: Town,
-    border: Border,
-    mint: Mint,
+/// A test application, its signing key, and the claims of a genuine token.
+struct SignerFixture {
+    app: TestApp,
+    probe: TokenProbe,
+    signer: TokenSigner,
     claims: Value,
 }
 
-impl Insider {
+impl SignerFixture {
     async fn new(algorithm: &str) -> anyhow::Result<Self> {
         let flags = ["--signing-algorithm", algorithm];
-        let town = Town::new(Stores::Embedded, "token", &flags).await?;
-        let border = Border::of(&town).await?;
-        let mint = Mint::of(&town.world).await?;
-        let (genuine, _) = log_in(&town.client(), &town.alice).await?;
+        let app = TestApp::new(StoreKind::Embedded, "token", &flags).await?;
+        let probe = TokenProbe::of(&app).await?;
+        let signer = TokenSigner::of(&app.stores).await?;
+        let (genuine, _) = log_in(&app.client(), &app.alice).await?;
         let claims = parts(&genuine)?.1;
-        let this = Self { town, border, mint, claims };
-        // What is signed here is good as long as nothing is changed in it.
-        this.border.accepts(&this.mint.token(&this.claims)?).await?;
-        Ok(this)
+        let fixture = Self { app, probe, signer, claims };
+        // Unchanged claims must be accepted.
+        fixture.probe.accepts(&fixture.signer.token(&fixture.claims)?).await?;
+        Ok(fixture)
     }
 
-    /// The claims with one that is another.
+    /// A token with one changed claim.
     fn with(&self, claim: &str, value: Value) -> anyhow::Result<String> {
         let mut claims = self.claims.clone();
         claims[claim] = value;
-        self.mint.token(&claims)
+        self.signer.token(&claims)
     }
 
     fn without(&self, claim: &str) -> anyhow::Result<String> {
         let mut claims = self.claims.clone();
         claims.as_object_mut().context("claims")?.remove(claim);
-        self.mint.token(&claims)
+        self.signer.token(&claims)
     }
 
-    /// With a text in the place of a value, also one that is no JSON.
+    /// A token with raw text as the value of a claim, valid JSON or not.
     fn with_text(&self, claim: &str, text: &str) -> anyhow::Result<String> {
         let mut claims = self.claims.clone();
         claims[claim] = json!("HERE");
         let claims = claims.to_string().replace("\"HERE\"", text);
-        self.mint.sign(self.mint.header().to_string(), claims)
+        self.signer.sign(self.signer.header().to_string(), claims)
     }
 }
 
-/// Item 19. A token lives from `nbf` to `exp`, give or take the two seconds that clocks
-/// may differ by, and not the library's sixty.
+/// Item 19. A token is valid from `nbf` to `exp`, with two seconds of leeway for clock
+/// skew instead of the sixty of the library.
 #[tokio::test]
-async fn a_token_is_refused_before_and_after_its_time() -> anyhow::Result<()> {
+async fn token_is_refused_outside_its_validity_period() -> anyhow::Result<()> {
     for algorithm in ALGORITHMS {
-        before_and_after(&Insider::new(algorithm).await?).await.context(algorithm)?;
+        before_and_after(&SignerFixture::new(algorithm).await?)
+            .await
+            .context(algorithm)?;
     }
     Ok(())
 }
 
-async fn before_and_after(insider: &Insider) -> anyhow::Result<()> {
-    let Insider { town, border, .. } = insider;
+async fn before_and_after(fixture: &SignerFixture) -> anyhow::Result<()> {
+    let SignerFixture { app, probe, .. } = fixture;
     for late in [LEEWAY_S + 1, 30, 59, 3_600] {
-        let token = insider.with("exp", json!(now_s() - late))?;
-        let proof = Proof::Bearer(Secret::new(token));
-        town.refuse(&proof, ProblemKind::TokenExpired).await.context(late)?;
+        let token = fixture.with("exp", json!(now_s() - late))?;
+        let credential = Proof::Bearer(Secret::new(token));
+        app.all_refuse(&credential, ProblemKind::TokenExpired).await.context(late)?;
     }
     for early in [30, 59, 3_600] {
-        let token = insider.with("nbf", json!(now_s() + early))?;
-        border.refuses(&token).await.with_context(|| format!("{early} s early"))?;
+        let token = fixture.with("nbf", json!(now_s() + early))?;
+        probe.refuses(&token).await.with_context(|| format!("{early} s early"))?;
     }
-    border.accepts(&insider.with("nbf", json!(now_s() + LEEWAY_S))?).await?;
-    // The clock runs on while the request travels, so a slow machine may try again.
+    probe.accepts(&fixture.with("nbf", json!(now_s() + LEEWAY_S))?).await?;
+    // The request takes time, so a slow machine may need another attempt.
     eventually(PATIENCE, "a token a second late", async || {
-        let token = insider.with("exp", json!(now_s() - LEEWAY_S + 1))?;
-        Ok(border.accepts(&token).await.ok())
+        let token = fixture.with("exp", json!(now_s() - LEEWAY_S + 1))?;
+        Ok(probe.accepts(&token).await.ok())
     })
     .await
 }
 
-/// Item 19. What is no whole number of seconds is no time (CVE-2026-25537), and a time
-/// that is missing does not mean for ever.
+/// Item 19. A time must be a whole number of seconds (CVE-2026-25537), and a missing time
+/// does not mean "for ever".
 #[tokio::test]
-async fn a_token_whose_times_are_missing_or_no_times_is_refused() -> anyhow::Result<()> {
+async fn token_with_missing_or_invalid_times_is_refused() -> anyhow::Result<()> {
     for algorithm in ALGORITHMS {
-        no_times(&Insider::new(algorithm).await?).await.context(algorithm)?;
+        invalid_times(&SignerFixture::new(algorithm).await?).await.context(algorithm)?;
     }
     Ok(())
 }
 
-async fn no_times(insider: &Insider) -> anyhow::Result<()> {
-    let border = &insider.border;
+async fn invalid_times(fixture: &SignerFixture) -> anyhow::Result<()> {
+    let probe = &fixture.probe;
     for claim in ["exp", "nbf", "iat"] {
-        border
-            .refuses(&insider.without(claim)?)
+        probe
+            .refuses(&fixture.without(claim)?)
             .await
             .with_context(|| claim.to_owned())?;
-        let good = &insider.claims[claim];
+        let good = &fixture.claims[claim];
         for text in [
             "null".to_owned(),
             "true".to_owned(),
@@ -128,32 +130,32 @@ async fn no_times(insider: &Insider) -> anyhow::Result<()> {
             format!("{good}e0"),
             format!("-{good}"),
         ] {
-            let refused = border.refuses(&insider.with_text(claim, &text)?).await;
+            let refused = probe.refuses(&fixture.with_text(claim, &text)?).await;
             refused.with_context(|| format!("{claim}: {text}"))?;
         }
     }
     Ok(())
 }
 
-/// Item 20. A token is for us, from us, and about somebody, each exactly once: not "us
-/// among others", and not by leaving it open.
+/// Item 20. Issuer, audience and subject must each match exactly: a list that contains
+/// the right value is refused, and so is a missing claim.
 #[tokio::test]
-async fn a_token_of_another_issuer_audience_or_subject_is_refused() -> anyhow::Result<()>
+async fn token_with_another_issuer_audience_or_subject_is_refused() -> anyhow::Result<()>
 {
     for algorithm in ALGORITHMS {
-        of_others(&Insider::new(algorithm).await?).await.context(algorithm)?;
+        other_values(&SignerFixture::new(algorithm).await?).await.context(algorithm)?;
     }
     Ok(())
 }
 
-async fn of_others(insider: &Insider) -> anyhow::Result<()> {
+async fn other_values(fixture: &SignerFixture) -> anyhow::Result<()> {
     for claim in ["iss", "aud", "sub", "org", "role", "ver", "sid", "jti"] {
-        let border = &insider.border;
-        border
-            .refuses(&insider.without(claim)?)
+        let probe = &fixture.probe;
+        probe
+            .refuses(&fixture.without(claim)?)
             .await
             .with_context(|| claim.to_owned())?;
-        let good = &insider.claims[claim];
+        let good = &fixture.claims[claim];
         let mut others = vec![Value::Null, json!([]), json!([good, "x"]), json!([good])];
         others.extend([json!({ "0": good }), json!("mallory"), json!(""), json!(0)]);
         if let Some(good) = good.as_str() {
@@ -162,50 +164,53 @@ async fn of_others(insider: &Insider) -> anyhow::Result<()> {
             others.push(json!(good.to_uppercase()));
             others.push(json!(format!("https://{good}/")));
         }
-        // A token's own names are ours to choose, and so is the organisation that we sign
-        // for: any that could be one is as good as another.
+        // The server accepts any token or session id in a token, and any organisation
+        // that it signed.
         let is_free = |value: &Value| match claim {
             "sid" | "jti" => value.is_string(),
             "org" => value == "mallory",
             _ => false,
         };
         for other in others.iter().filter(|value| !is_free(value)) {
-            let refused = border.refuses(&insider.with(claim, other.clone())?).await;
+            let refused = probe.refuses(&fixture.with(claim, other.clone())?).await;
             refused.with_context(|| format!("{claim}: {other}"))?;
         }
     }
     Ok(())
 }
 
-/// Item 21. What is good for one thing is not good for another: a refresh token opens no
-/// files, an access token buys no new one, and neither Phase 1's nor any other JWT of our
-/// own key is an access token.
+/// Item 21. Token types are separate: a refresh token does not give access to files, an
+/// access token cannot be refreshed, and neither a token of Phase 1 nor any other JWT
+/// signed by our key is an access token.
 #[tokio::test]
-async fn a_token_of_one_kind_is_not_taken_for_another() -> anyhow::Result<()> {
-    let insider = Insider::new("eddsa").await?;
-    let Insider { town, border, mint, claims } = &insider;
-    let client = town.client();
-    let (access, renewal) = log_in(&client, &town.alice).await?;
+async fn token_types_are_not_interchangeable() -> anyhow::Result<()> {
+    let fixture = SignerFixture::new("eddsa").await?;
+    let SignerFixture { app, probe, signer, claims } = &fixture;
+    let client = app.client();
+    let (access, renewal) = log_in(&client, &app.alice).await?;
     equal("typ", &parts(&access)?.0["typ"], "at+jwt")?;
-    border.refuses(renewal.expose()).await.context("a refresh token opens files")?;
+    probe
+        .refuses(renewal.expose())
+        .await
+        .context("a refresh token gave access to files")?;
     refresh(&client, &access).await.refused_as(ProblemKind::TokenInvalid)?;
 
     for typ in ["JWT", "at-jwt", "AT+JWT ", "rt+jwt", "id_token+jwt", "dpop+jwt", ""] {
-        let mut header = mint.header();
+        let mut header = signer.header();
         header["typ"] = json!(typ);
-        let token = mint.sign(header.to_string(), claims.to_string())?;
-        border.refuses(&token).await.with_context(|| typ.to_owned())?;
+        let token = signer.sign(header.to_string(), claims.to_string())?;
+        probe.refuses(&token).await.with_context(|| typ.to_owned())?;
     }
-    let untyped = json!({ "alg": mint.header()["alg"], "kid": mint.kid });
-    border.refuses(&mint.sign(untyped.to_string(), claims.to_string())?).await?;
+    let untyped = json!({ "alg": signer.header()["alg"], "kid": signer.kid });
+    probe.refuses(&signer.sign(untyped.to_string(), claims.to_string())?).await?;
     let phase_1 = json!({
         "iss": "stateless-server", "aud": "upload-api", "sub": "alice", "jti": "1",
         "iat": claims["iat"], "nbf": claims["nbf"], "exp": claims["exp"],
     });
-    border.refuses(&mint.token(&phase_1)?).await?;
-    let key = std::fs::read(town.world.fixture.token_key_file())?;
+    probe.refuses(&signer.token(&phase_1)?).await?;
+    let key = std::fs::read(app.stores.fixture.token_key_file())?;
     let header = json!({ "typ": "at+jwt", "alg": "HS256" }).to_string();
     let key = EncodingKey::from_secret(&key);
     let old = signed(header, phase_1.to_string(), &key, Algorithm::HS256)?;
-    border.refuses(&old).await.context("a token of Phase 1")
+    probe.refuses(&old).await.context("a token of Phase 1")
 }

@@ -1,9 +1,9 @@
-//! Tokens that the server has not made: no signature, a signature with what everybody
-//! knows, a key that comes along with the token, and texts that are hardly tokens.
+//! Forged tokens: unsigned, signed with the public key as an HMAC secret, or with a key
+//! supplied in the token.
 
-use crate::on::Stores;
-use crate::security::forge::{ALGORITHMS, Border, log_in, parts, signed, unsigned};
-use crate::security::people::Town;
+use crate::security::forge::{ALGORITHMS, TokenProbe, log_in, parts, signed, unsigned};
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::Context;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
@@ -26,10 +26,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Item 16. Whatever a token calls "no signature", without one it is refused.
+/// Item 16. A token without a valid signature is refused, for every spelling of `alg:
+/// none`.
 #[tokio::test]
-async fn a_token_without_a_signature_is_refused_however_it_spells_none()
--> anyhow::Result<()> {
+async fn unsigned_token_is_refused_for_every_spelling_of_none() -> anyhow::Result<()> {
     for algorithm in ALGORITHMS {
         without_a_signature(algorithm).await.context(algorithm)?;
     }
@@ -38,9 +38,9 @@ async fn a_token_without_a_signature_is_refused_however_it_spells_none()
 
 async fn without_a_signature(algorithm: &str) -> anyhow::Result<()> {
     let flags = ["--signing-algorithm", algorithm];
-    let town = Town::new(Stores::Embedded, "token", &flags).await?;
-    let border = Border::of(&town).await?;
-    let (genuine, _) = log_in(&town.client(), &town.alice).await?;
+    let app = TestApp::new(StoreKind::Embedded, "token", &flags).await?;
+    let probe = TokenProbe::of(&app).await?;
+    let (genuine, _) = log_in(&app.client(), &app.alice).await?;
     let (header, claims, signature) = parts(&genuine)?;
     for alg in [
         json!("none"),
@@ -56,48 +56,47 @@ async fn without_a_signature(algorithm: &str) -> anyhow::Result<()> {
         header["alg"] = alg.clone();
         let message = unsigned(header.to_string(), claims.to_string());
         for end in ["", signature.as_str(), "AA"] {
-            border.refuses(&format!("{message}.{end}")).await.context(alg.to_string())?;
+            probe.refuses(&format!("{message}.{end}")).await.context(alg.to_string())?;
         }
-        border.refuses(&message).await.context(alg.to_string())?;
+        probe.refuses(&message).await.context(alg.to_string())?;
     }
     let mut without = header.clone();
     without.as_object_mut().context("an object")?.remove("alg");
     for header in [header, without] {
-        border.refuses(&format!("{}.", unsigned(header.to_string(), "{}"))).await?;
+        probe.refuses(&format!("{}.", unsigned(header.to_string(), "{}"))).await?;
         let message = unsigned(header.to_string(), claims.to_string());
-        border.refuses(&format!("{message}.")).await?;
+        probe.refuses(&format!("{message}.")).await?;
     }
-    border.accepts(genuine.expose()).await
+    probe.accepts(genuine.expose()).await
 }
 
-/// Item 17. The public key is for everybody to read, and so it signs nothing: not as
-/// text, not as DER, not as PEM, and in none of the HMACs.
+/// Item 17. The public key is no secret: a token with an HMAC over it is refused, for
+/// every encoding of the key (text, DER, PEM) and every HMAC.
 #[tokio::test]
-async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() -> anyhow::Result<()>
-{
+async fn token_with_hmac_of_the_public_key_is_refused() -> anyhow::Result<()> {
     for algorithm in ALGORITHMS {
         let flags = ["--signing-algorithm", algorithm];
-        let town = Town::new(Stores::Embedded, "token", &flags).await?;
-        let border = Border::of(&town).await?;
-        let (genuine, _) = log_in(&town.client(), &town.alice).await?;
+        let app = TestApp::new(StoreKind::Embedded, "token", &flags).await?;
+        let probe = TokenProbe::of(&app).await?;
+        let (genuine, _) = log_in(&app.client(), &app.alice).await?;
         let (mut header, claims, _) = parts(&genuine)?;
-        let page = town.client().request(Method::GET, paths::JWKS);
-        let page = town.client().send(page).await?.body;
+        let page = app.client().request(Method::GET, paths::JWKS);
+        let page = app.client().send(page).await?.body;
         for (name, secret) in public_key_as_secrets(&page)? {
             let key = EncodingKey::from_secret(&secret);
             for alg in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
                 header["alg"] = json!(format!("{alg:?}"));
                 let forged = signed(header.to_string(), claims.to_string(), &key, alg)?;
-                let refused = border.refuses(&forged).await;
+                let refused = probe.refuses(&forged).await;
                 refused.with_context(|| format!("{algorithm}, {alg:?} with {name}"))?;
             }
         }
-        border.accepts(genuine.expose()).await?;
+        probe.accepts(genuine.expose()).await?;
     }
     Ok(())
 }
 
-/// Every form in which the key that the server publishes may lie around.
+/// The published key in every common encoding.
 fn public_key_as_secrets(page: &[u8]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let jwks: Value = serde_json::from_slice(page)?;
     let jwk = &jwks["keys"][0];
@@ -107,7 +106,7 @@ fn public_key_as_secrets(page: &[u8]) -> anyhow::Result<Vec<(String, Vec<u8>)>> 
     };
     let (member, ders) = match jwk["kty"].as_str() {
         Some("OKP") => {
-            // RFC 8410 §4: what comes before the 32 bytes of an Ed25519 key.
+            // RFC 8410 §4: the prefix of the 32 bytes of an Ed25519 key.
             let prefix = *b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
             let spki = [&prefix[..], &bytes("x")?].concat();
             ("x", vec![("PUBLIC KEY", spki)])
@@ -145,62 +144,65 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----", lines.join("\n"))
 }
 
-/// An attacker's address, and how often it was called.
-async fn trap() -> anyhow::Result<(String, Arc<AtomicUsize>)> {
+/// A listener of the attacker, and the number of its connections.
+async fn attacker_listener() -> anyhow::Result<(String, Arc<AtomicUsize>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&calls);
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
     tokio::spawn(async move {
         while listener.accept().await.is_ok() {
             counter.fetch_add(1, Ordering::SeqCst);
         }
     });
-    Ok((address, calls))
+    Ok((address, connections))
 }
 
-/// Item 18. A key is found by its name among ours, and nowhere else: not in the token,
-/// not at an address that the token names, not in a file.
+/// Item 18. The server finds a key only by its id among its own keys: not in the token,
+/// not at an address in the token, not in a file.
 #[tokio::test]
-async fn a_token_cannot_bring_its_key_along_or_say_where_to_fetch_it()
--> anyhow::Result<()> {
+async fn token_headers_cannot_supply_or_locate_the_key() -> anyhow::Result<()> {
     for algorithm in ALGORITHMS {
-        brings_its_key(algorithm).await.context(algorithm)?;
+        check_key_headers(algorithm).await.context(algorithm)?;
     }
     Ok(())
 }
 
-async fn brings_its_key(algorithm: &str) -> anyhow::Result<()> {
+async fn check_key_headers(algorithm: &str) -> anyhow::Result<()> {
     let flags = ["--signing-algorithm", algorithm];
-    let town = Town::new(Stores::Embedded, "token", &flags).await?;
-    let border = Border::of(&town).await?;
-    let (genuine, _) = log_in(&town.client(), &town.alice).await?;
+    let app = TestApp::new(StoreKind::Embedded, "token", &flags).await?;
+    let probe = TokenProbe::of(&app).await?;
+    let (genuine, _) = log_in(&app.client(), &app.alice).await?;
     let (ours, claims, _) = parts(&genuine)?;
-    let (address, calls) = trap().await?;
+    let (address, connections) = attacker_listener().await?;
     let (algorithm, key, jwk) = attackers_key(algorithm)?;
     let sign =
         |header: &Value| signed(header.to_string(), claims.to_string(), &key, algorithm);
-    for (member, value) in lures(&address, &ours, &jwk) {
+    for (member, value) in key_references(&address, &ours, &jwk) {
         for kid in [&ours["kid"], &json!("attacker")] {
             let mut header = ours.clone();
             header["kid"] = kid.clone();
             header[member] = value.clone();
-            let refused = border.refuses(&sign(&header)?).await;
+            let refused = probe.refuses(&sign(&header)?).await;
             refused.with_context(|| format!("{member}: {value:.40}, {kid}"))?;
         }
     }
-    equal("calls at the attacker's address", calls.load(Ordering::SeqCst), 0)?;
-    // The trap works: who does call is counted.
+    equal("connections to the attacker", connections.load(Ordering::SeqCst), 0)?;
+    // Control: the listener counts a connection.
     let _caller = TcpStream::connect(&address).await?;
-    eventually(PATIENCE, "a call that is counted", async || {
-        Ok((calls.load(Ordering::SeqCst) == 1).then_some(()))
+    eventually(PATIENCE, "a counted connection", async || {
+        Ok((connections.load(Ordering::SeqCst) == 1).then_some(()))
     })
     .await?;
-    border.accepts(genuine.expose()).await
+    probe.accepts(genuine.expose()).await
 }
 
-/// Headers that lead to the attacker's key, or to one that is no secret.
-fn lures(address: &str, ours: &Value, jwk: &Value) -> Vec<(&'static str, Value)> {
+/// Headers that refer to the key of the attacker, or to a key that is public.
+fn key_references(
+    address: &str,
+    ours: &Value,
+    jwk: &Value,
+) -> Vec<(&'static str, Value)> {
     vec![
         ("jku", json!(format!("http://{address}/jwks.json"))),
         ("x5u", json!(format!("http://{address}/chain.pem"))),
@@ -223,7 +225,7 @@ fn lures(address: &str, ours: &Value, jwk: &Value) -> Vec<(&'static str, Value)>
     ]
 }
 
-/// A key of the kind that the server signs with.
+/// A key of the attacker, of the type that the server uses.
 fn attackers_key(algorithm: &str) -> anyhow::Result<(Algorithm, EncodingKey, Value)> {
     let (algorithm, key) = if algorithm == "rs256" {
         let key = RsaPrivateKey::new(&mut OsRng, 2_048)?;
@@ -238,30 +240,30 @@ fn attackers_key(algorithm: &str) -> anyhow::Result<(Algorithm, EncodingKey, Val
     Ok((algorithm, key, serde_json::to_value(jwk)?))
 }
 
-/// Item 18. A thousand made-up key names are a thousand refusals, and one look into the
-/// records on each replica.
+/// Item 18. A thousand unknown key ids are refused and cost one database lookup per
+/// replica.
 #[tokio::test]
-async fn a_thousand_unknown_keys_cost_one_look_a_minute() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "token", &[]).await?;
-    let border = Border::of(&town).await?;
-    let (genuine, _) = log_in(&town.client(), &town.alice).await?;
+async fn thousand_unknown_key_ids_cost_one_lookup_per_replica() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
+    let probe = TokenProbe::of(&app).await?;
+    let (genuine, _) = log_in(&app.client(), &app.alice).await?;
     let (ours, claims, signature) = parts(&genuine)?;
-    let looks = async |replica: &Started| {
-        let name = "upload_server_signing_key_refreshes_total{reason=\"unknown_kid\"}";
+    let lookups = async |replica: &Started| {
+        let name = "upload_server_signing_key_refreshes_total{why=\"unknown-kid\"}";
         anyhow::Ok(replica.server.metric(name).await?.unwrap_or_default())
     };
-    let made_up = (0..1_000).map(|number| {
+    let forged = (0..1_000).map(|number| {
         let mut header = ours.clone();
         header["kid"] = json!(format!("made-up-{number}"));
         format!("{}.{signature}", unsigned(header.to_string(), claims.to_string()))
     });
-    let asked = stream::iter(made_up.map(anyhow::Ok));
-    let border = &border;
-    asked
-        .try_for_each_concurrent(8, |token| async move { border.refuses(&token).await })
+    let tokens = stream::iter(forged.map(anyhow::Ok));
+    let probe = &probe;
+    tokens
+        .try_for_each_concurrent(8, |token| async move { probe.refuses(&token).await })
         .await?;
-    for replica in town.replicas() {
-        equal("looks into the records", looks(replica).await?, 1.0)?;
+    for replica in app.replicas() {
+        equal("key lookups in the database", lookups(replica).await?, 1.0)?;
     }
-    border.accepts(genuine.expose()).await
+    probe.accepts(genuine.expose()).await
 }

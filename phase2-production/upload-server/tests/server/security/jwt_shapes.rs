@@ -1,19 +1,20 @@
-//! Texts that are hardly tokens: cut, doubled, spelled differently, or too long.
+//! Malformed tokens: truncated, duplicated, re-encoded, or too long.
 
-use crate::on::Stores;
-use crate::security::forge::{Border, Mint, log_in, parts, unsigned};
-use crate::security::people::Town;
+use crate::security::forge::{TokenProbe, TokenSigner, log_in, parts, unsigned};
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_contract::paths;
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
 
-/// Item 24. Cut, padded, with a dot too many or too few: each is refused like nonsense.
+/// Item 24. A truncated or padded token, or one with too many or too few dots, is refused
+/// like garbage.
 #[tokio::test]
-async fn a_token_of_another_shape_is_refused() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "token", &[]).await?;
-    let border = Border::of(&town).await?;
-    let (genuine, _) = log_in(&town.client(), &town.alice).await?;
+async fn malformed_token_is_refused() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
+    let probe = TokenProbe::of(&app).await?;
+    let (genuine, _) = log_in(&app.client(), &app.alice).await?;
     let genuine = genuine.expose();
     let (message, signature) = genuine.rsplit_once('.').context("dots")?;
     let (header, claims) = message.split_once('.').context("dots")?;
@@ -33,35 +34,38 @@ async fn a_token_of_another_shape_is_refused() -> anyhow::Result<()> {
         "....".to_owned(),
         "e30.e30.e30".to_owned(),
     ] {
-        border.refuses(&text).await.context(text)?;
+        probe.refuses(&text).await.context(text)?;
     }
     for length in (1..genuine.len()).step_by(29) {
-        let cut = border.refuses(&genuine[..length]).await;
+        let cut = probe.refuses(&genuine[..length]).await;
         cut.with_context(|| format!("the first {length} bytes"))?;
     }
-    border.accepts(genuine).await
+    probe.accepts(genuine).await
 }
 
-/// Item 24. The real key under what is no JSON, or says something twice.
+/// Item 24. Content signed with the real key is refused if it is not JSON or has
+/// duplicate members.
 #[tokio::test]
-async fn a_signed_token_that_cannot_be_read_in_one_way_only_is_refused()
--> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "token", &[]).await?;
-    let border = Border::of(&town).await?;
-    let mint = Mint::of(&town.world).await?;
-    let (genuine, _) = log_in(&town.client(), &town.alice).await?;
+async fn signed_token_with_ambiguous_content_is_refused() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
+    let probe = TokenProbe::of(&app).await?;
+    let signer = TokenSigner::of(&app.stores).await?;
+    let (genuine, _) = log_in(&app.client(), &app.alice).await?;
     let (header, claims, _) = parts(&genuine)?;
     let (header, claims) = (header.to_string(), claims.to_string());
-    border.accepts(&mint.sign(&header, &claims)?).await.context("the same, unchanged")?;
+    probe
+        .accepts(&signer.sign(&header, &claims)?)
+        .await
+        .context("the same, unchanged")?;
     let twice = |json: &str, member: &str| json.replacen('{', &format!("{{{member},"), 1);
     for member in
         [r#""sub":"bob""#, r#""exp":99999999999"#, r#""role":"admin""#, r#""aud":"x""#]
     {
-        let refused = border.refuses(&mint.sign(&header, twice(&claims, member))?).await;
+        let refused = probe.refuses(&signer.sign(&header, twice(&claims, member))?).await;
         refused.with_context(|| format!("{member} twice"))?;
     }
     for member in [r#""alg":"none""#, r#""kid":"other""#, r#""typ":"JWT""#] {
-        let refused = border.refuses(&mint.sign(twice(&header, member), &claims)?).await;
+        let refused = probe.refuses(&signer.sign(twice(&header, member), &claims)?).await;
         refused.with_context(|| format!("{member} twice"))?;
     }
     let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
@@ -76,20 +80,19 @@ async fn a_signed_token_that_cannot_be_read_in_one_way_only_is_refused()
         deep.as_bytes(),
         format!("{claims}{claims}").as_bytes(),
     ] {
-        border.refuses(&mint.sign(&header, body)?).await.context("as claims")?;
-        border.refuses(&mint.sign(body, &claims)?).await.context("as header")?;
+        probe.refuses(&signer.sign(&header, body)?).await.context("as claims")?;
+        probe.refuses(&signer.sign(body, &claims)?).await.context("as header")?;
     }
-    border.refuses(&unsigned(&header, &claims)).await
+    probe.refuses(&unsigned(&header, &claims)).await
 }
 
-/// Item 24. Bytes that are no text, and a header longer than any token, are answered and
-/// break nothing.
+/// Item 24. Bytes that are not text, and a header longer than any token, are refused; the
+/// server keeps working.
 #[tokio::test]
-async fn a_header_that_holds_no_token_is_refused_and_breaks_nothing() -> anyhow::Result<()>
-{
-    let town = Town::new(Stores::Embedded, "token", &[]).await?;
-    let border = Border::of(&town).await?;
-    let (genuine, _) = log_in(&town.client(), &town.alice).await?;
+async fn invalid_authorization_header_is_refused() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
+    let probe = TokenProbe::of(&app).await?;
+    let (genuine, _) = log_in(&app.client(), &app.alice).await?;
     let long = [b"Bearer ", genuine.expose().as_bytes(), &[b'A'; 100_000]].concat();
     for value in [
         &b"Bearer \xff\xfe\x80"[..],
@@ -102,8 +105,7 @@ async fn a_header_that_holds_no_token_is_refused_and_breaks_nothing() -> anyhow:
         b"Negotiate abc",
         &long,
     ] {
-        for target in
-            town.replicas().iter().map(|one| one.client()).chain([town.client()])
+        for target in app.replicas().iter().map(|one| one.client()).chain([app.client()])
         {
             let request = target.request(Method::GET, paths::FILES);
             let request = request.header(AUTHORIZATION, HeaderValue::from_bytes(value)?);
@@ -115,5 +117,5 @@ async fn a_header_that_holds_no_token_is_refused_and_breaks_nothing() -> anyhow:
             );
         }
     }
-    border.accepts(genuine.expose()).await
+    probe.accepts(genuine.expose()).await
 }

@@ -1,7 +1,7 @@
-//! Items 5, 6 and 11: how long a session lives, and how many one person may have.
+//! Items 5, 6 and 11: the lifetime of a session, and the number of sessions per account.
 
-use super::people::Town;
-use crate::on::Stores;
+use super::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{bail, ensure};
 use api_conformance::eventually::silence;
 use api_conformance::expect::equal;
@@ -15,110 +15,119 @@ use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
 use upload_domain::hex::hex;
 
-/// For clocks that are read one after the other.
-const A_MOMENT: Duration = Duration::from_millis(100);
+/// Tolerance for clocks that are read one after the other.
+const CLOCK_TOLERANCE: Duration = Duration::from_millis(100);
 
-/// Item 5. Reading is using: who asks before the idle time is over may stay, on whatever
-/// replica, and who was silent for longer is out on all of them.
+/// Item 5. A read counts as use: a request within the idle timeout extends the session on
+/// any replica. After a longer inactivity, every replica refuses it.
 #[tokio::test]
-async fn reading_starts_the_idle_time_anew_and_silence_ends_it() -> anyhow::Result<()> {
-    let stays = async |design: &'static str| {
+async fn reads_extend_a_session_and_inactivity_ends_it() -> anyhow::Result<()> {
+    let check = async |design: &'static str| {
         let clocks = ["--idle-timeout-ms", "2500", "--absolute-timeout-ms", "60000"];
-        let town = Town::new(Stores::Embedded, design, &clocks).await?;
-        let alice = town.sign_in(&town.alice).await?;
-        let client = town.client();
+        let app = TestApp::new(StoreKind::Embedded, design, &clocks).await?;
+        let alice = app.sign_in(&app.alice).await?;
+        let client = app.client();
         for _ in 0..3 {
             silence(Duration::from_millis(1500)).await;
             client.list(&alice, &ListQuery::default()).await.done()?;
         }
         silence(Duration::from_millis(3200)).await;
-        town.refuse(&alice, ProblemKind::SessionExpired).await
+        app.all_refuse(&alice, ProblemKind::SessionExpired).await
     };
-    tokio::try_join!(stays("central"), stays("replicated"))?;
+    tokio::try_join!(check("central"), check("replicated"))?;
     Ok(())
 }
 
-/// Item 6. However busy it is, a session dies at the age that the server's clock says, and
-/// Redis never keeps it for longer than either of its times has left.
+/// Item 6. A session in constant use ends at the absolute timeout by the clock of the
+/// server. Redis never keeps it longer than either of its remaining times.
 #[tokio::test]
-async fn a_busy_session_dies_of_old_age() -> anyhow::Result<()> {
+async fn busy_session_ends_at_the_absolute_timeout() -> anyhow::Result<()> {
     let (idle, absolute) = (Duration::from_millis(2000), Duration::from_millis(4000));
     let clocks = ["--idle-timeout-ms", "2000", "--absolute-timeout-ms", "4000"];
-    let town = Town::new(Stores::Real, "central", &clocks).await?;
-    let mut redis = redis_of(&town).await?;
+    let app = TestApp::new(StoreKind::Real, "central", &clocks).await?;
+    let mut redis = redis_of(&app).await?;
     let earliest_birth = Instant::now();
-    let alice = town.sign_in(&town.alice).await?;
+    let alice = app.sign_in(&app.alice).await?;
     let latest_birth = Instant::now();
     loop {
-        let asked = Instant::now();
-        match town.client().list(&alice, &ListQuery::default()).await {
+        let sent_at = Instant::now();
+        match app.client().list(&alice, &ListQuery::default()).await {
             Outcome::Done(_) => {
-                let age = asked - latest_birth;
-                ensure!(age < absolute + A_MOMENT, "it lived on at the age of {age:?}");
+                let age = sent_at - latest_birth;
+                ensure!(
+                    age < absolute + CLOCK_TOLERANCE,
+                    "still valid at the age of {age:?}"
+                );
             }
             refused => {
                 refused.refused_as(ProblemKind::SessionExpired)?;
                 let age = earliest_birth.elapsed();
-                ensure!(age + A_MOMENT > absolute, "it died at the age of {age:?}");
+                ensure!(
+                    age + CLOCK_TOLERANCE > absolute,
+                    "expired at the age of {age:?}"
+                );
                 break;
             }
         }
-        let left = absolute.saturating_sub(latest_birth.elapsed()) + A_MOMENT;
+        let remaining = absolute.saturating_sub(latest_birth.elapsed()) + CLOCK_TOLERANCE;
         let kept = kept(&mut redis, &alice).await?;
-        ensure!(kept <= left.min(idle), "Redis keeps it for {kept:?} and not {left:?}");
+        ensure!(
+            kept <= remaining.min(idle),
+            "Redis keeps it for {kept:?}, not {remaining:?}"
+        );
         silence(Duration::from_millis(200)).await;
     }
-    town.refuse(&alice, ProblemKind::SessionExpired).await
+    app.all_refuse(&alice, ProblemKind::SessionExpired).await
 }
 
-async fn redis_of(town: &Town) -> anyhow::Result<MultiplexedConnection> {
-    let client = redis::Client::open(town.redis().url.as_str())?;
+async fn redis_of(app: &TestApp) -> anyhow::Result<MultiplexedConnection> {
+    let client = redis::Client::open(app.redis().url.as_str())?;
     Ok(client.get_multiplexed_async_connection().await?)
 }
 
-/// For how long Redis will keep what it knows of a session.
+/// The remaining time for which Redis keeps a session.
 async fn kept(
     redis: &mut MultiplexedConnection,
-    proof: &Proof,
+    credential: &Proof,
 ) -> anyhow::Result<Duration> {
-    let Proof::Session(id) = proof else {
-        bail!("{proof:?} is no session");
+    let Proof::Session(id) = credential else {
+        bail!("{credential:?} is no session");
     };
     let key = format!("session:{}", hex(&Sha256::digest(id.expose())));
-    let left: i64 = redis::cmd("PTTL").arg(key).query_async(redis).await?;
-    ensure!(left != -1, "Redis keeps a session for ever");
-    Ok(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    let remaining: i64 = redis::cmd("PTTL").arg(key).query_async(redis).await?;
+    ensure!(remaining != -1, "Redis keeps a session without expiry");
+    Ok(Duration::from_millis(u64::try_from(remaining).unwrap_or(0)))
 }
 
-/// Item 11. One session more than one may have ends the oldest, and nobody else's.
+/// Item 11. A login beyond the limit ends the oldest session of the account, and no
+/// session of another account.
 #[tokio::test]
-async fn one_session_too_many_ends_the_oldest() -> anyhow::Result<()> {
-    let town = town_of_three().await?;
-    let bob = town.sign_in(&town.bob).await?;
+async fn login_beyond_the_limit_ends_the_oldest_session() -> anyhow::Result<()> {
+    let app = app_with_three_sessions().await?;
+    let bob = app.sign_in(&app.bob).await?;
     let mut sessions = Vec::new();
     for _ in 0..4 {
-        sessions.push(town.sign_in(&town.alice).await?);
+        sessions.push(app.sign_in(&app.alice).await?);
     }
-    town.refuse(&sessions[0], ProblemKind::SessionUnknown).await?;
+    app.all_refuse(&sessions[0], ProblemKind::SessionUnknown).await?;
     for living in [&sessions[1], &sessions[2], &sessions[3], &bob] {
-        town.accept(living).await?;
+        app.all_accept(living).await?;
     }
     Ok(())
 }
 
-/// Item 11. Logins that race each other at the limit, on different replicas, never end up as
-/// one session too many.
+/// Item 11. Concurrent logins on different replicas never exceed the limit.
 #[tokio::test]
-async fn logins_that_race_each_other_never_exceed_the_limit() -> anyhow::Result<()> {
-    let town = town_of_three().await?;
+async fn concurrent_logins_never_exceed_the_session_limit() -> anyhow::Result<()> {
+    let app = app_with_three_sessions().await?;
     let mut sessions = Vec::new();
     for round in 0..8 {
-        let racing = (0..4).map(|number| {
-            let replica = town.replica(round + number);
-            replica.sign_in(&town.alice)
+        let concurrent = (0..4).map(|number| {
+            let replica = app.replica(round + number);
+            replica.sign_in(&app.alice)
         });
-        sessions.extend(try_join_all(racing).await?);
-        for replica in town.replicas() {
+        sessions.extend(try_join_all(concurrent).await?);
+        for replica in app.replicas() {
             let (client, mut living) = (replica.client(), 0);
             for session in &sessions {
                 let listing = client.list(session, &ListQuery::default()).await;
@@ -130,6 +139,6 @@ async fn logins_that_race_each_other_never_exceed_the_limit() -> anyhow::Result<
     Ok(())
 }
 
-async fn town_of_three() -> anyhow::Result<Town> {
-    Town::new(Stores::Real, "central", &["--max-sessions-per-user", "3"]).await
+async fn app_with_three_sessions() -> anyhow::Result<TestApp> {
+    TestApp::new(StoreKind::Real, "central", &["--max-sessions-per-user", "3"]).await
 }

@@ -1,8 +1,8 @@
-//! Item 39: what listens where, and who may ask it.
+//! Item 39: the listeners, and access to them.
 
-use super::people::{Town, with_password};
+use super::test_app::{TestApp, with_password};
 use crate::PROGRAM;
-use crate::on::{Stores, World, postgres};
+use crate::stores::{StoreKind, TestStores, postgres};
 use anyhow::{Context, ensure};
 use api_conformance::client::Client;
 use api_conformance::expect::equal;
@@ -15,12 +15,12 @@ use sqlx::Connection;
 use std::net::IpAddr;
 use std::path::Path;
 
-/// Item 39. The admin listener shows metrics and takes no orders; a web page cannot reach it
-/// by giving its own name this machine's address (DNS rebinding).
+/// Item 39. The admin listener serves metrics and accepts no commands. A web page cannot
+/// reach it through a host name that resolves to this machine (DNS rebinding).
 #[tokio::test]
-async fn the_admin_listener_answers_to_this_machine_only() -> anyhow::Result<()> {
-    let world = World::new(Stores::Embedded, true).await?;
-    let replica = world.replica("central", &[]).await?;
+async fn admin_listener_serves_only_this_machine() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Embedded, true).await?;
+    let replica = stores.replica("central", &[]).await?;
     let admin = replica.server.ready().admin.context("an admin listener")?;
     let client = Client::new(&format!("http://{admin}"));
     let metrics = |host: &str| {
@@ -35,7 +35,7 @@ async fn the_admin_listener_answers_to_this_machine_only() -> anyhow::Result<()>
     {
         let reply = metrics(rebound).await?;
         equal(rebound, reply.status.as_u16(), 400)?;
-        ensure!(!reply.body.starts_with(b"#"), "{rebound} was shown metrics");
+        ensure!(!reply.body.starts_with(b"#"), "{rebound} got metrics");
     }
     for (method, path) in [(Method::POST, paths::METRICS), (Method::GET, paths::FILES)] {
         let reply = client.send(client.request(method, path)).await?;
@@ -44,10 +44,10 @@ async fn the_admin_listener_answers_to_this_machine_only() -> anyhow::Result<()>
     Ok(())
 }
 
-/// Item 39. Nothing listens beyond this machine unless that is said aloud, and what has no
-/// login does not even then.
+/// Item 39. Listeners outside loopback need an explicit flag. Listeners without
+/// authentication are refused there even with the flag.
 #[tokio::test]
-async fn nothing_leaves_loopback_unasked() -> anyhow::Result<()> {
+async fn listeners_beyond_loopback_need_an_explicit_flag() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     for (flags, advice) in [
         (&["--listen", "0.0.0.0:0"][..], "--insecure-remote"),
@@ -59,29 +59,33 @@ async fn nothing_leaves_loopback_unasked() -> anyhow::Result<()> {
         let flags = [&["--design", "memory"], flags].concat();
         let flags = fixture.flags(&flags);
         let ended = run_to_end(Path::new(PROGRAM), &flags).await?;
-        let why = ended.stderr;
+        let stderr = ended.stderr;
         ensure!(ended.status.code() == Some(2), "{flags:?}: {}", ended.status);
-        ensure!(why.contains(advice), "{flags:?}\n  expected: {advice}\n  actual: {why}");
+        ensure!(
+            stderr.contains(advice),
+            "{flags:?}\n  expected: {advice}\n  actual: {stderr}"
+        );
     }
     Ok(())
 }
 
-/// Item 39. Whatever a town starts can be reached from this machine alone: seen from any
-/// other network namespace, none of it is there.
+/// Item 39. All ports of a test application are on loopback, so no other network
+/// namespace can reach them.
 #[tokio::test]
-async fn every_port_of_a_town_is_on_loopback() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Real, "central", &[]).await?;
-    let mut ports = vec![port(&town.farm.url)?, port(&town.redis().url)?];
-    ports.push(port(town.world.database_url().context("a database")?)?);
-    for replica in town.replicas() {
+async fn every_port_of_a_cluster_is_on_loopback() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Real, "central", &[]).await?;
+    let mut ports = vec![port(&app.cluster.url)?, port(&app.redis().url)?];
+    ports.push(port(app.stores.database_url().context("a database")?)?);
+    for replica in app.replicas() {
         let ready = replica.server.ready();
         ports.push(ready.address.port());
         ports.push(ready.admin.context("an admin listener")?.port());
     }
-    let listeners = listeners()?;
+    let tcp_listeners = tcp_listeners()?;
     for port in ports {
-        let on: Vec<_> = listeners.iter().filter(|(_, taken)| *taken == port).collect();
-        ensure!(!on.is_empty(), "nobody listens on {port}");
+        let on: Vec<_> =
+            tcp_listeners.iter().filter(|(_, taken)| *taken == port).collect();
+        ensure!(!on.is_empty(), "no listener on {port}");
         for (address, _) in on {
             ensure!(address.is_loopback(), "{port} can be reached at {address}");
         }
@@ -93,8 +97,9 @@ fn port(url: &str) -> anyhow::Result<u16> {
     url::Url::parse(url)?.port().context("a port")
 }
 
-/// Who listens for connections on this machine, by the kernel's word (proc_net(5)).
-fn listeners() -> anyhow::Result<Vec<(IpAddr, u16)>> {
+/// Addresses and ports of the TCP listeners of this machine, from the kernel
+/// (proc_net(5)).
+fn tcp_listeners() -> anyhow::Result<Vec<(IpAddr, u16)>> {
     const LISTENING: &str = "0A";
     let mut found = Vec::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
@@ -109,12 +114,12 @@ fn listeners() -> anyhow::Result<Vec<(IpAddr, u16)>> {
     Ok(found)
 }
 
-/// Words of four bytes, each as this machine stores it.
+/// Groups of four bytes, each in the byte order of this machine.
 fn read_address(hex: &str) -> anyhow::Result<IpAddr> {
     let mut bytes = Vec::new();
-    for word in hex.as_bytes().chunks(8) {
-        let word = u32::from_str_radix(std::str::from_utf8(word)?, 16)?;
-        bytes.extend(word.to_ne_bytes());
+    for group in hex.as_bytes().chunks(8) {
+        let group = u32::from_str_radix(std::str::from_utf8(group)?, 16)?;
+        bytes.extend(group.to_ne_bytes());
     }
     Ok(match <[u8; 4]>::try_from(bytes.as_slice()) {
         Ok(four) => IpAddr::from(four),
@@ -122,10 +127,10 @@ fn read_address(hex: &str) -> anyhow::Result<IpAddr> {
     })
 }
 
-/// Item 39. There are no default passwords: not for the demo accounts, whose passwords are
-/// random and shown once, and not for the stores.
+/// Item 39. There are no default passwords: the passwords of the demo accounts are random
+/// and printed once, and the stores have passwords too.
 #[tokio::test]
-async fn there_is_no_default_password() -> anyhow::Result<()> {
+async fn no_default_password_is_accepted() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().to_string_lossy().into_owned();
     let flags = ["--design", "memory", "--data-dir", &data].map(str::to_owned);
@@ -137,18 +142,18 @@ async fn there_is_no_default_password() -> anyhow::Result<()> {
             refused.refused_as(ProblemKind::InvalidCredentials).context(name)?;
         }
     }
-    let world = World::new(Stores::Real, true).await?;
+    let stores = TestStores::new(StoreKind::Real, true).await?;
     let redis = redis::Client::open(without_password(
-        &world.redis.as_ref().context("Redis")?.url,
+        &stores.redis.as_ref().context("Redis")?.url,
     )?)?;
     let answer = async {
         let mut connection = redis.get_multiplexed_async_connection().await?;
         redis::cmd("PING").query_async::<String>(&mut connection).await
     };
-    ensure!(answer.await.is_err(), "Redis answers whoever asks");
+    ensure!(answer.await.is_err(), "Redis accepts a connection without password");
     let postgres = without_password(postgres().await?)?;
     let connection = sqlx::PgConnection::connect(&postgres).await;
-    ensure!(connection.is_err(), "Postgres lets in whoever asks");
+    ensure!(connection.is_err(), "Postgres accepts a connection without password");
     Ok(())
 }
 

@@ -1,10 +1,10 @@
-//! Item 38: no secret is written down, whatever happens.
+//! Item 38: no secret is logged.
 
-use super::deeds::disabled;
-use super::overheard::{listen, logs, written_down};
-use super::people::{Town, with_password};
+use super::audited_actions::disabled;
+use super::captured_logs::{capture, logs, wait_until_logged};
+use super::test_app::{TestApp, with_password};
 use crate::PROGRAM;
-use crate::on::Stores;
+use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
 use api_conformance::client::Client;
 use api_conformance::eventually::eventually;
@@ -23,95 +23,99 @@ use serde_json::json;
 use sha2::Digest;
 use std::path::Path;
 
-/// What must not be found, and what it is.
+/// Secrets that must not be logged, each with a description.
 #[derive(Default)]
 struct Secrets(Vec<(String, String)>);
 
 impl Secrets {
-    fn of(town: &Town) -> anyhow::Result<Self> {
+    fn of(app: &TestApp) -> anyhow::Result<Self> {
         let mut secrets = Self::default();
-        for who in [&town.alice, &town.bob, &town.carol, &town.root] {
-            secrets.keep("a password", who.password.expose());
-            let pair = format!("{}:{}", who.username, who.password.expose());
+        for account in [&app.alice, &app.bob, &app.carol, &app.root] {
+            secrets.keep("a password", account.password.expose());
+            let pair = format!("{}:{}", account.username, account.password.expose());
             secrets.keep("a password in base64", &STANDARD.encode(pair));
         }
-        let urls = town.world.database_url().into_iter();
-        for url in urls.chain(town.world.redis.as_ref().map(|redis| redis.url.as_str())) {
+        let urls = app.stores.database_url().into_iter();
+        for url in urls.chain(app.stores.redis.as_ref().map(|redis| redis.url.as_str())) {
             let url = url::Url::parse(url)?;
             secrets.keep("a store's password", url.password().context("a password")?);
         }
-        for user in users(town)? {
+        for user in users(app)? {
             let hash = user["password_hash"].as_str().context("a hash")?;
             secrets.keep("a password's hash", hash);
         }
         Ok(secrets)
     }
 
-    fn keep(&mut self, what: &str, secret: &str) {
-        self.0.push((what.to_owned(), secret.to_owned()));
+    fn keep(&mut self, name: &str, secret: &str) {
+        self.0.push((name.to_owned(), secret.to_owned()));
     }
 
-    fn keep_proof(&mut self, what: &str, proof: &Proof) {
-        match proof {
+    fn keep_credential(&mut self, name: &str, credential: &Proof) {
+        match credential {
             Proof::Session(secret) | Proof::Bearer(secret) => {
-                self.keep(what, secret.expose());
+                self.keep(name, secret.expose());
             }
             Proof::Basic(_) | Proof::None => {}
         }
     }
 
-    fn absent_from(&self, whose: &str, text: &str) -> anyhow::Result<()> {
-        for (what, secret) in &self.0 {
-            ensure!(!text.contains(secret.as_str()), "{whose}: {what} is in it");
+    fn absent_from(&self, source: &str, text: &str) -> anyhow::Result<()> {
+        for (name, secret) in &self.0 {
+            ensure!(!text.contains(secret.as_str()), "{source} contains {name}");
         }
         Ok(())
     }
 }
 
-fn users(town: &Town) -> anyhow::Result<Vec<serde_json::Value>> {
-    let file = std::fs::read(town.world.fixture.users_file())?;
+fn users(app: &TestApp) -> anyhow::Result<Vec<serde_json::Value>> {
+    let file = std::fs::read(app.stores.fixture.users_file())?;
     let file: serde_json::Value = serde_json::from_slice(&file)?;
     Ok(file["users"].as_array().context("users")?.clone())
 }
 
-/// Item 38. Logins that succeed and fail, proofs that live, die and are made up, stores that
-/// go away: no password, id, token or URL of a store is in any log, metric or refusal. A
-/// session has a name in the log with which nobody can log in.
+/// Item 38. Logins that succeed and fail, credentials that are valid, revoked and
+/// invalid, and stores that are down: no password, id, token or URL of a store is in a
+/// log, metric or refusal. The log names a session by a prefix of its hash, which cannot
+/// be used to log in.
 #[tokio::test]
-async fn no_secret_of_a_session_is_written_down() -> anyhow::Result<()> {
-    listen();
-    let town = Town::new(Stores::Real, "central", &[]).await?;
-    let mut secrets = Secrets::of(&town)?;
-    let alice = town.sign_in(&town.alice).await?;
-    let ended = town.sign_in(&town.alice).await?;
-    let proofs = [alice.clone(), ended.clone(), made_up_session()];
-    proofs.iter().for_each(|proof| secrets.keep_proof("a session id", proof));
-    town.client().end_session(&ended).await.done()?;
-    use_everything(&town, &town.client(), &proofs, &mut secrets).await?;
-    town.redis().kill9().await?;
-    let lost = town.world.lose_the_records().await?;
-    // The balancer sends nobody to a replica that lacks its stores.
-    let past_it = town.replica(1).client();
-    use_everything(&town, &past_it, &proofs, &mut secrets).await?;
-    lost.bring_them_back().await?;
-    town.redis().restart().await?;
-    nothing_is_written_down(&town, Stores::Real, &secrets).await?;
+async fn session_secrets_are_never_logged() -> anyhow::Result<()> {
+    capture();
+    let app = TestApp::new(StoreKind::Real, "central", &[]).await?;
+    let mut secrets = Secrets::of(&app)?;
+    let alice = app.sign_in(&app.alice).await?;
+    let revoked = app.sign_in(&app.alice).await?;
+    let credentials = [alice.clone(), revoked.clone(), invalid_session()];
+    credentials
+        .iter()
+        .for_each(|credential| secrets.keep_credential("a session id", credential));
+    app.client().end_session(&revoked).await.done()?;
+    use_everything(&app, &app.client(), &credentials, &mut secrets).await?;
+    app.redis().kill9().await?;
+    let lost = app.stores.disconnect_database().await?;
+    // The balancer sends no request to a replica without its stores.
+    let direct = app.replica(1).client();
+    use_everything(&app, &direct, &credentials, &mut secrets).await?;
+    lost.reconnect().await?;
+    app.redis().restart().await?;
+    check_logs(&app, StoreKind::Real, &secrets).await?;
     let Proof::Session(id) = &alice else { bail!("no session") };
     let label =
         upload_domain::hex::hex(&sha2::Sha256::digest(id.expose()))[..8].to_owned();
-    let known = town.replicas().iter().any(|one| one.server.log().contains(&label));
+    let known = app.replicas().iter().any(|one| one.server.log().contains(&label));
     ensure!(known, "no log names the session {label}");
     Ok(())
 }
 
-/// Item 38. The same of tokens of both kinds, and of passwords that come with each request.
+/// Item 38. The same for access and refresh tokens, and for passwords sent with each
+/// request.
 #[tokio::test]
-async fn no_secret_of_a_token_is_written_down() -> anyhow::Result<()> {
-    listen();
-    let town = Town::new(Stores::Real, "token", &[]).await?;
-    let mut secrets = Secrets::of(&town)?;
-    let client = town.client();
-    let issued = client.token(&town.alice).await.done()?.body;
+async fn token_secrets_are_never_logged() -> anyhow::Result<()> {
+    capture();
+    let app = TestApp::new(StoreKind::Real, "token", &[]).await?;
+    let mut secrets = Secrets::of(&app)?;
+    let client = app.client();
+    let issued = client.token(&app.alice).await.done()?.body;
     let first = issued.refresh_token.context("a refresh token")?;
     let refresh = || {
         let body = RefreshRequest { refresh_token: first.clone() };
@@ -125,34 +129,36 @@ async fn no_secret_of_a_token_is_written_down() -> anyhow::Result<()> {
     let body = RevokeRequest { token: issued.access_token };
     let revoke = client.request(Method::POST, paths::TOKEN_REVOKE).json(&body);
     client.json::<Message>(revoke).await.done()?;
-    let basic = Proof::Basic(town.alice.clone());
-    let proofs = [Proof::Bearer(second.access_token), revoked, basic];
-    proofs.iter().for_each(|proof| secrets.keep_proof("an access token", proof));
-    use_everything(&town, &town.client(), &proofs, &mut secrets).await?;
-    town.redis().kill9().await?;
-    let lost = town.world.lose_the_records().await?;
-    // The balancer sends nobody to a replica that lacks its stores.
-    let past_it = town.replica(1).client();
-    use_everything(&town, &past_it, &proofs, &mut secrets).await?;
-    lost.bring_them_back().await?;
-    town.redis().restart().await?;
-    nothing_is_written_down(&town, Stores::Real, &secrets).await
+    let basic = Proof::Basic(app.alice.clone());
+    let credentials = [Proof::Bearer(second.access_token), revoked, basic];
+    credentials
+        .iter()
+        .for_each(|credential| secrets.keep_credential("an access token", credential));
+    use_everything(&app, &app.client(), &credentials, &mut secrets).await?;
+    app.redis().kill9().await?;
+    let lost = app.stores.disconnect_database().await?;
+    // The balancer sends no request to a replica without its stores.
+    let direct = app.replica(1).client();
+    use_everything(&app, &direct, &credentials, &mut secrets).await?;
+    lost.reconnect().await?;
+    app.redis().restart().await?;
+    check_logs(&app, StoreKind::Real, &secrets).await
 }
 
-fn made_up_session() -> Proof {
+fn invalid_session() -> Proof {
     Proof::Session("made-up-Canary-0123456789-0123456789-012345".to_owned().into())
 }
 
-/// One request of each kind with each proof; no refusal repeats a secret.
+/// Sends one request of each kind with each credential; no response repeats a secret.
 async fn use_everything(
-    town: &Town,
+    app: &TestApp,
     client: &Client,
-    proofs: &[Proof],
+    credentials: &[Proof],
     secrets: &mut Secrets,
 ) -> anyhow::Result<()> {
     let guess = format!("Canary-{}", uuid::Uuid::new_v4().simple());
     secrets.keep("a wrong password", &guess);
-    let login = town.target().way.login_path();
+    let login = app.target().way.login_path();
     for body in [
         json!({ "username": "alice", "password": guess }),
         json!({ "username": guess, "password": guess }),
@@ -161,34 +167,39 @@ async fn use_everything(
         json!({ "token": guess }),
     ] {
         for path in [login, paths::TOKEN_REFRESH, paths::TOKEN_REVOKE] {
-            told(client, client.request(Method::POST, path).json(&body), secrets).await?;
+            send_and_check(
+                client,
+                client.request(Method::POST, path).json(&body),
+                secrets,
+            )
+            .await?;
         }
     }
-    for proof in proofs {
-        let proven = |method, path: &str| client.proven(proof, method, path);
+    for credential in credentials {
+        let authenticated = |method, path: &str| client.proven(credential, method, path);
         let new = with_password("alice", format!("{guess}-{guess}"));
         let change = json!({ "current": guess, "new": new.password });
         let paged = format!("{}?password={guess}", paths::FILES);
         let upload = Upload::new("a.txt", "a");
         for request in [
-            proven(Method::GET, paths::SESSION),
-            proven(Method::GET, &paged),
-            proven(Method::GET, paths::ADMIN_USERS),
-            proven(Method::PATCH, "/api/admin/users/bob").json(&disabled(true)),
-            proven(Method::POST, paths::ACCOUNT_PASSWORD).json(&change),
-            proven(Method::GET, paths::FILES).bearer_auth(&guess),
-            proven(Method::GET, paths::FILES)
+            authenticated(Method::GET, paths::SESSION),
+            authenticated(Method::GET, &paged),
+            authenticated(Method::GET, paths::ADMIN_USERS),
+            authenticated(Method::PATCH, "/api/admin/users/bob").json(&disabled(true)),
+            authenticated(Method::POST, paths::ACCOUNT_PASSWORD).json(&change),
+            authenticated(Method::GET, paths::FILES).bearer_auth(&guess),
+            authenticated(Method::GET, paths::FILES)
                 .header("cookie", format!("session={guess}")),
             api_conformance::form::Form::of(&upload)
-                .put_on(proven(Method::POST, paths::UPLOAD)),
+                .put_on(authenticated(Method::POST, paths::UPLOAD)),
         ] {
-            told(client, request, secrets).await?;
+            send_and_check(client, request, secrets).await?;
         }
     }
     Ok(())
 }
 
-async fn told(
+async fn send_and_check(
     client: &Client,
     request: reqwest::RequestBuilder,
     secrets: &Secrets,
@@ -198,31 +209,31 @@ async fn told(
     secrets.absent_from("a reply", &text)
 }
 
-async fn nothing_is_written_down(
-    town: &Town,
-    stores: Stores,
+async fn check_logs(
+    app: &TestApp,
+    kind: StoreKind,
     secrets: &Secrets,
 ) -> anyhow::Result<()> {
-    let last = eventually(PATIENCE, "a replica refuses somebody unknown", async || {
-        let listing = town.client().list(&Proof::None, &ListQuery::default()).await;
+    let last = eventually(PATIENCE, "a refusal of an anonymous request", async || {
+        let listing = app.client().list(&Proof::None, &ListQuery::default()).await;
         let Outcome::Refused(last) = listing else {
-            bail!("somebody unknown was let in")
+            bail!("an anonymous request was accepted")
         };
         Ok((last.status.as_u16() == 401).then_some(last))
     })
     .await?;
-    written_down(town, last.request_id().context("an id")?).await?;
-    let logs = logs(town, stores).await?;
-    for (whose, log) in &logs {
-        ensure!(whose.contains("output") || !log.is_empty(), "{whose} wrote nothing");
-        secrets.absent_from(whose, log)?;
+    wait_until_logged(app, last.request_id().context("an id")?).await?;
+    let logs = logs(app, kind).await?;
+    for (source, log) in &logs {
+        ensure!(source.contains("output") || !log.is_empty(), "{source} is empty");
+        secrets.absent_from(source, log)?;
     }
     Ok(())
 }
 
-/// Item 38. A server that cannot start says why, and not with what it tried.
+/// Item 38. A server that cannot start prints the reason without the password.
 #[tokio::test]
-async fn who_cannot_reach_a_store_does_not_show_its_password() -> anyhow::Result<()> {
+async fn startup_error_does_not_show_a_store_password() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().to_string_lossy().into_owned();
     for (flag, url) in [
@@ -237,10 +248,10 @@ async fn who_cannot_reach_a_store_does_not_show_its_password() -> anyhow::Result
         ("--files-url", "s4://KEY:CANARY@127.0.0.1:1/files"),
     ] {
         let flags = ["--design", "token", "--data-dir", &data, flag, url];
-        let ended = run_to_end(Path::new(PROGRAM), &flags.map(str::to_owned)).await?;
-        equal("whether it started", ended.status.success(), false).context(flag)?;
-        ensure!(!ended.stderr.is_empty(), "{flag}: no reason is given");
-        ensure!(!ended.stderr.contains("CANARY"), "{flag} {url}: {}", ended.stderr);
+        let exit = run_to_end(Path::new(PROGRAM), &flags.map(str::to_owned)).await?;
+        equal("whether it started", exit.status.success(), false).context(flag)?;
+        ensure!(!exit.stderr.is_empty(), "{flag}: no reason is given");
+        ensure!(!exit.stderr.contains("CANARY"), "{flag} {url}: {}", exit.stderr);
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Forms that are made to cost more than they bring.
+//! Multipart forms that are made to exhaust the resources of the server.
 
-use crate::on::Stores;
-use crate::security::people::Town;
-use crate::steps::blobs;
+use crate::account_client::blobs;
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
@@ -19,29 +19,29 @@ use http::Method;
 use http::header::CONTENT_TYPE;
 use std::convert::Infallible;
 
-/// What a form may add to the most memory that a replica has had, in KiB.
-const MAY_GROW_KIB: u64 = 10 * 1024;
+/// Limit for the growth of the peak memory of a replica, in KiB.
+const MAX_GROWTH_KIB: u64 = 10 * 1024;
 
-/// The most memory that each replica has had so far, in KiB (proc(5), `VmHWM`).
-fn peaks(town: &Town) -> anyhow::Result<Vec<u64>> {
+/// The peak memory of each replica so far, in KiB (proc(5), `VmHWM`).
+fn peaks(app: &TestApp) -> anyhow::Result<Vec<u64>> {
     let peak = |pid: u32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let figure = line.and_then(|line| line.split_whitespace().next());
-        anyhow::Ok(figure.context("a Linux system says VmHWM")?.parse()?)
+        anyhow::Ok(figure.context("no VmHWM")?.parse()?)
     };
-    town.replicas().iter().map(|replica| peak(replica.server.pid())).collect()
+    app.replicas().iter().map(|replica| peak(replica.server.pid())).collect()
 }
 
-/// Sends a form in pieces of 64 KiB, without saying how long it is.
+/// Sends a form in chunks of 64 KiB without a Content-Length.
 async fn send(
-    town: &Town,
-    proof: &Proof,
+    app: &TestApp,
+    credential: &Proof,
     media_type: &str,
     pieces: impl Iterator<Item = Bytes> + Send + 'static,
 ) -> Outcome<FileCreated> {
-    let client = town.client();
-    let request = client.proven(proof, Method::POST, paths::UPLOAD);
+    let client = app.client();
+    let request = client.proven(credential, Method::POST, paths::UPLOAD);
     let body = reqwest::Body::wrap_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
     client.json(request.header(CONTENT_TYPE, media_type).body(body)).await
 }
@@ -53,47 +53,47 @@ fn in_pieces(body: Vec<u8>) -> impl Iterator<Item = Bytes> {
         .map(move |at| body.slice(at..body.len().min(at + 65_536)))
 }
 
-/// Item 30. A hundred thousand parts, a hundred headers in a part, no end, no beginning,
-/// the same field over and over: each is refused at the documented bound, costs no memory
-/// worth the name, and leaves nothing.
+/// Item 30. A form with a hundred thousand parts, a hundred headers in a part, no end, no
+/// beginning, or a repeated field is refused at the documented limit, uses bounded
+/// memory, and leaves no blobs.
 #[tokio::test]
-async fn a_form_that_is_a_bomb_is_refused_and_costs_nothing() -> anyhow::Result<()> {
+async fn multipart_bombs_are_refused_with_bounded_memory() -> anyhow::Result<()> {
     let flags = ["--max-upload", "100000000"];
-    let town = Town::new(Stores::Embedded, "central", &flags).await?;
-    let alice = town.sign_in(&town.alice).await?;
+    let app = TestApp::new(StoreKind::Embedded, "central", &flags).await?;
+    let alice = app.sign_in(&app.alice).await?;
     let file = Upload::of_size("a.bin", 1_000_000);
-    for replica in town.replicas() {
+    for replica in app.replicas() {
         let id = replica.client().upload(&alice, &file).await.done()?.body.file_id;
         replica.client().delete(&alice, &id).await.done()?;
     }
-    let before = peaks(&town)?;
-    // Each bomb goes off three times, so that each replica has had it.
+    let before = peaks(&app)?;
+    // Three rounds, so that each replica receives each form.
     for round in 0..3 {
         for (form, kind) in bombs(&file) {
             let media_type = form.media_type();
-            let outcome = send(&town, &alice, &media_type, in_pieces(form.body())).await;
+            let outcome = send(&app, &alice, &media_type, in_pieces(form.body())).await;
             outcome
                 .refused_as(kind)
                 .with_context(|| format!("{round}: {}", kind.slug()))?;
         }
         let form = Form::of(&file);
-        let (media_type, unended) = (form.media_type(), in_pieces(form.unended_body()));
-        let outcome = send(&town, &alice, &media_type, unended).await;
+        let (media_type, truncated) = (form.media_type(), in_pieces(form.unended_body()));
+        let outcome = send(&app, &alice, &media_type, truncated).await;
         outcome.refused_as(ProblemKind::MalformedRequest).context("no last boundary")?;
         let preamble = (0..500).map(|_| Bytes::from_static(&[b'p'; 65_536]));
-        let outcome = send(&town, &alice, &media_type, preamble).await;
+        let outcome = send(&app, &alice, &media_type, preamble).await;
         outcome.refused_as(ProblemKind::UploadTooLarge).context("an endless preamble")?;
     }
-    have_not_grown(&town, before)?;
-    let listed = town.client().list(&alice, &ListQuery::default()).await.done()?;
+    check_growth(&app, before)?;
+    let listed = app.client().list(&alice, &ListQuery::default()).await.done()?;
     equal("files", listed.body.files.len(), 0)?;
-    eventually(PATIENCE, "a store without leftovers", async || {
-        Ok(blobs(&town.world.fixture).is_empty().then_some(()))
+    eventually(PATIENCE, "no blobs", async || {
+        Ok(blobs(&app.stores.fixture).is_empty().then_some(()))
     })
     .await
 }
 
-/// Forms that are complete and wrong, and what each is refused for.
+/// Complete but invalid forms, and the problem that each causes.
 fn bombs(file: &Upload) -> Vec<(Form, ProblemKind)> {
     let parts = |count| {
         (0..count).fold(Form::empty(), |form, at| form.field(&format!("f{at}"), "x"))
@@ -109,18 +109,18 @@ fn bombs(file: &Upload) -> Vec<(Form, ProblemKind)> {
     ]
 }
 
-fn have_not_grown(town: &Town, before: Vec<u64>) -> anyhow::Result<()> {
-    for (now, before) in peaks(town)?.into_iter().zip(before) {
+fn check_growth(app: &TestApp, before: Vec<u64>) -> anyhow::Result<()> {
+    for (now, before) in peaks(app)?.into_iter().zip(before) {
         let grown = now.saturating_sub(before);
         ensure!(
-            grown <= MAY_GROW_KIB,
-            "expected: at most {MAY_GROW_KIB} KiB more\n  actual:   {grown} KiB"
+            grown <= MAX_GROWTH_KIB,
+            "expected: at most {MAX_GROWTH_KIB} KiB more\n  actual:   {grown} KiB"
         );
     }
     Ok(())
 }
 
-/// A file in a part with so many headers.
+/// A file in a part with this number of headers.
 fn with_headers(count: usize, file: &Upload) -> Form {
     let mut file = file.clone();
     file.content_type = format!("text/plain{}", "\r\nX-More: x".repeat(count - 2));

@@ -1,9 +1,9 @@
-//! Names and contents that were chosen to do harm: to the server's disk, to the headers
-//! of a reply, to whoever opens it.
+//! Hostile file names and contents: against the disk of the server, the headers of a
+//! response, and the browser of a reader.
 
-use crate::on::Stores;
-use crate::security::people::Town;
-use crate::steps::{Person, blobs};
+use crate::account_client::{AccountClient, blobs};
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
@@ -19,8 +19,8 @@ use http::header::{
 use http::{Method, StatusCode};
 use std::path::{Path, PathBuf};
 
-async fn alice(town: &Town) -> anyhow::Result<Person> {
-    Ok(Person { client: town.client(), proof: town.sign_in(&town.alice).await? })
+async fn alice(app: &TestApp) -> anyhow::Result<AccountClient> {
+    Ok(AccountClient { client: app.client(), credential: app.sign_in(&app.alice).await? })
 }
 
 /// All files below a folder.
@@ -36,102 +36,104 @@ fn below(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Item 27. A name is shown and leads nowhere: whatever it is, the bytes lie in the store
-/// under a key that the server made, and nowhere else is anything new.
+/// Item 27. A file name is display text only: the bytes are stored under a key that the
+/// server generates, and no file appears elsewhere.
 #[tokio::test]
-async fn a_name_never_decides_where_the_bytes_lie() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let alice = alice(&town).await?;
-    // So that a file of this name anywhere is this test's.
-    let mark = format!("m{}", uuid::Uuid::new_v4().simple());
-    let store = town.world.fixture.data_dir().join("blobs");
+async fn file_name_never_determines_the_storage_path() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let alice = alice(&app).await?;
+    // A unique marker: any file with this name comes from this test.
+    let marker = format!("m{}", uuid::Uuid::new_v4().simple());
+    let store = app.stores.fixture.data_dir().join("blobs");
     let outside = || {
-        let all = below(town.world.fixture.folder()).into_iter();
+        let all = below(app.stores.fixture.folder()).into_iter();
         all.filter(|path| !path.starts_with(&store)).collect::<Vec<_>>()
     };
     let before = outside();
-    let names = hostile_names(&mark);
+    let names = hostile_names(&marker);
     for name in &names {
-        let stored = alice.client.upload(&alice.proof, &Upload::new(name, "x")).await;
+        let stored =
+            alice.client.upload(&alice.credential, &Upload::new(name, "x")).await;
         let shown = stored.done().with_context(|| format!("{name:?}"))?.body.name;
         let fits = (1..=255).contains(&shown.len());
         ensure!(fits, "{name:?} is shown with {} bytes", shown.len());
-        let leads = shown.contains(['/', '\\', '\0', '\u{202e}']);
+        let has_path = shown.contains(['/', '\\', '\0', '\u{202e}']);
         let only_dots = shown.chars().all(|c| c == '.');
-        ensure!(!leads && !only_dots, "{name:?} is shown as {shown:?}");
+        ensure!(!has_path && !only_dots, "{name:?} is shown as {shown:?}");
     }
     equal("files outside the store", outside(), before)?;
-    for path in ["/", "/tmp", "..", "."].map(|folder| Path::new(folder).join(&mark)) {
+    for path in ["/", "/tmp", "..", "."].map(|folder| Path::new(folder).join(&marker)) {
         ensure!(!path.exists(), "{} was written", path.display());
     }
-    let keys = blobs(&town.world.fixture);
+    let keys = blobs(&app.stores.fixture);
     equal("blobs", keys.len(), names.len())?;
     for key in keys {
         let last = key.rsplit('/').next().unwrap_or_default();
-        ensure!(uuid::Uuid::parse_str(last).is_ok(), "{key} is no key of the server's");
+        ensure!(uuid::Uuid::parse_str(last).is_ok(), "{key} is not a generated key");
     }
-    let listed = alice.client.list(&alice.proof, &ListQuery::default()).await.done()?;
-    let twins = listed.body.files.iter().filter(|file| file.name.starts_with(&mark));
-    ensure!(twins.count() >= 2, "names that look alike are two files");
+    let listed =
+        alice.client.list(&alice.credential, &ListQuery::default()).await.done()?;
+    let variants = listed.body.files.iter().filter(|file| file.name.starts_with(&marker));
+    ensure!(variants.count() >= 2, "normalisation variants are two files");
     Ok(())
 }
 
-/// Names that mean something to somebody else.
-fn hostile_names(mark: &str) -> Vec<String> {
+/// Names with a special meaning for file systems or programs.
+fn hostile_names(marker: &str) -> Vec<String> {
     vec![
-        format!("../../{mark}"),
-        format!("../../../../../../../../{mark}"),
-        format!("..%2f..%2f{mark}"),
-        format!("..\\..\\{mark}"),
-        format!("/{mark}"),
-        format!("/tmp/{mark}"),
-        format!("C:\\{mark}"),
-        format!("{mark}%00.txt"),
-        format!("....//{mark}"),
-        format!("{mark}/"),
-        format!("\u{202e}{mark}"),
-        format!("{mark}\u{e9}"),
-        format!("{mark}e\u{301}"),
+        format!("../../{marker}"),
+        format!("../../../../../../../../{marker}"),
+        format!("..%2f..%2f{marker}"),
+        format!("..\\..\\{marker}"),
+        format!("/{marker}"),
+        format!("/tmp/{marker}"),
+        format!("C:\\{marker}"),
+        format!("{marker}%00.txt"),
+        format!("....//{marker}"),
+        format!("{marker}/"),
+        format!("\u{202e}{marker}"),
+        format!("{marker}\u{e9}"),
+        format!("{marker}e\u{301}"),
         "CON".to_owned(),
         ".".to_owned(),
         "..".to_owned(),
         String::new(),
         " ".to_owned(),
-        format!("{mark}{}", "x".repeat(300)),
+        format!("{marker}{}", "x".repeat(300)),
         "\u{df}".repeat(300),
     ]
 }
 
-/// Uploads with the name as a JSON string, which holds every character there is.
-async fn by_json(alice: &Person, name: &str) -> anyhow::Result<FileCreated> {
-    let asked = UploadStart {
+/// Uploads with the name as a JSON string, which can contain every character.
+async fn by_json(alice: &AccountClient, name: &str) -> anyhow::Result<FileCreated> {
+    let body = UploadStart {
         name: name.to_owned(),
         content_type: "text/plain".to_owned(),
         size: 1,
     };
-    let start = alice.ask(Method::POST, paths::UPLOADS_START).json(&asked);
+    let start = alice.request(Method::POST, paths::UPLOADS_START).json(&body);
     let started: UploadStarted = alice.client.json(start).await.done()?.body;
     let put = alice.client.request(Method::PUT, &started.url).body("x");
     equal("the PUT", alice.client.send(put).await?.status, StatusCode::OK)?;
     let complete = UploadComplete { upload_id: started.upload_id };
-    let complete = alice.ask(Method::POST, paths::UPLOADS_COMPLETE).json(&complete);
+    let complete = alice.request(Method::POST, paths::UPLOADS_COMPLETE).json(&complete);
     Ok(alice.client.json(complete).await.done()?.body)
 }
 
-/// Uploads with the name in base64, which holds even more.
-async fn by_tus(alice: &Person, name: &str) -> anyhow::Result<String> {
+/// Uploads with the name in base64, which can contain any bytes.
+async fn by_tus(alice: &AccountClient, name: &str) -> anyhow::Result<String> {
     let path = alice.create(name, 1).await?;
     let reply = alice.append(&path, 0, b"x").await?;
     Ok(reply.header("x-file-id").context("X-File-Id")?.to_owned())
 }
 
-/// Item 28. Quotes, line ends, zero bytes and pictures in a name come back inside one
-/// well-formed header, by whichever of the three ways they came in; a name that fits into
-/// no header would be a download that fails for ever.
+/// Item 28. Quotes, line ends, zero bytes and emoji in a name are returned in one
+/// well-formed header, for all three upload methods. A name that no header can contain
+/// would make every download fail.
 #[tokio::test]
-async fn a_hostile_name_comes_back_in_one_harmless_header() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let alice = alice(&town).await?;
+async fn hostile_file_name_returns_in_one_safe_header() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let alice = alice(&app).await?;
     for name in [
         "a\"b.txt",
         "a\\b.txt",
@@ -151,23 +153,23 @@ async fn a_hostile_name_comes_back_in_one_harmless_header() -> anyhow::Result<()
             by_json(&alice, name).await.with_context(|| format!("{name:?}"))?.file_id,
             by_tus(&alice, name).await.with_context(|| format!("{name:?}"))?,
         ];
-        // In a form a line end is the end of a header, so this may be refused.
-        let form = alice.client.upload(&alice.proof, &Upload::new(name, "x")).await;
+        // In a form, a line end terminates a header, so this may be refused.
+        let form = alice.client.upload(&alice.credential, &Upload::new(name, "x")).await;
         let status = form.status()?;
         let expected = [StatusCode::CREATED, StatusCode::BAD_REQUEST];
-        ensure!(expected.contains(&status), "{name:?} is answered with {status}");
+        ensure!(expected.contains(&status), "{name:?}: the status is {status}");
         ids.extend(form.done().ok().map(|reply| reply.body.file_id));
         for id in ids {
-            let reply = alice.client.content(&alice.proof, &id).await.done()?;
-            one_harmless_header(&reply)
+            let reply = alice.client.content(&alice.credential, &id).await.done()?;
+            check_content_disposition(&reply)
                 .with_context(|| format!("{name:?}: {reply:?}"))?;
         }
     }
-    alice.client.list(&alice.proof, &ListQuery::default()).await.done()?;
+    alice.client.list(&alice.credential, &ListQuery::default()).await.done()?;
     Ok(())
 }
 
-fn one_harmless_header(reply: &Reply<Bytes>) -> anyhow::Result<()> {
+fn check_content_disposition(reply: &Reply<Bytes>) -> anyhow::Result<()> {
     let headers = reply.headers.get_all(CONTENT_DISPOSITION);
     equal("Content-Disposition headers", headers.iter().count(), 1)?;
     let value = reply.header(CONTENT_DISPOSITION).context("plain ASCII")?;
@@ -184,13 +186,13 @@ fn one_harmless_header(reply: &Reply<Bytes>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Item 29. What somebody uploaded is a download and never a page of this site: not as
-/// HTML, not as SVG, not under a borrowed type, not in part, and not in its name. (No page
-/// of this server shows file names; the listing is JSON and says that it is nothing else.)
+/// Item 29. An uploaded page is a download and never runs as a page of this site: neither
+/// as HTML, nor as SVG, nor under another type, nor in a range, nor through its name. (No
+/// page of this server shows file names; the listing is JSON with `nosniff`.)
 #[tokio::test]
-async fn a_stored_page_is_served_as_a_download_that_runs_nothing() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let alice = alice(&town).await?;
+async fn stored_page_is_served_as_an_inert_download() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let alice = alice(&app).await?;
     let script = "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>";
     let polyglot = format!("GIF89a/*{script}*/=alert(1)");
     for (name, declared, bytes) in [
@@ -203,34 +205,34 @@ async fn a_stored_page_is_served_as_a_download_that_runs_nothing() -> anyhow::Re
     ] {
         let mut file = Upload::new(name, bytes.to_owned());
         file.content_type = declared.to_owned();
-        let id = alice.client.upload(&alice.proof, &file).await.done()?.body.file_id;
+        let id = alice.client.upload(&alice.credential, &file).await.done()?.body.file_id;
         let path = paths::file_content(&id);
         for request in [
-            alice.ask(Method::GET, &path),
-            alice.ask(Method::HEAD, &path),
-            alice.ask(Method::GET, &path).header(RANGE, "bytes=0-3"),
-            alice.ask(Method::GET, &path).header("accept", "text/html"),
+            alice.request(Method::GET, &path),
+            alice.request(Method::HEAD, &path),
+            alice.request(Method::GET, &path).header(RANGE, "bytes=0-3"),
+            alice.request(Method::GET, &path).header("accept", "text/html"),
         ] {
             let reply = alice.client.send(request).await?;
             ensure!(reply.status.is_success(), "{name}: {}", reply.status);
-            runs_nothing(&reply)
+            check_inert(&reply)
                 .with_context(|| format!("{name}: {:?}", reply.headers))?;
         }
     }
     for path in [paths::FILES, paths::SESSION] {
-        let reply = alice.client.send(alice.ask(Method::GET, path)).await?;
+        let reply = alice.client.send(alice.request(Method::GET, path)).await?;
         equal("the type", reply.header(CONTENT_TYPE), Some("application/json"))?;
         equal("sniffing", reply.header(X_CONTENT_TYPE_OPTIONS), Some("nosniff"))?;
     }
     Ok(())
 }
 
-fn runs_nothing(reply: &Reply<Bytes>) -> anyhow::Result<()> {
+fn check_inert(reply: &Reply<Bytes>) -> anyhow::Result<()> {
     equal("the type", reply.header(CONTENT_TYPE), Some("application/octet-stream"))?;
     equal("sniffing", reply.header(X_CONTENT_TYPE_OPTIONS), Some("nosniff"))?;
     let policy = reply.header(CONTENT_SECURITY_POLICY);
     equal("the policy", policy, Some("default-src 'none'; sandbox"))?;
     let shown = reply.header(CONTENT_DISPOSITION).unwrap_or_default();
-    ensure!(shown.starts_with("attachment;"), "it is shown: {shown}");
+    ensure!(shown.starts_with("attachment;"), "displayed inline: {shown}");
     Ok(())
 }

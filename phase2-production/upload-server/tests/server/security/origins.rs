@@ -1,7 +1,7 @@
-//! Item 36: what a page of another site can make somebody's browser do, which is nothing.
+//! Item 36: a page of another site cannot make a browser change anything (CSRF).
 
-use super::people::Town;
-use crate::on::Stores;
+use super::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
 use api_conformance::client::Client;
 use api_conformance::expect::equal;
@@ -19,8 +19,8 @@ use http::header::{
 use http::{HeaderName, Method};
 use reqwest::RequestBuilder;
 
-/// What a browser says when a page of another site asks; the last one says nothing at all,
-/// as one from before 2020 would.
+/// Headers of cross-site requests. The last entry has none, like a browser from before
+/// 2020.
 const FORGED: [&[(&str, &str)]; 7] = [
     &[("origin", "https://evil.test")],
     &[("origin", "null")],
@@ -31,7 +31,7 @@ const FORGED: [&[(&str, &str)]; 7] = [
     &[],
 ];
 
-/// Everything that changes something, in a design with sessions.
+/// Every call that changes something, in a design with sessions.
 const CHANGES: [(Method, &str); 15] = [
     (Method::POST, paths::SESSION_START),
     (Method::POST, paths::SESSION_END),
@@ -54,43 +54,42 @@ fn with_headers(request: RequestBuilder, headers: &[(&str, &str)]) -> RequestBui
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
 }
 
-/// Root's browser: logged in, and willing to send the cookie with whatever is asked.
-async fn browser(town: &Town) -> anyhow::Result<(Client, String, Proof)> {
-    let proof = town.sign_in(&town.root).await?;
-    let Proof::Session(id) = &proof else { bail!("no session") };
-    Ok((town.client(), format!("session={}", id.expose()), proof))
+/// The browser of root: logged in; it sends the cookie with every request.
+async fn browser(app: &TestApp) -> anyhow::Result<(Client, String, Proof)> {
+    let credential = app.sign_in(&app.root).await?;
+    let Proof::Session(id) = &credential else { bail!("no session") };
+    Ok((app.client(), format!("session={}", id.expose()), credential))
 }
 
-/// Item 36. With the cookie, nothing is changed for a page of another site, for one that
-/// hides where it is from, or for a request that does not say: at every replica, with
-/// everything that changes something, and nothing has changed.
+/// Item 36. With the cookie, a request from another site, with a hidden origin or without
+/// one is refused: for every call that changes something. Nothing changes.
 #[tokio::test]
-async fn another_sites_page_changes_nothing_with_the_cookie() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let (client, cookie, root) = browser(&town).await?;
-    let bob = town.sign_in(&town.bob).await?;
+async fn cross_site_request_with_cookie_changes_nothing() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let (client, cookie, root) = browser(&app).await?;
+    let bob = app.sign_in(&app.bob).await?;
     for (method, path) in &CHANGES {
         for forged in FORGED {
             let request = client.request(method.clone(), path).header(COOKIE, &cookie);
-            let request = with_headers(request, forged).json(&town.bob);
+            let request = with_headers(request, forged).json(&app.bob);
             let outcome = client.json::<Message>(request).await;
             let refused = outcome.refused_as(ProblemKind::ForeignOrigin);
             refused.with_context(|| format!("{method} {path} {forged:?}"))?;
         }
     }
-    town.accept(&root).await?;
-    town.accept(&bob).await?;
-    let files = town.client().list(&root, &ListQuery::default()).await.done()?;
+    app.all_accept(&root).await?;
+    app.all_accept(&bob).await?;
+    let files = app.client().list(&root, &ListQuery::default()).await.done()?;
     equal("files", files.body.files.len(), 0)
 }
 
-/// Item 36. One's own pages can, and so can whoever sends a proof that no page of another
-/// site knows.
+/// Item 36. Same-origin requests are accepted, and so are requests with a credential that
+/// other sites cannot obtain.
 #[tokio::test]
-async fn ones_own_page_can_do_what_another_sites_cannot() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let (client, cookie, root) = browser(&town).await?;
-    let own = town.farm.url.clone();
+async fn same_origin_request_is_accepted() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let (client, cookie, root) = browser(&app).await?;
+    let own = app.cluster.url.clone();
     let upload = || Form::of(&Upload::new("a.txt", "a"));
     let post = || client.request(Method::POST, paths::UPLOAD);
     for request in [
@@ -105,41 +104,43 @@ async fn ones_own_page_can_do_what_another_sites_cannot() -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Item 36. A login can be forged as well, to have somebody upload into the attacker's
-/// account; and no other proof opens the door to another site's page either.
+/// Item 36. A forged login could make a user upload into the account of the attacker, so
+/// it is refused. Cross-site requests are refused with every other kind of credential
+/// too.
 #[tokio::test]
-async fn another_sites_page_logs_nobody_in() -> anyhow::Result<()> {
+async fn cross_site_login_is_refused() -> anyhow::Result<()> {
     for (design, logins) in [
         ("central", &[paths::SESSION_START][..]),
         ("token", &[paths::TOKEN, paths::TOKEN_REFRESH, paths::TOKEN_REVOKE]),
     ] {
-        let town = Town::new(Stores::Embedded, design, &[]).await?;
-        let (client, alice) = (town.client(), town.sign_in(&town.alice).await?);
+        let app = TestApp::new(StoreKind::Embedded, design, &[]).await?;
+        let (client, alice) = (app.client(), app.sign_in(&app.alice).await?);
         let own = logins.iter().map(|path| client.request(Method::POST, path));
         let proven = client.proven(&alice, Method::POST, paths::ACCOUNT_SIGN_OUT);
         for request in own.chain([proven]) {
-            // Without the cookie, saying nothing is what a program does.
+            // A request without cookie and without these headers comes from a program and
+            // is allowed.
             for forged in FORGED.iter().filter(|forged| !forged.is_empty()) {
-                let request = request.try_clone().context("no stream")?;
-                let request = with_headers(request, forged).json(&town.alice);
+                let request = request.try_clone().context("a body that is a stream")?;
+                let request = with_headers(request, forged).json(&app.alice);
                 let reply = client.send(request).await?;
                 equal("the status", reply.status.as_u16(), 403)
                     .with_context(|| format!("{forged:?}"))?;
                 equal("Set-Cookie", reply.header("set-cookie"), None)?;
             }
         }
-        town.accept(&alice).await?;
+        app.all_accept(&alice).await?;
     }
     Ok(())
 }
 
-/// Item 36. A form can send `text/plain` and its like without asking first, so JSON under
-/// those names is no JSON; and a link changes nothing, because `GET` does not.
+/// Item 36. A form can send `text/plain` and similar types without a preflight, so JSON
+/// under those types is refused. A link changes nothing, because `GET` does not.
 #[tokio::test]
-async fn neither_a_form_nor_a_link_is_a_call() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let (client, cookie, root) = browser(&town).await?;
-    let json = serde_json::to_vec(&town.alice)?;
+async fn form_media_types_and_get_change_nothing() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let (client, cookie, root) = browser(&app).await?;
+    let json = serde_json::to_vec(&app.alice)?;
     for media_type in
         ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
     {
@@ -168,26 +169,26 @@ async fn neither_a_form_nor_a_link_is_a_call() -> anyhow::Result<()> {
             let request = client.request(method, path).header(COOKIE, &cookie);
             let reply = client.send(request).await?;
             equal(path, reply.status.as_u16(), 405)?;
-            ensure!(reply.header(ALLOW).is_some(), "{path} names no method");
+            ensure!(reply.header(ALLOW).is_some(), "{path} has no Allow");
         }
     }
-    town.accept(&root).await
+    app.all_accept(&root).await
 }
 
-/// Item 36. A browser that asks whether another site's page may call is told nothing, which
-/// is a no; a site on the list is named; nobody is ever told "everybody".
+/// Item 36. A preflight from another site gets no CORS headers, which denies access. Only
+/// listed origins are allowed, and never `*`.
 #[tokio::test]
-async fn only_listed_sites_are_named_to_browsers() -> anyhow::Result<()> {
+async fn cors_allows_only_listed_origins() -> anyhow::Result<()> {
     let listed = ["--origin", "https://app.example"];
-    let town = Town::new(Stores::Embedded, "central", &listed).await?;
-    let (client, cookie, _) = browser(&town).await?;
+    let app = TestApp::new(StoreKind::Embedded, "central", &listed).await?;
+    let (client, cookie, _) = browser(&app).await?;
     for (method, path) in CHANGES.iter().chain([&(Method::GET, paths::FILES)]) {
         for site in ["https://evil.test", "null", "*", "https://app.example.evil.test"] {
-            let asked = preflight(&client, method, path, site).await?;
-            let sent = client.request(Method::GET, paths::FILES).header(ORIGIN, site);
-            let sent = client.send(sent.header(COOKIE, &cookie)).await?;
-            for reply in [asked, sent] {
-                no_site_is_named(&reply).with_context(|| format!("{site} {path}"))?;
+            let preflighted = preflight(&client, method, path, site).await?;
+            let actual = client.request(Method::GET, paths::FILES).header(ORIGIN, site);
+            let actual = client.send(actual.header(COOKIE, &cookie)).await?;
+            for reply in [preflighted, actual] {
+                no_cors_headers(&reply).with_context(|| format!("{site} {path}"))?;
             }
         }
         let reply = preflight(&client, method, path, "https://app.example").await?;
@@ -209,11 +210,11 @@ async fn preflight(
     Ok(client.send(request).await?)
 }
 
-fn no_site_is_named(reply: &Reply<Bytes>) -> anyhow::Result<()> {
+fn no_cors_headers(reply: &Reply<Bytes>) -> anyhow::Result<()> {
     let named: Vec<&HeaderName> = reply
         .headers
         .keys()
         .filter(|name| name.as_str().starts_with("access-control-"))
         .collect();
-    equal("headers for browsers", named, Vec::<&HeaderName>::new())
+    equal("CORS headers", named, Vec::<&HeaderName>::new())
 }

@@ -1,8 +1,8 @@
-//! Other people's things: they cannot be told from things that never were.
+//! Objects of other accounts are indistinguishable from objects that do not exist.
 
-use crate::on::Stores;
-use crate::security::people::Town;
-use crate::steps::Person;
+use crate::account_client::AccountClient;
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
@@ -14,26 +14,27 @@ use http::{HeaderMap, Method, StatusCode};
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-/// What alice has, by its ids.
-pub(crate) struct Hers {
-    pub(crate) alice: Person,
+/// Objects of alice, by id.
+pub(crate) struct AliceObjects {
+    pub(crate) alice: AccountClient,
     pub(crate) file: String,
     presigned: String,
     tus: String,
 }
 
-impl Hers {
-    pub(crate) async fn of(town: &Town) -> anyhow::Result<Self> {
-        let (client, proof) = (town.client(), town.sign_in(&town.alice).await?);
-        let alice = Person { client, proof };
+impl AliceObjects {
+    pub(crate) async fn of(app: &TestApp) -> anyhow::Result<Self> {
+        let (client, credential) = (app.client(), app.sign_in(&app.alice).await?);
+        let alice = AccountClient { client, credential };
         let file = Upload::new("hers.txt", "of alice");
-        let file = alice.client.upload(&alice.proof, &file).await.done()?.body.file_id;
-        let asked = UploadStart {
+        let file =
+            alice.client.upload(&alice.credential, &file).await.done()?.body.file_id;
+        let body = UploadStart {
             name: "hers.bin".to_owned(),
             content_type: "text/plain".to_owned(),
             size: 4,
         };
-        let start = alice.ask(Method::POST, paths::UPLOADS_START).json(&asked);
+        let start = alice.request(Method::POST, paths::UPLOADS_START).json(&body);
         let started: UploadStarted = alice.client.json(start).await.done()?.body;
         let put = alice.client.request(Method::PUT, &started.url).body("hers");
         equal("PUT", alice.client.send(put).await?.status, StatusCode::OK)?;
@@ -43,67 +44,75 @@ impl Hers {
         Ok(Self { alice, file, presigned: started.upload_id, tus })
     }
 
-    /// It is all still there and as it was.
-    async fn are_untouched(&self) -> anyhow::Result<()> {
+    /// Checks that all objects are unchanged.
+    async fn check_unchanged(&self) -> anyhow::Result<()> {
         let Self { alice, file, presigned, tus } = self;
-        let read = alice.client.content(&alice.proof, file).await.done()?.body;
-        equal("her file", read.as_ref(), b"of alice")?;
+        let read = alice.client.content(&alice.credential, file).await.done()?.body;
+        equal("the file of alice", read.as_ref(), b"of alice")?;
         let path = format!("{}/{tus}", paths::TUS);
-        equal("her tus upload", alice.offset(&path).await?, 4)?;
+        equal("the tus upload of alice", alice.offset(&path).await?, 4)?;
         let body = UploadComplete { upload_id: presigned.clone() };
-        let complete = alice.ask(Method::POST, paths::UPLOADS_COMPLETE).json(&body);
+        let complete = alice.request(Method::POST, paths::UPLOADS_COMPLETE).json(&body);
         let reply = alice.client.send(complete).await?;
-        equal("her presigned upload", reply.status, StatusCode::CREATED)
+        equal("the presigned upload of alice", reply.status, StatusCode::CREATED)
     }
 }
 
-/// Every call that names a thing, with the id to be put in.
-type Call = fn(&Person, &str) -> RequestBuilder;
+/// A call that names an object, with the id as parameter.
+type Call = fn(&AccountClient, &str) -> RequestBuilder;
 
 const FILE_CALLS: &[(&str, Call)] = &[
-    ("describe", |who, id| who.ask(Method::GET, &paths::file(id))),
-    ("ask about", |who, id| who.ask(Method::HEAD, &paths::file(id))),
-    ("read", |who, id| who.ask(Method::GET, &paths::file_content(id))),
-    ("ask for", |who, id| who.ask(Method::HEAD, &paths::file_content(id))),
-    ("read a part of", |who, id| {
-        who.ask(Method::GET, &paths::file_content(id)).header(RANGE, "bytes=0-1")
+    ("describe", |account, id| account.request(Method::GET, &paths::file(id))),
+    ("ask about", |account, id| account.request(Method::HEAD, &paths::file(id))),
+    ("read", |account, id| account.request(Method::GET, &paths::file_content(id))),
+    ("ask for", |account, id| account.request(Method::HEAD, &paths::file_content(id))),
+    ("read a part of", |account, id| {
+        account.request(Method::GET, &paths::file_content(id)).header(RANGE, "bytes=0-1")
     }),
-    ("read past the end of", |who, id| {
-        who.ask(Method::GET, &paths::file_content(id)).header(RANGE, "bytes=999-")
+    ("read past the end of", |account, id| {
+        account.request(Method::GET, &paths::file_content(id)).header(RANGE, "bytes=999-")
     }),
-    ("delete", |who, id| who.ask(Method::DELETE, &paths::file(id))),
+    ("delete", |account, id| account.request(Method::DELETE, &paths::file(id))),
 ];
 
 const UPLOAD_CALLS: &[(&str, Call)] = &[
-    ("complete", |who, id| {
+    ("complete", |account, id| {
         let body = UploadComplete { upload_id: id.to_owned() };
-        who.ask(Method::POST, paths::UPLOADS_COMPLETE).json(&body)
+        account.request(Method::POST, paths::UPLOADS_COMPLETE).json(&body)
     }),
-    ("give up", |who, id| who.ask(Method::DELETE, &format!("{}/{id}", paths::UPLOADS))),
-    ("write to", |who, id| {
+    ("give up", |account, id| {
+        account.request(Method::DELETE, &format!("{}/{id}", paths::UPLOADS))
+    }),
+    ("write to", |account, id| {
         let path = format!("{}/{id}/content?signature=x", paths::UPLOADS);
-        who.ask(Method::PUT, &path).body("evil")
+        account.request(Method::PUT, &path).body("evil")
     }),
-    ("ask tus for", |who, id| who.tus(Method::HEAD, &format!("{}/{id}", paths::TUS))),
-    ("append to", |who, id| who.patch(&format!("{}/{id}", paths::TUS), 4).body("evil")),
-    ("append wrongly to", |who, id| {
-        who.patch(&format!("{}/{id}", paths::TUS), 0)
+    ("ask tus for", |account, id| {
+        account.tus(Method::HEAD, &format!("{}/{id}", paths::TUS))
+    }),
+    ("append to", |account, id| {
+        account.patch(&format!("{}/{id}", paths::TUS), 4).body("evil")
+    }),
+    ("append wrongly to", |account, id| {
+        account
+            .patch(&format!("{}/{id}", paths::TUS), 0)
             .header(headers::UPLOAD_CHECKSUM, "sha256 AAAA")
             .body("evil")
     }),
-    ("terminate", |who, id| who.tus(Method::DELETE, &format!("{}/{id}", paths::TUS))),
+    ("terminate", |account, id| {
+        account.tus(Method::DELETE, &format!("{}/{id}", paths::TUS))
+    }),
 ];
 
-/// All of an answer that may not differ: everything but the request's id, the time, and
-/// which replica it was.
+/// The response without the parts that may differ: request id, time and replica.
 pub(crate) async fn answer(
-    who: &Person,
+    account: &AccountClient,
     request: RequestBuilder,
 ) -> anyhow::Result<Answer> {
-    let reply = who.client.send(request).await?;
+    let reply = account.client.send(request).await?;
     let mut headers = reply.headers.clone();
-    for of_the_request in [REQUEST_ID, SERVED_BY, DATE.as_str()] {
-        headers.remove(of_the_request);
+    for name in [REQUEST_ID, SERVED_BY, DATE.as_str()] {
+        headers.remove(name);
     }
     let mut body = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
     if let Some(instance) = body.get_mut("instance") {
@@ -114,39 +123,46 @@ pub(crate) async fn answer(
 
 pub(crate) type Answer = (StatusCode, HeaderMap, Value);
 
-/// Item 33. Bob, of the same organisation, and carol, of another, try every call on what
-/// alice has, and get just the answer that an id gets which nobody was given; so do they
-/// with headers that claim to be of her organisation.
+/// Item 33. Bob of the same organisation and carol of another try every call on the
+/// objects of alice, also with headers that claim her organisation. They get the same
+/// answer as for an id that does not exist.
 #[tokio::test]
-async fn what_belongs_to_another_is_not_found_by_any_call() -> anyhow::Result<()> {
-    for (stores, design) in [(Stores::Real, "central"), (Stores::Embedded, "token")] {
-        let town = Town::new(stores, design, &[]).await?;
-        let hers = Hers::of(&town).await?;
-        for who in [&town.bob, &town.carol] {
-            let other = Person { client: town.client(), proof: town.sign_in(who).await? };
-            let files = FILE_CALLS.iter().map(|call| (call, &hers.file));
+async fn objects_of_other_accounts_are_not_found_by_any_call() -> anyhow::Result<()> {
+    for (kind, design) in [(StoreKind::Real, "central"), (StoreKind::Embedded, "token")] {
+        let app = TestApp::new(kind, design, &[]).await?;
+        let objects = AliceObjects::of(&app).await?;
+        for login in [&app.bob, &app.carol] {
+            let other = AccountClient {
+                client: app.client(),
+                credential: app.sign_in(login).await?,
+            };
+            let files = FILE_CALLS.iter().map(|call| (call, &objects.file));
             let uploads = UPLOAD_CALLS.iter().flat_map(|call| {
-                [&hers.presigned, &hers.tus, &hers.file].map(|id| (call, id))
+                [&objects.presigned, &objects.tus, &objects.file].map(|id| (call, id))
             });
-            for ((what, call), id) in files.chain(uploads) {
-                let claim = |request: RequestBuilder| {
+            for ((action, call), id) in files.chain(uploads) {
+                let with_claims = |request: RequestBuilder| {
                     let claims = ["x-tenant-id", "x-organisation", "x-forwarded-user"];
                     claims
                         .iter()
                         .fold(request, |request, name| request.header(*name, "t1"))
                 };
                 let made_up = uuid::Uuid::now_v7().to_string();
-                let nobodys = answer(&other, call(&other, &made_up)).await?;
-                let gone = [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN];
-                ensure!(gone.contains(&nobodys.0), "to {what} nothing: {nobodys:?}");
-                for request in [call(&other, id), claim(call(&other, id))] {
-                    let answered = answer(&other, request).await?;
-                    let told = format!("{} may {what} what is alice's", who.username);
-                    equal(&told, answered, nobodys.clone())?;
+                let missing = answer(&other, call(&other, &made_up)).await?;
+                let expected = [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN];
+                ensure!(
+                    expected.contains(&missing.0),
+                    "{action} a missing object: {missing:?}"
+                );
+                for request in [call(&other, id), with_claims(call(&other, id))] {
+                    let response = answer(&other, request).await?;
+                    let context =
+                        format!("{}: {action} an object of alice", login.username);
+                    equal(&context, response, missing.clone())?;
                 }
             }
         }
-        hers.are_untouched().await.with_context(|| design.to_owned())?;
+        objects.check_unchanged().await.with_context(|| design.to_owned())?;
     }
     Ok(())
 }

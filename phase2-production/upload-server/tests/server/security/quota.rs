@@ -1,8 +1,8 @@
-//! The quota, when everybody comes at once.
+//! The quota under concurrent uploads.
 
-use crate::on::Stores;
-use crate::security::people::Town;
-use crate::steps::blobs;
+use crate::account_client::blobs;
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::ensure;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
@@ -21,19 +21,20 @@ use std::time::Duration;
 const QUOTA: usize = 1_000_000;
 const FLAGS: [&str; 2] = ["--quota", "1000000"];
 
-/// Asks again, as `Retry-After` says, while twenty at once are more than a busy machine
-/// answers in time: a 503 is no answer about the quota. Counts those in `unsure`.
-async fn definite<T>(
-    unsure: &AtomicUsize,
-    mut ask: impl AsyncFnMut() -> Outcome<T>,
+/// Retries while the server answers 503, which twenty concurrent requests can cause on a
+/// busy machine and which does not concern the quota. Counts these answers in
+/// `unavailable`.
+async fn retry_unavailable<T>(
+    unavailable: &AtomicUsize,
+    mut send: impl AsyncFnMut() -> Outcome<T>,
 ) -> Outcome<T> {
     loop {
-        match ask().await {
+        match send().await {
             Outcome::Refused(reply)
                 if reply.status == StatusCode::SERVICE_UNAVAILABLE =>
             {
-                let before = unsure.fetch_add(1, Ordering::SeqCst);
-                assert!(before < 200, "it is busy for ever");
+                let before = unavailable.fetch_add(1, Ordering::SeqCst);
+                assert!(before < 200, "the server stays busy");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             outcome => return outcome,
@@ -41,54 +42,59 @@ async fn definite<T>(
     }
 }
 
-/// What came through, the others having been refused for the quota and nothing else.
-fn winners<T>(outcomes: Vec<Outcome<T>>) -> anyhow::Result<Vec<T>> {
-    let mut winners = Vec::new();
+/// The successful results. Every other result must be a refusal because of the quota.
+fn accepted<T>(outcomes: Vec<Outcome<T>>) -> anyhow::Result<Vec<T>> {
+    let mut accepted = Vec::new();
     for outcome in outcomes {
         match outcome {
-            Outcome::Done(reply) => winners.push(reply.body),
+            Outcome::Done(reply) => accepted.push(reply.body),
             refused => drop(refused.refused_as(ProblemKind::QuotaExceeded)?),
         }
     }
-    Ok(winners)
+    Ok(accepted)
 }
 
-/// Item 31. Twenty uploads at once, on three replicas: as many come through as there is
-/// room for, not one more, and the losers leave no bytes. On Postgres and on SQLite, just
-/// under the quota and a third of it.
+/// Item 31. Of twenty concurrent uploads on three replicas exactly as many succeed as the
+/// quota allows, and the refused ones leave no bytes. On Postgres and on SQLite, with
+/// files of just under the quota and of a third of it.
 #[tokio::test]
-async fn uploads_at_once_never_exceed_the_quota() -> anyhow::Result<()> {
-    for (stores, size, room) in [
-        (Stores::Real, QUOTA - 1, 1),
-        (Stores::Real, QUOTA / 3, 3),
-        (Stores::Embedded, QUOTA / 3, 3),
+async fn concurrent_uploads_never_exceed_the_quota() -> anyhow::Result<()> {
+    for (kind, size, allowed) in [
+        (StoreKind::Real, QUOTA - 1, 1),
+        (StoreKind::Real, QUOTA / 3, 3),
+        (StoreKind::Embedded, QUOTA / 3, 3),
     ] {
-        let town = Town::new(stores, "central", &FLAGS).await?;
-        let alice = town.sign_in(&town.alice).await?;
+        let app = TestApp::new(kind, "central", &FLAGS).await?;
+        let alice = app.sign_in(&app.alice).await?;
         let clients: Vec<_> =
-            (0..20).map(|number| town.replica(number).client()).collect();
+            (0..20).map(|number| app.replica(number).client()).collect();
         let file = Upload::of_size("a.bin", size);
-        let unsure = AtomicUsize::new(0);
+        let unavailable = AtomicUsize::new(0);
         let uploads = clients.iter().enumerate().map(async |(number, client)| {
             let key = format!("key-{number}");
-            definite(&unsure, async || client.upload_with_key(&alice, &file, &key).await)
-                .await
+            retry_unavailable(&unavailable, async || {
+                client.upload_with_key(&alice, &file, &key).await
+            })
+            .await
         });
-        let stored = winners(join_all(uploads).await)?;
-        equal("files that came through", stored.len(), room)?;
-        let client = town.client();
+        let stored = accepted(join_all(uploads).await)?;
+        equal("stored files", stored.len(), allowed)?;
+        let client = app.client();
         let listed = client.list(&alice, &ListQuery::default()).await.done()?.body.files;
         let sum: u64 = listed.iter().map(|file| file.size).sum();
         ensure!(sum <= QUOTA as u64, "the files have {sum} bytes");
-        equal("files in the listing", listed.len(), room)?;
-        // Where a replica did not hear whether its commit happened, a row may name the
-        // bytes, and the janitor finds out; whoever was refused for the quota leaves none.
-        let most = room + unsure.into_inner();
-        eventually(PATIENCE, "no bytes of the losers", async || {
-            Ok((room..=most).contains(&blobs(&town.world.fixture).len()).then_some(()))
+        equal("files in the listing", listed.len(), allowed)?;
+        // If a replica does not learn the outcome of its commit, a row may still refer to
+        // the bytes; the janitor decides later. A refusal because of the quota leaves no
+        // bytes.
+        let max_blobs = allowed + unavailable.into_inner();
+        eventually(PATIENCE, "no bytes of refused uploads", async || {
+            Ok((allowed..=max_blobs)
+                .contains(&blobs(&app.stores.fixture).len())
+                .then_some(()))
         })
         .await?;
-        let bob = town.sign_in(&town.bob).await?;
+        let bob = app.sign_in(&app.bob).await?;
         client.upload(&bob, &file).await.done()?;
         client.delete(&alice, &stored[0].file_id).await.done()?;
         client.upload(&alice, &file).await.done()?;
@@ -97,59 +103,61 @@ async fn uploads_at_once_never_exceed_the_quota() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Item 31. What is only announced counts already, however it is to come, so that nobody
-/// reserves more than they may fill.
+/// Item 31. Announced uploads count towards the quota, with every upload method, so that
+/// an account cannot reserve more than its quota.
 #[tokio::test]
-async fn announcements_at_once_never_exceed_the_quota() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Real, "token", &FLAGS).await?;
-    let alice = town.sign_in(&town.alice).await?;
-    let asked = UploadStart {
+async fn concurrent_announcements_never_exceed_the_quota() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Real, "token", &FLAGS).await?;
+    let alice = app.sign_in(&app.alice).await?;
+    let body = UploadStart {
         name: "later.bin".to_owned(),
         content_type: "text/plain".to_owned(),
         size: (QUOTA / 3) as u64,
     };
-    let unsure = AtomicUsize::new(0);
+    let unavailable = AtomicUsize::new(0);
     let starts = (0..20).map(async |number| {
-        let client = town.replica(number).client();
+        let client = app.replica(number).client();
         let start = || client.proven(&alice, Method::POST, paths::UPLOADS_START);
-        definite(&unsure, async || {
-            client.json::<UploadStarted>(start().json(&asked)).await
+        retry_unavailable(&unavailable, async || {
+            client.json::<UploadStarted>(start().json(&body)).await
         })
         .await
     });
-    let started = winners(join_all(starts).await)?;
-    equal("uploads that were begun", started.len(), 3)?;
-    let client = town.client();
+    let started = accepted(join_all(starts).await)?;
+    equal("started uploads", started.len(), 3)?;
+    let client = app.client();
     let pending: Outcome<PendingUploads> =
         client.json(client.proven(&alice, Method::GET, paths::UPLOADS)).await;
-    equal("uploads under way", pending.done()?.body.uploads.len(), 3)?;
+    equal("pending uploads", pending.done()?.body.uploads.len(), 3)?;
     let file = Upload::of_size("now.bin", QUOTA / 3);
     client.upload(&alice, &file).await.refused_as(ProblemKind::QuotaExceeded)?;
     let path = format!("{}/{}", paths::UPLOADS, started[0].upload_id);
-    let given_up = client.send(client.proven(&alice, Method::DELETE, &path)).await?;
-    equal("giving one up", given_up.status.as_u16(), 200)?;
+    let cancelled = client.send(client.proven(&alice, Method::DELETE, &path)).await?;
+    equal("cancelling one", cancelled.status.as_u16(), 200)?;
     client.upload(&alice, &file).await.done()?;
     Ok(())
 }
 
-/// Item 31. Files without a byte are counted, too, over all replicas: each is a row, and a
-/// name on a disk.
+/// Item 31. Empty files are limited as well, over all replicas, because each needs a row
+/// and a directory entry.
 #[tokio::test]
-async fn files_without_a_byte_have_a_limit_as_well() -> anyhow::Result<()> {
-    for stores in [Stores::Embedded, Stores::Real] {
-        let town = Town::new(stores, "token", &["--max-files", "5"]).await?;
-        let alice = town.sign_in(&town.alice).await?;
+async fn number_of_empty_files_is_limited() -> anyhow::Result<()> {
+    for kind in [StoreKind::Embedded, StoreKind::Real] {
+        let app = TestApp::new(kind, "token", &["--max-files", "5"]).await?;
+        let alice = app.sign_in(&app.alice).await?;
         let empty = Upload::of_size("empty.bin", 0);
-        let unsure = AtomicUsize::new(0);
+        let unavailable = AtomicUsize::new(0);
         let uploads = (0..12).map(async |number| {
-            let (client, key) = (town.replica(number).client(), format!("key-{number}"));
-            definite(&unsure, async || client.upload_with_key(&alice, &empty, &key).await)
-                .await
+            let (client, key) = (app.replica(number).client(), format!("key-{number}"));
+            retry_unavailable(&unavailable, async || {
+                client.upload_with_key(&alice, &empty, &key).await
+            })
+            .await
         });
-        let stored = winners(join_all(uploads).await)?;
-        equal("files that came through", stored.len(), 5)?;
-        let client = town.client();
-        let bob = town.sign_in(&town.bob).await?;
+        let stored = accepted(join_all(uploads).await)?;
+        equal("stored files", stored.len(), 5)?;
+        let client = app.client();
+        let bob = app.sign_in(&app.bob).await?;
         client.upload(&bob, &empty).await.done()?;
         client.delete(&alice, &stored[0].file_id).await.done()?;
         client.upload(&alice, &empty).await.done()?;

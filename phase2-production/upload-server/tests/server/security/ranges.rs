@@ -1,8 +1,8 @@
-//! Ranges and conditions: part of a file, and never more than the file.
+//! Range and conditional requests: a response never exceeds the file.
 
-use crate::on::Stores;
-use crate::security::people::Town;
-use crate::steps::Person;
+use crate::account_client::AccountClient;
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
@@ -16,8 +16,8 @@ use http::{Method, StatusCode};
 
 const SIZE: usize = 100_000;
 
-/// Ranges that ask for more than there is.
-fn greedy() -> Vec<String> {
+/// Range headers that ask for more than the file.
+fn oversized_ranges() -> Vec<String> {
     let many = |range: fn(usize) -> String| {
         format!("bytes={}", (0..1_000).map(range).collect::<Vec<_>>().join(","))
     };
@@ -38,40 +38,39 @@ fn greedy() -> Vec<String> {
     ]
 }
 
-/// Item 32. A thousand ranges, in a row, on top of each other, one byte each, or past the
-/// end, are at most the file once, four times at once.
+/// Item 32. A thousand ranges (adjacent, overlapping, of one byte, past the end) return
+/// at most the file once. Each header is sent four times concurrently.
 #[tokio::test]
-async fn a_thousand_ranges_are_never_more_than_the_file() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let (client, alice) = (town.client(), town.sign_in(&town.alice).await?);
+async fn thousand_ranges_never_return_more_than_the_file() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let (client, alice) = (app.client(), app.sign_in(&app.alice).await?);
     let file = Upload::of_size("a.bin", SIZE);
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
-    for range in &greedy() {
-        let ask = (0..4).map(async |_| {
+    for range in &oversized_ranges() {
+        let requests = (0..4).map(async |_| {
             let reply = client.content_range(&alice, &id, range).await;
             let (status, length) = match reply.status()? {
                 StatusCode::RANGE_NOT_SATISFIABLE => (416, 0),
                 status => (status.as_u16(), reply.done()?.body.len()),
             };
-            ensure!(matches!(status, 200 | 206 | 416), "it is answered with {status}");
+            ensure!(matches!(status, 200 | 206 | 416), "the status is {status}");
             ensure!(length <= SIZE, "{length} bytes");
             ensure!(status != 200 || length == SIZE, "200 with {length} bytes");
             Ok(())
         });
-        try_join_all(ask).await.with_context(|| format!("{range:.40}"))?;
+        try_join_all(requests).await.with_context(|| format!("{range:.40}"))?;
     }
     let past = client.content_range(&alice, &id, &format!("bytes={SIZE}-")).await;
     let refused = past.refused_as(ProblemKind::RangeNotSatisfiable)?;
-    let told = refused.header(CONTENT_RANGE);
-    equal("the size that is told", told, Some(format!("bytes */{SIZE}").as_str()))
+    let size = refused.header(CONTENT_RANGE);
+    equal("Content-Range", size, Some(format!("bytes */{SIZE}").as_str()))
 }
 
-/// Item 32. A part belongs to the version it was begun with: with another tag, an
-/// unreadable or a weak one, the answer is the whole file.
+/// Item 32. `If-Range` with another, an unreadable or a weak tag returns the whole file.
 #[tokio::test]
-async fn a_part_of_another_version_is_the_whole_file() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let (client, alice) = (town.client(), town.sign_in(&town.alice).await?);
+async fn stale_if_range_returns_the_whole_file() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let (client, alice) = (app.client(), app.sign_in(&app.alice).await?);
     let file = Upload::of_size("a.bin", SIZE);
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
     let whole = client.content(&alice, &id).await.done()?;
@@ -87,16 +86,15 @@ async fn a_part_of_another_version_is_the_whole_file() -> anyhow::Result<()> {
         let answer = ask(&[part.clone(), (IF_RANGE, stale)]).await?;
         equal(stale, answer, (200, SIZE))?;
     }
-    equal("known", ask(&[(IF_NONE_MATCH, &tag)]).await?, (304, 0))?;
-    equal("not known", ask(&[(IF_NONE_MATCH, &other)]).await?, (200, SIZE))
+    equal("current tag", ask(&[(IF_NONE_MATCH, &tag)]).await?, (304, 0))?;
+    equal("other tag", ask(&[(IF_NONE_MATCH, &other)]).await?, (200, SIZE))
 }
 
-/// Item 32. Who deletes what it has read under another tag deletes nothing.
+/// Item 32. A delete with a stale `If-Match` deletes nothing.
 #[tokio::test]
-async fn a_deletion_that_names_another_version_is_refused_and_deletes_nothing()
--> anyhow::Result<()> {
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let (client, alice) = (town.client(), town.sign_in(&town.alice).await?);
+async fn delete_with_a_stale_if_match_deletes_nothing() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let (client, alice) = (app.client(), app.sign_in(&app.alice).await?);
     let file = Upload::of_size("a.bin", SIZE);
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
     let whole = client.content(&alice, &id).await.done()?;
@@ -116,20 +114,20 @@ async fn a_deletion_that_names_another_version_is_refused_and_deletes_nothing()
     Ok(())
 }
 
-/// Item 32. Nothing here is ever overwritten, so there is no write that a stale `If-Match`
-/// could guard (deviation: 405 in place of 412 and 428). What stands nearest to one, a
-/// tus upload, is told its offset in place of being written over.
+/// Item 32. Files are immutable, so there is no write for a stale `If-Match` to guard
+/// (deviation: 405 instead of 412 and 428). The nearest case, a tus write at a wrong
+/// offset, gets 409 and changes nothing.
 #[tokio::test]
-async fn a_file_cannot_be_overwritten_with_or_without_a_condition() -> anyhow::Result<()>
-{
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let (client, proof) = (town.client(), town.sign_in(&town.alice).await?);
+async fn file_cannot_be_overwritten() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let (client, credential) = (app.client(), app.sign_in(&app.alice).await?);
     let file = Upload::of_size("a.bin", SIZE);
-    let id = client.upload(&proof, &file).await.done()?.body.file_id;
+    let id = client.upload(&credential, &file).await.done()?.body.file_id;
     for path in [paths::file(&id), paths::file_content(&id)] {
         for method in [Method::PUT, Method::PATCH, Method::POST] {
             for condition in [None, Some("\"stale\""), Some("*")] {
-                let request = client.proven(&proof, method.clone(), &path).body("other");
+                let request =
+                    client.proven(&credential, method.clone(), &path).body("other");
                 let request = match condition {
                     Some(tag) => request.header(IF_MATCH, tag),
                     None => request,
@@ -140,16 +138,16 @@ async fn a_file_cannot_be_overwritten_with_or_without_a_condition() -> anyhow::R
             }
         }
     }
-    let read = client.content(&proof, &id).await.done()?.body;
+    let read = client.content(&credential, &id).await.done()?.body;
     ensure!(read == file.bytes, "the file has changed");
 
-    let alice = Person { client, proof };
+    let alice = AccountClient { client, credential };
     let path = alice.create("b.bin", 20).await?;
     alice.append(&path, 0, b"0123456789").await?;
     for wrong in [0, 5, 11, 19] {
         let reply = alice.append(&path, wrong, b"x").await?;
         equal("a wrong offset", reply.status, StatusCode::CONFLICT)?;
-        equal("what is there", alice.offset(&path).await?, 10)?;
+        equal("the stored offset", alice.offset(&path).await?, 10)?;
     }
     Ok(())
 }

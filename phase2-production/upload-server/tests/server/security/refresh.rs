@@ -1,8 +1,9 @@
-//! Refresh tokens: one use, one successor, and one alarm when two people have the same.
+//! Refresh tokens: each is valid once, has one successor, and reuse revokes the token
+//! family.
 
-use crate::on::Stores;
 use crate::security::forge::{log_in, refresh, revoke};
-use crate::security::people::Town;
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::eventually::{eventually, silence};
 use api_conformance::expect::equal;
@@ -18,26 +19,26 @@ use http::header::RETRY_AFTER;
 use sqlx::{Connection, Executor, SqliteConnection};
 use std::time::Duration;
 
-fn renewal(issued: TokenIssued) -> anyhow::Result<Secret> {
+fn refresh_token(issued: TokenIssued) -> anyhow::Result<Secret> {
     issued.refresh_token.context("a refresh token")
 }
 
-/// Item 22. Used again after its grace, a refresh token is in two hands: its successor
-/// dies with it, on every replica, and so do the access tokens that came of it. Other
-/// logins of the same person live on.
+/// Item 22. A refresh token that is reused after its grace period was stolen: its
+/// successor and all access tokens of the family are refused on every replica. Other
+/// logins of the account stay valid.
 #[tokio::test]
-async fn a_refresh_token_that_comes_twice_ends_its_family() -> anyhow::Result<()> {
+async fn reused_refresh_token_revokes_its_family() -> anyhow::Result<()> {
     let grace = ["--refresh-grace-ms", "500"];
-    let town = Town::new(Stores::Real, "token", &grace).await?;
-    let [r1, r2, r3] = [0, 1, 2].map(|number| town.replica(number).client());
-    let (first_access, first) = log_in(&r1, &town.alice).await?;
-    let (elsewhere, _) = log_in(&r2, &town.alice).await?;
+    let app = TestApp::new(StoreKind::Real, "token", &grace).await?;
+    let [r1, r2, r3] = [0, 1, 2].map(|number| app.replica(number).client());
+    let (first_access, first) = log_in(&r1, &app.alice).await?;
+    let (other_login, _) = log_in(&r2, &app.alice).await?;
     let next = refresh(&r2, &first).await.done()?.body;
     let accesses = [first_access, next.access_token.clone()].map(Proof::Bearer);
     for access in &accesses {
-        town.accept(access).await?;
+        app.all_accept(access).await?;
     }
-    let next = renewal(next)?;
+    let next = refresh_token(next)?;
 
     silence(Duration::from_millis(1_000)).await;
     refresh(&r3, &first).await.refused_as(ProblemKind::TokenInvalid)?;
@@ -46,95 +47,97 @@ async fn a_refresh_token_that_comes_twice_ends_its_family() -> anyhow::Result<()
         refresh(client, &first).await.refused_as(ProblemKind::TokenInvalid)?;
     }
     for access in &accesses {
-        town.refuse(access, ProblemKind::TokenInvalid).await?;
+        app.all_refuse(access, ProblemKind::TokenInvalid).await?;
     }
-    town.accept(&Proof::Bearer(elsewhere)).await
+    app.all_accept(&Proof::Bearer(other_login)).await
 }
 
-/// Item 22. Two requests with the same token cross, on two replicas: both get the same
-/// successor, nobody is called a thief, and the successor works. Ten pairs of them.
+/// Item 22. Two concurrent refreshes with the same token on two replicas return the same
+/// valid successor and raise no alarm. Ten pairs.
 #[tokio::test]
-async fn two_refreshes_at_once_get_one_successor_and_raise_no_alarm() -> anyhow::Result<()>
+async fn concurrent_refreshes_return_one_successor_without_an_alarm() -> anyhow::Result<()>
 {
     let grace = ["--refresh-grace-ms", "3000"];
-    let town = Town::new(Stores::Real, "token", &grace).await?;
+    let app = TestApp::new(StoreKind::Real, "token", &grace).await?;
     let mut successors = Vec::new();
     for round in 0..10 {
-        let (here, there) =
-            (town.replica(round).client(), town.replica(round + 1).client());
-        let (_, token) = log_in(&here, &town.alice).await?;
-        let both = tokio::join!(refresh(&here, &token), refresh(&there, &token));
-        let one = renewal(both.0.done().with_context(|| format!("round {round}"))?.body)?;
+        let (first_client, second_client) =
+            (app.replica(round).client(), app.replica(round + 1).client());
+        let (_, token) = log_in(&first_client, &app.alice).await?;
+        let both =
+            tokio::join!(refresh(&first_client, &token), refresh(&second_client, &token));
+        let one =
+            refresh_token(both.0.done().with_context(|| format!("round {round}"))?.body)?;
         let other =
-            renewal(both.1.done().with_context(|| format!("round {round}"))?.body)?;
-        equal("they have the same successor", one == other, true)?;
-        // Nor does it matter that an answer was lost.
-        let third = town.replica(round + 2).client();
-        let again = renewal(refresh(&third, &token).await.done()?.body)?;
-        equal("the repetition has it, too", again == one, true)?;
+            refresh_token(both.1.done().with_context(|| format!("round {round}"))?.body)?;
+        equal("the same successor", one == other, true)?;
+        // A retry after a lost response gets the same successor.
+        let third = app.replica(round + 2).client();
+        let again = refresh_token(refresh(&third, &token).await.done()?.body)?;
+        equal("the same successor again", again == one, true)?;
         successors.push(one);
     }
     silence(Duration::from_millis(3_100)).await;
     for successor in &successors {
-        let next = refresh(&town.client(), successor).await.done()?.body;
-        town.accept(&Proof::Bearer(next.access_token)).await?;
+        let next = refresh(&app.client(), successor).await.done()?.body;
+        app.all_accept(&Proof::Bearer(next.access_token)).await?;
     }
     Ok(())
 }
 
-/// Item 22. A family has an end, however often its tokens are renewed.
+/// Item 22. A token family expires, regardless of refreshes.
 #[tokio::test]
-async fn a_family_of_refresh_tokens_ends_with_its_time() -> anyhow::Result<()> {
-    let short = ["--refresh-ttl-ms", "3000", "--refresh-grace-ms", "200"];
-    let town = Town::new(Stores::Embedded, "token", &short).await?;
-    let client = town.client();
-    let (_, mut token) = log_in(&client, &town.alice).await?;
+async fn token_family_expires_despite_refreshes() -> anyhow::Result<()> {
+    let lifetimes = ["--refresh-ttl-ms", "3000", "--refresh-grace-ms", "200"];
+    let app = TestApp::new(StoreKind::Embedded, "token", &lifetimes).await?;
+    let client = app.client();
+    let (_, mut token) = log_in(&client, &app.alice).await?;
     for _ in 0..3 {
-        token = renewal(refresh(&client, &token).await.done()?.body)?;
+        token = refresh_token(refresh(&client, &token).await.done()?.body)?;
     }
     silence(Duration::from_millis(3_500)).await;
     refresh(&client, &token).await.refused_as(ProblemKind::TokenExpired)?;
     Ok(())
 }
 
-/// Refused because it was too much, and told when to come again.
-fn later<T: std::fmt::Debug>(
+/// Checks a refusal by a limit and its `Retry-After`.
+fn refused_with_retry_after<T: std::fmt::Debug>(
     outcome: Outcome<T>,
     kind: ProblemKind,
     window_s: u64,
 ) -> anyhow::Result<()> {
     let refused = outcome.refused_as(kind)?;
-    let seconds: u64 = refused.header(RETRY_AFTER).context("when")?.parse()?;
-    ensure!((1..=window_s).contains(&seconds), "again in {seconds} s");
+    let seconds: u64 = refused.header(RETRY_AFTER).context("no Retry-After")?.parse()?;
+    ensure!((1..=window_s).contains(&seconds), "Retry-After: {seconds}");
     Ok(())
 }
 
-/// Item 22. A login is refreshed so often and no oftener, on all replicas together; that
-/// ends by itself, costs no other login anything, and keeps nobody from logging out.
+/// Item 22. The number of refreshes per login is limited over all replicas. The limit
+/// ends by itself, does not affect other logins, and does not prevent a logout.
 #[tokio::test]
-async fn a_login_is_refreshed_so_often_in_a_while_and_no_oftener() -> anyhow::Result<()> {
-    let few = ["--refreshes-per-login", "4", "--attempts-window-ms", "8000"];
-    let town = Town::new(Stores::Embedded, "token", &few).await?;
+async fn refreshes_per_login_are_limited_across_replicas() -> anyhow::Result<()> {
+    let limits = ["--refreshes-per-login", "4", "--attempts-window-ms", "8000"];
+    let app = TestApp::new(StoreKind::Embedded, "token", &limits).await?;
     let mut last = Vec::new();
-    for who in [&town.alice, &town.bob] {
-        let (mut access, mut token) = log_in(&town.client(), who).await?;
+    for account in [&app.alice, &app.bob] {
+        let (mut access, mut token) = log_in(&app.client(), account).await?;
         for number in 0..4 {
-            let next = refresh(&town.replica(number).client(), &token).await.done()?.body;
+            let next = refresh(&app.replica(number).client(), &token).await.done()?.body;
             access = next.access_token.clone();
-            token = renewal(next)?;
+            token = refresh_token(next)?;
         }
-        for replica in town.replicas() {
+        for replica in app.replicas() {
             let outcome = refresh(&replica.client(), &token).await;
-            later(outcome, ProblemKind::TooManyRequests, 8)?;
+            refused_with_retry_after(outcome, ProblemKind::TooManyRequests, 8)?;
         }
         last.push((access, token));
     }
     let (access, token) = &last[0];
-    revoke(&town.client(), token).await.done().context("a logout")?;
-    town.refuse(&Proof::Bearer(access.clone()), ProblemKind::TokenInvalid).await?;
+    revoke(&app.client(), token).await.done().context("a logout")?;
+    app.all_refuse(&Proof::Bearer(access.clone()), ProblemKind::TokenInvalid).await?;
     let (_, token) = &last[1];
-    eventually(PATIENCE, "her token is good again", async || {
-        match refresh(&town.client(), token).await {
+    eventually(PATIENCE, "the limit to end", async || {
+        match refresh(&app.client(), token).await {
             Outcome::Done(_) => Ok(Some(())),
             other => other.refused_as(ProblemKind::TooManyRequests).map(|_| None),
         }
@@ -142,40 +145,53 @@ async fn a_login_is_refreshed_so_often_in_a_while_and_no_oftener() -> anyhow::Re
     .await
 }
 
-/// Item 14. Who makes tokens up keeps nobody from writing: they are looked up while somebody
-/// else writes, and after so many from one address not even that.
+/// Item 14. Invalid tokens do not block writers: they are looked up while another
+/// connection holds the write lock. After the limit per address they are not looked up at
+/// all.
 #[tokio::test]
-async fn made_up_tokens_wait_for_no_writer_and_are_counted() -> anyhow::Result<()> {
-    let few = ["--attempts-per-address", "12"];
-    let town = Town::new(Stores::Embedded, "token", &few).await?;
-    let client = town.client();
-    let (_, genuine) = log_in(&client, &town.alice).await?;
-    let file = town.world.fixture.data_dir().join("records.sqlite");
+async fn invalid_tokens_are_counted_without_waiting_for_writers() -> anyhow::Result<()> {
+    let limits = ["--attempts-per-address", "12"];
+    let app = TestApp::new(StoreKind::Embedded, "token", &limits).await?;
+    let client = app.client();
+    let (_, genuine) = log_in(&client, &app.alice).await?;
+    let file = app.stores.fixture.data_dir().join("records.sqlite");
     let mut writer =
         SqliteConnection::connect(&format!("sqlite://{}", file.display())).await?;
     writer.execute("BEGIN IMMEDIATE").await?;
-    // The last of 43 characters has two bits that are nothing.
-    let made_up = |number: usize| Secret::new(format!("{number:B>42}A"));
+    // The last of 43 characters has two unused bits.
+    let invalid = |number: usize| Secret::new(format!("{number:B>42}A"));
     for number in 0..12 {
         if number % 2 == 0 {
-            let refused = refresh(&client, &made_up(number)).await;
+            let refused = refresh(&client, &invalid(number)).await;
             refused.refused_as(ProblemKind::TokenInvalid).context(number)?;
         } else {
-            revoke(&client, &made_up(number)).await.done().context(number)?;
+            revoke(&client, &invalid(number)).await.done().context(number)?;
         }
     }
     let too_many = ProblemKind::TooManyAttempts;
-    for replica in town.replicas() {
-        later(refresh(&replica.client(), &made_up(12)).await, too_many, 60)?;
-        later(revoke(&replica.client(), &made_up(13)).await, too_many, 60)?;
+    for replica in app.replicas() {
+        refused_with_retry_after(
+            refresh(&replica.client(), &invalid(12)).await,
+            too_many,
+            60,
+        )?;
+        refused_with_retry_after(
+            revoke(&replica.client(), &invalid(13)).await,
+            too_many,
+            60,
+        )?;
     }
-    later(refresh(&client, &genuine).await, too_many, 60)?;
+    refused_with_retry_after(refresh(&client, &genuine).await, too_many, 60)?;
     writer.execute("ROLLBACK").await?;
-    // Past the balancer, a client on this machine may say that it is another address.
-    let replica = town.replica(0).client();
+    // Without the balancer, a client on this machine counts as a trusted proxy.
+    let replica = app.replica(0).client();
     let body = RefreshRequest { refresh_token: genuine };
     let request = replica.request(Method::POST, paths::TOKEN_REFRESH).json(&body);
-    let elsewhere = request.header("x-forwarded-for", "203.0.113.9");
-    replica.json::<TokenIssued>(elsewhere).await.done().context("from elsewhere")?;
-    log_in(&client, &town.bob).await.context("passwords are another matter").map(drop)
+    let other_login = request.header("x-forwarded-for", "203.0.113.9");
+    replica
+        .json::<TokenIssued>(other_login)
+        .await
+        .done()
+        .context("from another address")?;
+    log_in(&client, &app.bob).await.context("a login with a password").map(drop)
 }

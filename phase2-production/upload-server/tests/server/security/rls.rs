@@ -1,9 +1,9 @@
-//! The second line of defence: what the database itself does not let a replica see, and
-//! that a client who hangs up at the wrong moment cannot get a transaction of somebody
-//! else's.
+//! Row level security as the second line of defence: the database hides rows of other
+//! organisations from a replica, and cancelled requests never leave a transaction to
+//! another caller.
 
-use crate::on::Stores;
-use crate::security::people::Town;
+use crate::security::test_app::TestApp;
+use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::client::Client;
 use api_conformance::expect::equal;
@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// All tables that hold rows of people; the migrations' own table holds none.
+/// All tables with rows of accounts; the table of the migrations has none.
 const TABLES: &str = "SELECT relname::text, relrowsecurity, relforcerowsecurity \
      FROM pg_class WHERE relkind IN ('r', 'p') \
        AND relnamespace = 'public'::regnamespace AND relname <> '_sqlx_migrations'";
@@ -29,45 +29,45 @@ async fn count(connection: &mut PgConnection, table: &str) -> anyhow::Result<i64
     Ok(sqlx::query_scalar(query).fetch_one(connection).await?)
 }
 
-async fn as_application(town: &Town) -> anyhow::Result<PgConnection> {
-    let url = town.world.database_url().context("Postgres")?;
+async fn as_application(app: &TestApp) -> anyhow::Result<PgConnection> {
+    let url = app.stores.database_url().context("Postgres")?;
     Ok(PgConnection::connect(url).await?)
 }
 
-/// Each of two people, of two organisations, does something that writes rows.
-async fn fill(town: &Town) -> anyhow::Result<()> {
-    let client = town.client();
-    for who in [&town.alice, &town.carol] {
-        let proof = town.sign_in(who).await?;
+/// Two accounts of two organisations write rows to the tables.
+async fn fill(app: &TestApp) -> anyhow::Result<()> {
+    let client = app.client();
+    for account in [&app.alice, &app.carol] {
+        let credential = app.sign_in(account).await?;
         let file = Upload::new("a.txt", "a");
-        client.upload_with_key(&proof, &file, "a-key").await.done()?;
-        let request = client.proven(&proof, Method::POST, paths::TUS);
+        client.upload_with_key(&credential, &file, "a-key").await.done()?;
+        let request = client.proven(&credential, Method::POST, paths::TUS);
         let request = request.header("tus-resumable", "1.0.0").header("upload-length", 9);
         let location = client.send(request).await?.header("location").map(str::to_owned);
-        let piece =
-            client.proven(&proof, Method::PATCH, &location.context("a tus path")?);
-        let piece = piece.header("tus-resumable", "1.0.0").header("upload-offset", 0);
-        let piece = piece.header("content-type", "application/offset+octet-stream");
-        equal("a piece", client.send(piece.body("x")).await?.status.as_u16(), 204)?;
+        let part =
+            client.proven(&credential, Method::PATCH, &location.context("a tus path")?);
+        let part = part.header("tus-resumable", "1.0.0").header("upload-offset", 0);
+        let part = part.header("content-type", "application/offset+octet-stream");
+        equal("a part", client.send(part.body("x")).await?.status.as_u16(), 204)?;
     }
     Ok(())
 }
 
-/// Item 34. The role that replicas use owns nothing and is bound by row level security,
-/// which no table is without; asked for everything in no organisation's name, the
-/// database answers with nothing, and in one's name with that one's rows.
+/// Item 34. The database role of the replicas owns nothing and is bound by row level
+/// security, which every table has. Without an organisation a query returns no row; with
+/// one, only the rows of that organisation.
 #[tokio::test]
-async fn without_an_organisation_the_application_sees_no_row() -> anyhow::Result<()> {
+async fn application_sees_no_row_without_an_organisation() -> anyhow::Result<()> {
     for design in ["central", "token"] {
-        let town = Town::new(Stores::Real, design, &[]).await?;
-        fill(&town).await?;
-        let mut owner = town.world.owner().await?;
-        let mut app = as_application(&town).await?;
+        let app = TestApp::new(StoreKind::Real, design, &[]).await?;
+        fill(&app).await?;
+        let mut owner = app.stores.owner().await?;
+        let mut connection = as_application(&app).await?;
         let role = "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb \
                       OR EXISTS (SELECT 1 FROM pg_class WHERE relowner = pg_roles.oid) \
                     FROM pg_roles WHERE rolname = current_user";
-        let powerful: bool = sqlx::query_scalar(role).fetch_one(&mut app).await?;
-        equal("the role may more than it needs", powerful, false)?;
+        let powerful: bool = sqlx::query_scalar(role).fetch_one(&mut connection).await?;
+        equal("superfluous rights of the role", powerful, false)?;
 
         let mut filled = 0;
         for table in sqlx::query(TABLES).fetch_all(&mut owner).await? {
@@ -75,20 +75,23 @@ async fn without_an_organisation_the_application_sees_no_row() -> anyhow::Result
             let bound = (table.try_get(1)?, table.try_get(2)?);
             equal(&format!("row level security of {name}"), bound, (true, true))?;
             filled += i64::from(count(&mut owner, &name).await? > 0);
-            let seen = count(&mut app, &name).await?;
+            let seen = count(&mut connection, &name).await?;
             equal(&format!("rows of {name} without an organisation"), seen, 0)?;
-            of_one_organisation(&mut app, &name).await.context(name)?;
+            sees_one_organisation(&mut connection, &name).await.context(name)?;
         }
-        // Otherwise "nothing seen" would only mean that there is nothing.
-        ensure!(filled >= 7, "only {filled} tables have rows at all");
-        cannot_help_itself(&mut app).await?;
+        // Guard: empty tables would make the test meaningless.
+        ensure!(filled >= 7, "only {filled} tables have rows");
+        cannot_gain_access(&mut connection).await?;
     }
     Ok(())
 }
 
-/// In the name of `t1`, no row is seen that says that it is another's.
-async fn of_one_organisation(app: &mut PgConnection, table: &str) -> anyhow::Result<()> {
-    let mut tx = app.begin().await?;
+/// With organisation `t1`, no row of another organisation is visible.
+async fn sees_one_organisation(
+    connection: &mut PgConnection,
+    table: &str,
+) -> anyhow::Result<()> {
+    let mut tx = connection.begin().await?;
     let scope = "SELECT set_config('app.organisation', 't1', true)";
     sqlx::query(scope).execute(&mut *tx).await?;
     let has_one = "SELECT EXISTS (SELECT 1 FROM information_schema.columns \
@@ -102,12 +105,12 @@ async fn of_one_organisation(app: &mut PgConnection, table: &str) -> anyhow::Res
         count(&mut tx, table).await?;
     }
     tx.rollback().await?;
-    // The name was good for that transaction alone.
-    equal("rows after it", count(app, table).await?, 0)
+    // The setting applies to that transaction only.
+    equal("rows after the transaction", count(connection, table).await?, 0)
 }
 
-/// What an attacker who can run SQL as the application would try first.
-async fn cannot_help_itself(app: &mut PgConnection) -> anyhow::Result<()> {
+/// Statements that an attacker with SQL access as the application would try first.
+async fn cannot_gain_access(connection: &mut PgConnection) -> anyhow::Result<()> {
     for statement in [
         "ALTER TABLE files DISABLE ROW LEVEL SECURITY",
         "ALTER TABLE files NO FORCE ROW LEVEL SECURITY",
@@ -120,40 +123,40 @@ async fn cannot_help_itself(app: &mut PgConnection) -> anyhow::Result<()> {
         "UPDATE users SET organisation = 't1'",
         "UPDATE files SET owner = 'carol'",
     ] {
-        let done = sqlx::raw_sql(statement).execute(&mut *app).await;
+        let done = sqlx::raw_sql(statement).execute(&mut *connection).await;
         ensure!(done.is_err(), "the application may: {statement}");
     }
     Ok(())
 }
 
-/// What one client does and breaks off.
-fn deed(
+/// A request to be cancelled.
+fn mixed_request(
     client: &Client,
-    proof: &Proof,
-    of: &str,
+    credential: &Proof,
+    username: &str,
     number: usize,
 ) -> reqwest::RequestBuilder {
     match number % 4 {
-        0 => client.proven(proof, Method::GET, paths::FILES),
-        1 => client.proven(proof, Method::GET, paths::SESSION),
-        2 => client.proven(proof, Method::GET, paths::UPLOADS),
+        0 => client.proven(credential, Method::GET, paths::FILES),
+        1 => client.proven(credential, Method::GET, paths::SESSION),
+        2 => client.proven(credential, Method::GET, paths::UPLOADS),
         _ => {
-            let file = Upload::new(format!("{of}-{number}"), of.to_owned());
-            Form::of(&file).put_on(client.proven(proof, Method::POST, paths::UPLOAD))
+            let file = Upload::new(format!("{username}-{number}"), username.to_owned());
+            Form::of(&file).put_on(client.proven(credential, Method::POST, paths::UPLOAD))
         }
     }
 }
 
-/// How long a request takes that nobody breaks off: on a slow machine it takes longer.
+/// The median duration of an uncancelled request on this machine.
 async fn usual_time(
-    people: &[(&str, Proof); 2],
+    accounts: &[(&str, Proof); 2],
     clients: &[Client],
 ) -> anyhow::Result<Duration> {
     let whole = (1_000..1_048).map(|number| async move {
-        let (of, proof) = &people[number % 2];
+        let (username, credential) = &accounts[number % 2];
         let client = &clients[number % clients.len()];
         let began = Instant::now();
-        client.send(deed(client, proof, of, number)).await?;
+        client.send(mixed_request(client, credential, username, number)).await?;
         anyhow::Ok(began.elapsed())
     });
     let mut whole: Vec<_> =
@@ -162,55 +165,55 @@ async fn usual_time(
     Ok(whole[whole.len() / 2])
 }
 
-/// Item 34. A thousand requests of two organisations, broken off at random moments and
-/// mixed on the same connections to the database: nobody sees a row of the other's, what
-/// was acknowledged is there, and no transaction is left open.
+/// Item 34. A thousand requests of two organisations are cancelled at random moments and
+/// share database connections: no account sees rows of the other, acknowledged files
+/// exist, and no transaction stays open.
 #[tokio::test]
-async fn a_thousand_cancelled_requests_mix_nobody_up() -> anyhow::Result<()> {
+async fn thousand_cancelled_requests_never_mix_organisations() -> anyhow::Result<()> {
     let flags = ["--requests-per-second", "100000"];
-    let town = Town::new(Stores::Real, "central", &flags).await?;
-    let people = [
-        ("alice", town.sign_in(&town.alice).await?),
-        ("carol", town.sign_in(&town.carol).await?),
+    let app = TestApp::new(StoreKind::Real, "central", &flags).await?;
+    let accounts = [
+        ("alice", app.sign_in(&app.alice).await?),
+        ("carol", app.sign_in(&app.carol).await?),
     ];
-    // Most through the balancer, and some past it.
-    let mut clients = vec![town.client(), town.client()];
-    clients.extend(town.replicas().iter().map(|replica| replica.client()));
-    let (people, town, clients) = (&people, &town, &clients);
-    let longest = usual_time(people, clients).await? * 2;
+    // Most requests use the balancer, some do not.
+    let mut clients = vec![app.client(), app.client()];
+    clients.extend(app.replicas().iter().map(|replica| replica.client()));
+    let (accounts, app, clients) = (&accounts, &app, &clients);
+    let max_deadline = usual_time(accounts, clients).await? * 2;
     let attempts = (0..1_000).map(|number| async move {
-        let (of, proof) = &people[number % 2];
+        let (username, credential) = &accounts[number % 2];
         let client = &clients[number % clients.len()];
-        let patience = longest.mul_f64(rand::rng().random());
-        let sent = client.send(deed(client, proof, of, number / 2));
-        // Dropped, it hangs up.
-        let answered = timeout(patience, sent).await.ok()?;
-        let acknowledged = answered.is_ok_and(|reply| reply.status.as_u16() == 201);
-        Some(acknowledged.then(|| format!("{of}-{}", number / 2)))
+        let deadline = max_deadline.mul_f64(rand::rng().random());
+        let sent = client.send(mixed_request(client, credential, username, number / 2));
+        // Dropping the request disconnects the client.
+        let response = timeout(deadline, sent).await.ok()?;
+        let acknowledged = response.is_ok_and(|reply| reply.status.as_u16() == 201);
+        Some(acknowledged.then(|| format!("{username}-{}", number / 2)))
     });
     let done: Vec<_> = stream::iter(attempts).buffer_unordered(12).collect().await;
-    let cancelled = done.iter().filter(|answered| answered.is_none()).count();
+    let cancelled = done.iter().filter(|response| response.is_none()).count();
     ensure!((50..950).contains(&cancelled), "{cancelled} of 1000 were cancelled");
     let acknowledged: BTreeSet<_> = done.into_iter().flatten().flatten().collect();
 
-    // Every connection of every pool is asked several times, for both in turn.
-    let looks = (0..60).map(|number| async move {
-        let (of, proof) = &people[number % 2];
-        own_files(&town.replica(number / 2).client(), proof, of).await
+    // Several reads per connection of every pool, alternating between the accounts.
+    let listings = (0..60).map(|number| async move {
+        let (username, credential) = &accounts[number % 2];
+        own_files(&app.replica(number / 2).client(), credential, username).await
     });
-    let looks: Vec<_> = stream::iter(looks).buffer_unordered(20).collect().await;
+    let listings: Vec<_> = stream::iter(listings).buffer_unordered(20).collect().await;
     let mut seen = BTreeSet::new();
-    for names in looks {
+    for names in listings {
         seen.extend(names?);
     }
     let lost: Vec<_> = acknowledged.difference(&seen).collect();
-    ensure!(lost.is_empty(), "acknowledged and not there: {lost:?}");
-    nothing_is_mixed_or_open(town).await
+    ensure!(lost.is_empty(), "acknowledged and missing: {lost:?}");
+    check_owners_and_transactions(app).await
 }
 
-/// What the database itself has to say of it.
-async fn nothing_is_mixed_or_open(town: &Town) -> anyhow::Result<()> {
-    let mut owner = town.world.owner().await?;
+/// Checks the state of the database itself.
+async fn check_owners_and_transactions(app: &TestApp) -> anyhow::Result<()> {
+    let mut owner = app.stores.owner().await?;
     let mixed = "SELECT count(*) FROM files WHERE (owner = 'alice') <> (organisation = 't1') \
                  OR name NOT LIKE owner || '-%'";
     let mixed: i64 = sqlx::query_scalar(mixed).fetch_one(&mut owner).await?;
@@ -221,20 +224,22 @@ async fn nothing_is_mixed_or_open(town: &Town) -> anyhow::Result<()> {
     equal("transactions left open", open, 0)
 }
 
-/// The names of all of somebody's files, each of which bears its owner's.
+/// The names of all files of an account; each name must start with that of its owner.
 async fn own_files(
     client: &Client,
-    proof: &Proof,
-    of: &str,
+    credential: &Proof,
+    username: &str,
 ) -> anyhow::Result<BTreeSet<String>> {
     let (mut names, mut cursor) = (BTreeSet::new(), None);
     loop {
         let page = ListQuery { limit: Some(200), cursor };
-        let page = client.list(proof, &page).await.done()?.body;
+        let page = client.list(credential, &page).await.done()?.body;
         for file in page.files {
-            let own =
-                file.name.strip_prefix(of).is_some_and(|rest| rest.starts_with('-'));
-            ensure!(own, "{of} sees {}", file.name);
+            let own = file
+                .name
+                .strip_prefix(username)
+                .is_some_and(|rest| rest.starts_with('-'));
+            ensure!(own, "{username} sees {}", file.name);
             names.insert(file.name);
         }
         match page.next_cursor {

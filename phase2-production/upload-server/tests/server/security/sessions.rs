@@ -1,9 +1,9 @@
-//! Items 1 to 4: what a session id is, what opens no session, and when a new id takes the
-//! place of the old one.
+//! Items 1 to 4: the form of a session id, ids that open no session, and the replacement
+//! of an id by a new one.
 
-use super::deeds::{dead, role};
-use super::people::{Town, with_password};
-use crate::on::Stores;
+use super::audited_actions::{revoked, role};
+use super::test_app::{TestApp, with_password};
+use crate::stores::StoreKind;
 use anyhow::ensure;
 use api_conformance::client::Client;
 use api_conformance::expect::equal;
@@ -22,49 +22,49 @@ use http::Method;
 use http::header::SET_COOKIE;
 use std::collections::HashSet;
 
-/// Logins in a sample. The list asks for 1,000; with 160 a bit that is not random still
-/// stands out.
+/// Logins per sample. The source list asks for 1,000; 160 suffice to detect a bit that is
+/// not random.
 const SAMPLE: usize = 160;
 
-/// Requests under way at once.
-const LANES: usize = 8;
+/// Concurrent requests.
+const CONCURRENT_REQUESTS: usize = 8;
 
-/// Item 1. An id is a random number of 256 bits and nothing else: no time, no counter, no
-/// name, no part that two of them share; and so is a refresh token.
+/// Item 1. A session id is a random number of 256 bits without time, counter, name or
+/// shared part. The same holds for refresh tokens.
 #[tokio::test]
-async fn ids_and_refresh_tokens_are_random_numbers_and_nothing_else() -> anyhow::Result<()>
-{
-    let town = Town::new(Stores::Embedded, "central", &[]).await?;
-    let log_in = async |who: &Credentials| {
-        let started = town.client().log_in_session(who).await.done()?.body;
+async fn session_ids_and_refresh_tokens_are_random_numbers() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let log_in = async |account: &Credentials| {
+        let started = app.client().log_in_session(account).await.done()?.body;
         Ok(started.session_id)
     };
-    random(&sample(&town, log_in).await?)?;
-    let town = Town::new(Stores::Embedded, "token", &[]).await?;
-    let log_in = async |who: &Credentials| {
-        let issued = town.client().token(who).await.done()?.body;
-        Ok(issued.refresh_token.expect("Phase 2 hands one out"))
+    check_randomness(&sample(&app, log_in).await?)?;
+    let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
+    let log_in = async |account: &Credentials| {
+        let issued = app.client().token(account).await.done()?.body;
+        Ok(issued.refresh_token.expect("Phase 2 issues refresh tokens"))
     };
-    random(&sample(&town, log_in).await?)
+    check_randomness(&sample(&app, log_in).await?)
 }
 
 async fn sample(
-    town: &Town,
+    app: &TestApp,
     log_in: impl AsyncFn(&Credentials) -> anyhow::Result<Secret>,
 ) -> anyhow::Result<Vec<String>> {
     let mut ids = Vec::new();
     while ids.len() < SAMPLE {
-        let lanes = (0..LANES)
-            .map(|lane| log_in(if lane % 2 == 0 { &town.alice } else { &town.bob }));
-        let few = try_join_all(lanes).await?;
-        ids.extend(few.into_iter().map(|id| id.expose().to_owned()));
+        let logins = (0..CONCURRENT_REQUESTS)
+            .map(|number| log_in(if number % 2 == 0 { &app.alice } else { &app.bob }));
+        let batch = try_join_all(logins).await?;
+        ids.extend(batch.into_iter().map(|id| id.expose().to_owned()));
     }
     Ok(ids)
 }
 
-/// What a generator cannot do: favour a bit, resemble the id before, repeat itself. Black-box,
-/// randomness can only be disproved. The limits are seven standard deviations away.
-fn random(ids: &[String]) -> anyhow::Result<()> {
+/// Checks that no bit is biased, that consecutive ids do not resemble each other, and
+/// that no id repeats. A black-box test can only disprove randomness. The limits are
+/// seven standard deviations wide.
+fn check_randomness(ids: &[String]) -> anyhow::Result<()> {
     equal("different ids", ids.iter().collect::<HashSet<_>>().len(), ids.len())?;
     let mut numbers = Vec::new();
     for id in ids {
@@ -84,29 +84,29 @@ fn random(ids: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Item 2. Made-up ids, and callers without one, open nothing and leave nothing behind: no
-/// row, no key in Redis, no cookie. (400 requests of each kind in place of 1,000.)
+/// Item 2. Requests with an invalid session id, or without one, store nothing: no row, no
+/// Redis key, no cookie. (400 requests of each kind instead of 1,000.)
 #[tokio::test]
-async fn made_up_ids_fill_no_store() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Real, "central", &[]).await?;
-    town.sign_in(&town.alice).await?;
-    knock(&town, 6).await?;
-    let before = stored(&town).await?;
-    knock(&town, 400).await?;
-    equal("sessions and keys that are stored", stored(&town).await?, before)
+async fn invalid_session_ids_store_nothing() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Real, "central", &[]).await?;
+    app.sign_in(&app.alice).await?;
+    send_invalid_ids(&app, 6).await?;
+    let before = stored_entries(&app).await?;
+    send_invalid_ids(&app, 400).await?;
+    equal("stored sessions and keys", stored_entries(&app).await?, before)
 }
 
-async fn knock(town: &Town, times: usize) -> anyhow::Result<()> {
-    let knocks: Vec<_> = (0..times).collect();
-    for few in knocks.chunks(LANES) {
-        try_join_all(few.iter().map(|number| knock_once(town, *number))).await?;
+async fn send_invalid_ids(app: &TestApp, times: usize) -> anyhow::Result<()> {
+    let numbers: Vec<_> = (0..times).collect();
+    for batch in numbers.chunks(CONCURRENT_REQUESTS) {
+        try_join_all(batch.iter().map(|number| send_invalid_id(app, *number))).await?;
     }
     Ok(())
 }
 
-async fn knock_once(town: &Town, number: usize) -> anyhow::Result<()> {
-    let client = town.replica(number).client();
-    let made_up = format!("{number:043}");
+async fn send_invalid_id(app: &TestApp, number: usize) -> anyhow::Result<()> {
+    let client = app.replica(number).client();
+    let invalid = format!("{number:043}");
     let (method, path) = [
         (Method::GET, paths::SESSION),
         (Method::GET, paths::FILES),
@@ -117,9 +117,9 @@ async fn knock_once(town: &Town, number: usize) -> anyhow::Result<()> {
     let request = || client.request(method.clone(), path);
     for request in [
         request(),
-        request().header("x-session-id", &made_up),
+        request().header("x-session-id", &invalid),
         request()
-            .header("cookie", format!("session={made_up}"))
+            .header("cookie", format!("session={invalid}"))
             .header("sec-fetch-site", "same-origin"),
     ] {
         let outcome = client.json::<Message>(request).await;
@@ -129,83 +129,82 @@ async fn knock_once(town: &Town, number: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn stored(town: &Town) -> anyhow::Result<(i64, i64)> {
-    let mut owner = town.world.owner().await?;
+async fn stored_entries(app: &TestApp) -> anyhow::Result<(i64, i64)> {
+    let mut owner = app.stores.owner().await?;
     let count = "SELECT count(*) FROM sessions";
     let rows = sqlx::query_scalar(count).fetch_one(&mut owner).await?;
-    let client = redis::Client::open(town.redis().url.as_str())?;
+    let client = redis::Client::open(app.redis().url.as_str())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     Ok((rows, redis::cmd("DBSIZE").query_async(&mut connection).await?))
 }
 
-/// Item 3. A login gives a new id, whatever id the browser brought along: one that somebody
-/// else made up for it stays worthless, and one that it had is dead on every replica.
+/// Item 3. A login returns a new id and ignores the one in the browser: a planted id
+/// stays invalid, and the previous session ends on every replica (session fixation).
 #[tokio::test]
-async fn a_login_never_keeps_the_id_that_came_with_it() -> anyhow::Result<()> {
-    let town = Town::new(Stores::Real, "central", &[]).await?;
-    let browser = town.browser();
+async fn login_always_returns_a_new_session_id() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Real, "central", &[]).await?;
+    let browser = app.browser();
     let planted = "A".repeat(43);
-    browser.cookies().expect("it keeps them").set("session", &planted);
-    let first = log_in(&browser, &town.alice).await?;
-    let second = log_in(&browser, &town.alice).await?;
-    ensure!(first.expose() != planted && second != first, "an id was kept");
-    town.accept(&Proof::Session(second)).await?;
+    browser.cookies().expect("the browser keeps cookies").set("session", &planted);
+    let first = log_in(&browser, &app.alice).await?;
+    let second = log_in(&browser, &app.alice).await?;
+    ensure!(first.expose() != planted && second != first, "an id was reused");
+    app.all_accept(&Proof::Session(second)).await?;
     for old in [Secret::new(planted), first] {
-        town.refuse(&Proof::Session(old), ProblemKind::SessionUnknown).await?;
+        app.all_refuse(&Proof::Session(old), ProblemKind::SessionUnknown).await?;
     }
     Ok(())
 }
 
-/// A login from one of our own pages: with the cookies of the browser.
-async fn log_in(browser: &Client, who: &Credentials) -> anyhow::Result<Secret> {
-    let request = browser.request(Method::POST, paths::SESSION_START).json(who);
+/// A login from a page of this site, with the cookies of the browser.
+async fn log_in(browser: &Client, account: &Credentials) -> anyhow::Result<Secret> {
+    let request = browser.request(Method::POST, paths::SESSION_START).json(account);
     let request = request.header("sec-fetch-site", "same-origin");
     let started = browser.json::<SessionStarted>(request).await.done()?;
     Ok(started.body.session_id)
 }
 
-/// Item 3. After another password or another role every proof of what was before is dead on
-/// every replica, and what comes after has the new rights.
+/// Item 3. After a change of password or role, every older credential is refused on every
+/// replica, and new credentials have the new rights.
 #[tokio::test]
-async fn another_password_or_role_ends_every_proof_of_the_old_one() -> anyhow::Result<()>
-{
+async fn password_or_role_change_revokes_older_credentials() -> anyhow::Result<()> {
     for design in ["central", "token"] {
-        let town = Town::new(Stores::Real, design, &[]).await?;
-        let old = town.sign_in(&town.alice).await?;
+        let app = TestApp::new(StoreKind::Real, design, &[]).await?;
+        let old = app.sign_in(&app.alice).await?;
         let new = with_password("alice", "another-password-of-alice");
-        town.accept(&old).await?;
-        town.change_password(&old, &town.alice, &new).await.done()?;
-        town.refuse(&old, dead(design)).await?;
-        let refused = town.target().sign_in(&town.alice).await;
-        ensure!(refused.is_err(), "the old password still opens the door");
-        town.accept(&town.sign_in(&new).await?).await?;
+        app.all_accept(&old).await?;
+        app.change_password(&old, &app.alice, &new).await.done()?;
+        app.all_refuse(&old, revoked(design)).await?;
+        let refused = app.target().sign_in(&app.alice).await;
+        ensure!(refused.is_err(), "the old password still works");
+        app.all_accept(&app.sign_in(&new).await?).await?;
 
         let (member, root) =
-            (town.sign_in(&town.bob).await?, town.sign_in(&town.root).await?);
+            (app.sign_in(&app.bob).await?, app.sign_in(&app.root).await?);
         let as_admin = role(PersonRole::Admin);
-        let forbidden = town.change_person(&member, "bob", &as_admin).await;
+        let forbidden = app.change_account(&member, "bob", &as_admin).await;
         forbidden.refused_as(ProblemKind::Forbidden)?;
-        town.change_person(&root, "bob", &as_admin).await.done()?;
-        town.refuse(&member, dead(design)).await?;
-        let admin = town.sign_in(&town.bob).await?;
-        town.change_person(&admin, "bob", &role(PersonRole::Member)).await.done()?;
-        town.refuse(&admin, dead(design)).await?;
+        app.change_account(&root, "bob", &as_admin).await.done()?;
+        app.all_refuse(&member, revoked(design)).await?;
+        let admin = app.sign_in(&app.bob).await?;
+        app.change_account(&admin, "bob", &role(PersonRole::Member)).await.done()?;
+        app.all_refuse(&admin, revoked(design)).await?;
     }
     Ok(())
 }
 
-/// Item 4. Who logs in where somebody else is logged in sees nothing of them, and ends them.
+/// Item 4. A login in a browser with another account's session shows nothing of that
+/// session and ends it.
 #[tokio::test]
-async fn a_second_login_in_one_browser_ends_the_first_and_shows_nothing_of_it()
--> anyhow::Result<()> {
-    let town = Town::new(Stores::Real, "central", &[]).await?;
-    let browser = town.browser();
-    let alice = Proof::Session(log_in(&browser, &town.alice).await?);
-    town.client().upload(&alice, &Upload::new("of-alice.txt", "x")).await.done()?;
-    log_in(&browser, &town.bob).await?;
+async fn second_login_in_a_browser_ends_the_first_session() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Real, "central", &[]).await?;
+    let browser = app.browser();
+    let alice = Proof::Session(log_in(&browser, &app.alice).await?);
+    app.client().upload(&alice, &Upload::new("of-alice.txt", "x")).await.done()?;
+    log_in(&browser, &app.bob).await?;
     let view = browser.request(Method::GET, paths::SESSION);
     let view = browser.json::<SessionView>(view).await.done()?.body;
-    equal("whose session it is", view.username.as_str(), "bob")?;
-    equal("files of alice in it", view.files_uploaded.len(), 0)?;
-    town.refuse(&alice, ProblemKind::SessionUnknown).await
+    equal("the account of the session", view.username.as_str(), "bob")?;
+    equal("files of alice in the session", view.files_uploaded.len(), 0)?;
+    app.all_refuse(&alice, ProblemKind::SessionUnknown).await
 }

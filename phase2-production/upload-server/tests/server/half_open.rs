@@ -1,5 +1,5 @@
-//! A request that was let in and is not over: its head was read and its caller was believed,
-//! and its body has not come yet. Only then does a server say that it wants the body.
+//! A half-open request: the server has read the head and accepted the credential, but the
+//! body has not been sent. The server answers `100 Continue` at exactly this point.
 
 use anyhow::{Context, ensure};
 use api_conformance::expect::equal;
@@ -11,51 +11,53 @@ use api_contract::paths;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub(crate) struct LetIn {
+/// The connection, and the body that is still to be sent.
+pub(crate) struct HalfOpenRequest {
     connection: TcpStream,
     body: Vec<u8>,
 }
 
-impl LetIn {
-    /// An upload in one form.
-    pub(crate) async fn to_upload(at: &Started, who: &Proof) -> anyhow::Result<Self> {
+impl HalfOpenRequest {
+    /// Starts an upload in one form.
+    pub(crate) async fn upload(at: &Started, credential: &Proof) -> anyhow::Result<Self> {
         let form = Form::of(&Upload::of_size("slow.bin", 10_000));
         let call = format!("POST {}", paths::UPLOAD);
         let head = format!("Content-Type: {}", form.media_type());
-        Self::to_call(at, who, &call, &head, form.body()).await
+        Self::start(at, credential, &call, &head, form.body()).await
     }
 
-    /// Any call with a body; `head` is what it needs besides a proof and a length.
-    pub(crate) async fn to_call(
+    /// Starts any call with a body; `head` holds the headers besides credential and
+    /// length.
+    pub(crate) async fn start(
         at: &Started,
-        who: &Proof,
+        credential: &Proof,
         call: &str,
         head: &str,
         body: Vec<u8>,
     ) -> anyhow::Result<Self> {
         let address = authority(&at.base_url)?.to_owned();
-        let (name, proof) = who.header().context("a proof")?;
+        let (name, value) = credential.header().context("a credential")?;
         let head = format!(
             "{call} HTTP/1.1\r\nHost: {address}\r\n{name}: {}\r\n{head}\r\n\
              Content-Length: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
-            proof.to_str()?,
+            value.to_str()?,
             body.len()
         );
         let mut connection = TcpStream::connect(&address).await?;
         connection.write_all(head.as_bytes()).await?;
-        let mut answer = vec![0; 25];
-        connection.read_exact(&mut answer).await?;
-        equal("the answer", answer, b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())?;
+        let mut response = vec![0; 25];
+        connection.read_exact(&mut response).await?;
+        equal("the response", response, b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())?;
         Ok(Self { connection, body })
     }
 
-    /// Sends the body; returns the answer, as it comes over the wire.
+    /// Sends the body; returns the raw response.
     pub(crate) async fn finish(mut self) -> anyhow::Result<String> {
         self.connection.write_all(&self.body).await?;
-        let mut answer = Vec::new();
-        self.connection.read_to_end(&mut answer).await?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        ensure!(answer.starts_with("HTTP/1.1 "), "no answer");
-        Ok(answer)
+        let mut response = Vec::new();
+        self.connection.read_to_end(&mut response).await?;
+        let response = String::from_utf8_lossy(&response).into_owned();
+        ensure!(response.starts_with("HTTP/1.1 "), "no HTTP response");
+        Ok(response)
     }
 }

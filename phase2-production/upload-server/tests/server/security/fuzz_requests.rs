@@ -1,5 +1,5 @@
-//! Requests that no honest client sends, put together at random from what servers stumble
-//! over.
+//! Fuzz requests: random combinations of methods, paths, headers and bodies that break
+//! servers.
 
 use api_conformance::client::Client;
 use api_conformance::proof::Proof;
@@ -15,7 +15,7 @@ const METHODS: [&str; 10] = [
     "X-1",
 ];
 
-/// Paths to which something is done, and such that look like them.
+/// Existing paths, and invalid variants of them.
 const PATHS: [&str; 36] = [
     paths::SESSION_START,
     paths::SESSION,
@@ -55,7 +55,7 @@ const PATHS: [&str; 36] = [
     "/%2e%2e/%2e%2e/etc/passwd",
 ];
 
-/// Headers that servers stumble over.
+/// Headers that break servers.
 const HEADERS: [(&str, &str); 30] = [
     ("authorization", "Bearer"),
     ("authorization", "Bearer a.b.c"),
@@ -89,7 +89,7 @@ const HEADERS: [(&str, &str); 30] = [
     ("sec-fetch-site", "same-origin"),
 ];
 
-/// Bodies of every kind but the right one.
+/// Invalid bodies of many kinds.
 const BODIES: [&[u8]; 12] = [
     b"",
     b"{",
@@ -105,28 +105,29 @@ const BODIES: [&[u8]; 12] = [
     b"--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n",
 ];
 
-/// One request, and what to call it in a failure.
-pub(crate) fn nonsense(
+/// A random request and its description for a failure message.
+pub(crate) fn fuzz_request(
     client: &Client,
-    proof: &Proof,
+    credential: &Proof,
     random: &mut ChaCha8Rng,
 ) -> (String, RequestBuilder) {
-    let any = "a constant list is not empty";
-    let method = METHODS.choose(random).expect(any);
-    let path = PATHS.choose(random).expect(any);
-    let proven = random.random_bool(0.6);
-    let body = *BODIES.choose(random).expect(any);
+    let reason = "a constant list is not empty";
+    let method = METHODS.choose(random).expect(reason);
+    let path = PATHS.choose(random).expect(reason);
+    let authenticated = random.random_bool(0.6);
+    let body = *BODIES.choose(random).expect(reason);
     let headers: Vec<_> = HEADERS.sample(random, 3).collect();
-    let what = format!("{method} {path} proven: {proven} {headers:?} {body:?}");
+    let description =
+        format!("{method} {path} authenticated: {authenticated} {headers:?} {body:?}");
     let method = Method::from_bytes(method.as_bytes()).expect("a token");
     let mut request = client.request(method, path);
-    if proven {
-        request = proof.put_on(request);
+    if authenticated {
+        request = credential.put_on(request);
     }
     for (name, value) in headers {
         let value = http::HeaderValue::from_bytes(value.as_bytes());
-        // Control characters never leave a client.
+        // The client library cannot send control characters.
         request = value.into_iter().fold(request, |request, v| request.header(*name, v));
     }
-    (what, request.body(body))
+    (description, request.body(body))
 }

@@ -1,7 +1,8 @@
-//! The stores below a server: a file and an in-memory stand-in, or the real ones.
+//! The stores of a test: a SQLite file and an embedded Redis substitute, or real Postgres
+//! and Redis.
 //!
-//! One Postgres serves a whole run, with a database for each test. A Redis is so quick to
-//! start that each test has its own.
+//! One Postgres serves the whole test run, with one database per test. Redis starts
+//! quickly, so each test has its own.
 
 use crate::PROGRAM;
 use anyhow::Context;
@@ -12,18 +13,18 @@ use sqlx::Connection;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-/// A kind of stores.
+/// The kind of stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stores {
-    /// SQLite, and the embedded stand-in for Redis.
+pub(crate) enum StoreKind {
+    /// SQLite and the embedded substitute for Redis.
     Embedded,
     /// Postgres and Redis, installed on this machine.
     Real,
 }
 
-/// Everything that outlives the replicas of one test.
-pub(crate) struct World {
-    /// Dropped before the folder that it works in.
+/// The stores and folders that outlive the replicas of one test.
+pub(crate) struct TestStores {
+    /// Declared first, so that it stops before its folder is deleted.
     pub(crate) redis: Option<Service>,
     pub(crate) fixture: Fixture,
     database_url: Option<String>,
@@ -32,43 +33,45 @@ pub(crate) struct World {
 
 static POSTGRES: OnceCell<(Service, TempDir)> = OnceCell::const_new();
 
-impl World {
-    /// Stores for one test; Redis only where the design wants it.
-    pub(crate) async fn new(stores: Stores, with_redis: bool) -> anyhow::Result<Self> {
+impl TestStores {
+    /// Starts the stores for one test; Redis only if the design uses it.
+    pub(crate) async fn new(kind: StoreKind, with_redis: bool) -> anyhow::Result<Self> {
         let fixture = Fixture::new()?;
-        let kind = match stores {
-            Stores::Embedded => Backing::Embedded,
-            Stores::Real => Backing::Local,
+        let backing = match kind {
+            StoreKind::Embedded => Backing::Embedded,
+            StoreKind::Real => Backing::Local,
         };
         let redis = match with_redis {
-            true => Some(redis(kind, fixture.folder()).await?),
+            true => Some(redis(backing, fixture.folder()).await?),
             false => None,
         };
         let database = format!("t{}", uuid::Uuid::new_v4().simple());
-        let database_url = match stores {
-            Stores::Embedded => None,
-            Stores::Real => Some(new_database(&database).await?),
+        let database_url = match kind {
+            StoreKind::Embedded => None,
+            StoreKind::Real => Some(new_database(&database).await?),
         };
         Ok(Self { fixture, redis, database_url, database })
     }
 
-    /// Cuts the replicas off from their records: nobody may connect, and who is connected
-    /// is thrown out. Other tests use the same Postgres, so it cannot be stopped.
-    pub(crate) async fn lose_the_records(&self) -> anyhow::Result<LostRecords> {
-        let lost = LostRecords { database: self.database.clone() };
+    /// Disconnects the replicas from their database: terminates their connections and
+    /// refuses new ones. Other tests use the same Postgres, so it cannot be stopped.
+    pub(crate) async fn disconnect_database(
+        &self,
+    ) -> anyhow::Result<DisconnectedDatabase> {
+        let lost = DisconnectedDatabase { database: self.database.clone() };
         lost.allow_connections(false).await?;
         Ok(lost)
     }
 
-    /// A connection to this test's own database as its owner, who sees every row; for the
-    /// real stores.
+    /// Connects to the database of this test as its owner, which sees every row. Real
+    /// stores only.
     pub(crate) async fn owner(&self) -> anyhow::Result<sqlx::PgConnection> {
         let mut url = url::Url::parse(postgres().await?)?;
         url.set_path(&self.database);
         Ok(sqlx::PgConnection::connect(url.as_str()).await?)
     }
 
-    /// What the replicas connect to their records with, where that is no file.
+    /// The URL of the database for the replicas; `None` with SQLite.
     pub(crate) fn database_url(&self) -> Option<&str> {
         self.database_url.as_deref()
     }
@@ -87,30 +90,30 @@ impl World {
             flags.extend(["--database-url", url]);
         }
         flags.extend(more);
-        let way = if design == "token" { Way::Token } else { Way::Session };
-        self.fixture.start(PROGRAM, way, &flags).await
+        let auth_scheme = if design == "token" { Way::Token } else { Way::Session };
+        self.fixture.start(PROGRAM, auth_scheme, &flags).await
     }
 
-    /// Starts one replica and leaves the stores to it: they end when it does.
-    pub(crate) async fn alone(
-        stores: Stores,
+    /// Starts one replica with stores of its own, which stop with it.
+    pub(crate) async fn single_replica(
+        kind: StoreKind,
         design: &str,
         more: &[&str],
     ) -> anyhow::Result<Started> {
-        let world = Self::new(stores, matches!(design, "central" | "token")).await?;
-        let started = world.replica(design, more).await?;
-        Ok(started.keeping(world.redis))
+        let stores = Self::new(kind, matches!(design, "central" | "token")).await?;
+        let started = stores.replica(design, more).await?;
+        Ok(started.keeping(stores.redis))
     }
 }
 
-/// Records that nobody can reach.
-pub(crate) struct LostRecords {
+/// A database that refuses connections.
+pub(crate) struct DisconnectedDatabase {
     database: String,
 }
 
-impl LostRecords {
-    /// Lets the replicas connect again.
-    pub(crate) async fn bring_them_back(self) -> anyhow::Result<()> {
+impl DisconnectedDatabase {
+    /// Allows connections again.
+    pub(crate) async fn reconnect(self) -> anyhow::Result<()> {
         self.allow_connections(true).await
     }
 
@@ -119,14 +122,14 @@ impl LostRecords {
         let mut owner = sqlx::PgConnection::connect(postgres().await?).await?;
         let allow = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(allow)).execute(&mut owner).await?;
-        let throw_out = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                          WHERE datname = $1 AND NOT $2";
-        sqlx::query(throw_out).bind(name).bind(allowed).execute(&mut owner).await?;
+        sqlx::query(terminate).bind(name).bind(allowed).execute(&mut owner).await?;
         Ok(())
     }
 }
 
-/// The URL of the one Postgres of this run, as its owner.
+/// The owner URL of the Postgres of this test run.
 pub(crate) async fn postgres() -> anyhow::Result<&'static str> {
     let start = || async {
         let dir = tempfile::tempdir()?;
@@ -136,15 +139,16 @@ pub(crate) async fn postgres() -> anyhow::Result<&'static str> {
     Ok(&postgres.url)
 }
 
-/// What the one Postgres of this run has written to its log so far.
+/// The log of the Postgres of this test run, so far.
 pub(crate) async fn postgres_log() -> anyhow::Result<String> {
     postgres().await?;
-    let (service, _) = POSTGRES.get().context("it has been started")?;
+    let (service, _) = POSTGRES.get().context("Postgres has been started")?;
     let file = service.log().context("a private Postgres has a log")?;
     Ok(String::from_utf8_lossy(&std::fs::read(file)?).into_owned())
 }
 
-/// An empty database of its own, brought up to date, as the server may use it.
+/// Creates a database with the current schema; returns the URL with the role of the
+/// server.
 async fn new_database(name: &str) -> anyhow::Result<String> {
     let mut owner = sqlx::PgConnection::connect(postgres().await?).await?;
     let create = format!("CREATE DATABASE {name}");

@@ -1,6 +1,6 @@
-//! Three replicas as processes, and a balancer before them in this one.
+//! Starts three replicas as processes and a balancer in the test process.
 
-use crate::on::World;
+use crate::stores::TestStores;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
 use api_conformance::process::PATIENCE;
@@ -20,19 +20,20 @@ struct CommandLine {
     args: BalancerArgs,
 }
 
-/// Replicas behind a balancer. All end when this is dropped.
-pub(crate) struct Farm {
+/// Replicas behind a balancer. Dropping it stops all of them.
+pub(crate) struct TestCluster {
     pub(crate) replicas: Vec<Started>,
     pub(crate) url: String,
     pub(crate) balancer: Balancer,
-    /// Ends the balancer when this is dropped.
+    /// Stops the balancer when dropped.
     _stop: DropGuard,
 }
 
-impl Farm {
-    /// Starts `r1` to `r3` on the same stores, and waits until the balancer has all three.
+impl TestCluster {
+    /// Starts `r1` to `r3` on the same stores and waits until the balancer reports all
+    /// three up.
     pub(crate) async fn start(
-        world: &World,
+        stores: &TestStores,
         design: &str,
         more: &[&str],
     ) -> anyhow::Result<Self> {
@@ -44,7 +45,7 @@ impl Farm {
             let others = gossip.iter().filter(|other| **other != listen);
             flags.extend(others.flat_map(|other| ["--gossip-seed", other]));
             flags.extend(more);
-            replicas.push(world.replica(design, &flags).await?);
+            replicas.push(stores.replica(design, &flags).await?);
         }
         let policy = if design == "sticky" { "sticky" } else { "round-robin" };
         let flags = ["lb", "--policy", policy, "--check-interval-ms", "50"];
@@ -52,14 +53,14 @@ impl Farm {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
-        let told = stop.clone().cancelled_owned();
-        tokio::spawn(run(listener, None, balancer.clone(), told));
-        let farm = Self { replicas, url, balancer, _stop: stop.drop_guard() };
-        farm.announce().await?;
-        Ok(farm)
+        let shutdown = stop.clone().cancelled_owned();
+        tokio::spawn(run(listener, None, balancer.clone(), shutdown));
+        let cluster = Self { replicas, url, balancer, _stop: stop.drop_guard() };
+        cluster.register_replicas().await?;
+        Ok(cluster)
     }
 
-    async fn announce(&self) -> anyhow::Result<()> {
+    async fn register_replicas(&self) -> anyhow::Result<()> {
         for started in &self.replicas {
             let ready = started.server.ready();
             self.balancer.put_backend(&ready.replica_id, ready.address);
@@ -69,11 +70,12 @@ impl Farm {
             let up = status.backends.iter().filter(|one| one.state == BackendState::Up);
             Ok((up.count() == REPLICAS).then_some(()))
         };
-        eventually(PATIENCE, "three replicas that are up", all_up).await
+        eventually(PATIENCE, "three replicas to be up", all_up).await
     }
 }
 
-/// Addresses that nobody listens on just now.
+/// Free UDP addresses on loopback. Another process may still take one before a replica
+/// binds it.
 fn free_udp_ports() -> anyhow::Result<Vec<String>> {
     let sockets: Vec<_> = (0..REPLICAS)
         .map(|_| UdpSocket::bind("127.0.0.1:0"))

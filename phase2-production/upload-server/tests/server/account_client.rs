@@ -1,6 +1,7 @@
-//! Somebody who uploads in steps: tus calls, and what is left on the server's disk.
+//! A client with the credential of one account, for uploads in several steps; and helpers
+//! that list the blobs on the server's disk.
 
-use crate::on::{Stores, World};
+use crate::stores::{StoreKind, TestStores};
 use api_conformance::client::Client;
 use api_conformance::fixture::{Fixture, Started};
 use api_conformance::outcome::Reply;
@@ -16,38 +17,41 @@ use reqwest::RequestBuilder;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// A person at one replica. The proof is good at every other, too.
+/// An account at one replica. Other replicas accept the credential too.
 #[derive(Clone)]
-pub(crate) struct Person {
+pub(crate) struct AccountClient {
     pub(crate) client: Client,
-    pub(crate) proof: Proof,
+    pub(crate) credential: Proof,
 }
 
-impl Person {
-    pub(crate) async fn alice(at: &Started) -> anyhow::Result<Self> {
-        let (client, proof) = at.as_alice().await?;
-        Ok(Self { client, proof })
+impl AccountClient {
+    pub(crate) async fn alice(replica: &Started) -> anyhow::Result<Self> {
+        let (client, credential) = replica.as_alice().await?;
+        Ok(Self { client, credential })
     }
 
-    pub(crate) async fn bob(at: &Started) -> anyhow::Result<Self> {
-        Ok(Self { client: at.client(), proof: at.sign_in(&at.bob).await? })
+    pub(crate) async fn bob(replica: &Started) -> anyhow::Result<Self> {
+        Ok(Self {
+            client: replica.client(),
+            credential: replica.sign_in(&replica.bob).await?,
+        })
     }
 
-    /// The same person at another replica.
+    /// The same account at another replica.
     pub(crate) fn at(&self, other: &Started) -> Self {
-        Self { client: other.client(), proof: self.proof.clone() }
+        Self { client: other.client(), credential: self.credential.clone() }
     }
 
-    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.proven(&self.proof, method, path)
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.proven(&self.credential, method, path)
     }
 
-    /// A tus call.
+    /// A tus request.
     pub(crate) fn tus(&self, method: Method, path: &str) -> RequestBuilder {
-        self.ask(method, path).header(names::TUS_RESUMABLE, TUS_VERSION)
+        self.request(method, path).header(names::TUS_RESUMABLE, TUS_VERSION)
     }
 
-    /// Begins an upload of `size` bytes; returns its path.
+    /// Creates a tus upload of `size` bytes; returns its path.
     pub(crate) async fn create(&self, name: &str, size: usize) -> anyhow::Result<String> {
         let metadata = format!("filename {}", STANDARD.encode(name));
         let request = self
@@ -65,7 +69,7 @@ impl Person {
             .header(names::UPLOAD_OFFSET, offset)
     }
 
-    /// Sends some of it.
+    /// Sends the next bytes of an upload.
     pub(crate) async fn append(
         &self,
         path: &str,
@@ -76,7 +80,7 @@ impl Person {
         Ok(self.client.send(request).await?)
     }
 
-    /// Asks how much is there.
+    /// Requests the offset of an upload.
     pub(crate) async fn head(&self, path: &str) -> anyhow::Result<Reply<Bytes>> {
         Ok(self.client.send(self.tus(Method::HEAD, path)).await?)
     }
@@ -87,24 +91,26 @@ impl Person {
         Ok(reply.header(names::UPLOAD_OFFSET).unwrap_or_default().parse()?)
     }
 
-    /// The hash of a file's bytes, as they come back.
+    /// The SHA-256 of the downloaded bytes of a file, in hex.
     pub(crate) async fn hash_of(&self, file_id: &str) -> anyhow::Result<String> {
-        let content = self.client.content(&self.proof, file_id).await.done()?;
+        let content = self.client.content(&self.credential, file_id).await.done()?;
         Ok(sha256(&content.body))
     }
 
     pub(crate) async fn files(&self) -> anyhow::Result<Vec<String>> {
         let page = api_contract::files::ListQuery::default();
-        let listed = self.client.list(&self.proof, &page).await.done()?;
+        let listed = self.client.list(&self.credential, &page).await.done()?;
         Ok(listed.body.files.into_iter().map(|file| file.file_id).collect())
     }
 }
 
-/// One replica of the design that needs the least, and alice.
-pub(crate) async fn alone(more: &[&str]) -> anyhow::Result<(Started, Person)> {
-    let world = World::new(Stores::Embedded, false).await?;
-    let started = world.replica("token", more).await?;
-    let alice = Person::alice(&started).await?;
+/// Starts one replica of the design with the fewest stores; returns it with alice.
+pub(crate) async fn single_replica(
+    more: &[&str],
+) -> anyhow::Result<(Started, AccountClient)> {
+    let stores = TestStores::new(StoreKind::Embedded, false).await?;
+    let started = stores.replica("token", more).await?;
+    let alice = AccountClient::alice(&started).await?;
     Ok((started, alice))
 }
 
@@ -112,7 +118,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     upload_domain::hex::hex(&Sha256::digest(bytes))
 }
 
-/// Bytes of which no two pieces are alike.
+/// Bytes that differ between any two parts, so that a misplaced part changes the hash.
 pub(crate) fn bytes_of(size: usize) -> Vec<u8> {
     (0..size).map(|at| ((at * 7 + at / 251 + at / 65_537) % 256) as u8).collect()
 }
@@ -123,12 +129,12 @@ pub(crate) fn slug(reply: &Reply<Bytes>) -> String {
     problem.map(|problem| problem.slug().to_owned()).unwrap_or_default()
 }
 
-/// All blobs on a server's disk, finished or not, as paths below the folder of blobs.
+/// All blobs on a server's disk, complete or not, as paths below the folder of blobs.
 pub(crate) fn blobs(fixture: &Fixture) -> Vec<String> {
     blobs_below(&fixture.data_dir().join("blobs"))
 }
 
-/// The same, of a folder of blobs.
+/// All blobs below this folder.
 pub(crate) fn blobs_below(root: &Path) -> Vec<String> {
     let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {

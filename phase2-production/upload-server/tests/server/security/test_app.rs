@@ -1,0 +1,150 @@
+//! The test application: three replicas behind a balancer, and the accounts alice and bob
+//! in organisation `t1`, root as the admin of `t1`, and carol in `t2`.
+
+use crate::cluster::TestCluster;
+use crate::stores::{StoreKind, TestStores};
+use api_conformance::client::{Client, Options};
+use api_conformance::fixture::Started;
+use api_conformance::proof::Proof;
+use api_conformance::target::Target;
+use api_contract::Credentials;
+use api_contract::problem::ProblemKind;
+use api_contract::secret::Secret;
+use serde_json::{Value, json};
+use upload_domain::accounts::random_password;
+use upload_domain::passwords::{self, HashCost};
+
+/// A cluster, its stores, and four accounts.
+pub(crate) struct TestApp {
+    pub(crate) cluster: TestCluster,
+    pub(crate) stores: TestStores,
+    client: Client,
+    /// A member of `t1`.
+    pub(crate) alice: Credentials,
+    /// Another member of `t1`.
+    pub(crate) bob: Credentials,
+    /// A member of `t2`.
+    pub(crate) carol: Credentials,
+    /// The admin of `t1`.
+    pub(crate) root: Credentials,
+}
+
+impl TestApp {
+    /// Starts three replicas of one design with the flags `more`.
+    pub(crate) async fn new(
+        kind: StoreKind,
+        design: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
+        Self::with_hashes(HashCost::Least, kind, design, more).await
+    }
+
+    /// The same with this cost of password hashes.
+    pub(crate) async fn with_hashes(
+        cost: HashCost,
+        kind: StoreKind,
+        design: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
+        let stores = TestStores::new(kind, matches!(design, "central" | "token")).await?;
+        let (alice, bob) = (stores.fixture.alice.clone(), stores.fixture.bob.clone());
+        let (carol, root) = (credentials("carol"), credentials("root"));
+        let users = [
+            account_entry(&alice, "t1", false, cost)?,
+            account_entry(&bob, "t1", false, cost)?,
+            account_entry(&carol, "t2", false, cost)?,
+            account_entry(&root, "t1", true, cost)?,
+        ];
+        let file = json!({ "users": users });
+        std::fs::write(stores.fixture.users_file(), serde_json::to_vec(&file)?)?;
+        let cluster = TestCluster::start(&stores, design, more).await?;
+        let options = Options { reuse_connections: false, ..Options::default() };
+        let client = Client::with(&cluster.url, options);
+        Ok(Self { cluster, stores, client, alice, bob, carol, root })
+    }
+
+    /// A client of the balancer, which chooses a replica for each request.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The same with a cookie jar.
+    pub(crate) fn browser(&self) -> Client {
+        let options = Options {
+            reuse_connections: false,
+            keep_cookies: true,
+            ..Options::default()
+        };
+        Client::with(&self.cluster.url, options)
+    }
+
+    /// One replica, without the balancer; the number is taken modulo three.
+    pub(crate) fn replica(&self, number: usize) -> &Started {
+        &self.cluster.replicas[number % self.cluster.replicas.len()]
+    }
+
+    /// All replicas.
+    pub(crate) fn replicas(&self) -> &[Started] {
+        &self.cluster.replicas
+    }
+
+    /// The balancer as the target of checks.
+    pub(crate) fn target(&self) -> Target {
+        let first: &Target = self.replica(0);
+        Target { base_url: self.cluster.url.clone(), ..first.clone() }
+    }
+
+    /// Logs in and returns the credential of the design.
+    pub(crate) async fn sign_in(&self, account: &Credentials) -> anyhow::Result<Proof> {
+        self.target().sign_in(account).await
+    }
+
+    /// Checks that every replica accepts the credential.
+    pub(crate) async fn all_accept(&self, credential: &Proof) -> anyhow::Result<()> {
+        for replica in self.replicas() {
+            replica.accepts(credential).await?;
+        }
+        Ok(())
+    }
+
+    /// Checks that every replica refuses the credential with this problem.
+    pub(crate) async fn all_refuse(
+        &self,
+        credential: &Proof,
+        kind: ProblemKind,
+    ) -> anyhow::Result<()> {
+        for replica in self.replicas() {
+            replica.refuses(credential, kind).await?;
+        }
+        Ok(())
+    }
+
+    /// Redis; panics in a design without it.
+    pub(crate) fn redis(&self) -> &backing_services::Service {
+        self.stores.redis.as_ref().expect("this design uses Redis")
+    }
+}
+
+/// A name and a random password.
+pub(crate) fn credentials(username: &str) -> Credentials {
+    with_password(username, random_password())
+}
+
+/// A name and this password.
+pub(crate) fn with_password(username: &str, password: impl Into<String>) -> Credentials {
+    Credentials { username: username.to_owned(), password: Secret::new(password) }
+}
+
+fn account_entry(
+    account: &Credentials,
+    organisation: &str,
+    admin: bool,
+    cost: HashCost,
+) -> anyhow::Result<Value> {
+    Ok(json!({
+        "username": account.username,
+        "password_hash": passwords::hash(account.password.expose(), cost)?,
+        "organisation": organisation,
+        "admin": admin,
+    }))
+}

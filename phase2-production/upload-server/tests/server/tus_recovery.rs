@@ -1,0 +1,175 @@
+//! Acknowledged bytes survive the replica that acknowledged them.
+
+use crate::account_client::{AccountClient, bytes_of, sha256, single_replica, slug};
+use crate::stores::{StoreKind, TestStores};
+use api_conformance::eventually::eventually;
+use api_conformance::process::PATIENCE;
+use api_conformance::raw::authority;
+use api_contract::uploads::{TUS_MEDIA_TYPE, headers as names};
+use futures_util::future::join_all;
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use records::uploads::{self, Part};
+use records::{OrgId, PoolLimits, Records, Scope};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use upload_domain::file_id::FileId;
+use upload_domain::incoming::now_ms;
+
+const UPLOAD_SIZE: usize = 12 * 1024 * 1024;
+const MAX_UPLOAD: [&str; 2] = ["--max-upload", "16777216"];
+
+/// Four times, one replica is killed while it receives bytes, each time at a later
+/// offset; the next one continues from the stored offset.
+#[tokio::test]
+async fn upload_resumes_on_another_replica_after_a_kill() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Real, false).await?;
+    let survivor = stores.replica("token", &MAX_UPLOAD).await?;
+    let alice = AccountClient::alice(&survivor).await?;
+    let bytes = bytes_of(UPLOAD_SIZE);
+    let path = alice.create("large", UPLOAD_SIZE).await?;
+    let mut stored = 0;
+    for kill in 1..=4 {
+        let mut killed = stores.replica("token", &MAX_UPLOAD).await?;
+        let at_killed = alice.at(&killed);
+        let (target, rest) = (path.clone(), bytes[stored..].to_vec());
+        let sending =
+            tokio::spawn(async move { at_killed.append(&target, stored, &rest).await });
+        let goal = UPLOAD_SIZE / 5 * kill;
+        let enough = async || Ok((alice.offset(&path).await? >= goal).then_some(()));
+        eventually(PATIENCE, "stored bytes", enough).await?;
+        killed.server.kill_9()?;
+        let _cut_off = sending.await?;
+        let now = alice.offset(&path).await?;
+        assert!(now >= stored, "{now} bytes after {stored}");
+        stored = now;
+    }
+    if stored < UPLOAD_SIZE {
+        let rest = alice.append(&path, stored, &bytes[stored..]).await?;
+        assert_eq!(rest.status, StatusCode::NO_CONTENT, "{}", slug(&rest));
+    }
+    let head = alice.head(&path).await?;
+    let file_id = head.header(names::FILE_ID).unwrap_or_default();
+    assert_eq!(alice.hash_of(file_id).await?, sha256(&bytes));
+    assert_eq!(alice.files().await?.len(), 1);
+    Ok(())
+}
+
+/// The tus protocol: "store as much as possible". The server stores incomplete parts too.
+#[tokio::test]
+async fn bytes_received_before_a_disconnect_are_kept() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
+    let bytes = bytes_of(300_000);
+    let path = alice.create("a", bytes.len()).await?;
+    let request = alice.patch(&path, 0).build()?;
+    let credential = request.headers()[AUTHORIZATION].to_str()?.to_owned();
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nupload-offset: 0\r\n\
+         content-type: {TUS_MEDIA_TYPE}\r\nauthorization: {credential}\r\n\
+         content-length: 300000\r\n\r\n"
+    );
+    let mut connection = TcpStream::connect(authority(&server.base_url)?).await?;
+    connection.write_all(head.as_bytes()).await?;
+    connection.write_all(&bytes[..123_456]).await?;
+    connection.shutdown().await?;
+    drop(connection);
+    let received = async || Ok((alice.offset(&path).await? == 123_456).then_some(()));
+    eventually(PATIENCE, "123456 stored bytes", received).await?;
+    let rest = alice.append(&path, 123_456, &bytes[123_456..]).await?;
+    let file_id = rest.header(names::FILE_ID).unwrap_or_default();
+    assert_eq!(alice.hash_of(file_id).await?, sha256(&bytes));
+    Ok(())
+}
+
+/// Concurrent clients, or one client that retries early: each byte is written once.
+#[tokio::test]
+async fn concurrent_writes_at_one_offset_have_one_winner() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Real, false).await?;
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        replicas.push(stores.replica("token", &[]).await?);
+    }
+    let alice = AccountClient::alice(&replicas[0]).await?;
+    let bytes = bytes_of(50_000);
+    let path = alice.create("contended", bytes.len()).await?;
+    for start in (0..bytes.len()).step_by(10_000) {
+        let attempts = (0..6).map(|n| {
+            let (account, path) = (alice.at(&replicas[n % 3]), path.clone());
+            let part = bytes[start..start + 10_000].to_vec();
+            async move { account.append(&path, start, &part).await }
+        });
+        let mut done = 0;
+        for reply in join_all(attempts).await {
+            match reply?.status {
+                StatusCode::NO_CONTENT => done += 1,
+                other => assert_eq!(other, StatusCode::CONFLICT),
+            }
+        }
+        assert_eq!(done, 1, "at {start}");
+    }
+    let head = alice.head(&path).await?;
+    let file_id = head.header(names::FILE_ID).unwrap_or_default();
+    assert_eq!(alice.hash_of(file_id).await?, sha256(&bytes));
+    Ok(())
+}
+
+/// The state after a kill between the last byte and the creation of the file.
+async fn store_all_bytes_without_file(
+    stores: &TestStores,
+    path: &str,
+) -> anyhow::Result<()> {
+    let data = stores.fixture.data_dir();
+    let url = format!("sqlite://{}", data.join("records.sqlite").display());
+    let records = Records::open(&url, PoolLimits::default()).await?;
+    let id =
+        path.rsplit('/').next().and_then(FileId::parse).expect("the path of an upload");
+    let blob_key = format!("parts/main/{id}-last");
+    let blob = data.join("blobs").join(&blob_key);
+    std::fs::create_dir_all(blob.parent().expect("the path has a folder"))?;
+    std::fs::write(blob, "hello")?;
+    let main = OrgId::parse("main")?;
+    let added = records.run(Scope::Organisation(main.clone()), move |tx| {
+        Box::pin(async move {
+            let upload = uploads::find(tx, &main, id).await?.expect("the upload exists");
+            let part = Part { starts_at: 0, size: 5, blob_key };
+            uploads::add_part(tx, &upload, &part, now_ms().cast_signed()).await
+        })
+    });
+    assert!(added.await?);
+    records.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn next_request_creates_the_file_after_a_kill() -> anyhow::Result<()> {
+    for with_empty_patch in [false, true] {
+        let stores = TestStores::new(StoreKind::Embedded, false).await?;
+        let server = stores.replica("token", &[]).await?;
+        let alice = AccountClient::alice(&server).await?;
+        let path = alice.create("a", 5).await?;
+        store_all_bytes_without_file(&stores, &path).await?;
+        let reply = match with_empty_patch {
+            true => alice.append(&path, 5, b"").await?,
+            false => alice.head(&path).await?,
+        };
+        let file_id = reply.header(names::FILE_ID).unwrap_or_default();
+        assert_eq!(alice.hash_of(file_id).await?, sha256(b"hello"));
+        assert_eq!(alice.files().await?.len(), 1);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn janitor_creates_the_file_of_a_complete_upload() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Embedded, false).await?;
+    let server = stores.replica("token", &["--orphan-grace-ms", "20000"]).await?;
+    let alice = AccountClient::alice(&server).await?;
+    let path = alice.create("a", 5).await?;
+    store_all_bytes_without_file(&stores, &path).await?;
+    let file = async || Ok(alice.files().await?.pop());
+    let file_id =
+        eventually(Duration::from_secs(60), "a file by the janitor", file).await?;
+    assert_eq!(alice.hash_of(&file_id).await?, sha256(b"hello"));
+    Ok(())
+}
