@@ -1,4 +1,4 @@
-//! `benchmark`: what `cargo lab bench` builds for speed and runs.
+//! `benchmark`: the program that `cargo lab bench` builds in release and runs.
 
 use anyhow::ensure;
 use backing_services::Backing;
@@ -11,13 +11,13 @@ use comparison::machine::profile;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The exit code when nothing can be said.
+/// The exit code when the benchmark itself broke.
 const HARNESS_BROKE: u8 = 3;
 
-/// What one request costs, beside peers measured in the same rounds
+/// Measure the cost of one request, beside peers in the same rounds
 ///
-/// Exit codes: 0 as promised (or nothing was asserted), 1 a target was missed or two
-/// sittings differ, 2 a usage error, 3 the benchmark itself broke.
+/// Exit codes: 0 every asserted goal was reached (or --assert was not given), 1 a goal was
+/// missed or two runs differ, 2 a usage error, 3 the benchmark itself broke.
 #[derive(Parser)]
 #[command(name = "benchmark", bin_name = "cargo lab bench", version, max_term_width = 90)]
 struct Cli {
@@ -29,21 +29,21 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Play one role of a cluster (what the benchmark starts; not for people)
+    /// Play one role of a cluster (started by the benchmark itself)
     #[command(hide = true)]
     Serve(Box<RoleArgs>),
-    /// Be a peer (what the benchmark starts; not for people)
+    /// Play a peer (started by the benchmark itself)
     #[command(hide = true)]
     Peer(PeerArgs),
 }
 
 #[derive(Args)]
 struct BenchArgs {
-    /// Fewer and shorter turns: a few minutes
+    /// Run fewer and shorter rounds: a few minutes
     #[arg(long)]
     quick: bool,
 
-    /// Everything once and small, in any build: no figures, but everything runs
+    /// Run everything once and small, in any build: a test, and no figures
     #[arg(long, hide = true, conflicts_with = "quick")]
     smoke: bool,
 
@@ -55,15 +55,15 @@ struct BenchArgs {
     #[arg(long)]
     json: bool,
 
-    /// Hold the ratios against those of a report that was kept, within 15 percent
+    /// Compare the ratios with those of a kept report, within 15 percent
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
 
-    /// From where Redis is taken
+    /// Take Redis from here
     #[arg(long, value_enum, default_value_t)]
     backing: Backing,
 
-    /// Exit with 1 if a target is missed, or a ratio is not that of --against
+    /// Exit with 1 if a goal is missed, or a ratio differs from that of --against
     #[arg(long)]
     assert: bool,
 }
@@ -89,11 +89,11 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether everything is as promised.
+/// Whether every goal is reached and every ratio agrees.
 async fn measure(args: &BenchArgs) -> anyhow::Result<bool> {
     ensure!(
         args.smoke || profile() == "release",
-        "figures of a debug build are none: cargo lab bench builds for speed"
+        "a debug build gives no valid figures: use cargo lab bench, which builds in release"
     );
     let before = args.against.as_deref().map(Report::open).transpose()?;
     let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
@@ -118,10 +118,10 @@ async fn measure(args: &BenchArgs) -> anyhow::Result<bool> {
     Ok(!missed && !differ)
 }
 
-/// Tells where two sittings agree; whether they differ anywhere.
+/// Prints the ratios of two runs; returns whether any of them differs.
 fn compare(before: &Report, now: &Report) -> bool {
     let pairs = pairs(before, now);
-    eprintln!("\nHeld against the sitting of {}:", before.made.date);
+    eprintln!("\nCompared with the run of {}:", before.made.date);
     for pair in &pairs {
         eprintln!("  {}", pair.line());
     }

@@ -1,5 +1,4 @@
-//! Figures in the documentation are those of the sitting that is kept with it: see
-//! [`comparison::quotation`].
+//! Figures in the documentation are those of the kept run: see [`comparison::quotation`].
 
 use benchmark::Report;
 use comparison::figure::number;
@@ -8,15 +7,15 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The pages that quote a sitting.
+/// The pages that quote a run.
 const PAGES: [&str; 1] = ["scaling.md"];
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
-/// `reads NAME FIELD`, `outage FIELD`, `memory FIELD`, `growth TABLE SIZE FIELD`; a last word
-/// `MB` makes millions of bytes of it.
+/// `reads NAME FIELD`, `outage FIELD`, `memory FIELD`, `growth TABLE SIZE FIELD`; with a last
+/// word `MB` the value is divided by a million.
 fn look_up(report: &Value, place: &str) -> Option<f64> {
     if let Some(place) = place.strip_suffix(" MB") {
         return Some(look_up(report, place)? / 1e6);
@@ -44,12 +43,12 @@ fn look_up(report: &Value, place: &str) -> Option<f64> {
 }
 
 #[test]
-fn every_quoted_figure_is_the_one_in_the_kept_sitting() {
+fn every_quoted_figure_is_in_the_kept_run() {
     for name in PAGES {
         let page = fs::read_to_string(docs().join(name)).expect("the page");
-        let run = run_of(&page).expect("the sitting is linked to");
+        let run = run_of(&page).expect("the run is linked");
         let path = docs().join("measurements").join(format!("{run}.json"));
-        let text = fs::read_to_string(path).expect("the kept sitting");
+        let text = fs::read_to_string(path).expect("the kept run");
         let kept: Value = serde_json::from_str(&text).expect("JSON");
         let quotations = quoted(&page);
         assert!(quotations.len() > 5, "{name} quotes nothing");
@@ -60,7 +59,7 @@ fn every_quoted_figure_is_the_one_in_the_kept_sitting() {
     }
 }
 
-/// The names of all files of kept sittings that have this ending.
+/// The file names of all kept runs with this ending.
 fn kept(ending: &str) -> Vec<String> {
     let folder = fs::read_dir(docs().join("measurements")).expect("the folder");
     let names = folder.map(|entry| entry.expect("an entry").file_name());
@@ -73,10 +72,10 @@ fn kept(ending: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_kept_sitting_can_be_read_and_was_built_for_speed() {
-    let sittings = kept(".json");
-    assert!(!sittings.is_empty(), "no sitting is kept");
-    for name in sittings {
+fn kept_runs_are_readable_release_builds() {
+    let runs = kept(".json");
+    assert!(!runs.is_empty(), "no run is kept");
+    for name in runs {
         let path = docs().join("measurements").join(&name);
         let report = Report::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
         assert_eq!(report.made.profile, "release", "{name}");
@@ -85,17 +84,17 @@ fn every_kept_sitting_can_be_read_and_was_built_for_speed() {
 }
 
 #[test]
-#[ignore = "writes into the documentation, after a sitting: scripts/keep-measurements"]
-fn the_pages_quote_the_newest_sitting() {
-    let mut sittings = kept(".json");
-    let newest = sittings.pop().expect("a sitting");
-    let of = |sitting: &str| sitting.trim_end_matches(".json").to_owned();
+#[ignore = "writes into the documentation, after a run: scripts/keep-measurements"]
+fn pages_quote_the_newest_run() {
+    let mut runs = kept(".json");
+    let newest = runs.pop().expect("a run");
+    let of = |run: &str| run.trim_end_matches(".json").to_owned();
     let path = docs().join("measurements").join(&newest);
     let report: Value =
         serde_json::from_str(&fs::read_to_string(path).expect("text")).expect("JSON");
     for page in PAGES.iter().chain(&["SUMMARY.md"]).map(|page| docs().join(page)) {
         let mut text = fs::read_to_string(&page).expect("the page");
-        for old in &sittings {
+        for old in &runs {
             text = text.replace(&of(old), &of(&newest));
         }
         let anew = quoted_anew(&text, |place| look_up(&report, place).map(number));
