@@ -1,4 +1,4 @@
-//! Wrong: each replica keeps what it has read, and hears only of its own changes.
+//! Wrong: each replica caches its reads, and learns only of its own changes.
 
 use super::{Database, Memory};
 use axum::Router;
@@ -38,7 +38,7 @@ pub(crate) fn app(database: Database) -> Router {
 
 type Stores = (Database, Memory);
 
-async fn look(
+async fn read(
     State((database, copies)): State<Stores>,
     Path(user): Path<String>,
 ) -> Result<String, StatusCode> {
