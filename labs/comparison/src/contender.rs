@@ -5,7 +5,7 @@ use load_balancer::config::Policy;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One way of knowing who is calling, behind the balancer that suits it.
+/// A way of identifying callers, with the balancing policy that suits it.
 #[derive(
     clap::ValueEnum,
     Clone,
@@ -21,11 +21,11 @@ use std::fmt;
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Contender {
-    /// Sessions in each replica's memory; any replica gets the next request
+    /// Sessions in each replica's memory; requests go to any replica
     Memory,
-    /// The same, and a cookie brings a client back to its replica
+    /// The same, with a cookie that routes a client to its replica
     Sticky,
-    /// Sessions in every replica's memory, because they tell each other
+    /// Sessions in every replica's memory, kept equal by gossip
     Replicated,
     /// Sessions in Redis, before the database
     Central,
@@ -44,7 +44,7 @@ impl Contender {
         self.design().as_str()
     }
 
-    /// What the launcher is asked for.
+    /// The launcher's name for the design.
     #[must_use]
     pub const fn design(self) -> Design {
         match self {
@@ -62,21 +62,21 @@ impl Contender {
         self.design().usual_policy()
     }
 
-    /// Whether a client has to bring the balancer's cookie along.
+    /// Whether a client must send the balancer's cookie.
     #[must_use]
     pub fn needs_cookie(self) -> bool {
         self.policy() == Policy::Sticky
     }
 
-    /// Whether logins are lost while nothing is wrong, because any replica gets the next
-    /// request and only one knows the caller.
+    /// Whether logins are lost without any fault, because requests go to any replica and a
+    /// session is in one of them.
     #[must_use]
     pub const fn forgets_all_the_time(self) -> bool {
         matches!(self, Self::Memory)
     }
 
-    /// Whether no fault of replicas explains a lost login: who is known is known by
-    /// something that outlives every one of them.
+    /// Whether the loss of replicas never explains a lost login: the state for identifying
+    /// callers outlives every replica.
     #[must_use]
     pub const fn outlives_replicas(self) -> bool {
         matches!(self, Self::Central | Self::Token)

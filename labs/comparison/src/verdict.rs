@@ -1,21 +1,21 @@
-//! Pass, fail, or neither.
+//! Pass, fail, or inconclusive.
 
 use serde::Serialize;
 
-/// What a statement, and a whole run, ends with. The numbers are the exit codes.
+/// The result of a statement and of a whole run. The numbers are the exit codes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// As the concepts say.
+    /// As expected.
     Pass,
-    /// The run shows neither.
+    /// Inconclusive: the run shows neither.
     CouldNotTell,
-    /// Not as the concepts say.
+    /// Not as expected.
     Fail,
 }
 
 impl Verdict {
-    /// The verdict on several things: the worst of theirs.
+    /// The worst verdict of several.
     pub fn of(all: impl IntoIterator<Item = Self>) -> Self {
         all.into_iter().max().unwrap_or(Self::CouldNotTell)
     }
@@ -30,7 +30,7 @@ impl Verdict {
         }
     }
 
-    /// In words.
+    /// The text for reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_failure_fails_a_run_and_one_doubt_leaves_it_open() {
+    fn one_failure_fails_and_one_doubt_is_inconclusive() {
         use Verdict::{CouldNotTell, Fail, Pass};
         assert_eq!(Verdict::of([Pass, CouldNotTell, Fail]), Fail);
         assert_eq!(Verdict::of([Pass, CouldNotTell]), CouldNotTell);

@@ -1,4 +1,4 @@
-//! Figures in `docs/comparison.md` are those of the run that is kept with them: see
+//! Figures in `docs/comparison.md` come from the stored run next to it: see
 //! [`comparison::quotation`].
 
 use comparison::quotation::{quoted, quoted_anew, run_of};
@@ -10,9 +10,9 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
-/// The JSON beside the page that is linked to.
+/// The JSON of the run that the page links to.
 fn quoted_run(page: &str) -> Value {
-    let name = run_of(page).expect("the run is linked to");
+    let name = run_of(page).expect("the page links to a run");
     kept(&docs().join("measurements").join(format!("{name}.json")))
 }
 
@@ -21,7 +21,7 @@ fn kept(json: &Path) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// The JSON of every kept run, the newest last: their names are dates.
+/// The JSON files of all stored runs, in order of their dates.
 fn kept_runs() -> Vec<PathBuf> {
     let folder = fs::read_dir(docs().join("measurements")).expect("the folder");
     let mut runs: Vec<_> = folder
@@ -30,16 +30,16 @@ fn kept_runs() -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
         .collect();
     runs.sort();
-    assert!(!runs.is_empty(), "no run is kept");
+    assert!(!runs.is_empty(), "there are no stored runs");
     runs
 }
 
-/// Without the ending.
+/// The file name without its extension.
 fn name(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// `DESIGN SCENARIO FIGURE`, or `DESIGN FIGURE` for what is so in every scenario.
+/// `DESIGN SCENARIO FIGURE`, or `DESIGN FIGURE` for figures without a scenario.
 fn look_up(report: &Value, place: &str) -> Option<f64> {
     let words: Vec<_> = place.split(' ').collect();
     let is = |value: &Value, field: &str, word: &str| value[field] == word;
@@ -59,7 +59,7 @@ fn look_up(report: &Value, place: &str) -> Option<f64> {
 }
 
 #[test]
-fn every_quoted_figure_is_the_one_in_the_kept_run() {
+fn every_quoted_figure_equals_the_stored_run() {
     let page = fs::read_to_string(docs().join("comparison.md")).expect("the page");
     let quotations = quoted(&page);
     assert!(quotations.len() > 5, "the page quotes nothing");
@@ -71,23 +71,23 @@ fn every_quoted_figure_is_the_one_in_the_kept_run() {
 }
 
 #[test]
-fn every_kept_run_can_be_read_and_says_how_it_was_made() {
+fn every_stored_run_is_readable_and_describes_its_setup() {
     for path in kept_runs() {
         let (name, report) = (name(&path), kept(&path));
         assert_eq!(report["schema"], comparison::report::SCHEMA, "{name}");
         for made in ["date", "command", "profile"] {
             let said = report["made"][made].as_str().unwrap_or_default();
-            assert!(!said.is_empty(), "{name} does not say its {made}");
+            assert!(!said.is_empty(), "{name} lacks {made}");
         }
-        assert!(path.with_extension("md").exists(), "{name} is not there to be read");
+        assert!(path.with_extension("md").exists(), "{name} has no Markdown file");
     }
 }
 
-/// Nobody waits longer in front of a class.
-const LONGEST_SECONDS: f64 = 90.0;
+/// Limit for a demonstration in class.
+const MAX_SECONDS: f64 = 90.0;
 
 #[test]
-fn the_kept_run_was_made_for_speed_in_less_than_ninety_seconds_and_holds() {
+fn stored_run_is_a_fast_passing_release_run() {
     for path in kept_runs() {
         let (name, report) = (name(&path), kept(&path));
         let made = &report["made"];
@@ -99,7 +99,7 @@ fn the_kept_run_was_made_for_speed_in_less_than_ninety_seconds_and_holds() {
         let command = made["command"].as_str().expect("a command");
         assert!(command.starts_with("cargo run --release "), "{name}: {command}");
         let seconds = made["seconds"].as_f64().expect("seconds");
-        assert!(seconds < LONGEST_SECONDS, "{name}: {seconds}");
+        assert!(seconds < MAX_SECONDS, "{name}: {seconds}");
     }
 }
 
@@ -115,16 +115,16 @@ fn the_page_quotes_the_newest_run() {
             text = text.replace(&name(old), &name(&newest));
         }
         let number = |place: &str| look_up(&run, place).map(comparison::figure::number);
-        fs::write(&page, quoted_anew(&text, number)).expect("it can be written");
+        fs::write(&page, quoted_anew(&text, number)).expect("the page is writable");
     }
     for old in runs {
-        fs::remove_file(old.with_extension("md")).expect("it is there to be read");
+        fs::remove_file(old.with_extension("md")).expect("the Markdown file exists");
         fs::remove_file(old).expect("it is there");
     }
 }
 
 #[test]
-fn a_place_leads_to_a_figure_of_the_run_or_nowhere() {
+fn place_resolves_to_a_figure_or_none() {
     let run = serde_json::to_value(crate::specimen::report()).expect("JSON");
     assert_eq!(look_up(&run, "memory kill-one logins_lost"), Some(80.0));
     assert_eq!(look_up(&run, "token carried_bytes"), Some(505.0));

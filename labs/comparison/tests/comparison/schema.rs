@@ -1,4 +1,4 @@
-//! The JSON is an interface: whoever reads it must not be surprised.
+//! The JSON is an interface, so its shape changes only with its schema version.
 
 use crate::specimen::report;
 use comparison::Verdict;
@@ -8,7 +8,7 @@ use serde_json::Value;
 #[test]
 fn the_json_has_the_documented_shape() {
     let mut report = serde_json::to_value(report()).expect("JSON");
-    // One tick tells the shape of all.
+    // One tick shows the shape of all.
     for timeline in report["timelines"].as_array_mut().expect("a list") {
         timeline["ticks"].as_array_mut().expect("a list").truncate(1);
     }
@@ -23,7 +23,7 @@ fn the_json_names_its_schema_first() {
 }
 
 #[test]
-fn a_figure_that_does_not_apply_has_a_reason_and_no_number() {
+fn inapplicable_figure_has_a_reason_and_no_number() {
     let report = serde_json::to_value(report()).expect("JSON");
     let cells = report["cells"].as_array().expect("a list").iter();
     let figures = cells.flat_map(|cell| cell["figures"].as_object().expect("figures"));
@@ -35,11 +35,11 @@ fn a_figure_that_does_not_apply_has_a_reason_and_no_number() {
             assert_eq!(figure["median"], Value::Null, "{name}");
         }
     }
-    assert!(absent > 0, "the specimen has cells that do not apply");
+    assert!(absent > 0, "the fixture has cells without a figure");
 }
 
 #[test]
-fn the_verdict_is_the_worst_of_the_statements() {
+fn verdict_is_the_worst_of_the_statements() {
     let mut report = report();
     assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report.statements);
     report.statements[0].verdict = Verdict::Fail;
