@@ -39,7 +39,7 @@ fn inapplicable_figure_has_a_reason_and_no_number() {
 }
 
 #[test]
-fn verdict_is_the_worst_of_the_statements() {
+fn outcome_is_the_worst_of_the_checks() {
     let mut report = report();
     assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report.statements);
     report.statements[0].verdict = Verdict::Fail;
