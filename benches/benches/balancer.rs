@@ -1,22 +1,22 @@
-//! What does a balancer in between cost a request?
+//! The cost that a load balancer adds to a request.
 //!
 //! `cargo bench -p benches --bench balancer`
 //!
-//! A bare server that says "ok", asked directly and through the balancer, on one
-//! connection, one request after the other. Client, balancer and servers share this process
-//! and its cores; what travels, travels through the loopback interface. The pick itself is
-//! private to the balancer: what it costs is the difference between one server and 16.
+//! A bare server that answers "ok" is asked directly and through the balancer, on one
+//! connection, one request after the other. Client, balancer and servers share this process,
+//! its cores and the loopback interface. The selection is private to the balancer; its cost is
+//! the difference between one server and 16.
 
-mod stage {
-    pub(crate) mod farm;
+mod fixture {
+    pub(crate) mod servers;
     pub(crate) mod worker;
 }
 
 use anyhow::ensure;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
-use stage::farm::{Farm, Line};
-use stage::worker;
+use fixture::servers::{Line, Servers};
+use fixture::worker;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -33,14 +33,14 @@ fn main() -> ExitCode {
 fn measure(runtime: &Runtime) -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("balancer");
-    let direct = runtime.block_on(Farm::one_server())?;
+    let direct = runtime.block_on(Servers::one_server())?;
     request(&mut group, runtime, "direct", &direct)?;
     for servers in [1, 3, 16] {
-        let farm = runtime.block_on(Farm::behind("round-robin", servers))?;
+        let farm = runtime.block_on(Servers::behind("round-robin", servers))?;
         request(&mut group, runtime, &format!("round-robin-of-{servers}"), &farm)?;
     }
     for servers in [3, 16] {
-        let farm = runtime.block_on(Farm::behind("sticky", servers))?;
+        let farm = runtime.block_on(Servers::behind("sticky", servers))?;
         request(&mut group, runtime, &format!("sticky-of-{servers}"), &farm)?;
     }
     group.finish();
@@ -52,7 +52,7 @@ fn request(
     group: &mut Group<'_>,
     runtime: &Runtime,
     name: &str,
-    farm: &Farm,
+    farm: &Servers,
 ) -> anyhow::Result<()> {
     let line = runtime.block_on(Line::to(farm.address))?;
     let sticky = name.starts_with("sticky");

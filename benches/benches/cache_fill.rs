@@ -1,14 +1,14 @@
-//! What do the cache's scripts cost that keep a dead session from living again?
+//! The cost of the cache's scripts, which keep an ended session from being cached again.
 //!
 //! `cargo bench -p benches --bench cache_fill`
 //!
-//! A session is cached only if nothing newer is there and no tombstone, and is looked up
-//! and kept alive in one go: two scripts that run in Redis (`cache/src/scripts`). `ping` is
-//! a round trip without a script; what is more than that is theirs.
+//! A session is cached only if the cache has no newer version and no tombstone. A look-up also
+//! extends the session. Both are scripts that run in Redis (`cache/src/scripts`). `ping` is a
+//! round trip without a script; the difference is the cost of a script.
 
-mod stage {
+mod fixture {
+    pub(crate) mod accounts;
     pub(crate) mod cached;
-    pub(crate) mod people;
     pub(crate) mod redis;
     pub(crate) mod worker;
 }
@@ -17,19 +17,19 @@ use anyhow::ensure;
 use cache::{Cache, Filled, Found, RedisTime, Written};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
+use fixture::accounts::member;
+use fixture::cached::{self, IDLE, copy};
+use fixture::redis::Redis;
+use fixture::worker;
 use records::Member;
-use stage::cached::{self, IDLE, copy};
-use stage::people::member;
-use stage::redis::Redis;
-use stage::worker;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// Idle time of those that are cached once and never asked for: Redis forgets them soon,
-/// and does not fill up.
+/// Idle timeout of sessions that are cached once and never read, so that Redis does not fill
+/// up.
 const SHORT: Duration = Duration::from_secs(5);
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
@@ -50,59 +50,77 @@ fn measure(runtime: &Runtime) -> anyhow::Result<()> {
     let written = runtime
         .block_on(redis.cache.invalidate_sessions(std::slice::from_ref(&ended), IDLE));
     ensure!(written == Written::Now, "Redis has no tombstone");
-    let scene = Scene { cache: redis.cache.clone(), asked, numbers: Arc::default() };
-    ping(&mut group, runtime, &scene);
-    look_ups(&mut group, runtime, &scene, &known);
-    fills(&mut group, runtime, &scene);
-    refused(&mut group, runtime, &scene, "fill-refused-known", &known, Filled::NotNewer);
-    refused(&mut group, runtime, &scene, "fill-refused-ended", &ended, Filled::Ended);
+    let connected =
+        Connected { cache: redis.cache.clone(), asked, numbers: Arc::default() };
+    ping(&mut group, runtime, &connected);
+    look_ups(&mut group, runtime, &connected, &known);
+    fills(&mut group, runtime, &connected);
+    refused(
+        &mut group,
+        runtime,
+        &connected,
+        "fill-refused-known",
+        &known,
+        Filled::NotNewer,
+    );
+    refused(&mut group, runtime, &connected, "fill-refused-ended", &ended, Filled::Ended);
     group.finish();
     criterion.final_summary();
     Ok(())
 }
 
-/// A replica that asked Redis the time and then read the truth.
+/// A replica that read Redis's time and then the database.
 #[derive(Clone)]
-struct Scene {
+struct Connected {
     cache: Cache,
     asked: RedisTime,
-    /// What was not used yet: for keys that are not there and versions that are newer.
+    /// Numbers not used yet, for keys that do not exist and for newer versions.
     numbers: Arc<AtomicI64>,
 }
 
-impl Scene {
+impl Connected {
     fn next(&self) -> i64 {
         self.numbers.fetch_add(1, Ordering::Relaxed) + 2
     }
 
-    async fn fill(&self, proof: &str, version: i64, idle: Duration) -> Filled {
+    async fn fill(&self, session_id_hash: &str, version: i64, idle: Duration) -> Filled {
         let read = copy(version, self.asked, member(0));
-        let filled = self.cache.fill_session(proof, &read, idle).await;
+        let filled = self.cache.fill_session(session_id_hash, &read, idle).await;
         filled.expect("Redis answers")
     }
 }
 
-fn ping(group: &mut Group<'_>, runtime: &Runtime, scene: &Scene) {
+fn ping(group: &mut Group<'_>, runtime: &Runtime, connected: &Connected) {
     group.bench_function("ping", |bencher| {
-        let scene = scene.clone();
+        let connected = connected.clone();
         worker::time(bencher, runtime, move |_| {
-            let scene = scene.clone();
-            async move { scene.cache.ping().await.expect("Redis answers") }
+            let connected = connected.clone();
+            async move { connected.cache.ping().await.expect("Redis answers") }
         });
     });
 }
 
-/// As a use: it lives on.
-fn look_ups(group: &mut Group<'_>, runtime: &Runtime, scene: &Scene, known: &str) {
-    for (name, proof, is_there) in
+/// Counts as a use: it extends the session.
+fn look_ups(
+    group: &mut Group<'_>,
+    runtime: &Runtime,
+    connected: &Connected,
+    known: &str,
+) {
+    for (name, session_id_hash, is_there) in
         [("look-up", known, true), ("look-up-of-nothing", "nobody", false)]
     {
         group.bench_function(name, |bencher| {
-            let (scene, proof) = (scene.clone(), Arc::<str>::from(proof));
+            let (connected, session_id_hash) =
+                (connected.clone(), Arc::<str>::from(session_id_hash));
             worker::time(bencher, runtime, move |_| {
-                let (scene, proof) = (scene.clone(), Arc::clone(&proof));
+                let (connected, session_id_hash) =
+                    (connected.clone(), Arc::clone(&session_id_hash));
                 async move {
-                    let found = scene.cache.use_session::<Member>(&proof, IDLE).await;
+                    let found = connected
+                        .cache
+                        .use_session::<Member>(&session_id_hash, IDLE)
+                        .await;
                     let found = found.expect("Redis answers");
                     let lives = matches!(found, Found::Live { .. });
                     assert_eq!(lives, is_there, "{found:?}");
@@ -112,44 +130,47 @@ fn look_ups(group: &mut Group<'_>, runtime: &Runtime, scene: &Scene, known: &str
     }
 }
 
-/// Of what is not there, and of what is there and older.
-fn fills(group: &mut Group<'_>, runtime: &Runtime, scene: &Scene) {
+/// Fills of absent keys, and of keys with an older version.
+fn fills(group: &mut Group<'_>, runtime: &Runtime, connected: &Connected) {
     group.bench_function("fill", |bencher| {
-        let scene = scene.clone();
+        let connected = connected.clone();
         worker::time(bencher, runtime, move |_| {
-            let scene = scene.clone();
+            let connected = connected.clone();
             async move {
-                let proof = format!("{:064x}", scene.next());
-                assert_eq!(scene.fill(&proof, 1, SHORT).await, Filled::Stored);
+                let session_id_hash = format!("{:064x}", connected.next());
+                assert_eq!(
+                    connected.fill(&session_id_hash, 1, SHORT).await,
+                    Filled::Stored
+                );
             }
         });
     });
     group.bench_function("fill-over-an-older-one", |bencher| {
-        let scene = scene.clone();
+        let connected = connected.clone();
         worker::time(bencher, runtime, move |_| {
-            let scene = scene.clone();
+            let connected = connected.clone();
             async move {
-                let version = scene.next();
-                assert_eq!(scene.fill("older", version, IDLE).await, Filled::Stored);
+                let version = connected.next();
+                assert_eq!(connected.fill("older", version, IDLE).await, Filled::Stored);
             }
         });
     });
 }
 
-/// A slow reader comes too late: somebody knows better.
+/// A slow reader comes too late: the cache has a newer version.
 fn refused(
     group: &mut Group<'_>,
     runtime: &Runtime,
-    scene: &Scene,
+    connected: &Connected,
     name: &str,
-    proof: &str,
+    session_id_hash: &str,
     why: Filled,
 ) {
     group.bench_function(name, |bencher| {
-        let (scene, proof) = (scene.clone(), Arc::<str>::from(proof));
+        let (connected, session_id_hash) = (connected.clone(), Arc::<str>::from(session_id_hash));
         worker::time(bencher, runtime, move |_| {
-            let (scene, proof) = (scene.clone(), Arc::clone(&proof));
-            async move { assert_eq!(scene.fill(&proof, 1, IDLE).await, why) }
+            let (connected, session_id_hash) = (connected.clone(), Arc::clone(&session_id_hash));
+            async move { assert_eq!(connected.fill(&session_id_hash, 1, IDLE).await, why) }
         });
     });
 }

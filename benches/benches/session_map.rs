@@ -1,10 +1,10 @@
-//! The map of sessions when many ask at once: what does its one lock cost?
+//! The cost of the session map's one lock under concurrent requests.
 //!
 //! `cargo bench -p benches --bench session_map`
 //!
-//! Tasks of one runtime share the map of `stateful-server`, as its handlers do. A time is
-//! that of all of them together, divided by what they did: if tasks did not wait for each
-//! other, it would fall with each core. `nothing` is the same without the map.
+//! Tasks of one runtime share the map of `stateful-server`, as its handlers do. A time is the
+//! total of all tasks divided by their operations: without lock contention it would fall with
+//! each core. `nothing` is the same loop without the map.
 
 use benches::at_full_size;
 use criterion::measurement::WallTime;
@@ -16,31 +16,31 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use upload_domain::username::Username;
 
-/// Tasks at once.
+/// Concurrent tasks.
 const TASKS: [usize; 4] = [1, 4, 16, 64];
 
 /// Sessions in the map.
 const SESSIONS: [usize; 3] = [100, 10_000, 1_000_000];
 
-/// The same where nothing is measured.
+/// Sessions in the map in a run that measures nothing.
 const FEW_SESSIONS: [usize; 3] = [64, 100, 1_000];
 
-/// One in so many is a logout and a login instead of a look-up.
+/// One operation of this many is a logout and a login instead of a look-up.
 const WRITE_EVERY: u64 = 10;
 
-/// What a task does before it lets others go on, as a handler does between two waits. To
-/// let them go on costs more than a look-up, so it is spread over some.
-const TURN: u64 = 32;
+/// Operations of a task between two yields, as a handler yields between two waits. A yield
+/// costs more than a look-up, so its cost is spread over several.
+const OPERATIONS_PER_YIELD: u64 = 32;
 
-/// Whose sessions they are.
-const PEOPLE: usize = 1_000;
+/// Accounts that own the sessions.
+const ACCOUNTS: usize = 1_000;
 
-/// Longer than any measurement.
-const LIFE: Duration = Duration::from_secs(12 * 3_600);
+/// Lifetime of a session: longer than any measurement.
+const LIFETIME: Duration = Duration::from_secs(12 * 3_600);
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
-/// What the tasks do.
+/// An operation of the tasks.
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
     Nothing,
@@ -68,13 +68,13 @@ fn main() -> ExitCode {
         .configure_from_args();
     let mut group = criterion.benchmark_group("session-map");
     for tasks in TASKS {
-        Crowd::of(0).work(&mut group, &runtime, tasks, Work::Nothing);
+        LoggedIn::of(0).work(&mut group, &runtime, tasks, Work::Nothing);
     }
     for sessions in at_full_size(SESSIONS, FEW_SESSIONS) {
-        let mut crowd = Crowd::of(sessions);
+        let mut logged_in = LoggedIn::of(sessions);
         for work in [Work::LookUps, Work::LookUpsAndWrites] {
             for tasks in TASKS {
-                crowd.work(&mut group, &runtime, tasks, work);
+                logged_in.work(&mut group, &runtime, tasks, work);
             }
         }
     }
@@ -83,15 +83,15 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A map, and the ids of all who are in it.
-struct Crowd {
+/// A map, and the ids of its sessions.
+struct LoggedIn {
     sessions: Sessions,
     ids: Vec<SessionId>,
 }
 
-impl Crowd {
+impl LoggedIn {
     fn of(size: usize) -> Self {
-        let limits = SessionLimits { idle: LIFE, absolute: LIFE, max_live: size };
+        let limits = SessionLimits { idle: LIFETIME, absolute: LIFETIME, max_live: size };
         let sessions = Sessions::new(limits);
         let log_in = |number| sessions.start(person(number));
         let ids = (0..size).map(|number| log_in(number).expect("there is room"));
@@ -109,7 +109,7 @@ impl Crowd {
             Work::Nothing => work.name().to_owned(),
             _ => format!("{}-of-{}", work.name(), self.ids.len()),
         };
-        // Who ends a session must be the only one who uses it.
+        // Only one task uses a session, because it may end it.
         let mut shares = vec![Vec::new(); tasks];
         for (number, id) in self.ids.drain(..).enumerate() {
             shares[number % tasks].push(id);
@@ -134,17 +134,17 @@ impl Crowd {
 }
 
 fn person(number: usize) -> Username {
-    let name = format!("user-{}", number % PEOPLE);
+    let name = format!("user-{}", number % ACCOUNTS);
     Username::parse(&name).expect("letters, digits and a dash")
 }
 
-/// How much of it one of the tasks does.
+/// The operations of one of the tasks.
 fn share(times: u64, tasks: usize, task: usize) -> u64 {
     let (tasks, task) = (tasks as u64, task as u64);
     times / tasks + u64::from(task < times % tasks)
 }
 
-/// One after the other; returns the sessions that it has in the end.
+/// Runs one operation after the other; returns the sessions at the end.
 async fn one_task(
     sessions: Sessions,
     mut ids: Vec<SessionId>,
@@ -160,14 +160,14 @@ async fn one_task(
             Work::LookUpsAndWrites if time % WRITE_EVERY == 0 => {
                 sessions.end(&ids[at]).expect("it lives");
                 let again = sessions.start(person(at));
-                ids[at] = again.expect("somebody has just left");
+                ids[at] = again.expect("a session has just ended");
             }
             Work::LookUps | Work::LookUpsAndWrites => {
                 black_box(sessions.touch(&ids[at]).expect("it lives"));
             }
         }
         at = if at + 1 < ids.len() { at + 1 } else { 0 };
-        if time % TURN == 0 {
+        if time % OPERATIONS_PER_YIELD == 0 {
             tokio::task::yield_now().await;
         }
     }

@@ -1,31 +1,31 @@
-//! What does one session cost, in bytes, and where?
+//! The size of one session in bytes, by the place where it is stored.
 //!
 //! `cargo bench -p benches --bench session_size [-- --sessions 10000 --json]`
 //!
-//! A session that was just born: in the memory of a replica, in Redis, or in the request
-//! that carries it. Not a question of time, so there is no criterion in here; without
-//! `--bench`, few sessions are measured and the figures are only looked at.
+//! A new session: in the memory of a replica, in Redis, or in the request that carries it. It
+//! measures no time, so criterion is not used. Without `--bench`, few sessions are measured and
+//! the figures are only checked.
 
-mod stage {
+mod fixture {
+    pub(crate) mod accounts;
     pub(crate) mod database;
-    pub(crate) mod held;
     pub(crate) mod in_redis;
-    pub(crate) mod people;
     pub(crate) mod redis;
+    pub(crate) mod resident_memory;
     pub(crate) mod signed;
 }
 
 use anyhow::ensure;
 use api_contract::headers;
-use benches::sizes::{Row, doubts};
+use benches::sizes::{Row, faults};
 use clap::Parser;
 use comparison::machine::{Machine, profile};
+use fixture::accounts::username;
+use fixture::in_redis;
+use fixture::redis::Redis;
+use fixture::resident_memory::{self, Map, bytes_of_each};
+use fixture::signed::Signed;
 use serde_json::json;
-use stage::held::{self, Map, bytes_of_each};
-use stage::in_redis;
-use stage::people::username;
-use stage::redis::Redis;
-use stage::signed::Signed;
 use stateless_server::tokens::{TokenRules, Tokens};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,7 +35,7 @@ use upload_server::sessions::SessionId;
 /// The format of the JSON.
 const SCHEMA: &str = "lab-session-size";
 
-/// Enough to be seen in a process's memory, which is counted in pages.
+/// Enough to be visible in a process's memory, which is counted in pages.
 const FEW: usize = 2_000;
 
 #[derive(Parser)]
@@ -48,7 +48,7 @@ struct Args {
     #[arg(long)]
     json: bool,
 
-    /// What `cargo bench` adds
+    /// An argument that `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -56,7 +56,7 @@ struct Args {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     http_edge::program::exit_code(match args.split_first() {
-        Some((role, of)) if role == held::ROLE => held::hold(of),
+        Some((role, of)) if role == resident_memory::ROLE => resident_memory::hold(of),
         _ if benches::measures() => show(&Args::parse()),
         _ => {
             benches::begin(env!("CARGO_CRATE_NAME"));
@@ -94,7 +94,7 @@ fn as_json(row: &Row) -> serde_json::Value {
     json!({ "place": row.place, "how": row.how, "bytes": row.bytes })
 }
 
-/// As a test. What `cargo test` was told is a filter, or a list to be made of nothing.
+/// The run of `cargo test`. Its arguments are a filter, or a request to list the tests.
 fn look_at_a_few(args: &[String]) -> anyhow::Result<()> {
     let filter = args.iter().find(|arg| !arg.starts_with('-'));
     if args.iter().any(|arg| arg == "--list")
@@ -103,8 +103,8 @@ fn look_at_a_few(args: &[String]) -> anyhow::Result<()> {
         return Ok(());
     }
     let (redis, rows) = measure(FEW)?;
-    let doubts = doubts(&rows);
-    ensure!(doubts.is_empty(), "on {redis}: {}", doubts.join("; "));
+    let faults = faults(&rows);
+    ensure!(faults.is_empty(), "on {redis}: {}", faults.join("; "));
     println!("session_size: {} figures are there and plausible", rows.len());
     Ok(())
 }
@@ -130,7 +130,7 @@ fn measure(sessions: usize) -> anyhow::Result<(String, Vec<Row>)> {
     Ok((redis.service.why.clone(), rows))
 }
 
-/// The header lines that say who is calling, as HTTP/1.1 writes them.
+/// The header lines that carry the credential, as HTTP/1.1 writes them.
 async fn carried() -> anyhow::Result<Vec<(&'static str, String)>> {
     let id = SessionId::random().secret();
     let life = Duration::from_secs(900);

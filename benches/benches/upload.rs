@@ -1,11 +1,10 @@
-//! How fast does an upload become a file that stays?
+//! The speed at which an upload becomes a durable file.
 //!
 //! `cargo bench -p benches --bench upload`
 //!
 //! Hashing alone, and then all that a server does between the last byte that it reads and
-//! its 201: hash, write, and wait until the disk has it. The folder is one for temporary
-//! files; where that is memory (tmpfs), waiting for the disk costs nothing. `TMPDIR` names
-//! another.
+//! its 201: hash, write, and wait until the disk has it. The folder is a temporary one; where
+//! that is memory (tmpfs), waiting for the disk costs nothing. `TMPDIR` names another one.
 
 use anyhow::Context;
 use benches::at_full_size;
@@ -30,10 +29,10 @@ use upload_domain::username::Username;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Sizes of uploads in bytes; without the last where nothing is measured.
+/// Sizes of uploads in bytes; a run that measures nothing leaves out the last.
 const SIZES: [usize; 3] = [KIB, MIB, 64 * MIB];
 
-/// What arrives at a time, in bytes.
+/// Bytes of one chunk.
 const CHUNK: usize = 64 * KIB;
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
@@ -62,7 +61,7 @@ fn measure(runtime: &Runtime) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// In the pieces in which it arrives.
+/// The upload in chunks, as it arrives.
 fn hashing(group: &mut Group<'_>, size: usize) {
     let chunk = vec![b'x'; CHUNK];
     group.bench_function(BenchmarkId::new("sha256", size), |bencher| {
@@ -74,7 +73,7 @@ fn hashing(group: &mut Group<'_>, size: usize) {
     });
 }
 
-/// What both servers of Phase 1 do: a folder with the content and its description, which
+/// The work of both servers of Phase 1: a folder with the content and its description, which
 /// one rename makes visible.
 fn phase_1(
     group: &mut Group<'_>,
@@ -108,7 +107,7 @@ fn phase_1(
     Ok(())
 }
 
-/// What the server of Phase 2 does with a folder, without the row in the records.
+/// The work of the server of Phase 2 with a folder, without the row in the database.
 fn phase_2(
     group: &mut Group<'_>,
     runtime: &Runtime,
@@ -133,8 +132,8 @@ fn phase_2(
     Ok(())
 }
 
-/// The time that the uploads took; each file is removed before the next comes, which does
-/// not count.
+/// The time of the uploads. Each file is removed before the next upload; the removal does not
+/// count.
 async fn one_by_one(times: u64, upload: impl AsyncFn(u64) -> Duration) -> Duration {
     let mut took = Duration::ZERO;
     for number in 0..times {
@@ -143,13 +142,13 @@ async fn one_by_one(times: u64, upload: impl AsyncFn(u64) -> Duration) -> Durati
     took
 }
 
-/// An upload, as its pieces come.
+/// An upload as a stream of its chunks.
 fn body(size: usize) -> impl Stream<Item = Result<Bytes, Infallible>> + Unpin {
     static CONTENT: [u8; CHUNK] = [b'x'; CHUNK];
     stream::iter(pieces(size).map(|length| Ok(Bytes::from_static(&CONTENT[..length]))))
 }
 
-/// The lengths of the pieces.
+/// The lengths of the chunks.
 fn pieces(size: usize) -> impl Iterator<Item = usize> {
     let whole = std::iter::repeat_n(CHUNK, size / CHUNK);
     whole.chain(Some(size % CHUNK).filter(|rest| *rest > 0))

@@ -1,11 +1,11 @@
-//! How much memory does one replica need while 64 people upload 100 MB each at once?
+//! The memory of one replica during 64 concurrent uploads of 100 MB each.
 //!
 //! `cargo bench -p benches --bench upload_memory [-- --uploads 64 --megabytes 100]`
 //!
-//! A real process on a folder of its own, and on the stores that `--design` and `--backing`
-//! ask for; its peak is what the kernel says (`VmHWM`), and that of the stores is not in it.
-//! The bytes of the files lie in the folder. The same process is measured first with one such upload, because the difference is what
-//! 63 more of them cost. Needs twice as much disk as is uploaded, for as long as it runs.
+//! A real process with a folder of its own and the stores of `--design` and `--backing`. Its
+//! peak is the kernel's `VmHWM`; the memory of the stores is not in it. The bytes of the files
+//! lie in the folder. The same process is measured first with one upload, because the result is
+//! the difference that 63 more make. It needs disk space of twice the uploaded bytes.
 
 use anyhow::{Context, ensure};
 use api_contract::sessions::SessionStarted;
@@ -28,30 +28,30 @@ use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 use upload_server::config::Design;
 
-/// What the design promises, in KiB.
+/// The limit of the design, in KiB.
 const LIMIT_KIB: u64 = 256 * 1024;
 
-/// What a client sends at a time, in bytes.
+/// Bytes of one chunk that a client sends.
 const CHUNK: usize = 64 * 1024;
 
 const PASSWORD: &str = "only-for-this-measurement";
 
 /// A header and its value.
-type Proof = (&'static str, String);
+type Credential = (&'static str, String);
 
-/// How much is uploaded, and where to.
+/// The number of uploads, their size and their server.
 #[derive(Parser)]
 struct Args {
-    /// Where the replica keeps who is calling
+    /// The design of the replica
     #[arg(long, value_enum, default_value_t = Design::Memory)]
     design: Design,
 
-    /// From where to take the records, and Redis where the design needs one
-    /// [default: SQLite in the folder, and the small Redis]
+    /// The kind of database, and of Redis where the design needs one
+    /// [default: SQLite in the folder, and the embedded Redis]
     #[arg(long, value_enum)]
     backing: Option<Backing>,
 
-    /// Uploads at once
+    /// Concurrent uploads
     #[arg(long, default_value_t = 64)]
     uploads: usize,
 
@@ -59,7 +59,7 @@ struct Args {
     #[arg(long, default_value_t = 100)]
     megabytes: usize,
 
-    /// What `cargo bench` adds
+    /// An argument that `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// The measured process: this program, in another role.
+/// The measured process: this program in another role.
 async fn serve() -> anyhow::Result<()> {
     let flags: Vec<OsString> = std::env::args_os().skip(1).collect();
     upload_server::start(upload_server::Config::parse_from(flags)).await
@@ -85,13 +85,13 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     let stores = Stores::start(args, folder.path()).await?;
     let server = Server::start(folder.path(), args.design, &stores)?;
     let client = reqwest::Client::new();
-    let proof = server.log_in(&client, args.design).await?;
+    let credential = server.log_in(&client, args.design).await?;
     let size = args.megabytes * 1_000_000;
     let at_rest = server.peak_kib()?;
-    server.upload(&client, &proof, size).await?;
+    server.upload(&client, &credential, size).await?;
     let with_one = server.peak_kib()?;
     let began = Instant::now();
-    let all = (0..args.uploads).map(|_| server.upload(&client, &proof, size));
+    let all = (0..args.uploads).map(|_| server.upload(&client, &credential, size));
     try_join_all(all).await?;
     let seconds = began.elapsed().as_secs_f64();
     let with_all = server.peak_kib()?;
@@ -119,10 +119,10 @@ fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
-/// What the replica shares with others. Dropped, it is gone.
+/// The stores that the replica shares with others. They are removed when it is dropped.
 struct Stores {
     redis: Option<Service>,
-    /// With the URL that a server connects with, as nobody's owner.
+    /// With the URL of the application's role, which does not own the tables.
     database: Option<(Service, String)>,
 }
 
@@ -146,13 +146,13 @@ impl Stores {
         Ok(Self { redis, database })
     }
 
-    /// What was taken for the records, for people.
+    /// The kind of the database, for the output.
     fn records(&self) -> &str {
         self.database.as_ref().map_or("SQLite", |(service, _)| service.why.as_str())
     }
 }
 
-/// The measured process. Dropped, it is killed and reaped.
+/// The measured process. It is killed and reaped when it is dropped.
 struct Server {
     child: Child,
     url: String,
@@ -191,12 +191,12 @@ impl Server {
         Ok(server)
     }
 
-    /// The header that proves who is calling.
+    /// The header with the caller's credential.
     async fn log_in(
         &self,
         client: &reqwest::Client,
         design: Design,
-    ) -> anyhow::Result<Proof> {
+    ) -> anyhow::Result<Credential> {
         let given = serde_json::json!({ "username": "alice", "password": PASSWORD });
         let ask = async |path: &str| {
             let call = client.post(format!("{}{path}", self.url));
@@ -213,11 +213,11 @@ impl Server {
         Ok(("x-session-id", started.session_id.expose().to_owned()))
     }
 
-    /// Uploads bytes that are made while they are sent.
+    /// Uploads bytes that are generated while they are sent.
     async fn upload(
         &self,
         client: &reqwest::Client,
-        (header, proof): &Proof,
+        (header, credential): &Credential,
         size: usize,
     ) -> anyhow::Result<()> {
         let chunk = Bytes::from(vec![b'x'; CHUNK]);
@@ -227,7 +227,7 @@ impl Server {
         let body = reqwest::Body::wrap_stream(stream::iter(body));
         let part = Part::stream_with_length(body, size as u64).file_name("large.bin");
         let call = client.post(format!("{}{}", self.url, paths::UPLOAD));
-        let call = call.header(*header, proof);
+        let call = call.header(*header, credential);
         let reply = call.multipart(Form::new().part("file", part)).send().await?;
         let created: FileCreated = reply.error_for_status()?.json().await?;
         ensure!(created.size == size as u64, "{} of {size} bytes arrived", created.size);

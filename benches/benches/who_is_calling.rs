@@ -1,15 +1,15 @@
-//! Who is calling? What the answer costs a server, by where it may look.
+//! The cost of authenticating a caller, by the place where the server looks.
 //!
 //! `cargo bench -p benches --bench who_is_calling`
 //!
-//! Each function begins with the text that came with a request and ends with whose it is:
-//! the code that the servers run, without HTTP around it. One request at a time, so these
-//! are the times of an idle server; `session_map` asks what a crowd does.
+//! Each function starts with the text of the credential and ends with the account: the code
+//! that the servers run, without HTTP around it. One request at a time, so these are the times
+//! of an idle server; `session_map` measures concurrent requests.
 
-mod stage {
+mod fixture {
+    pub(crate) mod accounts;
     pub(crate) mod cached;
     pub(crate) mod database;
-    pub(crate) mod people;
     pub(crate) mod redis;
     pub(crate) mod signed;
     pub(crate) mod worker;
@@ -20,15 +20,15 @@ use api_contract::headers;
 use backing_services::{Backing, Kind, What, offers};
 use criterion::measurement::WallTime;
 use criterion::{AxisScale, BenchmarkGroup, Criterion, PlotConfiguration};
+use fixture::accounts::{member, now, username};
+use fixture::cached::{self, IDLE};
+use fixture::database::Database;
+use fixture::redis::Redis;
+use fixture::signed::Signed;
+use fixture::worker;
 use http::{HeaderMap, HeaderValue};
 use records::sessions::{self, Found};
 use records::{Member, Records, Scope};
-use stage::cached::{self, IDLE};
-use stage::database::Database;
-use stage::people::{member, now, username};
-use stage::redis::Redis;
-use stage::signed::Signed;
-use stage::worker;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,22 +37,22 @@ use upload_domain::passwords::{self, HashCost, PasswordChecks};
 use upload_server::config::credentials::SigningAlgorithm;
 use upload_server::sessions::SessionId;
 
-/// Sessions that are known everywhere, so that not always the same one is looked up.
+/// Sessions that exist in every store, so that the look-ups do not always hit the same one.
 const SESSIONS: usize = 100;
 
-/// Longer than any measurement.
-const LIFE: Duration = Duration::from_secs(12 * 3_600);
+/// Lifetime of a session: longer than any measurement.
+const LIFETIME: Duration = Duration::from_secs(12 * 3_600);
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn main() -> ExitCode {
     benches::begin(env!("CARGO_CRATE_NAME"));
     let runtime = Runtime::new().expect("a runtime can be started");
-    http_edge::program::exit_code(ask_everybody(&runtime))
+    http_edge::program::exit_code(measure_all(&runtime))
 }
 
 /// One group, so that one plot compares them; from nanoseconds to tens of milliseconds.
-fn ask_everybody(runtime: &Runtime) -> anyhow::Result<()> {
+fn measure_all(runtime: &Runtime) -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("who-is-calling");
     let scale = PlotConfiguration::default().summary_scale(AxisScale::Logarithmic);
@@ -76,8 +76,11 @@ fn ask_everybody(runtime: &Runtime) -> anyhow::Result<()> {
 
 fn own_memory_of_phase_1(group: &mut Group<'_>) -> anyhow::Result<()> {
     use stateful_server::sessions::{SessionId, SessionLimits, Sessions};
-    let sessions =
-        Sessions::new(SessionLimits { idle: LIFE, absolute: LIFE, max_live: SESSIONS });
+    let sessions = Sessions::new(SessionLimits {
+        idle: LIFETIME,
+        absolute: LIFETIME,
+        max_live: SESSIONS,
+    });
     let mut requests = Vec::new();
     for number in 0..SESSIONS {
         let id = sessions.start(username(number)).ok().context("there is room")?;
@@ -99,8 +102,8 @@ fn own_memory_of_phase_2(group: &mut Group<'_>) -> anyhow::Result<()> {
     use upload_server::sessions::SessionLimits;
     use upload_server::sessions::memory::Memory;
     let sessions = Memory::new(SessionLimits {
-        idle: LIFE,
-        absolute: LIFE,
+        idle: LIFETIME,
+        absolute: LIFETIME,
         max_live: SESSIONS,
         max_per_user: 1,
     });
@@ -119,7 +122,7 @@ fn own_memory_of_phase_2(group: &mut Group<'_>) -> anyhow::Result<()> {
 
 fn signature_of_phase_1(group: &mut Group<'_>) -> anyhow::Result<()> {
     use stateless_server::tokens::{TokenRules, Tokens};
-    let tokens = Tokens::open(None, TokenRules { life: LIFE })?;
+    let tokens = Tokens::open(None, TokenRules { life: LIFETIME })?;
     let token = tokens.issue(username(0))?;
     group.bench_function("signature-hs256", |bencher| {
         bencher.iter(|| tokens.check(token.expose()).expect("it is good"));
@@ -127,7 +130,7 @@ fn signature_of_phase_1(group: &mut Group<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Without revocation: with it, they would ask Redis as well.
+/// Without revocation, which would ask Redis as well.
 fn signatures_of_phase_2(group: &mut Group<'_>, runtime: &Runtime) -> anyhow::Result<()> {
     let both = [
         ("signature-eddsa", SigningAlgorithm::Eddsa),
@@ -159,9 +162,9 @@ fn redis(
     group.bench_function(name, |bencher| {
         let (cache, ids) = (redis.cache.clone(), Arc::clone(ids));
         worker::time(bencher, runtime, move |number| {
-            let (cache, proof) = (cache.clone(), proof(&ids, number));
+            let (cache, session_id_hash) = (cache.clone(), session_id_hash(&ids, number));
             async move {
-                let found = cache.use_session::<Member>(&proof, IDLE).await;
+                let found = cache.use_session::<Member>(&session_id_hash, IDLE).await;
                 let found = found.expect("Redis answers");
                 assert!(matches!(found, cache::Found::Live { .. }), "{found:?}");
             }
@@ -170,7 +173,7 @@ fn redis(
     Ok(())
 }
 
-/// Whether there is one to measure, or why not.
+/// The URL of a Postgres to measure, or the reason why there is none.
 async fn postgres() -> anyhow::Result<Result<String, String>> {
     if !benches::measures() {
         return Ok(Err("it takes seconds to start, and nothing is measured".to_owned()));
@@ -187,24 +190,25 @@ fn database(
     ids: &Arc<[SessionId]>,
 ) -> anyhow::Result<()> {
     let database = runtime.block_on(Database::start(backing))?;
-    let proofs = ids.iter().map(SessionId::hash).collect();
-    runtime.block_on(database.log_in(proofs))?;
+    let session_id_hashes = ids.iter().map(SessionId::hash).collect();
+    runtime.block_on(database.log_in(session_id_hashes))?;
     let of = if database.records.is_postgres() { "postgres" } else { "sqlite" };
     group.bench_function(format!("database-{of}"), |bencher| {
         let (records, ids) = (database.records.clone(), Arc::clone(ids));
         worker::time(bencher, runtime, move |number| {
-            let (records, proof) = (records.clone(), proof(&ids, number));
-            async move { owner(&records, proof).await.expect("it lives") }
+            let (records, session_id_hash) =
+                (records.clone(), session_id_hash(&ids, number));
+            async move { owner(&records, session_id_hash).await.expect("it lives") }
         });
     });
     runtime.block_on(database.records.close());
     Ok(())
 }
 
-/// Whose session it is, as a replica reads it.
-async fn owner(records: &Records, proof: String) -> Option<Member> {
-    let found = records.read(Scope::CredentialHash(proof.clone()), |tx| {
-        Box::pin(async move { sessions::find(tx, &proof, now()).await })
+/// The owner of a session, as a replica reads it.
+async fn owner(records: &Records, session_id_hash: String) -> Option<Member> {
+    let found = records.read(Scope::CredentialHash(session_id_hash.clone()), |tx| {
+        Box::pin(async move { sessions::find(tx, &session_id_hash, now()).await })
     });
     match found.await {
         Ok(Found::Live(session)) => Some(session.member),
@@ -212,7 +216,7 @@ async fn owner(records: &Records, proof: String) -> Option<Member> {
     }
 }
 
-/// With the cost that people's passwords have.
+/// With the hashing cost of real passwords.
 fn password(group: &mut Group<'_>, runtime: &Runtime) -> anyhow::Result<()> {
     let password = "correct horse battery staple";
     let hash: Arc<str> = Arc::from(passwords::hash(password, HashCost::Owasp)?);
@@ -229,8 +233,8 @@ fn password(group: &mut Group<'_>, runtime: &Runtime) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the stores know one of the sessions by. Hashing the id is part of each request.
-fn proof(ids: &[SessionId], number: u64) -> String {
+/// The hash under which the stores keep a session. Hashing the id is part of each request.
+fn session_id_hash(ids: &[SessionId], number: u64) -> String {
     let at = usize::try_from(number).unwrap_or(0) % ids.len();
     ids[at].hash()
 }

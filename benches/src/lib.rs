@@ -1,26 +1,26 @@
-//! Measurements that a sceptic can run again, one file a question. See `benches/`.
+//! Measurements that a sceptic can repeat, one file per question. See `benches/`.
 //!
-//! Here is only what needs no server: whether a run is to measure or to show that it still
-//! works, and which sizes of a session cannot be true.
+//! This library needs no server: it decides whether a run measures or only shows that the
+//! benches still work, and which sizes of a session cannot be true.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 pub mod sizes;
 
-/// The first thing that a program does, by its name. `cargo test -- …` tells every test
-/// program the same, and criterion takes none that it does not know: `--test-threads` is
-/// left out, as a program is one test, and `--skip` ends the program if it means it.
+/// The first call of every program. `cargo test -- …` passes the same arguments to every test
+/// program, and criterion rejects unknown ones: `--test-threads` is removed, because a program
+/// is one test, and `--skip` ends the program if it matches its name.
 ///
 /// # Panics
-/// When this program cannot be run again with what is left.
+/// When this program cannot be started again with the remaining arguments.
 pub fn begin(program: &str) {
-    let told: Vec<_> = std::env::args().skip(1).collect();
-    let Some(left) = without_what_is_for_libtest(program, told.iter().cloned()) else {
+    let written: Vec<_> = std::env::args().skip(1).collect();
+    let Some(left) = without_what_is_for_libtest(program, written.iter().cloned()) else {
         println!("{program}: skipped");
         std::process::exit(0);
     };
-    if left != told {
+    if left != written {
         let this = std::env::current_exe().expect("this program can be found");
         let failed = Command::new(this).args(left).exec();
         panic!("{program} cannot be run again: {failed}");
@@ -30,10 +30,10 @@ pub fn begin(program: &str) {
 /// [`None`] if this program is to be skipped.
 fn without_what_is_for_libtest(
     program: &str,
-    mut told: impl Iterator<Item = String>,
+    mut written: impl Iterator<Item = String>,
 ) -> Option<Vec<String>> {
     let mut left = Vec::new();
-    while let Some(arg) = told.next() {
+    while let Some(arg) = written.next() {
         let (flag, value) = match arg.split_once('=') {
             Some((flag, value)) => (flag, Some(value.to_owned())),
             None => (arg.as_str(), None),
@@ -42,7 +42,7 @@ fn without_what_is_for_libtest(
             left.push(arg);
             continue;
         }
-        let value = value.or_else(|| told.next()).unwrap_or_default();
+        let value = value.or_else(|| written.next()).unwrap_or_default();
         if flag == "--skip" && program.contains(&value) {
             return None;
         }
@@ -50,20 +50,20 @@ fn without_what_is_for_libtest(
     Some(left)
 }
 
-/// Whether this run is to measure. `cargo bench` says so with `--bench`; `cargo test` does
-/// not, and then each measurement is made once, with little to do.
+/// Whether this run measures. `cargo bench` passes `--bench`; `cargo test` does not, and then
+/// each measurement is made once, with little work.
 #[must_use]
 pub fn measures() -> bool {
     asks_for_figures(std::env::args())
 }
 
-/// What a measurement needs, or the little that shows that it works.
+/// The work of a measurement, or the little that shows that it works.
 #[must_use]
 pub fn at_full_size<T>(full: T, little: T) -> T {
     if measures() { full } else { little }
 }
 
-/// `cargo bench … -- --test` is a run without figures, too: criterion has it so.
+/// `cargo bench … -- --test` measures nothing either: criterion defines it so.
 fn asks_for_figures(args: impl Iterator<Item = String>) -> bool {
     let (mut bench, mut test) = (false, false);
     for arg in args {
@@ -82,10 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn what_criterion_does_not_know_is_not_told_to_it() {
-        let left = |told: &[&str]| {
-            let told = told.iter().map(ToString::to_string);
-            without_what_is_for_libtest("session_map", told)
+    fn arguments_unknown_to_criterion_are_removed() {
+        let left = |written: &[&str]| {
+            let written = written.iter().map(ToString::to_string);
+            without_what_is_for_libtest("session_map", written)
         };
         let said = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
         assert_eq!(left(&["--skip", "docs", "16"]), said(&["16"]));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_made_by_cargo_bench_and_not_by_cargo_test() {
+    fn only_cargo_bench_measures_figures() {
         assert!(asked(&["program", "--bench"]));
         assert!(asked(&["program", "a filter", "--bench"]));
         assert!(!asked(&["program"]));

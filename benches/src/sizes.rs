@@ -1,21 +1,21 @@
-//! What a session takes in a place, and what it cannot take.
+//! The size of a session in a place, and the sizes that are impossible.
 
-/// One place.
+/// The size in one place.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Where.
+    /// The place.
     pub place: &'static str,
-    /// How it was found out.
+    /// The method of measurement.
     pub how: &'static str,
-    /// Bytes for each session; absent where nobody tells.
+    /// Bytes per session; absent where the store does not report it.
     pub bytes: Option<f64>,
 }
 
-/// A place, and the least and the most that a session can take there, in bytes.
+/// A place, and the smallest and the greatest size of a session there, in bytes.
 type Bounds = (&'static str, f64, f64);
 
-/// What nobody may be without: an id has 43 characters, a signature of Ed25519 has 86 and one
-/// of RSA with 3072 bits 512; the rest is what can be explained, with room for allocators.
+/// Places that every run must have. An id has 43 characters, an Ed25519 signature 86 and an RSA
+/// signature of 3072 bits 512; the rest is room for allocators and headers.
 const MUST_BE: [Bounds; 7] = [
     ("memory of a replica, phase 1", 150.0, 2_000.0),
     ("memory of a replica, phase 2", 150.0, 2_000.0),
@@ -26,27 +26,28 @@ const MUST_BE: [Bounds; 7] = [
     ("request, token of phase 2, RS256", 700.0, 1_400.0),
 ];
 
-/// What not every Redis tells.
+/// Places that not every Redis reports.
 const MAY_BE: [Bounds; 2] =
     [("Redis, one key", 150.0, 2_000.0), ("Redis, one of many", 150.0, 2_000.0)];
 
 impl Row {
-    /// What was found out.
+    /// The size of a session in `place`, found by the method `how`.
     #[must_use]
     pub const fn new(place: &'static str, how: &'static str, bytes: Option<f64>) -> Self {
         Self { place, how, bytes }
     }
 
-    /// For people.
+    /// The number of bytes for a table.
     #[must_use]
     pub fn cell(&self) -> String {
-        self.bytes.map_or_else(|| "not told".to_owned(), |bytes| format!("{bytes:.0}"))
+        self.bytes
+            .map_or_else(|| "not reported".to_owned(), |bytes| format!("{bytes:.0}"))
     }
 }
 
-/// What is wrong with a table: figures that are missing, or cannot be true.
+/// The faults of a table: missing figures, and figures that cannot be true.
 #[must_use]
-pub fn doubts(rows: &[Row]) -> Vec<String> {
+pub fn faults(rows: &[Row]) -> Vec<String> {
     let found = |place| rows.iter().find(|row| row.place == place);
     let strange = |(place, least, most): &Bounds| {
         let bytes = found(*place)?.bytes?;
@@ -73,23 +74,23 @@ mod tests {
         let mut rows = plausible();
         let row = rows.iter_mut().find(|row| row.place == place).unwrap();
         row.bytes = bytes;
-        doubts(&rows)
+        faults(&rows)
     }
 
     #[test]
-    fn a_figure_that_is_missing_or_cannot_be_true_is_a_doubt() {
-        assert!(doubts(&plausible()).is_empty());
+    fn missing_or_impossible_figure_is_reported() {
+        assert!(faults(&plausible()).is_empty());
         for (place, least, most) in MUST_BE {
             for bytes in [None, Some(0.0), Some(least - 1.0), Some(most + 1.0)] {
                 let found = doubts_with(place, bytes);
                 assert_eq!(found.len(), 1, "{place} {bytes:?}: {found:?}");
             }
         }
-        assert_eq!(doubts(&[]).len(), MUST_BE.len());
+        assert_eq!(faults(&[]).len(), MUST_BE.len());
     }
 
     #[test]
-    fn a_redis_may_keep_its_memory_to_itself_but_not_make_it_up() {
+    fn redis_may_omit_memory_but_not_report_impossible_memory() {
         for (place, least, most) in MAY_BE {
             assert!(doubts_with(place, None).is_empty());
             assert_eq!(doubts_with(place, Some(least - 1.0)).len(), 1);

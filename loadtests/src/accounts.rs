@@ -1,4 +1,4 @@
-//! Who may log in: accounts for one run, with names that no other run has.
+//! The accounts of one run; their names are unique across runs.
 
 use crate::story::Work;
 use api_contract::Credentials;
@@ -9,7 +9,7 @@ use upload_domain::accounts::random_password;
 use upload_domain::passwords::{self, HashCost};
 use upload_domain::users_file::{self, User};
 
-/// Everybody's name and password.
+/// The names and passwords.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     pub(crate) all: Vec<Credentials>,
@@ -17,11 +17,8 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// Makes them up and writes the users file. A database that somebody named may know the
-    /// users of an earlier run, so names are never given twice.
-    ///
-    /// All have one password and one hash of it: what a login costs the server is the same,
-    /// and what is set up is not what is measured.
+    /// Creates the accounts and writes the users file. An external database may hold the users
+    /// of an earlier run, so names are never reused.
     pub(crate) fn make(
         users: usize,
         work: Work,
@@ -43,8 +40,8 @@ impl Accounts {
     }
 }
 
-/// Where logins are what is measured, passwords cost what they cost. Elsewhere a login
-/// only begins the story.
+/// Tests of logins use the production cost of password hashes. In other tests a login is
+/// only preparation.
 const fn cost(work: Work) -> HashCost {
     match work {
         Work::Logins => HashCost::Owasp,

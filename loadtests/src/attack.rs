@@ -1,10 +1,5 @@
-//! Goose, set up from our flags: it starts the users, gives them clients, counts their
-//! requests, and writes its page.
-//!
-//! Its own mitigation of coordinated omission stays off. It begins after three rounds of a
-//! user, takes its expectation from rounds that may already be stalled, and fills in
-//! requests that were never made. Ours measures: each request has a time at which it is
-//! meant to start, drawn before the run, and its wait is counted from there.
+//! Configures goose, which starts the users, gives them clients, counts their requests and
+//! writes its page.
 
 use crate::life::live;
 use crate::stage::Stage;
@@ -14,10 +9,7 @@ use goose::config::GooseConfiguration;
 use goose::prelude::{Scenario, Transaction, TransactionFunction};
 use std::sync::Arc;
 
-/// Lets everybody loose, and returns when the last one has finished.
-///
-/// # Errors
-/// When goose cannot be set up, or cannot write its page.
+/// Runs all users to completion.
 pub(crate) async fn attack(stage: &Arc<Stage>, url: &str) -> anyhow::Result<()> {
     let life = Transaction::new(life(Arc::clone(stage))).set_name("a user's life");
     let scenario = Scenario::new(stage.story.name).register_transaction(life);
@@ -39,13 +31,13 @@ fn life(stage: Arc<Stage>) -> TransactionFunction {
     })
 }
 
-/// A life is one transaction, so goose's tables of transactions and scenarios would say how
-/// long the story was, and are left out.
+/// A user's whole run is one goose transaction, so goose's tables of transactions and
+/// scenarios contain only the length of the run and are left out.
 fn configuration(stage: &Stage, url: &str) -> GooseConfiguration {
     let mut asked = GooseConfiguration::default();
     asked.host = Some(url.to_owned());
     asked.users = Some(stage.settings.users);
-    // All within a second: they wait for each other before anything is measured.
+    // All users start within a second and then wait for each other before the load starts.
     asked.increase_rate = Some(stage.settings.users.to_string());
     asked.iterations = Some(1);
     let page = stage.settings.html.as_ref();

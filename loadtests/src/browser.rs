@@ -1,5 +1,5 @@
-//! A user's client: goose's, so that its report has every request, with an eye on when each
-//! was meant to start.
+//! A user's HTTP client. It sends through goose, so that goose's report is complete, and
+//! records each request's intended start.
 
 use crate::sample::{Call, Ended, Sample};
 use crate::stage::Stage;
@@ -10,24 +10,24 @@ use http::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder, Response};
 use std::time::Duration;
 
-/// How long a user waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Limit for one answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A user's client.
 pub(crate) struct Browser<'a> {
     pub(crate) stage: &'a Stage,
     goose: &'a mut GooseUser,
     number: usize,
-    /// Requests before the beginning are set up, and not written down.
+    /// False before the start of the load: preparation is not recorded.
     pub(crate) writes_down: bool,
 }
 
-/// What came of a request.
+/// The result of a request.
 pub(crate) struct Answer {
     pub(crate) ended: Ended,
-    /// Empty unless all went well.
+    /// Empty unless the request succeeded.
     pub(crate) body: Bytes,
-    /// When to come back, if the server said so.
+    /// The server's Retry-After, if any.
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -36,11 +36,11 @@ impl<'a> Browser<'a> {
         Self { stage, goose, number, writes_down: false }
     }
 
-    /// Gives the user a client that remembers nothing. It does nothing by itself either:
-    /// no retries, no redirects, and cookies only where the design needs them.
+    /// Gives the user a client without cookies. It makes no retries, follows no redirects,
+    /// and stores cookies only if the design needs them.
     pub(crate) async fn start_anew(&mut self) -> Result<(), Ended> {
         let client = Client::builder()
-            .timeout(PATIENCE)
+            .timeout(ANSWER_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
@@ -48,7 +48,7 @@ impl<'a> Browser<'a> {
         self.goose.set_client_builder(client).await.map_err(|_| Ended::NotSent)
     }
 
-    /// Begins a request; [`None`] if the path makes no URL.
+    /// Builds a request; [`None`] if the path makes no URL.
     pub(crate) fn request(
         &self,
         method: &GooseMethod,
@@ -57,8 +57,8 @@ impl<'a> Browser<'a> {
         self.goose.get_request_builder(method, path).ok()
     }
 
-    /// Sends a request, reads the answer whole, lets `look` judge what stands in it, and
-    /// writes all that down.
+    /// Sends a request, reads the whole answer, lets `look` validate the body, and records
+    /// the result.
     pub(crate) async fn send(
         &mut self,
         call: Call,

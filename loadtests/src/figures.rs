@@ -1,31 +1,31 @@
-//! Percentiles of how long users waited, and beside them what went wrong, by kind.
+//! Latency percentiles, and the failures by kind.
 
 use crate::sample::{Ended, Sample};
 use comparison::latency::{Percentiles, waits};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What happened to some requests.
+/// Figures of a set of requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Figures {
-    /// All of them, whatever became of them.
+    /// All requests, with any result.
     pub(crate) requests: u64,
-    /// Those that went well. The percentiles are theirs.
+    /// Successful requests, the population of the percentiles.
     pub(crate) fine: u64,
-    /// The others, by kind.
+    /// The other requests, by kind of failure.
     pub(crate) not_fine: BTreeMap<String, u64>,
-    /// Waits from when a request was meant to be sent, in milliseconds.
+    /// Latencies from the intended start, in milliseconds.
     #[serde(rename = "from_intended")]
     pub(crate) from_meant: Option<Percentiles>,
-    /// Waits from when it was sent, in milliseconds: what a client sees that asks less
-    /// while the server stalls.
+    /// Latencies from the actual start, in milliseconds: the view of a client that slows
+    /// down while the server stalls.
     pub(crate) from_sent: Option<Percentiles>,
-    /// Who answered how many, the balancer (`lb`) included.
+    /// Answers by replica, the balancer (`lb`) included.
     pub(crate) served_by: BTreeMap<String, u64>,
 }
 
 impl Figures {
-    /// Counts.
+    /// Computes the figures.
     pub(crate) fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> Self {
         let (mut meant, mut sent) = (waits(), waits());
         let mut figures = Self::default();
@@ -67,9 +67,9 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_is_in_what_was_meant_and_hidden_in_what_was_sent() {
-        // One request in 10 ms is meant; the first stalls for a second, and those behind
-        // it take 1 ms each once they are sent.
+    fn stall_shows_only_in_latency_from_intended_start() {
+        // One request each 10 ms is intended; the first stalls for a second, and the later
+        // ones take 1 ms each once they are sent.
         let mut samples = vec![sample(0, 0, 1_000, Ended::Fine)];
         samples.extend(
             (1..100).map(|at| sample(at * 10, 999 + at, 1_000 + at, Ended::Fine)),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_counted_by_kind_and_is_in_no_percentile() {
+    fn failures_are_counted_by_kind_outside_percentiles() {
         let samples = [
             sample(0, 0, 5, Ended::Fine),
             sample(0, 0, 9_000, Ended::Status(502)),

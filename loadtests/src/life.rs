@@ -1,5 +1,5 @@
-//! One user from beginning to end: get in, wait for the others, work, and remember what
-//! was acknowledged.
+//! One virtual user: log in, wait for the others, send requests, and record the acknowledged
+//! uploads.
 
 use crate::browser::Browser;
 use crate::sample::{Call, Ended};
@@ -17,39 +17,38 @@ use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Between two attempts to get in where the server does not say when to come back.
-const AGAIN: Duration = Duration::from_millis(100);
+/// Delay before another login attempt without a Retry-After.
+const LOGIN_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A user, and what they know.
+/// A virtual user and its records.
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) number: usize,
     pub(crate) account: Credentials,
-    /// [`None`] after a login that did not work.
+    /// [`None`] after a failed login.
     pub(crate) proof: Option<Proof>,
-    /// Decides what they do and what their files hold.
+    /// Draws the user's actions and the contents of files.
     pub(crate) dice: ChaCha8Rng,
-    /// Files that the server said it has.
+    /// Uploads that the server has acknowledged.
     pub(crate) acknowledged: Vec<Stored>,
-    /// A file that was sent, and of which nobody knows what became. It is sent again, with
-    /// the same key.
+    /// An upload with an unknown result. It is sent again with the same idempotency key.
     pub(crate) unsure: Option<Draft>,
-    /// How many files they have made up.
+    /// Number of files made so far.
     pub(crate) made: usize,
-    /// Waves of logins that they did not get through.
+    /// Waves of logins that this user did not get through.
     pub(crate) left_out: usize,
 }
 
-/// A file on its way.
+/// A file to upload.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) name: String,
-    /// The same for each attempt.
+    /// The idempotency key, the same for each attempt.
     pub(crate) key: String,
     pub(crate) bytes: Bytes,
 }
 
-/// A file that was acknowledged.
+/// An acknowledged upload.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) file_id: String,
@@ -73,8 +72,8 @@ impl Person {
         }
     }
 
-    /// Exchanges the password for a proof. Who begins anew has no cookies: with that of a
-    /// dead session, a login would look like one that some other site has forged.
+    /// Exchanges the password for a credential. A new client has no cookies: with the cookie of
+    /// a dead session, a login would look like a cross-site request.
     pub(crate) async fn log_in(
         &mut self,
         browser: &mut Browser<'_>,
@@ -93,7 +92,7 @@ impl Person {
             *proof = read_proof(sessions, body);
             match proof {
                 Some(_) => Ended::Fine,
-                None => Ended::Untrue("a login without a proof"),
+                None => Ended::Untrue("a login answer without a credential"),
             }
         };
         let answer = browser.send(Call::LogIn, meant_us, request, look).await;
@@ -114,8 +113,8 @@ fn read_proof(sessions: bool, body: &Bytes) -> Option<Proof> {
     })
 }
 
-/// A life, as goose's only transaction of each user: what a user does next depends on what
-/// came of what they did before, and when, on nobody's answer.
+/// The whole run of a user, as its only goose transaction: actions depend on the results of
+/// earlier ones, but their times never depend on an answer.
 pub(crate) async fn live(stage: &Stage, goose: &mut GooseUser) {
     let number = goose.weighted_users_index;
     let Some(mut person) = stage.take(number) else {
@@ -136,20 +135,20 @@ pub(crate) async fn live(stage: &Stage, goose: &mut GooseUser) {
 }
 
 impl Person {
-    /// Logs in before the beginning; returns whether that came about.
+    /// Logs in before the start of the load; returns whether it succeeded.
     async fn gets_in(&mut self, browser: &mut Browser<'_>) -> bool {
         loop {
             let (ended, retry_after) = self.log_in(browser, 0).await;
             if ended == Ended::Fine {
                 return true;
             }
-            if !browser.stage.wait(retry_after.unwrap_or(AGAIN)).await {
+            if !browser.stage.wait(retry_after.unwrap_or(LOGIN_RETRY_INTERVAL)).await {
                 return false;
             }
         }
     }
 
-    /// Makes requests when they are meant to be made, until the story is over.
+    /// Sends requests at their intended times until the end of the load.
     async fn go_to_work(&mut self, browser: &mut Browser<'_>, began: Instant) {
         let settings = &browser.stage.settings;
         for meant in Pace::new(settings.seed, self.number, settings.pace()) {
@@ -160,15 +159,15 @@ impl Person {
         }
     }
 
-    /// Logs in at the beginning of each wave, and again for as long as the server says 503
-    /// and when to come back.
+    /// Logs in at the start of each wave, and again as long as the server answers 503 with
+    /// Retry-After.
     async fn go_through_waves(&mut self, browser: &mut Browser<'_>, began: Instant) {
         let settings = &browser.stage.settings;
         for meant in waves(settings.span(), settings.pace()) {
             if !browser.stage.until(began + meant).await {
                 return;
             }
-            let given_up = began + meant + crate::stage::PATIENCE;
+            let given_up = began + meant + crate::stage::USERS_TIMEOUT;
             loop {
                 let (ended, retry_after) = self.log_in(browser, micros(meant)).await;
                 if ended != Ended::Busy {
@@ -179,7 +178,8 @@ impl Person {
                     self.left_out += 1;
                     break;
                 }
-                if !browser.stage.wait(retry_after.unwrap_or(AGAIN)).await {
+                if !browser.stage.wait(retry_after.unwrap_or(LOGIN_RETRY_INTERVAL)).await
+                {
                     self.left_out += 1;
                     return;
                 }
@@ -188,7 +188,7 @@ impl Person {
     }
 }
 
-/// When everybody logs in: at the beginning, and then at the pace of the story.
+/// The starts of the waves: one at once, then one each `pace`.
 fn waves(span: Duration, pace: Duration) -> impl Iterator<Item = Duration> {
     std::iter::successors(Some(Duration::ZERO), move |last| last.checked_add(pace))
         .take_while(move |begin| *begin < span)
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waves_begin_at_once_and_none_begins_after_the_end() {
+    fn first_wave_is_immediate_and_none_starts_after_end() {
         let second = Duration::from_secs(1);
         let begins: Vec<_> = waves(10 * second, 4 * second).collect();
         assert_eq!(begins, [Duration::ZERO, 4 * second, 8 * second]);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_read_from_what_the_contract_says_and_from_nothing_else() {
+    fn credential_is_read_only_as_the_contract_defines() {
         let session = Bytes::from(r#"{"session_id":"abc","expires_in":60}"#);
         assert!(matches!(read_proof(true, &session), Some(Proof::Session(_))));
         assert!(read_proof(false, &session).is_none());

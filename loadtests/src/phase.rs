@@ -1,23 +1,23 @@
-//! The parts of a story, and to which of them a request belongs.
+//! The phases of a run, and the assignment of requests to them.
 
 use crate::sample::Sample;
 
-/// A part of a story, from its beginning to that of the next one.
+/// A phase, up to the start of the next one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Phase {
     pub(crate) name: String,
-    /// Microseconds since the load began.
+    /// Microseconds since the start of the load.
     pub(crate) from_us: u64,
-    /// Whether something is wrong that the cluster has not noticed yet.
+    /// Whether a fault is active that the balancer has not noticed yet.
     pub(crate) disturbed: bool,
-    /// Replicas that are meant to be there.
+    /// Expected number of replicas.
     pub(crate) replicas: usize,
 }
 
-/// Where among the phases a request belongs: to the fault if any part of its wait lay in
-/// one, else to where it was meant to start. A request that was under way when a replica
-/// died was hit by the fault, and one that was meant during it is not counted as sound
-/// because its answer came later.
+/// The phase of a request: the fault if any part of its latency overlaps one, otherwise the
+/// phase of its intended start. A fault affects requests that were under way when a replica
+/// died, and requests with an intended start during it count there even if the answer came
+/// later.
 pub(crate) fn phase_of(sample: &Sample, phases: &[Phase]) -> usize {
     let ends = |at: usize| phases.get(at + 1).map_or(u64::MAX, |next| next.from_us);
     let hit = (0..phases.len()).find(|&at| {
@@ -51,15 +51,15 @@ mod tests {
     }
 
     #[test]
-    fn a_request_belongs_to_when_it_was_meant() {
+    fn request_belongs_to_phase_of_its_intended_start() {
         assert_eq!((at(0, 50), at(99, 99), at(200, 900)), (0, 0, 2));
     }
 
     #[test]
-    fn what_a_fault_has_touched_belongs_to_the_fault() {
-        assert_eq!(at(90, 110), 1, "it was under way when the fault began");
+    fn request_overlapping_a_fault_belongs_to_the_fault() {
+        assert_eq!(at(90, 110), 1, "under way at the start of the fault");
         assert_eq!(at(150, 160), 1);
-        assert_eq!(at(190, 400), 1, "it was meant during the fault");
-        assert_eq!(at(50, 400), 1, "it waited through the whole of it");
+        assert_eq!(at(190, 400), 1, "intended during the fault");
+        assert_eq!(at(50, 400), 1, "it waited during the whole fault");
     }
 }

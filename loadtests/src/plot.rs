@@ -1,6 +1,6 @@
-//! What happens to the cluster while users work, told as phases.
+//! Injects the faults of a scenario during the load, phase by phase.
 
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{Stage, USERS_TIMEOUT};
 use crate::story::{Plot, Work};
 use anyhow::{Context, ensure};
 use cluster::Cluster;
@@ -9,16 +9,13 @@ use load_balancer::status::BackendState;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the balancer may take to notice that a replica is gone.
-const NOTICED: Duration = Duration::from_secs(15);
+/// Limit for the balancer to notice the loss of a replica.
+const NOTICE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Between two looks at what the balancer thinks.
-const LOOK: Duration = Duration::from_millis(20);
+/// Interval between polls of the balancer's status.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Tells the story from beginning to end.
-///
-/// # Errors
-/// When the lab breaks: an order is not carried out.
+/// Runs the fault schedule to its end.
 pub(crate) async fn tell(stage: &Stage, cluster: &Cluster) -> anyhow::Result<()> {
     match stage.story.plot {
         Plot::Nothing => nothing(stage).await,
@@ -31,8 +28,8 @@ pub(crate) async fn tell(stage: &Stage, cluster: &Cluster) -> anyhow::Result<()>
 async fn nothing(stage: &Stage) -> anyhow::Result<()> {
     let replicas = stage.settings.replicas;
     if stage.story.work == Work::Logins {
-        stage.phase("everybody logs in", false, replicas);
-        return stage.until_all_are_done(stage.settings.span() + 2 * PATIENCE).await;
+        stage.phase("logins", false, replicas);
+        return stage.until_all_are_done(stage.settings.span() + 2 * USERS_TIMEOUT).await;
     }
     stage.phase("steady load", false, replicas);
     stage.wait(stage.settings.span()).await;
@@ -43,7 +40,7 @@ async fn kill(stage: &Stage, cluster: &Cluster) -> anyhow::Result<()> {
     let (all, third) = (stage.settings.replicas, stage.settings.span() / 3);
     let victims = cluster.replica_ids();
     let at = usize::try_from(stage.settings.seed % victims.len().max(1) as u64)?;
-    let victim = victims.get(at).context("there is a replica")?;
+    let victim = victims.get(at).context("the cluster has no replica")?;
     stage.phase("before", false, all);
     if !stage.wait(third).await {
         return Ok(());
@@ -57,14 +54,14 @@ async fn kill(stage: &Stage, cluster: &Cluster) -> anyhow::Result<()> {
     }
     stage.phase("it comes back", false, all - 1);
     cluster.order(victim, Order::Restart).await?;
-    stage.phase("all are there again", false, all);
+    stage.phase("all replicas are back", false, all);
     stage.wait(third).await;
     Ok(())
 }
 
-/// Waits until the balancer sends the replica nothing any more.
+/// Waits until the balancer no longer routes requests to the replica.
 async fn until_noticed(cluster: &Cluster, id: &str) -> anyhow::Result<()> {
-    let deadline = Instant::now() + NOTICED;
+    let deadline = Instant::now() + NOTICE_TIMEOUT;
     loop {
         let status = cluster.status().await;
         let seen = status.member(id).and_then(|member| member.balancer.as_ref());
@@ -72,7 +69,7 @@ async fn until_noticed(cluster: &Cluster, id: &str) -> anyhow::Result<()> {
             return Ok(());
         }
         ensure!(Instant::now() < deadline, "the balancer did not notice that {id} died");
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -116,7 +113,7 @@ async fn scale_out(stage: &Stage, cluster: &Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Doubling from one, and in the end as many as there are to be.
+/// Doubles from one up to the given number of replicas.
 fn steps(most: usize) -> Vec<usize> {
     let doubling = std::iter::successors(Some(1), |last: &usize| last.checked_mul(2));
     doubling.take_while(|replicas| *replicas < most).chain([most]).collect()
@@ -127,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_grows_by_doubling_and_ends_where_it_should() {
+    fn cluster_doubles_up_to_the_requested_size() {
         assert_eq!(steps(8), [1, 2, 4, 8]);
         assert_eq!(steps(6), [1, 2, 4, 6]);
         assert_eq!(steps(2), [1, 2]);

@@ -1,4 +1,4 @@
-//! What every one of these programs is: a story, or, as a process of its cluster, a role.
+//! The entry point of every program: a load test or, in a process of its cluster, a role.
 
 use crate::report::Report;
 use crate::run::run;
@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// Between two looks at whether goose was told to stop.
-const LOOK: Duration = Duration::from_millis(100);
+/// Interval between checks whether goose was stopped.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Parser)]
 #[command(
@@ -36,7 +36,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Role {
-    /// Play one role of a cluster (what the launcher starts; not for people)
+    /// Run one process of a cluster (started by the launcher)
     #[command(hide = true)]
     Serve(RoleArgs),
 }
@@ -62,9 +62,9 @@ fn read(
 ) -> Result<Cli, clap::Error> {
     let usual = story.usual;
     let about = format!(
-        "{}\n\nUnless told otherwise: {} replicas, {} users, {} requests a second of each, \
-         {} seconds.\n\nExit codes: 0 every check holds, 1 one does not, 2 usage error, 3 \
-         the load test itself broke, 4 inconclusive.",
+        "{}\n\nDefaults: {} replicas, {} users, {} requests a second of each, {} \
+         seconds.\n\nExit codes: 0 every check holds, 1 one does not, 2 usage error, 3 the \
+         load test itself broke, 4 inconclusive.",
         story.asks, usual.replicas, usual.users, usual.rate, usual.seconds
     );
     let mut command = Cli::command().name(story.name).about(about);
@@ -94,7 +94,7 @@ async fn perform(story: &'static Story, flags: Flags) -> ExitCode {
 
 fn publish(report: Option<Report>, settings: &Settings) -> anyhow::Result<Outcome> {
     let Some(report) = report else {
-        eprintln!("stopped before the end: nothing was shown");
+        eprintln!("stopped early: no result");
         return Ok(Outcome::Inconclusive);
     };
     if let Some(path) = &settings.json {
@@ -102,12 +102,12 @@ fn publish(report: Option<Report>, settings: &Settings) -> anyhow::Result<Outcom
         std::fs::write(path, json)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    // Whoever closed the pipe has read enough.
+    // The reader of the pipe has closed it.
     let _has_read_enough = std::io::stdout().write_all(show(&report).as_bytes());
     Ok(report.outcome)
 }
 
-/// What was typed, without the path of this program.
+/// The command line, without the path of this program.
 fn command(story: &Story) -> String {
     let cargo = match cfg!(debug_assertions) {
         true => "cargo run",
@@ -118,7 +118,7 @@ fn command(story: &Story) -> String {
     line.trim_end_matches(" -- ").to_owned()
 }
 
-/// Goose tells of every request that fails; they are counted, and told of at the end.
+/// Goose logs every failed request; the report counts them.
 fn listen_to_what_goes_wrong() {
     let filter = EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,goose=off"));
@@ -127,12 +127,12 @@ fn listen_to_what_goes_wrong() {
         log.with_writer(std::io::stderr).with_ansi(false).with_target(false).try_init();
 }
 
-/// Goose listens for Ctrl-C itself while its users run, and may be the only one who hears
-/// it then.
+/// Goose listens for Ctrl-C itself while its users run, and may be the only receiver of the
+/// signal then.
 async fn cancel_when_told(stop: CancellationToken) {
     let mut told = std::pin::pin!(stop::signalled());
     while !goose::is_killswitch_triggered() {
-        if tokio::time::timeout(LOOK, &mut told).await.is_ok() {
+        if tokio::time::timeout(POLL_INTERVAL, &mut told).await.is_ok() {
             break;
         }
     }
@@ -147,7 +147,7 @@ mod tests {
 
     const STORY: Story = Story {
         name: "a_story",
-        asks: "Whether the command line is read.",
+        asks: "Tests the command line.",
         work: Work::Sessions,
         plot: Plot::Nothing,
         usual: Usual { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn a_process_of_the_cluster_plays_its_role() {
+    fn cluster_process_runs_its_role() {
         let role = cli("a_story serve reaper --dir nowhere");
         assert!(role.is_ok_and(|cli| cli.role.is_some()));
     }
 
     #[test]
-    fn help_says_what_the_story_asks_and_with_how_much() {
+    fn help_shows_purpose_and_defaults() {
         let Err(help) = cli("a_story --help") else {
             panic!("--help ends the program");
         };

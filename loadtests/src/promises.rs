@@ -1,5 +1,5 @@
-//! What was promised, and whether it was kept. Nothing in here talks to anybody, so that it
-//! can be shown what a broken promise looks like.
+//! Checks the results of a run. The functions are pure, so that tests can show each check
+//! failing.
 
 use crate::phase::{Phase, phase_of};
 use crate::read_back::ReadBack;
@@ -9,7 +9,7 @@ use comparison::{Contender, Outcome};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// What was seen.
+/// The observations of a run.
 pub(crate) struct Evidence<'a> {
     pub(crate) work: Work,
     pub(crate) plot: Plot,
@@ -18,25 +18,25 @@ pub(crate) struct Evidence<'a> {
     pub(crate) samples: &'a [Sample],
     pub(crate) phases: &'a [Phase],
     pub(crate) read_back: &'a ReadBack,
-    /// Waves of logins, and how many times somebody did not get through one.
+    /// The number of waves, and of failed logins in them.
     pub(crate) left_out: usize,
-    /// Why times of this run do not count, if they do not.
+    /// The reason why latencies of this run are invalid, if they are.
     pub(crate) doubt: Option<&'a str>,
 }
 
-/// One promise.
+/// One check.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Finding {
     #[serde(rename = "title")]
     pub(crate) promise: &'static str,
     pub(crate) outcome: Outcome,
-    /// What was found, in words.
+    /// The result, as text.
     #[serde(rename = "measured")]
     pub(crate) found: String,
 }
 
-/// Judges. What a server says has to be true at any load. That it answers at all takes a
-/// machine that has time: on one that has none, a lost request shows nothing.
+/// Runs all checks. Correctness of answers is required at any load. Availability is not: on
+/// an overloaded machine a lost request is inconclusive.
 pub(crate) fn judge(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = vec![enough(evidence), truth(evidence)];
     if evidence.work.uploads() {
@@ -62,21 +62,23 @@ fn enough(evidence: &Evidence<'_>) -> Finding {
     let idle = evidence.users - answered.len().min(evidence.users);
     let unsent = count(evidence, |sample| sample.ended == Ended::NotSent);
     Finding {
-        promise: "enough was seen to say something",
+        promise: "the run has enough requests",
         outcome: match idle == 0 && unsent == 0 && evidence.users > 0 {
             true => Outcome::Pass,
             false => Outcome::Inconclusive,
         },
-        found: format!("{idle} users had no good answer, {unsent} requests never left"),
+        found: format!(
+            "{idle} users had no successful answer, {unsent} requests were never sent"
+        ),
     }
 }
 
 fn truth(evidence: &Evidence<'_>) -> Finding {
     let untrue = count(evidence, |one| matches!(one.ended, Ended::Untrue(_)));
     Finding {
-        promise: "what was answered is true",
+        promise: "every answer is correct",
         outcome: kept(untrue == 0),
-        found: format!("{untrue} answers were not"),
+        found: format!("{untrue} were incorrect"),
     }
 }
 
@@ -89,7 +91,7 @@ fn acknowledged(found: &ReadBack) -> Finding {
         _ => Outcome::Inconclusive,
     };
     Finding {
-        promise: "every acknowledged upload is there, once, with its bytes",
+        promise: "every acknowledged upload exists once, with its bytes",
         outcome,
         found: format!(
             "of {acknowledged}: {missing} missing, {different} with other bytes, \
@@ -101,14 +103,14 @@ fn acknowledged(found: &ReadBack) -> Finding {
 fn logins(evidence: &Evidence<'_>) -> Finding {
     let lost = count(evidence, |sample| sample.ended == Ended::LoggedOut);
     Finding {
-        promise: "nobody is logged out, whatever happens to replicas",
+        promise: "no user is logged out",
         outcome: kept(lost == 0),
-        found: format!("{lost} requests met a lost login"),
+        found: format!("{lost} requests found their login lost"),
     }
 }
 
-/// Requests that were not answered as they should. Lost logins and untrue answers have
-/// promises of their own; a login may be put off.
+/// Checks for failed requests. Lost logins and incorrect answers have checks of their own;
+/// a login may be deferred.
 fn lost(evidence: &Evidence<'_>) -> Finding {
     let is_lost = |sample: &Sample| match sample.ended {
         Ended::Busy => evidence.work != Work::Logins,
@@ -125,7 +127,7 @@ fn lost(evidence: &Evidence<'_>) -> Finding {
     let lost = count(evidence, |sample| is_lost(sample) && !excused(sample));
     Finding {
         promise: match evidence.plot {
-            Plot::Kill => "no request is lost but by the kill, until it is noticed",
+            Plot::Kill => "requests are lost only between the kill and its detection",
             _ => "no request is lost",
         },
         outcome: kept_if_there_was_time(lost == 0, evidence.doubt),
@@ -139,9 +141,9 @@ fn lost(evidence: &Evidence<'_>) -> Finding {
 fn everybody_in(evidence: &Evidence<'_>) -> Finding {
     let (left_out, all) = (evidence.left_out, evidence.users);
     Finding {
-        promise: "whoever is told to come back gets in",
+        promise: "every user with a Retry-After logs in",
         outcome: kept_if_there_was_time(left_out == 0, evidence.doubt),
-        found: format!("of {all} users, {left_out} times one was left out of a wave"),
+        found: format!("{left_out} logins failed in the waves of {all} users"),
     }
 }
 

@@ -1,7 +1,4 @@
-//! After the story: is everything there that was acknowledged, once, with its bytes?
-//!
-//! Asked at one replica directly, by somebody who has just logged in to it: what the
-//! balancer or a lost login do is not what is asked here.
+//! Verifies after the load that every acknowledged upload exists once, with its bytes.
 
 use crate::life::{Person, Stored};
 use anyhow::{Context, bail};
@@ -17,36 +14,33 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long one answer is asked for again before it is given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Limit for repeating one read.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two attempts.
-const AGAIN: Duration = Duration::from_millis(100);
+/// Interval between two attempts.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What was found.
+/// The result of the verification.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct ReadBack {
-    /// Uploads that were answered with 201.
+    /// Uploads answered with 201.
     pub(crate) acknowledged: u64,
-    /// Those that could be read again, whatever they held.
+    /// Uploads that could be read, with any contents.
     #[serde(rename = "read")]
     pub(crate) read_back: u64,
-    /// Those that are gone: 404, or in no list.
+    /// Uploads that are gone: 404, or absent from the list.
     pub(crate) missing: u64,
-    /// Those that hold other bytes.
+    /// Uploads with other bytes.
     #[serde(rename = "corrupted")]
     pub(crate) different: u64,
-    /// Those that are there more than once, although each attempt had the same key.
+    /// Uploads that exist more than once, although each attempt had the same idempotency key.
     #[serde(rename = "duplicated")]
     pub(crate) twice: u64,
-    /// Those of which nobody can tell, because no answer came.
+    /// Uploads without an answer, so their state is unknown.
     pub(crate) unread: u64,
 }
 
-/// Reads everything.
-///
-/// # Errors
-/// When no replica runs.
+/// Verifies all uploads.
 pub(crate) async fn read_back(
     cluster: &Cluster,
     design: Contender,
@@ -121,7 +115,7 @@ async fn log_in(
     }
 }
 
-/// How many files of each name there are.
+/// The number of files for each name.
 async fn listed(
     client: &Client,
     proof: &Proof,
@@ -143,13 +137,13 @@ async fn listed(
     }
 }
 
-/// Asks until there is an answer that says something: what is done or refused by somebody
-/// who knows. Reading may be repeated, and a login that nobody uses harms nobody.
+/// Repeats a call until its answer is conclusive: a success or a refusal below 500.
+/// Repeated reads and unused logins are harmless.
 async fn until_told<T, F>(ask: impl Fn() -> F) -> Option<Outcome<T>>
 where
     F: Future<Output = Outcome<T>>,
 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + READ_TIMEOUT;
     loop {
         let outcome = ask().await;
         let says_nothing = match &outcome {
@@ -163,6 +157,6 @@ where
         if Instant::now() > deadline {
             return None;
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A run: how it was made, what was counted, what that says. This is the JSON.
+//! The report of a run, written as JSON: its setup, figures and checks.
 
 use crate::figures::Figures;
 use crate::phase::{Phase, phase_of};
@@ -21,46 +21,46 @@ pub(crate) const SCHEMA: &str = "lab-loadtest";
 /// The version of [`SCHEMA`].
 pub(crate) const VERSION: u32 = 2;
 
-/// From where waits are counted.
-const WAITS: &str = "from_intended counts from when a request was meant to start, by a \
-    schedule that no answer moves; from_sent counts from when it was sent, and hides what a \
-    stall does to those behind it (coordinated omission)";
+/// Explains the two kinds of latencies in the report.
+const WAITS: &str = "from_intended counts from the intended start of a request, by a \
+    schedule that no answer moves; from_sent counts from the actual start, and hides the delay \
+    of requests behind a stalled one (coordinated omission)";
 
-/// A run.
+/// The report of a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) schema: &'static str,
     pub(crate) version: u32,
     pub(crate) made: Made,
-    /// The worst outcome of all promises, and open where the run is not valid.
+    /// The worst outcome of all checks; inconclusive if the run is invalid.
     pub(crate) outcome: Outcome,
-    /// Whether its times count.
+    /// Whether its latencies count.
     pub(crate) valid: bool,
-    /// Why not.
+    /// The reasons why they do not.
     pub(crate) doubts: Vec<String>,
     #[serde(rename = "checks")]
     pub(crate) promises: Vec<Finding>,
     pub(crate) waits: &'static str,
-    /// The whole story.
+    /// The figures of the whole run.
     pub(crate) all: Figures,
     pub(crate) phases: Vec<Part>,
     #[serde(rename = "verification_reads")]
     pub(crate) read_back: ReadBack,
-    /// How busy everybody was, from the beginning of the load to its end.
+    /// CPU use of client and machine during the load.
     pub(crate) busy: Busy,
-    /// How late the client began one request in a hundred, in milliseconds, where nothing
-    /// but itself kept it.
+    /// Scheduling delay of the client, p99 in milliseconds, for requests without an earlier
+    /// one under way.
     pub(crate) client_late_p99_ms: f64,
 }
 
-/// How, when and where a run was made.
+/// Setup, time and machine of a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Made {
-    /// RFC 3339, UTC, when it began.
+    /// Start of the run, RFC 3339, UTC.
     pub(crate) date: String,
     #[serde(rename = "scenario")]
     pub(crate) story: &'static str,
-    /// The command line that makes it again.
+    /// The command line that repeats the run.
     pub(crate) command: String,
     pub(crate) design: &'static str,
     pub(crate) replicas: usize,
@@ -70,14 +70,14 @@ pub(crate) struct Made {
     pub(crate) seconds: u64,
     pub(crate) seed: u64,
     pub(crate) smoke: bool,
-    /// `debug` or `release`, of client and servers alike.
+    /// `debug` or `release`, for client and servers alike.
     pub(crate) profile: &'static str,
     pub(crate) machine: Machine,
-    /// What the replicas share.
+    /// The services that the replicas share.
     pub(crate) services: Vec<String>,
 }
 
-/// A part of the story.
+/// A phase of the run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Part {
     pub(crate) name: String,
@@ -88,7 +88,7 @@ pub(crate) struct Part {
 }
 
 impl Report {
-    /// Puts a run together.
+    /// Assembles the report.
     pub(crate) fn new(
         story: &Story,
         settings: &Settings,
@@ -160,7 +160,8 @@ fn part(phase: &Phase, end_us: u64, samples: &[&Sample]) -> Part {
     }
 }
 
-/// As `comparison` counts it, which asks only when requests were meant, sent and ended.
+/// Computed as in `comparison`, which reads only the intended start, the actual start and
+/// the end of requests.
 fn client_late(users: usize, samples: &[Sample]) -> f64 {
     let sample = |one: &Sample| series::Sample {
         user: one.user,

@@ -1,5 +1,4 @@
-//! A whole run: start a cluster, let users loose on it, do what the story does, read
-//! everything back, stop.
+//! A whole run: start a cluster, run users and faults, verify the uploads, stop.
 
 use crate::accounts::Accounts;
 use crate::attack::attack;
@@ -18,10 +17,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
-/// Tells a story; [`None`] if somebody stopped it.
-///
-/// # Errors
-/// When the lab itself breaks: something does not start, or an order is not carried out.
+/// Runs a scenario; [`None`] if it was stopped early.
 pub(crate) async fn run(
     story: &'static Story,
     settings: &Settings,
@@ -58,7 +54,7 @@ pub(crate) async fn run(
     report
 }
 
-/// This program, playing a role.
+/// This program, in a role.
 fn program() -> anyhow::Result<Program> {
     let path = std::env::current_exe().context("cannot find this program")?;
     Ok(Program { path, prefix: vec!["serve".into()] })
@@ -70,7 +66,7 @@ fn topology(
     program: Program,
     accounts: &Accounts,
 ) -> Topology {
-    // Nobody is to be stopped by a limit that is there to protect a real service.
+    // Limits that protect a real service must not throttle the load.
     let unlimited = ["--max-sessions-per-user=100000", "--requests-per-second=100000"];
     Topology {
         replicas: match story.plot {
@@ -84,7 +80,7 @@ fn topology(
     }
 }
 
-/// What the replicas share, in the launcher's words.
+/// The services that the replicas share, as the launcher reports them.
 async fn services(cluster: &Cluster) -> Vec<String> {
     let services = cluster.status().await.services;
     let services = services
@@ -93,7 +89,7 @@ async fn services(cluster: &Cluster) -> Vec<String> {
     services.collect()
 }
 
-/// The story, on a cluster that runs.
+/// Runs the scenario on a running cluster.
 async fn on(
     cluster: &Cluster,
     story: &'static Story,
@@ -106,7 +102,7 @@ async fn on(
     let people = people
         .map(|(number, account)| Person::new(number, account, settings.seed))
         .collect();
-    // Over when it is told, or when somebody says stop.
+    // Cancelled at the end of the scenario, or by a stop request.
     let stage = Stage::new(story, settings.clone(), people, stop.child_token());
     let stage = Arc::new(stage);
     let busy = perform(&stage, cluster).await?;
@@ -121,7 +117,7 @@ async fn on(
     Ok(Some(Report::new(story, settings, made, &book, read, busy)))
 }
 
-/// Users and story side by side. Whichever of them breaks ends both.
+/// Runs users and faults concurrently. An error in either ends both.
 async fn perform(stage: &Arc<Stage>, cluster: &Cluster) -> anyhow::Result<Busy> {
     let url = cluster.url();
     let users = async {
@@ -141,7 +137,7 @@ async fn perform(stage: &Arc<Stage>, cluster: &Cluster) -> anyhow::Result<Busy> 
 
 async fn tell(stage: &Stage, cluster: &Cluster) -> anyhow::Result<Busy> {
     stage.begin().await?;
-    eprintln!("everybody is ready: the load begins");
+    eprintln!("all users are ready: the load begins");
     let watch = Stopwatch::start();
     plot::tell(stage, cluster).await?;
     Ok(watch.read())

@@ -1,9 +1,9 @@
-//! One request: what was asked, when, and how it ended.
+//! One request: its call, times and result.
 
 use http::StatusCode;
 use std::fmt;
 
-/// What was asked.
+/// The call.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Call {
     LogIn,
@@ -14,7 +14,7 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// As it stands in reports, goose's included.
+    /// The name in reports, goose's included.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::LogIn => "log in",
@@ -26,31 +26,31 @@ impl Call {
     }
 }
 
-/// How a request ended, seen from the user's chair.
+/// The result of a request, from the user's side.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ended {
-    /// As it should.
+    /// As expected.
     Fine,
-    /// 503 that says when to come back.
+    /// 503 with Retry-After.
     Busy,
-    /// 401 for a proof that was given out, has time left, and was never given back.
+    /// 401 for a credential that was issued, has not expired and was not revoked by its user.
     LoggedOut,
     /// Any other refusal.
     Status(u16),
-    /// No whole answer within the user's patience.
+    /// No complete answer before the client's timeout.
     TimedOut,
     /// No connection.
     NoConnection,
-    /// A connection, and no whole answer.
+    /// A connection, but no complete answer.
     BrokenOff,
-    /// An answer that is not true, and what is wrong with it.
+    /// An incorrect answer, with the defect.
     Untrue(&'static str),
-    /// It never left: nothing is known of the server.
+    /// The request was never sent, so it shows nothing about the server.
     NotSent,
 }
 
 impl Ended {
-    /// What a refusal says. Nobody is logged out who was not in.
+    /// Classifies a refusal. A refused login is not a lost login.
     pub(crate) fn refused(status: StatusCode, says_when: bool, call: Call) -> Self {
         match status {
             StatusCode::UNAUTHORIZED if call != Call::LogIn => Self::LoggedOut,
@@ -59,7 +59,7 @@ impl Ended {
         }
     }
 
-    /// Why there is no whole answer.
+    /// Classifies a request without a complete answer.
     pub(crate) fn without_answer(error: &reqwest::Error) -> Self {
         match error {
             error if error.is_builder() => Self::NotSent,
@@ -80,26 +80,26 @@ impl fmt::Display for Ended {
             Self::TimedOut => f.write_str("timed out"),
             Self::NoConnection => f.write_str("no connection"),
             Self::BrokenOff => f.write_str("broken off"),
-            Self::Untrue(what) => write!(f, "untrue: {what}"),
+            Self::Untrue(what) => write!(f, "incorrect: {what}"),
             Self::NotSent => f.write_str("not sent"),
         }
     }
 }
 
-/// One request. Times are microseconds since the load began.
+/// One request. Times are microseconds since the start of the load.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
-    /// Who made it, from 0.
+    /// The user's number, from 0.
     pub(crate) user: usize,
     pub(crate) call: Call,
-    /// When it was meant to start.
+    /// The intended start.
     pub(crate) meant_us: u64,
-    /// When it was sent: later, if its user was still waiting for another.
+    /// The actual start: later if the user's previous request was still under way.
     pub(crate) sent_us: u64,
-    /// When its answer was there whole, or was given up.
+    /// The end of the complete answer, or of the wait for it.
     pub(crate) ended_us: u64,
     pub(crate) ended: Ended,
-    /// Who answered.
+    /// The process that answered.
     pub(crate) served_by: Option<String>,
 }
 
@@ -108,14 +108,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_503_is_honest_only_if_it_says_when_to_come_back() {
+    fn only_503_with_retry_after_counts_as_busy() {
         let busy = StatusCode::SERVICE_UNAVAILABLE;
         assert_eq!(Ended::refused(busy, true, Call::LogIn), Ended::Busy);
         assert_eq!(Ended::refused(busy, false, Call::LogIn), Ended::Status(503));
     }
 
     #[test]
-    fn a_wrong_password_is_no_lost_login() {
+    fn wrong_password_is_no_lost_login() {
         let no = StatusCode::UNAUTHORIZED;
         assert_eq!(Ended::refused(no, false, Call::LogIn), Ended::Status(401));
         assert_eq!(Ended::refused(no, false, Call::List), Ended::LoggedOut);

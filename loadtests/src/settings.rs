@@ -1,4 +1,4 @@
-//! The command line: the same flags for every story.
+//! The command line, with the same flags for every scenario.
 
 use crate::story::{Story, Usual};
 use anyhow::ensure;
@@ -8,22 +8,22 @@ use comparison::Contender;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// As they are typed.
+/// The flags.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Flags {
-    /// Where it is known who is calling
+    /// How callers are identified
     #[arg(long, value_enum, default_value_t = Contender::Central)]
     design: Contender,
 
-    /// How many replicas; where the story adds some, how many at the end
+    /// Number of replicas; if the scenario adds some, their number at the end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
     replicas: Option<u16>,
 
-    /// How many users
+    /// Number of users
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2_000))]
     users: Option<u16>,
 
-    /// How long; what is done to the cluster takes its time on top of that
+    /// Duration of the load; faults take additional time
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: Option<u64>,
 
@@ -31,11 +31,11 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "R", value_parser = rate)]
     rate: Option<f64>,
 
-    /// Decides who asks for what, and when, and which replica is killed
+    /// Seed of the users' requests and of the choice of the killed replica
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// From where Redis and the database are taken
+    /// Source of Redis and the database
     #[arg(long, value_enum, default_value_t)]
     backing: Backing,
 
@@ -43,16 +43,16 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Write goose's own report as one page; its times are those of what was sent
+    /// Write goose's own report as one page; its latencies count from the actual start
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
-    /// A few users for a few seconds: to see that it works, not to measure
+    /// Run a few users for a few seconds, as a function test
     #[arg(long)]
     smoke: bool,
 }
 
-/// As they are meant.
+/// The flags with the scenario's defaults.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) design: Contender,
@@ -68,10 +68,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Fills in what the story has to say.
-    ///
-    /// # Errors
-    /// When the story cannot be told with what is asked for.
+    /// Completes the flags with the scenario's defaults.
     pub(crate) fn of(story: &Story, flags: Flags) -> anyhow::Result<Self> {
         let Usual { replicas, users, seconds, rate } = match flags.smoke {
             true => story.smoke,
@@ -87,7 +84,7 @@ impl Settings {
         let end_of = |path: &PathBuf| path.extension().is_some_and(|end| end == "html");
         ensure!(
             flags.html.as_ref().is_none_or(end_of),
-            "goose tells the kind of a report by its name: let --html end with .html"
+            "goose takes the report format from the file name: --html must end with .html"
         );
         Ok(Self {
             design: flags.design,
@@ -103,12 +100,12 @@ impl Settings {
         })
     }
 
-    /// How long users work where the story does not take longer.
+    /// Minimum duration of the load; faults may extend it.
     pub(crate) const fn span(&self) -> Duration {
         Duration::from_secs(self.seconds)
     }
 
-    /// From one request of a user to the next.
+    /// Interval between the requests of a user.
     pub(crate) fn pace(&self) -> Duration {
         Duration::from_secs_f64(1.0 / self.rate)
     }
@@ -136,7 +133,7 @@ mod tests {
 
     const STORY: Story = Story {
         name: "a_story",
-        asks: "Whether flags are read.",
+        asks: "Tests the flags.",
         work: Work::Sessions,
         plot: Plot::Kill,
         usual: Usual { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
@@ -149,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_typed_is_the_storys_own() {
+    fn missing_flags_take_the_scenario_defaults() {
         let usual = settings("").unwrap();
         assert_eq!((usual.users, usual.seconds), (20, 30));
         assert_eq!(usual.pace(), Duration::from_millis(500));
@@ -158,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_refused_with_what_to_type() {
+    fn invalid_flags_are_rejected_with_a_suggestion() {
         let refused = settings("--replicas 1").unwrap_err().to_string();
         assert!(refused.contains("--replicas 2"), "{refused}");
         assert!(settings("--html report.txt").is_err());

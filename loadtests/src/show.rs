@@ -1,11 +1,11 @@
-//! A report in a terminal: one line a call and phase, the reasons, the outcome last.
+//! Prints a report: one line for each call and phase, the checks, and the outcome last.
 
 use crate::figures::Figures;
 use crate::report::Report;
 use comparison::latency::Percentiles;
 use std::collections::BTreeMap;
 
-/// Everything.
+/// The whole report.
 pub(crate) fn show(report: &Report) -> String {
     let mut lines = vec![header()];
     for part in &report.phases {
@@ -24,7 +24,7 @@ pub(crate) fn show(report: &Report) -> String {
 
 fn header() -> String {
     let names = ["requests", "not fine", "p50", "p95", "p99", "p99.9", "sent p99"];
-    line("milliseconds from when a request was meant", &names.map(str::to_owned))
+    line("milliseconds from the intended start", &names.map(str::to_owned))
 }
 
 fn row(name: &str, figures: &Figures) -> String {
@@ -65,7 +65,7 @@ fn judgement(report: &Report) -> Vec<String> {
         .collect();
     let busy = &report.busy;
     let machine = busy.machine_percent.map_or_else(
-        || "not told".to_owned(),
+        || "not reported".to_owned(),
         |percent| format!("{percent:.0} % of all cores"),
     );
     lines.push(format!(
@@ -74,7 +74,7 @@ fn judgement(report: &Report) -> Vec<String> {
         busy.client_percent, report.client_late_p99_ms
     ));
     let doubts = report.doubts.iter();
-    lines.extend(doubts.map(|doubt| format!("INVALID, its times do not count: {doubt}")));
+    lines.extend(doubts.map(|doubt| format!("INVALID, latencies do not count: {doubt}")));
     lines.push(format!("{}: {}", report.made.story, report.outcome.as_str()));
     lines
 }

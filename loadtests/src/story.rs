@@ -1,33 +1,32 @@
-//! What a program is about: what users do, what happens to the cluster meanwhile, and with
-//! how many of them.
+//! A scenario: the users' work, the faults meanwhile, and the default load.
 
-/// One program.
+/// A scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Story {
     /// The name of the program.
     pub name: &'static str,
-    /// What it asks, in one sentence.
+    /// Its purpose, in one sentence.
     pub asks: &'static str,
-    /// What users do.
+    /// The users' work.
     pub work: Work,
-    /// What happens meanwhile.
+    /// The faults.
     pub plot: Plot,
-    /// How much of it, unless the command line says otherwise.
+    /// Defaults for the command line.
     pub usual: Usual,
-    /// How much of it with `--smoke`.
+    /// Defaults with `--smoke`.
     pub smoke: Usual,
 }
 
-/// What a user does at each turn.
+/// The work of a user.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Work {
-    /// Of ten turns five upload, three list, two read an upload back.
+    /// Of ten requests five upload, three list, two read an upload back.
     Files,
-    /// Asks who it is.
+    /// Reads the session.
     Sessions,
-    /// Of ten turns seven ask who it is, three upload.
+    /// Of ten requests seven read the session, three upload.
     SessionsAndUploads,
-    /// Logs in, with everybody else, in the same moment.
+    /// Logs in, concurrently with all other users.
     Logins,
 }
 
@@ -39,21 +38,21 @@ impl Work {
     }
 }
 
-/// What happens to the cluster while users work.
+/// The fault schedule during the load.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Plot {
-    /// Nothing.
+    /// No fault.
     Nothing,
-    /// One replica is killed, missed, and started again.
+    /// One replica is killed, its loss is noticed, and it is started again.
     Kill,
     /// Each replica in turn is drained, stopped and started.
     RollingRestart,
-    /// It grows: 1, 2, 4, … replicas, up to as many as are asked for.
+    /// The cluster grows: 1, 2, 4, … replicas, up to the requested number.
     ScaleOut,
 }
 
 impl Plot {
-    /// The fewest replicas with which it can be told.
+    /// The minimum number of replicas.
     #[must_use]
     pub const fn fewest_replicas(self) -> u16 {
         match self {
@@ -63,20 +62,20 @@ impl Plot {
     }
 }
 
-/// How much load, on how much of a cluster.
+/// Load and size of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usual {
-    /// Replicas; where the story adds some, how many there are at the end.
+    /// Replicas; if the scenario adds some, their number at the end.
     pub replicas: u16,
     /// Users.
     pub users: u16,
-    /// How long, in seconds. What the story does to the cluster comes on top of it.
+    /// Duration in seconds. Faults take additional time.
     pub seconds: u64,
     /// Requests a second of each user.
     pub rate: f64,
 }
 
 impl Usual {
-    /// Enough to see that everything works, and not enough to measure anything.
+    /// Enough for a function test, too little for a measurement.
     pub const SMOKE: Self = Self { replicas: 3, users: 4, seconds: 3, rate: 4.0 };
 }

@@ -1,4 +1,4 @@
-//! What a user does at a turn, and what of an answer has to be true.
+//! The actions of a user, and the validation of answers.
 
 use crate::browser::Browser;
 use crate::life::{Draft, Person, Stored};
@@ -16,14 +16,14 @@ use rand::{Rng, RngExt};
 use reqwest::RequestBuilder;
 use std::ops::RangeInclusive;
 
-/// Bytes of a file: small ones, because what is measured is the call and not the disk.
+/// Sizes of files in bytes; small, so that the calls are measured and not the disk.
 const SIZES: RangeInclusive<usize> = 256..=16_384;
 
-/// An answer of 200 that cannot be read.
-const STRANGE: Ended = Ended::Untrue("an answer that the contract does not know");
+/// A 200 answer with an unreadable body.
+const STRANGE: Ended = Ended::Untrue("an answer outside of the contract");
 
 impl Person {
-    /// One request, whatever it is, that was meant to be sent then.
+    /// Sends the next request, with this intended start.
     pub(crate) async fn turn(&mut self, browser: &mut Browser<'_>, meant_us: u64) {
         if self.proof.is_none() && self.log_in(browser, meant_us).await.0 != Ended::Fine {
             return;
@@ -38,7 +38,7 @@ impl Person {
             _ => self.ask_who_i_am(browser, meant_us).await,
         };
         if ended == Ended::LoggedOut {
-            // What was refused is not sent again, or one login would be lost twice.
+            // A refused request is not repeated, or one lost login would count twice.
             self.proof = None;
         }
     }
@@ -53,7 +53,7 @@ impl Person {
         browser.request(method, path).map(|request| proof.put_on(request))
     }
 
-    /// Tokens have no session to look at: there a user asks for the newest file.
+    /// Tokens have no session to read: their users read the newest file.
     async fn ask_who_i_am(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
         if !browser.stage.settings.design.has_sessions() {
             let path = format!("{}?limit=1", paths::FILES);
@@ -68,7 +68,7 @@ impl Person {
         let name = &self.account.username;
         let look = |body: &Bytes| match serde_json::from_slice::<SessionView>(body) {
             Ok(view) if view.username == *name => Ended::Fine,
-            Ok(_) => Ended::Untrue("somebody else's session"),
+            Ok(_) => Ended::Untrue("another user's session"),
             Err(_) => STRANGE,
         };
         browser.send(Call::Session, meant_us, request, look).await.ended
@@ -109,7 +109,7 @@ impl Person {
         Draft { name, key, bytes: bytes.into() }
     }
 
-    /// What was acknowledged last has to be among the newest.
+    /// The latest acknowledged upload must be among the newest files.
     async fn list(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
         let path = format!("{}?limit=10", paths::FILES);
         let request = self.proven(browser, &GooseMethod::Get, &path);
@@ -145,11 +145,11 @@ impl Person {
     }
 }
 
-/// Whether nobody knows if an upload was done, or it was not done and may yet be.
+/// Whether the result of an upload is unknown, or it failed and may yet be accepted.
 const fn may_be_sent_again(ended: Ended) -> bool {
     match ended {
         Ended::Fine | Ended::Untrue(_) => false,
-        // A refusal of the file itself; 409 says that its first attempt is still under way.
+        // 4xx refuses the file itself, except 409: the first attempt is still under way.
         Ended::Status(status) => status >= 500 || status == 409,
         Ended::Busy
         | Ended::LoggedOut
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_makes_the_same_files_and_each_has_its_own_key() {
+    fn seed_determines_files_and_each_key_is_unique() {
         let (mut one, mut same, mut other) = (person(1), person(1), person(2));
         let (first, second) = (one.draft(), one.draft());
         assert_eq!(first.bytes, same.draft().bytes);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_is_sent_again_when_nobody_knows_what_became_of_it() {
+    fn upload_with_unknown_result_is_retried() {
         assert!(may_be_sent_again(Ended::Status(502)));
         assert!(may_be_sent_again(Ended::TimedOut));
         assert!(may_be_sent_again(Ended::Status(409)));

@@ -1,38 +1,38 @@
-//! Two sittings held against each other: a ratio that does not come out again is none.
+//! Compares two runs: a ratio that a second run does not reproduce is not a result.
 
 use crate::reads::REFERENCE;
 use crate::report::Report;
 use crate::targets::ratio;
 use comparison::figure::number;
 
-/// Percent by which two sittings may differ.
+/// Percent by which two runs may differ.
 pub const TOLERANCE_PERCENT: f64 = 15.0;
 
-/// A ratio in both sittings.
+/// A ratio in both runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
-    /// Whose.
+    /// The server that it belongs to.
     pub title: String,
-    /// In the earlier one.
+    /// Its value in the earlier run.
     pub before: f64,
-    /// In the later one.
+    /// Its value in the later run.
     pub now: f64,
 }
 
 impl Pair {
-    /// By how much they differ, in percent of the greater one.
+    /// The difference in percent of the greater value.
     #[must_use]
     pub fn percent(&self) -> f64 {
         (self.now - self.before).abs() / self.now.max(self.before).max(1e-9) * 100.0
     }
 
-    /// Whether that is within [`TOLERANCE_PERCENT`].
+    /// Whether the difference is within [`TOLERANCE_PERCENT`].
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.percent() <= TOLERANCE_PERCENT
     }
 
-    /// One line for people.
+    /// One line for a terminal.
     #[must_use]
     pub fn line(&self) -> String {
         let (before, now) = (number(self.before), number(self.now));
@@ -41,7 +41,7 @@ impl Pair {
     }
 }
 
-/// Every ratio that both have.
+/// Every ratio that both runs have.
 #[must_use]
 pub fn pairs(before: &Report, now: &Report) -> Vec<Pair> {
     let rows = now.reads.iter().filter(|read| read.name != REFERENCE);

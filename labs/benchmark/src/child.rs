@@ -1,4 +1,4 @@
-//! A process that is measured: this program in another role. Dropped, it is killed.
+//! A measured process: this program in another role. It is killed when it is dropped.
 
 use anyhow::{Context, ensure};
 use http_edge::ready::ReadyLine;
@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child as Process, Command};
 
-/// How long a process may take to say that it is ready.
+/// The time within which a process must print its ready line.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// What a process must not get from whoever started this program.
+/// Variables that a measured process must not inherit.
 const URLS: [&str; 4] = ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
 
-/// A running process and where it listens.
+/// A running process and its address.
 #[derive(Debug)]
 pub(crate) struct Child {
     pub(crate) address: SocketAddr,
@@ -54,10 +54,10 @@ impl Child {
         let mut process = command_line
             .args(args)
             .envs(environment.iter().copied())
-            // Its end tells the child that this process is gone.
+            // The child exits when this pipe is closed, which also happens if this process dies.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Peers write no line for each request, so nobody does.
+            // Peers do not log requests, so our servers do not either.
             .env("RUST_LOG", "warn")
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -78,15 +78,15 @@ impl Child {
         Ok(Self { address, process })
     }
 
-    /// Its id.
+    /// The process id.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the process has ended.
     pub(crate) fn pid(&self) -> anyhow::Result<u32> {
         self.process.id().context("a measured process has ended")
     }
 
-    /// SIGKILL, and until it is gone.
+    /// Sends SIGKILL and waits until the process has ended.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         self.process.kill().await.context("cannot kill a process")
     }
@@ -102,8 +102,8 @@ pub(crate) fn processor_seconds(pid: u32) -> anyhow::Result<f64> {
     Ok(ticks as f64 / a_second as f64)
 }
 
-/// User and system time from /proc/PID/stat: what comes after the name, which may hold
-/// blanks and brackets itself.
+/// User and system time from /proc/PID/stat: the fields after the name, which may contain
+/// blanks and brackets.
 fn processor_ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace().skip(11);
@@ -122,7 +122,7 @@ pub(crate) fn memory_bytes(pid: u32, line: &str) -> anyhow::Result<u64> {
     Ok(kib * 1_024)
 }
 
-/// From now on the peak (`VmHWM`) is that of what follows.
+/// Resets the peak memory (`VmHWM`) of a process.
 pub(crate) fn forget_peak(pid: u32) -> anyhow::Result<()> {
     fs::write(format!("/proc/{pid}/clear_refs"), "5").context("cannot reset a peak")?;
     ensure!(memory_bytes(pid, "VmHWM")? > 0, "a peak of nothing");

@@ -1,8 +1,7 @@
 //! One connection, one request at a time.
 //!
-//! The client shares the machine with the servers, so what it spends is taken from them,
-//! and would make all of them look alike. It reads what a comparison needs and no more:
-//! the status, and how long the body is.
+//! The client shares the machine with the servers. Its own work slows all of them down and
+//! hides their differences, so it reads only the status and the length of the body.
 
 use crate::request::Request;
 use std::io;
@@ -11,13 +10,13 @@ use std::ops::Range;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// More than any answer that is measured, in bytes; a longer one is an error.
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// Largest reply in bytes; a longer one is an error.
+const MAX_REPLY_BYTES: usize = 64 * 1024;
 
-/// More header lines than any of the servers sends.
-const MOST_HEADERS: usize = 64;
+/// Largest number of header lines of a reply.
+const MAX_HEADERS: usize = 64;
 
-/// A connection that is kept alive.
+/// A kept-alive connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -25,7 +24,7 @@ pub(crate) struct Connection {
     body: Range<usize>,
 }
 
-/// The head of an answer.
+/// The head of a reply.
 struct Head {
     status: u16,
     length: usize,
@@ -36,13 +35,13 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; LONGEST_ANSWER], body: 0..0 })
+        Ok(Self { stream, buffer: vec![0; MAX_REPLY_BYTES], body: 0..0 })
     }
 
-    /// Sends a request, waits for the whole answer and returns its status.
+    /// Sends a request, waits for the whole reply and returns its status.
     ///
     /// # Errors
-    /// When the connection breaks, or the answer is none of HTTP/1.1 with a length.
+    /// When the connection breaks, or the reply is not HTTP/1.1 with a length.
     pub(crate) async fn ask(&mut self, request: &Request) -> io::Result<u16> {
         self.send(request).await?;
         self.answer().await
@@ -53,7 +52,7 @@ impl Connection {
         self.stream.write_all(bytes).await
     }
 
-    /// Waits for the whole answer and returns its status.
+    /// Waits for the whole reply and returns its status.
     pub(crate) async fn answer(&mut self) -> io::Result<u16> {
         let mut filled = 0;
         loop {
@@ -80,7 +79,7 @@ impl Connection {
         }
     }
 
-    /// The cookie that the last answer set, as it is to be sent back.
+    /// The cookie that the last reply set, as it is sent back.
     pub(crate) fn cookie(&self) -> Option<&str> {
         let head = std::str::from_utf8(&self.buffer[..self.body.start]).ok()?;
         let lines = head.lines().filter_map(|line| line.split_once(": "));
@@ -88,15 +87,15 @@ impl Connection {
         set.next()?.1.split(';').next()
     }
 
-    /// The body of the last answer.
+    /// The body of the last reply.
     pub(crate) fn body(&self) -> &[u8] {
         &self.buffer[self.body.clone()]
     }
 }
 
-/// The head of an answer, if all of it is there.
+/// The head of a reply, if it is complete.
 fn head(bytes: &[u8]) -> io::Result<Option<Head>> {
-    let mut lines = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut lines);
     let parsed = response.parse(bytes).map_err(io::Error::other)?;
     let httparse::Status::Complete(body) = parsed else {
@@ -117,7 +116,7 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
-    /// A server that sends these pieces, one after another, to whoever asks.
+    /// A server that sends these pieces one after another to every client.
     async fn answers(pieces: &'static [&'static str]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_comes_in_pieces_is_read_to_its_end() {
+    async fn reply_in_pieces_is_read_to_its_end() {
         let pieces =
             &["HTTP/1.1 404 Not", " Found\r\nContent-Length: 5\r\n\r\nhe", "llo"];
         let (status, body) = asked(pieces).await.unwrap();
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_of_unknown_length_is_an_error_and_not_an_empty_one() {
+    async fn reply_without_a_length_is_an_error() {
         let pieces = &["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"];
         assert!(asked(pieces).await.is_err());
     }

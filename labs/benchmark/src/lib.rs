@@ -1,14 +1,14 @@
-//! What one request costs: ours and peers, on one machine, in interleaved rounds.
+//! The cost of one request: our servers and peers, on one machine, in interleaved rounds.
 //!
-//! A figure of a machine says little; the ratio of two, measured in turns within the same
-//! second, says much more. So everything is put beside a bare axum server that answers
-//! with one word, which has its turn before and after each of the others.
+//! A single figure depends on the machine. The ratio of two figures that were measured within
+//! the same second depends on it far less. So every server is compared with a bare axum server
+//! that answers with one word and is measured before and after each of the others.
 //!
-//! Reading order: `plan` (how much is done), `request` and `connection` (one question, one
-//! answer), `load` (as many as possible), `pace` (as many as meant), `child` and `stage`
-//! (who is asked), `peers` and `proxies` (who else), `rounds` (in turns), then one file a
-//! question: `reads`, `outage`, `memory`, `growth`. `targets` judge, `report` keeps, and
-//! `agreement` holds two reports against each other.
+//! Reading order: `plan` (amounts), `request` and `connection` (one request, one reply), `load`
+//! (as many requests as possible), `pace` (a fixed rate), `child` and `testbed` (our servers),
+//! `peers` and `proxies` (the others), `rounds` (the interleaving), then one file per question:
+//! `reads`, `outage`, `memory`, `growth`. `targets` compares with the goals, `report` stores the
+//! figures, and `agreement` compares two reports.
 
 pub mod agreement;
 mod child;
@@ -27,8 +27,8 @@ pub mod report;
 mod request;
 mod rounds;
 pub mod run;
-mod stage;
 pub mod targets;
+mod testbed;
 
 pub use plan::Plan;
 pub use report::Report;

@@ -1,5 +1,5 @@
-//! As many requests as a server answers: on each connection the next one is sent when the
-//! last one is answered.
+//! As many requests as a server answers: each connection sends the next request when the last
+//! one is answered.
 
 use crate::connection::Connection;
 use crate::request::Request;
@@ -11,12 +11,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What is asked, and what the answer has to be.
+/// The requests, and the status of a correct reply.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    /// Asked in turns; each connection begins at another.
+    /// Sent round robin; each connection starts at another one.
     pub(crate) requests: Arc<Vec<Request>>,
-    /// Any other status ends the measurement: refusals are quicker than answers.
+    /// Any other status ends the measurement, because a refusal is quicker than a reply.
     pub(crate) status: u16,
 }
 
@@ -26,39 +26,39 @@ impl Question {
     }
 }
 
-/// What came of it.
+/// The measured replies.
 #[derive(Clone, Debug)]
-pub(crate) struct Answered {
+pub(crate) struct Replies {
     pub(crate) answers: u64,
     pub(crate) seconds: f64,
-    /// How long each answer took, in microseconds.
+    /// The latency of each reply, in microseconds.
     pub(crate) waits: Histogram<u64>,
 }
 
-impl Answered {
+impl Replies {
     #[expect(clippy::cast_precision_loss, reason = "requests of a turn")]
     pub(crate) fn per_second(&self) -> f64 {
         self.answers as f64 / self.seconds.max(1e-6)
     }
 }
 
-/// Asks on so many connections for so long.
+/// Sends requests on `connections` connections for the given time.
 ///
 /// # Errors
-/// When an answer is not what it should be: then nothing was measured.
+/// When a reply has another status: then nothing was measured.
 pub(crate) async fn full(
     address: SocketAddr,
     question: &Question,
     connections: usize,
-    lasting: Duration,
-) -> anyhow::Result<Answered> {
+    duration: Duration,
+) -> anyhow::Result<Replies> {
     let opened = (0..connections).map(|_| Connection::open(address));
     let opened = try_join_all(opened).await.context("cannot connect")?;
     let began = Instant::now();
     let workers = opened.into_iter().enumerate().map(|(at, connection)| {
-        tokio::spawn(work(connection, question.clone(), at, began + lasting))
+        tokio::spawn(work(connection, question.clone(), at, began + duration))
     });
-    let mut all = Answered { answers: 0, seconds: 0.0, waits: waits() };
+    let mut all = Replies { answers: 0, seconds: 0.0, waits: waits() };
     for worker in workers.collect::<Vec<_>>() {
         all.waits.add(worker.await??)?;
     }
@@ -92,7 +92,7 @@ async fn work(
     Ok(waits)
 }
 
-/// A stretch of time in whole microseconds.
+/// A duration in whole microseconds.
 pub(crate) fn microseconds(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

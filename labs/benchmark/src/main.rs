@@ -1,4 +1,4 @@
-//! `benchmark`: what `cargo lab bench` builds for speed and runs.
+//! `benchmark`: the program that `cargo lab bench` builds in release and runs.
 
 use anyhow::ensure;
 use backing_services::Backing;
@@ -27,10 +27,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Play one role of a cluster (what the benchmark starts; not for people)
+    /// Play one role of a cluster (started by the benchmark itself)
     #[command(hide = true)]
     Serve(Box<RoleArgs>),
-    /// Be a peer (what the benchmark starts; not for people)
+    /// Play a peer (started by the benchmark itself)
     #[command(hide = true)]
     Peer(PeerArgs),
 }
@@ -91,7 +91,7 @@ async fn main() -> ExitCode {
 async fn measure(args: &BenchArgs) -> anyhow::Result<Outcome> {
     ensure!(
         args.smoke || profile() == "release",
-        "figures of a debug build are none: cargo lab bench builds for speed"
+        "a debug build gives no valid figures: use cargo lab bench, which builds in release"
     );
     let before = args.against.as_deref().map(Report::open).transpose()?;
     let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");

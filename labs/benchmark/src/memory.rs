@@ -1,10 +1,10 @@
-//! What many at once cost one replica in memory: uploads, and connections that say nothing.
+//! Memory of one replica with many concurrent uploads, and with many idle connections.
 
 use crate::child::{Child, forget_peak, memory_bytes};
 use crate::connection::Connection;
 use crate::plan::Plan;
 use crate::request;
-use crate::stage::{self, Stage};
+use crate::testbed::{self, Testbed};
 use anyhow::{Context, ensure};
 use comparison::figure::Figure;
 use futures_util::future::try_join_all;
@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Uploads at once.
+/// Concurrent uploads.
 pub const UPLOADS: usize = 64;
 
-/// How many are opened at once: the queue of a listening socket is not endless.
-const AT_ONCE: usize = 100;
+/// Connections that are opened together: the queue of a listening socket is bounded.
+const BATCH_SIZE: usize = 100;
 
-/// Files that a process needs besides its connections.
+/// Open files that a process needs besides its connections.
 const OTHER_FILES: u64 = 200;
 
-/// What clients send at a time, in bytes.
+/// Bytes of one chunk that a client sends.
 const PIECE: usize = 64 * 1_024;
 
 /// Memory of one replica, in bytes.
@@ -30,25 +30,25 @@ const PIECE: usize = 64 * 1_024;
 pub struct Memory {
     /// The size of each upload in bytes.
     pub upload_bytes: u64,
-    /// How many connections are idle.
+    /// The number of idle connections.
     pub idle: usize,
-    /// The peak with one upload.
+    /// The peak during one upload.
     pub one_upload: Figure,
-    /// The peak with all of them at once.
+    /// The peak during all concurrent uploads.
     pub all_uploads: Figure,
-    /// With idle connections that have asked one question each.
+    /// With idle connections, after one request on each.
     pub idle_connections: Figure,
 }
 
 pub(crate) async fn measure(
-    stage: &Stage,
+    testbed: &Testbed,
     plan: &Plan,
     step: &impl Fn(&str),
 ) -> anyhow::Result<Memory> {
     let size = plan.upload_bytes;
     step(&format!("{UPLOADS} uploads of {} MB at once", size / 1_000_000));
-    let server = stage.upload_server("memory", "uploads", &[]).await?;
-    let session = stage.session(server.address).await?;
+    let server = testbed.upload_server("memory", "uploads", &[]).await?;
+    let session = testbed.session(server.address).await?;
     let pid = server.pid()?;
     forget_peak(pid)?;
     upload(server.address, &session, size).await?;
@@ -63,17 +63,17 @@ pub(crate) async fn measure(
         idle: plan.idle,
         one_upload: bytes(one),
         all_uploads: bytes(many),
-        idle_connections: idle(stage, plan.idle).await?,
+        idle_connections: idle(testbed, plan.idle).await?,
     })
 }
 
-/// Uploads bytes that are not kept by the client; seconds.
+/// Uploads bytes that the client does not keep; returns seconds.
 pub(crate) async fn upload(
     at: SocketAddr,
-    proof: &str,
+    credential: &str,
     size: u64,
 ) -> anyhow::Result<f64> {
-    let (before, after) = request::upload(proof, size);
+    let (before, after) = request::upload(credential, size);
     let piece = vec![b'x'; PIECE];
     let mut connection = Connection::open(at).await?;
     let began = Instant::now();
@@ -86,25 +86,25 @@ pub(crate) async fn upload(
     }
     connection.send(&after).await?;
     let status = connection.answer().await.context("an upload")?;
-    let told = String::from_utf8_lossy(connection.body()).into_owned();
-    ensure!(status == 201, "an upload of {size} bytes was answered {status}: {told}");
+    let message = String::from_utf8_lossy(connection.body()).into_owned();
+    ensure!(status == 201, "an upload of {size} bytes was answered {status}: {message}");
     Ok(began.elapsed().as_secs_f64())
 }
 
-async fn idle(stage: &Stage, wanted: usize) -> anyhow::Result<Figure> {
+async fn idle(testbed: &Testbed, wanted: usize) -> anyhow::Result<Figure> {
     if let Err(why) = allow_files(wanted as u64 + OTHER_FILES) {
         return Ok(Figure::absent(&why));
     }
-    let server = stage.upload_server("memory", "idle", &[]).await?;
-    let question = stage::who_is_calling(&stage.session(server.address).await?);
+    let server = testbed.upload_server("memory", "idle", &[]).await?;
+    let question = testbed::who_is_calling(&testbed.session(server.address).await?);
     let mut open = Vec::with_capacity(wanted);
     while open.len() < wanted {
-        let some = (0..AT_ONCE).map(|_| asked_once(&server, &question));
+        let some = (0..BATCH_SIZE).map(|_| asked_once(&server, &question));
         open.extend(try_join_all(some).await?);
     }
     let used = memory_bytes(server.pid()?, "VmRSS")?;
-    // All of them must still be there, or fewer were measured.
-    for connection in open.iter_mut().step_by(AT_ONCE) {
+    // All connections must still be open, or fewer were measured.
+    for connection in open.iter_mut().step_by(BATCH_SIZE) {
         let status = connection.ask(&question.requests[0]).await;
         ensure!(status.is_ok(), "an idle connection was closed");
     }
@@ -121,7 +121,7 @@ async fn asked_once(
     Ok(connection)
 }
 
-/// Lets this process, and those that it starts, open so many files.
+/// Allows this process and its children to open `wanted` files.
 fn allow_files(wanted: u64) -> Result<(), String> {
     let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|no| no.to_string())?;
     if now >= wanted {

@@ -1,45 +1,45 @@
-//! One of three replicas dies. What do those feel who never spoke to it?
+//! Latency of the other clients when one of three replicas dies.
 //!
-//! While the balancer has not noticed, requests may meet the dead one; that window is
-//! known, and short. Outside of it nobody should wait much longer than before.
+//! Until the balancer has detected the death, requests may reach the dead replica; that window
+//! is known and short. Outside of it, latency should hardly change.
 
 use crate::child::Child;
 use crate::pace::{self, Pace, Sample};
 use crate::plan::Plan;
-use crate::stage::{self, Stage};
+use crate::testbed::{self, Testbed};
 use comparison::figure::Figure;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 const REPLICAS: usize = 3;
 
-/// What the balancer needs to notice a death: two failed checks, 250 ms apart, of which the
-/// first begins within 250 ms.
+/// The time in which the balancer detects a death: two failed checks, 250 ms apart, of which
+/// the first starts within 250 ms.
 const DETECTION: Duration = Duration::from_millis(750);
 
-/// Clients, and from one request of each to its next: 400 requests a second, far below what
-/// the replicas can do, so that what is measured is the outage and not the queue.
+/// Clients, and the interval of each: 400 requests per second, far below the capacity of the
+/// replicas, so that the outage is measured and not a queue.
 const CLIENTS: u32 = 40;
 const EVERY: Duration = Duration::from_millis(100);
 
-/// What users felt, over all repetitions.
+/// Latencies over all repetitions.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Outage {
     /// Milliseconds after the kill that count as the detection window.
     pub detection_ms: u64,
-    /// Meant requests a second.
+    /// Intended requests per second.
     pub per_second: f64,
-    /// Waits before the kill, in milliseconds.
+    /// Latency before the kill, in milliseconds.
     pub p99_before_ms: Figure,
-    /// Waits of requests that were meant within the window.
+    /// Latency of requests that were intended within the window.
     pub p99_within_ms: Figure,
-    /// Waits after the window.
+    /// Latency after the window.
     pub p99_after_ms: Figure,
     /// After the window, divided by before the kill.
     pub ratio: Figure,
-    /// Requests without a good answer, within the window.
+    /// Requests without a correct reply, within the window.
     pub failed_within: Figure,
-    /// The same after it.
+    /// Requests without a correct reply, after the window.
     pub failed_after: Figure,
 }
 
@@ -53,16 +53,16 @@ struct Once {
     failed_after: usize,
 }
 
-/// Kills a replica as often as the plan says, each time in a new cluster.
+/// Kills a replica as often as the plan asks, each time in a new cluster.
 pub(crate) async fn measure(
-    stage: &Stage,
+    testbed: &Testbed,
     plan: &Plan,
     step: &impl Fn(&str),
 ) -> anyhow::Result<Outage> {
     let mut all = Vec::new();
     for time in 0..plan.outages {
         step(&format!("a replica dies ({} of {})", time + 1, plan.outages));
-        all.push(once(stage, plan.watch, &format!("outage-{time}")).await?);
+        all.push(once(testbed, plan.watch, &format!("outage-{time}")).await?);
     }
     let figure = |of: fn(&Once) -> f64| {
         Figure::of(&all.iter().map(|one| Ok(of(one))).collect::<Vec<_>>())
@@ -80,16 +80,16 @@ pub(crate) async fn measure(
     })
 }
 
-async fn once(stage: &Stage, watch: Duration, group: &str) -> anyhow::Result<Once> {
+async fn once(testbed: &Testbed, watch: Duration, group: &str) -> anyhow::Result<Once> {
     let mut replicas: Vec<Child> = Vec::new();
     for _ in 0..REPLICAS {
-        replicas.push(stage.upload_server("central", group, &[]).await?);
+        replicas.push(testbed.upload_server("central", group, &[]).await?);
     }
     let behind: Vec<_> = replicas.iter().map(|one| one.address).collect();
-    let balancer = stage::our_balancer(&behind).await?;
-    let session = stage.session(balancer.address).await?;
-    let question = stage::who_is_calling(&session);
-    let pace = Pace { clients: CLIENTS, every: EVERY, lasting: watch * 2 };
+    let balancer = testbed::our_balancer(&behind).await?;
+    let session = testbed.session(balancer.address).await?;
+    let question = testbed::who_is_calling(&session);
+    let pace = Pace { clients: CLIENTS, every: EVERY, duration: watch * 2 };
     let load = pace::keep(balancer.address, &question, pace);
     let kill = async {
         tokio::time::sleep(watch).await;
@@ -107,8 +107,9 @@ fn judge(samples: &[Sample], watch: Duration) -> anyhow::Result<Once> {
     let known = watch + DETECTION;
     let failed = |from, to| part(from, to).filter(|one| !one.fine).count();
     let p99 = |from, to| {
-        pace::p99_ms(part(from, to))
-            .ok_or_else(|| anyhow::anyhow!("nobody got an answer while a replica died"))
+        pace::p99_ms(part(from, to)).ok_or_else(|| {
+            anyhow::anyhow!("no request was answered while a replica died")
+        })
     };
     Ok(Once {
         before: p99(Duration::ZERO, watch)?,
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_falls_into_the_window_of_detection_is_counted_apart() {
+    fn requests_in_the_detection_window_are_counted_separately() {
         let samples = [
             sample(1_000, 2, true),
             sample(4_100, 300, true),
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_answers_nobody_is_no_figure() {
+    fn cluster_without_replies_is_an_error() {
         assert!(judge(&[sample(1_000, 2, true)], Duration::from_secs(4)).is_err());
     }
 }

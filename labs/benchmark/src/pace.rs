@@ -1,5 +1,5 @@
-//! As many requests as are meant, at the times they are meant, whether or not the last one
-//! was answered: users do not wait for servers before they become impatient.
+//! An open workload: requests are sent at fixed times, whether or not the last one was
+//! answered.
 
 use crate::connection::Connection;
 use crate::load::{Question, microseconds};
@@ -8,31 +8,31 @@ use futures_util::future::join_all;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long an answer may take before it is given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time after which a request is given up.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// When it was meant to be sent, since the beginning.
+    /// The time at which it was intended to be sent, since the start.
     pub(crate) intended: Duration,
-    /// From then to its answer.
+    /// From that time to its reply.
     pub(crate) wait: Duration,
-    /// Whether the answer was what it should be.
+    /// Whether the reply was correct.
     pub(crate) fine: bool,
 }
 
-/// How much is meant.
+/// The rate of requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     pub(crate) clients: u32,
-    /// From one request of a client to its next.
+    /// The interval between two requests of one client.
     pub(crate) every: Duration,
-    pub(crate) lasting: Duration,
+    pub(crate) duration: Duration,
 }
 
-/// Asks at that pace. Waits count from when a request was meant, so that a stall is in all
-/// the waits that it caused (co-ordinated omission).
+/// Sends requests at that rate. Latency counts from the intended time, so that a stall is in
+/// the latency of every request that it delayed (coordinated omission).
 pub(crate) async fn keep(
     address: SocketAddr,
     question: &Question,
@@ -57,7 +57,7 @@ async fn ask_on(
     let mut samples = Vec::new();
     let mut connection = None;
     let mut intended = first;
-    while intended < pace.lasting {
+    while intended < pace.duration {
         tokio::time::sleep_until((began + intended).into()).await;
         let fine = once(address, &mut connection, &question).await;
         let wait = began.elapsed().saturating_sub(intended);
@@ -81,10 +81,10 @@ async fn once(
         *connection = Some(open);
         std::io::Result::Ok(status == question.status)
     };
-    matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(true)))
+    matches!(tokio::time::timeout(REQUEST_TIMEOUT, asked).await, Ok(Ok(true)))
 }
 
-/// The 99th percentile of the good ones among these, in milliseconds.
+/// The 99th percentile of the correct replies, in milliseconds.
 pub(crate) fn p99_ms<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<f64> {
     let mut all = waits();
     for sample in samples.filter(|sample| sample.fine) {

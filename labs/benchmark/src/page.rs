@@ -1,6 +1,6 @@
-//! A report to be read without any program, and its plots.
+//! A report as a Markdown page, and its plots.
 
-mod plot;
+mod line_plot;
 mod plots;
 mod tables;
 
@@ -11,17 +11,17 @@ use crate::report::{Made, Report};
 use comparison::figure::number;
 use tables::{files, memory, outage, replicas, sessions};
 
-/// The page. `name` is what the names of its plots begin with.
+/// The page. The file names of its plots start with `name`.
 #[must_use]
 pub fn markdown(report: &Report, name: &str) -> String {
     let mut text = String::from("# Ours and peers, measured in turns\n\n");
     for (what, value) in made(&report.made) {
         text += &format!("- {what}: {value}\n");
     }
-    text += "\n## Who is calling?\n\nMedians of all turns, smallest and greatest in \
+    text += "\n## Authenticated requests\n\nMedians of all rounds, smallest and greatest in \
              brackets.\n\n";
     text += &reads(report).markdown();
-    text += "\n## What is to be reached\n\n";
+    text += "\n## Goals\n\n";
     text += &targets(report).markdown();
     text += "\n## One of three replicas dies\n\n";
     text += &outage(report).markdown();
@@ -40,7 +40,7 @@ pub fn markdown(report: &Report, name: &str) -> String {
     text
 }
 
-/// The page for a terminal: without its plots.
+/// The page for a terminal, without plots.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let page = markdown(report, "");
@@ -52,11 +52,11 @@ fn picture(name: &str, plot: &str, shows: &str) -> String {
     format!("\n![{shows}]({name}-{plot}.svg)\n")
 }
 
-/// How it was made.
+/// The conditions of the run.
 #[must_use]
 pub fn made(made: &Made) -> Vec<(&'static str, String)> {
     let machine = &made.machine;
-    let load = machine.load_before.map_or("not told".to_owned(), number);
+    let load = machine.load_before.map_or("not message".to_owned(), number);
     vec![
         ("date", made.date.clone()),
         ("command", format!("`{}`", made.command)),

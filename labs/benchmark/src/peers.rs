@@ -1,7 +1,7 @@
-//! What others would build: servers made of well-known libraries alone, for comparison.
+//! Peers: servers built from well-known libraries alone.
 //!
-//! They answer the same kind of question with as little as their libraries allow, and each
-//! is a process of its own, like ours.
+//! They answer the same kind of request with as little as their libraries allow, and each is a
+//! process of its own, as our servers are.
 
 mod hello;
 mod tower_sessions;
@@ -13,24 +13,24 @@ use http_edge::ready::ReadyLine;
 use std::future::IntoFuture;
 use tokio::net::TcpListener;
 
-/// A peer and whose child it is.
+/// A peer and its parent process.
 #[derive(Args, Clone, Debug)]
 pub struct PeerArgs {
-    /// Die when the process with this id does
+    /// Exit when the process with this id exits
     #[arg(long, value_name = "PID")]
     parent: i32,
 
-    /// What to be
+    /// The peer to play
     #[command(subcommand)]
     peer: Peer,
 }
 
-/// What a peer can be.
+/// The peers.
 #[derive(Subcommand, Clone, Debug)]
 enum Peer {
-    /// axum and one word: the reference
+    /// axum that answers with one word: the reference
     Hello,
-    /// axum with tower-sessions on the Redis that REDIS_URL names
+    /// axum with tower-sessions on the Redis of REDIS_URL
     TowerSessions {
         /// Connections to Redis
         #[arg(long)]
@@ -38,7 +38,7 @@ enum Peer {
     },
 }
 
-/// Serves until the parent is gone.
+/// Serves until the parent has exited.
 ///
 /// # Errors
 /// When the peer cannot start.
@@ -61,7 +61,7 @@ async fn serve(role: &str, app: Router) -> anyhow::Result<()> {
         admin: None,
     }
     .announce();
-    // As the other servers do: an answer is smaller than what Nagle waits for.
+    // As the other servers do: a reply is smaller than a segment, and Nagle would delay it.
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         let _as_it_is = stream.set_nodelay(true);
     });

@@ -1,41 +1,41 @@
-//! How much is done: enough for figures that come out again, and no more.
+//! The amounts of a run: enough for reproducible figures.
 
 use backing_services::Backing;
 use std::time::Duration;
 
-/// What to run.
+/// The amounts of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// How much that is, in one word.
+    /// The name of this plan.
     pub size: &'static str,
-    /// How often everybody has a turn.
+    /// The number of rounds.
     pub rounds: usize,
-    /// How long a turn is. The reference's is half as long, and comes twice.
+    /// The time for each server in a round. The reference takes half of it, twice.
     pub turn: Duration,
-    /// Connections on which there is always one request under way.
+    /// Connections, each with one request in flight at all times.
     pub connections: usize,
-    /// From where Redis is taken.
+    /// The kind of Redis.
     pub backing: Backing,
-    /// How often a replica is killed.
+    /// The number of kills of a replica.
     pub outages: usize,
-    /// How long users are watched before and after that.
+    /// The time of measuring before and after each kill.
     pub watch: Duration,
-    /// The size of each upload of many at once, in bytes.
+    /// The size of each concurrent upload, in bytes.
     pub upload_bytes: u64,
-    /// Connections that say nothing.
+    /// Idle connections.
     pub idle: usize,
-    /// The sessions of the growing servers.
+    /// Numbers of sessions to measure.
     pub sessions: &'static [usize],
     /// The sizes of the uploaded files, in bytes.
     pub file_sizes: &'static [u64],
-    /// How many replicas stand behind the balancer.
+    /// Numbers of replicas behind the balancer.
     pub replicas: &'static [usize],
     /// The command line, for the report.
     pub command: String,
 }
 
 impl Plan {
-    /// Everything.
+    /// The whole benchmark.
     #[must_use]
     pub fn full(command: String) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Plan {
         }
     }
 
-    /// In a few minutes.
+    /// A few minutes.
     #[must_use]
     pub fn quick(command: String) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Plan {
         }
     }
 
-    /// Everything once and small: it shows that the benchmark works, and nothing else.
+    /// Everything once and small: it shows that the benchmark works, and measures nothing.
     #[must_use]
     pub fn smoke(command: String) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Two balancers before the same servers: ours, and HAProxy where it is installed.
+//! Two balancers in front of the same servers: ours, and HAProxy where it is installed.
 
 use crate::child::Child;
 use crate::connection::Connection;
@@ -13,32 +13,32 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::process::{Child as Process, Command};
 
-/// How long a balancer may take to find its servers well.
+/// The time within which a balancer must find its servers up.
 const READY_LIMIT: Duration = Duration::from_secs(10);
 
-/// Our balancer, in front of these.
+/// Starts our balancer in front of these.
 pub(crate) async fn ours(backends: &[SocketAddr]) -> anyhow::Result<Child> {
     let mut args: Vec<OsString> = vec!["balancer".into()];
     for (at, backend) in backends.iter().enumerate() {
         args.extend(["--backend".into(), format!("r{}={backend}", at + 1).into()]);
     }
     let balancer = Child::role(args, &[]).await?;
-    until_one_is_well(balancer.address).await?;
+    until_one_is_up(balancer.address).await?;
     Ok(balancer)
 }
 
-/// It says that it is ready once one of its servers is.
-async fn until_one_is_well(balancer: SocketAddr) -> anyhow::Result<()> {
+/// The balancer reports ready when one of its servers is up.
+async fn until_one_is_up(balancer: SocketAddr) -> anyhow::Result<()> {
     let question = request::get(paths::READYZ, &[]);
     let deadline = Instant::now() + READY_LIMIT;
     while Connection::open(balancer).await?.ask(&question).await? != 200 {
-        ensure!(Instant::now() < deadline, "the balancer finds no server well");
+        ensure!(Instant::now() < deadline, "the balancer finds no server up");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(())
 }
 
-/// HAProxy, running. Dropped, it is killed.
+/// A running HAProxy. It is killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct HaProxy {
     pub(crate) address: SocketAddr,
@@ -51,7 +51,7 @@ impl HaProxy {
         self.process.id().context("HAProxy has ended")
     }
 
-    /// Starts it in front of these, with the checks that ours makes, and no log.
+    /// Starts it in front of these, with the health checks of our balancer, and without a log.
     pub(crate) async fn start(
         folder: &Path,
         backends: &[SocketAddr],
@@ -59,7 +59,7 @@ impl HaProxy {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let file = folder.join("haproxy.cfg");
         std::fs::write(&file, configuration(address, backends))?;
-        // The kernel ends it with us, whatever ends us.
+        // The kernel kills it when this process dies, even by SIGKILL.
         let process = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "haproxy", "-db", "-f"])
             .arg(&file)
@@ -80,10 +80,10 @@ impl HaProxy {
     }
 }
 
-/// Its version, where it is installed.
+/// The installed version.
 pub(crate) async fn haproxy_version() -> Option<String> {
-    let told = Command::new("haproxy").arg("-v").output().await.ok()?;
-    let text = String::from_utf8(told.stdout).ok()?;
+    let message = Command::new("haproxy").arg("-v").output().await.ok()?;
+    let text = String::from_utf8(message.stdout).ok()?;
     Some(text.split_whitespace().nth(2)?.to_owned())
 }
 

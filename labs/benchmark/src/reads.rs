@@ -1,11 +1,11 @@
-//! Who is calling? The same question to every server, in turns.
+//! The cost of authenticating a caller: the same request to every server, in rounds.
 
 use crate::child::Child;
 use crate::load;
 use crate::plan::Plan;
 use crate::proxies::{HaProxy, haproxy_version};
-use crate::rounds::{Contestant, Turn, Turns, play};
-use crate::stage::{self, Stage};
+use crate::rounds::{Contestant, RoundLength, ServerRounds, play};
+use crate::testbed::{self, Testbed};
 use anyhow::{Context, ensure};
 use comparison::figure::{Figure, rounded};
 use comparison::latency::milliseconds;
@@ -13,39 +13,39 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use tokio::process::Command;
 
-/// Who stands at the head of the table, and what the others are divided by.
+/// The first row of the table, which the others are divided by.
 pub const REFERENCE: &str = "hello";
 
 /// Servers behind each balancer.
 const BEHIND: usize = 3;
 
-/// Runs of `redis-benchmark`, each of so many requests.
+/// Runs of `redis-benchmark`, and requests of each.
 const WIRE_RUNS: usize = 5;
 const WIRE_REQUESTS: &str = "40000";
 
 /// One row of the table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Read {
-    /// One word, for programs.
+    /// A short name for programs.
     pub name: String,
-    /// What it is.
+    /// A title for readers.
     pub title: String,
-    /// Answers a second.
+    /// Replies per second.
     pub per_second: Figure,
-    /// The same, divided by the reference in the turns around it.
+    /// The same, divided by the reference measured next to it.
     pub ratio: Figure,
-    /// Half of the answers took longer, in milliseconds.
+    /// The median latency in milliseconds.
     pub p50_ms: Option<f64>,
-    /// One in a hundred took longer, in milliseconds.
+    /// The 99th percentile in milliseconds.
     pub p99_ms: Option<f64>,
-    /// Processor time of the server for one answer, in microseconds.
+    /// Processor time of the server per reply, in microseconds.
     pub processor_us: Option<f64>,
     /// Processor time of the client, in percent of one core.
     pub client_percent: Figure,
 }
 
 impl Read {
-    fn of(who: &Contestant, turns: &Turns) -> Self {
+    fn of(who: &Contestant, turns: &ServerRounds) -> Self {
         let figure = |values: &[f64]| {
             Figure::of(&values.iter().map(|one| Ok(*one)).collect::<Vec<_>>())
         };
@@ -76,7 +76,7 @@ impl Read {
     }
 }
 
-/// Everybody who is asked, alive.
+/// All servers, running.
 #[derive(Default)]
 struct Cast {
     contestants: Vec<Contestant>,
@@ -100,19 +100,22 @@ impl Cast {
     }
 }
 
-/// Measures all of them; the reference is the first row.
+/// Measures all servers; the reference is the first row.
 ///
 /// # Errors
-/// When one of them does not start, or answers wrongly.
+/// When a server does not start, or sends a wrong reply.
 pub(crate) async fn measure(
-    stage: &Stage,
+    testbed: &Testbed,
     plan: &Plan,
     step: &impl Fn(&str),
 ) -> anyhow::Result<Vec<Read>> {
-    step("starting everybody who is asked");
-    let (cast, reference) = start(stage).await?;
-    let turn =
-        Turn { rounds: plan.rounds, lasting: plan.turn, connections: plan.connections };
+    step("starting all servers");
+    let (cast, reference) = start(testbed).await?;
+    let turn = RoundLength {
+        rounds: plan.rounds,
+        duration: plan.turn,
+        connections: plan.connections,
+    };
     let turns = play(&reference, &cast.contestants, turn, step).await?;
     let everybody = std::iter::once(&reference).chain(&cast.contestants);
     let mut rows: Vec<_> =
@@ -121,80 +124,81 @@ pub(crate) async fn measure(
         let why = "HAProxy is not installed";
         rows.push(Read::absent("haproxy", "hello through HAProxy", why));
     }
-    rows.push(wire(stage, &reference, plan).await?);
+    rows.push(wire(testbed, &reference, plan).await?);
     Ok(rows)
 }
 
-async fn start(stage: &Stage) -> anyhow::Result<(Cast, Contestant)> {
+async fn start(testbed: &Testbed) -> anyhow::Result<(Cast, Contestant)> {
     let mut cast = Cast::default();
-    phase_1(stage, &mut cast).await?;
-    phase_2(stage, &mut cast).await?;
+    phase_1(testbed, &mut cast).await?;
+    phase_2(testbed, &mut cast).await?;
     for (name, pool, title) in [
         ("tower-sessions-1", "1", "tower-sessions on Redis, one connection"),
         ("tower-sessions-6", "6", "tower-sessions on Redis, six connections"),
     ] {
         let args = ["tower-sessions", "--pool", pool].map(Into::into);
-        let peer = Child::peer(args, &[("REDIS_URL", stage.redis.url.as_str())]).await?;
-        let question = stage::tower_session(peer.address).await?;
+        let peer =
+            Child::peer(args, &[("REDIS_URL", testbed.redis.url.as_str())]).await?;
+        let question = testbed::tower_session(peer.address).await?;
         cast.add(name, title, peer, question)?;
     }
-    let backends = balancers(stage, &mut cast).await?;
+    let backends = balancers(testbed, &mut cast).await?;
     let reference = Contestant {
         name: REFERENCE,
         title: "axum and one word".to_owned(),
         address: backends,
-        question: stage::hello(),
+        question: testbed::hello(),
         pids: vec![cast.children.last().context("a child")?.pid()?],
     };
     Ok((cast, reference))
 }
 
-async fn phase_1(stage: &Stage, cast: &mut Cast) -> anyhow::Result<()> {
-    let server = stage.server("stateful", "stateful", &[]).await?;
-    let read = stage::who_is_calling(&stage.session(server.address).await?);
+async fn phase_1(testbed: &Testbed, cast: &mut Cast) -> anyhow::Result<()> {
+    let server = testbed.server("stateful", "stateful", &[]).await?;
+    let read = testbed::who_is_calling(&testbed.session(server.address).await?);
     cast.add("stateful", "Phase 1: session in memory", server, read)?;
-    let server = stage.server("stateless", "stateless", &[]).await?;
-    let check = stage::who_is_calling(&stage.token(server.address).await?);
+    let server = testbed.server("stateless", "stateless", &[]).await?;
+    let check = testbed::who_is_calling(&testbed.token(server.address).await?);
     cast.add("stateless", "Phase 1: token", server, check)
 }
 
-async fn phase_2(stage: &Stage, cast: &mut Cast) -> anyhow::Result<()> {
+async fn phase_2(testbed: &Testbed, cast: &mut Cast) -> anyhow::Result<()> {
     for (name, design, title) in [
         ("memory", "memory", "Phase 2: session in memory"),
         ("central", "central", "Phase 2: session in Redis"),
     ] {
-        let server = stage.upload_server(design, name, &[]).await?;
-        let read = stage::who_is_calling(&stage.session(server.address).await?);
+        let server = testbed.upload_server(design, name, &[]).await?;
+        let read = testbed::who_is_calling(&testbed.session(server.address).await?);
         cast.add(name, title, server, read)?;
     }
     for (name, revocation, title) in [
-        ("token", "none", "Phase 2: token that nobody looks up"),
-        ("token-looked-up", "combined", "Phase 2: token that is looked up in Redis"),
+        ("token", "none", "Phase 2: token without a look-up"),
+        ("token-looked-up", "combined", "Phase 2: token with a look-up in Redis"),
     ] {
         let flags = ["--revocation", revocation];
-        let server = stage.upload_server("token", name, &flags).await?;
-        let check = stage::who_is_calling(&stage.token(server.address).await?);
+        let server = testbed.upload_server("token", name, &flags).await?;
+        let check = testbed::who_is_calling(&testbed.token(server.address).await?);
         cast.add(name, title, server, check)?;
     }
     Ok(())
 }
 
-/// The same three servers behind each balancer; returns where the last of them is.
-async fn balancers(stage: &Stage, cast: &mut Cast) -> anyhow::Result<SocketAddr> {
+/// The same three servers behind each balancer; returns the address of the last one.
+async fn balancers(testbed: &Testbed, cast: &mut Cast) -> anyhow::Result<SocketAddr> {
     let mut hellos = Vec::new();
     for _ in 0..BEHIND {
         hellos.push(Child::peer(["hello".into()], &[]).await?);
     }
     let behind: Vec<_> = hellos.iter().map(|one| one.address).collect();
-    let ours = stage::our_balancer(&behind).await?;
-    cast.add("balancer", "hello through our balancer", ours, stage::hello())?;
+    let ours = testbed::our_balancer(&behind).await?;
+    cast.add("balancer", "hello through our balancer", ours, testbed::hello())?;
     if haproxy_version().await.is_some() {
-        let haproxy = stage.haproxy(&behind).await?;
+        let haproxy = testbed.haproxy(&behind).await?;
         cast.contestants.push(Contestant {
             name: "haproxy",
             title: "hello through HAProxy".to_owned(),
             address: haproxy.address,
-            question: stage::hello(),
+            question: testbed::hello(),
             pids: vec![haproxy.pid()?],
         });
         cast.haproxy = Some(haproxy);
@@ -204,15 +208,15 @@ async fn balancers(stage: &Stage, cast: &mut Cast) -> anyhow::Result<SocketAddr>
     Ok(reference)
 }
 
-/// What Redis itself can do over a socket, as its own tool measures it.
+/// The rate of Redis itself over a socket, as its own tool measures it.
 async fn wire(
-    stage: &Stage,
+    testbed: &Testbed,
     reference: &Contestant,
     plan: &Plan,
 ) -> anyhow::Result<Read> {
     let (name, title) = ("redis-benchmark", "redis-benchmark, GET");
     let asked = Command::new("redis-benchmark").arg("--version").output().await;
-    if !asked.is_ok_and(|told| told.status.success()) {
+    if !asked.is_ok_and(|message| message.status.success()) {
         return Ok(Read::absent(name, title, "redis-benchmark is not installed"));
     }
     let (mut per_second, mut ratio) = (Vec::new(), Vec::new());
@@ -224,7 +228,7 @@ async fn wire(
             plan.turn,
         );
         let before = before.await?.per_second();
-        let once = wire_once(stage.redis.url.as_str(), plan.connections).await?;
+        let once = wire_once(testbed.redis.url.as_str(), plan.connections).await?;
         per_second.push(Ok(once));
         ratio.push(Ok(once / before.max(1e-9)));
     }
@@ -246,9 +250,9 @@ async fn wire_once(url: &str, connections: usize) -> anyhow::Result<f64> {
     if let Some(password) = secret.split_once(':').map(|parts| parts.1) {
         command.args(["-a", password]);
     }
-    let told = command.output().await?;
-    let text = String::from_utf8_lossy(&told.stdout).into_owned();
-    ensure!(told.status.success(), "redis-benchmark failed: {text}");
+    let message = command.output().await?;
+    let text = String::from_utf8_lossy(&message.stdout).into_owned();
+    ensure!(message.status.success(), "redis-benchmark failed: {text}");
     per_second(&text).with_context(|| format!("redis-benchmark said {text}"))
 }
 
@@ -263,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_redis_can_do_is_read_from_its_own_tool() {
+    fn rate_of_redis_is_read_from_redis_benchmark() {
         let csv = "\"test\",\"rps\",\"avg\"\n\"GET\",\"81234.50\",\"0.2\"\n";
         assert_eq!(per_second(csv), Some(81_234.5));
         assert_eq!(per_second("ERROR"), None);

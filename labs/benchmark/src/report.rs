@@ -1,4 +1,4 @@
-//! What a sitting gave, and on what it was made.
+//! The figures of a run, and its conditions.
 
 use crate::growth::Growth;
 use crate::memory::Memory;
@@ -21,7 +21,7 @@ pub const VERSION: u32 = 2;
 /// How version 1 named itself. It differs only in the names of two members.
 const VERSION_1: &str = "stateless-lab/benchmark/1";
 
-/// All figures of a sitting.
+/// All figures of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Report {
     /// [`SCHEMA`].
@@ -29,57 +29,57 @@ pub struct Report {
     /// [`VERSION`].
     #[serde(default)]
     pub version: u32,
-    /// On what it was made.
+    /// The conditions of the run.
     pub made: Made,
-    /// Who is calling? Everybody's answers in turns.
+    /// Authenticated requests to every server, in rounds.
     pub reads: Vec<Read>,
-    /// One of three replicas dies.
+    /// The death of one of three replicas.
     pub outage: Outage,
-    /// What many at once cost.
+    /// Memory with many uploads and with many connections.
     pub memory: Memory,
-    /// Costs against sizes.
+    /// Costs by size.
     pub growth: Growth,
 }
 
-/// On what and how a report was made.
+/// The machine and the settings of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Made {
-    /// RFC 3339.
+    /// The date in the form of RFC 3339.
     pub date: String,
     /// The command line.
     pub command: String,
-    /// `release`, or the figures are none.
+    /// `release`; the figures of another profile are not valid.
     pub profile: String,
     /// The machine.
     pub machine: Machine,
-    /// The Redis that was asked, and why that one.
+    /// The Redis that was used, and the reason for the choice.
     pub redis: String,
     /// HAProxy's version, if it is installed.
     pub haproxy: Option<String>,
     /// `full`, `quick`, or `smoke`, which is no measurement.
     pub size: String,
-    /// Turns of each contestant.
+    /// The number of rounds.
     pub rounds: usize,
-    /// Milliseconds of a turn; the reference's are half as long.
+    /// Milliseconds for each server in a round; the reference takes half of it, twice.
     #[serde(alias = "turn_ms")]
     pub round_ms: u64,
-    /// Requests under way at any time.
+    /// Requests in flight at all times.
     pub connections: usize,
-    /// How long all of it took.
+    /// The duration of the run in seconds.
     pub seconds: f64,
 }
 
 impl Report {
-    /// The promises, and what came of them.
+    /// The goals with the measured values.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
         targets::of(self)
     }
 
-    /// Reads a report that was kept.
+    /// Reads a kept report.
     ///
     /// # Errors
-    /// When the file is none.
+    /// When the file is not a report of this version.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
@@ -95,7 +95,7 @@ impl Report {
         Ok(report)
     }
 
-    /// Writes `benchmark-DATE.json` and `.md`, and the plots beside them; the paths of the
+    /// Writes `benchmark-DATE.json` and `.md`, and the plots beside them; returns the paths of the
     /// first two.
     ///
     /// # Errors

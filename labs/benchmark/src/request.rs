@@ -1,4 +1,4 @@
-//! Requests as bytes, made once: what is asked again and again is not written again.
+//! Requests as bytes, built once and sent many times.
 
 use api_contract::{headers, paths};
 use std::fmt::Write;
@@ -16,7 +16,7 @@ pub(crate) fn get(path: &str, lines: &[String]) -> Request {
     text.into_bytes()
 }
 
-/// `POST` of a name and a password.
+/// `POST` with a name and a password.
 pub(crate) fn log_in(path: &str, username: &str, password: &str) -> Request {
     let given = serde_json::json!({ "username": username, "password": password });
     let body = given.to_string();
@@ -29,8 +29,8 @@ pub(crate) fn log_in(path: &str, username: &str, password: &str) -> Request {
     text.into_bytes()
 }
 
-/// What stands before and after the bytes of an upload of `size` bytes.
-pub(crate) fn upload(proof: &str, size: u64) -> (Request, Request) {
+/// The bytes before and after the content of an upload of `size` bytes.
+pub(crate) fn upload(credential: &str, size: u64) -> (Request, Request) {
     const BOUNDARY: &str = "one-file-and-nothing-else";
     let before = format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; \
@@ -39,7 +39,7 @@ pub(crate) fn upload(proof: &str, size: u64) -> (Request, Request) {
     let after = format!("\r\n--{BOUNDARY}--\r\n");
     let length = before.len() as u64 + size + after.len() as u64;
     let head = format!(
-        "POST {} HTTP/1.1\r\nHost: localhost\r\n{proof}\r\n\
+        "POST {} HTTP/1.1\r\nHost: localhost\r\n{credential}\r\n\
          Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\
          Content-Length: {length}\r\n\r\n{before}",
         paths::UPLOAD

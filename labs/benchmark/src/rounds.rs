@@ -1,43 +1,43 @@
-//! In turns: each contestant stands between two turns of the reference.
+//! Rounds: each server is measured between two measurements of the reference.
 //!
-//! A shared machine is faster in one minute than in the next. What is measured within two
-//! seconds of its reference is measured on the same machine.
+//! The speed of a shared machine changes from minute to minute. Figures that are measured within
+//! two seconds of each other are measured at the same speed.
 
 use crate::child::processor_seconds;
-use crate::load::{self, Answered, Question};
+use crate::load::{self, Question, Replies};
 use comparison::latency::waits;
 use comparison::load::Stopwatch;
 use hdrhistogram::Histogram;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Somebody who is asked.
+/// A server to be measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) title: String,
     pub(crate) address: SocketAddr,
     pub(crate) question: Question,
-    /// The processes whose processor time the answer costs.
+    /// The processes with the counted processor time.
     pub(crate) pids: Vec<u32>,
 }
 
-/// What came of all the turns of one contestant.
+/// The figures of one server over all rounds.
 #[derive(Clone, Debug)]
-pub(crate) struct Turns {
-    /// Answers a second, turn by turn.
+pub(crate) struct ServerRounds {
+    /// Replies per second, by round.
     pub(crate) per_second: Vec<f64>,
-    /// The same, divided by the reference around it.
+    /// The same, divided by the reference measured before and after.
     pub(crate) ratio: Vec<f64>,
-    /// Waits in microseconds, of all turns together.
+    /// Latency in microseconds, over all rounds.
     pub(crate) waits: Histogram<u64>,
-    /// Processor time of the contestant's processes, in seconds, of all turns together.
+    /// Processor time of the server's processes in seconds, over all rounds.
     pub(crate) processor_seconds: f64,
-    /// Processor time of this client, in percent of one core, turn by turn.
+    /// Processor time of this client in percent of one core, by round.
     pub(crate) client_percent: Vec<f64>,
 }
 
-impl Turns {
+impl ServerRounds {
     fn none() -> Self {
         Self {
             per_second: Vec::new(),
@@ -48,39 +48,39 @@ impl Turns {
         }
     }
 
-    /// Processor time of its processes for one answer, in microseconds.
+    /// Processor time of the server per reply, in microseconds.
     #[expect(clippy::cast_precision_loss, reason = "requests of a run")]
     pub(crate) fn processor_us(&self) -> f64 {
         self.processor_seconds * 1e6 / self.waits.len().max(1) as f64
     }
 }
 
-/// How long and how often.
+/// The number of rounds and their length.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Turn {
+pub(crate) struct RoundLength {
     pub(crate) rounds: usize,
-    pub(crate) lasting: Duration,
+    pub(crate) duration: Duration,
     pub(crate) connections: usize,
 }
 
-/// Everybody in turns. The reference comes first in what is returned.
+/// Measures all servers in rounds. The reference is the first of the results.
 ///
 /// # Errors
-/// When somebody answers anything but what was asked for.
+/// When a server sends a wrong reply.
 pub(crate) async fn play(
     reference: &Contestant,
     others: &[Contestant],
-    turn: Turn,
+    turn: RoundLength,
     step: &impl Fn(&str),
-) -> anyhow::Result<Vec<Turns>> {
-    let mut results = vec![Turns::none(); others.len() + 1];
+) -> anyhow::Result<Vec<ServerRounds>> {
+    let mut results = vec![ServerRounds::none(); others.len() + 1];
     for round in 0..=turn.rounds {
-        // The first round is for caches, pools and whatever else warms up.
+        // The first round warms up caches and pools and does not count.
         let counts = round > 0;
         step(&format!("round {round} of {}", turn.rounds));
         let mut before = ask(reference, turn, 2, counts, &mut results[0]).await?;
         for at in 0..others.len() {
-            // Another order each time, so that nobody always follows the same one.
+            // Another order in each round, so that no server always follows the same one.
             let at = (at + round) % others.len();
             let theirs = ask(&others[at], turn, 1, counts, &mut results[at + 1]).await?;
             let after = ask(reference, turn, 2, counts, &mut results[0]).await?;
@@ -94,20 +94,20 @@ pub(crate) async fn play(
     Ok(results)
 }
 
-/// One turn; answers a second.
+/// Measures one server once; returns replies per second.
 async fn ask(
     whom: &Contestant,
-    turn: Turn,
+    turn: RoundLength,
     shorter: u32,
     counts: bool,
-    into: &mut Turns,
+    into: &mut ServerRounds,
 ) -> anyhow::Result<f64> {
     let before = used(&whom.pids)?;
     let busy = Stopwatch::start();
-    let lasting = turn.lasting / shorter;
+    let duration = turn.duration / shorter;
     let answered =
-        load::full(whom.address, &whom.question, turn.connections, lasting).await;
-    let answered: Answered =
+        load::full(whom.address, &whom.question, turn.connections, duration).await;
+    let answered: Replies =
         answered.map_err(|error| error.context(whom.title.clone()))?;
     if counts {
         into.client_percent.push(busy.read().client_percent);

@@ -1,32 +1,32 @@
-//! A whole sitting.
+//! A whole run.
 
 use crate::plan::Plan;
 use crate::proxies::haproxy_version;
 use crate::report::{Made, Report, SCHEMA, VERSION};
-use crate::stage::Stage;
+use crate::testbed::Testbed;
 use crate::{growth, memory, outage, reads};
 use comparison::machine::{Machine, profile};
 use std::time::{Instant, SystemTime};
 
-/// Measures everything. `step` is told of what is about to be done.
+/// Measures everything. `step` is called with the name of the next step.
 ///
 /// # Errors
-/// When something does not start or answers wrongly: then nothing can be said.
+/// When a server does not start or sends a wrong reply: then the run has no result.
 pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     let (began, date) = (Instant::now(), SystemTime::now());
     let machine = Machine::this();
     step("finding or starting Redis");
-    let stage = Stage::prepare(plan.backing).await?;
-    let reads = reads::measure(&stage, plan, &step).await?;
-    let outage = outage::measure(&stage, plan, &step).await?;
-    let memory = memory::measure(&stage, plan, &step).await?;
-    let growth = growth::measure(&stage, plan, &step).await?;
+    let testbed = Testbed::prepare(plan.backing).await?;
+    let reads = reads::measure(&testbed, plan, &step).await?;
+    let outage = outage::measure(&testbed, plan, &step).await?;
+    let memory = memory::measure(&testbed, plan, &step).await?;
+    let growth = growth::measure(&testbed, plan, &step).await?;
     let made = Made {
         date: humantime::format_rfc3339_seconds(date).to_string(),
         command: plan.command.clone(),
         profile: profile().to_owned(),
         machine,
-        redis: stage.redis.why.clone(),
+        redis: testbed.redis.why.clone(),
         haproxy: haproxy_version().await,
         size: plan.size.to_owned(),
         rounds: plan.rounds,

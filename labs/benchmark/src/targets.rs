@@ -1,4 +1,4 @@
-//! What is to be reached, as ratios: the machine may be slow, the design may not.
+//! Goals, as ratios, so that a slow machine does not decide about the design.
 
 use crate::memory::UPLOADS;
 use crate::reads::Read;
@@ -6,24 +6,24 @@ use crate::report::Report;
 use comparison::figure::number;
 use serde::{Deserialize, Serialize};
 
-/// A promise, and what came of it.
+/// A goal, and the measured value.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Target {
-    /// What is promised.
+    /// The measured quantity.
     pub what: String,
-    /// From where to where it may be.
+    /// The limit.
     pub wanted: Wanted,
-    /// What it was; absent where it could not be measured.
+    /// The measured value; absent where it could not be measured.
     pub measured: Option<f64>,
 }
 
-/// Where a figure has to be.
+/// The limit of a goal.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wanted {
-    /// Not smaller.
+    /// At least this.
     AtLeast(f64),
-    /// Not greater.
+    /// At most this.
     AtMost(f64),
 }
 
@@ -32,7 +32,7 @@ impl Target {
         Self { what: what.to_owned(), wanted, measured }
     }
 
-    /// Whether it was reached; [`None`] when nobody knows.
+    /// Whether the goal was reached; [`None`] without a measured value.
     #[must_use]
     pub fn reached(&self) -> Option<bool> {
         self.measured.map(|measured| match self.wanted {
@@ -41,7 +41,7 @@ impl Target {
         })
     }
 
-    /// What is wanted, in words.
+    /// The limit as text.
     #[must_use]
     pub fn wanted(&self) -> String {
         match self.wanted {
@@ -50,7 +50,7 @@ impl Target {
         }
     }
 
-    /// What came of it, in words.
+    /// The result as text.
     #[must_use]
     pub fn verdict(&self) -> &'static str {
         match self.reached() {
@@ -64,7 +64,7 @@ impl Target {
 /// A million bytes.
 const MB: f64 = 1e6;
 
-/// All of them.
+/// All goals.
 #[must_use]
 pub fn of(report: &Report) -> Vec<Target> {
     let reads = &report.reads;
@@ -79,7 +79,7 @@ pub fn of(report: &Report) -> Vec<Target> {
         least("Phase 1, session in memory / hello", 0.85, ratio("stateful")),
         least("Phase 2, session in memory / hello", 0.85, ratio("memory")),
         least("Phase 1, token / hello", 0.70, ratio("stateless")),
-        least("Phase 2, token that nobody looks up / hello", 0.70, ratio("token")),
+        least("Phase 2, token without a look-up / hello", 0.70, ratio("token")),
         least("session in Redis / hello", 0.50, ratio("central")),
         least(
             "session in Redis / tower-sessions with one connection",

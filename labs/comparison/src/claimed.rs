@@ -1,7 +1,4 @@
-//! Figures that the course's source material claims, beside what this run measured.
-//!
-//! The claimed figures are typed in, because they are quotations. What was measured, and
-//! whether that agrees, is computed. None of it decides the outcome of a run.
+//! Compares the figures of the course's source material with those of this run.
 
 use crate::contender::Contender;
 use crate::figure::{Figure, number};
@@ -10,24 +7,24 @@ use crate::scenario::Scenario;
 use crate::trial::Row;
 use serde::Serialize;
 
-/// What measurement says of a claim.
+/// Result of comparing a published figure with the measured one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Finding {
-    /// The measured figure is where the claim says.
+    /// The measured figure lies in the published range.
     Agrees,
-    /// It is not, on this machine.
+    /// It lies outside, on this machine.
     Differs,
-    /// The run shows something of it, but cannot decide it.
+    /// The run shows a part of it, too little for a decision.
     Partly,
-    /// It was measured while figures of that kind did not count.
+    /// The figures of this kind were invalid in this run.
     Inconclusive,
-    /// The run measures nothing of the kind.
+    /// The run has no such measurement.
     NotMeasured,
 }
 
 impl Finding {
-    /// In words.
+    /// The text for reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,22 +37,22 @@ impl Finding {
     }
 }
 
-/// A claim and what was measured.
+/// A published figure and the measured one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Claim {
-    /// What is claimed.
+    /// The subject of the figure.
     pub about: &'static str,
-    /// The figure or the words of the source.
+    /// The figure or the text of the source.
     #[serde(rename = "published")]
     pub claimed: String,
-    /// What this run says of it.
+    /// The measured figure, with a remark.
     pub measured: String,
-    /// Whether they agree.
+    /// Whether the two agree.
     #[serde(rename = "agreement")]
     pub finding: Finding,
 }
 
-/// Every claim, in the order of the source.
+/// Every published figure, in the order of the source.
 #[must_use]
 pub fn claims(report: &Report) -> Vec<Claim> {
     let central = |row| steady(report, Contender::Central, row);
@@ -78,7 +75,7 @@ pub fn claims(report: &Report) -> Vec<Claim> {
 
 const NOT_MEASURED: &str = "this run does not measure it";
 
-/// A latency under steady load, or why there is none.
+/// A latency under steady load, or the reason for its absence.
 fn steady(report: &Report, design: Contender, row: Row) -> Result<f64, String> {
     match report.figure(design, Scenario::SteadyLoad, row) {
         None => Err(NOT_MEASURED.to_owned()),
@@ -87,7 +84,7 @@ fn steady(report: &Report, design: Contender, row: Row) -> Result<f64, String> {
     }
 }
 
-/// What a busy machine measured agrees with nobody, and contradicts nobody.
+/// Latencies of an overloaded machine neither confirm nor contradict a published figure.
 fn if_latencies_count(report: &Report, claim: Claim) -> Claim {
     match report.latency_doubt(Scenario::SteadyLoad) {
         Some(doubt) if claim.finding != Finding::NotMeasured => Claim {
@@ -99,8 +96,8 @@ fn if_latencies_count(report: &Report, claim: Claim) -> Claim {
     }
 }
 
-/// A figure in milliseconds agrees with a range that it lies in, the ends included. What is
-/// below does not: a source that claims 10 ms for what takes 2 is wrong, too.
+/// A figure in milliseconds agrees with a range that contains it, bounds included. A smaller
+/// figure differs: a published 10 ms is wrong for a measured 2 ms, too.
 fn ranged(
     about: &'static str,
     measured: Result<f64, String>,
@@ -140,7 +137,7 @@ fn memory_lookup(report: &Report) -> Claim {
     }
 }
 
-/// The source gives one digit, so whatever is written like that agrees.
+/// The source gives one digit, so every figure that rounds to it agrees.
 fn signature_check(report: &Report) -> Claim {
     let token = report.design(Contender::Token);
     let check = token.and_then(|token| token.elsewhere.check_ms);
@@ -149,7 +146,7 @@ fn signature_check(report: &Report) -> Claim {
     Claim { claimed: "0.5 ms".to_owned(), ..claim }
 }
 
-/// The difference between two whole requests, of which one asks Redis.
+/// The difference between two whole requests; one of them reads its session from Redis.
 fn central_costs(report: &Report) -> Claim {
     let of = |design| steady(report, design, Row::P50Ms);
     let more = of(Contender::Central)
@@ -163,8 +160,8 @@ fn central_costs(report: &Report) -> Claim {
     }
 }
 
-/// Here every session is in Redis from its login on, so there are no other requests: what
-/// the source calls a whole request, and one with a warm cache, are one figure.
+/// Every session is in Redis from its login on, so no request misses the cache: the source's
+/// "whole request" and "warm cache" are the same figure here.
 fn warm_cache(report: &Report) -> Claim {
     let whole = steady(report, Contender::Central, Row::P50Ms);
     let mut claim = ranged("with a warm session cache", whole, (3.0, 5.0));

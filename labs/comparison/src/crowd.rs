@@ -1,4 +1,4 @@
-//! All users before one design.
+//! The virtual users of one design.
 
 use crate::contender::Contender;
 use crate::pace::Pace;
@@ -10,32 +10,30 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How long a design may take to let everybody in, and to answer everybody.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Limit for logging in all users, and for a wait for their answers.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Users who have logged in and wait for the beginning.
+/// Users that have logged in and wait for the start of the load.
 pub(crate) struct Crowd {
     users: Vec<User>,
     seed: u64,
 }
 
 impl Crowd {
-    /// Lets everybody log in anew: where a login is at home is decided by the balancer.
+    /// Logs in all users anew. The balancer chooses the replica of each login.
     pub(crate) async fn gather(
-        contender: Contender,
+        design: Contender,
         url: &str,
         people: &[Person],
         seed: u64,
     ) -> anyhow::Result<Self> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         let mut users = Vec::new();
         for (number, person) in people.iter().enumerate() {
-            let mut user = User::new(number, person.clone(), contender, url, seed);
+            let mut user = User::new(number, person.clone(), design, url, seed);
             while let Err((ended, _)) = user.log_in().await {
                 if Instant::now() > deadline {
-                    bail!(
-                        "{contender}: nobody gets in while nothing is wrong: {ended:?}"
-                    );
+                    bail!("{design}: logins fail without a fault: {ended:?}");
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -49,7 +47,7 @@ impl Crowd {
         self.users.iter().map(|user| user.home.clone()).collect()
     }
 
-    /// Begins.
+    /// Starts the load.
     pub(crate) fn go(self, mean: Duration) -> Load {
         let shared = Arc::new(Shared::begin(self.users.len()));
         let mut tasks = JoinSet::new();
@@ -61,7 +59,7 @@ impl Crowd {
     }
 }
 
-/// Users at work. Dropped, they stop at once.
+/// Users under load. Dropping it stops them at once.
 pub(crate) struct Load {
     shared: Arc<Shared>,
     tasks: JoinSet<()>,
@@ -74,14 +72,14 @@ impl Load {
         self.shared.series().fault_us = Some(now);
     }
 
-    /// What was to be done is done.
+    /// The fault, with its repair, is over now.
     pub(crate) fn fault_is_done(&self) {
         let now = self.shared.now_us();
         self.shared.series().done_us = Some(now);
     }
 
-    /// Waits until every user has had so many answers since the latest mark: the beginning,
-    /// or the end of the fault. Returns whether they have.
+    /// Waits until every user has had this number of answers since the latest mark: the
+    /// start, or the end of the fault. Returns false on timeout.
     pub(crate) async fn until_all_have(&self, answers: usize) -> bool {
         self.until(|series| {
             let since = series.done_us.unwrap_or(0);
@@ -90,13 +88,13 @@ impl Load {
         .await
     }
 
-    /// Waits until nobody's requests fail any more. Returns whether that came.
+    /// Waits until requests no longer fail. Returns false on timeout.
     pub(crate) async fn until_calm(&self) -> bool {
         self.until(is_calm).await
     }
 
     async fn until(&self, so: impl Fn(&Series) -> bool) -> bool {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         while !so(&self.shared.series()) {
             if Instant::now() > deadline {
                 return false;
@@ -106,7 +104,7 @@ impl Load {
         true
     }
 
-    /// Lets all of them finish what they are doing.
+    /// Stops the users after their current requests.
     pub(crate) async fn end(mut self) -> Series {
         let span_us = self.shared.now_us();
         self.shared.stop.cancel();

@@ -1,7 +1,4 @@
-//! Whether another service can tell who a proof belongs to, on its own.
-//!
-//! The other service is the code in this file. It shares no key, no store and no secret
-//! with the servers: it may read what they publish to everybody, and the proof.
+//! Whether an independent service can identify the owner of a credential.
 
 use crate::contender::Contender;
 use crate::lane::{Accounts, Lane};
@@ -16,28 +13,28 @@ use serde::Serialize;
 use serde_json::Value;
 use std::time::Instant;
 
-/// Whom it trusts, and what for: as anybody would configure it.
+/// The expected issuer and audience, as any verifier would configure them.
 const ISSUER: &str = "upload-server";
 const AUDIENCE: &str = "upload-api";
 
-/// Signatures that are checked to say how long one takes.
+/// Signatures that are checked for the median duration.
 const TIMED: usize = 51;
 
-/// What the other service found.
+/// Findings of the independent service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Elsewhere {
-    /// Whether it knows whose the proof is.
+    /// Whether it identifies the owner of the credential.
     pub accepts: bool,
-    /// Whether it is taken in by a proof in which somebody has changed the name; absent
-    /// where it could not check any.
+    /// Whether it accepts a credential with forged claims; absent if it cannot check
+    /// signatures.
     pub accepts_a_forgery: Option<bool>,
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     pub why: String,
-    /// Milliseconds that one check of a signature takes there, the median of many.
+    /// Median duration of one signature check, in milliseconds.
     pub check_ms: Option<f64>,
 }
 
-/// Takes a proof to the other service.
+/// Presents a credential to the independent service.
 pub(crate) async fn try_elsewhere(
     lane: &Lane,
     accounts: &Accounts,
@@ -53,7 +50,7 @@ pub(crate) async fn try_elsewhere(
     Ok(check(lane.contender, &text, &account.username, published.as_ref()))
 }
 
-/// What everybody may know; [`None`] where there is nothing.
+/// The published keys; [`None`] if the server publishes none.
 async fn published_keys(client: &Client) -> anyhow::Result<Option<JwkSet>> {
     let reply = client.send(client.request(Method::GET, paths::JWKS)).await?;
     match reply.status.is_success() {
@@ -63,7 +60,7 @@ async fn published_keys(client: &Client) -> anyhow::Result<Option<JwkSet>> {
 }
 
 fn check(
-    contender: Contender,
+    design: Contender,
     proof: &str,
     owner: &str,
     published: Option<&JwkSet>,
@@ -72,8 +69,8 @@ fn check(
         let why = match decode_header(proof) {
             Ok(_) => "the servers publish no keys to check it with",
             Err(_) => {
-                "the id says nothing by itself, and the servers publish nothing to check \
-                 it with: only who remembers it can tell"
+                "the id contains no claims, and the servers publish no keys: only their \
+                 session store can resolve it"
             }
         };
         let why = why.to_owned();
@@ -88,7 +85,7 @@ fn check(
     let forged = whose(&with_another_name(proof), keys).is_ok();
     let why = match known {
         true => format!(
-            "its signature fits a key that {contender} publishes, and it names its owner"
+            "its signature fits a key that {design} publishes, and it names its owner"
         ),
         false => "its signature fits no published key".to_owned(),
     };
@@ -96,12 +93,12 @@ fn check(
     Elsewhere { accepts: known, accepts_a_forgery: Some(forged), why, check_ms }
 }
 
-/// Whose token it is, if it is good.
+/// The subject of a valid token.
 fn whose(token: &str, keys: &JwkSet) -> anyhow::Result<String> {
     let header = decode_header(token)?;
     let kid = header.kid.unwrap_or_default();
     let jwk = keys.find(&kid).ok_or_else(|| anyhow::anyhow!("no key {kid}"))?;
-    // The key says what it is for. What the token says of itself decides nothing.
+    // The key's own algorithm applies; the algorithm in the token header is untrusted.
     let mut rules = Validation::new(match jwk.common.key_algorithm {
         Some(jsonwebtoken::jwk::KeyAlgorithm::RS256) => Algorithm::RS256,
         _ => Algorithm::EdDSA,
@@ -140,14 +137,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_id_means_nothing_to_who_does_not_remember_it() {
+    fn session_id_is_rejected_by_an_independent_service() {
         let found = check(Contender::Central, &"x".repeat(43), "alice", None);
         assert!(!found.accepts);
         assert_eq!(found.accepts_a_forgery, None);
     }
 
     #[test]
-    fn a_token_of_a_key_that_nobody_published_is_refused() {
+    fn token_with_unpublished_key_is_rejected() {
         let none = JwkSet { keys: Vec::new() };
         let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbGljZSJ9.c2ln";
         let found = check(Contender::Token, token, "alice", Some(&none));
@@ -156,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forgery_differs_in_its_claims_only() {
+    fn forged_token_differs_only_in_its_claims() {
         let token = "aaaa.bbbbbbbbbbbbbbbb.cccc";
         let forged = with_another_name(token);
         assert_ne!(forged, token);

@@ -1,34 +1,34 @@
-//! A figure over all repetitions of a run, or the reason why there is none.
+//! A figure over all repetitions of a run, or the reason for its absence.
 
 use serde::{Deserialize, Serialize};
 
-/// What one repetition gave: a figure, or the reason why there is none.
+/// The figure of one repetition, or the reason for its absence.
 pub type Once = Result<f64, &'static str>;
 
-/// What all of them gave.
+/// The figure over all repetitions.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Figure {
     /// At least one repetition gave a figure.
     Measured {
-        /// The middle one; of two, the smaller.
+        /// The median; the smaller of two middle values.
         median: f64,
         /// The smallest.
         low: f64,
         /// The greatest.
         high: f64,
-        /// Repetitions that gave none: they are not in the other figures.
+        /// Repetitions without a figure; the other members exclude them.
         missing: usize,
     },
-    /// None did.
+    /// No repetition gave a figure.
     Absent {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
 impl Figure {
-    /// Sums up what the repetitions gave.
+    /// Summarizes the figures of all repetitions.
     #[must_use]
     pub fn of(once: &[Once]) -> Self {
         let mut values: Vec<f64> =
@@ -47,7 +47,7 @@ impl Figure {
         }
     }
 
-    /// No figure.
+    /// A missing figure, with the reason.
     #[must_use]
     pub fn absent(why: &str) -> Self {
         Self::Absent { why: why.to_owned() }
@@ -62,7 +62,7 @@ impl Figure {
         }
     }
 
-    /// As a cell of a table: the median and, where repetitions differ, from what to what.
+    /// As a cell of a table: the median and, if repetitions differ, the range.
     #[must_use]
     pub fn cell(&self) -> String {
         match self {
@@ -81,13 +81,13 @@ impl Figure {
     }
 }
 
-/// To thousandths: more digits than that are noise, and make reports hard to compare.
+/// Rounded to thousandths: more digits are noise and make reports hard to compare.
 #[must_use]
 pub fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
 
-/// A number as people write it: whole where it is whole or great.
+/// A number for readers: whole if it is an integer or at least 100.
 #[must_use]
 pub fn number(value: f64) -> String {
     let size = value.abs();
@@ -101,7 +101,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// With a comma before each three digits.
+/// With a comma between groups of three digits.
 fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let groups: Vec<&str> = digits
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_repetitions_give_a_median_and_a_spread() {
+    fn three_repetitions_give_a_median_and_a_range() {
         let figure = Figure::of(&[Ok(3.0), Ok(1.0), Ok(2.0)]);
         let (median, low, high) = (2.0, 1.0, 3.0);
         assert_eq!(figure, Figure::Measured { median, low, high, missing: 0 });
@@ -127,21 +127,21 @@ mod tests {
     }
 
     #[test]
-    fn one_repetition_has_no_spread_to_show() {
+    fn one_repetition_has_no_range() {
         assert_eq!(Figure::of(&[Ok(12.345)]).cell(), "12.3");
     }
 
     #[test]
-    fn what_could_not_be_measured_is_a_reason_and_never_a_number() {
-        let never = Figure::of(&[Err("nobody is revoked here"); 2]);
+    fn missing_figure_has_a_reason_and_no_number() {
+        let never = Figure::of(&[Err("no user is revoked here"); 2]);
         assert_eq!(never.median(), None);
-        assert_eq!(never.cell(), "none: nobody is revoked here");
+        assert_eq!(never.cell(), "none: no user is revoked here");
         let once = Figure::of(&[Ok(5.0), Err("not within the watch")]);
         assert_eq!(once.cell(), "5, 1 without");
     }
 
     #[test]
-    fn numbers_are_written_as_people_write_them() {
+    fn numbers_are_formatted_for_readers() {
         let written = [0.0, 0.004, 0.123, 12.34, 123.4, 1_234_567.0, -2_048.0];
         let written = written.map(number);
         assert_eq!(written, ["0", "0.004", "0.12", "12.3", "123", "1,234,567", "-2,048"]);

@@ -1,12 +1,4 @@
-//! What a replica holds for those who have logged in, and what that weighs.
-//!
-//! Thousands of logins come through the balancer, as logins do, and each replica is looked
-//! at before and after: its own memory, as the system counts it, and the number of sessions
-//! it says it has. Both are given for 1,000 logins to the whole cluster.
-//!
-//! Before the first look there are so many logins that connections, threads and the
-//! allocator have what they need. Where replicas hold no sessions, no memory is compared:
-//! whatever grows there was taken by the logins and not by those who are logged in.
+//! The sessions of the logged-in users in a replica, and their memory.
 
 use crate::contender::Contender;
 use crate::figure::Once;
@@ -20,40 +12,40 @@ use http::Method;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Logins between the two looks: their sessions are megabytes, and noise is some pages.
+/// Logins between the two readings: their sessions take megabytes, noise is a few pages.
 pub const LOGINS: usize = 3_000;
 
-/// Logins before the first look.
+/// Logins before the first reading.
 const WARM_UP: usize = 1_000;
 
-/// Logins under way at once.
-const AT_ONCE: usize = 8;
+/// Concurrent logins.
+const MAX_CONCURRENT_LOGINS: usize = 8;
 
-/// Replicas that tell each other take a moment, and count once in a while: they are looked
-/// at until two looks in a row show the same, and the same for all.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(700);
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Gossip needs time to converge, and sessions are counted in intervals: readings repeat
+/// until two in a row are equal and, with gossip, equal on all replicas.
+const READING_INTERVAL: Duration = Duration::from_millis(700);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a replica says how many sessions it has: the first that it has is the one.
+/// Metrics with the session count of a replica; the first one present applies.
 const COUNTS: [&str; 2] = ["upload_server_gossip_sessions_live", "live_sessions"];
 
-/// Why a design has no figure of sessions.
+/// The reason for a missing session count.
 pub const NO_SESSIONS: &str = "replicas of this design hold no sessions";
 
-/// For 1,000 logins to the cluster.
+/// Growth for 1,000 logins to the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
-    /// Growth of each replica's own memory in bytes, or why there is none. Includes what
-    /// the process took from the system and keeps for later.
+    /// Growth of each replica's own memory in bytes, or the reason for its absence. Includes
+    /// memory that the allocator keeps for later.
     pub bytes: Vec<Once>,
-    /// Sessions that a replica gained, the smallest and the greatest number; absent where
+    /// The smallest and the greatest number of sessions that a replica gained; absent if
     /// replicas hold none.
     pub sessions: Option<(f64, f64)>,
-    /// Whether replicas that tell each other had the same to tell in the end.
+    /// Whether the session counts converged before the timeout.
     pub settled: bool,
 }
 
-/// One look at one replica.
+/// One reading of one replica.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     bytes: Option<f64>,
@@ -71,14 +63,14 @@ pub(crate) async fn measure(lane: &Lane, accounts: &Accounts) -> anyhow::Result<
     Ok(Held { settled: settled && settled_again, ..growth(&before, &after) })
 }
 
-/// Looks until nothing changes any more; says whether that came before patience ended.
+/// Reads until the counts are stable; returns false with the last reading on timeout.
 async fn settled(lane: &Lane) -> anyhow::Result<(Vec<Look>, bool)> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + SETTLE_TIMEOUT;
     let counts =
         |looks: &[Look]| looks.iter().map(|one| one.sessions).collect::<Vec<_>>();
     let mut last = look(lane).await?;
     loop {
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(READING_INTERVAL).await;
         let now = look(lane).await?;
         let agree = lane.contender != Contender::Replicated
             || counts(&now).windows(2).all(|pair| pair[0] == pair[1]);
@@ -90,7 +82,7 @@ async fn settled(lane: &Lane) -> anyhow::Result<(Vec<Look>, bool)> {
     }
 }
 
-/// No client brings a cookie along, so the balancer gives each login to whoever is next.
+/// Clients send no cookie, so the balancer chooses a replica for each login.
 async fn log_many_in(
     lane: &Lane,
     accounts: &Accounts,
@@ -100,7 +92,7 @@ async fn log_many_in(
     let all = accounts.crowd.iter().cycle().take(logins);
     let mut logins = stream::iter(all)
         .map(|account| log_in(&client, lane.contender, account))
-        .buffer_unordered(AT_ONCE);
+        .buffer_unordered(MAX_CONCURRENT_LOGINS);
     while let Some(login) = logins.next().await {
         login.done()?;
     }
@@ -127,8 +119,8 @@ fn own_bytes(pid: i32) -> Option<f64> {
     in_status(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
 }
 
-/// The line `RssAnon:     5012 kB` of a process's status, in bytes: what it has written to,
-/// without the program itself, of which more is read in whenever something runs first.
+/// `RssAnon` of `/proc/PID/status` in bytes: anonymous memory without the program's file
+/// pages, because their number depends on the code that has run.
 fn in_status(status: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     let kilobytes: f64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
@@ -147,7 +139,7 @@ fn growth(before: &[Look], after: &[Look]) -> Held {
     let of = |before: Option<f64>, after: Option<f64>| {
         Some((after? - before?) * per_thousand())
     };
-    let untold = "this system does not tell how much memory a process has";
+    let untold = "this system does not report the memory of a process";
     let bytes = pairs().map(|(was, is)| of(was.bytes, is.bytes).ok_or(untold));
     let sessions = pairs().map(|(was, is)| of(was.sessions, is.sessions));
     let sessions: Option<Vec<f64>> = sessions.collect();
@@ -172,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_of_each_replica_and_for_a_thousand_logins() {
+    fn growth_is_given_per_replica_and_thousand_logins() {
         let before =
             [look(10.0, Some(1.0)), look(20.0, Some(1.0)), look(30.0, Some(4.0))];
         let after = [
@@ -188,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_that_counts_no_sessions_has_no_figure_rather_than_zero() {
+    fn replica_without_session_count_has_no_figure() {
         let looks = [look(1.0, None), look(1.0, None)];
         assert_eq!(growth(&looks, &looks).sessions, None);
     }
 
     #[test]
-    fn what_gossip_knows_goes_before_what_a_sweep_counted() {
+    fn gossip_count_takes_precedence_over_sweep_count() {
         let page = "# HELP x\nlive_sessions 3\ngossip_sessions_living 7\n";
         assert_eq!(sessions(page), Some(7.0));
         assert_eq!(sessions("live_sessions 3\n"), Some(3.0));
@@ -202,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_processes_own_memory_is_read_in_bytes() {
+    fn own_memory_of_a_process_is_read_in_bytes() {
         assert_eq!(in_status("VmRSS:\t 90 kB\nRssAnon:\t   12 kB\n"), Some(12_288.0));
         assert_eq!(in_status("Name:\tlab\n"), None);
     }

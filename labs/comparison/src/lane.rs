@@ -1,4 +1,4 @@
-//! One design, running: a real cluster, and people who may log in to it.
+//! One design under test: a real cluster and the accounts of its users.
 
 use crate::contender::Contender;
 use crate::crowd::Crowd;
@@ -22,19 +22,19 @@ use upload_domain::users_file::{self, User};
 /// Replicas at the start of every scenario.
 pub(crate) const REPLICAS: usize = 3;
 
-/// Between two kills when all replicas are killed, one after another.
+/// Delay between two kills when all replicas are killed.
 const BETWEEN_KILLS: Duration = Duration::from_millis(300);
 
-/// How often a replica is started before its scenario is given up.
+/// Attempts to start a replica before the scenario is given up.
 const STARTS: usize = 3;
 
-/// Who may sign others out.
+/// The administrator's account.
 const ADMIN: &str = "admin";
 
-/// Who is signed out.
+/// The account that is revoked.
 const REVOKED: &str = "revoked";
 
-/// Everybody's names and passwords, the same before every design.
+/// All accounts, the same for every design.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     pub(crate) crowd: Vec<Credentials>,
@@ -44,9 +44,9 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// Makes them up and writes the users file. Passwords are hashed at the least cost:
-    /// who loses a login gets another one at once, and what is compared is how callers are
-    /// known, not how passwords are checked.
+    /// Creates the accounts and writes the users file. Passwords are hashed at the lowest
+    /// cost: a user logs in again immediately after losing a login, and the comparison is
+    /// about identifying callers, not about checking passwords.
     pub(crate) fn make(users: usize, folder: &RunDir) -> anyhow::Result<Self> {
         let account = |name: String| Credentials {
             username: name,
@@ -74,12 +74,12 @@ pub(crate) struct Lane {
     pub(crate) contender: Contender,
     pub(crate) cluster: Cluster,
     people: Vec<Person>,
-    /// Those of the start: what a scenario has added is stopped after it.
+    /// The initial replicas. A replica that a scenario adds is stopped afterwards.
     replicas: Vec<String>,
 }
 
 impl Lane {
-    /// Starts the cluster and gives everybody a file.
+    /// Starts the cluster and uploads a file for every account.
     pub(crate) async fn start(
         contender: Contender,
         program: &Program,
@@ -87,13 +87,13 @@ impl Lane {
         accounts: &Accounts,
         flags: &[&str],
     ) -> anyhow::Result<Self> {
-        // Nobody is to be stopped by a limit that is there to protect a real service.
+        // Limits that protect a real service must not throttle the load.
         let unlimited = [
             "--max-sessions=1000000",
             "--max-sessions-per-user=100000",
             "--requests-per-second=100000",
         ];
-        // These replicas count what they know when they sweep, and are asked for it.
+        // These replicas count their sessions in each sweep, so sweeps must be frequent.
         let counting: &[&str] = match contender {
             Contender::Replicated => &["--sweep-ms=250"],
             _ => &[],
@@ -115,7 +115,7 @@ impl Lane {
         Ok(lane)
     }
 
-    /// Uploads at one replica, so that it does not matter who else knows the caller.
+    /// Uploads through one replica, because other replicas may not have the session.
     async fn person(&self, account: &Credentials) -> anyhow::Result<Person> {
         let client = self.clients().await?.swap_remove(0).1;
         let proof = log_in(&client, self.contender, account).await.done()?.body;
@@ -124,12 +124,12 @@ impl Lane {
         Ok(Person { credentials: account.clone(), file_id })
     }
 
-    /// Everybody, logged in.
+    /// All users, logged in.
     pub(crate) async fn gather(&self, seed: u64) -> anyhow::Result<Crowd> {
         Crowd::gather(self.contender, &self.cluster.url(), &self.people, seed).await
     }
 
-    /// The replicas that run, asked directly: who answers is not left to a balancer.
+    /// Clients of the running replicas, without the balancer in between.
     pub(crate) async fn clients(&self) -> anyhow::Result<Vec<(String, Client)>> {
         let client = |member: MemberStatus| {
             let url = format!("http://{}", member.address?);
@@ -141,12 +141,12 @@ impl Lane {
         Ok(clients)
     }
 
-    /// The replicas, as the launcher sees them.
+    /// The replicas in the launcher's status.
     pub(crate) async fn members(&self) -> Vec<MemberStatus> {
         self.cluster.status().await.members.into_iter().skip(1).collect()
     }
 
-    /// Does what the scenario does; returns the name of a replica that it has added.
+    /// Injects the scenario's fault; returns the name of an added replica.
     pub(crate) async fn strike(
         &self,
         scenario: Scenario,
@@ -176,8 +176,8 @@ impl Lane {
         try_join_all(self.replicas.iter().map(|id| self.start_again(id))).await.map(drop)
     }
 
-    /// All designs start all their replicas at once: on a busy machine a store may be too
-    /// slow for one, which then gives up and is started again, as an operator would.
+    /// Starts are retried, as an operator would: all designs start all their replicas at once,
+    /// and on a busy machine a store may answer too slowly for one of them.
     async fn start_again(&self, id: &str) -> anyhow::Result<()> {
         let mut last = self.cluster.order(id, Order::Restart).await;
         for _ in 1..STARTS {
@@ -189,7 +189,7 @@ impl Lane {
         last
     }
 
-    /// Makes the cluster what it was at the start.
+    /// Restores the initial cluster.
     pub(crate) async fn mend(
         &self,
         scenario: Scenario,

@@ -1,41 +1,41 @@
-//! Percentiles of how long somebody waited: the histogram and the figures that everything
-//! here that measures waits has in common, and what the comparison makes of them.
+//! Latency percentiles: the shared histogram, and the percentiles of the comparison's
+//! requests.
 
 use crate::figure::Once;
 use crate::series::{Ended, Series};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// The longest that is told apart, in microseconds: a minute.
-const LONGEST_US: u64 = 60_000_000;
+/// Upper bound of the histogram in microseconds: a minute.
+const MAX_LATENCY_US: u64 = 60_000_000;
 
-/// Three significant digits: 12.3 ms and 12.4 ms are two things.
+/// Three significant digits: 12.3 ms and 12.4 ms differ.
 const DIGITS: u8 = 3;
 
-/// Answers of which a p95 is given: three of them are beyond it.
+/// Answers that a p95 needs: three of them are slower.
 pub const ENOUGH_FOR_P95: usize = 60;
 
-/// Answers of which a p99 is given: two of them are beyond it. Of fewer it would be what
-/// happened to the slowest one.
+/// Answers that a p99 needs: two of them are slower. With fewer it would be the latency of
+/// the slowest request.
 pub const ENOUGH_FOR_P99: usize = 200;
 
-/// How long somebody waited, in milliseconds.
+/// Latencies in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
-    /// Half waited longer.
+    /// The median.
     pub p50: f64,
-    /// One in twenty waited longer.
+    /// The 95th percentile.
     pub p95: f64,
-    /// One in a hundred waited longer.
+    /// The 99th percentile.
     pub p99: f64,
-    /// One in a thousand waited longer; of fewer than a thousand it is the longest wait.
+    /// The 99.9th percentile; the maximum if there are fewer than 1,000 values.
     pub p999: f64,
-    /// Nobody waited longer.
+    /// The maximum.
     pub max: f64,
 }
 
 impl Percentiles {
-    /// Of a histogram of microseconds; [`None`] of an empty one.
+    /// From a histogram in microseconds; [`None`] if it is empty.
     #[must_use]
     pub fn of(waits: &Histogram<u64>) -> Option<Self> {
         let at = |quantile| milliseconds(waits, quantile);
@@ -49,48 +49,36 @@ impl Percentiles {
     }
 }
 
-/// An empty histogram of waits in microseconds. What is longer than a minute is a minute if
-/// it is recorded by `saturating_record`.
-///
-/// # Panics
-/// Never: its range is one.
+/// An empty histogram of latencies in microseconds. `saturating_record` clamps values above
+/// a minute.
 #[must_use]
 pub fn waits() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
+    Histogram::new_with_bounds(1, MAX_LATENCY_US, DIGITS)
         .expect("one microsecond to a minute is a range")
 }
 
-/// A quantile of waits in microseconds, in milliseconds.
+/// A quantile of latencies in microseconds, converted to milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "a minute in microseconds is exact")]
 #[must_use]
 pub fn milliseconds(waits: &Histogram<u64>, quantile: f64) -> f64 {
     waits.value_at_quantile(quantile) as f64 / 1_000.0
 }
 
-/// How long users waited for what went well, counted from when each request was meant to
-/// start. Requests that failed are counted elsewhere, but who waited behind one is in here
-/// with the whole wait.
-///
-/// # Errors
-/// When nothing went well.
+/// Latencies of successful requests, counted from each request's intended start. Failed
+/// requests are counted separately; a request that waits behind a failed one counts with
+/// its whole wait.
 pub fn percentiles(series: &Series) -> Result<Percentiles, &'static str> {
     let fine = series.samples.iter().filter(|sample| sample.ended == Ended::Fine);
     let waits = recorded(fine.map(|sample| sample.latency_us()));
-    Percentiles::of(&waits).ok_or("no request went well")
+    Percentiles::of(&waits).ok_or("no request succeeded")
 }
 
-/// Half of the good answers took longer.
-///
-/// # Errors
-/// When nothing went well.
+/// The median of the successful requests.
 pub fn p50(series: &Series) -> Once {
     percentiles(series).map(|found| found.p50)
 }
 
-/// One good answer in twenty took longer.
-///
-/// # Errors
-/// When there are too few to tell: [`ENOUGH_FOR_P95`].
+/// The 95th percentile of the successful requests.
 pub fn p95(series: &Series) -> Once {
     match percentiles(series)? {
         _ if fine(series) < ENOUGH_FOR_P95 => Err("fewer than 60 good answers"),
@@ -98,10 +86,7 @@ pub fn p95(series: &Series) -> Once {
     }
 }
 
-/// One good answer in a hundred took longer.
-///
-/// # Errors
-/// When there are too few to tell: [`ENOUGH_FOR_P99`].
+/// The 99th percentile of the successful requests.
 pub fn p99(series: &Series) -> Once {
     match percentiles(series)? {
         _ if fine(series) < ENOUGH_FOR_P99 => Err("fewer than 200 good answers"),
@@ -113,9 +98,9 @@ fn fine(series: &Series) -> usize {
     series.count(|ended| ended == Ended::Fine)
 }
 
-/// How late the client itself was, in milliseconds: between the moment that a request was
-/// meant to start and the moment it did, for users who were waiting for nothing else. One
-/// in a hundred was later.
+/// Scheduling delay of the client itself, in milliseconds: the 99th percentile of the time
+/// from the intended to the actual start of requests, for users without a request under
+/// way.
 #[must_use]
 pub fn client_late_p99(series: &Series) -> f64 {
     let mut free_since = vec![0; series.users];
@@ -160,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_those_of_the_numbers_one_to_a_thousand() {
+    fn percentiles_of_one_to_a_thousand_are_correct() {
         let waits = (1..=1_000).map(|ms| sample(0, 0, ms)).collect();
         let found = percentiles(&of(waits)).unwrap();
         for (measured, expected) in [
@@ -175,13 +160,16 @@ mod tests {
     }
 
     #[test]
-    fn who_waited_behind_a_stall_waited_since_they_meant_to_ask() {
-        // One request in 10 ms is meant; the first stalls for a second, and the ones after
-        // it take 1 ms each once they are sent.
+    fn latency_behind_a_stall_counts_from_the_intended_start() {
+        // One request each 10 ms is intended; the first stalls for a second, and the later
+        // ones take 1 ms each once they are sent.
         let mut samples = vec![sample(0, 0, 1_000)];
         samples.extend((1..100).map(|at| sample(at * 10, 999 + at, 1_000 + at)));
         let found = percentiles(&of(samples.clone())).unwrap();
-        assert!(found.p50 > 500.0, "half of them waited half a second: {found:?}");
+        assert!(
+            found.p50 > 500.0,
+            "half of the requests waited half a second: {found:?}"
+        );
         let as_sent = samples.iter_mut().map(|one| {
             one.intended_us = one.sent_us;
             one.clone()
@@ -191,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_late_only_where_nothing_kept_it() {
+    fn client_delay_excludes_waits_for_an_earlier_request() {
         let waited_behind = vec![sample(0, 0, 50), sample(10, 50, 51)];
         assert!(client_late_p99(&of(waited_behind)) < 0.1);
         let overslept = vec![sample(0, 0, 5), sample(10, 30, 31)];
@@ -199,19 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_of_a_few_is_no_percentile_but_a_reason() {
+    fn too_few_answers_give_a_reason_instead_of_percentile() {
         let fine = |count: u64| of((1..=count).map(|ms| sample(0, 0, ms)).collect());
         assert_eq!(p95(&fine(59)), Err("fewer than 60 good answers"));
         assert!(p95(&fine(60)).is_ok());
         assert_eq!(p99(&fine(199)), Err("fewer than 200 good answers"));
         assert!(is_about(p99(&fine(200)).unwrap(), 198.0));
-        assert!(is_about(p50(&fine(3)).unwrap(), 2.0), "a median needs no crowd");
+        assert!(is_about(p50(&fine(3)).unwrap(), 2.0), "a median needs no minimum");
     }
 
     #[test]
-    fn without_a_good_answer_there_is_no_percentile() {
+    fn no_successful_answer_gives_no_percentile() {
         let mut failed = sample(0, 0, 5);
         failed.ended = Ended::Failed;
-        assert_eq!(percentiles(&of(vec![failed])), Err("no request went well"));
+        assert_eq!(percentiles(&of(vec![failed])), Err("no request succeeded"));
     }
 }

@@ -1,13 +1,4 @@
-//! Five designs under the same load and the same faults, measured.
-//!
-//! Real clusters of three replicas behind a balancer, one for each design, and the same
-//! users before each of them. Nothing in here looks inside a server, except for its memory
-//! and the figures that it publishes.
-//!
-//! Reading order: `contender` and `scenario` (what is compared), `pace`, `user`, `crowd`
-//! (the load), `series` (what is written down), `latency`, `recovery`, `trial` (what is
-//! counted), `lane`, `play`, `revocation`, `held`, `elsewhere` (what is done), `statements`
-//! (what it says), `claimed` (what others say), `run`, `report`, and `page` for the eye.
+//! Measures five designs under the same load and the same faults.
 
 pub mod claimed;
 pub mod contender;

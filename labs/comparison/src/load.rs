@@ -1,5 +1,5 @@
-//! How busy the client and the machine were while something was measured. A client that
-//! has no time to look at its answers measures itself.
+//! CPU use of the client and the machine during a measurement. A client without CPU time
+//! measures its own delay.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -7,14 +7,14 @@ use serde::Serialize;
 use std::fs;
 use std::time::Instant;
 
-/// Percent of one core beyond which a client's latencies are its own.
+/// Limit of the client's CPU use, in percent of one core; above it latencies are invalid.
 pub const CLIENT_LIMIT_PERCENT: f64 = 70.0;
 
-/// Percent of all cores beyond which nobody had time left, and latencies are those of
-/// whoever else was there.
+/// Limit of the machine's CPU use, in percent of all cores; above it latencies are invalid,
+/// because other processes delay the servers.
 pub const MACHINE_LIMIT_PERCENT: f64 = 95.0;
 
-/// The beginning of a stretch of time.
+/// The start of an interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch {
     began: Instant,
@@ -22,25 +22,25 @@ pub struct Stopwatch {
     machine: Option<Ticks>,
 }
 
-/// What the processors have done since the machine started.
+/// Processor ticks since the machine started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ticks {
     busy: u64,
     all: u64,
 }
 
-/// How busy everybody was over a stretch of time.
+/// CPU use during an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Busy {
-    /// This client, in percent of one core.
+    /// The client process, in percent of one core.
     pub client_percent: f64,
-    /// The whole machine, all that runs on it, in percent of all cores; absent where the
-    /// system does not tell.
+    /// All processes of the machine, in percent of all cores; absent if the system does not
+    /// report it.
     pub machine_percent: Option<f64>,
 }
 
 impl Busy {
-    /// Why latencies of that time do not count, if they do not.
+    /// The reason why latencies of this interval are invalid, if they are.
     #[must_use]
     pub fn doubt(&self) -> Option<String> {
         let (client, machine) = (self.client_percent, self.machine_percent);
@@ -51,10 +51,10 @@ impl Busy {
             ));
         }
         let full = machine.filter(|percent| *percent > MACHINE_LIMIT_PERCENT)?;
-        Some(format!("the machine was {full:.0} % busy, with whatever runs on it"))
+        Some(format!("the machine was {full:.0} % busy, all processes included"))
     }
 
-    /// Each at its busiest, of two stretches of time.
+    /// The higher value of each, of two intervals.
     #[must_use]
     pub fn busiest(self, other: Self) -> Self {
         let machines = [self.machine_percent, other.machine_percent];
@@ -66,14 +66,14 @@ impl Busy {
 }
 
 impl Stopwatch {
-    /// Starts now.
+    /// Starts an interval.
     #[must_use]
     pub fn start() -> Self {
         let (client_us, machine) = (client_us(), machine());
         Self { began: Instant::now(), client_us, machine }
     }
 
-    /// How busy everybody has been since.
+    /// CPU use since the start.
     #[must_use]
     pub fn read(&self) -> Busy {
         let now = Self::start();
@@ -99,7 +99,7 @@ fn busy_percent(before: Ticks, after: Ticks) -> Option<f64> {
     Some(after.busy.saturating_sub(before.busy) as f64 / all as f64 * 100.0)
 }
 
-/// Processor time of this process, all threads.
+/// CPU time of this process, all threads, in microseconds.
 fn client_us() -> i64 {
     let used = getrusage(UsageWho::RUSAGE_SELF);
     used.map_or(0, |used| {
@@ -111,13 +111,13 @@ fn machine() -> Option<Ticks> {
     ticks(&fs::read_to_string("/proc/stat").ok()?)
 }
 
-/// The first line of /proc/stat: user, nice, system, idle, waiting for disks, and more.
+/// The first line of `/proc/stat`: user, nice, system, idle, iowait, and more.
 fn ticks(stat: &str) -> Option<Ticks> {
     let line = stat.lines().next()?.strip_prefix("cpu ")?;
     let fields: Vec<u64> =
         line.split_whitespace().filter_map(|field| field.parse().ok()).collect();
     let (idle, waiting) = (fields.get(3)?, fields.get(4)?);
-    // The last two are guests, who are in the first two already.
+    // The last two fields are guest times, already contained in the first two.
     let all: u64 = fields.iter().take(8).sum();
     Some(Ticks { busy: all - idle - waiting, all })
 }
@@ -127,14 +127,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idle_and_waiting_for_disks_is_not_busy() {
+    fn idle_and_iowait_ticks_are_not_busy() {
         let stat = "cpu  10 0 20 60 5 0 5 0 0 0\ncpu0 1 2 3\n";
         assert_eq!(ticks(stat), Some(Ticks { busy: 35, all: 100 }));
         assert_eq!(ticks("intr 5\n"), None);
     }
 
     #[test]
-    fn a_busy_client_or_a_machine_without_time_is_a_doubt() {
+    fn busy_client_or_full_machine_invalidates_latencies() {
         let busy = |client_percent, machine| {
             Busy { client_percent, machine_percent: machine }.doubt().is_some()
         };
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_of_the_time_between() {
+    fn share_is_computed_from_the_tick_differences() {
         let (before, after) =
             (Ticks { busy: 100, all: 1_000 }, Ticks { busy: 150, all: 1_200 });
         assert_eq!(busy_percent(before, after), Some(25.0));

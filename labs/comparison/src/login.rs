@@ -1,5 +1,5 @@
-//! A password for a proof: the one call that differs between the designs, and what the
-//! proof then weighs in every request.
+//! Login in each design: a password is exchanged for a credential, and the credential's
+//! size in every request.
 
 use crate::contender::Contender;
 use api_conformance::client::Client;
@@ -9,7 +9,7 @@ use api_contract::Credentials;
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
-/// Exchanges a password for what the design takes as proof.
+/// Exchanges a password for the design's credential.
 pub(crate) async fn log_in(
     client: &Client,
     contender: Contender,
@@ -37,11 +37,11 @@ fn proof<T>(outcome: Outcome<T>, of: impl FnOnce(T) -> Proof) -> Outcome<Proof> 
     }
 }
 
-/// The balancer's cookie; its value is a replica's name.
+/// The balancer's affinity cookie; its value is a replica's name.
 const AFFINITY: &str = "lab_replica";
 
-/// Bytes of the header lines that say who is calling and, where the design needs it, to
-/// which replica they belong: names, values, and what separates them in HTTP/1.1.
+/// Bytes of the header lines with the credential and, if the design needs it, the affinity
+/// cookie: names, values and HTTP/1.1 separators.
 pub(crate) fn carried_bytes(
     client: &Client,
     contender: Contender,
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_id_weighs_its_header_line() {
+    fn session_id_size_is_its_header_line() {
         let client = Client::new("http://localhost");
         let bytes = carried_bytes(&client, Contender::Central, &session());
         let line = format!("x-session-id: {}\r\n", "x".repeat(43));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_sticky_design_needs_the_balancers_cookie() {
+    fn only_sticky_needs_the_affinity_cookie() {
         let options =
             api_conformance::client::Options { keep_cookies: true, ..Default::default() };
         let client = Client::with("http://localhost", options);

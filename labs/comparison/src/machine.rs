@@ -1,25 +1,25 @@
-//! On what a run was made: figures without their machine are rumours.
+//! The machine of a run: figures have no meaning without it.
 
 use serde::{Deserialize, Serialize};
 use std::fs;
 
-/// A machine, as far as it tells.
+/// A machine, as its system describes it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Machine {
     /// The operating system's name and version.
     pub system: String,
     /// The processor's name.
     pub processor: String,
-    /// How many threads run at once.
+    /// Hardware threads.
     pub cores: usize,
-    /// Main memory in bytes; absent where the system does not tell.
+    /// Main memory in bytes; absent if the system does not report it.
     pub memory_bytes: Option<u64>,
-    /// Processes that waited for a core, on average over the minute before the run.
+    /// Load average over the minute before the run.
     pub load_before: Option<f64>,
 }
 
 impl Machine {
-    /// This one.
+    /// The current machine.
     #[must_use]
     pub fn this() -> Self {
         let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -38,7 +38,7 @@ impl Machine {
     }
 }
 
-/// Whether this program was compiled for speed.
+/// Whether this program is a release build.
 #[must_use]
 pub const fn profile() -> &'static str {
     if cfg!(debug_assertions) { "debug" } else { "release" }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_is_read_from_what_its_system_says() {
+    fn machine_is_read_from_proc_files() {
         let cpuinfo = "processor\t: 0\nmodel name\t: Some CPU @ 2.5GHz\n";
         assert_eq!(processor(cpuinfo).as_deref(), Some("Some CPU @ 2.5GHz"));
         assert_eq!(memory_bytes("MemTotal:        2 kB\n"), Some(2_048));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_a_core() {
+    fn current_machine_has_a_core() {
         assert!(Machine::this().cores > 0);
     }
 }

@@ -1,15 +1,10 @@
-//! When each request is meant to start.
-//!
-//! The times are drawn before the run and do not depend on any answer. A user who is late,
-//! because the request before took long, sends at once, and the time is still counted from
-//! when the request was meant to start: a server that stalls cannot hide by making its
-//! clients ask less (coordinated omission).
+//! The intended start of each request.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
-/// The times of one user, in order, from the beginning of the load.
+/// The intended starts of one user, in order, since the start of the load.
 #[derive(Clone, Debug)]
 pub struct Pace {
     dice: ChaCha8Rng,
@@ -18,8 +13,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// One request every `mean`, give or take a half, from a seed. Two users of the same
-    /// seed do not keep step.
+    /// One request every `mean`, ± 50 %, from a seed. Users of the same seed have different
+    /// times.
     #[must_use]
     pub fn new(seed: u64, user: usize, mean: Duration) -> Self {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
@@ -50,14 +45,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_times_and_another_user_gets_others() {
+    fn seed_and_user_determine_the_times() {
         assert_eq!(times(7, 0), times(7, 0));
         assert_ne!(times(7, 0), times(7, 1));
         assert_ne!(times(7, 0), times(8, 0));
     }
 
     #[test]
-    fn times_only_go_forward_and_keep_the_mean() {
+    fn times_increase_and_keep_the_mean() {
         let times = times(1, 0);
         assert!(times.is_sorted());
         let span = times[999] - times[0];

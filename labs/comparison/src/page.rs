@@ -1,5 +1,5 @@
-//! A report as one page that needs nothing else: no script, no font and no picture from
-//! anywhere. It is well-formed XML, too, so that any program can check it.
+//! A report as one self-contained page, without scripts, fonts or pictures from elsewhere.
+//! It is well-formed XML, so any program can check it.
 
 mod plot;
 
@@ -53,7 +53,7 @@ fn opening(report: &Report) -> String {
     text
 }
 
-/// The picture for those who look once: who was logged out by what.
+/// A summary table: logged-out users by scenario and design.
 fn overview(report: &Report) -> String {
     let designs = rows::designs(report);
     let mut text = String::from(
@@ -86,7 +86,7 @@ fn overview_cell(report: &Report, design: Contender, scenario: Scenario) -> Stri
         }
         Some(out) if out > 0.0 => ("bad", format!("{} of {users}", number(out))),
         _ if lost > 0.0 => ("bad", format!("{} logins", number(lost))),
-        _ => ("good", "nobody".to_owned()),
+        _ => ("good", "none".to_owned()),
     };
     let errors = match failed {
         0.0 => "no errors".to_owned(),
@@ -113,16 +113,16 @@ fn section(title: &str, content: &str) -> String {
 
 fn claims(report: &Report) -> String {
     "<p>The claimed figures are quoted from the course's source material. A measured one \
-     agrees when it lies within the claimed range: less is no agreement, either. Where \
-     latencies do not count, nothing could be told.</p>\n"
+     agrees if it lies within the claimed range; a smaller one differs, too. Where latencies \
+     do not count, the result is open.</p>\n"
         .to_owned()
         + &table(&rows::of_claims(report))
 }
 
 fn loads(report: &Report) -> String {
-    "<p>All times count from when a request was meant to start, whether or not its user was \
-     still waiting for another. A client that uses more than 70 % of a core measures \
-     itself, and a machine that is full measures whatever else runs on it.</p>\n"
+    "<p>All times count from the intended start of a request, even if its user was still \
+     waiting for the previous one. Above 70 % of a core the client measures its own delay; \
+     on a full machine other processes delay the servers.</p>\n"
         .to_owned()
         + &table(&rows::of_loads(report))
 }
@@ -143,7 +143,7 @@ fn table(rows: &Rows) -> String {
     text + "</tbody>\n</table></div>\n"
 }
 
-/// A reason is set smaller than a figure: it is read when somebody asks.
+/// Reasons are set smaller than figures.
 fn table_cell(at: usize, cell: &str) -> String {
     let text = svg::escaped(cell);
     match (at, cell.strip_prefix("none: ")) {

@@ -1,8 +1,4 @@
-//! A scenario, played before every design.
-//!
-//! Under steady load each design has the machine to itself, in short turns that go round:
-//! a noisy minute of the machine hits all of them. Faults strike all designs at once, under
-//! a load that is low enough to leave room.
+//! Runs a scenario for every design.
 
 use crate::contender::Contender;
 use crate::crowd::{Crowd, Load};
@@ -16,29 +12,29 @@ use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Turns that each design has under steady load, and how long one is: with as many requests
-/// that a p99 can be told even of `memory`, whose logins are mostly lost.
+/// Steady-load rounds of each design, and their length: enough requests for a p99 even of
+/// `memory`, although most of its logins are lost.
 const TURNS: usize = 3;
 const TURN: Duration = Duration::from_millis(1_200);
 
-/// How much faster requests come while a design has the machine to itself.
+/// Factor of the request rate while a design has the machine to itself.
 const ALONE: u32 = 6;
 
-/// Answers for each user before a fault, and after it.
+/// Answers of each user before a fault, and after it.
 const BASELINE_ANSWERS: usize = 4;
 const OBSERVED_ANSWERS: usize = 6;
 
-/// Everything that is running.
+/// All running clusters and accounts.
 pub(crate) struct Stage {
     pub(crate) lanes: Vec<Lane>,
-    /// Tokens that nobody looks up, for the one scenario in which that matters.
+    /// Access tokens without a lookup, for the one scenario with revocation.
     pub(crate) without_lookup: Option<Lane>,
     pub(crate) accounts: Accounts,
-    /// From one request of a user to the next, while all designs share the machine.
+    /// Interval between requests of a user while all designs share the machine.
     pub(crate) pace: Duration,
 }
 
-/// What came of it, and how busy everybody was.
+/// The trials, and the CPU use meanwhile.
 pub(crate) type Played = (Vec<Trial>, Busy);
 
 impl Stage {
@@ -136,13 +132,13 @@ impl Stage {
         else {
             return Ok(None);
         };
-        let patience = revocation::patience_without_lookup();
-        let trial = revocation::Trial::prepare(lane, &self.accounts, patience).await?;
+        let timeout = revocation::timeout_without_lookup();
+        let trial = revocation::Trial::prepare(lane, &self.accounts, timeout).await?;
         trial.run().await.map(Some)
     }
 }
 
-/// A trial in which nothing has happened yet.
+/// A trial without any event.
 fn quiet(lane: &Lane) -> Trial {
     Trial {
         contender: lane.contender,
@@ -156,7 +152,7 @@ fn quiet(lane: &Lane) -> Trial {
     }
 }
 
-/// Lets everybody work until requests fail no more, or long enough to see that they do.
+/// Keeps the load until requests no longer fail, or until the timeout.
 async fn observed(load: Load) -> Series {
     let _doubts_say_so = load.until_calm().await;
     load.end().await

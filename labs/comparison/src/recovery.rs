@@ -1,16 +1,12 @@
-//! When users had got over a fault.
-//!
-//! Recovered is a user whose last requests, so many in a row and to the end of the watch,
-//! were all fine. The time counts from the fault to the end of the first of those; for
-//! whom nothing ever went wrong it is zero. A design has recovered when all its users have.
+//! The recovery time after a fault.
 
 use crate::series::{Ended, Series};
 
-/// Good requests in a row, to the end of the watch, that make a user's recovery.
+/// Successful requests in a row, up to the end of the observation, that mean recovery.
 pub const GOOD_IN_A_ROW: usize = 3;
 
-/// Microseconds from the fault to the recovery of the slowest user. [`None`] if somebody was
-/// not well at the end, or was not seen often enough to tell.
+/// Microseconds from the fault to the recovery of the slowest user. [`None`] if a user had
+/// not recovered at the end, or had too few requests.
 #[must_use]
 pub fn recovered_after_us(series: &Series) -> Option<u64> {
     let fault = series.fault_us?;
@@ -34,7 +30,7 @@ fn of_user(series: &Series, user: usize, fault: u64) -> Option<u64> {
     }
 }
 
-/// Whether every user's last requests had answers, whatever they said of who is logged in.
+/// Whether every user's last requests were answered, refusals included.
 #[must_use]
 pub fn is_calm(series: &Series) -> bool {
     (0..series.users).all(|user| {
@@ -51,43 +47,43 @@ mod tests {
     use Ended::{Failed, Fine, LoginLost};
 
     #[test]
-    fn nobody_noticed_a_fault_that_no_request_met() {
+    fn fault_without_failed_request_needs_no_recovery() {
         let series = series(Some(250), &[&[Fine; 8], &[Fine; 8]]);
         assert_eq!(recovered_after_us(&series), Some(0));
     }
 
     #[test]
-    fn the_slowest_user_counts_from_the_fault_to_the_first_good_of_the_last_run() {
+    fn recovery_is_that_of_the_slowest_user() {
         let quick = [Fine, Fine, Failed, Fine, Fine, Fine, Fine, Fine];
         let slow = [Fine, Fine, Failed, Fine, LoginLost, Fine, Fine, Fine];
         let series = series(Some(250), &[&quick, &slow]);
-        // The sixth request of the slow one ends at 510; the fault is at 250.
+        // The sixth request of the slow user ends at 510; the fault is at 250.
         assert_eq!(recovered_after_us(&series), Some(260));
     }
 
     #[test]
-    fn one_good_request_between_two_bad_ones_is_no_recovery() {
+    fn one_success_between_two_failures_is_no_recovery() {
         let up_and_down = [Fine, Failed, Fine, Failed, Fine, Failed, Fine, Fine];
         let series = series(Some(50), &[&up_and_down]);
         assert_eq!(recovered_after_us(&series), None, "two are not enough");
     }
 
     #[test]
-    fn a_user_who_was_starved_has_not_recovered() {
+    fn starved_user_has_not_recovered() {
         let series = series(Some(50), &[&[Fine; 8], &[Fine, Fine]]);
         assert_eq!(recovered_after_us(&series), None);
         assert!(!is_calm(&series));
     }
 
     #[test]
-    fn trouble_before_the_fault_is_not_the_faults() {
+    fn failure_before_the_fault_does_not_count() {
         let mut early = [Fine; 8];
         early[0] = Failed;
         assert_eq!(recovered_after_us(&series(Some(250), &[&early])), Some(0));
     }
 
     #[test]
-    fn calm_is_who_gets_answers_even_if_they_are_refusals() {
+    fn refusals_count_as_answers_for_calm() {
         assert!(is_calm(&series(Some(0), &[&[LoginLost; 4]])));
         assert!(!is_calm(&series(Some(0), &[&[Fine, Fine, Fine, Failed]])));
     }

@@ -1,4 +1,4 @@
-//! A run: how it was made, what was measured, what that says. This is the JSON.
+//! The report of a run, written as JSON: its setup, figures and checks.
 
 use crate::claimed::{Claim, claims};
 use crate::contender::Contender;
@@ -20,73 +20,73 @@ pub const SCHEMA: &str = "lab-compare";
 /// The version of [`SCHEMA`]. Versions 1 and 2 named it `stateless-lab/comparison/N`.
 pub const VERSION: u32 = 3;
 
-/// A run.
+/// The report of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: &'static str,
     /// [`VERSION`].
     pub version: u32,
-    /// How, when and where it was made.
+    /// Setup, time and machine of the run.
     pub made: Made,
     /// The worst outcome of all checks.
     pub outcome: Outcome,
-    /// What the concepts say, and whether it is so.
+    /// The expected outcomes, each with its result.
     #[serde(rename = "checks")]
     pub statements: Vec<Statement>,
-    /// Each design in each scenario.
+    /// Figures of each design in each scenario.
     pub cells: Vec<Cell>,
-    /// Each design, whatever happens.
+    /// Figures of each design that do not depend on the scenario.
     pub designs: Vec<DesignReport>,
-    /// How busy the client was; and whether latencies count.
+    /// CPU use of the client in each scenario, and whether its latencies count.
     pub loads: Vec<LoadReport>,
-    /// The source's figures beside ours.
+    /// The source's figures next to the measured ones.
     #[serde(rename = "published_figures")]
     pub claims: Vec<Claim>,
-    /// For plots: the first repetition.
+    /// Data for plots, from the first repetition.
     pub timelines: Vec<Timeline>,
 }
 
-/// How, when and where a run was made.
+/// Setup, time and machine of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Made {
-    /// RFC 3339, UTC, when it began.
+    /// Start of the run, RFC 3339, UTC.
     pub date: String,
-    /// The command line that makes it again.
+    /// The command line that repeats the run.
     pub command: String,
-    /// Decides when who asks for what, and who is killed.
+    /// Seed of the users' requests and of the choice of the killed replica.
     pub seed: u64,
-    /// How often each scenario was played.
+    /// Repetitions of each scenario.
     pub repeat: usize,
-    /// Users before each design.
+    /// Users of each design.
     pub users: usize,
-    /// Milliseconds from one request of a user to the next in scenarios with a fault.
+    /// Milliseconds between the requests of a user in scenarios with a fault.
     pub pace_ms: u64,
-    /// The replica that is killed where one is.
+    /// The replica that single-kill scenarios kill.
     pub target: String,
-    /// `debug` or `release`, of client and servers alike.
+    /// `debug` or `release`, for client and servers alike.
     pub profile: &'static str,
-    /// Where.
+    /// The machine.
     pub machine: Machine,
-    /// What the replicas share.
+    /// The services that the replicas share.
     pub services: Vec<String>,
-    /// How long it took.
+    /// Duration of the run.
     pub seconds: f64,
 }
 
 /// One design in one scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cell {
-    /// Which design.
+    /// The design.
     pub design: Contender,
-    /// What was done to it.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Its figures.
+    /// The figures.
     pub figures: BTreeMap<Row, Figure>,
 }
 
 impl Cell {
-    /// Sums up the repetitions of one cell.
+    /// Summarizes the repetitions of one cell.
     #[must_use]
     pub fn of(trials: &[&Trial], design: Contender, scenario: Scenario) -> Self {
         let figure = |row: Row| {
@@ -97,48 +97,48 @@ impl Cell {
     }
 }
 
-/// One design, whatever happens.
+/// Figures of one design that do not depend on the scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DesignReport {
-    /// Which.
+    /// The design.
     pub design: Contender,
-    /// Growth of a replica's own memory for 1,000 logins to the cluster: of all replicas in
-    /// all repetitions. Absent where replicas hold no sessions.
+    /// Growth of a replica's own memory for 1,000 logins to the cluster, over all replicas
+    /// and repetitions. Absent if replicas hold no sessions.
     pub memory_bytes_per_1000_logins: Figure,
-    /// Sessions that the replica with the fewest gained by them.
+    /// Sessions gained by the replica with the fewest.
     pub sessions_fewest: Figure,
-    /// And the one with the most.
+    /// Sessions gained by the replica with the most.
     pub sessions_most: Figure,
-    /// Bytes in each request that say who is calling.
+    /// Bytes of the credential in each request.
     pub carried_bytes: Figure,
-    /// Whether another service can tell whose the proof is.
+    /// Whether an independent service can identify the credential's owner.
     #[serde(rename = "other_service")]
     pub elsewhere: Elsewhere,
 }
 
-/// How busy the client was in a scenario.
+/// CPU use of the client in a scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LoadReport {
-    /// Which scenario.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Client and machine, each in its busiest repetition.
+    /// CPU use of client and machine, each in its busiest repetition.
     pub busy: Busy,
-    /// How late the client began one request in a hundred, in milliseconds, the worst of
-    /// all designs and repetitions.
+    /// Scheduling delay of the client, p99 in milliseconds, the worst of all designs and
+    /// repetitions.
     pub client_late_p99_ms: f64,
     /// Whether latencies of this scenario count: see [`Busy::doubt`].
     pub latency_is_valid: bool,
 }
 
 impl LoadReport {
-    /// Judges a client.
+    /// Decides whether the client's latencies count.
     #[must_use]
     pub fn new(scenario: Scenario, busy: Busy, client_late_p99_ms: f64) -> Self {
         let latency_is_valid = busy.doubt().is_none();
         Self { scenario, busy, client_late_p99_ms, latency_is_valid }
     }
 
-    /// Adds a repetition: what was wrong in one of them stays wrong.
+    /// Adds a repetition; one invalid repetition makes the latencies invalid.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
         let late = self.client_late_p99_ms.max(other.client_late_p99_ms);
@@ -147,7 +147,7 @@ impl LoadReport {
 }
 
 impl Report {
-    /// Puts a run together.
+    /// Assembles the report.
     #[must_use]
     pub fn new(
         made: Made,
@@ -190,14 +190,14 @@ impl Report {
         self.designs.iter().find(|one| one.design == design)
     }
 
-    /// The scenarios that were played, in order.
+    /// The scenarios of the run, in order.
     #[must_use]
     pub fn scenarios(&self) -> Vec<Scenario> {
         let played = |one: &Scenario| self.cells.iter().any(|cell| cell.scenario == *one);
         Scenario::ALL.into_iter().filter(played).collect()
     }
 
-    /// Scenarios whose latencies do not count, each with the reason.
+    /// Scenarios with invalid latencies, each with the reason.
     #[must_use]
     pub fn latency_doubts(&self) -> Vec<String> {
         let says = |scenario: &Scenario| {
@@ -206,7 +206,7 @@ impl Report {
         Scenario::ALL.iter().filter_map(says).collect()
     }
 
-    /// Why the latencies of a scenario do not count, if they do not.
+    /// The reason why the latencies of a scenario are invalid, if they are.
     #[must_use]
     pub fn latency_doubt(&self, scenario: Scenario) -> Option<String> {
         let load = self.loads.iter().find(|load| load.scenario == scenario)?;

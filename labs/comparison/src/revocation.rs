@@ -1,8 +1,4 @@
-//! How long a proof is good after an administrator has said that it is not.
-//!
-//! The user logs in at one replica and the administrator gives the order at another, which
-//! is the hard case and the common one. From before the order on, the proof is tried at
-//! every replica, directly and all the time.
+//! How long a credential stays valid after an administrator has revoked it.
 
 use crate::lane::{Accounts, Lane};
 use crate::login::log_in;
@@ -19,30 +15,31 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Between two tries at one replica.
-const EVERY: Duration = Duration::from_millis(20);
+/// Interval between two tries at one replica.
+const TRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long the proof is tried after the order at least.
+/// Minimum time of trying the credential after the revocation.
 pub const WATCH: Duration = Duration::from_millis(1_500);
 
-/// Life of an access token in the lane without lookup, so that its end can be seen.
+/// Lifetime of access tokens without lookup, short enough to observe their expiry.
 pub const SHORT_LIFE: Duration = Duration::from_secs(2);
 
-/// How much longer than its life such a token is watched: the server forgives clocks that
-/// differ by two seconds.
-const LONGER: Duration = Duration::from_secs(6);
+/// Additional observation after that lifetime: the server tolerates a clock skew of two
+/// seconds.
+const WATCH_AFTER_EXPIRY: Duration = Duration::from_secs(6);
 
-/// What became of a revoked proof.
+/// The observed effect of a revocation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Revoked {
-    /// Whether it was accepted before the order: otherwise nothing was shown.
+    /// Whether the credential was accepted before the revocation; otherwise the trial is
+    /// inconclusive.
     pub accepted_before: bool,
-    /// How often it was accepted by requests that were sent after the order was answered.
+    /// Accepted requests among those sent after the revocation was answered.
     pub accepted_after: usize,
-    /// From the answer to the order to the last request that was still accepted, in
-    /// milliseconds; 0 if none was.
+    /// From the answer to the revocation to the last accepted request, in milliseconds; 0 if
+    /// no request was accepted.
     pub delay_ms: f64,
-    /// The replicas that accepted it to the end of the watch.
+    /// The replicas that accepted the credential until the end.
     pub still_accepted_by: Vec<String>,
 }
 
@@ -53,25 +50,25 @@ struct Try {
     accepted: bool,
 }
 
-/// Users' proofs and clients, made ready.
+/// The credentials and clients of a revocation.
 pub(crate) struct Trial {
     replicas: Vec<(String, Client)>,
     proof: Proof,
     admin: Proof,
     order: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Trial {
-    /// Logs both in, each at a replica of their own.
+    /// Logs in the user and the administrator, each at a different replica.
     pub(crate) async fn prepare(
         lane: &Lane,
         accounts: &Accounts,
-        patience: Duration,
+        timeout: Duration,
     ) -> anyhow::Result<Self> {
         let replicas = lane.clients().await?;
         let [first, second, ..] = &replicas[..] else {
-            anyhow::bail!("two replicas are needed to revoke at one what is at another");
+            anyhow::bail!("revoking a login of another replica needs two replicas");
         };
         let proof = log_in(&first.1, lane.contender, &accounts.revoked).await;
         let admin = log_in(&second.1, lane.contender, &accounts.admin).await;
@@ -80,12 +77,12 @@ impl Trial {
             proof: proof.done()?.body,
             admin: admin.done()?.body,
             order: format!("/api/admin/users/{user}/sign-out"),
-            patience,
+            timeout,
             replicas,
         })
     }
 
-    /// Gives the order and watches.
+    /// Revokes and observes.
     pub(crate) async fn run(self) -> anyhow::Result<Revoked> {
         let stop = CancellationToken::new();
         let mut probes = JoinSet::new();
@@ -94,7 +91,7 @@ impl Trial {
             let (proof, stop) = (self.proof.clone(), stop.clone());
             probes.spawn(async move { (id, probe(&client, &proof, &stop).await) });
         }
-        tokio::time::sleep(EVERY * 5).await;
+        tokio::time::sleep(TRY_INTERVAL * 5).await;
         let second = &self.replicas[1].1;
         let order = second.proven(&self.admin, Method::POST, &self.order);
         second
@@ -114,10 +111,11 @@ impl Trial {
         Ok(judge(&tries, answered))
     }
 
-    /// Until the watch is over and nobody accepts the proof, or patience ends.
+    /// Waits for the minimum time and until no replica accepts the credential, or until the
+    /// timeout.
     async fn watch(&self, answered: Instant) -> anyhow::Result<()> {
         tokio::time::sleep(WATCH).await;
-        while answered.elapsed() < self.patience {
+        while answered.elapsed() < self.timeout {
             let mut accepted = false;
             for (_, client) in &self.replicas {
                 accepted |= accepts(client, &self.proof).await? != Some(false);
@@ -125,15 +123,15 @@ impl Trial {
             if !accepted {
                 return Ok(());
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(TRY_INTERVAL).await;
         }
         Ok(())
     }
 }
 
-/// How long the lane without lookup is watched.
-pub(crate) fn patience_without_lookup() -> Duration {
-    SHORT_LIFE + LONGER
+/// Observation time for tokens without lookup.
+pub(crate) fn timeout_without_lookup() -> Duration {
+    SHORT_LIFE + WATCH_AFTER_EXPIRY
 }
 
 async fn probe(
@@ -143,25 +141,27 @@ async fn probe(
 ) -> anyhow::Result<Vec<Try>> {
     let mut tries = Vec::new();
     let mut over = false;
-    // The last try is sent after the end of the watch: one from before it may have been
-    // accepted although the proof is dead by now.
+    // The last try must start after the end of the observation: an earlier try may have
+    // been accepted before the credential became invalid.
     while !over {
         over = stop.is_cancelled();
         let sent = Instant::now();
         if let Some(accepted) = accepts(client, proof).await? {
             tries.push(Try { sent, accepted });
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(TRY_INTERVAL).await;
     }
     Ok(tries)
 }
 
-/// [`None`] when there was no answer in time, which says nothing.
+/// [`None`] on timeout, which shows neither acceptance nor refusal.
 async fn accepts(client: &Client, proof: &Proof) -> anyhow::Result<Option<bool>> {
     match client.list(proof, &ListQuery::default()).await {
         Outcome::Refused(no) if no.status == StatusCode::UNAUTHORIZED => Ok(Some(false)),
         Outcome::Broken(Broken::NoAnswer(error)) if error.is_timeout() => Ok(None),
-        other => other.done().map(|_| Some(true)).context("trying a proof at a replica"),
+        other => {
+            other.done().map(|_| Some(true)).context("trying a credential at a replica")
+        }
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_with_the_first_request_after_the_answer_is_no_delay() {
+    fn refusal_of_first_later_request_gives_zero_delay() {
         let at_once = judged(&[&[(-20, true), (5, false)], &[(-10, true), (9, false)]]);
         assert!(at_once.accepted_before);
         assert_eq!((at_once.accepted_after, at_once.delay_ms), (0, 0.0));
@@ -209,20 +209,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_replica_to_hear_of_it_decides() {
+    fn slowest_replica_determines_the_delay() {
         let late = judged(&[&[(-20, true), (5, false)], &[(40, true), (60, false)]]);
         assert_eq!((late.accepted_after, late.delay_ms), (1, 40.0));
         assert!(late.still_accepted_by.is_empty());
     }
 
     #[test]
-    fn a_replica_that_never_hears_of_it_is_named() {
+    fn replica_that_keeps_accepting_is_named() {
         let never = judged(&[&[(-20, true), (5, false)], &[(40, true), (60, true)]]);
         assert_eq!(never.still_accepted_by, ["r2"]);
     }
 
     #[test]
-    fn a_proof_that_nobody_accepted_before_shows_nothing() {
+    fn credential_never_accepted_is_inconclusive() {
         assert!(!judged(&[&[(-20, false), (5, false)]]).accepted_before);
     }
 }

@@ -1,4 +1,4 @@
-//! The tables of a report, as text: the same in a terminal, in Markdown and on the page.
+//! The tables of a report, the same in a terminal, in Markdown and on the page.
 
 use crate::contender::Contender;
 use crate::figure::Figure;
@@ -6,10 +6,10 @@ use crate::report::{DesignReport, Report};
 use crate::scenario::Scenario;
 use crate::trial::Row;
 
-/// A header and rows of as many cells.
+/// A header, and rows with as many cells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
-    /// Names of the columns; the first is empty where rows have names.
+    /// Names of the columns; the first is empty if rows have names.
     pub header: Vec<String>,
     /// Cells.
     pub rows: Vec<Vec<String>>,
@@ -35,7 +35,7 @@ pub fn designs(report: &Report) -> Vec<Contender> {
     report.designs.iter().map(|one| one.design).collect()
 }
 
-/// One scenario: a row a figure, a column a design.
+/// The table of one scenario: a row for each figure, a column for each design.
 #[must_use]
 pub fn of_scenario(report: &Report, scenario: Scenario) -> Rows {
     let columns = designs(report);
@@ -50,7 +50,7 @@ pub fn of_scenario(report: &Report, scenario: Scenario) -> Rows {
     Rows { header: header(&columns), rows: Row::of(scenario).map(row).collect() }
 }
 
-/// What is so in every scenario: a row a figure, a column a design.
+/// The figures that do not depend on the scenario, in the same layout.
 #[must_use]
 pub fn of_designs(report: &Report) -> Rows {
     type Cell = fn(&DesignReport) -> String;
@@ -68,7 +68,7 @@ pub fn of_designs(report: &Report) -> Rows {
             }
         }),
         ("bytes that each request carries", |one| one.carried_bytes.cell()),
-        ("does another service accept the proof?", |one| {
+        ("does another service accept the credential?", |one| {
             format!("{}: {}", yes_or_no(one.elsewhere.accepts), one.elsewhere.why)
         }),
         ("check of a signature there, ms", |one| {
@@ -83,7 +83,7 @@ pub fn of_designs(report: &Report) -> Rows {
     Rows { header: header(&designs(report)), rows: rows.into_iter().map(row).collect() }
 }
 
-/// What the source claims, and what was measured.
+/// The published figures and the measured ones.
 #[must_use]
 pub fn of_claims(report: &Report) -> Rows {
     let header = ["figure", "published", "measured", "agreement"].map(str::to_owned);
@@ -95,7 +95,7 @@ pub fn of_claims(report: &Report) -> Rows {
     Rows { header: header.to_vec(), rows: report.claims.iter().map(row).collect() }
 }
 
-/// Every statement, and whether it holds.
+/// Every statement with its verdict.
 #[must_use]
 pub fn of_statements(report: &Report) -> Rows {
     let header = ["scenario", "design", "check", "expected", "measured", "outcome"];
@@ -118,7 +118,7 @@ pub fn of_statements(report: &Report) -> Rows {
     Rows { header: header.map(str::to_owned).to_vec(), rows }
 }
 
-/// How busy the client was.
+/// CPU use of the client.
 #[must_use]
 pub fn of_loads(report: &Report) -> Rows {
     let header = [
@@ -133,7 +133,7 @@ pub fn of_loads(report: &Report) -> Rows {
         vec![
             load.scenario.to_string(),
             format!("{:.0}", load.busy.client_percent),
-            machine.map_or_else(|| "not told".to_owned(), |one| format!("{one:.0}")),
+            machine.map_or_else(|| "not reported".to_owned(), |one| format!("{one:.0}")),
             format!("{:.1}", load.client_late_p99_ms),
             yes_or_no(load.latency_is_valid).to_owned(),
         ]
@@ -151,7 +151,7 @@ const fn yes_or_no(so: bool) -> &'static str {
     if so { "yes" } else { "no" }
 }
 
-/// Where and how a run was made, a line each.
+/// Setup, time and machine of a run, a line each.
 #[must_use]
 pub fn made(report: &Report) -> Vec<(&'static str, String)> {
     let made = &report.made;
@@ -173,7 +173,7 @@ pub fn made(report: &Report) -> Vec<(&'static str, String)> {
         ),
         (
             "load before the run",
-            load.map_or_else(|| "not told".to_owned(), |load| format!("{load:.1}")),
+            load.map_or_else(|| "not reported".to_owned(), |load| format!("{load:.1}")),
         ),
         ("services", made.services.join(", ")),
         (

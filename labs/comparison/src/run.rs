@@ -1,4 +1,4 @@
-//! A whole run: start everything, play every scenario, measure each design, stop.
+//! A whole run: start the clusters, run every scenario, measure each design, stop.
 
 use crate::contender::Contender;
 use crate::elsewhere::try_elsewhere;
@@ -20,31 +20,31 @@ use cluster::{Backing, Program, RunDir};
 use futures_util::future::{join_all, try_join_all};
 use std::time::{Duration, Instant, SystemTime};
 
-/// What to run.
+/// The plan of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Who plays the roles.
+    /// The program for the roles of a cluster.
     pub program: Program,
     /// The designs, in the order of the columns.
     pub designs: Vec<Contender>,
     /// The scenarios, in the order of [`Scenario::ALL`].
     pub scenarios: Vec<Scenario>,
-    /// Decides when who asks for what, and who is killed.
+    /// Seed of the users' requests and of the choice of the killed replica.
     pub seed: u64,
-    /// How often each scenario is played.
+    /// Repetitions of each scenario.
     pub repeat: usize,
-    /// Users before each design.
+    /// Users of each design.
     pub users: usize,
-    /// From one request of a user to the next, in scenarios with a fault.
+    /// Interval between the requests of a user in scenarios with a fault.
     pub pace: Duration,
-    /// From where services are taken, the same for every design.
+    /// The source of backing services, the same for every design.
     pub backing: Backing,
     /// The command line, for the report.
     pub command: String,
 }
 
 impl Plan {
-    /// Steps that will be told of while it runs.
+    /// Number of steps that a run reports.
     #[must_use]
     pub fn steps(&self) -> usize {
         (self.scenarios.len() + self.designs.len()) * self.repeat + 3
@@ -55,10 +55,7 @@ impl Plan {
     }
 }
 
-/// Runs it. `step` is told of what is about to be done.
-///
-/// # Errors
-/// When the lab itself breaks: something does not start, or an order is not carried out.
+/// Runs the plan. `step` receives a line before each step.
 pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     let (began, date) = (Instant::now(), SystemTime::now());
     let machine = Machine::this();
@@ -66,7 +63,7 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     let folder = RunDir::create(&plan.program)?;
     let stage = start(plan, &folder).await?;
     let played = play_all(plan, &stage, &step).await?;
-    step("does another service accept the proof?");
+    step("does another service accept the credential?");
     let (designs, about_designs) = about_designs(&stage, &played.held).await?;
     step("stopping everything");
     let services = services(&stage).await;
@@ -89,16 +86,16 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     Ok(Report::new(made, &played.trials, designs, statements, played.loads))
 }
 
-/// What was measured in all repetitions.
+/// The measurements of all repetitions.
 #[derive(Default)]
 struct Played {
     trials: Vec<Trial>,
     loads: Vec<LoadReport>,
-    /// Of one repetition after the other, each design in the order of the stage.
+    /// One repetition after the other, each with the designs in order.
     held: Vec<(Contender, Held)>,
 }
 
-/// Every scenario and what each design holds, as often as it is asked for.
+/// Runs every scenario and measures each replica's sessions, in all repetitions.
 async fn play_all(
     plan: &Plan,
     stage: &Stage,
@@ -118,7 +115,7 @@ async fn play_all(
             all.trials.extend(played);
         }
         for lane in &stage.lanes {
-            step(&format!("what a replica remembers: {}{of}", lane.contender));
+            step(&format!("sessions in a replica: {}{of}", lane.contender));
             let held = held::measure(lane, &stage.accounts).await?;
             all.held.push((lane.contender, held));
         }
@@ -162,7 +159,7 @@ fn note_load(
     }
 }
 
-/// What is so in every scenario, one design after the other.
+/// Measures the figures that do not depend on the scenario, design by design.
 async fn about_designs(
     stage: &Stage,
     held: &[(Contender, Held)],
@@ -190,7 +187,7 @@ async fn about_designs(
     Ok((designs, statements))
 }
 
-/// Bytes that say who is calling, in a request of somebody who has just logged in.
+/// Bytes of the credential in a request directly after login.
 #[expect(clippy::cast_precision_loss, reason = "some hundred bytes")]
 async fn carried(lane: &Lane, accounts: &Accounts) -> anyhow::Result<f64> {
     let options = Options { keep_cookies: true, ..Options::default() };
@@ -199,7 +196,7 @@ async fn carried(lane: &Lane, accounts: &Accounts) -> anyhow::Result<f64> {
     Ok(carried_bytes(&client, lane.contender, &proof) as f64)
 }
 
-/// What the replicas share, in the launcher's words.
+/// The services that the replicas share, as the launcher reports them.
 async fn services(stage: &Stage) -> Vec<String> {
     let Some(lane) = stage.lanes.last() else {
         return Vec::new();
@@ -222,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repetition_without_time_is_not_forgotten_for_a_busier_client() {
+    fn overloaded_repetition_stays_invalid_after_busier_client() {
         let mut loads = Vec::new();
         for (client_percent, machine) in [(5.0, 99.0), (40.0, 50.0)] {
             let busy = Busy { client_percent, machine_percent: Some(machine) };
@@ -231,11 +228,11 @@ mod tests {
         let [load] = &loads[..] else { panic!("one scenario: {loads:?}") };
         let worst = Busy { client_percent: 40.0, machine_percent: Some(99.0) };
         assert_eq!(load.busy, worst);
-        assert!(!load.latency_is_valid, "the first repetition says so");
+        assert!(!load.latency_is_valid, "the first repetition was invalid");
     }
 
     #[test]
-    fn how_late_the_client_was_is_that_of_the_worst_repetition() {
+    fn client_delay_is_that_of_the_worst_repetition() {
         let load = |late| {
             let busy = Busy { client_percent: 5.0, machine_percent: None };
             LoadReport::new(Scenario::KillAReplica, busy, late)

@@ -1,4 +1,4 @@
-//! A run, kept: one dated JSON, and the same to be read.
+//! Stores a run as a dated JSON file and a Markdown file.
 
 use crate::report::Report;
 use crate::rows::{self, Rows};
@@ -8,13 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// Writes `comparison-DATE.json` and `.md` into a folder, and returns their paths. A run of
 /// the same second is overwritten.
-///
-/// # Errors
-/// When the folder cannot be written.
 pub fn save(report: &Report, folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
     let cannot = || format!("cannot write to {}", folder.display());
     fs::create_dir_all(folder).with_context(cannot)?;
-    // 2026-11-21T10:00:00Z becomes 2026-11-21T100000Z: some systems take no colons.
+    // 2026-11-21T10:00:00Z becomes 2026-11-21T100000Z: some systems forbid colons.
     let date = report.made.date.replace(':', "");
     let path = |ending: &str| folder.join(format!("comparison-{date}.{ending}"));
     let paths = [path("json"), path("md")];
@@ -24,7 +21,7 @@ pub fn save(report: &Report, folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
     Ok(paths)
 }
 
-/// The report to be read without any program.
+/// The report as Markdown.
 #[must_use]
 pub fn markdown(report: &Report) -> String {
     let mut text = String::from("# Five designs, measured\n\n");

@@ -1,9 +1,9 @@
-//! The six scenarios: what is done to a cluster while users work.
+//! The six scenarios: faults and changes of a cluster under load.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What is done to a cluster.
+/// A fault or a change of a cluster.
 #[derive(
     clap::ValueEnum,
     Clone,
@@ -19,22 +19,22 @@ use std::fmt;
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// Nothing
+    /// No change
     SteadyLoad,
-    /// An administrator ends everything that one user has
+    /// An administrator revokes all sessions and tokens of one user
     RevokeOne,
-    /// One replica crashes (SIGKILL) and stays away
+    /// One replica crashes (SIGKILL) and stays down
     KillAReplica,
     /// All replicas crash, one after another, and are then started again
     KillReplicasInTurn,
-    /// Each replica in turn is drained, stopped in order and started again
+    /// Each replica in turn is drained, stopped gracefully and started again
     RollingRestart,
     /// One more replica is started
     ScaleOut,
 }
 
 impl Scenario {
-    /// In the order in which they are played: what changes the cluster for good is last.
+    /// In running order: lasting changes of the cluster come last.
     pub const ALL: [Self; 6] = [
         Self::SteadyLoad,
         Self::RevokeOne,
@@ -70,18 +70,20 @@ impl Scenario {
         }
     }
 
-    /// What is done, in one line.
+    /// The fault or change, in one line.
     #[must_use]
     pub fn fault(self, target: &str) -> String {
         match self {
             Self::SteadyLoad => "nothing: each design alone, in turns".to_owned(),
-            Self::RevokeOne => "an administrator signs one user out".to_owned(),
+            Self::RevokeOne => "an administrator revokes one user's logins".to_owned(),
             Self::KillAReplica => format!("kill -9 {target}"),
             Self::KillReplicasInTurn => {
                 "kill -9 each replica, then start all again".to_owned()
             }
             Self::RollingRestart => "drain, stop (SIGTERM), start each".to_owned(),
-            Self::ScaleOut => "start one more and send it requests".to_owned(),
+            Self::ScaleOut => {
+                "start one more replica and route requests to it".to_owned()
+            }
         }
     }
 

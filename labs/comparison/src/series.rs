@@ -1,48 +1,48 @@
-//! What happened to the requests of one design in one scenario. Every figure of the
-//! comparison that has to do with requests is counted from this.
+//! The requests of one design in one scenario, from which every request figure of the
+//! comparison is computed.
 
 use std::collections::BTreeSet;
 
-/// How a request ended, seen from the user's chair.
+/// The result of a request, from the user's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// As it should.
+    /// As expected.
     Fine,
-    /// 401 for a proof that was given out, has time left, and was never given back.
+    /// 401 for a credential that was issued, has not expired and was not revoked by its user.
     LoginLost,
-    /// No answer, or one that says that the system cannot (5xx).
+    /// No answer, or a 5xx answer.
     Failed,
-    /// No answer within the user's patience: a busy machine may be why.
+    /// No answer before the client's timeout; a busy machine is a possible cause.
     TimedOut,
 }
 
 impl Ended {
-    /// Whether the system failed the user, rather than forgot them.
+    /// Whether the request failed, in contrast to a lost login.
     #[must_use]
     pub const fn is_error(self) -> bool {
         matches!(self, Self::Failed | Self::TimedOut)
     }
 }
 
-/// One request. Times are microseconds since the load began.
+/// One request. Times are microseconds since the start of the load.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Who made it, from 0.
+    /// The user's number, from 0.
     pub user: usize,
-    /// When it was meant to start.
+    /// The intended start.
     pub intended_us: u64,
-    /// When it was sent: later, if its user was still waiting for another.
+    /// The actual start: later if the user's previous request was still under way.
     pub sent_us: u64,
-    /// When its answer was there, or was given up.
+    /// The end of the answer, or of the wait for it.
     pub ended_us: u64,
-    /// How it ended.
+    /// The result.
     pub ended: Ended,
     /// The replica that answered.
     pub served_by: Option<String>,
 }
 
 impl Sample {
-    /// From when it was meant to start to its end, in microseconds.
+    /// Latency from the intended start, in microseconds.
     #[must_use]
     pub const fn latency_us(&self) -> u64 {
         self.ended_us.saturating_sub(self.intended_us)
@@ -52,40 +52,40 @@ impl Sample {
 /// All requests of one design in one scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
-    /// How many users there were.
+    /// The number of users.
     pub users: usize,
-    /// In the order in which they ended.
+    /// In the order of their ends.
     pub samples: Vec<Sample>,
-    /// How long there was load, in microseconds.
+    /// Duration of the load, in microseconds.
     pub span_us: u64,
-    /// When the fault began; [`None`] where there is none.
+    /// Start of the fault; [`None`] without a fault.
     pub fault_us: Option<u64>,
-    /// When what was done was done: the last replica is back, or the order is answered.
+    /// End of the fault: the last replica is ready again, or the revocation is answered.
     pub done_us: Option<u64>,
 }
 
 impl Series {
-    /// How many requests ended in one way.
+    /// The number of requests with a certain result.
     #[must_use]
     pub fn count(&self, of: impl Fn(Ended) -> bool) -> usize {
         self.samples.iter().filter(|sample| of(sample.ended)).count()
     }
 
-    /// Requests that ended since the fault; all of them where there was none.
+    /// Requests that ended since the fault; all requests without a fault.
     pub fn since_fault(&self) -> impl DoubleEndedIterator<Item = &Sample> {
         let fault = self.fault_us.unwrap_or(0);
         self.samples.iter().filter(move |sample| sample.ended_us >= fault)
     }
 
-    /// Who lost a login since the fault.
+    /// The users that lost a login since the fault.
     #[must_use]
     pub fn logged_out(&self) -> BTreeSet<usize> {
         let lost = self.since_fault().filter(|one| one.ended == Ended::LoginLost);
         lost.map(|one| one.user).collect()
     }
 
-    /// How many answers the least busy user has had since a moment. An error is none: it
-    /// says nothing of who is logged in.
+    /// The answers of the user with the fewest since a moment. Errors do not count: they show
+    /// neither a login nor its loss.
     #[must_use]
     pub fn fewest_answers_since(&self, moment_us: u64) -> usize {
         let mut counts = vec![0_usize; self.users];
@@ -98,7 +98,7 @@ impl Series {
         counts.into_iter().min().unwrap_or(0)
     }
 
-    /// Adds what was measured in another turn of the same load.
+    /// Appends another round of the same load.
     pub fn append(&mut self, turn: Self) {
         let shift = self.span_us;
         self.users = turn.users;

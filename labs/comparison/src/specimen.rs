@@ -1,4 +1,4 @@
-//! Made-up runs for tests.
+//! Test fixtures: synthetic runs.
 
 use crate::contender::Contender;
 use crate::scenario::Scenario;
@@ -6,7 +6,7 @@ use crate::series::{Ended, Sample, Series};
 use crate::trial::Trial;
 use std::collections::BTreeSet;
 
-/// Each user's requests, one every 100 microseconds, each of which takes 10.
+/// Each user's requests, one every 100 microseconds, each taking 10.
 pub(crate) fn series(fault_us: Option<u64>, of: &[&[Ended]]) -> Series {
     let mut samples = Vec::new();
     for (user, ends) in of.iter().enumerate() {
@@ -26,7 +26,7 @@ pub(crate) fn series(fault_us: Option<u64>, of: &[&[Ended]]) -> Series {
     Series { users: of.len(), samples, span_us, fault_us, done_us: fault_us }
 }
 
-/// A trial in which nothing else happened.
+/// A trial with these requests and no other event.
 pub(crate) fn trial(contender: Contender, scenario: Scenario, series: Series) -> Trial {
     Trial {
         contender,

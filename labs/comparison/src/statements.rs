@@ -1,7 +1,4 @@
-//! What the concepts say of each design, held against what was seen.
-//!
-//! No statement depends on how long something took. What a slow machine can be the reason
-//! for makes "inconclusive"; what no slowness explains makes "does not hold".
+//! Compares the expected outcomes of each design with the observed ones.
 
 use crate::contender::Contender;
 use crate::recovery::is_calm;
@@ -16,34 +13,34 @@ mod revoked;
 
 pub use designs::of_design;
 
-/// One statement about one design, with the figure that it stands or falls by.
+/// One statement about one design, with the figure that decides it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Statement {
-    /// Which design.
+    /// The design.
     pub design: Contender,
-    /// In which scenario; absent for what holds in all of them.
+    /// The scenario; absent if the statement covers all of them.
     pub scenario: Option<Scenario>,
-    /// What is said.
+    /// The text of the statement.
     #[serde(rename = "title")]
     pub says: String,
-    /// What it takes.
+    /// The expected figure.
     pub expected: String,
-    /// What was seen.
+    /// The measured figure.
     pub measured: String,
-    /// Whether it holds.
+    /// Whether the statement holds.
     pub outcome: Outcome,
-    /// Why that could not be told.
+    /// The reasons for "inconclusive".
     pub doubts: Vec<String>,
 }
 
-/// A statement in the making.
+/// Builds the statements about a trial.
 struct Says<'a> {
     trial: &'a Trial,
     doubts: Vec<String>,
 }
 
 impl Says<'_> {
-    /// `inexcusable`: no slowness of a machine explains it if it does not hold.
+    /// `inexcusable`: a slow machine cannot explain a deviation.
     fn that(
         &self,
         says: &str,
@@ -73,13 +70,13 @@ impl Says<'_> {
     }
 }
 
-/// What a trial shows.
+/// The statements about a trial.
 #[must_use]
 pub fn of_trial(trial: &Trial) -> Vec<Statement> {
     let says = Says { trial, doubts: doubts(trial) };
     let mut statements = vec![logins(&says)];
     if trial.scenario.is_orderly() {
-        // No answer in ten seconds is none: a design that hangs must not get away with it.
+        // A request without an answer in ten seconds counts as failed, so a hanging design fails.
         let failed = trial.series.count(Ended::is_error);
         let text = "no request fails";
         statements.push(says.that(text, &0, &failed, failed == 0, true));
@@ -91,7 +88,7 @@ pub fn of_trial(trial: &Trial) -> Vec<Statement> {
     statements
 }
 
-/// Who had to log in again.
+/// The statement about lost logins.
 fn logins(says: &Says<'_>) -> Statement {
     let trial = says.trial;
     let lost = trial.series.count(|ended| ended == Ended::LoginLost);
@@ -106,7 +103,7 @@ fn logins(says: &Says<'_>) -> Statement {
             says.that(text, &"some", &lost, lost > 0, false)
         }
         (Contender::Sticky, Scenario::KillAReplica) => {
-            let text = "exactly those are logged out whose replica was killed";
+            let text = "exactly the users of the killed replica are logged out";
             let holds = out == trial.at_home;
             says.that(text, &names(&trial.at_home), &names(&out), holds, false)
         }
@@ -134,7 +131,7 @@ fn newcomer(says: &Says<'_>) -> Statement {
     let served = since.filter(|one| one.served_by.as_deref() == newcomer).count();
     match says.trial.contender {
         Contender::Sticky => {
-            let text = "users who are known stay where they are known";
+            let text = "logged-in users stay on their replica";
             says.that(text, &0, &served, served == 0, false)
         }
         _ => {
@@ -146,10 +143,10 @@ fn newcomer(says: &Says<'_>) -> Statement {
 
 fn names(users: &std::collections::BTreeSet<usize>) -> String {
     let names: Vec<_> = users.iter().map(|user| format!("user-{}", user + 1)).collect();
-    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// Every reason why the figures of a trial need not mean what they seem to.
+/// Every reason why the figures of a trial may mislead.
 fn doubts(trial: &Trial) -> Vec<String> {
     let series = &trial.series;
     let fault = series.fault_us.unwrap_or(u64::MAX);
@@ -165,7 +162,7 @@ fn doubts(trial: &Trial) -> Vec<String> {
     let all = [
         (!trial.enough, "not every user got enough answers".to_owned()),
         (!calm, "requests failed, or were missing, to the end".to_owned()),
-        (early > 0, format!("requests failed while nothing was wrong: {early}")),
+        (early > 0, format!("requests failed before the fault: {early}")),
         (timed_out > 0, format!("requests got no answer in time: {timed_out}")),
         (
             nobody_home,
@@ -175,7 +172,7 @@ fn doubts(trial: &Trial) -> Vec<String> {
     all.into_iter().filter_map(|(applies, says)| applies.then_some(says)).collect()
 }
 
-/// Puts the same statements of several repetitions together: the worst one stands.
+/// Merges equal statements of several repetitions; the worst verdict applies.
 #[must_use]
 pub fn together(all: Vec<Statement>) -> Vec<Statement> {
     let mut merged: Vec<Statement> = Vec::new();

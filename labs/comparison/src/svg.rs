@@ -1,13 +1,13 @@
-//! A few shapes as text.
+//! SVG shapes as text.
 
-/// A drawing in the making.
+/// An SVG drawing under construction.
 #[derive(Debug, Default)]
 pub struct Svg {
     shapes: String,
 }
 
 impl Svg {
-    /// A line from one point to another.
+    /// A line between two points.
     pub fn line(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         self.shapes += &format!(
             "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" \
@@ -30,7 +30,7 @@ impl Svg {
         );
     }
 
-    /// Joins points. One that stands alone is not drawn.
+    /// A line through points; a single point is not drawn.
     pub fn path(&mut self, class: &str, points: &[(f64, f64)]) {
         let steps = points.iter().enumerate().map(|(at, (x, y))| {
             let step = if at == 0 { 'M' } else { 'L' };
@@ -40,14 +40,14 @@ impl Svg {
         self.shapes += &format!("<path class=\"{class}\" d=\"{steps}\"/>\n");
     }
 
-    /// Words; the point is the left end of their base line, unless the class says else.
+    /// Text; the point is the left end of its baseline, unless the class changes the anchor.
     pub fn text(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
         let text = escaped(text);
         self.shapes +=
             &format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>\n");
     }
 
-    /// The drawing, with what it shows for those who cannot see it.
+    /// The finished drawing, with a text description for screen readers.
     #[must_use]
     pub fn finish(self, (width, height): (f64, f64), shows: &str) -> String {
         let (shapes, shows) = (self.shapes, escaped(shows));
@@ -58,7 +58,7 @@ impl Svg {
     }
 }
 
-/// Text that is no markup.
+/// Text with XML characters escaped.
 #[must_use]
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! Requests by time, for plots: what happened in each tenth of a second.
+//! Requests over time, for plots, in ticks of a tenth of a second.
 
 use crate::contender::Contender;
 use crate::scenario::Scenario;
@@ -15,38 +15,36 @@ pub const TICK_MS: i64 = 100;
 /// One design in one scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Timeline {
-    /// Which design.
+    /// The design.
     pub design: Contender,
-    /// What was done to it.
+    /// The scenario.
     pub scenario: Scenario,
-    /// From the fault to when what was to be done was done, in milliseconds; absent without
-    /// a fault.
+    /// From the start of the fault to its end, in milliseconds; absent without a fault.
     pub done_ms: Option<i64>,
-    /// In order; ticks without an answer are left out.
+    /// In order, without ticks that have no answer.
     pub ticks: Vec<Tick>,
 }
 
-/// What ended in one tick.
+/// The requests that ended in one tick.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Tick {
-    /// When it began, in milliseconds since the fault, or since the beginning where there
-    /// was none.
+    /// Start of the tick, in milliseconds since the fault or, without a fault, since the
+    /// start of the load.
     pub at_ms: i64,
-    /// Requests that went well.
+    /// Successful requests.
     pub fine: usize,
-    /// Logins that were lost.
+    /// Lost logins.
     pub lost: usize,
-    /// Requests that failed.
+    /// Failed requests.
     pub failed: usize,
-    /// How long those that went well took, in milliseconds, the median and the longest;
-    /// absent when none did.
+    /// Median latency of the successful requests, in milliseconds; absent without any.
     pub p50_ms: Option<f64>,
-    /// The longest.
+    /// Their maximum latency.
     pub worst_ms: Option<f64>,
 }
 
 impl Timeline {
-    /// By the time at which requests ended.
+    /// Groups requests by the time of their ends.
     #[must_use]
     pub fn of(trial: &Trial) -> Self {
         let series = &trial.series;
@@ -94,7 +92,7 @@ fn with_waits(mut tick: Tick, mut waits: Vec<u64>) -> Tick {
     tick
 }
 
-/// To hundredths: a plot shows no more.
+/// Rounded to hundredths, the resolution of a plot.
 #[expect(clippy::cast_precision_loss, reason = "microseconds of a run are exact")]
 fn wait_ms(us: u64) -> f64 {
     (us as f64 / 10.0).round() / 100.0
@@ -125,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn time_counts_from_the_fault_and_what_was_before_it_is_negative() {
+    fn time_counts_from_the_fault_and_earlier_is_negative() {
         let samples = vec![
             sample(0, 10, Ended::Fine),
             sample(20, 50, Ended::Fine),

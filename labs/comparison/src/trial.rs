@@ -1,5 +1,4 @@
-//! One design in one scenario, once: what was seen, and the figures that are counted from
-//! it.
+//! One design in one scenario, once: the observations, and the figures computed from them.
 
 use crate::contender::Contender;
 use crate::figure::Once;
@@ -11,60 +10,60 @@ use crate::series::{Ended, Series};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// What was seen.
+/// The observations.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Which design.
+    /// The design.
     pub contender: Contender,
-    /// What was done to it.
+    /// The scenario.
     pub scenario: Scenario,
     /// All requests.
     pub series: Series,
-    /// Whose login came from the replica that was killed.
+    /// The users with a login from the killed replica.
     pub at_home: BTreeSet<usize>,
-    /// The replica that was added.
+    /// The added replica.
     pub newcomer: Option<String>,
-    /// Whether every user had the answers that were waited for.
+    /// Whether every user had the required number of answers.
     pub enough: bool,
-    /// What became of a revoked proof.
+    /// The revocation's effect.
     pub revoked: Option<Revoked>,
-    /// The same with tokens that nobody looks up.
+    /// The same for tokens without a lookup.
     pub without_lookup: Option<Revoked>,
 }
 
-/// A row of the comparison of a scenario.
+/// A row in the table of a scenario.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Row {
-    /// Good answers a second.
+    /// Successful answers a second.
     RequestsPerSecond,
-    /// Good answers: those that the percentiles are of.
+    /// Successful answers, the population of the percentiles.
     Samples,
-    /// Half of the good answers took longer.
+    /// Median latency of successful answers.
     P50Ms,
-    /// One in twenty did.
+    /// Their 95th percentile.
     P95Ms,
-    /// One in a hundred did.
+    /// Their 99th percentile.
     P99Ms,
-    /// Requests that failed.
+    /// Failed requests.
     Errors,
-    /// 401 for a proof that should have been good.
+    /// 401 for a credential that should be valid.
     LoginsLost,
-    /// Users to whom that happened since the fault.
+    /// Users with a lost login since the fault.
     UsersLoggedOut,
     /// From the fault to the recovery of the slowest user.
     RecoverySeconds,
-    /// Requests that the added replica answered.
+    /// Requests answered by the added replica.
     #[serde(rename = "served_by_new_replica")]
     ServedByNewcomer,
-    /// From the order to the last request that was still accepted.
+    /// From the revocation to the last accepted request.
     RevocationMs,
-    /// The same with tokens that nobody looks up.
+    /// The same for tokens without a lookup.
     RevocationWithoutLookupMs,
 }
 
 impl Row {
-    /// In the order in which they are shown.
+    /// In the order of the table.
     pub const ALL: [Self; 12] = [
         Self::RequestsPerSecond,
         Self::Samples,
@@ -80,7 +79,7 @@ impl Row {
         Self::RevocationWithoutLookupMs,
     ];
 
-    /// The rows that a scenario has something to say about.
+    /// The rows of a scenario.
     pub fn of(scenario: Scenario) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |row| match row {
             Self::ServedByNewcomer => scenario == Scenario::ScaleOut,
@@ -114,9 +113,6 @@ impl Row {
     }
 
     /// The figure of a trial.
-    ///
-    /// # Errors
-    /// Why there is none.
     pub fn figure(self, trial: &Trial) -> Once {
         let series = &trial.series;
         match self {
@@ -155,9 +151,9 @@ impl Row {
 }
 
 fn delay(revoked: Option<&Revoked>) -> Once {
-    let revoked = revoked.ok_or("nobody is revoked here")?;
+    let revoked = revoked.ok_or("no user is revoked here")?;
     match (revoked.accepted_before, revoked.still_accepted_by.is_empty()) {
-        (false, _) => Err("the proof was not accepted before it was revoked"),
+        (false, _) => Err("the credential was not accepted before its revocation"),
         (true, false) => Err("still accepted at the end of the watch"),
         (true, true) => Ok(revoked.delay_ms),
     }
@@ -184,7 +180,7 @@ mod tests {
     use Ended::{Failed, Fine, LoginLost};
 
     #[test]
-    fn each_kind_of_end_is_counted_in_its_row() {
+    fn each_result_is_counted_in_its_row() {
         let users: [&[Ended]; 2] = [
             &[Fine, LoginLost, Failed, Fine, Fine, Fine],
             &[Fine, Fine, Fine, Fine, Fine, Fine],
@@ -200,16 +196,16 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_does_not_apply_says_why() {
+    fn inapplicable_row_has_a_reason() {
         let users: [&[Ended]; 1] = [&[Fine; 4]];
         let kill =
             trial(Contender::Sticky, Scenario::KillAReplica, series(Some(50), &users));
-        assert_eq!(Row::RevocationMs.figure(&kill), Err("nobody is revoked here"));
+        assert_eq!(Row::RevocationMs.figure(&kill), Err("no user is revoked here"));
         assert_eq!(Row::ServedByNewcomer.figure(&kill), Err("no replica was added here"));
     }
 
     #[test]
-    fn a_proof_that_is_still_accepted_has_no_delay_but_a_reason() {
+    fn credential_still_accepted_has_a_reason_and_no_delay() {
         let users: [&[Ended]; 1] = [&[Fine; 4]];
         let mut revoke =
             trial(Contender::Memory, Scenario::RevokeOne, series(Some(50), &users));

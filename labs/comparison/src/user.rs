@@ -1,4 +1,4 @@
-//! One scripted user. The script is the same before every design; only the proof differs.
+//! One scripted user. The script is the same for every design; only the credential differs.
 
 use crate::contender::Contender;
 use crate::login::log_in;
@@ -17,21 +17,21 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How long a user waits for an answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Limit for one answer.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Of ten requests so many read a file; the others list what there is.
+/// Of ten requests this number reads a file; the others list files.
 const READS_OF_TEN: u32 = 2;
 
-/// A user with their file, before they log in.
+/// A user with an uploaded file, before login.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) credentials: Credentials,
-    /// A file that they uploaded before anything is measured.
+    /// A file from the preparation of the scenario.
     pub(crate) file_id: String,
 }
 
-/// What the users before one design have in common.
+/// State that the users of one design share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     began: Instant,
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The load begins now.
+    /// The load starts now.
     pub(crate) fn begin(users: usize) -> Self {
         let series = Series { users, ..Series::default() };
         let stop = CancellationToken::new();
@@ -56,21 +56,21 @@ impl Shared {
     }
 }
 
-/// A person with a client.
+/// A user with an HTTP client.
 pub(crate) struct User {
     number: usize,
     person: Person,
     contender: Contender,
     url: String,
     client: Client,
-    /// [`None`] after a login that did not work.
+    /// [`None`] after a failed login.
     proof: Option<Proof>,
-    /// The replica that the proof came from.
+    /// The replica of the login.
     pub(crate) home: Option<String>,
     dice: ChaCha8Rng,
 }
 
-/// How a request ended, and who answered it.
+/// The result of a request, and the replica that answered it.
 type Answer = (Ended, Option<String>);
 
 impl User {
@@ -87,10 +87,7 @@ impl User {
         Self { number, person, contender, url, client, proof: None, home: None, dice }
     }
 
-    /// Exchanges the password for a proof; says how that ended if it did not work.
-    ///
-    /// A dead session's cookie would make the login a request that some other site could
-    /// have forged, so who keeps cookies begins without any.
+    /// Exchanges the password for a credential; returns the result of a failed login.
     pub(crate) async fn log_in(&mut self) -> Result<(), Answer> {
         if self.contender.needs_cookie() {
             self.client = browser(self.contender, &self.url);
@@ -108,7 +105,7 @@ impl User {
         }
     }
 
-    /// Makes its requests when they are meant to be made, until told to stop.
+    /// Sends requests at their intended times until it is stopped.
     pub(crate) async fn work(mut self, pace: Pace, shared: Arc<Shared>) {
         for intended in pace {
             let awake = sleep_until(shared.began + intended);
@@ -128,7 +125,7 @@ impl User {
             };
             shared.series().samples.push(sample);
             if ended == Ended::LoginLost {
-                // What was refused is not sent again, or one login would be lost twice.
+                // A refused request is not repeated, or one lost login would count twice.
                 let _tried_again_next_time = self.log_in().await;
             }
         }
@@ -149,13 +146,16 @@ impl User {
     }
 }
 
-/// A client that has no cookies yet, and keeps them if the design needs one.
+/// A client without cookies; it stores cookies if the design needs one.
 fn browser(contender: Contender, url: &str) -> Client {
     let keep_cookies = contender.needs_cookie();
-    Client::with(url, Options { timeout: PATIENCE, keep_cookies, ..Options::default() })
+    Client::with(
+        url,
+        Options { timeout: ANSWER_TIMEOUT, keep_cookies, ..Options::default() },
+    )
 }
 
-/// Takes an outcome apart: the body if it was done, how it ended, and who answered.
+/// Splits an outcome into the body of a success, the result, and the answering replica.
 fn ending<T>(outcome: Outcome<T>) -> (Option<T>, Answer) {
     match outcome {
         Outcome::Done(reply) => {

@@ -1,10 +1,10 @@
-//! Which earlier step a failing one needs: the other replica is given that step too, and
+//! Finds the earlier step that a failing one needs: the other replica gets that step too, and
 //! then the failing one works there.
 
 use crate::cells::{Experiment, ExperimentResult};
 use crate::check::Checker;
 
-/// A switch that fails each time, and why.
+/// A switch that fails in every repeat, and the reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Blamed {
     pub(crate) experiment: Experiment,
@@ -12,7 +12,7 @@ pub(crate) struct Blamed {
     pub(crate) needs: Vec<usize>,
 }
 
-/// The steps to blame for each cut at which a switch fails.
+/// The needed steps for each cut at which a switch fails.
 pub(crate) async fn blame(checker: &mut Checker<'_>) -> Vec<Blamed> {
     let experiments: Vec<_> = checker.cells.experiments().collect();
     let mut blamed: Vec<Blamed> = Vec::new();
@@ -33,9 +33,8 @@ pub(crate) async fn blame(checker: &mut Checker<'_>) -> Vec<Blamed> {
     blamed
 }
 
-/// The fewest steps before the cut that make the failing one work when the other replica
-/// answers them again: one alone if there is such a one, the latest first; otherwise all
-/// from some step on.
+/// The smallest set of steps before the cut that makes the failing step work when the other
+/// replica answers them again: one step, the latest possible; otherwise all from some step on.
 async fn needs(
     checker: &mut Checker<'_>,
     (from, to): (usize, usize),
@@ -49,7 +48,7 @@ async fn needs(
         checker.go_on(&mut walk, 0..cut, from).await;
         for step in again.clone() {
             checker.go_on(&mut walk, step..step + 1, to).await;
-            // A service may refuse the repetition: what counts is the step after it.
+            // The service may refuse the repetition; only the step after it counts.
             walk.wrong = None;
         }
         checker.go_on(&mut walk, cut..failing + 1, to).await;

@@ -1,4 +1,4 @@
-//! What a failure says about where the state is.
+//! From the symptoms of a failure to the place of the state.
 
 use crate::expectation::Wrong;
 use serde::Serialize;
@@ -7,25 +7,25 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// In the memory of the process that answered.
+    /// In the memory of the replica.
     ReplicaMemory,
-    /// In its memory or on its disk: it could not be restarted, so which is not known.
+    /// In its memory or on its disk: the replica could not be restarted to decide it.
     MemoryOrDisk,
-    /// On the disk of the machine that answered.
+    /// On the local disk of the replica.
     LocalDisk,
-    /// A number that each process counts for itself.
+    /// A number that each process counts by itself.
     HiddenCounter,
-    /// How far a user has come, remembered by the process that saw the earlier steps.
+    /// A user's progress, stored by the process that handled the earlier steps.
     StepOrder,
-    /// Work or data that was accepted, and waits in the memory of one process.
+    /// Work or data that was accepted and waits in the memory of one process.
     InProcessQueue,
-    /// A copy that is not told when another replica changes the original.
+    /// A copy that is not invalidated when another replica changes the original.
     StaleCopy,
-    /// In the memory of all replicas, which tell each other.
+    /// In the memory of all replicas, which send each other changes.
     SpreadMemory,
 }
 
-/// What a restart at the cut did.
+/// The effect of a restart at the cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AfterRestart {
     Kept,
@@ -33,10 +33,10 @@ pub(crate) enum AfterRestart {
     NotKnown,
 }
 
-/// What is known of a switch that fails.
+/// The observations about a switch that fails.
 pub(crate) struct Symptoms<'a> {
     pub(crate) wrong: &'a Wrong,
-    /// Whether the failing request carries something that a needed step gave out.
+    /// Whether the failing request carries a value that a needed step returned.
     pub(crate) carries: bool,
     /// Whether a needed step only accepts work.
     pub(crate) later: bool,
@@ -44,7 +44,7 @@ pub(crate) struct Symptoms<'a> {
 }
 
 impl Kind {
-    /// Where the state is that a switch does not find.
+    /// The place of the state that a switch does not find.
     pub(crate) const fn of(symptoms: &Symptoms<'_>) -> Self {
         match symptoms.restart {
             AfterRestart::Kept => return Self::LocalDisk,
@@ -80,7 +80,7 @@ impl Kind {
         }
     }
 
-    /// Which observations say so.
+    /// The observations that lead to it.
     #[must_use]
     pub const fn why(self) -> &'static str {
         match self {
@@ -90,39 +90,38 @@ impl Kind {
             }
             Self::MemoryOrDisk => {
                 "It works on the replica that saw the earlier step and fails on another. \
-                 Whether a restart loses it too is not known, and that is what tells \
-                 memory from disk."
+                 Without a restart, memory and disk cannot be distinguished."
             }
             Self::LocalDisk => {
-                "It survives a restart of the replica and is not seen by another one: it \
-                 was written down, where nobody else looks."
+                "It survives a restart of the replica, and another replica does not see \
+                 it: it was written to local storage."
             }
             Self::HiddenCounter => {
-                "Nothing is refused; the replicas answer with different numbers. Each \
-                 counts what it has seen itself."
+                "No request is refused, but the replicas answer with different numbers: \
+                 each counts its own requests."
             }
             Self::StepOrder => {
-                "The request carries nothing that the earlier step gave out, and is \
-                 refused all the same by a replica that did not see that step: the \
-                 replica remembers how far the user has come."
+                "The request carries no value of the earlier step, and a replica that \
+                 did not see that step refuses it: the replica stores the user's \
+                 progress."
             }
             Self::InProcessQueue => {
-                "What the service had accepted was gone, or was never finished, once the \
-                 process that accepted it had ended, or is known to that process only. An \
-                 acknowledgement was given for something that was in memory."
+                "The accepted work was lost or never finished after the process that \
+                 accepted it had ended, or only that process has it. The service \
+                 acknowledged work that was only in memory."
             }
             Self::StaleCopy => {
-                "A step that another replica answered is not seen afterwards: the first \
-                 replica goes on answering from what it had before."
+                "The effect of a step at another replica is not seen afterwards: the \
+                 first replica goes on answering from its old copy."
             }
             Self::SpreadMemory => {
-                "Any replica will do, and one may be restarted, but when all are down at \
-                 once it is lost: the replicas have copies, and nothing is written down."
+                "Every replica answers, and one may be restarted, but when all are down \
+                 at the same time it is lost: the replicas hold copies in memory only."
             }
         }
     }
 
-    /// Where to look in the code.
+    /// Typical places in the code.
     #[must_use]
     pub const fn look_for(self) -> &'static str {
         match self {

@@ -1,16 +1,16 @@
-//! What was tried, how often, and what came of it each time.
+//! The experiments, their repeats and their results.
 
 use crate::expectation::Wrong;
 use crate::walk::Walk;
 use std::collections::BTreeMap;
 
-/// A way to treat a user. Instances and steps are numbered from 0; a cut stands before the
-/// step of its number.
+/// A route of a user. Instances and steps are numbered from 0; a cut stands before the step of
+/// its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Experiment {
-    /// Everything from the cut on is asked of another instance.
+    /// All steps from the cut on go to another instance.
     Switch { cut: usize, from: usize, to: usize },
-    /// One step only is asked of another instance.
+    /// One step only goes to another instance.
     Visit { step: usize, from: usize, to: usize },
     /// The instance is restarted at the cut.
     Restart { cut: usize },
@@ -19,7 +19,7 @@ pub(crate) enum Experiment {
 }
 
 impl Experiment {
-    /// The first step that this treats otherwise than the control does.
+    /// The first step that differs from the control.
     const fn begins(self) -> usize {
         match self {
             Self::Switch { cut, .. }
@@ -30,16 +30,16 @@ impl Experiment {
     }
 }
 
-/// What came of an experiment.
+/// The result of an experiment.
 #[derive(Clone, Debug)]
 pub(crate) enum ExperimentResult<'a> {
-    /// It was not tried.
+    /// It was not run.
     Untried,
-    /// Right each time.
+    /// Every repeat was right.
     Works,
-    /// The same step went wrong in the same way each time; this is one of the times.
+    /// The same step failed in the same way in every repeat; this is one of them.
     Fails { step: usize, wrong: &'a Wrong, walk: &'a Walk },
-    /// Not the same each time, or wrong before anything was done.
+    /// The repeats differ, or failed before the first step.
     Differs(String),
 }
 
@@ -86,7 +86,7 @@ impl Cells {
         ExperimentResult::Fails { step: *step, wrong, walk }
     }
 
-    /// Experiments whose repeats differ, and how.
+    /// Experiments with different repeats, and the difference.
     pub(crate) fn doubtful(&self) -> Vec<(Experiment, String)> {
         let differing = |experiment: &Experiment| match self.outcome(*experiment) {
             ExperimentResult::Differs(how) => Some((*experiment, how)),
@@ -97,7 +97,7 @@ impl Cells {
         self.0.keys().filter_map(differing).collect()
     }
 
-    /// How many users that were.
+    /// The number of users.
     pub(crate) fn users(&self) -> usize {
         self.0.values().map(Vec::len).sum()
     }

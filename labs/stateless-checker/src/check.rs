@@ -1,7 +1,7 @@
-//! Which walks there are, and in which order.
+//! The experiments, and their order.
 //!
-//! Switches come before restarts: a counter that a restart has set back no longer stands
-//! where its neighbour's does, and repeats of one experiment must find the same.
+//! Switches come before restarts: a restart resets a hidden counter, so that it differs from
+//! its neighbour's, and repeats of one experiment must find the same.
 
 use crate::blame::blame;
 use crate::cells::{Cells, Experiment};
@@ -14,12 +14,12 @@ use crate::restarts;
 use crate::user::Users;
 use crate::walk::Walk;
 
-/// How thoroughly to look.
+/// The thoroughness of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Decides who the users are and what they send.
+    /// Determines the users and their values.
     pub seed: u64,
-    /// How often each experiment is repeated, with another user each time. At least 1.
+    /// Repeats of each experiment, each with another user. At least 1.
     pub rounds: usize,
 }
 
@@ -29,7 +29,7 @@ impl Default for Options {
     }
 }
 
-/// Sends users on all routes, and says what their failures have in common.
+/// Runs all experiments, and reports what their failures have in common.
 pub async fn check(
     description: &Description,
     instances: &mut Instances,
@@ -61,14 +61,14 @@ pub async fn check(
     findings::refused(&checker, options)
 }
 
-/// A check under way.
+/// A running check.
 pub(crate) struct Checker<'a> {
     pub(crate) description: &'a Description,
     pub(crate) instances: &'a mut Instances,
     client: reqwest::Client,
     users: Users,
     pub(crate) cells: Cells,
-    /// Controls that went wrong: after one, no experiment says anything.
+    /// Controls that failed: after one, no experiment has a meaning.
     pub(crate) refusals: Vec<Refusal>,
 }
 
@@ -77,7 +77,7 @@ impl Checker<'_> {
         Walk::new(self.users.next())
     }
 
-    /// Goes some steps on at one instance.
+    /// Sends further steps to one instance.
     pub(crate) async fn go_on(
         &self,
         walk: &mut Walk,
@@ -90,8 +90,7 @@ impl Checker<'_> {
         }
     }
 
-    /// All steps at one instance, for each instance: a service that does not do that is
-    /// not asked anything else.
+    /// All steps at one instance, for each instance. If that fails, nothing else is tried.
     async fn control(&mut self) {
         let steps = self.description.steps.len();
         for at in 0..self.instances.list().len() {

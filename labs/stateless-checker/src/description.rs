@@ -1,7 +1,7 @@
-//! What a user does, as somebody wrote it down: the file that is to be checked against.
+//! The file that describes the steps of a user.
 //!
-//! The format is explained in `docs/check-stateless.md`. A mistake in it is answered with
-//! its line and what was expected there; `validate` finds those that the format allows.
+//! `docs/check-stateless.md` explains the format. A mistake is reported with its line and the
+//! expected value; `validate` finds mistakes that the format allows.
 
 pub(crate) mod validate;
 
@@ -13,16 +13,16 @@ use std::path::Path;
 use std::time::Duration;
 use toml::Spanned;
 
-/// A service: where its replicas are, and the steps of one user.
+/// A service: its replicas, and the steps of one user.
 #[derive(Clone, Debug)]
 pub struct Description {
-    /// What the service is called in the report.
+    /// Name of the service in the report.
     pub service: String,
     /// Values that steps may use, such as an account.
     pub values: BTreeMap<String, Value>,
-    /// Where the replicas are, unless the command line says it.
+    /// The replicas, unless the command line names them.
     pub instances: Vec<InstanceEntry>,
-    /// What the user does, in order.
+    /// The steps of a user, in order.
     pub steps: Vec<Step>,
 }
 
@@ -30,7 +30,7 @@ pub struct Description {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceEntry {
-    /// What it is called in the report; `a`, `b`, ... if nothing is said.
+    /// Name in the report; `a`, `b`, ... by default.
     pub name: Option<String>,
     /// Base URL that reaches this replica and no other.
     pub url: String,
@@ -41,18 +41,18 @@ pub struct InstanceEntry {
     pub stop: Option<String>,
     /// Shell command that starts it again, and returns.
     pub start: Option<String>,
-    /// Shell command that does both, where there is none for each. When the process is down
-    /// is then known to nobody.
+    /// Shell command that does both, if there is no command for each. Then the moment at which
+    /// the process is down is unknown.
     pub restart: Option<String>,
     /// Path that answers 2xx once the replica is ready again; any reply to `/` if absent.
     pub ready: Option<String>,
 }
 
-/// One request, what the reply has to be, and what of it later steps need.
+/// One request, its expected reply, and the values that later steps need.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Step {
-    /// What the step is called in the report.
+    /// Name of the step in the report.
     pub name: String,
     /// Such as `POST /login`.
     pub request: Call,
@@ -67,30 +67,30 @@ pub struct Step {
     pub text: Option<String>,
     /// Body: a multipart form with one file.
     pub file: Option<FilePart>,
-    /// Statuses that are right; any 2xx if nothing is said.
+    /// Correct statuses; any 2xx by default.
     #[serde(default)]
     pub status: Statuses,
-    /// JSON pointers into the reply, and what has to be there.
+    /// JSON pointers into the reply, and the expected values.
     #[serde(default)]
     pub equal: BTreeMap<String, Value>,
-    /// What the whole reply has to be, as text.
+    /// The expected text of the whole reply.
     pub equal_text: Option<String>,
-    /// JSON pointers into the reply, and what the number there has to exceed.
+    /// JSON pointers into the reply, and numbers that the value must exceed.
     #[serde(default)]
     pub greater: BTreeMap<String, Value>,
-    /// What later steps need from the reply.
+    /// Values of the reply that later steps need.
     #[serde(default)]
     pub capture: BTreeMap<String, Source>,
-    /// Milliseconds for which a reply that is not right may become right.
+    /// Milliseconds within which a wrong reply may become right.
     #[serde(default)]
     pub settle_ms: u64,
-    /// Whether the service only accepts the work and does it afterwards. A step whose
-    /// status is 202 and no other does so unless told otherwise.
+    /// Whether the service only accepts the work and does it later. By default true for a step
+    /// with 202 as its only status.
     pub finishes_later: Option<bool>,
 }
 
 impl Step {
-    /// How long a reply that is not right may become right.
+    /// The time within which a wrong reply may become right.
     #[must_use]
     pub const fn settle(&self) -> Duration {
         Duration::from_millis(self.settle_ms)
@@ -109,7 +109,7 @@ impl Step {
 pub struct Call {
     /// Such as `POST`.
     pub method: Method,
-    /// Begins with `/`, and may hold `${names}`.
+    /// Starts with `/`, and may contain `${names}`.
     pub path: String,
 }
 
@@ -136,11 +136,11 @@ pub struct FilePart {
     pub field: String,
     /// The name of the file.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub content: String,
 }
 
-/// Which statuses are right.
+/// The correct statuses.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(untagged, expecting = "expected a status such as 200, or a list of them")]
 pub enum Statuses {
@@ -153,7 +153,7 @@ pub enum Statuses {
     Any(Vec<u16>),
 }
 
-/// Where in a reply a value is.
+/// The place of a value in a reply.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -165,13 +165,13 @@ pub enum Source {
     Cookie(String),
 }
 
-/// A file that is not a description, with the line where that shows.
+/// A mistake in a description, with its line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {says}")]
 pub struct DescriptionError {
     /// From 1.
     pub line: usize,
-    /// What was expected, and what is there.
+    /// The expected value, and the actual one.
     pub says: String,
 }
 
@@ -191,16 +191,16 @@ impl Description {
     /// Reads a description from its text.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the order of lines.
+    /// Every mistake, in the order of lines.
     pub fn parse(text: &str) -> Result<Self, Vec<DescriptionError>> {
         Self::parse_with(text, &[])
     }
 
-    /// The same with more values, which win over those of the text: what is not to stand
-    /// in a file, such as a password.
+    /// Reads a description with additional values, which replace those of the text. Use it for
+    /// values that do not belong in a file, such as a password.
     ///
     /// # Errors
-    /// Everything that is wrong with it, in the order of lines.
+    /// Every mistake, in the order of lines.
     pub fn parse_with(
         text: &str,
         values: &[(String, String)],

@@ -1,5 +1,4 @@
-//! One request as a step says it, sent to one instance, and the line of curl that says the
-//! same.
+//! One request of a step, sent to one instance, and the equivalent curl command.
 
 use crate::description::Step;
 use crate::instances::Instance;
@@ -13,21 +12,21 @@ use reqwest::Url;
 use reqwest::multipart::{Form, Part};
 use std::time::Duration;
 
-/// The longest that one request may take.
+/// The timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes of a reply that are looked at: more is no reply to a check.
+/// Largest reply in bytes.
 const MAX_REPLY: usize = 8 * 1024 * 1024;
 
-/// A reply, read whole.
+/// A complete reply.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// A client that adds nothing of its own: no retries, redirects or proxies, and a new
-/// connection for each request, as a balancer would choose a replica for each anew.
+/// A client without retries, redirects or proxies. It opens a new connection for each request,
+/// because a balancer chooses a replica for each connection.
 pub(crate) fn client() -> reqwest::Client {
     http_edge::crypto::choose();
     reqwest::Client::builder()
@@ -40,7 +39,7 @@ pub(crate) fn client() -> reqwest::Client {
         .expect("nothing in these options can fail")
 }
 
-/// A request with everything filled in.
+/// A request with all placeholders filled.
 pub(crate) struct Prepared {
     method: Method,
     url: String,
@@ -55,7 +54,7 @@ enum Body {
 }
 
 impl Prepared {
-    /// The request of a step, by this user, to this instance.
+    /// The request of a step, for this user and this instance.
     pub(crate) fn new(step: &Step, user: &User, to: &Instance) -> Self {
         let filled = |text: &String| fill(text, &user.known);
         let mut headers: Vec<(String, String)> = to.headers.clone().into_iter().collect();
@@ -74,7 +73,7 @@ impl Prepared {
         Self { method: step.request.method.clone(), url, headers, body }
     }
 
-    /// The same request, for a person to send.
+    /// The same request as a curl command.
     pub(crate) fn curl(&self) -> String {
         let mut words = vec!["curl".to_owned(), "-i".to_owned()];
         match self.method {
@@ -98,7 +97,7 @@ impl Prepared {
         piped + &words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
 
-    /// Sends it and reads the reply whole, whatever it says.
+    /// Sends it and reads the whole reply, with any status.
     pub(crate) async fn send(&self, client: &reqwest::Client) -> anyhow::Result<Reply> {
         let url = Url::parse(&self.url).context("this is no URL")?;
         let mut request = client.request(self.method.clone(), url);
@@ -132,7 +131,7 @@ fn body(step: &Step, user: &User) -> Body {
     }
     if let Some(form) = &step.form {
         let pairs = form.iter().map(|(name, value)| (name, fill(value, &user.known)));
-        // The only writer of this encoding at hand is that of a URL's query.
+        // The encoding of a URL's query is the same as that of a form.
         let mut url = Url::parse("http://localhost").expect("this is a URL");
         url.query_pairs_mut().extend_pairs(pairs);
         return Body::Text(url.query().unwrap_or_default().to_owned());
@@ -156,18 +155,18 @@ fn media_type(step: &Step) -> Option<&'static str> {
     kinds.into_iter().find_map(|(applies, kind)| applies.then_some(kind))
 }
 
-/// A word for a shell. One that no shell can say (it holds a NUL) is said without it.
+/// A word quoted for a shell. A word with a NUL cannot be quoted; the NUL is removed.
 fn quoted(word: &str) -> String {
     let word = word.replace('\0', "");
     shlex::try_quote(&word).map(String::from).unwrap_or_default()
 }
 
-/// What a reply says, short enough for a line of a transcript.
+/// The reply, shortened for a line of a transcript.
 pub(crate) fn in_short(reply: &Reply) -> String {
-    const ROOM: usize = 160;
+    const MAX_SHOWN: usize = 160;
     let text = String::from_utf8_lossy(&reply.body);
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cut: String = line.chars().take(ROOM).collect();
+    let cut: String = line.chars().take(MAX_SHOWN).collect();
     let more = if cut.len() < line.len() { "..." } else { "" };
     format!("{} {cut}{more}", reply.status.as_u16()).trim_end().to_owned()
 }
@@ -178,7 +177,7 @@ pub(crate) fn at_pointer(reply: &Reply, pointer: &str) -> Option<serde_json::Val
     body.pointer(pointer).cloned()
 }
 
-/// A value for a reader: a text in quotes, everything else as it stands in JSON.
+/// A value for a reader: a text in quotes, other values as JSON.
 pub(crate) fn shown(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => format!("{text:?}"),

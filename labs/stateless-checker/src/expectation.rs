@@ -1,4 +1,4 @@
-//! Whether a reply is what a step says it has to be, and what of it the user keeps.
+//! Compares a reply with a step's expectation, and captures values.
 
 use crate::description::{Source, Statuses, Step};
 use crate::exchange::{Reply, at_pointer, shown};
@@ -6,22 +6,21 @@ use crate::template::{Known, as_text, fill, fill_json};
 use crate::user::set_cookies;
 use serde_json::Value;
 
-/// How a reply is not what it has to be.
+/// The difference from the expected reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// There was none, or one that says "not now" (429, 502, 503, 504): that says nothing
-    /// about state.
+    /// No reply, or one that means "not now" (429, 502, 503, 504), which says nothing about state.
     NotAnswered(String),
     /// Another status.
     Status { expected: String, actual: u16 },
-    /// The right status and a number that is another.
+    /// The right status, and another number.
     Number { expected: String, actual: String },
-    /// The right status and something else that is not right.
+    /// The right status, and another value.
     Value { expected: String, actual: String },
 }
 
 impl Wrong {
-    /// What was expected and what came, for a reader.
+    /// The expected and the actual value, for a reader.
     pub(crate) fn sides(&self) -> (String, String) {
         match self {
             Self::NotAnswered(why) => ("an answer".to_owned(), why.clone()),
@@ -32,7 +31,7 @@ impl Wrong {
         }
     }
 
-    /// Whether two failures show the same: what was expected is another for each user.
+    /// Whether two failures are of the same kind; the expected values differ for each user.
     pub(crate) fn resembles(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Status { actual: one, .. }, Self::Status { actual: other, .. }) => {
@@ -43,7 +42,7 @@ impl Wrong {
     }
 }
 
-/// The values to keep if the reply is right.
+/// The captured values if the reply is right.
 pub(crate) fn judge(
     step: &Step,
     known: &Known,
@@ -82,7 +81,7 @@ pub(crate) fn judge(
     step.capture.iter().map(keep).collect()
 }
 
-/// The status that is right, for a reader.
+/// The correct statuses, for a reader.
 pub(crate) fn wanted(statuses: &Statuses) -> String {
     let all = match statuses {
         Statuses::Success => return "status 2xx".to_owned(),
@@ -138,7 +137,7 @@ fn differs(place: &str, how: &str, expected: &Value, actual: Option<&Value>) -> 
     }
 }
 
-/// A number and its text are the same: a value that came by a header is a text.
+/// A number and its text are equal, because a value from a header is a text.
 fn same(one: &Value, other: &Value) -> bool {
     let scalar = |value: &Value| !value.is_array() && !value.is_object();
     one == other || (scalar(one) && scalar(other) && as_text(one) == as_text(other))

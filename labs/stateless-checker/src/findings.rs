@@ -1,4 +1,4 @@
-//! From what went wrong to what rests on which state.
+//! From failed experiments to findings.
 
 use crate::blame::Blamed;
 use crate::cause::{AfterRestart, Kind, Symptoms};
@@ -11,12 +11,12 @@ use crate::template;
 use crate::walk::Walk;
 use outcome::Outcome;
 
-/// The report when the control went wrong: nothing can be said.
+/// The report when a control failed: the check is inconclusive.
 pub(crate) fn refused(checker: &Checker<'_>, options: Options) -> Report {
     empty(checker, options, Outcome::Inconclusive)
 }
 
-/// The report on everything that was tried.
+/// The report on all experiments.
 pub(crate) fn report(
     checker: &Checker<'_>,
     options: Options,
@@ -87,12 +87,13 @@ impl Findings<'_> {
             restart,
         };
         let kind = Kind::of(&symptoms);
-        // That another replica does not know of a job is the lesser harm: show the loss.
+        // A job that another replica does not know is the lesser harm, so the transcript shows the
+        // loss.
         let lost = restarted.filter(|_| kind == Kind::InProcessQueue);
         self.add(kind, step, &blamed.needs, lost.unwrap_or(walk));
     }
 
-    /// What is lost on the way to another replica and back, and on no way there alone.
+    /// Effects that are lost on the way to another replica and back, but not on the way there.
     fn of_visits(&mut self) {
         let cells = &self.checker.cells;
         for experiment in cells.experiments() {
@@ -106,7 +107,7 @@ impl Findings<'_> {
         }
     }
 
-    /// What other replicas find, and a restart loses all the same.
+    /// Effects that other replicas see and a restart loses.
     fn of_restarts(&mut self) {
         let cells = &self.checker.cells;
         let mut lost_by_one = false;
@@ -134,7 +135,7 @@ impl Findings<'_> {
         }
     }
 
-    /// The step whose effect a restart loses: the one before the first cut at which it is.
+    /// The step with an effect that a restart loses: the one before the first cut that loses it.
     fn lost(&self, experiment: Experiment, failing: usize) -> Option<usize> {
         let all = matches!(experiment, Experiment::RestartAll { .. });
         let cells = &self.checker.cells;
@@ -149,7 +150,7 @@ impl Findings<'_> {
         })
     }
 
-    /// Adds a finding, or the step to one that says the same of another.
+    /// Adds a finding, or adds the step to an equal finding.
     fn add(&mut self, kind: Kind, step: usize, needs: &[usize], walk: &Walk) {
         let name = |number: &usize| StepName {
             number: number + 1,
@@ -172,7 +173,7 @@ impl Findings<'_> {
     }
 }
 
-/// Whether a step sends what an earlier one gave out: a captured value, or a cookie.
+/// Whether a step sends a value that an earlier one returned: a captured value, or a cookie.
 fn carries(steps: &[Step], walk: &Walk, need: usize, step: usize) -> bool {
     let texts = validate::texts(&steps[step]);
     let used: Vec<&str> =
@@ -181,7 +182,7 @@ fn carries(steps: &[Step], walk: &Walk, need: usize, step: usize) -> bool {
     captured || walk.gave_cookies.contains(&need)
 }
 
-/// Why the experiments cannot say everything.
+/// Reasons why the experiments are not conclusive.
 fn doubts(checker: &Checker<'_>, restarted: &Restarted) -> Vec<String> {
     let names: Vec<_> = checker.instances.list().iter().map(|one| &one.name).collect();
     let steps = &checker.description.steps;
@@ -206,7 +207,7 @@ fn doubts(checker: &Checker<'_>, restarted: &Restarted) -> Vec<String> {
     doubts
 }
 
-/// What was not tried, and what it would have shown.
+/// Experiments that were not run, and their possible findings.
 fn limits(restarted: &Restarted) -> Vec<String> {
     match restarted {
         Restarted { broke: Some(_), .. } => Vec::new(),
@@ -226,6 +227,6 @@ fn limits(restarted: &Restarted) -> Vec<String> {
              stop and start instead of restart."
                 .to_owned(),
         ],
-        Restarted { all: All::AtOnce, .. } => Vec::new(),
+        Restarted { all: All::Together, .. } => Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! Where the replicas are, and how one is restarted.
+//! The replicas, and their restarts.
 
 use crate::description::validate::{check_url, is_loopback};
 use crate::description::{Description, InstanceEntry};
@@ -13,18 +13,18 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-/// How long a restart may take until the instance answers again.
+/// The time within which an instance must answer after a restart.
 const RESTART_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a connection may outlive the process that held it.
+/// The time within which the connections of a killed process must be closed.
 const HANG_UP_LIMIT: Duration = Duration::from_secs(3);
 
 /// One replica.
 #[derive(Clone, Debug, Serialize)]
 pub struct Instance {
-    /// What it is called in the report.
+    /// Name in the report.
     pub name: String,
-    /// Base URL that reaches it and no other.
+    /// Base URL that reaches only this replica.
     pub url: String,
     /// Headers that make a balancer send a request to it.
     #[serde(skip)]
@@ -40,21 +40,21 @@ impl Instance {
     }
 }
 
-/// Ends processes and starts them again.
+/// Kills processes and starts them again.
 #[async_trait]
 pub trait Restart: Send + Sync {
     /// Whether this one can be restarted.
     fn can(&self, which: usize) -> bool;
 
-    /// Whether all of these are down before the first is started again. Otherwise what was
-    /// in their memory may have been handed on from one to the other.
-    fn at_once(&self, which: &[usize]) -> bool;
+    /// Whether all of these are down before the first is started again. Otherwise one may have
+    /// passed its memory on to another.
+    fn all_down_together(&self, which: &[usize]) -> bool;
 
-    /// Ends the processes of these instances and starts them again; returns their base URLs
-    /// once all are ready. What was only in the memory of one of them is lost.
+    /// Kills the processes of these instances and starts them again; returns their base URLs when
+    /// all are ready. Data that was only in their memory is lost.
     ///
     /// # Errors
-    /// When one does not end, or does not come back.
+    /// When one does not end, or does not become ready.
     async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>>;
 }
 
@@ -68,7 +68,7 @@ impl Instances {
     /// Replicas that cannot be restarted.
     ///
     /// # Errors
-    /// When there are fewer than two, or two are one.
+    /// When there are fewer than two, or two have the same URL.
     pub fn new(list: Vec<Instance>) -> anyhow::Result<Self> {
         ensure!(
             list.len() > 1,
@@ -90,14 +90,14 @@ impl Instances {
         Ok(Self { list, restart: None })
     }
 
-    /// Lets them be restarted.
+    /// Adds a way to restart them.
     #[must_use]
     pub fn restarted_by(mut self, restart: impl Restart + 'static) -> Self {
         self.restart = Some(Box::new(restart));
         self
     }
 
-    /// The replicas that a description names, restarted as it says.
+    /// The replicas that a description names, with their restart commands.
     ///
     /// # Errors
     /// When it names fewer than two.
@@ -135,14 +135,15 @@ impl Instances {
         (0..self.list.len()).filter(can).collect()
     }
 
-    /// Whether all of these are down together when they are restarted.
-    pub(crate) fn at_once(&self, which: &[usize]) -> bool {
-        self.restart.as_ref().is_some_and(|how| how.at_once(which))
+    /// Whether all of these are down at the same time when they are restarted.
+    pub(crate) fn all_down_together(&self, which: &[usize]) -> bool {
+        self.restart.as_ref().is_some_and(|how| how.all_down_together(which))
     }
 
-    /// Restarts some, and notes where they are now.
+    /// Restarts some, and stores their new URLs.
     pub(crate) async fn restart(&mut self, which: &[usize]) -> anyhow::Result<()> {
-        let how = self.restart.as_ref().context("nobody knows how to restart these")?;
+        let how =
+            self.restart.as_ref().context("no restart command for these replicas")?;
         let urls = how.restart(which).await?;
         for (which, url) in which.iter().zip(urls) {
             self.list[*which].url = url;
@@ -169,16 +170,16 @@ impl Restart for ByCommand {
         self.0.get(which).is_some_and(can)
     }
 
-    fn at_once(&self, which: &[usize]) -> bool {
+    fn all_down_together(&self, which: &[usize]) -> bool {
         let mut entries = which.iter().map(|which| self.0.get(*which));
         entries.all(|entry| entry.is_some_and(|entry| in_two_steps(entry).is_some()))
     }
 
-    /// All are stopped before the first is started. Commands that do both run at the same
-    /// time, because there is no moment between the two to wait for.
+    /// All are stopped before the first is started. Commands that do both run at the same time,
+    /// because there is no moment between stop and start to wait for.
     async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
         let entries = || which.iter().filter_map(|which| self.0.get(*which));
-        if self.at_once(which) {
+        if self.all_down_together(which) {
             let ends = entries().filter_map(|one| Some((one, in_two_steps(one)?.0)));
             try_join_all(ends.map(|(entry, stop)| end(entry, stop))).await?;
             let starts = entries().filter_map(|one| Some(in_two_steps(one)?.1));
@@ -191,7 +192,7 @@ impl Restart for ByCommand {
     }
 }
 
-/// The commands that stop it and start it again, if it has both.
+/// The commands for stop and start, if it has both.
 fn in_two_steps(entry: &InstanceEntry) -> Option<(&str, &str)> {
     entry.stop.as_deref().zip(entry.start.as_deref())
 }
@@ -207,7 +208,7 @@ async fn restart_one(entry: &InstanceEntry) -> anyhow::Result<()> {
     }
 }
 
-/// Runs the command, and sees to it that the process has ended.
+/// Runs the command, and waits until the process has ended.
 async fn end(entry: &InstanceEntry, line: &str) -> anyhow::Result<()> {
     let held = connect(&entry.url).await.context("nothing listens there")?;
     run(line).await?;
@@ -235,7 +236,7 @@ async fn connect(url: &str) -> anyhow::Result<TcpStream> {
     Ok(TcpStream::connect((host, port)).await?)
 }
 
-/// Whether the other end is gone: the kernel closes what a process held, however it ends.
+/// Whether the other end is closed: the kernel closes the connections of a process that ends.
 async fn hung_up(mut connection: TcpStream) -> bool {
     let end = tokio::time::timeout(HANG_UP_LIMIT, connection.read(&mut [0; 1])).await;
     matches!(end, Ok(Ok(0) | Err(_)))

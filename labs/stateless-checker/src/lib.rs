@@ -1,14 +1,13 @@
 //! Finds the step of a user that depends on the memory of one server.
 //!
-//! One user's steps are sent to one replica first, to see that they work at all. Then they
-//! are cut in two, and the rest is sent to another replica; then the replica is restarted
-//! at the cut. What works in the first case and not in the others rests on something that
-//! one process had to itself, and how it fails says what.
+//! First, one user's steps go to one replica, which shows that they work. Then they are cut in
+//! two, and the rest goes to another replica; then the replica is restarted at the cut. A step
+//! that works in the first case and fails in another depends on state of one process, and the
+//! kind of failure tells which state.
 //!
-//! Reading order: `description` (what a user does, as somebody wrote it down), `instances`
-//! (where, and how to restart it), `walk` (one user on one route), `check` (which walks
-//! there are), `cause` (what the failures say), `report`. `ours` is the same for the
-//! servers of this lab.
+//! Reading order: `description` (the steps of a user), `instances` (replicas and restarts),
+//! `walk` (one user on one route), `check` (the experiments), `cause` (the meaning of the
+//! failures), `report`. `ours` runs the check on the servers of this lab.
 
 mod blame;
 pub mod cause;

@@ -1,4 +1,4 @@
-//! The servers of this lab: what their users do, and a cluster of them.
+//! The servers of this lab: the steps of their users, and a cluster of them.
 
 use crate::description::Description;
 use crate::instances::{Instance, Instances, Restart};
@@ -9,15 +9,15 @@ use cluster::orders::Order;
 use cluster::{Backing, Cluster, Program, ServerKind, Topology, Users};
 use std::sync::Arc;
 
-/// Whom the users log in as. The cluster is reachable from this machine only, and gone
-/// when the check is.
+/// The account of the users. The cluster is reachable from this machine only, and stops with
+/// the check.
 const USERNAME: &str = "alice";
 const PASSWORD: &str = "correct-horse";
 
-/// What a user of this design does.
+/// The steps of a user of this design.
 ///
 /// # Panics
-/// Never: a test reads the two descriptions.
+/// Never: a test parses the descriptions.
 #[must_use]
 pub fn description(design: ServerKind) -> Description {
     let text = match design.has_sessions() {
@@ -32,8 +32,8 @@ pub fn description(design: ServerKind) -> Description {
     description
 }
 
-/// A cluster of two replicas that are asked directly: a balancer that brings each client
-/// back to its replica would hide what is looked for.
+/// A cluster of two replicas that are called directly, because a sticky balancer would hide
+/// the state that the check looks for.
 pub struct Ours {
     cluster: Arc<Cluster>,
 }
@@ -42,7 +42,7 @@ impl Ours {
     /// Starts the cluster.
     ///
     /// # Errors
-    /// When it does not start; then nothing is left of it.
+    /// When it does not start; then it leaves nothing behind.
     pub async fn start(
         program: Program,
         design: ServerKind,
@@ -72,13 +72,13 @@ impl Ours {
         Ok(Instances::new(list)?.restarted_by(ByOrder { cluster, ids }))
     }
 
-    /// Stops the cluster in order.
+    /// Stops the cluster.
     pub async fn down(self) {
         self.cluster.down().await;
     }
 }
 
-/// Restarts replicas by orders to their cluster: SIGKILL, all of them, and a new start.
+/// Restarts replicas through their cluster: SIGKILL for all of them, and a new start.
 struct ByOrder {
     cluster: Arc<Cluster>,
     ids: Vec<String>,
@@ -90,7 +90,7 @@ impl Restart for ByOrder {
         which < self.ids.len()
     }
 
-    fn at_once(&self, _which: &[usize]) -> bool {
+    fn all_down_together(&self, _which: &[usize]) -> bool {
         true
     }
 

@@ -1,4 +1,4 @@
-//! What a check has found: for programs as JSON, for people as text.
+//! The result of a check: JSON for programs, text for a terminal.
 
 mod text;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use crate::walk::Exchange;
 
-/// Where the kinds of state are explained.
+/// The page that explains the kinds of state.
 pub const READ_MORE: &str = "docs/concepts/types-of-state.md";
 
 /// The JSON document of a check.
@@ -18,48 +18,48 @@ pub const SCHEMA: &str = "lab-check-stateless";
 /// The version of [`SCHEMA`].
 pub const VERSION: u32 = 1;
 
-/// Everything that a check has found. `Display` is the form for people.
+/// The result of a check. `Display` is the form for a terminal.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The service's name.
     pub service: String,
-    /// Pass: no step depends on the state of one replica. Fail: some step does.
-    /// Inconclusive: the service does not do the steps at all, or not always.
+    /// Pass: no step depends on state of one replica. Fail: at least one step does.
+    /// Inconclusive: the service does not do the steps at all, or not in every repeat.
     pub outcome: Outcome,
-    /// What the users were made from.
+    /// The seed of the users.
     pub seed: u64,
-    /// How often each experiment was repeated.
+    /// Repeats of each experiment.
     pub rounds: usize,
     /// The replicas' names.
     pub instances: Vec<String>,
-    /// How many users were sent from one replica to another, or through a restart.
+    /// Users that were sent from one replica to another, or through a restart.
     pub users: usize,
-    /// What rests on which state.
+    /// Steps that depend on state of one replica.
     pub findings: Vec<Finding>,
-    /// What differed between repeats, or could not be done.
+    /// Experiments with different repeats, and failed restarts.
     pub doubts: Vec<String>,
-    /// What was not tried, and would have shown more.
+    /// Experiments that were not run and would have shown more.
     pub limits: Vec<String>,
-    /// Replicas that did not do all steps alone. If there is one, nothing can be said.
+    /// Replicas that did not do all steps alone. If there is one, the check is inconclusive.
     pub refusals: Vec<Refusal>,
 }
 
-/// A step that needs what an earlier one left at one replica.
+/// A step that needs state which an earlier step left at one replica.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// Where the state is.
+    /// The place of the state.
     pub kind: Kind,
-    /// The steps that fail for it.
+    /// The failing steps.
     pub steps: Vec<StepName>,
-    /// The steps whose effect they miss.
+    /// The steps with the missing effects.
     pub needs: Vec<StepName>,
-    /// Which observations say so.
+    /// The observations that lead to it.
     pub why: &'static str,
-    /// Where to look in the code.
+    /// Typical places in the code.
     pub look_for: &'static str,
-    /// Where to read about it.
+    /// The page that explains it.
     pub read_more: &'static str,
-    /// One user to whom it happened.
+    /// The requests of one affected user.
     pub transcript: Vec<Event>,
 }
 
@@ -81,7 +81,7 @@ impl Finding {
 pub struct StepName {
     /// From 1.
     pub number: usize,
-    /// What the description calls it.
+    /// Name in the description.
     pub name: String,
 }
 
@@ -90,6 +90,6 @@ pub struct StepName {
 pub struct Refusal {
     /// Its name.
     pub instance: String,
-    /// How far it came.
+    /// The requests up to the failure.
     pub transcript: Vec<Event>,
 }

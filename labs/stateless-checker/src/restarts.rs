@@ -1,37 +1,37 @@
-//! The same cuts with a restart in them: of one replica, and then of all at once.
+//! The same cuts with a restart: of one replica, and then of all.
 //!
-//! All cuts share one restart: a user for each is brought to its cut, the process ends, and
-//! all of them go on. If these users disturb each other even without a restart, each cut
-//! gets one of its own.
+//! All cuts share one restart: a user is brought to each cut, the process is killed, and all
+//! users go on. If these users disturb each other even without a restart, each cut gets a
+//! restart of its own.
 
 use crate::cells::{Experiment, ExperimentResult};
 use crate::check::Checker;
 use crate::walk::Walk;
 
-/// What was restarted, or why not.
+/// The restarts that were done, or the reason why not.
 #[derive(Default)]
 pub(crate) struct Restarted {
-    /// Which one, if any can be.
+    /// The restarted instance, if one can be restarted.
     pub(crate) one: Option<usize>,
-    /// Whether all were, as far as that could still show something.
+    /// Whether all were restarted, as far as that could still show something.
     pub(crate) all: All,
-    /// Why the restarts came to an end, if they did.
+    /// The error that ended the restarts.
     pub(crate) broke: Option<String>,
 }
 
-/// How far all replicas were restarted.
+/// The restart of all replicas.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum All {
-    /// Not all were.
+    /// Not all were restarted.
     #[default]
     Never,
-    /// All were, and nobody knows whether there was a moment at which none was up.
+    /// All were, and it is unknown whether all were down at the same time.
     Staggered,
-    /// All were down at once, or that could no longer show anything.
-    AtOnce,
+    /// All were down at the same time, or that could no longer show anything.
+    Together,
 }
 
-/// Restarts what can be restarted, as often as there are rounds.
+/// Restarts every restartable instance, once in each round.
 pub(crate) async fn all(checker: &mut Checker<'_>, rounds: usize) -> Restarted {
     let can = checker.instances.restartable();
     let Some(victim) = can.first().copied() else {
@@ -47,15 +47,17 @@ pub(crate) async fn all(checker: &mut Checker<'_>, rounds: usize) -> Restarted {
     }
     let open: Vec<usize> = cuts.into_iter().filter(|cut| stands(checker, *cut)).collect();
     if open.is_empty() {
-        done.all = All::AtOnce;
+        done.all = All::Together;
         return done;
     }
     if can.len() < checker.instances.list().len() {
         return done;
     }
-    let at_once = checker.instances.at_once(&can);
+    let all_down_together = checker.instances.all_down_together(&can);
     match rounds.run(checker, &can, &open, every).await {
-        Ok(()) => done.all = if at_once { All::AtOnce } else { All::Staggered },
+        Ok(()) => {
+            done.all = if all_down_together { All::Together } else { All::Staggered }
+        }
         Err(error) => done.broke = Some(format!("{error:#}")),
     }
     done
@@ -69,7 +71,7 @@ const fn every(cut: usize) -> Experiment {
     Experiment::RestartAll { cut }
 }
 
-/// How often to restart, and whether all cuts share a restart.
+/// The number of restarts, and whether all cuts share one.
 struct Rounds {
     rounds: usize,
     together: bool,
@@ -119,7 +121,7 @@ async fn waiting(
     waiting
 }
 
-/// Whether nothing has been found at a cut by now.
+/// Whether nothing was found at this cut so far.
 fn stands(checker: &Checker<'_>, cut: usize) -> bool {
     let fails = |experiment| {
         matches!(checker.cells.outcome(experiment), ExperimentResult::Fails { .. })
@@ -147,7 +149,7 @@ async fn round(
     let names: Vec<_> = victims.iter().map(|at| list[*at].name.as_str()).collect();
     let note = match names.as_slice() {
         [one] => format!("{one} is restarted"),
-        several if checker.instances.at_once(victims) => {
+        several if checker.instances.all_down_together(victims) => {
             format!("{} are down at once, and started again", several.join(" and "))
         }
         several => format!(
@@ -164,8 +166,8 @@ async fn round(
     Ok(())
 }
 
-/// The cuts, those last at which work was just accepted: it must not be done by the time
-/// of the restart.
+/// The cuts, with those last that follow an accepted job: it must not be finished before the
+/// restart.
 fn last_moment(checker: &Checker<'_>, cuts: &[usize]) -> Vec<usize> {
     let mut cuts = cuts.to_vec();
     let accepted = |cut: &usize| checker.description.steps[cut - 1].finishes_later();

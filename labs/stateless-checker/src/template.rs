@@ -1,9 +1,9 @@
-//! `${name}` in a text, filled from what is known of a user.
+//! `${name}` in a text, filled with values of a user.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What is known of a user by now.
+/// Values of a user so far.
 pub(crate) type Known = BTreeMap<String, Value>;
 
 /// The names in a text, in order.
@@ -17,7 +17,7 @@ pub(crate) fn names(text: &str) -> Result<Vec<&str>, String> {
     Ok(names)
 }
 
-/// The text with its names filled. One that is not known stays as it is.
+/// The text with its names filled. An unknown name stays as it is.
 pub(crate) fn fill(text: &str, known: &Known) -> String {
     let filled = pieces(text).map(|piece| match piece {
         Ok(Piece::Name(name)) => {
@@ -29,8 +29,8 @@ pub(crate) fn fill(text: &str, known: &Known) -> String {
     filled.collect()
 }
 
-/// The same for JSON. A string that is one name and nothing else becomes the value itself,
-/// so that a number stays a number.
+/// The same for JSON. A string that consists of one name becomes the value itself, so that a
+/// number stays a number.
 pub(crate) fn fill_json(value: &Value, known: &Known) -> Value {
     match value {
         Value::String(text) => {
@@ -47,7 +47,7 @@ pub(crate) fn fill_json(value: &Value, known: &Known) -> Value {
     }
 }
 
-/// A value as it stands in a path, a header or a form.
+/// A value as text for a path, a header or a form.
 pub(crate) fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -87,13 +87,13 @@ mod tests {
     use serde_json::json;
 
     fn known() -> Known {
-        [("id".to_owned(), json!(7)), ("who".to_owned(), json!("ann"))].into()
+        [("id".to_owned(), json!(7)), ("name".to_owned(), json!("ann"))].into()
     }
 
     #[test]
     fn names_are_filled_wherever_they_stand() {
-        assert_eq!(fill("/of/${who}/${id}?x=$1", &known()), "/of/ann/7?x=$1");
-        assert_eq!(names("/of/${who}/${id}"), Ok(vec!["who", "id"]));
+        assert_eq!(fill("/of/${name}/${id}?x=$1", &known()), "/of/ann/7?x=$1");
+        assert_eq!(names("/of/${name}/${id}"), Ok(vec!["name", "id"]));
     }
 
     #[test]
@@ -104,6 +104,6 @@ mod tests {
 
     #[test]
     fn a_name_that_never_ends_is_a_mistake() {
-        assert!(names("/of/${who").is_err());
+        assert!(names("/of/${name").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! One user: what only this one has, what they were told, and their cookies.
+//! One user: its random values, its captured values, and its cookies.
 
 use crate::template::Known;
 use cookie::{Cookie, CookieJar};
@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
 
-/// What every user has of their own.
+/// Values that differ for every user.
 pub(crate) const RANDOM: [&str; 3] = ["random.user", "random.text", "random.number"];
 
 /// Makes users: the same ones in the same order for the same seed.
@@ -23,7 +23,7 @@ impl Users {
         Self { random: ChaCha8Rng::seed_from_u64(seed), values }
     }
 
-    /// A user that nobody has seen yet.
+    /// A new user.
     pub(crate) fn next(&mut self) -> User {
         let mut known = self.values.clone();
         let (a, b) = (self.random.next_u32(), self.random.next_u64());
@@ -43,7 +43,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Takes over the cookies that a reply sets; returns whether there were any.
+    /// Stores the cookies that a reply sets; returns whether there were any.
     pub(crate) fn remember(&mut self, headers: &HeaderMap) -> bool {
         let cookies: Vec<_> = set_cookies(headers).collect();
         let any = !cookies.is_empty();

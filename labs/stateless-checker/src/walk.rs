@@ -1,5 +1,5 @@
-//! One user on one route: each step at the instance that the route says, to the first
-//! reply that is not right.
+//! One user on one route: each step goes to the instance of the route, up to the first wrong
+//! reply.
 
 use crate::description::{Description, Step};
 use crate::exchange::{Prepared, Reply, in_short};
@@ -10,38 +10,38 @@ use api_contract::headers::SERVED_BY;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// How long to wait before a reply that may become right is asked for again.
+/// The interval between two requests for a reply that may become right.
 const AGAIN: Duration = Duration::from_millis(25);
 
-/// One step as it went.
+/// One step and its reply.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exchange {
     /// From 1.
     pub number: usize,
     /// The step's name.
     pub step: String,
-    /// To which instance it was sent.
+    /// The instance that got the request.
     pub instance: String,
-    /// Who says to have answered, if the reply says.
+    /// The replica that answered, if the reply names it.
     pub served_by: Option<String>,
-    /// The request, for a person to send again.
+    /// The request as a curl command.
     pub curl: String,
-    /// What had to come.
+    /// The expected reply.
     pub expected: String,
-    /// What came.
+    /// The actual reply.
     pub actual: String,
-    /// Whether that is right.
+    /// Whether the reply is right.
     pub ok: bool,
 }
 
-/// What became of a user, so far.
+/// The progress of a user.
 #[derive(Clone, Debug)]
 pub(crate) struct Walk {
     pub(crate) user: User,
     pub(crate) transcript: Vec<Event>,
-    /// The first step that went wrong, and how. Nothing is sent after it.
+    /// The first failed step, and its failure. No request follows it.
     pub(crate) wrong: Option<(usize, Wrong)>,
-    /// Steps whose reply set a cookie.
+    /// Steps with a reply that set a cookie.
     pub(crate) gave_cookies: Vec<usize>,
 }
 
@@ -51,9 +51,9 @@ pub(crate) struct Walk {
 pub enum Event {
     /// A request and its reply.
     Exchange(Exchange),
-    /// Something that was done to the instances in between.
+    /// An action on the instances between two requests.
     Note {
-        /// What.
+        /// The action.
         note: String,
     },
 }
@@ -63,7 +63,7 @@ impl Walk {
         Self { user, transcript: Vec::new(), wrong: None, gave_cookies: Vec::new() }
     }
 
-    /// Does one step at one instance, unless an earlier one went wrong.
+    /// Sends one step to one instance, unless an earlier one failed.
     pub(crate) async fn step(
         &mut self,
         client: &reqwest::Client,
@@ -110,7 +110,7 @@ impl Walk {
     }
 }
 
-/// Asks until the reply is right, or will no longer become right.
+/// Repeats a request until the reply is right, or its time is over.
 async fn ask(
     client: &reqwest::Client,
     step: &Step,
@@ -133,7 +133,7 @@ async fn ask(
     }
 }
 
-/// An error with its cause, which alone says "connection refused".
+/// An error with its cause, which contains "connection refused".
 fn no_answer(error: &anyhow::Error) -> String {
     let cause = error.chain().last().map(ToString::to_string);
     format!("no answer: {}", cause.unwrap_or_default())

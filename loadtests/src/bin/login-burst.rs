@@ -1,11 +1,11 @@
-//! How long until everybody is in when all log in at once? A password check costs what it costs, so somebody has to wait, or be told when to come back.
+//! Measures concurrent logins of all users. Password checks are expensive by design, so some logins wait or get 503 with Retry-After.
 
 use loadtests::{Plot, Story, Usual, Work, tell};
 use std::process::ExitCode;
 
 const STORY: Story = Story {
     name: "login-burst",
-    asks: "How long until everybody is in when all log in at once, with real password hashes?",
+    asks: "Measures concurrent logins of all users, with production password hashes.",
     work: Work::Logins,
     plot: Plot::Nothing,
     usual: Usual { replicas: 3, users: 40, seconds: 60, rate: 0.1 },

@@ -1,4 +1,4 @@
-//! Made-up runs: a check is worth something if it is known to fail when it should.
+//! Synthetic runs that make each check fail.
 
 use super::*;
 use crate::sample::Call;
@@ -32,7 +32,7 @@ fn phases() -> Vec<Phase> {
     ]
 }
 
-/// A run of one user with two requests: one is fine, and one as said.
+/// A run of one user with two requests: a successful one, and one with this result.
 fn run(ended: Ended, change: impl FnOnce(&mut Evidence<'_>)) -> Outcome {
     let samples = [sample(0, Ended::Fine), sample(500, ended)];
     let phases = phases();
@@ -67,13 +67,13 @@ fn with(read_back: &ReadBack) -> Outcome {
 }
 
 #[test]
-fn a_sound_run_keeps_every_promise() {
+fn sound_run_passes_every_check() {
     assert_eq!(run(Ended::Fine, |_| {}), Outcome::Pass);
     assert_eq!(with(&SOUND), Outcome::Pass);
 }
 
 #[test]
-fn an_acknowledged_upload_that_is_missing_changed_or_double_breaks_a_promise() {
+fn missing_corrupted_or_duplicated_upload_fails() {
     let missing = ReadBack { missing: 1, read_back: 9, ..SOUND };
     let different = ReadBack { different: 1, ..SOUND };
     let twice = ReadBack { twice: 1, ..SOUND };
@@ -83,14 +83,14 @@ fn an_acknowledged_upload_that_is_missing_changed_or_double_breaks_a_promise() {
 }
 
 #[test]
-fn an_upload_that_nobody_could_read_and_a_run_without_uploads_show_nothing() {
+fn unread_upload_and_run_without_uploads_are_inconclusive() {
     let unread = ReadBack { unread: 1, read_back: 9, ..SOUND };
     assert_eq!(with(&unread), Outcome::Inconclusive);
     assert_eq!(with(&ReadBack::default()), Outcome::Inconclusive);
 }
 
 #[test]
-fn a_lost_login_breaks_the_promise_of_designs_that_outlive_replicas() {
+fn lost_login_fails_only_designs_with_external_state() {
     let design = |design| run(Ended::LoggedOut, |evidence| evidence.design = design);
     assert_eq!(design(Contender::Central), Outcome::Fail);
     assert_eq!(design(Contender::Token), Outcome::Fail);
@@ -100,14 +100,14 @@ fn a_lost_login_breaks_the_promise_of_designs_that_outlive_replicas() {
 }
 
 #[test]
-fn an_untrue_answer_and_a_lost_login_are_no_fault_of_a_busy_machine() {
+fn busy_machine_excuses_neither_incorrect_answer_nor_lost_login() {
     let busy = |ended| run(ended, |evidence| evidence.doubt = Some("busy"));
-    assert_eq!(busy(Ended::Untrue("somebody else's session")), Outcome::Fail);
+    assert_eq!(busy(Ended::Untrue("another user's session")), Outcome::Fail);
     assert_eq!(busy(Ended::LoggedOut), Outcome::Fail);
 }
 
 #[test]
-fn a_lost_request_breaks_the_promise_of_a_rolling_restart_if_the_machine_had_time() {
+fn lost_request_fails_rolling_restart_unless_machine_is_busy() {
     let every_kind = [
         Ended::Busy,
         Ended::Status(502),
@@ -123,7 +123,7 @@ fn a_lost_request_breaks_the_promise_of_a_rolling_restart_if_the_machine_had_tim
 }
 
 #[test]
-fn a_kill_may_cost_requests_only_until_it_is_noticed() {
+fn kill_may_lose_requests_only_until_noticed() {
     let phases = phases();
     let killed = |at| {
         let samples = [sample(0, Ended::Fine), sample(at, Ended::Status(502))];
@@ -141,13 +141,13 @@ fn a_kill_may_cost_requests_only_until_it_is_noticed() {
         Outcome::of(judge(&evidence).into_iter().map(|finding| finding.outcome))
     };
     assert_eq!(killed(1_500), Outcome::Pass);
-    assert_eq!(killed(995), Outcome::Pass, "it was under way when the replica died");
+    assert_eq!(killed(995), Outcome::Pass, "under way when the replica died");
     assert_eq!(killed(500), Outcome::Fail);
     assert_eq!(killed(2_500), Outcome::Fail);
 }
 
 #[test]
-fn a_login_may_be_put_off_but_not_refused_for_another_reason() {
+fn login_may_be_deferred_but_not_otherwise_refused() {
     let logins = |ended| run(ended, |evidence| evidence.work = Work::Logins);
     assert_eq!(logins(Ended::Busy), Outcome::Pass);
     assert_eq!(logins(Ended::Status(503)), Outcome::Fail);
@@ -155,7 +155,7 @@ fn a_login_may_be_put_off_but_not_refused_for_another_reason() {
 }
 
 #[test]
-fn whoever_never_gets_in_was_promised_otherwise() {
+fn login_missing_from_a_wave_fails() {
     let left_out = run(Ended::Busy, |evidence| {
         evidence.work = Work::Logins;
         evidence.left_out = 1;
@@ -164,7 +164,7 @@ fn whoever_never_gets_in_was_promised_otherwise() {
 }
 
 #[test]
-fn a_user_without_an_answer_and_a_request_that_never_left_leave_it_open() {
+fn unanswered_user_or_unsent_request_is_inconclusive() {
     assert_eq!(run(Ended::NotSent, |_| {}), Outcome::Inconclusive);
     assert_eq!(run(Ended::Fine, |evidence| evidence.users = 2), Outcome::Inconclusive);
 }

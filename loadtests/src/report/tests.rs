@@ -1,4 +1,4 @@
-//! Reports of made-up runs.
+//! Reports of synthetic runs.
 
 use super::*;
 use crate::story::{Plot, Usual, Work};
@@ -7,7 +7,7 @@ use comparison::Contender;
 
 const STORY: Story = Story {
     name: "a_story",
-    asks: "Whether reports are put together.",
+    asks: "Tests the report.",
     work: Work::Sessions,
     plot: Plot::Nothing,
     usual: Usual::SMOKE,
@@ -75,7 +75,7 @@ fn report(client_percent: f64) -> Report {
 }
 
 #[test]
-fn each_part_has_its_own_requests_and_its_own_length() {
+fn each_phase_has_its_own_requests_and_duration() {
     let report = report(10.0);
     let parts: Vec<_> = report
         .phases
@@ -88,7 +88,7 @@ fn each_part_has_its_own_requests_and_its_own_length() {
 }
 
 #[test]
-fn a_client_that_was_too_busy_makes_a_run_invalid_and_the_verdict_open() {
+fn busy_client_makes_a_run_invalid_and_inconclusive() {
     let sound = report(10.0);
     assert!(sound.valid);
     assert_eq!(sound.outcome, Outcome::Pass);
@@ -98,7 +98,7 @@ fn a_client_that_was_too_busy_makes_a_run_invalid_and_the_verdict_open() {
 }
 
 #[test]
-fn the_json_names_its_schema_and_holds_both_ways_of_counting() {
+fn json_has_its_schema_and_both_latencies() {
     let json = serde_json::to_value(report(10.0)).unwrap();
     assert_eq!(json["schema"], SCHEMA);
     assert_eq!(json["outcome"], "pass");

@@ -1,9 +1,9 @@
-//! Processes that a launcher should have taken with it.
+//! Orphan processes of a launcher.
 
 use std::fs;
 
-/// Who was told to die with that process, and is still there: their command lines. Systems
-/// without `/proc` do not tell.
+/// Command lines of running processes with that process as `--parent`. Systems without
+/// `/proc` report none.
 pub(crate) fn children_of(pid: u32) -> Vec<String> {
     let told = format!("--parent\0{pid}\0");
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -1,5 +1,4 @@
-//! The programs from outside: each story, told in a few seconds by the program that is
-//! built, with real processes.
+//! Tests of the built programs: each scenario in a few seconds, with real processes.
 
 mod left_behind;
 mod smoke;

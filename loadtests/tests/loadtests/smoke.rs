@@ -1,10 +1,9 @@
-//! Every story, for a few seconds: it is told to its end, and its figures agree with each
-//! other.
+//! Every scenario, for a few seconds: it runs to completion, and its figures are consistent.
 
 use crate::told::{Teller, Told, alone};
 use serde_json::{Map, Value};
 
-/// Tells a story, and returns its report.
+/// Runs a scenario and returns its report.
 fn report(program: &str, flags: &[&str]) -> Value {
     let _nobody_else = alone();
     let smoke = ["--smoke", "--backing", "auto"];
@@ -13,7 +12,7 @@ fn report(program: &str, flags: &[&str]) -> Value {
     let report = report.unwrap_or_else(|| panic!("{status}: no report: {errors}"));
     match status.code() {
         Some(0) => assert_eq!(report["outcome"], "pass", "{report:#}"),
-        // On a machine that is busy with something else, this is the honest answer.
+        // The expected exit code on a busy machine.
         Some(4) => assert_eq!(report["valid"], false, "{report:#}"),
         _ => panic!("{status}: {report:#}\n{errors}"),
     }
@@ -36,15 +35,15 @@ fn agrees_with_itself(report: &Value) {
         counts_add_up(&phase["all"]);
     }
     counts_add_up(all);
-    assert_eq!(requests, number(&all["requests"]), "each request is in one phase");
-    assert_eq!(of_calls, requests, "and is one call");
+    assert_eq!(requests, number(&all["requests"]), "each request belongs to one phase");
+    assert_eq!(of_calls, requests, "each request belongs to one call");
     let read_back = &report["verification_reads"];
     assert_eq!(read_back["acknowledged"], read_back["read"], "{read_back:#}");
     let busy = &report["busy"];
     assert!(number(&busy["client_percent"]) > 0.0, "{busy:#}");
 }
 
-/// Fine and not fine is all there is, and percentiles are in order.
+/// Successes and failures add up to all requests, and percentiles are in order.
 fn counts_add_up(figures: &Value) {
     let not_fine: f64 = table(&figures["not_fine"]).values().map(number).sum();
     let (requests, fine) = (number(&figures["requests"]), number(&figures["fine"]));
@@ -56,7 +55,10 @@ fn counts_add_up(figures: &Value) {
     }
     if waits.iter().all(|wait| !wait.is_null()) {
         let [meant, sent] = waits.map(|wait| number(&wait["max"]));
-        assert!(meant >= sent, "nobody can wait less since they meant to: {figures:#}");
+        assert!(
+            meant >= sent,
+            "latency from the intended start is never shorter: {figures:#}"
+        );
     }
 }
 
@@ -82,7 +84,7 @@ fn acknowledged(report: &Value) -> f64 {
 }
 
 #[test]
-fn steady_uploads_are_all_there_afterwards() {
+fn steady_uploads_are_complete_afterwards() {
     let report = report(env!("CARGO_BIN_EXE_steady-uploads"), &[]);
     assert!(acknowledged(&report) > 0.0);
     let calls = table(&report["phases"][0]["calls"]);
@@ -90,11 +92,14 @@ fn steady_uploads_are_all_there_afterwards() {
 }
 
 #[test]
-fn everybody_gets_in_when_all_log_in_at_once() {
+fn concurrent_logins_all_succeed() {
     let report = report(env!("CARGO_BIN_EXE_login-burst"), &[]);
     let logins = &report["phases"][0]["calls"]["log in"];
     let users = number(&report["made"]["users"]);
-    assert!(number(&logins["fine"]) >= users, "each got in at least once: {logins:#}");
+    assert!(
+        number(&logins["fine"]) >= users,
+        "each user logged in at least once: {logins:#}"
+    );
 }
 
 #[test]
@@ -107,7 +112,7 @@ fn sessions_are_read_with_every_replica_answering() {
 }
 
 #[test]
-fn where_there_is_no_session_to_read_users_with_tokens_list_a_file() {
+fn token_users_list_files_instead_of_reading_sessions() {
     let report =
         report(env!("CARGO_BIN_EXE_session-reads"), &["--design", "token", "--seed=2"]);
     let calls = table(&report["phases"][0]["calls"]);
@@ -116,21 +121,21 @@ fn where_there_is_no_session_to_read_users_with_tokens_list_a_file() {
 }
 
 #[test]
-fn a_kill_is_told_in_five_parts_and_loses_no_upload() {
+fn kill_has_five_phases_and_loses_no_upload() {
     let report = report(env!("CARGO_BIN_EXE_kill-a-replica"), &[]);
     let told = [
         "before",
         "until it is noticed",
         "without it",
         "it comes back",
-        "all are there again",
+        "all replicas are back",
     ];
     assert_eq!(phases(&report), told);
     assert!(acknowledged(&report) > 0.0);
 }
 
 #[test]
-fn a_rolling_restart_replaces_every_replica() {
+fn rolling_restart_replaces_every_replica() {
     let report = report(env!("CARGO_BIN_EXE_rolling-restart"), &[]);
     let told = ["before", "r1 is replaced", "r2 is replaced", "r3 is replaced", "after"];
     assert_eq!(phases(&report), told);
@@ -138,9 +143,9 @@ fn a_rolling_restart_replaces_every_replica() {
 }
 
 #[test]
-fn a_cluster_grows_step_by_step_with_figures_for_each() {
+fn cluster_grows_stepwise_with_figures_for_each_size() {
     let report = report(env!("CARGO_BIN_EXE_scale-out"), &[]);
     assert_eq!(phases(&report), ["with 1", "1 become 2", "with 2"]);
     let served_by = table(&report["phases"][2]["all"]["served_by"]);
-    assert!(served_by.contains_key("r2"), "the new one answers too: {served_by:#?}");
+    assert!(served_by.contains_key("r2"), "the new replica answers, too: {served_by:#?}");
 }

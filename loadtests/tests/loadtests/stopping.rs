@@ -1,4 +1,4 @@
-//! A story that is not told to its end.
+//! Runs that end early.
 
 use crate::told::{Teller, alone};
 use nix::sys::signal::{Signal, kill};
@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
 
-/// Stops a program in the middle of its load with a signal.
+/// Stops a program during its load with a signal.
 fn stop_with(signal: Signal) {
     let _nobody_else = alone();
     let flags = ["--smoke", "--seconds", "600"];
@@ -15,29 +15,29 @@ fn stop_with(signal: Signal) {
     let mut line = String::new();
     while !line.contains("the load begins") {
         line.clear();
-        let read = errors.read_line(&mut line).expect("it can be read");
-        assert!(read > 0, "it ended before it began");
+        let read = errors.read_line(&mut line).expect("standard error is readable");
+        assert!(read > 0, "it ended before the load");
     }
     let pid = Pid::from_raw(teller.child.id().cast_signed());
     kill(pid, signal).expect("it is there");
     teller.child.stderr = Some(errors.into_inner());
     let told = teller.end();
     assert_eq!(told.status.code(), Some(4), "{}", told.errors);
-    assert!(told.report.is_none(), "half a story is no report");
+    assert!(told.report.is_none(), "an incomplete run writes no report");
 }
 
 #[test]
-fn ctrl_c_ends_a_story_and_leaves_nothing() {
+fn ctrl_c_stops_a_run_without_leftovers() {
     stop_with(Signal::SIGINT);
 }
 
 #[test]
-fn a_request_to_terminate_ends_a_story_and_leaves_nothing() {
+fn sigterm_stops_a_run_without_leftovers() {
     stop_with(Signal::SIGTERM);
 }
 
 #[test]
-fn a_story_that_cannot_be_told_says_what_to_type() {
+fn unrunnable_scenario_suggests_a_command_line() {
     let output = Command::new(env!("CARGO_BIN_EXE_kill-a-replica"))
         .args(["--replicas", "1"])
         .output()

@@ -1,4 +1,4 @@
-//! A story, told by its program: how it ended, and what it wrote.
+//! Runs a load test program and collects its exit code and files.
 
 use crate::left_behind::children_of;
 use serde_json::Value;
@@ -9,37 +9,37 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a story may take. It is there for stories that hang: a few seconds are asked
-/// for, and services may have to be built first.
-const DEADLINE: Duration = Duration::from_secs(300);
+/// Limit for a run. It only stops hanging runs: the load takes a few seconds, and services
+/// may have to be built first.
+const RUN_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A program under way.
+/// A running program.
 pub(crate) struct Teller {
     pub(crate) child: Child,
-    /// Where it may write; gone with this value.
+    /// Its temporary folder, removed on drop.
     pub(crate) folder: TempDir,
 }
 
-/// What it came to.
+/// The result of a program.
 pub(crate) struct Told {
     pub(crate) status: ExitStatus,
-    /// What it printed on standard error.
+    /// Its standard error.
     pub(crate) errors: String,
-    /// The report, if it wrote one.
+    /// Its report, if it wrote one.
     pub(crate) report: Option<Value>,
     pub(crate) page: bool,
 }
 
-/// One cluster at a time: two that run side by side make each other's times invalid.
+/// One cluster at a time: two concurrent clusters invalidate each other's latencies.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Teller {
-    /// Starts a program, in a temporary folder of its own.
+    /// Starts a program in its own temporary folder.
     pub(crate) fn start(program: &str, flags: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let child = Command::new(program)
             .args(flags)
             .arg("--json")
@@ -56,12 +56,12 @@ impl Teller {
         Self { child, folder }
     }
 
-    /// What it prints on standard error, for whoever takes it first.
+    /// Takes its standard error; a second call panics.
     pub(crate) fn errors(&mut self) -> ChildStderr {
         self.child.stderr.take().expect("it is piped")
     }
 
-    /// Waits for its end, and looks at what it has left: nothing but what was asked for.
+    /// Waits for its exit and checks that it leaves only the requested files.
     pub(crate) fn end(mut self) -> Told {
         let status = self.wait();
         let mut errors = String::new();
@@ -82,17 +82,17 @@ impl Teller {
     }
 
     fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + RUN_TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().expect("it is ours") {
                 return status;
             }
-            assert!(Instant::now() < deadline, "it has not ended in {DEADLINE:?}");
+            assert!(Instant::now() < deadline, "still running after {RUN_TIMEOUT:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// Folders of launchers, logs and sockets; not the folder that all of them share.
+    /// Folders of launchers, logs and sockets, without their shared parent folder.
     fn left_in_folder(&self) -> Vec<String> {
         let names = |path: &Path| -> Vec<String> {
             let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
@@ -109,7 +109,7 @@ impl Teller {
 
 impl Drop for Teller {
     fn drop(&mut self) {
-        // After a failed assertion: without its launcher, a cluster ends.
+        // After a failed assertion: a cluster ends without its launcher.
         let _ended_already = self.child.kill();
         let _reaped = self.child.wait();
     }

@@ -1,22 +1,26 @@
-//! Uploads of growing size: does anything grow with them that should not?
+//! Uploads of growing size: the memory of the server must not grow with them.
 
 use super::{Files, median};
 use crate::child::{forget_peak, memory_bytes};
 use crate::memory::upload;
 use crate::plan::Plan;
-use crate::stage::Stage;
+use crate::testbed::Testbed;
 use comparison::figure::rounded;
 
-/// Bytes that are uploaded of each size, about, and how often at least and at most.
+/// Bytes to upload of each size, approximately, with the least and the greatest number of
+/// uploads.
 const TOTAL: u64 = 200_000_000;
 const FEWEST: u64 = 3;
 const MOST: u64 = 50;
 
-pub(super) async fn measure(stage: &Stage, plan: &Plan) -> anyhow::Result<Vec<Files>> {
+pub(super) async fn measure(
+    testbed: &Testbed,
+    plan: &Plan,
+) -> anyhow::Result<Vec<Files>> {
     let largest = plan.file_sizes.iter().max().copied().unwrap_or_default();
     let limit = format!("--max-upload={}", largest + 1);
-    let server = stage.upload_server("memory", "files", &[&limit]).await?;
-    let session = stage.session(server.address).await?;
+    let server = testbed.upload_server("memory", "files", &[&limit]).await?;
+    let session = testbed.session(server.address).await?;
     let mut rows = Vec::new();
     for &bytes in plan.file_sizes {
         forget_peak(server.pid()?)?;

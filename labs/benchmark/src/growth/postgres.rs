@@ -1,8 +1,8 @@
-//! Sessions as rows: what the truth about them weighs, and what one look at it takes.
+//! Sessions as rows of Postgres: their size, and the time of one read.
 
 use super::{Sessions, median};
 use crate::plan::Plan;
-use crate::stage::Stage;
+use crate::testbed::Testbed;
 use anyhow::{Context, ensure};
 use backing_services::{Backing, Service, database};
 use comparison::figure::rounded;
@@ -10,15 +10,15 @@ use records::Records;
 use sqlx::{Connection, Executor, PgConnection, Row};
 use std::time::Instant;
 
-/// Rows that are looked at, one after another.
-const LOOKS: usize = 2_000;
+/// Rows to read, one after another.
+const READS: usize = 2_000;
 
-/// Whose they are.
+/// The account that owns the sessions.
 const OWNER: &str = "INSERT INTO organisations (name, created_at) VALUES ('main', 0); \
                      INSERT INTO users (username, organisation, password_hash, role, \
                      created_at) VALUES ('alice', 'main', 'none', 'member', 0)";
 
-/// Rows as a login makes them, without the login: a password check takes a thousand times
+/// Rows as a login writes them, without the login: a password check takes a thousand times
 /// longer than a row.
 const ROWS: &str = "INSERT INTO sessions (session_id_hash, organisation, username, role, \
                     epoch, created_at, last_seen_at, expires_at, idle_ms) \
@@ -27,12 +27,12 @@ const ROWS: &str = "INSERT INTO sessions (session_id_hash, organisation, usernam
                     FROM generate_series($1::bigint, $2::bigint) AS number";
 
 /// # Errors
-/// When Postgres is there and does not do what it is told. That there is none is an answer.
+/// When Postgres is installed and a statement fails. A missing Postgres is a result.
 pub(super) async fn measure(
-    stage: &Stage,
+    testbed: &Testbed,
     plan: &Plan,
 ) -> anyhow::Result<Result<Vec<Sessions>, String>> {
-    let postgres = match database(Backing::Local, stage.folder()).await {
+    let postgres = match database(Backing::Local, testbed.folder()).await {
         Ok(postgres) => postgres,
         Err(without) => return Ok(Err(format!("{without:#}"))),
     };
@@ -62,15 +62,14 @@ async fn grown(postgres: &Service, plan: &Plan) -> anyhow::Result<Vec<Sessions>>
     Ok(rows)
 }
 
-/// The median of looks at rows that are spread over all of them, in microseconds.
+/// The median of reads of rows that are spread over all of them, in microseconds.
 async fn read_us(database: &mut PgConnection, all: i64) -> anyhow::Result<f64> {
-    let mut times = Vec::with_capacity(LOOKS);
-    for look in 0..i64::try_from(LOOKS)? {
-        // A prime number of steps, so that neighbours are not asked for together.
+    let mut times = Vec::with_capacity(READS);
+    for look in 0..i64::try_from(READS)? {
+        // The step is prime, so that consecutive reads do not hit neighbouring rows.
         let number = look * 7_919 % all + 1;
         let look = "SELECT username, role, version, last_seen_at, expires_at, revoked_at \
-                    FROM sessions \
-                    WHERE session_id_hash = encode(sha256($1::text::bytea), 'hex')";
+                    FROM sessions WHERE session_id_hash = encode(sha256($1::text::bytea), 'hex')";
         let began = Instant::now();
         let row = sqlx::query(look)
             .bind(number.to_string())

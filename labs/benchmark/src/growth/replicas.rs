@@ -1,31 +1,34 @@
-//! More replicas behind one balancer. On one machine they share its cores, so what is to be
-//! seen is what a replica more costs the others, not what it would add elsewhere.
+//! More replicas behind one balancer. On one machine they share its cores, so the figures show
+//! the cost of one more replica for the others, and not the gain of one more machine.
 
 use super::Replicas;
 use crate::child::{Child, processor_seconds};
 use crate::load;
 use crate::plan::Plan;
-use crate::stage::{self, Stage};
+use crate::testbed::{self, Testbed};
 use comparison::figure::rounded;
 use comparison::latency::milliseconds;
 
-pub(super) async fn measure(stage: &Stage, plan: &Plan) -> anyhow::Result<Vec<Replicas>> {
+pub(super) async fn measure(
+    testbed: &Testbed,
+    plan: &Plan,
+) -> anyhow::Result<Vec<Replicas>> {
     let mut rows = Vec::new();
     for &replicas in plan.replicas {
-        rows.push(with(stage, plan, replicas).await?);
+        rows.push(with(testbed, plan, replicas).await?);
     }
     Ok(rows)
 }
 
-async fn with(stage: &Stage, plan: &Plan, count: usize) -> anyhow::Result<Replicas> {
+async fn with(testbed: &Testbed, plan: &Plan, count: usize) -> anyhow::Result<Replicas> {
     let group = format!("replicas-{count}");
     let mut replicas: Vec<Child> = Vec::new();
     for _ in 0..count {
-        replicas.push(stage.upload_server("central", &group, &[]).await?);
+        replicas.push(testbed.upload_server("central", &group, &[]).await?);
     }
     let behind: Vec<_> = replicas.iter().map(|one| one.address).collect();
-    let balancer = stage::our_balancer(&behind).await?;
-    let question = stage::who_is_calling(&stage.session(balancer.address).await?);
+    let balancer = testbed::our_balancer(&behind).await?;
+    let question = testbed::who_is_calling(&testbed.session(balancer.address).await?);
     let ask = || load::full(balancer.address, &question, plan.connections, plan.turn);
     let _warm = ask().await?;
     let (theirs, its) = (used(&replicas)?, used(std::slice::from_ref(&balancer))?);

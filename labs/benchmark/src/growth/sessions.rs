@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::load::{self, Question};
 use crate::plan::Plan;
 use crate::request::{Request, session_line};
-use crate::stage::{Stage, nothing_but};
+use crate::testbed::{Testbed, nothing_but};
 use anyhow::{Context, ensure};
 use api_contract::paths;
 use api_contract::sessions::SessionStarted;
@@ -18,35 +18,35 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Of all sessions, so many are asked for, spread over all of them.
+/// Sessions that are read, spread over all of them.
 const ASKED_FOR: usize = 10_000;
 
-/// Logins at once.
-const AT_ONCE: usize = 16;
+/// Concurrent logins.
+const CONCURRENT_LOGINS: usize = 16;
 
-/// Sessions that are begun by logging in; further ones in Redis are copies of these.
+/// Sessions that are created by a login; the others in Redis are copies of these.
 const REAL: usize = 1_000;
 
-/// Keys that are written, or read, one after another.
+/// Keys that one pipeline writes or reads.
 const PIPELINE: usize = 1_000;
-const LOOKS: usize = 2_000;
+const READS: usize = 2_000;
 
-/// A million sessions are not thrown away in half a second.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Freeing a million sessions takes longer than the usual half second.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) async fn in_memory(
-    stage: &Stage,
+    testbed: &Testbed,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Sessions>> {
     let mut rows = Vec::new();
     for &sessions in plan.sessions {
         let group = format!("grown-{sessions}");
         let flags = ["--max-sessions=2000000"];
-        let server = stage.server("stateful", &group, &flags).await?;
+        let server = testbed.server("stateful", &group, &flags).await?;
         let pid = server.pid()?;
-        // Whatever the first logins allocate once is not the sessions'.
-        let login = stage.login(paths::SESSION_START);
-        let _warm = log_in(server.address, &login, AT_ONCE * 4).await?;
+        // The first logins make allocations that happen once, so they are not counted.
+        let login = testbed.login(paths::SESSION_START);
+        let _warm = log_in(server.address, &login, CONCURRENT_LOGINS * 4).await?;
         let before = memory_bytes(pid, "VmRSS")?;
         let ids = log_in(server.address, &login, sessions).await?;
         let grown = memory_bytes(pid, "VmRSS")?.saturating_sub(before);
@@ -74,14 +74,14 @@ fn ask_for(ids: &[String]) -> Question {
     Question { requests: Arc::new(requests), status: 404 }
 }
 
-/// Begins sessions, some at a time; their ids.
+/// Creates sessions with concurrent logins; returns their ids.
 async fn log_in(
     at: SocketAddr,
     login: &Request,
     sessions: usize,
 ) -> anyhow::Result<Vec<String>> {
-    let share = sessions.div_ceil(AT_ONCE);
-    let workers = (0..AT_ONCE).map(|_| {
+    let share = sessions.div_ceil(CONCURRENT_LOGINS);
+    let workers = (0..CONCURRENT_LOGINS).map(|_| {
         let login = login.clone();
         tokio::spawn(async move {
             let mut connection = Connection::open(at).await?;
@@ -89,34 +89,35 @@ async fn log_in(
             for _ in 0..share {
                 let status = connection.ask(&login).await?;
                 let body = connection.body();
-                let told = String::from_utf8_lossy(body);
-                ensure!((200..300).contains(&status), "a login was answered {told}");
+                let message = String::from_utf8_lossy(body);
+                ensure!((200..300).contains(&status), "a login was answered {message}");
                 let started: SessionStarted = serde_json::from_slice(body)?;
                 ids.push(started.session_id.expose().to_owned());
             }
             Ok(ids)
         })
     });
-    let mut all = Vec::with_capacity(share * AT_ONCE);
+    let mut all = Vec::with_capacity(share * CONCURRENT_LOGINS);
     for worker in try_join_all(workers.collect::<Vec<_>>()).await? {
         all.extend(worker?);
     }
     Ok(all)
 }
 
-/// A thousand sessions are begun by logging in. A million logins would measure the database,
-/// so the others are copies of what the server wrote, under other names of the same length.
+/// A thousand sessions are created by logging in. A million logins would measure the database,
+/// so the others are copies of the values that the server wrote, under keys of the same length.
 pub(super) async fn in_redis(
-    stage: &Stage,
+    testbed: &Testbed,
     plan: &Plan,
 ) -> anyhow::Result<Vec<Sessions>> {
-    let client = redis::Client::open(stage.redis.url.as_str())?;
-    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+    let client = redis::Client::open(testbed.redis.url.as_str())?;
+    let patient =
+        AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_TIMEOUT));
     let mut redis = client.get_multiplexed_async_connection_with_config(&patient).await?;
     redis::cmd("FLUSHALL").exec_async(&mut redis).await?;
     let empty = used_memory(&mut redis).await?;
-    let server = stage.upload_server("central", "grown-redis", &[]).await?;
-    let login = stage.login(paths::SESSION_START);
+    let server = testbed.upload_server("central", "grown-redis", &[]).await?;
+    let login = testbed.login(paths::SESSION_START);
     log_in(server.address, &login, REAL).await?;
     let pattern = redis::cmd("KEYS").arg("session:*").clone();
     let real: Vec<String> = pattern.query_async(&mut redis).await?;
@@ -138,7 +139,7 @@ pub(super) async fn in_redis(
     Ok(rows)
 }
 
-/// Copies sessions until there are so many copies.
+/// Copies sessions until the number of copies is reached.
 async fn copy(
     redis: &mut MultiplexedConnection,
     real: &[String],
@@ -161,26 +162,26 @@ async fn copy(
     Ok(())
 }
 
-/// The median of looks at sessions that are spread over all of them, in microseconds.
+/// The median of reads of sessions that are spread over all of them, in microseconds.
 async fn read_us(
     redis: &mut MultiplexedConnection,
     keys: &[&String],
 ) -> anyhow::Result<f64> {
-    let mut times = Vec::with_capacity(LOOKS);
-    for look in 0..LOOKS {
-        // A prime number of steps, so that neighbours are not asked for together.
+    let mut times = Vec::with_capacity(READS);
+    for look in 0..READS {
+        // The step is prime, so that consecutive reads do not hit neighbouring keys.
         let key = keys[look * 7_919 % keys.len()];
         let began = Instant::now();
         let value: Option<Vec<u8>> =
             redis::cmd("GET").arg(key).query_async(redis).await?;
         times.push(began.elapsed().as_secs_f64() * 1e6);
-        ensure!(value.is_some(), "{key} is not there any more");
+        ensure!(value.is_some(), "{key} has disappeared");
     }
     Ok(rounded(median(times)))
 }
 
 async fn used_memory(redis: &mut MultiplexedConnection) -> anyhow::Result<u64> {
-    let told: String = redis::cmd("INFO").arg("memory").query_async(redis).await?;
-    let line = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
-    line.context("this Redis does not tell its memory")?.trim().parse().context("bytes")
+    let message: String = redis::cmd("INFO").arg("memory").query_async(redis).await?;
+    let line = message.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    line.context("this Redis does not report its memory")?.trim().parse().context("bytes")
 }

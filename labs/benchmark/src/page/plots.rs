@@ -1,10 +1,10 @@
-//! Costs against sizes, drawn.
+//! Plots of costs by size.
 
-use super::plot::{Line, draw};
+use super::line_plot::{Line, draw};
 use crate::growth::{Files, Replicas, Sessions};
 use crate::report::Report;
 
-/// The plots, each with the end of its file's name.
+/// The plots, each with the end of its file name.
 #[must_use]
 pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
     let growth = &report.growth;

@@ -5,7 +5,7 @@ use crate::report::Report;
 use comparison::figure::{Figure, number};
 use comparison::rows::Rows;
 
-/// Who answered how much.
+/// Replies per second of each server.
 #[must_use]
 pub fn reads(report: &Report) -> Rows {
     let head = [
@@ -32,7 +32,7 @@ pub fn reads(report: &Report) -> Rows {
     table(&head, rows.collect())
 }
 
-/// The promises.
+/// The goals.
 #[must_use]
 pub fn targets(report: &Report) -> Rows {
     let rows = report.targets().into_iter().map(|target| {

@@ -1,4 +1,4 @@
-//! The reference: the least that axum can be made to do.
+//! The reference: the smallest axum server.
 
 use api_contract::paths;
 use axum::Router;
@@ -7,6 +7,6 @@ use axum::routing::get;
 pub(super) fn app() -> Router {
     Router::new()
         .route("/", get(async || "hello"))
-        // For the balancers, which ask before they send anything.
+        // For the balancers, which check a server before they use it.
         .route(paths::READYZ, get(async || "ready"))
 }

@@ -1,5 +1,4 @@
-//! Sessions in Redis as somebody would have them who takes a library: tower-sessions with
-//! its own Redis store.
+//! Sessions in Redis as a library offers them: tower-sessions with its own Redis store.
 
 use anyhow::Context;
 use axum::routing::{get, post};
@@ -9,7 +8,7 @@ use tower_sessions::{Session, SessionManagerLayer};
 use tower_sessions_redis_store::RedisStore;
 use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
 
-/// What a session holds: what ours answers with, too.
+/// The data of a session, and the reply: the same as in ours.
 #[derive(Deserialize, Serialize)]
 struct Caller {
     username: String,

@@ -1,7 +1,7 @@
 //! The benchmark, from outside.
 
 mod documented;
-mod sitting;
+mod small_run;
 mod usage;
 
 use std::process::{Command, Output};

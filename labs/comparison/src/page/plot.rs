@@ -1,8 +1,5 @@
-//! One drawing a scenario: the designs below each other, all on one time axis, with the
+//! One drawing for each scenario: the designs below each other on one time axis, with the
 //! fault as a line through all of them.
-//!
-//! Above, how long good requests took, on a logarithmic scale; below, how many logins were
-//! lost and how many requests failed in each tenth of a second.
 
 use crate::report::Report;
 use crate::scenario::Scenario;
@@ -11,24 +8,24 @@ use crate::timeline::{TICK_MS, Tick, Timeline};
 
 const WIDTH: f64 = 1_200.0;
 
-/// Room for the names of designs, and for nothing at the right.
+/// Margins: design names on the left, none on the right.
 const LEFT: f64 = 130.0;
 const RIGHT: f64 = 40.0;
 
-/// Room above the first design for the name of the fault, and below the last for seconds.
+/// Margins: the name of the fault above the first design, seconds below the last.
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 64.0;
 
-/// Of one design: latencies, trouble, and what keeps it from the next.
+/// Heights within a strip: latencies, errors, and the gap to the next strip.
 const LATENCY: f64 = 84.0;
 const TROUBLE: f64 = 30.0;
 const GAP: f64 = 26.0;
 
-/// The decades of the scale of latencies, in milliseconds.
+/// The latency scale, in milliseconds: four decades.
 const SCALE_MS: (f64, f64) = (1.0, 10_000.0);
 
-/// Ticks without an answer after which a line is not drawn on: nothing was known there.
-const LONGEST_JOIN_MS: i64 = 3 * TICK_MS;
+/// Longest gap without answers that a line bridges, in milliseconds.
+const MAX_JOIN_MS: i64 = 3 * TICK_MS;
 
 /// The plot of a scenario, with its legend.
 pub(super) fn of_scenario(report: &Report, scenario: Scenario) -> String {
@@ -61,11 +58,11 @@ pub(super) fn of_scenario(report: &Report, scenario: Scenario) -> String {
     format!("<figure>\n{}</figure>\n", svg.finish((WIDTH, bottom + BOTTOM), &shows))
 }
 
-/// Milliseconds to places, the same in all strips of a plot; and the highest bar.
+/// Maps milliseconds to x, equal in all strips of a plot; and the highest bar.
 struct Axis {
     from_ms: i64,
     to_ms: i64,
-    most_trouble: usize,
+    max_errors: usize,
 }
 
 impl Axis {
@@ -73,9 +70,9 @@ impl Axis {
         let ticks = || lanes.iter().flat_map(|lane| &lane.ticks);
         let from_ms = ticks().map(|tick| tick.at_ms).min().unwrap_or(0).min(0);
         let last = ticks().map(|tick| tick.at_ms).max().unwrap_or(0);
-        let most_trouble = ticks().map(|tick| tick.lost + tick.failed).max();
-        let most_trouble = most_trouble.unwrap_or(0).max(1);
-        Self { from_ms, to_ms: (last + TICK_MS).max(1_000), most_trouble }
+        let max_errors = ticks().map(|tick| tick.lost + tick.failed).max();
+        let max_errors = max_errors.unwrap_or(0).max(1);
+        Self { from_ms, to_ms: (last + TICK_MS).max(1_000), max_errors }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are exact")]
@@ -86,11 +83,11 @@ impl Axis {
 
     #[expect(clippy::cast_precision_loss, reason = "some hundred requests")]
     fn bar(&self, count: usize) -> f64 {
-        TROUBLE * count as f64 / self.most_trouble as f64
+        TROUBLE * count as f64 / self.max_errors as f64
     }
 }
 
-/// Below the top of a strip.
+/// Offset from the top of a strip.
 fn y(latency_ms: f64) -> f64 {
     let (low, high) = SCALE_MS;
     let share = (latency_ms.clamp(low, high) / low).log10() / (high / low).log10();
@@ -123,12 +120,12 @@ fn draw_lane(svg: &mut Svg, axis: &Axis, top: f64, lane: &Timeline) {
     }
 }
 
-/// Stretches of ticks that a line may join: with answers, and not too far from each other.
+/// Groups of ticks that one line joins: ticks with answers, without long gaps.
 fn runs(ticks: &[Tick]) -> Vec<Vec<&Tick>> {
     let mut runs: Vec<Vec<&Tick>> = Vec::new();
     for tick in ticks.iter().filter(|tick| tick.p50_ms.is_some()) {
         let joins = |run: &&mut Vec<&Tick>| {
-            run.last().is_some_and(|last| tick.at_ms - last.at_ms <= LONGEST_JOIN_MS)
+            run.last().is_some_and(|last| tick.at_ms - last.at_ms <= MAX_JOIN_MS)
         };
         match runs.last_mut().filter(joins) {
             Some(run) => run.push(tick),
@@ -189,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_not_drawn_over_an_outage() {
+    fn line_has_a_gap_during_an_outage() {
         let ticks = [
             tick(0, Some(1.0)),
             tick(100, Some(1.0)),
@@ -201,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn slower_is_higher_and_nothing_leaves_its_strip() {
+    fn slower_is_higher_and_stays_within_its_strip() {
         assert!(y(100.0) < y(10.0));
         assert!(y(0.01) <= LATENCY && y(1e9) >= 0.0);
     }

@@ -1,4 +1,4 @@
-//! Statements about what is so in every scenario.
+//! Statements about a design that do not depend on the scenario.
 
 use super::Statement;
 use crate::contender::Contender;
@@ -6,10 +6,11 @@ use crate::elsewhere::Elsewhere;
 use crate::held::Held;
 use outcome::Outcome;
 
-/// Sessions by which a replica may be off in 1,000: those that end meanwhile.
+/// Tolerated deviation of the session count of a replica, of 1,000: some sessions end
+/// meanwhile.
 const SLACK: f64 = 10.0;
 
-/// What a design shows when it is asked directly.
+/// The statements about a design.
 #[must_use]
 pub fn of_design(
     design: Contender,
@@ -21,7 +22,7 @@ pub fn of_design(
         let forged = elsewhere.accepts_a_forgery == Some(true);
         statements.push(statement(
             design,
-            ("the other service refuses a forged one", "refused"),
+            ("another service refuses a forged credential", "refused"),
             if forged { "accepted" } else { "refused" }.to_owned(),
             !forged,
         ));
@@ -51,11 +52,11 @@ fn accepted(design: Contender, elsewhere: &Elsewhere) -> Statement {
     let measured = if elsewhere.accepts { "yes" } else { "no" }.to_owned();
     match design {
         Contender::Token => {
-            let says = ("another service accepts the proof", "yes");
+            let says = ("another service accepts the credential", "yes");
             statement(design, says, measured, elsewhere.accepts)
         }
         _ => {
-            let says = ("another service cannot accept the proof", "no");
+            let says = ("another service cannot accept the credential", "no");
             statement(design, says, measured, !elsewhere.accepts)
         }
     }
@@ -66,19 +67,19 @@ fn remembered(design: Contender, held: &Held) -> Statement {
     let (says, holds) = match design {
         Contender::Memory | Contender::Sticky => (
             (
-                "of 1,000 logins a replica remembers those that it saw, and no others",
+                "of 1,000 logins a replica stores its own, and no others",
                 "more than 0, fewer than 1,000",
             ),
             found.is_some_and(|(fewest, most)| fewest > 0.0 && most < 1_000.0 - SLACK),
         ),
         Contender::Replicated => (
-            ("of 1,000 logins every replica remembers all", "1000 to 1000"),
+            ("of 1,000 logins every replica stores all", "1000 to 1000"),
             found.is_some_and(|(fewest, most)| {
                 fewest > 1_000.0 - SLACK && most < 1_000.0 + SLACK
             }),
         ),
         Contender::Central | Contender::Token => {
-            (("a replica remembers nobody", "none"), found.is_none())
+            (("a replica stores no sessions", "none"), found.is_none())
         }
     };
     let measured = found.map_or_else(
@@ -88,7 +89,7 @@ fn remembered(design: Contender, held: &Held) -> Statement {
     let mut statement = statement(design, says, measured, holds);
     if !holds && !held.settled {
         statement.outcome = Outcome::Inconclusive;
-        statement.doubts = vec!["the replicas were not done telling each other".into()];
+        statement.doubts = vec!["the replicas had not finished their gossip".into()];
     }
     statement
 }

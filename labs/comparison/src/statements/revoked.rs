@@ -1,4 +1,4 @@
-//! Statements about a user who was revoked.
+//! Statements about the revocation of a user.
 
 use super::Statement;
 use crate::contender::Contender;
@@ -6,7 +6,7 @@ use crate::revocation::Revoked;
 use crate::trial::Trial;
 use outcome::Outcome;
 
-/// What a trial shows of it, if anybody was revoked.
+/// The statements about a trial's revocation; empty without one.
 pub(super) fn statements(trial: &Trial) -> Vec<Statement> {
     let mut statements = Vec::new();
     if let Some(revoked) = &trial.revoked {
@@ -18,7 +18,7 @@ pub(super) fn statements(trial: &Trial) -> Vec<Statement> {
     statements
 }
 
-/// A proof that nobody accepted before shows nothing after.
+/// A trial is inconclusive if the credential was not accepted before the revocation.
 fn statement(
     trial: &Trial,
     revoked: &Revoked,
@@ -31,7 +31,7 @@ fn statement(
         (true, true) => Outcome::Pass,
         (true, false) => Outcome::Fail,
     };
-    let doubt = "the proof was not accepted before it was revoked".to_owned();
+    let doubt = "the credential was not accepted before its revocation".to_owned();
     Statement {
         design: trial.contender,
         scenario: Some(trial.scenario),
@@ -45,24 +45,23 @@ fn statement(
 
 fn of(trial: &Trial, revoked: &Revoked) -> Statement {
     let still = match revoked.still_accepted_by.join(", ") {
-        nobody if nobody.is_empty() => "nobody".to_owned(),
+        none if none.is_empty() => "none".to_owned(),
         names => names,
     };
     match trial.contender {
         Contender::Memory | Contender::Sticky => {
-            let text = "an order to one replica does not reach what another remembers";
+            let text = "a revocation at one replica does not reach sessions in another";
             let holds = !revoked.still_accepted_by.is_empty();
             statement(trial, revoked, (text, "still accepted by some"), still, holds)
         }
-        // They tell each other before they answer, but wait for nobody for ever: a replica
-        // that is late is no fault.
+        // Gossip is sent before the answer, with a timeout: a late replica is no violation.
         Contender::Replicated => {
-            let text = "no replica accepts the proof in the end";
+            let text = "in the end no replica accepts the credential";
             let holds = revoked.still_accepted_by.is_empty();
-            statement(trial, revoked, (text, "nobody"), still, holds)
+            statement(trial, revoked, (text, "none"), still, holds)
         }
         Contender::Central | Contender::Token => {
-            let text = "after the answer to the order nobody accepts the proof";
+            let text = "after an answered revocation no replica accepts the credential";
             let after = revoked.accepted_after;
             let holds = after == 0 && revoked.still_accepted_by.is_empty();
             let measured = format!("accepted {after} times");
@@ -74,8 +73,8 @@ fn of(trial: &Trial, revoked: &Revoked) -> Statement {
 fn without_lookup(trial: &Trial, revoked: &Revoked) -> [Statement; 2] {
     let after = revoked.accepted_after;
     let dead = revoked.still_accepted_by.is_empty();
-    let lives = ("without a lookup the token is good after the order", "some");
-    let dies = ("without a lookup it dies with its lifetime", "dead");
+    let lives = ("without a lookup the token stays valid after the revocation", "some");
+    let dies = ("without a lookup the token expires after its lifetime", "dead");
     let end = if dead { "dead" } else { "alive" }.to_owned();
     [
         statement(trial, revoked, lives, format!("accepted {after} times"), after > 0),

@@ -1,4 +1,4 @@
-//! Made-up trials and the outcomes on them: each statement must be able to fail.
+//! Synthetic trials and their verdicts: each statement must be able to fail.
 
 use super::*;
 use crate::elsewhere::Elsewhere;
@@ -23,7 +23,7 @@ fn outcome(trial: &Trial) -> Outcome {
 }
 
 #[test]
-fn a_design_that_outlives_replicas_must_lose_no_login() {
+fn external_state_design_must_lose_no_login() {
     for design in [Contender::Central, Contender::Token] {
         for scenario in [
             Scenario::KillAReplica,
@@ -37,20 +37,24 @@ fn a_design_that_outlives_replicas_must_lose_no_login() {
 }
 
 #[test]
-fn sticky_must_lose_exactly_those_who_were_at_home() {
+fn sticky_must_lose_exactly_the_killed_replicas_users() {
     let mut kill = of(Contender::Sticky, Scenario::KillAReplica, &[&LOST, &QUIET]);
     kill.at_home.insert(0);
     assert_eq!(outcome(&kill), Pass);
     kill.at_home = [1].into();
     assert_eq!(outcome(&kill), Fail);
     kill.at_home = [0, 1].into();
-    assert_eq!(outcome(&kill), Inconclusive, "all at home shows nothing of affinity");
+    assert_eq!(
+        outcome(&kill),
+        Inconclusive,
+        "all users on the killed replica: inconclusive"
+    );
     kill.at_home.clear();
     assert_eq!(outcome(&kill), Inconclusive);
 }
 
 #[test]
-fn what_replicas_remember_together_goes_with_the_last_of_them_only() {
+fn replicated_sessions_are_lost_only_with_all_replicas() {
     let replicated = Contender::Replicated;
     assert_eq!(outcome(&of(replicated, Scenario::KillAReplica, &[&QUIET, &QUIET])), Pass);
     assert_eq!(outcome(&of(replicated, Scenario::KillAReplica, &[&QUIET, &LOST])), Fail);
@@ -65,7 +69,7 @@ fn what_replicas_remember_together_goes_with_the_last_of_them_only() {
 }
 
 #[test]
-fn memory_without_affinity_must_lose_logins_with_nothing_wrong() {
+fn memory_without_affinity_must_lose_logins_without_fault() {
     let steady = |users: &[&[Ended]]| {
         trial(Contender::Memory, Scenario::SteadyLoad, series(None, users))
     };
@@ -74,14 +78,14 @@ fn memory_without_affinity_must_lose_logins_with_nothing_wrong() {
 }
 
 #[test]
-fn an_orderly_change_must_fail_no_request() {
+fn orderly_change_must_fail_no_request() {
     let mut failing = QUIET;
     failing[4] = Failed;
     let change = |ends: &[Ended]| of(Contender::Token, Scenario::RollingRestart, &[ends]);
     assert_eq!(outcome(&change(&QUIET)), Pass);
     assert_eq!(outcome(&change(&failing)), Fail);
     failing[4] = TimedOut;
-    assert_eq!(outcome(&change(&failing)), Fail, "who hangs has failed, too");
+    assert_eq!(outcome(&change(&failing)), Fail, "a timeout is a failure");
     let kill = of(
         Contender::Token,
         Scenario::KillAReplica,
@@ -90,20 +94,20 @@ fn an_orderly_change_must_fail_no_request() {
             failing
         }],
     );
-    assert_eq!(outcome(&kill), Pass, "a crash may fail what it was busy with");
+    assert_eq!(outcome(&kill), Pass, "a crash may fail requests under way");
     failing[4] = TimedOut;
     let kill = of(Contender::Token, Scenario::KillAReplica, &[&failing]);
-    assert_eq!(outcome(&kill), Inconclusive, "the machine may be slow");
+    assert_eq!(outcome(&kill), Inconclusive, "a slow machine may be the cause");
 }
 
 #[test]
-fn a_new_replica_must_get_a_share_unless_users_stay_where_they_are() {
+fn new_replica_must_get_requests_except_with_sticky() {
     let add = |design, newcomer: &str| {
         let mut add = of(design, Scenario::ScaleOut, &[&QUIET]);
         add.newcomer = Some(newcomer.to_owned());
         outcome(&add)
     };
-    // All requests of a specimen are answered by r1.
+    // r1 answers all requests of the fixture.
     assert_eq!(add(Contender::Token, "r1"), Pass);
     assert_eq!(add(Contender::Token, "r4"), Fail);
     assert_eq!(add(Contender::Sticky, "r4"), Pass);
@@ -111,13 +115,13 @@ fn a_new_replica_must_get_a_share_unless_users_stay_where_they_are() {
 }
 
 #[test]
-fn a_starved_run_tells_nothing_but_what_no_slowness_explains() {
+fn starved_run_fails_only_for_inexcusable_deviations() {
     let mut starved = of(Contender::Sticky, Scenario::RollingRestart, &[&LOST, &QUIET]);
     starved.enough = false;
     assert_eq!(outcome(&starved), Inconclusive);
     let mut starved = of(Contender::Token, Scenario::RollingRestart, &[&QUIET]);
     starved.enough = false;
-    assert_eq!(outcome(&starved), Inconclusive, "nobody asked, so nobody was refused");
+    assert_eq!(outcome(&starved), Inconclusive, "without requests there are no refusals");
     let mut starved = of(Contender::Token, Scenario::RollingRestart, &[&LOST]);
     starved.enough = false;
     assert_eq!(outcome(&starved), Fail);
@@ -142,7 +146,7 @@ fn revoking(design: Contender, found: Revoked) -> Outcome {
 }
 
 #[test]
-fn an_order_reaches_every_replica_that_asks_and_no_memory_but_its_own() {
+fn revocation_reaches_shared_stores_but_no_other_memory() {
     for design in [Contender::Memory, Contender::Sticky] {
         assert_eq!(revoking(design, revoked(9, &["r1"])), Pass);
         assert_eq!(revoking(design, revoked(0, &[])), Fail);
@@ -156,13 +160,13 @@ fn an_order_reaches_every_replica_that_asks_and_no_memory_but_its_own() {
 }
 
 #[test]
-fn a_proof_that_was_never_good_shows_nothing() {
+fn never_valid_credential_is_inconclusive() {
     let never = Revoked { accepted_before: false, ..revoked(0, &[]) };
     assert_eq!(revoking(Contender::Central, never), Inconclusive);
 }
 
 #[test]
-fn a_token_that_nobody_looks_up_must_outlive_the_order_and_then_die() {
+fn token_without_lookup_must_outlive_revocation_then_expire() {
     let found = |without: Revoked| {
         let mut revoke = of(Contender::Token, Scenario::RevokeOne, &[&QUIET]);
         revoke.without_lookup = Some(without);
@@ -174,7 +178,7 @@ fn a_token_that_nobody_looks_up_must_outlive_the_order_and_then_die() {
 }
 
 #[test]
-fn only_a_token_may_be_good_elsewhere_and_never_a_forged_one() {
+fn only_unforged_token_is_accepted_by_another_service() {
     let elsewhere = |accepts, forged| Elsewhere {
         accepts,
         accepts_a_forgery: forged,
@@ -201,7 +205,7 @@ fn only_a_token_may_be_good_elsewhere_and_never_a_forged_one() {
 }
 
 #[test]
-fn replicas_that_had_no_time_to_tell_each_other_show_nothing() {
+fn unsettled_gossip_is_inconclusive() {
     let elsewhere = Elsewhere {
         accepts: false,
         accepts_a_forgery: None,
@@ -214,7 +218,7 @@ fn replicas_that_had_no_time_to_tell_each_other_show_nothing() {
 }
 
 #[test]
-fn of_several_repetitions_the_worst_stands() {
+fn worst_repetition_determines_the_outcome() {
     let good = of_trial(&of(Contender::Token, Scenario::KillAReplica, &[&QUIET]));
     let bad = of_trial(&of(Contender::Token, Scenario::KillAReplica, &[&LOST]));
     let merged = together([good.clone(), bad, good].concat());

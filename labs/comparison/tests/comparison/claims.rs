@@ -1,4 +1,4 @@
-//! Claims beside what a run measured: what agrees, what differs, and what says neither.
+//! Comparison of published figures with the measured ones: agreement, difference, no decision.
 
 use crate::specimen::report_on;
 use comparison::claimed::{Claim, Finding, claims};
@@ -7,7 +7,7 @@ use comparison::report::{LoadReport, Report};
 use comparison::trial::Row;
 use comparison::{Contender, Scenario};
 
-/// A report in which whole requests of `central` and `sticky` took so many milliseconds.
+/// A report with these latencies of whole requests in `central` and `sticky`.
 fn report(central_ms: f64, sticky_ms: f64) -> Report {
     let mut report = report_on([Contender::Central, Contender::Sticky]);
     set(&mut report, Contender::Central, Row::P50Ms, Figure::of(&[Ok(central_ms)]));
@@ -28,7 +28,7 @@ fn claim(report: &Report, about: &str) -> Claim {
 }
 
 #[test]
-fn a_figure_agrees_within_the_claimed_range_and_neither_below_nor_above() {
+fn figure_agrees_only_within_the_published_range() {
     let found = |ms| claim(&report(ms, 1.0), "whole request, p50").finding;
     assert_eq!([9.9, 20.1].map(found), [Finding::Differs; 2]);
     assert_eq!([10.0, 15.0, 20.0].map(found), [Finding::Agrees; 3]);
@@ -37,7 +37,7 @@ fn a_figure_agrees_within_the_claimed_range_and_neither_below_nor_above() {
 }
 
 #[test]
-fn one_figure_does_not_agree_with_two_claims_that_exclude_each_other() {
+fn one_figure_never_agrees_with_two_contradicting_claims() {
     for ms in [2.0, 4.0, 7.0, 15.0, 30.0] {
         let report = report(ms, 1.0);
         let about = ["whole request, p50", "with a warm session cache"];
@@ -50,7 +50,7 @@ fn one_figure_does_not_agree_with_two_claims_that_exclude_each_other() {
 }
 
 #[test]
-fn a_session_in_redis_that_costs_less_than_claimed_does_not_agree() {
+fn redis_session_cheaper_than_published_differs() {
     let found = |central| {
         claim(&report(central, 2.0), "a session in Redis costs more than in memory")
     };
@@ -61,7 +61,7 @@ fn a_session_in_redis_that_costs_less_than_claimed_does_not_agree() {
 }
 
 #[test]
-fn latencies_that_do_not_count_decide_no_claim_and_the_reason_stands_there() {
+fn invalid_latencies_leave_claims_open_with_a_reason() {
     let mut report = report(15.0, 13.0);
     let rests_on_latency = |claim: &Claim| {
         let others = ["check of a token's signature", "sticky sessions"];
@@ -83,7 +83,7 @@ fn latencies_that_do_not_count_decide_no_claim_and_the_reason_stands_there() {
 }
 
 #[test]
-fn a_percentile_that_is_absent_says_why_beside_its_claim() {
+fn absent_percentile_shows_its_reason_at_its_claim() {
     let mut report = report(15.0, 13.0);
     let absent = Figure::absent("fewer than 200 good answers");
     set(&mut report, Contender::Central, Row::P99Ms, absent);

@@ -12,9 +12,9 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
-/// The JSON beside the page that is linked to.
+/// The JSON of the run that the page links to.
 fn quoted_run(page: &str) -> Value {
-    let name = run_of(page).expect("the run is linked to");
+    let name = run_of(page).expect("the page links to a run");
     kept(&docs().join("measurements").join(format!("{name}.json")))
 }
 
@@ -23,7 +23,7 @@ fn kept(json: &Path) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// The JSON of every kept run, the newest last: their names are dates.
+/// The JSON files of all stored runs, in order of their dates.
 fn kept_runs() -> Vec<PathBuf> {
     let folder = fs::read_dir(docs().join("measurements")).expect("the folder");
     let mut runs: Vec<_> = folder
@@ -32,11 +32,11 @@ fn kept_runs() -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
         .collect();
     runs.sort();
-    assert!(!runs.is_empty(), "no run is kept");
+    assert!(!runs.is_empty(), "there are no stored runs");
     runs
 }
 
-/// Without the ending.
+/// The file name without its extension.
 fn name(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -82,7 +82,7 @@ fn figures() -> String {
 }
 
 #[test]
-fn every_quoted_figure_is_the_one_in_the_kept_run() {
+fn every_quoted_figure_equals_the_stored_run() {
     let page = fs::read_to_string(docs().join("comparison.md")).expect("the page");
     let file = figures();
     let templates = templates(&file);
@@ -99,24 +99,24 @@ fn every_quoted_figure_is_the_one_in_the_kept_run() {
 }
 
 #[test]
-fn every_kept_run_can_be_read_and_says_how_it_was_made() {
+fn every_stored_run_is_readable_and_describes_its_setup() {
     for path in kept_runs() {
         let (name, report) = (name(&path), kept(&path));
         let schema = report["schema"].as_str().expect("a schema");
         assert!([SCHEMA, VERSION_2].contains(&schema), "{name}: {schema}");
         for made in ["date", "command", "profile"] {
             let said = report["made"][made].as_str().unwrap_or_default();
-            assert!(!said.is_empty(), "{name} does not say its {made}");
+            assert!(!said.is_empty(), "{name} lacks {made}");
         }
-        assert!(path.with_extension("md").exists(), "{name} is not there to be read");
+        assert!(path.with_extension("md").exists(), "{name} has no Markdown file");
     }
 }
 
-/// Nobody waits longer in front of a class.
-const LONGEST_SECONDS: f64 = 90.0;
+/// Limit for a demonstration in class.
+const MAX_SECONDS: f64 = 90.0;
 
 #[test]
-fn the_kept_run_was_made_for_speed_in_less_than_ninety_seconds_and_holds() {
+fn stored_run_is_a_fast_passing_release_run() {
     for path in kept_runs() {
         let (name, report) = (name(&path), kept(&path));
         let made = &report["made"];
@@ -129,7 +129,7 @@ fn the_kept_run_was_made_for_speed_in_less_than_ninety_seconds_and_holds() {
         let command = made["command"].as_str().expect("a command");
         assert!(command.starts_with("cargo run --release "), "{name}: {command}");
         let seconds = made["seconds"].as_f64().expect("seconds");
-        assert!(seconds < LONGEST_SECONDS, "{name}: {seconds}");
+        assert!(seconds < MAX_SECONDS, "{name}: {seconds}");
     }
 }
 
@@ -159,7 +159,7 @@ fn the_page_quotes_the_newest_run() {
 }
 
 #[test]
-fn a_place_leads_to_a_figure_of_the_run_or_nowhere() {
+fn place_resolves_to_a_figure_or_none() {
     let run = serde_json::to_value(crate::specimen::report()).expect("JSON");
     assert_eq!(look_up(&run, "memory kill-a-replica logins_lost"), Some(80.0));
     assert_eq!(look_up(&run, "token carried_bytes"), Some(505.0));

@@ -1,5 +1,5 @@
-//! The comparison from outside: its page, its JSON, and the figures in the documentation.
-//! Runs with real processes are tested with the program, in `labs/lab/tests`.
+//! Tests of the page, the JSON and the figures in the documentation. Runs with real processes
+//! are tested with the program, in `labs/lab/tests`.
 
 mod claims;
 mod documented;

@@ -1,4 +1,4 @@
-//! The page stands on its own, is well-formed, and shows what it is there to show.
+//! The page is self-contained, well-formed and complete.
 
 use crate::specimen::report;
 use comparison::Scenario;
@@ -7,7 +7,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 #[test]
-fn the_page_is_well_formed() {
+fn page_is_well_formed() {
     let page = html(&report());
     let body = page.strip_prefix("<!DOCTYPE html>\n").expect("a doctype");
     let mut reader = Reader::from_str(body);
@@ -20,11 +20,11 @@ fn the_page_is_well_formed() {
             _ => {}
         }
     }
-    assert_eq!(open, 0, "what is opened is closed");
+    assert_eq!(open, 0, "every element is closed");
 }
 
 #[test]
-fn the_page_needs_nothing_from_anywhere() {
+fn page_is_self_contained() {
     let page = html(&report());
     let names = "xmlns=\"http://www.w3.org/";
     for line in page.lines().filter(|line| line.contains("://")) {
@@ -38,7 +38,7 @@ fn the_page_needs_nothing_from_anywhere() {
 }
 
 #[test]
-fn the_fault_is_marked_on_the_axis_of_every_scenario_that_has_one() {
+fn fault_is_marked_on_its_scenarios_axis() {
     let page = html(&report());
     let section = |scenario: Scenario| {
         let from = page.find(&format!("id=\"{scenario}\"")).expect("it is there");
@@ -48,25 +48,25 @@ fn the_fault_is_marked_on_the_axis_of_every_scenario_that_has_one() {
     assert!(!section(Scenario::SteadyLoad).contains("class=\"fault\" x1"));
     let kill = section(Scenario::KillAReplica);
     assert!(kill.contains("class=\"fault\" x1") && kill.contains("kill -9 r2"), "{kill}");
-    assert_eq!(kill.matches("class=\"strip\"").count(), 2, "a strip a design");
+    assert_eq!(kill.matches("class=\"strip\"").count(), 2, "one strip for each design");
     assert!(kill.contains("class=\"lost\""), "lost logins are drawn");
 }
 
 #[test]
-fn what_somebody_typed_is_text_and_no_markup() {
+fn user_input_is_escaped() {
     let page = html(&report());
     assert!(page.contains("&quot;a &lt; b &amp; c&quot;"));
 }
 
 #[test]
-fn a_busy_client_is_said_at_the_top() {
+fn busy_client_is_reported_at_the_top() {
     let page = html(&report());
-    let doubt = page.find("latencies do not count").expect("it is said");
+    let doubt = page.find("latencies do not count").expect("the doubt is on the page");
     assert!(doubt < page.find("<section").expect("there are sections"));
 }
 
 #[test]
-fn claimed_figures_stand_beside_the_measured() {
+fn published_figures_are_shown_with_the_measured() {
     let page = html(&report());
     assert!(page.contains("0.5 ms") && page.contains("0.25 ms"), "the signature check");
     assert!(page.contains("0.25 ms, less than claimed"));

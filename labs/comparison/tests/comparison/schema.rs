@@ -18,7 +18,7 @@ fn report_starts_with_schema_and_version() {
 }
 
 #[test]
-fn a_figure_that_does_not_apply_has_a_reason_and_no_number() {
+fn inapplicable_figure_has_a_reason_and_no_number() {
     let report = serde_json::to_value(report()).expect("JSON");
     let cells = report["cells"].as_array().expect("a list").iter();
     let figures = cells.flat_map(|cell| cell["figures"].as_object().expect("figures"));
@@ -30,11 +30,11 @@ fn a_figure_that_does_not_apply_has_a_reason_and_no_number() {
             assert_eq!(figure["median"], Value::Null, "{name}");
         }
     }
-    assert!(absent > 0, "the specimen has cells that do not apply");
+    assert!(absent > 0, "the fixture has cells without a figure");
 }
 
 #[test]
-fn the_verdict_is_the_worst_of_the_statements() {
+fn outcome_is_the_worst_of_the_checks() {
     let mut report = report();
     assert_eq!(report.outcome, Outcome::Pass, "{:#?}", report.statements);
     report.statements[0].outcome = Outcome::Fail;

@@ -1,4 +1,4 @@
-//! A report about a run that never was.
+//! Test fixture: the report of a synthetic run.
 
 use comparison::elsewhere::Elsewhere;
 use comparison::figure::Figure;
@@ -16,7 +16,7 @@ pub(crate) fn report() -> Report {
     report_on([Contender::Memory, Contender::Token])
 }
 
-/// The same about other designs.
+/// The same for other designs.
 pub(crate) fn report_on(designs: [Contender; 2]) -> Report {
     let scenarios = [Scenario::SteadyLoad, Scenario::RevokeOne, Scenario::KillAReplica];
     let trials: Vec<_> = scenarios
@@ -73,7 +73,7 @@ fn trial(contender: Contender, scenario: Scenario) -> Trial {
     }
 }
 
-/// A token that nobody looked up.
+/// A revoked token without a lookup.
 fn outlived() -> Revoked {
     let (accepted_after, delay_ms) = (90, 1_875.0);
     Revoked { accepted_after, delay_ms, ..revoked(Contender::Token) }
@@ -89,7 +89,7 @@ fn revoked(contender: Contender) -> Revoked {
     }
 }
 
-/// Two users, one request each 100 ms; in memory every third finds no login.
+/// Two users, one request each 100 ms; in `memory` every third request finds no login.
 fn series(contender: Contender, has_fault: bool) -> Series {
     let forgets = contender == Contender::Memory;
     let sample = |number: u64| {

@@ -1,5 +1,5 @@
-//! A program that plays one role of a cluster: what the checker's tests start. People use
-//! `lab`.
+//! A program that plays one role of a cluster for the checker's tests. Outside of tests, `lab`
+//! does it.
 
 use clap::Parser;
 use cluster::role::{self, RoleArgs};

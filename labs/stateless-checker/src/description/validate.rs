@@ -1,4 +1,4 @@
-//! What the format allows and nobody can have meant.
+//! Mistakes that the format allows.
 
 use super::{DescriptionError, Document, InstanceEntry, Source, Step, line_of};
 use crate::template;
@@ -112,8 +112,8 @@ impl Found<'_> {
         }
     }
 
-    /// Where a piece of a table stands. A table's own place is all that the reader of the
-    /// file keeps, so the text is searched from there.
+    /// The position of a piece of a table. The reader of the file keeps only the position of the
+    /// table, so the text is searched from there.
     fn position(&self, table: usize, piece: &str) -> usize {
         let rest = self.text.get(table..).unwrap_or_default();
         rest.find(piece).map_or(table, |offset| table + offset)
@@ -130,7 +130,7 @@ fn command(entry: &InstanceEntry) -> Option<&'static str> {
     all.into_iter().find_map(|(key, there)| there.then_some(key))
 }
 
-/// Says what is wrong with a base URL.
+/// Checks a base URL; the error names the fault.
 pub(crate) fn check_url(url: &str) -> Result<(), String> {
     let parsed = Url::parse(url).ok();
     let fine = parsed.is_some_and(|url| {

@@ -1,4 +1,4 @@
-//! A report for people.
+//! The report for a terminal.
 
 use super::{Finding, Report, StepName};
 use crate::walk::{Event, Exchange};
@@ -14,7 +14,7 @@ impl Display for Report {
     }
 }
 
-/// A report for a screen of so many columns.
+/// A report for a screen with this many columns.
 struct OnScreen<'a>(&'a Report, usize);
 
 impl Display for OnScreen<'_> {
@@ -48,8 +48,8 @@ impl Display for OnScreen<'_> {
 }
 
 impl Report {
-    /// The form for people, with lines of at most so many columns where a line can be
-    /// broken: between the words of a command, and after a comma in a reply.
+    /// The text with lines of at most `columns` columns, where a line can be broken: between the
+    /// words of a command, and after a comma in a reply.
     #[must_use]
     pub fn in_columns(&self, columns: usize) -> impl Display {
         OnScreen(self, columns)
@@ -59,8 +59,8 @@ impl Report {
         let service = &self.service;
         match self.outcome {
             Outcome::Pass if !self.limits.is_empty() => format!(
-                "{service}: stateless, as far as these steps and restarts show. What they \
-                 could not show stands below."
+                "{service}: stateless, as far as these steps and restarts show. The limits \
+                 of this check are listed below."
             ),
             Outcome::Pass => format!(
                 "{service}: stateless, as far as these steps show. Every step works at \
@@ -72,9 +72,9 @@ impl Report {
                     .iter()
                     .flat_map(|finding| finding.steps.iter().map(|step| step.number))
                     .collect();
-                let verb = if steps.len() == 1 { "rests" } else { "rest" };
+                let verb = if steps.len() == 1 { "depends" } else { "depend" };
                 format!(
-                    "{service}: not stateless. {} {verb} on what one process has to itself.",
+                    "{service}: not stateless. {} {verb} on state of one process.",
                     counted(steps.len(), "step")
                 )
             }
@@ -83,14 +83,14 @@ impl Report {
                  two replicas would show nothing."
             ),
             Outcome::Inconclusive | Outcome::HarnessError => format!(
-                "{service}: inconclusive. The same experiment did not always end the \
-                 same way, or could not be done."
+                "{service}: inconclusive. The same experiment did not always have the \
+                 same result, or could not be run."
             ),
         }
     }
 }
 
-/// A number of things, in words that fit it.
+/// A count with its noun in singular or plural.
 fn counted(count: usize, thing: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{count} {thing}{s}")
@@ -137,7 +137,7 @@ fn one(out: &mut Formatter<'_>, exchange: &Exchange, width: usize) -> fmt::Resul
     wrapped(out, "     got ", &exchange.actual, width)
 }
 
-/// Text after a margin; further lines stand under the first word.
+/// Text after a margin; further lines are indented to the first word.
 fn wrapped(
     out: &mut Formatter<'_>,
     margin: &str,
@@ -159,7 +159,7 @@ fn wrapped(
     writeln!(out, "{}", line.trim_end())
 }
 
-/// A line for a shell, which is one line to the shell however it is broken here.
+/// A shell command, which stays one command however it is broken into lines.
 fn command(
     out: &mut Formatter<'_>,
     margin: &str,
@@ -183,8 +183,8 @@ fn command(
     writeln!(out, "{line}")
 }
 
-/// The words of a line for a shell as they stand there, quotes included: a line break
-/// between quotes would be part of the word.
+/// The words of a shell command with their quotes: a line break inside quotes would become part
+/// of the word.
 fn shell_words(line: &str) -> impl Iterator<Item = &str> {
     let (mut quote, mut escaped) = (None, false);
     line.split(move |letter| {
@@ -208,7 +208,7 @@ mod tests {
         --data-binary '{\"text\":\"it'\\''s a long one\"}'";
 
     #[test]
-    fn a_command_is_broken_between_its_words_and_stays_one_command() {
+    fn broken_command_stays_one_command() {
         let shown = fmt::from_fn(|out| command(out, "  $ ", CURL, 40)).to_string();
         assert!(shown.lines().count() > 2, "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= 50), "{shown}");

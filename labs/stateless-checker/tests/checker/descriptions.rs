@@ -1,4 +1,4 @@
-//! Mistakes in a description are answered with their line and what was expected there.
+//! Mistakes in a description are reported with their line and the expected value.
 
 use cluster::ServerKind;
 use stateless_checker::{Description, ours};
@@ -23,7 +23,7 @@ headers = { X-Session = "${session}" }
 equal = { "/items" = [] }
 "#;
 
-/// What is said about the description with one piece of it replaced.
+/// The mistakes of the description with one piece of it replaced.
 fn mistakes(piece: &str, by: &str) -> Vec<String> {
     assert!(GOOD.contains(piece), "{piece} is not in the description");
     let mistakes = Description::parse(&GOOD.replace(piece, by)).expect_err("a mistake");
@@ -68,7 +68,7 @@ fn each_mistake_is_found_at_its_line() {
 }
 
 #[test]
-fn a_value_is_known_only_after_the_step_that_captures_it() {
+fn value_is_known_only_after_its_capture() {
     says("${random.user}", "${session}", 10, "${session} is not known here");
 }
 

@@ -1,10 +1,10 @@
-//! What a person reads about each server, as reviewed snapshots.
+//! The report on each server, as reviewed snapshots.
 
 use crate::replicas::{App, two};
 use crate::servers::{counter, local_disk, queue, stateless, step_order, sticky};
 use stateless_checker::{Description, Options, check};
 
-/// The report on a server; ports and ids are what differs between runs.
+/// The report on a server, without ports and ids, which differ between runs.
 async fn report(description: &str, app: App) -> String {
     let description = Description::parse(description).expect("a description");
     let mut instances = two(app);

@@ -1,4 +1,4 @@
-//! What is told apart, and what cannot be.
+//! Cases that the checker must distinguish, and cases that are inconclusive.
 
 use crate::replicas::{App, two, two_that_last};
 use crate::servers::{
@@ -21,7 +21,7 @@ fn kinds(report: &Report) -> Vec<Kind> {
 }
 
 #[tokio::test]
-async fn a_queue_is_found_even_if_every_replica_knows_the_states_of_jobs() {
+async fn queue_is_found_even_if_job_states_are_shared() {
     let app: App = |database, _| queue::app_with_states_in_the_database(database);
     let report = judged(queue::DESCRIPTION, app).await;
     assert_eq!(kinds(&report), [Kind::InProcessQueue], "{report}");
@@ -29,7 +29,7 @@ async fn a_queue_is_found_even_if_every_replica_knows_the_states_of_jobs() {
 }
 
 #[tokio::test]
-async fn a_cache_that_hears_only_of_its_own_changes_is_stale() {
+async fn cache_without_shared_invalidation_is_found_stale() {
     let report = judged(cached::DESCRIPTION, |database, _| cached::app(database)).await;
     assert_eq!(kinds(&report), [Kind::StaleCopy], "{report}");
     assert_eq!(report.findings[0].steps[0].name, "look again");
@@ -37,7 +37,7 @@ async fn a_cache_that_hears_only_of_its_own_changes_is_stale() {
 }
 
 #[tokio::test]
-async fn what_differs_between_repeats_is_not_told() {
+async fn different_repeats_are_inconclusive() {
     let report = judged(undecided::DESCRIPTION, |database, _| undecided::app(database));
     let report = report.await;
     assert_eq!(report.outcome, Outcome::Inconclusive, "{report}");
@@ -55,7 +55,7 @@ async fn a_server_that_fails_alone_is_not_called_stateful() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_not_now_is_not_called_stateful() {
+async fn server_that_answers_503_is_not_called_stateful() {
     let report = judged(undecided::DESCRIPTION, |database, _| undecided::busy(database));
     let report = report.await;
     assert_eq!(report.outcome, Outcome::Inconclusive, "{report}");
@@ -64,14 +64,14 @@ async fn a_server_that_says_not_now_is_not_called_stateful() {
 }
 
 #[tokio::test]
-async fn users_who_disturb_each_other_do_not_make_a_server_stateful() {
+async fn users_that_disturb_each_other_are_no_finding() {
     let report = judged(latest::DESCRIPTION, |database, _| latest::app(database)).await;
     assert_eq!(report.outcome, Outcome::Pass, "{report}");
     assert!(report.limits.is_empty(), "{report}");
 }
 
 #[tokio::test]
-async fn without_restarts_memory_is_not_told_from_disk() {
+async fn memory_and_disk_look_alike_without_restarts() {
     let apps: [(&str, App); 2] = [
         (local_disk::DESCRIPTION, local_disk::app),
         (stateless::DESCRIPTION, |database, _| sticky::app(database)),

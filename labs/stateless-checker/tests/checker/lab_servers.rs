@@ -1,4 +1,4 @@
-//! The lab's own servers, as real processes that are really killed.
+//! The lab's own servers, as real processes that are killed.
 
 use cluster::{Backing, Design, Program, ServerKind};
 use stateless_checker::cause::Kind;
@@ -23,7 +23,7 @@ async fn is_stateless(design: impl Into<ServerKind>) {
     assert!(report.limits.is_empty(), "{report}");
 }
 
-/// Where sessions are in memory, the database is nobody's lesson: a file will do.
+/// SQLite is enough: these designs keep sessions in memory.
 async fn rests_on(design: impl Into<ServerKind>, kind: Kind) {
     let report = checked(design.into(), Backing::Embedded).await;
     assert_eq!(report.outcome, Outcome::Fail, "{report}");
@@ -44,7 +44,7 @@ async fn the_stateless_server_rests_on_nothing() {
 }
 
 #[tokio::test]
-async fn sessions_in_memory_rest_on_it_with_and_without_a_sticky_balancer() {
+async fn memory_sessions_are_found_with_and_without_sticky_balancer() {
     rests_on(Design::Memory, Kind::ReplicaMemory).await;
     rests_on(Design::Sticky, Kind::ReplicaMemory).await;
 }

@@ -1,4 +1,4 @@
-//! What the checker says of servers that are known to be right, and known to be wrong.
+//! The checker's verdict on servers that are known to be right or wrong.
 
 mod descriptions;
 mod golden;

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 const APP: App = |database, _| sticky::app(database);
 
-/// Sessions that replicas tell each other.
+/// Sessions that the replicas send each other.
 const SPREAD: App = |database, _| spread::app(database);
 
-/// Describes replicas by their URLs and what restarts each.
+/// Describes replicas by their URLs and restart commands.
 fn described(instances: &Instances, commands: impl Fn(usize) -> String) -> Description {
     let mut text = String::new();
     for (at, one) in instances.list().iter().enumerate() {
@@ -26,7 +26,7 @@ fn restart(line: &str) -> String {
     format!("restart = {line:?}")
 }
 
-/// A command that returns once what is wished for is done.
+/// A command that returns when its request in a file has been done.
 fn wish(folder: &Path, what: &str, which: usize) -> String {
     let wish = folder.join(format!("{what}-{which}"));
     let wish = wish.display();
@@ -38,7 +38,7 @@ async fn checked(description: &Description) -> Report {
     check(description, &mut instances, Options { seed: 1, rounds: 1 }).await
 }
 
-/// Plays the operating system: does with a replica what a file says, one after the other.
+/// Plays the operating system: obeys the request files.
 async fn fulfil_wishes(replicas: Replicas, folder: &Path) {
     loop {
         for which in 0..2 {
@@ -60,7 +60,7 @@ async fn fulfil_wishes(replicas: Replicas, folder: &Path) {
     }
 }
 
-/// What is said of a server whose replicas are restarted by commands.
+/// The report on a server with replicas that are restarted by commands.
 async fn by_commands(app: App, commands: impl Fn(&Path, usize) -> String) -> Report {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (instances, replicas) = two_that_last(app);
@@ -92,15 +92,15 @@ async fn commands_restart_a_replica_in_one_step_or_in_two() {
 }
 
 #[tokio::test]
-async fn memory_that_replicas_hand_on_survives_a_staggered_restart_and_that_is_said() {
+async fn shared_memory_survives_a_staggered_restart_with_a_notice() {
     let report = by_commands(SPREAD, by_restart).await;
     assert!(report.findings.is_empty(), "{report}");
     assert!(report.limits[0].contains("stop and start instead of restart"), "{report}");
-    assert!(report.to_string().contains("could not show stands below"), "{report}");
+    assert!(report.to_string().contains("limits of this check"), "{report}");
 }
 
 #[tokio::test]
-async fn memory_that_replicas_hand_on_is_found_when_all_are_stopped_before_one_starts() {
+async fn shared_memory_is_found_when_all_replicas_stop_first() {
     let report = by_commands(SPREAD, by_stop_and_start).await;
     assert_eq!(report.outcome, Outcome::Fail, "{report}");
     assert_eq!(report.findings[0].kind, Kind::SpreadMemory, "{report}");
@@ -117,7 +117,7 @@ async fn a_command_that_restarts_nothing_is_found_out() {
 }
 
 #[tokio::test]
-async fn a_command_that_fails_is_said_and_nothing_is_made_of_it() {
+async fn failed_restart_command_is_reported_without_a_finding() {
     let (instances, _replicas) =
         two_that_last(|database, _| crate::servers::stateless::app(database));
     let failing = |_| restart("echo no such container >&2; exit 1");

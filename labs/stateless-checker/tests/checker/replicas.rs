@@ -1,9 +1,9 @@
 //! Replicas of a small server, each with a runtime of its own in this process.
 //!
-//! A restart is a fresh app on a fresh listener at the same port, and not a new process:
-//! the old runtime is shut down first, and with it go the app, every task that it has
-//! started, and every connection. Nothing of the old replica can answer afterwards. What
-//! a real process loses on SIGKILL is tested on the lab's own servers (`lab_servers`).
+//! A restart is a new app on a new listener at the same port, and not a new process: the old
+//! runtime is shut down first, with the app, its tasks and its connections. Nothing of the old
+//! replica can answer afterwards. The loss at SIGKILL of a real process is tested with the lab's
+//! own servers (`lab_servers`).
 
 use crate::servers::Database;
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Makes a replica's app from what outlives the replica: the database, and a folder.
+/// Creates a replica's app from the stores that outlive it: the database, and a folder.
 pub(crate) type App = fn(Database, PathBuf) -> Router;
 
 /// Two replicas that can be restarted.
@@ -26,7 +26,7 @@ pub(crate) fn two(app: App) -> Instances {
     replicas.instances().restarted_by(replicas)
 }
 
-/// Two replicas that cannot.
+/// Two replicas without a restart.
 pub(crate) fn two_that_last(app: App) -> (Instances, Replicas) {
     let replicas = Replicas::start(app);
     (replicas.instances(), replicas)
@@ -66,7 +66,7 @@ impl Replicas {
         self.each(which, |replica| replica.run(None)).await;
     }
 
-    /// A runtime cannot be waited for inside of another.
+    /// A runtime cannot be shut down from inside another one.
     async fn each(&self, which: &[usize], what: fn(&Replica)) {
         let (replicas, which) = (Arc::clone(&self.0), which.to_vec());
         let done = tokio::task::spawn_blocking(move || {
@@ -82,7 +82,7 @@ impl Restart for Replicas {
         true
     }
 
-    fn at_once(&self, _which: &[usize]) -> bool {
+    fn all_down_together(&self, _which: &[usize]) -> bool {
         true
     }
 
@@ -135,7 +135,7 @@ impl Replica {
 }
 
 impl Drop for Replica {
-    /// Not waited for: a test's own runtime must not block.
+    /// It does not wait: a test's own runtime must not block.
     fn drop(&mut self) {
         if let Ok(Some(runtime)) = self.runtime.get_mut().map(Option::take) {
             runtime.shutdown_background();

@@ -1,5 +1,5 @@
-//! Small servers: one that is right, and one for each mistake. `Database` is what their
-//! replicas share and what outlives them; everything else is a replica's own.
+//! Small servers: a right one, and one for each mistake. `Database` is the store that the
+//! replicas share and that outlives them; all other data belongs to one replica.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -21,7 +21,7 @@ type Rows = Mutex<HashMap<String, String>>;
 #[derive(Clone, Default)]
 pub(crate) struct Database {
     rows: Arc<Rows>,
-    /// What replicas of the same database tell each other, while one of them lives.
+    /// Memory that the replicas send each other as long as one of them lives.
     spread: Arc<Mutex<Weak<Rows>>>,
 }
 
@@ -30,15 +30,16 @@ impl Database {
         self.rows.lock().expect("no test panics while it holds this")
     }
 
-    /// Memory that a new replica gets from those that are up, and that ends with the last.
+    /// Memory that a new replica copies from running ones, and that ends with the last one.
     pub(crate) fn spread_among_replicas(&self) -> Memory {
-        let mut spread = self.spread.lock().expect("nobody panics while holding this");
+        let mut spread =
+            self.spread.lock().expect("no thread panics while it holds this lock");
         let rows = spread.upgrade().unwrap_or_default();
         *spread = Arc::downgrade(&rows);
         Memory { rows, ..Memory::default() }
     }
 
-    /// Keeps a value under a name that nobody can guess.
+    /// Stores a value under a random name.
     pub(crate) fn add(&self, value: &str) -> String {
         let id = uuid::Uuid::new_v4().to_string();
         self.rows().insert(id.clone(), value.to_owned());
@@ -50,5 +51,5 @@ impl Database {
     }
 }
 
-/// A replica's own memory is such a thing too, made anew at each start.
+/// A replica's own memory has the same type, and is new at each start.
 pub(crate) type Memory = Database;

@@ -1,4 +1,4 @@
-//! Wrong: each replica keeps what it has read, and hears only of its own changes.
+//! Wrong: each replica caches its reads, and learns only of its own changes.
 
 use super::{Database, Memory};
 use axum::Router;
@@ -32,13 +32,13 @@ equal-text = "after"
 
 pub(crate) fn app(database: Database) -> Router {
     Router::new()
-        .route("/profiles/{user}", get(look).put(change))
+        .route("/profiles/{user}", get(read).put(change))
         .with_state((database, Memory::default()))
 }
 
 type Stores = (Database, Memory);
 
-async fn look(
+async fn read(
     State((database, copies)): State<Stores>,
     Path(user): Path<String>,
 ) -> Result<String, StatusCode> {

@@ -1,4 +1,4 @@
-//! Right, with an account that all users share: what is newest depends on who was last.
+//! Right, with an account that all users share: the newest note depends on the last writer.
 
 use super::Database;
 use axum::Router;

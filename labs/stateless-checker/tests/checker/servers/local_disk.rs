@@ -1,5 +1,5 @@
-//! Wrong: uploads are in a folder of the replica's own machine. Their names are in the
-//! database, as they should be.
+//! Wrong: uploads are in a folder of the replica's own machine. Their names are in the database,
+//! which is right.
 
 use super::Database;
 use axum::extract::{Multipart, Path, State};

@@ -1,4 +1,4 @@
-//! Wrong: accepted jobs wait in a channel, and a task in the process does them.
+//! Wrong: accepted jobs wait in a channel of the process.
 
 use super::{Database, Memory};
 use axum::extract::{Path, State};
@@ -25,7 +25,7 @@ equal = { "/state" = "done" }
 settle-ms = 700
 "#;
 
-/// How long a job takes: longer than a restart needs to begin.
+/// Duration of a job: longer than the start of a restart.
 const WORK: Duration = Duration::from_millis(250);
 
 /// The states of the jobs are in memory as well.
@@ -33,12 +33,12 @@ pub(crate) fn app(_database: Database) -> Router {
     with_states_in(Memory::default())
 }
 
-/// Every replica can tell the state of every job; the jobs themselves are in memory.
+/// Every replica can read the state of every job; the jobs themselves are in memory.
 pub(crate) fn app_with_states_in_the_database(database: Database) -> Router {
     with_states_in(database)
 }
 
-/// Must be called where tasks can be started: the worker is one.
+/// Must be called in a runtime, because it spawns the worker.
 fn with_states_in(states: Database) -> Router {
     let (queue, jobs) = unbounded_channel();
     tokio::spawn(work(jobs, states.clone()));

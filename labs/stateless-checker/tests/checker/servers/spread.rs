@@ -1,4 +1,4 @@
-//! Not outside: sessions are in the memory of all replicas, which tell each other.
+//! Not in a store: sessions are in the memory of all replicas, which send each other changes.
 
 use super::{Database, stateless};
 use axum::Router;

@@ -1,4 +1,4 @@
-//! Right: whatever a request needs is in the database.
+//! Right: all data of a request is in the database.
 
 use super::Database;
 use axum::extract::{Path, State};
@@ -35,7 +35,7 @@ pub(crate) fn app(database: Database) -> Router {
     with_sessions_in(database.clone(), database)
 }
 
-/// The same server, with its sessions somewhere else.
+/// The same server with its sessions in another store.
 pub(super) fn with_sessions_in(sessions: Database, notes: Database) -> Router {
     Router::new()
         .route("/login", post(log_in))

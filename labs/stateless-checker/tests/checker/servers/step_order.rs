@@ -1,4 +1,4 @@
-//! Wrong: an order is in the database, and how far it has come is in memory.
+//! Wrong: an order is in the database, and its progress is in memory.
 
 use super::{Database, Memory};
 use axum::Router;

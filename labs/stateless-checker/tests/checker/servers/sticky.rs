@@ -1,4 +1,4 @@
-//! Wrong: sessions are in the memory of the replica that began them.
+//! Wrong: sessions are in the memory of the replica that created them.
 
 use super::{Database, Memory, stateless};
 use axum::Router;

@@ -1,5 +1,5 @@
-//! Neither: a replica finds the notes of the others every second time, or is too busy to
-//! look.
+//! Inconclusive: a replica finds the notes of the others every second time, or answers that it
+//! is too busy.
 
 use super::Database;
 use axum::extract::{Path, State};
@@ -29,12 +29,12 @@ pub(crate) fn app(database: Database) -> Router {
     that_refuses(|asked| (asked % 2 == 1).then_some(StatusCode::NOT_FOUND), database)
 }
 
-/// Says "not now" whenever it is asked for the notes of others.
+/// Answers "not now" to requests for the notes of others.
 pub(crate) fn busy(database: Database) -> Router {
     that_refuses(|_| Some(StatusCode::SERVICE_UNAVAILABLE), database)
 }
 
-/// What to say to whoever asks for the notes of others, if not the note.
+/// The reply to a request for the notes of others, if not the note.
 type Refuse = fn(u64) -> Option<StatusCode>;
 
 fn that_refuses(refuse: Refuse, database: Database) -> Router {
@@ -45,7 +45,7 @@ fn that_refuses(refuse: Refuse, database: Database) -> Router {
         .with_state((database, own, Arc::default(), refuse))
 }
 
-/// All notes, the replica's own, and how often it was asked for others.
+/// All notes, the replica's own, and the number of requests for others.
 type Stores = (Database, Database, Arc<AtomicU64>, Refuse);
 
 async fn write(State((all, own, _, _)): State<Stores>, text: String) -> Json<Value> {

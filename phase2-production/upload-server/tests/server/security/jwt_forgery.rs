@@ -249,7 +249,7 @@ async fn thousand_unknown_key_ids_cost_one_lookup_per_replica() -> anyhow::Resul
     let (genuine, _) = log_in(&app.client(), &app.alice).await?;
     let (ours, claims, signature) = parts(&genuine)?;
     let lookups = async |replica: &Started| {
-        let name = "upload_server_signing_key_refreshes_total{why=\"unknown-kid\"}";
+        let name = "upload_server_signing_key_refreshes_total{reason=\"unknown_kid\"}";
         anyhow::Ok(replica.server.metric(name).await?.unwrap_or_default())
     };
     let forged = (0..1_000).map(|number| {

@@ -1,5 +1,5 @@
-//! Orders of magnitude in the README are those of the last run of the benches, as criterion
-//! kept it: a figure travels to no other machine, its order to most.
+//! The orders of magnitude in the README are those of the last kept run of the benches: a
+//! figure is valid on one machine only, its order on most machines.
 
 use comparison::machine::{Machine, profile};
 use serde_json::Value;
@@ -19,24 +19,24 @@ fn readme() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
 }
 
-/// What stands before the table, the table, and what stands after it.
+/// The text before the table, the table, and the text after it.
 fn parts(page: &str) -> (&str, &str, &str) {
     let (before, rest) = page.split_once(BEGIN).expect("the table begins");
     let (table, after) = rest.split_once(END).expect("the table ends");
     (before, table, after)
 }
 
-/// Where criterion keeps what it measured.
+/// The folder in which criterion keeps its measurements.
 fn kept() -> PathBuf {
     let built = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     built.unwrap_or_else(|| root.join("target")).join("criterion")
 }
 
-/// The nearest power of ten in nanoseconds, as an exponent; nothing is quicker than one.
+/// The nearest power of ten in nanoseconds, as an exponent; at least 0.
 fn order(nanoseconds: f64) -> i32 {
     let mut exponent = 0;
-    // Halfway between two powers on the scale on which they are equally far apart.
+    // Halfway between two powers on a logarithmic scale.
     while nanoseconds >= 10_f64.powi(exponent) * 10_f64.sqrt() {
         exponent += 1;
     }
@@ -44,7 +44,7 @@ fn order(nanoseconds: f64) -> i32 {
 }
 
 /// Such as `100 µs`.
-fn told(order: i32) -> String {
+fn written(order: i32) -> String {
     let power = 10_f64.powi(order);
     let fits = UNITS.into_iter().find(|(_, size)| power >= *size);
     let (unit, size) = fits.expect("a nanosecond is the smallest");
@@ -55,7 +55,7 @@ fn json(path: &Path) -> Option<Value> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
 
-/// Every function that was measured, by its full name, with its median in nanoseconds.
+/// Every measured function by its full name, with its median in nanoseconds.
 fn medians(folder: &Path, found: &mut BTreeMap<String, f64>) {
     let about = json(&folder.join("new/benchmark.json"));
     let figures = json(&folder.join("new/estimates.json"));
@@ -81,21 +81,21 @@ fn table(medians: &BTreeMap<String, f64>) -> String {
     }
     let mut text = "| group | takes about | what |\n|---|---|---|\n".to_owned();
     for ((group, order), functions) in rows {
-        let (order, functions) = (told(order), functions.join(", "));
+        let (order, functions) = (written(order), functions.join(", "));
         let _infallible = writeln!(text, "| `{group}` | {order} | {functions} |");
     }
     text
 }
 
 #[test]
-fn an_order_is_the_nearest_power_of_ten_in_its_unit() {
+fn order_is_the_nearest_power_of_ten() {
     let orders = [0.4, 2.0, 40.0, 999.0, 31_000.0, 33_000.0, 2e7, 4e9];
     let words = ["1 ns", "1 ns", "100 ns", "1 µs", "10 µs", "100 µs", "10 ms", "10 s"];
-    assert_eq!(orders.map(|time| told(order(time))), words);
+    assert_eq!(orders.map(|time| written(order(time))), words);
 }
 
 #[test]
-fn functions_of_one_group_that_take_as_long_share_a_row() {
+fn functions_with_the_same_order_share_a_row() {
     let measured = [("map/read", 120.0), ("map/write", 90.0), ("map/all", 5e6)];
     let measured = measured.map(|(name, time)| (name.to_owned(), time)).into();
     let rows = "| `map` | 100 ns | `read`, `write` |\n| `map` | 10 ms | `all` |\n";
@@ -103,7 +103,7 @@ fn functions_of_one_group_that_take_as_long_share_a_row() {
 }
 
 #[test]
-fn the_readme_tells_the_order_of_every_group_that_is_measured() {
+fn readme_lists_the_order_of_every_measured_group() {
     let page = fs::read_to_string(readme()).expect("the page");
     let (_, table, _) = parts(&page);
     for group in ["balancer", "cache-on-", "session-map", "upload", "who-is-calling"] {
@@ -113,7 +113,7 @@ fn the_readme_tells_the_order_of_every_group_that_is_measured() {
 
 #[test]
 #[ignore = "writes into the README, after a run of the benches: scripts/keep-orders"]
-fn the_readme_tells_the_orders_of_the_last_run() {
+fn readme_table_is_written_from_the_last_run() {
     let mut measured = BTreeMap::new();
     medians(&kept(), &mut measured);
     assert!(!measured.is_empty(), "nothing is in {}: run the benches", kept().display());

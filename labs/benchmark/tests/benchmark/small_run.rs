@@ -1,4 +1,4 @@
-//! A whole sitting, small: everybody is started, asked, killed and counted.
+//! A whole run, small: every server is started, measured, killed and counted.
 
 use crate::benchmark;
 use benchmark::agreement::pairs;
@@ -6,11 +6,11 @@ use benchmark::reads::REFERENCE;
 use benchmark::{Report, page};
 
 #[test]
-fn a_small_sitting_measures_everybody_and_agrees_with_itself() {
-    let told = benchmark(&["--smoke", "--json"]);
-    let said = String::from_utf8_lossy(&told.stderr);
-    assert!(told.status.success(), "{said}");
-    let report: Report = serde_json::from_slice(&told.stdout).expect("a report");
+fn small_run_measures_every_server_and_agrees_with_itself() {
+    let message = benchmark(&["--smoke", "--json"]);
+    let said = String::from_utf8_lossy(&message.stderr);
+    assert!(message.status.success(), "{said}");
+    let report: Report = serde_json::from_slice(&message.stdout).expect("a report");
     everybody_answered(&report);
     outages_were_seen(&report);
     growth_is_complete(&report);

@@ -1,4 +1,4 @@
-//! Everything that is measured in turns, started once and asked one question each.
+//! The servers that are measured in rounds: each is started once and gets one kind of request.
 
 use crate::child::Child;
 use crate::connection::Connection;
@@ -18,24 +18,25 @@ use upload_domain::accounts::random_password;
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 
-/// Whoever logs in.
+/// The account that logs in.
 const USER: &str = "alice";
 
-/// A folder, a Redis and an account, for all that is started in here.
-pub(crate) struct Stage {
+/// A folder, a Redis and an account for all servers.
+pub(crate) struct Testbed {
     folder: TempDir,
     users: PathBuf,
     password: String,
     pub(crate) redis: Service,
 }
 
-impl Stage {
-    /// Prepares what servers need.
+impl Testbed {
+    /// Prepares the stores that servers need.
     pub(crate) async fn prepare(backing: Backing) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("a folder for temporary files")?;
         let users = folder.path().join("users.json");
         let password = random_password();
-        // The least cost: what is measured is how callers are known, not their passwords.
+        // The cheapest hash: the benchmark measures authentication by session and token, not by
+        // password.
         users_file::write(&users, &[(USER, &password)], HashCost::Least)?;
         let redis = backing_services::redis(backing, folder.path()).await?;
         Ok(Self { folder, users, password, redis })
@@ -45,8 +46,8 @@ impl Stage {
         self.folder.path()
     }
 
-    /// A server of ours, such as `upload` with `--design central`. Servers of one `group`
-    /// share their files and records, as replicas do.
+    /// One of our servers, such as `upload` with `--design central`. Servers of one `group`
+    /// share their files and database, as replicas do.
     pub(crate) async fn server(
         &self,
         role: &str,
@@ -61,8 +62,8 @@ impl Stage {
         Child::role(args, &redis).await.with_context(|| format!("{role} for {group}"))
     }
 
-    /// The upload server in one of its designs, with no limit on one person's requests,
-    /// because one person makes all of them.
+    /// The upload server in one of its designs, without a rate limit, because one account makes
+    /// all requests.
     pub(crate) async fn upload_server(
         &self,
         design: &str,
@@ -75,13 +76,13 @@ impl Stage {
         self.server("upload", group, &flags).await
     }
 
-    /// Logs in where a session is begun; the header line that proves it.
+    /// Logs in and returns the header line of the session.
     pub(crate) async fn session(&self, at: SocketAddr) -> anyhow::Result<String> {
         let started: SessionStarted = self.log_in(at, paths::SESSION_START).await?;
         Ok(session_line(started.session_id.expose()))
     }
 
-    /// Logs in where a token is issued; the header line that proves it.
+    /// Logs in and returns the header line of the token.
     pub(crate) async fn token(&self, at: SocketAddr) -> anyhow::Result<String> {
         let issued: TokenIssued = self.log_in(at, paths::TOKEN).await?;
         Ok(bearer_line(issued.access_token.expose()))
@@ -103,7 +104,7 @@ impl Stage {
         request::log_in(path, USER, &self.password)
     }
 
-    /// HAProxy before these.
+    /// HAProxy in front of these.
     pub(crate) async fn haproxy(
         &self,
         backends: &[SocketAddr],
@@ -112,30 +113,30 @@ impl Stage {
     }
 }
 
-/// One person has all the sessions and asks all the questions.
+/// One account owns all sessions and makes all requests.
 const UNLIMITED: [&str; 3] = [
     "--max-sessions=2000000",
     "--max-sessions-per-user=2000000",
     "--attempts-per-account=1000000",
 ];
 
-/// "Who is calling?" and nothing else, in every design: somebody asks for a file that cannot
-/// exist. Their proof is checked, nothing is looked up, and the answer is 404.
-pub(crate) fn who_is_calling(proof: &str) -> Question {
-    Question::one(nothing_but(proof), 404)
+/// Authentication alone, in every design: the request is for a file id that cannot exist. The
+/// server checks the credential, looks no file up, and answers 404.
+pub(crate) fn who_is_calling(credential: &str) -> Question {
+    Question::one(nothing_but(credential), 404)
 }
 
 /// The request of [`who_is_calling`].
-pub(crate) fn nothing_but(proof: &str) -> Request {
-    request::get(&paths::file("no-file-has-this-name"), &[proof.to_owned()])
+pub(crate) fn nothing_but(credential: &str) -> Request {
+    request::get(&paths::file("no-file-has-this-name"), &[credential.to_owned()])
 }
 
-/// One word, please.
+/// The request to the reference.
 pub(crate) fn hello() -> Question {
     Question::one(request::get("/", &[]), 200)
 }
 
-/// A session of the peer that is made of tower-sessions.
+/// A session of the peer that is built with tower-sessions.
 pub(crate) async fn tower_session(at: SocketAddr) -> anyhow::Result<Question> {
     let mut connection = Connection::open(at).await?;
     let start =

@@ -10,7 +10,7 @@ const RIGHT: f64 = 180.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 60.0;
 
-/// Of the page that shows it, there is none of the style: it is seen as a picture.
+/// The plot is shown as an image, which gets no style from its page.
 const STYLE: &str = "<style>text{font:13px sans-serif;fill:#444}\
     .grid{stroke:#ddd}.one{stroke:#1769aa;fill:none;stroke-width:2}\
     .two{stroke:#b5481c;fill:none;stroke-width:2}\
@@ -18,7 +18,7 @@ const STYLE: &str = "<style>text{font:13px sans-serif;fill:#444}\
     circle.one{fill:#1769aa}circle.two{fill:#b5481c}circle.three{fill:#2e7d32}\
     rect.ground{fill:#fff}</style>\n";
 
-/// A line with its name; at most three are told apart.
+/// A line with its name; at most three can be distinguished.
 pub(super) struct Line {
     pub(super) name: &'static str,
     pub(super) points: Vec<(f64, f64)>,
@@ -56,7 +56,7 @@ impl Scale {
     }
 }
 
-/// The drawing, with what it shows as its title.
+/// The plot with its title.
 pub(super) fn draw(title: &str, across: &str, lines: &[Line]) -> String {
     let points = || lines.iter().flat_map(|line| line.points.iter().copied());
     let x = Scale::over(points().map(|point| point.0), LEFT, WIDTH - RIGHT);
