@@ -81,7 +81,7 @@ async fn serve() -> anyhow::Result<()> {
 
 async fn measure(args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let stores = Stores::start(args, folder.path()).await?;
     let server = Server::start(folder.path(), args.design, &stores)?;
     let client = reqwest::Client::new();

@@ -17,7 +17,7 @@ mod fixture {
 
 use anyhow::{Context, ensure};
 use api_contract::headers;
-use backing_services::{Backing, Kind, What, offers};
+use backing_services::{Backing, Kind, ServiceType, offers};
 use criterion::measurement::WallTime;
 use criterion::{AxisScale, BenchmarkGroup, Criterion, PlotConfiguration};
 use fixture::accounts::{member, now, username};
@@ -178,7 +178,7 @@ async fn postgres() -> anyhow::Result<Result<String, String>> {
     if !benches::measures() {
         return Ok(Err("it takes seconds to start, and nothing is measured".to_owned()));
     }
-    let offers = offers(What::Database).await;
+    let offers = offers(ServiceType::Database).await;
     let local = offers.into_iter().find(|offer| offer.kind == Kind::Local);
     Ok(local.context("a database may be installed")?.found)
 }

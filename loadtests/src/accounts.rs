@@ -1,7 +1,7 @@
 //! The accounts of one run; their names are unique across runs.
 
 use crate::story::Work;
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use cluster::RunDir;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use upload_domain::users_file::{self, User};
 /// The names and passwords.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    pub(crate) all: Vec<Credentials>,
+    pub(crate) all: Vec<LoginRequest>,
     pub(crate) file: PathBuf,
 }
 
@@ -27,7 +27,7 @@ impl Accounts {
         let run = uuid::Uuid::new_v4().simple().to_string();
         let password = Secret::new(random_password());
         let password_hash = passwords::hash(password.expose(), cost(work))?;
-        let account = |number: usize| Credentials {
+        let account = |number: usize| LoginRequest {
             username: format!("u-{}-{number}", &run[..8]),
             password: password.clone(),
         };
@@ -45,6 +45,6 @@ impl Accounts {
 const fn cost(work: Work) -> HashCost {
     match work {
         Work::Logins => HashCost::Owasp,
-        Work::Files | Work::Sessions | Work::SessionsAndUploads => HashCost::Least,
+        Work::Files | Work::Sessions | Work::SessionsAndUploads => HashCost::Minimal,
     }
 }

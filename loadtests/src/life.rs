@@ -5,10 +5,10 @@ use crate::browser::Browser;
 use crate::sample::{Call, Ended};
 use crate::stage::{Stage, micros};
 use crate::story::Work;
-use api_conformance::proof::Proof;
+use api_conformance::credential::Credential;
 use api_contract::sessions::SessionStarted;
 use api_contract::tokens::TokenIssued;
-use api_contract::{Credentials, paths};
+use api_contract::{LoginRequest, paths};
 use bytes::Bytes;
 use comparison::pace::Pace;
 use goose::prelude::{GooseMethod, GooseUser};
@@ -24,9 +24,9 @@ const LOGIN_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) number: usize,
-    pub(crate) account: Credentials,
+    pub(crate) account: LoginRequest,
     /// [`None`] after a failed login.
-    pub(crate) proof: Option<Proof>,
+    pub(crate) credential: Option<Credential>,
     /// Draws the user's actions and the contents of files.
     pub(crate) dice: ChaCha8Rng,
     /// Uploads that the server has acknowledged.
@@ -57,13 +57,13 @@ pub(crate) struct Stored {
 }
 
 impl Person {
-    pub(crate) fn new(number: usize, account: Credentials, seed: u64) -> Self {
+    pub(crate) fn new(number: usize, account: LoginRequest, seed: u64) -> Self {
         let mut dice = ChaCha8Rng::seed_from_u64(!seed);
         dice.set_stream(number as u64);
         Self {
             number,
             account,
-            proof: None,
+            credential: None,
             dice,
             acknowledged: Vec::new(),
             unsure: None,
@@ -79,7 +79,7 @@ impl Person {
         browser: &mut Browser<'_>,
         meant_us: u64,
     ) -> (Ended, Option<Duration>) {
-        self.proof = None;
+        self.credential = None;
         if let Err(ended) = browser.start_anew().await {
             return (ended, None);
         }
@@ -87,10 +87,10 @@ impl Person {
         let path = if sessions { paths::SESSION_START } else { paths::TOKEN };
         let request = browser.request(&GooseMethod::Post, path);
         let request = request.map(|request| request.json(&self.account));
-        let proof = &mut self.proof;
+        let credential = &mut self.credential;
         let look = |body: &Bytes| {
-            *proof = read_proof(sessions, body);
-            match proof {
+            *credential = read_credential(sessions, body);
+            match credential {
                 Some(_) => Ended::Fine,
                 None => Ended::Untrue("a login answer without a credential"),
             }
@@ -100,15 +100,15 @@ impl Person {
     }
 }
 
-fn read_proof(sessions: bool, body: &Bytes) -> Option<Proof> {
+fn read_credential(sessions: bool, body: &Bytes) -> Option<Credential> {
     Some(match sessions {
         true => {
             let started: SessionStarted = serde_json::from_slice(body).ok()?;
-            Proof::Session(started.session_id)
+            Credential::Session(started.session_id)
         }
         false => {
             let issued: TokenIssued = serde_json::from_slice(body).ok()?;
-            Proof::Bearer(issued.access_token)
+            Credential::Bearer(issued.access_token)
         }
     })
 }
@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn credential_is_read_only_as_the_contract_defines() {
         let session = Bytes::from(r#"{"session_id":"abc","expires_in":60}"#);
-        assert!(matches!(read_proof(true, &session), Some(Proof::Session(_))));
-        assert!(read_proof(false, &session).is_none());
-        assert!(read_proof(true, &Bytes::from("<h1>welcome</h1>")).is_none());
+        assert!(matches!(read_credential(true, &session), Some(Credential::Session(_))));
+        assert!(read_credential(false, &session).is_none());
+        assert!(read_credential(true, &Bytes::from("<h1>welcome</h1>")).is_none());
     }
 }

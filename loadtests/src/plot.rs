@@ -4,7 +4,7 @@ use crate::stage::{Stage, USERS_TIMEOUT};
 use crate::story::{Plot, Work};
 use anyhow::{Context, ensure};
 use cluster::Cluster;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use load_balancer::status::BackendState;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -46,14 +46,14 @@ async fn kill(stage: &Stage, cluster: &Cluster) -> anyhow::Result<()> {
         return Ok(());
     }
     stage.phase("until it is noticed", true, all - 1);
-    cluster.order(victim, Order::Kill).await?;
+    cluster.execute(victim, MemberCommand::Kill).await?;
     until_noticed(cluster, victim).await?;
     stage.phase("without it", false, all - 1);
     if !stage.wait(third).await {
         return Ok(());
     }
     stage.phase("it comes back", false, all - 1);
-    cluster.order(victim, Order::Restart).await?;
+    cluster.execute(victim, MemberCommand::Restart).await?;
     stage.phase("all replicas are back", false, all);
     stage.wait(third).await;
     Ok(())
@@ -84,7 +84,7 @@ async fn rolling_restart(stage: &Stage, cluster: &Cluster) -> anyhow::Result<()>
             return Ok(());
         }
         stage.phase(&format!("{id} is replaced"), false, all - 1);
-        cluster.order(&id, Order::Restart).await?;
+        cluster.execute(&id, MemberCommand::Restart).await?;
     }
     stage.phase("after", false, all);
     stage.wait(half).await;

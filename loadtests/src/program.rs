@@ -78,7 +78,7 @@ async fn perform(story: &'static Story, flags: Flags) -> ExitCode {
         Err(error) => return program::exit_code(Err(error)),
     };
     listen_to_what_goes_wrong();
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let stop = CancellationToken::new();
     let told_to_stop = tokio::spawn(cancel_when_told(stop.clone()));
     let ended = run(story, &settings, command(story), &stop).await;
@@ -130,7 +130,7 @@ fn listen_to_what_goes_wrong() {
 /// Goose listens for Ctrl-C itself while its users run, and may be the only receiver of the
 /// signal then.
 async fn cancel_when_told(stop: CancellationToken) {
-    let mut told = std::pin::pin!(stop::signalled());
+    let mut told = std::pin::pin!(stop::shutdown_signal());
     while !goose::is_killswitch_triggered() {
         if tokio::time::timeout(POLL_INTERVAL, &mut told).await.is_ok() {
             break;

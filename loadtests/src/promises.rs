@@ -42,7 +42,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Vec<Finding> {
     if evidence.work.uploads() {
         findings.push(acknowledged(evidence.read_back));
     }
-    if evidence.design.outlives_replicas() && evidence.work != Work::Logins {
+    if evidence.design.survives_replica_loss() && evidence.work != Work::Logins {
         findings.push(logins(evidence));
     }
     findings.push(lost(evidence));

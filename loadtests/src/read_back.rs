@@ -2,10 +2,10 @@
 
 use crate::life::{Person, Stored};
 use anyhow::{Context, bail};
+use api_conformance::call_result::CallResult;
 use api_conformance::client::Client;
-use api_conformance::outcome::Outcome;
-use api_conformance::proof::Proof;
-use api_contract::files::{ListQuery, MAX_PAGE};
+use api_conformance::credential::Credential;
+use api_contract::files::{ListQuery, MAX_PAGE_SIZE};
 use cluster::Cluster;
 use comparison::Contender;
 use http::StatusCode;
@@ -53,13 +53,13 @@ pub(crate) async fn read_back(
     for person in people.iter().filter(|person| !person.acknowledged.is_empty()) {
         let files = &person.acknowledged;
         found.acknowledged += files.len() as u64;
-        let Ok(proof) = log_in(&client, design, person).await else {
+        let Ok(credential) = log_in(&client, design, person).await else {
             found.unread += files.len() as u64;
             continue;
         };
-        let names = listed(&client, &proof).await;
+        let names = listed(&client, &credential).await;
         for file in files {
-            found.look_at(&client, &proof, file, names.as_ref().ok()).await;
+            found.look_at(&client, &credential, file, names.as_ref().ok()).await;
         }
     }
     Ok(found)
@@ -69,14 +69,14 @@ impl ReadBack {
     async fn look_at(
         &mut self,
         client: &Client,
-        proof: &Proof,
+        credential: &Credential,
         file: &Stored,
         names: Option<&BTreeMap<String, usize>>,
     ) {
-        let answer = until_told(|| client.content(proof, &file.file_id)).await;
+        let answer = until_told(|| client.content(credential, &file.file_id)).await;
         let bytes = match answer {
-            Some(Outcome::Done(reply)) => reply.body,
-            Some(Outcome::Refused(reply)) if reply.status == StatusCode::NOT_FOUND => {
+            Some(CallResult::Done(reply)) => reply.body,
+            Some(CallResult::Refused(reply)) if reply.status == StatusCode::NOT_FOUND => {
                 self.missing += 1;
                 return;
             }
@@ -101,15 +101,19 @@ async fn log_in(
     client: &Client,
     design: Contender,
     person: &Person,
-) -> anyhow::Result<Proof> {
+) -> anyhow::Result<Credential> {
     let account = &person.account;
     match design.has_sessions() {
         true => match until_told(|| client.log_in_session(account)).await {
-            Some(Outcome::Done(reply)) => Ok(Proof::Session(reply.body.session_id)),
+            Some(CallResult::Done(reply)) => {
+                Ok(Credential::Session(reply.body.session_id))
+            }
             other => bail!("{other:?}"),
         },
         false => match until_told(|| client.token(account)).await {
-            Some(Outcome::Done(reply)) => Ok(Proof::Bearer(reply.body.access_token)),
+            Some(CallResult::Done(reply)) => {
+                Ok(Credential::Bearer(reply.body.access_token))
+            }
             other => bail!("{other:?}"),
         },
     }
@@ -118,13 +122,13 @@ async fn log_in(
 /// The number of files for each name.
 async fn listed(
     client: &Client,
-    proof: &Proof,
+    credential: &Credential,
 ) -> anyhow::Result<BTreeMap<String, usize>> {
     let mut names = BTreeMap::new();
-    let mut page = ListQuery { limit: Some(MAX_PAGE), cursor: None };
+    let mut page = ListQuery { limit: Some(MAX_PAGE_SIZE), cursor: None };
     loop {
-        let list = match until_told(|| client.list(proof, &page)).await {
-            Some(Outcome::Done(reply)) => reply.body,
+        let list = match until_told(|| client.list(credential, &page)).await {
+            Some(CallResult::Done(reply)) => reply.body,
             other => bail!("{other:?}"),
         };
         for entry in list.files {
@@ -139,17 +143,17 @@ async fn listed(
 
 /// Repeats a call until its answer is conclusive: a success or a refusal below 500.
 /// Repeated reads and unused logins are harmless.
-async fn until_told<T, F>(ask: impl Fn() -> F) -> Option<Outcome<T>>
+async fn until_told<T, F>(ask: impl Fn() -> F) -> Option<CallResult<T>>
 where
-    F: Future<Output = Outcome<T>>,
+    F: Future<Output = CallResult<T>>,
 {
     let deadline = Instant::now() + READ_TIMEOUT;
     loop {
         let outcome = ask().await;
         let says_nothing = match &outcome {
-            Outcome::Done(_) => false,
-            Outcome::Refused(reply) => reply.status.is_server_error(),
-            Outcome::Broken(_) => true,
+            CallResult::Done(_) => false,
+            CallResult::Refused(reply) => reply.status.is_server_error(),
+            CallResult::CallError(_) => true,
         };
         if !says_nothing {
             return Some(outcome);

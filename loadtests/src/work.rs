@@ -4,8 +4,8 @@ use crate::browser::Browser;
 use crate::life::{Draft, Person, Stored};
 use crate::sample::{Call, Ended};
 use crate::story::Work;
+use api_conformance::credential::Credential;
 use api_conformance::form::{Form, Upload};
-use api_conformance::proof::Proof;
 use api_contract::files::{FileCreated, FileList};
 use api_contract::headers::IDEMPOTENCY_KEY;
 use api_contract::paths;
@@ -25,7 +25,9 @@ const STRANGE: Ended = Ended::Untrue("an answer outside of the contract");
 impl Person {
     /// Sends the next request, with this intended start.
     pub(crate) async fn turn(&mut self, browser: &mut Browser<'_>, meant_us: u64) {
-        if self.proof.is_none() && self.log_in(browser, meant_us).await.0 != Ended::Fine {
+        if self.credential.is_none()
+            && self.log_in(browser, meant_us).await.0 != Ended::Fine
+        {
             return;
         }
         let die = self.dice.random_range(0..10);
@@ -39,32 +41,32 @@ impl Person {
         };
         if ended == Ended::LoggedOut {
             // A refused request is not repeated, or one lost login would count twice.
-            self.proof = None;
+            self.credential = None;
         }
     }
 
-    fn proven(
+    fn authenticated(
         &self,
         browser: &Browser<'_>,
         method: &GooseMethod,
         path: &str,
     ) -> Option<RequestBuilder> {
-        let proof = self.proof.as_ref().unwrap_or(&Proof::None);
-        browser.request(method, path).map(|request| proof.put_on(request))
+        let credential = self.credential.as_ref().unwrap_or(&Credential::None);
+        browser.request(method, path).map(|request| credential.apply_to(request))
     }
 
     /// Tokens have no session to read: their users read the newest file.
     async fn ask_who_i_am(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
         if !browser.stage.settings.design.has_sessions() {
             let path = format!("{}?limit=1", paths::FILES);
-            let request = self.proven(browser, &GooseMethod::Get, &path);
+            let request = self.authenticated(browser, &GooseMethod::Get, &path);
             let look = |body: &Bytes| match serde_json::from_slice::<FileList>(body) {
                 Ok(_) => Ended::Fine,
                 Err(_) => STRANGE,
             };
             return browser.send(Call::List, meant_us, request, look).await.ended;
         }
-        let request = self.proven(browser, &GooseMethod::Get, paths::SESSION);
+        let request = self.authenticated(browser, &GooseMethod::Get, paths::SESSION);
         let name = &self.account.username;
         let look = |body: &Bytes| match serde_json::from_slice::<SessionView>(body) {
             Ok(view) if view.username == *name => Ended::Fine,
@@ -77,9 +79,9 @@ impl Person {
     async fn upload(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
         let draft = self.unsure.take().unwrap_or_else(|| self.draft());
         let file = Upload::new(draft.name.clone(), draft.bytes.clone());
-        let request = self.proven(browser, &GooseMethod::Post, paths::UPLOAD);
+        let request = self.authenticated(browser, &GooseMethod::Post, paths::UPLOAD);
         let request = request.map(|request| {
-            Form::of(&file).put_on(request.header(IDEMPOTENCY_KEY, &draft.key))
+            Form::of(&file).apply_to(request.header(IDEMPOTENCY_KEY, &draft.key))
         });
         let acknowledged = &mut self.acknowledged;
         let look = |body: &Bytes| match serde_json::from_slice::<FileCreated>(body) {
@@ -112,7 +114,7 @@ impl Person {
     /// The latest acknowledged upload must be among the newest files.
     async fn list(&mut self, browser: &mut Browser<'_>, meant_us: u64) -> Ended {
         let path = format!("{}?limit=10", paths::FILES);
-        let request = self.proven(browser, &GooseMethod::Get, &path);
+        let request = self.authenticated(browser, &GooseMethod::Get, &path);
         let newest = self.acknowledged.last();
         let look = |body: &Bytes| match serde_json::from_slice::<FileList>(body) {
             Ok(list) => {
@@ -136,7 +138,7 @@ impl Person {
         let at = self.dice.random_range(0..self.acknowledged.len());
         let file = &self.acknowledged[at];
         let path = paths::file_content(&file.file_id);
-        let request = self.proven(browser, &GooseMethod::Get, &path);
+        let request = self.authenticated(browser, &GooseMethod::Get, &path);
         let look = |body: &Bytes| match *body == file.bytes {
             true => Ended::Fine,
             false => Ended::Untrue("other bytes than were uploaded"),
@@ -163,12 +165,12 @@ const fn may_be_sent_again(ended: Ended) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api_contract::Credentials;
+    use api_contract::LoginRequest;
     use api_contract::secret::Secret;
 
     fn person(seed: u64) -> Person {
         let password = Secret::new("unused");
-        let account = Credentials { username: "u-1".to_owned(), password };
+        let account = LoginRequest { username: "u-1".to_owned(), password };
         Person::new(0, account, seed)
     }
 

@@ -37,7 +37,7 @@ impl Testbed {
         let password = random_password();
         // The cheapest hash: the benchmark measures authentication by session and token, not by
         // password.
-        users_file::write(&users, &[(USER, &password)], HashCost::Least)?;
+        users_file::write(&users, &[(USER, &password)], HashCost::Minimal)?;
         let redis = backing_services::redis(backing, folder.path()).await?;
         Ok(Self { folder, users, password, redis })
     }

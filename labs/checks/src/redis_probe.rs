@@ -4,7 +4,7 @@
 mod contents;
 
 use anyhow::Context;
-use grader::{CheckContext, CheckError, CheckResult, Service, What, require};
+use grader::{CheckContext, CheckError, CheckResult, Service, ServiceType, require};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisResult, cmd};
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) struct RedisProbe<'a> {
 impl<'a> RedisProbe<'a> {
     /// The Redis that the manifest requires.
     pub(crate) fn of(ctx: &'a CheckContext) -> Result<Self, CheckError> {
-        Ok(Self { ctx, service: ctx.service(What::Redis)? })
+        Ok(Self { ctx, service: ctx.service(ServiceType::Redis)? })
     }
 
     /// Sends SIGKILL. The replicas' connections break, and new ones are refused.

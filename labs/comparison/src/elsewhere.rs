@@ -4,7 +4,7 @@ use crate::contender::Contender;
 use crate::lane::{Accounts, Lane};
 use crate::login::log_in;
 use api_conformance::client::Client;
-use api_conformance::proof::Proof;
+use api_conformance::credential::Credential;
 use api_contract::paths;
 use http::Method;
 use jsonwebtoken::jwk::JwkSet;
@@ -41,10 +41,10 @@ pub(crate) async fn try_elsewhere(
 ) -> anyhow::Result<Elsewhere> {
     let client = lane.clients().await?.swap_remove(0).1;
     let account = &accounts.crowd[0];
-    let proof = log_in(&client, lane.contender, account).await.done()?.body;
-    let text = match &proof {
-        Proof::Session(text) | Proof::Bearer(text) => text.expose().to_owned(),
-        Proof::Basic(_) | Proof::None => String::new(),
+    let credential = log_in(&client, lane.contender, account).await.done()?.body;
+    let text = match &credential {
+        Credential::Session(text) | Credential::Bearer(text) => text.expose().to_owned(),
+        Credential::Basic(_) | Credential::None => String::new(),
     };
     let published = published_keys(&client).await?;
     Ok(check(lane.contender, &text, &account.username, published.as_ref()))
@@ -61,12 +61,12 @@ async fn published_keys(client: &Client) -> anyhow::Result<Option<JwkSet>> {
 
 fn check(
     design: Contender,
-    proof: &str,
+    credential: &str,
     owner: &str,
     published: Option<&JwkSet>,
 ) -> Elsewhere {
     let Some(keys) = published else {
-        let why = match decode_header(proof) {
+        let why = match decode_header(credential) {
             Ok(_) => "the servers publish no keys to check it with",
             Err(_) => {
                 "the id contains no claims, and the servers publish no keys: only their \
@@ -81,15 +81,15 @@ fn check(
             check_ms: None,
         };
     };
-    let known = whose(proof, keys).is_ok_and(|name| name == owner);
-    let forged = whose(&with_another_name(proof), keys).is_ok();
+    let known = whose(credential, keys).is_ok_and(|name| name == owner);
+    let forged = whose(&with_another_name(credential), keys).is_ok();
     let why = match known {
         true => format!(
             "its signature fits a key that {design} publishes, and it names its owner"
         ),
         false => "its signature fits no published key".to_owned(),
     };
-    let check_ms = known.then(|| median_check_ms(proof, keys));
+    let check_ms = known.then(|| median_check_ms(credential, keys));
     Elsewhere { accepts: known, accepts_a_forgery: Some(forged), why, check_ms }
 }
 

@@ -8,9 +8,9 @@ use crate::user::Person;
 use anyhow::Context;
 use api_conformance::client::Client;
 use api_conformance::form::Upload;
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use api_contract::secret::Secret;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use cluster::status::MemberStatus;
 use cluster::{Backing, Cluster, Program, RunDir, Topology, Users};
 use futures_util::future::try_join_all;
@@ -37,9 +37,9 @@ const REVOKED: &str = "revoked";
 /// All accounts, the same for every design.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    pub(crate) crowd: Vec<Credentials>,
-    pub(crate) admin: Credentials,
-    pub(crate) revoked: Credentials,
+    pub(crate) crowd: Vec<LoginRequest>,
+    pub(crate) admin: LoginRequest,
+    pub(crate) revoked: LoginRequest,
     file: std::path::PathBuf,
 }
 
@@ -48,7 +48,7 @@ impl Accounts {
     /// cost: a user logs in again immediately after losing a login, and the comparison is
     /// about identifying callers, not about checking passwords.
     pub(crate) fn make(users: usize, folder: &RunDir) -> anyhow::Result<Self> {
-        let account = |name: String| Credentials {
+        let account = |name: String| LoginRequest {
             username: name,
             password: Secret::new(random_password()),
         };
@@ -63,8 +63,8 @@ impl Accounts {
     }
 }
 
-fn in_file(account: &Credentials) -> anyhow::Result<User> {
-    let hash = passwords::hash(account.password.expose(), HashCost::Least)?;
+fn in_file(account: &LoginRequest) -> anyhow::Result<User> {
+    let hash = passwords::hash(account.password.expose(), HashCost::Minimal)?;
     let admin = account.username == ADMIN;
     Ok(User { admin, ..User::new(&account.username, hash)? })
 }
@@ -116,11 +116,11 @@ impl Lane {
     }
 
     /// Uploads through one replica, because other replicas may not have the session.
-    async fn person(&self, account: &Credentials) -> anyhow::Result<Person> {
+    async fn person(&self, account: &LoginRequest) -> anyhow::Result<Person> {
         let client = self.clients().await?.swap_remove(0).1;
-        let proof = log_in(&client, self.contender, account).await.done()?.body;
+        let credential = log_in(&client, self.contender, account).await.done()?.body;
         let file = Upload::new("notes.txt", vec![b'.'; 2_048]);
-        let file_id = client.upload(&proof, &file).await.done()?.body.file_id;
+        let file_id = client.upload(&credential, &file).await.done()?.body.file_id;
         Ok(Person { credentials: account.clone(), file_id })
     }
 
@@ -154,17 +154,19 @@ impl Lane {
     ) -> anyhow::Result<Option<String>> {
         match scenario {
             Scenario::SteadyLoad | Scenario::RevokeOne => {}
-            Scenario::KillAReplica => self.cluster.order(target, Order::Kill).await?,
+            Scenario::KillAReplica => {
+                self.cluster.execute(target, MemberCommand::Kill).await?
+            }
             Scenario::KillReplicasInTurn => {
                 for id in &self.replicas {
-                    self.cluster.order(id, Order::Kill).await?;
+                    self.cluster.execute(id, MemberCommand::Kill).await?;
                     tokio::time::sleep(BETWEEN_KILLS).await;
                 }
                 self.start_all().await?;
             }
             Scenario::RollingRestart => {
                 for id in &self.replicas {
-                    self.cluster.order(id, Order::Restart).await?;
+                    self.cluster.execute(id, MemberCommand::Restart).await?;
                 }
             }
             Scenario::ScaleOut => return self.cluster.add().await.map(Some),
@@ -179,12 +181,12 @@ impl Lane {
     /// Starts are retried, as an operator would: all designs start all their replicas at once,
     /// and on a busy machine a store may answer too slowly for one of them.
     async fn start_again(&self, id: &str) -> anyhow::Result<()> {
-        let mut last = self.cluster.order(id, Order::Restart).await;
+        let mut last = self.cluster.execute(id, MemberCommand::Restart).await;
         for _ in 1..STARTS {
             if last.is_ok() {
                 break;
             }
-            last = self.cluster.order(id, Order::Restart).await;
+            last = self.cluster.execute(id, MemberCommand::Restart).await;
         }
         last
     }
@@ -197,11 +199,11 @@ impl Lane {
         added: Option<&str>,
     ) -> anyhow::Result<()> {
         if scenario == Scenario::KillAReplica {
-            self.cluster.order(target, Order::Restart).await?;
+            self.cluster.execute(target, MemberCommand::Restart).await?;
         }
         if let Some(added) = added {
-            self.cluster.order(added, Order::Drain).await?;
-            self.cluster.order(added, Order::Stop).await?;
+            self.cluster.execute(added, MemberCommand::Drain).await?;
+            self.cluster.execute(added, MemberCommand::Stop).await?;
         }
         Ok(())
     }

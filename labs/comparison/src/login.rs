@@ -2,10 +2,10 @@
 //! size in every request.
 
 use crate::contender::Contender;
+use api_conformance::call_result::{CallResult, Reply};
 use api_conformance::client::Client;
-use api_conformance::outcome::{Outcome, Reply};
-use api_conformance::proof::Proof;
-use api_contract::Credentials;
+use api_conformance::credential::Credential;
+use api_contract::LoginRequest;
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
@@ -13,27 +13,30 @@ use http::{HeaderName, HeaderValue};
 pub(crate) async fn log_in(
     client: &Client,
     contender: Contender,
-    given: &Credentials,
-) -> Outcome<Proof> {
+    given: &LoginRequest,
+) -> CallResult<Credential> {
     match contender.has_sessions() {
         true => {
             let started = client.log_in_session(given).await;
-            proof(started, |started| Proof::Session(started.session_id))
+            credential(started, |started| Credential::Session(started.session_id))
         }
         false => {
             let issued = client.token(given).await;
-            proof(issued, |issued| Proof::Bearer(issued.access_token))
+            credential(issued, |issued| Credential::Bearer(issued.access_token))
         }
     }
 }
 
-fn proof<T>(outcome: Outcome<T>, of: impl FnOnce(T) -> Proof) -> Outcome<Proof> {
+fn credential<T>(
+    outcome: CallResult<T>,
+    of: impl FnOnce(T) -> Credential,
+) -> CallResult<Credential> {
     match outcome {
-        Outcome::Done(Reply { status, headers, body }) => {
-            Outcome::Done(Reply { status, headers, body: of(body) })
+        CallResult::Done(Reply { status, headers, body }) => {
+            CallResult::Done(Reply { status, headers, body: of(body) })
         }
-        Outcome::Refused(reply) => Outcome::Refused(reply),
-        Outcome::Broken(broken) => Outcome::Broken(broken),
+        CallResult::Refused(reply) => CallResult::Refused(reply),
+        CallResult::CallError(broken) => CallResult::CallError(broken),
     }
 }
 
@@ -45,15 +48,15 @@ const AFFINITY: &str = "lab_replica";
 pub(crate) fn carried_bytes(
     client: &Client,
     contender: Contender,
-    proof: &Proof,
+    credential: &Credential,
 ) -> usize {
-    let proof = proof.header().map_or(0, |(name, value)| line(&name, &value));
+    let credential = credential.header().map_or(0, |(name, value)| line(&name, &value));
     let cookie = client.cookies().and_then(|jar| jar.get(AFFINITY));
     let cookie = cookie.filter(|_| contender.needs_cookie());
     let cookie = cookie
         .and_then(|value| HeaderValue::try_from(format!("{AFFINITY}={value}")).ok())
         .map_or(0, |value| line(&COOKIE, &value));
-    proof + cookie
+    credential + cookie
 }
 
 fn line(name: &HeaderName, value: &HeaderValue) -> usize {
@@ -65,8 +68,8 @@ mod tests {
     use super::*;
     use api_contract::secret::Secret;
 
-    fn session() -> Proof {
-        Proof::Session(Secret::new("x".repeat(43)))
+    fn session() -> Credential {
+        Credential::Session(Secret::new("x".repeat(43)))
     }
 
     #[test]

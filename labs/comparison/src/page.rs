@@ -81,7 +81,7 @@ fn overview_cell(report: &Report, design: Contender, scenario: Scenario) -> Stri
     let failed = figure(Row::Errors).unwrap_or(0.0);
     let users = report.made.users;
     let (class, headline) = match figure(Row::UsersLoggedOut) {
-        _ if design.forgets_all_the_time() && lost > 0.0 => {
+        _ if design.loses_logins_without_faults() && lost > 0.0 => {
             ("bad", "all the time".to_owned())
         }
         Some(out) if out > 0.0 => ("bad", format!("{} of {users}", number(out))),

@@ -3,9 +3,9 @@
 use crate::lane::{Accounts, Lane};
 use crate::login::log_in;
 use anyhow::Context;
+use api_conformance::call_result::{CallError, CallResult};
 use api_conformance::client::Client;
-use api_conformance::outcome::{Broken, Outcome};
-use api_conformance::proof::Proof;
+use api_conformance::credential::Credential;
 use api_contract::Message;
 use api_contract::files::ListQuery;
 use http::{Method, StatusCode};
@@ -53,8 +53,8 @@ struct Try {
 /// The credentials and clients of a revocation.
 pub(crate) struct Trial {
     replicas: Vec<(String, Client)>,
-    proof: Proof,
-    admin: Proof,
+    credential: Credential,
+    admin: Credential,
     order: String,
     timeout: Duration,
 }
@@ -70,11 +70,11 @@ impl Trial {
         let [first, second, ..] = &replicas[..] else {
             anyhow::bail!("revoking a login of another replica needs two replicas");
         };
-        let proof = log_in(&first.1, lane.contender, &accounts.revoked).await;
+        let credential = log_in(&first.1, lane.contender, &accounts.revoked).await;
         let admin = log_in(&second.1, lane.contender, &accounts.admin).await;
         let user = &accounts.revoked.username;
         Ok(Self {
-            proof: proof.done()?.body,
+            credential: credential.done()?.body,
             admin: admin.done()?.body,
             order: format!("/api/admin/users/{user}/sign-out"),
             timeout,
@@ -88,12 +88,12 @@ impl Trial {
         let mut probes = JoinSet::new();
         for (id, client) in &self.replicas {
             let (id, client) = (id.clone(), client.clone());
-            let (proof, stop) = (self.proof.clone(), stop.clone());
-            probes.spawn(async move { (id, probe(&client, &proof, &stop).await) });
+            let (credential, stop) = (self.credential.clone(), stop.clone());
+            probes.spawn(async move { (id, probe(&client, &credential, &stop).await) });
         }
         tokio::time::sleep(TRY_INTERVAL * 5).await;
         let second = &self.replicas[1].1;
-        let order = second.proven(&self.admin, Method::POST, &self.order);
+        let order = second.authenticated(&self.admin, Method::POST, &self.order);
         second
             .json::<Message>(order)
             .await
@@ -118,7 +118,7 @@ impl Trial {
         while answered.elapsed() < self.timeout {
             let mut accepted = false;
             for (_, client) in &self.replicas {
-                accepted |= accepts(client, &self.proof).await? != Some(false);
+                accepted |= accepts(client, &self.credential).await? != Some(false);
             }
             if !accepted {
                 return Ok(());
@@ -136,7 +136,7 @@ pub(crate) fn timeout_without_lookup() -> Duration {
 
 async fn probe(
     client: &Client,
-    proof: &Proof,
+    credential: &Credential,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<Try>> {
     let mut tries = Vec::new();
@@ -146,7 +146,7 @@ async fn probe(
     while !over {
         over = stop.is_cancelled();
         let sent = Instant::now();
-        if let Some(accepted) = accepts(client, proof).await? {
+        if let Some(accepted) = accepts(client, credential).await? {
             tries.push(Try { sent, accepted });
         }
         tokio::time::sleep(TRY_INTERVAL).await;
@@ -155,10 +155,17 @@ async fn probe(
 }
 
 /// [`None`] on timeout, which shows neither acceptance nor refusal.
-async fn accepts(client: &Client, proof: &Proof) -> anyhow::Result<Option<bool>> {
-    match client.list(proof, &ListQuery::default()).await {
-        Outcome::Refused(no) if no.status == StatusCode::UNAUTHORIZED => Ok(Some(false)),
-        Outcome::Broken(Broken::NoAnswer(error)) if error.is_timeout() => Ok(None),
+async fn accepts(
+    client: &Client,
+    credential: &Credential,
+) -> anyhow::Result<Option<bool>> {
+    match client.list(credential, &ListQuery::default()).await {
+        CallResult::Refused(no) if no.status == StatusCode::UNAUTHORIZED => {
+            Ok(Some(false))
+        }
+        CallResult::CallError(CallError::NoResponse(error)) if error.is_timeout() => {
+            Ok(None)
+        }
         other => {
             other.done().map(|_| Some(true)).context("trying a credential at a replica")
         }

@@ -95,7 +95,7 @@ pub fn of_claims(report: &Report) -> Rows {
     Rows { header: header.to_vec(), rows: report.claims.iter().map(row).collect() }
 }
 
-/// Every statement with its verdict.
+/// Every statement with its outcome.
 #[must_use]
 pub fn of_statements(report: &Report) -> Rows {
     let header = ["scenario", "design", "check", "expected", "measured", "outcome"];

@@ -192,8 +192,9 @@ async fn about_designs(
 async fn carried(lane: &Lane, accounts: &Accounts) -> anyhow::Result<f64> {
     let options = Options { keep_cookies: true, ..Options::default() };
     let client = Client::with(&lane.cluster.url(), options);
-    let proof = log_in(&client, lane.contender, &accounts.crowd[0]).await.done()?.body;
-    Ok(carried_bytes(&client, lane.contender, &proof) as f64)
+    let credential =
+        log_in(&client, lane.contender, &accounts.crowd[0]).await.done()?.body;
+    Ok(carried_bytes(&client, lane.contender, &credential) as f64)
 }
 
 /// The services that the replicas share, as the launcher reports them.

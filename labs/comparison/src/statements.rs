@@ -115,7 +115,7 @@ fn logins(says: &Says<'_>) -> Statement {
             all_out(text, says, out.len(), everybody)
         }
         (contender, _) => {
-            let inexcusable = contender.outlives_replicas();
+            let inexcusable = contender.survives_replica_loss();
             says.that("no login is lost", &0, &lost, lost == 0, inexcusable)
         }
     }
@@ -172,7 +172,7 @@ fn doubts(trial: &Trial) -> Vec<String> {
     all.into_iter().filter_map(|(applies, says)| applies.then_some(says)).collect()
 }
 
-/// Merges equal statements of several repetitions; the worst verdict applies.
+/// Merges equal statements of several repetitions; the worst outcome applies.
 #[must_use]
 pub fn together(all: Vec<Statement>) -> Vec<Statement> {
     let mut merged: Vec<Statement> = Vec::new();

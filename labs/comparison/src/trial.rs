@@ -128,7 +128,7 @@ impl Row {
             Self::UsersLoggedOut => Ok(float(series.logged_out().len())),
             Self::RecoverySeconds => match recovered_after_us(series) {
                 Some(after_us) => Ok(seconds(after_us)),
-                None if trial.contender.forgets_all_the_time() => {
+                None if trial.contender.loses_logins_without_faults() => {
                     Err("logins are lost all the time, with or without a fault")
                 }
                 None => Err("not within the watch"),

@@ -4,10 +4,10 @@ use crate::contender::Contender;
 use crate::login::log_in;
 use crate::pace::Pace;
 use crate::series::{Ended, Sample, Series};
+use api_conformance::call_result::{CallError, CallResult};
 use api_conformance::client::{Client, Options};
-use api_conformance::outcome::{Broken, Outcome};
-use api_conformance::proof::Proof;
-use api_contract::Credentials;
+use api_conformance::credential::Credential;
+use api_contract::LoginRequest;
 use api_contract::files::ListQuery;
 use http::StatusCode;
 use rand::{RngExt, SeedableRng};
@@ -26,7 +26,7 @@ const READS_OF_TEN: u32 = 2;
 /// A user with an uploaded file, before login.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
-    pub(crate) credentials: Credentials,
+    pub(crate) credentials: LoginRequest,
     /// A file from the preparation of the scenario.
     pub(crate) file_id: String,
 }
@@ -64,7 +64,7 @@ pub(crate) struct User {
     url: String,
     client: Client,
     /// [`None`] after a failed login.
-    proof: Option<Proof>,
+    credential: Option<Credential>,
     /// The replica of the login.
     pub(crate) home: Option<String>,
     dice: ChaCha8Rng,
@@ -84,7 +84,16 @@ impl User {
         let mut dice = ChaCha8Rng::seed_from_u64(!seed);
         dice.set_stream(number as u64);
         let (url, client) = (url.to_owned(), browser(contender, url));
-        Self { number, person, contender, url, client, proof: None, home: None, dice }
+        Self {
+            number,
+            person,
+            contender,
+            url,
+            client,
+            credential: None,
+            home: None,
+            dice,
+        }
     }
 
     /// Exchanges the password for a credential; returns the result of a failed login.
@@ -94,9 +103,9 @@ impl User {
         }
         let outcome =
             log_in(&self.client, self.contender, &self.person.credentials).await;
-        let (proof, answer) = ending(outcome);
-        self.proof = proof;
-        match self.proof {
+        let (credential, answer) = ending(outcome);
+        self.credential = credential;
+        match self.credential {
             Some(_) => {
                 self.home = answer.1;
                 Ok(())
@@ -132,17 +141,18 @@ impl User {
     }
 
     async fn request(&mut self) -> Answer {
-        if self.proof.is_none()
+        if self.credential.is_none()
             && let Err(answer) = self.log_in().await
         {
             return answer;
         }
-        let proof = self.proof.clone().unwrap_or(Proof::None);
+        let credential = self.credential.clone().unwrap_or(Credential::None);
         if self.dice.random_range(0..10) < READS_OF_TEN {
-            return ending(self.client.content(&proof, &self.person.file_id).await).1;
+            return ending(self.client.content(&credential, &self.person.file_id).await)
+                .1;
         }
         let page = ListQuery { limit: Some(10), cursor: None };
-        ending(self.client.list(&proof, &page).await).1
+        ending(self.client.list(&credential, &page).await).1
     }
 }
 
@@ -156,23 +166,23 @@ fn browser(contender: Contender, url: &str) -> Client {
 }
 
 /// Splits an outcome into the body of a success, the result, and the answering replica.
-fn ending<T>(outcome: Outcome<T>) -> (Option<T>, Answer) {
+fn ending<T>(outcome: CallResult<T>) -> (Option<T>, Answer) {
     match outcome {
-        Outcome::Done(reply) => {
+        CallResult::Done(reply) => {
             let served_by = reply.served_by().map(str::to_owned);
             (Some(reply.body), (Ended::Fine, served_by))
         }
-        Outcome::Refused(reply) => {
+        CallResult::Refused(reply) => {
             let ended = match reply.status {
                 StatusCode::UNAUTHORIZED => Ended::LoginLost,
                 _ => Ended::Failed,
             };
             (None, (ended, reply.served_by().map(str::to_owned)))
         }
-        Outcome::Broken(Broken::NoAnswer(error)) if error.is_timeout() => {
+        CallResult::CallError(CallError::NoResponse(error)) if error.is_timeout() => {
             (None, (Ended::TimedOut, None))
         }
-        Outcome::Broken(_) => (None, (Ended::Failed, None)),
+        CallResult::CallError(_) => (None, (Ended::Failed, None)),
     }
 }
 

@@ -15,9 +15,9 @@ pub use wrong_answer::WrongAnswer;
 
 use crate::check::Suite;
 use crate::grade::{Assignment, grade};
-use crate::home::Home;
 use crate::manifest::Manifest;
-use crate::record::{CheckRecord, Record, Status, Verdict};
+use crate::paths::LabPaths;
+use crate::record::{CheckRecord, Outcome, Record, Status};
 use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
 use overlay::{Overlay, copy};
@@ -31,7 +31,7 @@ const GOLDEN_SEED: u64 = 1;
 #[derive(Clone, Debug)]
 pub struct AuthorCheck {
     /// The repository's own copies of exercises, solutions and wrong answers.
-    pub home: Home,
+    pub paths: LabPaths,
     /// The sandbox in which programs run.
     pub sandbox: SandboxProgram,
     /// The first seed of the solution.
@@ -73,16 +73,16 @@ impl AuthorCheck {
             all_hold &= result.failure.is_none();
             report(&result);
         };
-        for result in structure::check(&self.home, manifest, suite) {
+        for result in structure::check(&self.paths, manifest, suite) {
             add(result);
         }
         let starter = self.starter(manifest, suite).await;
         add(AuthorCheckResult::new("the starter fails for the stated reason", starter));
-        if self.home.solution(&manifest.id).is_dir() {
+        if self.paths.solution(&manifest.id).is_dir() {
             let solution = self.solution(manifest, suite).await;
             let property = format!("the solution passes ({})", seeds(self.repeat));
             add(AuthorCheckResult::new(&property, solution));
-            for answer in WrongAnswer::all(&self.home, &manifest.id) {
+            for answer in WrongAnswer::all(&self.paths, &manifest.id) {
                 let result = self.wrong_answer(manifest, suite, &answer).await;
                 let property = format!("wrong answer fails as expected: {}", answer.name);
                 add(AuthorCheckResult::new(&property, result));
@@ -96,18 +96,18 @@ impl AuthorCheck {
     }
 
     async fn starter(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
-        let work = self.home.exercises();
+        let work = self.paths.exercises();
         let record = self.grade(manifest, suite, &work, GOLDEN_SEED, 1).await;
         let stated = &manifest.starter;
         expected_failure(&record, &stated.fails, &stated.because).map(drop)
     }
 
     async fn solution(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
-        let work = Overlay::new(&self.home, manifest)?;
-        copy(&self.home.solution(&manifest.id), &work.exercise())?;
+        let work = Overlay::new(&self.paths, manifest)?;
+        copy(&self.paths.solution(&manifest.id), &work.exercise())?;
         let record =
             self.grade(manifest, suite, work.folder(), self.seed, self.repeat).await;
-        anyhow::ensure!(record.verdict == Verdict::Pass, "{}", summary(&record));
+        anyhow::ensure!(record.outcome == Outcome::Pass, "{}", summary(&record));
         Ok(())
     }
 
@@ -118,7 +118,7 @@ impl AuthorCheck {
         answer: &WrongAnswer,
     ) -> anyhow::Result<()> {
         let expected = answer.expected_failure()?;
-        let work = Overlay::new(&self.home, manifest)?;
+        let work = Overlay::new(&self.paths, manifest)?;
         answer.export(&work.exercise())?;
         let record = self.grade(manifest, suite, work.folder(), GOLDEN_SEED, 1).await;
         let failed = expected_failure(&record, &expected.fails, &expected.because)?;
@@ -135,11 +135,11 @@ impl AuthorCheck {
         seed: u64,
         repeat: u32,
     ) -> Record {
-        let (home, sandbox) = (self.home.clone(), self.sandbox.clone());
+        let (paths, sandbox) = (self.paths.clone(), self.sandbox.clone());
         let (manifest, work) = (manifest.clone(), Some(work.to_owned()));
         let stops_early = true;
         grade(Assignment {
-            home,
+            paths,
             manifest,
             suite,
             work,
@@ -158,7 +158,7 @@ fn expected_failure<'a>(
     fails: &str,
     because: &str,
 ) -> anyhow::Result<&'a CheckRecord> {
-    anyhow::ensure!(record.verdict == Verdict::Fail, "{}", summary(record));
+    anyhow::ensure!(record.outcome == Outcome::Fail, "{}", summary(record));
     let first = record.checks.iter().find(|check| check.status == Status::Fail);
     let first = first.context("no check failed")?;
     let has_reason = first.expected.contains(because) || first.actual.contains(because);
@@ -173,7 +173,7 @@ fn expected_failure<'a>(
 /// The outcome of grading, for an author.
 fn summary(record: &Record) -> String {
     let shown = crate::format::terminal(record, crate::format::Colour::No);
-    format!("got: {}\n{shown}", record.verdict)
+    format!("got: {}\n{shown}", record.outcome)
 }
 
 fn seeds(count: u32) -> String {

@@ -4,9 +4,9 @@
 mod environment;
 
 use crate::build_folder::{BuildFolder, BuildLock, dependencies_hash};
-use crate::home::Home;
 use crate::manifest::Manifest;
 use crate::output::Output;
+use crate::paths::LabPaths;
 use crate::sandbox::{ExitReason, Restrictions};
 use crate::sandboxed::{ProcessSpec, SandboxProgram, SandboxedProcess};
 use anyhow::{Context, bail};
@@ -44,35 +44,35 @@ pub(crate) enum Built {
 /// Builds the exercise's dependencies by building its starter, unless that was done
 /// before. It takes minutes, and a student's build must not wait for it.
 pub(crate) async fn build_dependencies(
-    home: &Home,
+    paths: &LabPaths,
     sandbox: &SandboxProgram,
     manifest: &Manifest,
     build_lock: &BuildLock,
 ) -> anyhow::Result<()> {
-    let now = dependencies_hash(home, manifest)?;
-    if fs::read_to_string(stamp(home, manifest)).is_ok_and(|stamp| stamp == now) {
+    let now = dependencies_hash(paths, manifest)?;
+    if fs::read_to_string(stamp(paths, manifest)).is_ok_and(|stamp| stamp == now) {
         return Ok(());
     }
     let starter =
-        BuildFolder::prepare(home, manifest, Some(&home.exercises()), build_lock)?;
+        BuildFolder::prepare(paths, manifest, Some(&paths.exercises()), build_lock)?;
     let (end, process) =
-        cargo(home, sandbox, manifest, &starter, Network::Allowed).await?;
+        cargo(paths, sandbox, manifest, &starter, Network::Allowed).await?;
     if end != ExitReason::Success {
         let (id, output) = (&manifest.id, process.stderr.text());
         bail!("the starter of {id} could not be built ({end:?}): {}", output.trim());
     }
-    let stamp = stamp(home, manifest);
+    let stamp = stamp(paths, manifest);
     fs::write(&stamp, now).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
 /// The stamp file. It stores the hash of the dependencies that were built.
-fn stamp(home: &Home, manifest: &Manifest) -> PathBuf {
-    home.target().join(format!("{}.dependencies", manifest.id))
+fn stamp(paths: &LabPaths, manifest: &Manifest) -> PathBuf {
+    paths.target().join(format!("{}.dependencies", manifest.id))
 }
 
 /// Builds the prepared folder and copies the program into `to`.
 pub(crate) async fn build(
-    home: &Home,
+    paths: &LabPaths,
     sandbox: &SandboxProgram,
     manifest: &Manifest,
     build_folder: &BuildFolder,
@@ -83,11 +83,11 @@ pub(crate) async fn build(
         return Ok(Built::CompileError(format!("not there: {missing}")));
     }
     let (end, process) =
-        cargo(home, sandbox, manifest, build_folder, Network::Denied).await?;
+        cargo(paths, sandbox, manifest, build_folder, Network::Denied).await?;
     let build_failure = build_failure(end, &process.stderr.text(), &manifest.id);
     if !matches!(build_failure, Ok(None | Some(Built::CompileError(_)))) {
         // The built dependencies may be missing or older than the compiler.
-        let _not_there = fs::remove_file(stamp(home, manifest));
+        let _not_there = fs::remove_file(stamp(paths, manifest));
     }
     if let Some(none) = build_failure? {
         return Ok(none);
@@ -145,7 +145,7 @@ fn is_compile_error(output: &str, id: &str) -> bool {
 }
 
 async fn cargo(
-    home: &Home,
+    paths: &LabPaths,
     sandbox: &SandboxProgram,
     manifest: &Manifest,
     build_folder: &BuildFolder,
@@ -155,7 +155,7 @@ async fn cargo(
     let mut args: Vec<_> = args.map(Into::into).into();
     args.push("--message-format=json-render-diagnostics".into());
     args.push("--target-dir".into());
-    args.push(home.target().into());
+    args.push(paths.target().into());
     let time = match network {
         Network::Allowed => DEPENDENCIES_TIMEOUT,
         Network::Denied => {

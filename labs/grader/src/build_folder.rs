@@ -1,8 +1,8 @@
 //! The build folder: the repository's copy of an exercise with the student's editable
 //! files in it. Other changed files are listed and not used.
 
-use crate::home::Home;
 use crate::manifest::Manifest;
+use crate::paths::LabPaths;
 use crate::renamed::exercise_folder;
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -42,9 +42,9 @@ pub(crate) struct BuildLock {
 
 impl BuildLock {
     /// Waits until no other build is running. Blocks the thread.
-    pub(crate) fn take(home: &Home) -> anyhow::Result<Self> {
-        fs::create_dir_all(home.target()).context("cannot create the build folder")?;
-        let lock = File::create(home.target().join("build.lock"))?;
+    pub(crate) fn take(paths: &LabPaths) -> anyhow::Result<Self> {
+        fs::create_dir_all(paths.target()).context("cannot create the build folder")?;
+        let lock = File::create(paths.target().join("build.lock"))?;
         lock.lock().context("cannot lock the build folder")?;
         Ok(Self { _lock: lock })
     }
@@ -57,14 +57,14 @@ impl BuildFolder {
     /// Prepares the build folder of an exercise with the editable files of `work`, a
     /// folder of exercises, if there is one.
     pub(crate) fn prepare(
-        home: &Home,
+        paths: &LabPaths,
         manifest: &Manifest,
         work: Option<&Path>,
         _lock: &BuildLock,
     ) -> anyhow::Result<Self> {
-        let folder = home.target().join("sources").join(&manifest.id);
+        let folder = paths.target().join("sources").join(&manifest.id);
         fs::create_dir_all(&folder).context("cannot create the build folder")?;
-        let mut files = original_files(home, manifest)?;
+        let mut files = original_files(paths, manifest)?;
         let (submitted, shared) = match work {
             Some(work) => {
                 (of_exercise(&exercise_folder(work, &manifest.id))?, shared_files(work)?)
@@ -95,10 +95,10 @@ impl BuildFolder {
 }
 
 /// The original exercise and the shared files.
-fn original_files(home: &Home, manifest: &Manifest) -> anyhow::Result<Files> {
+fn original_files(paths: &LabPaths, manifest: &Manifest) -> anyhow::Result<Files> {
     let mut files = Files::new();
     for part in [LOCK_FILE, &manifest.id].iter().chain(&SHARED) {
-        read_into(&home.exercises(), part, &mut files)?;
+        read_into(&paths.exercises(), part, &mut files)?;
     }
     Ok(files)
 }
@@ -114,12 +114,12 @@ fn shared_files(work: &Path) -> anyhow::Result<Files> {
 
 /// A hash of all dependencies of the exercise.
 pub(crate) fn dependencies_hash(
-    home: &Home,
+    paths: &LabPaths,
     manifest: &Manifest,
 ) -> anyhow::Result<String> {
     let sources = format!("{}/src/", manifest.id);
     let mut hasher = DefaultHasher::new();
-    original_files(home, manifest)?
+    original_files(paths, manifest)?
         .iter()
         .filter(|(file, _)| !file.starts_with(&sources))
         .for_each(|file| file.hash(&mut hasher));
@@ -238,7 +238,7 @@ mod tests {
     use tempfile::TempDir;
 
     /// A copy of the test exercise that can be changed.
-    fn home() -> (TempDir, Home, Manifest) {
+    fn paths() -> (TempDir, LabPaths, Manifest) {
         let folder = tempfile::tempdir().unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grader/fixture");
         let mut files = Files::new();
@@ -248,22 +248,22 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let home = Home::at(folder.path(), &folder.path().join("target")).unwrap();
-        let manifest = home.manifest("x-01-double").unwrap();
-        (folder, home, manifest)
+        let paths = LabPaths::at(folder.path(), &folder.path().join("target")).unwrap();
+        let manifest = paths.manifest("x-01-double").unwrap();
+        (folder, paths, manifest)
     }
 
     #[test]
     fn lock_file_is_replaced_only_when_the_original_changes() {
-        let (_folder, home, manifest) = home();
-        let build_lock = BuildLock::take(&home).unwrap();
+        let (_folder, paths, manifest) = paths();
+        let build_lock = BuildLock::take(&paths).unwrap();
         let prepare =
-            || BuildFolder::prepare(&home, &manifest, None, &build_lock).unwrap().folder;
+            || BuildFolder::prepare(&paths, &manifest, None, &build_lock).unwrap().folder;
         let laid = prepare().join(LOCK_FILE);
         fs::write(&laid, "# as cargo shortened it\n").unwrap();
         prepare();
         assert_eq!(fs::read_to_string(&laid).unwrap(), "# as cargo shortened it\n");
-        fs::write(home.exercises().join(LOCK_FILE), "# a newer one\n").unwrap();
+        fs::write(paths.exercises().join(LOCK_FILE), "# a newer one\n").unwrap();
         prepare();
         assert_eq!(fs::read_to_string(&laid).unwrap(), "# a newer one\n");
     }

@@ -1,10 +1,10 @@
 //! Grades a class: a folder with one folder per submission.
 
 use crate::grade::{Assignment, grade, unjudged};
-use crate::home::Home;
 use crate::manifest::Manifest;
-use crate::place::{Found, find, not_followed};
+use crate::paths::LabPaths;
 use crate::record::Record;
+use crate::work_location::{Found, find, not_followed};
 use anyhow::{Context, ensure};
 use futures_util::FutureExt;
 use std::fs::{self, DirEntry};
@@ -43,7 +43,7 @@ pub struct Submitted {
 /// When the folder cannot be read or contains no submission.
 pub fn submissions(
     folder: &Path,
-    home: &Home,
+    paths: &LabPaths,
     manifest: &Manifest,
 ) -> anyhow::Result<Vec<Submitted>> {
     let entries = fs::read_dir(folder)
@@ -53,7 +53,7 @@ pub fn submissions(
         .filter(|entry| entry.path().is_dir())
         .map(|entry| Submitted {
             name: printable(&entry.file_name().to_string_lossy()),
-            found: found_in(&entry, home, manifest),
+            found: found_in(&entry, paths, manifest),
         })
         .filter(|one| !one.name.starts_with('.'))
         .collect();
@@ -62,9 +62,9 @@ pub fn submissions(
     Ok(found)
 }
 
-fn found_in(entry: &DirEntry, home: &Home, manifest: &Manifest) -> Found {
+fn found_in(entry: &DirEntry, paths: &LabPaths, manifest: &Manifest) -> Found {
     if entry.file_type().is_ok_and(|what| what.is_dir()) {
-        return find(&entry.path(), home, manifest);
+        return find(&entry.path(), paths, manifest);
     }
     Found { remarks: vec![not_followed("the submission")], ..Found::default() }
 }
@@ -128,7 +128,7 @@ pub fn csv<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
         let row: [String; HEADER.len()] = [
             cell(record.submission.as_deref().unwrap_or_default()),
             cell(&record.exercise),
-            record.verdict.to_string(),
+            record.outcome.to_string(),
             record.points.to_string(),
             record.max_points.to_string(),
             cell(&record.restored.join(" ")),

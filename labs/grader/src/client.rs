@@ -19,7 +19,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BODY_BYTES: usize = 4 << 20;
 
 pub(crate) fn new_client() -> anyhow::Result<Client> {
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let builder = Client::builder().timeout(REQUEST_TIMEOUT).no_proxy();
     let builder = builder.redirect(reqwest::redirect::Policy::none());
     // A new connection for each request, so that the balancer chooses a replica each

@@ -108,7 +108,10 @@ impl CheckContext {
     ///
     /// # Errors
     /// [`CheckError::Harness`] when the manifest does not require it.
-    pub fn service(&self, what: backing_services::What) -> Result<&Service, CheckError> {
+    pub fn service(
+        &self,
+        what: backing_services::ServiceType,
+    ) -> Result<&Service, CheckError> {
         let found = self.services.iter().find(|service| service.what() == what);
         found.ok_or_else(|| {
             anyhow::anyhow!("the manifest does not require {}", what.as_str()).into()

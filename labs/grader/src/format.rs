@@ -14,7 +14,7 @@ pub use github::{annotations, shielded, summary};
 pub use gradescope::gradescope;
 pub use junit::junit;
 pub(crate) use terminal::failure;
-pub use terminal::{Colour, at_work, terminal};
+pub use terminal::{Colour, terminal, terminal_brief};
 
 use crate::record::{CheckRecord, Record, Status};
 

@@ -5,9 +5,9 @@ use crate::build::{Built, build, build_dependencies};
 use crate::build_folder::{BuildFolder, BuildLock};
 use crate::check::Suite;
 use crate::client::new_client;
-use crate::home::Home;
 use crate::manifest::{CheckEntry, Manifest};
-use crate::record::{CheckRecord, Record, Status, Verdict, verdict_of};
+use crate::paths::LabPaths;
+use crate::record::{CheckRecord, Outcome, Record, Status, outcome_of};
 use crate::running::{Running, run_check};
 use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
@@ -19,7 +19,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug)]
 pub struct Assignment {
     /// Paths of the repository's own copies.
-    pub home: Home,
+    pub paths: LabPaths,
     /// The exercise.
     pub manifest: Manifest,
     /// Its checks.
@@ -44,7 +44,7 @@ pub async fn grade(assignment: Assignment) -> Record {
         record.message = format!("harness error: {error:#}");
         record.checks.clear();
     } else {
-        record.verdict = verdict_of(&record.checks);
+        record.outcome = outcome_of(&record.checks);
     }
     record.add_up();
     record.duration_ms = millis(began);
@@ -60,7 +60,7 @@ pub(crate) fn unjudged(assignment: &Assignment) -> Record {
         seed: assignment.seed,
         started_at: now(),
         duration_ms: 0,
-        verdict: Verdict::HarnessError,
+        outcome: Outcome::HarnessError,
         points: 0,
         max_points: assignment.manifest.max_points(),
         restored: Vec::new(),
@@ -72,17 +72,17 @@ pub(crate) fn unjudged(assignment: &Assignment) -> Record {
 
 async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot create a folder for the program")?;
-    let home = assignment.home.clone();
+    let paths = assignment.paths.clone();
     // Acquiring the file lock blocks the thread.
-    let build_lock = tokio::task::spawn_blocking(move || BuildLock::take(&home));
+    let build_lock = tokio::task::spawn_blocking(move || BuildLock::take(&paths));
     let build_lock =
         build_lock.await.context("the task that waits for the build lock failed")??;
-    let Assignment { home, manifest, sandbox, work, .. } = assignment;
-    build_dependencies(home, sandbox, manifest, &build_lock).await?;
+    let Assignment { paths, manifest, sandbox, work, .. } = assignment;
+    build_dependencies(paths, sandbox, manifest, &build_lock).await?;
     let build_folder =
-        BuildFolder::prepare(home, manifest, work.as_deref(), &build_lock)?;
+        BuildFolder::prepare(paths, manifest, work.as_deref(), &build_lock)?;
     record.restored.clone_from(&build_folder.restored);
-    let built = build(home, sandbox, manifest, &build_folder, folder.path()).await?;
+    let built = build(paths, sandbox, manifest, &build_folder, folder.path()).await?;
     drop(build_lock);
     match built {
         Built::CompileError(output) => {

@@ -4,7 +4,7 @@
 //! Reading order: `manifest` (the definition of an exercise), `check` and `context` (a
 //! check and its tools), `client` and `replica` (requests and processes), `grade` and
 //! `running` (running the checks), `build_folder`, `build` and `sandbox` (isolation of
-//! the student's program), `place` and `class` (finding submissions), `record` (the
+//! the student's program), `work_location` and `class` (finding submissions), `record` (the
 //! result), `format` (its renderings).
 
 pub mod author;
@@ -18,10 +18,9 @@ pub mod client;
 pub mod context;
 pub mod format;
 pub mod grade;
-pub mod home;
 pub mod manifest;
 mod output;
-pub mod place;
+pub mod paths;
 pub mod progress;
 pub mod record;
 pub mod renamed;
@@ -31,16 +30,17 @@ mod running;
 pub mod sandbox;
 pub mod sandboxed;
 pub mod transcript;
+pub mod work_location;
 
-pub use backing_services::{Service, What};
+pub use backing_services::{Service, ServiceType};
 pub use check::{Check, Suite};
 pub use check_error::{CheckError, CheckResult, require};
 pub use client::Reply;
 pub use context::CheckContext;
 pub use grade::{Assignment, grade};
-pub use home::Home;
 pub use load_balancer::config::Policy;
 pub use manifest::Manifest;
-pub use record::{CheckRecord, Record, Status, Verdict};
+pub use paths::LabPaths;
+pub use record::{CheckRecord, Outcome, Record, Status};
 pub use replica::Replica;
 pub use sandboxed::SandboxProgram;

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn progress_under_a_former_id_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let line = "p1-02-proof-on-every-request solved 19 0 2:1\n";
+        let line = "p1-02-credential-on-every-request solved 19 0 2:1\n";
         fs::write(folder.path().join(FILE), line).unwrap();
         let mut progress = Progress::read(folder.path());
         assert!(progress.of("p1-02-credential-on-every-request").solved);

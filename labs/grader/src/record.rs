@@ -1,7 +1,7 @@
 //! The result of a grading. Every format is rendered from this record.
 
-use crate::place::Found;
 use crate::renamed::exercise_folder;
+use crate::work_location::Found;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -27,9 +27,8 @@ pub struct Record {
     pub started_at: u64,
     /// Duration, in milliseconds.
     pub duration_ms: u64,
-    /// The verdict.
-    #[serde(rename = "outcome")]
-    pub verdict: Verdict,
+    /// The outcome.
+    pub outcome: Outcome,
     /// Sum of the points earned.
     pub points: u32,
     /// Sum of the points of all checks.
@@ -103,19 +102,19 @@ pub enum Status {
 }
 
 /// The outcome of an exercise.
-pub use outcome::Outcome as Verdict;
+pub use outcome::Outcome;
 
 /// Combines the status of all checks. A harness error takes precedence, because it makes
 /// the points meaningless. Without any check the outcome is inconclusive.
 #[must_use]
-pub fn verdict_of(checks: &[CheckRecord]) -> Verdict {
+pub fn outcome_of(checks: &[CheckRecord]) -> Outcome {
     let outcome = |check: &CheckRecord| match check.status {
-        Status::Pass => Verdict::Pass,
-        Status::Fail => Verdict::Fail,
-        Status::Inconclusive | Status::Skipped => Verdict::Inconclusive,
-        Status::Error => Verdict::HarnessError,
+        Status::Pass => Outcome::Pass,
+        Status::Fail => Outcome::Fail,
+        Status::Inconclusive | Status::Skipped => Outcome::Inconclusive,
+        Status::Error => Outcome::HarnessError,
     };
-    Verdict::of(checks.iter().map(outcome))
+    Outcome::of(checks.iter().map(outcome))
 }
 
 impl Record {

@@ -37,32 +37,32 @@ fn former_ids(id: &str) -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home::Home;
-    use crate::place::find;
+    use crate::paths::LabPaths;
+    use crate::work_location::find;
     use std::fs;
 
     const FORMER: &str = "p1-02-proof-on-every-request";
 
     #[test]
     fn exercise_is_found_by_its_former_id() {
-        let home = Home::here().unwrap();
-        let id = home.id_of(FORMER).unwrap();
+        let paths = LabPaths::here().unwrap();
+        let id = paths.id_of(FORMER).unwrap();
         assert_eq!(id, current_id(FORMER));
-        assert_eq!(home.id_of("p1-02-pro").unwrap(), id);
-        assert_eq!(home.id_of("p1-02").unwrap(), id);
+        assert_eq!(paths.id_of("p1-02-pro").unwrap(), id);
+        assert_eq!(paths.id_of("p1-02").unwrap(), id);
     }
 
     #[test]
     fn work_in_a_folder_with_the_former_id_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let work = folder.path().join("labs/work");
-        let home = Home::here().unwrap();
-        let manifest = home.manifest(current_id(FORMER)).unwrap();
+        let paths = LabPaths::here().unwrap();
+        let manifest = paths.manifest(current_id(FORMER)).unwrap();
         assert_eq!(exercise_folder(&work, &manifest.id), work.join(&manifest.id));
         fs::create_dir_all(work.join(FORMER).join("src")).unwrap();
         fs::write(work.join(FORMER).join("src/token.rs"), "// changed").unwrap();
         assert_eq!(exercise_folder(&work, &manifest.id), work.join(FORMER));
-        assert_eq!(find(folder.path(), &home, &manifest).work, Some(work.clone()));
+        assert_eq!(find(folder.path(), &paths, &manifest).work, Some(work.clone()));
         fs::create_dir(work.join(&manifest.id)).unwrap();
         assert_eq!(exercise_folder(&work, &manifest.id), work.join(&manifest.id));
     }

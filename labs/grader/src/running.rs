@@ -10,7 +10,7 @@ use crate::record::{CheckRecord, Status};
 use crate::replica::SharedSetup;
 use crate::transcript::{Transcript, one_line};
 use anyhow::Context;
-use backing_services::{Backing, Kind, Service, What, database, offers, redis};
+use backing_services::{Backing, Kind, Service, ServiceType, database, offers, redis};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -207,7 +207,7 @@ async fn start(required: RequiredService, folder: &Path) -> anyhow::Result<Servi
 /// Finds a Redis that the harness can start. It never uses a running one: checks empty
 /// and kill Redis, and the environment may name a Redis with data.
 async fn own_redis() -> anyhow::Result<Backing> {
-    let offers = offers(What::Redis).await;
+    let offers = offers(ServiceType::Redis).await;
     let mut missing = Vec::new();
     for offer in offers {
         match (offer.kind, offer.found) {

@@ -25,7 +25,7 @@ pub(crate) mod watch;
 use anyhow::Context;
 use cluster::control::DEFAULT_NAME;
 use cluster::control::client::ControlClient;
-use cluster::{Program, TooBusy};
+use cluster::{BalancerTimeout, Program};
 pub(crate) use http_edge::program::exit_code as ended;
 use outcome::Outcome;
 use std::process::ExitCode;
@@ -33,7 +33,11 @@ use std::process::ExitCode;
 /// The outcome of a judging command that ended with an error. A machine that is too busy
 /// shows nothing about the lab, so that error is inconclusive.
 pub(crate) fn broken_off(error: &anyhow::Error) -> Outcome {
-    if error.is::<TooBusy>() { Outcome::Inconclusive } else { Outcome::HarnessError }
+    if error.is::<BalancerTimeout>() {
+        Outcome::Inconclusive
+    } else {
+        Outcome::HarnessError
+    }
 }
 
 /// The name of a cluster.
@@ -95,7 +99,7 @@ mod tests {
     fn missing_lab_and_unknown_exercise_have_different_exit_codes() {
         let code = |error| format!("{:?}", judged(Err(error)));
         let nowhere = Path::new("/nowhere");
-        let gone = grader::Home::at(nowhere, nowhere).expect_err("it is missing");
+        let gone = grader::LabPaths::at(nowhere, nowhere).expect_err("it is missing");
         assert_eq!(code(gone), format!("{:?}", ExitCode::from(3)));
         let mistyped = usage(anyhow::anyhow!("no exercise is called p9"));
         assert_eq!(code(mistyped), format!("{:?}", ExitCode::from(2)));
@@ -104,7 +108,7 @@ mod tests {
     #[test]
     fn busy_machine_is_inconclusive_and_not_a_harness_error() {
         let order = "PUT backends/r1".to_owned();
-        let too_busy = TooBusy { order, waited: Duration::from_secs(15) };
+        let too_busy = BalancerTimeout { order, waited: Duration::from_secs(15) };
         let error = anyhow::Error::new(too_busy).context("memory, sticky");
         assert_eq!(broken_off(&error), Outcome::Inconclusive);
         let other = anyhow::anyhow!("no such folder");

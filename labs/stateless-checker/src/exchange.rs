@@ -28,7 +28,7 @@ pub(crate) struct Reply {
 /// A client without retries, redirects or proxies. It opens a new connection for each request,
 /// because a balancer chooses a replica for each connection.
 pub(crate) fn client() -> reqwest::Client {
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     reqwest::Client::builder()
         .timeout(TIMEOUT)
         .pool_max_idle_per_host(0)

@@ -5,7 +5,7 @@ use crate::instances::{Instance, Instances, Restart};
 use anyhow::Context;
 use api_contract::secret::Secret;
 use async_trait::async_trait;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use cluster::{Backing, Cluster, Program, ServerKind, Topology, Users};
 use std::sync::Arc;
 
@@ -96,12 +96,12 @@ impl Restart for ByOrder {
 
     async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
         for which in which {
-            self.cluster.order(&self.ids[*which], Order::Kill).await?;
+            self.cluster.execute(&self.ids[*which], MemberCommand::Kill).await?;
         }
         let mut urls = Vec::new();
         for which in which {
             let id = &self.ids[*which];
-            self.cluster.order(id, Order::Restart).await?;
+            self.cluster.execute(id, MemberCommand::Restart).await?;
             urls.push(address(&self.cluster, id).await?);
         }
         Ok(urls)

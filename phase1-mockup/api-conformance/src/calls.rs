@@ -1,14 +1,14 @@
 //! The calls of the contract, one client method each.
 
+use crate::call_result::{self, CallResult};
 use crate::client::Client;
+use crate::credential::Credential;
 use crate::form::{Form, Upload};
-use crate::outcome::{self, Outcome};
-use crate::proof::Proof;
 use api_contract::files::{FileCreated, FileList, FileWithContent, ListQuery};
 use api_contract::headers::IDEMPOTENCY_KEY;
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::TokenIssued;
-use api_contract::{Credentials, Message, paths};
+use api_contract::{LoginRequest, Message, paths};
 use bytes::Bytes;
 use http::header::RANGE;
 use http::{HeaderName, Method};
@@ -18,22 +18,25 @@ use serde::de::DeserializeOwned;
 /// Logging in and out.
 impl Client {
     /// `POST /api/session/start`
-    pub async fn log_in_session(&self, given: &Credentials) -> Outcome<SessionStarted> {
+    pub async fn log_in_session(
+        &self,
+        given: &LoginRequest,
+    ) -> CallResult<SessionStarted> {
         self.json(self.request(Method::POST, paths::SESSION_START).json(given)).await
     }
 
     /// `GET /api/session`
-    pub async fn session_view(&self, proof: &Proof) -> Outcome<SessionView> {
-        self.json(self.proven(proof, Method::GET, paths::SESSION)).await
+    pub async fn session_view(&self, credential: &Credential) -> CallResult<SessionView> {
+        self.json(self.authenticated(credential, Method::GET, paths::SESSION)).await
     }
 
     /// `POST /api/session/end`
-    pub async fn end_session(&self, proof: &Proof) -> Outcome<Message> {
-        self.json(self.proven(proof, Method::POST, paths::SESSION_END)).await
+    pub async fn end_session(&self, credential: &Credential) -> CallResult<Message> {
+        self.json(self.authenticated(credential, Method::POST, paths::SESSION_END)).await
     }
 
     /// `POST /api/token`
-    pub async fn token(&self, given: &Credentials) -> Outcome<TokenIssued> {
+    pub async fn token(&self, given: &LoginRequest) -> CallResult<TokenIssued> {
         self.json(self.request(Method::POST, paths::TOKEN).json(given)).await
     }
 }
@@ -41,80 +44,111 @@ impl Client {
 /// Files.
 impl Client {
     /// `POST /api/upload`
-    pub async fn upload(&self, proof: &Proof, file: &Upload) -> Outcome<FileCreated> {
-        self.upload_form(proof, Form::of(file)).await
+    pub async fn upload(
+        &self,
+        credential: &Credential,
+        file: &Upload,
+    ) -> CallResult<FileCreated> {
+        self.upload_form(credential, Form::of(file)).await
     }
 
     /// `POST /api/upload` with an `Idempotency-Key`: a retry has no further effect.
     pub async fn upload_with_key(
         &self,
-        proof: &Proof,
+        credential: &Credential,
         file: &Upload,
         key: &str,
-    ) -> Outcome<FileCreated> {
-        let request = self.proven(proof, Method::POST, paths::UPLOAD);
+    ) -> CallResult<FileCreated> {
+        let request = self.authenticated(credential, Method::POST, paths::UPLOAD);
         let request = request.header(IDEMPOTENCY_KEY, key);
-        self.json(Form::of(file).put_on(request)).await
+        self.json(Form::of(file).apply_to(request)).await
     }
 
     /// `POST /api/upload` with any form, including invalid ones.
-    pub async fn upload_form(&self, proof: &Proof, form: Form) -> Outcome<FileCreated> {
-        self.json(form.put_on(self.proven(proof, Method::POST, paths::UPLOAD))).await
+    pub async fn upload_form(
+        &self,
+        credential: &Credential,
+        form: Form,
+    ) -> CallResult<FileCreated> {
+        self.json(form.apply_to(self.authenticated(
+            credential,
+            Method::POST,
+            paths::UPLOAD,
+        )))
+        .await
     }
 
     /// `GET /api/files`
-    pub async fn list(&self, proof: &Proof, page: &ListQuery) -> Outcome<FileList> {
-        self.json(self.proven(proof, Method::GET, paths::FILES).query(page)).await
+    pub async fn list(
+        &self,
+        credential: &Credential,
+        page: &ListQuery,
+    ) -> CallResult<FileList> {
+        self.json(self.authenticated(credential, Method::GET, paths::FILES).query(page))
+            .await
     }
 
     /// `GET /api/files/{file_id}`
-    pub async fn file_json(&self, proof: &Proof, id: &str) -> Outcome<FileWithContent> {
-        self.json(self.proven(proof, Method::GET, &paths::file(id))).await
+    pub async fn file_json(
+        &self,
+        credential: &Credential,
+        id: &str,
+    ) -> CallResult<FileWithContent> {
+        self.json(self.authenticated(credential, Method::GET, &paths::file(id))).await
     }
 
     /// `GET /api/files/{file_id}/content`
-    pub async fn content(&self, proof: &Proof, id: &str) -> Outcome<Bytes> {
-        self.content_if(proof, id, &[]).await
+    pub async fn content(&self, credential: &Credential, id: &str) -> CallResult<Bytes> {
+        self.content_if(credential, id, &[]).await
     }
 
     /// `GET /api/files/{file_id}/content` with a range such as `bytes=0-99`.
     pub async fn content_range(
         &self,
-        proof: &Proof,
+        credential: &Credential,
         id: &str,
         range: &str,
-    ) -> Outcome<Bytes> {
-        self.content_if(proof, id, &[(RANGE, range)]).await
+    ) -> CallResult<Bytes> {
+        self.content_if(credential, id, &[(RANGE, range)]).await
     }
 
     /// `GET /api/files/{file_id}/content` with any conditions.
     pub async fn content_if(
         &self,
-        proof: &Proof,
+        credential: &Credential,
         id: &str,
         conditions: &[(HeaderName, &str)],
-    ) -> Outcome<Bytes> {
-        let request = self.proven(proof, Method::GET, &paths::file_content(id));
+    ) -> CallResult<Bytes> {
+        let request =
+            self.authenticated(credential, Method::GET, &paths::file_content(id));
         let request = conditions
             .iter()
             .fold(request, |request, (name, value)| request.header(name, *value));
-        outcome::bytes(self.send(request).await)
+        call_result::bytes(self.send(request).await)
     }
 
     /// `DELETE /api/files/{file_id}`
-    pub async fn delete(&self, proof: &Proof, id: &str) -> Outcome<Message> {
-        self.json(self.proven(proof, Method::DELETE, &paths::file(id))).await
+    pub async fn delete(&self, credential: &Credential, id: &str) -> CallResult<Message> {
+        self.json(self.authenticated(credential, Method::DELETE, &paths::file(id))).await
     }
 }
 
 impl Client {
     /// Starts a request with a credential.
-    pub fn proven(&self, proof: &Proof, method: Method, path: &str) -> RequestBuilder {
-        proof.put_on(self.request(method, path))
+    pub fn authenticated(
+        &self,
+        credential: &Credential,
+        method: Method,
+        path: &str,
+    ) -> RequestBuilder {
+        credential.apply_to(self.request(method, path))
     }
 
     /// Sends a request with a JSON reply.
-    pub async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Outcome<T> {
-        outcome::json(self.send(request).await)
+    pub async fn json<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> CallResult<T> {
+        call_result::json(self.send(request).await)
     }
 }

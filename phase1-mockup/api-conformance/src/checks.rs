@@ -19,8 +19,8 @@ pub mod tokens;
 pub mod uploads;
 
 use crate::client::Client;
-use crate::proof::Proof;
-use api_contract::files::{FileList, ListQuery, MAX_PAGE};
+use crate::credential::Credential;
+use api_contract::files::{FileList, ListQuery, MAX_PAGE_SIZE};
 
 /// A well-formed file id that does not exist.
 pub(crate) fn nonexistent_id() -> String {
@@ -28,7 +28,10 @@ pub(crate) fn nonexistent_id() -> String {
 }
 
 /// The caller's newest files.
-pub(crate) async fn listing(client: &Client, proof: &Proof) -> anyhow::Result<FileList> {
-    let page = ListQuery { limit: Some(MAX_PAGE), cursor: None };
-    Ok(client.list(proof, &page).await.done()?.body)
+pub(crate) async fn listing(
+    client: &Client,
+    credential: &Credential,
+) -> anyhow::Result<FileList> {
+    let page = ListQuery { limit: Some(MAX_PAGE_SIZE), cursor: None };
+    Ok(client.list(credential, &page).await.done()?.body)
 }

@@ -4,8 +4,8 @@
 //! optional, because each of them would hide the behaviour of a server or a balancer. The calls
 //! of the contract are in `calls`.
 
+use crate::call_result::{CallError, Reply};
 use crate::cookies::CookieJar;
-use crate::outcome::{Broken, Reply};
 use bytes::Bytes;
 use http::Method;
 use http::header::COOKIE;
@@ -63,7 +63,7 @@ impl Client {
     #[must_use]
     pub fn with(base_url: &str, options: Options) -> Self {
         let idle = if options.reuse_connections { usize::MAX } else { 0 };
-        http_edge::crypto::choose();
+        http_edge::crypto::install_provider();
         let http = reqwest::Client::builder()
             .timeout(options.timeout)
             .pool_max_idle_per_host(idle)
@@ -104,16 +104,16 @@ impl Client {
     ///
     /// # Errors
     /// When there is no complete reply.
-    pub async fn send(&self, request: RequestBuilder) -> Result<Reply<Bytes>, Broken> {
+    pub async fn send(&self, request: RequestBuilder) -> Result<Reply<Bytes>, CallError> {
         let response = request.send().await.map_err(no_answer)?;
         if let Some(jar) = &self.jar {
-            jar.remember(response.headers());
+            jar.store(response.headers());
         }
         let (status, headers) = (response.status(), response.headers().clone());
         match response.bytes().await {
             Ok(body) => Ok(Reply { status, headers, body }),
             Err(error) if error.is_timeout() => Err(no_answer(error)),
-            Err(error) => Err(Broken::CutShort {
+            Err(error) => Err(CallError::Truncated {
                 status,
                 served_by: Reply { status, headers, body: () }
                     .served_by()
@@ -125,6 +125,6 @@ impl Client {
 }
 
 /// Removes the URL, because errors are printed and a URL may contain a password.
-fn no_answer(error: reqwest::Error) -> Broken {
-    Broken::NoAnswer(error.without_url())
+fn no_answer(error: reqwest::Error) -> CallError {
+    CallError::NoResponse(error.without_url())
 }

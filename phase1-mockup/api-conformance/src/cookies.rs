@@ -25,7 +25,7 @@ impl CookieJar {
     }
 
     /// Stores the cookies that a reply sets, and removes those that it deletes.
-    pub fn remember(&self, reply: &HeaderMap) {
+    pub fn store(&self, reply: &HeaderMap) {
         let lines = reply.get_all(SET_COOKIE).iter();
         for line in lines.filter_map(|line| line.to_str().ok()) {
             let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
@@ -84,7 +84,7 @@ mod tests {
     fn set(jar: &CookieJar, line: &'static str) {
         let mut headers = HeaderMap::new();
         headers.insert(SET_COOKIE, HeaderValue::from_static(line));
-        jar.remember(&headers);
+        jar.store(&headers);
     }
 
     #[test]

@@ -31,6 +31,6 @@ pub async fn eventually<T>(
 
 /// Waits without a request, for tests of idle timeouts. A check of the condition would be a
 /// request and reset the timeout.
-pub async fn silence(length: Duration) {
+pub async fn wait_idle(length: Duration) {
     tokio::time::sleep(length).await;
 }

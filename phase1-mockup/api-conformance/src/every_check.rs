@@ -1,7 +1,7 @@
 //! All checks as a list, to run them against one target. As tests, each check starts its own
 //! server, which is too slow for a whole cluster.
 
-use crate::target::{Target, Way};
+use crate::target::{AuthScheme, Target};
 use futures_util::future::LocalBoxFuture;
 
 /// One check of the contract.
@@ -15,17 +15,17 @@ pub struct Check {
 
 /// All checks for a server with this way of authentication.
 #[must_use]
-pub fn every_check(way: Way) -> Vec<Check> {
+pub fn every_check(auth_scheme: AuthScheme) -> Vec<Check> {
     let mut checks = Vec::new();
     crate::conformance_suite! { listed_checks checks }
-    match way {
-        Way::Session => {
+    match auth_scheme {
+        AuthScheme::Session => {
             crate::session_suite! { listed_checks checks }
         }
-        Way::Token => {
+        AuthScheme::Token => {
             crate::token_suite! { listed_checks checks }
         }
-        Way::Basic => {}
+        AuthScheme::Basic => {}
     }
     checks
 }

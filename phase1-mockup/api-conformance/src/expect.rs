@@ -1,6 +1,6 @@
 //! Assertions of the checks. Their errors show the expected and the actual result.
 
-use crate::outcome::{Broken, Outcome, Reply};
+use crate::call_result::{CallError, CallResult, Reply};
 use crate::process::run_to_end;
 use anyhow::{Context, bail, ensure};
 use api_contract::problem::{Problem, ProblemKind};
@@ -29,7 +29,7 @@ where
     Ok(())
 }
 
-impl<T> Outcome<T> {
+impl<T> CallResult<T> {
     /// The reply to a call that must succeed.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl<T> Outcome<T> {
             Self::Refused(reply) => {
                 bail!("expected: success\n  actual:   {}", summary(&reply))
             }
-            Self::Broken(broken) => Err(broken).context("expected: success"),
+            Self::CallError(broken) => Err(broken).context("expected: success"),
         }
     }
 
@@ -64,7 +64,7 @@ impl<T> Outcome<T> {
                 check_problem(&reply, kind)?;
                 Ok(reply)
             }
-            Self::Broken(broken) => {
+            Self::CallError(broken) => {
                 Err(broken).with_context(|| format!("expected: {expected}"))
             }
         }
@@ -78,11 +78,11 @@ impl<T> Outcome<T> {
         match self {
             Self::Done(reply) => Ok(reply.status),
             Self::Refused(reply) => Ok(reply.status),
-            Self::Broken(Broken::NotTheContract { status, .. }) => Ok(*status),
-            Self::Broken(Broken::CutShort { cause, .. }) => {
+            Self::CallError(CallError::ContractViolation { status, .. }) => Ok(*status),
+            Self::CallError(CallError::Truncated { cause, .. }) => {
                 bail!("the reply was truncated: {cause:?}")
             }
-            Self::Broken(Broken::NoAnswer(error)) => bail!("no reply: {error:?}"),
+            Self::CallError(CallError::NoResponse(error)) => bail!("no reply: {error:?}"),
         }
     }
 }

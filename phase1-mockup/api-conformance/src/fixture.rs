@@ -2,9 +2,9 @@
 //! test and removed after it.
 
 use crate::process::Server;
-use crate::target::{Target, Way};
+use crate::target::{AuthScheme, Target};
 use anyhow::Context;
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use std::any::Any;
 use std::ops::Deref;
@@ -24,9 +24,9 @@ pub const MAX_UPLOAD: usize = 2 * 1024 * 1024;
 pub struct Fixture {
     folder: Arc<TempDir>,
     /// The first account.
-    pub alice: Credentials,
+    pub alice: LoginRequest,
     /// The second account.
-    pub bob: Credentials,
+    pub bob: LoginRequest,
 }
 
 impl Fixture {
@@ -50,7 +50,7 @@ impl Fixture {
     fn write_users_file(&self) -> anyhow::Result<()> {
         let accounts = [&self.alice, &self.bob]
             .map(|one| (one.username.as_str(), one.password.expose()));
-        users_file::write(&self.users_file(), &accounts, HashCost::Least)
+        users_file::write(&self.users_file(), &accounts, HashCost::Minimal)
             .context("the users file of a test")?;
         Ok(())
     }
@@ -103,10 +103,10 @@ impl Fixture {
     pub async fn start(
         &self,
         program: &str,
-        way: Way,
+        auth_scheme: AuthScheme,
         more: &[&str],
     ) -> anyhow::Result<Started> {
-        self.start_by(program, &[], way, more).await
+        self.start_by(program, &[], auth_scheme, more).await
     }
 
     /// Starts a program that starts the server; `before` are the arguments before the flags.
@@ -117,7 +117,7 @@ impl Fixture {
         &self,
         program: &str,
         before: &[&str],
-        way: Way,
+        auth_scheme: AuthScheme,
         more: &[&str],
     ) -> anyhow::Result<Started> {
         let mut args: Vec<_> = before.iter().map(|&arg| arg.to_owned()).collect();
@@ -127,7 +127,7 @@ impl Fixture {
             base_url: server.base_url(),
             alice: self.alice.clone(),
             bob: self.bob.clone(),
-            way,
+            auth_scheme,
             max_upload: MAX_UPLOAD,
             cookies: None,
         };
@@ -152,13 +152,17 @@ impl Started {
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn alone(program: &str, way: Way, more: &[&str]) -> anyhow::Result<Self> {
-        Fixture::new()?.start(program, way, more).await
+    pub async fn start(
+        program: &str,
+        auth_scheme: AuthScheme,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
+        Fixture::new()?.start(program, auth_scheme, more).await
     }
 
     /// Keeps a value alive as long as the server.
     #[must_use]
-    pub fn keeping(mut self, value: impl Any + Send + Sync) -> Self {
+    pub fn keep_alive(mut self, value: impl Any + Send + Sync) -> Self {
         self.kept.push(Box::new(value));
         self
     }
@@ -172,8 +176,8 @@ impl Deref for Started {
     }
 }
 
-fn account(username: &str) -> Credentials {
-    Credentials {
+fn account(username: &str) -> LoginRequest {
+    LoginRequest {
         username: username.to_owned(),
         password: Secret::new(random_password()),
     }

@@ -101,7 +101,7 @@ impl Form {
     /// The encoded form.
     #[must_use]
     pub fn body(&self) -> Vec<u8> {
-        let mut body = self.unended_body();
+        let mut body = self.truncated_body();
         let final_boundary = format!("--{}--\r\n", self.boundary);
         body.extend_from_slice(final_boundary.as_bytes());
         body
@@ -109,12 +109,12 @@ impl Form {
 
     /// The encoded form without its final boundary.
     #[must_use]
-    pub fn unended_body(&self) -> Vec<u8> {
+    pub fn truncated_body(&self) -> Vec<u8> {
         self.body.clone()
     }
 
     /// Sets the body of a request.
-    pub fn put_on(self, request: RequestBuilder) -> RequestBuilder {
+    pub fn apply_to(self, request: RequestBuilder) -> RequestBuilder {
         let request = request.header(CONTENT_TYPE, self.media_type());
         let body = Bytes::from(self.body());
         if self.has_length {

@@ -7,10 +7,12 @@
 //! Reading order: `suite` (the table of contents), any file of `checks`, `target`,
 //! `client` with `calls` and `outcome`, then `process` and `fixture`.
 
+pub mod call_result;
 mod calls;
 pub mod checks;
 pub mod client;
 pub mod cookies;
+pub mod credential;
 pub mod digest;
 pub mod eventually;
 pub mod every_check;
@@ -18,9 +20,7 @@ pub mod expect;
 pub mod fixture;
 pub mod form;
 mod lines;
-pub mod outcome;
 pub mod process;
-pub mod proof;
 pub mod raw;
 pub mod resources;
 mod suite;

@@ -14,7 +14,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// The longest time for a process to become ready, to log a line, or to end.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PROCESS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server process, running or ended.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Server {
     /// When it cannot be started or is not ready in time. The error contains its standard error.
     pub async fn start(program: &Path, args: &[String]) -> anyhow::Result<Self> {
         let (mut child, stdout, mut stderr) = spawn(program, args)?;
-        let found = eventually(PATIENCE, "the ready line", async || {
+        let found = eventually(PROCESS_TIMEOUT, "the ready line", async || {
             if let Some(ready) = stdout.find(ReadyLine::parse) {
                 return Ok(Some(ready));
             }
@@ -93,8 +93,10 @@ impl Server {
             all.then(|| line.to_owned())
         };
         let condition = format!("a log line with {parts:?}");
-        eventually(PATIENCE, &condition, async || Ok(self.stderr.find(contains_all)))
-            .await
+        eventually(PROCESS_TIMEOUT, &condition, async || {
+            Ok(self.stderr.find(contains_all))
+        })
+        .await
     }
 
     /// Its log events so far, for a server that was started with `--log json`.
@@ -185,7 +187,8 @@ pub async fn run_to_end(program: &Path, args: &[String]) -> anyhow::Result<Ended
 }
 
 async fn wait_for_end(child: &mut Child) -> anyhow::Result<ExitStatus> {
-    eventually(PATIENCE, "the end of a process", async || Ok(child.try_wait()?)).await
+    eventually(PROCESS_TIMEOUT, "the end of a process", async || Ok(child.try_wait()?))
+        .await
 }
 
 fn spawn(program: &Path, args: &[String]) -> anyhow::Result<(Child, Lines, Lines)> {

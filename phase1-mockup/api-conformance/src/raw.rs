@@ -27,7 +27,7 @@ pub async fn first_status(base_url: &str, request: &[u8]) -> anyhow::Result<Stat
 ///
 /// # Errors
 /// When there is no connection, or the server does not close it in time.
-pub async fn hang_up_after(base_url: &str, request: &[u8]) -> anyhow::Result<()> {
+pub async fn disconnect_after(base_url: &str, request: &[u8]) -> anyhow::Result<()> {
     let mut connection = TcpStream::connect(authority(base_url)?).await?;
     connection.write_all(request).await?;
     connection.shutdown().await?;

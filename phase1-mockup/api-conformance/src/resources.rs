@@ -4,7 +4,7 @@ use crate::client::{Client, Options};
 use crate::expect::equal;
 use crate::fixture::{Fixture, Started};
 use crate::form::{Form, Upload};
-use crate::target::Way;
+use crate::target::AuthScheme;
 use anyhow::{Context, ensure};
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
@@ -26,21 +26,21 @@ const LARGE: usize = 100 * 1000 * 1000;
 const CONCURRENT_UPLOADS: usize = 4;
 
 /// Four concurrent uploads of 100 MB must not be held in memory.
-pub async fn memory_does_not_grow_with_the_size_of_uploads(
+pub async fn memory_is_independent_of_upload_size(
     program: &str,
-    way: Way,
+    auth_scheme: AuthScheme,
 ) -> anyhow::Result<()> {
     let limit = LARGE.to_string();
-    let started = Started::alone(program, way, &["--max-upload", &limit]).await?;
-    let proof = started.sign_in(&started.alice).await?;
+    let started = Started::start(program, auth_scheme, &["--max-upload", &limit]).await?;
+    let credential = started.sign_in(&started.alice).await?;
     let options = Options { timeout: Duration::from_secs(120), ..Options::default() };
     let client = Client::with(&started.base_url, options);
-    client.upload(&proof, &Upload::of_size("small.bin", 1024)).await.done()?;
+    client.upload(&credential, &Upload::of_size("small.bin", 1024)).await.done()?;
 
     let pid = started.server.pid();
     let before = peak_memory_kib(pid)?;
     let file = Upload::of_size("large.bin", LARGE);
-    let uploads = (0..CONCURRENT_UPLOADS).map(|_| client.upload(&proof, &file));
+    let uploads = (0..CONCURRENT_UPLOADS).map(|_| client.upload(&credential, &file));
     for outcome in join_all(uploads).await {
         equal("the size", outcome.done()?.body.size, LARGE as u64)?;
     }
@@ -53,18 +53,18 @@ pub async fn memory_does_not_grow_with_the_size_of_uploads(
 }
 
 /// A part with endless headers must be refused before it fills the memory.
-pub async fn endless_part_headers_cost_no_memory(
+pub async fn endless_part_headers_use_bounded_memory(
     program: &str,
-    way: Way,
+    auth_scheme: AuthScheme,
 ) -> anyhow::Result<()> {
     let limit = LARGE.to_string();
-    let started = Started::alone(program, way, &["--max-upload", &limit]).await?;
-    let (client, proof) = started.as_alice().await?;
+    let started = Started::start(program, auth_scheme, &["--max-upload", &limit]).await?;
+    let (client, credential) = started.as_alice().await?;
     let pid = started.server.pid();
     let before = peak_memory_kib(pid)?;
     let endless = format!("X-Endless: {}", "x".repeat(LARGE / 4));
     let form = Form::empty().part(&endless, b"").without_length();
-    let refused = client.upload_form(&proof, form).await;
+    let refused = client.upload_form(&credential, form).await;
     refused.refused_as(ProblemKind::UploadTooLarge)?;
     let growth = peak_memory_kib(pid)?.saturating_sub(before);
     ensure!(
@@ -79,21 +79,23 @@ pub async fn endless_part_headers_cost_no_memory(
 ///
 /// # Errors
 /// When the server behaves differently.
-pub async fn a_full_disk_loses_nothing(started: &Started) -> anyhow::Result<()> {
-    let (client, proof) = started.as_alice().await?;
+pub async fn full_disk_loses_no_acknowledged_file(
+    started: &Started,
+) -> anyhow::Result<()> {
+    let (client, credential) = started.as_alice().await?;
     let file = Upload::of_size("most.bin", 1_800_000);
-    let kept = client.upload(&proof, &file).await.done()?.body;
-    let uploads = (0..4).map(|_| client.upload(&proof, &file));
+    let kept = client.upload(&credential, &file).await.done()?.body;
+    let uploads = (0..4).map(|_| client.upload(&credential, &file));
     for outcome in join_all(uploads).await {
         let refused = outcome.refused_as(ProblemKind::InsufficientStorage)?;
         ensure!(refused.header("retry-after").is_some(), "expected: Retry-After");
     }
-    let list = client.list(&proof, &ListQuery::default()).await.done()?.body;
+    let list = client.list(&credential, &ListQuery::default()).await.done()?.body;
     equal("the number of files", list.files.len(), 1)?;
-    let read = client.content(&proof, &kept.file_id).await.done()?;
+    let read = client.content(&credential, &kept.file_id).await.done()?;
     ensure!(read.body == file.bytes, "the acknowledged file has changed");
-    client.delete(&proof, &kept.file_id).await.done()?;
-    client.upload(&proof, &file).await.done().context("after the deletion")?;
+    client.delete(&credential, &kept.file_id).await.done()?;
+    client.upload(&credential, &file).await.done().context("after the deletion")?;
     Ok(())
 }
 
@@ -106,7 +108,7 @@ pub async fn a_full_disk_loses_nothing(started: &Started) -> anyhow::Result<()> 
 pub async fn on_a_small_disk(
     fixture: &Fixture,
     program: &str,
-    way: Way,
+    auth_scheme: AuthScheme,
     more: &[&str],
 ) -> anyhow::Result<Option<Started>> {
     if !can_mount() {
@@ -120,7 +122,7 @@ pub async fn on_a_small_disk(
         data.display()
     );
     let own_mounts = ["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"];
-    fixture.start_by("unshare", &own_mounts, way, more).await.map(Some)
+    fixture.start_by("unshare", &own_mounts, auth_scheme, more).await.map(Some)
 }
 
 /// Whether the system allows private mounts for an unprivileged user.

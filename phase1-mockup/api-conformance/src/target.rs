@@ -2,14 +2,14 @@
 
 use crate::client::Client;
 use crate::cookies::CookieJar;
-use crate::proof::Proof;
+use crate::credential::Credential;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
-use api_contract::{Credentials, paths};
+use api_contract::{LoginRequest, paths};
 
 /// The authentication scheme of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Way {
+pub enum AuthScheme {
     /// Sessions: log in once, then send the session id.
     Session,
     /// Tokens: log in once, then send the signed token.
@@ -18,7 +18,7 @@ pub enum Way {
     Basic,
 }
 
-impl Way {
+impl AuthScheme {
     /// The path of the login. A server that accepts Basic also issues tokens.
     #[must_use]
     pub const fn login_path(self) -> &'static str {
@@ -36,11 +36,11 @@ pub struct Target {
     /// The base URL, such as `http://127.0.0.1:8080`.
     pub base_url: String,
     /// The first account.
-    pub alice: Credentials,
+    pub alice: LoginRequest,
     /// The second account.
-    pub bob: Credentials,
+    pub bob: LoginRequest,
     /// The authentication scheme.
-    pub way: Way,
+    pub auth_scheme: AuthScheme,
     /// The upload limit in bytes; more than 1 MiB.
     pub max_upload: usize,
     /// The cookie jar that all clients share, as the tabs of one browser do; [`None`] for clients
@@ -62,18 +62,18 @@ impl Target {
     ///
     /// # Errors
     /// When the login is refused.
-    pub async fn sign_in(&self, given: &Credentials) -> anyhow::Result<Proof> {
+    pub async fn sign_in(&self, given: &LoginRequest) -> anyhow::Result<Credential> {
         let client = self.client();
-        Ok(match self.way {
-            Way::Session => {
+        Ok(match self.auth_scheme {
+            AuthScheme::Session => {
                 let started = client.log_in_session(given).await.done()?;
-                Proof::Session(started.body.session_id)
+                Credential::Session(started.body.session_id)
             }
-            Way::Token => {
+            AuthScheme::Token => {
                 let issued = client.token(given).await.done()?;
-                Proof::Bearer(issued.body.access_token)
+                Credential::Bearer(issued.body.access_token)
             }
-            Way::Basic => Proof::Basic(given.clone()),
+            AuthScheme::Basic => Credential::Basic(given.clone()),
         })
     }
 
@@ -81,7 +81,7 @@ impl Target {
     ///
     /// # Errors
     /// When alice cannot log in.
-    pub async fn as_alice(&self) -> anyhow::Result<(Client, Proof)> {
+    pub async fn as_alice(&self) -> anyhow::Result<(Client, Credential)> {
         Ok((self.client(), self.sign_in(&self.alice).await?))
     }
 
@@ -89,8 +89,8 @@ impl Target {
     ///
     /// # Errors
     /// When it is refused.
-    pub async fn accepts(&self, proof: &Proof) -> anyhow::Result<()> {
-        self.client().list(proof, &ListQuery::default()).await.done()?;
+    pub async fn accepts(&self, credential: &Credential) -> anyhow::Result<()> {
+        self.client().list(credential, &ListQuery::default()).await.done()?;
         Ok(())
     }
 
@@ -98,8 +98,12 @@ impl Target {
     ///
     /// # Errors
     /// When it is accepted, or refused with another problem.
-    pub async fn refuses(&self, proof: &Proof, kind: ProblemKind) -> anyhow::Result<()> {
-        let listing = self.client().list(proof, &ListQuery::default()).await;
+    pub async fn refuses(
+        &self,
+        credential: &Credential,
+        kind: ProblemKind,
+    ) -> anyhow::Result<()> {
+        let listing = self.client().list(credential, &ListQuery::default()).await;
         listing.refused_as(kind)?;
         Ok(())
     }

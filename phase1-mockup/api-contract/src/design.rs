@@ -61,14 +61,14 @@ impl Design {
     /// Whether logins are lost without any fault, because any replica gets the next request
     /// and only one replica has the session.
     #[must_use]
-    pub const fn forgets_all_the_time(self) -> bool {
+    pub const fn loses_logins_without_faults(self) -> bool {
         matches!(self, Self::Memory)
     }
 
     /// Whether logins must survive every loss of replicas, because their state is kept
     /// outside the replicas.
     #[must_use]
-    pub const fn outlives_replicas(self) -> bool {
+    pub const fn survives_replica_loss(self) -> bool {
         matches!(self, Self::Central | Self::Token)
     }
 }

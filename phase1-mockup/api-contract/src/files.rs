@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 pub const MAX_JSON_CONTENT: u64 = 1024 * 1024;
 
 /// The page size of `GET /api/files` without `limit`.
-pub const DEFAULT_PAGE: usize = 50;
+pub const DEFAULT_PAGE_SIZE: usize = 50;
 
 /// The largest page of `GET /api/files`.
-pub const MAX_PAGE: usize = 200;
+pub const MAX_PAGE_SIZE: usize = 200;
 
 /// `POST /api/upload` → 201. The bytes are on disk before this reply is sent.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -63,7 +63,7 @@ pub struct FileList {
 /// `GET /api/files?limit&cursor`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct ListQuery {
-    /// 1 to [`MAX_PAGE`]; [`DEFAULT_PAGE`] when absent.
+    /// 1 to [`MAX_PAGE_SIZE`]; [`DEFAULT_PAGE_SIZE`] when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// `next_cursor` of the previous page.

@@ -4,12 +4,12 @@
 //! `docs/api.md` with it. It has no behaviour. Start with `sessions` and `tokens`: they are
 //! the whole difference on the wire.
 
+pub mod accounts;
 pub mod design;
 pub mod events;
 pub mod files;
 pub mod headers;
 pub mod paths;
-pub mod people;
 pub mod problem;
 pub mod secret;
 pub mod sessions;
@@ -45,7 +45,7 @@ pub struct Ready {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Credentials {
+pub struct LoginRequest {
     /// Account name: 1 to 32 of `a-z 0-9 . _ -`.
     pub username: String,
     /// Never printed: its `Debug` form is a placeholder.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// The number of file names that a session stores: the newest ones. The list of files has all
 /// of them. Without this limit a client that uploads empty files all day would fill the memory
 /// of every replica with their names.
-pub const MOST_FILES_REMEMBERED: usize = 100;
+pub const MAX_SESSION_FILES: usize = 100;
 
 /// `POST /api/session/start` → 200.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]

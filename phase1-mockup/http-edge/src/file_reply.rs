@@ -22,7 +22,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Metadata of a file, known before its bytes are read.
 #[derive(Clone, Copy, Debug)]
-pub struct FileFacts<'a> {
+pub struct FileMetadata<'a> {
     /// Bytes.
     pub size: u64,
     /// SHA-256 in hexadecimal; it is also the entity tag.
@@ -54,7 +54,7 @@ pub async fn send(
     headers: &HeaderMap,
 ) -> io::Result<Response> {
     let StoredFile { mut file, size, sha256, disposition } = stored;
-    let facts = FileFacts { size, sha256, disposition };
+    let facts = FileMetadata { size, sha256, disposition };
     let read = async |range: Range<u64>| {
         file.seek(SeekFrom::Start(range.start)).await?;
         let bytes = file.take(range.end - range.start);
@@ -69,12 +69,12 @@ pub async fn send(
 /// # Errors
 /// Those of `read`.
 pub async fn send_from<E, Reading: Future<Output = Result<Body, E>>>(
-    facts: FileFacts<'_>,
+    facts: FileMetadata<'_>,
     method: &Method,
     headers: &HeaderMap,
     read: impl FnOnce(Range<u64>) -> Reading,
 ) -> Result<Response, E> {
-    let FileFacts { size, sha256, disposition } = facts;
+    let FileMetadata { size, sha256, disposition } = facts;
     let etag = format!("\"{sha256}\"");
     let if_none_match = joined(headers, IF_NONE_MATCH);
     let conditions = conditions(method, headers, if_none_match.as_deref());

@@ -2,7 +2,7 @@
 
 mod dependencies;
 
-pub use dependencies::{Check, Standing};
+pub use dependencies::{Check, HealthStatus};
 
 use crate::refusal::Refusal;
 use api_contract::paths;
@@ -26,7 +26,7 @@ pub struct Readiness {
 impl Readiness {
     /// Readiness of a server that needs these dependencies.
     #[must_use]
-    pub fn looking_at(checks: Vec<Check>) -> Self {
+    pub fn with_checks(checks: Vec<Check>) -> Self {
         let dependencies = Arc::new(Dependencies::new(checks));
         Self { draining: Arc::default(), dependencies }
     }
@@ -63,13 +63,13 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
             .into_response();
     }
     let statuses = readiness.dependencies.statuses().await;
-    if statuses.values().any(|status| matches!(status, Standing::Missing(_))) {
+    if statuses.values().any(|status| matches!(status, HealthStatus::Unavailable(_))) {
         return Refusal::new(ProblemKind::NotReady)
             .detail(unhealthy(&statuses))
             .retry_after(1)
             .into_response();
     }
-    let healthy = statuses.values().all(|status| *status == Standing::Fine);
+    let healthy = statuses.values().all(|status| *status == HealthStatus::Healthy);
     let message = if healthy { "ready" } else { "degraded" }.to_owned();
     let checks = statuses
         .iter()
@@ -81,8 +81,8 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
 /// The dependencies that are not healthy, the unavailable ones first.
 fn unhealthy(statuses: &Statuses) -> String {
     let mut unhealthy: Vec<_> =
-        statuses.iter().filter(|(_, status)| **status != Standing::Fine).collect();
-    unhealthy.sort_by_key(|(_, status)| !matches!(status, Standing::Missing(_)));
+        statuses.iter().filter(|(_, status)| **status != HealthStatus::Healthy).collect();
+    unhealthy.sort_by_key(|(_, status)| !matches!(status, HealthStatus::Unavailable(_)));
     let texts =
         unhealthy.iter().map(|(name, status)| format!("{name}: {}", status.as_str()));
     texts.collect::<Vec<_>>().join("; ")

@@ -69,7 +69,7 @@ fn resolve(range: SyntacticallyCorrectRange, size: u64) -> Option<RangeInclusive
 /// Whether `If-Match` allows a change to a file with the quoted entity tag `etag`; true
 /// without the header. Strong comparison: a weak tag matches nothing (§13.1.1).
 #[must_use]
-pub fn may_change(headers: &HeaderMap, etag: &str) -> bool {
+pub fn if_match_allows(headers: &HeaderMap, etag: &str) -> bool {
     let mut lines = headers.get_all(IF_MATCH).iter().peekable();
     let names = |line: &HeaderValue| {
         let mut listed = line.to_str().unwrap_or_default().split(',').map(str::trim);
@@ -126,7 +126,7 @@ mod tests {
             for line in lines {
                 headers.append(IF_MATCH, HeaderValue::from_static(line));
             }
-            may_change(&headers, TAG)
+            if_match_allows(&headers, TAG)
         };
         for allowed in [&[][..], &["*"], &["\"abc\""], &["\"x\", \"abc\""]] {
             assert!(allows(allowed), "{allowed:?}");

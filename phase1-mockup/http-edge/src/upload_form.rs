@@ -104,7 +104,7 @@ impl FormParts {
     pub async fn finish(mut self) -> Result<(), Refusal> {
         self.limit.allow_more(MAX_OVERHEAD);
         match self.next_file().await? {
-            None => self.body.drain().await.map_err(|error| broken(&error)),
+            None => self.body.drain().await.map_err(|error| read_error(&error)),
             Some(_) => Err(Refusal::new(ProblemKind::MalformedRequest)
                 .detail("Send one file a request: the form has two parts named file.")),
         }
@@ -113,7 +113,7 @@ impl FormParts {
     async fn next_file(&mut self) -> Result<Option<Field<'static>>, Refusal> {
         loop {
             let field = self.multipart.next_field().await;
-            let Some(field) = field.map_err(|error| broken(&error))? else {
+            let Some(field) = field.map_err(|error| read_error(&error))? else {
                 return Ok(None);
             };
             self.parts += 1;
@@ -137,7 +137,7 @@ pub fn too_large(max_size: u64) -> Refusal {
 
 /// The refusal for an error while reading the form.
 #[must_use]
-pub fn broken(error: &(dyn Error + 'static)) -> Refusal {
+pub fn read_error(error: &(dyn Error + 'static)) -> Refusal {
     let mut causes = iter::successors(Some(error), |error| (*error).source());
     if causes.any(|cause| cause.is::<LimitExceeded>()) {
         return Refusal::new(ProblemKind::UploadTooLarge)

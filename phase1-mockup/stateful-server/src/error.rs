@@ -84,7 +84,7 @@ impl Error {
 fn receive_refusal(error: &ReceiveError) -> Refusal {
     match error {
         ReceiveError::TooLarge { limit } => upload_form::too_large(*limit),
-        ReceiveError::BrokenBody(cause) => upload_form::broken(cause.as_ref()),
+        ReceiveError::BrokenBody(cause) => upload_form::read_error(cause.as_ref()),
         ReceiveError::KeyReused => Refusal::new(ProblemKind::IdempotencyKeyReused),
         ReceiveError::KeyInUse => {
             Refusal::new(ProblemKind::IdempotencyKeyInUse).retry_after(1)

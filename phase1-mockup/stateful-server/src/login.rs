@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
 use api_contract::sessions::{SessionStarted, SessionView};
-use api_contract::{Credentials, Message};
+use api_contract::{LoginRequest, Message};
 use axum::Json;
 use axum::extract::State;
 use http_edge::json_body::JsonBody;
@@ -12,7 +12,7 @@ use http_edge::json_body::JsonBody;
 /// `POST /api/session/start`
 pub(crate) async fn start(
     State(app): State<AppState>,
-    JsonBody(request): JsonBody<Credentials>,
+    JsonBody(request): JsonBody<LoginRequest>,
 ) -> Result<Json<SessionStarted>, Error> {
     let username =
         app.accounts.log_in(&request.username, request.password.expose()).await?;

@@ -5,7 +5,7 @@
 //! restart, a crash or a second replica shows the disadvantage.
 
 use api_contract::secret::Secret;
-use api_contract::sessions::{MOST_FILES_REMEMBERED, SessionView};
+use api_contract::sessions::{MAX_SESSION_FILES, SessionView};
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -207,8 +207,7 @@ impl Sessions {
         let mut live = self.lock();
         if let Ok(session) = self.get_live(&mut live, id) {
             session.files_uploaded.push(name.to_owned());
-            let excess =
-                session.files_uploaded.len().saturating_sub(MOST_FILES_REMEMBERED);
+            let excess = session.files_uploaded.len().saturating_sub(MAX_SESSION_FILES);
             session.files_uploaded.drain(..excess);
             session.touch();
         }

@@ -111,7 +111,7 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
         admin,
     }
     .announce();
-    run(listener, state, stop::signalled()).await;
+    run(listener, state, stop::shutdown_signal()).await;
     Ok(())
 }
 

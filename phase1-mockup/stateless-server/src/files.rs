@@ -4,8 +4,8 @@ use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
 use api_contract::files::{
-    DEFAULT_PAGE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
-    MAX_JSON_CONTENT, MAX_PAGE,
+    DEFAULT_PAGE_SIZE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
+    MAX_JSON_CONTENT, MAX_PAGE_SIZE,
 };
 use api_contract::{Message, headers, paths};
 use axum::Json;
@@ -54,8 +54,8 @@ pub(crate) async fn list(
     page: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<FileList>, Error> {
     let Query(page) = page.map_err(|_invalid| Error::BadPage)?;
-    let limit = page.limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
+    let limit = page.limit.unwrap_or(DEFAULT_PAGE_SIZE);
+    if !(1..=MAX_PAGE_SIZE).contains(&limit) {
         return Err(Error::BadPage);
     }
     let after = page.cursor.map(|cursor| FileId::parse(&cursor).ok_or(Error::BadPage));

@@ -2,7 +2,7 @@
 
 use crate::app::AppState;
 use crate::error::Error;
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use api_contract::tokens::TokenIssued;
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use http_edge::json_body::JsonBody;
 /// `POST /api/token`
 pub(crate) async fn start(
     State(app): State<AppState>,
-    JsonBody(request): JsonBody<Credentials>,
+    JsonBody(request): JsonBody<LoginRequest>,
 ) -> Result<Json<TokenIssued>, Error> {
     let username =
         app.accounts.log_in(&request.username, request.password.expose()).await?;

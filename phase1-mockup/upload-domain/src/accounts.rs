@@ -34,16 +34,16 @@ pub struct Accounts {
 
 /// Name and password of a new account, to be shown once.
 #[derive(Clone, PartialEq, Eq)]
-pub struct FreshAccount {
+pub struct GeneratedAccount {
     /// The user name.
     pub username: String,
     /// The password. Only its hash is stored.
     pub password: String,
 }
 
-impl std::fmt::Debug for FreshAccount {
+impl std::fmt::Debug for GeneratedAccount {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "FreshAccount({})", self.username)
+        write!(formatter, "GeneratedAccount({})", self.username)
     }
 }
 
@@ -58,7 +58,7 @@ impl Accounts {
             return Self::read(path);
         }
         let path = data_dir.join("users.json");
-        if let Some(fresh) = make_demo_users(&path, HashCost::Owasp)? {
+        if let Some(fresh) = create_demo_accounts(&path, HashCost::Owasp)? {
             println!("Demo accounts (shown once; hashes are in {}):", path.display());
             for account in fresh {
                 println!("  {:8} {}", account.username, account.password);
@@ -106,14 +106,14 @@ impl Accounts {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn make_demo_users(
+pub fn create_demo_accounts(
     path: &Path,
     cost: HashCost,
-) -> Result<Option<Vec<FreshAccount>>, UsersFileError> {
+) -> Result<Option<Vec<GeneratedAccount>>, UsersFileError> {
     if path.exists() {
         return Ok(None);
     }
-    let fresh = DEMO_USERS.map(|name| FreshAccount {
+    let fresh = DEMO_USERS.map(|name| GeneratedAccount {
         username: name.to_owned(),
         password: random_password(),
     });

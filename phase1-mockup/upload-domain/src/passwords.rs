@@ -16,7 +16,7 @@ pub enum HashCost {
     #[default]
     Owasp,
     /// Argon2id with the minimum cost, for tests only.
-    Least,
+    Minimal,
 }
 
 /// A password could not be hashed, because the system provides no random numbers.
@@ -31,7 +31,7 @@ pub struct HashError(String);
 pub fn hash(password: &str, cost: HashCost) -> Result<String, HashError> {
     let params = match cost {
         HashCost::Owasp => Params::default(),
-        HashCost::Least => {
+        HashCost::Minimal => {
             Params::new(8, 1, 1, None).map_err(|error| HashError(error.to_string()))?
         }
     };
@@ -80,8 +80,8 @@ impl PasswordChecks {
         if password.len() > MAX_PASSWORD {
             return Ok(false);
         }
-        let place = self.place()?;
-        Ok(place.check(password, hash).await)
+        let permit = self.permit()?;
+        Ok(permit.check(password, hash).await)
     }
 
     /// A permit of the queue, for callers that look something up first or hash several passwords.
@@ -89,25 +89,29 @@ impl PasswordChecks {
     ///
     /// # Errors
     /// [`Busy`] when too many are waiting already.
-    pub fn place(&self) -> Result<Place, Busy> {
+    pub fn permit(&self) -> Result<HashPermit, Busy> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned();
         let admitted = admitted.map_err(|full| match full {
             TryAcquireError::NoPermits | TryAcquireError::Closed => Busy,
         })?;
         let running = Arc::clone(&self.running);
-        Ok(Place { admitted: Arc::new(admitted), running, memory: self.memory.clone() })
+        Ok(HashPermit {
+            admitted: Arc::new(admitted),
+            running,
+            memory: self.memory.clone(),
+        })
     }
 }
 
 /// A permit of the queue. Each hash still waits for the concurrency limit.
 #[derive(Debug)]
-pub struct Place {
+pub struct HashPermit {
     admitted: Arc<OwnedSemaphorePermit>,
     running: Arc<Semaphore>,
     memory: Memory,
 }
 
-impl Place {
+impl HashPermit {
     /// Whether `password` belongs to `hash`.
     pub async fn check(&self, password: &str, hash: &str) -> bool {
         if password.len() > MAX_PASSWORD {
@@ -203,9 +207,9 @@ mod tests {
     #[tokio::test]
     async fn new_password_waits_for_the_concurrency_limit() {
         let checks = PasswordChecks::new(1, 1);
-        let permit_in_queue = checks.place().unwrap();
+        let permit_in_queue = checks.permit().unwrap();
         let permit = Arc::clone(&checks.running).acquire_owned().await.unwrap();
-        let mut hashing = pin!(permit_in_queue.hash("secret", HashCost::Least));
+        let mut hashing = pin!(permit_in_queue.hash("secret", HashCost::Minimal));
         let started = poll_fn(|context| Poll::Ready(hashing.as_mut().poll(context)));
         assert!(started.await.is_pending());
         assert!(checks.memory.0.lock().unwrap().is_empty(), "nothing was hashed");
@@ -218,9 +222,9 @@ mod tests {
     #[test]
     fn full_queue_refuses_at_once() {
         let checks = PasswordChecks::new(1, 1);
-        let permits = [checks.place().unwrap(), checks.place().unwrap()];
-        assert_eq!(checks.place().unwrap_err(), Busy);
+        let permits = [checks.permit().unwrap(), checks.permit().unwrap()];
+        assert_eq!(checks.permit().unwrap_err(), Busy);
         drop(permits);
-        assert!(checks.place().is_ok());
+        assert!(checks.permit().is_ok());
     }
 }

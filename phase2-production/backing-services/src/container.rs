@@ -73,7 +73,7 @@ pub(crate) async fn image(image: &'static str) -> Result<Found, String> {
 impl Container {
     /// Starts a container and waits until its server answers.
     pub(crate) async fn run(run: Run) -> anyhow::Result<Self> {
-        remove_abandoned().await;
+        remove_orphan_containers().await;
         let mut attempt = 1;
         loop {
             match Self::run_once(&run).await {
@@ -185,7 +185,7 @@ const RESOURCES: [(&[&str], &str, &[&str]); 3] = [
 ];
 
 /// Removes orphan containers, networks and volumes: their owner has ended.
-pub async fn remove_abandoned() {
+pub async fn remove_orphan_containers() {
     for (list, name, remove) in RESOURCES {
         let filter = format!("label={OWNER_LABEL}");
         let format = format!("{name} {{{{.Label \"{OWNER_LABEL}\"}}}}");

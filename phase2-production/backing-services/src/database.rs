@@ -2,7 +2,7 @@
 
 use crate::container::{self, Container};
 use crate::data_dir::DataDir;
-use crate::kind::{Backing, What};
+use crate::kind::{Backing, ServiceType};
 use crate::port;
 use crate::probe::Probe;
 use crate::processes::{ServerProcesses, ServerSpec};
@@ -24,14 +24,14 @@ const OWNER: &str = "lab";
 /// # Errors
 /// When the requested kind is missing or does not start; the message contains a remedy.
 pub async fn database(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
-    let selection = select(What::Database, backing).await?;
+    let selection = select(ServiceType::Database, backing).await?;
     let (url, engine) = match &selection.found {
         Found::Url { url, .. } => (url.clone(), Engine::External),
         Found::Program { path, .. } => installed(path, dir).await?,
         Found::Image(image) => in_container(image).await?,
         _ => (sqlite(dir)?, Engine::External),
     };
-    Ok(Service::new(What::Database, selection, url, engine))
+    Ok(Service::new(ServiceType::Database, selection, url, engine))
 }
 
 fn sqlite(dir: &Path) -> anyhow::Result<String> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The type of a backing service.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum What {
+pub enum ServiceType {
     /// The cache that replicas share.
     Redis,
     /// The primary store of the records.
@@ -14,7 +14,7 @@ pub enum What {
     S3,
 }
 
-impl What {
+impl ServiceType {
     /// The name, as in `lab kill redis`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

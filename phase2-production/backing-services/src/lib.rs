@@ -23,9 +23,9 @@ mod selection;
 mod service;
 mod spawn;
 
-pub use container::{OWNER_LABEL, owner, remove_abandoned};
+pub use container::{OWNER_LABEL, owner, remove_orphan_containers};
 pub use database::database;
-pub use kind::{Backing, Kind, State, What};
+pub use kind::{Backing, Kind, ServiceType, State};
 pub use redis::redis;
 pub use s3::s3;
 pub use selection::{Offer, offers};

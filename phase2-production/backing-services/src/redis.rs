@@ -2,7 +2,7 @@
 
 use crate::container::{self, Container};
 use crate::data_dir::DataDir;
-use crate::kind::{Backing, What};
+use crate::kind::{Backing, ServiceType};
 use crate::probe::Probe;
 use crate::processes::{ServerProcesses, ServerSpec};
 use crate::selection::{Found, select};
@@ -17,14 +17,14 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When the requested kind is missing or does not start; the message contains a remedy.
 pub async fn redis(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
-    let selection = select(What::Redis, backing).await?;
+    let selection = select(ServiceType::Redis, backing).await?;
     let (url, engine) = match &selection.found {
         Found::Url { url, .. } => (url.clone(), Engine::External),
         Found::Image(image) => in_container(image).await?,
         Found::Program { path, .. } => installed(path, dir).await?,
         found => embedded(found, dir).await?,
     };
-    Ok(Service::new(What::Redis, selection, url, engine))
+    Ok(Service::new(ServiceType::Redis, selection, url, engine))
 }
 
 fn url(port: u16, password: &str) -> String {

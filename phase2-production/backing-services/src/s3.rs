@@ -1,7 +1,7 @@
 //! An object store with the S3 protocol, for replicas without a shared disk.
 
 use crate::data_dir::DataDir;
-use crate::kind::{Backing, What};
+use crate::kind::{Backing, ServiceType};
 use crate::probe::Probe;
 use crate::processes::{ServerProcesses, ServerSpec};
 use crate::selection::{Found, select};
@@ -21,12 +21,12 @@ const BUCKET: &str = "uploads";
 /// # Errors
 /// When the requested kind is missing or does not start; the message contains a remedy.
 pub async fn s3(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
-    let selection = select(What::S3, backing).await?;
+    let selection = select(ServiceType::S3, backing).await?;
     let (url, engine) = match &selection.found {
         Found::Url { url, .. } => (url.clone(), Engine::External),
         found => built(found, dir).await?,
     };
-    Ok(Service::new(What::S3, selection, url, engine))
+    Ok(Service::new(ServiceType::S3, selection, url, engine))
 }
 
 /// The keys are on the command line, because the server takes them from nowhere else.

@@ -1,6 +1,6 @@
 //! The selection of a kind of service, and the reason for it.
 
-use crate::kind::{Backing, Kind, What};
+use crate::kind::{Backing, Kind, ServiceType};
 use crate::{container, programs};
 use anyhow::bail;
 use std::fmt;
@@ -53,7 +53,7 @@ pub struct Offer {
 
 /// Every kind of a service, in the order in which [`Backing::Auto`] tries them. Starts and
 /// installs nothing.
-pub async fn offers(what: What) -> Vec<Offer> {
+pub async fn offers(what: ServiceType) -> Vec<Offer> {
     let mut offers = Vec::new();
     for kind in what.kinds().iter().copied() {
         let found = find(what, kind).await;
@@ -72,7 +72,10 @@ pub(crate) struct Selection {
 }
 
 /// Selects the requested kind, or the first available one.
-pub(crate) async fn select(what: What, backing: Backing) -> anyhow::Result<Selection> {
+pub(crate) async fn select(
+    what: ServiceType,
+    backing: Backing,
+) -> anyhow::Result<Selection> {
     if let Some(kind) = backing.kind() {
         return match find(what, kind).await {
             Ok(found) => {
@@ -101,7 +104,7 @@ pub(crate) async fn select(what: What, backing: Backing) -> anyhow::Result<Selec
 }
 
 /// Finds a kind on this machine, or the reason why it is missing.
-async fn find(what: What, kind: Kind) -> Result<Found, String> {
+async fn find(what: ServiceType, kind: Kind) -> Result<Found, String> {
     match (kind, what) {
         (Kind::Url, _) => {
             let variable = what.variable();
@@ -109,14 +112,16 @@ async fn find(what: What, kind: Kind) -> Result<Found, String> {
             let url = url.ok_or_else(|| format!("{variable} is not set"))?;
             Ok(Found::Url { variable, url })
         }
-        (Kind::Local, What::Redis) => programs::redis_server(),
-        (Kind::Local, What::Database) => programs::postgres(),
-        (Kind::Local, What::S3) => programs::find_crate(&programs::S3S_FS),
-        (Kind::Container, What::Redis) => container::image(container::REDIS).await,
-        (Kind::Container, What::Database) => container::image(container::POSTGRES).await,
-        (Kind::Embedded, What::Redis) => programs::find_crate(&programs::MEEBIS),
-        (Kind::Embedded, What::Database) => Ok(Found::Sqlite),
-        (Kind::Container | Kind::Embedded, What::S3) => {
+        (Kind::Local, ServiceType::Redis) => programs::redis_server(),
+        (Kind::Local, ServiceType::Database) => programs::postgres(),
+        (Kind::Local, ServiceType::S3) => programs::find_crate(&programs::S3S_FS),
+        (Kind::Container, ServiceType::Redis) => container::image(container::REDIS).await,
+        (Kind::Container, ServiceType::Database) => {
+            container::image(container::POSTGRES).await
+        }
+        (Kind::Embedded, ServiceType::Redis) => programs::find_crate(&programs::MEEBIS),
+        (Kind::Embedded, ServiceType::Database) => Ok(Found::Sqlite),
+        (Kind::Container | Kind::Embedded, ServiceType::S3) => {
             Err("there is none; set FILES_URL to the URL of a server".to_owned())
         }
     }

@@ -1,7 +1,7 @@
 //! A running service and its operations.
 
 use crate::container::Container;
-use crate::kind::{Kind, State, What};
+use crate::kind::{Kind, ServiceType, State};
 use crate::processes::ServerProcesses;
 use crate::selection::Selection;
 use anyhow::bail;
@@ -18,7 +18,7 @@ pub struct Service {
     pub kind: Kind,
     /// The selected service and why the kinds before it were not selected, as text.
     pub why: String,
-    what: What,
+    what: ServiceType,
     engine: Engine,
     /// Serialises operations, so that two do not overlap.
     operation: Mutex<()>,
@@ -35,7 +35,7 @@ pub(crate) enum Engine {
 
 impl Service {
     pub(crate) fn new(
-        what: What,
+        what: ServiceType,
         selection: Selection,
         url: String,
         engine: Engine,
@@ -46,7 +46,7 @@ impl Service {
 
     /// The type of the service.
     #[must_use]
-    pub const fn what(&self) -> What {
+    pub const fn what(&self) -> ServiceType {
         self.what
     }
 

@@ -21,7 +21,7 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
      machine is too busy: close other programs, and run this again",
     waited.as_secs()
 )]
-pub struct TooBusy {
+pub struct BalancerTimeout {
     /// Method and path.
     pub order: String,
     /// The total time of all attempts.
@@ -46,7 +46,7 @@ impl BalancerAdmin {
         attempt_timeout: Duration,
         command_timeout: Duration,
     ) -> anyhow::Result<Self> {
-        http_edge::crypto::choose();
+        http_edge::crypto::install_provider();
         let http = reqwest::Client::builder()
             .timeout(attempt_timeout)
             .no_proxy()
@@ -138,7 +138,7 @@ impl BalancerAdmin {
                 Err(error) if error.is_timeout() => {
                     let waited = began.elapsed();
                     if waited >= self.command_timeout {
-                        bail!(TooBusy { order: name, waited });
+                        bail!(BalancerTimeout { order: name, waited });
                     }
                 }
                 reply => {
@@ -214,7 +214,7 @@ mod tests {
             .await;
         // Callers add the name of a design or a replica as context.
         let error = reply.context("memory, sticky").unwrap_err();
-        assert!(error.is::<TooBusy>(), "{error:#}");
+        assert!(error.is::<BalancerTimeout>(), "{error:#}");
         let text = format!("{error:#}");
         assert!(text.contains("too busy") && !text.contains("http://"), "{text}");
     }
@@ -225,7 +225,7 @@ mod tests {
         let at = listener.local_addr().unwrap();
         drop(listener);
         let error = with_short_timeouts().drain(at, "r1").await.unwrap_err();
-        assert!(!error.is::<TooBusy>(), "{error:#}");
+        assert!(!error.is::<BalancerTimeout>(), "{error:#}");
         assert!(!format!("{error:#}").contains("http://"), "{error:#}");
     }
 }

@@ -1,8 +1,8 @@
 //! A cluster: a balancer and its replicas, as processes.
 
 use crate::balancer::BalancerAdmin;
+use crate::commands::MemberCommand;
 use crate::member::Member;
-use crate::orders::Order;
 use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
 use crate::topology::Topology;
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::task::JoinSet;
-use upload_domain::accounts::FreshAccount;
+use upload_domain::accounts::GeneratedAccount;
 
 mod accounts;
 mod endpoint;
@@ -32,7 +32,7 @@ pub struct Cluster {
     shared: Arc<Shared>,
     /// One task for each member; dropping this value ends them.
     supervisors: Mutex<JoinSet<()>>,
-    fresh_accounts: Vec<FreshAccount>,
+    generated_accounts: Vec<GeneratedAccount>,
 }
 
 impl Cluster {
@@ -68,7 +68,7 @@ impl Cluster {
         let address = balancer.start().await?;
         // A restarted balancer must listen on the same address.
         balancer.change_spec(|spec| plan::listen_on(spec, address));
-        let (users_file, fresh_accounts) = accounts::users(&topology, &run_dir)?;
+        let (users_file, generated_accounts) = accounts::users(&topology, &run_dir)?;
         let shared = Arc::new(Shared {
             admin,
             balancer: Arc::new(balancer),
@@ -81,7 +81,7 @@ impl Cluster {
             run_dir,
             topology,
         });
-        Ok(Self { shared, supervisors: Mutex::default(), fresh_accounts })
+        Ok(Self { shared, supervisors: Mutex::default(), generated_accounts })
     }
 
     async fn start_members(&self) -> anyhow::Result<()> {
@@ -94,8 +94,8 @@ impl Cluster {
 
     /// The demo accounts of this cluster; empty if a users file was given.
     #[must_use]
-    pub fn fresh_accounts(&self) -> &[FreshAccount] {
-        &self.fresh_accounts
+    pub fn generated_accounts(&self) -> &[GeneratedAccount] {
+        &self.generated_accounts
     }
 
     /// The base URL for clients.
@@ -143,7 +143,7 @@ impl Cluster {
     /// # Errors
     /// When there is no such member, the member is down (then only a restart works), or a
     /// start fails.
-    pub async fn order(&self, id: &str, command: Order) -> anyhow::Result<()> {
+    pub async fn execute(&self, id: &str, command: MemberCommand) -> anyhow::Result<()> {
         if id == BALANCER {
             return self.shared.execute_on_balancer(command).await;
         }
@@ -153,13 +153,13 @@ impl Cluster {
         let replica = self.shared.find(id)?;
         tracing::info!(replica = id, command = command.as_str(), "command");
         match command {
-            Order::Kill => replica.kill().await?,
-            Order::Stop => replica.stop().await?,
-            Order::Pause => replica.pause().await?,
-            Order::Resume => replica.resume().await?,
-            Order::Drain => self.shared.drain(&replica).await?,
-            Order::Undrain => self.shared.undrain(&replica).await?,
-            Order::Restart => {
+            MemberCommand::Kill => replica.kill().await?,
+            MemberCommand::Stop => replica.stop().await?,
+            MemberCommand::Pause => replica.pause().await?,
+            MemberCommand::Resume => replica.resume().await?,
+            MemberCommand::Drain => self.shared.drain(&replica).await?,
+            MemberCommand::Undrain => self.shared.undrain(&replica).await?,
+            MemberCommand::Restart => {
                 // Draining fails if the replica or the balancer is down. Then it is not needed.
                 let _may_fail = self.shared.drain(&replica).await;
                 let _may_be_down = replica.stop().await;

@@ -8,9 +8,9 @@
 
 mod balancer;
 pub mod cluster;
+pub mod commands;
 pub mod control;
 mod member;
-pub mod orders;
 pub mod parent;
 mod process;
 mod reaper;
@@ -22,7 +22,7 @@ pub mod topology;
 
 pub use api_contract::design::Design;
 pub use backing_services::{Backing, Kind, State};
-pub use balancer::TooBusy;
+pub use balancer::BalancerTimeout;
 pub use cluster::Cluster;
 pub use run_dir::RunDir;
 pub use topology::{Files, Program, Reach, ServerKind, Tls, Topology, Users};

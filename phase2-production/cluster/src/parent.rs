@@ -11,7 +11,7 @@ use std::io::Read;
 ///
 /// # Errors
 /// When the kernel refuses, or the parent has ended already.
-pub fn die_with(parent: i32) -> anyhow::Result<()> {
+pub fn exit_with_parent(parent: i32) -> anyhow::Result<()> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
         .context("cannot ask the kernel to end this process with its parent")?;

@@ -46,7 +46,7 @@ pub async fn run(args: RoleArgs) -> anyhow::Result<()> {
         return reaper::run(dir);
     }
     if let Some(pid) = args.parent {
-        parent::die_with(pid)?;
+        parent::exit_with_parent(pid)?;
     }
     match args.role {
         Role::Stateful(config) => stateful_server::start(config).await,

@@ -40,7 +40,7 @@ impl RunDir {
     /// When the system's temporary folder cannot be used.
     pub fn create(program: &Program) -> anyhow::Result<Self> {
         let base = base_dir()?;
-        remove_abandoned(&base);
+        remove_orphan_containers(&base);
         let (path, lock) = create_locked(&base).with_context(|| {
             format!("cannot create a folder in {}: set TMPDIR to another", base.display())
         })?;
@@ -147,7 +147,7 @@ fn has_prefix(path: &Path, prefix: &str) -> bool {
         .is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
-fn remove_abandoned(base: &Path) {
+fn remove_orphan_containers(base: &Path) {
     for entry in fs::read_dir(base).into_iter().flatten().flatten() {
         if is_abandoned(&entry.path()) {
             let _next_launcher_tries_again = fs::remove_dir_all(entry.path());

@@ -144,7 +144,7 @@ pub struct Program {
 #[derive(Clone, Debug)]
 pub enum Users {
     /// Demo accounts with random passwords.
-    Fresh,
+    Generated,
     /// Demo accounts that share this password.
     WithPassword(Secret),
     /// The accounts of this users file.
@@ -232,7 +232,7 @@ impl Topology {
             reach: Reach::ThisMachine,
             tls: None,
             public_url: None,
-            users: Users::Fresh,
+            users: Users::Generated,
             backing: Backing::Auto,
             files: Files::Folder,
             data_dir: None,

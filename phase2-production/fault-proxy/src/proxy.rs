@@ -88,7 +88,7 @@ impl FaultProxy {
     /// Bytes towards the client show that the server has replied and that the reply has not
     /// arrived.
     #[must_use]
-    pub fn held_back(&self, direction: Direction) -> usize {
+    pub fn buffered_bytes(&self, direction: Direction) -> usize {
         self.state.buffered[direction as usize].load(Ordering::Relaxed)
     }
 

@@ -7,8 +7,8 @@ mod habit;
 
 use crate::person::{Held, Person};
 use crate::recorder::Recorder;
-use api_conformance::target::Way;
-use api_contract::Credentials;
+use api_conformance::target::AuthScheme;
+use api_contract::LoginRequest;
 use habit::Habit;
 pub use habit::Left;
 use tokio::task::JoinSet;
@@ -25,8 +25,8 @@ impl Crowd {
     /// Starts one virtual user for each account, with `url` as the target.
     #[must_use]
     pub fn start(
-        accounts: &[Credentials],
-        way: Way,
+        accounts: &[LoginRequest],
+        auth_scheme: AuthScheme,
         url: &str,
         seed: u64,
         recorder: &Recorder,
@@ -34,8 +34,9 @@ impl Crowd {
         let stop = CancellationToken::new();
         let mut people = JoinSet::new();
         for (user, account) in accounts.iter().enumerate() {
-            let person = Person::new(user, account.clone(), way, url, recorder.clone());
-            people.spawn(Habit::new(person, way, seed).live(stop.clone()));
+            let person =
+                Person::new(user, account.clone(), auth_scheme, url, recorder.clone());
+            people.spawn(Habit::new(person, auth_scheme, seed).live(stop.clone()));
         }
         Self { stop, people }
     }
@@ -55,7 +56,7 @@ impl Crowd {
 
 /// The credentials of a user.
 #[derive(Clone, Debug, Default)]
-pub struct Proofs {
+pub struct Credentials {
     /// The current credential.
     pub current: Option<Held>,
     /// The credentials with an acknowledged end.

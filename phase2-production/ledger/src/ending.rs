@@ -1,7 +1,7 @@
 //! Maps a reply, or its absence, to an outcome: ok, fail or info.
 
 use crate::entry::{Answered, Ended};
-use api_conformance::outcome::{Broken, Effect, Outcome, Reply};
+use api_conformance::call_result::{CallError, CallResult, Effect, Reply};
 use api_contract::problem::{Problem, ProblemKind};
 use bytes::Bytes;
 use http::StatusCode;
@@ -27,27 +27,27 @@ const STORES: [ProblemKind; 3] = [
 
 impl Ending {
     /// The completion of a call with a JSON or raw reply.
-    pub(crate) fn of<T>(outcome: &Outcome<T>) -> Self {
+    pub(crate) fn of<T>(outcome: &CallResult<T>) -> Self {
         let ended = match outcome.effect() {
             Effect::Happened => Ended::Ok,
             Effect::DidNotHappen => Ended::Fail,
             Effect::Unknown => Ended::Unknown,
         };
         match outcome {
-            Outcome::Done(reply) => Self::from(reply, ended, Answered::Done),
-            Outcome::Refused(reply) => Self::refused(reply, ended),
-            Outcome::Broken(broken) => Self::broken(broken, ended),
+            CallResult::Done(reply) => Self::from(reply, ended, Answered::Done),
+            CallResult::Refused(reply) => Self::refused(reply, ended),
+            CallResult::CallError(broken) => Self::broken(broken, ended),
         }
     }
 
     /// The completion of a call without a reply body, because tus uses headers only. Also returns
     /// the reply, if there is one.
     pub(crate) fn of_headers(
-        answer: Result<Reply<Bytes>, Broken>,
+        answer: Result<Reply<Bytes>, CallError>,
     ) -> (Self, Option<Reply<Bytes>>) {
         match answer {
             Ok(reply) => (Self::of_reply(&reply), Some(reply)),
-            Err(broken) => (Self::of(&Outcome::<()>::Broken(broken)), None),
+            Err(error) => (Self::of(&CallResult::<()>::CallError(error)), None),
         }
     }
 
@@ -82,22 +82,24 @@ impl Ending {
         ending
     }
 
-    fn broken(broken: &Broken, ended: Ended) -> Self {
+    fn broken(broken: &CallError, ended: Ended) -> Self {
         let (answered, status) = match broken {
-            Broken::NoAnswer(_) => (Answered::NotAtAll, None),
-            Broken::CutShort { status, .. } => {
+            CallError::NoResponse(_) => (Answered::NotAtAll, None),
+            CallError::Truncated { status, .. } => {
                 (Answered::CutShort, Some(status.as_u16()))
             }
-            Broken::NotTheContract { status, .. } => {
+            CallError::ContractViolation { status, .. } => {
                 (Answered::Foreign, Some(status.as_u16()))
             }
         };
         let why = match broken {
-            Broken::NoAnswer(cause) | Broken::CutShort { cause, .. } => innermost(cause),
-            foreign @ Broken::NotTheContract { .. } => foreign.to_string(),
+            CallError::NoResponse(cause) | CallError::Truncated { cause, .. } => {
+                innermost(cause)
+            }
+            foreign @ CallError::ContractViolation { .. } => foreign.to_string(),
         };
         let served_by = match broken {
-            Broken::CutShort { served_by, .. } => served_by.clone(),
+            CallError::Truncated { served_by, .. } => served_by.clone(),
             _ => None,
         };
         Self { ended, answered, status, why: Some(why), served_by, request_id: None }

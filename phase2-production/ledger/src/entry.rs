@@ -13,20 +13,20 @@ pub enum Act {
     Refresh {
         /// The credential of the refresh token.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
     },
     /// A read of the session state.
     #[serde(rename = "view-session")]
     Look {
         /// The session.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
     },
     /// An upload in one request.
     Upload {
         /// The credential of the request.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
         /// The file name, unique in the run.
         name: String,
         /// The hash of the sent bytes.
@@ -39,7 +39,7 @@ pub enum Act {
     BeginPieces {
         /// The credential of the request.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
         /// The file name, unique in the run.
         name: String,
         /// The hash of all bytes of the upload.
@@ -50,7 +50,7 @@ pub enum Act {
     SendPiece {
         /// The credential of the request.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
         /// The file name.
         name: String,
         /// The offset of the chunk.
@@ -63,7 +63,7 @@ pub enum Act {
     AskOffset {
         /// The credential of the request.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
         /// The file name.
         name: String,
     },
@@ -71,13 +71,13 @@ pub enum Act {
     List {
         /// The credential of the request.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
     },
     /// A download of a file.
     Download {
         /// The credential of the request.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
         /// The id of the file.
         #[serde(rename = "file_id")]
         file: String,
@@ -86,7 +86,7 @@ pub enum Act {
     Delete {
         /// The credential of the request.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
         /// The id of the file.
         #[serde(rename = "file_id")]
         file: String,
@@ -96,26 +96,26 @@ pub enum Act {
     End {
         /// The ended credential.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
     },
 }
 
 impl Act {
     /// The name of the credential of the request.
     #[must_use]
-    pub fn proof(&self) -> Option<&str> {
+    pub fn credential(&self) -> Option<&str> {
         match self {
             Self::LogIn => None,
-            Self::Refresh { proof }
-            | Self::Look { proof }
-            | Self::Upload { proof, .. }
-            | Self::BeginPieces { proof, .. }
-            | Self::SendPiece { proof, .. }
-            | Self::AskOffset { proof, .. }
-            | Self::List { proof }
-            | Self::Download { proof, .. }
-            | Self::Delete { proof, .. }
-            | Self::End { proof } => Some(proof),
+            Self::Refresh { credential }
+            | Self::Look { credential }
+            | Self::Upload { credential, .. }
+            | Self::BeginPieces { credential, .. }
+            | Self::SendPiece { credential, .. }
+            | Self::AskOffset { credential, .. }
+            | Self::List { credential }
+            | Self::Download { credential, .. }
+            | Self::Delete { credential, .. }
+            | Self::End { credential } => Some(credential),
         }
     }
 }
@@ -165,10 +165,10 @@ pub enum Said {
     Nothing,
     /// A new credential.
     #[serde(rename = "credential")]
-    Proof {
+    Credential {
         /// Its name in the history.
         #[serde(rename = "credential")]
-        proof: String,
+        credential: String,
     },
     /// The account of the caller.
     Caller {
@@ -270,7 +270,7 @@ impl Entry {
 
     /// Whether the credential was refused.
     #[must_use]
-    pub fn proof_refused(&self) -> bool {
+    pub fn credential_refused(&self) -> bool {
         self.status == Some(401) && self.answered == Answered::Problem
     }
 }

@@ -29,4 +29,4 @@ pub use crowd::Crowd;
 pub use history::{Header, History};
 pub use promises::Promises;
 pub use recorder::Recorder;
-pub use report::{Invariant, Report, Verdict};
+pub use report::{Invariant, Outcome, Report};

@@ -27,7 +27,7 @@ pub async fn read_back(left: &[Left], doors: &[String], recorder: &Recorder) {
         read_files(&mut reader, &known).await;
         for door in doors {
             let knocker = one.person.reading_back_at(door);
-            for ended in &one.proofs.ended {
+            for ended in &one.credentials.ended {
                 settle(async || knocker.list(ended).await.0.ended).await;
             }
         }

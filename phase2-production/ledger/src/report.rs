@@ -64,7 +64,7 @@ impl Invariant {
 }
 
 /// The outcome of an invariant: it held, it was broken, or the run shows neither.
-pub use outcome::Outcome as Verdict;
+pub use outcome::Outcome;
 
 /// One violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -107,11 +107,11 @@ impl Finding {
 
     /// Fail after one violation; inconclusive after an inconclusive case or without any case.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn outcome(&self) -> Outcome {
         match (self.violations.is_empty(), self.doubts.is_empty(), self.judged) {
-            (false, _, _) => Verdict::Fail,
-            (true, true, 1..) => Verdict::Pass,
-            (true, _, _) => Verdict::Inconclusive,
+            (false, _, _) => Outcome::Fail,
+            (true, true, 1..) => Outcome::Pass,
+            (true, _, _) => Outcome::Inconclusive,
         }
     }
 }
@@ -139,14 +139,14 @@ impl Report {
 
     /// The outcome for one invariant.
     #[must_use]
-    pub fn verdict(&self, invariant: Invariant) -> Verdict {
-        self.of(invariant).verdict()
+    pub fn outcome(&self, invariant: Invariant) -> Outcome {
+        self.of(invariant).outcome()
     }
 
     /// The violated invariants.
     #[must_use]
     pub fn broken(&self) -> Vec<Invariant> {
-        let broken = |finding: &&Finding| finding.verdict() == Verdict::Fail;
+        let broken = |finding: &&Finding| finding.outcome() == Outcome::Fail;
         self.findings.iter().filter(broken).map(|finding| finding.invariant).collect()
     }
 }
@@ -157,10 +157,10 @@ const SHOWN: usize = 5;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            let word = match finding.verdict() {
-                Verdict::Pass => "pass",
-                Verdict::Fail => "FAIL",
-                Verdict::Inconclusive | Verdict::HarnessError => "inconclusive",
+            let word = match finding.outcome() {
+                Outcome::Pass => "pass",
+                Outcome::Fail => "FAIL",
+                Outcome::Inconclusive | Outcome::HarnessError => "inconclusive",
             };
             let Finding { invariant, judged, violations, doubts } = finding;
             writeln!(f, "{word:<12} {} ({judged} checked)", invariant.says())?;

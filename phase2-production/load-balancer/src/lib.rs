@@ -111,7 +111,7 @@ pub async fn start(args: BalancerArgs) -> anyhow::Result<()> {
         admin: admin.as_ref().map(|admin| admin.listener.local_addr()).transpose()?,
     };
     ready.announce();
-    run(listener, admin, balancer, stop::signalled()).await;
+    run(listener, admin, balancer, stop::shutdown_signal()).await;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::identity::Caller;
 use crate::limits::ClientAddress;
 use api_contract::Message;
-use api_contract::people::PasswordChange;
+use api_contract::accounts::PasswordChange;
 use axum::Json;
 use axum::extract::State;
 use http_edge::json_body::JsonBody;

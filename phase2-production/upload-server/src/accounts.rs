@@ -7,7 +7,7 @@ use crate::limits::{ClientAddress, Limits, TooMany};
 use records::{Member, OrgId, Records, RecordsError, Role, Scope, users};
 use std::path::Path;
 use std::sync::Arc;
-use upload_domain::passwords::{self, Busy, HashCost, PasswordChecks, Place};
+use upload_domain::passwords::{self, Busy, HashCost, HashPermit, PasswordChecks};
 use upload_domain::username::Username;
 use upload_domain::users_file;
 
@@ -106,7 +106,7 @@ impl Accounts {
         replacement: &str,
         from: ClientAddress,
     ) -> Result<(Authenticated, String), Error> {
-        let hash = async |place: &Place| place.hash(replacement, self.cost).await;
+        let hash = async |place: &HashPermit| place.hash(replacement, self.cost).await;
         let (known, hashed) = self.log_in_and(username, password, from, hash).await?;
         Ok((known, hashed.map_err(Error::broken)?))
     }
@@ -132,11 +132,11 @@ impl Accounts {
         username: &str,
         password: &str,
         from: ClientAddress,
-        then: impl AsyncFnOnce(&Place) -> T,
+        then: impl AsyncFnOnce(&HashPermit) -> T,
     ) -> Result<(Authenticated, T), LoginError> {
         let attempt = self.limits.attempt(username, from.0).await?;
         let checked = async {
-            let place = self.checks.place()?;
+            let place = self.checks.permit()?;
             let known = self.check(&place, username, password).await?;
             Ok((known, then(&place).await))
         };
@@ -152,7 +152,7 @@ impl Accounts {
     /// database connections for authenticated requests.
     async fn check(
         &self,
-        place: &Place,
+        place: &HashPermit,
         username: &str,
         password: &str,
     ) -> Result<Authenticated, LoginError> {
@@ -261,7 +261,7 @@ mod tests {
             requests_per_second: 1_000,
             trusted_proxies: Vec::new(),
         };
-        Accounts::new(records, Limits::new(None, &args), HashCost::Least).unwrap()
+        Accounts::new(records, Limits::new(None, &args), HashCost::Minimal).unwrap()
     }
 
     #[tokio::test]
@@ -274,7 +274,7 @@ mod tests {
             "the account is read"
         );
         let places: Vec<_> =
-            std::iter::from_fn(|| accounts.checks.place().ok()).collect();
+            std::iter::from_fn(|| accounts.checks.permit().ok()).collect();
         assert!(matches!(log_in().await, Err(LoginError::Busy(_))));
         drop(places);
         assert!(matches!(log_in().await, Err(LoginError::Records(_))));

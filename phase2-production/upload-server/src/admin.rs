@@ -5,7 +5,9 @@ use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::{Caller, Identity};
 use api_contract::Message;
-use api_contract::people::{Audit, AuditEntry, People, Person, PersonChange, PersonRole};
+use api_contract::accounts::{
+    Account, AccountRole, AccountUpdate, Accounts, Audit, AuditEntry,
+};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -46,13 +48,13 @@ impl FromRequestParts<AppState> for Admin {
 pub(crate) async fn list(
     State(app): State<AppState>,
     admin: Admin,
-) -> Result<Json<People>, Error> {
+) -> Result<Json<Accounts>, Error> {
     let organisation = admin.0.member.organisation.clone();
     let found = app.records.read(admin.scope(), move |tx| {
         Box::pin(async move { users::list(tx, &organisation).await })
     });
-    let users = found.await?.into_iter().map(to_person).collect();
-    Ok(Json(People { users }))
+    let users = found.await?.into_iter().map(to_account).collect();
+    Ok(Json(Accounts { users }))
 }
 
 /// `PATCH /api/admin/users/{username}`: a change of the role or of `disabled` revokes
@@ -61,18 +63,18 @@ pub(crate) async fn change_account(
     State(app): State<AppState>,
     admin: Admin,
     Path(username): Path<String>,
-    JsonBody(wanted): JsonBody<PersonChange>,
-) -> Result<Json<Person>, Error> {
+    JsonBody(wanted): JsonBody<AccountUpdate>,
+) -> Result<Json<Account>, Error> {
     let username = find_username(&app, &admin, &username).await?;
     let role = wanted.role.map(|role| match role {
-        PersonRole::Admin => AccountChange::Role(Role::Admin),
-        PersonRole::Member => AccountChange::Role(Role::Member),
+        AccountRole::Admin => AccountChange::Role(Role::Admin),
+        AccountRole::Member => AccountChange::Role(Role::Member),
     });
     let disabled = wanted.disabled.map(AccountChange::Disabled);
     for one in role.into_iter().chain(disabled) {
         apply(&app, &admin.0, &username, one).await?;
     }
-    Ok(Json(to_person(find(&app, &admin, username).await?)))
+    Ok(Json(to_account(find(&app, &admin, username).await?)))
 }
 
 /// `POST /api/admin/users/{username}/sign-out`: revokes every session and token of the
@@ -158,13 +160,13 @@ async fn find(
         .ok_or(Error::UserNotFound)
 }
 
-fn to_person(account: users::Account) -> Person {
+fn to_account(account: users::Account) -> Account {
     let Member { username, role, .. } = account.member;
-    Person {
+    Account {
         username: username.to_string(),
         role: match role {
-            Role::Admin => PersonRole::Admin,
-            Role::Member => PersonRole::Member,
+            Role::Admin => AccountRole::Admin,
+            Role::Member => AccountRole::Member,
         },
         disabled: account.disabled_at.is_some(),
     }

@@ -250,7 +250,7 @@ pub async fn run(
 /// # Errors
 /// When an argument cannot be used; the message says what to change.
 pub async fn start(config: Config) -> anyhow::Result<()> {
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     log::init(config.edge.log);
     let listener = listen::bind(config.edge.listen, config.edge.insecure_remote).await?;
     let admin = admin_listener::start(config.edge.admin_listen).await?;
@@ -264,7 +264,7 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
         admin,
     }
     .announce();
-    run(listener, state, stop::signalled()).await;
+    run(listener, state, stop::shutdown_signal()).await;
     Ok(())
 }
 

@@ -163,7 +163,9 @@ fn records_refusal(error: RecordsError) -> Refusal {
 fn blobs_refusal(error: BlobError) -> Refusal {
     match error {
         BlobError::TooLarge { limit } => http_edge::upload_form::too_large(limit),
-        BlobError::BrokenBody(cause) => http_edge::upload_form::broken(cause.as_ref()),
+        BlobError::BrokenBody(cause) => {
+            http_edge::upload_form::read_error(cause.as_ref())
+        }
         BlobError::NoSpace(cause) => {
             tracing::error!(%cause, "the file store is full");
             Refusal::new(ProblemKind::InsufficientStorage).retry_after(60)

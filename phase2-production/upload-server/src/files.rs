@@ -8,8 +8,8 @@ use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
 use api_contract::files::{
-    DEFAULT_PAGE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
-    MAX_JSON_CONTENT, MAX_PAGE,
+    DEFAULT_PAGE_SIZE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
+    MAX_JSON_CONTENT, MAX_PAGE_SIZE,
 };
 use api_contract::problem::ProblemKind;
 use api_contract::{Message, headers};
@@ -21,8 +21,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{IF_MATCH, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
-use http_edge::file_reply::{self, FileFacts};
-use http_edge::ranges::may_change;
+use http_edge::file_reply::{self, FileMetadata};
+use http_edge::ranges::if_match_allows;
 use http_edge::refusal::Refusal;
 use http_edge::upload_form::UploadForm;
 use staged::{NewFile, Published, Staged};
@@ -77,8 +77,8 @@ pub(crate) async fn list(
     page: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<FileList>, Error> {
     let Query(page) = page.map_err(|_unreadable| Error::BadPage)?;
-    let limit = page.limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
+    let limit = page.limit.unwrap_or(DEFAULT_PAGE_SIZE);
+    if !(1..=MAX_PAGE_SIZE).contains(&limit) {
         return Err(Error::BadPage);
     }
     let after = page.cursor.map(|cursor| FileId::parse(&cursor).ok_or(Error::BadPage));
@@ -121,7 +121,7 @@ pub(crate) async fn content(
     let (meta, file) = app.files().read(&caller.member, id).await?;
     let attachment = meta.name.attachment();
     let (size, sha256) = (meta.size, meta.sha256.as_str());
-    let facts = FileFacts { size, sha256, disposition: &attachment };
+    let facts = FileMetadata { size, sha256, disposition: &attachment };
     file_reply::send_from(facts, &method, &headers, |range| file.range(range)).await
 }
 
@@ -136,7 +136,7 @@ pub(crate) async fn delete(
     if headers.contains_key(IF_MATCH) {
         // A file never changes, so this check still holds at the deletion.
         let (meta, _content) = app.files().read(&caller.member, id).await?;
-        if !may_change(&headers, &format!("\"{}\"", meta.sha256)) {
+        if !if_match_allows(&headers, &format!("\"{}\"", meta.sha256)) {
             return Err(Refusal::new(ProblemKind::PreconditionFailed).into());
         }
     }

@@ -12,7 +12,7 @@ use crate::sessions::{SessionError, SessionId, Sessions};
 use crate::tokens::{IdentifiedToken, Issued, TokenError, Tokens};
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
-use api_contract::{Credentials, Message};
+use api_contract::{LoginRequest, Message};
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
@@ -49,7 +49,7 @@ impl FromRequestParts<AppState> for LoginContext {
 pub(crate) async fn start(
     State(app): State<AppState>,
     context: LoginContext,
-    JsonBody(given): JsonBody<Credentials>,
+    JsonBody(given): JsonBody<LoginRequest>,
 ) -> Result<Response, Error> {
     let sessions = sessions(&app)?;
     let LoginContext { from, audit, earlier } = context;
@@ -124,7 +124,7 @@ pub(crate) async fn end(
 pub(crate) async fn issue(
     State(app): State<AppState>,
     context: LoginContext,
-    JsonBody(given): JsonBody<Credentials>,
+    JsonBody(given): JsonBody<LoginRequest>,
 ) -> Result<Json<TokenIssued>, Error> {
     let tokens = tokens(&app)?;
     let password = given.password.expose();

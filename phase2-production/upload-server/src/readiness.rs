@@ -8,7 +8,7 @@
 use crate::clock::now;
 use blobs::Blobs;
 use cache::{BreakerState, Cache};
-use http_edge::health::{Check, Readiness, Standing};
+use http_edge::health::{Check, HealthStatus, Readiness};
 use records::revocations::MAX_CLOCK_SKEW_MS;
 use records::{Records, RecordsError};
 use std::sync::Arc;
@@ -56,11 +56,11 @@ pub(crate) async fn checks(
             std::future::ready(cache_status(cache.breaker_state()))
         })
     }));
-    Ok(Readiness::looking_at(checks))
+    Ok(Readiness::with_checks(checks))
 }
 
-const fn required(answers: bool) -> Standing {
-    if answers { Standing::Fine } else { Standing::Missing(NO_ANSWER) }
+const fn required(answers: bool) -> HealthStatus {
+    if answers { HealthStatus::Healthy } else { HealthStatus::Unavailable(NO_ANSWER) }
 }
 
 /// The last result of the clock check. It stays valid while the database does not answer;
@@ -86,18 +86,18 @@ impl Clock {
         Ok(())
     }
 
-    fn status(&self) -> Standing {
+    fn status(&self) -> HealthStatus {
         match self.is_right.load(Ordering::Relaxed) {
-            true => Standing::Fine,
-            false => Standing::Missing(WRONG_CLOCK),
+            true => HealthStatus::Healthy,
+            false => HealthStatus::Unavailable(WRONG_CLOCK),
         }
     }
 }
 
-const fn cache_status(breaker: BreakerState) -> Standing {
+const fn cache_status(breaker: BreakerState) -> HealthStatus {
     match breaker {
-        BreakerState::Closed => Standing::Fine,
-        BreakerState::HalfOpen => Standing::Impaired("breaker half-open"),
-        BreakerState::Open => Standing::Impaired("breaker open"),
+        BreakerState::Closed => HealthStatus::Healthy,
+        BreakerState::HalfOpen => HealthStatus::Degraded("breaker half-open"),
+        BreakerState::Open => HealthStatus::Degraded("breaker open"),
     }
 }

@@ -8,7 +8,7 @@ use cache::Cache;
 use records::{PoolLimits, Records};
 use std::fs;
 use std::path::Path;
-use upload_domain::accounts::make_demo_users;
+use upload_domain::accounts::create_demo_accounts;
 use upload_domain::passwords::HashCost;
 
 /// The database, migrated and with accounts.
@@ -55,7 +55,7 @@ async fn import_accounts(config: &Config, records: &Records) -> anyhow::Result<(
     if !file.exists() && Accounts::exist(records).await? {
         return Ok(());
     }
-    if let Some(fresh) = make_demo_users(&file, HashCost::Owasp)? {
+    if let Some(fresh) = create_demo_accounts(&file, HashCost::Owasp)? {
         println!("Demo accounts (shown once; hashes are in {}):", file.display());
         for account in fresh {
             println!("  {:8} {}", account.username, account.password);
@@ -98,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn new_data_folder_adds_no_accounts_to_filled_database() {
         let folder = tempfile::tempdir().unwrap();
-        let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
+        let hash = passwords::hash("correct-horse", HashCost::Minimal).unwrap();
         let dave = serde_json::json!({ "username": "dave", "password_hash": hash });
         let users = folder.path().join("people.json");
         let people = serde_json::json!({ "users": [dave] });
@@ -126,7 +126,7 @@ mod tests {
             let flags = ["upload-server", "--data-dir", folder.to_str().unwrap()];
             let users = folder.join("users.json");
             fs::create_dir_all(&folder).unwrap();
-            let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
+            let hash = passwords::hash("correct-horse", HashCost::Minimal).unwrap();
             let alice = serde_json::json!({ "username": "alice", "password_hash": hash });
             let people = serde_json::json!({ "users": [alice] });
             fs::write(&users, people.to_string()).unwrap();

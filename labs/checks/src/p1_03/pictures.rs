@@ -2,7 +2,9 @@
 
 use super::shop::Shop;
 use anyhow::Context;
-use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, What, require};
+use grader::{
+    CheckContext, CheckError, CheckResult, Replica, Reply, ServiceType, require,
+};
 use http::Method;
 use std::path::PathBuf;
 
@@ -99,7 +101,7 @@ pub(super) async fn pictures_are_in_the_shared_store(ctx: &CheckContext) -> Chec
 
 /// Path of the database file.
 fn store(ctx: &CheckContext) -> Result<PathBuf, CheckError> {
-    let url = &ctx.service(What::Database)?.url;
+    let url = &ctx.service(ServiceType::Database)?.url;
     let path = url.strip_prefix("sqlite://").context("the database is not a file")?;
     Ok(path.split('?').next().unwrap_or(path).into())
 }

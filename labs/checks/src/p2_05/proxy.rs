@@ -2,7 +2,7 @@
 //! connection per request to Redis.
 
 use anyhow::Context;
-use grader::{CheckContext, CheckError, What};
+use grader::{CheckContext, CheckError, ServiceType};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) struct RedisProxy<'a> {
 
 impl<'a> RedisProxy<'a> {
     pub(super) async fn open(ctx: &'a CheckContext) -> Result<Self, CheckError> {
-        let redis = ctx.service(What::Redis)?.url.clone();
+        let redis = ctx.service(ServiceType::Redis)?.url.clone();
         let address = address_in(&redis).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0")
             .await

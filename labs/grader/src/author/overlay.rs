@@ -1,8 +1,8 @@
 //! A copy of an exercise with the student's files replaced, in a temporary folder.
 
 use super::patch::Sources;
-use crate::home::Home;
 use crate::manifest::Manifest;
+use crate::paths::LabPaths;
 use anyhow::Context;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ pub(super) struct Overlay {
 }
 
 impl Overlay {
-    pub(super) fn new(home: &Home, manifest: &Manifest) -> anyhow::Result<Self> {
+    pub(super) fn new(paths: &LabPaths, manifest: &Manifest) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         let overlay = Self { folder, id: manifest.id.clone() };
-        copy(&home.exercises().join(&manifest.id), &overlay.exercise())?;
+        copy(&paths.exercises().join(&manifest.id), &overlay.exercise())?;
         Ok(overlay)
     }
 

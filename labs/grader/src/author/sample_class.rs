@@ -3,9 +3,9 @@
 
 use super::overlay::copy;
 use super::wrong_answer::WrongAnswer;
-use crate::home::Home;
 use crate::manifest::Manifest;
-use crate::place::WORK;
+use crate::paths::LabPaths;
+use crate::work_location::WORK_FOLDER;
 use anyhow::{Context, ensure};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -25,21 +25,21 @@ enum Sample {
 /// # Errors
 /// When there is no solution, when the folder exists, or when it cannot be written.
 pub fn make_sample_class(
-    home: &Home,
+    paths: &LabPaths,
     manifest: &Manifest,
     count: usize,
     class: &Path,
 ) -> anyhow::Result<Vec<String>> {
-    let solution = home.solution(&manifest.id);
+    let solution = paths.solution(&manifest.id);
     ensure!(solution.is_dir(), "{} does not exist", solution.display());
     ensure!(!class.exists(), "{} exists already", class.display());
     let mut samples = vec![Sample::Solution, Sample::Starter];
-    samples.extend(WrongAnswer::all(home, &manifest.id).into_iter().map(Sample::Wrong));
+    samples.extend(WrongAnswer::all(paths, &manifest.id).into_iter().map(Sample::Wrong));
     let mut names = Vec::new();
     for (number, sample) in (1..=count).zip(samples.iter().cycle()) {
         let name = format!("{number:02}-{}", sample.name());
-        let exercise = class.join(&name).join(WORK).join(&manifest.id);
-        copy(&home.exercises().join(&manifest.id), &exercise)?;
+        let exercise = class.join(&name).join(WORK_FOLDER).join(&manifest.id);
+        copy(&paths.exercises().join(&manifest.id), &exercise)?;
         match sample {
             Sample::Starter => {}
             Sample::Solution => copy(&solution, &exercise)?,

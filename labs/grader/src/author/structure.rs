@@ -2,8 +2,8 @@
 
 use super::{AuthorCheckResult, WrongAnswer};
 use crate::check::Suite;
-use crate::home::Home;
 use crate::manifest::Manifest;
+use crate::paths::LabPaths;
 use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ const BEGIN: &str = "<!-- tests -->\n";
 const END: &str = "<!-- end of tests -->";
 
 pub(super) fn check(
-    home: &Home,
+    paths: &LabPaths,
     manifest: &Manifest,
     suite: Suite,
 ) -> Vec<AuthorCheckResult> {
@@ -26,11 +26,11 @@ pub(super) fn check(
     let mut results = vec![
         new("the manifest lists the suite's checks", same_checks(manifest, suite)),
         new("each task has three hints", hints(manifest)),
-        new("the README lists the checks", readme(home, manifest)),
-        new("the starter exists and has a TODO", starter(home, manifest)),
+        new("the README lists the checks", readme(paths, manifest)),
+        new("the starter exists and has a TODO", starter(paths, manifest)),
     ];
-    if home.solution(&manifest.id).is_dir() {
-        results.push(new("there are wrong answers", wrong_answers(home, manifest)));
+    if paths.solution(&manifest.id).is_dir() {
+        results.push(new("there are wrong answers", wrong_answers(paths, manifest)));
     }
     results
 }
@@ -61,8 +61,8 @@ fn hints(manifest: &Manifest) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn readme(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
-    let text = fs::read_to_string(home.exercises().join(&manifest.id).join("README.md"));
+fn readme(paths: &LabPaths, manifest: &Manifest) -> anyhow::Result<()> {
+    let text = fs::read_to_string(paths.exercises().join(&manifest.id).join("README.md"));
     let text = text.context("cannot read README.md")?;
     let block = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END));
     let (block, _) = block.with_context(|| format!("no {BEGIN}…{END} in README.md"))?;
@@ -75,8 +75,8 @@ fn readme(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn starter(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
-    let folder = home.exercises().join(&manifest.id);
+fn starter(paths: &LabPaths, manifest: &Manifest) -> anyhow::Result<()> {
+    let folder = paths.exercises().join(&manifest.id);
     let mut to_do = false;
     for file in manifest.editable.iter().filter(|file| !file.ends_with('/')) {
         let text = fs::read_to_string(folder.join(file)).with_context(|| file.clone())?;
@@ -86,8 +86,8 @@ fn starter(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn wrong_answers(home: &Home, manifest: &Manifest) -> anyhow::Result<()> {
-    let count = WrongAnswer::all(home, &manifest.id).len();
+fn wrong_answers(paths: &LabPaths, manifest: &Manifest) -> anyhow::Result<()> {
+    let count = WrongAnswer::all(paths, &manifest.id).len();
     ensure!(
         count >= MIN_WRONG_ANSWERS,
         "{count} wrong answers; the minimum is {MIN_WRONG_ANSWERS}"

@@ -4,7 +4,7 @@
 use super::overlay::{copy, sources};
 use super::patch::{self, Sources};
 use super::rebase::rebase;
-use crate::home::Home;
+use crate::paths::LabPaths;
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use std::fs;
@@ -39,18 +39,18 @@ pub(super) struct ExpectedFailure {
 impl WrongAnswer {
     /// The wrong answer of that name, which may not exist yet.
     #[must_use]
-    pub fn named(home: &Home, exercise: &str, name: &str) -> Self {
+    pub fn named(paths: &LabPaths, exercise: &str, name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            folder: home.wrong_answers(exercise).join(name),
-            solution: home.solution(exercise),
+            folder: paths.wrong_answers(exercise).join(name),
+            solution: paths.solution(exercise),
         }
     }
 
     /// All wrong answers of an exercise, by name.
     #[must_use]
-    pub fn all(home: &Home, exercise: &str) -> Vec<Self> {
-        let entries = fs::read_dir(home.wrong_answers(exercise));
+    pub fn all(paths: &LabPaths, exercise: &str) -> Vec<Self> {
+        let entries = fs::read_dir(paths.wrong_answers(exercise));
         let mut names: Vec<String> = entries
             .into_iter()
             .flatten()
@@ -59,7 +59,7 @@ impl WrongAnswer {
             .filter_map(|entry| entry.file_name().into_string().ok())
             .collect();
         names.sort_unstable();
-        names.iter().map(|name| Self::named(home, exercise, name)).collect()
+        names.iter().map(|name| Self::named(paths, exercise, name)).collect()
     }
 
     /// Writes the solution's files, with the patch applied, over those of a folder.

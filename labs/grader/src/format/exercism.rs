@@ -2,7 +2,7 @@
 //! without a result is an `error`, and so is a run that did not start.
 
 use super::{at_most, explained, remarks_and_message};
-use crate::record::{CheckRecord, Record, Status, Verdict};
+use crate::record::{CheckRecord, Outcome, Record, Status};
 use serde_json::{Value, json};
 use std::mem;
 
@@ -16,11 +16,11 @@ const MAX_OUTPUT_BYTES: usize = 500;
 #[must_use]
 pub fn exercism(record: &Record) -> Value {
     let did_not_run = !record.message.is_empty();
-    let status = match record.verdict {
+    let status = match record.outcome {
         _ if did_not_run => "error",
-        Verdict::Pass => "pass",
-        Verdict::Fail => "fail",
-        Verdict::Inconclusive | Verdict::HarnessError => "error",
+        Outcome::Pass => "pass",
+        Outcome::Fail => "fail",
+        Outcome::Inconclusive | Outcome::HarnessError => "error",
     };
     let text = remarks_and_message(record);
     let message = match status {

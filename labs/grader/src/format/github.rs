@@ -88,9 +88,9 @@ pub fn summary(records: &[Record]) -> String {
 /// The parts of a summary that can be left out separately: the table of a record and each
 /// explanation.
 fn parts(record: &Record) -> Vec<String> {
-    let Record { title, points, max_points, verdict, .. } = record;
+    let Record { title, points, max_points, outcome, .. } = record;
     let name = cell(&name(record));
-    let mut text = format!("## {name}: {points} of {max_points} points ({verdict})\n\n");
+    let mut text = format!("## {name}: {points} of {max_points} points ({outcome})\n\n");
     let _ = writeln!(text, "{}\n", cell(title));
     for line in remarks(record) {
         let _ = writeln!(text, "**{}**\n", cell(&line));

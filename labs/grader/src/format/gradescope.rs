@@ -2,7 +2,7 @@
 //! not taken for a result.
 
 use super::{explained, explained_with_logs, remarks_and_message};
-use crate::record::{Record, Status, Verdict};
+use crate::record::{Outcome, Record, Status};
 use serde_json::{Value, json};
 
 /// The content of `results.json`. After a harness error there is no result to report: the
@@ -35,10 +35,10 @@ pub fn gradescope(record: &Record) -> Value {
         "extra_data": {
             "exercise": record.exercise,
             "seed": record.seed,
-            "verdict": record.verdict,
+            "verdict": record.outcome,
             "restored": record.restored,
             "remarks": record.remarks,
-            "complete": record.verdict != Verdict::Inconclusive,
+            "complete": record.outcome != Outcome::Inconclusive,
         },
     })
 }

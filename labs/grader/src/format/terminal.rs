@@ -2,7 +2,7 @@
 //! a failure.
 
 use super::remarks;
-use crate::record::{CheckRecord, Record, Status, Verdict};
+use crate::record::{CheckRecord, Outcome, Record, Status};
 use console::Style;
 use std::fmt::Write;
 
@@ -27,7 +27,7 @@ pub fn terminal(record: &Record, colour: Colour) -> String {
 /// The record for a student at work: of the failed checks, the first is explained and the
 /// others are only listed.
 #[must_use]
-pub fn at_work(record: &Record, colour: Colour) -> String {
+pub fn terminal_brief(record: &Record, colour: Colour) -> String {
     shown(record, colour, 1)
 }
 
@@ -51,9 +51,9 @@ fn shown(record: &Record, colour: Colour, mut explained: usize) -> String {
         explained = explained.saturating_sub(usize::from(!passed));
     }
     let seconds = seconds(record.duration_ms);
-    let Record { points, max_points, verdict, .. } = record;
-    let verdict = paint.verdict(*verdict);
-    let _ = writeln!(text, "\n{verdict}: {points} of {max_points} points, {seconds}");
+    let Record { points, max_points, outcome, .. } = record;
+    let outcome = paint.outcome(*outcome);
+    let _ = writeln!(text, "\n{outcome}: {points} of {max_points} points, {seconds}");
     text
 }
 
@@ -155,13 +155,13 @@ impl Paint {
         }
     }
 
-    fn verdict(self, verdict: Verdict) -> String {
-        let style = match verdict {
-            Verdict::Pass => Style::new().green().bold(),
-            Verdict::Fail => Style::new().red().bold(),
-            Verdict::Inconclusive => Style::new().yellow().bold(),
-            Verdict::HarnessError => Style::new().magenta().bold(),
+    fn outcome(self, outcome: Outcome) -> String {
+        let style = match outcome {
+            Outcome::Pass => Style::new().green().bold(),
+            Outcome::Fail => Style::new().red().bold(),
+            Outcome::Inconclusive => Style::new().yellow().bold(),
+            Outcome::HarnessError => Style::new().magenta().bold(),
         };
-        self.with(&style, &verdict.to_string())
+        self.with(&style, &outcome.to_string())
     }
 }

@@ -19,7 +19,7 @@ impl Cgroup {
     pub(super) fn create(restrictions: Restrictions) -> Option<Self> {
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
         let parent = own.lines().find_map(parent_folder)?;
-        remove_abandoned(&parent);
+        remove_orphan_containers(&parent);
         let folder = parent.join(format!("stateless-lab-{}", std::process::id()));
         fs::create_dir(&folder).ok()?;
         let group = Self { folder };
@@ -68,7 +68,7 @@ fn parent_folder(line: &str) -> Option<PathBuf> {
 }
 
 /// Removes empty groups of sandboxes that were killed.
-fn remove_abandoned(parent: &Path) {
+fn remove_orphan_containers(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix("stateless-lab-"));

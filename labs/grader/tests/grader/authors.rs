@@ -1,7 +1,7 @@
 //! The author's check of an exercise finds its defects.
 
 use crate::fixture::{CORRECT, ID, SUITE, copy, sandbox};
-use grader::Home;
+use grader::LabPaths;
 use grader::author::{AuthorCheck, WrongAnswer, make_sample_class};
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +24,7 @@ impl Labs {
                 &CORRECT.replace("* 2", factor),
             );
             let edited = labs.path().join("edited").join(name);
-            WrongAnswer::named(&labs.home(), ID, name).save(&edited).unwrap();
+            WrongAnswer::named(&labs.paths(), ID, name).save(&edited).unwrap();
             let expected = "fails = \"it_is_doubled\"\nbecause = \"200\"\n";
             labs.write(&format!("wrong-answers/{ID}/{name}/mistake.toml"), expected);
         }
@@ -48,21 +48,21 @@ impl Labs {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    fn home(&self) -> Home {
+    fn paths(&self) -> LabPaths {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authors");
-        Home::at(self.path(), &target).unwrap()
+        LabPaths::at(self.path(), &target).unwrap()
     }
 
     /// The properties that do not hold, with the reason.
     async fn failures(&self, record: bool) -> Vec<String> {
-        let home = self.home();
-        let manifest = match home.manifest(ID) {
+        let paths = self.paths();
+        let manifest = match paths.manifest(ID) {
             Ok(manifest) => manifest,
             Err(error) => return vec![format!("{error:#}")],
         };
         let (sandbox, require_solutions) = (sandbox(), true);
         let check =
-            AuthorCheck { home, sandbox, seed: 3, repeat: 2, require_solutions, record };
+            AuthorCheck { paths, sandbox, seed: 3, repeat: 2, require_solutions, record };
         let failures = Mutex::new(Vec::new());
         let all_hold = check
             .run(&manifest, SUITE, |result| {
@@ -149,13 +149,13 @@ async fn contradictory_manifest_is_rejected() {
 #[test]
 fn submissions_of_sample_class_differ() {
     let labs = Labs::complete();
-    let home = labs.home();
-    let (manifest, class) = (home.manifest(ID).unwrap(), labs.path().join("class"));
-    let names = make_sample_class(&home, &manifest, 5, &class).unwrap();
+    let paths = labs.paths();
+    let (manifest, class) = (paths.manifest(ID).unwrap(), labs.path().join("class"));
+    let names = make_sample_class(&paths, &manifest, 5, &class).unwrap();
     let expected =
         ["01-solution", "02-starter", "03-nothing", "04-threefold", "05-solution"];
     assert_eq!(names, expected);
-    let found = grader::class::submissions(&class, &home, &manifest).unwrap();
+    let found = grader::class::submissions(&class, &paths, &manifest).unwrap();
     let answers: BTreeSet<_> = found
         .iter()
         .map(|submission| {
@@ -165,7 +165,7 @@ fn submissions_of_sample_class_differ() {
         .collect();
     assert_eq!(answers.len(), 5);
     assert!(
-        make_sample_class(&home, &manifest, 5, &class).is_err(),
+        make_sample_class(&paths, &manifest, 5, &class).is_err(),
         "an existing folder is not overwritten"
     );
 }
@@ -213,10 +213,10 @@ async fn patch_that_does_not_apply_names_wrong_answer_and_hunk() {
 #[test]
 fn rebase_adapts_patch_to_changed_solution() {
     let labs = Labs::complete();
-    let home = labs.home();
-    let answer = WrongAnswer::named(&home, ID, "nothing");
+    let paths = labs.paths();
+    let answer = WrongAnswer::named(&paths, ID, "nothing");
     let (old, to) = (labs.path().join("old"), labs.path().join("to"));
-    copy(&home.solution(ID), &old);
+    copy(&paths.solution(ID), &old);
     let solution = format!("solutions/{ID}/src/answer.rs");
     let commented = CORRECT.replace("* 2", "* 2 // twice");
     labs.write(&solution, &format!("// A comment.\n\n{CORRECT}"));

@@ -1,8 +1,8 @@
 //! Grading a class: a folder with one folder per submission.
 
-use crate::fixture::{CORRECT, ID, SUITE, Work, assignment, copy, home};
+use crate::fixture::{CORRECT, ID, SUITE, Work, assignment, copy, paths};
 use grader::class::{Submitted, csv, grade_all, submissions};
-use grader::{Assignment, CheckContext, CheckResult, Record, Suite, Verdict, suite};
+use grader::{Assignment, CheckContext, CheckResult, Outcome, Record, Suite, suite};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -27,11 +27,11 @@ impl Class {
 
     /// Adds the unchanged exercise.
     fn submit_unchanged(&self, place: &str) {
-        copy(&home().exercises(), &self.path().join(place));
+        copy(&paths().exercises(), &self.path().join(place));
     }
 
     fn submissions(&self) -> Vec<Submitted> {
-        submissions(self.path(), &home(), &home().manifest(ID).unwrap()).unwrap()
+        submissions(self.path(), &paths(), &paths().manifest(ID).unwrap()).unwrap()
     }
 
     async fn graded_by(&self, suite: Suite) -> Vec<Record> {
@@ -40,8 +40,8 @@ impl Class {
     }
 }
 
-fn verdicts(records: &[Record]) -> Vec<Verdict> {
-    records.iter().map(|record| record.verdict).collect()
+fn verdicts(records: &[Record]) -> Vec<Outcome> {
+    records.iter().map(|record| record.outcome).collect()
 }
 
 fn wrong() -> String {
@@ -57,7 +57,7 @@ async fn class_table_has_one_line_per_submission() {
     fs::create_dir(class.path().join("dan")).unwrap();
 
     let records = class.graded_by(SUITE).await;
-    let (pass, fail) = (Verdict::Pass, Verdict::Fail);
+    let (pass, fail) = (Outcome::Pass, Outcome::Fail);
     assert_eq!(verdicts(&records), [pass, fail, pass, fail]);
     assert!(records[3].message.contains("not there"), "no work was submitted");
 
@@ -80,14 +80,14 @@ async fn changed_folder_is_graded_and_conflicting_folders_are_remarked() {
     class.submit_unchanged("dan/labs/exercises");
 
     let records = class.graded_by(SUITE).await;
-    let (pass, fail) = (Verdict::Pass, Verdict::Fail);
+    let (pass, fail) = (Outcome::Pass, Outcome::Fail);
     assert_eq!(verdicts(&records), [pass, pass, fail, fail]);
     let file = |place: &str| format!("{place}/{ID}/src/answer.rs");
     assert_eq!(records[0].checks[0].file, file("labs/work"));
     assert_eq!(records[1].checks[0].file, file("labs/exercises"));
     let remarks: Vec<_> =
         records.iter().map(|record| record.remarks.join("; ")).collect();
-    let two = "TWO FOLDERS CONTAIN DIFFERENT WORK: labs/work was graded, labs/exercises was \
+    let two = "TWO FOLDERS CONTAIN DIFFERENT WORK_FOLDER: labs/work was graded, labs/exercises was \
          not";
     let none = "labs/exercises contains the unchanged exercise";
     assert_eq!(remarks, ["", "", two, none]);
@@ -108,7 +108,7 @@ async fn symlink_to_another_submission_is_not_followed() {
         symlink(target, link).unwrap();
     }
     let records = class.graded_by(SUITE).await;
-    let (pass, fail) = (Verdict::Pass, Verdict::Fail);
+    let (pass, fail) = (Outcome::Pass, Outcome::Fail);
     assert_eq!(verdicts(&records), [pass, fail, fail, fail]);
     let remarks: Vec<_> =
         records.iter().map(|record| record.remarks.join("; ")).collect();
@@ -146,7 +146,7 @@ async fn class_grading_survives_a_panic_in_one_grading() {
     class.submit("bob", &wrong());
     class.submit("cyd", CORRECT);
     let records = class.graded_by(PANICS).await;
-    assert_eq!(verdicts(&records), [Verdict::Pass, Verdict::HarnessError, Verdict::Pass]);
+    assert_eq!(verdicts(&records), [Outcome::Pass, Outcome::HarnessError, Outcome::Pass]);
     let names: Vec<_> = records.iter().flat_map(|record| &record.submission).collect();
     assert_eq!(names, ["ada", "bob", "cyd"]);
     assert!(csv(&records).lines().nth(2).unwrap().starts_with("bob,x-01-double,the lab"));
@@ -162,7 +162,7 @@ fn control_characters_are_removed_from_submission_names() {
 #[test]
 fn folder_without_submissions_is_an_error() {
     let class = tempfile::tempdir().unwrap();
-    let manifest = home().manifest(ID).unwrap();
-    let error = submissions(class.path(), &home(), &manifest).unwrap_err();
+    let manifest = paths().manifest(ID).unwrap();
+    let error = submissions(class.path(), &paths(), &manifest).unwrap_err();
     assert!(error.to_string().contains("contains no submissions"), "{error}");
 }

@@ -4,7 +4,9 @@
 use crate::fixture::{CORRECT, Work, assignment_of_one_check, passes_with};
 use backing_services::{Backing, redis};
 use grader::manifest::Service;
-use grader::{CheckContext, CheckResult, Suite, Verdict, What, grade, require, suite};
+use grader::{
+    CheckContext, CheckResult, Outcome, ServiceType, Suite, grade, require, suite,
+};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use std::time::Duration;
 const EMPTIES_AND_KILLS: Suite = suite!("x-01-double": it_is_doubled);
 
 async fn it_is_doubled(ctx: &CheckContext) -> CheckResult {
-    let redis = ctx.service(What::Redis)?;
+    let redis = ctx.service(ServiceType::Redis)?;
     let answer = redis_command(&redis.url, &["FLUSHALL"]);
     require(answer.contains("+OK"), "a Redis that can be emptied", answer, "")?;
     Ok(redis.kill9().await?)
@@ -46,7 +48,7 @@ async fn check_gets_a_redis_of_its_own() {
     let mut assignment = assignment_of_one_check(work.path(), EMPTIES_AND_KILLS);
     assignment.manifest.services = vec![Service::Redis];
     let record = grade(assignment).await;
-    assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
+    assert_eq!(record.outcome, Outcome::Pass, "{record:#?}");
 }
 
 /// Students set `REDIS_URL` as the exercises ask, and checks empty their Redis.
@@ -71,7 +73,7 @@ async fn source_is_compiled_without_the_graders_environment() {
         "if option_env!(\"GRADER_CANARY\").is_some() { return String::new() }\n(number.parse",
     ));
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
+    assert_eq!(record.outcome, Outcome::Pass, "{record:#?}");
 }
 
 #[test]

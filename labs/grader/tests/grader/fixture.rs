@@ -1,8 +1,8 @@
 //! A minimal exercise that needs only the standard library, and answers to it.
 
 use grader::{
-    Assignment, CheckContext, CheckResult, Home, Record, SandboxProgram, Suite, require,
-    suite,
+    Assignment, CheckContext, CheckResult, LabPaths, Record, SandboxProgram, Suite,
+    require, suite,
 };
 use load_balancer::config::Policy;
 use std::fs;
@@ -70,7 +70,7 @@ impl Work {
     /// Creates a folder with this text as the answer.
     pub(crate) fn with(answer: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        copy(&home().exercises().join(ID), &folder.path().join(ID));
+        copy(&paths().exercises().join(ID), &folder.path().join(ID));
         let work = Self { folder };
         work.write("src/answer.rs", answer);
         work
@@ -95,8 +95,8 @@ impl Work {
 
 pub(crate) fn assignment(work: &Path) -> Assignment {
     Assignment {
-        home: home(),
-        manifest: home().manifest(ID).unwrap(),
+        paths: paths(),
+        manifest: paths().manifest(ID).unwrap(),
         suite: SUITE,
         work: Some(work.to_owned()),
         sandbox: sandbox(),
@@ -113,13 +113,13 @@ pub(crate) fn assignment_of_one_check(work: &Path, suite: Suite) -> Assignment {
     assignment
 }
 
-pub(crate) fn home() -> Home {
-    home_that_builds_in(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("grader"))
+pub(crate) fn paths() -> LabPaths {
+    paths_with_target(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("grader"))
 }
 
-pub(crate) fn home_that_builds_in(target: &Path) -> Home {
+pub(crate) fn paths_with_target(target: &Path) -> LabPaths {
     let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/grader/fixture");
-    Home::at(&labs, target).unwrap()
+    LabPaths::at(&labs, target).unwrap()
 }
 
 pub(crate) fn sandbox() -> SandboxProgram {

@@ -1,8 +1,8 @@
 //! Each format follows the documentation of the system that reads it.
 
 use grader::format::{Submission, classroom50, exercism, gradescope, junit, terminal};
-use grader::record::verdict_of;
-use grader::{CheckRecord, Record, Status, Verdict};
+use grader::record::outcome_of;
+use grader::{CheckRecord, Outcome, Record, Status};
 use serde_json::Value;
 
 /// Text with the special characters of every format.
@@ -51,7 +51,7 @@ pub(crate) fn record() -> Record {
         seed: 41,
         started_at: 1_795_251_600,
         duration_ms: 41_000,
-        verdict: verdict_of(&checks),
+        outcome: outcome_of(&checks),
         points: 3,
         max_points: 12,
         restored: vec!["exercise.toml".to_owned()],
@@ -201,7 +201,7 @@ fn every_format_shows_restored_files_and_remarks() {
         assert!(text.contains("exercise.toml") && text.contains("two places"), "{text}");
     };
     let (all, mut unsure) = (record(), record());
-    unsure.verdict = Verdict::Inconclusive;
+    unsure.outcome = Outcome::Inconclusive;
     says(gradescope(&all)["output"].to_string());
     says(classroom50(&all, &Submission::default()).to_string());
     says(exercism(&all)["tests"][1]["message"].to_string());
@@ -221,7 +221,7 @@ fn every_format_shows_restored_files_and_remarks() {
 #[test]
 fn harness_error_is_an_error_case_in_junit() {
     let mut broken = refused();
-    (broken.checks, broken.verdict) = (Vec::new(), Verdict::HarnessError);
+    (broken.checks, broken.outcome) = (Vec::new(), Outcome::HarnessError);
     let xml = junit(&[broken]).unwrap();
     assert_eq!(xml.matches("<error").count(), 1, "{xml}");
 }
@@ -250,18 +250,18 @@ fn terminal_shows_points_restored_files_and_the_rerun_command() {
 #[test]
 fn outcome_of_a_record_follows_from_its_checks() {
     use Status::{Error, Fail, Inconclusive, Pass, Skipped};
-    let verdict = |all: &[Status]| {
+    let outcome = |all: &[Status]| {
         let checks: Vec<_> = all.iter().map(|status| check("x", *status)).collect();
-        verdict_of(&checks)
+        outcome_of(&checks)
     };
-    assert_eq!(verdict(&[Pass, Pass]), Verdict::Pass);
-    assert_eq!(verdict(&[Pass, Fail, Skipped, Inconclusive]), Verdict::Fail);
-    assert_eq!(verdict(&[Pass, Inconclusive, Skipped]), Verdict::Inconclusive);
-    assert_eq!(verdict(&[Fail, Error]), Verdict::HarnessError);
-    assert_eq!(verdict(&[]), Verdict::Inconclusive);
+    assert_eq!(outcome(&[Pass, Pass]), Outcome::Pass);
+    assert_eq!(outcome(&[Pass, Fail, Skipped, Inconclusive]), Outcome::Fail);
+    assert_eq!(outcome(&[Pass, Inconclusive, Skipped]), Outcome::Inconclusive);
+    assert_eq!(outcome(&[Fail, Error]), Outcome::HarnessError);
+    assert_eq!(outcome(&[]), Outcome::Inconclusive);
     assert_eq!(
-        [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::HarnessError]
-            .map(Verdict::code),
+        [Outcome::Pass, Outcome::Fail, Outcome::Inconclusive, Outcome::HarnessError]
+            .map(Outcome::code),
         [0, 1, 2, 3]
     );
 }

@@ -2,13 +2,13 @@
 
 use crate::formats::{check, record, refused};
 use grader::format::{annotations, summary};
-use grader::{Record, Status, Verdict};
+use grader::{Outcome, Record, Status};
 
 fn of(exercise: usize, statuses: &[Status]) -> Record {
     let mut record = record();
     record.exercise = format!("p{exercise}");
     record.checks = statuses.iter().map(|status| check("x", *status)).collect();
-    record.verdict = grader::record::verdict_of(&record.checks);
+    record.outcome = grader::record::outcome_of(&record.checks);
     record
 }
 
@@ -41,7 +41,7 @@ fn github_annotations_are_limited_and_the_last_counts_the_rest() {
 #[test]
 fn compiler_errors_and_harness_errors_get_short_annotations() {
     let (refused, mut broken) = (refused(), refused());
-    (broken.checks, broken.verdict) = (Vec::new(), Verdict::HarnessError);
+    (broken.checks, broken.outcome) = (Vec::new(), Outcome::HarnessError);
     let commands = annotations(&[refused, broken]);
     let lines: Vec<_> = commands.lines().collect();
     assert!(lines[0].contains("it does not compile:%0Axxx"), "{}", &lines[0][..300]);

@@ -1,9 +1,9 @@
 //! Programs with extreme defects, and malicious programs.
 
-use crate::fixture::{CORRECT, ID, Work, copy, home};
+use crate::fixture::{CORRECT, ID, Work, copy, paths};
 use crate::sandbox::sleep_process_count;
 use grader::format::{Colour, shielded, terminal};
-use grader::{Record, Verdict};
+use grader::{Outcome, Record};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -33,7 +33,7 @@ async fn fork_bomb_is_stopped_with_all_its_processes() {
         loop { let _ = std::process::Command::new(&program).arg("fork-without-end").spawn(); }"#,
     );
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Fail, "{}", record.message);
     let actual = first_actual(&record);
     assert!(actual.contains("more than 8 processes"), "{actual}");
     assert_eq!(process_count("fork-without-end"), 0);
@@ -54,7 +54,7 @@ async fn orphan_processes_are_killed_with_the_program() {
         }"#,
     );
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
+    assert_eq!(record.outcome, Outcome::Pass, "{record:#?}");
     assert_eq!(sleep_process_count("86007"), 0);
 }
 
@@ -63,7 +63,7 @@ async fn a_program_that_takes_all_memory_is_stopped() {
     let work =
         with_before("let mut all = Vec::new(); loop { all.push(vec![1_u8; 1 << 20]); }");
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Fail, "{}", record.message);
     let actual = first_actual(&record);
     // Where the kernel counts the memory, it may be the one that ends the program.
     let stopped =
@@ -78,7 +78,7 @@ async fn a_program_that_prints_without_end_is_stopped() {
         "loop { println!(\"again and again and again\"); }\n#[allow(unreachable_code)]\n(number.parse",
     ));
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Fail, "{}", record.message);
     assert!(first_actual(&record).contains("wrote more"), "{}", first_actual(&record));
 }
 
@@ -95,12 +95,12 @@ pub fn answer(_: &str) -> String { "5 of 5".to_owned() }
 "#,
     );
     let record = work.graded().await;
-    assert_eq!((record.verdict, record.points), (Verdict::Fail, 0));
+    assert_eq!((record.outcome, record.points), (Outcome::Fail, 0));
     let shown = terminal(&record, Colour::No);
     assert!(shown.contains("| [r1] pass: 5 of 5 points"), "it is shown: {shown}");
     assert!(!shown.lines().any(|line| line.starts_with("pass")), "{shown}");
-    let verdict = shown.lines().last().unwrap();
-    assert!(verdict.starts_with("fail: 0 of 5 points"), "{shown}");
+    let outcome = shown.lines().last().unwrap();
+    assert!(outcome.starts_with("fail: 0 of 5 points"), "{shown}");
     let shown = shielded(&shown, 42);
     let begins = shown.starts_with("::stop-commands::000000000000002a\n");
     assert!(
@@ -117,7 +117,7 @@ async fn changed_manifest_is_listed_and_not_used() {
     work.write("src/main.rs", "fn main() { std::process::exit(0) }");
     work.write("build.rs", "fn main() { panic!(\"it ran\") }");
     let record = work.graded().await;
-    assert_eq!((record.verdict, record.max_points), (Verdict::Fail, 5));
+    assert_eq!((record.outcome, record.max_points), (Outcome::Fail, 5));
     assert_eq!(record.restored, ["exercise.toml", "src/main.rs"]);
     assert_eq!(record.checks[0].status, grader::Status::Fail, "{}", record.message);
 }
@@ -125,12 +125,12 @@ async fn changed_manifest_is_listed_and_not_used() {
 #[tokio::test]
 async fn changed_shared_files_are_listed_and_not_used() {
     let work = Work::with(CORRECT);
-    copy(&home().exercises().join("support"), &work.path().join("support"));
+    copy(&paths().exercises().join("support"), &work.path().join("support"));
     let lib = work.path().join("support/src/lib.rs");
     fs::write(lib, "compile_error!(\"it was used\");").unwrap();
     fs::write(work.path().join("Cargo.toml"), "this is no manifest").unwrap();
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Pass, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Pass, "{}", record.message);
     assert_eq!(record.restored, ["../Cargo.toml", "../support/src/lib.rs"]);
 }
 
@@ -140,7 +140,7 @@ async fn correct_answer_passes_although_other_files_were_changed() {
     work.remove("README.md");
     work.write("Cargo.toml", "this is no manifest");
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Pass, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Pass, "{}", record.message);
     assert_eq!(record.restored, ["Cargo.toml", "README.md"]);
 }
 
@@ -149,7 +149,7 @@ async fn deleted_answer_fails_with_its_file_name() {
     let work = Work::with(CORRECT);
     work.remove("src/answer.rs");
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Fail);
+    assert_eq!(record.outcome, Outcome::Fail);
     assert!(record.message.contains("not there: src/answer.rs"), "{}", record.message);
 }
 
@@ -158,7 +158,7 @@ async fn deleted_answer_fails_with_its_file_name() {
 async fn symlink_instead_of_an_answer_is_not_followed() {
     let work = Work::with(CORRECT);
     work.remove("src/answer.rs");
-    let target = home().exercises().join(ID).join("src/answer.rs");
+    let target = paths().exercises().join(ID).join("src/answer.rs");
     symlink(target, work.path().join(ID).join("src/answer.rs")).unwrap();
     let record = work.graded().await;
     assert!(record.message.contains("not there: src/answer.rs"), "{}", record.message);
@@ -176,5 +176,5 @@ async fn program_does_not_get_the_graders_environment() {
         "precondition of this test"
     );
     let record = work.graded().await;
-    assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
+    assert_eq!(record.outcome, Outcome::Pass, "{record:#?}");
 }

@@ -3,11 +3,11 @@
 
 use crate::fixture::{CORRECT, Work, assignment_of_one_check};
 use grader::format::{
-    Colour, Submission, annotations, at_work, classroom50, exercism, gradescope, junit,
-    shielded, summary, terminal,
+    Colour, Submission, annotations, classroom50, exercism, gradescope, junit, shielded,
+    summary, terminal, terminal_brief,
 };
 use grader::{
-    CheckContext, CheckError, CheckResult, Record, Suite, Verdict, grade, suite,
+    CheckContext, CheckError, CheckResult, Outcome, Record, Suite, grade, suite,
 };
 use serde_json::Value;
 
@@ -38,14 +38,14 @@ async fn failed() -> Record {
     );
     let work = Work::with(&answer);
     let record = grade(assignment_of_one_check(work.path(), ECHOES_THE_REPLY)).await;
-    assert_eq!(record.verdict, Verdict::Fail, "{record:#?}");
+    assert_eq!(record.outcome, Outcome::Fail, "{record:#?}");
     record
 }
 
 async fn refused() -> Record {
     let source = format!("{CORRECT}\ncompile_error!(\"{FORGED}\\n\\n{FORGED}\");");
     let record = Work::with(&source).graded().await;
-    assert_eq!(record.verdict, Verdict::Fail, "{record:#?}");
+    assert_eq!(record.outcome, Outcome::Fail, "{record:#?}");
     assert!(record.message.contains("pass: 5 of 5 points"), "precondition of this test");
     record
 }
@@ -72,7 +72,7 @@ async fn no_format_passes_on_control_characters() {
     for record in [failed().await, refused().await] {
         let shown = terminal(&record, Colour::No);
         is_harmless("terminal", &shown);
-        is_harmless("terminal at work", &at_work(&record, Colour::No));
+        is_harmless("terminal at work", &terminal_brief(&record, Colour::No));
         let notes = annotations(std::slice::from_ref(&record));
         is_harmless("github", &(shielded(&shown, 1) + &notes));
         is_harmless("summary", &summary(std::slice::from_ref(&record)));
@@ -92,7 +92,8 @@ async fn no_format_passes_on_control_characters() {
 #[tokio::test]
 async fn program_output_cannot_imitate_the_result_line() {
     for record in [failed().await, refused().await] {
-        for shown in [terminal(&record, Colour::No), at_work(&record, Colour::No)] {
+        for shown in [terminal(&record, Colour::No), terminal_brief(&record, Colour::No)]
+        {
             let forged = shown.lines().find(|line| line.starts_with("pass:"));
             assert_eq!(forged, None, "{shown}");
             let last = shown.lines().last().unwrap();

@@ -2,7 +2,7 @@
 
 use crate::fixture::{CORRECT, Work};
 use crate::formats::{check, record};
-use grader::{Record, Status, Verdict};
+use grader::{Outcome, Record, Status};
 
 fn statuses(record: &Record) -> Vec<Status> {
     record.checks.iter().map(|check| check.status).collect()
@@ -11,7 +11,7 @@ fn statuses(record: &Record) -> Vec<Status> {
 #[tokio::test]
 async fn correct_program_passes_with_every_seed_and_requests_are_counted() {
     let record = Work::with(CORRECT).graded().await;
-    assert_eq!(record.verdict, Verdict::Pass, "{record:#?}");
+    assert_eq!(record.outcome, Outcome::Pass, "{record:#?}");
     assert_eq!((record.points, record.max_points), (5, 5));
     assert_eq!(record.checks[0].requests, 2, "one per seed");
     assert!(record.checks[0].p99_ms > 0.0);
@@ -33,7 +33,7 @@ fn full_points_without_a_pass_are_explained() {
 async fn wrong_program_fails_with_a_reproducible_report() {
     let wrong = CORRECT.replace("* 2", "* 3");
     let record = Work::with(&wrong).graded().await;
-    assert_eq!(record.verdict, Verdict::Fail);
+    assert_eq!(record.outcome, Outcome::Fail);
     assert_eq!(record.points, 0);
     let check = &record.checks[0];
     assert!(
@@ -61,7 +61,7 @@ async fn quiet_check_detects_a_lookup_table() {
          (if n < 1000 { n * 2 } else { 0 }).to_string()",
     );
     let record = Work::with(&lookup).graded().await;
-    assert_eq!(record.verdict, Verdict::Fail);
+    assert_eq!(record.outcome, Outcome::Fail);
     assert_eq!(record.shown().count(), 3, "a failed quiet check is shown");
 }
 
@@ -81,7 +81,7 @@ async fn crash_during_a_check_is_reported_as_the_reason() {
 async fn program_that_does_not_compile_fails_with_the_first_error() {
     let record =
         Work::with("pub fn before() {}\npub fn answer() -> u64 { \"x\" }").graded().await;
-    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Fail, "{}", record.message);
     assert!(record.message.contains("error[E0308]"), "{}", record.message);
     assert!(record.message.contains("x-01-double/src/answer.rs:2"), "{}", record.message);
     assert_eq!(statuses(&record), [Status::Fail, Status::Skipped, Status::Skipped]);
@@ -94,7 +94,7 @@ async fn first_of_many_compiler_errors_is_shown() {
     let wrong =
         format!("{}\npub fn the_first() -> u64 {{ \"x\" }}\n{more}", CORRECT.trim());
     let record = Work::with(&wrong).graded().await;
-    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Fail, "{}", record.message);
     assert!(record.message.starts_with("it does not compile:\nerror[E0308]"));
     assert!(record.message.contains("the_first"), "{}", record.message);
     assert!(record.message.contains("bytes left out"), "precondition of this test");
@@ -107,7 +107,7 @@ async fn hanging_program_fails_by_timeout() {
         "loop { std::thread::park() }\n#[allow(unreachable_code)]\n(number.parse",
     );
     let record = Work::with(&hangs).graded().await;
-    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Fail, "{}", record.message);
     let check = &record.checks[0];
     assert!(check.actual.contains("no reply within"), "{}", check.actual);
 }
@@ -116,7 +116,7 @@ async fn hanging_program_fails_by_timeout() {
 async fn program_that_never_listens_fails_by_timeout() {
     let waits = CORRECT.replace("before() {}", "before() { std::thread::park() }");
     let record = Work::with(&waits).graded().await;
-    assert_eq!(record.verdict, Verdict::Fail, "{}", record.message);
+    assert_eq!(record.outcome, Outcome::Fail, "{}", record.message);
     let actual = &record.checks[0].actual;
     assert!(actual.contains("no ready line"), "{actual}");
 }
@@ -127,6 +127,6 @@ async fn missing_sandbox_program_is_a_harness_error() {
     let mut assignment = crate::fixture::assignment(work.path());
     assignment.sandbox.path = "/nowhere/sandbox".into();
     let record = grader::grade(assignment).await;
-    assert_eq!(record.verdict, Verdict::HarnessError);
+    assert_eq!(record.outcome, Outcome::HarnessError);
     assert!(record.message.contains("/nowhere/sandbox"), "{}", record.message);
 }

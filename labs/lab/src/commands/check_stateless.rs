@@ -105,7 +105,7 @@ async fn of_design(args: &CheckArgs, design: ServerKind) -> anyhow::Result<Repor
     let report = match cluster.instances().await {
         Ok(mut instances) => tokio::select! {
             report = check(&description, &mut instances, options(args)) => Ok(report),
-            () = http_edge::stop::signalled() => {
+            () = http_edge::stop::shutdown_signal() => {
                 Err(anyhow::anyhow!("interrupted before the end of the check"))
             }
         },

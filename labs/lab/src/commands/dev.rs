@@ -12,7 +12,7 @@ mod words;
 mod wrong_answer;
 
 use super::usage;
-use grader::{Home, Manifest, Verdict};
+use grader::{LabPaths, Manifest, Outcome};
 use std::process::ExitCode;
 
 /// Write exercises and run CI
@@ -36,7 +36,7 @@ enum DevCommand {
 }
 
 pub(crate) async fn run(args: DevArgs) -> ExitCode {
-    let outcome = match args.command {
+    let passed = match args.command {
         DevCommand::Check(args) => check::check(&args).await,
         DevCommand::Class(args) => class::class(&args).map(|()| true),
         DevCommand::WrongAnswer(args) => wrong_answer::run(&args),
@@ -47,11 +47,10 @@ pub(crate) async fn run(args: DevArgs) -> ExitCode {
         DevCommand::Night(args) => night::run(&args),
         DevCommand::Words(args) => words::run(&args),
     };
-    let verdict = |passed| if passed { Verdict::Pass } else { Verdict::Fail };
-    super::judged(outcome.map(verdict))
+    super::judged(passed.map(|passed| if passed { Outcome::Pass } else { Outcome::Fail }))
 }
 
 /// The exercise with this id or the beginning of one.
-fn exercise(home: &Home, id: &str) -> anyhow::Result<Manifest> {
-    home.manifest(&home.id_of(id).map_err(usage)?)
+fn exercise(paths: &LabPaths, id: &str) -> anyhow::Result<Manifest> {
+    paths.manifest(&paths.id_of(id).map_err(usage)?)
 }

@@ -1,7 +1,7 @@
 //! `lab doctor`: the tools and services of this machine, with advice for missing ones.
 
 use crate::screen::{say, table};
-use backing_services::{Offer, What, offers};
+use backing_services::{Offer, ServiceType, offers};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit};
 use outcome::Document;
@@ -37,7 +37,7 @@ impl Finding {
 
 pub(crate) async fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     let mut findings = [machine(), tools()].concat();
-    for what in [What::Redis, What::Database, What::S3] {
+    for what in [ServiceType::Redis, ServiceType::Database, ServiceType::S3] {
         findings.extend(services(what).await);
     }
     if args.json {
@@ -100,13 +100,13 @@ fn tools() -> Vec<Finding> {
 }
 
 /// The sources of a service in the order in which `lab up` tries them, and its choice.
-async fn services(what: What) -> Vec<Finding> {
+async fn services(what: ServiceType) -> Vec<Finding> {
     let offers = offers(what).await;
     let taken = offers.iter().find(|offer| offer.found.is_ok()).map(|offer| offer.kind);
     let name = match what {
-        What::Redis => "Redis",
-        What::Database => "database",
-        What::S3 => "S3 store",
+        ServiceType::Redis => "Redis",
+        ServiceType::Database => "database",
+        ServiceType::S3 => "S3 store",
     };
     let finding = |offer: Offer| {
         let kind = offer.kind.as_str();
@@ -115,7 +115,7 @@ async fn services(what: What) -> Vec<Finding> {
             Err(reason) => (None, reason),
         };
         let asked = match what {
-            What::S3 => "up --files s3".to_owned(),
+            ServiceType::S3 => "up --files s3".to_owned(),
             _ => format!("up --backing {kind}"),
         };
         let needed_for = match taken == Some(offer.kind) {

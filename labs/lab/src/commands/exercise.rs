@@ -2,12 +2,12 @@
 
 use super::usage;
 use anyhow::{Context, anyhow};
-use grader::home::{folder_around, ids};
 use grader::manifest::FILE;
-use grader::place::{PLACES, WORK};
+use grader::paths::{folder_around, ids};
 use grader::progress::Progress;
 use grader::renamed::exercise_folder;
-use grader::{Assignment, Home, Manifest, Record, SandboxProgram, Status};
+use grader::work_location::{WORK_FOLDER, WORK_FOLDERS};
+use grader::{Assignment, LabPaths, Manifest, Record, SandboxProgram, Status};
 use outcome::Outcome;
 use rand::RngExt;
 use std::fs;
@@ -35,7 +35,7 @@ pub(crate) struct FolderArgs {
 
 /// A folder of exercises, and the progress in it.
 pub(crate) struct Workspace {
-    pub(crate) home: Home,
+    pub(crate) paths: LabPaths,
     pub(crate) folder: PathBuf,
     pub(crate) progress: Progress,
 }
@@ -43,28 +43,28 @@ pub(crate) struct Workspace {
 impl FolderArgs {
     /// Finds the folder of the work, or creates one.
     pub(crate) fn open(&self) -> anyhow::Result<Workspace> {
-        let home = Home::here()?;
+        let paths = LabPaths::here()?;
         let folder = match &self.folder {
             Some(folder) if folder.exists() => below(&top(folder)?)?,
             Some(folder) => folder.clone(),
-            None => around_here(&home)?.unwrap_or_else(|| home.work()),
+            None => around_here(&paths)?.unwrap_or_else(|| paths.work()),
         };
         if !folder.is_dir() {
-            copy(&home.exercises(), &folder)?;
+            copy(&paths.exercises(), &folder)?;
             eprintln!("Your own copy of the exercises is in {}\n", folder.display());
         }
-        Ok(Workspace::at(home, folder))
+        Ok(Workspace::at(paths, folder))
     }
 
     /// Finds the folder to grade: a folder of exercises or a whole repository.
-    pub(crate) fn to_grade(&self, home: &Home) -> anyhow::Result<PathBuf> {
+    pub(crate) fn to_grade(&self, paths: &LabPaths) -> anyhow::Result<PathBuf> {
         match &self.folder {
             Some(folder) => {
                 let top = top(folder)?;
                 ensure_exercises(&top)?;
                 Ok(top)
             }
-            None => Ok(around_here(home)?.unwrap_or(home.repository().to_owned())),
+            None => Ok(around_here(paths)?.unwrap_or(paths.repository().to_owned())),
         }
     }
 }
@@ -83,14 +83,14 @@ fn has_exercises(folder: &Path) -> bool {
 }
 
 fn ensure_exercises(top: &Path) -> anyhow::Result<()> {
-    let looked = PLACES.map(|place| top.join(place));
+    let looked = WORK_FOLDERS.map(|place| top.join(place));
     if looked.iter().any(|folder| has_exercises(folder)) {
         return Ok(());
     }
     Err(usage(anyhow!(
         "no exercises in {}, nor below it in any of: {}",
         top.display(),
-        PLACES
+        WORK_FOLDERS
             .into_iter()
             .filter(|place| !place.is_empty())
             .collect::<Vec<_>>()
@@ -102,24 +102,24 @@ fn ensure_exercises(top: &Path) -> anyhow::Result<()> {
 /// is labs/work, which may not exist yet.
 fn below(top: &Path) -> anyhow::Result<PathBuf> {
     ensure_exercises(top)?;
-    let places = ["", WORK, "exercises"].map(|place| top.join(place));
+    let places = ["", WORK_FOLDER, "exercises"].map(|place| top.join(place));
     let found = places.into_iter().find(|folder| has_exercises(folder));
-    Ok(found.unwrap_or_else(|| top.join(WORK)))
+    Ok(found.unwrap_or_else(|| top.join(WORK_FOLDER)))
 }
 
 /// The folder of exercises around the current folder. The original is not a workspace:
 /// `lab reset` and the solution need it unchanged.
-fn around_here(home: &Home) -> anyhow::Result<Option<PathBuf>> {
+fn around_here(paths: &LabPaths) -> anyhow::Result<Option<PathBuf>> {
     let here = std::env::current_dir().context("cannot find the current folder")?;
     let Some(folder) = folder_around(&here) else {
         return Ok(None);
     };
-    if !is_same(&folder, &home.exercises()) {
+    if !is_same(&folder, &paths.exercises()) {
         return Ok(Some(folder));
     }
     eprintln!(
         "note: this folder holds the original exercises. Your copy is {}\n",
-        home.work().display()
+        paths.work().display()
     );
     Ok(None)
 }
@@ -139,15 +139,15 @@ impl ExerciseArgs {
 
 impl Workspace {
     /// The workspace in a folder of exercises.
-    pub(crate) fn at(home: Home, folder: PathBuf) -> Self {
+    pub(crate) fn at(paths: LabPaths, folder: PathBuf) -> Self {
         let progress = Progress::read(&folder);
-        Self { home, folder, progress }
+        Self { paths, folder, progress }
     }
 
     /// The exercise of this name, or the next one.
     pub(crate) fn exercise(&self, id: Option<&str>) -> anyhow::Result<Manifest> {
         if let Some(id) = id {
-            return self.home.manifest(&self.home.id_of(id).map_err(usage)?);
+            return self.paths.manifest(&self.paths.id_of(id).map_err(usage)?);
         }
         match self.next()? {
             Some(next) => Ok(next),
@@ -159,14 +159,14 @@ impl Workspace {
 
     /// The first exercise that is not solved.
     pub(crate) fn next(&self) -> anyhow::Result<Option<Manifest>> {
-        let all = self.home.all()?;
+        let all = self.paths.all()?;
         Ok(self.progress.next(&all).cloned())
     }
 
     /// The assignment of an exercise, with one run of each check.
     pub(crate) fn assignment(&self, manifest: &Manifest) -> anyhow::Result<Assignment> {
         self.fetch(manifest)?;
-        assignment(&self.home, manifest, Some(self.folder.clone()))
+        assignment(&self.paths, manifest, Some(self.folder.clone()))
     }
 
     /// Records the progress after a run.
@@ -174,7 +174,7 @@ impl Workspace {
         let wrong = record.checks.iter().find(|check| check.status != Status::Pass);
         let task = wrong.map_or(0, |check| check.task);
         self.progress.change(&record.exercise, |progress| {
-            progress.solved |= record.verdict == Outcome::Pass;
+            progress.solved |= record.outcome == Outcome::Pass;
             progress.best = progress.best.max(record.points);
             progress.task = task;
         })
@@ -186,18 +186,18 @@ impl Workspace {
         if own.is_dir() || self.is_the_original() {
             return Ok(());
         }
-        copy(&self.home.exercises().join(&manifest.id), &own)
+        copy(&self.paths.exercises().join(&manifest.id), &own)
     }
 
     /// Whether this is the original, which cannot be reset.
     pub(crate) fn is_the_original(&self) -> bool {
-        is_same(&self.folder, &self.home.exercises())
+        is_same(&self.folder, &self.paths.exercises())
     }
 
     /// Whether commands find this folder without `--in`.
     pub(crate) fn is_found_by_itself(&self) -> bool {
         let around = std::env::current_dir().ok().and_then(|here| folder_around(&here));
-        [around, Some(self.home.work())]
+        [around, Some(self.paths.work())]
             .iter()
             .flatten()
             .any(|it| is_same(&self.folder, it))
@@ -213,12 +213,12 @@ impl Workspace {
 
 /// The assignment of an exercise, with one run of each check.
 pub(crate) fn assignment(
-    home: &Home,
+    paths: &LabPaths,
     manifest: &Manifest,
     work: Option<PathBuf>,
 ) -> anyhow::Result<Assignment> {
     Ok(Assignment {
-        home: home.clone(),
+        paths: paths.clone(),
         manifest: manifest.clone(),
         suite: checks::suite(&manifest.id)?,
         work,

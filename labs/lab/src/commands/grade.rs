@@ -7,8 +7,8 @@ use super::usage;
 use anyhow::{anyhow, ensure};
 use clap::ValueEnum;
 use grader::class::{csv, grade_all, submissions};
-use grader::place::find;
-use grader::{Assignment, Home, Manifest, Record};
+use grader::work_location::find;
+use grader::{Assignment, LabPaths, Manifest, Record};
 use outcome::Outcome;
 use shown::{ONLY_ONE, show, write};
 use std::collections::BTreeMap;
@@ -116,17 +116,17 @@ pub(crate) async fn run(args: GradeArgs) -> ExitCode {
 
 async fn graded(args: &GradeArgs) -> anyhow::Result<Outcome> {
     let form = if args.json { Form::Json } else { args.format };
-    let home = Home::here()?;
-    let wanted = wanted(args, form, &home)?;
+    let paths = LabPaths::here()?;
+    let wanted = wanted(args, form, &paths)?;
     let records = match &args.submissions {
-        Some(class) => of_class(args, &home, &wanted, class).await?,
-        None => of_one(args, &home, &wanted).await?,
+        Some(class) => of_class(args, &paths, &wanted, class).await?,
+        None => of_one(args, &paths, &wanted).await?,
     };
     // The result is shown even if the table cannot be written.
     let kept = keep(args, &records);
     show(args, form, &records)?;
     kept?;
-    let worst = records.iter().map(|record| record.verdict).max();
+    let worst = records.iter().map(|record| record.outcome).max();
     Ok(worst.unwrap_or(Outcome::HarnessError))
 }
 
@@ -139,25 +139,29 @@ fn keep<'a>(
 }
 
 /// The exercises to grade. Errors of usage are found here, before the grading starts.
-fn wanted(args: &GradeArgs, form: Form, home: &Home) -> anyhow::Result<Vec<Manifest>> {
+fn wanted(
+    args: &GradeArgs,
+    form: Form,
+    paths: &LabPaths,
+) -> anyhow::Result<Vec<Manifest>> {
     let folder = args.out.as_deref().and_then(Path::parent);
     if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
         ensure!(folder.is_dir(), "there is no folder {}", folder.display());
     }
     match &args.id {
-        Some(id) => Ok(vec![home.manifest(&home.id_of(id).map_err(usage)?)?]),
+        Some(id) => Ok(vec![paths.manifest(&paths.id_of(id).map_err(usage)?)?]),
         None if form.is_for_marks() => Err(usage(anyhow!("{ONLY_ONE}"))),
-        None => home.all(),
+        None => paths.all(),
     }
 }
 
 fn assignment(
     args: &GradeArgs,
-    home: &Home,
+    paths: &LabPaths,
     manifest: &Manifest,
     work: Option<PathBuf>,
 ) -> anyhow::Result<Assignment> {
-    let mut assignment = exercise::assignment(home, manifest, work)?;
+    let mut assignment = exercise::assignment(paths, manifest, work)?;
     assignment.seed = args.seed.unwrap_or(assignment.seed);
     assignment.repeat = args.repeat.unwrap_or(manifest.repeat);
     Ok(assignment)
@@ -165,17 +169,17 @@ fn assignment(
 
 async fn of_one(
     args: &GradeArgs,
-    home: &Home,
+    paths: &LabPaths,
     wanted: &[Manifest],
 ) -> anyhow::Result<Vec<Record>> {
-    let (top, mut records) = (args.place.to_grade(home)?, Vec::new());
+    let (top, mut records) = (args.place.to_grade(paths)?, Vec::new());
     for manifest in wanted {
-        let found = find(&top, home, manifest);
-        let assignment = assignment(args, home, manifest, found.work.clone())?;
+        let found = find(&top, paths, manifest);
+        let assignment = assignment(args, paths, manifest, found.work.clone())?;
         let mut record = grader::grade(assignment).await;
         record.found(&found);
         if let Some(work) = found.work {
-            note(Workspace::at(home.clone(), work), &record);
+            note(Workspace::at(paths.clone(), work), &record);
         }
         records.push(record);
     }
@@ -195,15 +199,15 @@ fn note(mut workspace: Workspace, record: &Record) {
 
 async fn of_class(
     args: &GradeArgs,
-    home: &Home,
+    paths: &LabPaths,
     wanted: &[Manifest],
     class: &Path,
 ) -> anyhow::Result<Vec<Record>> {
     keep(args, [])?;
     let mut records = Vec::new();
     for manifest in wanted {
-        let all = submissions(class, home, manifest).map_err(usage)?;
-        let template = assignment(args, home, manifest, None)?;
+        let all = submissions(class, paths, manifest).map_err(usage)?;
+        let template = assignment(args, paths, manifest, None)?;
         let processors =
             std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         // A check mostly waits for time to pass.
@@ -212,7 +216,7 @@ async fn of_class(
         let mut done = BTreeMap::new();
         let report = |place: usize, record: &Record| {
             let name = record.submission.as_deref().unwrap_or_default();
-            eprintln!("  {name}: {}, {} points", record.verdict, record.points);
+            eprintln!("  {name}: {}, {} points", record.outcome, record.points);
             record.remarks.iter().for_each(|remark| eprintln!("    {remark}"));
             done.insert(place, record.clone());
             if let Err(error) = keep(args, records.iter().chain(done.values())) {

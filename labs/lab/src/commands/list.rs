@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ListArgs) -> anyhow::Result<()> {
 
 /// Prints the list.
 pub(crate) fn show(workspace: &Workspace, as_json: bool) -> anyhow::Result<()> {
-    let all = workspace.home.all()?;
+    let all = workspace.paths.all()?;
     let next = workspace.progress.next(&all).map(|manifest| manifest.id.clone());
     let (mut rows, mut list) = (Vec::new(), Vec::new());
     for manifest in &all {

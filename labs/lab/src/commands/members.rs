@@ -3,7 +3,7 @@
 use crate::commands::Named;
 use crate::screen::say;
 use clap::Args;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 
 /// A member of a cluster.
 #[derive(Args, Debug)]
@@ -78,34 +78,42 @@ pub(crate) struct RestartArgs {
 
 pub(crate) async fn kill(args: KillArgs) -> anyhow::Result<()> {
     match args.term {
-        false => send(&args.member, Order::Kill, "killed (SIGKILL)").await,
-        true => send(&args.member, Order::Stop, "stopped in order (SIGTERM)").await,
+        false => send(&args.member, MemberCommand::Kill, "killed (SIGKILL)").await,
+        true => {
+            send(&args.member, MemberCommand::Stop, "stopped in order (SIGTERM)").await
+        }
     }
 }
 
 pub(crate) async fn pause(args: PauseArgs) -> anyhow::Result<()> {
-    send(&args.member, Order::Pause, "paused (SIGSTOP); cargo lab resume continues it")
-        .await
+    send(
+        &args.member,
+        MemberCommand::Pause,
+        "paused (SIGSTOP); cargo lab resume continues it",
+    )
+    .await
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> anyhow::Result<()> {
-    send(&args.member, Order::Resume, "continues (SIGCONT)").await
+    send(&args.member, MemberCommand::Resume, "continues (SIGCONT)").await
 }
 
 pub(crate) async fn drain(args: DrainArgs) -> anyhow::Result<()> {
     match args.undo {
-        false => send(&args.member, Order::Drain, "gets no new clients").await,
-        true => send(&args.member, Order::Undrain, "gets new clients again").await,
+        false => send(&args.member, MemberCommand::Drain, "gets no new clients").await,
+        true => {
+            send(&args.member, MemberCommand::Undrain, "gets new clients again").await
+        }
     }
 }
 
 pub(crate) async fn restart(args: RestartArgs) -> anyhow::Result<()> {
-    send(&args.member, Order::Restart, "was started again").await
+    send(&args.member, MemberCommand::Restart, "was started again").await
 }
 
-async fn send(member: &Member, order: Order, done: &str) -> anyhow::Result<()> {
+async fn send(member: &Member, order: MemberCommand, done: &str) -> anyhow::Result<()> {
     let cluster = member.named.find().await?;
-    cluster.order(&member.id, order).await?;
+    cluster.execute(&member.id, order).await?;
     say(format_args!("{} {done}", member.id));
     Ok(())
 }

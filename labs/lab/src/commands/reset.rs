@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ResetArgs) -> anyhow::Result<()> {
     }
     let (own, original) = (
         exercise_folder(&workspace.folder, &manifest.id),
-        workspace.home.exercises().join(&manifest.id),
+        workspace.paths.exercises().join(&manifest.id),
     );
     let files = manifest.editable.join(", ");
     let originals: Vec<_> =

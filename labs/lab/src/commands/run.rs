@@ -3,7 +3,7 @@
 use super::exercise::{ExerciseArgs, Workspace};
 use super::grade::shown::document;
 use console::Term;
-use grader::format::{Colour, at_work, terminal};
+use grader::format::{Colour, terminal, terminal_brief};
 use grader::{Manifest, Record};
 use outcome::Outcome;
 use std::process::ExitCode;
@@ -48,7 +48,7 @@ async fn ran(args: &RunArgs) -> anyhow::Result<Outcome> {
     } else {
         print!("{}", shown(&workspace, &manifest, &record));
     }
-    Ok(record.verdict)
+    Ok(record.outcome)
 }
 
 /// Checks an exercise and records the progress.
@@ -70,8 +70,8 @@ pub(crate) fn shown(
     manifest: &Manifest,
     record: &Record,
 ) -> String {
-    let (text, id) = (at_work(record, colour()), manifest.short_id());
-    let next = match record.verdict {
+    let (text, id) = (terminal_brief(record, colour()), manifest.short_id());
+    let next = match record.outcome {
         Outcome::Pass => format!(
             "Solved. A solution to compare with: cargo lab solution {id}\n\
              The next exercise: cargo lab run"

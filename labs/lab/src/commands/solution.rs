@@ -17,7 +17,7 @@ pub(crate) fn run(args: &SolutionArgs) -> anyhow::Result<()> {
     if !workspace.progress.of(&manifest.id).solved {
         bail!("solve the exercise first: cargo lab run {id}. Stuck? cargo lab hint {id}");
     }
-    let folder = workspace.home.solution(&manifest.id);
+    let folder = workspace.paths.solution(&manifest.id);
     if !folder.is_dir() {
         bail!("this copy of the lab has no solutions: ask your teacher");
     }

@@ -108,7 +108,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     let topology = topology(args)?;
     let run_dir = RunDir::create(&topology.program)?;
     let control = ControlServer::bind(&name, &run_dir).await?;
-    let stop = stop::signalled();
+    let stop = stop::shutdown_signal();
     let mut stop = std::pin::pin!(stop);
     let cluster = tokio::select! {
         started = Cluster::start_in(run_dir, topology) => Arc::new(started?),
@@ -122,7 +122,7 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
         }
         detach_output()?;
     }
-    control.obey(Arc::clone(&cluster), stop).await;
+    control.serve(Arc::clone(&cluster), stop).await;
     cluster.down().await;
     Ok(())
 }
@@ -151,7 +151,7 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
         users: match (args.users, args.password) {
             (Some(file), _) => Users::File(file),
             (None, Some(password)) => Users::WithPassword(Secret::new(password)),
-            (None, None) => Users::Fresh,
+            (None, None) => Users::Generated,
         },
         backing: args.backing,
         files: args.files,

@@ -130,7 +130,7 @@ async fn check(
     println!("checking {} … (q and Enter to stop)\n", manifest.id);
     let record = run::check(workspace, manifest, None).await?;
     print!("{}", run::shown(workspace, manifest, &record));
-    Ok(record.verdict)
+    Ok(record.outcome)
 }
 
 /// Prints the keys that are possible now.

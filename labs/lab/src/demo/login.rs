@@ -1,35 +1,38 @@
 //! The login: a password for a session id or a token, depending on the design.
 
+use api_conformance::call_result::{CallResult, Reply};
 use api_conformance::client::Client;
-use api_conformance::outcome::{Outcome, Reply};
-use api_conformance::proof::Proof;
-use api_contract::Credentials;
+use api_conformance::credential::Credential;
+use api_contract::LoginRequest;
 use cluster::ServerKind;
 
 /// Exchanges a password for the credential of the design.
 pub(crate) async fn log_in(
     client: &Client,
     design: ServerKind,
-    given: &Credentials,
-) -> Outcome<Proof> {
+    given: &LoginRequest,
+) -> CallResult<Credential> {
     match design.has_sessions() {
         true => {
             let started = client.log_in_session(given).await;
-            credential(started, |started| Proof::Session(started.session_id))
+            credential(started, |started| Credential::Session(started.session_id))
         }
         false => {
             let issued = client.token(given).await;
-            credential(issued, |issued| Proof::Bearer(issued.access_token))
+            credential(issued, |issued| Credential::Bearer(issued.access_token))
         }
     }
 }
 
-fn credential<T>(outcome: Outcome<T>, of: impl FnOnce(T) -> Proof) -> Outcome<Proof> {
+fn credential<T>(
+    outcome: CallResult<T>,
+    of: impl FnOnce(T) -> Credential,
+) -> CallResult<Credential> {
     match outcome {
-        Outcome::Done(Reply { status, headers, body }) => {
-            Outcome::Done(Reply { status, headers, body: of(body) })
+        CallResult::Done(Reply { status, headers, body }) => {
+            CallResult::Done(Reply { status, headers, body: of(body) })
         }
-        Outcome::Refused(reply) => Outcome::Refused(reply),
-        Outcome::Broken(broken) => Outcome::Broken(broken),
+        CallResult::Refused(reply) => CallResult::Refused(reply),
+        CallResult::CallError(broken) => CallResult::CallError(broken),
     }
 }

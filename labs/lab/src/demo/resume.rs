@@ -10,12 +10,12 @@ use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
 use crate::demo::{DemoArgs, Judgement};
 use anyhow::{Context, bail};
 use api_conformance::client::{Client, Options};
+use api_conformance::credential::Credential;
 use api_conformance::digest::sha256;
 use api_conformance::eventually::eventually;
-use api_conformance::proof::Proof;
 use api_contract::files::{FileEntry, ListQuery};
 use bytes::Bytes;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use cluster::{Cluster, Design};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -83,7 +83,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Judgement {
     let options = Options { timeout: STEP_TIMEOUT, ..Options::default() };
     let client = Client::with(&cluster.url(), options);
     let session = client.log_in_session(&alice).await.done()?.body.session_id;
-    let fixture = Fixture { cluster, client, alice: Proof::Session(session) };
+    let fixture = Fixture { cluster, client, alice: Credential::Session(session) };
     step.end(&mib(SIZE));
     let step = Step::begin(2, 3, "upload in one request, with a kill half-way");
     let plain = fixture.in_one_request(&file(args.seed, "plain")).await?;
@@ -156,7 +156,7 @@ struct File {
 struct Fixture {
     cluster: Cluster,
     client: Client,
-    alice: Proof,
+    alice: Credential,
 }
 
 impl Fixture {
@@ -166,7 +166,7 @@ impl Fixture {
         let target = self.kill_half_way(upload.send(), &sent).await?;
         let sent_before = sent.bytes();
         self.until_served("the repeated upload", async || upload.send().await).await?;
-        self.cluster.order(&target, Order::Restart).await?;
+        self.cluster.execute(&target, MemberCommand::Restart).await?;
         Ok(Survived {
             method: "in one request",
             target,
@@ -221,7 +221,7 @@ impl Fixture {
                 },
             );
             let busy = busy.await?;
-            self.cluster.order(&busy, Order::Kill).await?;
+            self.cluster.execute(&busy, MemberCommand::Kill).await?;
             anyhow::Ok(busy)
         };
         let (answer, target) = tokio::join!(upload, kill);

@@ -8,9 +8,9 @@ use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
 use crate::demo::{DemoArgs, Judgement};
 use crate::screen::counted;
 use anyhow::Context;
+use api_conformance::call_result::CallResult;
 use api_conformance::client::Client;
-use api_conformance::outcome::Outcome;
-use api_conformance::proof::Proof;
+use api_conformance::credential::Credential;
 use api_contract::Message;
 use api_contract::files::ListQuery;
 use api_contract::paths;
@@ -143,13 +143,13 @@ impl Method {
     async fn try_out(
         &self,
         cluster: &Cluster,
-        alice: &api_contract::Credentials,
+        alice: &api_contract::LoginRequest,
     ) -> anyhow::Result<Revoked> {
         let replicas = replicas(cluster).await;
         let first = replicas.first().context("two replicas were started")?;
         let issued: TokenIssued = first.client.token(alice).await.done()?.body;
         let born = Instant::now();
-        let credential = Proof::Bearer(issued.access_token.clone());
+        let credential = Credential::Bearer(issued.access_token.clone());
         let before = round_trips(&replicas).await?;
         for number in 0..COUNTED {
             let replica = &replicas[number as usize % replicas.len()];
@@ -231,7 +231,7 @@ async fn replicas(cluster: &Cluster) -> Vec<Replica> {
 /// are over. Returns the number of accepted requests and the time of the rejection.
 async fn watch(
     replicas: &[Replica],
-    credential: &Proof,
+    credential: &Credential,
     life: Duration,
 ) -> anyhow::Result<(u32, Option<Instant>)> {
     let deadline = Instant::now() + life + EXTRA_WATCH;
@@ -241,8 +241,8 @@ async fn watch(
         let mut refused = 0;
         for replica in replicas {
             match replica.client.list(credential, &ListQuery::default()).await {
-                Outcome::Done(_) => accepted += 1,
-                Outcome::Refused(no) if no.status == StatusCode::UNAUTHORIZED => {
+                CallResult::Done(_) => accepted += 1,
+                CallResult::Refused(no) if no.status == StatusCode::UNAUTHORIZED => {
                     refused += 1
                 }
                 other => drop(other.done()?),

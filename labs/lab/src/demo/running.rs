@@ -7,7 +7,7 @@ use crate::demo::ledger::RequestResult;
 use crate::demo::scenario::Scenario;
 use crate::demo::virtual_users::VirtualUsers;
 use anyhow::{Context, bail};
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use cluster::status::{ProcessState, ServiceStatus};
 use cluster::{Cluster, Kind, Program, Topology, Users};
 use std::path::Path;
@@ -50,7 +50,7 @@ impl RunningConfiguration {
     pub(crate) fn open(
         configuration: Configuration,
         cluster: Cluster,
-        accounts: &[Credentials],
+        accounts: &[LoginRequest],
         seed: u64,
     ) -> Self {
         let users =

@@ -2,7 +2,7 @@
 
 use crate::demo::configuration::Configuration;
 use cluster::Cluster;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -81,23 +81,25 @@ impl Scenario {
         let replicas = cluster.replica_ids();
         match self {
             Self::KillAReplica | Self::CentralStore => {
-                cluster.order(target, Order::Kill).await
+                cluster.execute(target, MemberCommand::Kill).await
             }
-            Self::RedisGoesAway => cluster.order(REDIS, Order::Kill).await,
+            Self::RedisGoesAway => cluster.execute(REDIS, MemberCommand::Kill).await,
             Self::PostgresRestarts => {
-                cluster.order(DATABASE, Order::Kill).await?;
-                cluster.order(DATABASE, Order::Restart).await
+                cluster.execute(DATABASE, MemberCommand::Kill).await?;
+                cluster.execute(DATABASE, MemberCommand::Restart).await
             }
             Self::RestartEverything => {
-                try_join_all(replicas.iter().map(|id| cluster.order(id, Order::Kill)))
-                    .await?;
-                let start = |id| cluster.order(id, Order::Restart);
+                try_join_all(
+                    replicas.iter().map(|id| cluster.execute(id, MemberCommand::Kill)),
+                )
+                .await?;
+                let start = |id| cluster.execute(id, MemberCommand::Restart);
                 try_join_all(replicas.iter().map(|id| start(id))).await.map(drop)
             }
             Self::ScaleOut => cluster.add().await.map(drop),
             Self::RollingRestart => {
                 for id in &replicas {
-                    cluster.order(id, Order::Restart).await?;
+                    cluster.execute(id, MemberCommand::Restart).await?;
                 }
                 Ok(())
             }

@@ -9,7 +9,7 @@ use crate::demo::progress::Step;
 use crate::demo::report::Report;
 use crate::demo::running::{REPLICAS, RunningConfiguration};
 use crate::screen::{counted, remark};
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use cluster::RunDir;
 use futures_util::future::{join_all, try_join_all};
@@ -267,8 +267,8 @@ async fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
     }
 }
 
-fn accounts(users: usize) -> Vec<Credentials> {
-    let account = |number| Credentials {
+fn accounts(users: usize) -> Vec<LoginRequest> {
+    let account = |number| LoginRequest {
         username: format!("user-{number}"),
         password: Secret::new(random_password()),
     };

@@ -3,7 +3,7 @@
 use crate::commands::program;
 use crate::demo::{DemoArgs, Judgement};
 use crate::screen::{remark, say, table, wrapped};
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use cluster::{Cluster, Design, Topology, Users};
 use outcome::{Document, Outcome};
@@ -133,7 +133,7 @@ pub(crate) async fn cluster_for_alice(
     design: Design,
     replicas: usize,
     replica_args: &[String],
-) -> anyhow::Result<(Cluster, Credentials)> {
+) -> anyhow::Result<(Cluster, LoginRequest)> {
     let password = random_password();
     let cluster = Cluster::start(Topology {
         replicas,
@@ -143,5 +143,5 @@ pub(crate) async fn cluster_for_alice(
     })
     .await?;
     let password = Secret::new(password);
-    Ok((cluster, Credentials { username: "alice".to_owned(), password }))
+    Ok((cluster, LoginRequest { username: "alice".to_owned(), password }))
 }

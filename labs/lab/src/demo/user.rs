@@ -4,12 +4,12 @@
 use crate::demo::ledger::{Acknowledged, Entry, RequestResult as Ended};
 use crate::demo::login::log_in;
 use crate::demo::shared::Shared;
+use api_conformance::call_result::{CallError, CallResult, Reply};
 use api_conformance::client::{Client, Options};
+use api_conformance::credential::Credential;
 use api_conformance::digest::sha256;
 use api_conformance::form::Upload;
-use api_conformance::outcome::{Broken, Outcome, Reply};
-use api_conformance::proof::Proof;
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use api_contract::files::ListQuery;
 use api_contract::problem::Problem;
 use cluster::ServerKind;
@@ -34,10 +34,10 @@ pub(crate) const RETRY: Duration = Duration::from_millis(50);
 /// A virtual user: an account, an HTTP client with cookies, and a script.
 pub(crate) struct User {
     number: usize,
-    credentials: Credentials,
+    credentials: LoginRequest,
     design: ServerKind,
     client: Client,
-    credential: Proof,
+    credential: Credential,
     dice: ChaCha8Rng,
     /// An upload without an acknowledgement. The user repeats it.
     pending: Option<(Upload, String)>,
@@ -55,7 +55,7 @@ enum Step {
 impl User {
     pub(crate) fn new(
         number: usize,
-        credentials: Credentials,
+        credentials: LoginRequest,
         seed: u64,
         shared: Arc<Shared>,
     ) -> Self {
@@ -71,7 +71,7 @@ impl User {
             credentials,
             design: shared.configuration.design(),
             client: Client::with(&shared.url, options),
-            credential: Proof::None,
+            credential: Credential::None,
             dice,
             pending: None,
             files: Vec::new(),
@@ -193,7 +193,11 @@ impl User {
     }
 
     /// Records the request in the ledger and returns its result.
-    fn conclude<T>(&self, call: &'static str, outcome: Outcome<T>) -> (Ended, Option<T>) {
+    fn conclude<T>(
+        &self,
+        call: &'static str,
+        outcome: CallResult<T>,
+    ) -> (Ended, Option<T>) {
         let (body, why, served_by) = ending(outcome);
         let ended = match (&body, &why) {
             (Some(_), _) => Ended::Fine,
@@ -229,17 +233,17 @@ impl User {
 type Why = (Option<StatusCode>, String);
 
 /// The parts of a reply: the body on success, the reason otherwise, and the replica.
-fn ending<T>(outcome: Outcome<T>) -> (Option<T>, Option<Why>, Option<String>) {
+fn ending<T>(outcome: CallResult<T>) -> (Option<T>, Option<Why>, Option<String>) {
     match outcome {
-        Outcome::Done(reply) => {
+        CallResult::Done(reply) => {
             let served_by = reply.served_by().map(str::to_owned);
             (Some(reply.body), None, served_by)
         }
-        Outcome::Refused(reply) => {
+        CallResult::Refused(reply) => {
             let served_by = reply.served_by().map(str::to_owned);
             (None, Some(refusal(&reply)), served_by)
         }
-        Outcome::Broken(broken) => (None, Some(no_reply(&broken)), None),
+        CallResult::CallError(broken) => (None, Some(no_reply(&broken)), None),
     }
 }
 
@@ -247,6 +251,6 @@ fn refusal(reply: &Reply<Problem>) -> Why {
     (Some(reply.status), format!("{} {}", reply.status.as_u16(), reply.body.slug()))
 }
 
-fn no_reply(broken: &Broken) -> Why {
+fn no_reply(broken: &CallError) -> Why {
     (None, broken.to_string())
 }

@@ -6,12 +6,12 @@
 use crate::demo::ledger::{Acknowledged, Ledger};
 use crate::demo::login::log_in;
 use crate::demo::user::RETRY;
+use api_conformance::call_result::CallResult;
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::digest::sha256;
-use api_conformance::outcome::Outcome;
-use api_conformance::proof::Proof;
-use api_contract::Credentials;
-use api_contract::files::{FileEntry, ListQuery, MAX_PAGE};
+use api_contract::LoginRequest;
+use api_contract::files::{FileEntry, ListQuery, MAX_PAGE_SIZE};
 use cluster::ServerKind;
 use http::StatusCode;
 use std::collections::BTreeSet;
@@ -77,9 +77,9 @@ impl Reader {
     }
 
     /// All pages.
-    async fn list(&self, credential: &Proof) -> Option<Vec<FileEntry>> {
+    async fn list(&self, credential: &Credential) -> Option<Vec<FileEntry>> {
         let mut files = Vec::new();
-        let mut query = ListQuery { limit: Some(MAX_PAGE), cursor: None };
+        let mut query = ListQuery { limit: Some(MAX_PAGE_SIZE), cursor: None };
         loop {
             let ask = async || self.client.list(credential, &query).await.done().ok();
             let page = self.settle(ask).await?.body;
@@ -108,14 +108,14 @@ impl Reader {
 
 /// The uploads of one user, as the client recorded them.
 pub(crate) struct Uploads<'a> {
-    account: &'a Credentials,
+    account: &'a LoginRequest,
     acknowledged: Vec<Acknowledged>,
     /// The name of the last upload, if it was not acknowledged. It may be present.
     pending: Option<String>,
 }
 
 impl<'a> Uploads<'a> {
-    pub(crate) fn of(user: usize, account: &'a Credentials, ledger: &Ledger) -> Self {
+    pub(crate) fn of(user: usize, account: &'a LoginRequest, ledger: &Ledger) -> Self {
         let is_theirs = |upload: &&Acknowledged| upload.user == user;
         let acknowledged = ledger.uploads.iter().filter(is_theirs).cloned().collect();
         Self { account, acknowledged, pending: ledger.pending[user].clone() }
@@ -134,32 +134,38 @@ impl<'a> Uploads<'a> {
 }
 
 /// Whether the bytes are present; [`None`] if the answer does not show that.
-fn is_there(answer: &Outcome<impl AsRef<[u8]>>, sent: &str) -> Option<bool> {
+fn is_there(answer: &CallResult<impl AsRef<[u8]>>, sent: &str) -> Option<bool> {
     match answer {
-        Outcome::Done(reply) => Some(sha256(reply.body.as_ref()) == sent),
-        Outcome::Refused(reply) if reply.status == StatusCode::NOT_FOUND => Some(false),
-        Outcome::Refused(_) | Outcome::Broken(_) => None,
+        CallResult::Done(reply) => Some(sha256(reply.body.as_ref()) == sent),
+        CallResult::Refused(reply) if reply.status == StatusCode::NOT_FOUND => {
+            Some(false)
+        }
+        CallResult::Refused(_) | CallResult::CallError(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api_conformance::outcome::{Broken, Reply};
+    use api_conformance::call_result::{CallError, Reply};
     use api_contract::problem::ProblemKind;
     use api_contract::secret::Secret;
     use http::HeaderMap;
 
-    fn refused(kind: ProblemKind) -> Outcome<&'static [u8]> {
+    fn refused(kind: ProblemKind) -> CallResult<&'static [u8]> {
         let (status, headers) = (kind.status(), HeaderMap::new());
-        Outcome::Refused(Reply { status, headers, body: kind.problem("Why.", "req-1") })
+        CallResult::Refused(Reply {
+            status,
+            headers,
+            body: kind.problem("Why.", "req-1"),
+        })
     }
 
     #[test]
     fn only_an_answer_about_the_file_shows_its_loss() {
         let answer = |body: &'static [u8]| {
             let (status, headers) = (StatusCode::OK, HeaderMap::new());
-            Outcome::Done(Reply { status, headers, body })
+            CallResult::Done(Reply { status, headers, body })
         };
         let sent = sha256(b"as it was sent");
         assert_eq!(is_there(&answer(b"as it was sent"), &sent), Some(true));
@@ -169,15 +175,15 @@ mod tests {
             assert_eq!(is_there(&refused(kind), &sent), None, "{kind:?}");
         }
         let (status, problem) = (StatusCode::NOT_FOUND, "a page of text".to_owned());
-        let broken: Outcome<&[u8]> =
-            Outcome::Broken(Broken::NotTheContract { status, problem });
+        let broken: CallResult<&[u8]> =
+            CallResult::CallError(CallError::ContractViolation { status, problem });
         assert_eq!(is_there(&broken, &sent), None);
     }
 
     #[test]
     fn surplus_counts_files_beyond_acknowledged_and_pending_uploads() {
         let password = Secret::new("correct-horse".to_owned());
-        let account = &Credentials { username: "user-1".to_owned(), password };
+        let account = &LoginRequest { username: "user-1".to_owned(), password };
         let known = Acknowledged {
             user: 0,
             file_id: "1".to_owned(),

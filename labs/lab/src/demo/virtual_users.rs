@@ -5,7 +5,7 @@ use crate::demo::ledger::Ledger;
 use crate::demo::shared::Shared;
 use crate::demo::user::User;
 use crate::demo::verification::{Found, Reader, Uploads};
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 /// Users that follow their script until they are stopped.
 pub(crate) struct VirtualUsers {
     shared: Arc<Shared>,
-    accounts: Vec<Credentials>,
+    accounts: Vec<LoginRequest>,
     users: JoinSet<()>,
 }
 
@@ -22,7 +22,7 @@ impl VirtualUsers {
     pub(crate) fn start(
         configuration: Configuration,
         url: String,
-        accounts: Vec<Credentials>,
+        accounts: Vec<LoginRequest>,
         seed: u64,
     ) -> Self {
         let shared = Arc::new(Shared::new(configuration, url, accounts.len()));

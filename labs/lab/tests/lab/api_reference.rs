@@ -1,18 +1,18 @@
 //! `docs/api.md` has exactly the members, problems, paths and headers of the code.
 
 use crate::markdown::{Page, page, top};
+use api_contract::accounts::{
+    Account, AccountUpdate, Accounts, Audit, AuditEntry, PasswordChange,
+};
 use api_contract::events::Event;
 use api_contract::files::{FileCreated, FileEntry, FileList, FileWithContent};
-use api_contract::people::{
-    Audit, AuditEntry, PasswordChange, People, Person, PersonChange,
-};
 use api_contract::problem::{Problem, ProblemKind};
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
 use api_contract::uploads::{
     PendingUpload, PendingUploads, UploadComplete, UploadStart, UploadStarted,
 };
-use api_contract::{Credentials, Message, Ready};
+use api_contract::{LoginRequest, Message, Ready};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,7 +24,7 @@ type RoundTrip = fn(&str) -> Value;
 
 /// The types with an example.
 const EXAMPLES: [(&str, RoundTrip); 25] = [
-    ("Credentials", round_trip::<Credentials>),
+    ("LoginRequest", round_trip::<LoginRequest>),
     ("Message", round_trip::<Message>),
     ("Ready", round_trip::<Ready>),
     ("Event", round_trip::<Event>),
@@ -34,9 +34,9 @@ const EXAMPLES: [(&str, RoundTrip); 25] = [
     ("RefreshRequest", round_trip::<RefreshRequest>),
     ("RevokeRequest", round_trip::<RevokeRequest>),
     ("PasswordChange", round_trip::<PasswordChange>),
-    ("People", round_trip::<People>),
-    ("Person", round_trip::<Person>),
-    ("PersonChange", round_trip::<PersonChange>),
+    ("Accounts", round_trip::<Accounts>),
+    ("Account", round_trip::<Account>),
+    ("AccountUpdate", round_trip::<AccountUpdate>),
     ("Audit", round_trip::<Audit>),
     ("AuditEntry", round_trip::<AuditEntry>),
     ("FileCreated", round_trip::<FileCreated>),
@@ -83,7 +83,8 @@ fn every_wire_type_has_a_json_example() {
         assert!(given.contains(&format!("json {name}")), "no example of {name}");
     }
     let strict = "#[serde(deny_unknown_fields)]\npub struct ";
-    for module in ["lib", "files", "people", "problem", "sessions", "tokens", "uploads"] {
+    for module in ["lib", "files", "accounts", "problem", "sessions", "tokens", "uploads"]
+    {
         let source = contract(module);
         for after in source.split(strict).skip(1) {
             let name = after.split([' ', '<', '{']).next().expect("a struct has a name");

@@ -105,7 +105,10 @@ fn every_metric_name_in_the_sources_is_listed() {
             recorded_below(&package.path().join("src"), &mut recorded);
         }
     }
-    assert!(recorded.len() > 30, "the metrics are recorded in another way: {recorded:?}");
+    assert!(
+        recorded.len() > 30,
+        "the metrics are recorded in another auth_scheme: {recorded:?}"
+    );
     let unlisted: Vec<_> = recorded.difference(&listed).collect();
     assert!(unlisted.is_empty(), "not in {PAGE}: {unlisted:?}");
 }

@@ -2,7 +2,7 @@
 //! their end with the cluster.
 
 use crate::run::{TestLab, kill_9, only_line, until};
-use backing_services::{Backing, Kind, State, What, database, offers};
+use backing_services::{Backing, Kind, ServiceType, State, database, offers};
 use serde_json::Value;
 use std::process::Stdio;
 
@@ -151,7 +151,7 @@ fn doctor_names_the_source_that_up_takes() {
 #[test]
 fn own_database_is_migrated_used_and_left_running() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let offers = runtime.block_on(offers(What::Database));
+    let offers = runtime.block_on(offers(ServiceType::Database));
     if !offers.iter().any(|offer| offer.kind == Kind::Local && offer.found.is_ok()) {
         eprintln!("SKIPPED an own database: Postgres is not installed");
         return;

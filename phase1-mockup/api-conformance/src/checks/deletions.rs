@@ -2,9 +2,9 @@
 
 use crate::checks::{listing, nonexistent_id};
 use crate::client::Client;
+use crate::credential::Credential;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::proof::Proof;
 use crate::target::Target;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
@@ -76,19 +76,28 @@ pub async fn late_retry_does_not_restore_a_deleted_file(
     equal("the listing", listing(&client, &alice).await?, before)
 }
 
-async fn uploaded(client: &Client, proof: &Proof, name: &str) -> anyhow::Result<String> {
+async fn uploaded(
+    client: &Client,
+    credential: &Credential,
+    name: &str,
+) -> anyhow::Result<String> {
     let file = Upload::new(name, name.to_owned());
-    Ok(client.upload(proof, &file).await.done()?.body.file_id)
+    Ok(client.upload(credential, &file).await.done()?.body.file_id)
 }
 
-async fn is_not_found(client: &Client, proof: &Proof, id: &str) -> anyhow::Result<()> {
+async fn is_not_found(
+    client: &Client,
+    credential: &Credential,
+    id: &str,
+) -> anyhow::Result<()> {
     let not_found = ProblemKind::FileNotFound;
-    client.file_json(proof, id).await.refused_as(not_found)?;
-    client.content(proof, id).await.refused_as(not_found)?;
-    let range = client.content_range(proof, id, "bytes=0-0").await;
+    client.file_json(credential, id).await.refused_as(not_found)?;
+    client.content(credential, id).await.refused_as(not_found)?;
+    let range = client.content_range(credential, id, "bytes=0-0").await;
     range.refused_as(not_found)?;
     for path in [paths::file(id), paths::file_content(id)] {
-        let head = client.send(client.proven(proof, Method::HEAD, &path)).await?;
+        let head =
+            client.send(client.authenticated(credential, Method::HEAD, &path)).await?;
         equal("HEAD", head.status, StatusCode::NOT_FOUND)?;
     }
     Ok(())

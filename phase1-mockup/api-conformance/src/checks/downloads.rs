@@ -1,9 +1,9 @@
 //! Downloads, as JSON or as raw bytes.
 
+use crate::call_result::{CallResult, Reply};
 use crate::digest::sha256;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::outcome::{Outcome, Reply};
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::files::{FileWithContent, MAX_JSON_CONTENT};
@@ -54,11 +54,11 @@ pub async fn json_contains_the_bytes_in_base64(target: &Target) -> anyhow::Resul
     let created = client.upload(&alice, &file).await.done()?.body;
     for accept in [None, Some("application/json"), Some("*/*")] {
         let path = paths::file(&created.file_id);
-        let mut request = client.proven(&alice, Method::GET, &path);
+        let mut request = client.authenticated(&alice, Method::GET, &path);
         if let Some(media_type) = accept {
             request = request.header(ACCEPT, media_type);
         }
-        let outcome: Outcome<FileWithContent> = client.json(request).await;
+        let outcome: CallResult<FileWithContent> = client.json(request).await;
         let reply = outcome.done().with_context(|| format!("Accept: {accept:?}"))?;
         equal("Content-Type", reply.header(CONTENT_TYPE), Some("application/json"))?;
         let body = reply.body;
@@ -130,8 +130,8 @@ pub async fn head_has_the_headers_of_get(target: &Target) -> anyhow::Result<()> 
     let file = Upload::of_size("a", 1_234);
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
     for path in [paths::file(&id), paths::file_content(&id)] {
-        let get = client.send(client.proven(&alice, Method::GET, &path)).await?;
-        let head = client.send(client.proven(&alice, Method::HEAD, &path)).await?;
+        let get = client.send(client.authenticated(&alice, Method::GET, &path)).await?;
+        let head = client.send(client.authenticated(&alice, Method::HEAD, &path)).await?;
         equal("the status", head.status, get.status)?;
         equal("bytes", head.body.len(), 0)?;
         for name in [CONTENT_LENGTH, CONTENT_TYPE, ETAG, CONTENT_DISPOSITION] {

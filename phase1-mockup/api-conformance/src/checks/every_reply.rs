@@ -1,11 +1,11 @@
 //! Headers of every reply, and the form of errors.
 
+use crate::call_result::{CallResult, Reply};
 use crate::checks::nonexistent_id;
 use crate::client::Client;
+use crate::credential::Credential;
 use crate::expect::equal;
-use crate::outcome::{Outcome, Reply};
-use crate::proof::Proof;
-use crate::target::{Target, Way};
+use crate::target::{AuthScheme, Target};
 use anyhow::{Context, ensure};
 use api_contract::headers::REQUEST_ID;
 use api_contract::problem::ProblemKind;
@@ -28,7 +28,8 @@ pub async fn every_reply_has_replica_and_request_id(
         (Method::PUT, paths::FILES.to_owned(), 405),
         (Method::POST, paths::UPLOAD.to_owned(), 415),
     ] {
-        let reply = client.send(client.proven(&alice, method.clone(), &path)).await?;
+        let reply =
+            client.send(client.authenticated(&alice, method.clone(), &path)).await?;
         has_common_headers(&reply, status).with_context(|| format!("{method} {path}"))?;
     }
     let anonymous = client.send(client.request(Method::GET, paths::FILES)).await?;
@@ -73,7 +74,7 @@ pub async fn malformed_request_id_is_replaced(target: &Target) -> anyhow::Result
 pub async fn problem_instance_is_the_request_id(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let request = client.request(Method::GET, "/nothing/here");
-    let outcome: Outcome<Message> =
+    let outcome: CallResult<Message> =
         client.json(request.header(REQUEST_ID, "look-for-me-1")).await;
     let refusal = outcome.refused_as(ProblemKind::NotFound)?;
     equal("the instance", refusal.body.instance.as_str(), "look-for-me-1")
@@ -95,9 +96,9 @@ pub async fn unknown_path_returns_404(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let long = format!("/api/{}", "x".repeat(4_000));
     for path in ["/", "/api", "/api/files/", "/api/nothing", "/.env", &long] {
-        for proof in [&alice, &Proof::None] {
-            let outcome: Outcome<Message> =
-                client.json(client.proven(proof, Method::GET, path)).await;
+        for credential in [&alice, &Credential::None] {
+            let outcome: CallResult<Message> =
+                client.json(client.authenticated(credential, Method::GET, path)).await;
             let refused = outcome.refused_as(ProblemKind::NotFound);
             refused.with_context(|| format!("GET {path}"))?;
         }
@@ -113,11 +114,11 @@ pub async fn wrong_method_returns_405_with_allow(target: &Target) -> anyhow::Res
         (Method::GET, paths::UPLOAD.to_owned(), "POST"),
         (Method::PUT, paths::file(&nonexistent_id()), "DELETE"),
         (Method::POST, paths::file_content(&nonexistent_id()), "GET"),
-        (Method::GET, target.way.login_path().to_owned(), "POST"),
+        (Method::GET, target.auth_scheme.login_path().to_owned(), "POST"),
         (Method::POST, paths::LIVEZ.to_owned(), "GET"),
     ] {
-        let request = client.proven(&alice, method.clone(), &path);
-        let outcome: Outcome<Message> = client.json(request).await;
+        let request = client.authenticated(&alice, method.clone(), &path);
+        let outcome: CallResult<Message> = client.json(request).await;
         let refusal = outcome
             .refused_as(ProblemKind::MethodNotAllowed)
             .with_context(|| format!("{method} {path}"))?;
@@ -140,7 +141,7 @@ pub async fn file_calls_require_authentication(target: &Target) -> anyhow::Resul
         (Method::DELETE, paths::file(&id)),
     ] {
         let request = client.request(method.clone(), &path);
-        refused_without_credential(&client, request, target.way)
+        refused_without_credential(&client, request, target.auth_scheme)
             .await
             .with_context(|| format!("{method} {path}"))?;
     }
@@ -150,12 +151,12 @@ pub async fn file_calls_require_authentication(target: &Target) -> anyhow::Resul
 async fn refused_without_credential(
     client: &Client,
     request: reqwest::RequestBuilder,
-    way: Way,
+    auth_scheme: AuthScheme,
 ) -> anyhow::Result<()> {
-    let (kind, scheme) = match way {
-        Way::Session => (ProblemKind::SessionUnknown, ""),
-        Way::Token => (ProblemKind::InvalidCredentials, "Bearer "),
-        Way::Basic => (ProblemKind::InvalidCredentials, "Basic "),
+    let (kind, scheme) = match auth_scheme {
+        AuthScheme::Session => (ProblemKind::SessionUnknown, ""),
+        AuthScheme::Token => (ProblemKind::InvalidCredentials, "Bearer "),
+        AuthScheme::Basic => (ProblemKind::InvalidCredentials, "Basic "),
     };
     let refusal = client.json::<Message>(request).await.refused_as(kind)?;
     let challenges: Vec<_> = refusal.headers.get_all(WWW_AUTHENTICATE).iter().collect();
@@ -179,7 +180,7 @@ pub async fn livez_and_readyz_return_200(target: &Target) -> anyhow::Result<()> 
 pub async fn public_listener_serves_no_metrics(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let request = client.request(Method::GET, paths::METRICS);
-    let outcome: Outcome<Message> = client.json(request).await;
+    let outcome: CallResult<Message> = client.json(request).await;
     outcome.refused_as(ProblemKind::NotFound)?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Upload forms: valid, invalid and incomplete ones.
 
+use crate::call_result::CallResult;
 use crate::checks::listing;
 use crate::cookies::CookieJar;
 use crate::expect::equal;
 use crate::form::{Form, Upload};
-use crate::outcome::Outcome;
 use crate::raw;
 use crate::target::Target;
 use anyhow::Context;
@@ -43,9 +43,9 @@ pub async fn upload_without_a_multipart_form_is_refused(
         "multipart/form-data",
         "nonsense",
     ] {
-        let request = client.proven(&alice, Method::POST, paths::UPLOAD);
+        let request = client.authenticated(&alice, Method::POST, paths::UPLOAD);
         let request = request.header(CONTENT_TYPE, media_type).body("file=1");
-        let outcome: Outcome<FileCreated> = client.json(request).await;
+        let outcome: CallResult<FileCreated> = client.json(request).await;
         outcome.refused_as(ProblemKind::UnsupportedMediaType).context(media_type)?;
     }
     Ok(())
@@ -58,10 +58,10 @@ pub async fn truncated_form_is_not_stored(target: &Target) -> anyhow::Result<()>
     let form = Form::of(&Upload::new("half", "the first half"));
     let whole = form.body();
     let inside_the_headers = whole[..40].to_vec();
-    for body in [form.unended_body(), inside_the_headers] {
-        let request = client.proven(&alice, Method::POST, paths::UPLOAD);
+    for body in [form.truncated_body(), inside_the_headers] {
+        let request = client.authenticated(&alice, Method::POST, paths::UPLOAD);
         let request = request.header(CONTENT_TYPE, form.media_type()).body(body);
-        let outcome: Outcome<FileCreated> = client.json(request).await;
+        let outcome: CallResult<FileCreated> = client.json(request).await;
         outcome.refused_as(ProblemKind::MalformedRequest)?;
     }
     equal("the listing", listing(&client, &alice).await?, before)
@@ -74,7 +74,7 @@ pub async fn disconnected_upload_is_not_stored(target: &Target) -> anyhow::Resul
     let form = Form::of(&Upload::new("half", "the first half"));
     let mut request = request_head(target, &form, form.body().len() + 1_000).await?;
     request.extend(form.body());
-    raw::hang_up_after(&target.base_url, &request).await?;
+    raw::disconnect_after(&target.base_url, &request).await?;
     equal("the listing", listing(&client, &alice).await?, before)
 }
 
@@ -143,7 +143,7 @@ async fn request_head(
     length: usize,
 ) -> anyhow::Result<Vec<u8>> {
     let alice = target.sign_in(&target.alice).await?;
-    let (name, proof) = alice.header().context("alice has a credential")?;
+    let (name, credential) = alice.header().context("alice has a credential")?;
     let authority = raw::authority(&target.base_url)?;
     let cookies = target.cookies.as_ref().and_then(CookieJar::header);
     let cookies = match &cookies {
@@ -154,7 +154,7 @@ async fn request_head(
         "POST {} HTTP/1.1\r\nHost: {authority}\r\n{name}: {}\r\n{cookies}\
          Content-Type: {}\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n",
         paths::UPLOAD,
-        proof.to_str()?,
+        credential.to_str()?,
         form.media_type()
     );
     Ok(head.into_bytes())

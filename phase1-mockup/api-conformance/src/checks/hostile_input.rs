@@ -1,10 +1,10 @@
 //! Hostile requests. The reply is always an immediate refusal, never a server error.
 
+use crate::call_result::CallResult;
 use crate::checks::nonexistent_id;
+use crate::credential::Credential;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::outcome::Outcome;
-use crate::proof::Proof;
 use crate::raw;
 use crate::target::Target;
 use anyhow::{Context, ensure};
@@ -34,8 +34,8 @@ pub async fn malformed_file_id_is_not_found(target: &Target) -> anyhow::Result<(
         &long,
     ] {
         for path in [format!("/api/files/{id}"), format!("/api/files/{id}/content")] {
-            let outcome: Outcome<Message> =
-                client.json(client.proven(&alice, Method::GET, &path)).await;
+            let outcome: CallResult<Message> =
+                client.json(client.authenticated(&alice, Method::GET, &path)).await;
             let status = outcome.status().context(path.clone())?;
             equal(&path, status, StatusCode::NOT_FOUND)?;
         }
@@ -50,14 +50,14 @@ pub async fn invalid_utf8_in_a_path_is_a_client_error(
     let (client, alice) = target.as_alice().await?;
     for path in ["/api/files/%ff%fe", "/api/files/%ff/content", "/%ff", "/api/files/%zz"]
     {
-        let request = client.proven(&alice, Method::GET, path);
-        let outcome: Outcome<Message> = client.json(request).await;
+        let request = client.authenticated(&alice, Method::GET, path);
+        let outcome: CallResult<Message> = client.json(request).await;
         let status = outcome.status()?;
         ensure!(
             [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST].contains(&status),
             "{path}: status {status}"
         );
-        ensure!(matches!(outcome, Outcome::Refused(_)), "{path}: {outcome:?}");
+        ensure!(matches!(outcome, CallResult::Refused(_)), "{path}: {outcome:?}");
     }
     Ok(())
 }
@@ -67,7 +67,7 @@ pub async fn two_content_length_headers_are_refused(
     target: &Target,
 ) -> anyhow::Result<()> {
     let authority = raw::authority(&target.base_url)?;
-    let login = target.way.login_path();
+    let login = target.auth_scheme.login_path();
     let request = format!(
         "POST {login} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\n\
          Content-Length: 2\r\nContent-Length: 40\r\n\r\n{{}}"
@@ -79,7 +79,7 @@ pub async fn two_content_length_headers_are_refused(
 /// An unknown encoding could hide the end of the body (request smuggling).
 pub async fn unknown_transfer_encoding_is_refused(target: &Target) -> anyhow::Result<()> {
     let authority = raw::authority(&target.base_url)?;
-    let login = target.way.login_path();
+    let login = target.auth_scheme.login_path();
     let request = format!(
         "POST {login} HTTP/1.1\r\nHost: {authority}\r\n\
          Transfer-Encoding: xchunked\r\n\r\n"
@@ -93,8 +93,8 @@ pub async fn unknown_transfer_encoding_is_refused(target: &Target) -> anyhow::Re
 pub async fn huge_credential_is_refused(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let huge = Secret::new("x".repeat(100_000));
-    for proof in [Proof::Session(huge.clone()), Proof::Bearer(huge)] {
-        let request = client.proven(&proof, Method::GET, paths::FILES);
+    for credential in [Credential::Session(huge.clone()), Credential::Bearer(huge)] {
+        let request = client.authenticated(&credential, Method::GET, paths::FILES);
         let reply = client.send(request).await?;
         ensure!(
             [401, 431].contains(&reply.status.as_u16()),
@@ -140,7 +140,7 @@ pub async fn huge_password_is_refused_without_hashing(
         "password": "x".repeat(1024 * 1024),
     });
     let start = Instant::now();
-    let request = client.request(Method::POST, target.way.login_path());
+    let request = client.request(Method::POST, target.auth_scheme.login_path());
     let reply = client.send(request.json(&body)).await?;
     ensure!(
         [400, 413].contains(&reply.status.as_u16()),
@@ -164,7 +164,7 @@ pub async fn malformed_headers_cause_no_server_error(
     for path in [paths::FILES.to_owned(), paths::file_content(&id)] {
         for name in NAMES {
             for value in VALUES {
-                let request = client.proven(&alice, Method::GET, &path);
+                let request = client.authenticated(&alice, Method::GET, &path);
                 let reply = client.send(request.header(name, value)).await?;
                 let failed = reply.status.is_server_error();
                 ensure!(!failed, "GET {path} with {name}: {value}: {}", reply.status);
@@ -178,9 +178,10 @@ pub async fn malformed_headers_cause_no_server_error(
 /// The body of a GET request has no meaning.
 pub async fn body_of_a_get_is_ignored(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
-    let request = client.proven(&alice, Method::GET, &paths::file(&nonexistent_id()));
+    let request =
+        client.authenticated(&alice, Method::GET, &paths::file(&nonexistent_id()));
     let request = request.body("file_id=something-else");
-    let outcome: Outcome<Message> = client.json(request).await;
+    let outcome: CallResult<Message> = client.json(request).await;
     outcome.refused_as(ProblemKind::FileNotFound)?;
     Ok(())
 }

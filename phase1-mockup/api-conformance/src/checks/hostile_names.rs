@@ -3,9 +3,9 @@
 
 use crate::checks::listing;
 use crate::client::Client;
+use crate::credential::Credential;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::proof::Proof;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use http::StatusCode;
@@ -114,11 +114,11 @@ async fn upload_and_check_name(target: &Target, name: &str) -> anyhow::Result<St
 /// Checks that there is one `Content-Disposition` header, of the expected form.
 async fn check_disposition(
     client: &Client,
-    proof: &Proof,
+    credential: &Credential,
     id: &str,
 ) -> anyhow::Result<()> {
-    let described = client.file_json(proof, id).await.done()?.body;
-    let reply = client.content(proof, id).await.done()?;
+    let described = client.file_json(credential, id).await.done()?.body;
+    let reply = client.content(credential, id).await.done()?;
     let headers = reply.headers.get_all(CONTENT_DISPOSITION);
     equal("Content-Disposition headers", headers.iter().count(), 1)?;
     equal("Set-Cookie", reply.header(SET_COOKIE), None)?;

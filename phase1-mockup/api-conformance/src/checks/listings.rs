@@ -1,11 +1,11 @@
 //! Listings and their pages.
 
+use crate::call_result::CallResult;
 use crate::checks::listing;
 use crate::client::Client;
+use crate::credential::Credential;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::outcome::Outcome;
-use crate::proof::Proof;
 use crate::target::Target;
 use anyhow::Context;
 use api_contract::files::{FileList, ListQuery};
@@ -111,32 +111,32 @@ pub async fn forged_cursor_is_refused(target: &Target) -> anyhow::Result<()> {
 async fn refused(target: &Target, query: &str) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let path = format!("{}?{query}", paths::FILES);
-    let request = client.proven(&alice, Method::GET, &path);
-    let outcome: Outcome<FileList> = client.json(request).await;
+    let request = client.authenticated(&alice, Method::GET, &path);
+    let outcome: CallResult<FileList> = client.json(request).await;
     outcome.refused_as(ProblemKind::MalformedRequest).context(path)?;
     Ok(())
 }
 
 async fn page(
     client: &Client,
-    proof: &Proof,
+    credential: &Credential,
     limit: usize,
     cursor: Option<String>,
 ) -> anyhow::Result<FileList> {
     let query = ListQuery { limit: Some(limit), cursor };
-    Ok(client.list(proof, &query).await.done()?.body)
+    Ok(client.list(credential, &query).await.done()?.body)
 }
 
 /// Uploads files one after the other, and returns their ids, oldest first.
 async fn upload_numbered(
     client: &Client,
-    proof: &Proof,
+    credential: &Credential,
     count: usize,
 ) -> anyhow::Result<Vec<String>> {
     let mut ids = Vec::new();
     for number in 0..count {
         let file = Upload::new(format!("{number}.txt"), format!("file {number}"));
-        ids.push(client.upload(proof, &file).await.done()?.body.file_id);
+        ids.push(client.upload(credential, &file).await.done()?.body.file_id);
     }
     Ok(ids)
 }

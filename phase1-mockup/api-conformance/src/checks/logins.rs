@@ -1,14 +1,14 @@
 //! Logins: a password is exchanged for a session id or a token.
 
+use crate::call_result::CallResult;
+use crate::credential::Credential;
 use crate::expect::equal;
-use crate::outcome::Outcome;
-use crate::proof::Proof;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
-use api_contract::{Credentials, Message};
+use api_contract::{LoginRequest, Message};
 use http::Method;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
@@ -19,8 +19,8 @@ pub async fn each_account_gets_its_own_credential(target: &Target) -> anyhow::Re
     let alice = target.sign_in(&target.alice).await?;
     let bob = target.sign_in(&target.bob).await?;
     ensure!(alice != bob, "alice and bob have the same credential");
-    for proof in [alice, bob] {
-        crate::checks::listing(&client, &proof).await?;
+    for credential in [alice, bob] {
+        crate::checks::listing(&client, &credential).await?;
     }
     Ok(())
 }
@@ -33,7 +33,7 @@ pub async fn unknown_user_and_wrong_password_are_indistinguishable(
     let mut answers = Vec::new();
     for username in [target.alice.username.as_str(), "nobody", "NOT A NAME", ""] {
         let given =
-            Credentials { username: username.to_owned(), password: wrong.clone() };
+            LoginRequest { username: username.to_owned(), password: wrong.clone() };
         let refused = log_in(target, &json!(given)).await;
         let refused = refused.refused_as(ProblemKind::InvalidCredentials);
         let mut problem = refused.with_context(|| format!("{username:?}"))?.body;
@@ -111,7 +111,7 @@ pub async fn refused_login_does_not_echo_its_input(
         json!({ "username": "alice", "password": { "secret": "CANARY-7" } }),
     ] {
         let client = target.client();
-        let request = client.request(Method::POST, target.way.login_path());
+        let request = client.request(Method::POST, target.auth_scheme.login_path());
         let reply = client.send(request.json(&given)).await?;
         let text = String::from_utf8_lossy(&reply.body);
         ensure!(reply.status.is_client_error(), "{given} got {}", reply.status);
@@ -123,7 +123,7 @@ pub async fn refused_login_does_not_echo_its_input(
 /// A cached credential could be used by every reader of the cache (ASVS 14.3.2).
 pub async fn login_reply_is_not_cacheable(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
-    let request = client.request(Method::POST, target.way.login_path());
+    let request = client.request(Method::POST, target.auth_scheme.login_path());
     let reply = client.send(request.json(&target.alice)).await?;
     equal("Cache-Control", reply.header(CACHE_CONTROL), Some("no-store"))
 }
@@ -132,27 +132,31 @@ pub async fn login_reply_is_not_cacheable(target: &Target) -> anyhow::Result<()>
 pub async fn forged_credential_is_refused(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let forged = Secret::new("A".repeat(43));
-    let password =
-        Credentials { username: target.alice.username.clone(), password: forged.clone() };
-    for proof in
-        [Proof::Session(forged.clone()), Proof::Bearer(forged), Proof::Basic(password)]
-    {
-        let status = client.list(&proof, &ListQuery::default()).await.status()?;
+    let password = LoginRequest {
+        username: target.alice.username.clone(),
+        password: forged.clone(),
+    };
+    for credential in [
+        Credential::Session(forged.clone()),
+        Credential::Bearer(forged),
+        Credential::Basic(password),
+    ] {
+        let status = client.list(&credential, &ListQuery::default()).await.status()?;
         equal("the status", status.as_u16(), 401)
-            .with_context(|| format!("{proof:?}"))?;
+            .with_context(|| format!("{credential:?}"))?;
     }
     Ok(())
 }
 
-async fn log_in(target: &Target, given: &serde_json::Value) -> Outcome<Message> {
+async fn log_in(target: &Target, given: &serde_json::Value) -> CallResult<Message> {
     let client = target.client();
-    let request = client.request(Method::POST, target.way.login_path());
+    let request = client.request(Method::POST, target.auth_scheme.login_path());
     client.json(request.json(given)).await
 }
 
-async fn send(target: &Target, media_type: &str, body: &[u8]) -> Outcome<Message> {
+async fn send(target: &Target, media_type: &str, body: &[u8]) -> CallResult<Message> {
     let client = target.client();
-    let request = client.request(Method::POST, target.way.login_path());
+    let request = client.request(Method::POST, target.auth_scheme.login_path());
     let request = request.header(CONTENT_TYPE, media_type).body(body.to_vec());
     client.json(request).await
 }

@@ -2,9 +2,9 @@
 
 use crate::checks::{listing, nonexistent_id};
 use crate::client::Client;
+use crate::credential::Credential;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::proof::Proof;
 use crate::target::Target;
 use anyhow::Context;
 use api_contract::files::ListQuery;
@@ -102,11 +102,12 @@ struct ComparableReply {
 
 async fn comparable_reply(
     client: &Client,
-    proof: &Proof,
+    credential: &Credential,
     method: &Method,
     path: &str,
 ) -> anyhow::Result<ComparableReply> {
-    let reply = client.send(client.proven(proof, method.clone(), path)).await?;
+    let reply =
+        client.send(client.authenticated(credential, method.clone(), path)).await?;
     let ignored = [
         HeaderName::from_static(headers::REQUEST_ID),
         HeaderName::from_static(headers::SERVED_BY),

@@ -1,8 +1,8 @@
 //! Range requests (RFC 9110 §14).
 
+use crate::call_result::CallResult;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::outcome::Outcome;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::problem::ProblemKind;
@@ -18,7 +18,7 @@ async fn request_range(
     target: &Target,
     range: &str,
     more: &[(http::HeaderName, &str)],
-) -> anyhow::Result<(Upload, Outcome<Bytes>)> {
+) -> anyhow::Result<(Upload, CallResult<Bytes>)> {
     let (client, alice) = target.as_alice().await?;
     let file = Upload::of_size("ranged", SIZE);
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
@@ -118,7 +118,7 @@ pub async fn many_ranges_send_at_most_the_file(target: &Target) -> anyhow::Resul
             [200, 206, 416].contains(&status.as_u16()),
             "expected: 200, 206 or 416\n  actual:   {status}"
         );
-        if let Outcome::Done(reply) = outcome {
+        if let CallResult::Done(reply) = outcome {
             ensure!(reply.body.len() <= file.bytes.len(), "more bytes than the file");
         }
     }

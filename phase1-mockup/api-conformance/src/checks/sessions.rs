@@ -1,16 +1,16 @@
 //! Sessions of a stateful server.
 
+use crate::call_result::CallResult;
+use crate::credential::Credential;
 use crate::eventually::eventually;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::outcome::Outcome;
-use crate::proof::Proof;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::files::FileList;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
-use api_contract::sessions::{MOST_FILES_REMEMBERED, SessionView};
+use api_contract::sessions::{MAX_SESSION_FILES, SessionView};
 use api_contract::{headers, paths};
 use http::Method;
 use http::header::{COOKIE, SET_COOKIE};
@@ -43,8 +43,8 @@ pub async fn session_ids_are_random_and_unique(target: &Target) -> anyhow::Resul
 pub async fn session_view_shows_its_owner(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let started = client.log_in_session(&target.alice).await.done()?.body;
-    let proof = Proof::Session(started.session_id);
-    let reply = client.session_view(&proof).await.done()?;
+    let credential = Credential::Session(started.session_id);
+    let reply = client.session_view(&credential).await.done()?;
     let view = &reply.body;
     equal("the user", &view.username, &target.alice.username)?;
     equal("files of a new session", view.files_uploaded.len(), 0)?;
@@ -76,7 +76,7 @@ pub async fn session_grows_with_each_upload(target: &Target) -> anyhow::Result<(
 pub async fn session_keeps_the_newest_file_names(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let names: Vec<_> =
-        (0..MOST_FILES_REMEMBERED + 3).map(|number| format!("{number}.txt")).collect();
+        (0..MAX_SESSION_FILES + 3).map(|number| format!("{number}.txt")).collect();
     for name in &names {
         client.upload(&alice, &Upload::new(name.clone(), "")).await.done()?;
     }
@@ -136,7 +136,7 @@ pub async fn forged_session_id_is_unknown(target: &Target) -> anyhow::Result<()>
     let client = target.client();
     let forms = ["A".repeat(43), String::new(), "short".to_owned(), "../x".to_owned()];
     for id in forms {
-        let forged = Proof::Session(Secret::new(id));
+        let forged = Credential::Session(Secret::new(id));
         let view = client.session_view(&forged).await;
         let refusal = view.refused_as(ProblemKind::SessionUnknown)?;
         equal("Set-Cookie", refusal.header(SET_COOKIE), None)?;
@@ -165,7 +165,7 @@ pub async fn session_id_is_accepted_only_in_its_header(
         view(paths::SESSION).bearer_auth(id),
         view(paths::SESSION).basic_auth(&target.alice.username, Some(id)),
     ] {
-        let outcome: Outcome<SessionView> = client.json(request).await;
+        let outcome: CallResult<SessionView> = client.json(request).await;
         outcome.refused_as(ProblemKind::SessionUnknown)?;
     }
     Ok(())
@@ -193,19 +193,19 @@ pub async fn password_and_token_are_not_accepted_as_sessions(
     target: &Target,
 ) -> anyhow::Result<()> {
     let client = target.client();
-    let token = Proof::Bearer(Secret::new("a.b.c"));
-    for proof in [Proof::Basic(target.alice.clone()), token] {
+    let token = Credential::Bearer(Secret::new("a.b.c"));
+    for credential in [Credential::Basic(target.alice.clone()), token] {
         target
-            .refuses(&proof, ProblemKind::SessionUnknown)
+            .refuses(&credential, ProblemKind::SessionUnknown)
             .await
-            .with_context(|| format!("{proof:?}"))?;
+            .with_context(|| format!("{credential:?}"))?;
     }
     let page = [
         ("username", target.alice.username.as_str()),
         ("password", target.alice.password.expose()),
     ];
     let request = client.request(Method::GET, paths::FILES).query(&page);
-    let outcome: Outcome<FileList> = client.json(request).await;
+    let outcome: CallResult<FileList> = client.json(request).await;
     let status = outcome.status()?;
     ensure!(status.is_client_error(), "a password in the URL: {status}");
     Ok(())

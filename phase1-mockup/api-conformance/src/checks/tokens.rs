@@ -1,10 +1,10 @@
 //! Tokens of a stateless server: accepted and refused credentials.
 
+use crate::call_result::{CallResult, Reply};
 use crate::client::Client;
+use crate::credential::Credential;
 use crate::expect::equal;
 use crate::form::Upload;
-use crate::outcome::{Outcome, Reply};
-use crate::proof::Proof;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::Message;
@@ -66,16 +66,16 @@ pub async fn each_token_has_a_unique_id(target: &Target) -> anyhow::Result<()> {
 
 /// Every file call accepts the token alone.
 pub async fn token_is_accepted_by_every_file_call(target: &Target) -> anyhow::Result<()> {
-    let proof = Proof::Bearer(token(target).await?);
-    every_file_call_accepts(&target.client(), &proof).await
+    let credential = Credential::Bearer(token(target).await?);
+    every_file_call_accepts(&target.client(), &credential).await
 }
 
 /// Every file call accepts the password with each request (Basic, RFC 7617).
 pub async fn basic_auth_is_accepted_by_every_file_call(
     target: &Target,
 ) -> anyhow::Result<()> {
-    let proof = Proof::Basic(target.alice.clone());
-    every_file_call_accepts(&target.client(), &proof).await
+    let credential = Credential::Basic(target.alice.clone());
+    every_file_call_accepts(&target.client(), &credential).await
 }
 
 /// The algorithm `none` has no signature, so the token must not choose it (RFC 8725 §3.1).
@@ -156,7 +156,7 @@ pub async fn token_signed_with_another_key_is_invalid(
 pub async fn password_in_the_url_is_refused(target: &Target) -> anyhow::Result<()> {
     let client = target.client();
     let id = crate::checks::nonexistent_id();
-    let token = Proof::Bearer(token(target).await?);
+    let token = Credential::Bearer(token(target).await?);
     for (method, path) in [
         (Method::GET, paths::FILES.to_owned()),
         (Method::POST, paths::UPLOAD.to_owned()),
@@ -165,10 +165,11 @@ pub async fn password_in_the_url_is_refused(target: &Target) -> anyhow::Result<(
         (Method::DELETE, paths::file(&id)),
     ] {
         for password in [target.alice.password.expose(), "CANARY-7"] {
-            for proof in [&Proof::None, &token] {
+            for credential in [&Credential::None, &token] {
                 let query = [("username", "alice"), ("password", password)];
-                let request = client.proven(proof, method.clone(), &path).query(&query);
-                let outcome: Outcome<Message> = client.json(request).await;
+                let request =
+                    client.authenticated(credential, method.clone(), &path).query(&query);
+                let outcome: CallResult<Message> = client.json(request).await;
                 let refusal = outcome
                     .refused_as(ProblemKind::CredentialsInQuery)
                     .with_context(|| format!("{method} {path}"))?;
@@ -188,8 +189,8 @@ fn does_not_echo(refusal: &Reply<Problem>, password: &str) -> anyhow::Result<()>
 /// A stateless server does not accept session ids.
 pub async fn session_id_is_refused(target: &Target) -> anyhow::Result<()> {
     for id in ["A".repeat(43), token(target).await?.expose().to_owned()] {
-        let proof = Proof::Session(Secret::new(id));
-        target.refuses(&proof, ProblemKind::InvalidCredentials).await?;
+        let credential = Credential::Session(Secret::new(id));
+        target.refuses(&credential, ProblemKind::InvalidCredentials).await?;
     }
     Ok(())
 }
@@ -215,16 +216,19 @@ fn encoded(json: &Value) -> String {
 }
 
 async fn is_invalid(target: &Target, token: &str) -> anyhow::Result<()> {
-    let proof = Proof::Bearer(Secret::new(token));
-    target.refuses(&proof, ProblemKind::TokenInvalid).await
+    let credential = Credential::Bearer(Secret::new(token));
+    target.refuses(&credential, ProblemKind::TokenInvalid).await
 }
 
-async fn every_file_call_accepts(client: &Client, proof: &Proof) -> anyhow::Result<()> {
+async fn every_file_call_accepts(
+    client: &Client,
+    credential: &Credential,
+) -> anyhow::Result<()> {
     let file = Upload::new("a", "a");
-    let id = client.upload(proof, &file).await.done()?.body.file_id;
-    client.list(proof, &ListQuery::default()).await.done()?;
-    client.file_json(proof, &id).await.done()?;
-    client.content(proof, &id).await.done()?;
-    client.delete(proof, &id).await.done()?;
+    let id = client.upload(credential, &file).await.done()?.body.file_id;
+    client.list(credential, &ListQuery::default()).await.done()?;
+    client.file_json(credential, &id).await.done()?;
+    client.content(credential, &id).await.done()?;
+    client.delete(credential, &id).await.done()?;
     Ok(())
 }

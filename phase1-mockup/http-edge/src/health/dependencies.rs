@@ -18,28 +18,28 @@ const CHECK_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum HealthStatus {
     /// Healthy.
-    Fine,
+    Healthy,
     /// Impaired, but the server can still serve. The text goes to any client that asks, so
     /// it names no address and no cause.
-    Impaired(&'static str),
+    Degraded(&'static str),
     /// Unavailable: this server cannot serve without it, while other replicas can.
-    Missing(&'static str),
+    Unavailable(&'static str),
 }
 
-impl Standing {
+impl HealthStatus {
     /// The status in one or two words.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Fine => "ok",
-            Self::Impaired(text) | Self::Missing(text) => text,
+            Self::Healthy => "ok",
+            Self::Degraded(text) | Self::Unavailable(text) => text,
         }
     }
 }
 
-type Probe = Arc<dyn Fn() -> BoxFuture<'static, Standing> + Send + Sync>;
+type Probe = Arc<dyn Fn() -> BoxFuture<'static, HealthStatus> + Send + Sync>;
 
 /// A check of one dependency.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl Check {
         probe: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = Standing> + Send + 'static,
+        F: Future<Output = HealthStatus> + Send + 'static,
     {
         Self { name, probe: Arc::new(move || Box::pin(probe())), shared: false }
     }
@@ -69,14 +69,17 @@ impl Check {
         Self { shared: true, ..self }
     }
 
-    async fn run(&self) -> (&'static str, Standing) {
+    async fn run(&self) -> (&'static str, HealthStatus) {
         let status = tokio::time::timeout(CHECK_TIMEOUT, (self.probe)()).await;
-        let status = match status.unwrap_or(Standing::Missing("does not answer in time"))
+        let status = match status
+            .unwrap_or(HealthStatus::Unavailable("does not answer in time"))
         {
-            Standing::Missing(text) if self.shared => Standing::Impaired(text),
+            HealthStatus::Unavailable(text) if self.shared => {
+                HealthStatus::Degraded(text)
+            }
             status => status,
         };
-        let up = f64::from(u8::from(status == Standing::Fine));
+        let up = f64::from(u8::from(status == HealthStatus::Healthy));
         metrics::gauge!("dependency_up", "dependency" => self.name).set(up);
         (self.name, status)
     }
@@ -89,7 +92,7 @@ impl fmt::Debug for Check {
 }
 
 /// The status of each dependency, by name.
-pub(super) type Statuses = BTreeMap<&'static str, Standing>;
+pub(super) type Statuses = BTreeMap<&'static str, HealthStatus>;
 
 /// All dependencies, with their cached statuses.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use crate::support::{DEADLINE, start_with};
 use api_contract::Ready;
 use api_contract::problem::Problem;
 use axum::Router;
-use http_edge::health::{Check, Readiness, Standing};
+use http_edge::health::{Check, HealthStatus, Readiness};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 /// required one and reads how often it was checked.
 struct TestApp {
     server: crate::support::Running,
-    records: Arc<Mutex<Standing>>,
+    records: Arc<Mutex<HealthStatus>>,
     checks: Arc<AtomicUsize>,
 }
 
 async fn test_app() -> TestApp {
-    let records = Arc::new(Mutex::new(Standing::Fine));
+    let records = Arc::new(Mutex::new(HealthStatus::Healthy));
     let checks = Arc::new(AtomicUsize::new(0));
     let (status, counter) = (Arc::clone(&records), Arc::clone(&checks));
     let required = Check::new("records", move || {
@@ -26,8 +26,9 @@ async fn test_app() -> TestApp {
         let status = status.lock().expect("not poisoned").clone();
         async { status }
     });
-    let optional = Check::new("cache", || async { Standing::Impaired("breaker open") });
-    let readiness = Readiness::looking_at(vec![required, optional]);
+    let optional =
+        Check::new("cache", || async { HealthStatus::Degraded("breaker open") });
+    let readiness = Readiness::with_checks(vec![required, optional]);
     let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;
     TestApp { server, records, checks }
 }
@@ -64,21 +65,22 @@ async fn impaired_dependency_is_reported_as_degraded() {
 #[tokio::test]
 async fn unavailable_dependency_makes_server_not_ready_until_it_returns() {
     let app = test_app().await;
-    *app.records.lock().unwrap() = Standing::Missing("do not answer");
+    *app.records.lock().unwrap() = HealthStatus::Unavailable("do not answer");
     let reply = app.until(503).await;
     assert_eq!(reply.headers()["retry-after"], "1");
     let problem: Problem = reply.json().await.unwrap();
     assert_eq!(problem.slug(), "not-ready");
     assert_eq!(problem.detail, "records: do not answer; cache: breaker open");
-    *app.records.lock().unwrap() = Standing::Fine;
+    *app.records.lock().unwrap() = HealthStatus::Healthy;
     app.until(200).await;
 }
 
 #[tokio::test]
 async fn unavailable_shared_dependency_is_named_and_server_stays_ready() {
-    let lost = Check::new("records", || async { Standing::Missing("do not answer") });
+    let lost =
+        Check::new("records", || async { HealthStatus::Unavailable("do not answer") });
     let silent = Check::new("files", std::future::pending);
-    let readiness = Readiness::looking_at(vec![lost.shared(), silent.shared()]);
+    let readiness = Readiness::with_checks(vec![lost.shared(), silent.shared()]);
     let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;
     let reply = reqwest::get(server.url("/readyz")).await.unwrap();
     assert_eq!(reply.status(), 200);
@@ -90,8 +92,8 @@ async fn unavailable_shared_dependency_is_named_and_server_stays_ready() {
 
 #[tokio::test]
 async fn server_with_healthy_dependencies_is_ready() {
-    let fine = Check::new("records", || async { Standing::Fine });
-    let readiness = Readiness::looking_at(vec![fine.shared()]);
+    let fine = Check::new("records", || async { HealthStatus::Healthy });
+    let readiness = Readiness::with_checks(vec![fine.shared()]);
     let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;
     let ready: Ready =
         reqwest::get(server.url("/readyz")).await.unwrap().json().await.unwrap();
@@ -116,7 +118,7 @@ async fn frequent_requests_share_cached_check_results() {
 #[tokio::test]
 async fn silent_dependency_is_unavailable_after_check_timeout() {
     let stuck = Check::new("records", std::future::pending);
-    let readiness = Readiness::looking_at(vec![stuck]);
+    let readiness = Readiness::with_checks(vec![stuck]);
     let server = start_with(Router::new(), readiness, Duration::ZERO, DEADLINE).await;
     let begun = Instant::now();
     let reply = reqwest::get(server.url("/readyz")).await.unwrap();

@@ -12,7 +12,7 @@ async fn panicking() -> &'static str {
 #[tokio::test]
 async fn response_names_replica_and_keeps_valid_request_id() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let http = reqwest::Client::new();
     for (path, status) in [("/livez", 200), ("/nowhere", 404)] {
         let request = http.get(server.url(path)).header("x-request-id", "lecture-1");
@@ -44,7 +44,7 @@ async fn panic_returns_500_without_details_and_server_continues() {
 #[tokio::test]
 async fn unsupported_method_returns_405_with_allow() {
     let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let reply = reqwest::Client::new().post(server.url("/livez")).send().await.unwrap();
     assert_eq!(reply.status(), 405);
     assert_eq!(reply.headers()["allow"], "GET,HEAD");

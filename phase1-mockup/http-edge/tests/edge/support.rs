@@ -45,7 +45,7 @@ pub(crate) async fn start_with(
     grace: Duration,
     deadline: Duration,
 ) -> Running {
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let routes = routes.merge(health::routes(readiness.clone()));
     let app = Completed::new(routes, Replies::of("r7", UrlInLog::Path));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -6,7 +6,7 @@ use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::fixture::Fixture;
 use api_conformance::form::Upload;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
 
 /// The sessions are lost with the process; accounts and files are not.
@@ -19,8 +19,8 @@ async fn restart_ends_all_sessions() -> anyhow::Result<()> {
     before.server.kill_9()?;
 
     let after = start(&fixture, &[]).await?;
-    for proof in [&alice, &bob] {
-        after.refuses(proof, ProblemKind::SessionUnknown).await?;
+    for credential in [&alice, &bob] {
+        after.refuses(credential, ProblemKind::SessionUnknown).await?;
     }
     let again = after.sign_in(&after.alice).await?;
     after.accepts(&again).await
@@ -78,7 +78,7 @@ async fn idle_session_expires() -> anyhow::Result<()> {
     let short = ["--idle-timeout-ms", "500", "--sweep-ms", "50"];
     let server = start(&Fixture::new()?, &short).await?;
     let alice = server.sign_in(&server.alice).await?;
-    eventually(PATIENCE, "no live sessions", async || {
+    eventually(PROCESS_TIMEOUT, "no live sessions", async || {
         let empty = live_sessions(&server).await? == 0.0;
         Ok(empty.then_some(()))
     })

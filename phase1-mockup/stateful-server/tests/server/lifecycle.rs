@@ -2,12 +2,12 @@
 //! fourth, the end of the process, is in `consequences`).
 
 use crate::start;
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::fixture::{Fixture, Started};
 use api_conformance::form::Upload;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_conformance::raw;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
@@ -88,7 +88,7 @@ async fn retried_upload_after_a_disconnect_is_recorded_once() -> anyhow::Result<
             value.to_str()?,
             body.len()
         );
-        raw::hang_up_after(&server.base_url, request.as_bytes()).await?;
+        raw::disconnect_after(&server.base_url, request.as_bytes()).await?;
         let again = Upload::new(name, name.clone());
         client.upload_with_key(&alice, &again, name).await.done()?;
     }
@@ -109,7 +109,7 @@ async fn session_ids_and_passwords_are_not_logged() -> anyhow::Result<()> {
     server.server.terminate().await?;
 
     let log = server.server.log();
-    let Proof::Session(id) = &alice else {
+    let Credential::Session(id) = &alice else {
         anyhow::bail!("the credential is a session id");
     };
     equal("the log has sessions", log.contains("session born"), true)?;
@@ -121,13 +121,13 @@ async fn session_ids_and_passwords_are_not_logged() -> anyhow::Result<()> {
 /// Sends requests until one is refused, and returns the slug of its problem.
 async fn refusal_of_a_busy_client(
     server: &Started,
-    proof: &Proof,
+    credential: &Credential,
 ) -> anyhow::Result<String> {
     let client = server.client();
-    eventually(PATIENCE, "a refusal", async || {
-        use api_conformance::outcome::Outcome;
-        match client.session_view(proof).await {
-            Outcome::Refused(reply) => Ok(Some(reply.body.slug().to_owned())),
+    eventually(PROCESS_TIMEOUT, "a refusal", async || {
+        use api_conformance::call_result::CallResult;
+        match client.session_view(credential).await {
+            CallResult::Refused(reply) => Ok(Some(reply.body.slug().to_owned())),
             other => other.done().map(|_still_valid| None),
         }
     })
@@ -144,7 +144,7 @@ async fn check_birth_and_death(server: &Started, cause: &str) -> anyhow::Result<
 }
 
 async fn event(server: &Started, message: &str) -> anyhow::Result<Value> {
-    eventually(PATIENCE, message, async || {
+    eventually(PROCESS_TIMEOUT, message, async || {
         let mut events = server.server.events().into_iter();
         Ok(events.find(|event| event["message"] == message))
     })

@@ -11,12 +11,12 @@ mod resources;
 mod usage;
 
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_stateful-server");
 
 /// Starts the program on a folder, with additional flags.
 async fn start(fixture: &Fixture, more: &[&str]) -> anyhow::Result<Started> {
-    fixture.start(PROGRAM, Way::Session, more).await
+    fixture.start(PROGRAM, AuthScheme::Session, more).await
 }

@@ -1,7 +1,7 @@
 //! The conformance suite, with tokens and with passwords.
 
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
 
 mod with_a_token {
     api_conformance::conformance_suite!(crate::conformance::with_tokens);
@@ -18,5 +18,5 @@ async fn with_tokens() -> anyhow::Result<Started> {
 
 async fn with_passwords() -> anyhow::Result<Started> {
     let fixture = Fixture::new()?;
-    fixture.start(crate::PROGRAM, Way::Basic, &[]).await
+    fixture.start(crate::PROGRAM, AuthScheme::Basic, &[]).await
 }

@@ -2,12 +2,12 @@
 //! in the same position of the same file in `stateful-server`.
 
 use crate::start;
-use api_conformance::eventually::{eventually, silence};
+use api_conformance::call_result::CallResult;
+use api_conformance::eventually::{eventually, wait_idle};
 use api_conformance::expect::equal;
 use api_conformance::fixture::Fixture;
 use api_conformance::form::Upload;
-use api_conformance::outcome::Outcome;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use std::time::Duration;
@@ -22,8 +22,8 @@ async fn tokens_survive_a_restart() -> anyhow::Result<()> {
     before.server.kill_9()?;
 
     let after = start(&fixture, &[]).await?;
-    for proof in [&alice, &bob] {
-        after.accepts(proof).await?;
+    for credential in [&alice, &bob] {
+        after.accepts(credential).await?;
     }
     Ok(())
 }
@@ -57,12 +57,13 @@ async fn stolen_token_works_until_it_expires() -> anyhow::Result<()> {
     let stolen = alice.clone();
     drop(alice);
     server.accepts(&stolen).await?;
-    let refusal = eventually(PATIENCE, "the end of a token", async || {
-        match client.list(&stolen, &ListQuery::default()).await {
-            Outcome::Refused(reply) => Ok(Some(reply.body)),
-            other => other.done().map(|_still_valid| None),
-        }
-    });
+    let refusal =
+        eventually(PROCESS_TIMEOUT, "the end of a token", async || {
+            match client.list(&stolen, &ListQuery::default()).await {
+                CallResult::Refused(reply) => Ok(Some(reply.body)),
+                other => other.done().map(|_still_valid| None),
+            }
+        });
     let expired = ProblemKind::TokenExpired.slug();
     equal("the refusal", refusal.await?.slug(), expired)
 }
@@ -86,7 +87,7 @@ async fn memory_is_independent_of_logins() -> anyhow::Result<()> {
 async fn idle_token_stays_valid() -> anyhow::Result<()> {
     let server = start(&Fixture::new()?, &[]).await?;
     let alice = server.sign_in(&server.alice).await?;
-    silence(Duration::from_secs(1)).await;
+    wait_idle(Duration::from_secs(1)).await;
     server.accepts(&alice).await
 }
 

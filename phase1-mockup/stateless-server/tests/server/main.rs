@@ -11,7 +11,7 @@ mod secrets;
 mod usage;
 
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_stateless-server");
@@ -21,5 +21,5 @@ async fn start(fixture: &Fixture, more: &[&str]) -> anyhow::Result<Started> {
     let key_file = fixture.token_key_file();
     let key_file = key_file.to_string_lossy();
     let flags = [&["--token-key-file", &*key_file], more].concat();
-    fixture.start(PROGRAM, Way::Token, &flags).await
+    fixture.start(PROGRAM, AuthScheme::Token, &flags).await
 }

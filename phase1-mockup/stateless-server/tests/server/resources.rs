@@ -3,27 +3,27 @@
 use crate::PROGRAM;
 use api_conformance::fixture::Fixture;
 use api_conformance::resources::{
-    a_full_disk_loses_nothing, endless_part_headers_cost_no_memory,
-    memory_does_not_grow_with_the_size_of_uploads, on_a_small_disk,
+    endless_part_headers_use_bounded_memory, full_disk_loses_no_acknowledged_file,
+    memory_is_independent_of_upload_size, on_a_small_disk,
 };
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
 
 #[tokio::test]
 async fn memory_does_not_grow_with_uploads() -> anyhow::Result<()> {
-    memory_does_not_grow_with_the_size_of_uploads(PROGRAM, Way::Token).await
+    memory_is_independent_of_upload_size(PROGRAM, AuthScheme::Token).await
 }
 
 #[tokio::test]
 async fn part_headers_use_bounded_memory() -> anyhow::Result<()> {
-    endless_part_headers_cost_no_memory(PROGRAM, Way::Token).await
+    endless_part_headers_use_bounded_memory(PROGRAM, AuthScheme::Token).await
 }
 
 /// `scripts/test` reports whether this machine can run this test.
 #[tokio::test]
 async fn full_disk_loses_no_acknowledged_upload() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
-    match on_a_small_disk(&fixture, PROGRAM, Way::Token, &[]).await? {
-        Some(started) => a_full_disk_loses_nothing(&started).await,
+    match on_a_small_disk(&fixture, PROGRAM, AuthScheme::Token, &[]).await? {
+        Some(started) => full_disk_loses_no_acknowledged_file(&started).await,
         None => Ok(()),
     }
 }

@@ -1,11 +1,11 @@
 //! Keys, tokens and passwords: their validity, and the places where they must not appear.
 
 use crate::{PROGRAM, start};
+use api_conformance::call_result::CallResult;
+use api_conformance::credential::Credential;
 use api_conformance::expect::{equal, refuses_to_start};
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::outcome::Outcome;
-use api_conformance::proof::Proof;
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
 use api_conformance::usage::with;
 use api_contract::files::FileList;
 use api_contract::paths;
@@ -19,11 +19,11 @@ const CANARY: &str = "CANARY-pa55word";
 #[tokio::test]
 async fn random_key_is_logged_as_a_warning() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
-    let first = fixture.start(PROGRAM, Way::Token, &[]).await?;
+    let first = fixture.start(PROGRAM, AuthScheme::Token, &[]).await?;
     first.server.logged(&["WARN", "--token-key-file", "random"]).await?;
     let alice = first.sign_in(&first.alice).await?;
     first.accepts(&alice).await?;
-    let second = fixture.start(PROGRAM, Way::Token, &[]).await?;
+    let second = fixture.start(PROGRAM, AuthScheme::Token, &[]).await?;
     second.refuses(&alice, ProblemKind::TokenInvalid).await
 }
 
@@ -93,11 +93,11 @@ async fn credentials_in_url_requires_loopback() -> anyhow::Result<()> {
 async fn tokens_and_passwords_are_not_logged() -> anyhow::Result<()> {
     let mut server = start(&Fixture::new()?, &[]).await?;
     let token = server.sign_in(&server.alice).await?;
-    let password = Proof::Basic(server.alice.clone());
+    let password = Credential::Basic(server.alice.clone());
     let mut secrets = vec![server.alice.password.expose().to_owned()];
-    for proof in [token, password] {
-        server.accepts(&proof).await?;
-        let (_, header) = proof.header().expect("a valid header value");
+    for credential in [token, password] {
+        server.accepts(&credential).await?;
+        let (_, header) = credential.header().expect("a valid header value");
         let (_scheme, sent) = header.to_str()?.split_once(' ').expect("two words");
         secrets.push(sent.to_owned());
     }
@@ -113,7 +113,7 @@ async fn tokens_and_passwords_are_not_logged() -> anyhow::Result<()> {
 async fn list_with_password_in_url(
     server: &Started,
     password: &str,
-) -> Outcome<FileList> {
+) -> CallResult<FileList> {
     let client = server.client();
     let query = [("username", "alice"), ("password", password)];
     client.json(client.request(Method::GET, paths::FILES).query(&query)).await

@@ -10,7 +10,7 @@ use upload_domain::users_file;
 async fn only_the_right_password_of_an_account_is_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
-    users_file::write(&path, &[("alice", "secret")], HashCost::Least).unwrap();
+    users_file::write(&path, &[("alice", "secret")], HashCost::Minimal).unwrap();
     let accounts = Accounts::read(&path).unwrap();
     assert_eq!(accounts.log_in("alice", "secret").await.unwrap().as_str(), "alice");
     for (name, password) in
@@ -24,10 +24,11 @@ async fn only_the_right_password_of_an_account_is_accepted() {
 fn demo_accounts_are_created_once_with_private_mode() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.json");
-    let created = accounts::make_demo_users(&path, HashCost::Least).unwrap().unwrap();
+    let created =
+        accounts::create_demo_accounts(&path, HashCost::Minimal).unwrap().unwrap();
     assert_eq!(created.len(), 3);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(accounts::make_demo_users(&path, HashCost::Least).unwrap().is_none());
+    assert!(accounts::create_demo_accounts(&path, HashCost::Minimal).unwrap().is_none());
     let stored = fs::read_to_string(&path).unwrap();
     assert!(created.iter().all(|account| !stored.contains(&account.password)));
 }

@@ -1,10 +1,10 @@
 //! Tests of the database: an installed Postgres, a container with Postgres, and SQLite.
 
 use crate::support::{descendants, is_available, query_database};
-use backing_services::{Backing, Kind, Service, State, What, database};
+use backing_services::{Backing, Kind, Service, ServiceType, State, database};
 
 async fn started(kind: Kind, backing: Backing) -> Option<(tempfile::TempDir, Service)> {
-    if !is_available(What::Database, kind).await {
+    if !is_available(ServiceType::Database, kind).await {
         return None;
     }
     let dir = tempfile::tempdir().expect("a folder");

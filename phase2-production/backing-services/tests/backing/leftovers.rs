@@ -1,7 +1,7 @@
 //! Tests that no process, container or folder remains when the parent process is killed.
 
 use crate::support::{Process, descendants, is_available, until};
-use backing_services::{Backing, Kind, Service, What, database, redis, s3};
+use backing_services::{Backing, Kind, Service, ServiceType, database, redis, s3};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -65,7 +65,7 @@ fn kill_and_wait_for_clean_up(mut target: Child, server: &str) {
     until("their folders are removed", || folders.iter().all(|folder| !folder.exists()));
 }
 
-async fn ends_with_killed_parent(what: What, name: &str, server: &str) {
+async fn ends_with_killed_parent(what: ServiceType, name: &str, server: &str) {
     if !is_available(what, Kind::Local).await {
         return;
     }
@@ -79,13 +79,13 @@ async fn ends_with_killed_parent(what: What, name: &str, server: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn service_with_removed_folder_ends() {
-    for what in [What::Redis, What::Database] {
+    for what in [ServiceType::Redis, ServiceType::Database] {
         if !is_available(what, Kind::Local).await {
             continue;
         }
         let dir = tempfile::tempdir().unwrap();
         let service = match what {
-            What::Redis => redis(Backing::Local, dir.path()).await.unwrap(),
+            ServiceType::Redis => redis(Backing::Local, dir.path()).await.unwrap(),
             _ => database(Backing::Local, dir.path()).await.unwrap(),
         };
         let folder = service.log().unwrap().parent().unwrap().to_owned();
@@ -102,7 +102,7 @@ async fn service_with_removed_folder_ends() {
 /// Shared memory outlives killed processes. Its id is in `postmaster.pid`.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_postgres_leaves_no_shared_memory() {
-    if !is_available(What::Database, Kind::Local).await {
+    if !is_available(ServiceType::Database, Kind::Local).await {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -124,17 +124,17 @@ async fn killed_postgres_leaves_no_shared_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_ends_with_killed_parent_even_while_paused() {
-    ends_with_killed_parent(What::Redis, "redis", "redis-server").await;
+    ends_with_killed_parent(ServiceType::Redis, "redis", "redis-server").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_ends_with_killed_parent_even_while_paused() {
-    ends_with_killed_parent(What::Database, "postgres", "postgres").await;
+    ends_with_killed_parent(ServiceType::Database, "postgres", "postgres").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn store_ends_with_killed_parent_even_while_paused() {
-    ends_with_killed_parent(What::S3, "s3", "s3s-fs").await;
+    ends_with_killed_parent(ServiceType::S3, "s3", "s3s-fs").await;
 }
 
 /// A container is not a child process. Its label contains its owner's process id.
@@ -148,7 +148,8 @@ fn containers_of(pid: u32) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn container_ends_with_killed_owner_even_while_paused() {
-    let images = [(What::Redis, "redis-container"), (What::Database, "container")];
+    let images =
+        [(ServiceType::Redis, "redis-container"), (ServiceType::Database, "container")];
     for (what, name) in images {
         if !is_available(what, Kind::Container).await {
             continue;

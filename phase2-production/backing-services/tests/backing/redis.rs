@@ -1,11 +1,11 @@
 //! Tests of Redis: installed, in a container, and embedded.
 
 use crate::support::{descendants, is_available, query_redis, until};
-use backing_services::{Backing, Kind, Service, State, What, redis};
+use backing_services::{Backing, Kind, Service, ServiceType, State, redis};
 use std::path::Path;
 
 async fn started(kind: Kind, backing: Backing) -> Option<(tempfile::TempDir, Service)> {
-    if !is_available(What::Redis, kind).await {
+    if !is_available(ServiceType::Redis, kind).await {
         return None;
     }
     let dir = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,7 @@
 //! Tests of the object store with the S3 protocol.
 
 use crate::support::is_available;
-use backing_services::{Backing, Kind, State, What, s3};
+use backing_services::{Backing, Kind, ServiceType, State, s3};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -19,7 +19,7 @@ async fn unsigned_status(url: &str) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn private_store_rejects_unsigned_requests_and_survives_kill() {
-    if !is_available(What::S3, Kind::Local).await {
+    if !is_available(ServiceType::S3, Kind::Local).await {
         return;
     }
     let dir = tempfile::tempdir().unwrap();

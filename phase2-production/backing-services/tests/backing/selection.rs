@@ -1,11 +1,11 @@
 //! The selected kind of service, and the reason for it.
 
-use backing_services::{Backing, Kind, What, database, offers, redis, s3};
+use backing_services::{Backing, Kind, ServiceType, database, offers, redis, s3};
 
 #[tokio::test]
 async fn auto_selects_first_available_kind_and_states_reason() {
     let dir = tempfile::tempdir().unwrap();
-    let offers = offers(What::Database).await;
+    let offers = offers(ServiceType::Database).await;
     let kinds: Vec<_> = offers.iter().map(|offer| offer.kind).collect();
     assert_eq!(kinds, Kind::ORDER);
     let first = offers.iter().find(|offer| offer.found.is_ok());
@@ -23,13 +23,14 @@ async fn missing_requested_kind_is_an_error_with_remedy() {
     let dir = tempfile::tempdir().unwrap();
     let error = s3(Backing::Container, dir.path()).await.unwrap_err().to_string();
     assert!(error.contains("FILES_URL"), "{error}");
-    for (what, variable) in [(What::Redis, "REDIS_URL"), (What::Database, "DATABASE_URL")]
+    for (what, variable) in
+        [(ServiceType::Redis, "REDIS_URL"), (ServiceType::Database, "DATABASE_URL")]
     {
         if std::env::var_os(variable).is_some() {
             continue;
         }
         let result = match what {
-            What::Redis => redis(Backing::Url, dir.path()).await,
+            ServiceType::Redis => redis(Backing::Url, dir.path()).await,
             _ => database(Backing::Url, dir.path()).await,
         };
         let error = result.unwrap_err().to_string();

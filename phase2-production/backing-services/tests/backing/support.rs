@@ -1,6 +1,6 @@
 //! Queries to the services, and a view of processes from outside.
 
-use backing_services::{Kind, What, offers};
+use backing_services::{Kind, ServiceType, offers};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ pub(crate) const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 const MUST_HAVE: &str = "LAB_MUST_HAVE";
 
 /// Whether this machine has a kind. If not, it prints that, because the test is skipped.
-pub(crate) async fn is_available(what: What, kind: Kind) -> bool {
+pub(crate) async fn is_available(what: ServiceType, kind: Kind) -> bool {
     let offers = offers(what).await;
     let offer = offers.into_iter().find(|offer| offer.kind == kind);
     match offer.expect("every kind has an offer").found {

@@ -1,6 +1,6 @@
 //! A Redis for one test, replicas that share it, and waits with a timeout.
 
-use backing_services::{Backing, Kind, Service, What, offers};
+use backing_services::{Backing, Kind, Service, ServiceType, offers};
 use cache::{Cache, Found, Limits, RedisTime, SessionCopy};
 use redis::aio::MultiplexedConnection;
 use std::future::Future;
@@ -65,7 +65,7 @@ pub(crate) fn generous_limits() -> Limits {
 
 /// The Redis servers that this machine can run.
 pub(crate) async fn kinds() -> Vec<Backing> {
-    let offers = offers(What::Redis).await;
+    let offers = offers(ServiceType::Redis).await;
     let installed =
         offers.iter().any(|offer| offer.kind == Kind::Local && offer.found.is_ok());
     if installed {

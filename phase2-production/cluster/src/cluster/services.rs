@@ -2,14 +2,14 @@
 //! after them.
 
 use super::plan;
-use crate::orders::Order;
+use crate::commands::MemberCommand;
 use crate::run_dir::RunDir;
 use crate::status::ServiceStatus;
 use crate::topology::{Files, Topology};
 use anyhow::{Context, bail};
 use api_contract::secret::Secret;
 use backing_services::{
-    Backing, Kind, Service, State, What, database, offers, redis, s3,
+    Backing, Kind, Service, ServiceType, State, database, offers, redis, s3,
 };
 use records::{PoolLimits, Records};
 use std::path::Path;
@@ -85,7 +85,7 @@ impl Services {
             log: service.log(),
         });
         let without = self.without_redis.iter().map(|reason| ServiceStatus {
-            id: What::Redis.as_str().to_owned(),
+            id: ServiceType::Redis.as_str().to_owned(),
             kind: None,
             why: reason.clone(),
             state: State::Down,
@@ -96,19 +96,22 @@ impl Services {
 }
 
 /// Executes a command on a service.
-pub(super) async fn execute(service: &Service, command: Order) -> anyhow::Result<()> {
+pub(super) async fn execute(
+    service: &Service,
+    command: MemberCommand,
+) -> anyhow::Result<()> {
     let id = service.what().as_str();
-    if service.state() == State::Down && command != Order::Restart {
+    if service.state() == State::Down && command != MemberCommand::Restart {
         bail!("{id} is down: cargo lab restart {id}");
     }
     tracing::info!(service = id, command = command.as_str(), "command");
     match command {
-        Order::Kill => service.kill9().await,
-        Order::Stop => service.stop().await,
-        Order::Pause => service.pause().await,
-        Order::Resume => service.resume().await,
-        Order::Restart => service.restart().await,
-        Order::Drain | Order::Undrain => {
+        MemberCommand::Kill => service.kill9().await,
+        MemberCommand::Stop => service.stop().await,
+        MemberCommand::Pause => service.pause().await,
+        MemberCommand::Resume => service.resume().await,
+        MemberCommand::Restart => service.restart().await,
+        MemberCommand::Drain | MemberCommand::Undrain => {
             bail!("replicas are drained; {id} is what they share")
         }
     }
@@ -128,7 +131,7 @@ async fn records(
              set DATABASE_URL to your own database, or use --backing embedded"
         ),
         Backing::Auto if is_persistent => {
-            let url = offers(What::Database).await.into_iter();
+            let url = offers(ServiceType::Database).await.into_iter();
             let url = url.filter(|offer| offer.kind == Kind::Url);
             match url.into_iter().any(|offer| offer.found.is_ok()) {
                 true => Backing::Url,
@@ -173,7 +176,7 @@ async fn optional_redis(
         return redis(topology.backing, dir).await.map(Ok);
     }
     let wanted = topology.backing.kind();
-    let offers = offers(What::Redis).await;
+    let offers = offers(ServiceType::Redis).await;
     let mut available =
         offers.iter().filter(|offer| wanted.is_none_or(|one| one == offer.kind));
     if available.any(|offer| offer.found.is_ok() && !offer.to_be_built) {

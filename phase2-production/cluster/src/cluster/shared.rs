@@ -6,8 +6,8 @@ use super::endpoint::PublicEndpoint;
 use super::plan::{self, Gossip};
 use super::services::Services;
 use crate::balancer::BalancerAdmin;
+use crate::commands::MemberCommand;
 use crate::member::Member;
-use crate::orders::Order;
 use crate::run_dir::RunDir;
 use crate::status::ProcessState;
 use crate::topology::{ServerKind, Topology};
@@ -138,16 +138,19 @@ impl Shared {
         self.wait_until_up(admin, id).await
     }
 
-    pub(super) async fn execute_on_balancer(&self, command: Order) -> anyhow::Result<()> {
+    pub(super) async fn execute_on_balancer(
+        &self,
+        command: MemberCommand,
+    ) -> anyhow::Result<()> {
         match command {
-            Order::Kill => self.balancer.kill().await?,
-            Order::Stop => self.balancer.stop().await?,
-            Order::Pause => self.balancer.pause().await?,
-            Order::Resume => self.balancer.resume().await?,
-            Order::Drain | Order::Undrain => {
+            MemberCommand::Kill => self.balancer.kill().await?,
+            MemberCommand::Stop => self.balancer.stop().await?,
+            MemberCommand::Pause => self.balancer.pause().await?,
+            MemberCommand::Resume => self.balancer.resume().await?,
+            MemberCommand::Drain | MemberCommand::Undrain => {
                 bail!("replicas are drained; the balancer is what drains them")
             }
-            Order::Restart => {
+            MemberCommand::Restart => {
                 let _may_be_down = self.balancer.stop().await;
                 self.balancer.start().await?;
                 self.register_all().await?;

@@ -1,7 +1,7 @@
 //! The client of the control API.
 
 use super::control_file::{self, ControlFile};
-use crate::orders::Order;
+use crate::commands::MemberCommand;
 use crate::status::ClusterStatus;
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder, Response};
@@ -40,7 +40,7 @@ impl ControlClient {
     /// When the name is invalid, the lab's folder cannot be read, or the launcher of that name
     /// runs but does not answer.
     pub async fn find(name: &str) -> anyhow::Result<Option<Self>> {
-        http_edge::crypto::choose();
+        http_edge::crypto::install_provider();
         let http = reqwest::Client::builder()
             .timeout(COMMAND_TIMEOUT)
             .no_proxy()
@@ -84,7 +84,7 @@ impl ControlClient {
     ///
     /// # Errors
     /// When the launcher refuses. The error is the launcher's message.
-    pub async fn order(&self, id: &str, command: Order) -> anyhow::Result<()> {
+    pub async fn execute(&self, id: &str, command: MemberCommand) -> anyhow::Result<()> {
         let path = format!("members/{id}/{}", command.as_str());
         send(self.request(Method::POST, &path)).await.map(drop)
     }

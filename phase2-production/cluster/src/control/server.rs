@@ -3,8 +3,8 @@
 use super::client::{Added, ErrorReply};
 use super::control_file::{self, ControlFile};
 use crate::cluster::Cluster;
+use crate::commands::MemberCommand;
 use crate::control::client::ControlClient;
-use crate::orders::Order;
 use crate::run_dir::RunDir;
 use crate::status::ClusterStatus;
 use anyhow::{Context, bail};
@@ -83,7 +83,7 @@ impl ControlServer {
     }
 
     /// Executes commands until `stop` completes or the command `down` arrives.
-    pub async fn obey(self, cluster: Arc<Cluster>, stop: impl Future<Output = ()>) {
+    pub async fn serve(self, cluster: Arc<Cluster>, stop: impl Future<Output = ()>) {
         let down = CancellationToken::new();
         let state = ControlState { cluster, down: down.clone() };
         let routes = Router::new()
@@ -142,10 +142,10 @@ async fn add(State(state): State<ControlState>) -> Response {
 
 async fn execute(
     State(state): State<ControlState>,
-    Path((id, command)): Path<(String, Order)>,
+    Path((id, command)): Path<(String, MemberCommand)>,
 ) -> Response {
     let cluster = Arc::clone(&state.cluster);
-    run_to_completion(async move { cluster.order(&id, command).await }).await
+    run_to_completion(async move { cluster.execute(&id, command).await }).await
 }
 
 async fn shut_down(State(state): State<ControlState>) -> Json<Document<()>> {

@@ -2,7 +2,7 @@
 //! SIGKILL of the launcher itself is in `lab`, where the launcher is a process.)
 
 use crate::support::{member, pids, program, start, topology, until, until_gone};
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use cluster::{Cluster, RunDir, ServerKind, Users};
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ async fn orderly_stop_finishes_open_requests_and_accepts_no_more() {
 async fn dropped_cluster_ends_even_paused_replicas() {
     let cluster = start(ServerKind::Stateless, 2).await;
     let (pids, folder) = (pids(&cluster.status().await), cluster.run_dir().to_owned());
-    cluster.order("r1", Order::Pause).await.unwrap();
+    cluster.execute("r1", MemberCommand::Pause).await.unwrap();
     drop(cluster);
     until_gone(&pids, &folder).await;
 }
@@ -64,15 +64,15 @@ async fn data_in_a_given_folder_is_kept() {
     let data = tempfile::tempdir().unwrap();
     let mut topology = topology(ServerKind::Stateful, 1);
     topology.data_dir = Some(data.path().to_owned());
-    topology.users = Users::Fresh;
+    topology.users = Users::Generated;
     let first = Cluster::start(topology.clone()).await.unwrap();
-    assert_eq!(first.fresh_accounts().len(), 3);
+    assert_eq!(first.generated_accounts().len(), 3);
     first.down().await;
     drop(first);
     assert!(data.path().join("files").exists());
 
     let second = Cluster::start(topology).await.unwrap();
-    assert!(second.fresh_accounts().is_empty(), "the existing accounts are used");
+    assert!(second.generated_accounts().is_empty(), "the existing accounts are used");
     second.down().await;
 }
 

@@ -7,10 +7,10 @@
 use crate::support::{is_offered, topology};
 use api_conformance::cookies::CookieJar;
 use api_conformance::every_check::every_check;
-use api_conformance::target::{Target, Way};
+use api_conformance::target::{AuthScheme, Target};
 use api_contract::secret::Secret;
-use api_contract::{Credentials, paths};
-use cluster::orders::Order;
+use api_contract::{LoginRequest, paths};
+use cluster::commands::MemberCommand;
 use cluster::{Backing, Cluster, Design, Kind, Topology, Users};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -71,8 +71,9 @@ async fn check_contract(design: Design, backing: Backing, kind: Kind) {
     if !is_offered(kind).await {
         return;
     }
-    let way = if design.has_sessions() { Way::Session } else { Way::Token };
-    let checks = every_check(way);
+    let auth_scheme =
+        if design.has_sessions() { AuthScheme::Session } else { AuthScheme::Token };
+    let checks = every_check(auth_scheme);
     let accounts: Vec<_> = (0..checks.len()).map(|at| pair(design, at)).collect();
     let cluster = start_cluster(design, backing, &accounts).await;
     assert_services(&cluster, kind).await;
@@ -82,7 +83,7 @@ async fn check_contract(design: Design, backing: Backing, kind: Kind) {
             (design == Design::Sticky).then(|| CookieJar::only(AFFINITY_COOKIE));
         let base_url = url.clone();
         let target =
-            Target { base_url, alice, bob, way, max_upload: MAX_UPLOAD, cookies };
+            Target { base_url, alice, bob, auth_scheme, max_upload: MAX_UPLOAD, cookies };
         async move {
             let result = async {
                 // A first request, so that the client has the affinity cookie, as browsers do.
@@ -105,14 +106,14 @@ async fn check_contract(design: Design, backing: Backing, kind: Kind) {
 async fn start_cluster(
     design: Design,
     backing: Backing,
-    accounts: &[[Credentials; 2]],
+    accounts: &[[LoginRequest; 2]],
 ) -> Cluster {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let users = folder.path().join("users.json");
     let pairs = accounts.iter().flatten();
     let pairs: Vec<_> =
         pairs.map(|one| (one.username.as_str(), one.password.expose())).collect();
-    users_file::write(&users, &pairs, HashCost::Least).expect("a users file");
+    users_file::write(&users, &pairs, HashCost::Minimal).expect("a users file");
     let cluster = Cluster::start(Topology {
         backing,
         users: Users::File(users),
@@ -124,7 +125,7 @@ async fn start_cluster(
         // A session exists on one of three replicas, which `services` tests. The contract
         // itself holds for a single replica.
         for id in ["r2", "r3"] {
-            cluster.order(id, Order::Stop).await.expect("it stops");
+            cluster.execute(id, MemberCommand::Stop).await.expect("it stops");
         }
     }
     cluster
@@ -140,8 +141,8 @@ async fn assert_services(cluster: &Cluster, kind: Kind) {
 
 /// Two accounts for one check. Their names differ from design to design, which tells logs
 /// apart.
-fn pair(design: Design, at: usize) -> [Credentials; 2] {
-    ["alice", "bob"].map(|name| Credentials {
+fn pair(design: Design, at: usize) -> [LoginRequest; 2] {
+    ["alice", "bob"].map(|name| LoginRequest {
         username: format!("{name}-{}-{at}", design.as_str()),
         password: Secret::new(random_password()),
     })

@@ -1,9 +1,9 @@
 //! The control API: commands from another terminal.
 
 use crate::support::{member, program, start};
+use cluster::commands::MemberCommand;
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
-use cluster::orders::Order;
 use cluster::status::ProcessState;
 use cluster::{RunDir, ServerKind};
 use std::sync::Arc;
@@ -22,15 +22,16 @@ async fn commands_reach_the_cluster_by_its_name() {
     let launcher = {
         let cluster = Arc::clone(&cluster);
         tokio::spawn(async move {
-            server.obey(Arc::clone(&cluster), std::future::pending()).await;
+            server.serve(Arc::clone(&cluster), std::future::pending()).await;
             cluster.down().await;
         })
     };
     let client = ControlClient::find(&name).await.unwrap().expect("the cluster is up");
-    client.order("r1", Order::Kill).await.unwrap();
+    client.execute("r1", MemberCommand::Kill).await.unwrap();
     assert_eq!(member(&client.status().await.unwrap(), "r1").state, ProcessState::Down);
     assert_eq!(client.add().await.unwrap(), "r2");
-    let refused = client.order("r9", Order::Kill).await.unwrap_err().to_string();
+    let refused =
+        client.execute("r9", MemberCommand::Kill).await.unwrap_err().to_string();
     assert!(refused.contains("there is no r9"), "{refused}");
 
     drop(cluster);
@@ -45,7 +46,7 @@ async fn second_launcher_of_a_name_is_refused() {
     let folder = RunDir::create(&program()).unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let launcher =
-        tokio::spawn(server.obey(Arc::clone(&cluster), std::future::pending()));
+        tokio::spawn(server.serve(Arc::clone(&cluster), std::future::pending()));
     let refused = ControlServer::bind(&name, &folder).await.unwrap_err().to_string();
     assert!(refused.contains("lab down"), "{refused}");
     launcher.abort();
@@ -81,9 +82,9 @@ async fn missing_token_and_foreign_host_are_refused() {
     let stop = tokio_util::sync::CancellationToken::new();
     let launcher = {
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
-        tokio::spawn(async move { server.obey(cluster, stop.cancelled_owned()).await })
+        tokio::spawn(async move { server.serve(cluster, stop.cancelled_owned()).await })
     };
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let http = reqwest::Client::new();
     let status = format!("{url}/status");
     let without_token = http.get(&status).send().await.unwrap();

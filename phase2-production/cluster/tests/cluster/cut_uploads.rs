@@ -5,7 +5,7 @@ use crate::testbed::{DESIGNS, TestCluster, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::content::Content;
 use ledger::entry::{Ended, Said};
@@ -54,7 +54,7 @@ async fn interrupt_and_resume(fixture: &TestCluster, seed: u64) -> anyhow::Resul
         anyhow::Ok(offset.filter(|offset| *offset > 0))
     };
     eventually(OFFSET_TIMEOUT, "some stored bytes", &stored).await?;
-    fixture.execute("r1", Order::Kill).await?;
+    fixture.execute("r1", MemberCommand::Kill).await?;
     let offset = eventually(OFFSET_TIMEOUT, "the offset", &stored).await?;
     ensure!(
         offset <= cut_at,

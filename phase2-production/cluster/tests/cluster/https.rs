@@ -1,7 +1,7 @@
 //! HTTPS in front of a cluster: the certificate of the balancer, and the effect on replicas.
 
 use crate::support::{start_over, topology};
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use cluster::{Cluster, Design, ServerKind, Tls};
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::multipart::{Form, Part};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 /// A client that trusts only the cluster's current certificate.
 fn trusting(cluster: &Cluster) -> Client {
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let file = cluster.certificate().expect("the balancer created a certificate");
     let pem = std::fs::read(file).expect("a readable file");
     let certificate = Certificate::from_pem(&pem).expect("a valid certificate");
@@ -58,7 +58,7 @@ async fn restarted_balancer_keeps_its_address_with_a_new_certificate() {
     let cluster = start_over(ServerKind::Stateful, 1, Some(Tls::SelfSigned)).await;
     let (url, before) = (cluster.url(), trusting(&cluster));
     assert_eq!(log_in(&before, &cluster).await.status(), 200);
-    cluster.order("lb", Order::Restart).await.unwrap();
+    cluster.execute("lb", MemberCommand::Restart).await.unwrap();
     assert_eq!(cluster.url(), url);
     assert_eq!(log_in(&trusting(&cluster), &cluster).await.status(), 200);
     let login = before.get(format!("{url}/livez")).send().await;
@@ -76,7 +76,7 @@ async fn public_url_is_used_by_clients_and_replicas() {
     let status = cluster.status().await;
     // As a proxy that terminates TLS would send it.
     let balancer = status.member("lb").and_then(|lb| lb.address).unwrap();
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let call = Client::new().post(format!("http://{balancer}/api/session/start"));
     let call = call.header(ORIGIN, "https://lab.example");
     let given = json!({"username": "alice", "password": "correct-horse"});

@@ -6,7 +6,7 @@ use crate::testbed::{TestCluster, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use ledger::entry::{Ended, Entry};
 use ledger::person::{Came, Held, Person};
 use std::time::Duration;
@@ -77,7 +77,7 @@ impl LoggedIn {
         eventually(DETECTION_TIMEOUT, "a definite answer about the login", async || {
             Ok(match self.person.list(&self.credential).await.0 {
                 Came { ended: Ended::Ok, .. } => Some(Login::Kept),
-                Came { proof_refused: true, .. } => Some(Login::Lost),
+                Came { credential_refused: true, .. } => Some(Login::Lost),
                 _ => None,
             })
         })
@@ -90,7 +90,7 @@ fn kill_its_replica(design: Design, expected: &Login) -> anyhow::Result<()> {
     with_shared_cluster(design, async |fixture| {
         let alice = LoggedIn::at(fixture, "killing_one_replica").await?;
         alice.check_login(fixture).await?;
-        fixture.execute(&alice.replica, Order::Kill).await?;
+        fixture.execute(&alice.replica, MemberCommand::Kill).await?;
         ensure!(alice.login().await? == *expected, "{design:?}: not {expected:?}");
         Ok(())
     })
@@ -127,7 +127,7 @@ fn kill_all_replicas(design: Design, expected: &Login) -> anyhow::Result<()> {
         let alice = LoggedIn::at(fixture, "killing_all_replicas").await?;
         alice.check_login(fixture).await?;
         for id in fixture.cluster.replica_ids() {
-            fixture.execute(&id, Order::Kill).await?;
+            fixture.execute(&id, MemberCommand::Kill).await?;
         }
         fixture.restore().await?;
         ensure!(alice.login().await? == *expected, "{design:?}: not {expected:?}");
@@ -170,7 +170,7 @@ fn killing_redis_makes_central_slower_but_correct() -> anyhow::Result<()> {
         let alice = LoggedIn::at(fixture, "killing_redis_makes_central_slower").await?;
         let bob = LoggedIn::at(fixture, "killing_redis_makes_central_slower").await?;
         let with_redis = time_reads(&alice).await?;
-        fixture.execute("redis", Order::Kill).await?;
+        fixture.execute("redis", MemberCommand::Kill).await?;
         let without_redis = time_reads(&alice).await?;
         let ended = eventually(DETECTION_TIMEOUT, "an acknowledged logout", async || {
             let result = bob.person.end(&bob.credential).await;
@@ -180,7 +180,7 @@ fn killing_redis_makes_central_slower_but_correct() -> anyhow::Result<()> {
         ensure!(bob.login().await? == Login::Lost, "the logout was lost without Redis");
         let mut carol = bob.person.clone();
         logged_in(&mut carol).await?;
-        fixture.execute("redis", Order::Restart).await?;
+        fixture.execute("redis", MemberCommand::Restart).await?;
         ensure!(alice.login().await? == Login::Kept);
         ensure!(
             bob.login().await? == Login::Lost,

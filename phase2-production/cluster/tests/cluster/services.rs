@@ -3,8 +3,8 @@
 
 use crate::support::{is_offered, pids, start_with, topology, until_gone};
 use api_conformance::eventually::eventually;
-use api_conformance::process::PATIENCE;
-use cluster::orders::Order;
+use api_conformance::process::PROCESS_TIMEOUT;
+use cluster::commands::MemberCommand;
 use cluster::{Backing, Cluster, Design, Files, Kind, ServerKind, State};
 use load_balancer::config::Policy;
 use reqwest::header::{COOKIE, SET_COOKIE};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 fn client() -> Client {
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     Client::builder()
         .timeout(Duration::from_secs(15))
         .no_proxy()
@@ -38,7 +38,7 @@ async fn log_in(cluster: &Cluster, design: Design) -> Credential {
         let reply = client().post(&url).json(&given).send().await?;
         Ok((reply.status() != StatusCode::SERVICE_UNAVAILABLE).then_some(reply))
     };
-    let reply = eventually(PATIENCE, "a login", attempt).await.expect("an answer");
+    let reply = eventually(PROCESS_TIMEOUT, "a login", attempt).await.expect("an answer");
     assert!(reply.status().is_success(), "{design:?}: {reply:?}");
     let cookies = reply.headers().get_all(SET_COOKIE).iter();
     let cookies = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
@@ -125,25 +125,28 @@ async fn services_are_killed_paused_and_restarted_by_command() {
     let credential = log_in(&cluster, Design::Central).await;
     for id in ["redis", "database"] {
         for (order, state) in [
-            (Order::Kill, State::Down),
-            (Order::Restart, State::Up),
-            (Order::Pause, State::Paused),
-            (Order::Resume, State::Up),
-            (Order::Stop, State::Down),
-            (Order::Restart, State::Up),
+            (MemberCommand::Kill, State::Down),
+            (MemberCommand::Restart, State::Up),
+            (MemberCommand::Pause, State::Paused),
+            (MemberCommand::Resume, State::Up),
+            (MemberCommand::Stop, State::Down),
+            (MemberCommand::Restart, State::Up),
         ] {
-            cluster.order(id, order).await.unwrap();
+            cluster.execute(id, order).await.unwrap();
             let status = cluster.status().await;
             assert_eq!(status.service(id).unwrap().state, state, "{id} after {order:?}");
         }
         wait_for_status(&cluster, &credential, StatusCode::OK).await;
-        let refused = cluster.order(id, Order::Drain).await.unwrap_err().to_string();
+        let refused =
+            cluster.execute(id, MemberCommand::Drain).await.unwrap_err().to_string();
         assert!(refused.contains("replicas are drained"), "{refused}");
     }
-    cluster.order("database", Order::Kill).await.unwrap();
-    let refused = cluster.order("database", Order::Pause).await.unwrap_err().to_string();
+    cluster.execute("database", MemberCommand::Kill).await.unwrap();
+    let refused =
+        cluster.execute("database", MemberCommand::Pause).await.unwrap_err().to_string();
     assert!(refused.contains("cargo lab restart database"), "{refused}");
-    let refused = cluster.order("mongo", Order::Kill).await.unwrap_err().to_string();
+    let refused =
+        cluster.execute("mongo", MemberCommand::Kill).await.unwrap_err().to_string();
     assert!(refused.contains("database, redis"), "{refused}");
     cluster.down().await;
 }
@@ -228,7 +231,7 @@ async fn orderly_stop_leaves_no_service() {
     let (pids, folder) = (pids(&cluster.status().await), cluster.run_dir().to_owned());
     let logs = cluster.status().await.services.into_iter().filter_map(|one| one.log);
     let logs: Vec<_> = logs.collect();
-    cluster.order("redis", Order::Pause).await.unwrap();
+    cluster.execute("redis", MemberCommand::Pause).await.unwrap();
     cluster.down().await;
     drop(cluster);
     until_gone(&pids, &folder).await;

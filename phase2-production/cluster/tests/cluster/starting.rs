@@ -59,7 +59,7 @@ async fn replica_ids_are_never_reused() {
 #[tokio::test]
 async fn replicas_share_the_key_that_signs_tokens() {
     let cluster = start(ServerKind::Stateless, 2).await;
-    http_edge::crypto::choose();
+    http_edge::crypto::install_provider();
     let (http, url) = (reqwest::Client::new(), cluster.url());
     let given = serde_json::json!({"username": "alice", "password": "correct-horse"});
     let issued = http.post(format!("{url}/api/token")).json(&given);

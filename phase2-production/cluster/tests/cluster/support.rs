@@ -22,7 +22,9 @@ pub(crate) fn must_have(kind: Kind) -> bool {
 
 /// Whether Redis and a database of this kind are available.
 pub(crate) async fn is_offered(kind: Kind) -> bool {
-    for what in [backing_services::What::Redis, backing_services::What::Database] {
+    for what in
+        [backing_services::ServiceType::Redis, backing_services::ServiceType::Database]
+    {
         let offers = backing_services::offers(what).await;
         let offer = offers.into_iter().find(|offer| offer.kind == kind);
         let Err(reason) = offer.expect("every kind has an offer").found else { continue };

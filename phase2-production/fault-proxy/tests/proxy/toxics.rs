@@ -73,11 +73,11 @@ async fn cut_in_one_direction_leaves_other_open() {
     proxy.add(Direction::ToClient, Toxic::Cut);
     connection.write_all(b"done").await.unwrap();
     assert!(is_silent(&mut connection).await);
-    assert_eq!(proxy.held_back(Direction::ToClient), 4, "the server has replied");
+    assert_eq!(proxy.buffered_bytes(Direction::ToClient), 4, "the server has replied");
     proxy.reset_connections();
     assert!(is_reset(&mut connection).await);
     let began = Instant::now();
-    while proxy.held_back(Direction::ToClient) > 0 {
+    while proxy.buffered_bytes(Direction::ToClient) > 0 {
         assert!(
             began.elapsed() < EVENT_TIMEOUT,
             "bytes of a closed connection are counted"

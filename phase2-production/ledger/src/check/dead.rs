@@ -16,17 +16,18 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     }
     let mut ends: BTreeMap<&str, &Entry> = BTreeMap::new();
     for entry in &history.entries {
-        let (Act::End { proof }, Ended::Ok) = (&entry.act, entry.ended) else {
+        let (Act::End { credential }, Ended::Ok) = (&entry.act, entry.ended) else {
             continue;
         };
         if !promises.may_die_with_its_replica(entry, &history.faults) {
-            ends.entry(proof).or_insert(entry);
+            ends.entry(credential).or_insert(entry);
         }
     }
     for entry in &history.entries {
         // A second logout is not a use.
-        let proof = entry.act.proof().filter(|_| !matches!(entry.act, Act::End { .. }));
-        let Some(end) = proof.and_then(|proof| ends.get(proof)) else {
+        let credential =
+            entry.act.credential().filter(|_| !matches!(entry.act, Act::End { .. }));
+        let Some(end) = credential.and_then(|credential| ends.get(credential)) else {
             continue;
         };
         if !before(end, entry) || entry.ended == Ended::Unknown {
@@ -34,11 +35,12 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
         }
         finding.judged += 1;
         if entry.ended == Ended::Ok {
-            let (Some(proof), user) = (proof, entry.user) else {
+            let (Some(credential), user) = (credential, entry.user) else {
                 continue;
             };
-            let says =
-                format!("user {user} was accepted with {proof} after its revocation");
+            let says = format!(
+                "user {user} was accepted with {credential} after its revocation"
+            );
             finding.broken(says, &[end.number, entry.number]);
         }
     }

@@ -14,11 +14,11 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
     }
     let unknowable = |entry: &&Entry| {
         let down = |store: &&str| is_down_during(store, entry, &history.faults);
-        entry.act.proof().is_some() && promises.known_by.iter().all(down)
+        entry.act.credential().is_some() && promises.known_by.iter().all(down)
     };
     for entry in history.entries.iter().filter(unknowable) {
         finding.judged += 1;
-        let reply = match (entry.ended, entry.proof_refused()) {
+        let reply = match (entry.ended, entry.credential_refused()) {
             (Ended::Ok, _) => "success",
             (_, true) => "a refusal",
             _ => continue,

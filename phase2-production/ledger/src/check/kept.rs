@@ -81,13 +81,13 @@ impl Case<'_> {
             _ => false,
         });
         for look in looks {
-            let proof = [self.stored.number, look.number];
+            let credential = [self.stored.number, look.number];
             match &look.said {
                 Said::Bytes { sha256, .. } => {
                     settled |= look.read_back;
                     if Some(sha256.as_str()) != self.sent {
                         let says = format!("{} was read with other bytes", self.file);
-                        finding.broken(says, &proof);
+                        finding.broken(says, &credential);
                     }
                     self.not_after_a_delete(look, finding);
                 }
@@ -95,7 +95,7 @@ impl Case<'_> {
                     settled |= look.read_back;
                     if before(self.stored, look) && !self.may_be_deleted_at(look) {
                         let says = format!("{} was acknowledged and is lost", self.file);
-                        finding.broken(says, &proof);
+                        finding.broken(says, &credential);
                     }
                 }
                 _ => {}

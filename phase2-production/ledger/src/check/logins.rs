@@ -18,29 +18,31 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
         .entries
         .iter()
         .filter_map(|entry| match &entry.said {
-            Said::Proof { proof } => Some((proof.as_str(), entry)),
+            Said::Credential { credential } => Some((credential.as_str(), entry)),
             _ => None,
         })
         .collect();
     let spent = spent(history);
     for entry in &history.entries {
-        let Some(proof) = entry.act.proof() else {
+        let Some(credential) = entry.act.credential() else {
             continue;
         };
         let lasts = |birth: &&&Entry| {
             before(birth, entry)
                 && !promises.may_die_with_its_replica(birth, &history.faults)
         };
-        let Some(birth) = born.get(proof).filter(lasts) else {
+        let Some(birth) = born.get(credential).filter(lasts) else {
             continue;
         };
-        if spent.get(proof).is_some_and(|acts| acts.iter().any(|act| may_end(act, entry)))
+        if spent
+            .get(credential)
+            .is_some_and(|acts| acts.iter().any(|act| may_end(act, entry)))
         {
             continue;
         }
         finding.judged += usize::from(entry.answered == Answered::Done);
-        if entry.proof_refused() && !is_of_old_age(entry) {
-            let says = format!("user {} lost the login {proof}", entry.user);
+        if entry.credential_refused() && !is_of_old_age(entry) {
+            let says = format!("user {} lost the login {credential}", entry.user);
             finding.broken(says, &[birth.number, entry.number]);
         }
     }
@@ -51,8 +53,8 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
 fn spent(history: &History) -> BTreeMap<&str, Vec<&Entry>> {
     let mut spent: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for entry in &history.entries {
-        if let Act::End { proof } | Act::Refresh { proof } = &entry.act {
-            spent.entry(proof).or_default().push(entry);
+        if let Act::End { credential } | Act::Refresh { credential } = &entry.act {
+            spent.entry(credential).or_default().push(entry);
         }
     }
     spent

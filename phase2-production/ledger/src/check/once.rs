@@ -96,14 +96,14 @@ fn no_name_twice_and_none_half(
         let Some(wanted) = wanted.get(listed.name.as_str()) else {
             continue;
         };
-        let mut proof = wanted.attempts.clone();
-        proof.push(list.number);
+        let mut credential = wanted.attempts.clone();
+        credential.push(list.number);
         if !seen.insert(listed.name.as_str()) {
-            finding.broken(format!("{} is listed twice", listed.name), &proof);
+            finding.broken(format!("{} is listed twice", listed.name), &credential);
         }
         if wanted.sha256 != Some(listed.sha256.as_str()) {
             let says = format!("{} is stored with other bytes than sent", listed.name);
-            finding.broken(says, &proof);
+            finding.broken(says, &credential);
         }
     }
 }
@@ -119,9 +119,9 @@ fn no_trace_of_failures(
         let Some(failed) = failed.filter(|one| one.effective.is_empty()) else {
             continue;
         };
-        let mut proof = failed.attempts.clone();
-        proof.push(list.number);
+        let mut credential = failed.attempts.clone();
+        credential.push(list.number);
         let says = format!("{} was refused each time and is stored", listed.name);
-        finding.broken(says, &proof);
+        finding.broken(says, &credential);
     }
 }

@@ -44,7 +44,7 @@ fn shown(entry: &Entry, history: &History) -> Option<Result<(), String>> {
             false => Err(format!("the session of {username}")),
         }),
         Said::Nothing
-        | Said::Proof { .. }
+        | Said::Credential { .. }
         | Said::Stored { .. }
         | Said::Offset { .. } => None,
     }

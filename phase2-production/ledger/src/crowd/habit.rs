@@ -1,10 +1,10 @@
 //! The behaviour of one virtual user: the choice of operations, and the reaction to failures.
 
-use super::Proofs;
+use super::Credentials;
 use crate::content::Content;
 use crate::entry::Ended;
 use crate::person::{Came, Held, Person, Pieces};
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
@@ -35,9 +35,9 @@ const ENDED_KEPT: usize = 8;
 #[derive(Debug)]
 pub(super) struct Habit {
     person: Person,
-    way: Way,
+    auth_scheme: AuthScheme,
     dice: ChaCha8Rng,
-    proofs: Proofs,
+    credentials: Credentials,
     /// The number of refusals of the current credential since it was last accepted.
     refusals: usize,
     /// An upload with a key that is retried until it is acknowledged.
@@ -54,19 +54,19 @@ pub struct Left {
     /// The client.
     pub person: Person,
     /// Its credentials.
-    pub proofs: Proofs,
+    pub credentials: Credentials,
 }
 
 impl Habit {
-    pub(super) fn new(person: Person, way: Way, seed: u64) -> Self {
+    pub(super) fn new(person: Person, auth_scheme: AuthScheme, seed: u64) -> Self {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         dice.set_stream(person.user as u64 + 1);
-        let (proofs, pending, pieces) = Default::default();
+        let (credentials, pending, pieces) = Default::default();
         Self {
             person,
-            way,
+            auth_scheme,
             dice,
-            proofs,
+            credentials,
             refusals: 0,
             pending,
             pieces,
@@ -84,25 +84,25 @@ impl Habit {
             };
             tokio::time::sleep(pause).await;
         }
-        Left { person: self.person, proofs: self.proofs }
+        Left { person: self.person, credentials: self.credentials }
     }
 
     /// Executes one operation, and returns whether it had the expected result.
     async fn step(&mut self) -> bool {
-        let Some(held) = self.proofs.current.clone() else {
-            self.proofs.current = self.person.log_in().await;
-            return self.proofs.current.is_some();
+        let Some(held) = self.credentials.current.clone() else {
+            self.credentials.current = self.person.log_in().await;
+            return self.credentials.current.is_some();
         };
         let came = self.choose(&held).await;
-        match (came.proof_refused, came.ended) {
+        match (came.credential_refused, came.ended) {
             (true, _) => self.refusals += 1,
             (false, Ended::Ok) => self.refusals = 0,
             (false, _) => {}
         }
         if self.refusals >= GIVEN_UP_AFTER {
-            (self.proofs.current, self.refusals) = (None, 0);
+            (self.credentials.current, self.refusals) = (None, 0);
         }
-        came.ended == Ended::Ok || came.proof_refused
+        came.ended == Ended::Ok || came.credential_refused
     }
 
     async fn choose(&mut self, held: &Held) -> Came {
@@ -118,7 +118,7 @@ impl Habit {
             (10..14, _) => self.go_on_with_pieces(held).await,
             (14, _) => self.renew(held).await,
             (15, _) => self.end(held).await,
-            (16, _) => self.try_an_ended_proof(held).await,
+            (16, _) => self.try_an_ended_credential(held).await,
             _ => self.upload_with_key(held).await,
         }
     }
@@ -188,17 +188,17 @@ impl Habit {
 
     /// Keeps a login alive: reads the session, or refreshes the token.
     async fn renew(&mut self, held: &Held) -> Came {
-        if self.way == Way::Session {
+        if self.auth_scheme == AuthScheme::Session {
             return self.person.look(held).await;
         }
         // A lost reply loses the next refresh token. The old one can be reused only within the
         // grace period of the server, so the user logs in again.
-        self.proofs.current = self.person.refresh(held).await;
-        let ended = match self.proofs.current {
+        self.credentials.current = self.person.refresh(held).await;
+        let ended = match self.credentials.current {
             Some(_) => Ended::Ok,
             None => Ended::Unknown,
         };
-        Came { ended, proof_refused: false }
+        Came { ended, credential_refused: false }
     }
 
     /// Logs out; the next step logs in again.
@@ -206,25 +206,25 @@ impl Habit {
         let came = self.person.end(held).await;
         // After an unknown outcome the credential may still be valid, but is not used any more.
         if came.ended != Ended::Fail {
-            self.proofs.current = None;
+            self.credentials.current = None;
         }
         if came.ended == Ended::Ok {
-            self.proofs.ended.push(held.clone());
+            self.credentials.ended.push(held.clone());
         }
         came
     }
 
     /// Uses an ended credential, as a thief would. A refusal is the expected result, and does not
     /// concern the current credential.
-    async fn try_an_ended_proof(&mut self, held: &Held) -> Came {
-        let ended = &self.proofs.ended;
+    async fn try_an_ended_credential(&mut self, held: &Held) -> Came {
+        let ended = &self.credentials.ended;
         let recent = ended.len().saturating_sub(ENDED_KEPT)..ended.len();
         if recent.is_empty() {
             return self.person.list(held).await.0;
         }
         let ended = ended[self.dice.random_range(recent)].clone();
         let came = self.person.list(&ended).await.0;
-        let ended = if came.proof_refused { Ended::Ok } else { Ended::Unknown };
-        Came { ended, proof_refused: false }
+        let ended = if came.credential_refused { Ended::Ok } else { Ended::Unknown };
+        Came { ended, credential_refused: false }
     }
 }

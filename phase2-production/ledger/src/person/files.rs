@@ -4,10 +4,10 @@ use super::{Came, Held, Person};
 use crate::content::{Content, owner_of};
 use crate::ending::Ending;
 use crate::entry::{Act, Ended, Listed, Said};
+use api_conformance::call_result::CallResult;
 use api_conformance::digest::sha256;
 use api_conformance::form::Upload;
-use api_conformance::outcome::Outcome;
-use api_contract::files::{FileList, ListQuery, MAX_PAGE};
+use api_contract::files::{FileList, ListQuery, MAX_PAGE_SIZE};
 
 impl Person {
     /// Uploads a file in one request, with an idempotency key if `key` is given. Returns the result
@@ -19,7 +19,7 @@ impl Person {
         key: Option<&str>,
     ) -> (Came, Option<String>) {
         let act = Act::Upload {
-            proof: held.name.clone(),
+            credential: held.name.clone(),
             name: content.name.clone(),
             sha256: content.sha256.clone(),
             key: key.map(str::to_owned),
@@ -27,12 +27,12 @@ impl Person {
         let begun = self.recorder.begin(self.user, act, self.read_back);
         let file = Upload::new(content.name.clone(), content.bytes.clone());
         let outcome = match key {
-            Some(key) => self.client.upload_with_key(&held.proof, &file, key).await,
-            None => self.client.upload(&held.proof, &file).await,
+            Some(key) => self.client.upload_with_key(&held.credential, &file, key).await,
+            None => self.client.upload(&held.credential, &file).await,
         };
         let ending = Ending::of(&outcome);
         let (said, stored) = match outcome {
-            Outcome::Done(reply) => {
+            CallResult::Done(reply) => {
                 let (file, sha256) = (reply.body.file_id, Some(reply.body.sha256));
                 (Said::Stored { file: file.clone(), sha256 }, Some(file))
             }
@@ -43,14 +43,14 @@ impl Person {
 
     /// Lists all files. All pages are one operation, with the outcome of the last page.
     pub async fn list(&self, held: &Held) -> (Came, Vec<Listed>) {
-        let act = Act::List { proof: held.name.clone() };
+        let act = Act::List { credential: held.name.clone() };
         let begun = self.recorder.begin(self.user, act, self.read_back);
         let mut files = Vec::new();
-        let mut query = ListQuery { limit: Some(MAX_PAGE), cursor: None };
+        let mut query = ListQuery { limit: Some(MAX_PAGE_SIZE), cursor: None };
         let ending = loop {
-            let outcome = self.client.list(&held.proof, &query).await;
+            let outcome = self.client.list(&held.credential, &query).await;
             let ending = Ending::of(&outcome);
-            let Outcome::Done(reply) = outcome else {
+            let CallResult::Done(reply) = outcome else {
                 break ending;
             };
             let FileList { files: page, next_cursor } = reply.body;
@@ -73,11 +73,11 @@ impl Person {
 
     /// Downloads a file.
     pub async fn download(&self, held: &Held, file: &str) -> Came {
-        let act = Act::Download { proof: held.name.clone(), file: file.to_owned() };
+        let act = Act::Download { credential: held.name.clone(), file: file.to_owned() };
         let begun = self.recorder.begin(self.user, act, self.read_back);
-        let outcome = self.client.content(&held.proof, file).await;
+        let outcome = self.client.content(&held.credential, file).await;
         let said = match &outcome {
-            Outcome::Done(reply) => {
+            CallResult::Done(reply) => {
                 Said::Bytes { sha256: sha256(&reply.body), owner: owner_of(&reply.body) }
             }
             _ => Said::Nothing,
@@ -87,9 +87,9 @@ impl Person {
 
     /// Deletes a file.
     pub async fn delete(&self, held: &Held, file: &str) -> Came {
-        let act = Act::Delete { proof: held.name.clone(), file: file.to_owned() };
+        let act = Act::Delete { credential: held.name.clone(), file: file.to_owned() };
         let begun = self.recorder.begin(self.user, act, self.read_back);
-        let outcome = self.client.delete(&held.proof, file).await;
+        let outcome = self.client.delete(&held.credential, file).await;
         Self::conclude(begun, Ending::of(&outcome), Said::Nothing)
     }
 }

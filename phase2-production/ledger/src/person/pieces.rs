@@ -4,7 +4,7 @@ use super::{Came, Held, Person};
 use crate::content::Content;
 use crate::ending::Ending;
 use crate::entry::{Act, Ended, Said};
-use api_conformance::outcome::Reply;
+use api_conformance::call_result::Reply;
 use api_contract::paths;
 use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers};
 use base64::Engine;
@@ -41,7 +41,7 @@ impl Person {
         content: Content,
     ) -> (Came, Option<Pieces>) {
         let act = Act::BeginPieces {
-            proof: held.name.clone(),
+            credential: held.name.clone(),
             name: content.name.clone(),
             sha256: content.sha256.clone(),
         };
@@ -49,7 +49,7 @@ impl Person {
         let metadata = format!("filename {}", STANDARD.encode(&content.name));
         let request = self
             .client
-            .proven(&held.proof, Method::POST, paths::TUS)
+            .authenticated(&held.credential, Method::POST, paths::TUS)
             .header(headers::TUS_RESUMABLE, TUS_VERSION)
             .header(headers::UPLOAD_LENGTH, content.bytes.len())
             .header(headers::UPLOAD_METADATA, metadata);
@@ -69,14 +69,14 @@ impl Person {
         to: usize,
     ) -> (Came, Standing) {
         let act = Act::SendPiece {
-            proof: held.name.clone(),
+            credential: held.name.clone(),
             name: pieces.content.name.clone(),
             from: from as u64,
             to: to as u64,
         };
         let request = self
             .client
-            .proven(&held.proof, Method::PATCH, &pieces.path)
+            .authenticated(&held.credential, Method::PATCH, &pieces.path)
             .header(headers::TUS_RESUMABLE, TUS_VERSION)
             .header(headers::UPLOAD_OFFSET, from)
             .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
@@ -87,12 +87,12 @@ impl Person {
     /// Reads the offset of an upload.
     pub async fn ask_offset(&self, held: &Held, pieces: &Pieces) -> (Came, Standing) {
         let act = Act::AskOffset {
-            proof: held.name.clone(),
+            credential: held.name.clone(),
             name: pieces.content.name.clone(),
         };
         let request = self
             .client
-            .proven(&held.proof, Method::HEAD, &pieces.path)
+            .authenticated(&held.credential, Method::HEAD, &pieces.path)
             .header(headers::TUS_RESUMABLE, TUS_VERSION);
         self.about_pieces(act, request).await
     }

@@ -2,7 +2,7 @@
 
 use crate::builder::{HistoryBuilder, sha};
 use ledger::entry::{Act, Answered, Ended, Said};
-use ledger::{Invariant, Promises, Verdict, check};
+use ledger::{Invariant, Outcome, Promises, check};
 
 #[test]
 fn run_without_faults_passes() {
@@ -21,10 +21,10 @@ fn run_without_faults_passes() {
         .report();
     for invariant in Invariant::ALL {
         let expected = match invariant {
-            Invariant::Honest => Verdict::Inconclusive,
-            _ => Verdict::Pass,
+            Invariant::Honest => Outcome::Inconclusive,
+            _ => Outcome::Pass,
         };
-        assert_eq!(report.verdict(invariant), expected, "{report}");
+        assert_eq!(report.outcome(invariant), expected, "{report}");
     }
 }
 
@@ -37,9 +37,9 @@ fn upload_with_unknown_outcome_may_exist_once() {
             .listed(1, &[])
     };
     let absent = unknown().listed(0, &[]).report();
-    assert_eq!(absent.verdict(Invariant::Once), Verdict::Pass);
+    assert_eq!(absent.outcome(Invariant::Once), Outcome::Pass);
     let stored = unknown().listed(0, &[("f1", "u0-1", &one)]).report();
-    assert_eq!(stored.verdict(Invariant::Once), Verdict::Pass);
+    assert_eq!(stored.outcome(Invariant::Once), Outcome::Pass);
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn retried_upload_with_the_first_reply_passes() {
         .read(0, "f1", &one, "alice")
         .listed(1, &[])
         .report();
-    assert_eq!(report.verdict(Invariant::Once), Verdict::Pass);
-    assert_eq!(report.verdict(Invariant::Kept), Verdict::Pass);
+    assert_eq!(report.outcome(Invariant::Once), Outcome::Pass);
+    assert_eq!(report.outcome(Invariant::Kept), Outcome::Pass);
 }
 
 #[test]
@@ -63,10 +63,10 @@ fn file_after_unknown_deletion_may_exist() {
     let deleted =
         || HistoryBuilder::new().upload(0, "u0-1", "f1").delete(0, "f1", Ended::Unknown);
     let gone = deleted().read_not_found(0, "f1").listed(0, &[]).report();
-    assert_eq!(gone.verdict(Invariant::Kept), Verdict::Pass);
+    assert_eq!(gone.outcome(Invariant::Kept), Outcome::Pass);
     let stored = deleted().read(0, "f1", &one, "alice");
     let stored = stored.listed(0, &[("f1", "u0-1", &one)]).report();
-    assert_eq!(stored.verdict(Invariant::Kept), Verdict::Pass);
+    assert_eq!(stored.outcome(Invariant::Kept), Outcome::Pass);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn reply_while_one_store_is_down_is_allowed() {
 /// A refresh token is valid once; the access token stays valid until it expires.
 #[test]
 fn refused_reuse_of_a_refresh_token_is_allowed() {
-    let refresh = || Act::Refresh { proof: "u0-1".to_owned() };
+    let refresh = || Act::Refresh { credential: "u0-1".to_owned() };
     let report = HistoryBuilder::new()
         .log_in(0, "u0-1")
         .op(0, refresh(), Ended::Unknown, Said::Nothing)

@@ -62,13 +62,18 @@ impl HistoryBuilder {
         })
     }
 
-    pub(crate) fn log_in(self, user: usize, proof: &str) -> Self {
-        let said = Said::Proof { proof: proof.to_owned() };
+    pub(crate) fn log_in(self, user: usize, credential: &str) -> Self {
+        let said = Said::Credential { credential: credential.to_owned() };
         self.op(user, Act::LogIn, Ended::Ok, said)
     }
 
-    pub(crate) fn log_out(self, user: usize, proof: &str, ended: Ended) -> Self {
-        self.op(user, Act::End { proof: proof.to_owned() }, ended, Said::Nothing)
+    pub(crate) fn log_out(self, user: usize, credential: &str, ended: Ended) -> Self {
+        self.op(
+            user,
+            Act::End { credential: credential.to_owned() },
+            ended,
+            Said::Nothing,
+        )
     }
 
     pub(crate) fn upload(self, user: usize, name: &str, file: &str) -> Self {
@@ -86,12 +91,22 @@ impl HistoryBuilder {
     }
 
     pub(crate) fn delete(self, user: usize, file: &str, ended: Ended) -> Self {
-        let act = Act::Delete { proof: "p".to_owned(), file: file.to_owned() };
+        let act = Act::Delete { credential: "p".to_owned(), file: file.to_owned() };
         self.op(user, act, ended, Said::Nothing)
     }
 
-    pub(crate) fn view_session(self, user: usize, proof: &str, ended: Ended) -> Self {
-        self.op(user, Act::Look { proof: proof.to_owned() }, ended, Said::Nothing)
+    pub(crate) fn view_session(
+        self,
+        user: usize,
+        credential: &str,
+        ended: Ended,
+    ) -> Self {
+        self.op(
+            user,
+            Act::Look { credential: credential.to_owned() },
+            ended,
+            Said::Nothing,
+        )
     }
 
     /// Adds a verification read of the listing: id, name and hash of each file.
@@ -102,7 +117,7 @@ impl HistoryBuilder {
             sha256: (*sha256).to_owned(),
         });
         let said = Said::Files { files: files.collect() };
-        let act = Act::List { proof: "p".to_owned() };
+        let act = Act::List { credential: "p".to_owned() };
         self.op(user, act, Ended::Ok, said).modify(|entry| entry.read_back = true)
     }
 
@@ -169,7 +184,7 @@ impl HistoryBuilder {
 
 pub(crate) fn uploading(name: &str) -> Act {
     Act::Upload {
-        proof: "p".to_owned(),
+        credential: "p".to_owned(),
         name: name.to_owned(),
         sha256: sha(name),
         key: Some(name.to_owned()),
@@ -177,5 +192,5 @@ pub(crate) fn uploading(name: &str) -> Act {
 }
 
 fn reading(file: &str) -> Act {
-    Act::Download { proof: "p".to_owned(), file: file.to_owned() }
+    Act::Download { credential: "p".to_owned(), file: file.to_owned() }
 }

@@ -2,13 +2,13 @@
 
 use crate::builder::{HistoryBuilder, sha};
 use ledger::entry::Ended;
-use ledger::{Invariant, Verdict};
+use ledger::{Invariant, Outcome};
 
 #[test]
 fn empty_history_is_inconclusive() {
     let report = HistoryBuilder::new().report();
     for finding in &report.findings {
-        assert_eq!(finding.verdict(), Verdict::Inconclusive, "{finding:?}");
+        assert_eq!(finding.outcome(), Outcome::Inconclusive, "{finding:?}");
     }
 }
 
@@ -19,13 +19,13 @@ fn file_without_verification_read_is_inconclusive() {
         .upload(0, "u0-1", "f1")
         .listed(0, &[("f1", "u0-1", &one)])
         .report();
-    assert_eq!(report.verdict(Invariant::Kept), Verdict::Inconclusive);
+    assert_eq!(report.outcome(Invariant::Kept), Outcome::Inconclusive);
 }
 
 #[test]
 fn missing_final_listing_is_inconclusive() {
     let report = HistoryBuilder::new().upload(0, "u0-1", "f1").report();
-    assert_eq!(report.verdict(Invariant::Once), Verdict::Inconclusive);
+    assert_eq!(report.outcome(Invariant::Once), Outcome::Inconclusive);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn unobserved_user_after_repair_is_inconclusive() {
         Ended::Ok,
     );
     let report = builder.fault("r1", 0, 1_000).report();
-    assert_eq!(report.verdict(Invariant::Answered), Verdict::Inconclusive);
+    assert_eq!(report.outcome(Invariant::Answered), Outcome::Inconclusive);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn unrepaired_fault_is_inconclusive() {
         Ended::Ok,
     );
     let report = builder.fault_of_kind("r1", "kill", 0, None).report();
-    assert_eq!(report.verdict(Invariant::Answered), Verdict::Inconclusive);
+    assert_eq!(report.outcome(Invariant::Answered), Outcome::Inconclusive);
     assert!(report.of(Invariant::Answered).doubts[0].contains("never repaired"));
 }
 
@@ -59,5 +59,5 @@ fn violation_outweighs_an_inconclusive_case() {
         .read_not_found(0, "f2")
         .report();
     assert!(!report.of(Invariant::Kept).doubts.is_empty());
-    assert_eq!(report.verdict(Invariant::Kept), Verdict::Fail);
+    assert_eq!(report.outcome(Invariant::Kept), Outcome::Fail);
 }

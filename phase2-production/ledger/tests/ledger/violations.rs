@@ -2,7 +2,7 @@
 
 use crate::builder::{HistoryBuilder, sha};
 use ledger::entry::{Act, Ended, Said};
-use ledger::{Invariant, Promises, Verdict, check};
+use ledger::{Invariant, Outcome, Promises, check};
 
 #[test]
 fn lost_acknowledged_upload_is_a_violation() {
@@ -121,7 +121,7 @@ fn foreign_names_are_a_violation() {
         .assert_violation(Invariant::Owners, &[0]);
     let said = Said::Caller { username: "bob".to_owned() };
     HistoryBuilder::new()
-        .op(0, Act::Look { proof: "p".to_owned() }, Ended::Ok, said)
+        .op(0, Act::Look { credential: "p".to_owned() }, Ended::Ok, said)
         .assert_violation(Invariant::Owners, &[0]);
 }
 
@@ -138,8 +138,8 @@ fn session_after_logout_is_a_violation() {
 
 #[test]
 fn refresh_after_revocation_is_a_violation() {
-    let act = Act::Refresh { proof: "u0-1".to_owned() };
-    let said = Said::Proof { proof: "u0-2".to_owned() };
+    let act = Act::Refresh { credential: "u0-1".to_owned() };
+    let said = Said::Credential { credential: "u0-2".to_owned() };
     HistoryBuilder::new()
         .log_in(0, "u0-1")
         .log_out(0, "u0-1", Ended::Ok)
@@ -225,6 +225,6 @@ fn lost_login_is_a_violation_if_promised() {
     };
     builder().assert_violation(Invariant::Logins, &[0, 1]);
     let report = check(&builder().history(), &Promises::of_memory());
-    assert_eq!(report.verdict(Invariant::Logins), Verdict::Inconclusive);
+    assert_eq!(report.outcome(Invariant::Logins), Outcome::Inconclusive);
     assert_eq!(report.broken(), []);
 }

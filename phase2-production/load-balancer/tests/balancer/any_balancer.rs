@@ -89,7 +89,7 @@ impl AnyBalancer {
             Running::Ours(balancer) => balancer.address,
             Running::HaProxy(haproxy) => haproxy.address,
         };
-        http_edge::crypto::choose();
+        http_edge::crypto::install_provider();
         Self { address, client: reqwest::Client::new(), running }
     }
 

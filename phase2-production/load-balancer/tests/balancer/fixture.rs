@@ -74,7 +74,7 @@ impl TestBalancer {
             handle.clone(),
             stop.clone().cancelled_owned(),
         ));
-        http_edge::crypto::choose();
+        http_edge::crypto::install_provider();
         let client = reqwest::Client::new();
         Self { address, admin, handle, client, stop, running }
     }

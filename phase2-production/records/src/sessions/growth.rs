@@ -1,7 +1,7 @@
 //! Changes of a live session.
 
 use crate::error::RecordsError;
-use api_contract::sessions::MOST_FILES_REMEMBERED;
+use api_contract::sessions::MAX_SESSION_FILES;
 use sqlx::{AnyConnection, Row};
 
 /// Records a request at `at`: the idle time starts again, and never moves back. The
@@ -30,7 +30,7 @@ pub async fn record_use(
 
 /// Adds the name of a file and returns the session's new version; `None` if the session
 /// is not alive, and then nothing was added. Fifty parallel calls add fifty names,
-/// because each name is a row. Beyond [`MOST_FILES_REMEMBERED`] the oldest are removed.
+/// because each name is a row. Beyond [`MAX_SESSION_FILES`] the oldest are removed.
 ///
 /// # Errors
 /// When the database fails.
@@ -82,7 +82,7 @@ async fn remove_oldest_files(
             ORDER BY position DESC LIMIT 1 OFFSET $2)",
     )
     .bind(session_id_hash)
-    .bind(i64::try_from(MOST_FILES_REMEMBERED).unwrap_or(i64::MAX))
+    .bind(i64::try_from(MAX_SESSION_FILES).unwrap_or(i64::MAX))
     .execute(tx)
     .await?;
     Ok(())

@@ -7,7 +7,7 @@ use crate::seed::{
 };
 use crate::store::{Store, on_both};
 use crate::uploads::{LIFE, find, start, upload};
-use api_contract::sessions::MOST_FILES_REMEMBERED;
+use api_contract::sessions::MAX_SESSION_FILES;
 use records::files::{NewFile, RecentFile, Stored};
 use records::quota::{Allowance, Usage};
 use records::uploads::{MAX_OPEN_UPLOADS, Removal, Started, Upload};
@@ -140,7 +140,7 @@ async fn migration_counts_existing_files(database: Store) {
 async fn session_lists_its_newest_files(database: Store) {
     add_accounts(&database).await;
     let session = log_in(&database.records, "alice", "a session").await;
-    let most = i64::try_from(MOST_FILES_REMEMBERED).unwrap();
+    let most = i64::try_from(MAX_SESSION_FILES).unwrap();
     for number in 0..most + 5 {
         let (hash, name) = (session.session_id_hash.clone(), number.to_string());
         run!(database.records, scope_of("a session"), |tx| sessions::add_file(

@@ -14,7 +14,7 @@ use upload_domain::passwords::{self, HashCost};
 /// A server without Redis, with the account alice and the password `correct-horse`.
 pub(crate) async fn server(folder: &tempfile::TempDir, design: &str) -> AppState {
     let users = folder.path().join("users.json");
-    let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
+    let hash = passwords::hash("correct-horse", HashCost::Minimal).unwrap();
     let alice = serde_json::json!({ "username": "alice", "password_hash": hash });
     let file = serde_json::json!({ "users": [alice] }).to_string();
     std::fs::write(&users, file).unwrap();

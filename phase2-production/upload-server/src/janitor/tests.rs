@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Config;
-use backing_services::{Backing, Kind, What, database, offers};
+use backing_services::{Backing, Kind, ServiceType, database, offers};
 use clap::Parser;
 use records::OrgId;
 use records::quota::Allowance;
@@ -17,7 +17,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// A server for alice and bob without a running janitor.
 async fn server(folder: &Path, database_url: Option<&str>) -> AppState {
     let users = folder.join("users.json");
-    let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
+    let hash = passwords::hash("correct-horse", HashCost::Minimal).unwrap();
     let account = |name| serde_json::json!({ "username": name, "password_hash": hash });
     let accounts = serde_json::json!({ "users": [account("alice"), account("bob")] });
     std::fs::write(&users, accounts.to_string()).unwrap();
@@ -33,7 +33,7 @@ async fn server(folder: &Path, database_url: Option<&str>) -> AppState {
 async fn on_each<Test: Future<Output = ()>>(test: impl Fn(AppState) -> Test) {
     let folder = tempfile::tempdir().unwrap();
     test(server(folder.path(), None).await).await;
-    let offers = offers(What::Database).await;
+    let offers = offers(ServiceType::Database).await;
     if offers.iter().any(|offer| offer.kind == Kind::Local && offer.found.is_ok()) {
         let folder = tempfile::tempdir().unwrap();
         let postgres = database(Backing::Local, folder.path()).await.unwrap();

@@ -11,7 +11,7 @@ use upload_domain::passwords::{self, HashCost};
 /// A server that keeps at most one session, in memory.
 async fn server(design: &str, folder: &Path) -> AppState {
     let users = folder.join("users.json");
-    let hash = passwords::hash("correct-horse", HashCost::Least).unwrap();
+    let hash = passwords::hash("correct-horse", HashCost::Minimal).unwrap();
     let alice = serde_json::json!({ "username": "alice", "password_hash": hash });
     std::fs::write(&users, serde_json::json!({ "users": [alice] }).to_string()).unwrap();
     let (folder, users) = (folder.to_str().unwrap(), users.to_str().unwrap());

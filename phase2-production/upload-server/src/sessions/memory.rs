@@ -5,7 +5,7 @@
 
 use super::{SessionData, SessionError, SessionId, SessionLimits};
 use crate::clock::now_ms;
-use api_contract::sessions::MOST_FILES_REMEMBERED;
+use api_contract::sessions::MAX_SESSION_FILES;
 use records::Member;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -185,7 +185,7 @@ impl Memory {
         let mut live = self.lock();
         let session = self.live_session(&mut live, id)?;
         session.files.push(name.to_owned());
-        let excess = session.files.len().saturating_sub(MOST_FILES_REMEMBERED);
+        let excess = session.files.len().saturating_sub(MAX_SESSION_FILES);
         session.files.drain(..excess);
         session.touch();
         Ok(())

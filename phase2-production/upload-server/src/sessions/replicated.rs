@@ -6,7 +6,7 @@
 
 use super::{SessionData, SessionError, SessionId, SessionLimits};
 use crate::clock::now;
-use api_contract::sessions::MOST_FILES_REMEMBERED;
+use api_contract::sessions::MAX_SESSION_FILES;
 use gossip::{Gone, Gossip, GossipConfig, SessionLifetimes};
 use records::Member;
 use std::net::SocketAddr;
@@ -46,7 +46,7 @@ impl Replicated {
             interval: GOSSIP_INTERVAL,
             cluster_id,
             lifetimes: lives,
-            max_files: MOST_FILES_REMEMBERED,
+            max_files: MAX_SESSION_FILES,
         };
         metrics::gauge!("live_sessions").set(0.0);
         Ok(Self { gossip: Gossip::join(config).await?, limits })

@@ -2,10 +2,10 @@
 //! that list the blobs on the server's disk.
 
 use crate::stores::{StoreKind, TestStores};
+use api_conformance::call_result::Reply;
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::outcome::Reply;
-use api_conformance::proof::Proof;
 use api_contract::paths;
 use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers as names};
 use base64::Engine;
@@ -21,7 +21,7 @@ use std::path::Path;
 #[derive(Clone)]
 pub(crate) struct AccountClient {
     pub(crate) client: Client,
-    pub(crate) credential: Proof,
+    pub(crate) credential: Credential,
 }
 
 impl AccountClient {
@@ -43,7 +43,7 @@ impl AccountClient {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.proven(&self.credential, method, path)
+        self.client.authenticated(&self.credential, method, path)
     }
 
     /// A tus request.

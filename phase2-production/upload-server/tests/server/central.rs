@@ -4,13 +4,13 @@
 use crate::cluster::TestCluster;
 use crate::half_open::HalfOpenRequest;
 use crate::stores::{StoreKind, TestStores};
+use api_conformance::call_result::CallResult;
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
-use api_conformance::outcome::Outcome;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use futures_util::future::try_join_all;
@@ -27,7 +27,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
 struct CentralFixture {
     stores: TestStores,
     cluster: TestCluster,
-    alice: Proof,
+    alice: Credential,
 }
 
 impl CentralFixture {
@@ -80,10 +80,10 @@ impl CentralFixture {
         client: &Client,
         file: &Upload,
     ) -> anyhow::Result<()> {
-        eventually(PATIENCE, "an acknowledged upload", async || {
+        eventually(PROCESS_TIMEOUT, "an acknowledged upload", async || {
             let outcome = client.upload_with_key(&self.alice, file, &file.name).await;
             match outcome {
-                Outcome::Refused(busy) if busy.status == 503 => Ok(None),
+                CallResult::Refused(busy) if busy.status == 503 => Ok(None),
                 outcome => outcome.done().map(|_created| Some(())),
             }
         })
@@ -221,7 +221,7 @@ async fn unavailable_stores_return_503_not_401() -> anyhow::Result<()> {
     }
     fixture.redis().restart().await?;
     lost.reconnect().await?;
-    eventually(PATIENCE, "alice to be accepted again", async || {
+    eventually(PROCESS_TIMEOUT, "alice to be accepted again", async || {
         Ok(fixture.accepted_everywhere().await.ok())
     })
     .await

@@ -4,7 +4,7 @@
 use crate::stores::{StoreKind, TestStores};
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use bytes::Bytes;
@@ -27,7 +27,7 @@ async fn becomes_ready(replica: &Started) -> anyhow::Result<()> {
         let (status, _message) = readiness(replica).await?;
         Ok((status == StatusCode::OK).then_some(()))
     };
-    eventually(PATIENCE, "the replica to be ready", ready).await
+    eventually(PROCESS_TIMEOUT, "the replica to be ready", ready).await
 }
 
 /// Clock skew of a ready replica in milliseconds: slightly below the limit, because the
@@ -106,7 +106,8 @@ async fn session_expires_late_by_at_most_the_clock_skew() -> anyhow::Result<()> 
     let alice = fast.sign_in(&fast.alice).await?;
     let born = before + 2 * AHEAD_MS..=now_ms() + 2 * AHEAD_MS;
     let mut last_accepted = before;
-    let timeout = Duration::from_millis(ABSOLUTE_TIMEOUT_MS + 2 * AHEAD_MS) + PATIENCE;
+    let timeout =
+        Duration::from_millis(ABSOLUTE_TIMEOUT_MS + 2 * AHEAD_MS) + PROCESS_TIMEOUT;
     eventually(timeout, "the session to expire", async || {
         let sent_at = now_ms();
         if slow.accepts(&alice).await.is_ok() {

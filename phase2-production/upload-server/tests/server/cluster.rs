@@ -3,7 +3,7 @@
 use crate::stores::TestStores;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use clap::Parser;
 use load_balancer::config::BalancerArgs;
 use load_balancer::status::BackendState;
@@ -70,7 +70,7 @@ impl TestCluster {
             let up = status.backends.iter().filter(|one| one.state == BackendState::Up);
             Ok((up.count() == REPLICAS).then_some(()))
         };
-        eventually(PATIENCE, "three replicas to be up", all_up).await
+        eventually(PROCESS_TIMEOUT, "three replicas to be up", all_up).await
     }
 }
 

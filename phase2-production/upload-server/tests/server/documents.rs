@@ -2,9 +2,9 @@
 
 use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, ensure};
+use api_conformance::call_result::Reply;
 use api_conformance::client::Client;
 use api_conformance::expect::equal;
-use api_conformance::outcome::Reply;
 use api_contract::paths;
 use bytes::Bytes;
 use http::Method;

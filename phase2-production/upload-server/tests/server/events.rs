@@ -4,11 +4,11 @@
 use crate::half_open::HalfOpenRequest;
 use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, bail, ensure};
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::fixture::Started;
 use api_conformance::form::Upload;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_conformance::raw::authority;
 use api_contract::events::{Event, close};
 use api_contract::paths;
@@ -22,7 +22,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn open(started: &Started, credential: &Proof) -> anyhow::Result<Socket> {
+async fn open(started: &Started, credential: &Credential) -> anyhow::Result<Socket> {
     let address = authority(&started.base_url)?;
     let mut request = format!("ws://{address}{}", paths::EVENTS).into_client_request()?;
     let (name, value) = credential.header().context("a credential")?;
@@ -42,7 +42,7 @@ async fn next_message(socket: &mut Socket) -> anyhow::Result<Result<String, u16>
         }
         bail!("the socket ended without a close frame")
     };
-    tokio::time::timeout(PATIENCE, next).await.context("no message arrived")?
+    tokio::time::timeout(PROCESS_TIMEOUT, next).await.context("no message arrived")?
 }
 
 async fn expect_reply(
@@ -168,7 +168,8 @@ async fn sockets_are_limited_per_caller() -> anyhow::Result<()> {
     open(&started, &bob).await?;
     sockets.pop().context("eight sockets")?.close(None).await?;
     let free_socket = async || Ok(open(&started, &alice).await.ok().map(drop));
-    api_conformance::eventually::eventually(PATIENCE, "a free socket", free_socket).await
+    api_conformance::eventually::eventually(PROCESS_TIMEOUT, "a free socket", free_socket)
+        .await
 }
 
 /// One database poll serves all idle sockets.
@@ -192,12 +193,15 @@ async fn idle_sockets_share_one_database_poll() -> anyhow::Result<()> {
         "upload_server_database_transactions_total{outcome=\"committed\"}";
     let before =
         (figure("upload_server_event_polls_total").await?, figure(TRANSACTIONS).await?);
-    let polls =
-        api_conformance::eventually::eventually(PATIENCE, "five polls", async || {
+    let polls = api_conformance::eventually::eventually(
+        PROCESS_TIMEOUT,
+        "five polls",
+        async || {
             let polls = figure("upload_server_event_polls_total").await? - before.0;
             Ok((polls >= 5.0).then_some(polls))
-        })
-        .await?;
+        },
+    )
+    .await?;
     let transactions = figure(TRANSACTIONS).await? - before.1;
     // One more poll may have started, and the janitor may have run.
     ensure!(transactions <= polls + 6.0, "{transactions} transactions in {polls} polls");

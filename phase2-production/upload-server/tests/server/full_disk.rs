@@ -10,8 +10,8 @@ use crate::account_client::{AccountClient, blobs_below, bytes_of, sha256, slug};
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::{Fixture, Started};
 use api_conformance::form::Upload;
-use api_conformance::resources::{a_full_disk_loses_nothing, on_a_small_disk};
-use api_conformance::target::Way;
+use api_conformance::resources::{full_disk_loses_no_acknowledged_file, on_a_small_disk};
+use api_conformance::target::AuthScheme;
 use api_contract::uploads::headers;
 use http::StatusCode;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ async fn started(fixture: &Fixture) -> anyhow::Result<Option<Started>> {
     let url = format!("sqlite://{}?mode=rwc", records.display());
     let flags =
         ["--design", "token", "--database-url", &url, "--orphan-grace-ms", "20000"];
-    on_a_small_disk(fixture, PROGRAM, Way::Token, &flags).await
+    on_a_small_disk(fixture, PROGRAM, AuthScheme::Token, &flags).await
 }
 
 /// The folder of blobs, reached through `/proc`: only the server's mount namespace has
@@ -66,7 +66,7 @@ async fn only_files_remain(
 async fn full_disk_keeps_acknowledged_files_and_nothing_else() -> anyhow::Result<()> {
     let fixture = Fixture::new()?;
     let Some(started) = started(&fixture).await? else { return Ok(()) };
-    a_full_disk_loses_nothing(&started).await?;
+    full_disk_loses_no_acknowledged_file(&started).await?;
     let alice = AccountClient::alice(&started).await?;
     only_files_remain(&alice, (&started, &fixture)).await
 }

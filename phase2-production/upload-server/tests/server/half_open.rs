@@ -2,10 +2,10 @@
 //! body has not been sent. The server answers `100 Continue` at exactly this point.
 
 use anyhow::{Context, ensure};
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::fixture::Started;
 use api_conformance::form::{Form, Upload};
-use api_conformance::proof::Proof;
 use api_conformance::raw::authority;
 use api_contract::paths;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,7 +19,10 @@ pub(crate) struct HalfOpenRequest {
 
 impl HalfOpenRequest {
     /// Starts an upload in one form.
-    pub(crate) async fn upload(at: &Started, credential: &Proof) -> anyhow::Result<Self> {
+    pub(crate) async fn upload(
+        at: &Started,
+        credential: &Credential,
+    ) -> anyhow::Result<Self> {
         let form = Form::of(&Upload::of_size("slow.bin", 10_000));
         let call = format!("POST {}", paths::UPLOAD);
         let head = format!("Content-Type: {}", form.media_type());
@@ -30,7 +33,7 @@ impl HalfOpenRequest {
     /// length.
     pub(crate) async fn start(
         at: &Started,
-        credential: &Proof,
+        credential: &Credential,
         call: &str,
         head: &str,
         body: Vec<u8>,

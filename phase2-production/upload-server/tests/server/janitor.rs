@@ -4,7 +4,7 @@ use crate::account_client::{AccountClient, blobs, bytes_of, sha256, single_repli
 use crate::half_open::HalfOpenRequest;
 use crate::stores::{StoreKind, TestStores};
 use anyhow::ensure;
-use api_conformance::eventually::{eventually, silence};
+use api_conformance::eventually::{eventually, wait_idle};
 use api_conformance::form::Upload;
 use api_conformance::raw::authority;
 use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers as names};
@@ -51,14 +51,14 @@ async fn old_orphan_blobs_are_removed_and_files_are_kept() -> anyhow::Result<()>
         fs::write(path, "orphan")?;
     }
     let _first_round = stores.replica("token", &MIN_GRACE).await?;
-    silence(Duration::from_secs(1)).await;
+    wait_idle(Duration::from_secs(1)).await;
     assert_eq!(blobs(&stores.fixture).len(), 5, "a young orphan was removed");
     age_all_blobs(&stores)?;
     let only = vec![format!("files/main/{kept}")];
     let cleared = async || Ok((blobs(&stores.fixture) == only).then_some(()));
     eventually(CLEANUP_TIMEOUT, "only the file to remain", cleared).await?;
     let _another_round = stores.replica("token", &MIN_GRACE).await?;
-    silence(Duration::from_secs(1)).await;
+    wait_idle(Duration::from_secs(1)).await;
     assert_eq!(blobs(&stores.fixture), only);
     assert_eq!(alice.hash_of(&kept).await?, sha256(&file.bytes));
     Ok(())

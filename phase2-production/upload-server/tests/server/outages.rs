@@ -5,9 +5,9 @@ use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, ensure};
 use api_conformance::client::{Client, Options};
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
 use api_contract::{Ready, paths};
 use backing_services::{Backing, Service, database};
@@ -46,17 +46,17 @@ impl OutageFixture {
         Client::with(&self.cluster.url, options)
     }
 
-    async fn log_in(&self) -> anyhow::Result<Proof> {
+    async fn log_in(&self) -> anyhow::Result<Credential> {
         let alice = &self.cluster.replicas[0].alice;
         let started = self.client().log_in_session(alice).await.done()?;
-        Ok(Proof::Session(started.body.session_id))
+        Ok(Credential::Session(started.body.session_id))
     }
 
     /// Waits until every replica reports this readiness message.
     async fn wait_for_readiness(&self, message: &str) -> anyhow::Result<()> {
         for replica in &self.cluster.replicas {
             let client = replica.client();
-            eventually(PATIENCE, message, async || {
+            eventually(PROCESS_TIMEOUT, message, async || {
                 let request = client.request(Method::GET, paths::READYZ);
                 let ready = client.json::<Ready>(request).await.done()?.body;
                 Ok((ready.message == message).then_some(()))
@@ -103,7 +103,7 @@ async fn paused_database_keeps_sessions_readable_and_returns_503_to_logins()
     fixture.all_backends_are_up()?;
     fixture.postgres.resume().await?;
     fixture.wait_for_readiness("ready").await?;
-    eventually(PATIENCE, "a login without a restart", async || {
+    eventually(PROCESS_TIMEOUT, "a login without a restart", async || {
         Ok(fixture.log_in().await.ok())
     })
     .await?;
@@ -126,7 +126,7 @@ async fn session_without_database_never_shows_a_stale_file_list() -> anyhow::Res
     let refused = client.session_view(&alice).await;
     refused.refused_as(ProblemKind::SessionStoreUnavailable)?;
     fixture.postgres.resume().await?;
-    eventually(PATIENCE, "the current list", async || {
+    eventually(PROCESS_TIMEOUT, "the current list", async || {
         let seen = client.session_view(&alice).await.done().ok();
         Ok(seen.filter(|seen| seen.body.files_uploaded == ["a.txt"]).map(drop))
     })

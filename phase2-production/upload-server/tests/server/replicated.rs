@@ -3,12 +3,12 @@
 
 use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::fixture::Started;
 use api_conformance::form::Upload;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
 use futures_util::future::try_join_all;
 
@@ -19,7 +19,7 @@ async fn start() -> anyhow::Result<(TestStores, TestCluster)> {
     Ok((stores, cluster))
 }
 
-async fn sign_in(replica: &Started) -> anyhow::Result<Proof> {
+async fn sign_in(replica: &Started) -> anyhow::Result<Credential> {
     replica.sign_in(&replica.alice).await
 }
 
@@ -49,7 +49,7 @@ async fn concurrent_uploads_on_three_replicas_are_all_listed() -> anyhow::Result
         let (client, alice) = (cluster.replicas[number % 3].client(), alice.clone());
         let file = Upload::new(format!("{number:02}.txt"), format!("{number}"));
         async move {
-            eventually(PATIENCE, "an acknowledged upload", async || {
+            eventually(PROCESS_TIMEOUT, "an acknowledged upload", async || {
                 // Retries on 503.
                 Ok(client.upload_with_key(&alice, &file, &file.name).await.done().ok())
             })
@@ -59,7 +59,7 @@ async fn concurrent_uploads_on_three_replicas_are_all_listed() -> anyhow::Result
     try_join_all(uploads).await?;
     let expected: Vec<_> = (0..50).map(|number| format!("{number:02}.txt")).collect();
     for replica in &cluster.replicas {
-        eventually(PATIENCE, "fifty names", async || {
+        eventually(PROCESS_TIMEOUT, "fifty names", async || {
             let view = replica.client().session_view(&alice).await.done()?.body;
             let mut names = view.files_uploaded;
             names.sort();
@@ -92,7 +92,7 @@ async fn each_replica_stores_and_reports_all_sessions() -> anyhow::Result<()> {
         sign_in(&cluster.replicas[number % 3]).await?;
     }
     for replica in &cluster.replicas {
-        eventually(PATIENCE, "nine sessions on each replica", async || {
+        eventually(PROCESS_TIMEOUT, "nine sessions on each replica", async || {
             let living =
                 replica.server.metric("upload_server_gossip_sessions_live").await?;
             Ok((living == Some(9.0)).then_some(()))

@@ -3,8 +3,8 @@
 use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
 use api_conformance::client::{Client, Options};
+use api_conformance::credential::Credential;
 use api_conformance::form::Upload;
-use api_conformance::proof::Proof;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 
@@ -20,7 +20,7 @@ async fn browser_returns_to_the_replica_of_its_session() -> anyhow::Result<()> {
     let browser = browser(&cluster);
     let started = browser.log_in_session(&stores.fixture.alice).await.done()?;
     let replica_id = started.served_by().map(str::to_owned);
-    let alice = Proof::Session(started.body.session_id);
+    let alice = Credential::Session(started.body.session_id);
     for number in 0..6 {
         let file = Upload::new(format!("{number}.txt"), "on the same replica");
         let reply = browser.upload(&alice, &file).await.done()?;

@@ -7,7 +7,7 @@
 use crate::PROGRAM;
 use anyhow::Context;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
 use backing_services::{Backing, Service, database, redis};
 use sqlx::Connection;
 use tempfile::TempDir;
@@ -90,7 +90,8 @@ impl TestStores {
             flags.extend(["--database-url", url]);
         }
         flags.extend(more);
-        let auth_scheme = if design == "token" { Way::Token } else { Way::Session };
+        let auth_scheme =
+            if design == "token" { AuthScheme::Token } else { AuthScheme::Session };
         self.fixture.start(PROGRAM, auth_scheme, &flags).await
     }
 
@@ -102,7 +103,7 @@ impl TestStores {
     ) -> anyhow::Result<Started> {
         let stores = Self::new(kind, matches!(design, "central" | "token")).await?;
         let started = stores.replica(design, more).await?;
-        Ok(started.keeping(stores.redis))
+        Ok(started.keep_alive(stores.redis))
     }
 }
 

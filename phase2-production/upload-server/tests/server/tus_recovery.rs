@@ -3,7 +3,7 @@
 use crate::account_client::{AccountClient, bytes_of, sha256, single_replica, slug};
 use crate::stores::{StoreKind, TestStores};
 use api_conformance::eventually::eventually;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_conformance::raw::authority;
 use api_contract::uploads::{TUS_MEDIA_TYPE, headers as names};
 use futures_util::future::join_all;
@@ -38,7 +38,7 @@ async fn upload_resumes_on_another_replica_after_a_kill() -> anyhow::Result<()> 
             tokio::spawn(async move { at_killed.append(&target, stored, &rest).await });
         let goal = UPLOAD_SIZE / 5 * kill;
         let enough = async || Ok((alice.offset(&path).await? >= goal).then_some(()));
-        eventually(PATIENCE, "stored bytes", enough).await?;
+        eventually(PROCESS_TIMEOUT, "stored bytes", enough).await?;
         killed.server.kill_9()?;
         let _cut_off = sending.await?;
         let now = alice.offset(&path).await?;
@@ -75,7 +75,7 @@ async fn bytes_received_before_a_disconnect_are_kept() -> anyhow::Result<()> {
     connection.shutdown().await?;
     drop(connection);
     let received = async || Ok((alice.offset(&path).await? == 123_456).then_some(()));
-    eventually(PATIENCE, "123456 stored bytes", received).await?;
+    eventually(PROCESS_TIMEOUT, "123456 stored bytes", received).await?;
     let rest = alice.append(&path, 123_456, &bytes[123_456..]).await?;
     let file_id = rest.header(names::FILE_ID).unwrap_or_default();
     assert_eq!(alice.hash_of(file_id).await?, sha256(&bytes));

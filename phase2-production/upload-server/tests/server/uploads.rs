@@ -4,9 +4,9 @@ use crate::account_client::{
     AccountClient, blobs, bytes_of, sha256, single_replica, slug,
 };
 use crate::stores::{StoreKind, TestStores};
+use api_conformance::call_result::Reply;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
-use api_conformance::outcome::Reply;
 use api_contract::files::FileCreated;
 use api_contract::paths;
 use api_contract::uploads::{PendingUploads, UploadKind, UploadStarted};
@@ -114,7 +114,7 @@ async fn tampered_or_expired_signed_url_is_refused() -> anyhow::Result<()> {
         let reply = put(&server, &upload.url, b"hello").await?;
         Ok((slug(&reply) == "signature-invalid").then_some(()))
     };
-    let timeout = api_conformance::process::PATIENCE;
+    let timeout = api_conformance::process::PROCESS_TIMEOUT;
     eventually(timeout, "the URL to expire", expired).await?;
     let late = complete(&alice, id).await?;
     assert!(["upload-expired", "upload-not-found"].contains(&slug(&late).as_str()));
@@ -154,7 +154,7 @@ async fn put_after_completion_stores_no_uncharged_bytes() -> anyhow::Result<()> 
     alice.client.delete(&alice.credential, &file.file_id).await.done()?;
     let late = put(&server, &upload.url, &bytes).await?;
     assert_eq!(slug(&late), "upload-not-found");
-    let timeout = api_conformance::process::PATIENCE;
+    let timeout = api_conformance::process::PROCESS_TIMEOUT;
     let nothing = async || Ok(blobs(&stores.fixture).is_empty().then_some(()));
     eventually(timeout, "no blobs", nothing).await
 }

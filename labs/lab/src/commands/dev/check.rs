@@ -5,7 +5,7 @@ use crate::commands::exercise::{sandbox, seed};
 use console::style;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use grader::author::{AuthorCheck, AuthorCheckResult};
-use grader::{Home, Manifest};
+use grader::{LabPaths, Manifest};
 
 /// Check that the exercises work
 ///
@@ -39,9 +39,9 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) async fn check(args: &CheckArgs) -> anyhow::Result<bool> {
-    let home = Home::here()?;
+    let paths = LabPaths::here()?;
     let author = AuthorCheck {
-        home: home.clone(),
+        paths: paths.clone(),
         sandbox: sandbox()?,
         seed: args.seed.unwrap_or_else(seed),
         repeat: args.repeat,
@@ -49,7 +49,7 @@ pub(super) async fn check(args: &CheckArgs) -> anyhow::Result<bool> {
         record: args.record,
     };
     println!("solutions from seed {}", author.seed);
-    let manifests = selected(args, &home)?.into_iter();
+    let manifests = selected(args, &paths)?.into_iter();
     let checks = manifests.map(|manifest| check_exercise(&author, manifest));
     let jobs = args.jobs.unwrap_or_else(processors).max(1);
     let passed: Vec<bool> =
@@ -70,11 +70,11 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn selected(args: &CheckArgs, home: &Home) -> anyhow::Result<Vec<Manifest>> {
+fn selected(args: &CheckArgs, paths: &LabPaths) -> anyhow::Result<Vec<Manifest>> {
     if args.only.is_empty() {
-        return home.all();
+        return paths.all();
     }
-    args.only.iter().map(|id| exercise(home, id)).collect()
+    args.only.iter().map(|id| exercise(paths, id)).collect()
 }
 
 /// Results of several exercises are mixed, so each line names its exercise.

@@ -1,7 +1,7 @@
 //! `lab dev class`: sample submissions, to measure how long grading takes.
 
 use super::exercise;
-use grader::Home;
+use grader::LabPaths;
 use grader::author::make_sample_class;
 use std::path::PathBuf;
 
@@ -25,9 +25,9 @@ pub(super) struct ClassArgs {
 }
 
 pub(super) fn class(args: &ClassArgs) -> anyhow::Result<()> {
-    let home = Home::here()?;
-    let manifest = exercise(&home, &args.id)?;
-    let names = make_sample_class(&home, &manifest, args.count, &args.to)?;
+    let paths = LabPaths::here()?;
+    let manifest = exercise(&paths, &args.id)?;
+    let names = make_sample_class(&paths, &manifest, args.count, &args.to)?;
     let folder = args.to.display();
     println!("{} submissions of {} in {folder}", names.len(), manifest.id);
     let short = manifest.short_id();

@@ -1,7 +1,7 @@
 //! `lab dev wrong-answer`: edits the wrong answers, which are kept as patches.
 
 use super::exercise;
-use grader::Home;
+use grader::LabPaths;
 use grader::author::WrongAnswer;
 use std::path::{Path, PathBuf};
 
@@ -85,11 +85,11 @@ impl Selection {
         &self,
         action: impl Fn(&str, &WrongAnswer) -> anyhow::Result<()>,
     ) -> anyhow::Result<bool> {
-        let home = Home::here()?;
-        let id = exercise(&home, &self.exercise)?.id;
-        let mut answers = WrongAnswer::all(&home, &id);
+        let paths = LabPaths::here()?;
+        let id = exercise(&paths, &self.exercise)?.id;
+        let mut answers = WrongAnswer::all(&paths, &id);
         if !self.names.is_empty() {
-            let named = |name: &String| WrongAnswer::named(&home, &id, name);
+            let named = |name: &String| WrongAnswer::named(&paths, &id, name);
             answers = self.names.iter().map(named).collect();
         }
         let mut succeeded = true;

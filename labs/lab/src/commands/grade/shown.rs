@@ -22,7 +22,7 @@ pub(super) fn show(
     form: Form,
     records: &[Record],
 ) -> anyhow::Result<()> {
-    let broken = records.iter().find(|record| record.verdict == Outcome::HarnessError);
+    let broken = records.iter().find(|record| record.outcome == Outcome::HarnessError);
     if let (Some(broken), true) = (broken, form.is_for_marks()) {
         // These formats cannot express a harness error. The missing file does.
         eprint!("{}", format::terminal(broken, Colour::No));
@@ -103,7 +103,7 @@ fn table(records: &[Record]) -> String {
         vec![
             record.submission.clone().unwrap_or_default(),
             record.exercise.clone(),
-            record.verdict.to_string(),
+            record.outcome.to_string(),
             format!("{} of {}", record.points, record.max_points),
             record.restored.join(", "),
             record.remarks.join("\n"),

@@ -7,7 +7,7 @@ use cluster::Cluster;
 pub(super) async fn introduction(cluster: &Cluster, detached: bool) -> String {
     let status = cluster.status().await;
     let mut text = status::text(&status) + "\n";
-    let accounts = cluster.fresh_accounts();
+    let accounts = cluster.generated_accounts();
     if !accounts.is_empty() {
         text += "\nDemo accounts (shown once):\n";
         for account in accounts {

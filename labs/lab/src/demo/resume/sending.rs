@@ -3,8 +3,8 @@
 use super::File;
 use anyhow::Context;
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::form::{Form, Upload};
-use api_conformance::proof::Proof;
 use api_contract::files::FileCreated;
 use api_contract::headers::IDEMPOTENCY_KEY;
 use api_contract::paths;
@@ -57,7 +57,7 @@ impl Sent {
 /// `POST /api/upload`
 pub(super) struct InOneRequest<'a> {
     client: &'a Client,
-    credential: &'a Proof,
+    credential: &'a Credential,
     form: Form,
     key: String,
     sent: &'a Sent,
@@ -66,7 +66,7 @@ pub(super) struct InOneRequest<'a> {
 impl<'a> InOneRequest<'a> {
     pub(super) fn new(
         client: &'a Client,
-        credential: &'a Proof,
+        credential: &'a Credential,
         file: &File,
         sent: &'a Sent,
     ) -> Self {
@@ -76,7 +76,8 @@ impl<'a> InOneRequest<'a> {
 
     /// Sends the whole file.
     pub(super) async fn send(&self) -> anyhow::Result<()> {
-        let request = self.client.proven(self.credential, Method::POST, paths::UPLOAD);
+        let request =
+            self.client.authenticated(self.credential, Method::POST, paths::UPLOAD);
         let body = Body::wrap_stream(self.sent.paced(Bytes::from(self.form.body())));
         let request = request
             .header(IDEMPOTENCY_KEY, &self.key)
@@ -89,7 +90,7 @@ impl<'a> InOneRequest<'a> {
 /// `POST /api/tus`, then `PATCH`.
 pub(super) struct PieceByPiece<'a> {
     client: &'a Client,
-    credential: &'a Proof,
+    credential: &'a Credential,
     bytes: Bytes,
     path: String,
     sent: &'a Sent,
@@ -99,13 +100,13 @@ impl<'a> PieceByPiece<'a> {
     /// Creates an upload without bytes.
     pub(super) async fn create(
         client: &'a Client,
-        credential: &'a Proof,
+        credential: &'a Credential,
         file: &File,
         sent: &'a Sent,
     ) -> anyhow::Result<Self> {
         let bytes = file.bytes.clone();
         let request = client
-            .proven(credential, Method::POST, paths::TUS)
+            .authenticated(credential, Method::POST, paths::TUS)
             .header(TUS_RESUMABLE, TUS_VERSION)
             .header(UPLOAD_LENGTH, bytes.len())
             .header(UPLOAD_METADATA, format!("filename {}", STANDARD.encode(file.name)));
@@ -121,7 +122,7 @@ impl<'a> PieceByPiece<'a> {
         let body = Body::wrap_stream(self.sent.paced(self.bytes.slice(offset..)));
         let request = self
             .client
-            .proven(self.credential, Method::PATCH, &self.path)
+            .authenticated(self.credential, Method::PATCH, &self.path)
             .header(TUS_RESUMABLE, TUS_VERSION)
             .header(UPLOAD_OFFSET, offset)
             .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
@@ -133,7 +134,8 @@ impl<'a> PieceByPiece<'a> {
 
     /// The offset that the server has stored.
     pub(super) async fn offset(&self) -> anyhow::Result<usize> {
-        let request = self.client.proven(self.credential, Method::HEAD, &self.path);
+        let request =
+            self.client.authenticated(self.credential, Method::HEAD, &self.path);
         let reply = self.client.send(request.header(TUS_RESUMABLE, TUS_VERSION)).await?;
         anyhow::ensure!(reply.status.is_success(), "{}", reply.status);
         let offset = reply.header(UPLOAD_OFFSET).context("an upload has an offset")?;

@@ -8,11 +8,11 @@ use crate::testbed::{TestCluster, Trial, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::Invariant;
 use ledger::content::Content;
-use ledger::crowd::{Left, Proofs};
+use ledger::crowd::{Credentials, Left};
 use ledger::entry::Ended;
 use ledger::person::{Held, Person};
 use rand::{RngExt, SeedableRng};
@@ -59,10 +59,10 @@ impl ProxiedUser {
         self.proxy.add(Direction::ToClient, Toxic::Cut);
         let kill = async {
             eventually(RESPONSE_TIMEOUT, "a response that is held back", async || {
-                Ok((self.proxy.held_back(Direction::ToClient) > 0).then_some(()))
+                Ok((self.proxy.buffered_bytes(Direction::ToClient) > 0).then_some(()))
             })
             .await?;
-            fixture.execute("r1", Order::Kill).await?;
+            fixture.execute("r1", MemberCommand::Kill).await?;
             self.proxy.reset_connections();
             trial.recorder.fault_struck(fault);
             anyhow::Ok(())
@@ -78,7 +78,10 @@ impl ProxiedUser {
 
 /// The final state of a user, for the verification reads.
 pub(super) fn final_state(person: Person, credential: Held) -> Left {
-    Left { person, proofs: Proofs { current: Some(credential), ended: Vec::new() } }
+    Left {
+        person,
+        credentials: Credentials { current: Some(credential), ended: Vec::new() },
+    }
 }
 
 /// Fault 4: a kill after the commit and before the response.

@@ -7,9 +7,9 @@ use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use backing_services::{Backing, redis};
 use cluster::Design;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use fault_proxy::{FaultProxy, Toxic};
-use ledger::crowd::{Left, Proofs};
+use ledger::crowd::{Credentials, Left};
 use ledger::entry::{Ended, Entry};
 use ledger::{Invariant, Promises};
 use std::net::SocketAddr;
@@ -41,8 +41,8 @@ fn logout_survives_redis_data_loss() -> anyhow::Result<()> {
                     ended.push(credential);
                 }
             }
-            let fault = trial.inject(fixture, "redis", Order::Kill).await?;
-            trial.repair(fixture, fault, ("redis", Order::Restart)).await?;
+            let fault = trial.inject(fixture, "redis", MemberCommand::Kill).await?;
+            trial.repair(fixture, fault, ("redis", MemberCommand::Restart)).await?;
             ensure!(ended.len() == 20, "logouts were refused");
             for url in fixture.replica_urls().await? {
                 for credential in &ended {
@@ -54,7 +54,7 @@ fn logout_survives_redis_data_loss() -> anyhow::Result<()> {
                             "{} is still valid",
                             credential.name
                         );
-                        Ok(result.proof_refused.then_some(()))
+                        Ok(result.credential_refused.then_some(()))
                     });
                     refused.await.context(design.as_str())?;
                 }
@@ -75,13 +75,13 @@ fn hanging_redis_is_replaced_by_the_database() -> anyhow::Result<()> {
         let trial = fixture.trial("hanging_redis", 13, 4);
         let workload = trial.start_workload(&fixture.cluster.url());
         trial.until_all_are_served().await;
-        let fault = trial.inject(fixture, "redis", Order::Pause).await?;
+        let fault = trial.inject(fixture, "redis", MemberCommand::Pause).await?;
         all_breakers(fixture, "have opened", |state| state != CLOSED).await?;
         let opened = trial.recorder.now_ms();
         trial.until_all_are_served().await;
         trial.until_all_are_served().await;
         let served_until = trial.recorder.now_ms();
-        trial.repair(fixture, fault, ("redis", Order::Resume)).await?;
+        trial.repair(fixture, fault, ("redis", MemberCommand::Resume)).await?;
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;
         let meanwhile = |one: &&Entry| {
@@ -180,8 +180,10 @@ async fn log_out_with_slow_redis(
     faults.iter().for_each(|(of, fault)| of.recorder.mending_ordered(*fault));
     proxy.heal();
     faults.iter().for_each(|(of, fault)| of.recorder.fault_mended(*fault));
-    let logged_out =
-        Left { person: alice, proofs: Proofs { current: None, ended: vec![credential] } };
+    let logged_out = Left {
+        person: alice,
+        credentials: Credentials { current: None, ended: vec![credential] },
+    };
     let users = trial.finish(workload).await;
     logout_trial.check_invariants(fixture, &[logged_out], &[Invariant::Dead]).await?;
     trial.check_history(fixture, &users).await.map(drop)
@@ -199,9 +201,9 @@ fn flapping_redis_loses_no_login_and_is_used_again() -> anyhow::Result<()> {
         trial.until_all_are_served().await;
         let counter = ConnectionCounter::start(&fixture.cluster.status().await);
         for _ in 0..4 {
-            let fault = trial.inject(fixture, "redis", Order::Kill).await?;
+            let fault = trial.inject(fixture, "redis", MemberCommand::Kill).await?;
             trial.until_all_are_served().await;
-            trial.repair(fixture, fault, ("redis", Order::Restart)).await?;
+            trial.repair(fixture, fault, ("redis", MemberCommand::Restart)).await?;
         }
         wait_until_redis_is_used(fixture).await?;
         if let Some(max) = counter.max() {

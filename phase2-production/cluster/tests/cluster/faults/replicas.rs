@@ -4,7 +4,7 @@ use crate::testbed::{TestCluster, Trial, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::Invariant;
 use ledger::content::Content;
@@ -27,9 +27,10 @@ fn upload_interrupted_by_a_kill_is_atomic() -> anyhow::Result<()> {
         for id in ["r2", "r3"] {
             trial.until_all_are_served().await;
             let sender = SlowSender::of_replica(fixture, id).await?;
-            let fault = sender.send_until(trial.inject(fixture, id, Order::Kill)).await?;
+            let fault =
+                sender.send_until(trial.inject(fixture, id, MemberCommand::Kill)).await?;
             trial.until_all_are_served().await;
-            trial.repair(fixture, fault, (id, Order::Restart)).await?;
+            trial.repair(fixture, fault, (id, MemberCommand::Restart)).await?;
             sender.check_nothing_is_stored(fixture).await?;
         }
         let users = trial.finish(workload).await;
@@ -77,7 +78,7 @@ impl SlowSender {
         let killed = async {
             let mut buffered_max = 0;
             eventually(CATCH_UP_TIMEOUT, "an upload in flight", async || {
-                let buffered = self.proxy.held_back(Direction::ToServer);
+                let buffered = self.proxy.buffered_bytes(Direction::ToServer);
                 buffered_max = buffered_max.max(buffered);
                 let arrived =
                     buffered > 0 && buffered + BYTES_BEFORE_KILL <= buffered_max;
@@ -118,8 +119,8 @@ fn rolling_restart_interrupts_no_request() -> anyhow::Result<()> {
         let workload = trial.start_workload(&fixture.cluster.url());
         trial.until_all_are_served().await;
         for id in fixture.cluster.replica_ids() {
-            let fault = trial.inject(fixture, &id, Order::Stop).await?;
-            trial.repair(fixture, fault, (&id, Order::Restart)).await?;
+            let fault = trial.inject(fixture, &id, MemberCommand::Stop).await?;
+            trial.repair(fixture, fault, (&id, MemberCommand::Restart)).await?;
         }
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;
@@ -149,16 +150,16 @@ async fn resume_after_logout(fixture: &TestCluster) -> anyhow::Result<()> {
         at_paused.list(&credential).await.0.ended == Ended::Ok,
         "the session is valid before the pause"
     );
-    let fault = trial.inject(fixture, "r3", Order::Pause).await?;
+    let fault = trial.inject(fixture, "r3", MemberCommand::Pause).await?;
     let ended = alice.at(&urls[0]).end(&credential).await;
     ensure!(ended.ended == Ended::Ok, "the logout on another replica failed: {ended:?}");
-    trial.repair(fixture, fault, ("r3", Order::Resume)).await?;
+    trial.repair(fixture, fault, ("r3", MemberCommand::Resume)).await?;
     if fixture.design == Design::Replicated {
         // It receives the revocation by gossip only after it has resumed.
         eventually(CATCH_UP_TIMEOUT, "the revocation", async || {
             at_paused.list(&credential).await;
             let refused = trial.recorder.history().entries.pop();
-            anyhow::Ok(refused.filter(|one| one.proof_refused()))
+            anyhow::Ok(refused.filter(|one| one.credential_refused()))
         })
         .await?;
     }
@@ -167,7 +168,7 @@ async fn resume_after_logout(fixture: &TestCluster) -> anyhow::Result<()> {
         ensure!(result.ended != Ended::Ok, "the resumed replica accepted the session");
     }
     let history = trial.recorder.history();
-    let refused = history.entries.iter().filter(|one| one.proof_refused());
+    let refused = history.entries.iter().filter(|one| one.credential_refused());
     ensure!(
         refused.count() > 0,
         "the resumed replica never answered: {:?}",

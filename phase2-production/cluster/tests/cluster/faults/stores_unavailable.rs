@@ -4,7 +4,7 @@ use crate::testbed::{TestCluster, with_shared_cluster};
 use anyhow::ensure;
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::orders::Order;
+use cluster::commands::MemberCommand;
 use ledger::Invariant;
 use ledger::entry::{Answered, Entry};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const REQUIRED_REPLIES: usize = 4;
 #[test]
 fn unavailable_stores_neither_accept_nor_end_logins() -> anyhow::Result<()> {
     for design in [Design::Central, Design::Token] {
-        for order in [Order::Kill, Order::Pause] {
+        for order in [MemberCommand::Kill, MemberCommand::Pause] {
             with_shared_cluster(design, async |fixture| {
                 fail_both_stores(fixture, order).await
             })?;
@@ -29,19 +29,26 @@ fn unavailable_stores_neither_accept_nor_end_logins() -> anyhow::Result<()> {
 }
 
 /// The workload uses one replica directly, because the balancer would answer in its place.
-async fn fail_both_stores(fixture: &TestCluster, command: Order) -> anyhow::Result<()> {
+async fn fail_both_stores(
+    fixture: &TestCluster,
+    command: MemberCommand,
+) -> anyhow::Result<()> {
     if !fixture.has("redis").await || !fixture.has("database").await {
         return Ok(());
     }
     let trial = fixture.trial("unavailable_stores", 107, 3);
     let workload = trial.start_workload(&fixture.replica_urls().await?[0]);
     trial.until_all_are_served().await;
-    let repair = if command == Order::Kill { Order::Restart } else { Order::Resume };
+    let repair = if command == MemberCommand::Kill {
+        MemberCommand::Restart
+    } else {
+        MemberCommand::Resume
+    };
     let redis = trial.inject(fixture, "redis", command).await?;
     let database = trial.inject(fixture, "database", command).await?;
     let since = trial.recorder.now_ms();
     let refused = |entry: &&Entry| {
-        let authenticated = entry.act.proof().is_some() && entry.began_ms > since;
+        let authenticated = entry.act.credential().is_some() && entry.began_ms > since;
         authenticated && entry.answered == Answered::Problem && entry.status == Some(503)
     };
     eventually(REPLIES_TIMEOUT, "enough 503 replies", async || {

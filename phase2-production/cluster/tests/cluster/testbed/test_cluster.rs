@@ -5,10 +5,10 @@ use crate::testbed::record::Record;
 use crate::testbed::{Run, Trial};
 use anyhow::{Context, ensure};
 use api_conformance::client::Client;
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
 use api_contract::secret::Secret;
-use api_contract::{Credentials, paths};
-use cluster::orders::Order;
+use api_contract::{LoginRequest, paths};
+use cluster::commands::MemberCommand;
 use cluster::status::ProcessState;
 use cluster::{Cluster, Design, Kind, RunDir, State, Topology, Users};
 use http::Method;
@@ -34,7 +34,7 @@ pub(crate) const ORPHAN_GRACE_MS: u64 = 20_000;
 pub(crate) struct TestCluster {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) design: Design,
-    unused_accounts: Mutex<Vec<Credentials>>,
+    unused_accounts: Mutex<Vec<LoginRequest>>,
     /// The trials of the current test.
     records: Mutex<Vec<Record>>,
 }
@@ -58,7 +58,7 @@ impl TestCluster {
             .iter()
             .map(|one| (one.username.as_str(), one.password.expose()))
             .collect();
-        users_file::write(&users, &pairs, HashCost::Least)?;
+        users_file::write(&users, &pairs, HashCost::Minimal)?;
         let grace = ORPHAN_GRACE_MS.to_string();
         let mut replica_args = vec!["--orphan-grace-ms", &grace];
         replica_args.extend(flags);
@@ -81,12 +81,17 @@ impl TestCluster {
     ///
     /// A failed start is retried, as a supervisor does: on a busy machine the database may start
     /// more slowly than a replica waits for it.
-    pub(crate) async fn execute(&self, id: &str, command: Order) -> anyhow::Result<()> {
-        let mut attempts = if command == Order::Restart { MAX_START_ATTEMPTS } else { 1 };
+    pub(crate) async fn execute(
+        &self,
+        id: &str,
+        command: MemberCommand,
+    ) -> anyhow::Result<()> {
+        let mut attempts =
+            if command == MemberCommand::Restart { MAX_START_ATTEMPTS } else { 1 };
         loop {
             attempts -= 1;
             let (cluster, id) = (Arc::clone(&self.cluster), id.to_owned());
-            let result = tokio::spawn(async move { cluster.order(&id, command).await });
+            let result = tokio::spawn(async move { cluster.execute(&id, command).await });
             match result.await? {
                 Err(error) if attempts > 0 => eprintln!("retrying: {error:#}"),
                 result => return result,
@@ -125,10 +130,10 @@ impl TestCluster {
         trial
     }
 
-    pub(crate) fn way(&self) -> Way {
+    pub(crate) fn auth_scheme(&self) -> AuthScheme {
         match self.design.has_sessions() {
-            true => Way::Session,
-            false => Way::Token,
+            true => AuthScheme::Session,
+            false => AuthScheme::Token,
         }
     }
 
@@ -148,16 +153,20 @@ impl TestCluster {
         for service in &status.services {
             match service.state {
                 State::Down if service.kind.is_some() => {
-                    self.execute(&service.id, Order::Restart).await?;
+                    self.execute(&service.id, MemberCommand::Restart).await?;
                 }
-                State::Paused => self.execute(&service.id, Order::Resume).await?,
+                State::Paused => self.execute(&service.id, MemberCommand::Resume).await?,
                 _ => {}
             }
         }
         for member in &status.members {
             match member.state {
-                ProcessState::Down => self.execute(&member.id, Order::Restart).await?,
-                ProcessState::Paused => self.execute(&member.id, Order::Resume).await?,
+                ProcessState::Down => {
+                    self.execute(&member.id, MemberCommand::Restart).await?
+                }
+                ProcessState::Paused => {
+                    self.execute(&member.id, MemberCommand::Resume).await?
+                }
                 _ => {}
             }
         }
@@ -214,8 +223,8 @@ impl TestCluster {
     }
 }
 
-fn account(design: Design, number: usize) -> Credentials {
-    Credentials {
+fn account(design: Design, number: usize) -> LoginRequest {
+    LoginRequest {
         username: format!("{}-{number:03}", design.as_str()),
         password: Secret::new(random_password()),
     }

@@ -2,15 +2,15 @@
 
 use crate::testbed::{Run, TestCluster};
 use anyhow::{bail, ensure};
-use api_conformance::target::Way;
-use api_contract::Credentials;
-use cluster::orders::Order;
+use api_conformance::target::AuthScheme;
+use api_contract::LoginRequest;
+use cluster::commands::MemberCommand;
 use ledger::crowd::Left;
 use ledger::entry::{Act, Ended, Entry};
 use ledger::history::History;
 use ledger::person::{Held, Person};
 use ledger::recorder::FaultNumber;
-use ledger::{Crowd, Invariant, Recorder, Verdict, check, read_back};
+use ledger::{Crowd, Invariant, Outcome, Recorder, check, read_back};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -41,8 +41,8 @@ pub(crate) struct Trial {
     pub(crate) seed: u64,
     pub(crate) recorder: Recorder,
     test: &'static str,
-    accounts: Vec<Credentials>,
-    way: Way,
+    accounts: Vec<LoginRequest>,
+    auth_scheme: AuthScheme,
     pub(super) began: SystemTime,
     pub(super) blobs: PathBuf,
 }
@@ -51,7 +51,7 @@ impl Trial {
     pub(super) fn new(
         run: &Run,
         fixture: &TestCluster,
-        accounts: Vec<Credentials>,
+        accounts: Vec<LoginRequest>,
     ) -> Self {
         let users = accounts.iter().map(|account| account.username.clone()).collect();
         Self {
@@ -59,7 +59,7 @@ impl Trial {
             recorder: Recorder::new(run.header(fixture.design.as_str(), users)),
             test: run.test,
             accounts,
-            way: fixture.way(),
+            auth_scheme: fixture.auth_scheme(),
             began: SystemTime::now(),
             blobs: fixture.cluster.run_dir().join("data/blobs"),
         }
@@ -68,12 +68,12 @@ impl Trial {
     /// One of the users, with a client for `url`.
     pub(crate) fn user(&self, user: usize, url: &str) -> Person {
         let account = self.accounts[user].clone();
-        Person::new(user, account, self.way, url, self.recorder.clone())
+        Person::new(user, account, self.auth_scheme, url, self.recorder.clone())
     }
 
     /// Starts the workload: all users, with clients for `url`.
     pub(crate) fn start_workload(&self, url: &str) -> Crowd {
-        Crowd::start(&self.accounts, self.way, url, self.seed, &self.recorder)
+        Crowd::start(&self.accounts, self.auth_scheme, url, self.seed, &self.recorder)
     }
 
     /// Injects a fault, and records it.
@@ -81,7 +81,7 @@ impl Trial {
         &self,
         fixture: &TestCluster,
         target: &str,
-        command: Order,
+        command: MemberCommand,
     ) -> anyhow::Result<FaultNumber> {
         let fault = self.recorder.fault_ordered(target, command.as_str());
         fixture.execute(target, command).await?;
@@ -94,7 +94,7 @@ impl Trial {
         &self,
         fixture: &TestCluster,
         fault: FaultNumber,
-        (target, command): (&str, Order),
+        (target, command): (&str, MemberCommand),
     ) -> anyhow::Result<()> {
         self.recorder.mending_ordered(fault);
         fixture.execute(target, command).await?;
@@ -165,7 +165,7 @@ impl Trial {
         }
         let history = self.recorder.history();
         let report = check(&history, &fixture.promises());
-        let holds = |one: &Invariant| report.verdict(*one) == Verdict::Pass;
+        let holds = |one: &Invariant| report.outcome(*one) == Outcome::Pass;
         let all_hold = report.broken().is_empty() && required.iter().all(holds);
         ensure!(all_hold, "{}, seed {}\n{report}", self.test, self.seed);
         Ok(history)

@@ -7,7 +7,7 @@ use super::virtual_users::{Account, served_by};
 use anyhow::Context;
 use api_conformance::client::{Client, Options};
 use api_conformance::eventually::eventually;
-use backing_services::remove_abandoned;
+use backing_services::remove_orphan_containers;
 use records::Records;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -68,7 +68,7 @@ pub(super) struct TestCluster {
 impl TestCluster {
     /// Starts the cluster, and waits until every replica gets requests.
     pub(super) async fn start(config: ClusterConfig) -> anyhow::Result<Self> {
-        remove_abandoned().await;
+        remove_orphan_containers().await;
         let mut cluster = Self::empty(config)?;
         let (postgres, redis) =
             tokio::join!(cluster.start_postgres(), cluster.start_redis());

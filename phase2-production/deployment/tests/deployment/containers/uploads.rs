@@ -260,7 +260,8 @@ struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     async fn begin(user: &'a VirtualUser) -> anyhow::Result<Self> {
-        let request = user.client.proven(&user.credential, Method::POST, paths::TUS);
+        let request =
+            user.client.authenticated(&user.credential, Method::POST, paths::TUS);
         let request = request
             .header(headers::TUS_RESUMABLE, TUS_VERSION)
             .header(headers::UPLOAD_LENGTH, SIZE)
@@ -275,7 +276,8 @@ impl<'a> Pieces<'a> {
     }
 
     fn request(&self, method: Method) -> RequestBuilder {
-        let request = self.user.client.proven(&self.user.credential, method, &self.path);
+        let request =
+            self.user.client.authenticated(&self.user.credential, method, &self.path);
         request.header(headers::TUS_RESUMABLE, TUS_VERSION)
     }
 

@@ -3,14 +3,14 @@
 
 use super::test_cluster::{EVENT_TIMEOUT, TestCluster};
 use anyhow::bail;
+use api_conformance::call_result::CallResult;
 use api_conformance::client::{Client, Options};
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::form::Upload;
-use api_conformance::outcome::Outcome;
-use api_conformance::proof::Proof;
 use api_contract::files::{FileCreated, ListQuery};
 use api_contract::secret::Secret;
-use api_contract::{Credentials, paths};
+use api_contract::{LoginRequest, paths};
 use futures_util::future::try_join_all;
 use http::{Method, StatusCode};
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ impl Account {
         let pairs = accounts
             .iter()
             .map(|account| (account.name.as_str(), account.password.as_str()));
-        users_file::write(&path, &pairs.collect::<Vec<_>>(), HashCost::Least)?;
+        users_file::write(&path, &pairs.collect::<Vec<_>>(), HashCost::Minimal)?;
         Ok(std::fs::read(path)?)
     }
 }
@@ -56,7 +56,7 @@ impl Account {
 pub(super) struct VirtualUser {
     pub(super) name: String,
     pub(super) client: Client,
-    pub(super) credential: Proof,
+    pub(super) credential: Credential,
 }
 
 fn browser(url: &str) -> Client {
@@ -92,14 +92,14 @@ impl VirtualUser {
         account: &Account,
     ) -> anyhow::Result<Self> {
         let client = browser(&cluster.url);
-        let given = Credentials {
+        let given = LoginRequest {
             username: account.name.clone(),
             password: Secret::new(account.password.clone()),
         };
         let started = eventually(EVENT_TIMEOUT, "a login succeeds", async || {
             Ok(client.log_in_session(&given).await.done().ok())
         });
-        let credential = Proof::Session(started.await?.body.session_id);
+        let credential = Credential::Session(started.await?.body.session_id);
         Ok(Self { name: account.name.clone(), client, credential })
     }
 
@@ -111,14 +111,16 @@ impl VirtualUser {
     /// Requests the session once.
     pub(super) async fn try_login_state(&self) -> LoginState {
         match self.client.session_view(&self.credential).await {
-            Outcome::Done(reply) => {
+            CallResult::Done(reply) => {
                 LoginState::LoggedIn(reply.served_by().unwrap_or_default().to_owned())
             }
-            Outcome::Refused(reply) if reply.status == StatusCode::UNAUTHORIZED => {
+            CallResult::Refused(reply) if reply.status == StatusCode::UNAUTHORIZED => {
                 LoginState::LoggedOut
             }
-            Outcome::Refused(reply) => LoginState::Unknown(format!("{:?}", reply.body)),
-            Outcome::Broken(broken) => LoginState::Unknown(format!("{broken:?}")),
+            CallResult::Refused(reply) => {
+                LoginState::Unknown(format!("{:?}", reply.body))
+            }
+            CallResult::CallError(broken) => LoginState::Unknown(format!("{broken:?}")),
         }
     }
 
@@ -145,7 +147,11 @@ impl VirtualUser {
     }
 
     /// Uploads a file with one request, without a retry.
-    pub(super) async fn upload(&self, name: &str, size: usize) -> Outcome<FileCreated> {
+    pub(super) async fn upload(
+        &self,
+        name: &str,
+        size: usize,
+    ) -> CallResult<FileCreated> {
         self.client.upload(&self.credential, &Upload::of_size(name, size)).await
     }
 

@@ -2,7 +2,7 @@
 
 use crate::openapi::call::{CALL, Call, Designs, SecurityRequirement};
 use crate::openapi::parts::{Body, CallParameter, json, of};
-use api_contract::people::{Audit, PasswordChange, People, Person, PersonChange};
+use api_contract::accounts::{Account, AccountUpdate, Accounts, Audit, PasswordChange};
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::{Message, paths};
 use utoipa::openapi::HttpMethod::{Patch, Post};
@@ -36,7 +36,7 @@ pub(super) const CALLS: &[Call] = &[
     Call {
         path: paths::ADMIN_USERS,
         summary: "List the accounts of the caller's organisation",
-        responses: &[json(200, "All accounts, by name.", of::<People>)],
+        responses: &[json(200, "All accounts, by name.", of::<Accounts>)],
         ..ADMIN
     },
     Call {
@@ -44,8 +44,8 @@ pub(super) const CALLS: &[Call] = &[
         path: paths::ADMIN_USER,
         summary: "Change the role of an account, or disable or enable it",
         details: "Revokes all sessions and tokens of the account.",
-        request_body: Body::Json(of::<PersonChange>),
-        responses: &[json(200, "The account after the change.", of::<Person>)],
+        request_body: Body::Json(of::<AccountUpdate>),
+        responses: &[json(200, "The account after the change.", of::<Account>)],
         problems: &[Kind::UserNotFound],
         ..ADMIN
     },

@@ -5,7 +5,7 @@ use crate::openapi::parts::{Body, CallResponse, json, of};
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
-use api_contract::{Credentials, Message, paths};
+use api_contract::{LoginRequest, Message, paths};
 use utoipa::openapi::HttpMethod::{Get, Post};
 
 const SESSIONS: Call = Call { tag: "sessions", designs: Designs::Sessions, ..CALL };
@@ -20,7 +20,7 @@ pub(super) const CALLS: &[Call] = &[
         details: "The id is always new. The reply also sets it as a cookie, and the browser's \
                earlier session ends.",
         security: SecurityRequirement::Password,
-        request_body: Body::Json(of::<Credentials>),
+        request_body: Body::Json(of::<LoginRequest>),
         responses: &[CallResponse {
             status: 200,
             description: "The session has started.",
@@ -56,7 +56,7 @@ pub(super) const CALLS: &[Call] = &[
         path: paths::TOKEN,
         summary: "Log in and get a pair of tokens",
         security: SecurityRequirement::Password,
-        request_body: Body::Json(of::<Credentials>),
+        request_body: Body::Json(of::<LoginRequest>),
         responses: &[json(
             200,
             "An access token and a refresh token.",

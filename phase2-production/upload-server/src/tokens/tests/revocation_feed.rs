@@ -6,7 +6,7 @@ use crate::config::credentials::Revocation;
 use crate::faults::cuttable_proxy;
 use crate::revocation_feed::MAX_PROPAGATION_DELAY;
 use crate::tokens::{Issued, Tokens, now};
-use backing_services::{Kind, What, offers};
+use backing_services::{Kind, ServiceType, offers};
 use std::time::Duration;
 
 const MODES_WITH_LOOKUP: [Revocation; 3] =
@@ -17,7 +17,7 @@ const REQUIRED_SERVICES: &str = "LAB_MUST_HAVE";
 
 /// Whether this machine has a real Redis that can refuse writes; the embedded one cannot.
 async fn has_real_redis() -> bool {
-    let offers = offers(What::Redis).await;
+    let offers = offers(ServiceType::Redis).await;
     let local = offers.into_iter().find(|offer| offer.kind == Kind::Local);
     let Err(reason) = local.expect("a local offer").found else { return true };
     let must_have = std::env::var(REQUIRED_SERVICES).unwrap_or_default();

@@ -4,9 +4,9 @@ use super::audited_actions::{disabled, role};
 use super::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::Context;
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
-use api_conformance::proof::Proof;
-use api_contract::people::{Audit, People, PersonRole};
+use api_contract::accounts::{AccountRole, Accounts, Audit};
 use api_contract::problem::ProblemKind;
 use api_contract::{Message, paths};
 use http::Method;
@@ -33,9 +33,11 @@ async fn admin_calls_are_refused_to_other_callers() -> anyhow::Result<()> {
             .filter(|(_, path)| design == "token" || *path != paths::ADMIN_KEYS_ROTATE);
         for (method, path) in calls {
             let call = |credential| {
-                client.proven(credential, method.clone(), path).json(&disabled(true))
+                client
+                    .authenticated(credential, method.clone(), path)
+                    .json(&disabled(true))
             };
-            let anonymous = client.json::<Message>(call(&Proof::None)).await;
+            let anonymous = client.json::<Message>(call(&Credential::None)).await;
             equal(path, anonymous.status()?.as_u16(), 401)?;
             for claim in ["x-role", "x-admin", "x-forwarded-user", "x-original-url"] {
                 let claimed = call(&alice).header(claim, "admin");
@@ -56,8 +58,8 @@ async fn admin_actions_are_scoped_to_the_organisation_and_audited() -> anyhow::R
     let app = TestApp::new(StoreKind::Real, "central", &[]).await?;
     let (root, carol) = (app.sign_in(&app.root).await?, app.sign_in(&app.carol).await?);
     let client = app.client();
-    let users = client.proven(&root, Method::GET, paths::ADMIN_USERS);
-    let users = client.json::<People>(users).await.done()?.body.users;
+    let users = client.authenticated(&root, Method::GET, paths::ADMIN_USERS);
+    let users = client.json::<Accounts>(users).await.done()?.body.users;
     let names: Vec<_> = users.iter().map(|user| user.username.as_str()).collect();
     equal("accounts of t1", names, ["alice", "bob", "root"])?;
 
@@ -65,7 +67,7 @@ async fn admin_actions_are_scoped_to_the_organisation_and_audited() -> anyhow::R
         let not_found = ProblemKind::UserNotFound;
         let signed_out = app.sign_out_as(&root, unknown_user).await;
         signed_out.refused_as(not_found).context(unknown_user)?;
-        for change in [disabled(true), role(PersonRole::Admin)] {
+        for change in [disabled(true), role(AccountRole::Admin)] {
             let changed = app.change_account(&root, unknown_user, &change).await;
             changed.refused_as(not_found).context(unknown_user)?;
         }
@@ -75,7 +77,8 @@ async fn admin_actions_are_scoped_to_the_organisation_and_audited() -> anyhow::R
     let done = app.sign_out_as(&root, "bob").await.done()?;
     let id = done.request_id().context("an id")?;
     let audit = format!("{}?request_id={id}", paths::ADMIN_AUDIT);
-    let audit = client.json::<Audit>(client.proven(&root, Method::GET, &audit)).await;
+    let audit =
+        client.json::<Audit>(client.authenticated(&root, Method::GET, &audit)).await;
     let entries = audit.done()?.body.entries;
     let rows: Vec<_> = entries
         .iter()
@@ -105,7 +108,7 @@ async fn admin_paths_return_404_on_the_public_listener() -> anyhow::Result<()> {
             "/.env",
             "/.git/HEAD",
         ] {
-            let request = client.proven(&root, Method::GET, path);
+            let request = client.authenticated(&root, Method::GET, path);
             let refused = client.json::<Message>(request).await;
             refused.refused_as(ProblemKind::NotFound).context(path)?;
         }

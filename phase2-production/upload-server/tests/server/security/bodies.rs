@@ -5,12 +5,12 @@ use crate::security::raw_connection::{RawResponse, exchange, head};
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
+use api_conformance::call_result::CallResult;
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::form::{Form, Upload};
-use api_conformance::outcome::Outcome;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
@@ -21,10 +21,10 @@ use http::{Method, StatusCode};
 const OVERHEAD: usize = 512 * 1024;
 
 /// Checks that there is no file, and soon no blob.
-async fn no_file_remains(app: &TestApp, credential: &Proof) -> anyhow::Result<()> {
+async fn no_file_remains(app: &TestApp, credential: &Credential) -> anyhow::Result<()> {
     let listed = app.client().list(credential, &ListQuery::default()).await.done()?;
     equal("files", listed.body.files.len(), 0)?;
-    eventually(PATIENCE, "no blobs", async || {
+    eventually(PROCESS_TIMEOUT, "no blobs", async || {
         Ok(blobs(&app.stores.fixture).is_empty().then_some(()))
     })
     .await
@@ -51,7 +51,7 @@ async fn body_of_wrong_length_leaves_no_file() -> anyhow::Result<()> {
             equal("the only status, without a body", response.statuses(), vec![413])?;
         }
         let short = [announced(form.body().len() + 1_000, &[])?.into(), form.body()];
-        api_conformance::raw::hang_up_after(url, &short.concat()).await?;
+        api_conformance::raw::disconnect_after(url, &short.concat()).await?;
         no_file_remains(&app, &alice).await?;
     }
     let client = app.client();
@@ -83,7 +83,7 @@ async fn no_call_accepts_more_than_its_announced_length() -> anyhow::Result<()> 
         };
         alice.request(Method::POST, paths::UPLOADS_START).json(&body)
     };
-    let too_large: Outcome<UploadStarted> =
+    let too_large: CallResult<UploadStarted> =
         client.json(start(app.target().max_upload + 1)).await;
     too_large.refused_as(ProblemKind::UploadTooLarge)?;
     let started: UploadStarted = client.json(start(1_000)).await.done()?.body;

@@ -5,7 +5,7 @@ use super::test_app::TestApp;
 use crate::stores::{StoreKind, postgres_log};
 use anyhow::Context;
 use api_conformance::eventually::eventually;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tracing_subscriber::fmt::MakeWriter;
@@ -89,7 +89,7 @@ pub(crate) async fn wait_until_logged(
     request_id: &str,
 ) -> anyhow::Result<()> {
     let condition = format!("the request {request_id} in two logs");
-    eventually(PATIENCE, &condition, async || {
+    eventually(PROCESS_TIMEOUT, &condition, async || {
         let replicas = app.replicas();
         let replica = replicas.iter().any(|one| one.server.log().contains(request_id));
         Ok((replica && balancer_log().contains(request_id)).then_some(()))

@@ -3,9 +3,9 @@
 use super::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail};
+use api_conformance::call_result::Reply;
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
-use api_conformance::outcome::Reply;
-use api_conformance::proof::Proof;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::sessions::{SessionStarted, SessionView};
@@ -25,7 +25,9 @@ async fn https_cookie_has_every_protective_attribute() -> anyhow::Result<()> {
     let attributes = "; Path=/; Secure; HttpOnly; SameSite=Lax";
     check_set_and_removed(&app, "__Host-session", attributes).await?;
     // The name without its prefix is refused: any host could have set that cookie.
-    let Proof::Session(id) = app.sign_in(&app.alice).await? else { bail!("no session") };
+    let Credential::Session(id) = app.sign_in(&app.alice).await? else {
+        bail!("no session")
+    };
     let view = app.client().request(Method::GET, paths::SESSION);
     let view = view.header(COOKIE, format!("session={}", id.expose()));
     let outcome = app.client().json::<SessionView>(view).await;
@@ -72,7 +74,7 @@ async fn session_id_is_accepted_only_in_header_and_cookie() -> anyhow::Result<()
     let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
     let client = app.client();
     let credential = app.sign_in(&app.alice).await?;
-    let Proof::Session(id) = &credential else { bail!("no session") };
+    let Credential::Session(id) = &credential else { bail!("no session") };
     let id = id.expose();
     let view = || client.request(Method::GET, paths::SESSION);
     let at = |query: &str| format!("{}?{query}", paths::SESSION);
@@ -119,7 +121,7 @@ async fn two_session_ids_in_one_request_are_refused() -> anyhow::Result<()> {
     let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
     let client = app.client();
     let (alice, bob) = (app.sign_in(&app.alice).await?, app.sign_in(&app.bob).await?);
-    let (Proof::Session(alice), Proof::Session(bob)) = (&alice, &bob) else {
+    let (Credential::Session(alice), Credential::Session(bob)) = (&alice, &bob) else {
         bail!("no sessions")
     };
     let (alice, bob) = (alice.expose(), bob.expose());

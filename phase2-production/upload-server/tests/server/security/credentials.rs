@@ -5,14 +5,14 @@ use super::captured_logs::{capture, logs, wait_until_logged};
 use super::test_app::{TestApp, with_password};
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
+use api_conformance::call_result::Reply;
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
-use api_conformance::outcome::Reply;
-use api_conformance::proof::Proof;
-use api_conformance::target::Way;
+use api_conformance::target::AuthScheme;
+use api_contract::accounts::AccountUpdate;
 use api_contract::headers::REQUEST_ID;
-use api_contract::people::PersonChange;
 use api_contract::problem::ProblemKind;
-use api_contract::{Credentials, Message, paths};
+use api_contract::{LoginRequest, Message, paths};
 use bytes::Bytes;
 use http::Method;
 use http::header::DATE;
@@ -40,12 +40,12 @@ async fn password_in_a_url_is_refused_and_never_logged() -> anyhow::Result<()> {
         let app = TestApp::new(StoreKind::Embedded, design, &[]).await?;
         let credential = app.sign_in(&app.alice).await?;
         let canary = format!("canary-{}", uuid::Uuid::new_v4().simple());
-        let login = (Method::POST, app.target().way.login_path());
+        let login = (Method::POST, app.target().auth_scheme.login_path());
         for (method, path) in CALLS.iter().chain([&login]) {
             for (credential, query) in [
-                (&Proof::None, format!("username=alice&password={canary}")),
+                (&Credential::None, format!("username=alice&password={canary}")),
                 (&credential, format!("limit=1&password={canary}")),
-                (&Proof::None, format!("access_token={canary}")),
+                (&Credential::None, format!("access_token={canary}")),
             ] {
                 let url = format!("{path}?{query}");
                 refused_in_url(&app, credential, method, &url, &canary)
@@ -62,13 +62,13 @@ async fn password_in_a_url_is_refused_and_never_logged() -> anyhow::Result<()> {
 
 async fn refused_in_url(
     app: &TestApp,
-    credential: &Proof,
+    credential: &Credential,
     method: &Method,
     url: &str,
     canary: &str,
 ) -> anyhow::Result<()> {
     let client = app.client();
-    let request = client.proven(credential, method.clone(), url).json(&app.alice);
+    let request = client.authenticated(credential, method.clone(), url).json(&app.alice);
     let refusal = client.json::<Message>(request).await;
     let refusal = refusal.refused_as(ProblemKind::CredentialsInQuery)?;
     ensure!(!format!("{refusal:?}").contains(canary), "the refusal repeats it");
@@ -97,7 +97,7 @@ async fn login_refusals_do_not_reveal_accounts() -> anyhow::Result<()> {
         );
         let app = app.await?;
         let root = app.sign_in(&app.root).await?;
-        let disabled = PersonChange { disabled: Some(true), role: None };
+        let disabled = AccountUpdate { disabled: Some(true), role: None };
         app.change_account(&root, "bob", &disabled).await.done()?;
         let guesses = [
             with_password("alice", "wrong"),
@@ -112,7 +112,7 @@ async fn login_refusals_do_not_reveal_accounts() -> anyhow::Result<()> {
 
 async fn check_indistinguishable(
     app: &TestApp,
-    guesses: &[Credentials; 4],
+    guesses: &[LoginRequest; 4],
 ) -> anyhow::Result<()> {
     let mut times = [const { Vec::new() }; 4];
     let mut answers = Vec::new();
@@ -141,11 +141,17 @@ async fn check_indistinguishable(
 
 /// In the token design the guess is sent with the request itself, as Basic
 /// authentication.
-async fn guess_once(app: &TestApp, guess: &Credentials) -> anyhow::Result<Reply<Bytes>> {
+async fn guess_once(app: &TestApp, guess: &LoginRequest) -> anyhow::Result<Reply<Bytes>> {
     let client = app.replica(0).client();
-    let request = match app.target().way {
-        Way::Session => client.request(Method::POST, paths::SESSION_START).json(guess),
-        _ => client.proven(&Proof::Basic(guess.clone()), Method::GET, paths::FILES),
+    let request = match app.target().auth_scheme {
+        AuthScheme::Session => {
+            client.request(Method::POST, paths::SESSION_START).json(guess)
+        }
+        _ => client.authenticated(
+            &Credential::Basic(guess.clone()),
+            Method::GET,
+            paths::FILES,
+        ),
     };
     Ok(client.send(request).await?)
 }

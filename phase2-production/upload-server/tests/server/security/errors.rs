@@ -4,10 +4,10 @@ use super::fuzz_requests::fuzz_request;
 use super::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
+use api_conformance::call_result::Reply;
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::form::{Form, Upload};
-use api_conformance::outcome::Reply;
-use api_conformance::proof::Proof;
 use api_contract::paths;
 use api_contract::problem::{MEDIA_TYPE, Problem, ProblemKind};
 use bytes::Bytes;
@@ -121,22 +121,22 @@ fn follows_the_contract(reply: &Reply<Bytes>) -> anyhow::Result<()> {
 async fn unavailable_stores_grant_no_access() -> anyhow::Result<()> {
     for design in ["central", "token"] {
         let app = TestApp::new(StoreKind::Real, design, &[]).await?;
-        let (valid, mut invalid) = (app.sign_in(&app.alice).await?, Proof::None);
+        let (valid, mut invalid) = (app.sign_in(&app.alice).await?, Credential::None);
         let root = app.sign_in(&app.root).await?;
         // Directly, because the balancer sends no request to a replica without a
         // database.
         let client = app.replica(0).client();
         app.redis().kill9().await?;
         let lost = app.stores.disconnect_database().await?;
-        if let Proof::Session(_) = valid {
-            invalid = Proof::Session("A".repeat(43).into());
+        if let Credential::Session(_) = valid {
+            invalid = Credential::Session("A".repeat(43).into());
         }
         let (unavailable, unauthorized) = (&[503][..], &[401][..]);
         for (credential, expected) in [
             (&valid, unavailable),
             (&root, unavailable),
             (&invalid, &[401, 503]),
-            (&Proof::None, unauthorized),
+            (&Credential::None, unauthorized),
         ] {
             for (method, path) in [
                 (Method::GET, paths::FILES),
@@ -144,9 +144,9 @@ async fn unavailable_stores_grant_no_access() -> anyhow::Result<()> {
                 (Method::POST, paths::ACCOUNT_SIGN_OUT),
                 (Method::POST, paths::UPLOAD),
             ] {
-                let request = client.proven(credential, method, path);
+                let request = client.authenticated(credential, method, path);
                 let form = Form::of(&Upload::new("a", "a"));
-                let reply = client.send(form.put_on(request)).await?;
+                let reply = client.send(form.apply_to(request)).await?;
                 let status = reply.status.as_u16();
                 ensure!(
                     expected.contains(&status),

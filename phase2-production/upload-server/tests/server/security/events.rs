@@ -6,10 +6,10 @@ use crate::security::forge::{log_in, revoke};
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_conformance::raw::authority;
 use api_contract::events::{Event, close};
 use api_contract::paths;
@@ -46,7 +46,7 @@ async fn connect(
     }
 }
 
-async fn open(base_url: &str, credential: &Proof) -> anyhow::Result<Socket> {
+async fn open(base_url: &str, credential: &Credential) -> anyhow::Result<Socket> {
     let (name, value) = credential.header().context("a credential")?;
     let opened = connect(base_url, "", &[(name.as_str(), value.to_str()?)]).await?;
     let mut socket = opened.map_err(|status| anyhow::anyhow!("refused with {status}"))?;
@@ -67,7 +67,7 @@ async fn next_message(socket: &mut Socket) -> anyhow::Result<Result<String, u16>
         }
         bail!("the socket ended without a close frame")
     };
-    tokio::time::timeout(PATIENCE, next).await.context("no message arrived")?
+    tokio::time::timeout(PROCESS_TIMEOUT, next).await.context("no message arrived")?
 }
 
 async fn exchange(
@@ -164,13 +164,15 @@ async fn socket_closes_soon_after_its_credential_is_revoked() -> anyhow::Result<
 async fn revoke_by(
     app: &TestApp,
     action: &str,
-    credential: &Proof,
-    root: &Proof,
+    credential: &Credential,
+    root: &Credential,
 ) -> anyhow::Result<()> {
     let client = app.replica(1).client();
     match (action, credential) {
         ("logout", _) => drop(client.end_session(credential).await.done()?),
-        ("revoked", Proof::Bearer(token)) => drop(revoke(&client, token).await.done()?),
+        ("revoked", Credential::Bearer(token)) => {
+            drop(revoke(&client, token).await.done()?)
+        }
         ("sign-out", _) => drop(app.sign_out(credential).await.done()?),
         ("admin's sign-out", _) => drop(app.sign_out_as(root, "alice").await.done()?),
         _ => drop(app.change_account(root, "alice", &disabled(true)).await.done()?),
@@ -190,12 +192,12 @@ async fn message_after_logout_gets_no_reply() -> anyhow::Result<()> {
                 _ => (Secret::new(""), Secret::new("")),
             };
             let credential = match design {
-                "token" => Proof::Bearer(access),
+                "token" => Credential::Bearer(access),
                 _ => app.sign_in(&app.alice).await?,
             };
             let mut socket = open(&app.cluster.url, &credential).await?;
             let action = if design == "token" { "revoked" } else { "logout" };
-            revoke_by(&app, action, &credential, &Proof::None).await?;
+            revoke_by(&app, action, &credential, &Credential::None).await?;
             let answer = exchange(&mut socket, "ping").await;
             let answer = answer.with_context(|| format!("{design}, round {round}"))?;
             equal("the reply", answer, Err(close::NOT_ALLOWED))?;

@@ -3,15 +3,15 @@
 use crate::security::test_app::TestApp;
 use crate::stores::TestStores;
 use anyhow::{Context, bail};
+use api_conformance::call_result::CallResult;
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
-use api_conformance::outcome::Outcome;
-use api_conformance::proof::Proof;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
-use api_contract::{Credentials, Message, paths};
+use api_contract::{LoginRequest, Message, paths};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Payload};
@@ -103,7 +103,7 @@ pub(crate) fn parts(token: &Secret) -> anyhow::Result<(Value, Value, String)> {
 /// Logs in at a replica or the balancer; returns access and refresh token.
 pub(crate) async fn log_in(
     client: &Client,
-    account: &Credentials,
+    account: &LoginRequest,
 ) -> anyhow::Result<(Secret, Secret)> {
     let issued = client.token(account).await.done()?.body;
     Ok((issued.access_token, issued.refresh_token.context("a refresh token")?))
@@ -167,13 +167,13 @@ impl TokenProbe {
 
     /// Checks that the token gives access to the files of its subject.
     pub(crate) async fn accepts(&self, token: &str) -> anyhow::Result<()> {
-        let credential = Proof::Bearer(Secret::new(token));
+        let credential = Credential::Bearer(Secret::new(token));
         self.client.list(&credential, &ListQuery::default()).await.done()?;
         Ok(())
     }
 
     async fn refusal(&self, token: &str) -> anyhow::Result<String> {
-        let credential = Proof::Bearer(Secret::new(token));
+        let credential = Credential::Bearer(Secret::new(token));
         let listing = self.client.list(&credential, &ListQuery::default()).await;
         let refused = listing.refused_as(ProblemKind::TokenInvalid)?;
         let challenge = refused.header(WWW_AUTHENTICATE).unwrap_or_default();
@@ -182,13 +182,13 @@ impl TokenProbe {
 }
 
 /// `POST /api/token/refresh`
-pub(crate) async fn refresh(client: &Client, token: &Secret) -> Outcome<TokenIssued> {
+pub(crate) async fn refresh(client: &Client, token: &Secret) -> CallResult<TokenIssued> {
     let body = RefreshRequest { refresh_token: token.clone() };
     client.json(client.request(Method::POST, paths::TOKEN_REFRESH).json(&body)).await
 }
 
 /// `POST /api/token/revoke`
-pub(crate) async fn revoke(client: &Client, token: &Secret) -> Outcome<Message> {
+pub(crate) async fn revoke(client: &Client, token: &Secret) -> CallResult<Message> {
     let body = RevokeRequest { token: token.clone() };
     client.json(client.request(Method::POST, paths::TOKEN_REVOKE).json(&body)).await
 }

@@ -2,7 +2,7 @@
 //! servers.
 
 use api_conformance::client::Client;
-use api_conformance::proof::Proof;
+use api_conformance::credential::Credential;
 use api_contract::paths;
 use http::Method;
 use rand::RngExt;
@@ -108,7 +108,7 @@ const BODIES: [&[u8]; 12] = [
 /// A random request and its description for a failure message.
 pub(crate) fn fuzz_request(
     client: &Client,
-    credential: &Proof,
+    credential: &Credential,
     random: &mut ChaCha8Rng,
 ) -> (String, RequestBuilder) {
     let reason = "a constant list is not empty";
@@ -122,7 +122,7 @@ pub(crate) fn fuzz_request(
     let method = Method::from_bytes(method.as_bytes()).expect("a token");
     let mut request = client.request(method, path);
     if authenticated {
-        request = credential.put_on(request);
+        request = credential.apply_to(request);
     }
     for (name, value) in headers {
         let value = http::HeaderValue::from_bytes(value.as_bytes());

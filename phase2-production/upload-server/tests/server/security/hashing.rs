@@ -4,9 +4,9 @@
 use super::test_app::{TestApp, with_password};
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
+use api_conformance::call_result::CallResult;
 use api_conformance::eventually::eventually;
-use api_conformance::outcome::Outcome;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::sessions::SessionStarted;
@@ -100,7 +100,7 @@ async fn hundreds_of_concurrent_logins_use_bounded_memory() -> anyhow::Result<()
         let mut refused = 0;
         while refused < 10 {
             let answer = logins.next().await.context("all logins were accepted")?;
-            if let Outcome::Refused(reply) = answer {
+            if let CallResult::Refused(reply) = answer {
                 let status = reply.status.as_u16();
                 ensure!([401, 503].contains(&status), "a login returned {status}");
                 // A slow account lookup also leads to 503.
@@ -120,7 +120,7 @@ async fn hundreds_of_concurrent_logins_use_bounded_memory() -> anyhow::Result<()
     drop(logins);
     let grown = peak_memory_kib(replica.server.pid())?.saturating_sub(before);
     ensure!(grown < MAX_GROWTH_KIB, "the peak grew by {grown} KiB");
-    eventually(PATIENCE, "alice to log in again", async || {
+    eventually(PROCESS_TIMEOUT, "alice to log in again", async || {
         Ok(client.log_in_session(&app.alice).await.done().ok())
     })
     .await?;

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::headers::IDEMPOTENCY_KEY;
 use api_contract::paths;
 use api_contract::uploads::headers;
@@ -157,7 +157,7 @@ async fn expired_upload_of_another_account_is_not_found() -> anyhow::Result<()> 
     };
     let bob = AccountClient { client, credential: app.sign_in(&app.bob).await? };
     let path = alice.create("hers.bin", 8).await?;
-    eventually(PATIENCE, "the upload of alice to expire", async || {
+    eventually(PROCESS_TIMEOUT, "the upload of alice to expire", async || {
         let status = alice.head(&path).await?.status;
         Ok((status == StatusCode::GONE).then_some(()))
     })

@@ -7,10 +7,10 @@ use crate::security::forge::{
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::Context;
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -79,7 +79,7 @@ async fn before_and_after(fixture: &SignerFixture) -> anyhow::Result<()> {
     let SignerFixture { app, probe, .. } = fixture;
     for late in [LEEWAY_S + 1, 30, 59, 3_600] {
         let token = fixture.with("exp", json!(now_s() - late))?;
-        let credential = Proof::Bearer(Secret::new(token));
+        let credential = Credential::Bearer(Secret::new(token));
         app.all_refuse(&credential, ProblemKind::TokenExpired).await.context(late)?;
     }
     for early in [30, 59, 3_600] {
@@ -88,7 +88,7 @@ async fn before_and_after(fixture: &SignerFixture) -> anyhow::Result<()> {
     }
     probe.accepts(&fixture.with("nbf", json!(now_s() + LEEWAY_S))?).await?;
     // The request takes time, so a slow machine may need another attempt.
-    eventually(PATIENCE, "a token a second late", async || {
+    eventually(PROCESS_TIMEOUT, "a token a second late", async || {
         let token = fixture.with("exp", json!(now_s() - LEEWAY_S + 1))?;
         Ok(probe.accepts(&token).await.ok())
     })

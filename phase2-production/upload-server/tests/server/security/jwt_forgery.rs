@@ -8,7 +8,7 @@ use anyhow::Context;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::fixture::Started;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -190,7 +190,7 @@ async fn check_key_headers(algorithm: &str) -> anyhow::Result<()> {
     equal("connections to the attacker", connections.load(Ordering::SeqCst), 0)?;
     // Control: the listener counts a connection.
     let _caller = TcpStream::connect(&address).await?;
-    eventually(PATIENCE, "a counted connection", async || {
+    eventually(PROCESS_TIMEOUT, "a counted connection", async || {
         Ok((connections.load(Ordering::SeqCst) == 1).then_some(()))
     })
     .await?;

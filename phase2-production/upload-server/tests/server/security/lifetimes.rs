@@ -3,10 +3,10 @@
 use super::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{bail, ensure};
-use api_conformance::eventually::silence;
+use api_conformance::call_result::CallResult;
+use api_conformance::credential::Credential;
+use api_conformance::eventually::wait_idle;
 use api_conformance::expect::equal;
-use api_conformance::outcome::Outcome;
-use api_conformance::proof::Proof;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use futures_util::future::try_join_all;
@@ -28,10 +28,10 @@ async fn reads_extend_a_session_and_inactivity_ends_it() -> anyhow::Result<()> {
         let alice = app.sign_in(&app.alice).await?;
         let client = app.client();
         for _ in 0..3 {
-            silence(Duration::from_millis(1500)).await;
+            wait_idle(Duration::from_millis(1500)).await;
             client.list(&alice, &ListQuery::default()).await.done()?;
         }
-        silence(Duration::from_millis(3200)).await;
+        wait_idle(Duration::from_millis(3200)).await;
         app.all_refuse(&alice, ProblemKind::SessionExpired).await
     };
     tokio::try_join!(check("central"), check("replicated"))?;
@@ -52,7 +52,7 @@ async fn busy_session_ends_at_the_absolute_timeout() -> anyhow::Result<()> {
     loop {
         let sent_at = Instant::now();
         match app.client().list(&alice, &ListQuery::default()).await {
-            Outcome::Done(_) => {
+            CallResult::Done(_) => {
                 let age = sent_at - latest_birth;
                 ensure!(
                     age < absolute + CLOCK_TOLERANCE,
@@ -75,7 +75,7 @@ async fn busy_session_ends_at_the_absolute_timeout() -> anyhow::Result<()> {
             kept <= remaining.min(idle),
             "Redis keeps it for {kept:?}, not {remaining:?}"
         );
-        silence(Duration::from_millis(200)).await;
+        wait_idle(Duration::from_millis(200)).await;
     }
     app.all_refuse(&alice, ProblemKind::SessionExpired).await
 }
@@ -88,9 +88,9 @@ async fn redis_of(app: &TestApp) -> anyhow::Result<MultiplexedConnection> {
 /// The remaining time for which Redis keeps a session.
 async fn kept(
     redis: &mut MultiplexedConnection,
-    credential: &Proof,
+    credential: &Credential,
 ) -> anyhow::Result<Duration> {
-    let Proof::Session(id) = credential else {
+    let Credential::Session(id) = credential else {
         bail!("{credential:?} is no session");
     };
     let key = format!("session:{}", hex(&Sha256::digest(id.expose())));

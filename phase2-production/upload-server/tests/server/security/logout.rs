@@ -6,8 +6,8 @@ use super::test_app::{TestApp, with_password};
 use crate::half_open::HalfOpenRequest;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
-use api_conformance::proof::Proof;
 use api_conformance::raw::authority;
 use api_contract::problem::ProblemKind;
 use api_contract::tokens::{RefreshRequest, TokenIssued};
@@ -33,7 +33,7 @@ async fn logout_survives_redis_data_loss_on_every_replica() -> anyhow::Result<()
     app.all_accept(&one).await?;
     app.all_accept(&other).await?;
     app.replica(0).client().end_session(&one).await.done()?;
-    let Proof::Session(id) = &other else { bail!("no session") };
+    let Credential::Session(id) = &other else { bail!("no session") };
     let end = app.replica(1).client().request(Method::POST, paths::SESSION_END);
     let end = end.header("cookie", format!("session={}", id.expose()));
     let end = end.header("sec-fetch-site", "same-origin");
@@ -77,7 +77,7 @@ const ACTIONS: [&str; 4] =
 async fn revoke_all_of_alice(
     app: &TestApp,
     action: &str,
-    credential: &Proof,
+    credential: &Credential,
 ) -> anyhow::Result<()> {
     let root = app.sign_in(&app.root).await?;
     match action {
@@ -131,7 +131,7 @@ async fn all_tokens_of_an_account_end_immediately() -> anyhow::Result<()> {
         let one = app.client().token(&app.alice).await.done()?.body;
         let other = app.client().token(&app.alice).await.done()?.body;
         let bob = app.sign_in(&app.bob).await?;
-        let credential = Proof::Bearer(one.access_token.clone());
+        let credential = Credential::Bearer(one.access_token.clone());
         let socket = open_socket(&app, 2, &credential).await?;
         app.all_accept(&credential).await?;
         revoke_all_of_alice(&app, action, &credential).await.context(action)?;
@@ -145,7 +145,8 @@ async fn all_tokens_of_an_account_end_immediately() -> anyhow::Result<()> {
 }
 
 async fn check_family_revoked(app: &TestApp, family: &TokenIssued) -> anyhow::Result<()> {
-    app.all_refuse(&Proof::Bearer(family.access_token.clone()), revoked("token")).await?;
+    app.all_refuse(&Credential::Bearer(family.access_token.clone()), revoked("token"))
+        .await?;
     let refresh_token = family.refresh_token.clone().context("a refresh token")?;
     let body = RefreshRequest { refresh_token };
     for replica in app.replicas() {
@@ -160,7 +161,7 @@ async fn check_family_revoked(app: &TestApp, family: &TokenIssued) -> anyhow::Re
 async fn open_socket(
     app: &TestApp,
     replica: usize,
-    credential: &Proof,
+    credential: &Credential,
 ) -> anyhow::Result<Socket> {
     let address = authority(&app.replica(replica).base_url)?.to_owned();
     let url = format!("ws://{address}{}", paths::EVENTS);

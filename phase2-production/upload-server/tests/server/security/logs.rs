@@ -6,13 +6,13 @@ use super::test_app::{TestApp, with_password};
 use crate::PROGRAM;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
+use api_conformance::call_result::CallResult;
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
-use api_conformance::outcome::Outcome;
-use api_conformance::process::{PATIENCE, run_to_end};
-use api_conformance::proof::Proof;
+use api_conformance::process::{PROCESS_TIMEOUT, run_to_end};
 use api_contract::files::ListQuery;
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
 use api_contract::{Message, paths};
@@ -51,12 +51,12 @@ impl Secrets {
         self.0.push((name.to_owned(), secret.to_owned()));
     }
 
-    fn keep_credential(&mut self, name: &str, credential: &Proof) {
+    fn keep_credential(&mut self, name: &str, credential: &Credential) {
         match credential {
-            Proof::Session(secret) | Proof::Bearer(secret) => {
+            Credential::Session(secret) | Credential::Bearer(secret) => {
                 self.keep(name, secret.expose());
             }
-            Proof::Basic(_) | Proof::None => {}
+            Credential::Basic(_) | Credential::None => {}
         }
     }
 
@@ -99,7 +99,7 @@ async fn session_secrets_are_never_logged() -> anyhow::Result<()> {
     lost.reconnect().await?;
     app.redis().restart().await?;
     check_logs(&app, StoreKind::Real, &secrets).await?;
-    let Proof::Session(id) = &alice else { bail!("no session") };
+    let Credential::Session(id) = &alice else { bail!("no session") };
     let label =
         upload_domain::hex::hex(&sha2::Sha256::digest(id.expose()))[..8].to_owned();
     let known = app.replicas().iter().any(|one| one.server.log().contains(&label));
@@ -125,12 +125,12 @@ async fn token_secrets_are_never_logged() -> anyhow::Result<()> {
     let refresh_token = second.refresh_token.context("its successor")?;
     secrets.keep("a refresh token", first.expose());
     secrets.keep("a refresh token", refresh_token.expose());
-    let revoked = Proof::Bearer(issued.access_token.clone());
+    let revoked = Credential::Bearer(issued.access_token.clone());
     let body = RevokeRequest { token: issued.access_token };
     let revoke = client.request(Method::POST, paths::TOKEN_REVOKE).json(&body);
     client.json::<Message>(revoke).await.done()?;
-    let basic = Proof::Basic(app.alice.clone());
-    let credentials = [Proof::Bearer(second.access_token), revoked, basic];
+    let basic = Credential::Basic(app.alice.clone());
+    let credentials = [Credential::Bearer(second.access_token), revoked, basic];
     credentials
         .iter()
         .for_each(|credential| secrets.keep_credential("an access token", credential));
@@ -145,20 +145,20 @@ async fn token_secrets_are_never_logged() -> anyhow::Result<()> {
     check_logs(&app, StoreKind::Real, &secrets).await
 }
 
-fn invalid_session() -> Proof {
-    Proof::Session("made-up-Canary-0123456789-0123456789-012345".to_owned().into())
+fn invalid_session() -> Credential {
+    Credential::Session("made-up-Canary-0123456789-0123456789-012345".to_owned().into())
 }
 
 /// Sends one request of each kind with each credential; no response repeats a secret.
 async fn use_everything(
     app: &TestApp,
     client: &Client,
-    credentials: &[Proof],
+    credentials: &[Credential],
     secrets: &mut Secrets,
 ) -> anyhow::Result<()> {
     let guess = format!("Canary-{}", uuid::Uuid::new_v4().simple());
     secrets.keep("a wrong password", &guess);
-    let login = app.target().way.login_path();
+    let login = app.target().auth_scheme.login_path();
     for body in [
         json!({ "username": "alice", "password": guess }),
         json!({ "username": guess, "password": guess }),
@@ -176,7 +176,8 @@ async fn use_everything(
         }
     }
     for credential in credentials {
-        let authenticated = |method, path: &str| client.proven(credential, method, path);
+        let authenticated =
+            |method, path: &str| client.authenticated(credential, method, path);
         let new = with_password("alice", format!("{guess}-{guess}"));
         let change = json!({ "current": guess, "new": new.password });
         let paged = format!("{}?password={guess}", paths::FILES);
@@ -191,7 +192,7 @@ async fn use_everything(
             authenticated(Method::GET, paths::FILES)
                 .header("cookie", format!("session={guess}")),
             api_conformance::form::Form::of(&upload)
-                .put_on(authenticated(Method::POST, paths::UPLOAD)),
+                .apply_to(authenticated(Method::POST, paths::UPLOAD)),
         ] {
             send_and_check(client, request, secrets).await?;
         }
@@ -214,14 +215,16 @@ async fn check_logs(
     kind: StoreKind,
     secrets: &Secrets,
 ) -> anyhow::Result<()> {
-    let last = eventually(PATIENCE, "a refusal of an anonymous request", async || {
-        let listing = app.client().list(&Proof::None, &ListQuery::default()).await;
-        let Outcome::Refused(last) = listing else {
-            bail!("an anonymous request was accepted")
-        };
-        Ok((last.status.as_u16() == 401).then_some(last))
-    })
-    .await?;
+    let last =
+        eventually(PROCESS_TIMEOUT, "a refusal of an anonymous request", async || {
+            let listing =
+                app.client().list(&Credential::None, &ListQuery::default()).await;
+            let CallResult::Refused(last) = listing else {
+                bail!("an anonymous request was accepted")
+            };
+            Ok((last.status.as_u16() == 401).then_some(last))
+        })
+        .await?;
     wait_until_logged(app, last.request_id().context("an id")?).await?;
     let logs = logs(app, kind).await?;
     for (source, log) in &logs {

@@ -4,12 +4,12 @@ use crate::account_client::blobs;
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
+use api_conformance::call_result::CallResult;
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::form::{Form, Upload};
-use api_conformance::outcome::Outcome;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::{FileCreated, ListQuery};
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
@@ -36,12 +36,12 @@ fn peaks(app: &TestApp) -> anyhow::Result<Vec<u64>> {
 /// Sends a form in chunks of 64 KiB without a Content-Length.
 async fn send(
     app: &TestApp,
-    credential: &Proof,
+    credential: &Credential,
     media_type: &str,
     pieces: impl Iterator<Item = Bytes> + Send + 'static,
-) -> Outcome<FileCreated> {
+) -> CallResult<FileCreated> {
     let client = app.client();
-    let request = client.proven(credential, Method::POST, paths::UPLOAD);
+    let request = client.authenticated(credential, Method::POST, paths::UPLOAD);
     let body = reqwest::Body::wrap_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
     client.json(request.header(CONTENT_TYPE, media_type).body(body)).await
 }
@@ -77,7 +77,8 @@ async fn multipart_bombs_are_refused_with_bounded_memory() -> anyhow::Result<()>
                 .with_context(|| format!("{round}: {}", kind.slug()))?;
         }
         let form = Form::of(&file);
-        let (media_type, truncated) = (form.media_type(), in_pieces(form.unended_body()));
+        let (media_type, truncated) =
+            (form.media_type(), in_pieces(form.truncated_body()));
         let outcome = send(&app, &alice, &media_type, truncated).await;
         outcome.refused_as(ProblemKind::MalformedRequest).context("no last boundary")?;
         let preamble = (0..500).map(|_| Bytes::from_static(&[b'p'; 65_536]));
@@ -87,7 +88,7 @@ async fn multipart_bombs_are_refused_with_bounded_memory() -> anyhow::Result<()>
     check_growth(&app, before)?;
     let listed = app.client().list(&alice, &ListQuery::default()).await.done()?;
     equal("files", listed.body.files.len(), 0)?;
-    eventually(PATIENCE, "no blobs", async || {
+    eventually(PROCESS_TIMEOUT, "no blobs", async || {
         Ok(blobs(&app.stores.fixture).is_empty().then_some(()))
     })
     .await

@@ -3,11 +3,11 @@
 use super::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
+use api_conformance::call_result::Reply;
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::form::{Form, Upload};
-use api_conformance::outcome::Reply;
-use api_conformance::proof::Proof;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use api_contract::{Message, paths};
@@ -55,9 +55,9 @@ fn with_headers(request: RequestBuilder, headers: &[(&str, &str)]) -> RequestBui
 }
 
 /// The browser of root: logged in; it sends the cookie with every request.
-async fn browser(app: &TestApp) -> anyhow::Result<(Client, String, Proof)> {
+async fn browser(app: &TestApp) -> anyhow::Result<(Client, String, Credential)> {
     let credential = app.sign_in(&app.root).await?;
-    let Proof::Session(id) = &credential else { bail!("no session") };
+    let Credential::Session(id) = &credential else { bail!("no session") };
     Ok((app.client(), format!("session={}", id.expose()), credential))
 }
 
@@ -95,10 +95,10 @@ async fn same_origin_request_is_accepted() -> anyhow::Result<()> {
     for request in [
         post().header(COOKIE, &cookie).header(ORIGIN, &own),
         post().header(COOKIE, &cookie).header("sec-fetch-site", "same-origin"),
-        root.put_on(post()),
-        root.put_on(post()).header(COOKIE, &cookie),
+        root.apply_to(post()),
+        root.apply_to(post()).header(COOKIE, &cookie),
     ] {
-        let reply = client.send(upload().put_on(request)).await?;
+        let reply = client.send(upload().apply_to(request)).await?;
         equal("the status", reply.status.as_u16(), 201)?;
     }
     Ok(())
@@ -116,7 +116,7 @@ async fn cross_site_login_is_refused() -> anyhow::Result<()> {
         let app = TestApp::new(StoreKind::Embedded, design, &[]).await?;
         let (client, alice) = (app.client(), app.sign_in(&app.alice).await?);
         let own = logins.iter().map(|path| client.request(Method::POST, path));
-        let proven = client.proven(&alice, Method::POST, paths::ACCOUNT_SIGN_OUT);
+        let proven = client.authenticated(&alice, Method::POST, paths::ACCOUNT_SIGN_OUT);
         for request in own.chain([proven]) {
             // A request without cookie and without these headers comes from a program and
             // is allowed.

@@ -4,11 +4,11 @@ use crate::account_client::blobs;
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::ensure;
+use api_conformance::call_result::CallResult;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
-use api_conformance::outcome::Outcome;
-use api_conformance::process::PATIENCE;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
@@ -26,11 +26,11 @@ const FLAGS: [&str; 2] = ["--quota", "1000000"];
 /// `unavailable`.
 async fn retry_unavailable<T>(
     unavailable: &AtomicUsize,
-    mut send: impl AsyncFnMut() -> Outcome<T>,
-) -> Outcome<T> {
+    mut send: impl AsyncFnMut() -> CallResult<T>,
+) -> CallResult<T> {
     loop {
         match send().await {
-            Outcome::Refused(reply)
+            CallResult::Refused(reply)
                 if reply.status == StatusCode::SERVICE_UNAVAILABLE =>
             {
                 let before = unavailable.fetch_add(1, Ordering::SeqCst);
@@ -43,11 +43,11 @@ async fn retry_unavailable<T>(
 }
 
 /// The successful results. Every other result must be a refusal because of the quota.
-fn accepted<T>(outcomes: Vec<Outcome<T>>) -> anyhow::Result<Vec<T>> {
+fn accepted<T>(outcomes: Vec<CallResult<T>>) -> anyhow::Result<Vec<T>> {
     let mut accepted = Vec::new();
     for outcome in outcomes {
         match outcome {
-            Outcome::Done(reply) => accepted.push(reply.body),
+            CallResult::Done(reply) => accepted.push(reply.body),
             refused => drop(refused.refused_as(ProblemKind::QuotaExceeded)?),
         }
     }
@@ -88,7 +88,7 @@ async fn concurrent_uploads_never_exceed_the_quota() -> anyhow::Result<()> {
         // the bytes; the janitor decides later. A refusal because of the quota leaves no
         // bytes.
         let max_blobs = allowed + unavailable.into_inner();
-        eventually(PATIENCE, "no bytes of refused uploads", async || {
+        eventually(PROCESS_TIMEOUT, "no bytes of refused uploads", async || {
             Ok((allowed..=max_blobs)
                 .contains(&blobs(&app.stores.fixture).len())
                 .then_some(()))
@@ -117,7 +117,7 @@ async fn concurrent_announcements_never_exceed_the_quota() -> anyhow::Result<()>
     let unavailable = AtomicUsize::new(0);
     let starts = (0..20).map(async |number| {
         let client = app.replica(number).client();
-        let start = || client.proven(&alice, Method::POST, paths::UPLOADS_START);
+        let start = || client.authenticated(&alice, Method::POST, paths::UPLOADS_START);
         retry_unavailable(&unavailable, async || {
             client.json::<UploadStarted>(start().json(&body)).await
         })
@@ -126,13 +126,14 @@ async fn concurrent_announcements_never_exceed_the_quota() -> anyhow::Result<()>
     let started = accepted(join_all(starts).await)?;
     equal("started uploads", started.len(), 3)?;
     let client = app.client();
-    let pending: Outcome<PendingUploads> =
-        client.json(client.proven(&alice, Method::GET, paths::UPLOADS)).await;
+    let pending: CallResult<PendingUploads> =
+        client.json(client.authenticated(&alice, Method::GET, paths::UPLOADS)).await;
     equal("pending uploads", pending.done()?.body.uploads.len(), 3)?;
     let file = Upload::of_size("now.bin", QUOTA / 3);
     client.upload(&alice, &file).await.refused_as(ProblemKind::QuotaExceeded)?;
     let path = format!("{}/{}", paths::UPLOADS, started[0].upload_id);
-    let cancelled = client.send(client.proven(&alice, Method::DELETE, &path)).await?;
+    let cancelled =
+        client.send(client.authenticated(&alice, Method::DELETE, &path)).await?;
     equal("cancelling one", cancelled.status.as_u16(), 200)?;
     client.upload(&alice, &file).await.done()?;
     Ok(())

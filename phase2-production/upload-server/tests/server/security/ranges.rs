@@ -100,7 +100,7 @@ async fn delete_with_a_stale_if_match_deletes_nothing() -> anyhow::Result<()> {
     let whole = client.content(&alice, &id).await.done()?;
     let tag = whole.header(ETAG).context("an ETag")?.to_owned();
     let delete = async |condition: &str| {
-        let request = client.proven(&alice, Method::DELETE, &paths::file(&id));
+        let request = client.authenticated(&alice, Method::DELETE, &paths::file(&id));
         client.json::<Message>(request.header(IF_MATCH, condition)).await
     };
     let (weak, other) = (format!("W/{tag}"), format!("\"{}\"", "0".repeat(64)));
@@ -126,8 +126,9 @@ async fn file_cannot_be_overwritten() -> anyhow::Result<()> {
     for path in [paths::file(&id), paths::file_content(&id)] {
         for method in [Method::PUT, Method::PATCH, Method::POST] {
             for condition in [None, Some("\"stale\""), Some("*")] {
-                let request =
-                    client.proven(&credential, method.clone(), &path).body("other");
+                let request = client
+                    .authenticated(&credential, method.clone(), &path)
+                    .body("other");
                 let request = match condition {
                     Some(tag) => request.header(IF_MATCH, tag),
                     None => request,

@@ -1,7 +1,7 @@
 //! Raw bytes on a connection, for requests that no library sends.
 
 use anyhow::Context;
-use api_conformance::proof::Proof;
+use api_conformance::credential::Credential;
 use api_conformance::raw::authority;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,7 +33,7 @@ impl RawResponse {
 /// A request head with host, credential and the header lines `lines`.
 pub(crate) fn head(
     base_url: &str,
-    credential: &Proof,
+    credential: &Credential,
     request: &str,
     lines: &[&str],
 ) -> anyhow::Result<String> {

@@ -5,11 +5,11 @@ use crate::security::forge::{log_in, refresh, revoke};
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::eventually::{eventually, silence};
+use api_conformance::call_result::CallResult;
+use api_conformance::credential::Credential;
+use api_conformance::eventually::{eventually, wait_idle};
 use api_conformance::expect::equal;
-use api_conformance::outcome::Outcome;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
@@ -34,13 +34,13 @@ async fn reused_refresh_token_revokes_its_family() -> anyhow::Result<()> {
     let (first_access, first) = log_in(&r1, &app.alice).await?;
     let (other_login, _) = log_in(&r2, &app.alice).await?;
     let next = refresh(&r2, &first).await.done()?.body;
-    let accesses = [first_access, next.access_token.clone()].map(Proof::Bearer);
+    let accesses = [first_access, next.access_token.clone()].map(Credential::Bearer);
     for access in &accesses {
         app.all_accept(access).await?;
     }
     let next = refresh_token(next)?;
 
-    silence(Duration::from_millis(1_000)).await;
+    wait_idle(Duration::from_millis(1_000)).await;
     refresh(&r3, &first).await.refused_as(ProblemKind::TokenInvalid)?;
     for client in [&r1, &r2, &r3] {
         refresh(client, &next).await.refused_as(ProblemKind::TokenInvalid)?;
@@ -49,7 +49,7 @@ async fn reused_refresh_token_revokes_its_family() -> anyhow::Result<()> {
     for access in &accesses {
         app.all_refuse(access, ProblemKind::TokenInvalid).await?;
     }
-    app.all_accept(&Proof::Bearer(other_login)).await
+    app.all_accept(&Credential::Bearer(other_login)).await
 }
 
 /// Item 22. Two concurrent refreshes with the same token on two replicas return the same
@@ -77,10 +77,10 @@ async fn concurrent_refreshes_return_one_successor_without_an_alarm() -> anyhow:
         equal("the same successor again", again == one, true)?;
         successors.push(one);
     }
-    silence(Duration::from_millis(3_100)).await;
+    wait_idle(Duration::from_millis(3_100)).await;
     for successor in &successors {
         let next = refresh(&app.client(), successor).await.done()?.body;
-        app.all_accept(&Proof::Bearer(next.access_token)).await?;
+        app.all_accept(&Credential::Bearer(next.access_token)).await?;
     }
     Ok(())
 }
@@ -95,14 +95,14 @@ async fn token_family_expires_despite_refreshes() -> anyhow::Result<()> {
     for _ in 0..3 {
         token = refresh_token(refresh(&client, &token).await.done()?.body)?;
     }
-    silence(Duration::from_millis(3_500)).await;
+    wait_idle(Duration::from_millis(3_500)).await;
     refresh(&client, &token).await.refused_as(ProblemKind::TokenExpired)?;
     Ok(())
 }
 
 /// Checks a refusal by a limit and its `Retry-After`.
 fn refused_with_retry_after<T: std::fmt::Debug>(
-    outcome: Outcome<T>,
+    outcome: CallResult<T>,
     kind: ProblemKind,
     window_s: u64,
 ) -> anyhow::Result<()> {
@@ -134,11 +134,12 @@ async fn refreshes_per_login_are_limited_across_replicas() -> anyhow::Result<()>
     }
     let (access, token) = &last[0];
     revoke(&app.client(), token).await.done().context("a logout")?;
-    app.all_refuse(&Proof::Bearer(access.clone()), ProblemKind::TokenInvalid).await?;
+    app.all_refuse(&Credential::Bearer(access.clone()), ProblemKind::TokenInvalid)
+        .await?;
     let (_, token) = &last[1];
-    eventually(PATIENCE, "the limit to end", async || {
+    eventually(PROCESS_TIMEOUT, "the limit to end", async || {
         match refresh(&app.client(), token).await {
-            Outcome::Done(_) => Ok(Some(())),
+            CallResult::Done(_) => Ok(Some(())),
             other => other.refused_as(ProblemKind::TooManyRequests).map(|_| None),
         }
     })

@@ -5,7 +5,7 @@ use crate::security::forge::{TokenProbe, TokenSigner, log_in, parts, refresh, re
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::Context;
-use api_conformance::proof::Proof;
+use api_conformance::credential::Credential;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use serde_json::Value;
@@ -25,8 +25,8 @@ async fn revoked_token_stays_refused_across_redis_failures() -> anyhow::Result<(
     let (access, refresh_token) = log_in(&client, &app.alice).await?;
     let (other, other_refresh_token) = log_in(&client, &app.alice).await?;
     let (revoked, other_revoked) =
-        (Proof::Bearer(access.clone()), Proof::Bearer(other.clone()));
-    let valid = Proof::Bearer(log_in(&client, &app.bob).await?.0);
+        (Credential::Bearer(access.clone()), Credential::Bearer(other.clone()));
+    let valid = Credential::Bearer(log_in(&client, &app.bob).await?.0);
     for credential in [&revoked, &other_revoked, &valid] {
         app.all_accept(credential).await?;
     }
@@ -55,7 +55,7 @@ async fn revoked_token_stays_refused_across_redis_failures() -> anyhow::Result<(
 async fn token_revoked_during_a_redis_pause_stays_refused() -> anyhow::Result<()> {
     let app = TestApp::new(StoreKind::Real, "token", &[]).await?;
     let (access, _) = log_in(&app.client(), &app.alice).await?;
-    let credential = Proof::Bearer(access.clone());
+    let credential = Credential::Bearer(access.clone());
     app.all_accept(&credential).await?;
     app.redis().pause().await?;
     revoke(&app.replica(0).client(), &access).await.done()?;

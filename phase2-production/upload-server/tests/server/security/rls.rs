@@ -6,9 +6,9 @@ use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::form::{Form, Upload};
-use api_conformance::proof::Proof;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -41,11 +41,14 @@ async fn fill(app: &TestApp) -> anyhow::Result<()> {
         let credential = app.sign_in(account).await?;
         let file = Upload::new("a.txt", "a");
         client.upload_with_key(&credential, &file, "a-key").await.done()?;
-        let request = client.proven(&credential, Method::POST, paths::TUS);
+        let request = client.authenticated(&credential, Method::POST, paths::TUS);
         let request = request.header("tus-resumable", "1.0.0").header("upload-length", 9);
         let location = client.send(request).await?.header("location").map(str::to_owned);
-        let part =
-            client.proven(&credential, Method::PATCH, &location.context("a tus path")?);
+        let part = client.authenticated(
+            &credential,
+            Method::PATCH,
+            &location.context("a tus path")?,
+        );
         let part = part.header("tus-resumable", "1.0.0").header("upload-offset", 0);
         let part = part.header("content-type", "application/offset+octet-stream");
         equal("a part", client.send(part.body("x")).await?.status.as_u16(), 204)?;
@@ -132,24 +135,28 @@ async fn cannot_gain_access(connection: &mut PgConnection) -> anyhow::Result<()>
 /// A request to be cancelled.
 fn mixed_request(
     client: &Client,
-    credential: &Proof,
+    credential: &Credential,
     username: &str,
     number: usize,
 ) -> reqwest::RequestBuilder {
     match number % 4 {
-        0 => client.proven(credential, Method::GET, paths::FILES),
-        1 => client.proven(credential, Method::GET, paths::SESSION),
-        2 => client.proven(credential, Method::GET, paths::UPLOADS),
+        0 => client.authenticated(credential, Method::GET, paths::FILES),
+        1 => client.authenticated(credential, Method::GET, paths::SESSION),
+        2 => client.authenticated(credential, Method::GET, paths::UPLOADS),
         _ => {
             let file = Upload::new(format!("{username}-{number}"), username.to_owned());
-            Form::of(&file).put_on(client.proven(credential, Method::POST, paths::UPLOAD))
+            Form::of(&file).apply_to(client.authenticated(
+                credential,
+                Method::POST,
+                paths::UPLOAD,
+            ))
         }
     }
 }
 
 /// The median duration of an uncancelled request on this machine.
 async fn usual_time(
-    accounts: &[(&str, Proof); 2],
+    accounts: &[(&str, Credential); 2],
     clients: &[Client],
 ) -> anyhow::Result<Duration> {
     let whole = (1_000..1_048).map(|number| async move {
@@ -227,7 +234,7 @@ async fn check_owners_and_transactions(app: &TestApp) -> anyhow::Result<()> {
 /// The names of all files of an account; each name must start with that of its owner.
 async fn own_files(
     client: &Client,
-    credential: &Proof,
+    credential: &Credential,
     username: &str,
 ) -> anyhow::Result<BTreeSet<String>> {
     let (mut names, mut cursor) = (BTreeSet::new(), None);

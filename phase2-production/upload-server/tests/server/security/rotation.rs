@@ -4,14 +4,14 @@ use crate::security::forge::{ALGORITHMS, log_in, parts};
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::Context;
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
+use api_contract::accounts::Audit;
 use api_contract::files::ListQuery;
-use api_contract::people::Audit;
 use api_contract::secret::Secret;
-use api_contract::{Credentials, Message, paths};
+use api_contract::{LoginRequest, Message, paths};
 use http::Method;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -31,7 +31,7 @@ fn signed_with(token: &Secret) -> anyhow::Result<(String, String)> {
 /// tokens.
 async fn traffic(
     app: &TestApp,
-    account: &Credentials,
+    account: &LoginRequest,
     stop: &AtomicBool,
 ) -> anyhow::Result<HashSet<String>> {
     let client = app.client();
@@ -41,7 +41,7 @@ async fn traffic(
         let (newest, _) = log_in(&client, account).await.context("a login")?;
         keys.insert(signed_with(&newest)?.0);
         for token in [&first, &newest, &newest, &newest] {
-            let credential = Proof::Bearer(token.clone());
+            let credential = Credential::Bearer(token.clone());
             let listed = client.list(&credential, &ListQuery::default()).await;
             listed.done().context("a valid token was refused")?;
         }
@@ -63,10 +63,12 @@ async fn published(app: &TestApp, number: usize) -> anyhow::Result<HashSet<Strin
 async fn rotate(app: &TestApp, old: &str) -> anyhow::Result<String> {
     let root = app.sign_in(&app.root).await?;
     let client = app.client();
-    let request = client.proven(&root, Method::POST, paths::ADMIN_KEYS_ROTATE);
+    let request = client.authenticated(&root, Method::POST, paths::ADMIN_KEYS_ROTATE);
     let rotated = client.json::<Message>(request).await.done()?;
-    let new =
-        eventually(PATIENCE, "every replica to sign with the new key", async || {
+    let new = eventually(
+        PROCESS_TIMEOUT,
+        "every replica to sign with the new key",
+        async || {
             let mut keys = HashSet::new();
             for replica in app.replicas() {
                 keys.insert(
@@ -75,13 +77,15 @@ async fn rotate(app: &TestApp, old: &str) -> anyhow::Result<String> {
             }
             let only = if keys.len() == 1 { keys.into_iter().next() } else { None };
             Ok(only.filter(|key| key != old))
-        });
+        },
+    );
     let new = new.await?;
     equal("the message names the key", rotated.body.message.contains(&new), true)?;
 
     let id = rotated.request_id().context("an id")?;
     let audit = format!("{}?request_id={id}", paths::ADMIN_AUDIT);
-    let audit = client.json::<Audit>(client.proven(&root, Method::GET, &audit)).await;
+    let audit =
+        client.json::<Audit>(client.authenticated(&root, Method::GET, &audit)).await;
     let entries = audit.done()?.body.entries;
     let rows: Vec<_> = entries
         .iter()
@@ -112,7 +116,7 @@ async fn rotated_under_traffic(algorithm: &str) -> anyhow::Result<()> {
     for number in 0..app.replicas().len() {
         equal("the published keys", &published(&app, number).await?, &both)?;
     }
-    app.all_accept(&Proof::Bearer(before)).await.context("signed by the old key")
+    app.all_accept(&Credential::Bearer(before)).await.context("signed by the old key")
 }
 
 /// Item 18. An admin rotates the keys under traffic on three replicas, which temporarily

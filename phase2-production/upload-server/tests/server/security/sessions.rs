@@ -6,15 +6,15 @@ use super::test_app::{TestApp, with_password};
 use crate::stores::StoreKind;
 use anyhow::ensure;
 use api_conformance::client::Client;
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::form::Upload;
-use api_conformance::proof::Proof;
+use api_contract::accounts::AccountRole;
 use api_contract::paths;
-use api_contract::people::PersonRole;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use api_contract::sessions::{SessionStarted, SessionView};
-use api_contract::{Credentials, Message};
+use api_contract::{LoginRequest, Message};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::try_join_all;
@@ -34,13 +34,13 @@ const CONCURRENT_REQUESTS: usize = 8;
 #[tokio::test]
 async fn session_ids_and_refresh_tokens_are_random_numbers() -> anyhow::Result<()> {
     let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
-    let log_in = async |account: &Credentials| {
+    let log_in = async |account: &LoginRequest| {
         let started = app.client().log_in_session(account).await.done()?.body;
         Ok(started.session_id)
     };
     check_randomness(&sample(&app, log_in).await?)?;
     let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
-    let log_in = async |account: &Credentials| {
+    let log_in = async |account: &LoginRequest| {
         let issued = app.client().token(account).await.done()?.body;
         Ok(issued.refresh_token.expect("Phase 2 issues refresh tokens"))
     };
@@ -49,7 +49,7 @@ async fn session_ids_and_refresh_tokens_are_random_numbers() -> anyhow::Result<(
 
 async fn sample(
     app: &TestApp,
-    log_in: impl AsyncFn(&Credentials) -> anyhow::Result<Secret>,
+    log_in: impl AsyncFn(&LoginRequest) -> anyhow::Result<Secret>,
 ) -> anyhow::Result<Vec<String>> {
     let mut ids = Vec::new();
     while ids.len() < SAMPLE {
@@ -149,15 +149,15 @@ async fn login_always_returns_a_new_session_id() -> anyhow::Result<()> {
     let first = log_in(&browser, &app.alice).await?;
     let second = log_in(&browser, &app.alice).await?;
     ensure!(first.expose() != planted && second != first, "an id was reused");
-    app.all_accept(&Proof::Session(second)).await?;
+    app.all_accept(&Credential::Session(second)).await?;
     for old in [Secret::new(planted), first] {
-        app.all_refuse(&Proof::Session(old), ProblemKind::SessionUnknown).await?;
+        app.all_refuse(&Credential::Session(old), ProblemKind::SessionUnknown).await?;
     }
     Ok(())
 }
 
 /// A login from a page of this site, with the cookies of the browser.
-async fn log_in(browser: &Client, account: &Credentials) -> anyhow::Result<Secret> {
+async fn log_in(browser: &Client, account: &LoginRequest) -> anyhow::Result<Secret> {
     let request = browser.request(Method::POST, paths::SESSION_START).json(account);
     let request = request.header("sec-fetch-site", "same-origin");
     let started = browser.json::<SessionStarted>(request).await.done()?;
@@ -181,13 +181,13 @@ async fn password_or_role_change_revokes_older_credentials() -> anyhow::Result<(
 
         let (member, root) =
             (app.sign_in(&app.bob).await?, app.sign_in(&app.root).await?);
-        let as_admin = role(PersonRole::Admin);
+        let as_admin = role(AccountRole::Admin);
         let forbidden = app.change_account(&member, "bob", &as_admin).await;
         forbidden.refused_as(ProblemKind::Forbidden)?;
         app.change_account(&root, "bob", &as_admin).await.done()?;
         app.all_refuse(&member, revoked(design)).await?;
         let admin = app.sign_in(&app.bob).await?;
-        app.change_account(&admin, "bob", &role(PersonRole::Member)).await.done()?;
+        app.change_account(&admin, "bob", &role(AccountRole::Member)).await.done()?;
         app.all_refuse(&admin, revoked(design)).await?;
     }
     Ok(())
@@ -199,7 +199,7 @@ async fn password_or_role_change_revokes_older_credentials() -> anyhow::Result<(
 async fn second_login_in_a_browser_ends_the_first_session() -> anyhow::Result<()> {
     let app = TestApp::new(StoreKind::Real, "central", &[]).await?;
     let browser = app.browser();
-    let alice = Proof::Session(log_in(&browser, &app.alice).await?);
+    let alice = Credential::Session(log_in(&browser, &app.alice).await?);
     app.client().upload(&alice, &Upload::new("of-alice.txt", "x")).await.done()?;
     log_in(&browser, &app.bob).await?;
     let view = browser.request(Method::GET, paths::SESSION);

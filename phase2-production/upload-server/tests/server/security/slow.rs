@@ -4,9 +4,9 @@ use crate::security::raw_connection::{connect, head};
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
+use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::form::{Form, Upload};
-use api_conformance::proof::Proof;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use futures_util::future::{join_all, try_join_all};
@@ -58,7 +58,7 @@ async fn read_slowly(url: &str, request: String) -> anyhow::Result<()> {
 /// Response times of an ordinary client in the meantime, sorted.
 async fn ordinary_times(
     app: &TestApp,
-    credential: &Proof,
+    credential: &Credential,
     span: Duration,
 ) -> anyhow::Result<Vec<Duration>> {
     let (client, began, mut times) = (app.client(), Instant::now(), Vec::new());
@@ -75,7 +75,7 @@ async fn ordinary_times(
 /// A kind of slow client: name, first bytes, and the byte to repeat (0: none).
 type Kind = (&'static str, Vec<u8>, u8);
 
-fn kinds(url: &str, alice: &Proof) -> anyhow::Result<[Kind; 5]> {
+fn kinds(url: &str, alice: &Credential) -> anyhow::Result<[Kind; 5]> {
     let form = Form::of(&Upload::new("slow.bin", "slow"));
     let media_type = format!("Content-Type: {}", form.media_type());
     let post = format!("POST {}", paths::UPLOAD);

@@ -4,10 +4,10 @@
 use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
 use api_conformance::client::{Client, Options};
+use api_conformance::credential::Credential;
 use api_conformance::fixture::Started;
-use api_conformance::proof::Proof;
 use api_conformance::target::Target;
-use api_contract::Credentials;
+use api_contract::LoginRequest;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use serde_json::{Value, json};
@@ -20,13 +20,13 @@ pub(crate) struct TestApp {
     pub(crate) stores: TestStores,
     client: Client,
     /// A member of `t1`.
-    pub(crate) alice: Credentials,
+    pub(crate) alice: LoginRequest,
     /// Another member of `t1`.
-    pub(crate) bob: Credentials,
+    pub(crate) bob: LoginRequest,
     /// A member of `t2`.
-    pub(crate) carol: Credentials,
+    pub(crate) carol: LoginRequest,
     /// The admin of `t1`.
-    pub(crate) root: Credentials,
+    pub(crate) root: LoginRequest,
 }
 
 impl TestApp {
@@ -36,7 +36,7 @@ impl TestApp {
         design: &str,
         more: &[&str],
     ) -> anyhow::Result<Self> {
-        Self::with_hashes(HashCost::Least, kind, design, more).await
+        Self::with_hashes(HashCost::Minimal, kind, design, more).await
     }
 
     /// The same with this cost of password hashes.
@@ -95,12 +95,15 @@ impl TestApp {
     }
 
     /// Logs in and returns the credential of the design.
-    pub(crate) async fn sign_in(&self, account: &Credentials) -> anyhow::Result<Proof> {
+    pub(crate) async fn sign_in(
+        &self,
+        account: &LoginRequest,
+    ) -> anyhow::Result<Credential> {
         self.target().sign_in(account).await
     }
 
     /// Checks that every replica accepts the credential.
-    pub(crate) async fn all_accept(&self, credential: &Proof) -> anyhow::Result<()> {
+    pub(crate) async fn all_accept(&self, credential: &Credential) -> anyhow::Result<()> {
         for replica in self.replicas() {
             replica.accepts(credential).await?;
         }
@@ -110,7 +113,7 @@ impl TestApp {
     /// Checks that every replica refuses the credential with this problem.
     pub(crate) async fn all_refuse(
         &self,
-        credential: &Proof,
+        credential: &Credential,
         kind: ProblemKind,
     ) -> anyhow::Result<()> {
         for replica in self.replicas() {
@@ -126,17 +129,17 @@ impl TestApp {
 }
 
 /// A name and a random password.
-pub(crate) fn credentials(username: &str) -> Credentials {
+pub(crate) fn credentials(username: &str) -> LoginRequest {
     with_password(username, random_password())
 }
 
 /// A name and this password.
-pub(crate) fn with_password(username: &str, password: impl Into<String>) -> Credentials {
-    Credentials { username: username.to_owned(), password: Secret::new(password) }
+pub(crate) fn with_password(username: &str, password: impl Into<String>) -> LoginRequest {
+    LoginRequest { username: username.to_owned(), password: Secret::new(password) }
 }
 
 fn account_entry(
-    account: &Credentials,
+    account: &LoginRequest,
     organisation: &str,
     admin: bool,
     cost: HashCost,

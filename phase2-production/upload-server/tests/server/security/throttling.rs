@@ -3,15 +3,15 @@
 use super::test_app::{TestApp, with_password};
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
+use api_conformance::call_result::CallResult;
+use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::expect::equal;
-use api_conformance::outcome::Outcome;
-use api_conformance::process::PATIENCE;
-use api_conformance::proof::Proof;
+use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::{FileList, ListQuery};
 use api_contract::problem::ProblemKind;
 use api_contract::sessions::SessionStarted;
-use api_contract::{Credentials, Message, paths};
+use api_contract::{LoginRequest, Message, paths};
 use http::Method;
 use http::header::RETRY_AFTER;
 use std::collections::HashSet;
@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 /// headers.
 async fn guess(
     app: &TestApp,
-    login: &Credentials,
+    login: &LoginRequest,
     from: usize,
-) -> Outcome<SessionStarted> {
+) -> CallResult<SessionStarted> {
     let client = app.client();
     let address = format!("203.0.113.{from}");
     let request = client.request(Method::POST, paths::SESSION_START).json(login);
@@ -59,9 +59,9 @@ async fn ten_wrong_passwords_lock_an_account_temporarily() -> anyhow::Result<()>
         ensure!((1..=5).contains(&seconds), "Retry-After: {seconds}");
     }
     guess(&app, &app.bob, 0).await.done().context("bob sent no guess")?;
-    eventually(PATIENCE, "the lock to end", async || {
+    eventually(PROCESS_TIMEOUT, "the lock to end", async || {
         match guess(&app, &app.alice, 0).await {
-            Outcome::Done(_) => Ok(Some(())),
+            CallResult::Done(_) => Ok(Some(())),
             refused => refused.refused_as(ProblemKind::TooManyAttempts).map(|_| None),
         }
     })
@@ -110,10 +110,10 @@ async fn concurrent_guesses_are_all_counted() -> anyhow::Result<()> {
 async fn every_password_check_counts_as_a_guess() -> anyhow::Result<()> {
     let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
     let (wrong, new) = (with_password("alice", "wrong"), with_password("alice", "x"));
-    let new = Credentials { password: format!("{:20}", new.username).into(), ..new };
+    let new = LoginRequest { password: format!("{:20}", new.username).into(), ..new };
     let alice = app.sign_in(&app.alice).await?;
     for number in 0..10 {
-        let refused: Outcome<()> = match number % 3 {
+        let refused: CallResult<()> = match number % 3 {
             0 => without_body(app.client().token(&wrong).await),
             1 => without_body::<FileList>(basic(&app, &wrong).await),
             _ => without_body::<Message>(app.change_password(&alice, &wrong, &new).await),
@@ -128,20 +128,24 @@ async fn every_password_check_counts_as_a_guess() -> anyhow::Result<()> {
     app.all_accept(&alice).await
 }
 
-async fn basic(app: &TestApp, login: &Credentials) -> Outcome<FileList> {
-    app.client().list(&Proof::Basic(login.clone()), &ListQuery::default()).await
+async fn basic(app: &TestApp, login: &LoginRequest) -> CallResult<FileList> {
+    app.client().list(&Credential::Basic(login.clone()), &ListQuery::default()).await
 }
 
 /// The outcome without the body.
-fn without_body<T>(outcome: Outcome<T>) -> Outcome<()> {
+fn without_body<T>(outcome: CallResult<T>) -> CallResult<()> {
     match outcome {
-        Outcome::Done(reply) => {
+        CallResult::Done(reply) => {
             let (status, headers) = (reply.status, reply.headers);
             let body = ();
-            Outcome::Done(api_conformance::outcome::Reply { status, headers, body })
+            CallResult::Done(api_conformance::call_result::Reply {
+                status,
+                headers,
+                body,
+            })
         }
-        Outcome::Refused(reply) => Outcome::Refused(reply),
-        Outcome::Broken(broken) => Outcome::Broken(broken),
+        CallResult::Refused(reply) => CallResult::Refused(reply),
+        CallResult::CallError(broken) => CallResult::CallError(broken),
     }
 }
 
@@ -195,7 +199,7 @@ async fn requests_per_caller_are_limited_across_replicas() -> anyhow::Result<()>
     let (alice, bob) = (app.sign_in(&app.alice).await?, app.sign_in(&app.bob).await?);
     let clients: Vec<_> = app.replicas().iter().map(|one| one.client()).collect();
     let page = ListQuery::default();
-    let allowed = eventually(PATIENCE, "a burst within a second", async || {
+    let allowed = eventually(PROCESS_TIMEOUT, "a burst within a second", async || {
         let began = Instant::now();
         let burst = clients.iter().cycle().take(6 * LIMIT);
         let burst = burst.map(|client| client.list(&alice, &page));
@@ -205,7 +209,7 @@ async fn requests_per_caller_are_limited_across_replicas() -> anyhow::Result<()>
         let (mut allowed, mut refused) = (0, 0);
         for answer in answers {
             match answer {
-                Outcome::Done(_) => allowed += 1,
+                CallResult::Done(_) => allowed += 1,
                 answer => {
                     let answer = answer.refused_as(ProblemKind::TooManyRequests)?;
                     equal("Retry-After", answer.header(RETRY_AFTER), Some("1"))?;

@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::audit::AuditContext;
-use backing_services::{Backing, Kind, Service, What, offers};
+use backing_services::{Backing, Kind, Service, ServiceType, offers};
 use records::{OrgId, PoolLimits, Role, Scope, users};
 use std::time::Instant;
 use tempfile::TempDir;
@@ -33,7 +33,7 @@ impl TestCluster {
     pub(super) async fn new(database: Backing, limits: SessionLimits) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         let (redis, database) = tokio::join!(
-            backing_services::redis(first_of(What::Redis).await, folder.path()),
+            backing_services::redis(first_of(ServiceType::Redis).await, folder.path()),
             backing_services::database(database, folder.path()),
         );
         let (redis, database) = (redis.expect("Redis"), database.expect("a database"));
@@ -178,11 +178,11 @@ async fn open(app_url: &str) -> Records {
 }
 
 /// The installed server, or the embedded one.
-async fn first_of(what: What) -> Backing {
+async fn first_of(what: ServiceType) -> Backing {
     if is_installed(what).await { Backing::Local } else { Backing::Embedded }
 }
 
-async fn is_installed(what: What) -> bool {
+async fn is_installed(what: ServiceType) -> bool {
     let offers = offers(what).await;
     offers.iter().any(|offer| offer.kind == Kind::Local && offer.found.is_ok())
 }
@@ -194,7 +194,7 @@ pub(super) async fn on_each<Test: Future<Output = ()>>(
 ) {
     println!("on SQLite");
     test(TestCluster::new(Backing::Embedded, limits).await).await;
-    if is_installed(What::Database).await {
+    if is_installed(ServiceType::Database).await {
         println!("on Postgres");
         test(TestCluster::new(Backing::Local, limits).await).await;
     }

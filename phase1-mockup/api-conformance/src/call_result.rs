@@ -47,24 +47,24 @@ impl<T> Reply<T> {
 
 /// The result of a call.
 #[derive(Debug)]
-pub enum Outcome<T> {
+pub enum CallResult<T> {
     /// Success (2xx), or an unmodified file (304).
     Done(Reply<T>),
     /// A refusal with a problem as the contract requires.
     Refused(Reply<Problem>),
     /// No reply, or a reply that violates the contract.
-    Broken(Broken),
+    CallError(CallError),
 }
 
 /// Why there is no usable reply.
 #[derive(Debug, thiserror::Error)]
-pub enum Broken {
+pub enum CallError {
     /// The transport failed: no connection, a reset, a timeout.
     #[error("no reply")]
-    NoAnswer(#[source] reqwest::Error),
+    NoResponse(#[source] reqwest::Error),
     /// The head of a reply arrived, but not its complete body.
     #[error("status {status}, and a truncated reply")]
-    CutShort {
+    Truncated {
         /// The status of the reply.
         status: StatusCode,
         /// The replica that had started to answer, if the head names it.
@@ -75,7 +75,7 @@ pub enum Broken {
     },
     /// A reply that violates the contract.
     #[error("status {status}, but {problem}")]
-    NotTheContract {
+    ContractViolation {
         /// The status of the reply.
         status: StatusCode,
         /// The violation.
@@ -94,7 +94,7 @@ pub enum Effect {
     Unknown,
 }
 
-impl<T> Outcome<T> {
+impl<T> CallResult<T> {
     /// Whether the call had an effect. This is also unknown after a server error (500) and when
     /// a gateway has lost its replica (502, 504).
     #[must_use]
@@ -107,40 +107,40 @@ impl<T> Outcome<T> {
                 | StatusCode::GATEWAY_TIMEOUT => Effect::Unknown,
                 _ => Effect::DidNotHappen,
             },
-            Self::Broken(Broken::NoAnswer(error)) => {
+            Self::CallError(CallError::NoResponse(error)) => {
                 if error.is_connect() || error.is_builder() {
                     Effect::DidNotHappen
                 } else {
                     Effect::Unknown
                 }
             }
-            Self::Broken(Broken::CutShort { .. } | Broken::NotTheContract { .. }) => {
-                Effect::Unknown
-            }
+            Self::CallError(
+                CallError::Truncated { .. } | CallError::ContractViolation { .. },
+            ) => Effect::Unknown,
         }
     }
 }
 
 /// Decodes a reply with a JSON body.
 pub(crate) fn json<T: DeserializeOwned>(
-    reply: Result<Reply<Bytes>, Broken>,
-) -> Outcome<T> {
+    reply: Result<Reply<Bytes>, CallError>,
+) -> CallResult<T> {
     match bytes(reply) {
-        Outcome::Done(reply) => match serde_json::from_slice(&reply.body) {
-            Ok(body) => Outcome::Done(reply.with_body(body)),
+        CallResult::Done(reply) => match serde_json::from_slice(&reply.body) {
+            Ok(body) => CallResult::Done(reply.with_body(body)),
             Err(error) => not_the_contract(reply.status, format!("the body: {error}")),
         },
-        Outcome::Refused(reply) => Outcome::Refused(reply),
-        Outcome::Broken(broken) => Outcome::Broken(broken),
+        CallResult::Refused(reply) => CallResult::Refused(reply),
+        CallResult::CallError(broken) => CallResult::CallError(broken),
     }
 }
 
 /// Decodes a reply with a raw body.
-pub(crate) fn bytes(reply: Result<Reply<Bytes>, Broken>) -> Outcome<Bytes> {
+pub(crate) fn bytes(reply: Result<Reply<Bytes>, CallError>) -> CallResult<Bytes> {
     match reply {
-        Ok(reply) if succeeded(reply.status) => Outcome::Done(reply),
+        Ok(reply) if succeeded(reply.status) => CallResult::Done(reply),
         Ok(reply) => refusal(reply),
-        Err(broken) => Outcome::Broken(broken),
+        Err(broken) => CallResult::CallError(broken),
     }
 }
 
@@ -148,20 +148,20 @@ fn succeeded(status: StatusCode) -> bool {
     status.is_success() || status == StatusCode::NOT_MODIFIED
 }
 
-fn refusal<T>(reply: Reply<Bytes>) -> Outcome<T> {
+fn refusal<T>(reply: Reply<Bytes>) -> CallResult<T> {
     let media_type = reply.header(CONTENT_TYPE).unwrap_or_default();
     if media_type != MEDIA_TYPE {
         let problem = format!("its media type is {media_type:?} and not {MEDIA_TYPE:?}");
         return not_the_contract(reply.status, problem);
     }
     match serde_json::from_slice(&reply.body) {
-        Ok(problem) => Outcome::Refused(reply.with_body(problem)),
+        Ok(problem) => CallResult::Refused(reply.with_body(problem)),
         Err(error) => not_the_contract(reply.status, format!("the problem: {error}")),
     }
 }
 
-fn not_the_contract<T>(status: StatusCode, problem: String) -> Outcome<T> {
-    Outcome::Broken(Broken::NotTheContract { status, problem })
+fn not_the_contract<T>(status: StatusCode, problem: String) -> CallResult<T> {
+    CallResult::CallError(CallError::ContractViolation { status, problem })
 }
 
 #[cfg(test)]
@@ -170,7 +170,7 @@ mod tests {
     use api_contract::Message;
     use api_contract::problem::ProblemKind;
 
-    fn reply(status: u16, media_type: &str, body: &str) -> Outcome<Message> {
+    fn reply(status: u16, media_type: &str, body: &str) -> CallResult<Message> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, media_type.parse().unwrap());
         json(Ok(Reply {
@@ -180,7 +180,7 @@ mod tests {
         }))
     }
 
-    fn refused(kind: ProblemKind) -> Outcome<Message> {
+    fn refused(kind: ProblemKind) -> CallResult<Message> {
         let body = serde_json::to_string(&kind.problem("Why.", "req-1")).unwrap();
         reply(kind.status().as_u16(), MEDIA_TYPE, &body)
     }
@@ -199,6 +199,9 @@ mod tests {
     #[test]
     fn error_page_without_a_problem_is_not_a_refusal() {
         let page = reply(404, "text/html", "<h1>Not found</h1>");
-        assert!(matches!(page, Outcome::Broken(Broken::NotTheContract { .. })));
+        assert!(matches!(
+            page,
+            CallResult::CallError(CallError::ContractViolation { .. })
+        ));
     }
 }

@@ -2,26 +2,26 @@
 //! folders in the same order.
 
 use crate::build_folder::{Files, of_exercise};
-use crate::home::Home;
 use crate::manifest::Manifest;
+use crate::paths::LabPaths;
 use crate::renamed::exercise_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folder of work in a repository of the lab, or in a repository created from it. The
 /// commands work there.
-pub const WORK: &str = "labs/work";
+pub const WORK_FOLDER: &str = "labs/work";
 
 /// Folders below a submission that may contain work, in order of preference. The last
 /// contains the original exercises; changes in it count as work.
-pub const PLACES: [&str; 4] = [WORK, "", "exercises", "labs/exercises"];
+pub const WORK_FOLDERS: [&str; 4] = [WORK_FOLDER, "", "exercises", "labs/exercises"];
 
 /// Location of the work on one exercise.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     /// The folder of exercises that contains it; `None` if there is no submission.
     pub work: Option<PathBuf>,
-    /// The matching entry of [`PLACES`].
+    /// The matching entry of [`WORK_FOLDERS`].
     pub place: &'static str,
     /// Remarks for the report.
     pub remarks: Vec<String>,
@@ -38,9 +38,9 @@ struct Candidate {
 /// An unchanged copy of the exercise is used only if there is no changed one. Symbolic
 /// links are not followed, because they could lead to another student's work.
 #[must_use]
-pub fn find(top: &Path, home: &Home, manifest: &Manifest) -> Found {
+pub fn find(top: &Path, paths: &LabPaths, manifest: &Manifest) -> Found {
     let (mut candidates, mut remarks) = (Vec::new(), Vec::new());
-    for place in PLACES {
+    for place in WORK_FOLDERS {
         let folder = exercise_folder(&top.join(place), &manifest.id);
         let folder = folder.strip_prefix(top).unwrap_or(&folder);
         match link_on_the_way(top, folder) {
@@ -49,7 +49,7 @@ pub fn find(top: &Path, home: &Home, manifest: &Manifest) -> Found {
             None => candidates.extend(candidate(top, place, manifest)),
         }
     }
-    let original = own_files(&home.exercises(), manifest);
+    let original = own_files(&paths.exercises(), manifest);
     let is_work = |one: &&Candidate| one.files.is_none() || one.files != original;
     let Some(chosen) = candidates.iter().find(is_work).or(candidates.first()) else {
         return Found { remarks, ..Found::default() };
@@ -60,7 +60,7 @@ pub fn find(top: &Path, home: &Home, manifest: &Manifest) -> Found {
     for other in candidates.iter().filter(is_work) {
         if other.place != chosen.place && other.files != chosen.files {
             remarks.push(format!(
-                "TWO FOLDERS CONTAIN DIFFERENT WORK: {} was graded, {} was not",
+                "TWO FOLDERS CONTAIN DIFFERENT WORK_FOLDER: {} was graded, {} was not",
                 named(chosen.place),
                 named(other.place)
             ));

@@ -2,8 +2,8 @@
 //! work.
 
 use crate::manifest::{FILE, Manifest};
-use crate::place::WORK;
 use crate::renamed::had_id;
+use crate::work_location::WORK_FOLDER;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 /// Paths of the repository's own copies. Work is compared with these, never with other
 /// files of the submission.
 #[derive(Clone, Debug)]
-pub struct Home {
+pub struct LabPaths {
     labs: PathBuf,
     target: PathBuf,
 }
 
-impl Home {
+impl LabPaths {
     /// The repository that this program was built from.
     ///
     /// # Errors
@@ -32,14 +32,14 @@ impl Home {
     /// # Errors
     /// When the folder contains no `exercises`.
     pub fn at(labs: &Path, target: &Path) -> anyhow::Result<Self> {
-        let home = Self { labs: labs.to_owned(), target: target.to_owned() };
-        if !home.exercises().is_dir() {
+        let paths = Self { labs: labs.to_owned(), target: target.to_owned() };
+        if !paths.exercises().is_dir() {
             bail!(
                 "{} does not exist: run this from the repository",
-                home.exercises().display()
+                paths.exercises().display()
             );
         }
-        Ok(home)
+        Ok(paths)
     }
 
     /// The repository.
@@ -52,7 +52,7 @@ impl Home {
     /// stay unchanged.
     #[must_use]
     pub fn work(&self) -> PathBuf {
-        self.repository().join(WORK)
+        self.repository().join(WORK_FOLDER)
     }
 
     /// The original exercises: a Cargo workspace.

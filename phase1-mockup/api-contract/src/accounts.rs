@@ -18,7 +18,7 @@ pub struct PasswordChange {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum PersonRole {
+pub enum AccountRole {
     /// The own files only.
     Member,
     /// In addition, the accounts of the own organisation and its audit log.
@@ -29,11 +29,11 @@ pub enum PersonRole {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Person {
+pub struct Account {
     /// The login name.
     pub username: String,
     /// The permissions.
-    pub role: PersonRole,
+    pub role: AccountRole,
     /// Whether login is refused.
     pub disabled: bool,
 }
@@ -42,19 +42,19 @@ pub struct Person {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct People {
+pub struct Accounts {
     /// All accounts of the caller's organisation, ordered by name.
-    pub users: Vec<Person>,
+    pub users: Vec<Account>,
 }
 
 /// `PATCH /api/admin/users/{username}`: absent members stay unchanged.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct PersonChange {
+pub struct AccountUpdate {
     /// A new role; ends all sessions and tokens of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<PersonRole>,
+    pub role: Option<AccountRole>,
     /// `true` refuses further logins and ends all sessions and tokens of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
