@@ -93,7 +93,7 @@ impl LoggedIn {
     fn of(size: usize) -> Self {
         let limits = SessionLimits { idle: LIFETIME, absolute: LIFETIME, max_live: size };
         let sessions = Sessions::new(limits);
-        let log_in = |number| sessions.start(person(number));
+        let log_in = |number| sessions.start(account(number));
         let ids = (0..size).map(|number| log_in(number).expect("there is room"));
         Self { ids: ids.collect(), sessions }
     }
@@ -133,7 +133,7 @@ impl LoggedIn {
     }
 }
 
-fn person(number: usize) -> Username {
+fn account(number: usize) -> Username {
     let name = format!("user-{}", number % ACCOUNTS);
     Username::parse(&name).expect("letters, digits and a dash")
 }
@@ -159,7 +159,7 @@ async fn one_task(
             }
             Work::LookUpsAndWrites if time % WRITE_EVERY == 0 => {
                 sessions.end(&ids[at]).expect("it lives");
-                let again = sessions.start(person(at));
+                let again = sessions.start(account(at));
                 ids[at] = again.expect("a session has just ended");
             }
             Work::LookUps | Work::LookUpsAndWrites => {

@@ -5,7 +5,7 @@ use crate::phase::{Phase, phase_of};
 use crate::read_back::ReadBack;
 use crate::sample::{Ended, Sample};
 use crate::story::{Plot, Work};
-use comparison::{Contender, Outcome};
+use comparison::{Design, Outcome};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub(crate) struct Evidence<'a> {
     pub(crate) work: Work,
     pub(crate) plot: Plot,
-    pub(crate) design: Contender,
+    pub(crate) design: Design,
     pub(crate) users: usize,
     pub(crate) samples: &'a [Sample],
     pub(crate) phases: &'a [Phase],

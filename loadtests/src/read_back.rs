@@ -7,7 +7,7 @@ use api_conformance::client::Client;
 use api_conformance::credential::Credential;
 use api_contract::files::{ListQuery, MAX_PAGE_SIZE};
 use cluster::Cluster;
-use comparison::Contender;
+use comparison::Design;
 use http::StatusCode;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub(crate) struct ReadBack {
 /// Verifies all uploads.
 pub(crate) async fn read_back(
     cluster: &Cluster,
-    design: Contender,
+    design: Design,
     people: &[Person],
 ) -> anyhow::Result<ReadBack> {
     let members = cluster.status().await.members;
@@ -99,7 +99,7 @@ impl ReadBack {
 
 async fn log_in(
     client: &Client,
-    design: Contender,
+    design: Design,
     person: &Person,
 ) -> anyhow::Result<Credential> {
     let account = &person.account;

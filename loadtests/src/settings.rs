@@ -4,7 +4,7 @@ use crate::story::{Story, Usual};
 use anyhow::ensure;
 use clap::Args;
 use cluster::Backing;
-use comparison::Contender;
+use comparison::Design;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use std::time::Duration;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Flags {
     /// How callers are identified
-    #[arg(long, value_enum, default_value_t = Contender::Central)]
-    design: Contender,
+    #[arg(long, value_enum, default_value_t = Design::Central)]
+    design: Design,
 
     /// Number of replicas; if the scenario adds some, their number at the end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
@@ -55,7 +55,7 @@ pub(crate) struct Flags {
 /// The flags with the scenario's defaults.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) design: Contender,
+    pub(crate) design: Design,
     pub(crate) replicas: usize,
     pub(crate) users: usize,
     pub(crate) seconds: u64,

@@ -11,7 +11,7 @@ pub struct Plan {
     /// The number of rounds.
     pub rounds: usize,
     /// The time for each server in a round. The reference takes half of it, twice.
-    pub turn: Duration,
+    pub round_length: Duration,
     /// Connections, each with one request in flight at all times.
     pub connections: usize,
     /// The kind of Redis.
@@ -41,7 +41,7 @@ impl Plan {
         Self {
             size: "full",
             rounds: 20,
-            turn: Duration::from_millis(1_000),
+            round_length: Duration::from_millis(1_000),
             connections: 32,
             backing: Backing::Auto,
             outages: 7,
@@ -61,7 +61,7 @@ impl Plan {
         Self {
             size: "quick",
             rounds: 9,
-            turn: Duration::from_millis(600),
+            round_length: Duration::from_millis(600),
             outages: 3,
             upload_bytes: 20_000_000,
             sessions: &[1_000, 10_000, 100_000],
@@ -76,7 +76,7 @@ impl Plan {
         Self {
             size: "smoke",
             rounds: 1,
-            turn: Duration::from_millis(100),
+            round_length: Duration::from_millis(100),
             connections: 4,
             outages: 1,
             watch: Duration::from_secs(2),

@@ -111,12 +111,12 @@ pub(crate) async fn measure(
 ) -> anyhow::Result<Vec<Read>> {
     step("starting all servers");
     let (cast, reference) = start(testbed).await?;
-    let turn = RoundLength {
+    let round_length = RoundLength {
         rounds: plan.rounds,
-        duration: plan.turn,
+        duration: plan.round_length,
         connections: plan.connections,
     };
-    let turns = play(&reference, &cast.contestants, turn, step).await?;
+    let turns = play(&reference, &cast.contestants, round_length, step).await?;
     let everybody = std::iter::once(&reference).chain(&cast.contestants);
     let mut rows: Vec<_> =
         everybody.zip(&turns).map(|(who, turns)| Read::of(who, turns)).collect();
@@ -225,7 +225,7 @@ async fn wire(
             reference.address,
             &reference.question,
             plan.connections,
-            plan.turn,
+            plan.round_length,
         );
         let before = before.await?.per_second();
         let once = wire_once(testbed.redis.url.as_str(), plan.connections).await?;

@@ -70,20 +70,21 @@ pub(crate) struct RoundLength {
 pub(crate) async fn play(
     reference: &Contestant,
     others: &[Contestant],
-    turn: RoundLength,
+    round_length: RoundLength,
     step: &impl Fn(&str),
 ) -> anyhow::Result<Vec<ServerRounds>> {
     let mut results = vec![ServerRounds::none(); others.len() + 1];
-    for round in 0..=turn.rounds {
+    for round in 0..=round_length.rounds {
         // The first round warms up caches and pools and does not count.
         let counts = round > 0;
-        step(&format!("round {round} of {}", turn.rounds));
-        let mut before = ask(reference, turn, 2, counts, &mut results[0]).await?;
+        step(&format!("round {round} of {}", round_length.rounds));
+        let mut before = ask(reference, round_length, 2, counts, &mut results[0]).await?;
         for at in 0..others.len() {
             // Another order in each round, so that no server always follows the same one.
             let at = (at + round) % others.len();
-            let theirs = ask(&others[at], turn, 1, counts, &mut results[at + 1]).await?;
-            let after = ask(reference, turn, 2, counts, &mut results[0]).await?;
+            let theirs =
+                ask(&others[at], round_length, 1, counts, &mut results[at + 1]).await?;
+            let after = ask(reference, round_length, 2, counts, &mut results[0]).await?;
             if counts {
                 let around = f64::midpoint(before, after);
                 results[at + 1].ratio.push(theirs / around.max(1e-9));
@@ -97,16 +98,17 @@ pub(crate) async fn play(
 /// Measures one server once; returns replies per second.
 async fn ask(
     whom: &Contestant,
-    turn: RoundLength,
+    round_length: RoundLength,
     shorter: u32,
     counts: bool,
     into: &mut ServerRounds,
 ) -> anyhow::Result<f64> {
     let before = used(&whom.pids)?;
     let busy = Stopwatch::start();
-    let duration = turn.duration / shorter;
+    let duration = round_length.duration / shorter;
     let answered =
-        load::full(whom.address, &whom.question, turn.connections, duration).await;
+        load::full(whom.address, &whom.question, round_length.connections, duration)
+            .await;
     let answered: Replies =
         answered.map_err(|error| error.context(whom.title.clone()))?;
     if counts {

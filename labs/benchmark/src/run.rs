@@ -30,7 +30,7 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
         haproxy: haproxy_version().await,
         size: plan.size.to_owned(),
         rounds: plan.rounds,
-        round_ms: u64::try_from(plan.turn.as_millis()).unwrap_or(u64::MAX),
+        round_ms: u64::try_from(plan.round_length.as_millis()).unwrap_or(u64::MAX),
         connections: plan.connections,
         seconds: began.elapsed().as_secs_f64().round(),
     };

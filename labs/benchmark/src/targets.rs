@@ -52,7 +52,7 @@ impl Target {
 
     /// The result as text.
     #[must_use]
-    pub fn verdict(&self) -> &'static str {
+    pub fn result(&self) -> &'static str {
         match self.reached() {
             Some(true) => "reached",
             Some(false) => "missed",
@@ -117,10 +117,10 @@ mod tests {
 
     #[test]
     fn a_target_is_reached_missed_or_not_known() {
-        let verdict = |wanted, measured| Target::new("it", wanted, measured).verdict();
-        assert_eq!(verdict(Wanted::AtLeast(0.5), Some(0.5)), "reached");
-        assert_eq!(verdict(Wanted::AtLeast(0.5), Some(0.49)), "missed");
-        assert_eq!(verdict(Wanted::AtMost(2.0), Some(2.1)), "missed");
-        assert_eq!(verdict(Wanted::AtMost(2.0), None), "not measured");
+        let result = |wanted, measured| Target::new("it", wanted, measured).result();
+        assert_eq!(result(Wanted::AtLeast(0.5), Some(0.5)), "reached");
+        assert_eq!(result(Wanted::AtLeast(0.5), Some(0.49)), "missed");
+        assert_eq!(result(Wanted::AtMost(2.0), Some(2.1)), "missed");
+        assert_eq!(result(Wanted::AtMost(2.0), None), "not measured");
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct PlannedUse {
     /// Pause after the preceding reply.
     pub(crate) after: Duration,
     /// Text of a note, if this use writes one.
-    pub(crate) word: String,
+    pub(crate) note: String,
     /// Index of the replica, 0 or 1.
     pub(crate) replica: usize,
 }
@@ -50,7 +50,7 @@ pub(crate) fn planned_uses(
     let most = time.as_millis() / u128::from(pauses.start.max(1)) + 2;
     let one = |_| PlannedUse {
         after: Duration::from_millis(ctx.random_number(pauses.start, pauses.end)),
-        word: ctx.random_word(),
+        note: ctx.random_word(),
         replica: usize::from(ctx.random_number(0, 2) == 1),
     };
     (0..most).map(one).collect()

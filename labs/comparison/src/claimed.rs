@@ -1,10 +1,10 @@
 //! Compares the figures of the course's source material with those of this run.
 
-use crate::contender::Contender;
 use crate::figure::{Figure, number};
 use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::trial::Row;
+use api_contract::design::Design;
 use serde::Serialize;
 
 /// Result of comparing a published figure with the measured one.
@@ -55,7 +55,7 @@ pub struct Claim {
 /// Every published figure, in the order of the source.
 #[must_use]
 pub fn claims(report: &Report) -> Vec<Claim> {
-    let central = |row| steady(report, Contender::Central, row);
+    let central = |row| steady(report, Design::Central, row);
     let counted = |claim| if_latencies_count(report, claim);
     vec![
         counted(memory_lookup(report)),
@@ -76,7 +76,7 @@ pub fn claims(report: &Report) -> Vec<Claim> {
 const NOT_MEASURED: &str = "this run does not measure it";
 
 /// A latency under steady load, or the reason for its absence.
-fn steady(report: &Report, design: Contender, row: Row) -> Result<f64, String> {
+fn steady(report: &Report, design: Design, row: Row) -> Result<f64, String> {
     match report.figure(design, Scenario::SteadyLoad, row) {
         None => Err(NOT_MEASURED.to_owned()),
         Some(Figure::Absent { why }) => Err(why.clone()),
@@ -122,7 +122,7 @@ fn unmeasured(about: &'static str, claimed: String, why: &str) -> Claim {
 
 fn memory_lookup(report: &Report) -> Claim {
     let (about, claimed) = ("session lookup in memory", "0.1 ms".to_owned());
-    match steady(report, Contender::Sticky, Row::P50Ms) {
+    match steady(report, Design::Sticky, Row::P50Ms) {
         Err(why) => unmeasured(about, claimed, &why),
         Ok(whole) => Claim {
             about,
@@ -139,7 +139,7 @@ fn memory_lookup(report: &Report) -> Claim {
 
 /// The source gives one digit, so every figure that rounds to it agrees.
 fn signature_check(report: &Report) -> Claim {
-    let token = report.design(Contender::Token);
+    let token = report.design(Design::Token);
     let check = token.and_then(|token| token.elsewhere.check_ms);
     let check = check.ok_or_else(|| NOT_MEASURED.to_owned());
     let claim = ranged("check of a token's signature", check, (0.45, 0.55));
@@ -149,8 +149,8 @@ fn signature_check(report: &Report) -> Claim {
 /// The difference between two whole requests; one of them reads its session from Redis.
 fn central_costs(report: &Report) -> Claim {
     let of = |design| steady(report, design, Row::P50Ms);
-    let more = of(Contender::Central)
-        .and_then(|central| of(Contender::Sticky).map(|sticky| central - sticky));
+    let more = of(Design::Central)
+        .and_then(|central| of(Design::Sticky).map(|sticky| central - sticky));
     let sign = if more.as_ref().is_ok_and(|more| *more >= 0.0) { "+" } else { "" };
     let claim = ranged("a session in Redis costs more than in memory", more, (1.0, 5.0));
     Claim {
@@ -163,7 +163,7 @@ fn central_costs(report: &Report) -> Claim {
 /// Every session is in Redis from its login on, so no request misses the cache: the source's
 /// "whole request" and "warm cache" are the same figure here.
 fn warm_cache(report: &Report) -> Claim {
-    let whole = steady(report, Contender::Central, Row::P50Ms);
+    let whole = steady(report, Design::Central, Row::P50Ms);
     let mut claim = ranged("with a warm session cache", whole, (3.0, 5.0));
     if claim.finding != Finding::NotMeasured {
         claim.measured += "; the same figure as that of the whole request: here no session \
@@ -176,7 +176,7 @@ fn availability(report: &Report) -> Claim {
     let (about, claimed) = ("sticky sessions", "availability poor".to_owned());
     let out = |scenario| {
         let figure =
-            report.figure(Contender::Sticky, scenario, Row::UsersLoggedOut)?.median()?;
+            report.figure(Design::Sticky, scenario, Row::UsersLoggedOut)?.median()?;
         let users = report.made.users;
         Some((figure, format!("{scenario}: {} of {users} users out", number(figure))))
     };
@@ -195,7 +195,7 @@ fn availability(report: &Report) -> Claim {
 fn replication(report: &Report) -> Claim {
     let (about, claimed) =
         ("replicated sessions", "do not scale past 10 servers".to_owned());
-    let replicated = report.design(Contender::Replicated);
+    let replicated = report.design(Design::Replicated);
     match replicated.and_then(|one| one.sessions_most.median()) {
         None => unmeasured(about, claimed, NOT_MEASURED),
         Some(most) => Claim {
@@ -213,7 +213,7 @@ fn replication(report: &Report) -> Claim {
 
 fn revocation(report: &Report) -> Claim {
     let (about, claimed) = ("revoking a token", "hard".to_owned());
-    let of = |row| report.figure(Contender::Token, Scenario::RevokeOne, row);
+    let of = |row| report.figure(Design::Token, Scenario::RevokeOne, row);
     let (Some(looked_up), Some(not)) =
         (of(Row::RevocationMs), of(Row::RevocationWithoutLookupMs))
     else {

@@ -1,10 +1,10 @@
 //! Whether an independent service can identify the owner of a credential.
 
-use crate::contender::Contender;
 use crate::lane::{Accounts, Lane};
 use crate::login::log_in;
 use api_conformance::client::Client;
 use api_conformance::credential::Credential;
+use api_contract::design::Design;
 use api_contract::paths;
 use http::Method;
 use jsonwebtoken::jwk::JwkSet;
@@ -40,14 +40,14 @@ pub(crate) async fn try_elsewhere(
     accounts: &Accounts,
 ) -> anyhow::Result<Elsewhere> {
     let client = lane.clients().await?.swap_remove(0).1;
-    let account = &accounts.crowd[0];
-    let credential = log_in(&client, lane.contender, account).await.done()?.body;
+    let account = &accounts.virtual_users[0];
+    let credential = log_in(&client, lane.design, account).await.done()?.body;
     let text = match &credential {
         Credential::Session(text) | Credential::Bearer(text) => text.expose().to_owned(),
         Credential::Basic(_) | Credential::None => String::new(),
     };
     let published = published_keys(&client).await?;
-    Ok(check(lane.contender, &text, &account.username, published.as_ref()))
+    Ok(check(lane.design, &text, &account.username, published.as_ref()))
 }
 
 /// The published keys; [`None`] if the server publishes none.
@@ -60,7 +60,7 @@ async fn published_keys(client: &Client) -> anyhow::Result<Option<JwkSet>> {
 }
 
 fn check(
-    design: Contender,
+    design: Design,
     credential: &str,
     owner: &str,
     published: Option<&JwkSet>,
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn session_id_is_rejected_by_an_independent_service() {
-        let found = check(Contender::Central, &"x".repeat(43), "alice", None);
+        let found = check(Design::Central, &"x".repeat(43), "alice", None);
         assert!(!found.accepts);
         assert_eq!(found.accepts_a_forgery, None);
     }
@@ -147,7 +147,7 @@ mod tests {
     fn token_with_unpublished_key_is_rejected() {
         let none = JwkSet { keys: Vec::new() };
         let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.eyJzdWIiOiJhbGljZSJ9.c2ln";
-        let found = check(Contender::Token, token, "alice", Some(&none));
+        let found = check(Design::Token, token, "alice", Some(&none));
         assert!(!found.accepts);
         assert_eq!(found.accepts_a_forgery, Some(false));
     }

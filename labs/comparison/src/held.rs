@@ -1,10 +1,10 @@
 //! The sessions of the logged-in users in a replica, and their memory.
 
-use crate::contender::Contender;
 use crate::figure::Once;
 use crate::lane::{Accounts, Lane};
 use crate::login::log_in;
 use api_conformance::client::Client;
+use api_contract::design::Design;
 use api_contract::paths;
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -72,7 +72,7 @@ async fn settled(lane: &Lane) -> anyhow::Result<(Vec<Look>, bool)> {
     loop {
         tokio::time::sleep(READING_INTERVAL).await;
         let now = look(lane).await?;
-        let agree = lane.contender != Contender::Replicated
+        let agree = lane.design != Design::Replicated
             || counts(&now).windows(2).all(|pair| pair[0] == pair[1]);
         let settled = agree && counts(&now) == counts(&last);
         if settled || Instant::now() > deadline {
@@ -89,9 +89,9 @@ async fn log_many_in(
     logins: usize,
 ) -> anyhow::Result<()> {
     let client = Client::new(&lane.cluster.url());
-    let all = accounts.crowd.iter().cycle().take(logins);
+    let all = accounts.virtual_users.iter().cycle().take(logins);
     let mut logins = stream::iter(all)
-        .map(|account| log_in(&client, lane.contender, account))
+        .map(|account| log_in(&client, lane.design, account))
         .buffer_unordered(MAX_CONCURRENT_LOGINS);
     while let Some(login) = logins.next().await {
         login.done()?;

@@ -1,14 +1,14 @@
 //! One design under test: a real cluster and the accounts of its users.
 
-use crate::contender::Contender;
-use crate::crowd::Crowd;
 use crate::login::log_in;
 use crate::scenario::Scenario;
 use crate::user::Person;
+use crate::virtual_users::VirtualUsers;
 use anyhow::Context;
 use api_conformance::client::Client;
 use api_conformance::form::Upload;
 use api_contract::LoginRequest;
+use api_contract::design::Design;
 use api_contract::secret::Secret;
 use cluster::commands::MemberCommand;
 use cluster::status::MemberStatus;
@@ -37,7 +37,7 @@ const REVOKED: &str = "revoked";
 /// All accounts, the same for every design.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    pub(crate) crowd: Vec<LoginRequest>,
+    pub(crate) virtual_users: Vec<LoginRequest>,
     pub(crate) admin: LoginRequest,
     pub(crate) revoked: LoginRequest,
     file: std::path::PathBuf,
@@ -52,14 +52,14 @@ impl Accounts {
             username: name,
             password: Secret::new(random_password()),
         };
-        let crowd: Vec<_> =
+        let virtual_users: Vec<_> =
             (1..=users).map(|one| account(format!("user-{one}"))).collect();
         let (admin, revoked) = (account(ADMIN.to_owned()), account(REVOKED.to_owned()));
-        let all = crowd.iter().chain([&admin, &revoked]);
+        let all = virtual_users.iter().chain([&admin, &revoked]);
         let all = all.map(in_file).collect::<anyhow::Result<Vec<_>>>()?;
         let file = folder.path().join("users.json");
         users_file::write_users(&file, all)?;
-        Ok(Self { crowd, admin, revoked, file })
+        Ok(Self { virtual_users, admin, revoked, file })
     }
 }
 
@@ -71,7 +71,7 @@ fn in_file(account: &LoginRequest) -> anyhow::Result<User> {
 
 /// A design with its cluster.
 pub(crate) struct Lane {
-    pub(crate) contender: Contender,
+    pub(crate) design: Design,
     pub(crate) cluster: Cluster,
     people: Vec<Person>,
     /// The initial replicas. A replica that a scenario adds is stopped afterwards.
@@ -81,7 +81,7 @@ pub(crate) struct Lane {
 impl Lane {
     /// Starts the cluster and uploads a file for every account.
     pub(crate) async fn start(
-        contender: Contender,
+        design: Design,
         program: &Program,
         backing: Backing,
         accounts: &Accounts,
@@ -94,8 +94,8 @@ impl Lane {
             "--requests-per-second=100000",
         ];
         // These replicas count their sessions in each sweep, so sweeps must be frequent.
-        let counting: &[&str] = match contender {
-            Contender::Replicated => &["--sweep-ms=250"],
+        let counting: &[&str] = match design {
+            Design::Replicated => &["--sweep-ms=250"],
             _ => &[],
         };
         let flags = unlimited.iter().chain(counting).chain(flags);
@@ -104,12 +104,12 @@ impl Lane {
             users: Users::File(accounts.file.clone()),
             backing,
             replica_args: flags.map(Into::into).collect(),
-            ..Topology::on_loopback(program.clone(), contender)
+            ..Topology::on_loopback(program.clone(), design)
         });
-        let cluster = cluster.await.with_context(|| contender.to_string())?;
+        let cluster = cluster.await.with_context(|| design.to_string())?;
         let replicas = cluster.replica_ids();
-        let mut lane = Self { contender, cluster, people: Vec::new(), replicas };
-        for account in &accounts.crowd {
+        let mut lane = Self { design, cluster, people: Vec::new(), replicas };
+        for account in &accounts.virtual_users {
             lane.people.push(lane.person(account).await?);
         }
         Ok(lane)
@@ -118,15 +118,15 @@ impl Lane {
     /// Uploads through one replica, because other replicas may not have the session.
     async fn person(&self, account: &LoginRequest) -> anyhow::Result<Person> {
         let client = self.clients().await?.swap_remove(0).1;
-        let credential = log_in(&client, self.contender, account).await.done()?.body;
+        let credential = log_in(&client, self.design, account).await.done()?.body;
         let file = Upload::new("notes.txt", vec![b'.'; 2_048]);
         let file_id = client.upload(&credential, &file).await.done()?.body.file_id;
         Ok(Person { credentials: account.clone(), file_id })
     }
 
     /// All users, logged in.
-    pub(crate) async fn gather(&self, seed: u64) -> anyhow::Result<Crowd> {
-        Crowd::gather(self.contender, &self.cluster.url(), &self.people, seed).await
+    pub(crate) async fn gather(&self, seed: u64) -> anyhow::Result<VirtualUsers> {
+        VirtualUsers::gather(self.design, &self.cluster.url(), &self.people, seed).await
     }
 
     /// Clients of the running replicas, without the balancer in between.
@@ -137,7 +137,7 @@ impl Lane {
         };
         let clients: Vec<_> =
             self.members().await.into_iter().filter_map(client).collect();
-        anyhow::ensure!(!clients.is_empty(), "{}: no replica runs", self.contender);
+        anyhow::ensure!(!clients.is_empty(), "{}: no replica runs", self.design);
         Ok(clients)
     }
 

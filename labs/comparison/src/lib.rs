@@ -1,10 +1,10 @@
 //! Measures five designs under the same load and the same faults.
 
 pub mod claimed;
-pub mod contender;
-mod crowd;
 pub mod elsewhere;
 pub mod figure;
+#[cfg(test)]
+mod fixture;
 pub mod held;
 mod lane;
 pub mod latency;
@@ -23,15 +23,14 @@ pub mod run;
 pub mod save;
 pub mod scenario;
 pub mod series;
-#[cfg(test)]
-mod specimen;
 pub mod statements;
 pub mod svg;
 pub mod timeline;
 pub mod trial;
 mod user;
+mod virtual_users;
 
-pub use contender::Contender;
+pub use api_contract::design::Design;
 pub use outcome::Outcome;
 pub use report::Report;
 pub use run::{Plan, run};

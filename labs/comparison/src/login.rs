@@ -1,21 +1,21 @@
 //! Login in each design: a password is exchanged for a credential, and the credential's
 //! size in every request.
 
-use crate::contender::Contender;
 use api_conformance::call_result::{CallResult, Reply};
 use api_conformance::client::Client;
 use api_conformance::credential::Credential;
 use api_contract::LoginRequest;
+use api_contract::design::Design;
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
 /// Exchanges a password for the design's credential.
 pub(crate) async fn log_in(
     client: &Client,
-    contender: Contender,
+    design: Design,
     given: &LoginRequest,
 ) -> CallResult<Credential> {
-    match contender.has_sessions() {
+    match design.has_sessions() {
         true => {
             let started = client.log_in_session(given).await;
             credential(started, |started| Credential::Session(started.session_id))
@@ -47,12 +47,12 @@ const AFFINITY: &str = "lab_replica";
 /// cookie: names, values and HTTP/1.1 separators.
 pub(crate) fn carried_bytes(
     client: &Client,
-    contender: Contender,
+    design: Design,
     credential: &Credential,
 ) -> usize {
     let credential = credential.header().map_or(0, |(name, value)| line(&name, &value));
     let cookie = client.cookies().and_then(|jar| jar.get(AFFINITY));
-    let cookie = cookie.filter(|_| contender.needs_cookie());
+    let cookie = cookie.filter(|_| design.needs_cookie());
     let cookie = cookie
         .and_then(|value| HeaderValue::try_from(format!("{AFFINITY}={value}")).ok())
         .map_or(0, |value| line(&COOKIE, &value));
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn session_id_size_is_its_header_line() {
         let client = Client::new("http://localhost");
-        let bytes = carried_bytes(&client, Contender::Central, &session());
+        let bytes = carried_bytes(&client, Design::Central, &session());
         let line = format!("x-session-id: {}\r\n", "x".repeat(43));
         assert_eq!(bytes, line.len());
     }
@@ -86,8 +86,8 @@ mod tests {
             api_conformance::client::Options { keep_cookies: true, ..Default::default() };
         let client = Client::with("http://localhost", options);
         client.cookies().unwrap().set(AFFINITY, "r1");
-        let central = carried_bytes(&client, Contender::Central, &session());
-        let sticky = carried_bytes(&client, Contender::Sticky, &session());
+        let central = carried_bytes(&client, Design::Central, &session());
+        let sticky = carried_bytes(&client, Design::Sticky, &session());
         assert_eq!(sticky - central, "cookie: lab_replica=r1\r\n".len());
     }
 }

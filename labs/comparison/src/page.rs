@@ -3,13 +3,13 @@
 
 mod plot;
 
-use crate::contender::Contender;
 use crate::figure::number;
 use crate::report::Report;
 use crate::rows::{self, Rows};
 use crate::scenario::Scenario;
 use crate::svg;
 use crate::trial::Row;
+use api_contract::design::Design;
 use outcome::Outcome;
 
 const STYLE: &str = include_str!("page/style.css");
@@ -75,7 +75,7 @@ fn overview(report: &Report) -> String {
     text + "</tbody>\n</table>\n</section>\n"
 }
 
-fn overview_cell(report: &Report, design: Contender, scenario: Scenario) -> String {
+fn overview_cell(report: &Report, design: Design, scenario: Scenario) -> String {
     let figure = |row| report.figure(design, scenario, row)?.median();
     let lost = figure(Row::LoginsLost).unwrap_or(0.0);
     let failed = figure(Row::Errors).unwrap_or(0.0);

@@ -1,13 +1,13 @@
 //! Runs a scenario for every design.
 
-use crate::contender::Contender;
-use crate::crowd::{Crowd, Load};
 use crate::lane::{Accounts, Lane};
 use crate::load::{Busy, Stopwatch};
 use crate::revocation::{self, Revoked};
 use crate::scenario::Scenario;
 use crate::series::Series;
 use crate::trial::Trial;
+use crate::virtual_users::{Load, VirtualUsers};
+use api_contract::design::Design;
 use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -56,8 +56,9 @@ impl Stage {
         for turn in 0..TURNS {
             for step in 0..self.lanes.len() {
                 let at = (turn + step) % self.lanes.len();
-                let crowd = self.lanes[at].gather(seed.wrapping_add(turn as u64)).await?;
-                let load = crowd.go(self.pace / ALONE);
+                let virtual_users =
+                    self.lanes[at].gather(seed.wrapping_add(turn as u64)).await?;
+                let load = virtual_users.go(self.pace / ALONE);
                 tokio::time::sleep(TURN).await;
                 let enough = load.until_all_have(1).await;
                 trials[at].enough &= enough;
@@ -78,13 +79,14 @@ impl Stage {
         let watch = Stopwatch::start();
         let unseen = self.revoke_without_lookup(scenario);
         let all = self.lanes.iter().zip(crowds);
-        let all = all.map(|(lane, crowd)| self.one(lane, crowd, scenario, target));
+        let all = all
+            .map(|(lane, virtual_users)| self.one(lane, virtual_users, scenario, target));
         let (mut trials, unseen) = tokio::try_join!(try_join_all(all), unseen)?;
         let busy = watch.read();
         for (lane, trial) in self.lanes.iter().zip(&trials) {
-            lane.mend(scenario, target, trial.newcomer.as_deref()).await?;
+            lane.mend(scenario, target, trial.new_replica.as_deref()).await?;
         }
-        let token = |one: &&mut Trial| one.contender == Contender::Token;
+        let token = |one: &&mut Trial| one.design == Design::Token;
         if let Some(trial) = trials.iter_mut().find(token) {
             trial.without_lookup = unseen;
         }
@@ -95,12 +97,12 @@ impl Stage {
     async fn one(
         &self,
         lane: &Lane,
-        crowd: Crowd,
+        virtual_users: VirtualUsers,
         scenario: Scenario,
         target: &str,
     ) -> anyhow::Result<Trial> {
-        let homes = crowd.homes();
-        let load = crowd.go(self.pace);
+        let homes = virtual_users.homes();
+        let load = virtual_users.go(self.pace);
         let mut trial = quiet(lane);
         trial.scenario = scenario;
         trial.enough = load.until_all_have(BASELINE_ANSWERS).await;
@@ -112,13 +114,13 @@ impl Stage {
             _ => None,
         };
         load.fault_begins();
-        trial.newcomer = lane.strike(scenario, target).await?;
+        trial.new_replica = lane.strike(scenario, target).await?;
         if let Some(revoking) = revoking {
             trial.revoked = Some(revoking.run().await?);
         }
         load.fault_is_done();
         trial.enough &= load.until_all_have(OBSERVED_ANSWERS).await;
-        trial.at_home = at_home(&homes, target);
+        trial.on_target = on_target(&homes, target);
         trial.series = observed(load).await;
         Ok(trial)
     }
@@ -141,11 +143,11 @@ impl Stage {
 /// A trial without any event.
 fn quiet(lane: &Lane) -> Trial {
     Trial {
-        contender: lane.contender,
+        design: lane.design,
         scenario: Scenario::SteadyLoad,
         series: Series::default(),
-        at_home: BTreeSet::new(),
-        newcomer: None,
+        on_target: BTreeSet::new(),
+        new_replica: None,
         enough: true,
         revoked: None,
         without_lookup: None,
@@ -158,7 +160,7 @@ async fn observed(load: Load) -> Series {
     load.end().await
 }
 
-fn at_home(homes: &[Option<String>], target: &str) -> BTreeSet<usize> {
+fn on_target(homes: &[Option<String>], target: &str) -> BTreeSet<usize> {
     let homes = homes.iter().enumerate();
     let theirs = homes.filter(|(_, home)| home.as_deref() == Some(target));
     theirs.map(|(user, _)| user).collect()

@@ -43,7 +43,7 @@ pub fn is_calm(series: &Series) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::specimen::series;
+    use crate::fixture::series;
     use Ended::{Failed, Fine, LoginLost};
 
     #[test]

@@ -1,7 +1,6 @@
 //! The report of a run, written as JSON: its setup, figures and checks.
 
 use crate::claimed::{Claim, claims};
-use crate::contender::Contender;
 use crate::elsewhere::Elsewhere;
 use crate::figure::Figure;
 use crate::load::Busy;
@@ -10,6 +9,7 @@ use crate::scenario::Scenario;
 use crate::statements::Statement;
 use crate::timeline::Timeline;
 use crate::trial::{Row, Trial};
+use api_contract::design::Design;
 use outcome::Outcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ pub struct Made {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cell {
     /// The design.
-    pub design: Contender,
+    pub design: Design,
     /// The scenario.
     pub scenario: Scenario,
     /// The figures.
@@ -88,7 +88,7 @@ pub struct Cell {
 impl Cell {
     /// Summarizes the repetitions of one cell.
     #[must_use]
-    pub fn of(trials: &[&Trial], design: Contender, scenario: Scenario) -> Self {
+    pub fn of(trials: &[&Trial], design: Design, scenario: Scenario) -> Self {
         let figure = |row: Row| {
             let once: Vec<_> = trials.iter().map(|trial| row.figure(trial)).collect();
             (row, Figure::of(&once))
@@ -101,7 +101,7 @@ impl Cell {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DesignReport {
     /// The design.
-    pub design: Contender,
+    pub design: Design,
     /// Growth of a replica's own memory for 1,000 logins to the cluster, over all replicas
     /// and repetitions. Absent if replicas hold no sessions.
     pub memory_bytes_per_1000_logins: Figure,
@@ -176,7 +176,7 @@ impl Report {
     #[must_use]
     pub fn figure(
         &self,
-        design: Contender,
+        design: Design,
         scenario: Scenario,
         row: Row,
     ) -> Option<&Figure> {
@@ -186,7 +186,7 @@ impl Report {
 
     /// One design.
     #[must_use]
-    pub fn design(&self, design: Contender) -> Option<&DesignReport> {
+    pub fn design(&self, design: Design) -> Option<&DesignReport> {
         self.designs.iter().find(|one| one.design == design)
     }
 
@@ -218,9 +218,8 @@ impl Report {
 fn cells(trials: &[Trial]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for scenario in Scenario::ALL {
-        for design in Contender::ALL {
-            let theirs =
-                |one: &&Trial| one.contender == design && one.scenario == scenario;
+        for design in Design::ALL {
+            let theirs = |one: &&Trial| one.design == design && one.scenario == scenario;
             let theirs: Vec<_> = trials.iter().filter(theirs).collect();
             if !theirs.is_empty() {
                 cells.push(Cell::of(&theirs, design, scenario));
@@ -233,9 +232,8 @@ fn cells(trials: &[Trial]) -> Vec<Cell> {
 fn timelines(trials: &[Trial]) -> Vec<Timeline> {
     let mut timelines: Vec<Timeline> = Vec::new();
     for trial in trials {
-        let drawn = |one: &Timeline| {
-            one.design == trial.contender && one.scenario == trial.scenario
-        };
+        let drawn =
+            |one: &Timeline| one.design == trial.design && one.scenario == trial.scenario;
         if !timelines.iter().any(drawn) {
             timelines.push(Timeline::of(trial));
         }

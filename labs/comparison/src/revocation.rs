@@ -70,8 +70,8 @@ impl Trial {
         let [first, second, ..] = &replicas[..] else {
             anyhow::bail!("revoking a login of another replica needs two replicas");
         };
-        let credential = log_in(&first.1, lane.contender, &accounts.revoked).await;
-        let admin = log_in(&second.1, lane.contender, &accounts.admin).await;
+        let credential = log_in(&first.1, lane.design, &accounts.revoked).await;
+        let admin = log_in(&second.1, lane.design, &accounts.admin).await;
         let user = &accounts.revoked.username;
         Ok(Self {
             credential: credential.done()?.body,

@@ -1,10 +1,10 @@
 //! The tables of a report, the same in a terminal, in Markdown and on the page.
 
-use crate::contender::Contender;
 use crate::figure::Figure;
 use crate::report::{DesignReport, Report};
 use crate::scenario::Scenario;
 use crate::trial::Row;
+use api_contract::design::Design;
 
 /// A header, and rows with as many cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ impl Rows {
 
 /// The designs of a report, in the order of the columns.
 #[must_use]
-pub fn designs(report: &Report) -> Vec<Contender> {
+pub fn designs(report: &Report) -> Vec<Design> {
     report.designs.iter().map(|one| one.design).collect()
 }
 
@@ -39,7 +39,7 @@ pub fn designs(report: &Report) -> Vec<Contender> {
 #[must_use]
 pub fn of_scenario(report: &Report, scenario: Scenario) -> Rows {
     let columns = designs(report);
-    let cell = |design: &Contender, row| {
+    let cell = |design: &Design, row| {
         let figure = report.figure(*design, scenario, row);
         figure.map_or_else(String::new, Figure::cell)
     };
@@ -142,7 +142,7 @@ pub fn of_loads(report: &Report) -> Rows {
     Rows { header: header.map(str::to_owned).to_vec(), rows }
 }
 
-fn header(columns: &[Contender]) -> Vec<String> {
+fn header(columns: &[Design]) -> Vec<String> {
     let names = columns.iter().map(ToString::to_string);
     std::iter::once(String::new()).chain(names).collect()
 }

@@ -1,6 +1,5 @@
 //! A whole run: start the clusters, run every scenario, measure each design, stop.
 
-use crate::contender::Contender;
 use crate::elsewhere::try_elsewhere;
 use crate::figure::Figure;
 use crate::held::{self, Held, NO_SESSIONS};
@@ -16,6 +15,7 @@ use crate::scenario::Scenario;
 use crate::statements::{Statement, of_design, of_trial, together};
 use crate::trial::Trial;
 use api_conformance::client::{Client, Options};
+use api_contract::design::Design;
 use cluster::{Backing, Program, RunDir};
 use futures_util::future::{join_all, try_join_all};
 use std::time::{Duration, Instant, SystemTime};
@@ -26,7 +26,7 @@ pub struct Plan {
     /// The program for the roles of a cluster.
     pub program: Program,
     /// The designs, in the order of the columns.
-    pub designs: Vec<Contender>,
+    pub designs: Vec<Design>,
     /// The scenarios, in the order of [`Scenario::ALL`].
     pub scenarios: Vec<Scenario>,
     /// Seed of the users' requests and of the choice of the killed replica.
@@ -92,7 +92,7 @@ struct Played {
     trials: Vec<Trial>,
     loads: Vec<LoadReport>,
     /// One repetition after the other, each with the designs in order.
-    held: Vec<(Contender, Held)>,
+    held: Vec<(Design, Held)>,
 }
 
 /// Runs every scenario and measures each replica's sessions, in all repetitions.
@@ -115,9 +115,9 @@ async fn play_all(
             all.trials.extend(played);
         }
         for lane in &stage.lanes {
-            step(&format!("sessions in a replica: {}{of}", lane.contender));
+            step(&format!("sessions in a replica: {}{of}", lane.design));
             let held = held::measure(lane, &stage.accounts).await?;
-            all.held.push((lane.contender, held));
+            all.held.push((lane.design, held));
         }
     }
     Ok(all)
@@ -132,11 +132,11 @@ async fn start(plan: &Plan, folder: &RunDir) -> anyhow::Result<Stage> {
         .map(|design| Lane::start(*design, program, backing, &accounts, &[]));
     let lanes = try_join_all(lanes).await?;
     let revokes = plan.scenarios.contains(&Scenario::RevokeOne);
-    let without_lookup = match revokes && plan.designs.contains(&Contender::Token) {
+    let without_lookup = match revokes && plan.designs.contains(&Design::Token) {
         true => {
             let life = format!("--token-ttl-ms={}", SHORT_LIFE.as_millis());
             let flags = ["--revocation=none", life.as_str()];
-            let lane = Lane::start(Contender::Token, program, backing, &accounts, &flags);
+            let lane = Lane::start(Design::Token, program, backing, &accounts, &flags);
             Some(lane.await?)
         }
         false => None,
@@ -162,11 +162,11 @@ fn note_load(
 /// Measures the figures that do not depend on the scenario, design by design.
 async fn about_designs(
     stage: &Stage,
-    held: &[(Contender, Held)],
+    held: &[(Design, Held)],
 ) -> anyhow::Result<(Vec<DesignReport>, Vec<Statement>)> {
     let (mut designs, mut statements) = (Vec::new(), Vec::new());
     for lane in &stage.lanes {
-        let design = lane.contender;
+        let design = lane.design;
         let elsewhere = try_elsewhere(lane, &stage.accounts).await?;
         let theirs = || held.iter().filter(|(of, _)| *of == design).map(|(_, held)| held);
         statements.extend(theirs().flat_map(|held| of_design(design, &elsewhere, held)));
@@ -193,8 +193,8 @@ async fn carried(lane: &Lane, accounts: &Accounts) -> anyhow::Result<f64> {
     let options = Options { keep_cookies: true, ..Options::default() };
     let client = Client::with(&lane.cluster.url(), options);
     let credential =
-        log_in(&client, lane.contender, &accounts.crowd[0]).await.done()?.body;
-    Ok(carried_bytes(&client, lane.contender, &credential) as f64)
+        log_in(&client, lane.design, &accounts.virtual_users[0]).await.done()?.body;
+    Ok(carried_bytes(&client, lane.design, &credential) as f64)
 }
 
 /// The services that the replicas share, as the launcher reports them.

@@ -1,10 +1,10 @@
 //! Compares the expected outcomes of each design with the observed ones.
 
-use crate::contender::Contender;
 use crate::recovery::is_calm;
 use crate::scenario::Scenario;
 use crate::series::Ended;
 use crate::trial::Trial;
+use api_contract::design::Design;
 use outcome::Outcome;
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub use designs::of_design;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Statement {
     /// The design.
-    pub design: Contender,
+    pub design: Design,
     /// The scenario; absent if the statement covers all of them.
     pub scenario: Option<Scenario>,
     /// The text of the statement.
@@ -56,7 +56,7 @@ impl Says<'_> {
             (_, false) => Outcome::Inconclusive,
         };
         Statement {
-            design: self.trial.contender,
+            design: self.trial.design,
             scenario: Some(self.trial.scenario),
             says: says.to_owned(),
             expected: expected.to_string(),
@@ -82,7 +82,7 @@ pub fn of_trial(trial: &Trial) -> Vec<Statement> {
         statements.push(says.that(text, &0, &failed, failed == 0, true));
     }
     if trial.scenario == Scenario::ScaleOut {
-        statements.push(newcomer(&says));
+        statements.push(new_replica(&says));
     }
     statements.extend(revoked::statements(trial));
     statements
@@ -94,28 +94,28 @@ fn logins(says: &Says<'_>) -> Statement {
     let lost = trial.series.count(|ended| ended == Ended::LoginLost);
     let out = trial.series.logged_out();
     let everybody = trial.series.users;
-    match (trial.contender, trial.scenario) {
-        (Contender::Memory, Scenario::KillReplicasInTurn) => {
+    match (trial.design, trial.scenario) {
+        (Design::Memory, Scenario::KillReplicasInTurn) => {
             all_out("every user is logged out", says, out.len(), everybody)
         }
-        (Contender::Memory, _) => {
+        (Design::Memory, _) => {
             let text = "logins are lost, as they are without a fault, too";
             says.that(text, &"some", &lost, lost > 0, false)
         }
-        (Contender::Sticky, Scenario::KillAReplica) => {
+        (Design::Sticky, Scenario::KillAReplica) => {
             let text = "exactly the users of the killed replica are logged out";
-            let holds = out == trial.at_home;
-            says.that(text, &names(&trial.at_home), &names(&out), holds, false)
+            let holds = out == trial.on_target;
+            says.that(text, &names(&trial.on_target), &names(&out), holds, false)
         }
-        (Contender::Sticky, Scenario::KillReplicasInTurn | Scenario::RollingRestart) => {
+        (Design::Sticky, Scenario::KillReplicasInTurn | Scenario::RollingRestart) => {
             all_out("every user is logged out", says, out.len(), everybody)
         }
-        (Contender::Replicated, Scenario::KillReplicasInTurn) => {
+        (Design::Replicated, Scenario::KillReplicasInTurn) => {
             let text = "with the last replica every user is logged out";
             all_out(text, says, out.len(), everybody)
         }
-        (contender, _) => {
-            let inexcusable = contender.survives_replica_loss();
+        (design, _) => {
+            let inexcusable = design.survives_replica_loss();
             says.that("no login is lost", &0, &lost, lost == 0, inexcusable)
         }
     }
@@ -125,12 +125,12 @@ fn all_out(text: &str, says: &Says<'_>, out: usize, everybody: usize) -> Stateme
     says.that(text, &everybody, &out, out == everybody, false)
 }
 
-fn newcomer(says: &Says<'_>) -> Statement {
-    let newcomer = says.trial.newcomer.as_deref();
+fn new_replica(says: &Says<'_>) -> Statement {
+    let new_replica = says.trial.new_replica.as_deref();
     let since = says.trial.series.samples.iter();
-    let served = since.filter(|one| one.served_by.as_deref() == newcomer).count();
-    match says.trial.contender {
-        Contender::Sticky => {
+    let served = since.filter(|one| one.served_by.as_deref() == new_replica).count();
+    match says.trial.design {
+        Design::Sticky => {
             let text = "logged-in users stay on their replica";
             says.that(text, &0, &served, served == 0, false)
         }
@@ -156,8 +156,8 @@ fn doubts(trial: &Trial) -> Vec<String> {
     let timed_out = series.count(|ended| ended == Ended::TimedOut);
     let kills_one = trial.scenario == Scenario::KillAReplica;
     let nobody_home = kills_one
-        && trial.contender == Contender::Sticky
-        && (trial.at_home.is_empty() || trial.at_home.len() == series.users);
+        && trial.design == Design::Sticky
+        && (trial.on_target.is_empty() || trial.on_target.len() == series.users);
     let calm = series.fault_us.is_none() || is_calm(series);
     let all = [
         (!trial.enough, "not every user got enough answers".to_owned()),

@@ -1,9 +1,9 @@
 //! Requests over time, for plots, in ticks of a tenth of a second.
 
-use crate::contender::Contender;
 use crate::scenario::Scenario;
 use crate::series::{Ended, Series};
 use crate::trial::Trial;
+use api_contract::design::Design;
 use serde::Serialize;
 
 /// Microseconds of a tick.
@@ -16,7 +16,7 @@ pub const TICK_MS: i64 = 100;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Timeline {
     /// The design.
-    pub design: Contender,
+    pub design: Design,
     /// The scenario.
     pub scenario: Scenario,
     /// From the start of the fault to its end, in milliseconds; absent without a fault.
@@ -50,7 +50,7 @@ impl Timeline {
         let series = &trial.series;
         let done = series.fault_us.zip(series.done_us);
         Self {
-            design: trial.contender,
+            design: trial.design,
             scenario: trial.scenario,
             done_ms: done.map(|(fault, done)| ms(done) - ms(fault)),
             ticks: ticks(series),

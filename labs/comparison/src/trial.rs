@@ -1,12 +1,12 @@
 //! One design in one scenario, once: the observations, and the figures computed from them.
 
-use crate::contender::Contender;
 use crate::figure::Once;
 use crate::latency;
 use crate::recovery::recovered_after_us;
 use crate::revocation::Revoked;
 use crate::scenario::Scenario;
 use crate::series::{Ended, Series};
+use api_contract::design::Design;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -14,15 +14,15 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// The design.
-    pub contender: Contender,
+    pub design: Design,
     /// The scenario.
     pub scenario: Scenario,
     /// All requests.
     pub series: Series,
     /// The users with a login from the killed replica.
-    pub at_home: BTreeSet<usize>,
+    pub on_target: BTreeSet<usize>,
     /// The added replica.
-    pub newcomer: Option<String>,
+    pub new_replica: Option<String>,
     /// Whether every user had the required number of answers.
     pub enough: bool,
     /// The revocation's effect.
@@ -54,8 +54,7 @@ pub enum Row {
     /// From the fault to the recovery of the slowest user.
     RecoverySeconds,
     /// Requests answered by the added replica.
-    #[serde(rename = "served_by_new_replica")]
-    ServedByNewcomer,
+    ServedByNewReplica,
     /// From the revocation to the last accepted request.
     RevocationMs,
     /// The same for tokens without a lookup.
@@ -74,7 +73,7 @@ impl Row {
         Self::LoginsLost,
         Self::UsersLoggedOut,
         Self::RecoverySeconds,
-        Self::ServedByNewcomer,
+        Self::ServedByNewReplica,
         Self::RevocationMs,
         Self::RevocationWithoutLookupMs,
     ];
@@ -82,7 +81,7 @@ impl Row {
     /// The rows of a scenario.
     pub fn of(scenario: Scenario) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |row| match row {
-            Self::ServedByNewcomer => scenario == Scenario::ScaleOut,
+            Self::ServedByNewReplica => scenario == Scenario::ScaleOut,
             Self::RevocationMs | Self::RevocationWithoutLookupMs => {
                 scenario == Scenario::RevokeOne
             }
@@ -106,7 +105,7 @@ impl Row {
             Self::LoginsLost => "logins lost",
             Self::UsersLoggedOut => "users logged out since the fault",
             Self::RecoverySeconds => "seconds to recover",
-            Self::ServedByNewcomer => "requests served by the new replica",
+            Self::ServedByNewReplica => "requests served by the new replica",
             Self::RevocationMs => "revocation delay, ms",
             Self::RevocationWithoutLookupMs => "the same without lookup, ms",
         }
@@ -128,22 +127,22 @@ impl Row {
             Self::UsersLoggedOut => Ok(float(series.logged_out().len())),
             Self::RecoverySeconds => match recovered_after_us(series) {
                 Some(after_us) => Ok(seconds(after_us)),
-                None if trial.contender.loses_logins_without_faults() => {
+                None if trial.design.loses_logins_without_faults() => {
                     Err("logins are lost all the time, with or without a fault")
                 }
                 None => Err("not within the watch"),
             },
-            Self::ServedByNewcomer => {
-                let newcomer =
-                    trial.newcomer.as_deref().ok_or("no replica was added here")?;
+            Self::ServedByNewReplica => {
+                let new_replica =
+                    trial.new_replica.as_deref().ok_or("no replica was added here")?;
                 let theirs = series.samples.iter();
                 let theirs =
-                    theirs.filter(|one| one.served_by.as_deref() == Some(newcomer));
+                    theirs.filter(|one| one.served_by.as_deref() == Some(new_replica));
                 Ok(float(theirs.count()))
             }
             Self::RevocationMs => delay(trial.revoked.as_ref()),
-            Self::RevocationWithoutLookupMs => match trial.contender {
-                Contender::Token => delay(trial.without_lookup.as_ref()),
+            Self::RevocationWithoutLookupMs => match trial.design {
+                Design::Token => delay(trial.without_lookup.as_ref()),
                 _ => Err("a session is always looked up"),
             },
         }
@@ -176,7 +175,7 @@ fn seconds(us: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::specimen::{series, trial};
+    use crate::fixture::{series, trial};
     use Ended::{Failed, Fine, LoginLost};
 
     #[test]
@@ -186,7 +185,7 @@ mod tests {
             &[Fine, Fine, Fine, Fine, Fine, Fine],
         ];
         let kill =
-            trial(Contender::Sticky, Scenario::KillAReplica, series(Some(50), &users));
+            trial(Design::Sticky, Scenario::KillAReplica, series(Some(50), &users));
         assert_eq!(Row::Errors.figure(&kill), Ok(1.0));
         assert_eq!(Row::Samples.figure(&kill), Ok(10.0));
         assert_eq!(Row::LoginsLost.figure(&kill), Ok(1.0));
@@ -199,16 +198,19 @@ mod tests {
     fn inapplicable_row_has_a_reason() {
         let users: [&[Ended]; 1] = [&[Fine; 4]];
         let kill =
-            trial(Contender::Sticky, Scenario::KillAReplica, series(Some(50), &users));
+            trial(Design::Sticky, Scenario::KillAReplica, series(Some(50), &users));
         assert_eq!(Row::RevocationMs.figure(&kill), Err("no user is revoked here"));
-        assert_eq!(Row::ServedByNewcomer.figure(&kill), Err("no replica was added here"));
+        assert_eq!(
+            Row::ServedByNewReplica.figure(&kill),
+            Err("no replica was added here")
+        );
     }
 
     #[test]
     fn credential_still_accepted_has_a_reason_and_no_delay() {
         let users: [&[Ended]; 1] = [&[Fine; 4]];
         let mut revoke =
-            trial(Contender::Memory, Scenario::RevokeOne, series(Some(50), &users));
+            trial(Design::Memory, Scenario::RevokeOne, series(Some(50), &users));
         revoke.revoked = Some(Revoked {
             accepted_before: true,
             accepted_after: 9,

@@ -1,6 +1,5 @@
 //! One scripted user. The script is the same for every design; only the credential differs.
 
-use crate::contender::Contender;
 use crate::login::log_in;
 use crate::pace::Pace;
 use crate::series::{Ended, Sample, Series};
@@ -8,6 +7,7 @@ use api_conformance::call_result::{CallError, CallResult};
 use api_conformance::client::{Client, Options};
 use api_conformance::credential::Credential;
 use api_contract::LoginRequest;
+use api_contract::design::Design;
 use api_contract::files::ListQuery;
 use http::StatusCode;
 use rand::{RngExt, SeedableRng};
@@ -60,7 +60,7 @@ impl Shared {
 pub(crate) struct User {
     number: usize,
     person: Person,
-    contender: Contender,
+    design: Design,
     url: String,
     client: Client,
     /// [`None`] after a failed login.
@@ -77,32 +77,22 @@ impl User {
     pub(crate) fn new(
         number: usize,
         person: Person,
-        contender: Contender,
+        design: Design,
         url: &str,
         seed: u64,
     ) -> Self {
         let mut dice = ChaCha8Rng::seed_from_u64(!seed);
         dice.set_stream(number as u64);
-        let (url, client) = (url.to_owned(), browser(contender, url));
-        Self {
-            number,
-            person,
-            contender,
-            url,
-            client,
-            credential: None,
-            home: None,
-            dice,
-        }
+        let (url, client) = (url.to_owned(), browser(design, url));
+        Self { number, person, design, url, client, credential: None, home: None, dice }
     }
 
     /// Exchanges the password for a credential; returns the result of a failed login.
     pub(crate) async fn log_in(&mut self) -> Result<(), Answer> {
-        if self.contender.needs_cookie() {
-            self.client = browser(self.contender, &self.url);
+        if self.design.needs_cookie() {
+            self.client = browser(self.design, &self.url);
         }
-        let outcome =
-            log_in(&self.client, self.contender, &self.person.credentials).await;
+        let outcome = log_in(&self.client, self.design, &self.person.credentials).await;
         let (credential, answer) = ending(outcome);
         self.credential = credential;
         match self.credential {
@@ -157,8 +147,8 @@ impl User {
 }
 
 /// A client without cookies; it stores cookies if the design needs one.
-fn browser(contender: Contender, url: &str) -> Client {
-    let keep_cookies = contender.needs_cookie();
+fn browser(design: Design, url: &str) -> Client {
+    let keep_cookies = design.needs_cookie();
     Client::with(
         url,
         Options { timeout: ANSWER_TIMEOUT, keep_cookies, ..Options::default() },

@@ -30,7 +30,7 @@ mod verification;
 mod virtual_users;
 
 use crate::commands::broken_off;
-use crate::screen::{remark, say};
+use crate::screen::{print_line, remark};
 use choice::Choice;
 use clap::Args;
 use outcome::{Document, Outcome};
@@ -130,7 +130,9 @@ async fn with_many_users(scenario: Scenario, args: &DemoArgs) -> Judgement {
     let report = testbed.compare().await?;
     testbed.reset().await;
     if args.json {
-        say(serde_json::to_string_pretty(&Document::new(SCHEMA, VERSION, &report))?);
+        print_line(serde_json::to_string_pretty(&Document::new(
+            SCHEMA, VERSION, &report,
+        ))?);
         show::judgement(&report).into_iter().for_each(remark);
     } else {
         show::print(&report, &predictions);

@@ -13,7 +13,7 @@ const PIPE_COLUMNS: usize = 100;
 
 /// Writes a line of results. A closed pipe is not an error: its reader has read enough, and
 /// the exit code still reports the outcome.
-pub(crate) fn say(text: impl Display) {
+pub(crate) fn print_line(text: impl Display) {
     let _closed_pipe = writeln!(std::io::stdout(), "{text}");
 }
 

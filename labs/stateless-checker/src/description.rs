@@ -167,12 +167,12 @@ pub enum Source {
 
 /// A mistake in a description, with its line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {says}")]
+#[error("line {line}: {message}")]
 pub struct DescriptionError {
     /// From 1.
     pub line: usize,
     /// The expected value, and the actual one.
-    pub says: String,
+    pub message: String,
 }
 
 #[derive(Deserialize)]
@@ -207,7 +207,7 @@ impl Description {
     ) -> Result<Self, Vec<DescriptionError>> {
         let mut document: Document = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
-            vec![DescriptionError { line, says: error.message().to_owned() }]
+            vec![DescriptionError { line, message: error.message().to_owned() }]
         })?;
         let values =
             values.iter().map(|(name, value)| (name.clone(), value.clone().into()));

@@ -5,7 +5,7 @@ use crate::cause::{AfterRestart, Kind, Symptoms};
 use crate::cells::{Experiment, ExperimentResult};
 use crate::check::{Checker, Options};
 use crate::description::{Step, validate};
-use crate::report::{Finding, Report, StepName};
+use crate::report::{Report, StateDependency, StepName};
 use crate::restarts::{All, Restarted};
 use crate::template;
 use crate::walk::Walk;
@@ -58,7 +58,7 @@ fn empty(checker: &Checker<'_>, options: Options, outcome: Outcome) -> Report {
 
 struct Findings<'a> {
     checker: &'a Checker<'a>,
-    found: Vec<Finding>,
+    found: Vec<StateDependency>,
 }
 
 impl Findings<'_> {
@@ -169,7 +169,7 @@ impl Findings<'_> {
             return;
         }
         let transcript = walk.transcript.clone();
-        self.found.push(Finding::new(kind, step, needs, transcript));
+        self.found.push(StateDependency::new(kind, step, needs, transcript));
     }
 }
 
@@ -186,7 +186,7 @@ fn carries(steps: &[Step], walk: &Walk, need: usize, step: usize) -> bool {
 fn doubts(checker: &Checker<'_>, restarted: &Restarted) -> Vec<String> {
     let names: Vec<_> = checker.instances.list().iter().map(|one| &one.name).collect();
     let steps = &checker.description.steps;
-    let says = |(experiment, how): (Experiment, String)| match experiment {
+    let message = |(experiment, how): (Experiment, String)| match experiment {
         Experiment::Switch { cut, from, to } => {
             let (before, from, to) = (&steps[cut].name, names[from], names[to]);
             format!("from {from} to {to} before {before:?}: {how}")
@@ -202,7 +202,7 @@ fn doubts(checker: &Checker<'_>, restarted: &Restarted) -> Vec<String> {
             format!("a restart of all before {:?}: {how}", steps[cut].name)
         }
     };
-    let mut doubts: Vec<_> = checker.cells.doubtful().into_iter().map(says).collect();
+    let mut doubts: Vec<_> = checker.cells.doubtful().into_iter().map(message).collect();
     doubts.extend(restarted.broke.iter().map(|why| format!("the restart: {why}")));
     doubts
 }

@@ -35,7 +35,7 @@ pub struct Report {
     /// Users that were sent from one replica to another, or through a restart.
     pub users: usize,
     /// Steps that depend on state of one replica.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<StateDependency>,
     /// Experiments with different repeats, and failed restarts.
     pub doubts: Vec<String>,
     /// Experiments that were not run and would have shown more.
@@ -46,7 +46,7 @@ pub struct Report {
 
 /// A step that needs state which an earlier step left at one replica.
 #[derive(Clone, Debug, Serialize)]
-pub struct Finding {
+pub struct StateDependency {
     /// The place of the state.
     pub kind: Kind,
     /// The failing steps.
@@ -63,7 +63,7 @@ pub struct Finding {
     pub transcript: Vec<Event>,
 }
 
-impl Finding {
+impl StateDependency {
     pub(crate) fn new(
         kind: Kind,
         step: StepName,

@@ -39,7 +39,7 @@ fn run(ended: Ended, change: impl FnOnce(&mut Evidence<'_>)) -> Outcome {
     let mut evidence = Evidence {
         work: Work::SessionsAndUploads,
         plot: Plot::RollingRestart,
-        design: Contender::Central,
+        design: Design::Central,
         users: 1,
         samples: &samples,
         phases: &phases[..1],
@@ -55,7 +55,7 @@ fn with(read_back: &ReadBack) -> Outcome {
     let evidence = Evidence {
         work: Work::Files,
         plot: Plot::Nothing,
-        design: Contender::Central,
+        design: Design::Central,
         users: 1,
         samples: &[sample(0, Ended::Fine)],
         phases: &[],
@@ -92,9 +92,9 @@ fn unread_upload_and_run_without_uploads_are_inconclusive() {
 #[test]
 fn lost_login_fails_only_designs_with_external_state() {
     let design = |design| run(Ended::LoggedOut, |evidence| evidence.design = design);
-    assert_eq!(design(Contender::Central), Outcome::Fail);
-    assert_eq!(design(Contender::Token), Outcome::Fail);
-    for forgets in [Contender::Memory, Contender::Sticky, Contender::Replicated] {
+    assert_eq!(design(Design::Central), Outcome::Fail);
+    assert_eq!(design(Design::Token), Outcome::Fail);
+    for forgets in [Design::Memory, Design::Sticky, Design::Replicated] {
         assert_eq!(design(forgets), Outcome::Pass, "{forgets} never promised it");
     }
 }
@@ -130,7 +130,7 @@ fn kill_may_lose_requests_only_until_noticed() {
         let evidence = Evidence {
             work: Work::SessionsAndUploads,
             plot: Plot::Kill,
-            design: Contender::Central,
+            design: Design::Central,
             users: 1,
             samples: &samples,
             phases: &phases,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::story::{Plot, Usual, Work};
 use cluster::Backing;
-use comparison::Contender;
+use comparison::Design;
 
 const STORY: Story = Story {
     name: "a_story",
@@ -44,7 +44,7 @@ fn book() -> Book {
 
 fn report(client_percent: f64) -> Report {
     let settings = Settings {
-        design: Contender::Central,
+        design: Design::Central,
         replicas: 1,
         users: 1,
         seconds: 5,

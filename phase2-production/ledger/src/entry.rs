@@ -12,20 +12,17 @@ pub enum Act {
     /// A token refresh.
     Refresh {
         /// The credential of the refresh token.
-        #[serde(rename = "credential")]
         credential: String,
     },
     /// A read of the session state.
     #[serde(rename = "view-session")]
     Look {
         /// The session.
-        #[serde(rename = "credential")]
         credential: String,
     },
     /// An upload in one request.
     Upload {
         /// The credential of the request.
-        #[serde(rename = "credential")]
         credential: String,
         /// The file name, unique in the run.
         name: String,
@@ -38,7 +35,6 @@ pub enum Act {
     #[serde(rename = "create-upload")]
     BeginPieces {
         /// The credential of the request.
-        #[serde(rename = "credential")]
         credential: String,
         /// The file name, unique in the run.
         name: String,
@@ -49,7 +45,6 @@ pub enum Act {
     #[serde(rename = "send-chunk")]
     SendPiece {
         /// The credential of the request.
-        #[serde(rename = "credential")]
         credential: String,
         /// The file name.
         name: String,
@@ -62,7 +57,6 @@ pub enum Act {
     #[serde(rename = "read-offset")]
     AskOffset {
         /// The credential of the request.
-        #[serde(rename = "credential")]
         credential: String,
         /// The file name.
         name: String,
@@ -70,13 +64,11 @@ pub enum Act {
     /// A listing of all files of the user.
     List {
         /// The credential of the request.
-        #[serde(rename = "credential")]
         credential: String,
     },
     /// A download of a file.
     Download {
         /// The credential of the request.
-        #[serde(rename = "credential")]
         credential: String,
         /// The id of the file.
         #[serde(rename = "file_id")]
@@ -85,7 +77,6 @@ pub enum Act {
     /// The deletion of a file.
     Delete {
         /// The credential of the request.
-        #[serde(rename = "credential")]
         credential: String,
         /// The id of the file.
         #[serde(rename = "file_id")]
@@ -95,7 +86,6 @@ pub enum Act {
     #[serde(rename = "log-out")]
     End {
         /// The ended credential.
-        #[serde(rename = "credential")]
         credential: String,
     },
 }
@@ -164,10 +154,8 @@ pub enum Said {
     #[default]
     Nothing,
     /// A new credential.
-    #[serde(rename = "credential")]
     Credential {
         /// Its name in the history.
-        #[serde(rename = "credential")]
         credential: String,
     },
     /// The account of the caller.

@@ -64,8 +64,7 @@ impl Header {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The target: a replica, `lb`, `redis` or `database`.
-    #[serde(rename = "target")]
-    pub victim: String,
+    pub target: String,
     /// The kind of fault: `kill`, `pause`, ...
     pub kind: String,
     /// The injection was invoked. From now on the fault may be active.

@@ -8,13 +8,12 @@
 //! because there was no reply, or one without a definite result.
 //!
 //! Reading order: `entry` (one operation), `history` (all operations, as JSON lines), `recorder`
-//! (writes the history), `ending` (ok, fail or info), `person` (a client), `crowd` (the generator:
+//! (writes the history), `ending` (ok, fail or info), `virtual_user` (a client), `workload` (the generator:
 //! many clients from a seed), `read_back` (verification reads), then `check` with one file for
 //! each invariant, and `report`.
 
 pub mod check;
 pub mod content;
-pub mod crowd;
 mod ending;
 pub mod entry;
 pub mod history;
@@ -23,10 +22,11 @@ pub mod promises;
 pub mod read_back;
 pub mod recorder;
 pub mod report;
+pub mod workload;
 
 pub use check::check;
-pub use crowd::Crowd;
 pub use history::{Header, History};
 pub use promises::Promises;
 pub use recorder::Recorder;
 pub use report::{Invariant, Outcome, Report};
+pub use workload::Workload;

@@ -1,6 +1,6 @@
 //! A client: it executes operations for one account and records their outcomes.
 //!
-//! It never retries. The generator (`crowd`, or a test) decides about the next operation.
+//! It never retries. The generator (`workload`, or a test) decides about the next operation.
 
 mod files;
 mod pieces;

@@ -78,8 +78,8 @@ impl Promises {
     /// Milliseconds from the repair of a fault until all users must be served (I5), for each
     /// target. These are the limits of the fault matrix.
     #[must_use]
-    pub fn healthy_within_ms(victim: &str) -> u64 {
-        let alone = match victim {
+    pub fn healthy_within_ms(target: &str) -> u64 {
+        let alone = match target {
             "lb" => 2_000,
             "redis" | "proxy" => 5_000,
             "database" => 10_000,
@@ -98,7 +98,7 @@ impl Promises {
         let killed = |fault: &Fault| {
             let told_ms = entry.ended_ms.saturating_add(self.told_within_ms);
             fault.kind == "kill"
-                && entry.served_by.as_deref() == Some(fault.victim.as_str())
+                && entry.served_by.as_deref() == Some(fault.target.as_str())
                 && fault.struck_ms.is_none_or(|struck| entry.ended_ms <= struck)
                 && fault.ordered_ms < told_ms
         };

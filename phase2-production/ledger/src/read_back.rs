@@ -1,10 +1,10 @@
 //! Verification reads after the repair: every user reads all files, and tries all ended
 //! credentials.
 
-use crate::crowd::Left;
 use crate::entry::{Act, Ended, Entry, Said};
 use crate::person::{Held, Person};
 use crate::recorder::Recorder;
+use crate::workload::Left;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -22,11 +22,12 @@ pub async fn read_back(left: &[Left], doors: &[String], recorder: &Recorder) {
         return;
     };
     for one in left {
-        let mut reader = one.person.reading_back_at(first);
-        let known = recorder.with_entries(|entries| known(entries, one.person.user));
+        let mut reader = one.virtual_user.reading_back_at(first);
+        let known =
+            recorder.with_entries(|entries| known(entries, one.virtual_user.user));
         read_files(&mut reader, &known).await;
         for door in doors {
-            let knocker = one.person.reading_back_at(door);
+            let knocker = one.virtual_user.reading_back_at(door);
             for ended in &one.credentials.ended {
                 settle(async || knocker.list(ended).await.0.ended).await;
             }

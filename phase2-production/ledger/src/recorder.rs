@@ -102,9 +102,9 @@ impl Recorder {
     }
 
     /// Records that the injection of a fault is invoked.
-    pub fn fault_ordered(&self, victim: &str, kind: &str) -> FaultNumber {
+    pub fn fault_ordered(&self, target: &str, kind: &str) -> FaultNumber {
         let fault = Fault {
-            victim: victim.to_owned(),
+            target: target.to_owned(),
             kind: kind.to_owned(),
             ordered_ms: self.now_ms(),
             struck_ms: None,

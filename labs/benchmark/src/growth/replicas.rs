@@ -29,13 +29,14 @@ async fn with(testbed: &Testbed, plan: &Plan, count: usize) -> anyhow::Result<Re
     let behind: Vec<_> = replicas.iter().map(|one| one.address).collect();
     let balancer = testbed::our_balancer(&behind).await?;
     let question = testbed::who_is_calling(&testbed.session(balancer.address).await?);
-    let ask = || load::full(balancer.address, &question, plan.connections, plan.turn);
+    let ask =
+        || load::full(balancer.address, &question, plan.connections, plan.round_length);
     let _warm = ask().await?;
     let (theirs, its) = (used(&replicas)?, used(std::slice::from_ref(&balancer))?);
     let answered = ask().await?;
     let theirs = used(&replicas)? - theirs;
     let its = used(std::slice::from_ref(&balancer))? - its;
-    #[expect(clippy::cast_precision_loss, reason = "requests of a turn")]
+    #[expect(clippy::cast_precision_loss, reason = "requests of a round_length")]
     let each = |seconds: f64| rounded(seconds * 1e6 / answered.answers.max(1) as f64);
     Ok(Replicas {
         replicas: count,

@@ -52,9 +52,9 @@ pub(super) async fn in_memory(
         let grown = memory_bytes(pid, "VmRSS")?.saturating_sub(before);
         let question = ask_for(&ids);
         let used = processor_seconds(pid)?;
-        let turn = plan.turn * 2;
+        let round_length = plan.round_length * 2;
         let answered =
-            load::full(server.address, &question, plan.connections, turn).await?;
+            load::full(server.address, &question, plan.connections, round_length).await?;
         let used = processor_seconds(pid)? - used;
         #[expect(clippy::cast_precision_loss, reason = "bytes and requests of a run")]
         rows.push(Sessions {

@@ -5,7 +5,7 @@ use comparison::svg::Svg;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 90.0;
+const LEFT_MARGIN: f64 = 90.0;
 const RIGHT: f64 = 180.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 60.0;
@@ -59,7 +59,7 @@ impl Scale {
 /// The plot with its title.
 pub(super) fn draw(title: &str, across: &str, lines: &[Line]) -> String {
     let points = || lines.iter().flat_map(|line| line.points.iter().copied());
-    let x = Scale::over(points().map(|point| point.0), LEFT, WIDTH - RIGHT);
+    let x = Scale::over(points().map(|point| point.0), LEFT_MARGIN, WIDTH - RIGHT);
     let y = Scale::over(points().map(|point| point.1), HEIGHT - BOTTOM, TOP);
     let mut svg = Svg::default();
     svg.rect("ground", (0.0, 0.0), (WIDTH, HEIGHT));
@@ -68,11 +68,11 @@ pub(super) fn draw(title: &str, across: &str, lines: &[Line]) -> String {
         svg.text("scale", (x.at(decade) - 8.0, HEIGHT - BOTTOM + 18.0), &number(decade));
     }
     for decade in y.decades() {
-        svg.line("grid", (LEFT, y.at(decade)), (WIDTH - RIGHT, y.at(decade)));
+        svg.line("grid", (LEFT_MARGIN, y.at(decade)), (WIDTH - RIGHT, y.at(decade)));
         svg.text("scale", (8.0, y.at(decade) + 4.0), &number(decade));
     }
-    svg.text("title", (LEFT, 18.0), title);
-    svg.text("scale", (LEFT, HEIGHT - 14.0), across);
+    svg.text("title", (LEFT_MARGIN, 18.0), title);
+    svg.text("scale", (LEFT_MARGIN, HEIGHT - 14.0), across);
     for (line, class) in lines.iter().zip(["one", "two", "three"]) {
         let at: Vec<_> =
             line.points.iter().map(|(across, up)| (x.at(*across), y.at(*up))).collect();

@@ -37,10 +37,10 @@ pub fn reads(report: &Report) -> Rows {
 pub fn targets(report: &Report) -> Rows {
     let rows = report.targets().into_iter().map(|target| {
         let measured = target.measured.map_or("none".to_owned(), number);
-        let verdict = target.verdict().to_owned();
-        vec![target.what.clone(), target.wanted(), measured, verdict]
+        let result = target.result().to_owned();
+        vec![target.what.clone(), target.wanted(), measured, result]
     });
-    table(&["what", "wanted", "measured", "verdict"], rows.collect())
+    table(&["what", "wanted", "measured", "result"], rows.collect())
 }
 
 pub(super) fn outage(report: &Report) -> Rows {

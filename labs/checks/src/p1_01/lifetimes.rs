@@ -58,7 +58,7 @@ pub(super) async fn use_keeps_a_session_alive(ctx: &CheckContext) -> CheckResult
             wait(ctx, &last, one.after).await;
             let (reply, status) = match by_reading {
                 true => (session.read_session().await?, 200),
-                false => (session.add(&one.word).await?, 201),
+                false => (session.add(&one.note).await?, 201),
             };
             require_certain(IDLE, last.at.0, &reply)?;
             let help = format!(

@@ -26,19 +26,19 @@ pub(super) async fn malformed_tokens_are_refused(ctx: &CheckContext) -> CheckRes
 
 /// Malformed tokens without a valid signature.
 fn shapes(ctx: &CheckContext, forger: &Forger) -> Vec<(&'static str, String)> {
-    let (token, word) = (forger.token(), ctx.random_word());
+    let (token, note) = (forger.token(), ctx.random_word());
     let first = token.split('.').next().unwrap_or_default();
     vec![
         ("an empty text", String::new()),
         ("a dot", ".".to_owned()),
         ("two dots", "..".to_owned()),
         ("only dots", ".".repeat(50)),
-        ("a word", word.clone()),
-        ("three words", format!("{word}.{word}.{word}")),
-        ("an additional part", format!("{token}.{word}")),
+        ("a note", note.clone()),
+        ("three words", format!("{note}.{note}.{note}")),
+        ("an additional part", format!("{token}.{note}")),
         ("a missing part", first.to_owned()),
         ("an empty part", format!(".{token}")),
-        ("invalid base64", format!("%%%.{word}.***")),
+        ("invalid base64", format!("%%%.{note}.***")),
         ("base64 of invalid UTF-8", "gICAgA.gICAgA.gICAgA".to_owned()),
         ("padding", format!("{token}=")),
         ("a token twice", format!("{token} {token}")),

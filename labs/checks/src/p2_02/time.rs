@@ -82,7 +82,7 @@ pub(super) async fn absolute_timeout_ends_a_session(ctx: &CheckContext) -> Check
         let at = &replicas[one.replica];
         Ok(match age < IDLE + IDLE / 4 {
             true => (session.read_session(at).send().await?, 200),
-            false => (session.note(at, &one.word, 0).send().await?, 201),
+            false => (session.note(at, &one.note, 0).send().await?, 201),
         })
     };
     expires_absolutely(ctx, &session.login, limits, 200..350, help_texts, use_it).await

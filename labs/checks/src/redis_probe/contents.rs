@@ -22,23 +22,23 @@ impl RedisProbe<'_> {
             };
             let value: Value = ask(&mut redis, cmd(command).arg(&key).arg(range)).await?;
             let key = String::from_utf8_lossy(&key).into_owned();
-            contents.push((key, words(value).join(" ")));
+            contents.push((key, texts(value).join(" ")));
         }
         Ok(contents)
     }
 }
 
-fn words(value: Value) -> Vec<String> {
+fn texts(value: Value) -> Vec<String> {
     match value {
         Value::BulkString(bytes) => vec![String::from_utf8_lossy(&bytes).into_owned()],
         Value::SimpleString(text) => vec![text],
         Value::Int(number) => vec![number.to_string()],
         Value::Array(values) | Value::Set(values) => {
-            values.into_iter().flat_map(words).collect()
+            values.into_iter().flat_map(texts).collect()
         }
         Value::Map(pairs) => pairs
             .into_iter()
-            .flat_map(|(name, value)| [words(name), words(value)].concat())
+            .flat_map(|(name, value)| [texts(name), texts(value)].concat())
             .collect(),
         _ => Vec::new(),
     }
@@ -52,7 +52,7 @@ mod tests {
     fn invalid_utf8_value_does_not_hide_other_values() {
         let bulk = |bytes: &[u8]| Value::BulkString(bytes.to_vec());
         let all = Value::Array(vec![bulk(b"\xff"), bulk(b"token"), Value::Int(7)]);
-        assert_eq!(words(all), ["\u{fffd}", "token", "7"]);
-        assert_eq!(words(Value::Map(vec![(bulk(b"a"), bulk(b"b"))])), ["a", "b"]);
+        assert_eq!(texts(all), ["\u{fffd}", "token", "7"]);
+        assert_eq!(texts(Value::Map(vec![(bulk(b"a"), bulk(b"b"))])), ["a", "b"]);
     }
 }

@@ -106,7 +106,7 @@ fn draw_lane(svg: &mut Svg, axis: &Axis, top: f64, lane: &Timeline) {
         svg.line("grid", (left, at), (right, at));
         svg.text("scale", (left - 8.0, at + 4.0), name);
     }
-    svg.text("lane", (0.0, top + 16.0), lane.design.as_str());
+    svg.text("design", (0.0, top + 16.0), lane.design.as_str());
     let middle = |tick: &Tick| axis.x(tick.at_ms + TICK_MS / 2);
     for tick in &lane.ticks {
         if let Some(worst) = tick.worst_ms {

@@ -1,9 +1,9 @@
 //! Statements about a design that do not depend on the scenario.
 
 use super::Statement;
-use crate::contender::Contender;
 use crate::elsewhere::Elsewhere;
 use crate::held::Held;
+use api_contract::design::Design;
 use outcome::Outcome;
 
 /// Tolerated deviation of the session count of a replica, of 1,000: some sessions end
@@ -12,13 +12,9 @@ const SLACK: f64 = 10.0;
 
 /// The statements about a design.
 #[must_use]
-pub fn of_design(
-    design: Contender,
-    elsewhere: &Elsewhere,
-    held: &Held,
-) -> Vec<Statement> {
+pub fn of_design(design: Design, elsewhere: &Elsewhere, held: &Held) -> Vec<Statement> {
     let mut statements = vec![accepted(design, elsewhere)];
-    if design == Contender::Token {
+    if design == Design::Token {
         let forged = elsewhere.accepts_a_forgery == Some(true);
         statements.push(statement(
             design,
@@ -32,7 +28,7 @@ pub fn of_design(
 }
 
 fn statement(
-    design: Contender,
+    design: Design,
     (says, expected): (&str, &str),
     measured: String,
     holds: bool,
@@ -48,10 +44,10 @@ fn statement(
     }
 }
 
-fn accepted(design: Contender, elsewhere: &Elsewhere) -> Statement {
+fn accepted(design: Design, elsewhere: &Elsewhere) -> Statement {
     let measured = if elsewhere.accepts { "yes" } else { "no" }.to_owned();
     match design {
-        Contender::Token => {
+        Design::Token => {
             let says = ("another service accepts the credential", "yes");
             statement(design, says, measured, elsewhere.accepts)
         }
@@ -62,23 +58,23 @@ fn accepted(design: Contender, elsewhere: &Elsewhere) -> Statement {
     }
 }
 
-fn remembered(design: Contender, held: &Held) -> Statement {
+fn remembered(design: Design, held: &Held) -> Statement {
     let found = held.sessions;
     let (says, holds) = match design {
-        Contender::Memory | Contender::Sticky => (
+        Design::Memory | Design::Sticky => (
             (
                 "of 1,000 logins a replica stores its own, and no others",
                 "more than 0, fewer than 1,000",
             ),
             found.is_some_and(|(fewest, most)| fewest > 0.0 && most < 1_000.0 - SLACK),
         ),
-        Contender::Replicated => (
+        Design::Replicated => (
             ("of 1,000 logins every replica stores all", "1000 to 1000"),
             found.is_some_and(|(fewest, most)| {
                 fewest > 1_000.0 - SLACK && most < 1_000.0 + SLACK
             }),
         ),
-        Contender::Central | Contender::Token => {
+        Design::Central | Design::Token => {
             (("a replica stores no sessions", "none"), found.is_none())
         }
     };

@@ -1,9 +1,9 @@
 //! Statements about the revocation of a user.
 
 use super::Statement;
-use crate::contender::Contender;
 use crate::revocation::Revoked;
 use crate::trial::Trial;
+use api_contract::design::Design;
 use outcome::Outcome;
 
 /// The statements about a trial's revocation; empty without one.
@@ -33,7 +33,7 @@ fn statement(
     };
     let doubt = "the credential was not accepted before its revocation".to_owned();
     Statement {
-        design: trial.contender,
+        design: trial.design,
         scenario: Some(trial.scenario),
         says: says.to_owned(),
         expected: expected.to_owned(),
@@ -48,19 +48,19 @@ fn of(trial: &Trial, revoked: &Revoked) -> Statement {
         none if none.is_empty() => "none".to_owned(),
         names => names,
     };
-    match trial.contender {
-        Contender::Memory | Contender::Sticky => {
+    match trial.design {
+        Design::Memory | Design::Sticky => {
             let text = "a revocation at one replica does not reach sessions in another";
             let holds = !revoked.still_accepted_by.is_empty();
             statement(trial, revoked, (text, "still accepted by some"), still, holds)
         }
         // Gossip is sent before the answer, with a timeout: a late replica is no violation.
-        Contender::Replicated => {
+        Design::Replicated => {
             let text = "in the end no replica accepts the credential";
             let holds = revoked.still_accepted_by.is_empty();
             statement(trial, revoked, (text, "none"), still, holds)
         }
-        Contender::Central | Contender::Token => {
+        Design::Central | Design::Token => {
             let text = "after an answered revocation no replica accepts the credential";
             let after = revoked.accepted_after;
             let holds = after == 0 && revoked.still_accepted_by.is_empty();

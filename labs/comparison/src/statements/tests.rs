@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::elsewhere::Elsewhere;
+use crate::fixture::{series, trial};
 use crate::held::Held;
 use crate::revocation::Revoked;
 use crate::series::Series;
-use crate::specimen::{series, trial};
 use Ended::{Failed, Fine, LoginLost, TimedOut};
 use Outcome::{Fail, Inconclusive, Pass};
 
@@ -14,7 +14,7 @@ const QUIET: [Ended; 8] = [Fine; 8];
 /// The second request after the fault at 250 finds no login.
 const LOST: [Ended; 8] = [Fine, Fine, Fine, Fine, LoginLost, Fine, Fine, Fine];
 
-fn of(design: Contender, scenario: Scenario, users: &[&[Ended]]) -> Trial {
+fn of(design: Design, scenario: Scenario, users: &[&[Ended]]) -> Trial {
     trial(design, scenario, series(Some(250), users))
 }
 
@@ -24,7 +24,7 @@ fn outcome(trial: &Trial) -> Outcome {
 
 #[test]
 fn external_state_design_must_lose_no_login() {
-    for design in [Contender::Central, Contender::Token] {
+    for design in [Design::Central, Design::Token] {
         for scenario in [
             Scenario::KillAReplica,
             Scenario::KillReplicasInTurn,
@@ -38,24 +38,24 @@ fn external_state_design_must_lose_no_login() {
 
 #[test]
 fn sticky_must_lose_exactly_the_killed_replicas_users() {
-    let mut kill = of(Contender::Sticky, Scenario::KillAReplica, &[&LOST, &QUIET]);
-    kill.at_home.insert(0);
+    let mut kill = of(Design::Sticky, Scenario::KillAReplica, &[&LOST, &QUIET]);
+    kill.on_target.insert(0);
     assert_eq!(outcome(&kill), Pass);
-    kill.at_home = [1].into();
+    kill.on_target = [1].into();
     assert_eq!(outcome(&kill), Fail);
-    kill.at_home = [0, 1].into();
+    kill.on_target = [0, 1].into();
     assert_eq!(
         outcome(&kill),
         Inconclusive,
         "all users on the killed replica: inconclusive"
     );
-    kill.at_home.clear();
+    kill.on_target.clear();
     assert_eq!(outcome(&kill), Inconclusive);
 }
 
 #[test]
 fn replicated_sessions_are_lost_only_with_all_replicas() {
-    let replicated = Contender::Replicated;
+    let replicated = Design::Replicated;
     assert_eq!(outcome(&of(replicated, Scenario::KillAReplica, &[&QUIET, &QUIET])), Pass);
     assert_eq!(outcome(&of(replicated, Scenario::KillAReplica, &[&QUIET, &LOST])), Fail);
     assert_eq!(
@@ -71,7 +71,7 @@ fn replicated_sessions_are_lost_only_with_all_replicas() {
 #[test]
 fn memory_without_affinity_must_lose_logins_without_fault() {
     let steady = |users: &[&[Ended]]| {
-        trial(Contender::Memory, Scenario::SteadyLoad, series(None, users))
+        trial(Design::Memory, Scenario::SteadyLoad, series(None, users))
     };
     assert_eq!(outcome(&steady(&[&LOST])), Pass);
     assert_eq!(outcome(&steady(&[&QUIET])), Fail);
@@ -81,13 +81,13 @@ fn memory_without_affinity_must_lose_logins_without_fault() {
 fn orderly_change_must_fail_no_request() {
     let mut failing = QUIET;
     failing[4] = Failed;
-    let change = |ends: &[Ended]| of(Contender::Token, Scenario::RollingRestart, &[ends]);
+    let change = |ends: &[Ended]| of(Design::Token, Scenario::RollingRestart, &[ends]);
     assert_eq!(outcome(&change(&QUIET)), Pass);
     assert_eq!(outcome(&change(&failing)), Fail);
     failing[4] = TimedOut;
     assert_eq!(outcome(&change(&failing)), Fail, "a timeout is a failure");
     let kill = of(
-        Contender::Token,
+        Design::Token,
         Scenario::KillAReplica,
         &[&{
             failing[4] = Failed;
@@ -96,33 +96,33 @@ fn orderly_change_must_fail_no_request() {
     );
     assert_eq!(outcome(&kill), Pass, "a crash may fail requests under way");
     failing[4] = TimedOut;
-    let kill = of(Contender::Token, Scenario::KillAReplica, &[&failing]);
+    let kill = of(Design::Token, Scenario::KillAReplica, &[&failing]);
     assert_eq!(outcome(&kill), Inconclusive, "a slow machine may be the cause");
 }
 
 #[test]
 fn new_replica_must_get_requests_except_with_sticky() {
-    let add = |design, newcomer: &str| {
+    let add = |design, new_replica: &str| {
         let mut add = of(design, Scenario::ScaleOut, &[&QUIET]);
-        add.newcomer = Some(newcomer.to_owned());
+        add.new_replica = Some(new_replica.to_owned());
         outcome(&add)
     };
     // r1 answers all requests of the fixture.
-    assert_eq!(add(Contender::Token, "r1"), Pass);
-    assert_eq!(add(Contender::Token, "r4"), Fail);
-    assert_eq!(add(Contender::Sticky, "r4"), Pass);
-    assert_eq!(add(Contender::Sticky, "r1"), Fail);
+    assert_eq!(add(Design::Token, "r1"), Pass);
+    assert_eq!(add(Design::Token, "r4"), Fail);
+    assert_eq!(add(Design::Sticky, "r4"), Pass);
+    assert_eq!(add(Design::Sticky, "r1"), Fail);
 }
 
 #[test]
 fn starved_run_fails_only_for_inexcusable_deviations() {
-    let mut starved = of(Contender::Sticky, Scenario::RollingRestart, &[&LOST, &QUIET]);
+    let mut starved = of(Design::Sticky, Scenario::RollingRestart, &[&LOST, &QUIET]);
     starved.enough = false;
     assert_eq!(outcome(&starved), Inconclusive);
-    let mut starved = of(Contender::Token, Scenario::RollingRestart, &[&QUIET]);
+    let mut starved = of(Design::Token, Scenario::RollingRestart, &[&QUIET]);
     starved.enough = false;
     assert_eq!(outcome(&starved), Inconclusive, "without requests there are no refusals");
-    let mut starved = of(Contender::Token, Scenario::RollingRestart, &[&LOST]);
+    let mut starved = of(Design::Token, Scenario::RollingRestart, &[&LOST]);
     starved.enough = false;
     assert_eq!(outcome(&starved), Fail);
 }
@@ -136,9 +136,9 @@ fn revoked(after: usize, still: &[&str]) -> Revoked {
     }
 }
 
-fn revoking(design: Contender, found: Revoked) -> Outcome {
+fn revoking(design: Design, found: Revoked) -> Outcome {
     let mut revoke = of(design, Scenario::RevokeOne, &[&QUIET]);
-    if design == Contender::Memory {
+    if design == Design::Memory {
         revoke.series = Series { fault_us: Some(250), ..series(None, &[&LOST]) };
     }
     revoke.revoked = Some(found);
@@ -147,28 +147,28 @@ fn revoking(design: Contender, found: Revoked) -> Outcome {
 
 #[test]
 fn revocation_reaches_shared_stores_but_no_other_memory() {
-    for design in [Contender::Memory, Contender::Sticky] {
+    for design in [Design::Memory, Design::Sticky] {
         assert_eq!(revoking(design, revoked(9, &["r1"])), Pass);
         assert_eq!(revoking(design, revoked(0, &[])), Fail);
     }
-    for design in [Contender::Central, Contender::Token] {
+    for design in [Design::Central, Design::Token] {
         assert_eq!(revoking(design, revoked(0, &[])), Pass);
         assert_eq!(revoking(design, revoked(1, &[])), Fail);
     }
-    assert_eq!(revoking(Contender::Replicated, revoked(3, &[])), Pass);
-    assert_eq!(revoking(Contender::Replicated, revoked(9, &["r1"])), Fail);
+    assert_eq!(revoking(Design::Replicated, revoked(3, &[])), Pass);
+    assert_eq!(revoking(Design::Replicated, revoked(9, &["r1"])), Fail);
 }
 
 #[test]
 fn never_valid_credential_is_inconclusive() {
     let never = Revoked { accepted_before: false, ..revoked(0, &[]) };
-    assert_eq!(revoking(Contender::Central, never), Inconclusive);
+    assert_eq!(revoking(Design::Central, never), Inconclusive);
 }
 
 #[test]
 fn token_without_lookup_must_outlive_revocation_then_expire() {
     let found = |without: Revoked| {
-        let mut revoke = of(Contender::Token, Scenario::RevokeOne, &[&QUIET]);
+        let mut revoke = of(Design::Token, Scenario::RevokeOne, &[&QUIET]);
         revoke.without_lookup = Some(without);
         outcome(&revoke)
     };
@@ -190,18 +190,18 @@ fn only_unforged_token_is_accepted_by_another_service() {
         let all = of_design(design, &elsewhere, &held(sessions));
         Outcome::of(all.iter().map(|one| one.outcome))
     };
-    assert_eq!(of(Contender::Token, elsewhere(true, Some(false)), None), Pass);
-    assert_eq!(of(Contender::Token, elsewhere(false, Some(false)), None), Fail);
-    assert_eq!(of(Contender::Token, elsewhere(true, Some(true)), None), Fail);
-    assert_eq!(of(Contender::Central, elsewhere(false, None), None), Pass);
-    assert_eq!(of(Contender::Central, elsewhere(true, None), None), Fail);
+    assert_eq!(of(Design::Token, elsewhere(true, Some(false)), None), Pass);
+    assert_eq!(of(Design::Token, elsewhere(false, Some(false)), None), Fail);
+    assert_eq!(of(Design::Token, elsewhere(true, Some(true)), None), Fail);
+    assert_eq!(of(Design::Central, elsewhere(false, None), None), Pass);
+    assert_eq!(of(Design::Central, elsewhere(true, None), None), Fail);
     let some = Some((330.0, 340.0));
-    assert_eq!(of(Contender::Central, elsewhere(false, None), some), Fail);
-    assert_eq!(of(Contender::Memory, elsewhere(false, None), some), Pass);
-    assert_eq!(of(Contender::Replicated, elsewhere(false, None), some), Fail);
+    assert_eq!(of(Design::Central, elsewhere(false, None), some), Fail);
+    assert_eq!(of(Design::Memory, elsewhere(false, None), some), Pass);
+    assert_eq!(of(Design::Replicated, elsewhere(false, None), some), Fail);
     let all = Some((1_000.0, 1_000.0));
-    assert_eq!(of(Contender::Replicated, elsewhere(false, None), all), Pass);
-    assert_eq!(of(Contender::Memory, elsewhere(false, None), all), Fail);
+    assert_eq!(of(Design::Replicated, elsewhere(false, None), all), Pass);
+    assert_eq!(of(Design::Memory, elsewhere(false, None), all), Fail);
 }
 
 #[test]
@@ -213,14 +213,14 @@ fn unsettled_gossip_is_inconclusive() {
         check_ms: None,
     };
     let late = Held { bytes: Vec::new(), sessions: Some((727.0, 897.0)), settled: false };
-    let all = of_design(Contender::Replicated, &elsewhere, &late);
+    let all = of_design(Design::Replicated, &elsewhere, &late);
     assert_eq!(Outcome::of(all.iter().map(|one| one.outcome)), Inconclusive);
 }
 
 #[test]
 fn worst_repetition_determines_the_outcome() {
-    let good = of_trial(&of(Contender::Token, Scenario::KillAReplica, &[&QUIET]));
-    let bad = of_trial(&of(Contender::Token, Scenario::KillAReplica, &[&LOST]));
+    let good = of_trial(&of(Design::Token, Scenario::KillAReplica, &[&QUIET]));
+    let bad = of_trial(&of(Design::Token, Scenario::KillAReplica, &[&LOST]));
     let merged = together([good.clone(), bad, good].concat());
     assert_eq!(merged.len(), 1);
     assert_eq!((merged[0].outcome, merged[0].measured.as_str()), (Fail, "1"));

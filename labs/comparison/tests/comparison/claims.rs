@@ -1,21 +1,21 @@
 //! Comparison of published figures with the measured ones: agreement, difference, no decision.
 
-use crate::specimen::report_on;
+use crate::fixture::report_on;
 use comparison::claimed::{Claim, Finding, claims};
 use comparison::figure::Figure;
 use comparison::report::{LoadReport, Report};
 use comparison::trial::Row;
-use comparison::{Contender, Scenario};
+use comparison::{Design, Scenario};
 
 /// A report with these latencies of whole requests in `central` and `sticky`.
 fn report(central_ms: f64, sticky_ms: f64) -> Report {
-    let mut report = report_on([Contender::Central, Contender::Sticky]);
-    set(&mut report, Contender::Central, Row::P50Ms, Figure::of(&[Ok(central_ms)]));
-    set(&mut report, Contender::Sticky, Row::P50Ms, Figure::of(&[Ok(sticky_ms)]));
+    let mut report = report_on([Design::Central, Design::Sticky]);
+    set(&mut report, Design::Central, Row::P50Ms, Figure::of(&[Ok(central_ms)]));
+    set(&mut report, Design::Sticky, Row::P50Ms, Figure::of(&[Ok(sticky_ms)]));
     report
 }
 
-fn set(report: &mut Report, design: Contender, row: Row, figure: Figure) {
+fn set(report: &mut Report, design: Design, row: Row, figure: Figure) {
     let is = |cell: &&mut comparison::report::Cell| {
         cell.design == design && cell.scenario == Scenario::SteadyLoad
     };
@@ -86,7 +86,7 @@ fn invalid_latencies_leave_claims_open_with_a_reason() {
 fn absent_percentile_shows_its_reason_at_its_claim() {
     let mut report = report(15.0, 13.0);
     let absent = Figure::absent("fewer than 200 good answers");
-    set(&mut report, Contender::Central, Row::P99Ms, absent);
+    set(&mut report, Design::Central, Row::P99Ms, absent);
     let claim = claim(&report, "whole request, p99");
     assert_eq!(claim.finding, Finding::NotMeasured);
     assert_eq!(claim.measured, "fewer than 200 good answers");

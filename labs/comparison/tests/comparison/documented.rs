@@ -160,7 +160,7 @@ fn the_page_quotes_the_newest_run() {
 
 #[test]
 fn place_resolves_to_a_figure_or_none() {
-    let run = serde_json::to_value(crate::specimen::report()).expect("JSON");
+    let run = serde_json::to_value(crate::fixture::report()).expect("JSON");
     assert_eq!(look_up(&run, "memory kill-a-replica logins_lost"), Some(80.0));
     assert_eq!(look_up(&run, "token carried_bytes"), Some(505.0));
     assert_eq!(look_up(&run, "token kill-a-replica luck"), None);

@@ -3,6 +3,6 @@
 
 mod claims;
 mod documented;
+mod fixture;
 mod page;
 mod schema;
-mod specimen;

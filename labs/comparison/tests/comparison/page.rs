@@ -1,6 +1,6 @@
 //! The page is self-contained, well-formed and complete.
 
-use crate::specimen::report;
+use crate::fixture::report;
 use comparison::Scenario;
 use comparison::page::html;
 use quick_xml::Reader;

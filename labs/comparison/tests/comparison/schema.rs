@@ -1,6 +1,6 @@
 //! The JSON document: valid against its schema, and consistent in itself.
 
-use crate::specimen::report;
+use crate::fixture::report;
 use comparison::Outcome;
 use comparison::report::{SCHEMA, VERSION};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! `lab add`: starts one more replica.
 
 use crate::commands::Named;
-use crate::screen::say;
+use crate::screen::print_line;
 use clap::Args;
 
 /// Start one more replica
@@ -16,6 +16,6 @@ pub(crate) struct AddArgs {
 
 pub(crate) async fn run(args: AddArgs) -> anyhow::Result<()> {
     let id = args.named.find().await?.add().await?;
-    say(format_args!("{id} is up and gets requests"));
+    print_line(format_args!("{id} is up and gets requests"));
     Ok(())
 }

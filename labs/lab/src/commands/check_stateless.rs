@@ -1,7 +1,7 @@
 //! `lab check-stateless`: finds the step of a user that depends on one replica.
 
 use crate::commands::{broken_off, program};
-use crate::screen::{columns, remark, say};
+use crate::screen::{columns, print_line, remark};
 use anyhow::Context;
 use clap::Args;
 use cluster::{Backing, ServerKind};
@@ -63,8 +63,8 @@ pub(crate) async fn run(args: CheckArgs) -> ExitCode {
     let report = match (args.design, &args.steps) {
         (Some(design), _) if args.backing != Backing::Auto && !design.has_records() => {
             let design = design.as_str();
-            let says = "the servers of Phase 1 use no services";
-            Err((USAGE, anyhow::anyhow!("{says}: {design} takes no --backing")))
+            let message = "the servers of Phase 1 use no services";
+            Err((USAGE, anyhow::anyhow!("{message}: {design} takes no --backing")))
         }
         (Some(design), _) => {
             let report = of_design(&args, design).await;
@@ -87,10 +87,10 @@ pub(crate) async fn run(args: CheckArgs) -> ExitCode {
 
 fn print(args: &CheckArgs, report: &Report) -> anyhow::Result<ExitCode> {
     match args.json {
-        true => {
-            say(serde_json::to_string_pretty(&Document::new(SCHEMA, VERSION, report))?)
-        }
-        false => say(report.in_columns(columns())),
+        true => print_line(serde_json::to_string_pretty(&Document::new(
+            SCHEMA, VERSION, report,
+        ))?),
+        false => print_line(report.in_columns(columns())),
     }
     Ok(report.outcome.exit_code())
 }

@@ -4,11 +4,11 @@ mod progress;
 mod show;
 
 use crate::commands::{broken_off, program};
-use crate::screen::{remark, say};
+use crate::screen::{print_line, remark};
 use anyhow::Context;
 use clap::Args;
 use cluster::Backing;
-use comparison::{Contender, Plan, Scenario, machine, page, save};
+use comparison::{Design, Plan, Scenario, machine, page, save};
 use outcome::Outcome;
 use progress::Progress;
 use show::{judgement, show};
@@ -75,18 +75,18 @@ pub(crate) struct CompareArgs {
 /// A design or a scenario, to which a run is limited.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Only {
-    Design(Contender),
+    Design(Design),
     Scenario(Scenario),
 }
 
 fn only(text: &str) -> Result<Only, String> {
-    let design = Contender::ALL.into_iter().find(|one| one.as_str() == text);
+    let design = Design::ALL.into_iter().find(|one| one.as_str() == text);
     let scenario = Scenario::ALL.into_iter().find(|one| one.as_str() == text);
     match (design, scenario) {
         (Some(design), _) => Ok(Only::Design(design)),
         (None, Some(scenario)) => Ok(Only::Scenario(scenario)),
         (None, None) => {
-            let designs = Contender::ALL.map(Contender::as_str).join(", ");
+            let designs = Design::ALL.map(Design::as_str).join(", ");
             let scenarios = Scenario::ALL.map(Scenario::as_str).join(", ");
             Err(format!("there are the designs {designs} and the scenarios {scenarios}"))
         }
@@ -120,7 +120,7 @@ async fn perform(args: &CompareArgs) -> anyhow::Result<Outcome> {
         remark(format!("Saved as {} and {}", json.display(), markdown.display()));
     }
     if args.json {
-        say(serde_json::to_string_pretty(&report)?);
+        print_line(serde_json::to_string_pretty(&report)?);
         judgement(&report).into_iter().for_each(remark);
     } else {
         show(&report);
@@ -139,7 +139,7 @@ fn plan(args: &CompareArgs) -> anyhow::Result<Plan> {
     });
     Ok(Plan {
         program: program()?,
-        designs: chosen(&designs.collect::<Vec<_>>(), Contender::ALL),
+        designs: chosen(&designs.collect::<Vec<_>>(), Design::ALL),
         scenarios: chosen(&scenarios.collect::<Vec<_>>(), Scenario::ALL),
         seed: args.seed,
         repeat: usize::from(args.repeat),
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn unknown_design_or_scenario_is_refused_with_the_known_names() {
-        assert_eq!(only("token"), Ok(Only::Design(Contender::Token)));
+        assert_eq!(only("token"), Ok(Only::Design(Design::Token)));
         assert_eq!(only("kill-a-replica"), Ok(Only::Scenario(Scenario::KillAReplica)));
         let refused = only("cookies").unwrap_err();
         assert!(refused.contains("replicated") && refused.contains("scale-out"));
@@ -194,9 +194,9 @@ mod tests {
 
     #[test]
     fn unlimited_plan_has_all_designs_in_order() {
-        assert_eq!(chosen(&[], Contender::ALL), Contender::ALL);
-        let named = vec![Contender::Token, Contender::Memory];
-        let chosen = chosen(&named, Contender::ALL);
-        assert_eq!(chosen, [Contender::Memory, Contender::Token]);
+        assert_eq!(chosen(&[], Design::ALL), Design::ALL);
+        let named = vec![Design::Token, Design::Memory];
+        let chosen = chosen(&named, Design::ALL);
+        assert_eq!(chosen, [Design::Memory, Design::Token]);
     }
 }

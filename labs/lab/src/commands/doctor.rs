@@ -1,6 +1,6 @@
 //! `lab doctor`: the tools and services of this machine, with advice for missing ones.
 
-use crate::screen::{say, table};
+use crate::screen::{print_line, table};
 use backing_services::{Offer, ServiceType, offers};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit};
@@ -21,14 +21,14 @@ pub(crate) struct DoctorArgs {
 }
 
 #[derive(Clone, Serialize)]
-struct Finding {
+struct Probe {
     name: String,
     found: Option<String>,
     needed_for: String,
     advice: String,
 }
 
-impl Finding {
+impl Probe {
     fn new(name: &str, found: Option<String>, needed_for: &str, advice: &str) -> Self {
         let (needed_for, advice) = (needed_for.to_owned(), advice.to_owned());
         Self { name: name.to_owned(), found, needed_for, advice }
@@ -36,16 +36,16 @@ impl Finding {
 }
 
 pub(crate) async fn run(args: &DoctorArgs) -> anyhow::Result<()> {
-    let mut findings = [machine(), tools()].concat();
+    let mut probes = [machine(), tools()].concat();
     for what in [ServiceType::Redis, ServiceType::Database, ServiceType::S3] {
-        findings.extend(services(what).await);
+        probes.extend(services(what).await);
     }
     if args.json {
-        let document = Document::new("lab-doctor", 1, json!({ "findings": findings }));
-        say(serde_json::to_string_pretty(&document)?);
+        let document = Document::new("lab-doctor", 1, json!({ "probes": probes }));
+        print_line(serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
-    let row = |finding: &Finding| {
+    let row = |finding: &Probe| {
         let advice = match finding.found {
             Some(_) => String::new(),
             None => finding.advice.clone(),
@@ -53,26 +53,21 @@ pub(crate) async fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         let found = finding.found.clone().unwrap_or_else(|| "missing".to_owned());
         vec![finding.name.clone(), found, finding.needed_for.clone(), advice]
     };
-    let rows = findings.iter().map(row).collect();
-    say(table(&["tool or service", "found", "needed for", "advice"], rows));
+    let rows = probes.iter().map(row).collect();
+    print_line(table(&["tool or service", "found", "needed for", "advice"], rows));
     Ok(())
 }
 
-fn machine() -> Vec<Finding> {
+fn machine() -> Vec<Probe> {
     let cores = std::thread::available_parallelism().ok().map(|n| n.to_string());
     let files = getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft);
     let temp = std::env::temp_dir();
     let files = files.filter(|limit| *limit >= 1024).map(|limit| limit.to_string());
     let temp = is_writable(&temp).then(|| temp.display().to_string());
     vec![
-        Finding::new("cores", cores, "everything", "two or more make the demo faster"),
-        Finding::new(
-            "open files",
-            files,
-            "everything",
-            "raise the limit: ulimit -n 4096",
-        ),
-        Finding::new(
+        Probe::new("cores", cores, "everything", "two or more make the demo faster"),
+        Probe::new("open files", files, "everything", "raise the limit: ulimit -n 4096"),
+        Probe::new(
             "temporary folder",
             temp,
             "demo, up",
@@ -81,16 +76,16 @@ fn machine() -> Vec<Finding> {
     ]
 }
 
-fn tools() -> Vec<Finding> {
+fn tools() -> Vec<Probe> {
     let (curl, compiler) = (version("curl", "--version"), version("cc", "--version"));
     vec![
-        Finding::new(
+        Probe::new(
             "curl",
             curl,
             "trying calls by hand",
             "install your system's package curl",
         ),
-        Finding::new(
+        Probe::new(
             "C compiler",
             compiler,
             "building",
@@ -100,7 +95,7 @@ fn tools() -> Vec<Finding> {
 }
 
 /// The sources of a service in the order in which `lab up` tries them, and its choice.
-async fn services(what: ServiceType) -> Vec<Finding> {
+async fn services(what: ServiceType) -> Vec<Probe> {
     let offers = offers(what).await;
     let taken = offers.iter().find(|offer| offer.found.is_ok()).map(|offer| offer.kind);
     let name = match what {
@@ -122,7 +117,7 @@ async fn services(what: ServiceType) -> Vec<Finding> {
             true => format!("{asked}; auto takes it"),
             false => asked,
         };
-        Finding::new(&format!("{name}: {kind}"), found, &needed_for, &advice)
+        Probe::new(&format!("{name}: {kind}"), found, &needed_for, &advice)
     };
     offers.into_iter().map(finding).collect()
 }

@@ -1,7 +1,7 @@
 //! `lab down`: stops a cluster.
 
 use crate::commands::Named;
-use crate::screen::say;
+use crate::screen::print_line;
 use clap::Args;
 
 /// Stop the cluster
@@ -16,6 +16,6 @@ pub(crate) struct DownArgs {
 
 pub(crate) async fn run(args: DownArgs) -> anyhow::Result<()> {
     args.named.find().await?.down().await?;
-    say("the cluster is stopped");
+    print_line("the cluster is stopped");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `lab kill`, `pause`, `resume`, `drain`, `restart`: commands for one member.
 
 use crate::commands::Named;
-use crate::screen::say;
+use crate::screen::print_line;
 use clap::Args;
 use cluster::commands::MemberCommand;
 
@@ -114,6 +114,6 @@ pub(crate) async fn restart(args: RestartArgs) -> anyhow::Result<()> {
 async fn send(member: &Member, order: MemberCommand, done: &str) -> anyhow::Result<()> {
     let cluster = member.named.find().await?;
     cluster.execute(&member.id, order).await?;
-    say(format_args!("{} {done}", member.id));
+    print_line(format_args!("{} {done}", member.id));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `lab migrate`: updates the schema of a database.
 
-use crate::screen::say;
+use crate::screen::print_line;
 use api_contract::secret::Secret;
 use clap::Args;
 use records::Records;
@@ -25,9 +25,9 @@ pub(crate) struct MigrateArgs {
 pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
     let migrated = Records::migrate(args.database_url.expose()).await?;
     if args.show_url {
-        say(migrated.app_url);
+        print_line(migrated.app_url);
     } else {
-        say(format_args!("the schema is at version {}", migrated.version));
+        print_line(format_args!("the schema is at version {}", migrated.version));
     }
     Ok(())
 }

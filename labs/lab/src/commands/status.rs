@@ -1,7 +1,7 @@
 //! `lab status`: the members of a cluster, as the launcher and the balancer see them.
 
 use crate::commands::Named;
-use crate::screen::{say, table};
+use crate::screen::{print_line, table};
 use anyhow::Context;
 use clap::Args;
 use cluster::status::{ClusterStatus, MemberStatus, ServiceStatus};
@@ -32,16 +32,16 @@ pub(crate) struct StatusArgs {
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     let status = args.named.find().await?.status().await?;
     if args.json {
-        say(serde_json::to_string_pretty(&status.document())?);
+        print_line(serde_json::to_string_pretty(&status.document())?);
     } else if args.url {
-        say(&status.url);
+        print_line(&status.url);
     } else if args.certificate {
         let file = status.certificate.as_deref().context(
             "no certificate was made for this cluster: cargo lab up --tls self-signed",
         )?;
-        say(file.display());
+        print_line(file.display());
     } else {
-        say(text(&status));
+        print_line(text(&status));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ mod introduction;
 mod tls;
 
 use crate::commands::{Named, program};
-use crate::screen::say;
+use crate::screen::print_line;
 use anyhow::{Context, bail};
 use api_contract::secret::Secret;
 use clap::Args;
@@ -187,7 +187,7 @@ async fn detach(name: &str) -> anyhow::Result<()> {
     let output = child.stdout.take().context("standard output is piped")?;
     let mut lines = BufReader::new(output).lines();
     while let Some(line) = lines.next_line().await? {
-        say(line);
+        print_line(line);
     }
     if ControlClient::find(name).await?.is_none() {
         bail!("the cluster did not start");

@@ -1,7 +1,7 @@
 //! The prediction before the result: a wrong prediction teaches most.
 
 use crate::demo::configuration::Configuration;
-use crate::screen::say;
+use crate::screen::print_line;
 use std::io::{BufRead, Write};
 
 /// The expected number of logged-out users of one configuration.
@@ -13,8 +13,8 @@ pub(crate) struct Prediction {
 
 /// Asks for predictions. An empty answer is none.
 pub(crate) fn ask(configurations: &[Configuration], users: usize) -> Vec<Prediction> {
-    say(format!("How many of the {users} users will have to log in again?"));
-    say("(a number, or Enter to pass)");
+    print_line(format!("How many of the {users} users will have to log in again?"));
+    print_line("(a number, or Enter to pass)");
     configurations
         .iter()
         .filter_map(|configuration| ask_one(*configuration, users))
@@ -44,7 +44,7 @@ fn ask_one(configuration: Configuration, users: usize) -> Option<Prediction> {
                 Ok(number) if number <= users => {
                     return Some(Prediction { configuration, users: number });
                 }
-                _ => say(format!("  a number from 0 to {users}")),
+                _ => print_line(format!("  a number from 0 to {users}")),
             },
         }
     }

@@ -5,14 +5,14 @@ use crate::demo::figures::{ConfigurationReport, TICK_MS};
 use crate::demo::judgement::RUN_IT_AGAIN;
 use crate::demo::predict::Prediction;
 use crate::demo::report::Report;
-use crate::screen::{columns, say, table, wrapped};
+use crate::screen::{columns, print_line, table, wrapped};
 use outcome::Outcome;
 
 /// Below this many columns, the report is a list and not a table.
 const NARROW: usize = 72;
 
 pub(crate) fn print(report: &Report, predictions: &[Prediction]) {
-    say("");
+    print_line("");
     match columns() < NARROW {
         true => print_lists(report),
         false => print_table(report),
@@ -39,17 +39,17 @@ fn print_table(report: &Report) {
         std::iter::once(row.title().to_owned()).chain(cells).collect()
     };
     let rows = Row::of(report.scenario).map(row).collect();
-    say(format!("{}\n", table(&header, rows)));
+    print_line(format!("{}\n", table(&header, rows)));
 }
 
 fn print_lists(report: &Report) {
     for configuration in &report.configurations {
-        say(configuration.configuration.title());
+        print_line(configuration.configuration.title());
         for row in Row::of(report.scenario) {
             let cell = row.cell(configuration, report.users);
-            say(format!("  {cell:>8}  {}", row.title()));
+            print_line(format!("  {cell:>8}  {}", row.title()));
         }
-        say("");
+        print_line("");
     }
 }
 
@@ -58,18 +58,18 @@ fn print_timelines(report: &Report) {
         "Time, {TICK_MS} ms a letter: . ok, L login lost, x failed, * both, blank: no \
          answer, | the fault."
     );
-    say(wrapped(&legend, 0));
+    print_line(wrapped(&legend, 0));
     let room = columns().saturating_sub(24).max(20);
     for configuration in &report.configurations {
         // The fault is near the beginning, so a line that is too long loses its end.
         let line: String = configuration.timeline.chars().take(room).collect();
-        say(format!("  {:20} {line}", configuration.configuration.title()));
+        print_line(format!("  {:20} {line}", configuration.configuration.title()));
     }
-    say("");
+    print_line("");
 }
 
 fn print_reasons(report: &Report) {
-    say("Why:");
+    print_line("Why:");
     for row in Row::of(report.scenario) {
         let cells: Vec<_> = report
             .configurations
@@ -92,20 +92,23 @@ fn print_reasons(report: &Report) {
             },
         );
         if let Some(first) = reasons.next() {
-            say(format!("  {}", row.title()));
+            print_line(format!("  {}", row.title()));
             for reason in std::iter::once(first).chain(reasons) {
-                say(wrapped(&reason, 4));
+                print_line(wrapped(&reason, 4));
             }
         }
     }
-    say("");
+    print_line("");
 }
 
 /// The failures by kind.
 fn print_failures(report: &Report) {
     for configuration in &report.configurations {
         for (what, times) in &configuration.failures {
-            say(format!("    {}: {times} x {what}", configuration.configuration.title()));
+            print_line(format!(
+                "    {}: {times} x {what}",
+                configuration.configuration.title()
+            ));
         }
     }
 }
@@ -114,7 +117,7 @@ fn print_predictions(report: &Report, predictions: &[Prediction]) {
     if predictions.is_empty() {
         return;
     }
-    say("Your prediction and the result (users logged out):");
+    print_line("Your prediction and the result (users logged out):");
     for prediction in predictions {
         let configuration = |configuration: &&ConfigurationReport| {
             configuration.configuration == prediction.configuration
@@ -123,18 +126,18 @@ fn print_predictions(report: &Report, predictions: &[Prediction]) {
             let predicted = prediction.users;
             let (title, result) =
                 (configuration.configuration.title(), configuration.logged_out);
-            say(format!("  {title:20} {predicted:3} {result:3}"));
+            print_line(format!("  {title:20} {predicted:3} {result:3}"));
         }
     }
-    say("");
+    print_line("");
 }
 
 fn print_facts(report: &Report) {
-    judgement(report).into_iter().for_each(say);
+    judgement(report).into_iter().for_each(print_line);
     if report.outcome != Outcome::Pass {
         print_failures(report);
     }
-    say(format!("seed {} ({:.0} s)", report.seed, report.seconds));
+    print_line(format!("seed {} ({:.0} s)", report.seed, report.seconds));
 }
 
 /// The outcome as text, with every reason for it.

@@ -2,7 +2,7 @@
 
 use crate::commands::program;
 use crate::demo::{DemoArgs, Judgement};
-use crate::screen::{remark, say, table, wrapped};
+use crate::screen::{print_line, remark, table, wrapped};
 use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use cluster::{Cluster, Design, Topology, Users};
@@ -95,19 +95,21 @@ impl<T: Trial> TrialReport<T> {
     /// Prints the report, with one sentence for each lesson.
     pub(crate) fn show(&self, args: &DemoArgs, lessons: &[&str]) -> Judgement {
         if args.json {
-            say(serde_json::to_string_pretty(&Document::new(SCHEMA, VERSION, self))?);
+            print_line(serde_json::to_string_pretty(&Document::new(
+                SCHEMA, VERSION, self,
+            ))?);
             self.judgement().into_iter().for_each(remark);
             return Ok(self.outcome);
         }
         let rows = self.trials.iter().map(Trial::row).collect();
-        say(format!("\n{}\n", table(T::COLUMNS, rows)));
-        say("Why:");
+        print_line(format!("\n{}\n", table(T::COLUMNS, rows)));
+        print_line("Why:");
         for lesson in lessons {
-            say(wrapped(lesson, 2));
+            print_line(wrapped(lesson, 2));
         }
-        say("");
-        self.judgement().into_iter().for_each(say);
-        say(format!("seed {} ({:.0} s)", self.seed, self.seconds));
+        print_line("");
+        self.judgement().into_iter().for_each(print_line);
+        print_line(format!("seed {} ({:.0} s)", self.seed, self.seconds));
         Ok(self.outcome)
     }
 

@@ -1,6 +1,6 @@
 //! A short comparison with real processes and real kills.
 
-use crate::demo::STAGE;
+use crate::demo::DEMO_LOCK;
 use crate::run::TestLab;
 use serde_json::Value;
 use std::fs;
@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 
 #[test]
 fn short_comparison_is_judged_and_saved() {
-    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = DEMO_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let (lab, kept) = (TestLab::new(), tempfile::tempdir().expect("a temporary folder"));
     let folder = kept.path().to_str().expect("plain names");
     let page = kept.path().join("page.html");

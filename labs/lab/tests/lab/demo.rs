@@ -6,10 +6,10 @@ use std::process::Stdio;
 use std::sync::Mutex;
 
 /// A demo uses the whole machine, so only one runs at a time.
-pub(crate) static STAGE: Mutex<()> = Mutex::new(());
+pub(crate) static DEMO_LOCK: Mutex<()> = Mutex::new(());
 
 fn report(scenario: &str) -> Value {
-    let _alone = STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = DEMO_LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let lab = TestLab::new();
     let printed = lab.ok(&["demo", scenario, "--yes", "--assert", "--json"]);
     lab.until_empty();
@@ -122,7 +122,7 @@ fn wrong_option_is_a_usage_error_in_every_scenario() {
 
 #[test]
 fn killed_demo_leaves_no_process_and_no_file() {
-    let _alone = STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = DEMO_LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let lab = TestLab::new();
     let mut demo = lab
         .command(&["demo", "--yes"])
@@ -138,7 +138,7 @@ fn killed_demo_leaves_no_process_and_no_file() {
 
 #[test]
 fn closed_pipe_does_not_stop_a_demo() {
-    let _alone = STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = DEMO_LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let lab = TestLab::new();
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

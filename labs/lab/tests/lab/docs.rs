@@ -1,7 +1,7 @@
 //! The commands in the documentation work: bash runs the `sh` blocks of each page in order
 //! in an empty folder. They leave no process and no file behind.
 
-use crate::demo::STAGE;
+use crate::demo::DEMO_LOCK;
 use crate::markdown::{Page, page, pages};
 use crate::run::TestLab;
 use nix::sys::signal::{Signal, kill};
@@ -119,7 +119,7 @@ fn every_command_works(name: &str) {
     let script = script(&page);
     let runs_a_demo = script.contains("cargo lab demo");
     let _alone =
-        runs_a_demo.then(|| STAGE.lock().unwrap_or_else(PoisonError::into_inner));
+        runs_a_demo.then(|| DEMO_LOCK.lock().unwrap_or_else(PoisonError::into_inner));
 
     let lab = TestLab::new();
     let home = tempfile::tempdir().expect("a temporary folder");

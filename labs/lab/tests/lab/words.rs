@@ -17,7 +17,7 @@ fn prose_has_few_pronouns() {
 }
 
 #[test]
-fn prose_has_few_what_clauses() {
+fn prose_has_few_noun_clauses() {
     holds(Check::WhatClauses);
 }
 

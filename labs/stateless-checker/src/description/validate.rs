@@ -25,9 +25,9 @@ pub(super) fn mistakes(text: &str, document: &Document) -> Vec<DescriptionError>
         known.extend(step.get_ref().capture.keys().cloned());
     }
     if document.steps.len() < 2 {
-        let says = "expected two steps at least: one that leaves something with the \
+        let message = "expected two steps at least: one that leaves something with the \
                     service, and one that needs it";
-        found.add(0, says);
+        found.add(0, message);
     }
     found.mistakes
 }
@@ -38,29 +38,29 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn add(&mut self, position: usize, says: impl Into<String>) {
+    fn add(&mut self, position: usize, message: impl Into<String>) {
         let line = line_of(self.text, position);
-        self.mistakes.push(DescriptionError { line, says: says.into() });
+        self.mistakes.push(DescriptionError { line, message: message.into() });
     }
 
     fn in_instance(&mut self, instance: &Spanned<InstanceEntry>) {
         let (at, entry) = (instance.span().start, instance.get_ref());
-        if let Err(says) = check_url(&entry.url) {
-            self.add(self.position(at, &entry.url), says);
+        if let Err(message) = check_url(&entry.url) {
+            self.add(self.position(at, &entry.url), message);
         } else if let Some(key) = command(entry)
             && !is_loopback(&entry.url)
         {
-            let says = format!(
+            let message = format!(
                 "{key} is for instances on this machine only, such as \
                  http://127.0.0.1:5001, and not for {}",
                 entry.url
             );
-            self.add(self.position(at, key), says);
+            self.add(self.position(at, key), message);
         }
         let (stop, start) = (entry.stop.is_some(), entry.start.is_some());
         if stop != start || (stop && entry.restart.is_some()) {
-            let says = "expected stop and start, or restart and neither of them";
-            self.add(self.position(at, command(entry).unwrap_or_default()), says);
+            let message = "expected stop and start, or restart and neither of them";
+            self.add(self.position(at, command(entry).unwrap_or_default()), message);
         }
         if entry.ready.as_ref().is_some_and(|path| !path.starts_with('/')) {
             self.add(self.position(at, "ready"), "expected a path such as \"/health\"");
@@ -79,17 +79,17 @@ impl Found<'_> {
             self.add(at, "expected one body at most: json, form, text or file");
         }
         if step.settle_ms > 0 && !step.request.method.is_safe() {
-            let says = "settle-ms sends the request again until the reply is right, so it \
+            let message = "settle-ms sends the request again until the reply is right, so it \
                         is for GET and HEAD only";
-            self.add(self.position(at, "settle-ms"), says);
+            self.add(self.position(at, "settle-ms"), message);
         }
         for pointer in pointers(step) {
             if !pointer.is_empty() && !pointer.starts_with('/') {
-                let says = format!(
+                let message = format!(
                     "expected a JSON pointer, which begins with /, such as \
                      \"/{pointer}\", and not {pointer:?}"
                 );
-                self.add(self.position(at, pointer), says);
+                self.add(self.position(at, pointer), message);
             }
         }
         for text in texts(step) {
@@ -100,15 +100,15 @@ impl Found<'_> {
     fn in_template(&mut self, at: usize, text: &str, known: &BTreeSet<String>) {
         let names = match template::names(text) {
             Ok(names) => names,
-            Err(says) => return self.add(self.position(at, text), says),
+            Err(message) => return self.add(self.position(at, text), message),
         };
         for name in names.into_iter().filter(|name| !known.contains(*name)) {
             let all = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let says = format!(
+            let message = format!(
                 "${{{name}}} is not known here: no value has that name, and no earlier \
                  step captures it. There are: {all}"
             );
-            self.add(self.position(at, &format!("${{{name}}}")), says);
+            self.add(self.position(at, &format!("${{{name}}}")), message);
         }
     }
 

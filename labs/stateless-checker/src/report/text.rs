@@ -1,6 +1,6 @@
 //! The report for a terminal.
 
-use super::{Finding, Report, StepName};
+use super::{Report, StateDependency, StepName};
 use crate::walk::{Event, Exchange};
 use outcome::Outcome;
 use std::fmt::{self, Display, Formatter};
@@ -96,7 +96,11 @@ fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{s}")
 }
 
-fn in_words(out: &mut Formatter<'_>, finding: &Finding, width: usize) -> fmt::Result {
+fn in_words(
+    out: &mut Formatter<'_>,
+    finding: &StateDependency,
+    width: usize,
+) -> fmt::Result {
     writeln!(out, "State in {}", finding.kind.title())?;
     let (steps, needs) = (list(&finding.steps), list(&finding.needs));
     let verb = if finding.steps.len() == 1 { "needs" } else { "need" };
@@ -126,10 +130,10 @@ fn transcript(out: &mut Formatter<'_>, events: &[Event], width: usize) -> fmt::R
 
 fn one(out: &mut Formatter<'_>, exchange: &Exchange, width: usize) -> fmt::Result {
     let Exchange { number, step, instance, served_by, .. } = exchange;
-    let says = served_by.as_ref().filter(|by| *by != instance);
-    let says = says.map(|by| format!(" (which says it is {by})")).unwrap_or_default();
+    let other = served_by.as_ref().filter(|by| *by != instance);
+    let note = other.map(|by| format!(" (X-Served-By: {by})")).unwrap_or_default();
     let mark = if exchange.ok { "ok" } else { "WRONG" };
-    writeln!(out, "   {number} {step:?} at {instance}{says}: {mark}")?;
+    writeln!(out, "   {number} {step:?} at {instance}{note}: {mark}")?;
     command(out, "     $ ", &exchange.curl, width)?;
     if !exchange.ok {
         wrapped(out, "     expected ", &exchange.expected, width)?;

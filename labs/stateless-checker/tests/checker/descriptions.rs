@@ -31,7 +31,7 @@ fn mistakes(piece: &str, by: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn says(piece: &str, by: &str, line: usize, words: &str) {
+fn expect_message(piece: &str, by: &str, line: usize, words: &str) {
     let mistakes = mistakes(piece, by);
     let line = format!("line {line}: ");
     let found =
@@ -48,35 +48,60 @@ fn a_good_description_is_understood() {
 
 #[test]
 fn each_mistake_is_found_at_its_line() {
-    says("service = \"shop\"", "servis = \"shop\"", 1, "unknown field `servis`");
-    says("http://127.0.0.1:5001", "127.0.0.1:5001", 4, "expected a base URL");
-    says("127.0.0.1:5001", "shop.example", 5, "restart is for instances on this machine");
-    says("restart = \"true\"", "stop = \"true\"", 5, "expected stop and start");
-    says("restart =", "stop = \"true\"\nrestart =", 5, "expected stop and start");
-    says("\"POST /login\"", "\"/login\"", 9, "expected a request such as");
-    says("\"POST /login\"", "\"FETCH /login\"", 9, "expected a request such as");
-    says("[200, 201]", "\"ok\"", 11, "expected a status such as 200");
-    says("cookie = \"sid\"", "jar = \"sid\"", 12, "unknown variant `jar`");
-    says("cookie = \"sid\"", "json = \"sid\"", 12, "expected a JSON pointer");
-    says("${session}", "${sesion}", 17, "${sesion} is not known here");
-    says("${session}", "${session", 17, "expected } after ${");
-    says("name = \"read\"", "name = \"log in\"", 14, "a name that no other step has");
-    says("request = \"GET /cart\"\n", "", 14, "missing field `request`");
-    says("status = [200, 201]", "text = \"x\"", 7, "expected one body at most");
-    says("status = [200, 201]", "settle-ms = 5", 11, "GET and HEAD only");
-    says("\"/items\" = []", "items = []", 18, "expected a JSON pointer");
+    expect_message(
+        "service = \"shop\"",
+        "servis = \"shop\"",
+        1,
+        "unknown field `servis`",
+    );
+    expect_message("http://127.0.0.1:5001", "127.0.0.1:5001", 4, "expected a base URL");
+    expect_message(
+        "127.0.0.1:5001",
+        "shop.example",
+        5,
+        "restart is for instances on this machine",
+    );
+    expect_message("restart = \"true\"", "stop = \"true\"", 5, "expected stop and start");
+    expect_message(
+        "restart =",
+        "stop = \"true\"\nrestart =",
+        5,
+        "expected stop and start",
+    );
+    expect_message("\"POST /login\"", "\"/login\"", 9, "expected a request such as");
+    expect_message(
+        "\"POST /login\"",
+        "\"FETCH /login\"",
+        9,
+        "expected a request such as",
+    );
+    expect_message("[200, 201]", "\"ok\"", 11, "expected a status such as 200");
+    expect_message("cookie = \"sid\"", "jar = \"sid\"", 12, "unknown variant `jar`");
+    expect_message("cookie = \"sid\"", "json = \"sid\"", 12, "expected a JSON pointer");
+    expect_message("${session}", "${sesion}", 17, "${sesion} is not known here");
+    expect_message("${session}", "${session", 17, "expected } after ${");
+    expect_message(
+        "name = \"read\"",
+        "name = \"log in\"",
+        14,
+        "a name that no other step has",
+    );
+    expect_message("request = \"GET /cart\"\n", "", 14, "missing field `request`");
+    expect_message("status = [200, 201]", "text = \"x\"", 7, "expected one body at most");
+    expect_message("status = [200, 201]", "settle-ms = 5", 11, "GET and HEAD only");
+    expect_message("\"/items\" = []", "items = []", 18, "expected a JSON pointer");
 }
 
 #[test]
 fn value_is_known_only_after_its_capture() {
-    says("${random.user}", "${session}", 10, "${session} is not known here");
+    expect_message("${random.user}", "${session}", 10, "${session} is not known here");
 }
 
 #[test]
 fn one_step_is_not_enough() {
     let text = "[[step]]\nname = \"a\"\nrequest = \"GET /\"\n";
     let mistakes = Description::parse(text).expect_err("a mistake");
-    assert!(mistakes[0].says.contains("two steps at least"), "{mistakes:?}");
+    assert!(mistakes[0].message.contains("two steps at least"), "{mistakes:?}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub async fn upload_without_a_multipart_form_is_refused(
         "application/octet-stream",
         "application/x-www-form-urlencoded",
         "multipart/form-data",
-        "nonsense",
+        "garbage",
     ] {
         let request = client.authenticated(&alice, Method::POST, paths::UPLOAD);
         let request = request.header(CONTENT_TYPE, media_type).body("file=1");

@@ -27,7 +27,7 @@ enum Login {
 
 /// A user that has logged in through the balancer, and the replica that answered.
 struct LoggedIn {
-    person: Person,
+    virtual_user: Person,
     credential: Held,
     replica: String,
 }
@@ -35,12 +35,12 @@ struct LoggedIn {
 impl LoggedIn {
     async fn at(fixture: &TestCluster, name: &'static str) -> anyhow::Result<Self> {
         let trial = fixture.trial(name, 1, 1);
-        let mut person = trial.user(0, &fixture.cluster.url());
-        let credential = logged_in(&mut person).await?;
+        let mut virtual_user = trial.user(0, &fixture.cluster.url());
+        let credential = logged_in(&mut virtual_user).await?;
         let served_by = |entries: &[Entry]| entries.last()?.served_by.clone();
         let replica = trial.recorder.with_entries(served_by);
         Ok(Self {
-            person,
+            virtual_user,
             credential,
             replica: replica.context("every reply names its replica")?,
         })
@@ -52,7 +52,7 @@ impl LoggedIn {
         let at = fixture.cluster.replica_ids().iter().position(|id| *id == self.replica);
         let replica =
             &fixture.replica_urls().await?[at.context("a replica of that name")?];
-        let (replica, balancer) = (self.person.at(replica), &self.person);
+        let (replica, balancer) = (self.virtual_user.at(replica), &self.virtual_user);
         for _ in 0..REQUESTS {
             let result = replica.list(&self.credential).await.0;
             ensure!(
@@ -75,7 +75,7 @@ impl LoggedIn {
     /// the balancer may first have to detect the killed replica.
     async fn login(&self) -> anyhow::Result<Login> {
         eventually(DETECTION_TIMEOUT, "a definite answer about the login", async || {
-            Ok(match self.person.list(&self.credential).await.0 {
+            Ok(match self.virtual_user.list(&self.credential).await.0 {
                 Came { ended: Ended::Ok, .. } => Some(Login::Kept),
                 Came { credential_refused: true, .. } => Some(Login::Lost),
                 _ => None,
@@ -173,12 +173,12 @@ fn killing_redis_makes_central_slower_but_correct() -> anyhow::Result<()> {
         fixture.execute("redis", MemberCommand::Kill).await?;
         let without_redis = time_reads(&alice).await?;
         let ended = eventually(DETECTION_TIMEOUT, "an acknowledged logout", async || {
-            let result = bob.person.end(&bob.credential).await;
+            let result = bob.virtual_user.end(&bob.credential).await;
             Ok((result.ended != Ended::Unknown).then_some(result.ended))
         });
         ensure!(ended.await? == Ended::Ok);
         ensure!(bob.login().await? == Login::Lost, "the logout was lost without Redis");
-        let mut carol = bob.person.clone();
+        let mut carol = bob.virtual_user.clone();
         logged_in(&mut carol).await?;
         fixture.execute("redis", MemberCommand::Restart).await?;
         ensure!(alice.login().await? == Login::Kept);

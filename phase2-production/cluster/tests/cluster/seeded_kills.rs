@@ -174,7 +174,7 @@ async fn targets(fixture: &TestCluster) -> Vec<String> {
 
 fn summary(history: &History) -> String {
     let targets: Vec<_> =
-        history.faults.iter().map(|fault| fault.victim.as_str()).collect();
+        history.faults.iter().map(|fault| fault.target.as_str()).collect();
     let ended = |ended| history.entries.iter().filter(|one| one.ended == ended).count();
     format!(
         "killed {}; {} operations, {} ok, {} refused, {} unknown",

@@ -12,7 +12,7 @@ const LIVES: SessionLifetimes = SessionLifetimes {
 const TOUCH_INTERVAL: i64 = 10_000;
 const IDLE: i64 = 80_000;
 const T: i64 = 1_000_000;
-const MOST_FILES: usize = 3;
+const MAX_FILES: usize = 3;
 
 fn born(at: i64) -> Entry {
     let (owner, metadata) = ("ann".to_owned(), "about ann".to_owned());
@@ -32,7 +32,7 @@ fn ended() -> Entry {
 }
 
 fn view_of(entries: &[(&str, Entry)]) -> View {
-    let mut view = View::new(LIVES, MOST_FILES);
+    let mut view = View::new(LIVES, MAX_FILES);
     for (node, entry) in entries {
         view.apply(node, entry.clone(), T);
     }
@@ -154,7 +154,7 @@ fn tombstone_outlives_its_session_and_is_then_removed() {
 
 #[test]
 fn expired_entries_are_ignored() {
-    let mut view = View::new(LIVES, MOST_FILES);
+    let mut view = View::new(LIVES, MAX_FILES);
     let later = T + 1_000_000;
     for entry in [born(T), used(T), file(T, 1), ended()] {
         view.apply("r1", entry, later);

@@ -57,8 +57,8 @@ fn misbehaved(entry: &Entry, history: &History, promises: &Promises) -> Option<S
 /// detects that it is truncated.
 fn answering_replica_had_a_fault(entry: &Entry, history: &History) -> bool {
     let answering = |fault: &&Fault| {
-        DOORS.contains(&fault.victim.as_str())
-            || entry.served_by.as_deref() == Some(fault.victim.as_str())
+        DOORS.contains(&fault.target.as_str())
+            || entry.served_by.as_deref() == Some(fault.target.as_str())
     };
     history.faults.iter().filter(answering).any(|fault| {
         entry.ended_ms >= fault.ordered_ms
@@ -67,7 +67,7 @@ fn answering_replica_had_a_fault(entry: &Entry, history: &History) -> bool {
 }
 
 fn the_door_was_down(entry: &Entry, history: &History) -> bool {
-    let doors = |fault: &&Fault| DOORS.contains(&fault.victim.as_str());
+    let doors = |fault: &&Fault| DOORS.contains(&fault.target.as_str());
     history.faults.iter().filter(doors).any(|fault| {
         let over = fault.mended_ms.map(|mended| mended.saturating_add(AFTERWARDS_MS));
         entry.ended_ms >= fault.ordered_ms
@@ -94,7 +94,7 @@ fn healthy_again(history: &History, finding: &mut Finding) {
             // Another fault is still active.
             continue;
         }
-        let within = Promises::healthy_within_ms(&fault.victim);
+        let within = Promises::healthy_within_ms(&fault.target);
         let calm = Calm { from: mended, within, until };
         for user in 0..history.header.users.len() {
             calm.check(history, user, finding);

@@ -33,7 +33,7 @@ pub(super) fn check(history: &History, promises: &Promises) -> Finding {
 
 /// Whether a fault was certainly active during the whole operation.
 fn is_down_during(store: &str, entry: &Entry, faults: &[Fault]) -> bool {
-    faults.iter().filter(|fault| fault.victim == store).any(|fault| {
+    faults.iter().filter(|fault| fault.target == store).any(|fault| {
         fault.struck_ms.is_some_and(|struck| struck < entry.began_ms)
             && fault.mending_ms.is_none_or(|mending| entry.ended_ms < mending)
     })

@@ -150,7 +150,7 @@ impl HistoryBuilder {
         to: Option<u64>,
     ) -> Self {
         self.0.faults.push(Fault {
-            victim: target.to_owned(),
+            target: target.to_owned(),
             kind: kind.to_owned(),
             ordered_ms: from,
             struck_ms: Some(from),

@@ -136,7 +136,7 @@ async fn websocket_passes_through_https() {
 }
 
 #[tokio::test]
-async fn the_sticky_cookie_is_secure_where_clients_speak_https_and_only_there() {
+async fn sticky_cookie_is_secure_only_over_https() {
     let replica = Replica::start("r1").await;
     let backends = [("r1", replica.address)];
     for (tls, attributes) in [

@@ -1,6 +1,6 @@
 //! A comparison on the screen.
 
-use crate::screen::{say, table, wrapped};
+use crate::screen::{print_line, table, wrapped};
 use comparison::rows::{self, Rows};
 use comparison::{Report, Scenario};
 use outcome::Outcome;
@@ -9,19 +9,19 @@ use outcome::Outcome;
 pub(super) fn show(report: &Report) {
     for scenario in report.scenarios() {
         let fault = scenario.fault(&report.made.target);
-        say(format!("\n{}: {fault}", scenario.title()));
+        print_line(format!("\n{}: {fault}", scenario.title()));
         print(&rows::of_scenario(report, scenario));
     }
-    say("\nIn every scenario");
+    print_line("\nIn every scenario");
     print(&rows::of_designs(report));
-    say("\nPublished and measured figures");
+    print_line("\nPublished and measured figures");
     print(&rows::of_claims(report));
-    say("\nLoad of the client");
+    print_line("\nLoad of the client");
     print(&rows::of_loads(report));
-    say("");
-    judgement(report).into_iter().for_each(say);
+    print_line("");
+    judgement(report).into_iter().for_each(print_line);
     let made = &report.made;
-    say(format!(
+    print_line(format!(
         "seed {}, {} build, {} cores, {} ({:.0} s)",
         made.seed,
         made.profile,
@@ -33,7 +33,7 @@ pub(super) fn show(report: &Report) {
 
 fn print(rows: &Rows) {
     let header: Vec<_> = rows.header.iter().map(String::as_str).collect();
-    say(table(&header, rows.rows.clone()));
+    print_line(table(&header, rows.rows.clone()));
 }
 
 /// The outcome as text, with every reason for it.

@@ -12,9 +12,9 @@ use cluster::commands::MemberCommand;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::Invariant;
 use ledger::content::Content;
-use ledger::crowd::{Credentials, Left};
 use ledger::entry::Ended;
 use ledger::person::{Held, Person};
+use ledger::workload::{Credentials, Left};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub(super) const FILES: [Invariant; 4] =
 /// A logged-in user of one replica, behind a proxy that can hold responses back.
 struct ProxiedUser {
     proxy: FaultProxy,
-    person: Person,
+    virtual_user: Person,
     credential: Held,
 }
 
@@ -44,9 +44,9 @@ impl ProxiedUser {
         let url = fixture.replica_urls().await?[0].clone();
         let target = url.trim_start_matches("http://").parse()?;
         let proxy = FaultProxy::start(target, trial.seed).await?;
-        let mut person = trial.user(0, &format!("http://{}", proxy.address()));
-        let credential = logged_in(&mut person).await?;
-        Ok(Self { proxy, person, credential })
+        let mut virtual_user = trial.user(0, &format!("http://{}", proxy.address()));
+        let credential = logged_in(&mut virtual_user).await?;
+        Ok(Self { proxy, virtual_user, credential })
     }
 
     /// Executes a call, and kills the replica before its response arrives.
@@ -77,9 +77,9 @@ impl ProxiedUser {
 }
 
 /// The final state of a user, for the verification reads.
-pub(super) fn final_state(person: Person, credential: Held) -> Left {
+pub(super) fn final_state(virtual_user: Person, credential: Held) -> Left {
     Left {
-        person,
+        virtual_user,
         credentials: Credentials { current: Some(credential), ended: Vec::new() },
     }
 }
@@ -90,7 +90,7 @@ fn upload_retried_after_a_lost_response_is_stored_once() -> anyhow::Result<()> {
     with_shared_cluster(Design::Central, async |fixture| {
         let trial = fixture.trial("upload_retried_after_a_lost_response", 4, 1);
         let proxied = ProxiedUser::of_first_replica(fixture, &trial).await?;
-        let (alice, credential) = (&proxied.person, &proxied.credential);
+        let (alice, credential) = (&proxied.virtual_user, &proxied.credential);
         let mut rng = ChaCha8Rng::seed_from_u64(trial.seed);
         let content = Content::new(0, &alice.account.username, 1, 9_000, &mut rng);
         let upload = alice.upload(credential, &content, Some("once"));
@@ -115,15 +115,16 @@ fn old_refresh_token_works_when_the_response_was_lost() -> anyhow::Result<()> {
     with_shared_cluster(Design::Token, async |fixture| {
         let trial = fixture.trial("old_refresh_token_works", 25, 1);
         let mut proxied = ProxiedUser::of_first_replica(fixture, &trial).await?;
-        let mut refreshing = proxied.person.clone();
+        let mut refreshing = proxied.virtual_user.clone();
         let refresh = refreshing.refresh(&proxied.credential);
         let lost = proxied.lose_response((fixture, &trial), refresh).await?;
         ensure!(lost.is_none(), "the response arrived");
-        proxied.person = proxied.person.at(&fixture.running_replica_urls().await[0]);
-        let next = proxied.person.refresh(&proxied.credential).await;
+        proxied.virtual_user =
+            proxied.virtual_user.at(&fixture.running_replica_urls().await[0]);
+        let next = proxied.virtual_user.refresh(&proxied.credential).await;
         let next = next.context("the old refresh token was refused")?;
-        ensure!(proxied.person.list(&next).await.0.ended == Ended::Ok);
-        let again = proxied.person.refresh(&next).await;
+        ensure!(proxied.virtual_user.list(&next).await.0.ended == Ended::Ok);
+        let again = proxied.virtual_user.refresh(&next).await;
         ensure!(again.is_some(), "the token family was revoked");
         Ok(())
     })
@@ -144,8 +145,8 @@ fn client_disconnects_lose_no_acknowledged_upload() -> anyhow::Result<()> {
         let mut disconnected = 0;
         for number in 0..UPLOADS {
             let content =
-                |user: usize, person: &Person, rng: &mut ChaCha8Rng| -> Content {
-                    Content::new(user, &person.account.username, number, 3_000, rng)
+                |user: usize, virtual_user: &Person, rng: &mut ChaCha8Rng| -> Content {
+                    Content::new(user, &virtual_user.account.username, number, 3_000, rng)
                 };
             if number % 4 == 0 {
                 let own = content(1, &patient, &mut rng);

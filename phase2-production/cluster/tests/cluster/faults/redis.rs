@@ -9,8 +9,8 @@ use backing_services::{Backing, redis};
 use cluster::Design;
 use cluster::commands::MemberCommand;
 use fault_proxy::{FaultProxy, Toxic};
-use ledger::crowd::{Credentials, Left};
 use ledger::entry::{Ended, Entry};
+use ledger::workload::{Credentials, Left};
 use ledger::{Invariant, Promises};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -181,7 +181,7 @@ async fn log_out_with_slow_redis(
     proxy.heal();
     faults.iter().for_each(|(of, fault)| of.recorder.fault_mended(*fault));
     let logged_out = Left {
-        person: alice,
+        virtual_user: alice,
         credentials: Credentials { current: None, ended: vec![credential] },
     };
     let users = trial.finish(workload).await;

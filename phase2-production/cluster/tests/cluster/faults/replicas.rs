@@ -49,7 +49,7 @@ const SLOW: Toxic = Toxic::Bandwidth { bytes_per_second: 20_000 };
 struct SlowSender {
     trial: Trial,
     proxy: FaultProxy,
-    person: Person,
+    virtual_user: Person,
     credential: Held,
     content: Content,
 }
@@ -61,11 +61,11 @@ impl SlowSender {
         let url = &fixture.replica_urls().await?[at.context("a replica of that name")?];
         let target = url.trim_start_matches("http://").parse()?;
         let proxy = FaultProxy::start(target, trial.seed).await?;
-        let mut person = trial.user(0, &format!("http://{}", proxy.address()));
-        let credential = logged_in(&mut person).await?;
+        let mut virtual_user = trial.user(0, &format!("http://{}", proxy.address()));
+        let credential = logged_in(&mut virtual_user).await?;
         let mut rng = ChaCha8Rng::seed_from_u64(trial.seed);
-        let content = Content::new(0, &person.account.username, 1, SIZE, &mut rng);
-        Ok(Self { trial, proxy, person, credential, content })
+        let content = Content::new(0, &virtual_user.account.username, 1, SIZE, &mut rng);
+        Ok(Self { trial, proxy, virtual_user, credential, content })
     }
 
     /// Awaits `kill`, which kills the replica, when part of the upload has arrived.
@@ -87,7 +87,7 @@ impl SlowSender {
             .await?;
             kill.await
         };
-        let upload = self.person.upload(&self.credential, &self.content, None);
+        let upload = self.virtual_user.upload(&self.credential, &self.content, None);
         let ((result, _), killed) = tokio::join!(upload, killed);
         self.trial.recorder.fault_struck(fault);
         self.trial.recorder.mending_ordered(fault);
@@ -102,11 +102,11 @@ impl SlowSender {
     /// The upload is incomplete, so it must not be listed as a file. The trial of the workload
     /// checks that its bytes are removed.
     async fn check_nothing_is_stored(self, fixture: &TestCluster) -> anyhow::Result<()> {
-        let person = self.person.at(&fixture.replica_urls().await?[0]);
-        let (result, files) = person.list(&self.credential).await;
+        let virtual_user = self.virtual_user.at(&fixture.replica_urls().await?[0]);
+        let (result, files) = virtual_user.list(&self.credential).await;
         ensure!(result.ended == Ended::Ok, "the listing was refused: {result:?}");
         ensure!(files.is_empty(), "an incomplete upload became a file: {files:?}");
-        let user = super::lost_responses::final_state(person, self.credential);
+        let user = super::lost_responses::final_state(virtual_user, self.credential);
         self.trial.check_invariants(fixture, &[user], &[Invariant::Once]).await.map(drop)
     }
 }

@@ -5,12 +5,12 @@ use anyhow::{bail, ensure};
 use api_conformance::target::AuthScheme;
 use api_contract::LoginRequest;
 use cluster::commands::MemberCommand;
-use ledger::crowd::Left;
 use ledger::entry::{Act, Ended, Entry};
 use ledger::history::History;
 use ledger::person::{Held, Person};
 use ledger::recorder::FaultNumber;
-use ledger::{Crowd, Invariant, Outcome, Recorder, check, read_back};
+use ledger::workload::Left;
+use ledger::{Invariant, Outcome, Recorder, Workload, check, read_back};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -23,13 +23,13 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(40);
 const SUCCESSIVE_REPLIES: usize = 4;
 
 /// Logs a user in. Retries, because a busy server may answer 503.
-pub(crate) async fn logged_in(person: &mut Person) -> anyhow::Result<Held> {
+pub(crate) async fn logged_in(virtual_user: &mut Person) -> anyhow::Result<Held> {
     let began = tokio::time::Instant::now();
     loop {
-        match person.log_in().await {
+        match virtual_user.log_in().await {
             Some(credential) => return Ok(credential),
             None if began.elapsed() > WAIT_TIMEOUT => {
-                bail!("{} cannot log in", person.account.username)
+                bail!("{} cannot log in", virtual_user.account.username)
             }
             None => tokio::time::sleep(POLL_INTERVAL).await,
         }
@@ -72,8 +72,8 @@ impl Trial {
     }
 
     /// Starts the workload: all users, with clients for `url`.
-    pub(crate) fn start_workload(&self, url: &str) -> Crowd {
-        Crowd::start(&self.accounts, self.auth_scheme, url, self.seed, &self.recorder)
+    pub(crate) fn start_workload(&self, url: &str) -> Workload {
+        Workload::start(&self.accounts, self.auth_scheme, url, self.seed, &self.recorder)
     }
 
     /// Injects a fault, and records it.
@@ -113,7 +113,7 @@ impl Trial {
 
     /// Stops the workload, after each user is served and one of them has logged out. Without a
     /// logout the checker could not find an accepted credential that should be revoked.
-    pub(crate) async fn finish(&self, workload: Crowd) -> Vec<Left> {
+    pub(crate) async fn finish(&self, workload: Workload) -> Vec<Left> {
         self.until_all_are_served().await;
         self.until(|entries| entries.iter().any(is_logged_out)).await;
         workload.stop().await

@@ -1,11 +1,11 @@
 //! The virtual users of one design.
 
-use crate::contender::Contender;
 use crate::pace::Pace;
 use crate::recovery::is_calm;
 use crate::series::Series;
 use crate::user::{Person, Shared, User};
 use anyhow::bail;
+use api_contract::design::Design;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -14,15 +14,15 @@ use tokio::task::JoinSet;
 const WAIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Users that have logged in and wait for the start of the load.
-pub(crate) struct Crowd {
+pub(crate) struct VirtualUsers {
     users: Vec<User>,
     seed: u64,
 }
 
-impl Crowd {
+impl VirtualUsers {
     /// Logs in all users anew. The balancer chooses the replica of each login.
     pub(crate) async fn gather(
-        design: Contender,
+        design: Design,
         url: &str,
         people: &[Person],
         seed: u64,

@@ -1,9 +1,9 @@
 //! Test fixtures: synthetic runs.
 
-use crate::contender::Contender;
 use crate::scenario::Scenario;
 use crate::series::{Ended, Sample, Series};
 use crate::trial::Trial;
+use api_contract::design::Design;
 use std::collections::BTreeSet;
 
 /// Each user's requests, one every 100 microseconds, each taking 10.
@@ -27,13 +27,13 @@ pub(crate) fn series(fault_us: Option<u64>, of: &[&[Ended]]) -> Series {
 }
 
 /// A trial with these requests and no other event.
-pub(crate) fn trial(contender: Contender, scenario: Scenario, series: Series) -> Trial {
+pub(crate) fn trial(design: Design, scenario: Scenario, series: Series) -> Trial {
     Trial {
-        contender,
+        design,
         scenario,
         series,
-        at_home: BTreeSet::new(),
-        newcomer: None,
+        on_target: BTreeSet::new(),
+        new_replica: None,
         enough: true,
         revoked: None,
         without_lookup: None,

@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Virtual users that execute operations until they are stopped.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct Workload {
     stop: CancellationToken,
     people: JoinSet<Left>,
 }
 
-impl Crowd {
+impl Workload {
     /// Starts one virtual user for each account, with `url` as the target.
     #[must_use]
     pub fn start(
@@ -34,9 +34,9 @@ impl Crowd {
         let stop = CancellationToken::new();
         let mut people = JoinSet::new();
         for (user, account) in accounts.iter().enumerate() {
-            let person =
+            let virtual_user =
                 Person::new(user, account.clone(), auth_scheme, url, recorder.clone());
-            people.spawn(Habit::new(person, auth_scheme, seed).live(stop.clone()));
+            people.spawn(Habit::new(virtual_user, auth_scheme, seed).live(stop.clone()));
         }
         Self { stop, people }
     }
@@ -49,7 +49,7 @@ impl Crowd {
         while let Some(one) = self.people.join_next().await {
             left.extend(one);
         }
-        left.sort_by_key(|one| one.person.user);
+        left.sort_by_key(|one| one.virtual_user.user);
         left
     }
 }

@@ -34,7 +34,7 @@ const ENDED_KEPT: usize = 8;
 /// A virtual user.
 #[derive(Debug)]
 pub(super) struct Habit {
-    person: Person,
+    virtual_user: Person,
     auth_scheme: AuthScheme,
     dice: ChaCha8Rng,
     credentials: Credentials,
@@ -52,18 +52,18 @@ pub(super) struct Habit {
 #[derive(Debug)]
 pub struct Left {
     /// The client.
-    pub person: Person,
+    pub virtual_user: Person,
     /// Its credentials.
     pub credentials: Credentials,
 }
 
 impl Habit {
-    pub(super) fn new(person: Person, auth_scheme: AuthScheme, seed: u64) -> Self {
+    pub(super) fn new(virtual_user: Person, auth_scheme: AuthScheme, seed: u64) -> Self {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
-        dice.set_stream(person.user as u64 + 1);
+        dice.set_stream(virtual_user.user as u64 + 1);
         let (credentials, pending, pieces) = Default::default();
         Self {
-            person,
+            virtual_user,
             auth_scheme,
             dice,
             credentials,
@@ -84,13 +84,13 @@ impl Habit {
             };
             tokio::time::sleep(pause).await;
         }
-        Left { person: self.person, credentials: self.credentials }
+        Left { virtual_user: self.virtual_user, credentials: self.credentials }
     }
 
     /// Executes one operation, and returns whether it had the expected result.
     async fn step(&mut self) -> bool {
         let Some(held) = self.credentials.current.clone() else {
-            self.credentials.current = self.person.log_in().await;
+            self.credentials.current = self.virtual_user.log_in().await;
             return self.credentials.current.is_some();
         };
         let came = self.choose(&held).await;
@@ -111,8 +111,8 @@ impl Habit {
         }
         let any = self.dice.random_range(0..self.files.len().max(1));
         match (self.dice.random_range(0..20), self.files.get(any).cloned()) {
-            (0..3, _) => self.person.list(held).await.0,
-            (3..7, Some(file)) => self.person.download(held, &file).await,
+            (0..3, _) => self.virtual_user.list(held).await.0,
+            (3..7, Some(file)) => self.virtual_user.download(held, &file).await,
             (7, Some(file)) => self.delete(held, &file, any).await,
             (8..10, _) => self.upload(held).await,
             (10..14, _) => self.go_on_with_pieces(held).await,
@@ -124,7 +124,8 @@ impl Habit {
     }
 
     fn new_content(&mut self, sizes: std::ops::Range<usize>) -> Content {
-        let (user, owner) = (self.person.user, self.person.account.username.clone());
+        let (user, owner) =
+            (self.virtual_user.user, self.virtual_user.account.username.clone());
         let size = self.dice.random_range(sizes);
         self.made += 1;
         Content::new(user, &owner, self.made, size, &mut self.dice)
@@ -137,7 +138,8 @@ impl Habit {
             Some(content) => content,
             None => self.new_content(SMALL),
         };
-        let (came, file) = self.person.upload(held, &content, Some(&content.name)).await;
+        let (came, file) =
+            self.virtual_user.upload(held, &content, Some(&content.name)).await;
         match file {
             Some(file) => self.files.push(file),
             None => self.pending = Some(content),
@@ -148,7 +150,7 @@ impl Habit {
     /// Uploads without a key, so it cannot be retried: an unknown outcome stays unknown.
     async fn upload(&mut self, held: &Held) -> Came {
         let content = self.new_content(SMALL);
-        let (came, file) = self.person.upload(held, &content, None).await;
+        let (came, file) = self.virtual_user.upload(held, &content, None).await;
         self.files.extend(file);
         came
     }
@@ -157,15 +159,15 @@ impl Habit {
     async fn go_on_with_pieces(&mut self, held: &Held) -> Came {
         let Some((pieces, offset)) = self.pieces.take() else {
             let content = self.new_content(LARGE);
-            let (came, pieces) = self.person.begin_pieces(held, content).await;
+            let (came, pieces) = self.virtual_user.begin_pieces(held, content).await;
             self.pieces = pieces.map(|pieces| (pieces, Some(0)));
             return came;
         };
         let (came, standing) = match offset {
-            None => self.person.ask_offset(held, &pieces).await,
+            None => self.virtual_user.ask_offset(held, &pieces).await,
             Some(from) => {
                 let to = (from + PIECE).min(pieces.content.bytes.len());
-                self.person.send_piece(held, &pieces, from, to).await
+                self.virtual_user.send_piece(held, &pieces, from, to).await
             }
         };
         match standing.file {
@@ -178,7 +180,7 @@ impl Habit {
     }
 
     async fn delete(&mut self, held: &Held, file: &str, at: usize) -> Came {
-        let came = self.person.delete(held, file).await;
+        let came = self.virtual_user.delete(held, file).await;
         // After an unknown outcome the file may be deleted, so it is not used any more.
         if came.ended != Ended::Fail {
             self.files.swap_remove(at);
@@ -189,11 +191,11 @@ impl Habit {
     /// Keeps a login alive: reads the session, or refreshes the token.
     async fn renew(&mut self, held: &Held) -> Came {
         if self.auth_scheme == AuthScheme::Session {
-            return self.person.look(held).await;
+            return self.virtual_user.look(held).await;
         }
         // A lost reply loses the next refresh token. The old one can be reused only within the
         // grace period of the server, so the user logs in again.
-        self.credentials.current = self.person.refresh(held).await;
+        self.credentials.current = self.virtual_user.refresh(held).await;
         let ended = match self.credentials.current {
             Some(_) => Ended::Ok,
             None => Ended::Unknown,
@@ -203,7 +205,7 @@ impl Habit {
 
     /// Logs out; the next step logs in again.
     async fn end(&mut self, held: &Held) -> Came {
-        let came = self.person.end(held).await;
+        let came = self.virtual_user.end(held).await;
         // After an unknown outcome the credential may still be valid, but is not used any more.
         if came.ended != Ended::Fail {
             self.credentials.current = None;
@@ -220,10 +222,10 @@ impl Habit {
         let ended = &self.credentials.ended;
         let recent = ended.len().saturating_sub(ENDED_KEPT)..ended.len();
         if recent.is_empty() {
-            return self.person.list(held).await.0;
+            return self.virtual_user.list(held).await.0;
         }
         let ended = ended[self.dice.random_range(recent)].clone();
-        let came = self.person.list(&ended).await.0;
+        let came = self.virtual_user.list(&ended).await.0;
         let ended = if came.credential_refused { Ended::Ok } else { Ended::Unknown };
         Came { ended, credential_refused: false }
     }

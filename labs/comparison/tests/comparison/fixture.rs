@@ -9,15 +9,15 @@ use comparison::revocation::Revoked;
 use comparison::series::{Ended, Sample, Series};
 use comparison::statements::{of_trial, together};
 use comparison::trial::Trial;
-use comparison::{Contender, Scenario};
+use comparison::{Design, Scenario};
 
 /// Two designs, three scenarios, one repetition.
 pub(crate) fn report() -> Report {
-    report_on([Contender::Memory, Contender::Token])
+    report_on([Design::Memory, Design::Token])
 }
 
 /// The same for other designs.
-pub(crate) fn report_on(designs: [Contender; 2]) -> Report {
+pub(crate) fn report_on(designs: [Design; 2]) -> Report {
     let scenarios = [Scenario::SteadyLoad, Scenario::RevokeOne, Scenario::KillAReplica];
     let trials: Vec<_> = scenarios
         .into_iter()
@@ -58,29 +58,29 @@ fn made() -> Made {
     }
 }
 
-fn trial(contender: Contender, scenario: Scenario) -> Trial {
+fn trial(design: Design, scenario: Scenario) -> Trial {
     let has_fault = scenario != Scenario::SteadyLoad;
     let revokes = scenario == Scenario::RevokeOne;
     Trial {
-        contender,
+        design,
         scenario,
-        series: series(contender, has_fault),
-        at_home: [0].into(),
-        newcomer: None,
+        series: series(design, has_fault),
+        on_target: [0].into(),
+        new_replica: None,
         enough: true,
-        revoked: revokes.then(|| revoked(contender)),
-        without_lookup: (revokes && contender == Contender::Token).then(outlived),
+        revoked: revokes.then(|| revoked(design)),
+        without_lookup: (revokes && design == Design::Token).then(outlived),
     }
 }
 
 /// A revoked token without a lookup.
 fn outlived() -> Revoked {
     let (accepted_after, delay_ms) = (90, 1_875.0);
-    Revoked { accepted_after, delay_ms, ..revoked(Contender::Token) }
+    Revoked { accepted_after, delay_ms, ..revoked(Design::Token) }
 }
 
-fn revoked(contender: Contender) -> Revoked {
-    let forgets = contender == Contender::Memory;
+fn revoked(design: Design) -> Revoked {
+    let forgets = design == Design::Memory;
     Revoked {
         accepted_before: true,
         accepted_after: if forgets { 70 } else { 0 },
@@ -90,8 +90,8 @@ fn revoked(contender: Contender) -> Revoked {
 }
 
 /// Two users, one request each 100 ms; in `memory` every third request finds no login.
-fn series(contender: Contender, has_fault: bool) -> Series {
-    let forgets = contender == Contender::Memory;
+fn series(design: Design, has_fault: bool) -> Series {
+    let forgets = design == Design::Memory;
     let sample = |number: u64| {
         let intended_us = number * 50_000;
         Sample {
@@ -115,8 +115,8 @@ fn series(contender: Contender, has_fault: bool) -> Series {
     }
 }
 
-fn design(design: Contender) -> DesignReport {
-    let is_token = design == Contender::Token;
+fn design(design: Design) -> DesignReport {
+    let is_token = design == Design::Token;
     let held = |figures: &[f64]| match is_token {
         true => Figure::absent(comparison::held::NO_SESSIONS),
         false => Figure::of(&figures.iter().map(|one| Ok(*one)).collect::<Vec<_>>()),
