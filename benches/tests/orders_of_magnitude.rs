@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The table stands between these lines of the README.
-const BEGIN: &str = "<!-- scripts/keep-orders writes what follows -->\n";
+const BEGIN: &str = "<!-- cargo lab dev measure benches writes this table -->\n";
 const END: &str = "<!-- that was it -->\n";
 
 /// The units, and nanoseconds in one of each.
@@ -112,7 +112,7 @@ fn readme_lists_the_order_of_every_measured_group() {
 }
 
 #[test]
-#[ignore = "writes into the README, after a run of the benches: scripts/keep-orders"]
+#[ignore = "writes into the README, after a run of the benches: cargo lab dev measure benches"]
 fn readme_table_is_written_from_the_last_run() {
     let mut measured = BTreeMap::new();
     medians(&kept(), &mut measured);

@@ -93,8 +93,16 @@ fn benches() -> anyhow::Result<Vec<Step>> {
     let bench =
         |name: &&str| Step::cargo(name, &["bench", "-p", "benches", "--bench", name]);
     let mut steps: Vec<_> = BENCHES.iter().map(bench).collect();
-    let write =
-        ["test", "--release", "-p", "benches", "--test", "orders", "--", "--ignored"];
+    let write = [
+        "test",
+        "--release",
+        "-p",
+        "benches",
+        "--test",
+        "orders_of_magnitude",
+        "--",
+        "--ignored",
+    ];
     let date = output("date", &["-u", "+%F"])?;
     steps.push(Step::cargo("benches/README.md", &write).env("LAB_DATE", &date));
     Ok(steps)
