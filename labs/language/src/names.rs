@@ -12,7 +12,7 @@ use std::path::Path;
 pub struct Name {
     /// `type`, `function` or `metric`.
     pub kind: &'static str,
-    /// The name as it stands in the code.
+    /// The name as it stands in the code; for a method with its type, as `Clock::now`.
     pub name: String,
     /// The package it belongs to; empty for a metric.
     pub package: String,
@@ -40,7 +40,11 @@ pub fn names(top: &Path, rules: &Rules) -> anyhow::Result<Vec<Name>> {
             };
             if definition.is_public {
                 let package = package.rsplit('/').next().unwrap_or(package).to_owned();
-                names.insert(Name { kind, name: definition.name, package });
+                let name = match definition.owner {
+                    Some(owner) => format!("{owner}::{}", definition.name),
+                    None => definition.name,
+                };
+                names.insert(Name { kind, name, package });
             }
         }
     }

@@ -8,6 +8,8 @@ use std::str::FromStr;
 pub(crate) struct RustSource {
     pub(crate) definitions: Vec<Definition>,
     pub(crate) strings: Vec<StringLiteral>,
+    /// The type of the `impl` block that is being read.
+    owner: Option<String>,
 }
 
 /// A name that the file gives to something.
@@ -18,6 +20,8 @@ pub(crate) struct Definition {
     /// Counted from 1.
     pub(crate) line: usize,
     pub(crate) is_public: bool,
+    /// The type whose `impl` block contains it.
+    pub(crate) owner: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,17 @@ impl RustSource {
                         continue;
                     }
                 }
+                TokenTree::Ident(keyword) if keyword == "impl" => {
+                    if let Some((owner, block, length)) =
+                        implementation(&tokens[at + 1..])
+                    {
+                        let outer = self.owner.replace(owner);
+                        self.read(block);
+                        self.owner = outer;
+                        at += 1 + length;
+                        continue;
+                    }
+                }
                 TokenTree::Ident(keyword) => {
                     if let Some(TokenTree::Ident(name)) = tokens.get(at + 1) {
                         let public = is_public(&tokens[..at]);
@@ -111,8 +126,8 @@ impl RustSource {
 
     fn define(&mut self, name: &Ident, kind: DefinitionKind, is_public: bool) {
         let line = name.span().start().line;
-        let name = name.to_string();
-        self.definitions.push(Definition { name, kind, line, is_public });
+        let (name, owner) = (name.to_string(), self.owner.clone());
+        self.definitions.push(Definition { name, kind, line, is_public, owner });
     }
 
     /// The fields or variants in the next braces, if those come before a `;`.
@@ -153,6 +168,37 @@ impl RustSource {
             }
         }
     }
+}
+
+/// The type and the block of an `impl`, and the number of tokens up to the block's end.
+/// [`None`] for `impl Trait` as a type, which has no block before the next `;`, `,` or `=`.
+fn implementation(tokens: &[TokenTree]) -> Option<(String, TokenStream, usize)> {
+    let mut owner = None;
+    let mut angle_brackets = 0_i32;
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Punct(mark) => match mark.as_char() {
+                '<' => angle_brackets += 1,
+                '>' => angle_brackets = (angle_brackets - 1).max(0),
+                ';' | ',' | '=' if angle_brackets == 0 => return None,
+                _ => {}
+            },
+            TokenTree::Ident(word) if angle_brackets == 0 && word == "for" => {
+                owner = None
+            }
+            TokenTree::Ident(word) if angle_brackets == 0 && word == "where" => {
+                angle_brackets = -1_000;
+            }
+            TokenTree::Ident(word) if angle_brackets == 0 => {
+                owner = Some(word.to_string())
+            }
+            TokenTree::Group(block) if block.delimiter() == Delimiter::Brace => {
+                return owner.map(|owner| (owner, block.stream(), at + 1));
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// `#[test]`, `#[tokio::test(…)]`.
