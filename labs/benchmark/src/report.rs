@@ -83,8 +83,9 @@ impl Report {
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let report: Self = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no report of a benchmark", path.display()))?;
+        let report: Self = serde_json::from_str(&text).with_context(|| {
+            format!("{} is not a report of the benchmark", path.display())
+        })?;
         let Self { schema, version, .. } = &report;
         ensure!(
             schema == VERSION_1 || (schema == SCHEMA && *version == VERSION),

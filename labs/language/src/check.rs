@@ -3,7 +3,7 @@
 use crate::prose::{self, Kind};
 use crate::report::{Offence, Report, Rule};
 use crate::rules::{Rules, Scope};
-use crate::rust_source::{self, Definition, DefinitionKind};
+use crate::rust_source::{self, Definition, DefinitionKind, RustSource, StringLiteral};
 use crate::tree::{self, SourceFile};
 use regex::Regex;
 use std::path::Path;
@@ -107,43 +107,42 @@ fn retired_words(files: &[SourceFile], rules: &Rules) -> Report {
     let mut keys = Rule::count("keys", 0);
     let mut lines = Rule::count("prose", 0);
     for file in files {
-        let stem = file.path.rsplit('/').next().unwrap_or_default();
-        let stem = stem.split('.').next().unwrap_or_default();
-        if let Some(instead) = retired_name(stem, &file.path, rules) {
-            names.offences.push(Offence::new(
-                file,
-                1,
-                &format!("file {stem}: {instead}"),
-            ));
-        }
-        if file.extension() == "rs" {
-            let source = rust_source::read(&file.text);
-            for Definition { name, line, .. } in &source.definitions {
-                if let Some(instead) = retired_name(name, &file.path, rules) {
-                    names.offences.push(Offence::new(
-                        file,
-                        *line,
-                        &format!("{name}: {instead}"),
-                    ));
-                }
-            }
-            for literal in &source.strings {
-                if let Some(instead) = retired_key(&literal.text, &file.path, rules) {
-                    let found = format!("{}: {instead}", literal.text);
-                    keys.offences.push(Offence::new(file, literal.line, &found));
-                }
-            }
+        let source = match file.extension() {
+            "rs" => rust_source::read(&file.text),
+            _ => RustSource::default(),
+        };
+        names.offences.extend(retired_names(file, &source.definitions, rules));
+        for StringLiteral { text, line } in &source.strings {
+            let found = retired_key(text, &file.path, rules);
+            let found = found.map(|use_instead| format!("{text}: {use_instead}"));
+            keys.offences.extend(found.map(|found| Offence::new(file, *line, &found)));
         }
         for line in prose::lines(file) {
-            for word in rules.retired(&file.path, &[Scope::Prose]) {
-                if word.word.is_match(&line.text) {
-                    let found = format!("{} ({})", line.text, word.instead);
-                    lines.offences.push(Offence::new(file, line.number, &found));
-                }
-            }
+            let found = rules.retired(&file.path, &[Scope::Prose]);
+            let found = found.filter(|word| word.word.is_match(&line.text));
+            let found = found.map(|word| format!("{} ({})", line.text, word.instead));
+            let offences = found.map(|found| Offence::new(file, line.number, &found));
+            lines.offences.extend(offences);
         }
     }
     Report { name: "retired-words", rules: vec![names, keys, lines] }
+}
+
+/// The name of the file, and the names that it defines.
+fn retired_names(
+    file: &SourceFile,
+    definitions: &[Definition],
+    rules: &Rules,
+) -> Vec<Offence> {
+    let stem = file.path.rsplit('/').next().unwrap_or_default();
+    let stem = stem.split('.').next().unwrap_or_default();
+    let defined = definitions.iter().map(|one| (one.name.as_str(), one.line));
+    let all = std::iter::once((stem, 1)).chain(defined);
+    let retired = all.filter_map(|(name, line)| {
+        let use_instead = retired_name(name, &file.path, rules)?;
+        Some(Offence::new(file, line, &format!("{name}: {use_instead}")))
+    });
+    retired.collect()
 }
 
 /// The term to use in place of `name`, if that is or has a retired word.

@@ -59,54 +59,62 @@ impl RustSource {
         let mut at = 0;
         while at < tokens.len() {
             match &tokens[at] {
-                TokenTree::Punct(hash) if hash.as_char() == '#' => {
-                    let inner = matches!(&tokens.get(at + 1), Some(TokenTree::Punct(bang)) if bang.as_char() == '!');
-                    let attribute = tokens.get(at + 1 + usize::from(inner));
-                    if let Some(TokenTree::Group(attribute)) = attribute {
-                        is_test |= path_ends_in_test(attribute);
-                        if !is_doc(attribute) {
-                            self.read(attribute.stream());
-                        }
-                        at += 2 + usize::from(inner);
-                        continue;
-                    }
+                TokenTree::Punct(mark) if mark.as_char() == '#' => {
+                    at += self.attribute(&tokens[at + 1..], &mut is_test);
                 }
                 TokenTree::Ident(keyword) if keyword == "impl" => {
-                    if let Some((owner, block, length)) =
-                        implementation(&tokens[at + 1..])
-                    {
-                        let outer = self.owner.replace(owner);
-                        self.read(block);
-                        self.owner = outer;
-                        at += 1 + length;
-                        continue;
-                    }
+                    at += self.implementation(&tokens[at + 1..]);
                 }
-                TokenTree::Ident(keyword) => {
-                    if let Some(TokenTree::Ident(name)) = tokens.get(at + 1) {
-                        let public = is_public(&tokens[..at]);
-                        self.item(&keyword.to_string(), name, is_test, public);
-                        if keyword == "fn" {
-                            is_test = false;
-                        }
-                        if keyword == "struct" || keyword == "union" {
-                            self.members(&tokens[at + 2..], DefinitionKind::Field);
-                        }
-                        if keyword == "enum" {
-                            self.members(&tokens[at + 2..], DefinitionKind::Variant);
-                        }
-                    }
-                }
+                TokenTree::Ident(_) => self.item_at(&tokens, at, &mut is_test),
                 TokenTree::Group(group) => self.read(group.stream()),
                 TokenTree::Literal(literal) => {
                     let line = literal.span().start().line;
-                    if let Some(text) = string(&literal.to_string()) {
-                        self.strings.push(StringLiteral { text, line });
-                    }
+                    let text = string(&literal.to_string());
+                    self.strings.extend(text.map(|text| StringLiteral { text, line }));
                 }
                 TokenTree::Punct(_) => {}
             }
             at += 1;
+        }
+    }
+
+    /// Reads an attribute behind its `#`; returns the number of its tokens.
+    fn attribute(&mut self, tokens: &[TokenTree], is_test: &mut bool) -> usize {
+        let inner =
+            matches!(tokens, [TokenTree::Punct(bang), ..] if bang.as_char() == '!');
+        let Some(TokenTree::Group(attribute)) = tokens.get(usize::from(inner)) else {
+            return 0;
+        };
+        *is_test |= path_ends_in_test(attribute);
+        if !is_doc(attribute) {
+            self.read(attribute.stream());
+        }
+        1 + usize::from(inner)
+    }
+
+    /// Reads an `impl` block behind its keyword; returns the number of its tokens.
+    fn implementation(&mut self, tokens: &[TokenTree]) -> usize {
+        let Some((owner, block, length)) = implementation(tokens) else { return 0 };
+        let outer = self.owner.replace(owner);
+        self.read(block);
+        self.owner = outer;
+        length
+    }
+
+    /// Defines the item whose keyword is at this token, if it is a keyword.
+    fn item_at(&mut self, tokens: &[TokenTree], at: usize, is_test: &mut bool) {
+        let [TokenTree::Ident(keyword), TokenTree::Ident(name), rest @ ..] =
+            &tokens[at..]
+        else {
+            return;
+        };
+        self.item(&keyword.to_string(), name, *is_test, is_public(&tokens[..at]));
+        if keyword == "fn" {
+            *is_test = false;
+        } else if keyword == "struct" || keyword == "union" {
+            self.members(rest, DefinitionKind::Field);
+        } else if keyword == "enum" {
+            self.members(rest, DefinitionKind::Variant);
         }
     }
 

@@ -93,10 +93,8 @@ async fn measure(
             reply.shown(),
             help,
         )?;
-        let reply =
-            reply.expect(200, "a token that is not revoked yet must be accepted")?;
+        reply.expect(200, "a token that is not revoked yet must be accepted")?;
         accepted = after.max(Duration::from_millis(1));
-        drop(reply);
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -81,20 +81,16 @@ pub(super) async fn breaker_closes_by_itself(ctx: &CheckContext) -> CheckResult 
         let deadline = Instant::now() + setting.rest() + RECOVERY_TIMEOUT;
         while client.start().quiet().send().await?.status != 201 {
             if Instant::now() > deadline {
-                return Err(CheckError::timed_out(
-                    "a login that works",
-                    "503 each time",
-                    help,
-                ));
+                let expected = "a login that works";
+                return Err(CheckError::timed_out(expected, "503 each time", help));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
     recovers(&client, setting, help).await?;
+    let help = "the breaker is closed again: every request must use Redis";
     for _ in 0..5 {
-        client
-            .is_seen("the breaker is closed again: every request must use Redis")
-            .await?;
+        client.is_seen(help).await?;
     }
     Ok(())
 }

@@ -182,13 +182,9 @@ async fn rename_changes_only_names_in_the_schema(upgraded: Upgraded) {
     assert_eq!(remaining, None);
 }
 
-async fn constraints_hold_after_the_rename(mut upgraded: Upgraded) {
-    let owner = &mut upgraded.owner;
-    if owner.backend_name() != "PostgreSQL" {
-        owner.execute("PRAGMA foreign_keys = ON").await.unwrap();
-    }
-    let (live, unused) = (credential_hash("live"), credential_hash("unused"));
-    let refused = [
+/// Each breaks another constraint.
+fn refused_statements(live: &str, unused: &str) -> [String; 6] {
+    [
         format!(
             "UPDATE sessions SET session_id_hash = 'short' WHERE session_id_hash = '{live}'"
         ),
@@ -212,8 +208,16 @@ async fn constraints_hold_after_the_rename(mut upgraded: Upgraded) {
             "INSERT INTO refresh_tokens (token_hash, family, organisation, issued_at) \
              VALUES ('{unused}', 'family-1', 't1', 1)"
         ),
-    ];
-    for statement in refused {
+    ]
+}
+
+async fn constraints_hold_after_the_rename(mut upgraded: Upgraded) {
+    let owner = &mut upgraded.owner;
+    if owner.backend_name() != "PostgreSQL" {
+        owner.execute("PRAGMA foreign_keys = ON").await.unwrap();
+    }
+    let live = credential_hash("live");
+    for statement in refused_statements(&live, &credential_hash("unused")) {
         let error = owner.execute(AssertSqlSafe(statement.clone())).await.unwrap_err();
         let is_constraint = error.as_database_error().is_some_and(|error| {
             error.is_check_violation()

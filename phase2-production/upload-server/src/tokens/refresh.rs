@@ -7,7 +7,7 @@
 //! be lost or two tabs may refresh at once.
 
 use super::revocation::RevokedNames;
-use super::sealing::random;
+use super::sealing::{CannotUnseal, random};
 use super::{TokenError, Tokens, signed};
 use crate::audit::AuditContext;
 use crate::clock::now;
@@ -128,27 +128,23 @@ pub(crate) async fn rotate(
         max_tokens: inner.refresh.max_tokens,
     };
     let (tokens, audit) = (tokens.clone(), audit.clone());
-    let rotated =
-        inner.records.run(Scope::CredentialHash(token_hash.clone()), move |tx| {
-            Box::pin(async move {
-                let rotated = refresh::rotate(tx, &rotation).await?;
-                let names = match &rotated {
-                    Rotated::Reused(holder) => {
-                        tokens.write_reuse(tx, holder, &audit).await?
-                    }
-                    _ => RevokedNames::default(),
-                };
-                Ok((rotated, names))
-            })
-        });
+    let scope = Scope::CredentialHash(token_hash.clone());
+    let rotated = inner.records.run(scope, move |tx| {
+        Box::pin(async move {
+            let rotated = refresh::rotate(tx, &rotation).await?;
+            let names = match &rotated {
+                Rotated::Reused(holder) => tokens.write_reuse(tx, holder, &audit).await?,
+                _ => RevokedNames::default(),
+            };
+            Ok((rotated, names))
+        })
+    });
     let (rotated, names) = rotated.await?;
     match rotated {
         Rotated::Rotated(holder) => Ok(Refreshed::Next(holder, next)),
         Rotated::Repeated(holder, sealed) => {
-            let bytes = inner.sealing.unseal(&token_hash, &sealed);
-            let bytes = bytes.map_err(TokenError::broken)?;
-            let text = String::from_utf8(bytes).map_err(TokenError::broken)?;
-            Ok(Refreshed::Next(holder, RefreshToken(text)))
+            let sealed = inner.sealing.unseal(&token_hash, &sealed);
+            unsealed(sealed).map(|next| Refreshed::Next(holder, next))
         }
         Rotated::Reused(holder) => Ok(Refreshed::Reused(holder, names)),
         Rotated::Expired => Err(TokenError::Expired),
@@ -159,6 +155,11 @@ pub(crate) async fn rotate(
         }
         Rotated::Revoked | Rotated::Unknown => Err(TokenError::Invalid),
     }
+}
+
+fn unsealed(bytes: Result<Vec<u8>, CannotUnseal>) -> Result<RefreshToken, TokenError> {
+    let bytes = bytes.map_err(TokenError::broken)?;
+    String::from_utf8(bytes).map(RefreshToken).map_err(TokenError::broken)
 }
 
 #[cfg(test)]

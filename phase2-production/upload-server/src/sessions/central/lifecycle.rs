@@ -43,7 +43,7 @@ impl Central {
         // Redis must be read before the database is written, as before it is read.
         let cached = self.cache.peek_session::<CachedSession>(&session_id_hash).await;
         let new = sessions::NewSession {
-            session_id_hash: session_id_hash,
+            session_id_hash,
             epoch,
             idle_ms: database::max_idle_ms(&self.limits),
             expires_at: now() + milliseconds(self.limits.absolute),
