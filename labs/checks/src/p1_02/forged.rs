@@ -22,8 +22,7 @@ pub(super) async fn a_changed_token_is_refused(ctx: &CheckContext) -> CheckResul
     let mut changed = forger.clone();
     changed.header["kid"] = ctx.random_word().into();
     let token = with_signature(&changed.unsigned(), &signature);
-    let help =
-        "the header is part of the signed bytes: it describes how to read the rest";
+    let help = "the header belongs to the signed bytes: it says how to read the rest";
     fixture.refused("a token with another header", &token, help).await?;
 
     let help = "every byte of the signature must be present and correct. How does your \

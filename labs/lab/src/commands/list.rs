@@ -57,11 +57,8 @@ pub(crate) fn show(workspace: &Workspace, as_json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("{}", screen::table(&["", "exercise", "about", "points", ""], rows));
-    println!(
-        "\nYour files are in {}. {}",
-        workspace.folder.display(),
-        how_to_start(workspace)
-    );
+    let (folder, start) = (workspace.folder.display(), how_to_start(workspace));
+    println!("\nYour files are in {folder}. {start}");
     Ok(())
 }
 

@@ -31,7 +31,7 @@ fn mistakes(piece: &str, by: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn expect_message(piece: &str, by: &str, line: usize, words: &str) {
+fn expect(piece: &str, by: &str, line: usize, words: &str) {
     let mistakes = mistakes(piece, by);
     let line = format!("line {line}: ");
     let found =
@@ -48,53 +48,33 @@ fn a_good_description_is_understood() {
 
 #[test]
 fn each_mistake_is_found_at_its_line() {
-    expect_message(
-        "service = \"shop\"",
-        "servis = \"shop\"",
-        1,
-        "unknown field `servis`",
-    );
-    expect_message("http://127.0.0.1:5001", "127.0.0.1:5001", 4, "expected a base URL");
-    expect_message(
+    expect("service = \"shop\"", "servis = \"shop\"", 1, "unknown field `servis`");
+    expect("http://127.0.0.1:5001", "127.0.0.1:5001", 4, "expected a base URL");
+    expect(
         "127.0.0.1:5001",
         "shop.example",
         5,
         "restart is for instances on this machine",
     );
-    expect_message("restart = \"true\"", "stop = \"true\"", 5, "expected stop and start");
-    expect_message(
-        "restart =",
-        "stop = \"true\"\nrestart =",
-        5,
-        "expected stop and start",
-    );
-    expect_message("\"POST /login\"", "\"/login\"", 9, "expected a request such as");
-    expect_message(
-        "\"POST /login\"",
-        "\"FETCH /login\"",
-        9,
-        "expected a request such as",
-    );
-    expect_message("[200, 201]", "\"ok\"", 11, "expected a status such as 200");
-    expect_message("cookie = \"sid\"", "jar = \"sid\"", 12, "unknown variant `jar`");
-    expect_message("cookie = \"sid\"", "json = \"sid\"", 12, "expected a JSON pointer");
-    expect_message("${session}", "${sesion}", 17, "${sesion} is not known here");
-    expect_message("${session}", "${session", 17, "expected } after ${");
-    expect_message(
-        "name = \"read\"",
-        "name = \"log in\"",
-        14,
-        "a name that no other step has",
-    );
-    expect_message("request = \"GET /cart\"\n", "", 14, "missing field `request`");
-    expect_message("status = [200, 201]", "text = \"x\"", 7, "expected one body at most");
-    expect_message("status = [200, 201]", "settle-ms = 5", 11, "GET and HEAD only");
-    expect_message("\"/items\" = []", "items = []", 18, "expected a JSON pointer");
+    expect("restart = \"true\"", "stop = \"true\"", 5, "expected stop and start");
+    expect("restart =", "stop = \"true\"\nrestart =", 5, "expected stop and start");
+    expect("\"POST /login\"", "\"/login\"", 9, "expected a request such as");
+    expect("\"POST /login\"", "\"FETCH /login\"", 9, "expected a request such as");
+    expect("[200, 201]", "\"ok\"", 11, "expected a status such as 200");
+    expect("cookie = \"sid\"", "jar = \"sid\"", 12, "unknown variant `jar`");
+    expect("cookie = \"sid\"", "json = \"sid\"", 12, "expected a JSON pointer");
+    expect("${session}", "${sesion}", 17, "${sesion} is not known here");
+    expect("${session}", "${session", 17, "expected } after ${");
+    expect("name = \"read\"", "name = \"log in\"", 14, "a name that no other step has");
+    expect("request = \"GET /cart\"\n", "", 14, "missing field `request`");
+    expect("status = [200, 201]", "text = \"x\"", 7, "expected one body at most");
+    expect("status = [200, 201]", "settle-ms = 5", 11, "GET and HEAD only");
+    expect("\"/items\" = []", "items = []", 18, "expected a JSON pointer");
 }
 
 #[test]
 fn value_is_known_only_after_its_capture() {
-    expect_message("${random.user}", "${session}", 10, "${session} is not known here");
+    expect("${random.user}", "${session}", 10, "${session} is not known here");
 }
 
 #[test]

@@ -221,43 +221,28 @@ async fn file_events_reach_only_the_owner() -> anyhow::Result<()> {
         for subscription in
             [r#"{"subscribe":"alice"}"#, r#"{"subscribe":"t1"}"#, "subscribe *", "alice"]
         {
-            let answer = exchange(&mut socket, subscription)
-                .await?
-                .ok()
-                .context("the socket was closed")?;
-            equal(
-                "the reply to a subscription",
-                serde_json::from_str::<Event>(&answer)?,
-                Event::NotUnderstood,
-            )?;
+            let reply = exchange(&mut socket, subscription).await?.ok();
+            let reply = serde_json::from_str::<Event>(&reply.context("closed")?)?;
+            equal("the reply to a subscription", reply, Event::NotUnderstood)?;
         }
         others.push(socket);
     }
     for name in ["one.txt", "two.txt"] {
         let file = Upload::new(name, "x");
         let file_id = app.client().upload(&alice, &file).await.done()?.body.file_id;
-        let event = next_message(&mut socket_of_alice)
-            .await?
-            .ok()
-            .context("the socket was closed")?;
+        let event = next_message(&mut socket_of_alice).await?.ok().context("closed")?;
         let expected = Event::FileStored { file_id, name: name.to_owned() };
         equal("the event", serde_json::from_str::<Event>(&event)?, expected)?;
     }
     // By then, another poll would have delivered the events to other sockets.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     for socket in &mut others {
-        equal(
-            "the next message of other accounts",
-            exchange(socket, "ping").await?,
-            Ok("pong".to_owned()),
-        )?;
+        let next = exchange(socket, "ping").await?;
+        equal("the next message of other accounts", next, Ok("pong".to_owned()))?;
     }
     let long = "x".repeat(64 * 1024 + 1);
-    equal(
-        "a long message",
-        exchange(&mut socket_of_alice, &long).await?,
-        Err(close::TOO_LONG),
-    )?;
+    let after_long = exchange(&mut socket_of_alice, &long).await?;
+    equal("a long message", after_long, Err(close::TOO_LONG))?;
     let mut again = open(url, &alice).await?;
     let bytes = Message::binary(vec![0; 64 * 1024 + 1]);
     again.send(bytes).await?;

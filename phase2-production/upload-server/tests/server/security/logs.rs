@@ -167,12 +167,8 @@ async fn use_everything(
         json!({ "token": guess }),
     ] {
         for path in [login, paths::TOKEN_REFRESH, paths::TOKEN_REVOKE] {
-            send_and_check(
-                client,
-                client.request(Method::POST, path).json(&body),
-                secrets,
-            )
-            .await?;
+            let request = client.request(Method::POST, path).json(&body);
+            send_and_check(client, request, secrets).await?;
         }
     }
     for credential in credentials {
@@ -181,7 +177,7 @@ async fn use_everything(
         let new = with_password("alice", format!("{guess}-{guess}"));
         let change = json!({ "current": guess, "new": new.password });
         let paged = format!("{}?password={guess}", paths::FILES);
-        let upload = Upload::new("a.txt", "a");
+        let (upload, cookie) = (Upload::new("a.txt", "a"), format!("session={guess}"));
         for request in [
             authenticated(Method::GET, paths::SESSION),
             authenticated(Method::GET, &paged),
@@ -189,8 +185,7 @@ async fn use_everything(
             authenticated(Method::PATCH, "/api/admin/users/bob").json(&disabled(true)),
             authenticated(Method::POST, paths::ACCOUNT_PASSWORD).json(&change),
             authenticated(Method::GET, paths::FILES).bearer_auth(&guess),
-            authenticated(Method::GET, paths::FILES)
-                .header("cookie", format!("session={guess}")),
+            authenticated(Method::GET, paths::FILES).header("cookie", &cookie),
             api_conformance::form::Form::of(&upload)
                 .apply_to(authenticated(Method::POST, paths::UPLOAD)),
         ] {

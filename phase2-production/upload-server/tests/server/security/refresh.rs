@@ -171,16 +171,11 @@ async fn invalid_tokens_are_counted_without_waiting_for_writers() -> anyhow::Res
     }
     let too_many = ProblemKind::TooManyAttempts;
     for replica in app.replicas() {
-        refused_with_retry_after(
-            refresh(&replica.client(), &invalid(12)).await,
-            too_many,
-            60,
-        )?;
-        refused_with_retry_after(
-            revoke(&replica.client(), &invalid(13)).await,
-            too_many,
-            60,
-        )?;
+        let client = replica.client();
+        let refreshed = refresh(&client, &invalid(12)).await;
+        refused_with_retry_after(refreshed, too_many, 60)?;
+        let revoked = revoke(&client, &invalid(13)).await;
+        refused_with_retry_after(revoked, too_many, 60)?;
     }
     refused_with_retry_after(refresh(&client, &genuine).await, too_many, 60)?;
     writer.execute("ROLLBACK").await?;
