@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn gossip_count_takes_precedence_over_sweep_count() {
-        let page = "# HELP x\nlive_sessions 3\ngossip_sessions_living 7\n";
+        let page = "# HELP x\nlive_sessions 3\nupload_server_gossip_sessions_live 7\n";
         assert_eq!(sessions(page), Some(7.0));
         assert_eq!(sessions("live_sessions 3\n"), Some(3.0));
         assert_eq!(sessions("http_requests_total{status=\"200\"} 9\n"), None);

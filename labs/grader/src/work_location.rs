@@ -60,7 +60,7 @@ pub fn find(top: &Path, paths: &LabPaths, manifest: &Manifest) -> Found {
     for other in candidates.iter().filter(is_work) {
         if other.place != chosen.place && other.files != chosen.files {
             remarks.push(format!(
-                "TWO FOLDERS CONTAIN DIFFERENT WORK_FOLDER: {} was graded, {} was not",
+                "TWO FOLDERS CONTAIN DIFFERENT WORK: {} was graded, {} was not",
                 named(chosen.place),
                 named(other.place)
             ));

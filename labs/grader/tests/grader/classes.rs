@@ -40,7 +40,7 @@ impl Class {
     }
 }
 
-fn verdicts(records: &[Record]) -> Vec<Outcome> {
+fn outcomes(records: &[Record]) -> Vec<Outcome> {
     records.iter().map(|record| record.outcome).collect()
 }
 
@@ -58,7 +58,7 @@ async fn class_table_has_one_line_per_submission() {
 
     let records = class.graded_by(SUITE).await;
     let (pass, fail) = (Outcome::Pass, Outcome::Fail);
-    assert_eq!(verdicts(&records), [pass, fail, pass, fail]);
+    assert_eq!(outcomes(&records), [pass, fail, pass, fail]);
     assert!(records[3].message.contains("not there"), "no work was submitted");
 
     let table = csv(&records);
@@ -81,13 +81,13 @@ async fn changed_folder_is_graded_and_conflicting_folders_are_remarked() {
 
     let records = class.graded_by(SUITE).await;
     let (pass, fail) = (Outcome::Pass, Outcome::Fail);
-    assert_eq!(verdicts(&records), [pass, pass, fail, fail]);
+    assert_eq!(outcomes(&records), [pass, pass, fail, fail]);
     let file = |place: &str| format!("{place}/{ID}/src/answer.rs");
     assert_eq!(records[0].checks[0].file, file("labs/work"));
     assert_eq!(records[1].checks[0].file, file("labs/exercises"));
     let remarks: Vec<_> =
         records.iter().map(|record| record.remarks.join("; ")).collect();
-    let two = "TWO FOLDERS CONTAIN DIFFERENT WORK_FOLDER: labs/work was graded, labs/exercises was \
+    let two = "TWO FOLDERS CONTAIN DIFFERENT WORK: labs/work was graded, labs/exercises was \
          not";
     let none = "labs/exercises contains the unchanged exercise";
     assert_eq!(remarks, ["", "", two, none]);
@@ -109,7 +109,7 @@ async fn symlink_to_another_submission_is_not_followed() {
     }
     let records = class.graded_by(SUITE).await;
     let (pass, fail) = (Outcome::Pass, Outcome::Fail);
-    assert_eq!(verdicts(&records), [pass, fail, fail, fail]);
+    assert_eq!(outcomes(&records), [pass, fail, fail, fail]);
     let remarks: Vec<_> =
         records.iter().map(|record| record.remarks.join("; ")).collect();
     assert_eq!(remarks[1], "the submission is a symbolic link and was not followed");
@@ -146,10 +146,16 @@ async fn class_grading_survives_a_panic_in_one_grading() {
     class.submit("bob", &wrong());
     class.submit("cyd", CORRECT);
     let records = class.graded_by(PANICS).await;
-    assert_eq!(verdicts(&records), [Outcome::Pass, Outcome::HarnessError, Outcome::Pass]);
+    assert_eq!(outcomes(&records), [Outcome::Pass, Outcome::HarnessError, Outcome::Pass]);
     let names: Vec<_> = records.iter().flat_map(|record| &record.submission).collect();
     assert_eq!(names, ["ada", "bob", "cyd"]);
-    assert!(csv(&records).lines().nth(2).unwrap().starts_with("bob,x-01-double,the lab"));
+    assert!(
+        csv(&records)
+            .lines()
+            .nth(2)
+            .unwrap()
+            .starts_with("bob,x-01-double,harness error")
+    );
 }
 
 #[test]
