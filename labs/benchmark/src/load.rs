@@ -36,7 +36,7 @@ pub(crate) struct Replies {
 }
 
 impl Replies {
-    #[expect(clippy::cast_precision_loss, reason = "requests of a round_length")]
+    #[expect(clippy::cast_precision_loss, reason = "requests of a round")]
     pub(crate) fn per_second(&self) -> f64 {
         self.answers as f64 / self.seconds.max(1e-6)
     }

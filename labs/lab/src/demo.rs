@@ -53,7 +53,7 @@ const VERSION: u32 = 1;
 #[error("{0}")]
 struct Missing(&'static str);
 
-/// Show which users lose their session when servers fail, and why
+/// Show which users lose their session when servers fail
 ///
 /// Starts two or three configurations of real servers, each behind a real load balancer.
 /// All get the same scripted users and then the same fault. Sessions are in the memory of a

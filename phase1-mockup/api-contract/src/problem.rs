@@ -105,7 +105,7 @@ kinds! {
     TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS, "Too many login attempts";
     /// A password in a URL ends up in logs and histories (RFC 9110 §17.9).
     CredentialsInQuery = "credentials-in-query", BAD_REQUEST,
-        "LoginRequest do not belong in a URL";
+        "Credentials do not belong in a URL";
     /// The body, the query or a header cannot be parsed.
     MalformedRequest = "malformed-request", BAD_REQUEST, "The request cannot be understood";
     /// The call does not take this media type.

@@ -36,7 +36,7 @@ async fn with(testbed: &Testbed, plan: &Plan, count: usize) -> anyhow::Result<Re
     let answered = ask().await?;
     let theirs = used(&replicas)? - theirs;
     let its = used(std::slice::from_ref(&balancer))? - its;
-    #[expect(clippy::cast_precision_loss, reason = "requests of a round_length")]
+    #[expect(clippy::cast_precision_loss, reason = "requests of a round")]
     let each = |seconds: f64| rounded(seconds * 1e6 / answered.answers.max(1) as f64);
     Ok(Replicas {
         replicas: count,

@@ -107,7 +107,7 @@ fn every_metric_name_in_the_sources_is_listed() {
     }
     assert!(
         recorded.len() > 30,
-        "the metrics are recorded in another auth_scheme: {recorded:?}"
+        "the metrics are recorded by another recorder: {recorded:?}"
     );
     let unlisted: Vec<_> = recorded.difference(&listed).collect();
     assert!(unlisted.is_empty(), "not in {PAGE}: {unlisted:?}");
