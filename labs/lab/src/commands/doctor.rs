@@ -41,7 +41,7 @@ pub(crate) async fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         probes.extend(services(what).await);
     }
     if args.json {
-        let document = Document::new("lab-doctor", 1, json!({ "probes": probes }));
+        let document = Document::new("lab-doctor", 1, json!({ "findings": probes }));
         print_line(serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
