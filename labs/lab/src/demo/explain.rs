@@ -101,8 +101,9 @@ fn failed(report: &ConfigurationReport, scenario: Scenario) -> String {
              every acknowledged upload is on disk."
         }
         _ => {
-            "In flight on the killed replica, or no replica was ready. The balancer never \
-             sends a request twice, so it answers 502/503 and the client retries."
+            "These were in flight on the killed replica, or no replica was ready for them. \
+             The balancer never sends a request twice, so it answers 502 or 503, and the \
+             client retries."
         }
     };
     fate.to_owned()
@@ -233,7 +234,7 @@ const fn new_replica(configuration: Configuration) -> &'static str {
 fn recovery(report: &ConfigurationReport, scenario: Scenario) -> String {
     let fate = match (report.recovery_s, report.configuration) {
         (None, Configuration::MemoryRoundRobin) => {
-            "The failures have no fault as their cause, so there is no recovery."
+            "Users were logged out before the fault, too, so there is no recovery."
         }
         (None, _) => "Requests still failed when the demo ended.",
         (Some(0.0), _) => "No request was affected.",
@@ -241,7 +242,7 @@ fn recovery(report: &ConfigurationReport, scenario: Scenario) -> String {
             "By chance the last requests reached the right replicas."
         }
         (Some(_), Configuration::MemorySticky) => {
-            "Until the last of them was on another replica and logged in again."
+            "By then the last user of the killed replica had logged in on another one."
         }
         (Some(_), _) if scenario == Scenario::PostgresRestarts => {
             "Until the database answered again. No replica was removed or restarted."

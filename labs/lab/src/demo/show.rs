@@ -55,8 +55,8 @@ fn print_lists(report: &Report) {
 
 fn print_timelines(report: &Report) {
     let legend = format!(
-        "Time, {TICK_MS} ms a letter: . ok, L login lost, x failed, * both, blank: no \
-         answer, | the fault."
+        "Each character is {TICK_MS} ms: . all requests ok, L a login lost, x a request \
+         failed, * both, blank: no request ended, | the fault."
     );
     print_line(wrapped(&legend, 0));
     let room = columns().saturating_sub(24).max(20);
