@@ -1,56 +1,52 @@
-//! The promises of a design. The checker uses only these.
+//! The guarantees of a design. The checker uses only these.
 
 use crate::entry::Entry;
 use crate::history::Fault;
 use serde::Serialize;
 
-/// The invariants of a design. Every design promises I1 to I3, I5 and I6, because files do not
+/// The invariants of a design. Every design guarantees I1 to I3, I5 and I6, because files do not
 /// depend on the session design.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Promises {
+pub struct Guarantees {
     /// An acknowledged login stays valid until its logout, under all kills.
     pub logins_survive: bool,
     /// A credential never works after its acknowledged revocation (I4).
-    #[serde(rename = "revocations_hold")]
-    pub ends_hold: bool,
+    pub revocations_hold: bool,
     /// The stores that can verify a credential. While all are unavailable the reply is 503 (I7).
     /// Empty if a replica needs no store.
-    #[serde(rename = "credential_stores")]
-    pub known_by: Vec<&'static str>,
+    pub credential_stores: Vec<&'static str>,
     /// The replication window in milliseconds. An acknowledged change may be lost if its replica is
     /// killed within this time, because it may not be replicated. 0 if a store has every change
     /// before the acknowledgement.
-    #[serde(rename = "replication_window_ms")]
-    pub told_within_ms: u64,
+    pub replication_window_ms: u64,
     /// The longest time for a request in milliseconds (I5).
-    #[serde(rename = "max_request_ms")]
-    pub answer_within_ms: u64,
+    pub max_request_ms: u64,
 }
 
 /// The allowed slowdown on a busy machine, in percent of an idle one. Tests run many unoptimised
 /// programs on two cores, which delays a request by a half and not by a factor. A longer delay
 /// counts as a hang.
-const BUSY_PERCENT: u64 = if cfg!(debug_assertions) { 150 } else { 100 };
+const BUSY_MACHINE_PERCENT: u64 = if cfg!(debug_assertions) { 150 } else { 100 };
 
 /// The balancer answers 504 after 5 s. With the percentage this stays below the client timeout of
 /// 10 s, so that hanging requests are detected.
-const ANSWER_WITHIN_MS: u64 = 6_000 * BUSY_PERCENT / 100;
+const MAX_REQUEST_MS: u64 = 6_000 * BUSY_MACHINE_PERCENT / 100;
 
 /// The longest time that a `gossip` write waits for the other replicas before it is acknowledged
 /// anyway (`gossip::ACK_TIMEOUT`).
 const GOSSIP_ACK_TIMEOUT_MS: u64 = 300;
 
-impl Promises {
+impl Guarantees {
     /// Sessions in the memory of each replica (`memory`, `sticky`). A kill of the replica ends
     /// them.
     #[must_use]
     pub const fn of_memory() -> Self {
         Self {
             logins_survive: false,
-            ends_hold: true,
-            known_by: Vec::new(),
-            told_within_ms: 0,
-            answer_within_ms: ANSWER_WITHIN_MS,
+            revocations_hold: true,
+            credential_stores: Vec::new(),
+            replication_window_ms: 0,
+            max_request_ms: MAX_REQUEST_MS,
         }
     }
 
@@ -58,15 +54,15 @@ impl Promises {
     /// with a copy runs.
     #[must_use]
     pub fn of_replicated() -> Self {
-        let told_within_ms = GOSSIP_ACK_TIMEOUT_MS;
-        Self { logins_survive: true, told_within_ms, ..Self::of_memory() }
+        let replication_window_ms = GOSSIP_ACK_TIMEOUT_MS;
+        Self { logins_survive: true, replication_window_ms, ..Self::of_memory() }
     }
 
     /// Sessions in Redis, with the database as the primary store (`central`).
     #[must_use]
     pub fn of_central() -> Self {
-        let known_by = vec!["redis", "database"];
-        Self { logins_survive: true, known_by, ..Self::of_memory() }
+        let credential_stores = vec!["redis", "database"];
+        Self { logins_survive: true, credential_stores, ..Self::of_memory() }
     }
 
     /// Signed tokens with revocation (`token` with a deny list or a token version).
@@ -78,30 +74,33 @@ impl Promises {
     /// Milliseconds from the repair of a fault until all users must be served (I5), for each
     /// target. These are the limits of the fault matrix.
     #[must_use]
-    pub fn healthy_within_ms(target: &str) -> u64 {
-        let alone = match target {
+    pub fn recovery_limit_ms(target: &str) -> u64 {
+        let idle_machine_ms = match target {
             "lb" => 2_000,
             "redis" | "proxy" => 5_000,
             "database" => 10_000,
             _replica => 3_000,
         };
-        alone * BUSY_PERCENT / 100
+        idle_machine_ms * BUSY_MACHINE_PERCENT / 100
     }
 
     /// Whether an acknowledged change may be lost, because its replica was killed within the
     /// replication window.
-    pub(crate) fn may_die_with_its_replica(
+    pub(crate) fn may_be_lost_with_replica(
         &self,
         entry: &Entry,
         faults: &[Fault],
     ) -> bool {
         let killed = |fault: &Fault| {
-            let told_ms = entry.ended_ms.saturating_add(self.told_within_ms);
+            let replicated_ms =
+                entry.completed_ms.saturating_add(self.replication_window_ms);
             fault.kind == "kill"
                 && entry.served_by.as_deref() == Some(fault.target.as_str())
-                && fault.struck_ms.is_none_or(|struck| entry.ended_ms <= struck)
-                && fault.ordered_ms < told_ms
+                && fault
+                    .start_completed_ms
+                    .is_none_or(|start_completed| entry.completed_ms <= start_completed)
+                && fault.start_invoked_ms < replicated_ms
         };
-        self.told_within_ms > 0 && faults.iter().any(killed)
+        self.replication_window_ms > 0 && faults.iter().any(killed)
     }
 }
