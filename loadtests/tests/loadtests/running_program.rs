@@ -1,6 +1,6 @@
 //! Runs a load test program and collects its exit code and files.
 
-use crate::left_behind::children_of;
+use crate::orphan_processes::children_of;
 use serde_json::Value;
 use std::io::Read;
 use std::path::Path;
@@ -14,14 +14,14 @@ use tempfile::TempDir;
 const RUN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A running program.
-pub(crate) struct Teller {
+pub(crate) struct RunningProgram {
     pub(crate) child: Child,
     /// Its temporary folder, removed on drop.
     pub(crate) folder: TempDir,
 }
 
 /// The result of a program.
-pub(crate) struct Told {
+pub(crate) struct ProgramOutput {
     pub(crate) status: ExitStatus,
     /// Its standard error.
     pub(crate) errors: String,
@@ -31,12 +31,12 @@ pub(crate) struct Told {
 }
 
 /// One cluster at a time: two concurrent clusters invalidate each other's latencies.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+pub(crate) fn lock_cluster() -> MutexGuard<'static, ()> {
+    static CLUSTER_LOCK: Mutex<()> = Mutex::new(());
+    CLUSTER_LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Teller {
+impl RunningProgram {
     /// Starts a program in its own temporary folder.
     pub(crate) fn start(program: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -62,16 +62,16 @@ impl Teller {
     }
 
     /// Waits for its exit and checks that it leaves only the requested files.
-    pub(crate) fn end(mut self) -> Told {
+    pub(crate) fn wait_for_output(mut self) -> ProgramOutput {
         let status = self.wait();
         let mut errors = String::new();
         self.errors().read_to_string(&mut errors).expect("it is text");
         let children = children_of(self.child.id());
         assert!(children.is_empty(), "{children:?} outlived it: {errors}");
-        let left = self.left_in_folder();
-        assert!(left.is_empty(), "{left:?} were left: {errors}");
+        let remaining = self.remaining_files();
+        assert!(remaining.is_empty(), "{remaining:?} were left: {errors}");
         let json = std::fs::read(self.folder.path().join("report.json"));
-        Told {
+        ProgramOutput {
             status,
             errors,
             report: json
@@ -93,21 +93,21 @@ impl Teller {
     }
 
     /// Folders of launchers, logs and sockets, without their shared parent folder.
-    fn left_in_folder(&self) -> Vec<String> {
+    fn remaining_files(&self) -> Vec<String> {
         let names = |path: &Path| -> Vec<String> {
             let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
             entries.map(|entry| entry.file_name().display().to_string()).collect()
         };
         let (shared, others): (Vec<_>, Vec<_>) =
             names(self.folder.path()).into_iter().partition(|name| is_shared(name));
-        let asked_for = ["report.json", "page.html"];
-        let others = others.into_iter().filter(|name| !asked_for.contains(&&**name));
+        let requested = ["report.json", "page.html"];
+        let others = others.into_iter().filter(|name| !requested.contains(&&**name));
         let inside = shared.iter().flat_map(|name| names(&self.folder.path().join(name)));
         others.chain(inside).collect()
     }
 }
 
-impl Drop for Teller {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         // After a failed assertion: a cluster ends without its launcher.
         let _ended_already = self.child.kill();

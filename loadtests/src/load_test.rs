@@ -2,24 +2,24 @@
 
 /// A scenario.
 #[derive(Clone, Copy, Debug)]
-pub struct Story {
+pub struct LoadTest {
     /// The name of the program.
     pub name: &'static str,
     /// Its purpose, in one sentence.
-    pub asks: &'static str,
+    pub purpose: &'static str,
     /// The users' work.
-    pub work: Work,
+    pub workload: Workload,
     /// The faults.
-    pub plot: Plot,
+    pub fault_schedule: FaultSchedule,
     /// Defaults for the command line.
-    pub usual: Usual,
+    pub defaults: Defaults,
     /// Defaults with `--smoke`.
-    pub smoke: Usual,
+    pub smoke_defaults: Defaults,
 }
 
 /// The work of a user.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Work {
+pub enum Workload {
     /// Of ten requests five upload, three list, two read an upload back.
     Files,
     /// Reads the session.
@@ -30,7 +30,7 @@ pub enum Work {
     Logins,
 }
 
-impl Work {
+impl Workload {
     /// Whether users upload.
     #[must_use]
     pub const fn uploads(self) -> bool {
@@ -40,31 +40,31 @@ impl Work {
 
 /// The fault schedule during the load.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Plot {
+pub enum FaultSchedule {
     /// No fault.
-    Nothing,
+    NoFault,
     /// One replica is killed, its loss is noticed, and it is started again.
-    Kill,
+    KillReplica,
     /// Each replica in turn is drained, stopped and started.
     RollingRestart,
     /// The cluster grows: 1, 2, 4, … replicas, up to the requested number.
     ScaleOut,
 }
 
-impl Plot {
+impl FaultSchedule {
     /// The minimum number of replicas.
     #[must_use]
-    pub const fn fewest_replicas(self) -> u16 {
+    pub const fn min_replicas(self) -> u16 {
         match self {
-            Self::Nothing => 1,
-            Self::Kill | Self::RollingRestart | Self::ScaleOut => 2,
+            Self::NoFault => 1,
+            Self::KillReplica | Self::RollingRestart | Self::ScaleOut => 2,
         }
     }
 }
 
 /// Load and size of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Usual {
+pub struct Defaults {
     /// Replicas; if the scenario adds some, their number at the end.
     pub replicas: u16,
     /// Users.
@@ -75,7 +75,7 @@ pub struct Usual {
     pub rate: f64,
 }
 
-impl Usual {
+impl Defaults {
     /// Enough for a function test, too little for a measurement.
     pub const SMOKE: Self = Self { replicas: 3, users: 4, seconds: 3, rate: 4.0 };
 }
