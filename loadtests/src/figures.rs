@@ -1,7 +1,7 @@
 //! Latency percentiles, and the failures by kind.
 
 use crate::sample::{RequestResult, Sample};
-use comparison::latency::{Percentiles, waits};
+use comparison::latency::{Percentiles, latency_histogram};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(crate) struct Figures {
 impl Figures {
     /// Computes the figures.
     pub(crate) fn of<'a>(samples: impl Iterator<Item = &'a Sample>) -> Self {
-        let (mut intended, mut sent) = (waits(), waits());
+        let (mut intended, mut sent) = (latency_histogram(), latency_histogram());
         let mut figures = Self::default();
         for sample in samples {
             figures.requests += 1;

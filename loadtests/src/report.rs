@@ -8,8 +8,8 @@ use crate::run_state::RunRecords;
 use crate::sample::{Call, RequestResult, Sample};
 use crate::settings::Settings;
 use crate::verification_reads::VerificationReads;
+use comparison::cpu_use::CpuUse;
 use comparison::latency::client_late_p99;
-use comparison::load::Busy;
 use comparison::machine::Machine;
 use comparison::{Outcome, series};
 use serde::Serialize;
@@ -50,7 +50,7 @@ pub(crate) struct Report {
     pub(crate) verification_reads: VerificationReads,
     /// CPU use of client and machine during the load.
     #[serde(rename = "busy")]
-    pub(crate) cpu_use: Busy,
+    pub(crate) cpu_use: CpuUse,
     /// Scheduling delay of the client, p99 in milliseconds, for requests without an earlier
     /// one under way.
     pub(crate) client_late_p99_ms: f64,
@@ -99,9 +99,9 @@ impl Report {
         run_info: RunInfo,
         records: &RunRecords,
         verification_reads: VerificationReads,
-        cpu_use: Busy,
+        cpu_use: CpuUse,
     ) -> Self {
-        let invalid_reasons: Vec<_> = cpu_use.doubt().into_iter().collect();
+        let invalid_reasons: Vec<_> = cpu_use.invalid_reason().into_iter().collect();
         let checks = run_checks(&Evidence {
             workload: load_test.workload,
             fault_schedule: load_test.fault_schedule,
@@ -174,10 +174,10 @@ fn client_delay_p99(users: usize, samples: &[Sample]) -> f64 {
         user: one.user,
         intended_us: one.intended_us,
         sent_us: one.sent_us,
-        ended_us: one.completed_us,
-        ended: match one.result {
-            RequestResult::Success => series::Ended::Fine,
-            _ => series::Ended::Failed,
+        completed_us: one.completed_us,
+        result: match one.result {
+            RequestResult::Success => series::RequestResult::Success,
+            _ => series::RequestResult::Failed,
         },
         served_by: None,
     };

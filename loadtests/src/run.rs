@@ -11,7 +11,7 @@ use crate::verification_reads::verify_uploads;
 use crate::virtual_user::VirtualUser;
 use anyhow::Context;
 use cluster::{Cluster, Program, RunDir, Topology, Users};
-use comparison::load::{Busy, Stopwatch};
+use comparison::cpu_use::{CpuMeter, CpuUse};
 use comparison::machine::{Machine, profile};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -24,7 +24,7 @@ pub(crate) async fn run(
     command: String,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<Report>> {
-    let (date, machine) = (SystemTime::now(), Machine::this());
+    let (date, machine) = (SystemTime::now(), Machine::current());
     let program = program()?;
     let folder = RunDir::create(&program)?;
     let accounts = Accounts::create(settings.users, load_test.workload, &folder)?;
@@ -122,7 +122,7 @@ async fn run_on_cluster(
 async fn run_users_and_faults(
     run_state: &Arc<RunState>,
     cluster: &Cluster,
-) -> anyhow::Result<Busy> {
+) -> anyhow::Result<CpuUse> {
     let url = cluster.url();
     let users = async {
         let users_ended = run_goose(run_state, &url).await;
@@ -139,10 +139,10 @@ async fn run_users_and_faults(
     faults_ended
 }
 
-async fn run_faults(run_state: &RunState, cluster: &Cluster) -> anyhow::Result<Busy> {
+async fn run_faults(run_state: &RunState, cluster: &Cluster) -> anyhow::Result<CpuUse> {
     run_state.start_load().await?;
     eprintln!("all users are ready: the load begins");
-    let watch = Stopwatch::start();
+    let watch = CpuMeter::start();
     fault_schedule::run_fault_schedule(run_state, cluster).await?;
-    Ok(watch.read())
+    Ok(watch.cpu_use())
 }

@@ -10,7 +10,7 @@ use api_contract::sessions::SessionStarted;
 use api_contract::tokens::TokenIssued;
 use api_contract::{LoginRequest, paths};
 use bytes::Bytes;
-use comparison::pace::Pace;
+use comparison::request_schedule::RequestSchedule;
 use goose::prelude::{GooseMethod, GooseUser};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -154,7 +154,8 @@ impl VirtualUser {
     /// Sends requests at their intended times until the end of the load.
     async fn send_paced_requests(&mut self, client: &mut UserClient<'_>, began: Instant) {
         let settings = &client.run_state.settings;
-        for intended in Pace::new(settings.seed, self.number, settings.request_interval())
+        for intended in
+            RequestSchedule::new(settings.seed, self.number, settings.request_interval())
         {
             if !client.run_state.sleep_until(began + intended).await {
                 return;

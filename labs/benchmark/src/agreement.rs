@@ -3,7 +3,7 @@
 use crate::reads::REFERENCE;
 use crate::report::Report;
 use crate::targets::ratio;
-use comparison::figure::number;
+use comparison::figure::format_number;
 
 /// Percent by which two runs may differ.
 pub const TOLERANCE_PERCENT: f64 = 15.0;
@@ -35,7 +35,7 @@ impl Pair {
     /// One line for a terminal.
     #[must_use]
     pub fn line(&self) -> String {
-        let (before, now) = (number(self.before), number(self.now));
+        let (before, now) = (format_number(self.before), format_number(self.now));
         let says = if self.agrees() { "agrees" } else { "DIFFERS" };
         format!("{says}: {}: {before} and {now} ({:.0} %)", self.title, self.percent())
     }

@@ -4,7 +4,7 @@
 use crate::connection::Connection;
 use crate::request::Request;
 use anyhow::{Context, ensure};
-use comparison::latency::waits;
+use comparison::latency::latency_histogram;
 use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use std::net::SocketAddr;
@@ -58,7 +58,7 @@ pub(crate) async fn full(
     let workers = opened.into_iter().enumerate().map(|(at, connection)| {
         tokio::spawn(work(connection, question.clone(), at, began + duration))
     });
-    let mut all = Replies { answers: 0, seconds: 0.0, waits: waits() };
+    let mut all = Replies { answers: 0, seconds: 0.0, waits: latency_histogram() };
     for worker in workers.collect::<Vec<_>>() {
         all.waits.add(worker.await??)?;
     }
@@ -73,7 +73,7 @@ async fn work(
     first: usize,
     until: Instant,
 ) -> anyhow::Result<Histogram<u64>> {
-    let mut waits = waits();
+    let mut waits = latency_histogram();
     let requests = question.requests.iter().cycle().skip(first % question.requests.len());
     for request in requests {
         let sent = Instant::now();

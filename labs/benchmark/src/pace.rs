@@ -3,7 +3,7 @@
 
 use crate::connection::Connection;
 use crate::load::{Question, microseconds};
-use comparison::latency::{milliseconds, waits};
+use comparison::latency::{latency_histogram, quantile_ms};
 use futures_util::future::join_all;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -86,9 +86,9 @@ async fn once(
 
 /// The 99th percentile of the correct replies, in milliseconds.
 pub(crate) fn p99_ms<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<f64> {
-    let mut all = waits();
+    let mut all = latency_histogram();
     for sample in samples.filter(|sample| sample.fine) {
         all.saturating_record(microseconds(sample.wait));
     }
-    (!all.is_empty()).then(|| milliseconds(&all, 0.99))
+    (!all.is_empty()).then(|| quantile_ms(&all, 0.99))
 }

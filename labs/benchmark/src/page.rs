@@ -8,7 +8,7 @@ pub use plots::plots;
 pub use tables::{reads, targets};
 
 use crate::report::{Made, Report};
-use comparison::figure::number;
+use comparison::figure::format_number;
 use tables::{files, memory, outage, replicas, sessions};
 
 /// The page. The file names of its plots start with `name`.
@@ -56,7 +56,7 @@ fn picture(name: &str, plot: &str, shows: &str) -> String {
 #[must_use]
 pub fn made(made: &Made) -> Vec<(&'static str, String)> {
     let machine = &made.machine;
-    let load = machine.load_before.map_or("not message".to_owned(), number);
+    let load = machine.load_before.map_or("not message".to_owned(), format_number);
     vec![
         ("date", made.date.clone()),
         ("command", format!("`{}`", made.command)),
@@ -75,6 +75,6 @@ pub fn made(made: &Made) -> Vec<(&'static str, String)> {
                 made.rounds, made.round_ms, made.connections
             ),
         ),
-        ("took", format!("{} s", number(made.seconds))),
+        ("took", format!("{} s", format_number(made.seconds))),
     ]
 }

@@ -8,7 +8,7 @@ use crate::rounds::{Contestant, RoundLength, ServerRounds, play};
 use crate::testbed::{self, Testbed};
 use anyhow::{Context, ensure};
 use comparison::figure::{Figure, rounded};
-use comparison::latency::milliseconds;
+use comparison::latency::quantile_ms;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use tokio::process::Command;
@@ -49,7 +49,7 @@ impl Read {
         let figure = |values: &[f64]| {
             Figure::of(&values.iter().map(|one| Ok(*one)).collect::<Vec<_>>())
         };
-        let ms = |quantile| milliseconds(&turns.waits, quantile);
+        let ms = |quantile| quantile_ms(&turns.waits, quantile);
         Self {
             name: who.name.to_owned(),
             title: who.title.clone(),

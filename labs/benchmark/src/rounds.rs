@@ -5,8 +5,8 @@
 
 use crate::child::processor_seconds;
 use crate::load::{self, Question, Replies};
-use comparison::latency::waits;
-use comparison::load::Stopwatch;
+use comparison::cpu_use::CpuMeter;
+use comparison::latency::latency_histogram;
 use hdrhistogram::Histogram;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl ServerRounds {
         Self {
             per_second: Vec::new(),
             ratio: Vec::new(),
-            waits: waits(),
+            waits: latency_histogram(),
             processor_seconds: 0.0,
             client_percent: Vec::new(),
         }
@@ -104,7 +104,7 @@ async fn ask(
     into: &mut ServerRounds,
 ) -> anyhow::Result<f64> {
     let before = used(&whom.pids)?;
-    let busy = Stopwatch::start();
+    let busy = CpuMeter::start();
     let duration = round_length.duration / shorter;
     let answered =
         load::full(whom.address, &whom.question, round_length.connections, duration)
@@ -112,7 +112,7 @@ async fn ask(
     let answered: Replies =
         answered.map_err(|error| error.context(whom.title.clone()))?;
     if counts {
-        into.client_percent.push(busy.read().client_percent);
+        into.client_percent.push(busy.cpu_use().client_percent);
         into.processor_seconds += used(&whom.pids)? - before;
         into.waits.add(&answered.waits)?;
         into.per_second.push(answered.per_second());

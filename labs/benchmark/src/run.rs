@@ -14,7 +14,7 @@ use std::time::{Instant, SystemTime};
 /// When a server does not start or sends a wrong reply: then the run has no result.
 pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     let (began, date) = (Instant::now(), SystemTime::now());
-    let machine = Machine::this();
+    let machine = Machine::current();
     step("finding or starting Redis");
     let testbed = Testbed::prepare(plan.backing).await?;
     let reads = reads::measure(&testbed, plan, &step).await?;

@@ -3,7 +3,7 @@
 use crate::memory::UPLOADS;
 use crate::reads::Read;
 use crate::report::Report;
-use comparison::figure::number;
+use comparison::figure::format_number;
 use serde::{Deserialize, Serialize};
 
 /// A goal, and the measured value.
@@ -45,8 +45,8 @@ impl Target {
     #[must_use]
     pub fn wanted(&self) -> String {
         match self.wanted {
-            Wanted::AtLeast(least) => format!("at least {}", number(least)),
-            Wanted::AtMost(most) => format!("at most {}", number(most)),
+            Wanted::AtLeast(least) => format!("at least {}", format_number(least)),
+            Wanted::AtMost(most) => format!("at most {}", format_number(most)),
         }
     }
 

@@ -67,10 +67,10 @@ fn report(client_percent: f64) -> Report {
         seed: 1,
         smoke: true,
         profile: "debug",
-        machine: Machine::this(),
+        machine: Machine::current(),
         services: Vec::new(),
     };
-    let busy = Busy { client_percent, machine_percent: Some(50.0) };
+    let busy = CpuUse { client_percent, machine_percent: Some(50.0) };
     Report::new(
         &LOAD_TEST,
         &settings,

@@ -7,7 +7,7 @@ use crate::load;
 use crate::plan::Plan;
 use crate::testbed::{self, Testbed};
 use comparison::figure::rounded;
-use comparison::latency::milliseconds;
+use comparison::latency::quantile_ms;
 
 pub(super) async fn measure(
     testbed: &Testbed,
@@ -41,7 +41,7 @@ async fn with(testbed: &Testbed, plan: &Plan, count: usize) -> anyhow::Result<Re
     Ok(Replicas {
         replicas: count,
         per_second: answered.per_second().round(),
-        p99_ms: milliseconds(&answered.waits, 0.99),
+        p99_ms: quantile_ms(&answered.waits, 0.99),
         replica_us: each(theirs),
         balancer_us: each(its),
     })

@@ -1,6 +1,6 @@
 //! Whether an independent service can identify the owner of a credential.
 
-use crate::lane::{Accounts, Lane};
+use crate::configuration::{Accounts, Configuration};
 use crate::login::log_in;
 use api_conformance::client::Client;
 use api_conformance::credential::Credential;
@@ -18,36 +18,38 @@ const ISSUER: &str = "upload-server";
 const AUDIENCE: &str = "upload-api";
 
 /// Signatures that are checked for the median duration.
-const TIMED: usize = 51;
+const TIMED_CHECKS: usize = 51;
 
 /// Findings of the independent service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Elsewhere {
+pub struct OtherServiceResult {
     /// Whether it identifies the owner of the credential.
     pub accepts: bool,
     /// Whether it accepts a credential with forged claims; absent if it cannot check
     /// signatures.
     pub accepts_a_forgery: Option<bool>,
     /// The reason, in a sentence.
-    pub why: String,
+    #[serde(rename = "why")]
+    pub reason: String,
     /// Median duration of one signature check, in milliseconds.
-    pub check_ms: Option<f64>,
+    #[serde(rename = "check_ms")]
+    pub signature_check_ms: Option<f64>,
 }
 
 /// Presents a credential to the independent service.
-pub(crate) async fn try_elsewhere(
-    lane: &Lane,
+pub(crate) async fn try_other_service(
+    configuration: &Configuration,
     accounts: &Accounts,
-) -> anyhow::Result<Elsewhere> {
-    let client = lane.clients().await?.swap_remove(0).1;
+) -> anyhow::Result<OtherServiceResult> {
+    let client = configuration.clients().await?.swap_remove(0).1;
     let account = &accounts.virtual_users[0];
-    let credential = log_in(&client, lane.design, account).await.done()?.body;
+    let credential = log_in(&client, configuration.design, account).await.done()?.body;
     let text = match &credential {
         Credential::Session(text) | Credential::Bearer(text) => text.expose().to_owned(),
         Credential::Basic(_) | Credential::None => String::new(),
     };
     let published = published_keys(&client).await?;
-    Ok(check(lane.design, &text, &account.username, published.as_ref()))
+    Ok(check(configuration.design, &text, &account.username, published.as_ref()))
 }
 
 /// The published keys; [`None`] if the server publishes none.
@@ -64,37 +66,43 @@ fn check(
     credential: &str,
     owner: &str,
     published: Option<&JwkSet>,
-) -> Elsewhere {
+) -> OtherServiceResult {
     let Some(keys) = published else {
-        let why = match decode_header(credential) {
+        let reason = match decode_header(credential) {
             Ok(_) => "the servers publish no keys to check it with",
             Err(_) => {
                 "the id contains no claims, and the servers publish no keys: only their \
                  session store can resolve it"
             }
         };
-        let why = why.to_owned();
-        return Elsewhere {
+        let reason = reason.to_owned();
+        return OtherServiceResult {
             accepts: false,
             accepts_a_forgery: None,
-            why,
-            check_ms: None,
+            reason,
+            signature_check_ms: None,
         };
     };
-    let known = whose(credential, keys).is_ok_and(|name| name == owner);
-    let forged = whose(&with_another_name(credential), keys).is_ok();
-    let why = match known {
+    let accepted = verified_subject(credential, keys).is_ok_and(|name| name == owner);
+    let forged = verified_subject(&with_forged_claims(credential), keys).is_ok();
+    let reason = match accepted {
         true => format!(
             "its signature fits a key that {design} publishes, and it names its owner"
         ),
         false => "its signature fits no published key".to_owned(),
     };
-    let check_ms = known.then(|| median_check_ms(credential, keys));
-    Elsewhere { accepts: known, accepts_a_forgery: Some(forged), why, check_ms }
+    let signature_check_ms =
+        accepted.then(|| median_signature_check_ms(credential, keys));
+    OtherServiceResult {
+        accepts: accepted,
+        accepts_a_forgery: Some(forged),
+        reason,
+        signature_check_ms,
+    }
 }
 
 /// The subject of a valid token.
-fn whose(token: &str, keys: &JwkSet) -> anyhow::Result<String> {
+fn verified_subject(token: &str, keys: &JwkSet) -> anyhow::Result<String> {
     let header = decode_header(token)?;
     let kid = header.kid.unwrap_or_default();
     let jwk = keys.find(&kid).ok_or_else(|| anyhow::anyhow!("no key {kid}"))?;
@@ -110,7 +118,7 @@ fn whose(token: &str, keys: &JwkSet) -> anyhow::Result<String> {
 }
 
 /// The same token with one letter of its claims changed.
-fn with_another_name(token: &str) -> String {
+fn with_forged_claims(token: &str) -> String {
     let claims = token.find('.').map_or(0, |dot| dot + 10);
     let change = |(at, letter): (usize, char)| match (at == claims, letter) {
         (true, 'A') => 'B',
@@ -120,16 +128,16 @@ fn with_another_name(token: &str) -> String {
     token.chars().enumerate().map(change).collect()
 }
 
-fn median_check_ms(token: &str, keys: &JwkSet) -> f64 {
-    let mut times: Vec<_> = (0..TIMED)
+fn median_signature_check_ms(token: &str, keys: &JwkSet) -> f64 {
+    let mut times: Vec<_> = (0..TIMED_CHECKS)
         .map(|_| {
             let began = Instant::now();
-            let _is_good = whose(token, keys);
+            let _is_good = verified_subject(token, keys);
             began.elapsed()
         })
         .collect();
     times.sort();
-    times[TIMED / 2].as_secs_f64() * 1_000.0
+    times[TIMED_CHECKS / 2].as_secs_f64() * 1_000.0
 }
 
 #[cfg(test)]
@@ -155,7 +163,7 @@ mod tests {
     #[test]
     fn forged_token_differs_only_in_its_claims() {
         let token = "aaaa.bbbbbbbbbbbbbbbb.cccc";
-        let forged = with_another_name(token);
+        let forged = with_forged_claims(token);
         assert_ne!(forged, token);
         assert_eq!(forged.len(), token.len());
         assert_eq!(forged.split('.').next(), Some("aaaa"));

@@ -2,7 +2,7 @@
 
 use crate::login::log_in;
 use crate::scenario::Scenario;
-use crate::user::Person;
+use crate::virtual_user::PreparedUser;
 use crate::virtual_users::VirtualUsers;
 use anyhow::Context;
 use api_conformance::client::Client;
@@ -23,16 +23,16 @@ use upload_domain::users_file::{self, User};
 pub(crate) const REPLICAS: usize = 3;
 
 /// Delay between two kills when all replicas are killed.
-const BETWEEN_KILLS: Duration = Duration::from_millis(300);
+const KILL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Attempts to start a replica before the scenario is given up.
-const STARTS: usize = 3;
+const MAX_START_ATTEMPTS: usize = 3;
 
 /// The administrator's account.
 const ADMIN: &str = "admin";
 
 /// The account that is revoked.
-const REVOKED: &str = "revoked";
+const REVOKED_USER: &str = "revoked";
 
 /// All accounts, the same for every design.
 #[derive(Debug)]
@@ -47,38 +47,39 @@ impl Accounts {
     /// Creates the accounts and writes the users file. Passwords are hashed at the lowest
     /// cost: a user logs in again immediately after losing a login, and the comparison is
     /// about identifying callers, not about checking passwords.
-    pub(crate) fn make(users: usize, folder: &RunDir) -> anyhow::Result<Self> {
+    pub(crate) fn create(users: usize, folder: &RunDir) -> anyhow::Result<Self> {
         let account = |name: String| LoginRequest {
             username: name,
             password: Secret::new(random_password()),
         };
         let virtual_users: Vec<_> =
             (1..=users).map(|one| account(format!("user-{one}"))).collect();
-        let (admin, revoked) = (account(ADMIN.to_owned()), account(REVOKED.to_owned()));
+        let (admin, revoked) =
+            (account(ADMIN.to_owned()), account(REVOKED_USER.to_owned()));
         let all = virtual_users.iter().chain([&admin, &revoked]);
-        let all = all.map(in_file).collect::<anyhow::Result<Vec<_>>>()?;
+        let all = all.map(users_file_entry).collect::<anyhow::Result<Vec<_>>>()?;
         let file = folder.path().join("users.json");
         users_file::write_users(&file, all)?;
         Ok(Self { virtual_users, admin, revoked, file })
     }
 }
 
-fn in_file(account: &LoginRequest) -> anyhow::Result<User> {
+fn users_file_entry(account: &LoginRequest) -> anyhow::Result<User> {
     let hash = passwords::hash(account.password.expose(), HashCost::Minimal)?;
     let admin = account.username == ADMIN;
     Ok(User { admin, ..User::new(&account.username, hash)? })
 }
 
 /// A design with its cluster.
-pub(crate) struct Lane {
+pub(crate) struct Configuration {
     pub(crate) design: Design,
     pub(crate) cluster: Cluster,
-    people: Vec<Person>,
+    prepared_users: Vec<PreparedUser>,
     /// The initial replicas. A replica that a scenario adds is stopped afterwards.
     replicas: Vec<String>,
 }
 
-impl Lane {
+impl Configuration {
     /// Starts the cluster and uploads a file for every account.
     pub(crate) async fn start(
         design: Design,
@@ -94,11 +95,11 @@ impl Lane {
             "--requests-per-second=100000",
         ];
         // These replicas count their sessions in each sweep, so sweeps must be frequent.
-        let counting: &[&str] = match design {
+        let sweep_flags: &[&str] = match design {
             Design::Replicated => &["--sweep-ms=250"],
             _ => &[],
         };
-        let flags = unlimited.iter().chain(counting).chain(flags);
+        let flags = unlimited.iter().chain(sweep_flags).chain(flags);
         let cluster = Cluster::start(Topology {
             replicas: REPLICAS,
             users: Users::File(accounts.file.clone()),
@@ -108,25 +109,32 @@ impl Lane {
         });
         let cluster = cluster.await.with_context(|| design.to_string())?;
         let replicas = cluster.replica_ids();
-        let mut lane = Self { design, cluster, people: Vec::new(), replicas };
+        let mut configuration =
+            Self { design, cluster, prepared_users: Vec::new(), replicas };
         for account in &accounts.virtual_users {
-            lane.people.push(lane.person(account).await?);
+            configuration.prepared_users.push(configuration.prepare_user(account).await?);
         }
-        Ok(lane)
+        Ok(configuration)
     }
 
     /// Uploads through one replica, because other replicas may not have the session.
-    async fn person(&self, account: &LoginRequest) -> anyhow::Result<Person> {
+    async fn prepare_user(&self, account: &LoginRequest) -> anyhow::Result<PreparedUser> {
         let client = self.clients().await?.swap_remove(0).1;
         let credential = log_in(&client, self.design, account).await.done()?.body;
         let file = Upload::new("notes.txt", vec![b'.'; 2_048]);
         let file_id = client.upload(&credential, &file).await.done()?.body.file_id;
-        Ok(Person { credentials: account.clone(), file_id })
+        Ok(PreparedUser { account: account.clone(), file_id })
     }
 
     /// All users, logged in.
-    pub(crate) async fn gather(&self, seed: u64) -> anyhow::Result<VirtualUsers> {
-        VirtualUsers::gather(self.design, &self.cluster.url(), &self.people, seed).await
+    pub(crate) async fn log_in_all(&self, seed: u64) -> anyhow::Result<VirtualUsers> {
+        VirtualUsers::log_in_all(
+            self.design,
+            &self.cluster.url(),
+            &self.prepared_users,
+            seed,
+        )
+        .await
     }
 
     /// Clients of the running replicas, without the balancer in between.
@@ -147,7 +155,7 @@ impl Lane {
     }
 
     /// Injects the scenario's fault; returns the name of an added replica.
-    pub(crate) async fn strike(
+    pub(crate) async fn inject(
         &self,
         scenario: Scenario,
         target: &str,
@@ -160,7 +168,7 @@ impl Lane {
             Scenario::KillReplicasInTurn => {
                 for id in &self.replicas {
                     self.cluster.execute(id, MemberCommand::Kill).await?;
-                    tokio::time::sleep(BETWEEN_KILLS).await;
+                    tokio::time::sleep(KILL_INTERVAL).await;
                 }
                 self.start_all().await?;
             }
@@ -175,14 +183,16 @@ impl Lane {
     }
 
     async fn start_all(&self) -> anyhow::Result<()> {
-        try_join_all(self.replicas.iter().map(|id| self.start_again(id))).await.map(drop)
+        try_join_all(self.replicas.iter().map(|id| self.restart_with_retries(id)))
+            .await
+            .map(drop)
     }
 
     /// Starts are retried, as an operator would: all designs start all their replicas at once,
     /// and on a busy machine a store may answer too slowly for one of them.
-    async fn start_again(&self, id: &str) -> anyhow::Result<()> {
+    async fn restart_with_retries(&self, id: &str) -> anyhow::Result<()> {
         let mut last = self.cluster.execute(id, MemberCommand::Restart).await;
-        for _ in 1..STARTS {
+        for _ in 1..MAX_START_ATTEMPTS {
             if last.is_ok() {
                 break;
             }
@@ -192,7 +202,7 @@ impl Lane {
     }
 
     /// Restores the initial cluster.
-    pub(crate) async fn mend(
+    pub(crate) async fn restore(
         &self,
         scenario: Scenario,
         target: &str,

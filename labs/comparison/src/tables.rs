@@ -3,19 +3,19 @@
 use crate::figure::Figure;
 use crate::report::{DesignReport, Report};
 use crate::scenario::Scenario;
-use crate::trial::Row;
+use crate::trial::FigureKind;
 use api_contract::design::Design;
 
 /// A header, and rows with as many cells.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rows {
+pub struct FigureTable {
     /// Names of the columns; the first is empty if rows have names.
     pub header: Vec<String>,
     /// Cells.
     pub rows: Vec<Vec<String>>,
 }
 
-impl Rows {
+impl FigureTable {
     /// As Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
@@ -37,26 +37,29 @@ pub fn designs(report: &Report) -> Vec<Design> {
 
 /// The table of one scenario: a row for each figure, a column for each design.
 #[must_use]
-pub fn of_scenario(report: &Report, scenario: Scenario) -> Rows {
+pub fn of_scenario(report: &Report, scenario: Scenario) -> FigureTable {
     let columns = designs(report);
     let cell = |design: &Design, row| {
         let figure = report.figure(*design, scenario, row);
-        figure.map_or_else(String::new, Figure::cell)
+        figure.map_or_else(String::new, Figure::table_cell)
     };
-    let row = |row: Row| {
+    let row = |row: FigureKind| {
         let cells = columns.iter().map(|design| cell(design, row));
         std::iter::once(row.title().to_owned()).chain(cells).collect()
     };
-    Rows { header: header(&columns), rows: Row::of(scenario).map(row).collect() }
+    FigureTable {
+        header: header(&columns),
+        rows: FigureKind::of(scenario).map(row).collect(),
+    }
 }
 
 /// The figures that do not depend on the scenario, in the same layout.
 #[must_use]
-pub fn of_designs(report: &Report) -> Rows {
+pub fn of_designs(report: &Report) -> FigureTable {
     type Cell = fn(&DesignReport) -> String;
     let rows: [(&str, Cell); 5] = [
         ("own memory of a replica per 1,000 logins, bytes", |one| {
-            one.memory_bytes_per_1000_logins.cell()
+            one.memory_bytes_per_1000_logins.table_cell()
         }),
         ("sessions that a replica holds of them", |one| {
             match (&one.sessions_fewest, &one.sessions_most) {
@@ -64,63 +67,75 @@ pub fn of_designs(report: &Report) -> Rows {
                     let most = most.median().unwrap_or(*fewest);
                     format!("{:.0} to {:.0}", fewest, most)
                 }
-                (absent, _) => absent.cell(),
+                (absent, _) => absent.table_cell(),
             }
         }),
-        ("bytes that each request carries", |one| one.carried_bytes.cell()),
+        ("bytes that each request carries", |one| one.carried_bytes.table_cell()),
         ("does another service accept the credential?", |one| {
-            format!("{}: {}", yes_or_no(one.elsewhere.accepts), one.elsewhere.why)
+            format!(
+                "{}: {}",
+                yes_or_no(one.other_service.accepts),
+                one.other_service.reason
+            )
         }),
         ("check of a signature there, ms", |one| {
-            let once = one.elsewhere.check_ms.ok_or("there is no signature");
-            Figure::of(&[once]).cell()
+            let once =
+                one.other_service.signature_check_ms.ok_or("there is no signature");
+            Figure::of(&[once]).table_cell()
         }),
     ];
     let row = |(title, cell): (&str, Cell)| {
         let cells = report.designs.iter().map(cell);
         std::iter::once(title.to_owned()).chain(cells).collect()
     };
-    Rows { header: header(&designs(report)), rows: rows.into_iter().map(row).collect() }
+    FigureTable {
+        header: header(&designs(report)),
+        rows: rows.into_iter().map(row).collect(),
+    }
 }
 
 /// The published figures and the measured ones.
 #[must_use]
-pub fn of_claims(report: &Report) -> Rows {
+pub fn of_published_figures(report: &Report) -> FigureTable {
     let header = ["figure", "published", "measured", "agreement"].map(str::to_owned);
-    let row = |claim: &crate::claimed::Claim| {
-        let finding = claim.finding.as_str().to_owned();
-        let (about, claimed) = (claim.about.to_owned(), claim.claimed.clone());
-        vec![about, claimed, claim.measured.clone(), finding]
+    let row = |published_figure: &crate::published::PublishedFigure| {
+        let agreement = published_figure.agreement.as_str().to_owned();
+        let (subject, published) =
+            (published_figure.subject.to_owned(), published_figure.published.clone());
+        vec![subject, published, published_figure.measured.clone(), agreement]
     };
-    Rows { header: header.to_vec(), rows: report.claims.iter().map(row).collect() }
+    FigureTable {
+        header: header.to_vec(),
+        rows: report.published_figures.iter().map(row).collect(),
+    }
 }
 
-/// Every statement with its outcome.
+/// Every check with its outcome.
 #[must_use]
-pub fn of_statements(report: &Report) -> Rows {
+pub fn of_checks(report: &Report) -> FigureTable {
     let header = ["scenario", "design", "check", "expected", "measured", "outcome"];
-    let row = |one: &crate::statements::Statement| {
+    let row = |one: &crate::checks::Check| {
         let scenario = one.scenario.map_or("any", Scenario::as_str);
-        let outcome = match one.doubts.join("; ") {
+        let outcome = match one.inconclusive_reasons.join("; ") {
             none if none.is_empty() => one.outcome.as_str().to_owned(),
             doubts => format!("{}: {doubts}", one.outcome.as_str()),
         };
         vec![
             scenario.to_owned(),
             one.design.to_string(),
-            one.says.clone(),
+            one.title.clone(),
             one.expected.clone(),
             one.measured.clone(),
             outcome,
         ]
     };
-    let rows = report.statements.iter().map(row).collect();
-    Rows { header: header.map(str::to_owned).to_vec(), rows }
+    let rows = report.checks.iter().map(row).collect();
+    FigureTable { header: header.map(str::to_owned).to_vec(), rows }
 }
 
 /// CPU use of the client.
 #[must_use]
-pub fn of_loads(report: &Report) -> Rows {
+pub fn of_cpu_use(report: &Report) -> FigureTable {
     let header = [
         "scenario",
         "client, % of a core",
@@ -128,18 +143,18 @@ pub fn of_loads(report: &Report) -> Rows {
         "client late, p99, ms",
         "do latencies count?",
     ];
-    let row = |load: &crate::report::LoadReport| {
-        let machine = load.busy.machine_percent;
+    let row = |load: &crate::report::CpuUseReport| {
+        let machine = load.cpu_use.machine_percent;
         vec![
             load.scenario.to_string(),
-            format!("{:.0}", load.busy.client_percent),
+            format!("{:.0}", load.cpu_use.client_percent),
             machine.map_or_else(|| "not reported".to_owned(), |one| format!("{one:.0}")),
             format!("{:.1}", load.client_late_p99_ms),
             yes_or_no(load.latency_is_valid).to_owned(),
         ]
     };
-    let rows = report.loads.iter().map(row).collect();
-    Rows { header: header.map(str::to_owned).to_vec(), rows }
+    let rows = report.cpu_use_reports.iter().map(row).collect();
+    FigureTable { header: header.map(str::to_owned).to_vec(), rows }
 }
 
 fn header(columns: &[Design]) -> Vec<String> {
@@ -153,17 +168,17 @@ const fn yes_or_no(so: bool) -> &'static str {
 
 /// Setup, time and machine of a run, a line each.
 #[must_use]
-pub fn made(report: &Report) -> Vec<(&'static str, String)> {
-    let made = &report.made;
-    let machine = &made.machine;
+pub fn run_info(report: &Report) -> Vec<(&'static str, String)> {
+    let run_info = &report.run_info;
+    let machine = &run_info.machine;
     let gigabytes = machine.memory_bytes.map(|bytes| bytes >> 30);
     let memory = gigabytes.map_or_else(String::new, |gib| format!(", {gib} GiB"));
     let load = machine.load_before;
     vec![
-        ("date", made.date.clone()),
-        ("command", made.command.clone()),
-        ("seed", made.seed.to_string()),
-        ("profile", made.profile.to_owned()),
+        ("date", run_info.date.clone()),
+        ("command", run_info.command.clone()),
+        ("seed", run_info.seed.to_string()),
+        ("profile", run_info.profile.to_owned()),
         (
             "machine",
             format!(
@@ -175,16 +190,16 @@ pub fn made(report: &Report) -> Vec<(&'static str, String)> {
             "load before the run",
             load.map_or_else(|| "not reported".to_owned(), |load| format!("{load:.1}")),
         ),
-        ("services", made.services.join(", ")),
+        ("services", run_info.services.join(", ")),
         (
             "users, pace",
             format!(
                 "{} before each design, one request each {} ms",
-                made.users, made.pace_ms
+                run_info.users, run_info.pace_ms
             ),
         ),
-        ("target replica", made.target.clone()),
-        ("repetitions", made.repeat.to_string()),
-        ("seconds", format!("{:.0}", made.seconds)),
+        ("target replica", run_info.target.clone()),
+        ("repetitions", run_info.repeat.to_string()),
+        ("seconds", format!("{:.0}", run_info.seconds)),
     ]
 }

@@ -16,8 +16,8 @@ pub const MACHINE_LIMIT_PERCENT: f64 = 95.0;
 
 /// The start of an interval.
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch {
-    began: Instant,
+pub struct CpuMeter {
+    started_at: Instant,
     client_us: i64,
     machine: Option<Ticks>,
 }
@@ -31,7 +31,7 @@ struct Ticks {
 
 /// CPU use during an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Busy {
+pub struct CpuUse {
     /// The client process, in percent of one core.
     pub client_percent: f64,
     /// All processes of the machine, in percent of all cores; absent if the system does not
@@ -39,10 +39,10 @@ pub struct Busy {
     pub machine_percent: Option<f64>,
 }
 
-impl Busy {
+impl CpuUse {
     /// The reason why latencies of this interval are invalid, if they are.
     #[must_use]
-    pub fn doubt(&self) -> Option<String> {
+    pub fn invalid_reason(&self) -> Option<String> {
         let (client, machine) = (self.client_percent, self.machine_percent);
         if client > CLIENT_LIMIT_PERCENT {
             return Some(format!(
@@ -50,13 +50,13 @@ impl Busy {
                  {CLIENT_LIMIT_PERCENT:.0} %)"
             ));
         }
-        let full = machine.filter(|percent| *percent > MACHINE_LIMIT_PERCENT)?;
-        Some(format!("the machine was {full:.0} % busy, all processes included"))
+        let percent = machine.filter(|used| *used > MACHINE_LIMIT_PERCENT)?;
+        Some(format!("the machine was {percent:.0} % busy, all processes included"))
     }
 
     /// The higher value of each, of two intervals.
     #[must_use]
-    pub fn busiest(self, other: Self) -> Self {
+    pub fn max(self, other: Self) -> Self {
         let machines = [self.machine_percent, other.machine_percent];
         Self {
             client_percent: self.client_percent.max(other.client_percent),
@@ -65,20 +65,20 @@ impl Busy {
     }
 }
 
-impl Stopwatch {
+impl CpuMeter {
     /// Starts an interval.
     #[must_use]
     pub fn start() -> Self {
         let (client_us, machine) = (client_us(), machine());
-        Self { began: Instant::now(), client_us, machine }
+        Self { started_at: Instant::now(), client_us, machine }
     }
 
     /// CPU use since the start.
     #[must_use]
-    pub fn read(&self) -> Busy {
+    pub fn cpu_use(&self) -> CpuUse {
         let now = Self::start();
-        let wall = now.began.duration_since(self.began).as_secs_f64();
-        Busy {
+        let wall = now.started_at.duration_since(self.started_at).as_secs_f64();
+        CpuUse {
             client_percent: share(now.client_us - self.client_us, wall),
             machine_percent: match (self.machine, now.machine) {
                 (Some(before), Some(after)) => busy_percent(before, after),
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn busy_client_or_full_machine_invalidates_latencies() {
         let busy = |client_percent, machine| {
-            Busy { client_percent, machine_percent: machine }.doubt().is_some()
+            CpuUse { client_percent, machine_percent: machine }.invalid_reason().is_some()
         };
         assert!(!busy(69.0, Some(94.0)) && !busy(69.0, None));
         assert!(busy(71.0, Some(50.0)) && busy(71.0, None));

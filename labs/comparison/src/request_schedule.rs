@@ -6,30 +6,30 @@ use std::time::Duration;
 
 /// The intended starts of one user, in order, since the start of the load.
 #[derive(Clone, Debug)]
-pub struct Pace {
-    dice: ChaCha8Rng,
+pub struct RequestSchedule {
+    rng: ChaCha8Rng,
     mean: Duration,
     next: Duration,
 }
 
-impl Pace {
+impl RequestSchedule {
     /// One request every `mean`, ± 50 %, from a seed. Users of the same seed have different
     /// times.
     #[must_use]
     pub fn new(seed: u64, user: usize, mean: Duration) -> Self {
-        let mut dice = ChaCha8Rng::seed_from_u64(seed);
-        dice.set_stream(user as u64);
-        let first = mean.mul_f64(dice.random_range(0.0..1.0));
-        Self { dice, mean, next: first }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(user as u64);
+        let first = mean.mul_f64(rng.random_range(0.0..1.0));
+        Self { rng, mean, next: first }
     }
 }
 
-impl Iterator for Pace {
+impl Iterator for RequestSchedule {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
         let now = self.next;
-        self.next += self.mean.mul_f64(self.dice.random_range(0.5..1.5));
+        self.next += self.mean.mul_f64(self.rng.random_range(0.5..1.5));
         Some(now)
     }
 }
@@ -41,7 +41,7 @@ mod tests {
     const MEAN: Duration = Duration::from_millis(100);
 
     fn times(seed: u64, user: usize) -> Vec<Duration> {
-        Pace::new(seed, user, MEAN).take(1_000).collect()
+        RequestSchedule::new(seed, user, MEAN).take(1_000).collect()
     }
 
     #[test]

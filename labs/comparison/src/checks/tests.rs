@@ -1,20 +1,21 @@
-//! Synthetic trials and their verdicts: each statement must be able to fail.
+//! Synthetic trials and their verdicts: each check must be able to fail.
 
 use super::*;
-use crate::elsewhere::Elsewhere;
 use crate::fixture::{series, trial};
-use crate::held::Held;
-use crate::revocation::Revoked;
+use crate::other_service::OtherServiceResult;
+use crate::revocation::RevocationEffect;
 use crate::series::Series;
-use Ended::{Failed, Fine, LoginLost, TimedOut};
+use crate::session_memory::SessionMemory;
 use Outcome::{Fail, Inconclusive, Pass};
+use RequestResult::{Failed, LoginLost, Success, TimedOut};
 
-const QUIET: [Ended; 8] = [Fine; 8];
+const QUIET: [RequestResult; 8] = [Success; 8];
 
 /// The second request after the fault at 250 finds no login.
-const LOST: [Ended; 8] = [Fine, Fine, Fine, Fine, LoginLost, Fine, Fine, Fine];
+const LOST: [RequestResult; 8] =
+    [Success, Success, Success, Success, LoginLost, Success, Success, Success];
 
-fn of(design: Design, scenario: Scenario, users: &[&[Ended]]) -> Trial {
+fn of(design: Design, scenario: Scenario, users: &[&[RequestResult]]) -> Trial {
     trial(design, scenario, series(Some(250), users))
 }
 
@@ -70,7 +71,7 @@ fn replicated_sessions_are_lost_only_with_all_replicas() {
 
 #[test]
 fn memory_without_affinity_must_lose_logins_without_fault() {
-    let steady = |users: &[&[Ended]]| {
+    let steady = |users: &[&[RequestResult]]| {
         trial(Design::Memory, Scenario::SteadyLoad, series(None, users))
     };
     assert_eq!(outcome(&steady(&[&LOST])), Pass);
@@ -81,7 +82,8 @@ fn memory_without_affinity_must_lose_logins_without_fault() {
 fn orderly_change_must_fail_no_request() {
     let mut failing = QUIET;
     failing[4] = Failed;
-    let change = |ends: &[Ended]| of(Design::Token, Scenario::RollingRestart, &[ends]);
+    let change =
+        |ends: &[RequestResult]| of(Design::Token, Scenario::RollingRestart, &[ends]);
     assert_eq!(outcome(&change(&QUIET)), Pass);
     assert_eq!(outcome(&change(&failing)), Fail);
     failing[4] = TimedOut;
@@ -117,18 +119,18 @@ fn new_replica_must_get_requests_except_with_sticky() {
 #[test]
 fn starved_run_fails_only_for_inexcusable_deviations() {
     let mut starved = of(Design::Sticky, Scenario::RollingRestart, &[&LOST, &QUIET]);
-    starved.enough = false;
+    starved.enough_answers = false;
     assert_eq!(outcome(&starved), Inconclusive);
     let mut starved = of(Design::Token, Scenario::RollingRestart, &[&QUIET]);
-    starved.enough = false;
+    starved.enough_answers = false;
     assert_eq!(outcome(&starved), Inconclusive, "without requests there are no refusals");
     let mut starved = of(Design::Token, Scenario::RollingRestart, &[&LOST]);
-    starved.enough = false;
+    starved.enough_answers = false;
     assert_eq!(outcome(&starved), Fail);
 }
 
-fn revoked(after: usize, still: &[&str]) -> Revoked {
-    Revoked {
+fn revoked(after: usize, still: &[&str]) -> RevocationEffect {
+    RevocationEffect {
         accepted_before: true,
         accepted_after: after,
         delay_ms: 0.0,
@@ -136,12 +138,12 @@ fn revoked(after: usize, still: &[&str]) -> Revoked {
     }
 }
 
-fn revoking(design: Design, found: Revoked) -> Outcome {
+fn revoking(design: Design, found: RevocationEffect) -> Outcome {
     let mut revoke = of(design, Scenario::RevokeOne, &[&QUIET]);
     if design == Design::Memory {
-        revoke.series = Series { fault_us: Some(250), ..series(None, &[&LOST]) };
+        revoke.series = Series { fault_start_us: Some(250), ..series(None, &[&LOST]) };
     }
-    revoke.revoked = Some(found);
+    revoke.revocation = Some(found);
     outcome(&revoke)
 }
 
@@ -161,15 +163,15 @@ fn revocation_reaches_shared_stores_but_no_other_memory() {
 
 #[test]
 fn never_valid_credential_is_inconclusive() {
-    let never = Revoked { accepted_before: false, ..revoked(0, &[]) };
+    let never = RevocationEffect { accepted_before: false, ..revoked(0, &[]) };
     assert_eq!(revoking(Design::Central, never), Inconclusive);
 }
 
 #[test]
 fn token_without_lookup_must_outlive_revocation_then_expire() {
-    let found = |without: Revoked| {
+    let found = |without: RevocationEffect| {
         let mut revoke = of(Design::Token, Scenario::RevokeOne, &[&QUIET]);
-        revoke.without_lookup = Some(without);
+        revoke.revocation_without_lookup = Some(without);
         outcome(&revoke)
     };
     assert_eq!(found(revoked(40, &[])), Pass);
@@ -179,41 +181,46 @@ fn token_without_lookup_must_outlive_revocation_then_expire() {
 
 #[test]
 fn only_unforged_token_is_accepted_by_another_service() {
-    let elsewhere = |accepts, forged| Elsewhere {
+    let other_service = |accepts, forged| OtherServiceResult {
         accepts,
         accepts_a_forgery: forged,
-        why: String::new(),
-        check_ms: None,
+        reason: String::new(),
+        signature_check_ms: None,
     };
-    let held = |sessions| Held { bytes: Vec::new(), sessions, settled: true };
-    let of = |design, elsewhere: Elsewhere, sessions| {
-        let all = of_design(design, &elsewhere, &held(sessions));
+    let session_memory =
+        |sessions| SessionMemory { memory_bytes: Vec::new(), sessions, converged: true };
+    let of = |design, other_service: OtherServiceResult, sessions| {
+        let all = of_design(design, &other_service, &session_memory(sessions));
         Outcome::of(all.iter().map(|one| one.outcome))
     };
-    assert_eq!(of(Design::Token, elsewhere(true, Some(false)), None), Pass);
-    assert_eq!(of(Design::Token, elsewhere(false, Some(false)), None), Fail);
-    assert_eq!(of(Design::Token, elsewhere(true, Some(true)), None), Fail);
-    assert_eq!(of(Design::Central, elsewhere(false, None), None), Pass);
-    assert_eq!(of(Design::Central, elsewhere(true, None), None), Fail);
+    assert_eq!(of(Design::Token, other_service(true, Some(false)), None), Pass);
+    assert_eq!(of(Design::Token, other_service(false, Some(false)), None), Fail);
+    assert_eq!(of(Design::Token, other_service(true, Some(true)), None), Fail);
+    assert_eq!(of(Design::Central, other_service(false, None), None), Pass);
+    assert_eq!(of(Design::Central, other_service(true, None), None), Fail);
     let some = Some((330.0, 340.0));
-    assert_eq!(of(Design::Central, elsewhere(false, None), some), Fail);
-    assert_eq!(of(Design::Memory, elsewhere(false, None), some), Pass);
-    assert_eq!(of(Design::Replicated, elsewhere(false, None), some), Fail);
+    assert_eq!(of(Design::Central, other_service(false, None), some), Fail);
+    assert_eq!(of(Design::Memory, other_service(false, None), some), Pass);
+    assert_eq!(of(Design::Replicated, other_service(false, None), some), Fail);
     let all = Some((1_000.0, 1_000.0));
-    assert_eq!(of(Design::Replicated, elsewhere(false, None), all), Pass);
-    assert_eq!(of(Design::Memory, elsewhere(false, None), all), Fail);
+    assert_eq!(of(Design::Replicated, other_service(false, None), all), Pass);
+    assert_eq!(of(Design::Memory, other_service(false, None), all), Fail);
 }
 
 #[test]
 fn unsettled_gossip_is_inconclusive() {
-    let elsewhere = Elsewhere {
+    let other_service = OtherServiceResult {
         accepts: false,
         accepts_a_forgery: None,
-        why: String::new(),
-        check_ms: None,
+        reason: String::new(),
+        signature_check_ms: None,
     };
-    let late = Held { bytes: Vec::new(), sessions: Some((727.0, 897.0)), settled: false };
-    let all = of_design(Design::Replicated, &elsewhere, &late);
+    let late = SessionMemory {
+        memory_bytes: Vec::new(),
+        sessions: Some((727.0, 897.0)),
+        converged: false,
+    };
+    let all = of_design(Design::Replicated, &other_service, &late);
     assert_eq!(Outcome::of(all.iter().map(|one| one.outcome)), Inconclusive);
 }
 
@@ -221,7 +228,7 @@ fn unsettled_gossip_is_inconclusive() {
 fn worst_repetition_determines_the_outcome() {
     let good = of_trial(&of(Design::Token, Scenario::KillAReplica, &[&QUIET]));
     let bad = of_trial(&of(Design::Token, Scenario::KillAReplica, &[&LOST]));
-    let merged = together([good.clone(), bad, good].concat());
+    let merged = merge_repetitions([good.clone(), bad, good].concat());
     assert_eq!(merged.len(), 1);
     assert_eq!((merged[0].outcome, merged[0].measured.as_str()), (Fail, "1"));
 }
