@@ -1,13 +1,13 @@
 //! The tables of a report.
 
-use crate::growth::Sessions;
+use crate::growth::SessionCost;
 use crate::report::Report;
 use comparison::figure::{Figure, format_number};
 use comparison::tables::FigureTable;
 
 /// Replies per second of each server.
 #[must_use]
-pub fn reads(report: &Report) -> FigureTable {
+pub fn request_costs(report: &Report) -> FigureTable {
     let head = [
         "who",
         "answers a second",
@@ -17,7 +17,7 @@ pub fn reads(report: &Report) -> FigureTable {
         "processor, µs",
         "client, % of a core",
     ];
-    let rows = report.reads.iter().map(|read| {
+    let rows = report.request_costs.iter().map(|read| {
         let or_none = |value: Option<f64>| value.map_or("none".to_owned(), format_number);
         vec![
             read.title.clone(),
@@ -34,11 +34,11 @@ pub fn reads(report: &Report) -> FigureTable {
 
 /// The goals.
 #[must_use]
-pub fn targets(report: &Report) -> FigureTable {
-    let rows = report.targets().into_iter().map(|target| {
-        let measured = target.measured.map_or("none".to_owned(), format_number);
-        let result = target.result().to_owned();
-        vec![target.what.clone(), target.wanted(), measured, result]
+pub fn goals(report: &Report) -> FigureTable {
+    let rows = report.goals().into_iter().map(|goal| {
+        let measured = goal.measured.map_or("none".to_owned(), format_number);
+        let result = goal.result_text().to_owned();
+        vec![goal.quantity.clone(), goal.limit_text(), measured, result]
     });
     table(&["what", "wanted", "measured", "result"], rows.collect())
 }
@@ -78,7 +78,7 @@ pub(super) fn memory(report: &Report) -> FigureTable {
                 mb(&memory.all_uploads),
             ],
             vec![
-                format!("{} idle connections", memory.idle),
+                format!("{} idle connections", memory.idle_count),
                 mb(&memory.idle_connections),
             ],
         ],
@@ -88,8 +88,8 @@ pub(super) fn memory(report: &Report) -> FigureTable {
 #[expect(clippy::cast_precision_loss, reason = "for display")]
 pub(super) fn sessions(report: &Report) -> FigureTable {
     let growth = &report.growth;
-    let of = |place: &'static str, rows: &[Sessions]| {
-        let cells = |row: &Sessions| {
+    let of = |place: &'static str, rows: &[SessionCost]| {
+        let cells = |row: &SessionCost| {
             vec![
                 place.to_owned(),
                 format_number(row.sessions as f64),

@@ -94,7 +94,7 @@ fn kept_runs_are_readable_release_builds() {
     for name in runs {
         let path = docs().join("measurements").join(&name);
         let report = Report::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
-        assert_eq!(report.made.profile, "release", "{name}");
+        assert_eq!(report.run_info.profile, "release", "{name}");
         assert!(path.with_extension("md").exists(), "{name} is not there to be read");
     }
 }

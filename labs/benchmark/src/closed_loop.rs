@@ -13,32 +13,32 @@ use std::time::{Duration, Instant};
 
 /// The requests, and the status of a correct reply.
 #[derive(Clone, Debug)]
-pub(crate) struct Question {
+pub(crate) struct Workload {
     /// Sent round robin; each connection starts at another one.
     pub(crate) requests: Arc<Vec<Request>>,
     /// Any other status ends the measurement, because a refusal is quicker than a reply.
-    pub(crate) status: u16,
+    pub(crate) expected_status: u16,
 }
 
-impl Question {
-    pub(crate) fn one(request: Request, status: u16) -> Self {
-        Self { requests: Arc::new(vec![request]), status }
+impl Workload {
+    pub(crate) fn one(request: Request, expected_status: u16) -> Self {
+        Self { requests: Arc::new(vec![request]), expected_status }
     }
 }
 
 /// The measured replies.
 #[derive(Clone, Debug)]
-pub(crate) struct Replies {
-    pub(crate) answers: u64,
+pub(crate) struct LoadResult {
+    pub(crate) replies: u64,
     pub(crate) seconds: f64,
     /// The latency of each reply, in microseconds.
-    pub(crate) waits: Histogram<u64>,
+    pub(crate) latencies: Histogram<u64>,
 }
 
-impl Replies {
+impl LoadResult {
     #[expect(clippy::cast_precision_loss, reason = "requests of a round_length")]
     pub(crate) fn per_second(&self) -> f64 {
-        self.answers as f64 / self.seconds.max(1e-6)
+        self.replies as f64 / self.seconds.max(1e-6)
     }
 }
 
@@ -46,50 +46,50 @@ impl Replies {
 ///
 /// # Errors
 /// When a reply has another status: then nothing was measured.
-pub(crate) async fn full(
+pub(crate) async fn run(
     address: SocketAddr,
-    question: &Question,
+    workload: &Workload,
     connections: usize,
     duration: Duration,
-) -> anyhow::Result<Replies> {
+) -> anyhow::Result<LoadResult> {
     let opened = (0..connections).map(|_| Connection::open(address));
     let opened = try_join_all(opened).await.context("cannot connect")?;
     let began = Instant::now();
     let workers = opened.into_iter().enumerate().map(|(at, connection)| {
-        tokio::spawn(work(connection, question.clone(), at, began + duration))
+        tokio::spawn(send_requests(connection, workload.clone(), at, began + duration))
     });
-    let mut all = Replies { answers: 0, seconds: 0.0, waits: latency_histogram() };
+    let mut all = LoadResult { replies: 0, seconds: 0.0, latencies: latency_histogram() };
     for worker in workers.collect::<Vec<_>>() {
-        all.waits.add(worker.await??)?;
+        all.latencies.add(worker.await??)?;
     }
     all.seconds = began.elapsed().as_secs_f64();
-    all.answers = all.waits.len();
+    all.replies = all.latencies.len();
     Ok(all)
 }
 
-async fn work(
+async fn send_requests(
     mut connection: Connection,
-    question: Question,
+    workload: Workload,
     first: usize,
-    until: Instant,
+    end: Instant,
 ) -> anyhow::Result<Histogram<u64>> {
-    let mut waits = latency_histogram();
-    let requests = question.requests.iter().cycle().skip(first % question.requests.len());
+    let mut latencies = latency_histogram();
+    let requests = workload.requests.iter().cycle().skip(first % workload.requests.len());
     for request in requests {
         let sent = Instant::now();
-        if sent >= until {
+        if sent >= end {
             break;
         }
-        let status = connection.ask(request).await.context("no answer")?;
+        let status = connection.round_trip(request).await.context("no answer")?;
         ensure!(
-            status == question.status,
+            status == workload.expected_status,
             "answered {status} instead of {}: {}",
-            question.status,
+            workload.expected_status,
             String::from_utf8_lossy(connection.body())
         );
-        waits.saturating_record(microseconds(sent.elapsed()));
+        latencies.saturating_record(microseconds(sent.elapsed()));
     }
-    Ok(waits)
+    Ok(latencies)
 }
 
 /// A duration in whole microseconds.

@@ -1,10 +1,10 @@
 //! The cost of authenticating a caller: the same request to every server, in rounds.
 
-use crate::child::Child;
-use crate::load;
+use crate::child::ChildProcess;
+use crate::closed_loop;
 use crate::plan::Plan;
 use crate::proxies::{HaProxy, haproxy_version};
-use crate::rounds::{Contestant, RoundLength, ServerRounds, play};
+use crate::rounds::{MeasuredServer, RoundPlan, ServerRounds, run_rounds};
 use crate::testbed::{self, Testbed};
 use anyhow::{Context, ensure};
 use comparison::figure::{Figure, rounded};
@@ -17,15 +17,15 @@ use tokio::process::Command;
 pub const REFERENCE: &str = "hello";
 
 /// Servers behind each balancer.
-const BEHIND: usize = 3;
+const SERVERS_BEHIND_BALANCER: usize = 3;
 
 /// Runs of `redis-benchmark`, and requests of each.
-const WIRE_RUNS: usize = 5;
-const WIRE_REQUESTS: &str = "40000";
+const REDIS_BENCHMARK_RUNS: usize = 5;
+const REDIS_BENCHMARK_REQUESTS: &str = "40000";
 
 /// One row of the table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Read {
+pub struct RequestCost {
     /// A short name for programs.
     pub name: String,
     /// A title for readers.
@@ -44,57 +44,57 @@ pub struct Read {
     pub client_percent: Figure,
 }
 
-impl Read {
-    fn of(who: &Contestant, turns: &ServerRounds) -> Self {
+impl RequestCost {
+    fn of(server: &MeasuredServer, rounds: &ServerRounds) -> Self {
         let figure = |values: &[f64]| {
             Figure::of(&values.iter().map(|one| Ok(*one)).collect::<Vec<_>>())
         };
-        let ms = |quantile| quantile_ms(&turns.waits, quantile);
+        let ms = |quantile| quantile_ms(&rounds.latencies, quantile);
         Self {
-            name: who.name.to_owned(),
-            title: who.title.clone(),
-            per_second: figure(&turns.per_second),
-            ratio: figure(&turns.ratio),
+            name: server.name.to_owned(),
+            title: server.title.clone(),
+            per_second: figure(&rounds.per_second),
+            ratio: figure(&rounds.ratio),
             p50_ms: Some(ms(0.50)),
             p99_ms: Some(ms(0.99)),
-            processor_us: Some(rounded(turns.processor_us())),
-            client_percent: figure(&turns.client_percent),
+            processor_us: Some(rounded(rounds.processor_us())),
+            client_percent: figure(&rounds.client_percent),
         }
     }
 
-    fn absent(name: &str, title: &str, why: &str) -> Self {
+    fn absent(name: &str, title: &str, reason: &str) -> Self {
         Self {
             name: name.to_owned(),
             title: title.to_owned(),
-            per_second: Figure::absent(why),
-            ratio: Figure::absent(why),
+            per_second: Figure::absent(reason),
+            ratio: Figure::absent(reason),
             p50_ms: None,
             p99_ms: None,
             processor_us: None,
-            client_percent: Figure::absent(why),
+            client_percent: Figure::absent(reason),
         }
     }
 }
 
 /// All servers, running.
 #[derive(Default)]
-struct Cast {
-    contestants: Vec<Contestant>,
-    children: Vec<Child>,
+struct RunningServers {
+    measured: Vec<MeasuredServer>,
+    children: Vec<ChildProcess>,
     haproxy: Option<HaProxy>,
 }
 
-impl Cast {
+impl RunningServers {
     fn add(
         &mut self,
         name: &'static str,
         title: &str,
-        child: Child,
-        question: load::Question,
+        child: ChildProcess,
+        workload: closed_loop::Workload,
     ) -> anyhow::Result<()> {
         let (address, pids) = (child.address, vec![child.pid()?]);
         let title = title.to_owned();
-        self.contestants.push(Contestant { name, title, address, question, pids });
+        self.measured.push(MeasuredServer { name, title, address, workload, pids });
         self.children.push(child);
         Ok(())
     }
@@ -108,68 +108,77 @@ pub(crate) async fn measure(
     testbed: &Testbed,
     plan: &Plan,
     step: &impl Fn(&str),
-) -> anyhow::Result<Vec<Read>> {
+) -> anyhow::Result<Vec<RequestCost>> {
     step("starting all servers");
-    let (cast, reference) = start(testbed).await?;
-    let round_length = RoundLength {
+    let (servers, reference) = start(testbed).await?;
+    let round_plan = RoundPlan {
         rounds: plan.rounds,
         duration: plan.round_length,
         connections: plan.connections,
     };
-    let turns = play(&reference, &cast.contestants, round_length, step).await?;
-    let everybody = std::iter::once(&reference).chain(&cast.contestants);
-    let mut rows: Vec<_> =
-        everybody.zip(&turns).map(|(who, turns)| Read::of(who, turns)).collect();
-    if cast.haproxy.is_none() {
-        let why = "HAProxy is not installed";
-        rows.push(Read::absent("haproxy", "hello through HAProxy", why));
+    let rounds = run_rounds(&reference, &servers.measured, round_plan, step).await?;
+    let all = std::iter::once(&reference).chain(&servers.measured);
+    let mut rows: Vec<_> = all
+        .zip(&rounds)
+        .map(|(server, rounds)| RequestCost::of(server, rounds))
+        .collect();
+    if servers.haproxy.is_none() {
+        let reason = "HAProxy is not installed";
+        rows.push(RequestCost::absent("haproxy", "hello through HAProxy", reason));
     }
-    rows.push(wire(testbed, &reference, plan).await?);
+    rows.push(redis_benchmark(testbed, &reference, plan).await?);
     Ok(rows)
 }
 
-async fn start(testbed: &Testbed) -> anyhow::Result<(Cast, Contestant)> {
-    let mut cast = Cast::default();
-    phase_1(testbed, &mut cast).await?;
-    phase_2(testbed, &mut cast).await?;
+async fn start(testbed: &Testbed) -> anyhow::Result<(RunningServers, MeasuredServer)> {
+    let mut servers = RunningServers::default();
+    start_phase_1(testbed, &mut servers).await?;
+    start_phase_2(testbed, &mut servers).await?;
     for (name, pool, title) in [
         ("tower-sessions-1", "1", "tower-sessions on Redis, one connection"),
         ("tower-sessions-6", "6", "tower-sessions on Redis, six connections"),
     ] {
         let args = ["tower-sessions", "--pool", pool].map(Into::into);
-        let peer =
-            Child::peer(args, &[("REDIS_URL", testbed.redis.url.as_str())]).await?;
-        let question = testbed::tower_session(peer.address).await?;
-        cast.add(name, title, peer, question)?;
+        let peer = ChildProcess::peer(args, &[("REDIS_URL", testbed.redis.url.as_str())])
+            .await?;
+        let workload = testbed::tower_session_workload(peer.address).await?;
+        servers.add(name, title, peer, workload)?;
     }
-    let backends = balancers(testbed, &mut cast).await?;
-    let reference = Contestant {
+    let reference_address = start_balancers(testbed, &mut servers).await?;
+    let reference = MeasuredServer {
         name: REFERENCE,
         title: "axum and one word".to_owned(),
-        address: backends,
-        question: testbed::hello(),
-        pids: vec![cast.children.last().context("a child")?.pid()?],
+        address: reference_address,
+        workload: testbed::reference_workload(),
+        pids: vec![servers.children.last().context("a child")?.pid()?],
     };
-    Ok((cast, reference))
+    Ok((servers, reference))
 }
 
-async fn phase_1(testbed: &Testbed, cast: &mut Cast) -> anyhow::Result<()> {
+async fn start_phase_1(
+    testbed: &Testbed,
+    servers: &mut RunningServers,
+) -> anyhow::Result<()> {
     let server = testbed.server("stateful", "stateful", &[]).await?;
-    let read = testbed::who_is_calling(&testbed.session(server.address).await?);
-    cast.add("stateful", "Phase 1: session in memory", server, read)?;
+    let read = testbed::authenticated_workload(&testbed.session(server.address).await?);
+    servers.add("stateful", "Phase 1: session in memory", server, read)?;
     let server = testbed.server("stateless", "stateless", &[]).await?;
-    let check = testbed::who_is_calling(&testbed.token(server.address).await?);
-    cast.add("stateless", "Phase 1: token", server, check)
+    let check = testbed::authenticated_workload(&testbed.token(server.address).await?);
+    servers.add("stateless", "Phase 1: token", server, check)
 }
 
-async fn phase_2(testbed: &Testbed, cast: &mut Cast) -> anyhow::Result<()> {
+async fn start_phase_2(
+    testbed: &Testbed,
+    servers: &mut RunningServers,
+) -> anyhow::Result<()> {
     for (name, design, title) in [
         ("memory", "memory", "Phase 2: session in memory"),
         ("central", "central", "Phase 2: session in Redis"),
     ] {
         let server = testbed.upload_server(design, name, &[]).await?;
-        let read = testbed::who_is_calling(&testbed.session(server.address).await?);
-        cast.add(name, title, server, read)?;
+        let read =
+            testbed::authenticated_workload(&testbed.session(server.address).await?);
+        servers.add(name, title, server, read)?;
     }
     for (name, revocation, title) in [
         ("token", "none", "Phase 2: token without a look-up"),
@@ -177,76 +186,86 @@ async fn phase_2(testbed: &Testbed, cast: &mut Cast) -> anyhow::Result<()> {
     ] {
         let flags = ["--revocation", revocation];
         let server = testbed.upload_server("token", name, &flags).await?;
-        let check = testbed::who_is_calling(&testbed.token(server.address).await?);
-        cast.add(name, title, server, check)?;
+        let check =
+            testbed::authenticated_workload(&testbed.token(server.address).await?);
+        servers.add(name, title, server, check)?;
     }
     Ok(())
 }
 
 /// The same three servers behind each balancer; returns the address of the last one.
-async fn balancers(testbed: &Testbed, cast: &mut Cast) -> anyhow::Result<SocketAddr> {
+async fn start_balancers(
+    testbed: &Testbed,
+    servers: &mut RunningServers,
+) -> anyhow::Result<SocketAddr> {
     let mut hellos = Vec::new();
-    for _ in 0..BEHIND {
-        hellos.push(Child::peer(["hello".into()], &[]).await?);
+    for _ in 0..SERVERS_BEHIND_BALANCER {
+        hellos.push(ChildProcess::peer(["hello".into()], &[]).await?);
     }
-    let behind: Vec<_> = hellos.iter().map(|one| one.address).collect();
-    let ours = testbed::our_balancer(&behind).await?;
-    cast.add("balancer", "hello through our balancer", ours, testbed::hello())?;
+    let backends: Vec<_> = hellos.iter().map(|one| one.address).collect();
+    let ours = testbed::start_balancer(&backends).await?;
+    servers.add(
+        "balancer",
+        "hello through our balancer",
+        ours,
+        testbed::reference_workload(),
+    )?;
     if haproxy_version().await.is_some() {
-        let haproxy = testbed.haproxy(&behind).await?;
-        cast.contestants.push(Contestant {
+        let haproxy = testbed.haproxy(&backends).await?;
+        servers.measured.push(MeasuredServer {
             name: "haproxy",
             title: "hello through HAProxy".to_owned(),
             address: haproxy.address,
-            question: testbed::hello(),
+            workload: testbed::reference_workload(),
             pids: vec![haproxy.pid()?],
         });
-        cast.haproxy = Some(haproxy);
+        servers.haproxy = Some(haproxy);
     }
     let reference = hellos.last().context("one at least")?.address;
-    cast.children.extend(hellos);
+    servers.children.extend(hellos);
     Ok(reference)
 }
 
 /// The rate of Redis itself over a socket, as its own tool measures it.
-async fn wire(
+async fn redis_benchmark(
     testbed: &Testbed,
-    reference: &Contestant,
+    reference: &MeasuredServer,
     plan: &Plan,
-) -> anyhow::Result<Read> {
+) -> anyhow::Result<RequestCost> {
     let (name, title) = ("redis-benchmark", "redis-benchmark, GET");
-    let asked = Command::new("redis-benchmark").arg("--version").output().await;
-    if !asked.is_ok_and(|message| message.status.success()) {
-        return Ok(Read::absent(name, title, "redis-benchmark is not installed"));
+    let version = Command::new("redis-benchmark").arg("--version").output().await;
+    if !version.is_ok_and(|message| message.status.success()) {
+        return Ok(RequestCost::absent(name, title, "redis-benchmark is not installed"));
     }
     let (mut per_second, mut ratio) = (Vec::new(), Vec::new());
-    for _ in 0..WIRE_RUNS {
-        let before = load::full(
+    for _ in 0..REDIS_BENCHMARK_RUNS {
+        let before = closed_loop::run(
             reference.address,
-            &reference.question,
+            &reference.workload,
             plan.connections,
             plan.round_length,
         );
         let before = before.await?.per_second();
-        let once = wire_once(testbed.redis.url.as_str(), plan.connections).await?;
+        let once =
+            redis_benchmark_once(testbed.redis.url.as_str(), plan.connections).await?;
         per_second.push(Ok(once));
         ratio.push(Ok(once / before.max(1e-9)));
     }
-    Ok(Read {
+    Ok(RequestCost {
         per_second: Figure::of(&per_second),
         ratio: Figure::of(&ratio),
-        ..Read::absent(name, title, "its own client")
+        ..RequestCost::absent(name, title, "its own client")
     })
 }
 
-async fn wire_once(url: &str, connections: usize) -> anyhow::Result<f64> {
+async fn redis_benchmark_once(url: &str, connections: usize) -> anyhow::Result<f64> {
     // redis://:PASSWORD@HOST:PORT, as backing services write it.
     let rest = url.strip_prefix("redis://").context("a Redis without TLS")?;
     let (secret, host) = rest.split_once('@').unwrap_or((":", rest));
     let (host, port) = host.trim_end_matches('/').rsplit_once(':').context("a port")?;
     let mut command = Command::new("redis-benchmark");
     command.args(["-h", host, "-p", port, "-t", "get", "-d", "300", "--csv"]);
-    command.args(["-n", WIRE_REQUESTS, "-c", &connections.to_string()]);
+    command.args(["-n", REDIS_BENCHMARK_REQUESTS, "-c", &connections.to_string()]);
     if let Some(password) = secret.split_once(':').map(|parts| parts.1) {
         command.args(["-a", password]);
     }
