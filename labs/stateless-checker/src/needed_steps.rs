@@ -1,41 +1,42 @@
 //! Finds the earlier step that a failing one needs: the other replica gets that step too, and
 //! then the failing one works there.
 
-use crate::cells::{Experiment, ExperimentResult};
 use crate::check::Checker;
+use crate::experiments::{Experiment, ExperimentResult};
 
 /// A switch that fails in every repeat, and the reason.
 #[derive(Clone, Debug)]
-pub(crate) struct Blamed {
+pub(crate) struct FailedSwitch {
     pub(crate) experiment: Experiment,
     /// Steps that the other replica would have had to answer as well, in order.
-    pub(crate) needs: Vec<usize>,
+    pub(crate) needed_steps: Vec<usize>,
 }
 
 /// The needed steps for each cut at which a switch fails.
-pub(crate) async fn blame(checker: &mut Checker<'_>) -> Vec<Blamed> {
-    let experiments: Vec<_> = checker.cells.experiments().collect();
-    let mut blamed: Vec<Blamed> = Vec::new();
+pub(crate) async fn find_needed_steps(checker: &mut Checker<'_>) -> Vec<FailedSwitch> {
+    let experiments: Vec<_> = checker.experiments.iter().collect();
+    let mut failed_switches: Vec<FailedSwitch> = Vec::new();
     let mut done = std::collections::BTreeSet::new();
     for experiment in experiments {
         let Experiment::Switch { cut, from, to } = experiment else {
             continue;
         };
-        let ExperimentResult::Fails { step, .. } = checker.cells.outcome(experiment)
+        let ExperimentResult::Fails { step, .. } =
+            checker.experiments.outcome(experiment)
         else {
             continue;
         };
         if done.insert(cut) {
-            let needs = needs(checker, (from, to), cut, step).await;
-            blamed.push(Blamed { experiment, needs });
+            let needed_steps = needed_steps(checker, (from, to), cut, step).await;
+            failed_switches.push(FailedSwitch { experiment, needed_steps });
         }
     }
-    blamed
+    failed_switches
 }
 
 /// The smallest set of steps before the cut that makes the failing step work when the other
 /// replica answers them again: one step, the latest possible; otherwise all from some step on.
-async fn needs(
+async fn needed_steps(
     checker: &mut Checker<'_>,
     (from, to): (usize, usize),
     cut: usize,
@@ -44,15 +45,15 @@ async fn needs(
     let alone = (0..cut).rev().map(|step| step..step + 1);
     let onwards = (0..cut).rev().skip(1).map(|step| step..cut);
     for again in alone.chain(onwards) {
-        let mut walk = checker.new_walk();
-        checker.go_on(&mut walk, 0..cut, from).await;
+        let mut run = checker.new_run();
+        checker.run_steps(&mut run, 0..cut, from).await;
         for step in again.clone() {
-            checker.go_on(&mut walk, step..step + 1, to).await;
+            checker.run_steps(&mut run, step..step + 1, to).await;
             // The service may refuse the repetition; only the step after it counts.
-            walk.wrong = None;
+            run.mismatch = None;
         }
-        checker.go_on(&mut walk, cut..failing + 1, to).await;
-        if walk.wrong.is_none() {
+        checker.run_steps(&mut run, cut..failing + 1, to).await;
+        if run.mismatch.is_none() {
             return again.collect();
         }
     }

@@ -2,8 +2,8 @@
 //! reply.
 
 use crate::description::{Description, Step};
-use crate::exchange::{Prepared, Reply, in_short};
-use crate::expectation::{Wrong, judge, wanted};
+use crate::exchange::{PreparedRequest, Reply, summary};
+use crate::expectation::{Mismatch, compare, expected_status};
 use crate::instances::Instance;
 use crate::user::User;
 use api_contract::headers::SERVED_BY;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// The interval between two requests for a reply that may become right.
-const AGAIN: Duration = Duration::from_millis(25);
+const RETRY_INTERVAL: Duration = Duration::from_millis(25);
 
 /// One step and its reply.
 #[derive(Clone, Debug, Serialize)]
@@ -36,19 +36,19 @@ pub struct Exchange {
 
 /// The progress of a user.
 #[derive(Clone, Debug)]
-pub(crate) struct Walk {
+pub(crate) struct UserRun {
     pub(crate) user: User,
-    pub(crate) transcript: Vec<Event>,
+    pub(crate) transcript: Vec<TranscriptEntry>,
     /// The first failed step, and its failure. No request follows it.
-    pub(crate) wrong: Option<(usize, Wrong)>,
+    pub(crate) mismatch: Option<(usize, Mismatch)>,
     /// Steps with a reply that set a cookie.
-    pub(crate) gave_cookies: Vec<usize>,
+    pub(crate) cookie_steps: Vec<usize>,
 }
 
 /// A line of a transcript.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Event {
+pub enum TranscriptEntry {
     /// A request and its reply.
     Exchange(Exchange),
     /// An action on the instances between two requests.
@@ -58,9 +58,9 @@ pub enum Event {
     },
 }
 
-impl Walk {
+impl UserRun {
     pub(crate) const fn new(user: User) -> Self {
-        Self { user, transcript: Vec::new(), wrong: None, gave_cookies: Vec::new() }
+        Self { user, transcript: Vec::new(), mismatch: None, cookie_steps: Vec::new() }
     }
 
     /// Sends one step to one instance, unless an earlier one failed.
@@ -71,25 +71,28 @@ impl Walk {
         number: usize,
         at: &Instance,
     ) {
-        if self.wrong.is_some() {
+        if self.mismatch.is_some() {
             return;
         }
         let step = &description.steps[number];
-        let prepared = Prepared::new(step, &self.user, at);
-        let (reply, judged) = ask(client, step, &prepared, &self.user).await;
+        let prepared = PreparedRequest::new(step, &self.user, at);
+        let (reply, compared) =
+            send_until_correct(client, step, &prepared, &self.user).await;
         if let Some(reply) = &reply
-            && self.user.remember(&reply.headers)
+            && self.user.store_cookies(&reply.headers)
         {
-            self.gave_cookies.push(number);
+            self.cookie_steps.push(number);
         }
-        let (expected, actual) = match &judged {
-            Ok(_) => (wanted(&step.status), reply.as_ref().map(in_short)),
-            Err(wrong @ Wrong::Status { .. }) => {
-                (wrong.sides().0, reply.as_ref().map(in_short))
+        let (expected, actual) = match &compared {
+            Ok(_) => (expected_status(&step.status), reply.as_ref().map(summary)),
+            Err(mismatch @ Mismatch::Status { .. }) => {
+                (mismatch.expected_and_actual().0, reply.as_ref().map(summary))
             }
-            Err(wrong) => (wrong.sides().0, Some(wrong.sides().1)),
+            Err(mismatch) => {
+                (mismatch.expected_and_actual().0, Some(mismatch.expected_and_actual().1))
+            }
         };
-        self.transcript.push(Event::Exchange(Exchange {
+        self.transcript.push(TranscriptEntry::Exchange(Exchange {
             number: number + 1,
             step: step.name.clone(),
             instance: at.name.clone(),
@@ -97,39 +100,41 @@ impl Walk {
             curl: prepared.curl(),
             expected,
             actual: actual.unwrap_or_default(),
-            ok: judged.is_ok(),
+            ok: compared.is_ok(),
         }));
-        match judged {
-            Ok(kept) => kept.into_iter().for_each(|(k, v)| self.user.learn(&k, v)),
-            Err(wrong) => self.wrong = Some((number, wrong)),
+        match compared {
+            Ok(captured) => {
+                captured.into_iter().for_each(|(k, v)| self.user.set_value(&k, v))
+            }
+            Err(mismatch) => self.mismatch = Some((number, mismatch)),
         }
     }
 
     pub(crate) fn note(&mut self, note: impl Into<String>) {
-        self.transcript.push(Event::Note { note: note.into() });
+        self.transcript.push(TranscriptEntry::Note { note: note.into() });
     }
 }
 
 /// Repeats a request until the reply is right, or its time is over.
-async fn ask(
+async fn send_until_correct(
     client: &reqwest::Client,
     step: &Step,
-    prepared: &Prepared,
+    prepared: &PreparedRequest,
     user: &User,
-) -> (Option<Reply>, Result<Vec<(String, serde_json::Value)>, Wrong>) {
+) -> (Option<Reply>, Result<Vec<(String, serde_json::Value)>, Mismatch>) {
     let deadline = Instant::now() + step.settle();
     loop {
-        let (reply, judged) = match prepared.send(client).await {
+        let (reply, compared) = match prepared.send(client).await {
             Ok(reply) => {
-                let judged = judge(step, &user.known, &reply);
-                (Some(reply), judged)
+                let compared = compare(step, &user.values, &reply);
+                (Some(reply), compared)
             }
-            Err(error) => (None, Err(Wrong::NotAnswered(no_answer(&error)))),
+            Err(error) => (None, Err(Mismatch::NoAnswer(no_answer(&error)))),
         };
-        if judged.is_ok() || Instant::now() >= deadline {
-            return (reply, judged);
+        if compared.is_ok() || Instant::now() >= deadline {
+            return (reply, compared);
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }
 

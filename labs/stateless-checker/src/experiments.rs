@@ -1,7 +1,7 @@
 //! The experiments, their repeats and their results.
 
-use crate::expectation::Wrong;
-use crate::walk::Walk;
+use crate::expectation::Mismatch;
+use crate::user_run::UserRun;
 use std::collections::BTreeMap;
 
 /// A route of a user. Instances and steps are numbered from 0; a cut stands before the step of
@@ -20,7 +20,7 @@ pub(crate) enum Experiment {
 
 impl Experiment {
     /// The first step that differs from the control.
-    const fn begins(self) -> usize {
+    const fn first_differing_step(self) -> usize {
         match self {
             Self::Switch { cut, .. }
             | Self::Restart { cut }
@@ -34,64 +34,67 @@ impl Experiment {
 #[derive(Clone, Debug)]
 pub(crate) enum ExperimentResult<'a> {
     /// It was not run.
-    Untried,
+    NotRun,
     /// Every repeat was right.
-    Works,
+    Passes,
     /// The same step failed in the same way in every repeat; this is one of them.
-    Fails { step: usize, wrong: &'a Wrong, walk: &'a Walk },
+    Fails { step: usize, mismatch: &'a Mismatch, run: &'a UserRun },
     /// The repeats differ, or failed before the first step.
-    Differs(String),
+    Inconsistent(String),
 }
 
 /// All experiments.
 #[derive(Default)]
-pub(crate) struct Cells(BTreeMap<Experiment, Vec<Walk>>);
+pub(crate) struct Experiments(BTreeMap<Experiment, Vec<UserRun>>);
 
-impl Cells {
-    pub(crate) fn record(&mut self, experiment: Experiment, walk: Walk) {
-        self.0.entry(experiment).or_default().push(walk);
+impl Experiments {
+    pub(crate) fn record(&mut self, experiment: Experiment, run: UserRun) {
+        self.0.entry(experiment).or_default().push(run);
     }
 
     pub(crate) fn outcome(&self, experiment: Experiment) -> ExperimentResult<'_> {
-        let Some(walks) = self.0.get(&experiment) else {
-            return ExperimentResult::Untried;
+        let Some(runs) = self.0.get(&experiment) else {
+            return ExperimentResult::NotRun;
         };
         let failed: Vec<_> =
-            walks.iter().filter_map(|walk| Some((walk, walk.wrong.as_ref()?))).collect();
-        let Some((walk, (step, wrong))) = failed.first() else {
-            return ExperimentResult::Works;
+            runs.iter().filter_map(|run| Some((run, run.mismatch.as_ref()?))).collect();
+        let Some((run, (step, mismatch))) = failed.first() else {
+            return ExperimentResult::Passes;
         };
-        if let Some((_, (_, Wrong::NotAnswered(why)))) =
-            failed.iter().find(|(_, (_, wrong))| matches!(wrong, Wrong::NotAnswered(_)))
+        if let Some((_, (_, Mismatch::NoAnswer(why)))) = failed
+            .iter()
+            .find(|(_, (_, mismatch))| matches!(mismatch, Mismatch::NoAnswer(_)))
         {
-            return ExperimentResult::Differs(why.clone());
+            return ExperimentResult::Inconsistent(why.clone());
         }
-        if failed.len() < walks.len() {
-            let (bad, all) = (failed.len(), walks.len());
-            return ExperimentResult::Differs(format!("wrong in {bad} of {all} repeats"));
+        if failed.len() < runs.len() {
+            let (bad, all) = (failed.len(), runs.len());
+            return ExperimentResult::Inconsistent(format!(
+                "wrong in {bad} of {all} repeats"
+            ));
         }
-        let same = |(_, (at, how)): &(&Walk, &(usize, Wrong))| {
-            at == step && how.resembles(wrong)
+        let same = |(_, (at, how)): &(&UserRun, &(usize, Mismatch))| {
+            at == step && how.resembles(mismatch)
         };
         if !failed.iter().all(same) {
-            return ExperimentResult::Differs(
+            return ExperimentResult::Inconsistent(
                 "wrong in another way in each repeat".to_owned(),
             );
         }
-        if *step < experiment.begins() {
-            return ExperimentResult::Differs(
+        if *step < experiment.first_differing_step() {
+            return ExperimentResult::Inconsistent(
                 "wrong before anything was done".to_owned(),
             );
         }
-        ExperimentResult::Fails { step: *step, wrong, walk }
+        ExperimentResult::Fails { step: *step, mismatch, run }
     }
 
     /// Experiments with different repeats, and the difference.
-    pub(crate) fn doubtful(&self) -> Vec<(Experiment, String)> {
+    pub(crate) fn inconclusive(&self) -> Vec<(Experiment, String)> {
         let differing = |experiment: &Experiment| match self.outcome(*experiment) {
-            ExperimentResult::Differs(how) => Some((*experiment, how)),
-            ExperimentResult::Untried
-            | ExperimentResult::Works
+            ExperimentResult::Inconsistent(how) => Some((*experiment, how)),
+            ExperimentResult::NotRun
+            | ExperimentResult::Passes
             | ExperimentResult::Fails { .. } => None,
         };
         self.0.keys().filter_map(differing).collect()
@@ -102,7 +105,7 @@ impl Cells {
         self.0.values().map(Vec::len).sum()
     }
 
-    pub(crate) fn experiments(&self) -> impl Iterator<Item = Experiment> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Experiment> {
         self.0.keys().copied()
     }
 }

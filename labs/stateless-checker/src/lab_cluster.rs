@@ -34,11 +34,11 @@ pub fn description(design: ServerKind) -> Description {
 
 /// A cluster of two replicas that are called directly, because a sticky balancer would hide
 /// the state that the check looks for.
-pub struct Ours {
+pub struct LabCluster {
     cluster: Arc<Cluster>,
 }
 
-impl Ours {
+impl LabCluster {
     /// Starts the cluster.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Ours {
             list.push(Instance::new(id, &address(&self.cluster, id).await?));
         }
         let cluster = Arc::clone(&self.cluster);
-        Ok(Instances::new(list)?.restarted_by(ByOrder { cluster, ids }))
+        Ok(Instances::new(list)?.restarted_by(ClusterRestart { cluster, ids }))
     }
 
     /// Stops the cluster.
@@ -79,27 +79,27 @@ impl Ours {
 }
 
 /// Restarts replicas through their cluster: SIGKILL for all of them, and a new start.
-struct ByOrder {
+struct ClusterRestart {
     cluster: Arc<Cluster>,
     ids: Vec<String>,
 }
 
 #[async_trait]
-impl Restart for ByOrder {
-    fn can(&self, which: usize) -> bool {
+impl Restart for ClusterRestart {
+    fn can_restart(&self, which: usize) -> bool {
         which < self.ids.len()
     }
 
-    fn all_down_together(&self, _which: &[usize]) -> bool {
+    fn stops_all_before_start(&self, _indexes: &[usize]) -> bool {
         true
     }
 
-    async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
-        for which in which {
+    async fn restart(&self, indexes: &[usize]) -> anyhow::Result<Vec<String>> {
+        for which in indexes {
             self.cluster.execute(&self.ids[*which], MemberCommand::Kill).await?;
         }
         let mut urls = Vec::new();
-        for which in which {
+        for which in indexes {
             let id = &self.ids[*which];
             self.cluster.execute(id, MemberCommand::Restart).await?;
             urls.push(address(&self.cluster, id).await?);
