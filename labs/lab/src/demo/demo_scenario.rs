@@ -5,7 +5,7 @@ use clap::ValueEnum;
 
 /// The fault of a demo.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub(crate) enum DemoScenario {
     /// Kill one replica (SIGKILL)
     KillAReplica,
     /// Kill all replicas at once and start them again
@@ -26,7 +26,7 @@ pub(crate) enum Choice {
     UploadSurvivesAKill,
 }
 
-impl Choice {
+impl DemoScenario {
     /// The scenario, if it is one with many users.
     pub(crate) const fn scenario(self) -> Option<Scenario> {
         Some(match self {
