@@ -58,7 +58,7 @@ pub(crate) async fn measure(
     accounts: &Accounts,
 ) -> anyhow::Result<SessionMemory> {
     log_in_many(configuration, accounts, WARM_UP_LOGINS).await?;
-    let (before, converged) = converged(configuration).await?;
+    let (before, converged) = read_until_converged(configuration).await?;
     if before.iter().all(|reading| reading.sessions.is_none()) {
         return Ok(SessionMemory {
             memory_bytes: vec![Err(NO_SESSIONS)],
@@ -67,7 +67,7 @@ pub(crate) async fn measure(
         });
     }
     log_in_many(configuration, accounts, LOGINS).await?;
-    let (after, converged_again) = self::converged(configuration).await?;
+    let (after, converged_again) = read_until_converged(configuration).await?;
     Ok(SessionMemory {
         converged: converged && converged_again,
         ..growth(&before, &after)
@@ -75,7 +75,7 @@ pub(crate) async fn measure(
 }
 
 /// Reads until the counts are stable; returns false with the last reading on timeout.
-async fn converged(
+async fn read_until_converged(
     configuration: &Configuration,
 ) -> anyhow::Result<(Vec<Reading>, bool)> {
     let deadline = Instant::now() + CONVERGENCE_TIMEOUT;

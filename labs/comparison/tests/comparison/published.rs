@@ -40,7 +40,7 @@ fn figure_agrees_only_within_the_published_range() {
 }
 
 #[test]
-fn one_figure_never_agrees_with_two_contradicting_claims() {
+fn one_figure_never_agrees_with_two_contradicting_sources() {
     for ms in [2.0, 4.0, 7.0, 15.0, 30.0] {
         let report = report(ms, 1.0);
         let subject = ["whole request, p50", "with a warm session cache"];
@@ -69,7 +69,7 @@ fn redis_session_cheaper_than_published_differs() {
 }
 
 #[test]
-fn invalid_latencies_leave_claims_open_with_a_reason() {
+fn invalid_latencies_leave_published_figures_inconclusive() {
     let mut report = report(15.0, 13.0);
     let rests_on_latency = |published_figure: &PublishedFigure| {
         let others = ["check of a token's signature", "sticky sessions"];
@@ -97,7 +97,7 @@ fn invalid_latencies_leave_claims_open_with_a_reason() {
 }
 
 #[test]
-fn absent_percentile_shows_its_reason_at_its_claim() {
+fn absent_percentile_shows_its_reason_at_its_figure() {
     let mut report = report(15.0, 13.0);
     let absent = Figure::absent("fewer than 200 good answers");
     set(&mut report, Design::Central, FigureKind::P99Ms, absent);

@@ -46,7 +46,7 @@ pub(crate) fn checks(
         {
             checks.push(logged_out(configuration, &expected, users));
         }
-        if let Some(title) = scenario.costs_nothing() {
+        if let Some(title) = scenario.no_failure_check_title() {
             checks.push(none(configuration, title, configuration.failed));
         }
         if scenario == Scenario::ScaleOut {

@@ -21,7 +21,7 @@ pub(crate) fn expected_report(
     ConfigurationReport {
         configuration,
         requests: 100,
-        failed: usize::from(scenario.costs_nothing().is_none()),
+        failed: usize::from(scenario.no_failure_check_title().is_none()),
         failed_before_fault: 0,
         failures: BTreeMap::new(),
         logins_lost_before_fault: if configuration == Configuration::MemoryRoundRobin {
