@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 fn show(args: &Args) -> anyhow::Result<()> {
-    let machine = Machine::this();
+    let machine = Machine::current();
     let (redis, rows) = measure(usize::try_from(args.sessions)?)?;
     if args.json {
         let report = json!({

@@ -118,7 +118,7 @@ fn readme_table_is_written_from_the_last_run() {
     medians(&kept(), &mut measured);
     assert!(!measured.is_empty(), "nothing is in {}: run the benches", kept().display());
     let date = std::env::var("LAB_DATE").expect("LAB_DATE is the day of the run");
-    let Machine { processor, cores, system, .. } = Machine::this();
+    let Machine { processor, cores, system, .. } = Machine::current();
     assert_eq!(profile(), "release", "figures of a debug build are none");
     let made = format!("Measured on {date} ({processor}, {cores} cores, {system}).");
     let page = fs::read_to_string(readme()).expect("the page");

@@ -1,6 +1,6 @@
 //! The accounts of one run; their names are unique across runs.
 
-use crate::story::Work;
+use crate::load_test::Workload;
 use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use cluster::RunDir;
@@ -19,14 +19,14 @@ pub(crate) struct Accounts {
 impl Accounts {
     /// Creates the accounts and writes the users file. An external database may hold the users
     /// of an earlier run, so names are never reused.
-    pub(crate) fn make(
+    pub(crate) fn create(
         users: usize,
-        work: Work,
+        workload: Workload,
         folder: &RunDir,
     ) -> anyhow::Result<Self> {
         let run = uuid::Uuid::new_v4().simple().to_string();
         let password = Secret::new(random_password());
-        let password_hash = passwords::hash(password.expose(), cost(work))?;
+        let password_hash = passwords::hash(password.expose(), cost(workload))?;
         let account = |number: usize| LoginRequest {
             username: format!("u-{}-{number}", &run[..8]),
             password: password.clone(),
@@ -42,9 +42,11 @@ impl Accounts {
 
 /// Tests of logins use the production cost of password hashes. In other tests a login is
 /// only preparation.
-const fn cost(work: Work) -> HashCost {
-    match work {
-        Work::Logins => HashCost::Owasp,
-        Work::Files | Work::Sessions | Work::SessionsAndUploads => HashCost::Minimal,
+const fn cost(workload: Workload) -> HashCost {
+    match workload {
+        Workload::Logins => HashCost::Owasp,
+        Workload::Files | Workload::Sessions | Workload::SessionsAndUploads => {
+            HashCost::Minimal
+        }
     }
 }

@@ -1,23 +1,23 @@
 //! Load tests of a whole cluster, one scenario for each program.
 
 mod accounts;
-mod attack;
-mod browser;
+mod checks;
+mod fault_schedule;
 mod figures;
-mod life;
+mod goose_run;
+pub mod load_test;
 mod phase;
-mod plot;
 mod program;
-mod promises;
-mod read_back;
 mod report;
 mod run;
+mod run_state;
 mod sample;
 mod settings;
-mod show;
-mod stage;
-pub mod story;
-mod work;
+mod text_report;
+mod user_client;
+mod user_requests;
+mod verification_reads;
+mod virtual_user;
 
-pub use program::tell;
-pub use story::{Plot, Story, Usual, Work};
+pub use load_test::{Defaults, FaultSchedule, LoadTest, Workload};
+pub use program::run_load_test;

@@ -7,9 +7,9 @@ use crate::sample::Sample;
 pub(crate) struct Phase {
     pub(crate) name: String,
     /// Microseconds since the start of the load.
-    pub(crate) from_us: u64,
+    pub(crate) start_us: u64,
     /// Whether a fault is active that the balancer has not noticed yet.
-    pub(crate) disturbed: bool,
+    pub(crate) fault_undetected: bool,
     /// Expected number of replicas.
     pub(crate) replicas: usize,
 }
@@ -19,34 +19,44 @@ pub(crate) struct Phase {
 /// died, and requests with an intended start during it count there even if the answer came
 /// later.
 pub(crate) fn phase_of(sample: &Sample, phases: &[Phase]) -> usize {
-    let ends = |at: usize| phases.get(at + 1).map_or(u64::MAX, |next| next.from_us);
-    let hit = (0..phases.len()).find(|&at| {
+    let ends = |at: usize| phases.get(at + 1).map_or(u64::MAX, |next| next.start_us);
+    let fault_phase = (0..phases.len()).find(|&at| {
         let phase = &phases[at];
-        phase.disturbed && sample.meant_us < ends(at) && phase.from_us <= sample.ended_us
+        phase.fault_undetected
+            && sample.intended_us < ends(at)
+            && phase.start_us <= sample.completed_us
     });
-    let begun = phases.iter().filter(|phase| phase.from_us <= sample.meant_us).count();
-    hit.unwrap_or(begun.saturating_sub(1))
+    let started =
+        phases.iter().filter(|phase| phase.start_us <= sample.intended_us).count();
+    fault_phase.unwrap_or(started.saturating_sub(1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Call, Ended};
+    use crate::sample::{Call, RequestResult};
 
-    fn phase(name: &str, from_us: u64, disturbed: bool) -> Phase {
-        Phase { name: name.to_owned(), from_us, disturbed, replicas: 3 }
+    fn phase(name: &str, start_us: u64, fault_undetected: bool) -> Phase {
+        Phase { name: name.to_owned(), start_us, fault_undetected, replicas: 3 }
     }
 
-    fn at(meant_us: u64, ended_us: u64) -> usize {
+    fn at(intended_us: u64, completed_us: u64) -> usize {
         let phases = [
             phase("before", 0, false),
             phase("until it is noticed", 100, true),
             phase("after", 200, false),
         ];
-        let (call, ended) = (Call::List, Ended::Fine);
-        let sent_us = meant_us;
-        let sample =
-            Sample { user: 0, call, meant_us, sent_us, ended_us, ended, served_by: None };
+        let (call, result) = (Call::List, RequestResult::Success);
+        let sent_us = intended_us;
+        let sample = Sample {
+            user: 0,
+            call,
+            intended_us,
+            sent_us,
+            completed_us,
+            result,
+            served_by: None,
+        };
         phase_of(&sample, &phases)
     }
 

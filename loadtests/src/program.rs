@@ -1,10 +1,10 @@
 //! The entry point of every program: a load test or, in a process of its cluster, a role.
 
+use crate::load_test::LoadTest;
 use crate::report::Report;
 use crate::run::run;
 use crate::settings::{Flags, Settings};
-use crate::show::show;
-use crate::story::Story;
+use crate::text_report::text_report;
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cluster::role::{self, RoleArgs};
@@ -44,46 +44,51 @@ enum Role {
 /// Runs a load test. Exit codes: 0 every check holds, 1 one does not, 2 usage error, 3 the
 /// load test itself broke, 4 inconclusive.
 #[must_use]
-pub fn tell(story: &'static Story) -> ExitCode {
-    let cli = read(story, std::env::args_os()).unwrap_or_else(|error| error.exit());
+pub fn run_load_test(load_test: &'static LoadTest) -> ExitCode {
+    let cli =
+        parse_args(load_test, std::env::args_os()).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return program::exit_code(Err(error.into())),
     };
     match cli.role {
         Some(Role::Serve(role)) => program::exit_code(runtime.block_on(role::run(role))),
-        None => runtime.block_on(perform(story, cli.flags)),
+        None => runtime.block_on(run_and_publish(load_test, cli.flags)),
     }
 }
 
-fn read(
-    story: &Story,
+fn parse_args(
+    load_test: &LoadTest,
     line: impl IntoIterator<Item = std::ffi::OsString>,
 ) -> Result<Cli, clap::Error> {
-    let usual = story.usual;
+    let defaults = load_test.defaults;
     let about = format!(
         "{}\n\nDefaults: {} replicas, {} users, {} requests a second of each, {} \
          seconds.\n\nExit codes: 0 every check holds, 1 one does not, 2 usage error, 3 the \
          load test itself broke, 4 inconclusive.",
-        story.asks, usual.replicas, usual.users, usual.rate, usual.seconds
+        load_test.purpose,
+        defaults.replicas,
+        defaults.users,
+        defaults.rate,
+        defaults.seconds
     );
-    let mut command = Cli::command().name(story.name).about(about);
+    let mut command = Cli::command().name(load_test.name).about(about);
     let matches = command.try_get_matches_from_mut(line)?;
     Cli::from_arg_matches(&matches)
 }
 
-async fn perform(story: &'static Story, flags: Flags) -> ExitCode {
-    let settings = match Settings::of(story, flags) {
+async fn run_and_publish(load_test: &'static LoadTest, flags: Flags) -> ExitCode {
+    let settings = match Settings::of(load_test, flags) {
         Ok(settings) => settings,
         Err(error) => return program::exit_code(Err(error)),
     };
-    listen_to_what_goes_wrong();
+    start_logging();
     http_edge::crypto::install_provider();
     let stop = CancellationToken::new();
-    let told_to_stop = tokio::spawn(cancel_when_told(stop.clone()));
-    let ended = run(story, &settings, command(story), &stop).await;
-    told_to_stop.abort();
-    match ended.and_then(|report| publish(report, &settings)) {
+    let signal_task = tokio::spawn(cancel_on_signal(stop.clone()));
+    let result = run(load_test, &settings, repeat_command(load_test), &stop).await;
+    signal_task.abort();
+    match result.and_then(|report| write_report(report, &settings)) {
         Ok(outcome) => outcome.exit_code(),
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -92,7 +97,7 @@ async fn perform(story: &'static Story, flags: Flags) -> ExitCode {
     }
 }
 
-fn publish(report: Option<Report>, settings: &Settings) -> anyhow::Result<Outcome> {
+fn write_report(report: Option<Report>, settings: &Settings) -> anyhow::Result<Outcome> {
     let Some(report) = report else {
         eprintln!("stopped early: no result");
         return Ok(Outcome::Inconclusive);
@@ -103,23 +108,24 @@ fn publish(report: Option<Report>, settings: &Settings) -> anyhow::Result<Outcom
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     // The reader of the pipe has closed it.
-    let _has_read_enough = std::io::stdout().write_all(show(&report).as_bytes());
+    let _has_read_enough = std::io::stdout().write_all(text_report(&report).as_bytes());
     Ok(report.outcome)
 }
 
 /// The command line, without the path of this program.
-fn command(story: &Story) -> String {
+fn repeat_command(load_test: &LoadTest) -> String {
     let cargo = match cfg!(debug_assertions) {
         true => "cargo run",
         false => "cargo run --release",
     };
     let args: Vec<_> = std::env::args().skip(1).collect();
-    let line = format!("{cargo} -p loadtests --bin {} -- {}", story.name, args.join(" "));
+    let line =
+        format!("{cargo} -p loadtests --bin {} -- {}", load_test.name, args.join(" "));
     line.trim_end_matches(" -- ").to_owned()
 }
 
 /// Goose logs every failed request; the report counts them.
-fn listen_to_what_goes_wrong() {
+fn start_logging() {
     let filter = EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,goose=off"));
     let log = tracing_subscriber::fmt().with_env_filter(filter);
@@ -129,10 +135,10 @@ fn listen_to_what_goes_wrong() {
 
 /// Goose listens for Ctrl-C itself while its users run, and may be the only receiver of the
 /// signal then.
-async fn cancel_when_told(stop: CancellationToken) {
-    let mut told = std::pin::pin!(stop::shutdown_signal());
+async fn cancel_on_signal(stop: CancellationToken) {
+    let mut signal = std::pin::pin!(stop::shutdown_signal());
     while !goose::is_killswitch_triggered() {
-        if tokio::time::timeout(POLL_INTERVAL, &mut told).await.is_ok() {
+        if tokio::time::timeout(POLL_INTERVAL, &mut signal).await.is_ok() {
             break;
         }
     }
@@ -143,40 +149,40 @@ async fn cancel_when_told(stop: CancellationToken) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::{Plot, Usual, Work};
+    use crate::load_test::{Defaults, FaultSchedule, Workload};
 
-    const STORY: Story = Story {
-        name: "a_story",
-        asks: "Tests the command line.",
-        work: Work::Sessions,
-        plot: Plot::Nothing,
-        usual: Usual { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
-        smoke: Usual::SMOKE,
+    const LOAD_TEST: LoadTest = LoadTest {
+        name: "a_load_test",
+        purpose: "Tests the command line.",
+        workload: Workload::Sessions,
+        fault_schedule: FaultSchedule::NoFault,
+        defaults: Defaults { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
+        smoke_defaults: Defaults::SMOKE,
     };
 
     fn cli(line: &str) -> Result<Cli, clap::Error> {
-        read(&STORY, line.split_whitespace().map(Into::into))
+        parse_args(&LOAD_TEST, line.split_whitespace().map(Into::into))
     }
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-        assert!(cli("a_story").is_ok_and(|cli| cli.role.is_none()));
+        assert!(cli("a_load_test").is_ok_and(|cli| cli.role.is_none()));
     }
 
     #[test]
     fn cluster_process_runs_its_role() {
-        let role = cli("a_story serve reaper --dir nowhere");
+        let role = cli("a_load_test serve reaper --dir nowhere");
         assert!(role.is_ok_and(|cli| cli.role.is_some()));
     }
 
     #[test]
     fn help_shows_purpose_and_defaults() {
-        let Err(help) = cli("a_story --help") else {
+        let Err(help) = cli("a_load_test --help") else {
             panic!("--help ends the program");
         };
         let help = help.to_string();
-        assert!(help.contains(STORY.asks) && help.contains("20 users"), "{help}");
+        assert!(help.contains(LOAD_TEST.purpose) && help.contains("20 users"), "{help}");
         assert!(!help.contains("launcher starts"), "{help}");
     }
 }

@@ -1,17 +1,17 @@
 //! A whole run: start a cluster, run users and faults, verify the uploads, stop.
 
 use crate::accounts::Accounts;
-use crate::attack::attack;
-use crate::life::Person;
-use crate::plot;
-use crate::read_back::read_back;
-use crate::report::{Made, Report};
+use crate::fault_schedule;
+use crate::goose_run::run_goose;
+use crate::load_test::{FaultSchedule, LoadTest};
+use crate::report::{Report, RunInfo};
+use crate::run_state::RunState;
 use crate::settings::Settings;
-use crate::stage::Stage;
-use crate::story::{Plot, Story};
+use crate::verification_reads::verify_uploads;
+use crate::virtual_user::VirtualUser;
 use anyhow::Context;
 use cluster::{Cluster, Program, RunDir, Topology, Users};
-use comparison::load::{Busy, Stopwatch};
+use comparison::cpu_use::{CpuMeter, CpuUse};
 use comparison::machine::{Machine, profile};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -19,24 +19,24 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs a scenario; [`None`] if it was stopped early.
 pub(crate) async fn run(
-    story: &'static Story,
+    load_test: &'static LoadTest,
     settings: &Settings,
     command: String,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<Report>> {
-    let (date, machine) = (SystemTime::now(), Machine::this());
+    let (date, machine) = (SystemTime::now(), Machine::current());
     let program = program()?;
     let folder = RunDir::create(&program)?;
-    let accounts = Accounts::make(settings.users, story.work, &folder)?;
-    let topology = topology(story, settings, program, &accounts);
+    let accounts = Accounts::create(settings.users, load_test.workload, &folder)?;
+    let topology = topology(load_test, settings, program, &accounts);
     let started = Cluster::start_in(folder, topology);
     let Some(cluster) = stop.run_until_cancelled(started).await.transpose()? else {
         return Ok(None);
     };
     let services = services(&cluster).await;
-    let made = Made {
+    let run_info = RunInfo {
         date: humantime::format_rfc3339_seconds(date).to_string(),
-        story: story.name,
+        scenario: load_test.name,
         command,
         design: settings.design.as_str(),
         replicas: settings.replicas,
@@ -49,7 +49,8 @@ pub(crate) async fn run(
         machine,
         services,
     };
-    let report = on(&cluster, story, settings, made, accounts, stop).await;
+    let report =
+        run_on_cluster(&cluster, load_test, settings, run_info, accounts, stop).await;
     cluster.down().await;
     report
 }
@@ -61,7 +62,7 @@ fn program() -> anyhow::Result<Program> {
 }
 
 fn topology(
-    story: &Story,
+    load_test: &LoadTest,
     settings: &Settings,
     program: Program,
     accounts: &Accounts,
@@ -69,8 +70,8 @@ fn topology(
     // Limits that protect a real service must not throttle the load.
     let unlimited = ["--max-sessions-per-user=100000", "--requests-per-second=100000"];
     Topology {
-        replicas: match story.plot {
-            Plot::ScaleOut => 1,
+        replicas: match load_test.fault_schedule {
+            FaultSchedule::ScaleOut => 1,
             _ => settings.replicas,
         },
         users: Users::File(accounts.file.clone()),
@@ -90,55 +91,58 @@ async fn services(cluster: &Cluster) -> Vec<String> {
 }
 
 /// Runs the scenario on a running cluster.
-async fn on(
+async fn run_on_cluster(
     cluster: &Cluster,
-    story: &'static Story,
+    load_test: &'static LoadTest,
     settings: &Settings,
-    made: Made,
+    run_info: RunInfo,
     accounts: Accounts,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<Report>> {
-    let people = accounts.all.into_iter().enumerate();
-    let people = people
-        .map(|(number, account)| Person::new(number, account, settings.seed))
+    let users = accounts.all.into_iter().enumerate();
+    let users = users
+        .map(|(number, account)| VirtualUser::new(number, account, settings.seed))
         .collect();
     // Cancelled at the end of the scenario, or by a stop request.
-    let stage = Stage::new(story, settings.clone(), people, stop.child_token());
-    let stage = Arc::new(stage);
-    let busy = perform(&stage, cluster).await?;
+    let run_state = RunState::new(load_test, settings.clone(), users, stop.child_token());
+    let run_state = Arc::new(run_state);
+    let cpu_use = run_users_and_faults(&run_state, cluster).await?;
     if stop.is_cancelled() {
         return Ok(None);
     }
-    let book = std::mem::take(&mut *stage.book());
-    let read = read_back(cluster, settings.design, &book.people);
-    let Some(read) = stop.run_until_cancelled(read).await.transpose()? else {
+    let records = std::mem::take(&mut *run_state.records());
+    let reads = verify_uploads(cluster, settings.design, &records.finished_users);
+    let Some(reads) = stop.run_until_cancelled(reads).await.transpose()? else {
         return Ok(None);
     };
-    Ok(Some(Report::new(story, settings, made, &book, read, busy)))
+    Ok(Some(Report::new(load_test, settings, run_info, &records, reads, cpu_use)))
 }
 
 /// Runs users and faults concurrently. An error in either ends both.
-async fn perform(stage: &Arc<Stage>, cluster: &Cluster) -> anyhow::Result<Busy> {
+async fn run_users_and_faults(
+    run_state: &Arc<RunState>,
+    cluster: &Cluster,
+) -> anyhow::Result<CpuUse> {
     let url = cluster.url();
     let users = async {
-        let attacked = attack(stage, &url).await;
-        stage.over.cancel();
-        attacked
+        let users_ended = run_goose(run_state, &url).await;
+        run_state.stop.cancel();
+        users_ended
     };
-    let story = async {
-        let told = tell(stage, cluster).await;
-        stage.end();
-        told
+    let faults = async {
+        let result = run_faults(run_state, cluster).await;
+        run_state.end_load();
+        result
     };
-    let (attacked, told) = tokio::join!(users, story);
-    attacked?;
-    told
+    let (users_ended, faults_ended) = tokio::join!(users, faults);
+    users_ended?;
+    faults_ended
 }
 
-async fn tell(stage: &Stage, cluster: &Cluster) -> anyhow::Result<Busy> {
-    stage.begin().await?;
+async fn run_faults(run_state: &RunState, cluster: &Cluster) -> anyhow::Result<CpuUse> {
+    run_state.start_load().await?;
     eprintln!("all users are ready: the load begins");
-    let watch = Stopwatch::start();
-    plot::tell(stage, cluster).await?;
-    Ok(watch.read())
+    let watch = CpuMeter::start();
+    fault_schedule::run_fault_schedule(run_state, cluster).await?;
+    Ok(watch.cpu_use())
 }

@@ -28,13 +28,13 @@ impl Call {
 
 /// The result of a request, from the user's side.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ended {
+pub(crate) enum RequestResult {
     /// As expected.
-    Fine,
+    Success,
     /// 503 with Retry-After.
-    Busy,
+    RetryLater,
     /// 401 for a credential that was issued, has not expired and was not revoked by its user.
-    LoggedOut,
+    LoginLost,
     /// Any other refusal.
     Status(u16),
     /// No complete answer before the client's timeout.
@@ -42,45 +42,49 @@ pub(crate) enum Ended {
     /// No connection.
     NoConnection,
     /// A connection, but no complete answer.
-    BrokenOff,
+    ConnectionBroken,
     /// An incorrect answer, with the defect.
-    Untrue(&'static str),
+    IncorrectAnswer(&'static str),
     /// The request was never sent, so it shows nothing about the server.
     NotSent,
 }
 
-impl Ended {
+impl RequestResult {
     /// Classifies a refusal. A refused login is not a lost login.
-    pub(crate) fn refused(status: StatusCode, says_when: bool, call: Call) -> Self {
+    pub(crate) fn of_refusal(
+        status: StatusCode,
+        has_retry_after: bool,
+        call: Call,
+    ) -> Self {
         match status {
-            StatusCode::UNAUTHORIZED if call != Call::LogIn => Self::LoggedOut,
-            StatusCode::SERVICE_UNAVAILABLE if says_when => Self::Busy,
+            StatusCode::UNAUTHORIZED if call != Call::LogIn => Self::LoginLost,
+            StatusCode::SERVICE_UNAVAILABLE if has_retry_after => Self::RetryLater,
             status => Self::Status(status.as_u16()),
         }
     }
 
     /// Classifies a request without a complete answer.
-    pub(crate) fn without_answer(error: &reqwest::Error) -> Self {
+    pub(crate) fn of_transport_error(error: &reqwest::Error) -> Self {
         match error {
             error if error.is_builder() => Self::NotSent,
             error if error.is_timeout() => Self::TimedOut,
             error if error.is_connect() => Self::NoConnection,
-            _ => Self::BrokenOff,
+            _ => Self::ConnectionBroken,
         }
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for RequestResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fine => f.write_str("fine"),
-            Self::Busy => f.write_str("503 with Retry-After"),
-            Self::LoggedOut => f.write_str("401 logged out"),
+            Self::Success => f.write_str("fine"),
+            Self::RetryLater => f.write_str("503 with Retry-After"),
+            Self::LoginLost => f.write_str("401 logged out"),
             Self::Status(status) => write!(f, "status {status}"),
             Self::TimedOut => f.write_str("timed out"),
             Self::NoConnection => f.write_str("no connection"),
-            Self::BrokenOff => f.write_str("broken off"),
-            Self::Untrue(what) => write!(f, "incorrect: {what}"),
+            Self::ConnectionBroken => f.write_str("broken off"),
+            Self::IncorrectAnswer(defect) => write!(f, "incorrect: {defect}"),
             Self::NotSent => f.write_str("not sent"),
         }
     }
@@ -93,12 +97,12 @@ pub(crate) struct Sample {
     pub(crate) user: usize,
     pub(crate) call: Call,
     /// The intended start.
-    pub(crate) meant_us: u64,
+    pub(crate) intended_us: u64,
     /// The actual start: later if the user's previous request was still under way.
     pub(crate) sent_us: u64,
     /// The end of the complete answer, or of the wait for it.
-    pub(crate) ended_us: u64,
-    pub(crate) ended: Ended,
+    pub(crate) completed_us: u64,
+    pub(crate) result: RequestResult,
     /// The process that answered.
     pub(crate) served_by: Option<String>,
 }
@@ -110,14 +114,26 @@ mod tests {
     #[test]
     fn only_503_with_retry_after_counts_as_busy() {
         let busy = StatusCode::SERVICE_UNAVAILABLE;
-        assert_eq!(Ended::refused(busy, true, Call::LogIn), Ended::Busy);
-        assert_eq!(Ended::refused(busy, false, Call::LogIn), Ended::Status(503));
+        assert_eq!(
+            RequestResult::of_refusal(busy, true, Call::LogIn),
+            RequestResult::RetryLater
+        );
+        assert_eq!(
+            RequestResult::of_refusal(busy, false, Call::LogIn),
+            RequestResult::Status(503)
+        );
     }
 
     #[test]
     fn wrong_password_is_no_lost_login() {
         let no = StatusCode::UNAUTHORIZED;
-        assert_eq!(Ended::refused(no, false, Call::LogIn), Ended::Status(401));
-        assert_eq!(Ended::refused(no, false, Call::List), Ended::LoggedOut);
+        assert_eq!(
+            RequestResult::of_refusal(no, false, Call::LogIn),
+            RequestResult::Status(401)
+        );
+        assert_eq!(
+            RequestResult::of_refusal(no, false, Call::List),
+            RequestResult::LoginLost
+        );
     }
 }

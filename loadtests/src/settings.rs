@@ -1,6 +1,6 @@
 //! The command line, with the same flags for every scenario.
 
-use crate::story::{Story, Usual};
+use crate::load_test::{Defaults, LoadTest};
 use anyhow::ensure;
 use clap::Args;
 use cluster::Backing;
@@ -69,17 +69,17 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Completes the flags with the scenario's defaults.
-    pub(crate) fn of(story: &Story, flags: Flags) -> anyhow::Result<Self> {
-        let Usual { replicas, users, seconds, rate } = match flags.smoke {
-            true => story.smoke,
-            false => story.usual,
+    pub(crate) fn of(load_test: &LoadTest, flags: Flags) -> anyhow::Result<Self> {
+        let Defaults { replicas, users, seconds, rate } = match flags.smoke {
+            true => load_test.smoke_defaults,
+            false => load_test.defaults,
         };
         let replicas = flags.replicas.unwrap_or(replicas);
-        let fewest = story.plot.fewest_replicas();
+        let min_replicas = load_test.fault_schedule.min_replicas();
         ensure!(
-            replicas >= fewest,
-            "{} needs at least {fewest} replicas: --replicas {fewest}",
-            story.name
+            replicas >= min_replicas,
+            "{} needs at least {min_replicas} replicas: --replicas {min_replicas}",
+            load_test.name
         );
         let end_of = |path: &PathBuf| path.extension().is_some_and(|end| end == "html");
         ensure!(
@@ -101,12 +101,12 @@ impl Settings {
     }
 
     /// Minimum duration of the load; faults may extend it.
-    pub(crate) const fn span(&self) -> Duration {
+    pub(crate) const fn duration(&self) -> Duration {
         Duration::from_secs(self.seconds)
     }
 
     /// Interval between the requests of a user.
-    pub(crate) fn pace(&self) -> Duration {
+    pub(crate) fn request_interval(&self) -> Duration {
         Duration::from_secs_f64(1.0 / self.rate)
     }
 }
@@ -122,7 +122,7 @@ fn rate(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::{Plot, Work};
+    use crate::load_test::{FaultSchedule, Workload};
     use clap::Parser;
 
     #[derive(Parser)]
@@ -131,27 +131,27 @@ mod tests {
         flags: Flags,
     }
 
-    const STORY: Story = Story {
-        name: "a_story",
-        asks: "Tests the flags.",
-        work: Work::Sessions,
-        plot: Plot::Kill,
-        usual: Usual { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
-        smoke: Usual::SMOKE,
+    const LOAD_TEST: LoadTest = LoadTest {
+        name: "a_load_test",
+        purpose: "Tests the flags.",
+        workload: Workload::Sessions,
+        fault_schedule: FaultSchedule::KillReplica,
+        defaults: Defaults { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
+        smoke_defaults: Defaults::SMOKE,
     };
 
     fn settings(line: &str) -> anyhow::Result<Settings> {
-        let words = std::iter::once("a_story").chain(line.split_whitespace());
-        Settings::of(&STORY, Line::try_parse_from(words)?.flags)
+        let words = std::iter::once("a_load_test").chain(line.split_whitespace());
+        Settings::of(&LOAD_TEST, Line::try_parse_from(words)?.flags)
     }
 
     #[test]
     fn missing_flags_take_the_scenario_defaults() {
-        let usual = settings("").unwrap();
-        assert_eq!((usual.users, usual.seconds), (20, 30));
-        assert_eq!(usual.pace(), Duration::from_millis(500));
+        let defaults = settings("").unwrap();
+        assert_eq!((defaults.users, defaults.seconds), (20, 30));
+        assert_eq!(defaults.request_interval(), Duration::from_millis(500));
         let smoke = settings("--smoke --users 7").unwrap();
-        assert_eq!((smoke.users, smoke.seconds), (7, Usual::SMOKE.seconds));
+        assert_eq!((smoke.users, smoke.seconds), (7, Defaults::SMOKE.seconds));
     }
 
     #[test]

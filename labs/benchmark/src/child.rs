@@ -11,19 +11,20 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child as Process, Command};
 
 /// The time within which a process must print its ready line.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Variables that a measured process must not inherit.
-const URLS: [&str; 4] = ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
+const SERVICE_URL_VARIABLES: [&str; 4] =
+    ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
 
 /// A running process and its address.
 #[derive(Debug)]
-pub(crate) struct Child {
+pub(crate) struct ChildProcess {
     pub(crate) address: SocketAddr,
     process: Process,
 }
 
-impl Child {
+impl ChildProcess {
     /// A role of a cluster, such as `balancer`.
     pub(crate) async fn role(
         args: impl IntoIterator<Item = OsString>,
@@ -48,7 +49,7 @@ impl Child {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command_line = Command::new(program);
         command_line.arg(command).arg("--parent").arg(std::process::id().to_string());
-        for variable in URLS {
+        for variable in SERVICE_URL_VARIABLES {
             command_line.env_remove(variable);
         }
         let mut process = command_line
@@ -73,7 +74,7 @@ impl Child {
             }
             anyhow::bail!("it ended before it was ready")
         };
-        let address = tokio::time::timeout(START_LIMIT, ready).await;
+        let address = tokio::time::timeout(START_TIMEOUT, ready).await;
         let address = address.context("it does not become ready")?.context("a server")?;
         Ok(Self { address, process })
     }
@@ -123,7 +124,7 @@ pub(crate) fn memory_bytes(pid: u32, line: &str) -> anyhow::Result<u64> {
 }
 
 /// Resets the peak memory (`VmHWM`) of a process.
-pub(crate) fn forget_peak(pid: u32) -> anyhow::Result<()> {
+pub(crate) fn reset_peak_memory(pid: u32) -> anyhow::Result<()> {
     fs::write(format!("/proc/{pid}/clear_refs"), "5").context("cannot reset a peak")?;
     ensure!(memory_bytes(pid, "VmHWM")? > 0, "a peak of nothing");
     Ok(())

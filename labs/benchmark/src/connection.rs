@@ -42,9 +42,9 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection breaks, or the reply is not HTTP/1.1 with a length.
-    pub(crate) async fn ask(&mut self, request: &Request) -> io::Result<u16> {
+    pub(crate) async fn round_trip(&mut self, request: &Request) -> io::Result<u16> {
         self.send(request).await?;
-        self.answer().await
+        self.read_reply().await
     }
 
     /// Sends bytes of a request.
@@ -53,7 +53,7 @@ impl Connection {
     }
 
     /// Waits for the whole reply and returns its status.
-    pub(crate) async fn answer(&mut self) -> io::Result<u16> {
+    pub(crate) async fn read_reply(&mut self) -> io::Result<u16> {
         let mut filled = 0;
         loop {
             let read = self.stream.read(&mut self.buffer[filled..]).await?;
@@ -134,7 +134,7 @@ mod tests {
 
     async fn asked(pieces: &'static [&'static str]) -> io::Result<(u16, Vec<u8>)> {
         let mut connection = Connection::open(answers(pieces).await).await?;
-        let status = connection.ask(&b"GET / HTTP/1.1\r\n\r\n".to_vec()).await?;
+        let status = connection.round_trip(&b"GET / HTTP/1.1\r\n\r\n".to_vec()).await?;
         Ok((status, connection.body().to_vec()))
     }
 

@@ -13,22 +13,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Growth {
     /// Sessions in the memory of one replica (Phase 1).
-    pub in_memory: Vec<Sessions>,
+    pub in_memory: Vec<SessionCost>,
     /// Sessions in Redis.
-    pub in_redis: Vec<Sessions>,
+    pub in_redis: Vec<SessionCost>,
     /// Sessions as rows of Postgres.
-    pub in_postgres: Vec<Sessions>,
+    pub in_postgres: Vec<SessionCost>,
     /// The reason why Postgres was not measured; absent if it was.
     pub without_postgres: Option<String>,
     /// Replicas that share one Redis, behind one balancer, on this one machine.
-    pub replicas: Vec<Replicas>,
+    pub replicas: Vec<ReplicaCost>,
     /// Uploads of one file.
-    pub files: Vec<Files>,
+    pub files: Vec<UploadCost>,
 }
 
 /// The cost of sessions.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Sessions {
+pub struct SessionCost {
     /// The number of sessions.
     pub sessions: usize,
     /// Bytes per session.
@@ -41,7 +41,7 @@ pub struct Sessions {
 
 /// Replicas behind a balancer.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Replicas {
+pub struct ReplicaCost {
     /// The number of replicas.
     pub replicas: usize,
     /// Session reads per second.
@@ -56,7 +56,7 @@ pub struct Replicas {
 
 /// Uploads of one size.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Files {
+pub struct UploadCost {
     /// Size of the file in bytes.
     pub bytes: u64,
     /// The median upload, in milliseconds.

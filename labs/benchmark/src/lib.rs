@@ -4,30 +4,30 @@
 //! the same second depends on it far less. So every server is compared with a bare axum server
 //! that answers with one word and is measured before and after each of the others.
 //!
-//! Reading order: `plan` (amounts), `request` and `connection` (one request, one reply), `load`
-//! (as many requests as possible), `pace` (a fixed rate), `child` and `testbed` (our servers),
+//! Reading order: `plan` (amounts), `request` and `connection` (one request, one reply), `closed_loop`
+//! (as many requests as possible), `open_loop` (a fixed rate), `child` and `testbed` (our servers),
 //! `peers` and `proxies` (the others), `rounds` (the interleaving), then one file per question:
-//! `reads`, `outage`, `memory`, `growth`. `targets` compares with the goals, `report` stores the
+//! `request_cost`, `outage`, `memory`, `growth`. `goals` compares with the goals, `report` stores the
 //! figures, and `agreement` compares two reports.
 
 pub mod agreement;
 mod child;
+mod closed_loop;
 mod connection;
+pub mod goals;
 pub mod growth;
-mod load;
 pub mod memory;
+mod open_loop;
 pub mod outage;
-mod pace;
 pub mod page;
 pub mod peers;
 pub mod plan;
 mod proxies;
-pub mod reads;
 pub mod report;
 mod request;
+pub mod request_cost;
 mod rounds;
 pub mod run;
-pub mod targets;
 mod testbed;
 
 pub use plan::Plan;

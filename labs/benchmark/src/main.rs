@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use backing_services::Backing;
-use benchmark::agreement::pairs;
+use benchmark::agreement::ratio_pairs;
 use benchmark::peers::PeerArgs;
 use benchmark::{Plan, Report, page};
 use clap::{Args, Parser, Subcommand};
@@ -113,21 +113,21 @@ async fn measure(args: &BenchArgs) -> anyhow::Result<Outcome> {
     }
     let differ = before.is_some_and(|before| compare(&before, &report));
     let ratios = if differ { Outcome::Fail } else { Outcome::Pass };
-    let targets = report.targets();
-    let targets = targets.iter().map(|target| match target.reached() {
+    let goals = report.goals();
+    let goals = goals.iter().map(|goal| match goal.is_reached() {
         Some(true) => Outcome::Pass,
         Some(false) => Outcome::Fail,
         None => Outcome::Inconclusive,
     });
-    Ok(Outcome::of(targets.chain([ratios])))
+    Ok(Outcome::of(goals.chain([ratios])))
 }
 
 /// Prints where two runs agree. Returns whether they differ anywhere.
 fn compare(before: &Report, now: &Report) -> bool {
-    let pairs = pairs(before, now);
-    eprintln!("\nCompared with the run of {}:", before.made.date);
+    let pairs = ratio_pairs(before, now);
+    eprintln!("\nCompared with the run of {}:", before.run_info.date);
     for pair in &pairs {
-        eprintln!("  {}", pair.line());
+        eprintln!("  {}", pair.text_line());
     }
     pairs.iter().any(|pair| !pair.agrees())
 }

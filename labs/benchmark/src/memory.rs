@@ -1,6 +1,6 @@
 //! Memory of one replica with many concurrent uploads, and with many idle connections.
 
-use crate::child::{Child, forget_peak, memory_bytes};
+use crate::child::{ChildProcess, memory_bytes, reset_peak_memory};
 use crate::connection::Connection;
 use crate::plan::Plan;
 use crate::request;
@@ -23,7 +23,7 @@ const BATCH_SIZE: usize = 100;
 const OTHER_FILES: u64 = 200;
 
 /// Bytes of one chunk that a client sends.
-const PIECE: usize = 64 * 1_024;
+const CHUNK_BYTES: usize = 64 * 1_024;
 
 /// Memory of one replica, in bytes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -31,7 +31,8 @@ pub struct Memory {
     /// The size of each upload in bytes.
     pub upload_bytes: u64,
     /// The number of idle connections.
-    pub idle: usize,
+    #[serde(rename = "idle")]
+    pub idle_count: usize,
     /// The peak during one upload.
     pub one_upload: Figure,
     /// The peak during all concurrent uploads.
@@ -50,20 +51,21 @@ pub(crate) async fn measure(
     let server = testbed.upload_server("memory", "uploads", &[]).await?;
     let session = testbed.session(server.address).await?;
     let pid = server.pid()?;
-    forget_peak(pid)?;
+    reset_peak_memory(pid)?;
     upload(server.address, &session, size).await?;
     let one = memory_bytes(pid, "VmHWM")?;
     let all = (0..UPLOADS).map(|_| upload(server.address, &session, size));
     try_join_all(all).await?;
     let many = memory_bytes(pid, "VmHWM")?;
     drop(server);
-    step(&format!("{} connections that say nothing", plan.idle));
+    step(&format!("{} connections that say nothing", plan.idle_connections));
     Ok(Memory {
         upload_bytes: size,
-        idle: plan.idle,
+        idle_count: plan.idle_connections,
         one_upload: bytes(one),
         all_uploads: bytes(many),
-        idle_connections: idle(testbed, plan.idle).await?,
+        idle_connections: measure_idle_connections(testbed, plan.idle_connections)
+            .await?,
     })
 }
 
@@ -74,63 +76,68 @@ pub(crate) async fn upload(
     size: u64,
 ) -> anyhow::Result<f64> {
     let (before, after) = request::upload(credential, size);
-    let piece = vec![b'x'; PIECE];
+    let chunk = vec![b'x'; CHUNK_BYTES];
     let mut connection = Connection::open(at).await?;
     let began = Instant::now();
     connection.send(&before).await?;
-    let mut left = size;
-    while left > 0 {
-        let now = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
-        connection.send(&piece[..now]).await?;
-        left -= now as u64;
+    let mut remaining = size;
+    while remaining > 0 {
+        let now = usize::try_from(remaining)
+            .map_or(CHUNK_BYTES, |remaining| remaining.min(CHUNK_BYTES));
+        connection.send(&chunk[..now]).await?;
+        remaining -= now as u64;
     }
     connection.send(&after).await?;
-    let status = connection.answer().await.context("an upload")?;
+    let status = connection.read_reply().await.context("an upload")?;
     let message = String::from_utf8_lossy(connection.body()).into_owned();
     ensure!(status == 201, "an upload of {size} bytes was answered {status}: {message}");
     Ok(began.elapsed().as_secs_f64())
 }
 
-async fn idle(testbed: &Testbed, wanted: usize) -> anyhow::Result<Figure> {
-    if let Err(why) = allow_files(wanted as u64 + OTHER_FILES) {
-        return Ok(Figure::absent(&why));
+async fn measure_idle_connections(
+    testbed: &Testbed,
+    count: usize,
+) -> anyhow::Result<Figure> {
+    if let Err(reason) = allow_files(count as u64 + OTHER_FILES) {
+        return Ok(Figure::absent(&reason));
     }
     let server = testbed.upload_server("memory", "idle", &[]).await?;
-    let question = testbed::who_is_calling(&testbed.session(server.address).await?);
-    let mut open = Vec::with_capacity(wanted);
-    while open.len() < wanted {
-        let some = (0..BATCH_SIZE).map(|_| asked_once(&server, &question));
+    let workload =
+        testbed::authenticated_workload(&testbed.session(server.address).await?);
+    let mut open = Vec::with_capacity(count);
+    while open.len() < count {
+        let some = (0..BATCH_SIZE).map(|_| connect_and_request(&server, &workload));
         open.extend(try_join_all(some).await?);
     }
     let used = memory_bytes(server.pid()?, "VmRSS")?;
     // All connections must still be open, or fewer were measured.
     for connection in open.iter_mut().step_by(BATCH_SIZE) {
-        let status = connection.ask(&question.requests[0]).await;
+        let status = connection.round_trip(&workload.requests[0]).await;
         ensure!(status.is_ok(), "an idle connection was closed");
     }
     Ok(bytes(used))
 }
 
-async fn asked_once(
-    server: &Child,
-    question: &crate::load::Question,
+async fn connect_and_request(
+    server: &ChildProcess,
+    workload: &crate::closed_loop::Workload,
 ) -> anyhow::Result<Connection> {
     let mut connection = Connection::open(server.address).await?;
-    let status = connection.ask(&question.requests[0]).await?;
-    ensure!(status == question.status, "answered {status}");
+    let status = connection.round_trip(&workload.requests[0]).await?;
+    ensure!(status == workload.expected_status, "answered {status}");
     Ok(connection)
 }
 
-/// Allows this process and its children to open `wanted` files.
-fn allow_files(wanted: u64) -> Result<(), String> {
-    let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|no| no.to_string())?;
-    if now >= wanted {
+/// Allows this process and its children to open `count` files.
+fn allow_files(count: u64) -> Result<(), String> {
+    let (now, max) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|no| no.to_string())?;
+    if now >= count {
         return Ok(());
     }
-    if most < wanted {
-        return Err(format!("this user may open {most} files at once (ulimit -Hn)"));
+    if max < count {
+        return Err(format!("this user may open {max} files at once (ulimit -Hn)"));
     }
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).map_err(|no| no.to_string())
+    setrlimit(Resource::RLIMIT_NOFILE, max, max).map_err(|no| no.to_string())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are exact")]

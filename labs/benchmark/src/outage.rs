@@ -3,8 +3,8 @@
 //! Until the balancer has detected the death, requests may reach the dead replica; that window
 //! is known and short. Outside of it, latency should hardly change.
 
-use crate::child::Child;
-use crate::pace::{self, Pace, Sample};
+use crate::child::ChildProcess;
+use crate::open_loop::{self, ArrivalRate, Sample};
 use crate::plan::Plan;
 use crate::testbed::{self, Testbed};
 use comparison::figure::Figure;
@@ -15,12 +15,12 @@ const REPLICAS: usize = 3;
 
 /// The time in which the balancer detects a death: two failed checks, 250 ms apart, of which
 /// the first starts within 250 ms.
-const DETECTION: Duration = Duration::from_millis(750);
+const DETECTION_WINDOW: Duration = Duration::from_millis(750);
 
 /// Clients, and the interval of each: 400 requests per second, far below the capacity of the
 /// replicas, so that the outage is measured and not a queue.
 const CLIENTS: u32 = 40;
-const EVERY: Duration = Duration::from_millis(100);
+const REQUEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Latencies over all repetitions.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -45,7 +45,7 @@ pub struct Outage {
 
 /// One repetition.
 #[derive(Clone, Copy, Debug)]
-struct Once {
+struct OutageRun {
     before: f64,
     within: f64,
     after: f64,
@@ -62,15 +62,15 @@ pub(crate) async fn measure(
     let mut all = Vec::new();
     for time in 0..plan.outages {
         step(&format!("a replica dies ({} of {})", time + 1, plan.outages));
-        all.push(once(testbed, plan.watch, &format!("outage-{time}")).await?);
+        all.push(run_once(testbed, plan.observation, &format!("outage-{time}")).await?);
     }
-    let figure = |of: fn(&Once) -> f64| {
+    let figure = |of: fn(&OutageRun) -> f64| {
         Figure::of(&all.iter().map(|one| Ok(of(one))).collect::<Vec<_>>())
     };
     #[expect(clippy::cast_precision_loss, reason = "a handful of requests")]
     Ok(Outage {
-        detection_ms: u64::try_from(DETECTION.as_millis()).unwrap_or(u64::MAX),
-        per_second: f64::from(CLIENTS) / EVERY.as_secs_f64(),
+        detection_ms: u64::try_from(DETECTION_WINDOW.as_millis()).unwrap_or(u64::MAX),
+        per_second: f64::from(CLIENTS) / REQUEST_INTERVAL.as_secs_f64(),
         p99_before_ms: figure(|one| one.before),
         p99_within_ms: figure(|one| one.within),
         p99_after_ms: figure(|one| one.after),
@@ -80,43 +80,54 @@ pub(crate) async fn measure(
     })
 }
 
-async fn once(testbed: &Testbed, watch: Duration, group: &str) -> anyhow::Result<Once> {
-    let mut replicas: Vec<Child> = Vec::new();
+async fn run_once(
+    testbed: &Testbed,
+    observation: Duration,
+    group: &str,
+) -> anyhow::Result<OutageRun> {
+    let mut replicas: Vec<ChildProcess> = Vec::new();
     for _ in 0..REPLICAS {
         replicas.push(testbed.upload_server("central", group, &[]).await?);
     }
-    let behind: Vec<_> = replicas.iter().map(|one| one.address).collect();
-    let balancer = testbed::our_balancer(&behind).await?;
+    let backends: Vec<_> = replicas.iter().map(|one| one.address).collect();
+    let balancer = testbed::start_balancer(&backends).await?;
     let session = testbed.session(balancer.address).await?;
-    let question = testbed::who_is_calling(&session);
-    let pace = Pace { clients: CLIENTS, every: EVERY, duration: watch * 2 };
-    let load = pace::keep(balancer.address, &question, pace);
+    let workload = testbed::authenticated_workload(&session);
+    let rate = ArrivalRate {
+        clients: CLIENTS,
+        interval: REQUEST_INTERVAL,
+        duration: observation * 2,
+    };
+    let load = open_loop::run(balancer.address, &workload, rate);
     let kill = async {
-        tokio::time::sleep(watch).await;
+        tokio::time::sleep(observation).await;
         replicas[REPLICAS / 2].kill().await
     };
     let (samples, killed) = tokio::join!(load, kill);
     killed?;
-    judge(&samples, watch)
+    percentiles_of(&samples, observation)
 }
 
-fn judge(samples: &[Sample], watch: Duration) -> anyhow::Result<Once> {
+fn percentiles_of(
+    samples: &[Sample],
+    observation: Duration,
+) -> anyhow::Result<OutageRun> {
     let part = |from: Duration, to: Duration| {
         samples.iter().filter(move |one| (from..to).contains(&one.intended))
     };
-    let known = watch + DETECTION;
-    let failed = |from, to| part(from, to).filter(|one| !one.fine).count();
+    let detected = observation + DETECTION_WINDOW;
+    let failed = |from, to| part(from, to).filter(|one| !one.correct).count();
     let p99 = |from, to| {
-        pace::p99_ms(part(from, to)).ok_or_else(|| {
+        open_loop::p99_ms(part(from, to)).ok_or_else(|| {
             anyhow::anyhow!("no request was answered while a replica died")
         })
     };
-    Ok(Once {
-        before: p99(Duration::ZERO, watch)?,
-        within: p99(watch, known)?,
-        after: p99(known, Duration::MAX)?,
-        failed_within: failed(watch, known),
-        failed_after: failed(known, Duration::MAX),
+    Ok(OutageRun {
+        before: p99(Duration::ZERO, observation)?,
+        within: p99(observation, detected)?,
+        after: p99(detected, Duration::MAX)?,
+        failed_within: failed(observation, detected),
+        failed_after: failed(detected, Duration::MAX),
     })
 }
 
@@ -124,10 +135,10 @@ fn judge(samples: &[Sample], watch: Duration) -> anyhow::Result<Once> {
 mod tests {
     use super::*;
 
-    fn sample(at_ms: u64, wait_ms: u64, fine: bool) -> Sample {
-        let (intended, wait) =
+    fn sample(at_ms: u64, wait_ms: u64, correct: bool) -> Sample {
+        let (intended, latency) =
             (Duration::from_millis(at_ms), Duration::from_millis(wait_ms));
-        Sample { intended, wait, fine }
+        Sample { intended, latency, correct }
     }
 
     #[test]
@@ -139,15 +150,17 @@ mod tests {
             sample(5_000, 4, true),
             sample(6_000, 5_000, false),
         ];
-        let once = judge(&samples, Duration::from_secs(4)).unwrap();
-        assert!((once.before - 2.0).abs() < 0.1, "{once:?}");
-        assert!((once.within - 300.0).abs() < 1.0, "{once:?}");
-        assert!((once.after - 4.0).abs() < 0.1, "{once:?}");
-        assert_eq!((once.failed_within, once.failed_after), (1, 1));
+        let run_once = percentiles_of(&samples, Duration::from_secs(4)).unwrap();
+        assert!((run_once.before - 2.0).abs() < 0.1, "{run_once:?}");
+        assert!((run_once.within - 300.0).abs() < 1.0, "{run_once:?}");
+        assert!((run_once.after - 4.0).abs() < 0.1, "{run_once:?}");
+        assert_eq!((run_once.failed_within, run_once.failed_after), (1, 1));
     }
 
     #[test]
     fn cluster_without_replies_is_an_error() {
-        assert!(judge(&[sample(1_000, 2, true)], Duration::from_secs(4)).is_err());
+        assert!(
+            percentiles_of(&[sample(1_000, 2, true)], Duration::from_secs(4)).is_err()
+        );
     }
 }

@@ -5,38 +5,38 @@ mod plots;
 mod tables;
 
 pub use plots::plots;
-pub use tables::{reads, targets};
+pub use tables::{goals, request_costs};
 
-use crate::report::{Made, Report};
-use comparison::figure::number;
+use crate::report::{Report, RunInfo};
+use comparison::figure::format_number;
 use tables::{files, memory, outage, replicas, sessions};
 
 /// The page. The file names of its plots start with `name`.
 #[must_use]
 pub fn markdown(report: &Report, name: &str) -> String {
     let mut text = String::from("# Ours and peers, measured in turns\n\n");
-    for (what, value) in made(&report.made) {
+    for (what, value) in run_info(&report.run_info) {
         text += &format!("- {what}: {value}\n");
     }
     text += "\n## Authenticated requests\n\nMedians of all rounds, smallest and greatest in \
              brackets.\n\n";
-    text += &reads(report).markdown();
+    text += &request_costs(report).markdown();
     text += "\n## Goals\n\n";
-    text += &targets(report).markdown();
+    text += &goals(report).markdown();
     text += "\n## One of three replicas dies\n\n";
     text += &outage(report).markdown();
     text += "\n## Memory of one replica\n\n";
     text += &memory(report).markdown();
     text += "\n## More sessions\n\n";
     text += &sessions(report).markdown();
-    text += &picture(name, "bytes", "Bytes for each session");
-    text += &picture(name, "looks", "Microseconds for one look");
+    text += &plot_link(name, "bytes", "Bytes for each session");
+    text += &plot_link(name, "looks", "Microseconds for one look");
     text += "\n## More replicas on one machine\n\n";
     text += &replicas(report).markdown();
-    text += &picture(name, "replicas", "Answers a second");
+    text += &plot_link(name, "replicas", "Answers a second");
     text += "\n## Larger files\n\n";
     text += &files(report).markdown();
-    text += &picture(name, "files", "Time and memory of an upload");
+    text += &plot_link(name, "files", "Time and memory of an upload");
     text
 }
 
@@ -48,33 +48,36 @@ pub fn text(report: &Report) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn picture(name: &str, plot: &str, shows: &str) -> String {
-    format!("\n![{shows}]({name}-{plot}.svg)\n")
+fn plot_link(name: &str, plot: &str, title: &str) -> String {
+    format!("\n![{title}]({name}-{plot}.svg)\n")
 }
 
 /// The conditions of the run.
 #[must_use]
-pub fn made(made: &Made) -> Vec<(&'static str, String)> {
-    let machine = &made.machine;
-    let load = machine.load_before.map_or("not message".to_owned(), number);
+pub fn run_info(run_info: &RunInfo) -> Vec<(&'static str, String)> {
+    let machine = &run_info.machine;
+    let load = machine.load_before.map_or("not message".to_owned(), format_number);
     vec![
-        ("date", made.date.clone()),
-        ("command", format!("`{}`", made.command)),
-        ("built for", made.profile.clone()),
+        ("date", run_info.date.clone()),
+        ("command", format!("`{}`", run_info.command)),
+        ("built for", run_info.profile.clone()),
         (
             "machine",
             format!("{}, {} cores, {}", machine.processor, machine.cores, machine.system),
         ),
         ("processes that waited for a core before", load),
-        ("Redis", made.redis.clone()),
-        ("HAProxy", made.haproxy.clone().unwrap_or_else(|| "not installed".to_owned())),
+        ("Redis", run_info.redis.clone()),
+        (
+            "HAProxy",
+            run_info.haproxy.clone().unwrap_or_else(|| "not installed".to_owned()),
+        ),
         (
             "turns",
             format!(
                 "{} of {} ms, {} requests under way",
-                made.rounds, made.round_ms, made.connections
+                run_info.rounds, run_info.round_ms, run_info.connections
             ),
         ),
-        ("took", format!("{} s", number(made.seconds))),
+        ("took", format!("{} s", format_number(run_info.seconds))),
     ]
 }

@@ -19,11 +19,11 @@ pub struct Plan {
     /// The number of kills of a replica.
     pub outages: usize,
     /// The time of measuring before and after each kill.
-    pub watch: Duration,
+    pub observation: Duration,
     /// The size of each concurrent upload, in bytes.
     pub upload_bytes: u64,
     /// Idle connections.
-    pub idle: usize,
+    pub idle_connections: usize,
     /// Numbers of sessions to measure.
     pub sessions: &'static [usize],
     /// The sizes of the uploaded files, in bytes.
@@ -45,9 +45,9 @@ impl Plan {
             connections: 32,
             backing: Backing::Auto,
             outages: 7,
-            watch: Duration::from_secs(4),
+            observation: Duration::from_secs(4),
             upload_bytes: 100_000_000,
-            idle: 10_000,
+            idle_connections: 10_000,
             sessions: &[1_000, 10_000, 100_000, 1_000_000],
             file_sizes: &[1_000, 100_000, 10_000_000, 100_000_000, 1_000_000_000],
             replicas: &[1, 2, 4, 8],
@@ -79,9 +79,9 @@ impl Plan {
             round_length: Duration::from_millis(100),
             connections: 4,
             outages: 1,
-            watch: Duration::from_secs(2),
+            observation: Duration::from_secs(2),
             upload_bytes: 500_000,
-            idle: 200,
+            idle_connections: 200,
             sessions: &[64, 1_100],
             file_sizes: &[1_000, 5_000_000],
             replicas: &[1, 2],

@@ -1,6 +1,6 @@
 //! Two balancers in front of the same servers: ours, and HAProxy where it is installed.
 
-use crate::child::Child;
+use crate::child::ChildProcess;
 use crate::connection::Connection;
 use crate::request;
 use anyhow::{Context, bail, ensure};
@@ -14,24 +14,26 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child as Process, Command};
 
 /// The time within which a balancer must find its servers up.
-const READY_LIMIT: Duration = Duration::from_secs(10);
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Starts our balancer in front of these.
-pub(crate) async fn ours(backends: &[SocketAddr]) -> anyhow::Result<Child> {
+pub(crate) async fn start_balancer(
+    backends: &[SocketAddr],
+) -> anyhow::Result<ChildProcess> {
     let mut args: Vec<OsString> = vec!["balancer".into()];
     for (at, backend) in backends.iter().enumerate() {
         args.extend(["--backend".into(), format!("r{}={backend}", at + 1).into()]);
     }
-    let balancer = Child::role(args, &[]).await?;
-    until_one_is_up(balancer.address).await?;
+    let balancer = ChildProcess::role(args, &[]).await?;
+    wait_until_ready(balancer.address).await?;
     Ok(balancer)
 }
 
 /// The balancer reports ready when one of its servers is up.
-async fn until_one_is_up(balancer: SocketAddr) -> anyhow::Result<()> {
-    let question = request::get(paths::READYZ, &[]);
-    let deadline = Instant::now() + READY_LIMIT;
-    while Connection::open(balancer).await?.ask(&question).await? != 200 {
+async fn wait_until_ready(balancer: SocketAddr) -> anyhow::Result<()> {
+    let probe = request::get(paths::READYZ, &[]);
+    let deadline = Instant::now() + READY_TIMEOUT;
+    while Connection::open(balancer).await?.round_trip(&probe).await? != 200 {
         ensure!(Instant::now() < deadline, "the balancer finds no server up");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -69,7 +71,7 @@ impl HaProxy {
             .spawn()
             .context("cannot start HAProxy through setpriv (of util-linux)")?;
         let mut started = Self { address, process };
-        let deadline = Instant::now() + READY_LIMIT;
+        let deadline = Instant::now() + READY_TIMEOUT;
         while tokio::net::TcpStream::connect(address).await.is_err() {
             if started.process.try_wait()?.is_some() || Instant::now() > deadline {
                 bail!("HAProxy does not start");

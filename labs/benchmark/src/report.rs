@@ -1,11 +1,11 @@
 //! The figures of a run, and its conditions.
 
+use crate::goals::{self, PerformanceGoal};
 use crate::growth::Growth;
 use crate::memory::Memory;
 use crate::outage::Outage;
 use crate::page;
-use crate::reads::Read;
-use crate::targets::{self, Target};
+use crate::request_cost::RequestCost;
 use anyhow::{Context, ensure};
 use comparison::machine::Machine;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA: &str = "lab-bench";
 
 /// The version of [`SCHEMA`].
-pub const VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// How version 1 named itself. It differs only in the names of two members.
 const VERSION_1: &str = "stateless-lab/benchmark/1";
@@ -26,13 +26,15 @@ const VERSION_1: &str = "stateless-lab/benchmark/1";
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: String,
-    /// [`VERSION`].
+    /// [`SCHEMA_VERSION`].
     #[serde(default)]
     pub version: u32,
     /// The conditions of the run.
-    pub made: Made,
+    #[serde(rename = "made")]
+    pub run_info: RunInfo,
     /// Authenticated requests to every server, in rounds.
-    pub reads: Vec<Read>,
+    #[serde(rename = "reads")]
+    pub request_costs: Vec<RequestCost>,
     /// The death of one of three replicas.
     pub outage: Outage,
     /// Memory with many uploads and with many connections.
@@ -43,7 +45,7 @@ pub struct Report {
 
 /// The machine and the settings of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Made {
+pub struct RunInfo {
     /// The date in the form of RFC 3339.
     pub date: String,
     /// The command line.
@@ -72,8 +74,8 @@ pub struct Made {
 impl Report {
     /// The goals with the measured values.
     #[must_use]
-    pub fn targets(&self) -> Vec<Target> {
-        targets::of(self)
+    pub fn goals(&self) -> Vec<PerformanceGoal> {
+        goals::of(self)
     }
 
     /// Reads a kept report.
@@ -88,9 +90,9 @@ impl Report {
         })?;
         let Self { schema, version, .. } = &report;
         ensure!(
-            schema == VERSION_1 || (schema == SCHEMA && *version == VERSION),
+            schema == VERSION_1 || (schema == SCHEMA && *version == SCHEMA_VERSION),
             "{} is a {schema} of version {version}; this program reads {SCHEMA} of \
-             version 1 or {VERSION}",
+             version 1 or {SCHEMA_VERSION}",
             path.display()
         );
         Ok(report)
@@ -105,7 +107,7 @@ impl Report {
         let cannot = || format!("cannot write to {}", folder.display());
         fs::create_dir_all(folder).with_context(cannot)?;
         // 2026-11-21T10:00:00Z becomes 2026-11-21T100000Z: some systems take no colons.
-        let name = format!("benchmark-{}", self.made.date.replace(':', ""));
+        let name = format!("benchmark-{}", self.run_info.date.replace(':', ""));
         for (plot, svg) in page::plots(self) {
             fs::write(folder.join(format!("{name}-{plot}.svg")), svg)
                 .with_context(cannot)?;

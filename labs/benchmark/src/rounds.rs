@@ -4,20 +4,20 @@
 //! two seconds of each other are measured at the same speed.
 
 use crate::child::processor_seconds;
-use crate::load::{self, Question, Replies};
-use comparison::latency::waits;
-use comparison::load::Stopwatch;
+use crate::closed_loop::{self, LoadResult, Workload};
+use comparison::cpu_use::CpuMeter;
+use comparison::latency::latency_histogram;
 use hdrhistogram::Histogram;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A server to be measured.
 #[derive(Clone, Debug)]
-pub(crate) struct Contestant {
+pub(crate) struct MeasuredServer {
     pub(crate) name: &'static str,
     pub(crate) title: String,
     pub(crate) address: SocketAddr,
-    pub(crate) question: Question,
+    pub(crate) workload: Workload,
     /// The processes with the counted processor time.
     pub(crate) pids: Vec<u32>,
 }
@@ -30,7 +30,7 @@ pub(crate) struct ServerRounds {
     /// The same, divided by the reference measured before and after.
     pub(crate) ratio: Vec<f64>,
     /// Latency in microseconds, over all rounds.
-    pub(crate) waits: Histogram<u64>,
+    pub(crate) latencies: Histogram<u64>,
     /// Processor time of the server's processes in seconds, over all rounds.
     pub(crate) processor_seconds: f64,
     /// Processor time of this client in percent of one core, by round.
@@ -38,11 +38,11 @@ pub(crate) struct ServerRounds {
 }
 
 impl ServerRounds {
-    fn none() -> Self {
+    fn empty() -> Self {
         Self {
             per_second: Vec::new(),
             ratio: Vec::new(),
-            waits: waits(),
+            latencies: latency_histogram(),
             processor_seconds: 0.0,
             client_percent: Vec::new(),
         }
@@ -51,13 +51,13 @@ impl ServerRounds {
     /// Processor time of the server per reply, in microseconds.
     #[expect(clippy::cast_precision_loss, reason = "requests of a run")]
     pub(crate) fn processor_us(&self) -> f64 {
-        self.processor_seconds * 1e6 / self.waits.len().max(1) as f64
+        self.processor_seconds * 1e6 / self.latencies.len().max(1) as f64
     }
 }
 
 /// The number of rounds and their length.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RoundLength {
+pub(crate) struct RoundPlan {
     pub(crate) rounds: usize,
     pub(crate) duration: Duration,
     pub(crate) connections: usize,
@@ -67,27 +67,30 @@ pub(crate) struct RoundLength {
 ///
 /// # Errors
 /// When a server sends a wrong reply.
-pub(crate) async fn play(
-    reference: &Contestant,
-    others: &[Contestant],
-    round_length: RoundLength,
+pub(crate) async fn run_rounds(
+    reference: &MeasuredServer,
+    others: &[MeasuredServer],
+    plan: RoundPlan,
     step: &impl Fn(&str),
 ) -> anyhow::Result<Vec<ServerRounds>> {
-    let mut results = vec![ServerRounds::none(); others.len() + 1];
-    for round in 0..=round_length.rounds {
+    let mut results = vec![ServerRounds::empty(); others.len() + 1];
+    for round in 0..=plan.rounds {
         // The first round warms up caches and pools and does not count.
-        let counts = round > 0;
-        step(&format!("round {round} of {}", round_length.rounds));
-        let mut before = ask(reference, round_length, 2, counts, &mut results[0]).await?;
+        let is_counted = round > 0;
+        step(&format!("round {round} of {}", plan.rounds));
+        let mut before =
+            measure_once(reference, plan, 2, is_counted, &mut results[0]).await?;
         for at in 0..others.len() {
             // Another order in each round, so that no server always follows the same one.
             let at = (at + round) % others.len();
-            let theirs =
-                ask(&others[at], round_length, 1, counts, &mut results[at + 1]).await?;
-            let after = ask(reference, round_length, 2, counts, &mut results[0]).await?;
-            if counts {
+            let per_second =
+                measure_once(&others[at], plan, 1, is_counted, &mut results[at + 1])
+                    .await?;
+            let after =
+                measure_once(reference, plan, 2, is_counted, &mut results[0]).await?;
+            if is_counted {
                 let around = f64::midpoint(before, after);
-                results[at + 1].ratio.push(theirs / around.max(1e-9));
+                results[at + 1].ratio.push(per_second / around.max(1e-9));
             }
             before = after;
         }
@@ -96,30 +99,30 @@ pub(crate) async fn play(
 }
 
 /// Measures one server once; returns replies per second.
-async fn ask(
-    whom: &Contestant,
-    round_length: RoundLength,
-    shorter: u32,
-    counts: bool,
-    into: &mut ServerRounds,
+async fn measure_once(
+    server: &MeasuredServer,
+    plan: RoundPlan,
+    divisor: u32,
+    is_counted: bool,
+    rounds: &mut ServerRounds,
 ) -> anyhow::Result<f64> {
-    let before = used(&whom.pids)?;
-    let busy = Stopwatch::start();
-    let duration = round_length.duration / shorter;
-    let answered =
-        load::full(whom.address, &whom.question, round_length.connections, duration)
+    let before = processor_seconds_of(&server.pids)?;
+    let cpu_meter = CpuMeter::start();
+    let duration = plan.duration / divisor;
+    let result =
+        closed_loop::run(server.address, &server.workload, plan.connections, duration)
             .await;
-    let answered: Replies =
-        answered.map_err(|error| error.context(whom.title.clone()))?;
-    if counts {
-        into.client_percent.push(busy.read().client_percent);
-        into.processor_seconds += used(&whom.pids)? - before;
-        into.waits.add(&answered.waits)?;
-        into.per_second.push(answered.per_second());
+    let result: LoadResult =
+        result.map_err(|error| error.context(server.title.clone()))?;
+    if is_counted {
+        rounds.client_percent.push(cpu_meter.cpu_use().client_percent);
+        rounds.processor_seconds += processor_seconds_of(&server.pids)? - before;
+        rounds.latencies.add(&result.latencies)?;
+        rounds.per_second.push(result.per_second());
     }
-    Ok(answered.per_second())
+    Ok(result.per_second())
 }
 
-fn used(pids: &[u32]) -> anyhow::Result<f64> {
+fn processor_seconds_of(pids: &[u32]) -> anyhow::Result<f64> {
     pids.iter().map(|pid| processor_seconds(*pid)).sum()
 }

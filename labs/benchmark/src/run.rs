@@ -2,9 +2,9 @@
 
 use crate::plan::Plan;
 use crate::proxies::haproxy_version;
-use crate::report::{Made, Report, SCHEMA, VERSION};
+use crate::report::{Report, RunInfo, SCHEMA, SCHEMA_VERSION};
 use crate::testbed::Testbed;
-use crate::{growth, memory, outage, reads};
+use crate::{growth, memory, outage, request_cost};
 use comparison::machine::{Machine, profile};
 use std::time::{Instant, SystemTime};
 
@@ -14,14 +14,14 @@ use std::time::{Instant, SystemTime};
 /// When a server does not start or sends a wrong reply: then the run has no result.
 pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     let (began, date) = (Instant::now(), SystemTime::now());
-    let machine = Machine::this();
+    let machine = Machine::current();
     step("finding or starting Redis");
     let testbed = Testbed::prepare(plan.backing).await?;
-    let reads = reads::measure(&testbed, plan, &step).await?;
+    let request_costs = request_cost::measure(&testbed, plan, &step).await?;
     let outage = outage::measure(&testbed, plan, &step).await?;
     let memory = memory::measure(&testbed, plan, &step).await?;
     let growth = growth::measure(&testbed, plan, &step).await?;
-    let made = Made {
+    let run_info = RunInfo {
         date: humantime::format_rfc3339_seconds(date).to_string(),
         command: plan.command.clone(),
         profile: profile().to_owned(),
@@ -36,9 +36,9 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     };
     Ok(Report {
         schema: SCHEMA.to_owned(),
-        version: VERSION,
-        made,
-        reads,
+        version: SCHEMA_VERSION,
+        run_info,
+        request_costs,
         outage,
         memory,
         growth,

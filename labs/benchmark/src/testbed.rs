@@ -1,8 +1,8 @@
 //! The servers that are measured in rounds: each is started once and gets one kind of request.
 
-use crate::child::Child;
+use crate::child::ChildProcess;
+use crate::closed_loop::Workload;
 use crate::connection::Connection;
-use crate::load::Question;
 use crate::proxies::{self, HaProxy};
 use crate::request::{self, Request, bearer_line, session_line};
 use anyhow::{Context, ensure};
@@ -19,7 +19,7 @@ use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 
 /// The account that logs in.
-const USER: &str = "alice";
+const USERNAME: &str = "alice";
 
 /// A folder, a Redis and an account for all servers.
 pub(crate) struct Testbed {
@@ -37,7 +37,7 @@ impl Testbed {
         let password = random_password();
         // The cheapest hash: the benchmark measures authentication by session and token, not by
         // password.
-        users_file::write(&users, &[(USER, &password)], HashCost::Minimal)?;
+        users_file::write(&users, &[(USERNAME, &password)], HashCost::Minimal)?;
         let redis = backing_services::redis(backing, folder.path()).await?;
         Ok(Self { folder, users, password, redis })
     }
@@ -53,13 +53,15 @@ impl Testbed {
         role: &str,
         group: &str,
         flags: &[&str],
-    ) -> anyhow::Result<Child> {
+    ) -> anyhow::Result<ChildProcess> {
         let mut args: Vec<OsString> = vec![role.into(), "--users".into()];
         args.push(self.users.clone().into());
         args.extend(["--data-dir".into(), self.folder().join(group).into()]);
         args.extend(flags.iter().map(OsString::from));
         let redis = [("REDIS_URL", self.redis.url.as_str())];
-        Child::role(args, &redis).await.with_context(|| format!("{role} for {group}"))
+        ChildProcess::role(args, &redis)
+            .await
+            .with_context(|| format!("{role} for {group}"))
     }
 
     /// The upload server in one of its designs, without a rate limit, because one account makes
@@ -69,10 +71,10 @@ impl Testbed {
         design: &str,
         group: &str,
         more: &[&str],
-    ) -> anyhow::Result<Child> {
+    ) -> anyhow::Result<ChildProcess> {
         let flags = ["--design", design, "--requests-per-second=100000000"];
         let flags: Vec<_> =
-            flags.into_iter().chain(UNLIMITED).chain(more.iter().copied()).collect();
+            flags.into_iter().chain(NO_LIMITS).chain(more.iter().copied()).collect();
         self.server("upload", group, &flags).await
     }
 
@@ -93,7 +95,7 @@ impl Testbed {
         T: serde::de::DeserializeOwned,
     {
         let mut connection = Connection::open(at).await?;
-        let status = connection.ask(&self.login(path)).await?;
+        let status = connection.round_trip(&self.login(path)).await?;
         let body = connection.body();
         ensure!((200..300).contains(&status), "{}", String::from_utf8_lossy(body));
         serde_json::from_slice(body).context("the answer to a login")
@@ -101,7 +103,7 @@ impl Testbed {
 
     /// The request of a login.
     pub(crate) fn login(&self, path: &str) -> Request {
-        request::log_in(path, USER, &self.password)
+        request::log_in(path, USERNAME, &self.password)
     }
 
     /// HAProxy in front of these.
@@ -114,7 +116,7 @@ impl Testbed {
 }
 
 /// One account owns all sessions and makes all requests.
-const UNLIMITED: [&str; 3] = [
+const NO_LIMITS: [&str; 3] = [
     "--max-sessions=2000000",
     "--max-sessions-per-user=2000000",
     "--attempts-per-account=1000000",
@@ -122,28 +124,28 @@ const UNLIMITED: [&str; 3] = [
 
 /// Authentication alone, in every design: the request is for a file id that cannot exist. The
 /// server checks the credential, looks no file up, and answers 404.
-pub(crate) fn who_is_calling(credential: &str) -> Question {
-    Question::one(nothing_but(credential), 404)
+pub(crate) fn authenticated_workload(credential: &str) -> Workload {
+    Workload::one(authenticated_request(credential), 404)
 }
 
-/// The request of [`who_is_calling`].
-pub(crate) fn nothing_but(credential: &str) -> Request {
+/// The request of [`authenticated_workload`].
+pub(crate) fn authenticated_request(credential: &str) -> Request {
     request::get(&paths::file("no-file-has-this-name"), &[credential.to_owned()])
 }
 
 /// The request to the reference.
-pub(crate) fn hello() -> Question {
-    Question::one(request::get("/", &[]), 200)
+pub(crate) fn reference_workload() -> Workload {
+    Workload::one(request::get("/", &[]), 200)
 }
 
 /// A session of the peer that is built with tower-sessions.
-pub(crate) async fn tower_session(at: SocketAddr) -> anyhow::Result<Question> {
+pub(crate) async fn tower_session_workload(at: SocketAddr) -> anyhow::Result<Workload> {
     let mut connection = Connection::open(at).await?;
     let start =
         b"POST /session/start HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
-    connection.ask(&start.to_vec()).await?;
+    connection.round_trip(&start.to_vec()).await?;
     let cookie = connection.cookie().context("the peer sets no cookie")?;
-    Ok(Question::one(request::get("/session", &[format!("Cookie: {cookie}")]), 200))
+    Ok(Workload::one(request::get("/session", &[format!("Cookie: {cookie}")]), 200))
 }
 
-pub(crate) use proxies::ours as our_balancer;
+pub(crate) use proxies::start_balancer;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The figure of one repetition, or the reason for its absence.
-pub type Once = Result<f64, &'static str>;
+pub type RepetitionFigure = Result<f64, &'static str>;
 
 /// The figure over all repetitions.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -23,34 +23,38 @@ pub enum Figure {
     /// No repetition gave a figure.
     Absent {
         /// The reason.
-        why: String,
+        #[serde(rename = "why")]
+        reason: String,
     },
 }
 
 impl Figure {
     /// Summarizes the figures of all repetitions.
     #[must_use]
-    pub fn of(once: &[Once]) -> Self {
+    pub fn of(repetitions: &[RepetitionFigure]) -> Self {
         let mut values: Vec<f64> =
-            once.iter().filter_map(|one| one.ok()).map(rounded).collect();
+            repetitions.iter().filter_map(|one| one.ok()).map(rounded).collect();
         values.sort_by(f64::total_cmp);
         match (values.first(), values.last()) {
             (Some(low), Some(high)) => Self::Measured {
                 median: values[(values.len() - 1) / 2],
                 low: *low,
                 high: *high,
-                missing: once.len() - values.len(),
+                missing: repetitions.len() - values.len(),
             },
             _ => Self::absent(
-                once.iter().find_map(|one| one.err()).unwrap_or("nothing was measured"),
+                repetitions
+                    .iter()
+                    .find_map(|one| one.err())
+                    .unwrap_or("nothing was measured"),
             ),
         }
     }
 
     /// A missing figure, with the reason.
     #[must_use]
-    pub fn absent(why: &str) -> Self {
-        Self::Absent { why: why.to_owned() }
+    pub fn absent(reason: &str) -> Self {
+        Self::Absent { reason: reason.to_owned() }
     }
 
     /// The median, if there is one.
@@ -64,19 +68,23 @@ impl Figure {
 
     /// As a cell of a table: the median and, if repetitions differ, the range.
     #[must_use]
-    pub fn cell(&self) -> String {
+    pub fn table_cell(&self) -> String {
         match self {
             Self::Measured { median, low, high, missing } => {
-                let mut text = number(*median);
-                if number(*low) != number(*high) {
-                    text += &format!(" ({} to {})", number(*low), number(*high));
+                let mut text = format_number(*median);
+                if format_number(*low) != format_number(*high) {
+                    text += &format!(
+                        " ({} to {})",
+                        format_number(*low),
+                        format_number(*high)
+                    );
                 }
                 match missing {
                     0 => text,
                     missing => format!("{text}, {missing} without"),
                 }
             }
-            Self::Absent { why } => format!("none: {why}"),
+            Self::Absent { reason } => format!("none: {reason}"),
         }
     }
 }
@@ -89,7 +97,7 @@ pub fn rounded(value: f64) -> f64 {
 
 /// A number for readers: whole if it is an integer or at least 100.
 #[must_use]
-pub fn number(value: f64) -> String {
+pub fn format_number(value: f64) -> String {
     let size = value.abs();
     if value == value.round() || size >= 100.0 {
         return grouped(value);
@@ -123,27 +131,27 @@ mod tests {
         let figure = Figure::of(&[Ok(3.0), Ok(1.0), Ok(2.0)]);
         let (median, low, high) = (2.0, 1.0, 3.0);
         assert_eq!(figure, Figure::Measured { median, low, high, missing: 0 });
-        assert_eq!(figure.cell(), "2 (1 to 3)");
+        assert_eq!(figure.table_cell(), "2 (1 to 3)");
     }
 
     #[test]
     fn one_repetition_has_no_range() {
-        assert_eq!(Figure::of(&[Ok(12.345)]).cell(), "12.3");
+        assert_eq!(Figure::of(&[Ok(12.345)]).table_cell(), "12.3");
     }
 
     #[test]
     fn missing_figure_has_a_reason_and_no_number() {
         let never = Figure::of(&[Err("no user is revoked here"); 2]);
         assert_eq!(never.median(), None);
-        assert_eq!(never.cell(), "none: no user is revoked here");
-        let once = Figure::of(&[Ok(5.0), Err("not within the watch")]);
-        assert_eq!(once.cell(), "5, 1 without");
+        assert_eq!(never.table_cell(), "none: no user is revoked here");
+        let repetitions = Figure::of(&[Ok(5.0), Err("not within the watch")]);
+        assert_eq!(repetitions.table_cell(), "5, 1 without");
     }
 
     #[test]
     fn numbers_are_formatted_for_readers() {
         let written = [0.0, 0.004, 0.123, 12.34, 123.4, 1_234_567.0, -2_048.0];
-        let written = written.map(number);
+        let written = written.map(format_number);
         assert_eq!(written, ["0", "0.004", "0.12", "12.3", "123", "1,234,567", "-2,048"]);
     }
 }

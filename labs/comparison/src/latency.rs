@@ -1,8 +1,8 @@
 //! Latency percentiles: the shared histogram, and the percentiles of the comparison's
 //! requests.
 
-use crate::figure::Once;
-use crate::series::{Ended, Series};
+use crate::figure::RepetitionFigure;
+use crate::series::{RequestResult, Series};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -10,14 +10,14 @@ use serde::Serialize;
 const MAX_LATENCY_US: u64 = 60_000_000;
 
 /// Three significant digits: 12.3 ms and 12.4 ms differ.
-const DIGITS: u8 = 3;
+const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Answers that a p95 needs: three of them are slower.
-pub const ENOUGH_FOR_P95: usize = 60;
+pub const MIN_ANSWERS_FOR_P95: usize = 60;
 
 /// Answers that a p99 needs: two of them are slower. With fewer it would be the latency of
 /// the slowest request.
-pub const ENOUGH_FOR_P99: usize = 200;
+pub const MIN_ANSWERS_FOR_P99: usize = 200;
 
 /// Latencies in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -37,9 +37,9 @@ pub struct Percentiles {
 impl Percentiles {
     /// From a histogram in microseconds; [`None`] if it is empty.
     #[must_use]
-    pub fn of(waits: &Histogram<u64>) -> Option<Self> {
-        let at = |quantile| milliseconds(waits, quantile);
-        (!waits.is_empty()).then(|| Self {
+    pub fn of(histogram: &Histogram<u64>) -> Option<Self> {
+        let at = |quantile| quantile_ms(histogram, quantile);
+        (!histogram.is_empty()).then(|| Self {
             p50: at(0.5),
             p95: at(0.95),
             p99: at(0.99),
@@ -52,50 +52,55 @@ impl Percentiles {
 /// An empty histogram of latencies in microseconds. `saturating_record` clamps values above
 /// a minute.
 #[must_use]
-pub fn waits() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, MAX_LATENCY_US, DIGITS)
+pub fn latency_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MAX_LATENCY_US, SIGNIFICANT_DIGITS)
         .expect("one microsecond to a minute is a range")
 }
 
 /// A quantile of latencies in microseconds, converted to milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "a minute in microseconds is exact")]
 #[must_use]
-pub fn milliseconds(waits: &Histogram<u64>, quantile: f64) -> f64 {
-    waits.value_at_quantile(quantile) as f64 / 1_000.0
+pub fn quantile_ms(histogram: &Histogram<u64>, quantile: f64) -> f64 {
+    histogram.value_at_quantile(quantile) as f64 / 1_000.0
 }
 
 /// Latencies of successful requests, counted from each request's intended start. Failed
 /// requests are counted separately; a request that waits behind a failed one counts with
 /// its whole wait.
 pub fn percentiles(series: &Series) -> Result<Percentiles, &'static str> {
-    let fine = series.samples.iter().filter(|sample| sample.ended == Ended::Fine);
-    let waits = recorded(fine.map(|sample| sample.latency_us()));
-    Percentiles::of(&waits).ok_or("no request succeeded")
+    let fine =
+        series.samples.iter().filter(|sample| sample.result == RequestResult::Success);
+    let histogram = histogram_of(fine.map(|sample| sample.latency_us()));
+    Percentiles::of(&histogram).ok_or("no request succeeded")
 }
 
 /// The median of the successful requests.
-pub fn p50(series: &Series) -> Once {
+pub fn p50(series: &Series) -> RepetitionFigure {
     percentiles(series).map(|found| found.p50)
 }
 
 /// The 95th percentile of the successful requests.
-pub fn p95(series: &Series) -> Once {
+pub fn p95(series: &Series) -> RepetitionFigure {
     match percentiles(series)? {
-        _ if fine(series) < ENOUGH_FOR_P95 => Err("fewer than 60 good answers"),
+        _ if success_count(series) < MIN_ANSWERS_FOR_P95 => {
+            Err("fewer than 60 good answers")
+        }
         found => Ok(found.p95),
     }
 }
 
 /// The 99th percentile of the successful requests.
-pub fn p99(series: &Series) -> Once {
+pub fn p99(series: &Series) -> RepetitionFigure {
     match percentiles(series)? {
-        _ if fine(series) < ENOUGH_FOR_P99 => Err("fewer than 200 good answers"),
+        _ if success_count(series) < MIN_ANSWERS_FOR_P99 => {
+            Err("fewer than 200 good answers")
+        }
         found => Ok(found.p99),
     }
 }
 
-fn fine(series: &Series) -> usize {
-    series.count(|ended| ended == Ended::Fine)
+fn success_count(series: &Series) -> usize {
+    series.count(|result| result == RequestResult::Success)
 }
 
 /// Scheduling delay of the client itself, in milliseconds: the 99th percentile of the time
@@ -109,15 +114,15 @@ pub fn client_late_p99(series: &Series) -> f64 {
         if free_since[sample.user] <= sample.intended_us {
             late.push(sample.sent_us.saturating_sub(sample.intended_us));
         }
-        free_since[sample.user] = sample.ended_us;
+        free_since[sample.user] = sample.completed_us;
     }
-    milliseconds(&recorded(late.into_iter()), 0.99)
+    quantile_ms(&histogram_of(late.into_iter()), 0.99)
 }
 
-fn recorded(values_us: impl Iterator<Item = u64>) -> Histogram<u64> {
-    let mut waits = waits();
-    values_us.for_each(|value| waits.saturating_record(value));
-    waits
+fn histogram_of(values_us: impl Iterator<Item = u64>) -> Histogram<u64> {
+    let mut histogram = latency_histogram();
+    values_us.for_each(|value| histogram.saturating_record(value));
+    histogram
 }
 
 #[cfg(test)]
@@ -130,8 +135,8 @@ mod tests {
             user: 0,
             intended_us: intended_ms * 1_000,
             sent_us: sent_ms * 1_000,
-            ended_us: ended_ms * 1_000,
-            ended: Ended::Fine,
+            completed_us: ended_ms * 1_000,
+            result: RequestResult::Success,
             served_by: None,
         }
     }
@@ -146,8 +151,8 @@ mod tests {
 
     #[test]
     fn percentiles_of_one_to_a_thousand_are_correct() {
-        let waits = (1..=1_000).map(|ms| sample(0, 0, ms)).collect();
-        let found = percentiles(&of(waits)).unwrap();
+        let histogram = (1..=1_000).map(|ms| sample(0, 0, ms)).collect();
+        let found = percentiles(&of(histogram)).unwrap();
         for (measured, expected) in [
             (found.p50, 500.0),
             (found.p95, 950.0),
@@ -199,7 +204,7 @@ mod tests {
     #[test]
     fn no_successful_answer_gives_no_percentile() {
         let mut failed = sample(0, 0, 5);
-        failed.ended = Ended::Failed;
+        failed.result = RequestResult::Failed;
         assert_eq!(percentiles(&of(vec![failed])), Err("no request succeeded"));
     }
 }

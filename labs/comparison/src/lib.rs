@@ -1,33 +1,33 @@
 //! Measures five designs under the same load and the same faults.
 
-pub mod claimed;
-pub mod elsewhere;
+pub mod checks;
+mod configuration;
+pub mod cpu_use;
 pub mod figure;
 #[cfg(test)]
 mod fixture;
-pub mod held;
-mod lane;
 pub mod latency;
-pub mod load;
 mod login;
 pub mod machine;
-pub mod pace;
+pub mod other_service;
 pub mod page;
-mod play;
+pub mod published;
 pub mod quotation;
 pub mod recovery;
 pub mod report;
+pub mod request_schedule;
 pub mod revocation;
-pub mod rows;
 pub mod run;
 pub mod save;
 pub mod scenario;
 pub mod series;
-pub mod statements;
+pub mod session_memory;
 pub mod svg;
+pub mod tables;
+mod testbed;
 pub mod timeline;
 pub mod trial;
-mod user;
+mod virtual_user;
 mod virtual_users;
 
 pub use api_contract::design::Design;

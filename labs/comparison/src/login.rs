@@ -13,21 +13,21 @@ use http::{HeaderName, HeaderValue};
 pub(crate) async fn log_in(
     client: &Client,
     design: Design,
-    given: &LoginRequest,
+    account: &LoginRequest,
 ) -> CallResult<Credential> {
     match design.has_sessions() {
         true => {
-            let started = client.log_in_session(given).await;
-            credential(started, |started| Credential::Session(started.session_id))
+            let started = client.log_in_session(account).await;
+            map_to_credential(started, |started| Credential::Session(started.session_id))
         }
         false => {
-            let issued = client.token(given).await;
-            credential(issued, |issued| Credential::Bearer(issued.access_token))
+            let issued = client.token(account).await;
+            map_to_credential(issued, |issued| Credential::Bearer(issued.access_token))
         }
     }
 }
 
-fn credential<T>(
+fn map_to_credential<T>(
     outcome: CallResult<T>,
     of: impl FnOnce(T) -> Credential,
 ) -> CallResult<Credential> {
@@ -41,7 +41,7 @@ fn credential<T>(
 }
 
 /// The balancer's affinity cookie; its value is a replica's name.
-const AFFINITY: &str = "lab_replica";
+const AFFINITY_COOKIE: &str = "lab_replica";
 
 /// Bytes of the header lines with the credential and, if the design needs it, the affinity
 /// cookie: names, values and HTTP/1.1 separators.
@@ -50,16 +50,19 @@ pub(crate) fn carried_bytes(
     design: Design,
     credential: &Credential,
 ) -> usize {
-    let credential = credential.header().map_or(0, |(name, value)| line(&name, &value));
-    let cookie = client.cookies().and_then(|jar| jar.get(AFFINITY));
+    let credential =
+        credential.header().map_or(0, |(name, value)| header_line_bytes(&name, &value));
+    let cookie = client.cookies().and_then(|jar| jar.get(AFFINITY_COOKIE));
     let cookie = cookie.filter(|_| design.needs_cookie());
     let cookie = cookie
-        .and_then(|value| HeaderValue::try_from(format!("{AFFINITY}={value}")).ok())
-        .map_or(0, |value| line(&COOKIE, &value));
+        .and_then(|value| {
+            HeaderValue::try_from(format!("{AFFINITY_COOKIE}={value}")).ok()
+        })
+        .map_or(0, |value| header_line_bytes(&COOKIE, &value));
     credential + cookie
 }
 
-fn line(name: &HeaderName, value: &HeaderValue) -> usize {
+fn header_line_bytes(name: &HeaderName, value: &HeaderValue) -> usize {
     name.as_str().len() + ": ".len() + value.len() + "\r\n".len()
 }
 
@@ -85,7 +88,7 @@ mod tests {
         let options =
             api_conformance::client::Options { keep_cookies: true, ..Default::default() };
         let client = Client::with("http://localhost", options);
-        client.cookies().unwrap().set(AFFINITY, "r1");
+        client.cookies().unwrap().set(AFFINITY_COOKIE, "r1");
         let central = carried_bytes(&client, Design::Central, &session());
         let sticky = carried_bytes(&client, Design::Sticky, &session());
         assert_eq!(sticky - central, "cookie: lab_replica=r1\r\n".len());

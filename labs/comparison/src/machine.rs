@@ -21,7 +21,7 @@ pub struct Machine {
 impl Machine {
     /// The current machine.
     #[must_use]
-    pub fn this() -> Self {
+    pub fn current() -> Self {
         let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
         let system = format!("{} {}", std::env::consts::OS, release.trim());
         let memory = read("/proc/meminfo").and_then(|text| memory_bytes(&text));
@@ -73,6 +73,6 @@ mod tests {
 
     #[test]
     fn current_machine_has_a_core() {
-        assert!(Machine::this().cores > 0);
+        assert!(Machine::current().cores > 0);
     }
 }

@@ -1,14 +1,14 @@
 //! The report of a run, written as JSON: its setup, figures and checks.
 
-use crate::claimed::{Claim, claims};
-use crate::elsewhere::Elsewhere;
+use crate::checks::Check;
+use crate::cpu_use::CpuUse;
 use crate::figure::Figure;
-use crate::load::Busy;
 use crate::machine::Machine;
+use crate::other_service::OtherServiceResult;
+use crate::published::{PublishedFigure, published_figures};
 use crate::scenario::Scenario;
-use crate::statements::Statement;
 use crate::timeline::Timeline;
-use crate::trial::{Row, Trial};
+use crate::trial::{FigureKind, Trial};
 use api_contract::design::Design;
 use outcome::Outcome;
 use serde::Serialize;
@@ -18,38 +18,39 @@ use std::collections::BTreeMap;
 pub const SCHEMA: &str = "lab-compare";
 
 /// The version of [`SCHEMA`]. Versions 1 and 2 named it `stateless-lab/comparison/N`.
-pub const VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The report of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: &'static str,
-    /// [`VERSION`].
+    /// [`SCHEMA_VERSION`].
     pub version: u32,
     /// Setup, time and machine of the run.
-    pub made: Made,
+    #[serde(rename = "made")]
+    pub run_info: RunInfo,
     /// The worst outcome of all checks.
     pub outcome: Outcome,
     /// The expected outcomes, each with its result.
-    #[serde(rename = "checks")]
-    pub statements: Vec<Statement>,
+    pub checks: Vec<Check>,
     /// Figures of each design in each scenario.
-    pub cells: Vec<Cell>,
+    #[serde(rename = "cells")]
+    pub scenario_figures: Vec<ScenarioFigures>,
     /// Figures of each design that do not depend on the scenario.
     pub designs: Vec<DesignReport>,
     /// CPU use of the client in each scenario, and whether its latencies count.
-    pub loads: Vec<LoadReport>,
+    #[serde(rename = "loads")]
+    pub cpu_use_reports: Vec<CpuUseReport>,
     /// The source's figures next to the measured ones.
-    #[serde(rename = "published_figures")]
-    pub claims: Vec<Claim>,
+    pub published_figures: Vec<PublishedFigure>,
     /// Data for plots, from the first repetition.
     pub timelines: Vec<Timeline>,
 }
 
 /// Setup, time and machine of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Made {
+pub struct RunInfo {
     /// Start of the run, RFC 3339, UTC.
     pub date: String,
     /// The command line that repeats the run.
@@ -76,24 +77,24 @@ pub struct Made {
 
 /// One design in one scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Cell {
+pub struct ScenarioFigures {
     /// The design.
     pub design: Design,
     /// The scenario.
     pub scenario: Scenario,
     /// The figures.
-    pub figures: BTreeMap<Row, Figure>,
+    pub figures: BTreeMap<FigureKind, Figure>,
 }
 
-impl Cell {
+impl ScenarioFigures {
     /// Summarizes the repetitions of one cell.
     #[must_use]
     pub fn of(trials: &[&Trial], design: Design, scenario: Scenario) -> Self {
-        let figure = |row: Row| {
+        let figure = |row: FigureKind| {
             let once: Vec<_> = trials.iter().map(|trial| row.figure(trial)).collect();
             (row, Figure::of(&once))
         };
-        Self { design, scenario, figures: Row::of(scenario).map(figure).collect() }
+        Self { design, scenario, figures: FigureKind::of(scenario).map(figure).collect() }
     }
 }
 
@@ -112,17 +113,17 @@ pub struct DesignReport {
     /// Bytes of the credential in each request.
     pub carried_bytes: Figure,
     /// Whether an independent service can identify the credential's owner.
-    #[serde(rename = "other_service")]
-    pub elsewhere: Elsewhere,
+    pub other_service: OtherServiceResult,
 }
 
 /// CPU use of the client in a scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LoadReport {
+pub struct CpuUseReport {
     /// The scenario.
     pub scenario: Scenario,
     /// CPU use of client and machine, each in its busiest repetition.
-    pub busy: Busy,
+    #[serde(rename = "busy")]
+    pub cpu_use: CpuUse,
     /// Scheduling delay of the client, p99 in milliseconds, the worst of all designs and
     /// repetitions.
     pub client_late_p99_ms: f64,
@@ -130,19 +131,19 @@ pub struct LoadReport {
     pub latency_is_valid: bool,
 }
 
-impl LoadReport {
+impl CpuUseReport {
     /// Decides whether the client's latencies count.
     #[must_use]
-    pub fn new(scenario: Scenario, busy: Busy, client_late_p99_ms: f64) -> Self {
-        let latency_is_valid = busy.doubt().is_none();
-        Self { scenario, busy, client_late_p99_ms, latency_is_valid }
+    pub fn new(scenario: Scenario, cpu_use: CpuUse, client_late_p99_ms: f64) -> Self {
+        let latency_is_valid = cpu_use.invalid_reason().is_none();
+        Self { scenario, cpu_use, client_late_p99_ms, latency_is_valid }
     }
 
     /// Adds a repetition; one invalid repetition makes the latencies invalid.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
         let late = self.client_late_p99_ms.max(other.client_late_p99_ms);
-        Self::new(self.scenario, self.busy.busiest(other.busy), late)
+        Self::new(self.scenario, self.cpu_use.max(other.cpu_use), late)
     }
 }
 
@@ -150,25 +151,25 @@ impl Report {
     /// Assembles the report.
     #[must_use]
     pub fn new(
-        made: Made,
+        run_info: RunInfo,
         trials: &[Trial],
         designs: Vec<DesignReport>,
-        statements: Vec<Statement>,
-        loads: Vec<LoadReport>,
+        checks: Vec<Check>,
+        cpu_use_reports: Vec<CpuUseReport>,
     ) -> Self {
         let mut report = Self {
             schema: SCHEMA,
-            version: VERSION,
-            made,
-            outcome: Outcome::of(statements.iter().map(|one| one.outcome)),
-            statements,
-            cells: cells(trials),
+            version: SCHEMA_VERSION,
+            run_info,
+            outcome: Outcome::of(checks.iter().map(|one| one.outcome)),
+            checks,
+            scenario_figures: scenario_figures(trials),
             designs,
-            loads,
-            claims: Vec::new(),
+            cpu_use_reports,
+            published_figures: Vec::new(),
             timelines: timelines(trials),
         };
-        report.claims = claims(&report);
+        report.published_figures = published_figures(&report);
         report
     }
 
@@ -178,10 +179,11 @@ impl Report {
         &self,
         design: Design,
         scenario: Scenario,
-        row: Row,
+        row: FigureKind,
     ) -> Option<&Figure> {
-        let cell = |one: &&Cell| one.design == design && one.scenario == scenario;
-        self.cells.iter().find(cell)?.figures.get(&row)
+        let figures_of =
+            |one: &&ScenarioFigures| one.design == design && one.scenario == scenario;
+        self.scenario_figures.iter().find(figures_of)?.figures.get(&row)
     }
 
     /// One design.
@@ -193,48 +195,50 @@ impl Report {
     /// The scenarios of the run, in order.
     #[must_use]
     pub fn scenarios(&self) -> Vec<Scenario> {
-        let played = |one: &Scenario| self.cells.iter().any(|cell| cell.scenario == *one);
-        Scenario::ALL.into_iter().filter(played).collect()
+        let was_run = |one: &Scenario| {
+            self.scenario_figures.iter().any(|figures_of| figures_of.scenario == *one)
+        };
+        Scenario::ALL.into_iter().filter(was_run).collect()
     }
 
     /// Scenarios with invalid latencies, each with the reason.
     #[must_use]
-    pub fn latency_doubts(&self) -> Vec<String> {
-        let says = |scenario: &Scenario| {
-            Some(format!("{scenario}: {}", self.latency_doubt(*scenario)?))
+    pub fn invalid_latency_reasons(&self) -> Vec<String> {
+        let line = |scenario: &Scenario| {
+            Some(format!("{scenario}: {}", self.invalid_latency_reason(*scenario)?))
         };
-        Scenario::ALL.iter().filter_map(says).collect()
+        Scenario::ALL.iter().filter_map(line).collect()
     }
 
     /// The reason why the latencies of a scenario are invalid, if they are.
     #[must_use]
-    pub fn latency_doubt(&self, scenario: Scenario) -> Option<String> {
-        let load = self.loads.iter().find(|load| load.scenario == scenario)?;
-        let why = load.busy.doubt()?;
+    pub fn invalid_latency_reason(&self, scenario: Scenario) -> Option<String> {
+        let load = self.cpu_use_reports.iter().find(|load| load.scenario == scenario)?;
+        let why = load.cpu_use.invalid_reason()?;
         Some(format!("latencies do not count, because {why}"))
     }
 }
 
-fn cells(trials: &[Trial]) -> Vec<Cell> {
-    let mut cells = Vec::new();
+fn scenario_figures(trials: &[Trial]) -> Vec<ScenarioFigures> {
+    let mut scenario_figures = Vec::new();
     for scenario in Scenario::ALL {
         for design in Design::ALL {
-            let theirs = |one: &&Trial| one.design == design && one.scenario == scenario;
-            let theirs: Vec<_> = trials.iter().filter(theirs).collect();
-            if !theirs.is_empty() {
-                cells.push(Cell::of(&theirs, design, scenario));
+            let own = |one: &&Trial| one.design == design && one.scenario == scenario;
+            let own: Vec<_> = trials.iter().filter(own).collect();
+            if !own.is_empty() {
+                scenario_figures.push(ScenarioFigures::of(&own, design, scenario));
             }
         }
     }
-    cells
+    scenario_figures
 }
 
 fn timelines(trials: &[Trial]) -> Vec<Timeline> {
     let mut timelines: Vec<Timeline> = Vec::new();
     for trial in trials {
-        let drawn =
+        let is_drawn =
             |one: &Timeline| one.design == trial.design && one.scenario == trial.scenario;
-        if !timelines.iter().any(drawn) {
+        if !timelines.iter().any(is_drawn) {
             timelines.push(Timeline::of(trial));
         }
     }

@@ -1,6 +1,6 @@
 //! How long a credential stays valid after an administrator has revoked it.
 
-use crate::lane::{Accounts, Lane};
+use crate::configuration::{Accounts, Configuration};
 use crate::login::log_in;
 use anyhow::Context;
 use api_conformance::call_result::{CallError, CallResult};
@@ -16,21 +16,21 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Interval between two tries at one replica.
-const TRY_INTERVAL: Duration = Duration::from_millis(20);
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Minimum time of trying the credential after the revocation.
-pub const WATCH: Duration = Duration::from_millis(1_500);
+pub const MIN_OBSERVATION: Duration = Duration::from_millis(1_500);
 
 /// Lifetime of access tokens without lookup, short enough to observe their expiry.
-pub const SHORT_LIFE: Duration = Duration::from_secs(2);
+pub const SHORT_TOKEN_TTL: Duration = Duration::from_secs(2);
 
 /// Additional observation after that lifetime: the server tolerates a clock skew of two
 /// seconds.
-const WATCH_AFTER_EXPIRY: Duration = Duration::from_secs(6);
+const OBSERVATION_AFTER_EXPIRY: Duration = Duration::from_secs(6);
 
 /// The observed effect of a revocation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Revoked {
+pub struct RevocationEffect {
     /// Whether the credential was accepted before the revocation; otherwise the trial is
     /// inconclusive.
     pub accepted_before: bool,
@@ -45,45 +45,45 @@ pub struct Revoked {
 
 /// One try.
 #[derive(Clone, Copy, Debug)]
-struct Try {
+struct Attempt {
     sent: Instant,
     accepted: bool,
 }
 
 /// The credentials and clients of a revocation.
-pub(crate) struct Trial {
+pub(crate) struct RevocationTrial {
     replicas: Vec<(String, Client)>,
     credential: Credential,
     admin: Credential,
-    order: String,
+    sign_out: String,
     timeout: Duration,
 }
 
-impl Trial {
+impl RevocationTrial {
     /// Logs in the user and the administrator, each at a different replica.
     pub(crate) async fn prepare(
-        lane: &Lane,
+        configuration: &Configuration,
         accounts: &Accounts,
         timeout: Duration,
     ) -> anyhow::Result<Self> {
-        let replicas = lane.clients().await?;
+        let replicas = configuration.clients().await?;
         let [first, second, ..] = &replicas[..] else {
             anyhow::bail!("revoking a login of another replica needs two replicas");
         };
-        let credential = log_in(&first.1, lane.design, &accounts.revoked).await;
-        let admin = log_in(&second.1, lane.design, &accounts.admin).await;
+        let credential = log_in(&first.1, configuration.design, &accounts.revoked).await;
+        let admin = log_in(&second.1, configuration.design, &accounts.admin).await;
         let user = &accounts.revoked.username;
         Ok(Self {
             credential: credential.done()?.body,
             admin: admin.done()?.body,
-            order: format!("/api/admin/users/{user}/sign-out"),
+            sign_out: format!("/api/admin/users/{user}/sign-out"),
             timeout,
             replicas,
         })
     }
 
     /// Revokes and observes.
-    pub(crate) async fn run(self) -> anyhow::Result<Revoked> {
+    pub(crate) async fn run(self) -> anyhow::Result<RevocationEffect> {
         let stop = CancellationToken::new();
         let mut probes = JoinSet::new();
         for (id, client) in &self.replicas {
@@ -91,30 +91,30 @@ impl Trial {
             let (credential, stop) = (self.credential.clone(), stop.clone());
             probes.spawn(async move { (id, probe(&client, &credential, &stop).await) });
         }
-        tokio::time::sleep(TRY_INTERVAL * 5).await;
+        tokio::time::sleep(ATTEMPT_INTERVAL * 5).await;
         let second = &self.replicas[1].1;
-        let order = second.authenticated(&self.admin, Method::POST, &self.order);
+        let sign_out = second.authenticated(&self.admin, Method::POST, &self.sign_out);
         second
-            .json::<Message>(order)
+            .json::<Message>(sign_out)
             .await
             .done()
             .context("the administrator's order")?;
         let answered = Instant::now();
-        self.watch(answered).await?;
+        self.observe(answered).await?;
         stop.cancel();
-        let mut tries = Vec::new();
+        let mut attempts = Vec::new();
         while let Some(probed) = probes.join_next().await {
-            let (id, tried) = probed?;
-            tries.push((id, tried?));
+            let (id, attempted) = probed?;
+            attempts.push((id, attempted?));
         }
-        tries.sort_by(|one, other| one.0.cmp(&other.0));
-        Ok(judge(&tries, answered))
+        attempts.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(effect_of(&attempts, answered))
     }
 
     /// Waits for the minimum time and until no replica accepts the credential, or until the
     /// timeout.
-    async fn watch(&self, answered: Instant) -> anyhow::Result<()> {
-        tokio::time::sleep(WATCH).await;
+    async fn observe(&self, answered: Instant) -> anyhow::Result<()> {
+        tokio::time::sleep(MIN_OBSERVATION).await;
         while answered.elapsed() < self.timeout {
             let mut accepted = false;
             for (_, client) in &self.replicas {
@@ -123,7 +123,7 @@ impl Trial {
             if !accepted {
                 return Ok(());
             }
-            tokio::time::sleep(TRY_INTERVAL).await;
+            tokio::time::sleep(ATTEMPT_INTERVAL).await;
         }
         Ok(())
     }
@@ -131,27 +131,27 @@ impl Trial {
 
 /// Observation time for tokens without lookup.
 pub(crate) fn timeout_without_lookup() -> Duration {
-    SHORT_LIFE + WATCH_AFTER_EXPIRY
+    SHORT_TOKEN_TTL + OBSERVATION_AFTER_EXPIRY
 }
 
 async fn probe(
     client: &Client,
     credential: &Credential,
     stop: &CancellationToken,
-) -> anyhow::Result<Vec<Try>> {
-    let mut tries = Vec::new();
-    let mut over = false;
+) -> anyhow::Result<Vec<Attempt>> {
+    let mut attempts = Vec::new();
+    let mut stopped = false;
     // The last try must start after the end of the observation: an earlier try may have
     // been accepted before the credential became invalid.
-    while !over {
-        over = stop.is_cancelled();
+    while !stopped {
+        stopped = stop.is_cancelled();
         let sent = Instant::now();
         if let Some(accepted) = accepts(client, credential).await? {
-            tries.push(Try { sent, accepted });
+            attempts.push(Attempt { sent, accepted });
         }
-        tokio::time::sleep(TRY_INTERVAL).await;
+        tokio::time::sleep(ATTEMPT_INTERVAL).await;
     }
-    Ok(tries)
+    Ok(attempts)
 }
 
 /// [`None`] on timeout, which shows neither acceptance nor refusal.
@@ -172,13 +172,14 @@ async fn accepts(
     }
 }
 
-fn judge(tries: &[(String, Vec<Try>)], answered: Instant) -> Revoked {
-    let all = || tries.iter().flat_map(|(_, tries)| tries).filter(|one| one.accepted);
+fn effect_of(attempts: &[(String, Vec<Attempt>)], answered: Instant) -> RevocationEffect {
+    let all =
+        || attempts.iter().flat_map(|(_, attempts)| attempts).filter(|one| one.accepted);
     let after = || all().filter(|one| one.sent > answered);
     let last = after().map(|one| one.sent - answered).max().unwrap_or_default();
-    let holds = |tries: &[Try]| tries.last().is_some_and(|one| one.accepted);
-    let still = tries.iter().filter(|(_, tries)| holds(tries));
-    Revoked {
+    let holds = |attempts: &[Attempt]| attempts.last().is_some_and(|one| one.accepted);
+    let still = attempts.iter().filter(|(_, attempts)| holds(attempts));
+    RevocationEffect {
         accepted_before: all().any(|one| one.sent <= answered),
         accepted_after: after().count(),
         delay_ms: last.as_secs_f64() * 1_000.0,
@@ -190,21 +191,21 @@ fn judge(tries: &[(String, Vec<Try>)], answered: Instant) -> Revoked {
 mod tests {
     use super::*;
 
-    fn tries(answered: Instant, of: &[(i64, bool)]) -> Vec<Try> {
+    fn attempts(answered: Instant, of: &[(i64, bool)]) -> Vec<Attempt> {
         let at = |ms: i64| match u64::try_from(ms) {
             Ok(ms) => answered + Duration::from_millis(ms),
             Err(_) => answered - Duration::from_millis(ms.unsigned_abs()),
         };
         of.iter()
-            .map(|(ms, accepted)| Try { sent: at(*ms), accepted: *accepted })
+            .map(|(ms, accepted)| Attempt { sent: at(*ms), accepted: *accepted })
             .collect()
     }
 
-    fn judged(of: &[&[(i64, bool)]]) -> Revoked {
+    fn judged(of: &[&[(i64, bool)]]) -> RevocationEffect {
         let answered = Instant::now() + Duration::from_secs(60);
         let replicas = (1..).zip(of);
-        let named = replicas.map(|(one, of)| (format!("r{one}"), tries(answered, of)));
-        judge(&named.collect::<Vec<_>>(), answered)
+        let named = replicas.map(|(one, of)| (format!("r{one}"), attempts(answered, of)));
+        effect_of(&named.collect::<Vec<_>>(), answered)
     }
 
     #[test]

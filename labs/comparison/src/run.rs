@@ -1,18 +1,18 @@
 //! A whole run: start the clusters, run every scenario, measure each design, stop.
 
-use crate::elsewhere::try_elsewhere;
+use crate::checks::{Check, merge_repetitions, of_design, of_trial};
+use crate::configuration::{Accounts, Configuration, REPLICAS};
+use crate::cpu_use::CpuUse;
 use crate::figure::Figure;
-use crate::held::{self, Held, NO_SESSIONS};
-use crate::lane::{Accounts, Lane, REPLICAS};
 use crate::latency::client_late_p99;
-use crate::load::Busy;
 use crate::login::{carried_bytes, log_in};
 use crate::machine::{Machine, profile};
-use crate::play::Stage;
-use crate::report::{DesignReport, LoadReport, Made, Report};
-use crate::revocation::SHORT_LIFE;
+use crate::other_service::try_other_service;
+use crate::report::{CpuUseReport, DesignReport, Report, RunInfo};
+use crate::revocation::SHORT_TOKEN_TTL;
 use crate::scenario::Scenario;
-use crate::statements::{Statement, of_design, of_trial, together};
+use crate::session_memory::{self, NO_SESSIONS, SessionMemory};
+use crate::testbed::Testbed;
 use crate::trial::Trial;
 use api_conformance::client::{Client, Options};
 use api_contract::design::Design;
@@ -57,20 +57,21 @@ impl Plan {
 
 /// Runs the plan. `step` receives a line before each step.
 pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
-    let (began, date) = (Instant::now(), SystemTime::now());
-    let machine = Machine::this();
+    let (started_at, date) = (Instant::now(), SystemTime::now());
+    let machine = Machine::current();
     step("starting real servers");
     let folder = RunDir::create(&plan.program)?;
-    let stage = start(plan, &folder).await?;
-    let played = play_all(plan, &stage, &step).await?;
+    let testbed = start(plan, &folder).await?;
+    let measured = run_all_scenarios(plan, &testbed, &step).await?;
     step("does another service accept the credential?");
-    let (designs, about_designs) = about_designs(&stage, &played.held).await?;
+    let (designs, measure_designs) =
+        measure_designs(&testbed, &measured.session_memory).await?;
     step("stopping everything");
-    let services = services(&stage).await;
-    stop(&stage).await;
-    let statements = played.trials.iter().flat_map(of_trial).chain(about_designs);
-    let statements = together(statements.collect());
-    let made = Made {
+    let services = services(&testbed).await;
+    stop(&testbed).await;
+    let checks = measured.trials.iter().flat_map(of_trial).chain(measure_designs);
+    let checks = merge_repetitions(checks.collect());
+    let run_info = RunInfo {
         date: humantime::format_rfc3339_seconds(date).to_string(),
         command: plan.command.clone(),
         seed: plan.seed,
@@ -81,27 +82,27 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
         profile: profile(),
         machine,
         services,
-        seconds: began.elapsed().as_secs_f64().round(),
+        seconds: started_at.elapsed().as_secs_f64().round(),
     };
-    Ok(Report::new(made, &played.trials, designs, statements, played.loads))
+    Ok(Report::new(run_info, &measured.trials, designs, checks, measured.cpu_use_reports))
 }
 
 /// The measurements of all repetitions.
 #[derive(Default)]
-struct Played {
+struct Measurements {
     trials: Vec<Trial>,
-    loads: Vec<LoadReport>,
+    cpu_use_reports: Vec<CpuUseReport>,
     /// One repetition after the other, each with the designs in order.
-    held: Vec<(Design, Held)>,
+    session_memory: Vec<(Design, SessionMemory)>,
 }
 
 /// Runs every scenario and measures each replica's sessions, in all repetitions.
-async fn play_all(
+async fn run_all_scenarios(
     plan: &Plan,
-    stage: &Stage,
+    testbed: &Testbed,
     step: &impl Fn(&str),
-) -> anyhow::Result<Played> {
-    let mut all = Played::default();
+) -> anyhow::Result<Measurements> {
+    let mut all = Measurements::default();
     for repetition in 0..plan.repeat {
         let of = match plan.repeat {
             1 => String::new(),
@@ -110,99 +111,121 @@ async fn play_all(
         for scenario in &plan.scenarios {
             step(&format!("{}{of}", scenario.title()));
             let seed = plan.seed.wrapping_add(repetition as u64);
-            let (played, busy) = stage.play(*scenario, &plan.target(), seed).await?;
-            note_load(&mut all.loads, *scenario, busy, &played);
-            all.trials.extend(played);
+            let (measured, cpu_use) =
+                testbed.run_scenario(*scenario, &plan.target(), seed).await?;
+            record_cpu_use(&mut all.cpu_use_reports, *scenario, cpu_use, &measured);
+            all.trials.extend(measured);
         }
-        for lane in &stage.lanes {
-            step(&format!("sessions in a replica: {}{of}", lane.design));
-            let held = held::measure(lane, &stage.accounts).await?;
-            all.held.push((lane.design, held));
+        for configuration in &testbed.configurations {
+            step(&format!("sessions in a replica: {}{of}", configuration.design));
+            let session_memory =
+                session_memory::measure(configuration, &testbed.accounts).await?;
+            all.session_memory.push((configuration.design, session_memory));
         }
     }
     Ok(all)
 }
 
-async fn start(plan: &Plan, folder: &RunDir) -> anyhow::Result<Stage> {
-    let accounts = Accounts::make(plan.users, folder)?;
+async fn start(plan: &Plan, folder: &RunDir) -> anyhow::Result<Testbed> {
+    let accounts = Accounts::create(plan.users, folder)?;
     let (program, backing) = (&plan.program, plan.backing);
-    let lanes = plan
+    let configurations = plan
         .designs
         .iter()
-        .map(|design| Lane::start(*design, program, backing, &accounts, &[]));
-    let lanes = try_join_all(lanes).await?;
+        .map(|design| Configuration::start(*design, program, backing, &accounts, &[]));
+    let configurations = try_join_all(configurations).await?;
     let revokes = plan.scenarios.contains(&Scenario::RevokeOne);
     let without_lookup = match revokes && plan.designs.contains(&Design::Token) {
         true => {
-            let life = format!("--token-ttl-ms={}", SHORT_LIFE.as_millis());
+            let life = format!("--token-ttl-ms={}", SHORT_TOKEN_TTL.as_millis());
             let flags = ["--revocation=none", life.as_str()];
-            let lane = Lane::start(Design::Token, program, backing, &accounts, &flags);
-            Some(lane.await?)
+            let configuration =
+                Configuration::start(Design::Token, program, backing, &accounts, &flags);
+            Some(configuration.await?)
         }
         false => None,
     };
-    Ok(Stage { lanes, without_lookup, accounts, pace: plan.pace })
+    Ok(Testbed { configurations, without_lookup, accounts, pace: plan.pace })
 }
 
-fn note_load(
-    loads: &mut Vec<LoadReport>,
+fn record_cpu_use(
+    cpu_use_reports: &mut Vec<CpuUseReport>,
     scenario: Scenario,
-    busy: Busy,
-    played: &[Trial],
+    cpu_use: CpuUse,
+    measured: &[Trial],
 ) {
-    let late = played.iter().map(|trial| client_late_p99(&trial.series));
+    let late = measured.iter().map(|trial| client_late_p99(&trial.series));
     let late = late.fold(0.0, f64::max);
-    let new = LoadReport::new(scenario, busy, late);
-    match loads.iter_mut().find(|load| load.scenario == scenario) {
+    let new = CpuUseReport::new(scenario, cpu_use, late);
+    match cpu_use_reports.iter_mut().find(|load| load.scenario == scenario) {
         Some(known) => *known = known.with(&new),
-        None => loads.push(new),
+        None => cpu_use_reports.push(new),
     }
 }
 
 /// Measures the figures that do not depend on the scenario, design by design.
-async fn about_designs(
-    stage: &Stage,
-    held: &[(Design, Held)],
-) -> anyhow::Result<(Vec<DesignReport>, Vec<Statement>)> {
-    let (mut designs, mut statements) = (Vec::new(), Vec::new());
-    for lane in &stage.lanes {
-        let design = lane.design;
-        let elsewhere = try_elsewhere(lane, &stage.accounts).await?;
-        let theirs = || held.iter().filter(|(of, _)| *of == design).map(|(_, held)| held);
-        statements.extend(theirs().flat_map(|held| of_design(design, &elsewhere, held)));
+async fn measure_designs(
+    testbed: &Testbed,
+    session_memory: &[(Design, SessionMemory)],
+) -> anyhow::Result<(Vec<DesignReport>, Vec<Check>)> {
+    let (mut designs, mut checks) = (Vec::new(), Vec::new());
+    for configuration in &testbed.configurations {
+        let design = configuration.design;
+        let other_service = try_other_service(configuration, &testbed.accounts).await?;
+        let own = || {
+            session_memory
+                .iter()
+                .filter(|(of, _)| *of == design)
+                .map(|(_, session_memory)| session_memory)
+        };
+        checks.extend(own().flat_map(|session_memory| {
+            of_design(design, &other_service, session_memory)
+        }));
         let sessions = |of: fn((f64, f64)) -> f64| {
-            let once = theirs().map(|held| held.sessions.map(of).ok_or(NO_SESSIONS));
+            let once = own()
+                .map(|session_memory| session_memory.sessions.map(of).ok_or(NO_SESSIONS));
             Figure::of(&once.collect::<Vec<_>>())
         };
-        let bytes: Vec<_> = theirs().flat_map(|held| held.bytes.clone()).collect();
+        let bytes: Vec<_> = own()
+            .flat_map(|session_memory| session_memory.memory_bytes.clone())
+            .collect();
         designs.push(DesignReport {
             design,
             memory_bytes_per_1000_logins: Figure::of(&bytes),
             sessions_fewest: sessions(|(fewest, _)| fewest),
             sessions_most: sessions(|(_, most)| most),
-            carried_bytes: Figure::of(&[Ok(carried(lane, &stage.accounts).await?)]),
-            elsewhere,
+            carried_bytes: Figure::of(&[Ok(carried_by_request(
+                configuration,
+                &testbed.accounts,
+            )
+            .await?)]),
+            other_service,
         });
     }
-    Ok((designs, statements))
+    Ok((designs, checks))
 }
 
 /// Bytes of the credential in a request directly after login.
 #[expect(clippy::cast_precision_loss, reason = "some hundred bytes")]
-async fn carried(lane: &Lane, accounts: &Accounts) -> anyhow::Result<f64> {
+async fn carried_by_request(
+    configuration: &Configuration,
+    accounts: &Accounts,
+) -> anyhow::Result<f64> {
     let options = Options { keep_cookies: true, ..Options::default() };
-    let client = Client::with(&lane.cluster.url(), options);
-    let credential =
-        log_in(&client, lane.design, &accounts.virtual_users[0]).await.done()?.body;
-    Ok(carried_bytes(&client, lane.design, &credential) as f64)
+    let client = Client::with(&configuration.cluster.url(), options);
+    let credential = log_in(&client, configuration.design, &accounts.virtual_users[0])
+        .await
+        .done()?
+        .body;
+    Ok(carried_bytes(&client, configuration.design, &credential) as f64)
 }
 
 /// The services that the replicas share, as the launcher reports them.
-async fn services(stage: &Stage) -> Vec<String> {
-    let Some(lane) = stage.lanes.last() else {
+async fn services(testbed: &Testbed) -> Vec<String> {
+    let Some(configuration) = testbed.configurations.last() else {
         return Vec::new();
     };
-    let status = lane.cluster.status().await;
+    let status = configuration.cluster.status().await;
     let services = status
         .services
         .iter()
@@ -210,9 +233,9 @@ async fn services(stage: &Stage) -> Vec<String> {
     services.collect()
 }
 
-async fn stop(stage: &Stage) {
-    let lanes = stage.lanes.iter().chain(&stage.without_lookup);
-    join_all(lanes.map(|lane| lane.cluster.down())).await;
+async fn stop(testbed: &Testbed) {
+    let configurations = testbed.configurations.iter().chain(&testbed.without_lookup);
+    join_all(configurations.map(|configuration| configuration.cluster.down())).await;
 }
 
 #[cfg(test)]
@@ -221,22 +244,24 @@ mod tests {
 
     #[test]
     fn overloaded_repetition_stays_invalid_after_busier_client() {
-        let mut loads = Vec::new();
+        let mut cpu_use_reports = Vec::new();
         for (client_percent, machine) in [(5.0, 99.0), (40.0, 50.0)] {
-            let busy = Busy { client_percent, machine_percent: Some(machine) };
-            note_load(&mut loads, Scenario::KillAReplica, busy, &[]);
+            let cpu_use = CpuUse { client_percent, machine_percent: Some(machine) };
+            record_cpu_use(&mut cpu_use_reports, Scenario::KillAReplica, cpu_use, &[]);
         }
-        let [load] = &loads[..] else { panic!("one scenario: {loads:?}") };
-        let worst = Busy { client_percent: 40.0, machine_percent: Some(99.0) };
-        assert_eq!(load.busy, worst);
+        let [load] = &cpu_use_reports[..] else {
+            panic!("one scenario: {cpu_use_reports:?}")
+        };
+        let worst = CpuUse { client_percent: 40.0, machine_percent: Some(99.0) };
+        assert_eq!(load.cpu_use, worst);
         assert!(!load.latency_is_valid, "the first repetition was invalid");
     }
 
     #[test]
     fn client_delay_is_that_of_the_worst_repetition() {
         let load = |late| {
-            let busy = Busy { client_percent: 5.0, machine_percent: None };
-            LoadReport::new(Scenario::KillAReplica, busy, late)
+            let cpu_use = CpuUse { client_percent: 5.0, machine_percent: None };
+            CpuUseReport::new(Scenario::KillAReplica, cpu_use, late)
         };
         let late = |first, then| load(first).with(&load(then)).client_late_p99_ms;
         assert_eq!([late(9.0, 2.0), late(2.0, 9.0)], [9.0, 9.0]);

@@ -49,11 +49,11 @@ impl Svg {
 
     /// The finished drawing, with a text description for screen readers.
     #[must_use]
-    pub fn finish(self, (width, height): (f64, f64), shows: &str) -> String {
-        let (shapes, shows) = (self.shapes, escaped(shows));
+    pub fn finish(self, (width, height): (f64, f64), description: &str) -> String {
+        let (shapes, description) = (self.shapes, escaped(description));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-             role=\"img\" aria-label=\"{shows}\">\n{shapes}</svg>\n"
+             role=\"img\" aria-label=\"{description}\">\n{shapes}</svg>\n"
         )
     }
 }

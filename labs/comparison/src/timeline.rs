@@ -1,7 +1,7 @@
 //! Requests over time, for plots, in ticks of a tenth of a second.
 
 use crate::scenario::Scenario;
-use crate::series::{Ended, Series};
+use crate::series::{RequestResult, Series};
 use crate::trial::Trial;
 use api_contract::design::Design;
 use serde::Serialize;
@@ -20,7 +20,8 @@ pub struct Timeline {
     /// The scenario.
     pub scenario: Scenario,
     /// From the start of the fault to its end, in milliseconds; absent without a fault.
-    pub done_ms: Option<i64>,
+    #[serde(rename = "done_ms")]
+    pub fault_duration_ms: Option<i64>,
     /// In order, without ticks that have no answer.
     pub ticks: Vec<Tick>,
 }
@@ -32,15 +33,18 @@ pub struct Tick {
     /// start of the load.
     pub at_ms: i64,
     /// Successful requests.
-    pub fine: usize,
+    #[serde(rename = "fine")]
+    pub successes: usize,
     /// Lost logins.
-    pub lost: usize,
+    #[serde(rename = "lost")]
+    pub logins_lost: usize,
     /// Failed requests.
     pub failed: usize,
     /// Median latency of the successful requests, in milliseconds; absent without any.
     pub p50_ms: Option<f64>,
     /// Their maximum latency.
-    pub worst_ms: Option<f64>,
+    #[serde(rename = "worst_ms")]
+    pub max_ms: Option<f64>,
 }
 
 impl Timeline {
@@ -48,53 +52,53 @@ impl Timeline {
     #[must_use]
     pub fn of(trial: &Trial) -> Self {
         let series = &trial.series;
-        let done = series.fault_us.zip(series.done_us);
+        let done = series.fault_start_us.zip(series.fault_end_us);
         Self {
             design: trial.design,
             scenario: trial.scenario,
-            done_ms: done.map(|(fault, done)| ms(done) - ms(fault)),
+            fault_duration_ms: done.map(|(fault, done)| ms(done) - ms(fault)),
             ticks: ticks(series),
         }
     }
 }
 
 fn ticks(series: &Series) -> Vec<Tick> {
-    let fault = signed(series.fault_us.unwrap_or(0));
+    let fault = signed(series.fault_start_us.unwrap_or(0));
     let mut ticks: Vec<(Tick, Vec<u64>)> = Vec::new();
     let mut samples: Vec<_> = series.samples.iter().collect();
-    samples.sort_by_key(|sample| sample.ended_us);
+    samples.sort_by_key(|sample| sample.completed_us);
     for sample in samples {
-        let number = (signed(sample.ended_us) - fault).div_euclid(signed(TICK_US));
+        let number = (signed(sample.completed_us) - fault).div_euclid(signed(TICK_US));
         let at_ms = number * TICK_MS;
         if ticks.last().is_none_or(|(tick, _)| tick.at_ms != at_ms) {
             ticks.push((Tick { at_ms, ..Tick::default() }, Vec::new()));
         }
-        let Some((tick, waits)) = ticks.last_mut() else {
+        let Some((tick, latencies)) = ticks.last_mut() else {
             continue;
         };
-        match sample.ended {
-            Ended::Fine => {
-                tick.fine += 1;
-                waits.push(sample.latency_us());
+        match sample.result {
+            RequestResult::Success => {
+                tick.successes += 1;
+                latencies.push(sample.latency_us());
             }
-            Ended::LoginLost => tick.lost += 1,
-            Ended::Failed | Ended::TimedOut => tick.failed += 1,
+            RequestResult::LoginLost => tick.logins_lost += 1,
+            RequestResult::Failed | RequestResult::TimedOut => tick.failed += 1,
         }
     }
-    ticks.into_iter().map(|(tick, waits)| with_waits(tick, waits)).collect()
+    ticks.into_iter().map(|(tick, latencies)| with_latencies(tick, latencies)).collect()
 }
 
-fn with_waits(mut tick: Tick, mut waits: Vec<u64>) -> Tick {
-    waits.sort_unstable();
-    let at = |index: usize| waits.get(index).copied().map(wait_ms);
-    let last = waits.len().wrapping_sub(1);
-    (tick.p50_ms, tick.worst_ms) = (at(last / 2), at(last));
+fn with_latencies(mut tick: Tick, mut latencies: Vec<u64>) -> Tick {
+    latencies.sort_unstable();
+    let at = |index: usize| latencies.get(index).copied().map(latency_ms);
+    let last = latencies.len().wrapping_sub(1);
+    (tick.p50_ms, tick.max_ms) = (at(last / 2), at(last));
     tick
 }
 
 /// Rounded to hundredths, the resolution of a plot.
 #[expect(clippy::cast_precision_loss, reason = "microseconds of a run are exact")]
-fn wait_ms(us: u64) -> f64 {
+fn latency_ms(us: u64) -> f64 {
     (us as f64 / 10.0).round() / 100.0
 }
 
@@ -111,13 +115,13 @@ mod tests {
     use super::*;
     use crate::series::Sample;
 
-    fn sample(intended_ms: u64, ended_ms: u64, ended: Ended) -> Sample {
+    fn sample(intended_ms: u64, ended_ms: u64, result: RequestResult) -> Sample {
         Sample {
             user: 0,
             intended_us: intended_ms * 1_000,
             sent_us: intended_ms * 1_000,
-            ended_us: ended_ms * 1_000,
-            ended,
+            completed_us: ended_ms * 1_000,
+            result,
             served_by: None,
         }
     }
@@ -125,20 +129,23 @@ mod tests {
     #[test]
     fn time_counts_from_the_fault_and_earlier_is_negative() {
         let samples = vec![
-            sample(0, 10, Ended::Fine),
-            sample(20, 50, Ended::Fine),
-            sample(140, 160, Ended::LoginLost),
-            sample(150, 170, Ended::Failed),
+            sample(0, 10, RequestResult::Success),
+            sample(20, 50, RequestResult::Success),
+            sample(140, 160, RequestResult::LoginLost),
+            sample(150, 170, RequestResult::Failed),
         ];
-        let fault_us = Some(150_000);
-        let series = Series { users: 1, samples, fault_us, ..Series::default() };
+        let fault_start_us = Some(150_000);
+        let series = Series { users: 1, samples, fault_start_us, ..Series::default() };
         let ticks = ticks(&series);
         assert_eq!(
             ticks.iter().map(|tick| tick.at_ms).collect::<Vec<_>>(),
             [-200, -100, 0]
         );
-        assert_eq!((ticks[0].fine, ticks[0].p50_ms), (1, Some(10.0)));
-        assert_eq!((ticks[1].fine, ticks[1].worst_ms), (1, Some(30.0)));
-        assert_eq!((ticks[2].lost, ticks[2].failed, ticks[2].p50_ms), (1, 1, None));
+        assert_eq!((ticks[0].successes, ticks[0].p50_ms), (1, Some(10.0)));
+        assert_eq!((ticks[1].successes, ticks[1].max_ms), (1, Some(30.0)));
+        assert_eq!(
+            (ticks[2].logins_lost, ticks[2].failed, ticks[2].p50_ms),
+            (1, 1, None)
+        );
     }
 }

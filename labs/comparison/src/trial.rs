@@ -1,11 +1,11 @@
 //! One design in one scenario, once: the observations, and the figures computed from them.
 
-use crate::figure::Once;
+use crate::figure::RepetitionFigure;
 use crate::latency;
 use crate::recovery::recovered_after_us;
-use crate::revocation::Revoked;
+use crate::revocation::RevocationEffect;
 use crate::scenario::Scenario;
-use crate::series::{Ended, Series};
+use crate::series::{RequestResult, Series};
 use api_contract::design::Design;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -24,17 +24,17 @@ pub struct Trial {
     /// The added replica.
     pub new_replica: Option<String>,
     /// Whether every user had the required number of answers.
-    pub enough: bool,
+    pub enough_answers: bool,
     /// The revocation's effect.
-    pub revoked: Option<Revoked>,
+    pub revocation: Option<RevocationEffect>,
     /// The same for tokens without a lookup.
-    pub without_lookup: Option<Revoked>,
+    pub revocation_without_lookup: Option<RevocationEffect>,
 }
 
 /// A row in the table of a scenario.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Row {
+pub enum FigureKind {
     /// Successful answers a second.
     RequestsPerSecond,
     /// Successful answers, the population of the percentiles.
@@ -61,7 +61,7 @@ pub enum Row {
     RevocationWithoutLookupMs,
 }
 
-impl Row {
+impl FigureKind {
     /// In the order of the table.
     pub const ALL: [Self; 12] = [
         Self::RequestsPerSecond,
@@ -112,18 +112,21 @@ impl Row {
     }
 
     /// The figure of a trial.
-    pub fn figure(self, trial: &Trial) -> Once {
+    pub fn figure(self, trial: &Trial) -> RepetitionFigure {
         let series = &trial.series;
         match self {
             Self::RequestsPerSecond => {
-                Ok(count(series, |ended| ended == Ended::Fine) / seconds(series.span_us))
+                Ok(count(series, |result| result == RequestResult::Success)
+                    / seconds(series.duration_us))
             }
-            Self::Samples => Ok(count(series, |ended| ended == Ended::Fine)),
+            Self::Samples => Ok(count(series, |result| result == RequestResult::Success)),
             Self::P50Ms => latency::p50(series),
             Self::P95Ms => latency::p95(series),
             Self::P99Ms => latency::p99(series),
-            Self::Errors => Ok(count(series, Ended::is_error)),
-            Self::LoginsLost => Ok(count(series, |ended| ended == Ended::LoginLost)),
+            Self::Errors => Ok(count(series, RequestResult::is_error)),
+            Self::LoginsLost => {
+                Ok(count(series, |result| result == RequestResult::LoginLost))
+            }
             Self::UsersLoggedOut => Ok(float(series.logged_out().len())),
             Self::RecoverySeconds => match recovered_after_us(series) {
                 Some(after_us) => Ok(seconds(after_us)),
@@ -135,21 +138,20 @@ impl Row {
             Self::ServedByNewReplica => {
                 let new_replica =
                     trial.new_replica.as_deref().ok_or("no replica was added here")?;
-                let theirs = series.samples.iter();
-                let theirs =
-                    theirs.filter(|one| one.served_by.as_deref() == Some(new_replica));
-                Ok(float(theirs.count()))
+                let own = series.samples.iter();
+                let own = own.filter(|one| one.served_by.as_deref() == Some(new_replica));
+                Ok(float(own.count()))
             }
-            Self::RevocationMs => delay(trial.revoked.as_ref()),
+            Self::RevocationMs => delay(trial.revocation.as_ref()),
             Self::RevocationWithoutLookupMs => match trial.design {
-                Design::Token => delay(trial.without_lookup.as_ref()),
+                Design::Token => delay(trial.revocation_without_lookup.as_ref()),
                 _ => Err("a session is always looked up"),
             },
         }
     }
 }
 
-fn delay(revoked: Option<&Revoked>) -> Once {
+fn delay(revoked: Option<&RevocationEffect>) -> RepetitionFigure {
     let revoked = revoked.ok_or("no user is revoked here")?;
     match (revoked.accepted_before, revoked.still_accepted_by.is_empty()) {
         (false, _) => Err("the credential was not accepted before its revocation"),
@@ -158,7 +160,7 @@ fn delay(revoked: Option<&Revoked>) -> Once {
     }
 }
 
-fn count(series: &Series, of: impl Fn(Ended) -> bool) -> f64 {
+fn count(series: &Series, of: impl Fn(RequestResult) -> bool) -> f64 {
     float(series.count(of))
 }
 
@@ -176,49 +178,52 @@ fn seconds(us: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::fixture::{series, trial};
-    use Ended::{Failed, Fine, LoginLost};
+    use RequestResult::{Failed, LoginLost, Success};
 
     #[test]
     fn each_result_is_counted_in_its_row() {
-        let users: [&[Ended]; 2] = [
-            &[Fine, LoginLost, Failed, Fine, Fine, Fine],
-            &[Fine, Fine, Fine, Fine, Fine, Fine],
+        let users: [&[RequestResult]; 2] = [
+            &[Success, LoginLost, Failed, Success, Success, Success],
+            &[Success, Success, Success, Success, Success, Success],
         ];
         let kill =
             trial(Design::Sticky, Scenario::KillAReplica, series(Some(50), &users));
-        assert_eq!(Row::Errors.figure(&kill), Ok(1.0));
-        assert_eq!(Row::Samples.figure(&kill), Ok(10.0));
-        assert_eq!(Row::LoginsLost.figure(&kill), Ok(1.0));
-        assert_eq!(Row::UsersLoggedOut.figure(&kill), Ok(1.0));
-        let per_second = Row::RequestsPerSecond.figure(&kill).unwrap();
+        assert_eq!(FigureKind::Errors.figure(&kill), Ok(1.0));
+        assert_eq!(FigureKind::Samples.figure(&kill), Ok(10.0));
+        assert_eq!(FigureKind::LoginsLost.figure(&kill), Ok(1.0));
+        assert_eq!(FigureKind::UsersLoggedOut.figure(&kill), Ok(1.0));
+        let per_second = FigureKind::RequestsPerSecond.figure(&kill).unwrap();
         assert!((per_second - 10.0 / 510e-6).abs() < 1.0, "{per_second}");
     }
 
     #[test]
     fn inapplicable_row_has_a_reason() {
-        let users: [&[Ended]; 1] = [&[Fine; 4]];
+        let users: [&[RequestResult]; 1] = [&[Success; 4]];
         let kill =
             trial(Design::Sticky, Scenario::KillAReplica, series(Some(50), &users));
-        assert_eq!(Row::RevocationMs.figure(&kill), Err("no user is revoked here"));
         assert_eq!(
-            Row::ServedByNewReplica.figure(&kill),
+            FigureKind::RevocationMs.figure(&kill),
+            Err("no user is revoked here")
+        );
+        assert_eq!(
+            FigureKind::ServedByNewReplica.figure(&kill),
             Err("no replica was added here")
         );
     }
 
     #[test]
     fn credential_still_accepted_has_a_reason_and_no_delay() {
-        let users: [&[Ended]; 1] = [&[Fine; 4]];
+        let users: [&[RequestResult]; 1] = [&[Success; 4]];
         let mut revoke =
             trial(Design::Memory, Scenario::RevokeOne, series(Some(50), &users));
-        revoke.revoked = Some(Revoked {
+        revoke.revocation = Some(RevocationEffect {
             accepted_before: true,
             accepted_after: 9,
             delay_ms: 1_499.0,
             still_accepted_by: vec!["r1".to_owned()],
         });
         assert_eq!(
-            Row::RevocationMs.figure(&revoke),
+            FigureKind::RevocationMs.figure(&revoke),
             Err("still accepted at the end of the watch")
         );
     }

@@ -5,8 +5,8 @@
 //! `configuration`, `user`, `ledger`, `verification`, `figures`, `checks`, `judgement`.
 
 mod checks;
-mod choice;
 mod configuration;
+mod demo_scenario;
 mod explain;
 mod figures;
 #[cfg(test)]
@@ -25,14 +25,14 @@ mod shared;
 mod show;
 mod testbed;
 mod trials;
-mod user;
 mod verification;
+mod virtual_user;
 mod virtual_users;
 
 use crate::commands::broken_off;
 use crate::screen::{print_line, remark};
-use choice::Choice;
 use clap::Args;
+use demo_scenario::DemoScenario;
 use outcome::{Document, Outcome};
 use scenario::Scenario;
 use std::io::IsTerminal;
@@ -40,18 +40,18 @@ use std::process::ExitCode;
 use testbed::Testbed;
 
 /// The end of a demo.
-type Judgement = anyhow::Result<Outcome>;
+type DemoResult = anyhow::Result<Outcome>;
 
 /// The JSON document of a demo with several configurations, described in `docs/json.md`.
 const SCHEMA: &str = "lab-demo";
 
 /// The version of [`SCHEMA`].
-const VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 
 /// The scenario needs something that this machine does not have. The run is inconclusive.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Missing(&'static str);
+struct MissingService(&'static str);
 
 /// Show which users lose their session when servers fail
 ///
@@ -67,8 +67,8 @@ struct Missing(&'static str);
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// Fault to inject
-    #[arg(value_enum, default_value_t = Choice::KillAReplica)]
-    scenario: Choice,
+    #[arg(value_enum, default_value_t = DemoScenario::KillAReplica)]
+    scenario: DemoScenario,
 
     /// Ask no questions
     #[arg(long)]
@@ -96,7 +96,7 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     match perform(&args).await {
         Err(error) => {
             remark(format!("error: {error:#}"));
-            match error.is::<Missing>() {
+            match error.is::<MissingService>() {
                 true => Outcome::Inconclusive.exit_code(),
                 false => broken_off(&error).exit_code(),
             }
@@ -106,17 +106,19 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     }
 }
 
-async fn perform(args: &DemoArgs) -> Judgement {
+async fn perform(args: &DemoArgs) -> DemoResult {
     match args.scenario.scenario() {
         Some(scenario) => with_many_users(scenario, args).await,
-        None if args.scenario == Choice::RevokeAToken => revocation::run(args).await,
+        None if args.scenario == DemoScenario::RevokeAToken => {
+            revocation::run(args).await
+        }
         None => resume::run(args).await,
     }
 }
 
 /// Plays a scenario with many users and several configurations. The other two scenarios
 /// have one user.
-async fn with_many_users(scenario: Scenario, args: &DemoArgs) -> Judgement {
+async fn with_many_users(scenario: Scenario, args: &DemoArgs) -> DemoResult {
     let mut testbed = Testbed::new(scenario, args.seed, usize::from(args.users));
     let asks = !args.yes && !args.json && std::io::stdin().is_terminal();
     let predictions = testbed.predict(asks);
@@ -131,9 +133,11 @@ async fn with_many_users(scenario: Scenario, args: &DemoArgs) -> Judgement {
     testbed.reset().await;
     if args.json {
         print_line(serde_json::to_string_pretty(&Document::new(
-            SCHEMA, VERSION, &report,
+            SCHEMA,
+            SCHEMA_VERSION,
+            &report,
         ))?);
-        show::judgement(&report).into_iter().for_each(remark);
+        show::outcome_lines(&report).into_iter().for_each(remark);
     } else {
         show::print(&report, &predictions);
     }

@@ -1,12 +1,12 @@
 //! From the symptoms of a failure to the place of the state.
 
-use crate::expectation::Wrong;
+use crate::expectation::Mismatch;
 use serde::Serialize;
 
 /// A place for state that other replicas do not see, or that a restart empties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum StateKind {
     /// In the memory of the replica.
     ReplicaMemory,
     /// In its memory or on its disk: the replica could not be restarted to decide it.
@@ -30,37 +30,39 @@ pub enum Kind {
 pub(crate) enum AfterRestart {
     Kept,
     Lost,
-    NotKnown,
+    Unknown,
 }
 
 /// The observations about a switch that fails.
 pub(crate) struct Symptoms<'a> {
-    pub(crate) wrong: &'a Wrong,
+    pub(crate) mismatch: &'a Mismatch,
     /// Whether the failing request carries a value that a needed step returned.
-    pub(crate) carries: bool,
+    pub(crate) carries_value: bool,
     /// Whether a needed step only accepts work.
-    pub(crate) later: bool,
-    pub(crate) restart: AfterRestart,
+    pub(crate) finishes_later: bool,
+    pub(crate) after_restart: AfterRestart,
 }
 
-impl Kind {
+impl StateKind {
     /// The place of the state that a switch does not find.
     pub(crate) const fn of(symptoms: &Symptoms<'_>) -> Self {
-        match symptoms.restart {
+        match symptoms.after_restart {
             AfterRestart::Kept => return Self::LocalDisk,
-            AfterRestart::Lost | AfterRestart::NotKnown if symptoms.later => {
+            AfterRestart::Lost | AfterRestart::Unknown if symptoms.finishes_later => {
                 return Self::InProcessQueue;
             }
-            AfterRestart::Lost | AfterRestart::NotKnown => {}
+            AfterRestart::Lost | AfterRestart::Unknown => {}
         }
-        match symptoms.wrong {
-            Wrong::Number { .. } => Self::HiddenCounter,
-            Wrong::Status { actual, .. }
-                if !symptoms.carries && !matches!(actual, 401 | 404 | 410) =>
+        match symptoms.mismatch {
+            Mismatch::Number { .. } => Self::HiddenCounter,
+            Mismatch::Status { actual, .. }
+                if !symptoms.carries_value && !matches!(actual, 401 | 404 | 410) =>
             {
                 Self::StepOrder
             }
-            _ if matches!(symptoms.restart, AfterRestart::NotKnown) => Self::MemoryOrDisk,
+            _ if matches!(symptoms.after_restart, AfterRestart::Unknown) => {
+                Self::MemoryOrDisk
+            }
             _ => Self::ReplicaMemory,
         }
     }
@@ -82,7 +84,7 @@ impl Kind {
 
     /// The observations that lead to it.
     #[must_use]
-    pub const fn why(self) -> &'static str {
+    pub const fn explanation(self) -> &'static str {
         match self {
             Self::ReplicaMemory => {
                 "It works on the replica that saw the earlier step and fails on another, \
@@ -123,7 +125,7 @@ impl Kind {
 
     /// Typical places in the code.
     #[must_use]
-    pub const fn look_for(self) -> &'static str {
+    pub const fn code_hints(self) -> &'static str {
         match self {
             Self::ReplicaMemory | Self::MemoryOrDisk => {
                 "a map, list or key that lives as long as the process, filled by the \

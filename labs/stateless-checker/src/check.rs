@@ -3,16 +3,16 @@
 //! Switches come before restarts: a restart resets a hidden counter, so that it differs from
 //! its neighbour's, and repeats of one experiment must find the same.
 
-use crate::blame::blame;
-use crate::cells::{Cells, Experiment};
 use crate::description::Description;
 use crate::exchange;
+use crate::experiments::{Experiment, Experiments};
 use crate::findings;
 use crate::instances::Instances;
-use crate::report::{Refusal, Report};
+use crate::needed_steps::find_needed_steps;
+use crate::report::{FailedControl, Report};
 use crate::restarts;
 use crate::user::Users;
-use crate::walk::Walk;
+use crate::user_run::UserRun;
 
 /// The thoroughness of a check.
 #[derive(Clone, Copy, Debug)]
@@ -41,24 +41,24 @@ pub async fn check(
         instances,
         client: exchange::client(),
         users,
-        cells: Cells::default(),
-        refusals: Vec::new(),
+        experiments: Experiments::default(),
+        failed_controls: Vec::new(),
     };
     let rounds = options.rounds.max(1);
     for _ in 0..rounds {
-        checker.control().await;
-        if !checker.refusals.is_empty() {
+        checker.run_control().await;
+        if !checker.failed_controls.is_empty() {
             break;
         }
-        checker.switches().await;
+        checker.run_switches().await;
     }
-    if checker.refusals.is_empty() {
-        let blamed = blame(&mut checker).await;
-        let restarted = restarts::all(&mut checker, rounds).await;
-        checker.control().await;
-        return findings::report(&checker, options, &blamed, &restarted);
+    if checker.failed_controls.is_empty() {
+        let failed_switches = find_needed_steps(&mut checker).await;
+        let restarted = restarts::run_restarts(&mut checker, rounds).await;
+        checker.run_control().await;
+        return findings::report(&checker, options, &failed_switches, &restarted);
     }
-    findings::refused(&checker, options)
+    findings::failed_control_report(&checker, options)
 }
 
 /// A running check.
@@ -67,60 +67,61 @@ pub(crate) struct Checker<'a> {
     pub(crate) instances: &'a mut Instances,
     client: reqwest::Client,
     users: Users,
-    pub(crate) cells: Cells,
+    pub(crate) experiments: Experiments,
     /// Controls that failed: after one, no experiment has a meaning.
-    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) failed_controls: Vec<FailedControl>,
 }
 
 impl Checker<'_> {
-    pub(crate) fn new_walk(&mut self) -> Walk {
-        Walk::new(self.users.next())
+    pub(crate) fn new_run(&mut self) -> UserRun {
+        UserRun::new(self.users.next())
     }
 
     /// Sends further steps to one instance.
-    pub(crate) async fn go_on(
+    pub(crate) async fn run_steps(
         &self,
-        walk: &mut Walk,
+        run: &mut UserRun,
         steps: std::ops::Range<usize>,
         at: usize,
     ) {
         for step in steps {
             let instance = &self.instances.list()[at];
-            walk.step(&self.client, self.description, step, instance).await;
+            run.step(&self.client, self.description, step, instance).await;
         }
     }
 
     /// All steps at one instance, for each instance. If that fails, nothing else is tried.
-    async fn control(&mut self) {
+    async fn run_control(&mut self) {
         let steps = self.description.steps.len();
         for at in 0..self.instances.list().len() {
-            let mut walk = self.new_walk();
-            self.go_on(&mut walk, 0..steps, at).await;
-            if walk.wrong.is_some() {
+            let mut run = self.new_run();
+            self.run_steps(&mut run, 0..steps, at).await;
+            if run.mismatch.is_some() {
                 let instance = self.instances.list()[at].name.clone();
-                self.refusals.push(Refusal { instance, transcript: walk.transcript });
+                self.failed_controls
+                    .push(FailedControl { instance, transcript: run.transcript });
                 return;
             }
         }
     }
 
-    async fn switches(&mut self) {
+    async fn run_switches(&mut self) {
         let (steps, instances) =
             (self.description.steps.len(), self.instances.list().len());
         for from in 0..instances {
             let to = (from + 1) % instances;
             for cut in 1..steps {
-                let mut walk = self.new_walk();
-                self.go_on(&mut walk, 0..cut, from).await;
-                self.go_on(&mut walk, cut..steps, to).await;
-                self.cells.record(Experiment::Switch { cut, from, to }, walk);
+                let mut run = self.new_run();
+                self.run_steps(&mut run, 0..cut, from).await;
+                self.run_steps(&mut run, cut..steps, to).await;
+                self.experiments.record(Experiment::Switch { cut, from, to }, run);
             }
             for step in 1..steps - 1 {
-                let mut walk = self.new_walk();
-                self.go_on(&mut walk, 0..step, from).await;
-                self.go_on(&mut walk, step..step + 1, to).await;
-                self.go_on(&mut walk, step + 1..steps, from).await;
-                self.cells.record(Experiment::Visit { step, from, to }, walk);
+                let mut run = self.new_run();
+                self.run_steps(&mut run, 0..step, from).await;
+                self.run_steps(&mut run, step..step + 1, to).await;
+                self.run_steps(&mut run, step + 1..steps, from).await;
+                self.experiments.record(Experiment::Visit { step, from, to }, run);
             }
         }
     }

@@ -55,7 +55,7 @@ pub struct Step {
     /// Name of the step in the report.
     pub name: String,
     /// Such as `POST /login`.
-    pub request: Call,
+    pub request: RequestLine,
     /// More headers.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -69,7 +69,7 @@ pub struct Step {
     pub file: Option<FilePart>,
     /// Correct statuses; any 2xx by default.
     #[serde(default)]
-    pub status: Statuses,
+    pub status: ExpectedStatus,
     /// JSON pointers into the reply, and the expected values.
     #[serde(default)]
     pub equal: BTreeMap<String, Value>,
@@ -99,31 +99,31 @@ impl Step {
     /// Whether the work goes on after the reply.
     #[must_use]
     pub fn finishes_later(&self) -> bool {
-        self.finishes_later.unwrap_or(self.status == Statuses::One(202))
+        self.finishes_later.unwrap_or(self.status == ExpectedStatus::One(202))
     }
 }
 
 /// A method and a path.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Call {
+pub struct RequestLine {
     /// Such as `POST`.
     pub method: Method,
     /// Starts with `/`, and may contain `${names}`.
     pub path: String,
 }
 
-impl TryFrom<String> for Call {
+impl TryFrom<String> for RequestLine {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("expected a request such as \"GET /cart\", not {text:?}");
-        let (method, path) = text.split_once(' ').ok_or_else(wrong)?;
+        let error = || format!("expected a request such as \"GET /cart\", not {text:?}");
+        let (method, path) = text.split_once(' ').ok_or_else(error)?;
         let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
         if !known.contains(&method) || !path.starts_with('/') {
-            return Err(wrong());
+            return Err(error());
         }
-        let method = Method::from_bytes(method.as_bytes()).map_err(|_| wrong())?;
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| error())?;
         Ok(Self { method, path: path.to_owned() })
     }
 }
@@ -143,7 +143,7 @@ pub struct FilePart {
 /// The correct statuses.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(untagged, expecting = "expected a status such as 200, or a list of them")]
-pub enum Statuses {
+pub enum ExpectedStatus {
     /// Any from 200 to 299.
     #[default]
     Success,
@@ -212,10 +212,10 @@ impl Description {
         let values =
             values.iter().map(|(name, value)| (name.clone(), value.clone().into()));
         document.values.extend(values);
-        let mut wrong = validate::mistakes(text, &document);
-        if !wrong.is_empty() {
-            wrong.sort_by_key(|mistake| mistake.line);
-            return Err(wrong);
+        let mut mistakes = validate::mistakes(text, &document);
+        if !mistakes.is_empty() {
+            mistakes.sort_by_key(|mistake| mistake.line);
+            return Err(mistakes);
         }
         Ok(Self {
             service: document.service.unwrap_or_else(|| "the service".to_owned()),

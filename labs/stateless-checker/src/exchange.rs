@@ -13,10 +13,10 @@ use reqwest::multipart::{Form, Part};
 use std::time::Duration;
 
 /// The timeout of one request.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest reply in bytes.
-const MAX_REPLY: usize = 8 * 1024 * 1024;
+const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
 
 /// A complete reply.
 pub(crate) struct Reply {
@@ -30,7 +30,7 @@ pub(crate) struct Reply {
 pub(crate) fn client() -> reqwest::Client {
     http_edge::crypto::install_provider();
     reqwest::Client::builder()
-        .timeout(TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
         .pool_max_idle_per_host(0)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -40,7 +40,7 @@ pub(crate) fn client() -> reqwest::Client {
 }
 
 /// A request with all placeholders filled.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedRequest {
     method: Method,
     url: String,
     headers: Vec<(String, String)>,
@@ -48,15 +48,15 @@ pub(crate) struct Prepared {
 }
 
 enum Body {
-    Nothing,
+    Empty,
     Text(String),
     File { field: String, name: String, content: String },
 }
 
-impl Prepared {
+impl PreparedRequest {
     /// The request of a step, for this user and this instance.
     pub(crate) fn new(step: &Step, user: &User, to: &Instance) -> Self {
-        let filled = |text: &String| fill(text, &user.known);
+        let filled = |text: &String| fill(text, &user.values);
         let mut headers: Vec<(String, String)> = to.headers.clone().into_iter().collect();
         if let Some(cookies) = user.cookies() {
             headers.push((COOKIE.to_string(), cookies));
@@ -78,7 +78,7 @@ impl Prepared {
         let mut words = vec!["curl".to_owned(), "-i".to_owned()];
         match self.method {
             Method::HEAD => words.push("--head".to_owned()),
-            Method::GET if matches!(self.body, Body::Nothing) => {}
+            Method::GET if matches!(self.body, Body::Empty) => {}
             ref method => words.extend(["-X".to_owned(), method.to_string()]),
         }
         words.push(self.url.clone());
@@ -87,14 +87,14 @@ impl Prepared {
         }
         let mut piped = String::new();
         match &self.body {
-            Body::Nothing => {}
+            Body::Empty => {}
             Body::Text(text) => words.extend(["--data-binary".to_owned(), text.clone()]),
             Body::File { field, name, content } => {
-                piped = format!("printf %s {} | ", quoted(content));
+                piped = format!("printf %s {} | ", shell_quoted(content));
                 words.extend(["-F".to_owned(), format!("{field}=@-;filename={name}")]);
             }
         }
-        piped + &words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        piped + &words.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" ")
     }
 
     /// Sends it and reads the whole reply, with any status.
@@ -105,7 +105,7 @@ impl Prepared {
             request = request.header(name, value);
         }
         request = match &self.body {
-            Body::Nothing => request,
+            Body::Empty => request,
             Body::Text(text) => request.body(text.clone()),
             Body::File { field, name, content } => {
                 let part = Part::text(content.clone()).file_name(name.clone());
@@ -117,8 +117,8 @@ impl Prepared {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
-            if body.len() > MAX_REPLY {
-                bail!("the reply has more than {MAX_REPLY} bytes");
+            if body.len() > MAX_REPLY_BYTES {
+                bail!("the reply has more than {MAX_REPLY_BYTES} bytes");
             }
         }
         Ok(Reply { status, headers, body: body.freeze() })
@@ -127,22 +127,22 @@ impl Prepared {
 
 fn body(step: &Step, user: &User) -> Body {
     if let Some(json) = &step.json {
-        return Body::Text(fill_json(json, &user.known).to_string());
+        return Body::Text(fill_json(json, &user.values).to_string());
     }
     if let Some(form) = &step.form {
-        let pairs = form.iter().map(|(name, value)| (name, fill(value, &user.known)));
+        let pairs = form.iter().map(|(name, value)| (name, fill(value, &user.values)));
         // The encoding of a URL's query is the same as that of a form.
         let mut url = Url::parse("http://localhost").expect("this is a URL");
         url.query_pairs_mut().extend_pairs(pairs);
         return Body::Text(url.query().unwrap_or_default().to_owned());
     }
     if let Some(file) = &step.file {
-        let (field, name) = (file.field.clone(), fill(&file.name, &user.known));
-        return Body::File { field, name, content: fill(&file.content, &user.known) };
+        let (field, name) = (file.field.clone(), fill(&file.name, &user.values));
+        return Body::File { field, name, content: fill(&file.content, &user.values) };
     }
     match &step.text {
-        Some(text) => Body::Text(fill(text, &user.known)),
-        None => Body::Nothing,
+        Some(text) => Body::Text(fill(text, &user.values)),
+        None => Body::Empty,
     }
 }
 
@@ -156,13 +156,13 @@ fn media_type(step: &Step) -> Option<&'static str> {
 }
 
 /// A word quoted for a shell. A word with a NUL cannot be quoted; the NUL is removed.
-fn quoted(word: &str) -> String {
+fn shell_quoted(word: &str) -> String {
     let word = word.replace('\0', "");
     shlex::try_quote(&word).map(String::from).unwrap_or_default()
 }
 
 /// The reply, shortened for a line of a transcript.
-pub(crate) fn in_short(reply: &Reply) -> String {
+pub(crate) fn summary(reply: &Reply) -> String {
     const MAX_SHOWN: usize = 160;
     let text = String::from_utf8_lossy(&reply.body);
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -172,13 +172,13 @@ pub(crate) fn in_short(reply: &Reply) -> String {
 }
 
 /// The value at a JSON pointer of a reply.
-pub(crate) fn at_pointer(reply: &Reply, pointer: &str) -> Option<serde_json::Value> {
+pub(crate) fn json_at(reply: &Reply, pointer: &str) -> Option<serde_json::Value> {
     let body: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
     body.pointer(pointer).cloned()
 }
 
 /// A value for a reader: a text in quotes, other values as JSON.
-pub(crate) fn shown(value: &serde_json::Value) -> String {
+pub(crate) fn display_value(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => format!("{text:?}"),
         other => as_text(other),

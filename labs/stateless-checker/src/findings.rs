@@ -1,157 +1,174 @@
 //! From failed experiments to findings.
 
-use crate::blame::Blamed;
-use crate::cause::{AfterRestart, Kind, Symptoms};
-use crate::cells::{Experiment, ExperimentResult};
+use crate::cause::{AfterRestart, StateKind, Symptoms};
 use crate::check::{Checker, Options};
 use crate::description::{Step, validate};
+use crate::experiments::{Experiment, ExperimentResult};
+use crate::needed_steps::FailedSwitch;
 use crate::report::{Report, StateDependency, StepName};
-use crate::restarts::{All, Restarted};
+use crate::restarts::{RestartAllResult, Restarted};
 use crate::template;
-use crate::walk::Walk;
+use crate::user_run::UserRun;
 use outcome::Outcome;
 
 /// The report when a control failed: the check is inconclusive.
-pub(crate) fn refused(checker: &Checker<'_>, options: Options) -> Report {
-    empty(checker, options, Outcome::Inconclusive)
+pub(crate) fn failed_control_report(checker: &Checker<'_>, options: Options) -> Report {
+    empty_report(checker, options, Outcome::Inconclusive)
 }
 
 /// The report on all experiments.
 pub(crate) fn report(
     checker: &Checker<'_>,
     options: Options,
-    blamed: &[Blamed],
+    failed_switches: &[FailedSwitch],
     restarted: &Restarted,
 ) -> Report {
-    let mut findings = Findings { checker, found: Vec::new() };
-    blamed.iter().for_each(|blamed| findings.of_switch(blamed));
-    if findings.found.is_empty() {
-        findings.of_visits();
+    let mut findings = Findings { checker, dependencies: Vec::new() };
+    failed_switches.iter().for_each(|failed| findings.add_switch(failed));
+    if findings.dependencies.is_empty() {
+        findings.add_visits();
     }
-    findings.of_restarts();
-    let found = findings.found;
-    let doubts = doubts(checker, restarted);
-    let outcome = match (found.is_empty(), doubts.is_empty()) {
-        (_, _) if !checker.refusals.is_empty() => Outcome::Inconclusive,
+    findings.add_restarts();
+    let dependencies = findings.dependencies;
+    let inconclusive_reasons = inconclusive_reasons(checker, restarted);
+    let outcome = match (dependencies.is_empty(), inconclusive_reasons.is_empty()) {
+        (_, _) if !checker.failed_controls.is_empty() => Outcome::Inconclusive,
         (false, _) => Outcome::Fail,
         (true, true) => Outcome::Pass,
         (true, false) => Outcome::Inconclusive,
     };
     let limits = limits(restarted);
-    Report { findings: found, doubts, limits, ..empty(checker, options, outcome) }
+    Report {
+        findings: dependencies,
+        inconclusive_reasons,
+        limits,
+        ..empty_report(checker, options, outcome)
+    }
 }
 
-fn empty(checker: &Checker<'_>, options: Options, outcome: Outcome) -> Report {
+fn empty_report(checker: &Checker<'_>, options: Options, outcome: Outcome) -> Report {
     Report {
         service: checker.description.service.clone(),
         outcome,
         seed: options.seed,
         rounds: options.rounds.max(1),
         instances: checker.instances.list().iter().map(|one| one.name.clone()).collect(),
-        users: checker.cells.users(),
+        users: checker.experiments.users(),
         findings: Vec::new(),
-        doubts: Vec::new(),
+        inconclusive_reasons: Vec::new(),
         limits: Vec::new(),
-        refusals: checker.refusals.clone(),
+        failed_controls: checker.failed_controls.clone(),
     }
 }
 
 struct Findings<'a> {
     checker: &'a Checker<'a>,
-    found: Vec<StateDependency>,
+    dependencies: Vec<StateDependency>,
 }
 
 impl Findings<'_> {
-    fn of_switch(&mut self, blamed: &Blamed) {
-        let cells = &self.checker.cells;
-        let Experiment::Switch { cut, .. } = blamed.experiment else {
+    fn add_switch(&mut self, failed: &FailedSwitch) {
+        let experiments = &self.checker.experiments;
+        let Experiment::Switch { cut, .. } = failed.experiment else {
             return;
         };
-        let ExperimentResult::Fails { step, wrong, walk } =
-            cells.outcome(blamed.experiment)
+        let ExperimentResult::Fails { step, mismatch, run } =
+            experiments.outcome(failed.experiment)
         else {
             return;
         };
-        let (restart, restarted) = match cells.outcome(Experiment::Restart { cut }) {
-            ExperimentResult::Works => (AfterRestart::Kept, None),
-            ExperimentResult::Fails { walk, .. } => (AfterRestart::Lost, Some(walk)),
-            ExperimentResult::Untried | ExperimentResult::Differs(_) => {
-                (AfterRestart::NotKnown, None)
-            }
-        };
+        let (after_restart, restarted) =
+            match experiments.outcome(Experiment::Restart { cut }) {
+                ExperimentResult::Passes => (AfterRestart::Kept, None),
+                ExperimentResult::Fails { run, .. } => (AfterRestart::Lost, Some(run)),
+                ExperimentResult::NotRun | ExperimentResult::Inconsistent(_) => {
+                    (AfterRestart::Unknown, None)
+                }
+            };
         let steps = &self.checker.description.steps;
         let symptoms = Symptoms {
-            wrong,
-            carries: blamed.needs.iter().any(|need| carries(steps, walk, *need, step)),
-            later: blamed.needs.iter().any(|need| steps[*need].finishes_later()),
-            restart,
+            mismatch,
+            carries_value: failed
+                .needed_steps
+                .iter()
+                .any(|need| sends_value_of(steps, run, *need, step)),
+            finishes_later: failed
+                .needed_steps
+                .iter()
+                .any(|need| steps[*need].finishes_later()),
+            after_restart,
         };
-        let kind = Kind::of(&symptoms);
+        let kind = StateKind::of(&symptoms);
         // A job that another replica does not know is the lesser harm, so the transcript shows the
         // loss.
-        let lost = restarted.filter(|_| kind == Kind::InProcessQueue);
-        self.add(kind, step, &blamed.needs, lost.unwrap_or(walk));
+        let lost = restarted.filter(|_| kind == StateKind::InProcessQueue);
+        self.add(kind, step, &failed.needed_steps, lost.unwrap_or(run));
     }
 
     /// Effects that are lost on the way to another replica and back, but not on the way there.
-    fn of_visits(&mut self) {
-        let cells = &self.checker.cells;
-        for experiment in cells.experiments() {
+    fn add_visits(&mut self) {
+        let experiments = &self.checker.experiments;
+        for experiment in experiments.iter() {
             let Experiment::Visit { step: visited, .. } = experiment else {
                 continue;
             };
-            if let ExperimentResult::Fails { step, walk, .. } = cells.outcome(experiment)
+            if let ExperimentResult::Fails { step, run, .. } =
+                experiments.outcome(experiment)
             {
-                self.add(Kind::StaleCopy, step, &[visited], walk);
+                self.add(StateKind::StaleCopy, step, &[visited], run);
             }
         }
     }
 
     /// Effects that other replicas see and a restart loses.
-    fn of_restarts(&mut self) {
-        let cells = &self.checker.cells;
+    fn add_restarts(&mut self) {
+        let experiments = &self.checker.experiments;
         let mut lost_by_one = false;
-        for experiment in cells.experiments() {
+        for experiment in experiments.iter() {
             let (cut, kind) = match experiment {
-                Experiment::Restart { cut } => (cut, Kind::InProcessQueue),
-                Experiment::RestartAll { cut } => (cut, Kind::SpreadMemory),
+                Experiment::Restart { cut } => (cut, StateKind::InProcessQueue),
+                Experiment::RestartAll { cut } => (cut, StateKind::SpreadMemory),
                 Experiment::Switch { .. } | Experiment::Visit { .. } => continue,
             };
-            let fails_elsewhere = cells.experiments().any(|other| {
+            let fails_elsewhere = experiments.iter().any(|other| {
                 matches!(other, Experiment::Switch { cut: at, .. } if at == cut)
-                    && matches!(cells.outcome(other), ExperimentResult::Fails { .. })
+                    && matches!(
+                        experiments.outcome(other),
+                        ExperimentResult::Fails { .. }
+                    )
             });
             if fails_elsewhere {
                 continue;
             }
-            if let ExperimentResult::Fails { step, walk, .. } = cells.outcome(experiment)
+            if let ExperimentResult::Fails { step, run, .. } =
+                experiments.outcome(experiment)
             {
-                lost_by_one |= kind == Kind::InProcessQueue;
-                if kind == Kind::InProcessQueue || !lost_by_one {
-                    let needs = [self.lost(experiment, step).unwrap_or(cut - 1)];
-                    self.add(kind, step, &needs, walk);
+                lost_by_one |= kind == StateKind::InProcessQueue;
+                if kind == StateKind::InProcessQueue || !lost_by_one {
+                    let needs = [self.lost_step(experiment, step).unwrap_or(cut - 1)];
+                    self.add(kind, step, &needs, run);
                 }
             }
         }
     }
 
     /// The step with an effect that a restart loses: the one before the first cut that loses it.
-    fn lost(&self, experiment: Experiment, failing: usize) -> Option<usize> {
+    fn lost_step(&self, experiment: Experiment, failing: usize) -> Option<usize> {
         let all = matches!(experiment, Experiment::RestartAll { .. });
-        let cells = &self.checker.cells;
+        let experiments = &self.checker.experiments;
         (1..=failing).find_map(|cut| {
             let experiment = match all {
                 true => Experiment::RestartAll { cut },
                 false => Experiment::Restart { cut },
             };
             let fails =
-                matches!(cells.outcome(experiment), ExperimentResult::Fails { .. });
+                matches!(experiments.outcome(experiment), ExperimentResult::Fails { .. });
             fails.then_some(cut - 1)
         })
     }
 
     /// Adds a finding, or adds the step to an equal finding.
-    fn add(&mut self, kind: Kind, step: usize, needs: &[usize], walk: &Walk) {
+    fn add(&mut self, kind: StateKind, step: usize, needs: &[usize], run: &UserRun) {
         let name = |number: &usize| StepName {
             number: number + 1,
             name: self.checker.description.steps[*number].name.clone(),
@@ -159,7 +176,7 @@ impl Findings<'_> {
         let step = name(&step);
         let needs: Vec<_> = needs.iter().map(name).collect();
         let same = self
-            .found
+            .dependencies
             .iter_mut()
             .find(|known| known.kind == kind && known.needs.first() == needs.first());
         if let Some(known) = same {
@@ -168,22 +185,24 @@ impl Findings<'_> {
             }
             return;
         }
-        let transcript = walk.transcript.clone();
-        self.found.push(StateDependency::new(kind, step, needs, transcript));
+        let transcript = run.transcript.clone();
+        self.dependencies.push(StateDependency::new(kind, step, needs, transcript));
     }
 }
 
 /// Whether a step sends a value that an earlier one returned: a captured value, or a cookie.
-fn carries(steps: &[Step], walk: &Walk, need: usize, step: usize) -> bool {
-    let texts = validate::texts(&steps[step]);
-    let used: Vec<&str> =
-        texts.iter().flat_map(|text| template::names(text).unwrap_or_default()).collect();
+fn sends_value_of(steps: &[Step], run: &UserRun, need: usize, step: usize) -> bool {
+    let texts = validate::template_texts(&steps[step]);
+    let used: Vec<&str> = texts
+        .iter()
+        .flat_map(|text| template::placeholders(text).unwrap_or_default())
+        .collect();
     let captured = steps[need].capture.keys().any(|name| used.contains(&name.as_str()));
-    captured || walk.gave_cookies.contains(&need)
+    captured || run.cookie_steps.contains(&need)
 }
 
 /// Reasons why the experiments are not conclusive.
-fn doubts(checker: &Checker<'_>, restarted: &Restarted) -> Vec<String> {
+fn inconclusive_reasons(checker: &Checker<'_>, restarted: &Restarted) -> Vec<String> {
     let names: Vec<_> = checker.instances.list().iter().map(|one| &one.name).collect();
     let steps = &checker.description.steps;
     let message = |(experiment, how): (Experiment, String)| match experiment {
@@ -202,31 +221,33 @@ fn doubts(checker: &Checker<'_>, restarted: &Restarted) -> Vec<String> {
             format!("a restart of all before {:?}: {how}", steps[cut].name)
         }
     };
-    let mut doubts: Vec<_> = checker.cells.doubtful().into_iter().map(message).collect();
-    doubts.extend(restarted.broke.iter().map(|why| format!("the restart: {why}")));
-    doubts
+    let mut inconclusive_reasons: Vec<_> =
+        checker.experiments.inconclusive().into_iter().map(message).collect();
+    inconclusive_reasons
+        .extend(restarted.error.iter().map(|why| format!("the restart: {why}")));
+    inconclusive_reasons
 }
 
 /// Experiments that were not run, and their possible findings.
 fn limits(restarted: &Restarted) -> Vec<String> {
     match restarted {
-        Restarted { broke: Some(_), .. } => Vec::new(),
-        Restarted { one: None, .. } => vec![
+        Restarted { error: Some(_), .. } => Vec::new(),
+        Restarted { restarted_instance: None, .. } => vec![
             "No replica could be restarted. A queue in memory, or memory that the replicas \
              hand on to each other, would not be noticed."
                 .to_owned(),
         ],
-        Restarted { all: All::Never, .. } => vec![
+        Restarted { all_instances: RestartAllResult::NotAll, .. } => vec![
             "Not all replicas were restarted at once. Memory that they hand on to each \
              other would not be noticed."
                 .to_owned(),
         ],
-        Restarted { all: All::Staggered, .. } => vec![
+        Restarted { all_instances: RestartAllResult::Staggered, .. } => vec![
             "All replicas were restarted, and whether all were down at once is not known. \
              Memory that they hand on to each other may have survived: give each instance \
              stop and start instead of restart."
                 .to_owned(),
         ],
-        Restarted { all: All::Together, .. } => Vec::new(),
+        Restarted { all_instances: RestartAllResult::Simultaneous, .. } => Vec::new(),
     }
 }

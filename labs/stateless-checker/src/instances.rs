@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 /// The time within which an instance must answer after a restart.
-const RESTART_LIMIT: Duration = Duration::from_secs(60);
+const RESTART_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The time within which the connections of a killed process must be closed.
-const HANG_UP_LIMIT: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One replica.
 #[derive(Clone, Debug, Serialize)]
@@ -44,18 +44,18 @@ impl Instance {
 #[async_trait]
 pub trait Restart: Send + Sync {
     /// Whether this one can be restarted.
-    fn can(&self, which: usize) -> bool;
+    fn can_restart(&self, which: usize) -> bool;
 
     /// Whether all of these are down before the first is started again. Otherwise one may have
     /// passed its memory on to another.
-    fn all_down_together(&self, which: &[usize]) -> bool;
+    fn stops_all_before_start(&self, indexes: &[usize]) -> bool;
 
     /// Kills the processes of these instances and starts them again; returns their base URLs when
     /// all are ready. Data that was only in their memory is lost.
     ///
     /// # Errors
     /// When one does not end, or does not become ready.
-    async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>>;
+    async fn restart(&self, indexes: &[usize]) -> anyhow::Result<Vec<String>>;
 }
 
 /// Two replicas or more of one service.
@@ -104,13 +104,13 @@ impl Instances {
     pub fn of(description: &Description) -> anyhow::Result<Self> {
         let entries = &description.instances;
         let named = entries.iter().enumerate().map(|(at, entry)| Instance {
-            name: entry.name.clone().unwrap_or_else(|| letter(at)),
+            name: entry.name.clone().unwrap_or_else(|| instance_letter(at)),
             url: entry.url.clone(),
             headers: entry.headers.clone(),
         });
         let instances = Self::new(named.collect())
             .context("name the replicas in [[instance]], or on the command line")?;
-        Ok(instances.restarted_by(ByCommand(entries.clone())))
+        Ok(instances.restarted_by(CommandRestart(entries.clone())))
     }
 
     /// Replicas at these base URLs, called `a`, `b` and so on.
@@ -119,7 +119,9 @@ impl Instances {
     /// When there are fewer than two.
     pub fn at(urls: &[String]) -> anyhow::Result<Self> {
         let named = urls.iter().enumerate();
-        Self::new(named.map(|(at, url)| Instance::new(&letter(at), url)).collect())
+        Self::new(
+            named.map(|(at, url)| Instance::new(&instance_letter(at), url)).collect(),
+        )
     }
 
     /// The replicas.
@@ -130,102 +132,105 @@ impl Instances {
 
     /// Those that can be restarted.
     pub(crate) fn restartable(&self) -> Vec<usize> {
-        let can =
-            |which: &usize| self.restart.as_ref().is_some_and(|how| how.can(*which));
+        let can = |which: &usize| {
+            self.restart.as_ref().is_some_and(|restart| restart.can_restart(*which))
+        };
         (0..self.list.len()).filter(can).collect()
     }
 
     /// Whether all of these are down at the same time when they are restarted.
-    pub(crate) fn all_down_together(&self, which: &[usize]) -> bool {
-        self.restart.as_ref().is_some_and(|how| how.all_down_together(which))
+    pub(crate) fn stops_all_before_start(&self, indexes: &[usize]) -> bool {
+        self.restart
+            .as_ref()
+            .is_some_and(|restart| restart.stops_all_before_start(indexes))
     }
 
     /// Restarts some, and stores their new URLs.
-    pub(crate) async fn restart(&mut self, which: &[usize]) -> anyhow::Result<()> {
-        let how =
+    pub(crate) async fn restart(&mut self, indexes: &[usize]) -> anyhow::Result<()> {
+        let restart =
             self.restart.as_ref().context("no restart command for these replicas")?;
-        let urls = how.restart(which).await?;
-        for (which, url) in which.iter().zip(urls) {
+        let urls = restart.restart(indexes).await?;
+        for (which, url) in indexes.iter().zip(urls) {
             self.list[*which].url = url;
         }
         Ok(())
     }
 }
 
-fn letter(at: usize) -> String {
+fn instance_letter(at: usize) -> String {
     u8::try_from(at)
         .map_or_else(|_| at.to_string(), |at| char::from(b'a' + at % 26).into())
 }
 
 /// Restarts by the commands of a description.
-struct ByCommand(Vec<InstanceEntry>);
+struct CommandRestart(Vec<InstanceEntry>);
 
 #[async_trait]
-impl Restart for ByCommand {
-    fn can(&self, which: usize) -> bool {
+impl Restart for CommandRestart {
+    fn can_restart(&self, which: usize) -> bool {
         let can = |entry: &InstanceEntry| {
-            let commands = entry.restart.is_some() || in_two_steps(entry).is_some();
+            let commands = entry.restart.is_some() || stop_and_start(entry).is_some();
             commands && is_loopback(&entry.url)
         };
         self.0.get(which).is_some_and(can)
     }
 
-    fn all_down_together(&self, which: &[usize]) -> bool {
-        let mut entries = which.iter().map(|which| self.0.get(*which));
-        entries.all(|entry| entry.is_some_and(|entry| in_two_steps(entry).is_some()))
+    fn stops_all_before_start(&self, indexes: &[usize]) -> bool {
+        let mut entries = indexes.iter().map(|which| self.0.get(*which));
+        entries.all(|entry| entry.is_some_and(|entry| stop_and_start(entry).is_some()))
     }
 
     /// All are stopped before the first is started. Commands that do both run at the same time,
     /// because there is no moment between stop and start to wait for.
-    async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
-        let entries = || which.iter().filter_map(|which| self.0.get(*which));
-        if self.all_down_together(which) {
-            let ends = entries().filter_map(|one| Some((one, in_two_steps(one)?.0)));
-            try_join_all(ends.map(|(entry, stop)| end(entry, stop))).await?;
-            let starts = entries().filter_map(|one| Some(in_two_steps(one)?.1));
-            try_join_all(starts.map(run)).await?;
+    async fn restart(&self, indexes: &[usize]) -> anyhow::Result<Vec<String>> {
+        let entries = || indexes.iter().filter_map(|which| self.0.get(*which));
+        if self.stops_all_before_start(indexes) {
+            let ends = entries().filter_map(|one| Some((one, stop_and_start(one)?.0)));
+            try_join_all(ends.map(|(entry, stop)| stop_process(entry, stop))).await?;
+            let starts = entries().filter_map(|one| Some(stop_and_start(one)?.1));
+            try_join_all(starts.map(run_command)).await?;
         } else {
             try_join_all(entries().map(restart_one)).await?;
         }
-        try_join_all(entries().map(until_ready)).await?;
+        try_join_all(entries().map(wait_until_ready)).await?;
         Ok(entries().map(|entry| entry.url.clone()).collect())
     }
 }
 
 /// The commands for stop and start, if it has both.
-fn in_two_steps(entry: &InstanceEntry) -> Option<(&str, &str)> {
+fn stop_and_start(entry: &InstanceEntry) -> Option<(&str, &str)> {
     entry.stop.as_deref().zip(entry.start.as_deref())
 }
 
 async fn restart_one(entry: &InstanceEntry) -> anyhow::Result<()> {
-    match (in_two_steps(entry), entry.restart.as_deref()) {
+    match (stop_and_start(entry), entry.restart.as_deref()) {
         (Some((stop, start)), _) => {
-            end(entry, stop).await?;
-            run(start).await
+            stop_process(entry, stop).await?;
+            run_command(start).await
         }
-        (None, Some(both)) => end(entry, both).await,
+        (None, Some(both)) => stop_process(entry, both).await,
         (None, None) => bail!("{} has no command to restart it", entry.url),
     }
 }
 
 /// Runs the command, and waits until the process has ended.
-async fn end(entry: &InstanceEntry, line: &str) -> anyhow::Result<()> {
-    let held = connect(&entry.url).await.context("nothing listens there")?;
-    run(line).await?;
+async fn stop_process(entry: &InstanceEntry, line: &str) -> anyhow::Result<()> {
+    let connection = connect(&entry.url).await.context("nothing listens there")?;
+    run_command(line).await?;
     ensure!(
-        hung_up(held).await,
+        is_closed(connection).await,
         "{line} was run, and a connection to {} outlived it: the process was not restarted",
         entry.url
     );
     Ok(())
 }
 
-async fn run(line: &str) -> anyhow::Result<()> {
+async fn run_command(line: &str) -> anyhow::Result<()> {
     let run = Command::new("sh").args(["-c", line]).stdin(Stdio::null()).output();
-    let output = tokio::time::timeout(RESTART_LIMIT, run).await;
+    let output = tokio::time::timeout(RESTART_TIMEOUT, run).await;
     let output = output.with_context(|| format!("{line} does not end"))??;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{line} failed: {}", said.trim());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{line} failed: {}", stderr.trim());
     Ok(())
 }
 
@@ -237,13 +242,13 @@ async fn connect(url: &str) -> anyhow::Result<TcpStream> {
 }
 
 /// Whether the other end is closed: the kernel closes the connections of a process that ends.
-async fn hung_up(mut connection: TcpStream) -> bool {
-    let end = tokio::time::timeout(HANG_UP_LIMIT, connection.read(&mut [0; 1])).await;
-    matches!(end, Ok(Ok(0) | Err(_)))
+async fn is_closed(mut connection: TcpStream) -> bool {
+    let read = tokio::time::timeout(CLOSE_TIMEOUT, connection.read(&mut [0; 1])).await;
+    matches!(read, Ok(Ok(0) | Err(_)))
 }
 
-async fn until_ready(entry: &InstanceEntry) -> anyhow::Result<()> {
-    let deadline = Instant::now() + RESTART_LIMIT;
+async fn wait_until_ready(entry: &InstanceEntry) -> anyhow::Result<()> {
+    let deadline = Instant::now() + RESTART_TIMEOUT;
     let path = entry.ready.as_deref();
     let url = entry.url.trim_end_matches('/').to_owned() + path.unwrap_or("/");
     let client = crate::exchange::client();

@@ -6,27 +6,27 @@
 //! kind of failure tells which state.
 //!
 //! Reading order: `description` (the steps of a user), `instances` (replicas and restarts),
-//! `walk` (one user on one route), `check` (the experiments), `cause` (the meaning of the
-//! failures), `report`. `ours` runs the check on the servers of this lab.
+//! `user_run` (one user on one route), `check` (the experiments), `cause` (the meaning of the
+//! failures), `report`. `lab_cluster` runs the check on the servers of this lab.
 
-mod blame;
 pub mod cause;
-mod cells;
 mod check;
 pub mod description;
 mod exchange;
 mod expectation;
+mod experiments;
 mod findings;
 pub mod instances;
-pub mod ours;
+pub mod lab_cluster;
+mod needed_steps;
 pub mod report;
 mod restarts;
 mod template;
 mod user;
-mod walk;
+mod user_run;
 
 pub use check::{Options, check};
 pub use description::{Description, DescriptionError};
 pub use instances::{Instance, Instances, Restart};
 pub use outcome::Outcome;
-pub use report::{Report, SCHEMA, VERSION};
+pub use report::{Report, SCHEMA, SCHEMA_VERSION};

@@ -2,12 +2,12 @@
 
 mod text;
 
-use crate::cause::Kind;
-use crate::walk::Event;
+use crate::cause::StateKind;
+use crate::user_run::TranscriptEntry;
 use outcome::Outcome;
 use serde::Serialize;
 
-pub use crate::walk::Exchange;
+pub use crate::user_run::Exchange;
 
 /// The page that explains the kinds of state.
 pub const READ_MORE: &str = "docs/concepts/types-of-state.md";
@@ -16,7 +16,7 @@ pub const READ_MORE: &str = "docs/concepts/types-of-state.md";
 pub const SCHEMA: &str = "lab-check-stateless";
 
 /// The version of [`SCHEMA`].
-pub const VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// The result of a check. `Display` is the form for a terminal.
 #[derive(Clone, Debug, Serialize)]
@@ -37,42 +37,54 @@ pub struct Report {
     /// Steps that depend on state of one replica.
     pub findings: Vec<StateDependency>,
     /// Experiments with different repeats, and failed restarts.
-    pub doubts: Vec<String>,
+    #[serde(rename = "doubts")]
+    pub inconclusive_reasons: Vec<String>,
     /// Experiments that were not run and would have shown more.
     pub limits: Vec<String>,
     /// Replicas that did not do all steps alone. If there is one, the check is inconclusive.
-    pub refusals: Vec<Refusal>,
+    #[serde(rename = "refusals")]
+    pub failed_controls: Vec<FailedControl>,
 }
 
 /// A step that needs state which an earlier step left at one replica.
 #[derive(Clone, Debug, Serialize)]
 pub struct StateDependency {
     /// The place of the state.
-    pub kind: Kind,
+    pub kind: StateKind,
     /// The failing steps.
     pub steps: Vec<StepName>,
     /// The steps with the missing effects.
     pub needs: Vec<StepName>,
     /// The observations that lead to it.
-    pub why: &'static str,
+    #[serde(rename = "why")]
+    pub explanation: &'static str,
     /// Typical places in the code.
-    pub look_for: &'static str,
+    #[serde(rename = "look_for")]
+    pub code_hints: &'static str,
     /// The page that explains it.
     pub read_more: &'static str,
     /// The requests of one affected user.
-    pub transcript: Vec<Event>,
+    pub transcript: Vec<TranscriptEntry>,
 }
 
 impl StateDependency {
     pub(crate) fn new(
-        kind: Kind,
+        kind: StateKind,
         step: StepName,
         needs: Vec<StepName>,
-        transcript: Vec<Event>,
+        transcript: Vec<TranscriptEntry>,
     ) -> Self {
-        let (why, look_for) = (kind.why(), kind.look_for());
+        let (explanation, code_hints) = (kind.explanation(), kind.code_hints());
         let steps = vec![step];
-        Self { kind, steps, needs, why, look_for, read_more: READ_MORE, transcript }
+        Self {
+            kind,
+            steps,
+            needs,
+            explanation,
+            code_hints,
+            read_more: READ_MORE,
+            transcript,
+        }
     }
 }
 
@@ -87,9 +99,9 @@ pub struct StepName {
 
 /// A replica that did not do all steps alone.
 #[derive(Clone, Debug, Serialize)]
-pub struct Refusal {
+pub struct FailedControl {
     /// Its name.
     pub instance: String,
     /// The requests up to the failure.
-    pub transcript: Vec<Event>,
+    pub transcript: Vec<TranscriptEntry>,
 }

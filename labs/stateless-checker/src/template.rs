@@ -4,26 +4,26 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Values of a user so far.
-pub(crate) type Known = BTreeMap<String, Value>;
+pub(crate) type Values = BTreeMap<String, Value>;
 
 /// The names in a text, in order.
-pub(crate) fn names(text: &str) -> Result<Vec<&str>, String> {
-    let mut names = Vec::new();
-    for piece in pieces(text) {
-        if let Piece::Name(name) = piece? {
-            names.push(name);
+pub(crate) fn placeholders(text: &str) -> Result<Vec<&str>, String> {
+    let mut placeholders = Vec::new();
+    for segment in segments(text) {
+        if let Segment::Name(name) = segment? {
+            placeholders.push(name);
         }
     }
-    Ok(names)
+    Ok(placeholders)
 }
 
 /// The text with its names filled. An unknown name stays as it is.
-pub(crate) fn fill(text: &str, known: &Known) -> String {
-    let filled = pieces(text).map(|piece| match piece {
-        Ok(Piece::Name(name)) => {
-            known.get(name).map_or_else(|| format!("${{{name}}}"), as_text)
+pub(crate) fn fill(text: &str, values: &Values) -> String {
+    let filled = segments(text).map(|segment| match segment {
+        Ok(Segment::Name(name)) => {
+            values.get(name).map_or_else(|| format!("${{{name}}}"), as_text)
         }
-        Ok(Piece::Text(text)) => text.to_owned(),
+        Ok(Segment::Text(text)) => text.to_owned(),
         Err(_) => String::new(),
     });
     filled.collect()
@@ -31,17 +31,17 @@ pub(crate) fn fill(text: &str, known: &Known) -> String {
 
 /// The same for JSON. A string that consists of one name becomes the value itself, so that a
 /// number stays a number.
-pub(crate) fn fill_json(value: &Value, known: &Known) -> Value {
+pub(crate) fn fill_json(value: &Value, values: &Values) -> Value {
     match value {
         Value::String(text) => {
             let alone = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-            let whole = alone.and_then(|name| known.get(name)).cloned();
-            whole.unwrap_or_else(|| Value::String(fill(text, known)))
+            let whole = alone.and_then(|name| values.get(name)).cloned();
+            whole.unwrap_or_else(|| Value::String(fill(text, values)))
         }
-        Value::Array(items) => items.iter().map(|item| fill_json(item, known)).collect(),
+        Value::Array(items) => items.iter().map(|item| fill_json(item, values)).collect(),
         Value::Object(fields) => {
             let filled = fields.iter();
-            filled.map(|(name, field)| (name.clone(), fill_json(field, known))).collect()
+            filled.map(|(name, field)| (name.clone(), fill_json(field, values))).collect()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
@@ -55,29 +55,29 @@ pub(crate) fn as_text(value: &Value) -> String {
     }
 }
 
-enum Piece<'a> {
+enum Segment<'a> {
     Text(&'a str),
     Name(&'a str),
 }
 
-fn pieces(text: &str) -> impl Iterator<Item = Result<Piece<'_>, String>> {
+fn segments(text: &str) -> impl Iterator<Item = Result<Segment<'_>, String>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let Some(begun) = rest.strip_prefix("${") else {
+        let Some(opened) = rest.strip_prefix("${") else {
             let end = rest.find("${").unwrap_or(rest.len());
-            let (piece, after) = rest.split_at(end);
+            let (segment, after) = rest.split_at(end);
             rest = after;
-            return Some(Ok(Piece::Text(piece)));
+            return Some(Ok(Segment::Text(segment)));
         };
-        let Some((name, after)) = begun.split_once('}') else {
+        let Some((name, after)) = opened.split_once('}') else {
             rest = "";
             return Some(Err(format!("expected }} after ${{ in {text:?}")));
         };
         rest = after;
-        Some(Ok(Piece::Name(name)))
+        Some(Ok(Segment::Name(name)))
     })
 }
 
@@ -86,24 +86,24 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn known() -> Known {
+    fn values() -> Values {
         [("id".to_owned(), json!(7)), ("name".to_owned(), json!("ann"))].into()
     }
 
     #[test]
     fn names_are_filled_wherever_they_stand() {
-        assert_eq!(fill("/of/${name}/${id}?x=$1", &known()), "/of/ann/7?x=$1");
-        assert_eq!(names("/of/${name}/${id}"), Ok(vec!["name", "id"]));
+        assert_eq!(fill("/of/${name}/${id}?x=$1", &values()), "/of/ann/7?x=$1");
+        assert_eq!(placeholders("/of/${name}/${id}"), Ok(vec!["name", "id"]));
     }
 
     #[test]
     fn a_name_alone_keeps_its_type() {
-        let filled = fill_json(&json!({"n": "${id}", "t": ["no ${id}"]}), &known());
+        let filled = fill_json(&json!({"n": "${id}", "t": ["no ${id}"]}), &values());
         assert_eq!(filled, json!({"n": 7, "t": ["no 7"]}));
     }
 
     #[test]
     fn a_name_that_never_ends_is_a_mistake() {
-        assert!(names("/of/${name").is_err());
+        assert!(placeholders("/of/${name").is_err());
     }
 }

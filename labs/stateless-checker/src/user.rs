@@ -1,6 +1,6 @@
 //! One user: its random values, its captured values, and its cookies.
 
-use crate::template::Known;
+use crate::template::Values;
 use cookie::{Cookie, CookieJar};
 use http::HeaderMap;
 use http::header::SET_COOKIE;
@@ -10,41 +10,42 @@ use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
 
 /// Values that differ for every user.
-pub(crate) const RANDOM: [&str; 3] = ["random.user", "random.text", "random.number"];
+pub(crate) const RANDOM_VALUES: [&str; 3] =
+    ["random.user", "random.text", "random.number"];
 
 /// Makes users: the same ones in the same order for the same seed.
 pub(crate) struct Users {
-    random: ChaCha8Rng,
-    values: Known,
+    rng: ChaCha8Rng,
+    values: Values,
 }
 
 impl Users {
-    pub(crate) fn new(seed: u64, values: Known) -> Self {
-        Self { random: ChaCha8Rng::seed_from_u64(seed), values }
+    pub(crate) fn new(seed: u64, values: Values) -> Self {
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), values }
     }
 
     /// A new user.
     pub(crate) fn next(&mut self) -> User {
-        let mut known = self.values.clone();
-        let (a, b) = (self.random.next_u32(), self.random.next_u64());
+        let mut values = self.values.clone();
+        let (a, b) = (self.rng.next_u32(), self.rng.next_u64());
         let own = [json!(format!("user-{a:08x}")), json!(format!("text {b:016x}"))];
-        let number = json!(self.random.random_range(1000..1_000_000_u32));
+        let number = json!(self.rng.random_range(1000..1_000_000_u32));
         let own = own.into_iter().chain([number]);
-        known.extend(RANDOM.map(str::to_owned).into_iter().zip(own));
-        User { known, jar: CookieJar::new() }
+        values.extend(RANDOM_VALUES.map(str::to_owned).into_iter().zip(own));
+        User { values, jar: CookieJar::new() }
     }
 }
 
 /// One user.
 #[derive(Clone, Debug)]
 pub(crate) struct User {
-    pub(crate) known: Known,
+    pub(crate) values: Values,
     jar: CookieJar,
 }
 
 impl User {
     /// Stores the cookies that a reply sets; returns whether there were any.
-    pub(crate) fn remember(&mut self, headers: &HeaderMap) -> bool {
+    pub(crate) fn store_cookies(&mut self, headers: &HeaderMap) -> bool {
         let cookies: Vec<_> = set_cookies(headers).collect();
         let any = !cookies.is_empty();
         for cookie in cookies {
@@ -68,8 +69,8 @@ impl User {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    pub(crate) fn learn(&mut self, name: &str, value: Value) {
-        self.known.insert(name.to_owned(), value);
+    pub(crate) fn set_value(&mut self, name: &str, value: Value) {
+        self.values.insert(name.to_owned(), value);
     }
 }
 

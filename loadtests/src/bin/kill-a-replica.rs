@@ -1,17 +1,17 @@
 //! Measures the cost of a replica crash: before it, until the balancer notices it, during the outage, and after the restart.
 
-use loadtests::{Plot, Story, Usual, Work, tell};
+use loadtests::{Defaults, FaultSchedule, LoadTest, Workload, run_load_test};
 use std::process::ExitCode;
 
-const STORY: Story = Story {
+const LOAD_TEST: LoadTest = LoadTest {
     name: "kill-a-replica",
-    asks: "Measures the cost of a replica crash: before it, until it is noticed, and after.",
-    work: Work::SessionsAndUploads,
-    plot: Plot::Kill,
-    usual: Usual { replicas: 3, users: 20, seconds: 60, rate: 4.0 },
-    smoke: Usual::SMOKE,
+    purpose: "Measures the cost of a replica crash: before it, until it is noticed, and after.",
+    workload: Workload::SessionsAndUploads,
+    fault_schedule: FaultSchedule::KillReplica,
+    defaults: Defaults { replicas: 3, users: 20, seconds: 60, rate: 4.0 },
+    smoke_defaults: Defaults::SMOKE,
 };
 
 fn main() -> ExitCode {
-    tell(&STORY)
+    run_load_test(&LOAD_TEST)
 }

@@ -1,17 +1,17 @@
 //! Measures lost requests and logins while every replica is replaced, one after another.
 
-use loadtests::{Plot, Story, Usual, Work, tell};
+use loadtests::{Defaults, FaultSchedule, LoadTest, Workload, run_load_test};
 use std::process::ExitCode;
 
-const STORY: Story = Story {
+const LOAD_TEST: LoadTest = LoadTest {
     name: "rolling-restart",
-    asks: "Measures lost requests and logins while every replica is replaced in turn.",
-    work: Work::SessionsAndUploads,
-    plot: Plot::RollingRestart,
-    usual: Usual { replicas: 3, users: 20, seconds: 30, rate: 4.0 },
-    smoke: Usual::SMOKE,
+    purpose: "Measures lost requests and logins while every replica is replaced in turn.",
+    workload: Workload::SessionsAndUploads,
+    fault_schedule: FaultSchedule::RollingRestart,
+    defaults: Defaults { replicas: 3, users: 20, seconds: 30, rate: 4.0 },
+    smoke_defaults: Defaults::SMOKE,
 };
 
 fn main() -> ExitCode {
-    tell(&STORY)
+    run_load_test(&LOAD_TEST)
 }

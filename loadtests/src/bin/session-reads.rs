@@ -1,17 +1,17 @@
 //! Measures the latency of session reads by logged-in users.
 
-use loadtests::{Plot, Story, Usual, Work, tell};
+use loadtests::{Defaults, FaultSchedule, LoadTest, Workload, run_load_test};
 use std::process::ExitCode;
 
-const STORY: Story = Story {
+const LOAD_TEST: LoadTest = LoadTest {
     name: "session-reads",
-    asks: "Measures the latency of session reads by logged-in users.",
-    work: Work::Sessions,
-    plot: Plot::Nothing,
-    usual: Usual { replicas: 3, users: 40, seconds: 60, rate: 5.0 },
-    smoke: Usual::SMOKE,
+    purpose: "Measures the latency of session reads by logged-in users.",
+    workload: Workload::Sessions,
+    fault_schedule: FaultSchedule::NoFault,
+    defaults: Defaults { replicas: 3, users: 40, seconds: 60, rate: 5.0 },
+    smoke_defaults: Defaults::SMOKE,
 };
 
 fn main() -> ExitCode {
-    tell(&STORY)
+    run_load_test(&LOAD_TEST)
 }

@@ -1,17 +1,17 @@
 //! Measures the latency of steady small uploads, and verifies afterwards that none is missing.
 
-use loadtests::{Plot, Story, Usual, Work, tell};
+use loadtests::{Defaults, FaultSchedule, LoadTest, Workload, run_load_test};
 use std::process::ExitCode;
 
-const STORY: Story = Story {
+const LOAD_TEST: LoadTest = LoadTest {
     name: "steady-uploads",
-    asks: "Measures the latency of steady small uploads, and verifies them afterwards.",
-    work: Work::Files,
-    plot: Plot::Nothing,
-    usual: Usual { replicas: 3, users: 20, seconds: 60, rate: 2.0 },
-    smoke: Usual::SMOKE,
+    purpose: "Measures the latency of steady small uploads, and verifies them afterwards.",
+    workload: Workload::Files,
+    fault_schedule: FaultSchedule::NoFault,
+    defaults: Defaults { replicas: 3, users: 20, seconds: 60, rate: 2.0 },
+    smoke_defaults: Defaults::SMOKE,
 };
 
 fn main() -> ExitCode {
-    tell(&STORY)
+    run_load_test(&LOAD_TEST)
 }

@@ -1,6 +1,6 @@
 //! Tests of the built programs: each scenario in a few seconds, with real processes.
 
-mod left_behind;
+mod orphan_processes;
+mod running_program;
 mod smoke;
 mod stopping;
-mod told;

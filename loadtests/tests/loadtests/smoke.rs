@@ -1,14 +1,15 @@
 //! Every scenario, for a few seconds: it runs to completion, and its figures are consistent.
 
-use crate::told::{Teller, Told, alone};
+use crate::running_program::{ProgramOutput, RunningProgram, lock_cluster};
 use serde_json::{Map, Value};
 
 /// Runs a scenario and returns its report.
 fn report(program: &str, flags: &[&str]) -> Value {
-    let _nobody_else = alone();
+    let _cluster_lock = lock_cluster();
     let smoke = ["--smoke", "--backing", "auto"];
-    let told = Teller::start(program, &[&smoke, flags].concat()).end();
-    let Told { status, errors, report, page } = told;
+    let output =
+        RunningProgram::start(program, &[&smoke, flags].concat()).wait_for_output();
+    let ProgramOutput { status, errors, report, page } = output;
     let report = report.unwrap_or_else(|| panic!("{status}: no report: {errors}"));
     match status.code() {
         Some(0) => assert_eq!(report["outcome"], "pass", "{report:#}"),
@@ -17,11 +18,11 @@ fn report(program: &str, flags: &[&str]) -> Value {
         _ => panic!("{status}: {report:#}\n{errors}"),
     }
     assert!(page, "goose wrote no page");
-    agrees_with_itself(&report);
+    assert_consistent(&report);
     report
 }
 
-fn agrees_with_itself(report: &Value) {
+fn assert_consistent(report: &Value) {
     assert_eq!(report["schema"], "lab-loadtest");
     let all = &report["all"];
     assert!(number(&all["requests"]) > 0.0, "{all:#}");
@@ -37,8 +38,11 @@ fn agrees_with_itself(report: &Value) {
     counts_add_up(all);
     assert_eq!(requests, number(&all["requests"]), "each request belongs to one phase");
     assert_eq!(of_calls, requests, "each request belongs to one call");
-    let read_back = &report["verification_reads"];
-    assert_eq!(read_back["acknowledged"], read_back["read"], "{read_back:#}");
+    let verification_reads = &report["verification_reads"];
+    assert_eq!(
+        verification_reads["acknowledged"], verification_reads["read"],
+        "{verification_reads:#}"
+    );
     let busy = &report["busy"];
     assert!(number(&busy["client_percent"]) > 0.0, "{busy:#}");
 }
@@ -54,9 +58,9 @@ fn counts_add_up(figures: &Value) {
         assert!(in_order.is_sorted(), "{wait:#}");
     }
     if waits.iter().all(|wait| !wait.is_null()) {
-        let [meant, sent] = waits.map(|wait| number(&wait["max"]));
+        let [intended, sent] = waits.map(|wait| number(&wait["max"]));
         assert!(
-            meant >= sent,
+            intended >= sent,
             "latency from the intended start is never shorter: {figures:#}"
         );
     }
@@ -123,22 +127,23 @@ fn token_users_list_files_instead_of_reading_sessions() {
 #[test]
 fn kill_has_five_phases_and_loses_no_upload() {
     let report = report(env!("CARGO_BIN_EXE_kill-a-replica"), &[]);
-    let told = [
+    let output = [
         "before",
         "until it is noticed",
         "without it",
         "it comes back",
         "all replicas are back",
     ];
-    assert_eq!(phases(&report), told);
+    assert_eq!(phases(&report), output);
     assert!(acknowledged(&report) > 0.0);
 }
 
 #[test]
 fn rolling_restart_replaces_every_replica() {
     let report = report(env!("CARGO_BIN_EXE_rolling-restart"), &[]);
-    let told = ["before", "r1 is replaced", "r2 is replaced", "r3 is replaced", "after"];
-    assert_eq!(phases(&report), told);
+    let output =
+        ["before", "r1 is replaced", "r2 is replaced", "r3 is replaced", "after"];
+    assert_eq!(phases(&report), output);
     assert!(acknowledged(&report) > 0.0);
 }
 

@@ -1,6 +1,6 @@
 //! Runs that end early.
 
-use crate::told::{Teller, alone};
+use crate::running_program::{RunningProgram, lock_cluster};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader};
@@ -8,22 +8,22 @@ use std::process::Command;
 
 /// Stops a program during its load with a signal.
 fn stop_with(signal: Signal) {
-    let _nobody_else = alone();
+    let _cluster_lock = lock_cluster();
     let flags = ["--smoke", "--seconds", "600"];
-    let mut teller = Teller::start(env!("CARGO_BIN_EXE_session-reads"), &flags);
-    let mut errors = BufReader::new(teller.errors());
+    let mut program = RunningProgram::start(env!("CARGO_BIN_EXE_session-reads"), &flags);
+    let mut errors = BufReader::new(program.errors());
     let mut line = String::new();
     while !line.contains("the load begins") {
         line.clear();
         let read = errors.read_line(&mut line).expect("standard error is readable");
         assert!(read > 0, "it ended before the load");
     }
-    let pid = Pid::from_raw(teller.child.id().cast_signed());
+    let pid = Pid::from_raw(program.child.id().cast_signed());
     kill(pid, signal).expect("it is there");
-    teller.child.stderr = Some(errors.into_inner());
-    let told = teller.end();
-    assert_eq!(told.status.code(), Some(4), "{}", told.errors);
-    assert!(told.report.is_none(), "an incomplete run writes no report");
+    program.child.stderr = Some(errors.into_inner());
+    let output = program.wait_for_output();
+    assert_eq!(output.status.code(), Some(4), "{}", output.errors);
+    assert!(output.report.is_none(), "an incomplete run writes no report");
 }
 
 #[test]

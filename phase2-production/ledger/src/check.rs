@@ -3,38 +3,38 @@
 //! Its only clock is that of the history. An operation is *before* another one if it was completed
 //! before the other one was invoked. The order of concurrent operations is undefined.
 
-mod answered;
-mod cleared;
-mod dead;
-mod honest;
-mod kept;
-mod logins;
-mod once;
-mod owners;
+mod atomic_uploads;
+mod availability;
+mod durable_uploads;
+mod isolation;
+mod logins_survive;
+mod no_orphans;
+mod revocation;
+mod unverifiable_is_503;
 
 use crate::entry::Entry;
+use crate::guarantees::Guarantees;
 use crate::history::History;
-use crate::promises::Promises;
 use crate::report::Report;
 
 /// Checks a history against the promises of a design.
 #[must_use]
-pub fn check(history: &History, promises: &Promises) -> Report {
+pub fn check(history: &History, guarantees: &Guarantees) -> Report {
     Report {
-        findings: vec![
-            kept::check(history),
-            once::check(history),
-            owners::check(history),
-            dead::check(history, promises),
-            answered::check(history, promises),
-            cleared::check(history),
-            honest::check(history, promises),
-            logins::check(history, promises),
+        results: vec![
+            durable_uploads::check(history),
+            atomic_uploads::check(history),
+            isolation::check(history),
+            revocation::check(history, guarantees),
+            availability::check(history, guarantees),
+            no_orphans::check(history),
+            unverifiable_is_503::check(history, guarantees),
+            logins_survive::check(history, guarantees),
         ],
     }
 }
 
 /// Whether one operation was completed before the other one was invoked.
 const fn before(one: &Entry, other: &Entry) -> bool {
-    one.ended_ms < other.began_ms
+    one.completed_ms < other.invoked_ms
 }

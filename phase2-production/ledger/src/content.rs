@@ -6,11 +6,11 @@ use bytes::Bytes;
 use rand::Rng;
 
 /// The start of the bytes of every file, before the account name.
-const TAG: &[u8] = b"owner: ";
+const OWNER_TAG: &[u8] = b"owner: ";
 
 /// A file before it is uploaded.
 #[derive(Clone, Debug)]
-pub struct Content {
+pub struct TestFile {
     /// The file name, unique in the run.
     pub name: String,
     /// A tag, followed by random bytes.
@@ -19,34 +19,35 @@ pub struct Content {
     pub sha256: String,
 }
 
-impl Content {
+impl TestFile {
     /// A file of `size` bytes, or of the length of its tag if that is longer.
     pub fn new(
         user: usize,
         owner: &str,
         number: usize,
         size: usize,
-        dice: &mut impl Rng,
+        rng: &mut impl Rng,
     ) -> Self {
-        let name = format!("{}{number:05}.bin", prefix(user));
-        let mut bytes = [TAG, owner.as_bytes(), b"\n", name.as_bytes(), b"\n"].concat();
+        let name = format!("{}{number:05}.bin", file_name_prefix(user));
+        let mut bytes =
+            [OWNER_TAG, owner.as_bytes(), b"\n", name.as_bytes(), b"\n"].concat();
         let tag = bytes.len();
         bytes.resize(tag.max(size), 0);
-        dice.fill_bytes(&mut bytes[tag..]);
+        rng.fill_bytes(&mut bytes[tag..]);
         Self { name, sha256: sha256(&bytes), bytes: Bytes::from(bytes) }
     }
 }
 
 /// The prefix of the file names of a user.
 #[must_use]
-pub fn prefix(user: usize) -> String {
+pub fn file_name_prefix(user: usize) -> String {
     format!("u{user}-")
 }
 
 /// The owner of the bytes; [`None`] without a tag.
 #[must_use]
 pub fn owner_of(bytes: &[u8]) -> Option<String> {
-    let rest = bytes.strip_prefix(TAG)?;
+    let rest = bytes.strip_prefix(OWNER_TAG)?;
     let end = rest.iter().position(|byte| *byte == b'\n')?;
     String::from_utf8(rest[..end].to_vec()).ok()
 }
@@ -60,14 +61,14 @@ mod tests {
     #[test]
     fn same_seed_gives_the_same_tagged_bytes() {
         let make = || {
-            let mut dice = ChaCha8Rng::seed_from_u64(7);
-            Content::new(3, "user-3", 12, 2_000, &mut dice)
+            let mut rng = ChaCha8Rng::seed_from_u64(7);
+            TestFile::new(3, "user-3", 12, 2_000, &mut rng)
         };
         let (one, other) = (make(), make());
         assert_eq!(one.bytes, other.bytes);
         assert_eq!(one.bytes.len(), 2_000);
         assert_eq!(owner_of(&one.bytes).as_deref(), Some("user-3"));
-        assert!(one.name.starts_with(&prefix(3)));
+        assert!(one.name.starts_with(&file_name_prefix(3)));
         assert_eq!(owner_of(b"owner: no-line-end"), None);
         assert_eq!(owner_of(b"something else\n"), None);
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// credential of user 3.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(tag = "operation", rename_all = "kebab-case")]
-pub enum Act {
+pub enum Operation {
     /// A login with a password.
     LogIn,
     /// A token refresh.
@@ -15,8 +15,7 @@ pub enum Act {
         credential: String,
     },
     /// A read of the session state.
-    #[serde(rename = "view-session")]
-    Look {
+    ViewSession {
         /// The session.
         credential: String,
     },
@@ -32,8 +31,7 @@ pub enum Act {
         key: Option<String>,
     },
     /// The creation of an upload in chunks.
-    #[serde(rename = "create-upload")]
-    BeginPieces {
+    CreateUpload {
         /// The credential of the request.
         credential: String,
         /// The file name, unique in the run.
@@ -42,8 +40,7 @@ pub enum Act {
         sha256: String,
     },
     /// One chunk of an upload.
-    #[serde(rename = "send-chunk")]
-    SendPiece {
+    SendChunk {
         /// The credential of the request.
         credential: String,
         /// The file name.
@@ -54,8 +51,7 @@ pub enum Act {
         to: u64,
     },
     /// A read of the upload offset.
-    #[serde(rename = "read-offset")]
-    AskOffset {
+    ReadOffset {
         /// The credential of the request.
         credential: String,
         /// The file name.
@@ -71,41 +67,38 @@ pub enum Act {
         /// The credential of the request.
         credential: String,
         /// The id of the file.
-        #[serde(rename = "file_id")]
-        file: String,
+        file_id: String,
     },
     /// The deletion of a file.
     Delete {
         /// The credential of the request.
         credential: String,
         /// The id of the file.
-        #[serde(rename = "file_id")]
-        file: String,
+        file_id: String,
     },
     /// A logout, or the revocation of a token.
-    #[serde(rename = "log-out")]
-    End {
+    LogOut {
         /// The ended credential.
         credential: String,
     },
 }
 
-impl Act {
+impl Operation {
     /// The name of the credential of the request.
     #[must_use]
     pub fn credential(&self) -> Option<&str> {
         match self {
             Self::LogIn => None,
             Self::Refresh { credential }
-            | Self::Look { credential }
+            | Self::ViewSession { credential }
             | Self::Upload { credential, .. }
-            | Self::BeginPieces { credential, .. }
-            | Self::SendPiece { credential, .. }
-            | Self::AskOffset { credential, .. }
+            | Self::CreateUpload { credential, .. }
+            | Self::SendChunk { credential, .. }
+            | Self::ReadOffset { credential, .. }
             | Self::List { credential }
             | Self::Download { credential, .. }
             | Self::Delete { credential, .. }
-            | Self::End { credential } => Some(credential),
+            | Self::LogOut { credential } => Some(credential),
         }
     }
 }
@@ -113,43 +106,38 @@ impl Act {
 /// The outcome of an operation, as in Jepsen.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ended {
+pub enum OperationOutcome {
     /// It was acknowledged.
     Ok,
     /// It certainly did not happen.
     Fail,
     /// It may have happened (`info` in Jepsen and in JSON).
-    #[serde(rename = "info")]
-    Unknown,
+    Info,
 }
 
 /// The kind of reply.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answered {
+pub enum ReplyKind {
     /// A successful reply.
-    #[serde(rename = "success")]
-    Done,
+    Success,
     /// A problem as the contract requires (RFC 9457).
     Problem,
     /// A reply that violates the contract.
-    #[serde(rename = "contract-violation")]
-    Foreign,
+    ContractViolation,
     /// A reply with a truncated body.
-    #[serde(rename = "truncated")]
-    CutShort,
+    Truncated,
     /// No reply: no connection, a broken connection, or a timeout of the client.
     #[serde(rename = "none")]
-    NotAtAll,
+    NoReply,
     /// The client cancelled the request, so the missing reply is not an error of the server.
-    #[serde(rename = "cancelled")]
-    GaveUp,
+    Cancelled,
 }
 
 /// The value of the reply.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Said {
+pub enum ReplyValue {
     /// No value that the checker needs.
     #[default]
     Nothing,
@@ -166,8 +154,7 @@ pub enum Said {
     /// A stored file.
     Stored {
         /// The id of the file.
-        #[serde(rename = "file_id")]
-        file: String,
+        file_id: String,
         /// The hash from the reply; [`None`] if the protocol has none.
         sha256: Option<String>,
     },
@@ -179,7 +166,7 @@ pub enum Said {
     /// A complete listing.
     Files {
         /// The files of all pages.
-        files: Vec<Listed>,
+        files: Vec<ListedFile>,
     },
     /// The bytes of a file.
     Bytes {
@@ -192,10 +179,9 @@ pub enum Said {
 
 /// One row of a listing.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Listed {
+pub struct ListedFile {
     /// The id of the file.
-    #[serde(rename = "file_id")]
-    pub file: String,
+    pub file_id: String,
     /// The file name.
     pub name: String,
     /// The hash from the reply.
@@ -206,59 +192,52 @@ pub struct Listed {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// The index of the operation, in the order of the invocations, from 0.
-    #[serde(rename = "index")]
-    pub number: u64,
+    pub index: u64,
     /// The number of the user.
     pub user: usize,
     /// The time of the invocation, in milliseconds since the start of the history.
-    #[serde(rename = "invoked_ms")]
-    pub began_ms: u64,
+    pub invoked_ms: u64,
     /// The time of the completion, in milliseconds since the start of the history.
-    #[serde(rename = "completed_ms")]
-    pub ended_ms: u64,
+    pub completed_ms: u64,
     /// The invocation.
     #[serde(flatten)]
-    pub act: Act,
+    pub operation: Operation,
     /// The outcome.
-    #[serde(rename = "outcome")]
-    pub ended: Ended,
+    pub outcome: OperationOutcome,
     /// The kind of reply.
     #[serde(rename = "reply")]
-    pub answered: Answered,
+    pub reply_kind: ReplyKind,
     /// The value of the reply.
-    #[serde(rename = "value")]
-    pub said: Said,
+    pub value: ReplyValue,
     /// The HTTP status.
     pub status: Option<u16>,
     /// The slug of the problem, or the transport error.
-    #[serde(rename = "error")]
-    pub why: Option<String>,
+    pub error: Option<String>,
     /// The replica that answered.
     pub served_by: Option<String>,
     /// The request id, which is in all logs.
     pub request_id: Option<String>,
     /// Whether it is a verification read after the repair.
-    #[serde(rename = "verification_read")]
-    pub read_back: bool,
+    pub verification_read: bool,
 }
 
 impl Entry {
     /// Whether the reply is 404 for the file.
     #[must_use]
-    pub fn says_no_such_file(&self) -> bool {
-        self.status == Some(404) && self.why.as_deref() == Some("file-not-found")
+    pub fn is_file_not_found(&self) -> bool {
+        self.status == Some(404) && self.error.as_deref() == Some("file-not-found")
     }
 
     /// Whether the request was served. A client error counts as served.
     #[must_use]
-    pub fn served(&self) -> bool {
-        matches!(self.answered, Answered::Done | Answered::Problem)
+    pub fn was_served(&self) -> bool {
+        matches!(self.reply_kind, ReplyKind::Success | ReplyKind::Problem)
             && self.status.is_some_and(|status| status < 500)
     }
 
     /// Whether the credential was refused.
     #[must_use]
     pub fn credential_refused(&self) -> bool {
-        self.status == Some(401) && self.answered == Answered::Problem
+        self.status == Some(401) && self.reply_kind == ReplyKind::Problem
     }
 }

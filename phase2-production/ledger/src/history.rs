@@ -15,19 +15,18 @@ use std::path::Path;
 pub const SCHEMA: &str = "lab-history";
 
 /// The version of [`SCHEMA`].
-pub const FORMAT: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The header, which is the first line.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// [`SCHEMA`].
     pub schema: String,
-    /// [`FORMAT`].
+    /// [`SCHEMA_VERSION`].
     #[serde(rename = "version")]
-    pub format: u32,
+    pub schema_version: u32,
     /// The version of the tested program.
-    #[serde(rename = "program_version")]
-    pub version: String,
+    pub program_version: String,
     /// The seed of all random choices.
     pub seed: u64,
     /// The account names, in the order of the user numbers.
@@ -40,11 +39,11 @@ impl Header {
     /// A header of this version.
     #[must_use]
     pub fn new(seed: u64, users: Vec<String>) -> Self {
-        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let program_version = env!("CARGO_PKG_VERSION").to_owned();
         Self {
             schema: SCHEMA.to_owned(),
-            format: FORMAT,
-            version,
+            schema_version: SCHEMA_VERSION,
+            program_version,
             seed,
             users,
             parameters: BTreeMap::new(),
@@ -68,25 +67,20 @@ pub struct Fault {
     /// The kind of fault: `kill`, `pause`, ...
     pub kind: String,
     /// The injection was invoked. From now on the fault may be active.
-    #[serde(rename = "start_invoked_ms")]
-    pub ordered_ms: u64,
+    pub start_invoked_ms: u64,
     /// The injection was completed. From now on the fault is active.
-    #[serde(rename = "start_completed_ms")]
-    pub struck_ms: Option<u64>,
+    pub start_completed_ms: Option<u64>,
     /// The repair was invoked. From now on the fault may be over.
-    #[serde(rename = "stop_invoked_ms")]
-    pub mending_ms: Option<u64>,
+    pub stop_invoked_ms: Option<u64>,
     /// The repair was completed. From now on the fault is over.
-    #[serde(rename = "stop_completed_ms")]
-    pub mended_ms: Option<u64>,
+    pub stop_completed_ms: Option<u64>,
 }
 
 /// The number of orphans that remain after the janitor has run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Leftover {
+pub struct OrphanCount {
     /// The kind of orphan, such as `bytes without a row`.
-    #[serde(rename = "kind")]
-    pub what: String,
+    pub kind: String,
     /// Their number.
     pub count: u64,
 }
@@ -97,8 +91,7 @@ pub struct Leftover {
 enum Line {
     Operation(Entry),
     Fault(Fault),
-    #[serde(rename = "orphans")]
-    Leftover(Leftover),
+    Orphans(OrphanCount),
 }
 
 /// The history of a run.
@@ -111,7 +104,7 @@ pub struct History {
     /// The faults, in the order of their injections.
     pub faults: Vec<Fault>,
     /// The orphans after the janitor has run; empty if they were not counted.
-    pub leftovers: Vec<Leftover>,
+    pub orphans: Vec<OrphanCount>,
 }
 
 impl History {
@@ -126,8 +119,8 @@ impl History {
         writeln!(file, "{}", serde_json::to_string(&self.header)?)?;
         let entries = self.entries.iter().cloned().map(Line::Operation);
         let faults = self.faults.iter().cloned().map(Line::Fault);
-        let leftovers = self.leftovers.iter().cloned().map(Line::Leftover);
-        for line in entries.chain(faults).chain(leftovers) {
+        let orphans = self.orphans.iter().cloned().map(Line::Orphans);
+        for line in entries.chain(faults).chain(orphans) {
             writeln!(file, "{}", serde_json::to_string(&line)?)?;
         }
         file.flush().context("cannot flush the history")
@@ -144,19 +137,19 @@ impl History {
         let first = lines.next().context("the file is empty")??;
         let header: Header =
             serde_json::from_str(&first).context("the first line is not a header")?;
-        if header.schema != SCHEMA || header.format != FORMAT {
-            let Header { schema, format, .. } = header;
+        if header.schema != SCHEMA || header.schema_version != SCHEMA_VERSION {
+            let Header { schema, schema_version, .. } = header;
             bail!(
-                "{schema} version {format} cannot be read, only {SCHEMA} version {FORMAT}"
+                "{schema} version {schema_version} cannot be read, only {SCHEMA} version {SCHEMA_VERSION}"
             );
         }
-        let (entries, faults, leftovers) = Default::default();
-        let mut history = Self { header, entries, faults, leftovers };
+        let (entries, faults, orphans) = Default::default();
+        let mut history = Self { header, entries, faults, orphans };
         for line in lines {
             match serde_json::from_str(&line?).context("a line is not valid")? {
                 Line::Operation(entry) => history.entries.push(entry),
                 Line::Fault(fault) => history.faults.push(fault),
-                Line::Leftover(leftover) => history.leftovers.push(leftover),
+                Line::Orphans(orphans) => history.orphans.push(orphans),
             }
         }
         Ok(history)

@@ -4,29 +4,29 @@
 //! After the repair, verification reads read all data. The checker gets only the history, and
 //! decides whether the system has kept its invariants.
 //! As in Jepsen an operation has one of three outcomes. *Ok*: it was acknowledged. *Fail*: it
-//! certainly did not happen. *Info* (here [`entry::Ended::Unknown`]): it may have happened,
+//! certainly did not happen. *Info* (here [`entry::OperationOutcome::Unknown`]): it may have happened,
 //! because there was no reply, or one without a definite result.
 //!
 //! Reading order: `entry` (one operation), `history` (all operations, as JSON lines), `recorder`
-//! (writes the history), `ending` (ok, fail or info), `virtual_user` (a client), `workload` (the generator:
-//! many clients from a seed), `read_back` (verification reads), then `check` with one file for
+//! (writes the history), `completion` (ok, fail or info), `virtual_user` (a client), `workload` (the generator:
+//! many clients from a seed), `verification_reads`, then `check` with one file for
 //! each invariant, and `report`.
 
 pub mod check;
+mod completion;
 pub mod content;
-mod ending;
 pub mod entry;
+pub mod guarantees;
 pub mod history;
-pub mod person;
-pub mod promises;
-pub mod read_back;
 pub mod recorder;
 pub mod report;
+pub mod verification_reads;
+pub mod virtual_user;
 pub mod workload;
 
 pub use check::check;
+pub use guarantees::Guarantees;
 pub use history::{Header, History};
-pub use promises::Promises;
-pub use recorder::Recorder;
+pub use recorder::HistoryRecorder;
 pub use report::{Invariant, Outcome, Report};
 pub use workload::Workload;

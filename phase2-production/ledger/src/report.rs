@@ -8,57 +8,54 @@ use std::fmt;
 #[serde(rename_all = "kebab-case")]
 pub enum Invariant {
     /// I1: acknowledged uploads are stored with the right bytes; deleted files stay deleted.
-    #[serde(rename = "durable-uploads")]
-    Kept,
+    DurableUploads,
     /// I2: each upload has one effect or none, never two and never a partial one.
-    #[serde(rename = "atomic-uploads")]
-    Once,
+    AtomicUploads,
     /// I3: no user sees data of another user.
-    #[serde(rename = "isolation")]
-    Owners,
+    Isolation,
     /// I4: a credential never works after its acknowledged revocation.
-    #[serde(rename = "revocation")]
-    Dead,
+    Revocation,
     /// I5: each request gets a reply of the contract in time, and all users are served soon after
     /// the repair.
-    #[serde(rename = "availability")]
-    Answered,
+    Availability,
     /// I6: orphans are removed.
-    #[serde(rename = "no-orphans")]
-    Cleared,
+    NoOrphans,
     /// I7: if a credential cannot be verified, the reply is 503, not 200 or 401.
     #[serde(rename = "unverifiable-is-503")]
-    Honest,
+    UnverifiableIs503,
     /// An acknowledged login stays valid, if the design promises that.
-    #[serde(rename = "logins-survive")]
-    Logins,
+    LoginsSurvive,
 }
 
 impl Invariant {
     /// All of them, in the order of the report.
     pub const ALL: [Self; 8] = [
-        Self::Kept,
-        Self::Once,
-        Self::Owners,
-        Self::Dead,
-        Self::Answered,
-        Self::Cleared,
-        Self::Honest,
-        Self::Logins,
+        Self::DurableUploads,
+        Self::AtomicUploads,
+        Self::Isolation,
+        Self::Revocation,
+        Self::Availability,
+        Self::NoOrphans,
+        Self::UnverifiableIs503,
+        Self::LoginsSurvive,
     ];
 
     /// The invariant in words.
     #[must_use]
-    pub const fn says(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
-            Self::Kept => "I1: acknowledged uploads are stored, deleted files are not",
-            Self::Once => "I2: each upload has one effect or none, never a partial one",
-            Self::Owners => "I3: no user sees data of another user",
-            Self::Dead => "I4: revoked credentials never work again",
-            Self::Answered => "I5: every request ends in time, and service recovers",
-            Self::Cleared => "I6: no orphans remain",
-            Self::Honest => "I7: unverifiable credentials get 503",
-            Self::Logins => "logins survive",
+            Self::DurableUploads => {
+                "I1: acknowledged uploads are stored, deleted files are not"
+            }
+            Self::AtomicUploads => {
+                "I2: each upload has one effect or none, never a partial one"
+            }
+            Self::Isolation => "I3: no user sees data of another user",
+            Self::Revocation => "I4: revoked credentials never work again",
+            Self::Availability => "I5: every request ends in time, and service recovers",
+            Self::NoOrphans => "I6: no orphans remain",
+            Self::UnverifiableIs503 => "I7: unverifiable credentials get 503",
+            Self::LoginsSurvive => "logins survive",
         }
     }
 }
@@ -70,45 +67,56 @@ pub use outcome::Outcome;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// A description.
-    #[serde(rename = "message")]
-    pub says: String,
+    pub message: String,
     /// The indexes of the operations in the history that are evidence.
-    #[serde(rename = "operations")]
-    pub entries: Vec<u64>,
+    pub operations: Vec<u64>,
 }
 
 /// The result of the checker for one invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct InvariantResult {
     /// The invariant.
     pub invariant: Invariant,
     /// The number of checked cases.
-    #[serde(rename = "checked")]
-    pub judged: usize,
+    pub checked: usize,
     /// The violations.
     pub violations: Vec<Violation>,
     /// Why cases are inconclusive.
     #[serde(rename = "inconclusive")]
-    pub doubts: Vec<String>,
+    pub inconclusive_reasons: Vec<String>,
 }
 
-impl Finding {
+impl InvariantResult {
     pub(crate) const fn new(invariant: Invariant) -> Self {
-        Self { invariant, judged: 0, violations: Vec::new(), doubts: Vec::new() }
+        Self {
+            invariant,
+            checked: 0,
+            violations: Vec::new(),
+            inconclusive_reasons: Vec::new(),
+        }
     }
 
-    pub(crate) fn broken(&mut self, says: impl Into<String>, entries: &[u64]) {
-        self.violations.push(Violation { says: says.into(), entries: entries.to_vec() });
+    pub(crate) fn add_violation(
+        &mut self,
+        message: impl Into<String>,
+        operations: &[u64],
+    ) {
+        self.violations
+            .push(Violation { message: message.into(), operations: operations.to_vec() });
     }
 
-    pub(crate) fn doubt(&mut self, why: impl Into<String>) {
-        self.doubts.push(why.into());
+    pub(crate) fn add_inconclusive(&mut self, reason: impl Into<String>) {
+        self.inconclusive_reasons.push(reason.into());
     }
 
     /// Fail after one violation; inconclusive after an inconclusive case or without any case.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        match (self.violations.is_empty(), self.doubts.is_empty(), self.judged) {
+        match (
+            self.violations.is_empty(),
+            self.inconclusive_reasons.is_empty(),
+            self.checked,
+        ) {
             (false, _, _) => Outcome::Fail,
             (true, true, 1..) => Outcome::Pass,
             (true, _, _) => Outcome::Inconclusive,
@@ -120,8 +128,7 @@ impl Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The results, in the order of [`Invariant::ALL`].
-    #[serde(rename = "results")]
-    pub findings: Vec<Finding>,
+    pub results: Vec<InvariantResult>,
 }
 
 impl Report {
@@ -130,48 +137,51 @@ impl Report {
     /// # Panics
     /// Never, because every report has all of them.
     #[must_use]
-    pub fn of(&self, invariant: Invariant) -> &Finding {
-        let mut findings = self.findings.iter();
-        findings
-            .find(|finding| finding.invariant == invariant)
+    pub fn result_of(&self, invariant: Invariant) -> &InvariantResult {
+        let mut results = self.results.iter();
+        results
+            .find(|result| result.invariant == invariant)
             .expect("every invariant is checked")
     }
 
     /// The outcome for one invariant.
     #[must_use]
     pub fn outcome(&self, invariant: Invariant) -> Outcome {
-        self.of(invariant).outcome()
+        self.result_of(invariant).outcome()
     }
 
     /// The violated invariants.
     #[must_use]
-    pub fn broken(&self) -> Vec<Invariant> {
-        let broken = |finding: &&Finding| finding.outcome() == Outcome::Fail;
-        self.findings.iter().filter(broken).map(|finding| finding.invariant).collect()
+    pub fn violated(&self) -> Vec<Invariant> {
+        let violated = |result: &&InvariantResult| result.outcome() == Outcome::Fail;
+        self.results.iter().filter(violated).map(|result| result.invariant).collect()
     }
 }
 
 /// The number of printed violations of one invariant. The JSON form has all.
-const SHOWN: usize = 5;
+const MAX_PRINTED_LINES: usize = 5;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.findings {
-            let word = match finding.outcome() {
+        for result in &self.results {
+            let word = match result.outcome() {
                 Outcome::Pass => "pass",
                 Outcome::Fail => "FAIL",
                 Outcome::Inconclusive | Outcome::HarnessError => "inconclusive",
             };
-            let Finding { invariant, judged, violations, doubts } = finding;
-            writeln!(f, "{word:<12} {} ({judged} checked)", invariant.says())?;
-            for Violation { says, entries } in violations.iter().take(SHOWN) {
-                writeln!(f, "        {says}; operations {entries:?}")?;
+            let InvariantResult { invariant, checked, violations, inconclusive_reasons } =
+                result;
+            writeln!(f, "{word:<12} {} ({checked} checked)", invariant.description())?;
+            for Violation { message, operations } in
+                violations.iter().take(MAX_PRINTED_LINES)
+            {
+                writeln!(f, "        {message}; operations {operations:?}")?;
             }
-            if violations.len() > SHOWN {
-                writeln!(f, "        and {} more", violations.len() - SHOWN)?;
+            if violations.len() > MAX_PRINTED_LINES {
+                writeln!(f, "        and {} more", violations.len() - MAX_PRINTED_LINES)?;
             }
-            for doubt in doubts.iter().take(SHOWN) {
-                writeln!(f, "        {doubt}")?;
+            for reason in inconclusive_reasons.iter().take(MAX_PRINTED_LINES) {
+                writeln!(f, "        {reason}")?;
             }
         }
         Ok(())

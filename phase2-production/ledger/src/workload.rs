@@ -3,14 +3,14 @@
 //! The same seed gives the same files, keys and choices. The order of the replies depends on the
 //! machine, so two runs are similar but not equal.
 
-mod habit;
+mod generator;
 
-use crate::person::{Held, Person};
-use crate::recorder::Recorder;
+use crate::recorder::HistoryRecorder;
+use crate::virtual_user::{LoginCredential, VirtualUser};
 use api_conformance::target::AuthScheme;
 use api_contract::LoginRequest;
-use habit::Habit;
-pub use habit::Left;
+use generator::OperationGenerator;
+pub use generator::UserFinalState;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub struct Workload {
     stop: CancellationToken,
-    people: JoinSet<Left>,
+    virtual_users: JoinSet<UserFinalState>,
 }
 
 impl Workload {
@@ -29,28 +29,36 @@ impl Workload {
         auth_scheme: AuthScheme,
         url: &str,
         seed: u64,
-        recorder: &Recorder,
+        recorder: &HistoryRecorder,
     ) -> Self {
         let stop = CancellationToken::new();
-        let mut people = JoinSet::new();
+        let mut virtual_users = JoinSet::new();
         for (user, account) in accounts.iter().enumerate() {
-            let virtual_user =
-                Person::new(user, account.clone(), auth_scheme, url, recorder.clone());
-            people.spawn(Habit::new(virtual_user, auth_scheme, seed).live(stop.clone()));
+            let virtual_user = VirtualUser::new(
+                user,
+                account.clone(),
+                auth_scheme,
+                url,
+                recorder.clone(),
+            );
+            virtual_users.spawn(
+                OperationGenerator::new(virtual_user, auth_scheme, seed)
+                    .run(stop.clone()),
+            );
         }
-        Self { stop, people }
+        Self { stop, virtual_users }
     }
 
     /// Stops all virtual users after their current operations, and returns their final states in
     /// the order of the user numbers.
-    pub async fn stop(mut self) -> Vec<Left> {
+    pub async fn stop(mut self) -> Vec<UserFinalState> {
         self.stop.cancel();
-        let mut left = Vec::new();
-        while let Some(one) = self.people.join_next().await {
-            left.extend(one);
+        let mut final_states = Vec::new();
+        while let Some(one) = self.virtual_users.join_next().await {
+            final_states.extend(one);
         }
-        left.sort_by_key(|one| one.virtual_user.user);
-        left
+        final_states.sort_by_key(|one| one.virtual_user.user);
+        final_states
     }
 }
 
@@ -58,7 +66,7 @@ impl Workload {
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
     /// The current credential.
-    pub current: Option<Held>,
-    /// The credentials with an acknowledged end.
-    pub ended: Vec<Held>,
+    pub current: Option<LoginCredential>,
+    /// The credentials with an acknowledged revocation.
+    pub revoked: Vec<LoginCredential>,
 }

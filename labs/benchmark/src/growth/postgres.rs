@@ -1,6 +1,6 @@
 //! Sessions as rows of Postgres: their size, and the time of one read.
 
-use super::{Sessions, median};
+use super::{SessionCost, median};
 use crate::plan::Plan;
 use crate::testbed::Testbed;
 use anyhow::{Context, ensure};
@@ -11,16 +11,16 @@ use sqlx::{Connection, Executor, PgConnection, Row};
 use std::time::Instant;
 
 /// Rows to read, one after another.
-const READS: usize = 2_000;
+const TIMED_READS: usize = 2_000;
 
 /// The account that owns the sessions.
-const OWNER: &str = "INSERT INTO organisations (name, created_at) VALUES ('main', 0); \
+const INSERT_OWNER: &str = "INSERT INTO organisations (name, created_at) VALUES ('main', 0); \
                      INSERT INTO users (username, organisation, password_hash, role, \
                      created_at) VALUES ('alice', 'main', 'none', 'member', 0)";
 
 /// Rows as a login writes them, without the login: a password check takes a thousand times
 /// longer than a row.
-const ROWS: &str = "INSERT INTO sessions (session_id_hash, organisation, username, role, \
+const INSERT_SESSIONS: &str = "INSERT INTO sessions (session_id_hash, organisation, username, role, \
                     epoch, created_at, last_seen_at, expires_at, idle_ms) \
                     SELECT encode(sha256(number::text::bytea), 'hex'), 'main', 'alice', \
                     'member', 1, number, number, number + 43200000, 3600000 \
@@ -31,29 +31,36 @@ const ROWS: &str = "INSERT INTO sessions (session_id_hash, organisation, usernam
 pub(super) async fn measure(
     testbed: &Testbed,
     plan: &Plan,
-) -> anyhow::Result<Result<Vec<Sessions>, String>> {
+) -> anyhow::Result<Result<Vec<SessionCost>, String>> {
     let postgres = match database(Backing::Local, testbed.folder()).await {
         Ok(postgres) => postgres,
         Err(without) => return Ok(Err(format!("{without:#}"))),
     };
-    grown(&postgres, plan).await.map(Ok)
+    measure_growth(&postgres, plan).await.map(Ok)
 }
 
-async fn grown(postgres: &Service, plan: &Plan) -> anyhow::Result<Vec<Sessions>> {
+async fn measure_growth(
+    postgres: &Service,
+    plan: &Plan,
+) -> anyhow::Result<Vec<SessionCost>> {
     Records::migrate(&postgres.url).await?;
     let mut database = PgConnection::connect(&postgres.url).await?;
-    database.execute(OWNER).await?;
+    database.execute(INSERT_OWNER).await?;
     let mut rows = Vec::new();
-    let mut there = 0_i64;
+    let mut inserted = 0_i64;
     for &sessions in plan.sessions {
         let wanted = i64::try_from(sessions)?;
-        sqlx::query(ROWS).bind(there + 1).bind(wanted).execute(&mut database).await?;
-        there = wanted;
+        sqlx::query(INSERT_SESSIONS)
+            .bind(inserted + 1)
+            .bind(wanted)
+            .execute(&mut database)
+            .await?;
+        inserted = wanted;
         database.execute("VACUUM ANALYZE sessions").await?;
         let size = "SELECT pg_total_relation_size('sessions')";
         let size: i64 = sqlx::query(size).fetch_one(&mut database).await?.try_get(0)?;
         #[expect(clippy::cast_precision_loss, reason = "bytes of a run")]
-        rows.push(Sessions {
+        rows.push(SessionCost {
             sessions,
             bytes: (size as f64 / sessions as f64).round(),
             read_us: read_us(&mut database, wanted).await?,
@@ -64,14 +71,14 @@ async fn grown(postgres: &Service, plan: &Plan) -> anyhow::Result<Vec<Sessions>>
 
 /// The median of reads of rows that are spread over all of them, in microseconds.
 async fn read_us(database: &mut PgConnection, all: i64) -> anyhow::Result<f64> {
-    let mut times = Vec::with_capacity(READS);
-    for look in 0..i64::try_from(READS)? {
+    let mut times = Vec::with_capacity(TIMED_READS);
+    for at in 0..i64::try_from(TIMED_READS)? {
         // The step is prime, so that consecutive reads do not hit neighbouring rows.
-        let number = look * 7_919 % all + 1;
-        let look = "SELECT username, role, version, last_seen_at, expires_at, revoked_at \
+        let number = at * 7_919 % all + 1;
+        let query = "SELECT username, role, version, last_seen_at, expires_at, revoked_at \
                     FROM sessions WHERE session_id_hash = encode(sha256($1::text::bytea), 'hex')";
         let began = Instant::now();
-        let row = sqlx::query(look)
+        let row = sqlx::query(query)
             .bind(number.to_string())
             .fetch_optional(&mut *database)
             .await

@@ -1,12 +1,12 @@
 //! More sessions: in the memory of one replica, and in Redis.
 
-use super::{Sessions, median};
+use super::{SessionCost, median};
 use crate::child::{memory_bytes, processor_seconds};
+use crate::closed_loop::{self, Workload};
 use crate::connection::Connection;
-use crate::load::{self, Question};
 use crate::plan::Plan;
 use crate::request::{Request, session_line};
-use crate::testbed::{Testbed, nothing_but};
+use crate::testbed::{Testbed, authenticated_request};
 use anyhow::{Context, ensure};
 use api_contract::paths;
 use api_contract::sessions::SessionStarted;
@@ -19,17 +19,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Sessions that are read, spread over all of them.
-const ASKED_FOR: usize = 10_000;
+const SPREAD_READS: usize = 10_000;
 
 /// Concurrent logins.
 const CONCURRENT_LOGINS: usize = 16;
 
 /// Sessions that are created by a login; the others in Redis are copies of these.
-const REAL: usize = 1_000;
+const REAL_SESSIONS: usize = 1_000;
 
 /// Keys that one pipeline writes or reads.
 const PIPELINE: usize = 1_000;
-const READS: usize = 2_000;
+const TIMED_READS: usize = 2_000;
 
 /// Freeing a million sessions takes longer than the usual half second.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) async fn in_memory(
     testbed: &Testbed,
     plan: &Plan,
-) -> anyhow::Result<Vec<Sessions>> {
+) -> anyhow::Result<Vec<SessionCost>> {
     let mut rows = Vec::new();
     for &sessions in plan.sessions {
         let group = format!("grown-{sessions}");
@@ -49,29 +49,31 @@ pub(super) async fn in_memory(
         let _warm = log_in(server.address, &login, CONCURRENT_LOGINS * 4).await?;
         let before = memory_bytes(pid, "VmRSS")?;
         let ids = log_in(server.address, &login, sessions).await?;
-        let grown = memory_bytes(pid, "VmRSS")?.saturating_sub(before);
-        let question = ask_for(&ids);
+        let growth = memory_bytes(pid, "VmRSS")?.saturating_sub(before);
+        let workload = reads_of(&ids);
         let used = processor_seconds(pid)?;
         let round_length = plan.round_length * 2;
-        let answered =
-            load::full(server.address, &question, plan.connections, round_length).await?;
+        let result =
+            closed_loop::run(server.address, &workload, plan.connections, round_length)
+                .await?;
         let used = processor_seconds(pid)? - used;
         #[expect(clippy::cast_precision_loss, reason = "bytes and requests of a run")]
-        rows.push(Sessions {
+        rows.push(SessionCost {
             sessions,
-            bytes: (grown as f64 / ids.len() as f64).round(),
-            read_us: rounded(used * 1e6 / answered.answers.max(1) as f64),
+            bytes: (growth as f64 / ids.len() as f64).round(),
+            read_us: rounded(used * 1e6 / result.replies.max(1) as f64),
         });
     }
     Ok(rows)
 }
 
 /// Requests for sessions that are spread over all of them.
-fn ask_for(ids: &[String]) -> Question {
-    let apart = (ids.len() / ASKED_FOR).max(1);
-    let some = ids.iter().step_by(apart);
-    let requests: Vec<_> = some.map(|id| nothing_but(&session_line(id))).collect();
-    Question { requests: Arc::new(requests), status: 404 }
+fn reads_of(ids: &[String]) -> Workload {
+    let step = (ids.len() / SPREAD_READS).max(1);
+    let some = ids.iter().step_by(step);
+    let requests: Vec<_> =
+        some.map(|id| authenticated_request(&session_line(id))).collect();
+    Workload { requests: Arc::new(requests), expected_status: 404 }
 }
 
 /// Creates sessions with concurrent logins; returns their ids.
@@ -87,7 +89,7 @@ async fn log_in(
             let mut connection = Connection::open(at).await?;
             let mut ids = Vec::with_capacity(share);
             for _ in 0..share {
-                let status = connection.ask(&login).await?;
+                let status = connection.round_trip(&login).await?;
                 let body = connection.body();
                 let message = String::from_utf8_lossy(body);
                 ensure!((200..300).contains(&status), "a login was answered {message}");
@@ -109,19 +111,23 @@ async fn log_in(
 pub(super) async fn in_redis(
     testbed: &Testbed,
     plan: &Plan,
-) -> anyhow::Result<Vec<Sessions>> {
+) -> anyhow::Result<Vec<SessionCost>> {
     let client = redis::Client::open(testbed.redis.url.as_str())?;
-    let patient =
+    let config =
         AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_TIMEOUT));
-    let mut redis = client.get_multiplexed_async_connection_with_config(&patient).await?;
+    let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
     redis::cmd("FLUSHALL").exec_async(&mut redis).await?;
     let empty = used_memory(&mut redis).await?;
     let server = testbed.upload_server("central", "grown-redis", &[]).await?;
     let login = testbed.login(paths::SESSION_START);
-    log_in(server.address, &login, REAL).await?;
+    log_in(server.address, &login, REAL_SESSIONS).await?;
     let pattern = redis::cmd("KEYS").arg("session:*").clone();
     let real: Vec<String> = pattern.query_async(&mut redis).await?;
-    ensure!(real.len() >= REAL, "of {REAL} sessions {} are in Redis", real.len());
+    ensure!(
+        real.len() >= REAL_SESSIONS,
+        "of {REAL_SESSIONS} sessions {} are in Redis",
+        real.len()
+    );
     let mut rows = Vec::new();
     let mut copies = Vec::new();
     for &sessions in plan.sessions {
@@ -129,7 +135,7 @@ pub(super) async fn in_redis(
         let used = used_memory(&mut redis).await?.saturating_sub(empty);
         let all: Vec<_> = real.iter().chain(&copies).collect();
         #[expect(clippy::cast_precision_loss, reason = "bytes of a run")]
-        rows.push(Sessions {
+        rows.push(SessionCost {
             sessions: all.len(),
             bytes: (used as f64 / all.len() as f64).round(),
             read_us: read_us(&mut redis, &all).await?,
@@ -143,16 +149,16 @@ pub(super) async fn in_redis(
 async fn copy(
     redis: &mut MultiplexedConnection,
     real: &[String],
-    wanted: usize,
+    count: usize,
     copies: &mut Vec<String>,
 ) -> anyhow::Result<()> {
     let value: Vec<u8> = redis::cmd("GET").arg(&real[0]).query_async(redis).await?;
     let left_ms: i64 = redis::cmd("PTTL").arg(&real[0]).query_async(redis).await?;
     ensure!(left_ms > 0, "a session in Redis that never expires");
     let digits = real[0].len().saturating_sub("session:".len());
-    while copies.len() < wanted {
+    while copies.len() < count {
         let mut some = redis::pipe();
-        for _ in 0..PIPELINE.min(wanted - copies.len()) {
+        for _ in 0..PIPELINE.min(count - copies.len()) {
             let key = format!("session:{:0digits$}", copies.len());
             some.cmd("SET").arg(&key).arg(&value).arg("PX").arg(left_ms).ignore();
             copies.push(key);
@@ -167,10 +173,10 @@ async fn read_us(
     redis: &mut MultiplexedConnection,
     keys: &[&String],
 ) -> anyhow::Result<f64> {
-    let mut times = Vec::with_capacity(READS);
-    for look in 0..READS {
+    let mut times = Vec::with_capacity(TIMED_READS);
+    for number in 0..TIMED_READS {
         // The step is prime, so that consecutive reads do not hit neighbouring keys.
-        let key = keys[look * 7_919 % keys.len()];
+        let key = keys[number * 7_919 % keys.len()];
         let began = Instant::now();
         let value: Option<Vec<u8>> =
             redis::cmd("GET").arg(key).query_async(redis).await?;

@@ -1,6 +1,6 @@
 //! Lines over sizes that grow by tens: both scales are logarithmic.
 
-use comparison::figure::number;
+use comparison::figure::format_number;
 use comparison::svg::Svg;
 
 const WIDTH: f64 = 720.0;
@@ -65,11 +65,15 @@ pub(super) fn draw(title: &str, across: &str, lines: &[Line]) -> String {
     svg.rect("ground", (0.0, 0.0), (WIDTH, HEIGHT));
     for decade in x.decades() {
         svg.line("grid", (x.at(decade), TOP), (x.at(decade), HEIGHT - BOTTOM));
-        svg.text("scale", (x.at(decade) - 8.0, HEIGHT - BOTTOM + 18.0), &number(decade));
+        svg.text(
+            "scale",
+            (x.at(decade) - 8.0, HEIGHT - BOTTOM + 18.0),
+            &format_number(decade),
+        );
     }
     for decade in y.decades() {
         svg.line("grid", (LEFT_MARGIN, y.at(decade)), (WIDTH - RIGHT, y.at(decade)));
-        svg.text("scale", (8.0, y.at(decade) + 4.0), &number(decade));
+        svg.text("scale", (8.0, y.at(decade) + 4.0), &format_number(decade));
     }
     svg.text("title", (LEFT_MARGIN, 18.0), title);
     svg.text("scale", (LEFT_MARGIN, HEIGHT - 14.0), across);

@@ -1,14 +1,14 @@
 //! Plots of costs by size.
 
 use super::line_plot::{Line, draw};
-use crate::growth::{Files, Replicas, Sessions};
+use crate::growth::{ReplicaCost, SessionCost, UploadCost};
 use crate::report::Report;
 
 /// The plots, each with the end of its file name.
 #[must_use]
 pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
     let growth = &report.growth;
-    let both = |of: fn(&Sessions) -> f64| {
+    let both = |of: fn(&SessionCost) -> f64| {
         [
             Line { name: "in memory", points: sessions(&growth.in_memory, of) },
             Line { name: "in Redis", points: sessions(&growth.in_redis, of) },
@@ -26,20 +26,20 @@ pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-fn sessions(rows: &[Sessions], of: fn(&Sessions) -> f64) -> Vec<(f64, f64)> {
+fn sessions(rows: &[SessionCost], of: fn(&SessionCost) -> f64) -> Vec<(f64, f64)> {
     rows.iter().map(|row| (row.sessions as f64, of(row))).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-fn replicas(rows: &[Replicas]) -> String {
+fn replicas(rows: &[ReplicaCost]) -> String {
     let points = rows.iter().map(|row| (row.replicas as f64, row.per_second)).collect();
     let line = Line { name: "behind our balancer", points };
     draw("Answers a second, all on one machine", "replicas", &[line])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-fn files(rows: &[Files]) -> String {
-    let points = |of: fn(&Files) -> f64| {
+fn files(rows: &[UploadCost]) -> String {
+    let points = |of: fn(&UploadCost) -> f64| {
         rows.iter().map(|row| (row.bytes as f64, of(row))).collect::<Vec<_>>()
     };
     let time = Line { name: "milliseconds", points: points(|row| row.upload_ms) };

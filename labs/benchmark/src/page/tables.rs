@@ -1,13 +1,13 @@
 //! The tables of a report.
 
-use crate::growth::Sessions;
+use crate::growth::SessionCost;
 use crate::report::Report;
-use comparison::figure::{Figure, number};
-use comparison::rows::Rows;
+use comparison::figure::{Figure, format_number};
+use comparison::tables::FigureTable;
 
 /// Replies per second of each server.
 #[must_use]
-pub fn reads(report: &Report) -> Rows {
+pub fn request_costs(report: &Report) -> FigureTable {
     let head = [
         "who",
         "answers a second",
@@ -17,16 +17,16 @@ pub fn reads(report: &Report) -> Rows {
         "processor, µs",
         "client, % of a core",
     ];
-    let rows = report.reads.iter().map(|read| {
-        let or_none = |value: Option<f64>| value.map_or("none".to_owned(), number);
+    let rows = report.request_costs.iter().map(|read| {
+        let or_none = |value: Option<f64>| value.map_or("none".to_owned(), format_number);
         vec![
             read.title.clone(),
-            read.per_second.cell(),
-            read.ratio.cell(),
+            read.per_second.table_cell(),
+            read.ratio.table_cell(),
             or_none(read.p50_ms),
             or_none(read.p99_ms),
             or_none(read.processor_us),
-            read.client_percent.cell(),
+            read.client_percent.table_cell(),
         ]
     });
     table(&head, rows.collect())
@@ -34,23 +34,23 @@ pub fn reads(report: &Report) -> Rows {
 
 /// The goals.
 #[must_use]
-pub fn targets(report: &Report) -> Rows {
-    let rows = report.targets().into_iter().map(|target| {
-        let measured = target.measured.map_or("none".to_owned(), number);
-        let result = target.result().to_owned();
-        vec![target.what.clone(), target.wanted(), measured, result]
+pub fn goals(report: &Report) -> FigureTable {
+    let rows = report.goals().into_iter().map(|goal| {
+        let measured = goal.measured.map_or("none".to_owned(), format_number);
+        let result = goal.result_text().to_owned();
+        vec![goal.quantity.clone(), goal.limit_text(), measured, result]
     });
     table(&["what", "wanted", "measured", "result"], rows.collect())
 }
 
-pub(super) fn outage(report: &Report) -> Rows {
+pub(super) fn outage(report: &Report) -> FigureTable {
     let outage = &report.outage;
-    let row = |what: String, figure: &Figure| vec![what, figure.cell()];
+    let row = |what: String, figure: &Figure| vec![what, figure.table_cell()];
     let window = outage.detection_ms;
     table(
         &["what", "measured"],
         vec![
-            vec!["requests a second".to_owned(), number(outage.per_second)],
+            vec!["requests a second".to_owned(), format_number(outage.per_second)],
             row("p99 before, ms".to_owned(), &outage.p99_before_ms),
             row(format!("p99 in the {window} ms after, ms"), &outage.p99_within_ms),
             row("p99 from then on, ms".to_owned(), &outage.p99_after_ms),
@@ -62,12 +62,12 @@ pub(super) fn outage(report: &Report) -> Rows {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) fn memory(report: &Report) -> Rows {
+pub(super) fn memory(report: &Report) -> FigureTable {
     let memory = &report.memory;
-    let size = number(memory.upload_bytes as f64 / 1e6);
+    let size = format_number(memory.upload_bytes as f64 / 1e6);
     let mb = |figure: &Figure| match figure.median() {
-        Some(bytes) => format!("{} MB", number(bytes / 1e6)),
-        None => figure.cell(),
+        Some(bytes) => format!("{} MB", format_number(bytes / 1e6)),
+        None => figure.table_cell(),
     };
     table(
         &["what", "memory"],
@@ -78,7 +78,7 @@ pub(super) fn memory(report: &Report) -> Rows {
                 mb(&memory.all_uploads),
             ],
             vec![
-                format!("{} idle connections", memory.idle),
+                format!("{} idle connections", memory.idle_count),
                 mb(&memory.idle_connections),
             ],
         ],
@@ -86,15 +86,15 @@ pub(super) fn memory(report: &Report) -> Rows {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) fn sessions(report: &Report) -> Rows {
+pub(super) fn sessions(report: &Report) -> FigureTable {
     let growth = &report.growth;
-    let of = |place: &'static str, rows: &[Sessions]| {
-        let cells = |row: &Sessions| {
+    let of = |place: &'static str, rows: &[SessionCost]| {
+        let cells = |row: &SessionCost| {
             vec![
                 place.to_owned(),
-                number(row.sessions as f64),
-                number(row.bytes),
-                number(row.read_us),
+                format_number(row.sessions as f64),
+                format_number(row.bytes),
+                format_number(row.read_us),
             ]
         };
         rows.iter().map(cells).collect::<Vec<_>>()
@@ -110,14 +110,14 @@ pub(super) fn sessions(report: &Report) -> Rows {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) fn replicas(report: &Report) -> Rows {
+pub(super) fn replicas(report: &Report) -> FigureTable {
     let cells = report.growth.replicas.iter().map(|row| {
         vec![
-            number(row.replicas as f64),
-            number(row.per_second),
-            number(row.p99_ms),
-            number(row.replica_us),
-            number(row.balancer_us),
+            format_number(row.replicas as f64),
+            format_number(row.per_second),
+            format_number(row.p99_ms),
+            format_number(row.replica_us),
+            format_number(row.balancer_us),
         ]
     });
     let head = ["replicas", "answers a second", "p99, ms", "replica, µs", "balancer, µs"];
@@ -125,18 +125,18 @@ pub(super) fn replicas(report: &Report) -> Rows {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) fn files(report: &Report) -> Rows {
+pub(super) fn files(report: &Report) -> FigureTable {
     let cells = report.growth.files.iter().map(|row| {
         vec![
-            number(row.bytes as f64),
-            number(row.upload_ms),
-            number(row.per_second / 1e6),
-            number(row.peak_bytes as f64 / 1e6),
+            format_number(row.bytes as f64),
+            format_number(row.upload_ms),
+            format_number(row.per_second / 1e6),
+            format_number(row.peak_bytes as f64 / 1e6),
         ]
     });
     table(&["bytes", "upload, ms", "MB a second", "peak of memory, MB"], cells.collect())
 }
 
-fn table(head: &[&str], body: Vec<Vec<String>>) -> Rows {
-    Rows { header: head.iter().map(|one| (*one).to_owned()).collect(), rows: body }
+fn table(head: &[&str], body: Vec<Vec<String>>) -> FigureTable {
+    FigureTable { header: head.iter().map(|one| (*one).to_owned()).collect(), rows: body }
 }

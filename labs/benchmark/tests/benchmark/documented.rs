@@ -1,7 +1,7 @@
 //! The figures in the documentation are those of the kept run: see [`comparison::quotation`].
 
 use benchmark::Report;
-use comparison::figure::number;
+use comparison::figure::format_number;
 use comparison::quotation::{run_of, templates};
 use serde_json::Value;
 use std::fs;
@@ -69,7 +69,7 @@ fn every_quoted_figure_is_in_the_kept_run() {
             let quoted = quoted.unwrap_or_else(|| panic!("not once: {template:?}"));
             for (text, place) in quoted.into_iter().zip(&template.places) {
                 let kept = look_up(&kept, place).unwrap_or_else(|| panic!("{place}"));
-                assert_eq!(text, number(kept), "{name}: {place}");
+                assert_eq!(text, format_number(kept), "{name}: {place}");
             }
         }
     }
@@ -94,7 +94,7 @@ fn kept_runs_are_readable_release_builds() {
     for name in runs {
         let path = docs().join("measurements").join(&name);
         let report = Report::open(&path).unwrap_or_else(|error| panic!("{error:#}"));
-        assert_eq!(report.made.profile, "release", "{name}");
+        assert_eq!(report.run_info.profile, "release", "{name}");
         assert!(path.with_extension("md").exists(), "{name} is not there to be read");
     }
 }
@@ -116,7 +116,7 @@ fn pages_quote_the_newest_run() {
         }
         if PAGES.contains(name) {
             for template in templates(&figures(&page)) {
-                let figure = |place: &str| look_up(&report, place).map(number);
+                let figure = |place: &str| look_up(&report, place).map(format_number);
                 text = template.rewrite(&text, figure).expect("the template matches");
             }
         }

@@ -1,8 +1,8 @@
 //! A whole run, small: every server is started, measured, killed and counted.
 
 use crate::benchmark;
-use benchmark::agreement::pairs;
-use benchmark::reads::REFERENCE;
+use benchmark::agreement::ratio_pairs;
+use benchmark::request_cost::REFERENCE;
 use benchmark::{Report, page};
 
 #[test]
@@ -11,17 +11,19 @@ fn small_run_measures_every_server_and_agrees_with_itself() {
     let said = String::from_utf8_lossy(&message.stderr);
     assert!(message.status.success(), "{said}");
     let report: Report = serde_json::from_slice(&message.stdout).expect("a report");
-    everybody_answered(&report);
-    outages_were_seen(&report);
-    growth_is_complete(&report);
-    assert!(pairs(&report, &report).iter().all(|pair| pair.percent() == 0.0));
-    it_can_be_kept_and_read_again(&report);
+    assert_every_server_answered(&report);
+    assert_outages_are_measured(&report);
+    assert_growth_is_complete(&report);
+    assert!(
+        ratio_pairs(&report, &report).iter().all(|pair| pair.difference_percent() == 0.0)
+    );
+    assert_report_roundtrips(&report);
 }
 
-fn everybody_answered(report: &Report) {
-    assert_eq!(report.reads[0].name, REFERENCE);
+fn assert_every_server_answered(report: &Report) {
+    assert_eq!(report.request_costs[0].name, REFERENCE);
     for name in ["stateful", "stateless", "memory", "central", "token", "balancer"] {
-        let read = report.reads.iter().find(|read| read.name == name);
+        let read = report.request_costs.iter().find(|read| read.name == name);
         let read = read.unwrap_or_else(|| panic!("{name} is missing"));
         assert!(read.per_second.median() > Some(0.0), "{name} answered nothing");
         assert!(read.ratio.median() > Some(0.0), "{name} has no ratio");
@@ -29,7 +31,7 @@ fn everybody_answered(report: &Report) {
     }
 }
 
-fn outages_were_seen(report: &Report) {
+fn assert_outages_are_measured(report: &Report) {
     let outage = &report.outage;
     assert!(outage.p99_before_ms.median() > Some(0.0), "{outage:?}");
     assert!(outage.p99_after_ms.median() > Some(0.0), "{outage:?}");
@@ -37,7 +39,7 @@ fn outages_were_seen(report: &Report) {
     assert!(one > Some(1e6) && report.memory.all_uploads.median() >= one);
 }
 
-fn growth_is_complete(report: &Report) {
+fn assert_growth_is_complete(report: &Report) {
     let growth = &report.growth;
     let sessions = growth.in_memory.iter().chain(&growth.in_redis);
     assert!(
@@ -47,7 +49,7 @@ fn growth_is_complete(report: &Report) {
     assert!(growth.files.iter().all(|row| row.upload_ms > 0.0), "{growth:?}");
 }
 
-fn it_can_be_kept_and_read_again(report: &Report) {
+fn assert_report_roundtrips(report: &Report) {
     let folder = tempfile::tempdir().expect("a folder");
     let [json, markdown] = report.save(folder.path()).expect("it can be kept");
     let again = Report::open(&json).expect("it can be read");

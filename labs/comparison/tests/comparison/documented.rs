@@ -1,7 +1,7 @@
 //! The figures in `docs/comparison.md` are those of the kept run: see
 //! [`comparison::quotation`].
 
-use comparison::figure::number;
+use comparison::figure::format_number;
 use comparison::quotation::{run_of, templates};
 use comparison::report::SCHEMA;
 use serde_json::Value;
@@ -93,7 +93,7 @@ fn every_quoted_figure_equals_the_stored_run() {
         let quoted = quoted.unwrap_or_else(|| panic!("not once: {template:?}"));
         for (text, place) in quoted.into_iter().zip(&template.places) {
             let kept = look_up(&run, place).unwrap_or_else(|| panic!("{place}"));
-            assert_eq!(text, number(kept), "{place}");
+            assert_eq!(text, format_number(kept), "{place}");
         }
     }
 }
@@ -146,7 +146,7 @@ fn the_page_quotes_the_newest_run() {
         }
         if page.ends_with("comparison.md") {
             for template in templates(&figures()) {
-                let figure = |place: &str| look_up(&run, place).map(number);
+                let figure = |place: &str| look_up(&run, place).map(format_number);
                 text = template.rewrite(&text, figure).expect("the template matches");
             }
         }

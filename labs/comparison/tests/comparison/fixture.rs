@@ -1,13 +1,13 @@
 //! Test fixture: the report of a synthetic run.
 
-use comparison::elsewhere::Elsewhere;
+use comparison::checks::{merge_repetitions, of_trial};
+use comparison::cpu_use::CpuUse;
 use comparison::figure::Figure;
-use comparison::load::Busy;
 use comparison::machine::Machine;
-use comparison::report::{DesignReport, LoadReport, Made, Report};
-use comparison::revocation::Revoked;
-use comparison::series::{Ended, Sample, Series};
-use comparison::statements::{of_trial, together};
+use comparison::other_service::OtherServiceResult;
+use comparison::report::{CpuUseReport, DesignReport, Report, RunInfo};
+use comparison::revocation::RevocationEffect;
+use comparison::series::{RequestResult, Sample, Series};
 use comparison::trial::Trial;
 use comparison::{Design, Scenario};
 
@@ -23,21 +23,21 @@ pub(crate) fn report_on(designs: [Design; 2]) -> Report {
         .into_iter()
         .flat_map(|scenario| designs.map(|design| trial(design, scenario)))
         .collect();
-    let statements = together(trials.iter().flat_map(of_trial).collect());
-    let loads = scenarios.map(|scenario| {
-        let busy = match scenario {
+    let checks = merge_repetitions(trials.iter().flat_map(of_trial).collect());
+    let cpu_use_reports = scenarios.map(|scenario| {
+        let cpu_use = match scenario {
             Scenario::KillAReplica => 91.0,
             _ => 12.5,
         };
-        let busy = Busy { client_percent: busy, machine_percent: Some(40.0) };
-        LoadReport::new(scenario, busy, 1.5)
+        let cpu_use = CpuUse { client_percent: cpu_use, machine_percent: Some(40.0) };
+        CpuUseReport::new(scenario, cpu_use, 1.5)
     });
     let designs = designs.map(design).to_vec();
-    Report::new(made(), &trials, designs, statements, loads.to_vec())
+    Report::new(run_info(), &trials, designs, checks, cpu_use_reports.to_vec())
 }
 
-fn made() -> Made {
-    Made {
+fn run_info() -> RunInfo {
+    RunInfo {
         date: "2026-01-02T03:04:05Z".to_owned(),
         command: "cargo lab compare --only \"a < b & c\"".to_owned(),
         seed: 7,
@@ -67,21 +67,21 @@ fn trial(design: Design, scenario: Scenario) -> Trial {
         series: series(design, has_fault),
         on_target: [0].into(),
         new_replica: None,
-        enough: true,
-        revoked: revokes.then(|| revoked(design)),
-        without_lookup: (revokes && design == Design::Token).then(outlived),
+        enough_answers: true,
+        revocation: revokes.then(|| revoked(design)),
+        revocation_without_lookup: (revokes && design == Design::Token).then(outlived),
     }
 }
 
 /// A revoked token without a lookup.
-fn outlived() -> Revoked {
+fn outlived() -> RevocationEffect {
     let (accepted_after, delay_ms) = (90, 1_875.0);
-    Revoked { accepted_after, delay_ms, ..revoked(Design::Token) }
+    RevocationEffect { accepted_after, delay_ms, ..revoked(Design::Token) }
 }
 
-fn revoked(design: Design) -> Revoked {
+fn revoked(design: Design) -> RevocationEffect {
     let forgets = design == Design::Memory;
-    Revoked {
+    RevocationEffect {
         accepted_before: true,
         accepted_after: if forgets { 70 } else { 0 },
         delay_ms: if forgets { 1_490.0 } else { 0.0 },
@@ -98,10 +98,10 @@ fn series(design: Design, has_fault: bool) -> Series {
             user: usize::from(number % 2 == 1),
             intended_us,
             sent_us: intended_us + 100,
-            ended_us: intended_us + 5_000 + number * 10,
-            ended: match forgets && number.is_multiple_of(3) {
-                true => Ended::LoginLost,
-                false => Ended::Fine,
+            completed_us: intended_us + 5_000 + number * 10,
+            result: match forgets && number.is_multiple_of(3) {
+                true => RequestResult::LoginLost,
+                false => RequestResult::Success,
             },
             served_by: Some("r1".to_owned()),
         }
@@ -109,29 +109,29 @@ fn series(design: Design, has_fault: bool) -> Series {
     Series {
         users: 2,
         samples: (0..240).map(sample).collect(),
-        span_us: 12_000_000,
-        fault_us: has_fault.then_some(1_000_000),
-        done_us: has_fault.then_some(1_200_000),
+        duration_us: 12_000_000,
+        fault_start_us: has_fault.then_some(1_000_000),
+        fault_end_us: has_fault.then_some(1_200_000),
     }
 }
 
 fn design(design: Design) -> DesignReport {
     let is_token = design == Design::Token;
-    let held = |figures: &[f64]| match is_token {
-        true => Figure::absent(comparison::held::NO_SESSIONS),
+    let figure = |figures: &[f64]| match is_token {
+        true => Figure::absent(comparison::session_memory::NO_SESSIONS),
         false => Figure::of(&figures.iter().map(|one| Ok(*one)).collect::<Vec<_>>()),
     };
     DesignReport {
         design,
-        memory_bytes_per_1000_logins: held(&[120_000.0, 123_456.0, 125_000.0]),
-        sessions_fewest: held(&[330.0]),
-        sessions_most: held(&[337.0]),
+        memory_bytes_per_1000_logins: figure(&[120_000.0, 123_456.0, 125_000.0]),
+        sessions_fewest: figure(&[330.0]),
+        sessions_most: figure(&[337.0]),
         carried_bytes: Figure::of(&[Ok(if is_token { 505.0 } else { 59.0 })]),
-        elsewhere: Elsewhere {
+        other_service: OtherServiceResult {
             accepts: is_token,
             accepts_a_forgery: is_token.then_some(false),
-            why: "because".to_owned(),
-            check_ms: is_token.then_some(0.25),
+            reason: "because".to_owned(),
+            signature_check_ms: is_token.then_some(0.25),
         },
     }
 }

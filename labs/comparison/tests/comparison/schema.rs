@@ -2,7 +2,7 @@
 
 use crate::fixture::report;
 use comparison::Outcome;
-use comparison::report::{SCHEMA, VERSION};
+use comparison::report::{SCHEMA, SCHEMA_VERSION};
 use serde_json::Value;
 
 #[test]
@@ -13,7 +13,7 @@ fn report_is_valid_against_its_schema() {
 #[test]
 fn report_starts_with_schema_and_version() {
     let text = serde_json::to_string(&report()).expect("JSON");
-    let head = format!("{{\"schema\":\"{SCHEMA}\",\"version\":{VERSION},");
+    let head = format!("{{\"schema\":\"{SCHEMA}\",\"version\":{SCHEMA_VERSION},");
     assert!(text.starts_with(&head), "{text:.60}");
 }
 
@@ -36,8 +36,8 @@ fn inapplicable_figure_has_a_reason_and_no_number() {
 #[test]
 fn outcome_is_the_worst_of_the_checks() {
     let mut report = report();
-    assert_eq!(report.outcome, Outcome::Pass, "{:#?}", report.statements);
-    report.statements[0].outcome = Outcome::Fail;
-    let all = report.statements.iter().map(|one| one.outcome);
+    assert_eq!(report.outcome, Outcome::Pass, "{:#?}", report.checks);
+    report.checks[0].outcome = Outcome::Fail;
+    let all = report.checks.iter().map(|one| one.outcome);
     assert_eq!(Outcome::of(all), Outcome::Fail);
 }

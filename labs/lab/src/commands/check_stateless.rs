@@ -6,9 +6,9 @@ use anyhow::Context;
 use clap::Args;
 use cluster::{Backing, ServerKind};
 use outcome::{Document, Outcome, USAGE};
-use stateless_checker::ours::{self, Ours};
+use stateless_checker::lab_cluster::{self, LabCluster};
 use stateless_checker::{
-    Description, Instances, Options, Report, SCHEMA, VERSION, check,
+    Description, Instances, Options, Report, SCHEMA, SCHEMA_VERSION, check,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,7 +88,9 @@ pub(crate) async fn run(args: CheckArgs) -> ExitCode {
 fn print(args: &CheckArgs, report: &Report) -> anyhow::Result<ExitCode> {
     match args.json {
         true => print_line(serde_json::to_string_pretty(&Document::new(
-            SCHEMA, VERSION, report,
+            SCHEMA,
+            SCHEMA_VERSION,
+            report,
         ))?),
         false => print_line(report.in_columns(columns())),
     }
@@ -100,8 +102,8 @@ fn options(args: &CheckArgs) -> Options {
 }
 
 async fn of_design(args: &CheckArgs, design: ServerKind) -> anyhow::Result<Report> {
-    let cluster = Ours::start(program()?, design, args.backing).await?;
-    let description = ours::description(design);
+    let cluster = LabCluster::start(program()?, design, args.backing).await?;
+    let description = lab_cluster::description(design);
     let report = match cluster.instances().await {
         Ok(mut instances) => tokio::select! {
             report = check(&description, &mut instances, options(args)) => Ok(report),

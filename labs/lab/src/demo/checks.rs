@@ -38,7 +38,7 @@ pub(crate) fn checks(
             uploads(configuration),
             hashes(configuration),
             once(configuration),
-            lost_before(configuration),
+            logins_lost_before_fault(configuration),
         ]);
         let on_target = &configuration.on_target_users;
         if let Some(expected) =
@@ -46,7 +46,7 @@ pub(crate) fn checks(
         {
             checks.push(logged_out(configuration, &expected, users));
         }
-        if let Some(title) = scenario.costs_nothing() {
+        if let Some(title) = scenario.no_failure_check_title() {
             checks.push(none(configuration, title, configuration.failed));
         }
         if scenario == Scenario::ScaleOut {
@@ -76,8 +76,8 @@ fn once(report: &ConfigurationReport) -> Check {
 
 /// Round robin with sessions in memory loses logins without any fault. The other
 /// configurations lose none.
-fn lost_before(report: &ConfigurationReport) -> Check {
-    let lost = report.lost_before;
+fn logins_lost_before_fault(report: &ConfigurationReport) -> Check {
+    let lost = report.logins_lost_before_fault;
     match report.configuration {
         Configuration::MemoryRoundRobin => {
             some(report, "logins are lost without a fault", lost)
@@ -193,7 +193,7 @@ mod tests {
             });
             fails(configuration, ("is present afterwards", false), |configuration| {
                 configuration.uploads_present -= 1;
-                configuration.unanswered += 1;
+                configuration.unanswered_reads += 1;
             });
             fails(configuration, ("has the hash", true), |configuration| {
                 configuration.uploads_corrupted = 1
@@ -208,14 +208,14 @@ mod tests {
     fn every_check_of_logins_can_fail() {
         let lost = "are lost without a fault";
         fails(Configuration::MemoryRoundRobin, (lost, false), |configuration| {
-            configuration.lost_before = 0
+            configuration.logins_lost_before_fault = 0
         });
         let kept = "no login is lost without a fault";
         fails(Configuration::MemorySticky, (kept, false), |configuration| {
-            configuration.lost_before = 1
+            configuration.logins_lost_before_fault = 1
         });
         fails(Configuration::Token, (kept, true), |configuration| {
-            configuration.lost_before = 1
+            configuration.logins_lost_before_fault = 1
         });
         fails(Configuration::Token, ("logged out", true), |configuration| {
             configuration.logged_out_users.insert(1);

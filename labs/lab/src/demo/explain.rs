@@ -6,7 +6,7 @@ use crate::demo::scenario::Scenario;
 
 /// A row of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Row {
+pub(crate) enum ComparisonRow {
     Requests,
     Failed,
     LostBefore,
@@ -17,7 +17,7 @@ pub(crate) enum Row {
     Recovery,
 }
 
-impl Row {
+impl ComparisonRow {
     const ALL: [Self; 8] = [
         Self::Requests,
         Self::Failed,
@@ -50,23 +50,23 @@ impl Row {
         }
     }
 
-    pub(crate) fn cell(self, report: &ConfigurationReport, users: usize) -> String {
+    pub(crate) fn table_cell(self, report: &ConfigurationReport, users: usize) -> String {
         match self {
             Self::Requests => report.requests.to_string(),
             Self::Failed => report.failed.to_string(),
-            Self::LostBefore => report.lost_before.to_string(),
-            Self::LostSince => report.lost_since.to_string(),
+            Self::LostBefore => report.logins_lost_before_fault.to_string(),
+            Self::LostSince => report.logins_lost_since_fault.to_string(),
             Self::LoggedOut => format!("{} of {users}", report.logged_out),
             Self::NewReplica => report.served_by_new_replica.to_string(),
             Self::Uploads => {
                 format!("{} / {}", report.uploads_acknowledged, report.uploads_present)
             }
             Self::Recovery => {
-                let shown = |seconds: f64| match seconds > 0.0 && seconds < 0.1 {
+                let formatted = |seconds: f64| match seconds > 0.0 && seconds < 0.1 {
                     true => "< 0.1".to_owned(),
                     false => format!("{seconds:.1}"),
                 };
-                report.recovery_s.map_or_else(|| "never".to_owned(), shown)
+                report.recovery_s.map_or_else(|| "never".to_owned(), formatted)
             }
         }
     }
@@ -77,24 +77,26 @@ pub(crate) const NO_EXPLANATION: &str =
     "(No explanation: the figures of this configuration are not the expected ones.)";
 
 /// The reason for a cell, as a sentence; [`None`] if it needs no explanation.
-pub(crate) fn why(
-    row: Row,
+pub(crate) fn explanation(
+    row: ComparisonRow,
     report: &ConfigurationReport,
     scenario: Scenario,
 ) -> Option<String> {
     match row {
-        Row::Requests | Row::Uploads => None,
-        Row::Failed => Some(failed(report, scenario)),
-        Row::LostBefore => Some(lost_before(report.configuration).to_owned()),
-        Row::LostSince => Some(lost_since(report, scenario)),
-        Row::LoggedOut => Some(logged_out(report, scenario)),
-        Row::NewReplica => Some(new_replica(report.configuration).to_owned()),
-        Row::Recovery => Some(recovery(report, scenario)),
+        ComparisonRow::Requests | ComparisonRow::Uploads => None,
+        ComparisonRow::Failed => Some(failed(report, scenario)),
+        ComparisonRow::LostBefore => {
+            Some(logins_lost_before_fault(report.configuration).to_owned())
+        }
+        ComparisonRow::LostSince => Some(logins_lost_since_fault(report, scenario)),
+        ComparisonRow::LoggedOut => Some(logged_out(report, scenario)),
+        ComparisonRow::NewReplica => Some(new_replica(report.configuration).to_owned()),
+        ComparisonRow::Recovery => Some(recovery(report, scenario)),
     }
 }
 
 fn failed(report: &ConfigurationReport, scenario: Scenario) -> String {
-    let fate = match (report.failed, scenario) {
+    let text = match (report.failed, scenario) {
         (0, _) => "Every request reached a replica that could answer it.",
         (_, Scenario::PostgresRestarts) => {
             "These arrived while the database was down. They got 503 with Retry-After, and \
@@ -106,10 +108,10 @@ fn failed(report: &ConfigurationReport, scenario: Scenario) -> String {
              client retries."
         }
     };
-    fate.to_owned()
+    text.to_owned()
 }
 
-const fn lost_before(configuration: Configuration) -> &'static str {
+const fn logins_lost_before_fault(configuration: Configuration) -> &'static str {
     match configuration {
         Configuration::MemoryRoundRobin => {
             "Any replica gets the next request, and only the replica of the login has \
@@ -127,8 +129,8 @@ const fn lost_before(configuration: Configuration) -> &'static str {
     }
 }
 
-fn lost_since(report: &ConfigurationReport, scenario: Scenario) -> String {
-    let fate = match (report.configuration, scenario) {
+fn logins_lost_since_fault(report: &ConfigurationReport, scenario: Scenario) -> String {
+    let text = match (report.configuration, scenario) {
         (Configuration::MemoryRoundRobin, _) => {
             "As before the fault: most requests reach a replica without the user's \
              session."
@@ -157,13 +159,16 @@ fn lost_since(report: &ConfigurationReport, scenario: Scenario) -> String {
         (
             Configuration::Token | Configuration::Central | Configuration::RevocableToken,
             _,
-        ) => kept(report.configuration, scenario),
+        ) => logins_kept_reason(report.configuration, scenario),
     };
-    fate.to_owned()
+    text.to_owned()
 }
 
 /// Why no login was lost where no process holds sessions.
-const fn kept(configuration: Configuration, scenario: Scenario) -> &'static str {
+const fn logins_kept_reason(
+    configuration: Configuration,
+    scenario: Scenario,
+) -> &'static str {
     match (configuration, scenario) {
         (Configuration::Central, Scenario::RedisGoesAway) => {
             "Redis held copies. The sessions are in the database, and every replica reads \
@@ -188,7 +193,7 @@ const fn kept(configuration: Configuration, scenario: Scenario) -> &'static str 
 }
 
 fn logged_out(report: &ConfigurationReport, scenario: Scenario) -> String {
-    let fate = match (report.configuration, scenario) {
+    let text = match (report.configuration, scenario) {
         (Configuration::MemoryRoundRobin, _) => {
             "All users, repeatedly, with or without a fault: memory and round robin do \
              not work together."
@@ -213,7 +218,7 @@ fn logged_out(report: &ConfigurationReport, scenario: Scenario) -> String {
              the contents of memory."
         }
     };
-    fate.to_owned()
+    text.to_owned()
 }
 
 const fn new_replica(configuration: Configuration) -> &'static str {
@@ -232,7 +237,7 @@ const fn new_replica(configuration: Configuration) -> &'static str {
 }
 
 fn recovery(report: &ConfigurationReport, scenario: Scenario) -> String {
-    let fate = match (report.recovery_s, report.configuration) {
+    let text = match (report.recovery_s, report.configuration) {
         (None, Configuration::MemoryRoundRobin) => {
             "Users were logged out before the fault, too, so there is no recovery."
         }
@@ -252,5 +257,5 @@ fn recovery(report: &ConfigurationReport, scenario: Scenario) -> String {
             Configuration::Token | Configuration::Central | Configuration::RevocableToken,
         ) => "Until the balancer sent requests to ready replicas only.",
     };
-    fate.to_owned()
+    text.to_owned()
 }

@@ -2,7 +2,7 @@
 
 use crate::demo::configuration::Configuration;
 use crate::demo::ledger::{Entry, Ledger, Phase, RequestResult, seconds};
-use crate::demo::verification::Found;
+use crate::demo::verification::VerificationReads;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,16 @@ pub(crate) struct ConfigurationReport {
     /// Requests without an answer or with 5xx.
     pub(crate) failed: usize,
     /// The same before the fault.
-    pub(crate) failed_before: usize,
+    #[serde(rename = "failed_before")]
+    pub(crate) failed_before_fault: usize,
     /// The failures by kind, with their number.
     pub(crate) failures: BTreeMap<String, usize>,
     /// Logins lost before the fault.
-    pub(crate) lost_before: usize,
+    #[serde(rename = "lost_before")]
+    pub(crate) logins_lost_before_fault: usize,
     /// Logins lost since the fault.
-    pub(crate) lost_since: usize,
+    #[serde(rename = "lost_since")]
+    pub(crate) logins_lost_since_fault: usize,
     /// Users that had to log in again since the fault.
     pub(crate) logged_out: usize,
     /// Their numbers, from 1.
@@ -39,14 +42,16 @@ pub(crate) struct ConfigurationReport {
     /// Files beyond one for each upload.
     pub(crate) uploads_duplicated: usize,
     /// Verification reads without an answer.
-    pub(crate) unanswered: usize,
+    #[serde(rename = "unanswered")]
+    pub(crate) unanswered_reads: usize,
     /// Seconds from the fault to the last request that failed or lost its login; absent
     /// if there was no recovery before the end.
     pub(crate) recovery_s: Option<f64>,
     /// Requests answered by the replica that was added.
     pub(crate) served_by_new_replica: usize,
     /// Whether each user got the answers that every act waits for.
-    pub(crate) complete: bool,
+    #[serde(rename = "complete")]
+    pub(crate) enough_answers: bool,
     /// Whether requests succeeded again before the timeout of the demo.
     pub(crate) quiesced: bool,
     /// One letter for each quarter of a second.
@@ -68,8 +73,8 @@ impl ConfigurationReport {
         configuration: Configuration,
         ledger: &Ledger,
         (target, new_replica): (&str, &str),
-        found: Found,
-        complete: bool,
+        found: VerificationReads,
+        enough_answers: bool,
     ) -> Self {
         let count = |wanted: &dyn Fn(&Entry) -> bool| {
             ledger.entries.iter().filter(|entry| wanted(entry)).count()
@@ -79,15 +84,15 @@ impl ConfigurationReport {
         };
         let logged_out_users = logged_out(ledger);
         let on_target_users = on_target(ledger, target);
-        let failed_before = in_phase(RequestResult::Failed, Phase::Baseline);
+        let failed_before_fault = in_phase(RequestResult::Failed, Phase::Baseline);
         Self {
             configuration,
             requests: ledger.entries.len(),
-            failed: failed_before + in_phase(RequestResult::Failed, Phase::Fault),
-            failed_before,
+            failed: failed_before_fault + in_phase(RequestResult::Failed, Phase::Fault),
+            failed_before_fault,
             failures: failures(ledger),
-            lost_before: in_phase(RequestResult::LoginLost, Phase::Baseline),
-            lost_since: in_phase(RequestResult::LoginLost, Phase::Fault),
+            logins_lost_before_fault: in_phase(RequestResult::LoginLost, Phase::Baseline),
+            logins_lost_since_fault: in_phase(RequestResult::LoginLost, Phase::Fault),
             logged_out: logged_out_users.len(),
             logged_out_users,
             on_target: on_target_users.len(),
@@ -95,14 +100,18 @@ impl ConfigurationReport {
             uploads_acknowledged: ledger.uploads.len(),
             uploads_present: found.present,
             uploads_lost: found.lost,
-            uploads_corrupted: ledger.uploads.iter().filter(|one| !one.echoed).count(),
+            uploads_corrupted: ledger
+                .uploads
+                .iter()
+                .filter(|one| !one.hash_matches)
+                .count(),
             uploads_duplicated: found.duplicated,
-            unanswered: found.unanswered,
+            unanswered_reads: found.unanswered_reads,
             recovery_s: recovery(ledger),
             served_by_new_replica: count(&|entry| {
                 entry.served_by.as_deref() == Some(new_replica)
             }),
-            complete,
+            enough_answers,
             quiesced: ledger.each_ends_with(QUIESCED_REQUESTS, |ended| {
                 ended != RequestResult::Failed
             }),
@@ -138,9 +147,9 @@ fn on_target(ledger: &Ledger, target: &str) -> BTreeSet<usize> {
 fn recovery(ledger: &Ledger) -> Option<f64> {
     let fault = ledger.fault_ms?;
     let quiesced =
-        ledger.each_ends_with(QUIESCED_REQUESTS, |ended| ended == RequestResult::Fine);
+        ledger.each_ends_with(QUIESCED_REQUESTS, |ended| ended == RequestResult::Success);
     let trouble = |entry: &&Entry| {
-        entry.outcome != RequestResult::Fine && entry.phase == Phase::Fault
+        entry.outcome != RequestResult::Success && entry.phase == Phase::Fault
     };
     let last = ledger.entries.iter().filter(trouble).map(|entry| entry.ended_ms).max();
     quiesced.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
@@ -158,8 +167,8 @@ fn timeline(ledger: &Ledger) -> String {
             | ('x' | '*', RequestResult::LoginLost) => '*',
             (_, RequestResult::Failed) => 'x',
             (_, RequestResult::LoginLost) => 'L',
-            (' ', RequestResult::Fine) => '.',
-            (before, RequestResult::Fine) => before,
+            (' ', RequestResult::Success) => '.',
+            (before, RequestResult::Success) => before,
         };
     }
     let Some(fault) = ledger.fault_ms else {

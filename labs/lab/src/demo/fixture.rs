@@ -21,11 +21,15 @@ pub(crate) fn expected_report(
     ConfigurationReport {
         configuration,
         requests: 100,
-        failed: usize::from(scenario.costs_nothing().is_none()),
-        failed_before: 0,
+        failed: usize::from(scenario.no_failure_check_title().is_none()),
+        failed_before_fault: 0,
         failures: BTreeMap::new(),
-        lost_before: if configuration == Configuration::MemoryRoundRobin { 9 } else { 0 },
-        lost_since: logged_out_users.len(),
+        logins_lost_before_fault: if configuration == Configuration::MemoryRoundRobin {
+            9
+        } else {
+            0
+        },
+        logins_lost_since_fault: logged_out_users.len(),
         logged_out: logged_out_users.len(),
         logged_out_users,
         on_target: ON_TARGET.len(),
@@ -35,10 +39,10 @@ pub(crate) fn expected_report(
         uploads_lost: 0,
         uploads_corrupted: 0,
         uploads_duplicated: 0,
-        unanswered: 0,
+        unanswered_reads: 0,
         recovery_s: Some(0.1),
         served_by_new_replica: if moves_in { 20 } else { 0 },
-        complete: true,
+        enough_answers: true,
         quiesced: true,
         timeline: String::new(),
     }

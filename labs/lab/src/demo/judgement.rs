@@ -12,13 +12,16 @@ use outcome::Outcome;
 use serde::Serialize;
 
 /// The advice after an inconclusive run.
-pub(crate) const RUN_IT_AGAIN: &str = "Run it again. If it happens often, the machine is \
+pub(crate) const RERUN_ADVICE: &str = "Run it again. If it happens often, the machine is \
      too busy: stop other programs, or try --users 6.";
 
 /// The outcome of a run. With a doubt about any figure, only an inexcusable check fails it.
-pub(crate) fn outcome_of(checks: &[Check], doubts: &[Doubt]) -> Outcome {
+pub(crate) fn outcome_of(
+    checks: &[Check],
+    inconclusive_reasons: &[InconclusiveReason],
+) -> Outcome {
     let mut failed = checks.iter().filter(|check| !check.holds).peekable();
-    match (failed.peek().is_some(), doubts.is_empty()) {
+    match (failed.peek().is_some(), inconclusive_reasons.is_empty()) {
         (false, true) => Outcome::Pass,
         (true, true) => Outcome::Fail,
         (_, false) if failed.any(|check| check.inexcusable) => Outcome::Fail,
@@ -28,38 +31,41 @@ pub(crate) fn outcome_of(checks: &[Check], doubts: &[Doubt]) -> Outcome {
 
 /// A reason to doubt the figures of a configuration.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Doubt {
+pub(crate) struct InconclusiveReason {
     pub(crate) configuration: Configuration,
     pub(crate) reason: String,
 }
 
 /// Every reason to doubt the figures of a run.
-pub(crate) fn doubts(
+pub(crate) fn inconclusive_reasons(
     scenario: Scenario,
     configurations: &[ConfigurationReport],
-) -> Vec<Doubt> {
-    let of_lane = |configuration: &ConfigurationReport| {
+) -> Vec<InconclusiveReason> {
+    let of_configuration = |configuration: &ConfigurationReport| {
         let (configuration, reasons) =
             (configuration.configuration, reasons(scenario, configuration));
-        reasons.into_iter().map(move |reason| Doubt { configuration, reason })
+        reasons
+            .into_iter()
+            .map(move |reason| InconclusiveReason { configuration, reason })
     };
-    configurations.iter().flat_map(of_lane).collect()
+    configurations.iter().flat_map(of_configuration).collect()
 }
 
 fn reasons(scenario: Scenario, report: &ConfigurationReport) -> Vec<String> {
     let target_matters =
         scenario.has_target() && report.configuration == Configuration::MemorySticky;
-    let (failed, unanswered) = (report.failed_before, report.unanswered);
+    let (failed, unanswered_reads) =
+        (report.failed_before_fault, report.unanswered_reads);
     let all = [
         (
-            !report.complete,
+            !report.enough_answers,
             "an act reached its time limit: not every user got enough answers".into(),
         ),
         (!report.quiesced, "requests failed, or were missing, until the end".into()),
         (failed > 0, format!("{} failed before the fault", counted(failed, "request"))),
         (
-            unanswered > 0,
-            format!("{} got no answer", counted(unanswered, "verification read")),
+            unanswered_reads > 0,
+            format!("{} got no answer", counted(unanswered_reads, "verification read")),
         ),
         (report.uploads_acknowledged == 0, "no upload was acknowledged".into()),
         (
@@ -87,7 +93,7 @@ mod tests {
             .for_each(change);
         outcome_of(
             &checks(scenario, USERS, &configurations),
-            &doubts(scenario, &configurations),
+            &inconclusive_reasons(scenario, &configurations),
         )
     }
 
@@ -101,7 +107,7 @@ mod tests {
     }
 
     const TOO_SLOW: fn(&mut ConfigurationReport) =
-        |configuration| configuration.complete = false;
+        |configuration| configuration.enough_answers = false;
 
     #[test]
     fn run_with_the_expected_figures_passes() {
@@ -122,12 +128,12 @@ mod tests {
 
     #[test]
     fn any_doubt_makes_the_run_inconclusive() {
-        let doubts: [fn(&mut ConfigurationReport); 5] = [
+        let inconclusive_reasons: [fn(&mut ConfigurationReport); 5] = [
             TOO_SLOW,
             |configuration| configuration.quiesced = false,
-            |configuration| configuration.failed_before = 1,
+            |configuration| configuration.failed_before_fault = 1,
             |configuration| {
-                configuration.unanswered = 1;
+                configuration.unanswered_reads = 1;
                 configuration.uploads_present -= 1;
             },
             |configuration| {
@@ -136,9 +142,9 @@ mod tests {
             },
         ];
         for configuration in Configuration::PHASE_1 {
-            for (number, doubt) in doubts.iter().enumerate() {
+            for (number, reason) in inconclusive_reasons.iter().enumerate() {
                 assert_eq!(
-                    outcome(configuration, doubt),
+                    outcome(configuration, reason),
                     Outcome::Inconclusive,
                     "{number}"
                 );
@@ -150,9 +156,11 @@ mod tests {
     fn one_failed_request_is_singular_in_the_reason() {
         let mut configuration =
             expected_report(Scenario::RedisGoesAway, Configuration::Central);
-        configuration.failed_before = 1;
-        let doubts = doubts(Scenario::RedisGoesAway, &[configuration]);
-        let reason: Vec<_> = doubts.iter().map(|doubt| doubt.reason.as_str()).collect();
+        configuration.failed_before_fault = 1;
+        let inconclusive_reasons =
+            inconclusive_reasons(Scenario::RedisGoesAway, &[configuration]);
+        let reason: Vec<_> =
+            inconclusive_reasons.iter().map(|reason| reason.reason.as_str()).collect();
         assert_eq!(reason, ["1 request failed before the fault"]);
     }
 
@@ -202,11 +210,15 @@ mod tests {
             );
         }
         assert_eq!(outcome(Configuration::Token, both(logged_out)), Outcome::Fail);
-        let lost_before = both(|configuration| configuration.lost_before = 1);
-        assert_eq!(outcome(Configuration::Token, lost_before), Outcome::Fail);
+        let logins_lost_before_fault =
+            both(|configuration| configuration.logins_lost_before_fault = 1);
+        assert_eq!(
+            outcome(Configuration::Token, logins_lost_before_fault),
+            Outcome::Fail
+        );
         let sticky = outcome(
             Configuration::MemorySticky,
-            both(|configuration| configuration.lost_before = 1),
+            both(|configuration| configuration.logins_lost_before_fault = 1),
         );
         assert_eq!(sticky, Outcome::Inconclusive);
     }

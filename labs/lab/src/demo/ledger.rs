@@ -18,7 +18,8 @@ pub(crate) enum Phase {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RequestResult {
     /// A correct answer.
-    Fine,
+    #[serde(rename = "fine")]
+    Success,
     /// 401 for a credential that was issued, has not expired and was not revoked.
     LoginLost,
     /// No answer, or 5xx.
@@ -41,21 +42,21 @@ pub(crate) struct Entry {
 
 /// An upload that was acknowledged.
 #[derive(Clone, Debug)]
-pub(crate) struct Acknowledged {
+pub(crate) struct AcknowledgedUpload {
     pub(crate) user: usize,
     pub(crate) file_id: String,
     /// Of the bytes that were sent, computed by the client.
     pub(crate) sha256: String,
     /// Whether the acknowledgement had the same hash.
-    pub(crate) echoed: bool,
+    pub(crate) hash_matches: bool,
 }
 
 /// All requests of one configuration.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    began: Instant,
+    started_at: Instant,
     pub(crate) entries: Vec<Entry>,
-    pub(crate) uploads: Vec<Acknowledged>,
+    pub(crate) uploads: Vec<AcknowledgedUpload>,
     /// The name of each user's upload that was sent and is not acknowledged.
     pub(crate) pending: Vec<Option<String>>,
     /// The replica of each user's last login.
@@ -70,7 +71,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(users: usize) -> Self {
         Self {
-            began: Instant::now(),
+            started_at: Instant::now(),
             entries: Vec::new(),
             uploads: Vec::new(),
             pending: vec![None; users],
@@ -82,11 +83,11 @@ impl Ledger {
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Starts the fault phase.
-    pub(crate) fn fault_begins(&mut self) {
+    pub(crate) fn start_fault(&mut self) {
         self.phase = Phase::Fault;
         self.fault_ms = Some(self.now_ms());
         self.login_replicas_at_fault.clone_from(&self.login_replicas);
@@ -134,10 +135,10 @@ mod tests {
 
     fn ledger(outcomes: &[(usize, RequestResult)]) -> Ledger {
         let mut ledger = Ledger::new(2);
-        let baseline = std::iter::repeat_n((0, RequestResult::Fine), REQUESTS)
-            .chain(std::iter::repeat_n((1, RequestResult::Fine), REQUESTS));
+        let baseline = std::iter::repeat_n((0, RequestResult::Success), REQUESTS)
+            .chain(std::iter::repeat_n((1, RequestResult::Success), REQUESTS));
         baseline.for_each(|(user, outcome)| add(&mut ledger, user, outcome));
-        ledger.fault_begins();
+        ledger.start_fault();
         outcomes.iter().for_each(|(user, outcome)| add(&mut ledger, *user, *outcome));
         ledger
     }
@@ -161,7 +162,7 @@ mod tests {
         let quiesced = |ledger: &Ledger| {
             ledger.each_ends_with(REQUESTS, |result| result != RequestResult::Failed)
         };
-        let mut outcomes = vec![(0, RequestResult::Fine); REQUESTS];
+        let mut outcomes = vec![(0, RequestResult::Success); REQUESTS];
         assert!(!quiesced(&ledger(&outcomes)), "user 1 was starved");
         outcomes.extend([(1, RequestResult::Failed); 1]);
         outcomes.extend([(1, RequestResult::LoginLost); REQUESTS]);
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn failed_request_is_not_an_answer() {
         let outcomes = [
-            (0, RequestResult::Fine),
+            (0, RequestResult::Success),
             (1, RequestResult::Failed),
             (1, RequestResult::Failed),
         ];

@@ -10,21 +10,21 @@ use cluster::ServerKind;
 pub(crate) async fn log_in(
     client: &Client,
     design: ServerKind,
-    given: &LoginRequest,
+    account: &LoginRequest,
 ) -> CallResult<Credential> {
     match design.has_sessions() {
         true => {
-            let started = client.log_in_session(given).await;
-            credential(started, |started| Credential::Session(started.session_id))
+            let started = client.log_in_session(account).await;
+            map_to_credential(started, |started| Credential::Session(started.session_id))
         }
         false => {
-            let issued = client.token(given).await;
-            credential(issued, |issued| Credential::Bearer(issued.access_token))
+            let issued = client.token(account).await;
+            map_to_credential(issued, |issued| Credential::Bearer(issued.access_token))
         }
     }
 }
 
-fn credential<T>(
+fn map_to_credential<T>(
     outcome: CallResult<T>,
     of: impl FnOnce(T) -> Credential,
 ) -> CallResult<Credential> {

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 /// One step of the demo. On standard error, so that a pipe gets results only.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct ProgressStep {
     bar: Option<ProgressBar>,
     title: String,
 }
 
-impl Step {
-    pub(crate) fn begin(number: usize, of: usize, title: &str) -> Self {
+impl ProgressStep {
+    pub(crate) fn start(number: usize, of: usize, title: &str) -> Self {
         let title = format!("[{number}/{of}] {title}");
         if !std::io::stderr().is_terminal() {
             remark(&title);
@@ -28,14 +28,14 @@ impl Step {
     }
 
     /// Shows progress within the step.
-    pub(crate) fn note(&self, note: &str) {
+    pub(crate) fn update(&self, note: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{}: {note}", self.title));
         }
     }
 
     /// Ends the step with a line of its result.
-    pub(crate) fn end(self, note: &str) {
+    pub(crate) fn finish(self, note: &str) {
         match self.bar {
             Some(bar) => {
                 bar.finish_and_clear();

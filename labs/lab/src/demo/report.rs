@@ -3,7 +3,7 @@
 use crate::demo::checks::Check;
 use crate::demo::configuration::Configuration;
 use crate::demo::figures::ConfigurationReport;
-use crate::demo::judgement::Doubt;
+use crate::demo::judgement::InconclusiveReason;
 use crate::demo::scenario::Scenario;
 use outcome::Outcome;
 use serde::Serialize;
@@ -20,7 +20,8 @@ pub(crate) struct Report {
     pub(crate) configurations: Vec<ConfigurationReport>,
     pub(crate) checks: Vec<Check>,
     /// Why results of the run are inconclusive.
-    pub(crate) doubts: Vec<Doubt>,
+    #[serde(rename = "doubts")]
+    pub(crate) inconclusive_reasons: Vec<InconclusiveReason>,
     pub(crate) outcome: Outcome,
     pub(crate) seconds: f64,
 }
@@ -33,6 +34,10 @@ impl Report {
             .checks
             .iter()
             .all(|check| check.configuration != configuration || check.holds);
-        holds && self.doubts.iter().all(|doubt| doubt.configuration != configuration)
+        holds
+            && self
+                .inconclusive_reasons
+                .iter()
+                .all(|reason| reason.configuration != configuration)
     }
 }

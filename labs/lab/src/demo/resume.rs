@@ -5,9 +5,9 @@
 
 mod sending;
 
-use crate::demo::progress::Step;
+use crate::demo::progress::ProgressStep;
 use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
-use crate::demo::{DemoArgs, Judgement};
+use crate::demo::{DemoArgs, DemoResult};
 use anyhow::{Context, bail};
 use api_conformance::client::{Client, Options};
 use api_conformance::credential::Credential;
@@ -19,34 +19,36 @@ use cluster::commands::MemberCommand;
 use cluster::{Cluster, Design};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sending::{InOneRequest, PieceByPiece, Sent};
+use sending::{ChunkedUpload, SentBytes, WholeUpload};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// Bytes of the file: large enough to take a few seconds.
-const SIZE: usize = 12 * 1024 * 1024;
+const FILE_BYTES: usize = 12 * 1024 * 1024;
 
 /// Time limit of each wait.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The result of one upload method.
 #[derive(Debug, Serialize)]
-pub(crate) struct Survived {
+pub(crate) struct InterruptedUpload {
     pub(crate) method: &'static str,
     /// The replica that was killed.
     pub(crate) target: String,
     /// Bytes that the client had sent before the kill.
-    pub(crate) sent_before: usize,
+    #[serde(rename = "sent_before")]
+    pub(crate) sent_before_kill: usize,
     /// The offset at which the client resumed.
     pub(crate) resumed_from: usize,
     /// All bytes that the client sent.
     pub(crate) sent: usize,
     /// Whether the file is present once, with the bytes that were sent.
-    pub(crate) whole: bool,
+    #[serde(rename = "whole")]
+    pub(crate) stored_once: bool,
     pub(crate) seconds: f64,
 }
 
-impl Trial for Survived {
+impl Trial for InterruptedUpload {
     const COLUMNS: &'static [&'static str] = &[
         "upload",
         "killed",
@@ -61,10 +63,10 @@ impl Trial for Survived {
         vec![
             self.method.to_owned(),
             self.target.clone(),
-            mib(self.sent_before),
+            mib(self.sent_before_kill),
             mib(self.resumed_from),
             mib(self.sent),
-            if self.whole { "yes" } else { "NO" }.to_owned(),
+            if self.stored_once { "yes" } else { "NO" }.to_owned(),
             format!("{:.1}", self.seconds),
         ]
     }
@@ -76,29 +78,26 @@ fn mib(bytes: usize) -> String {
 }
 
 /// The demo.
-pub(crate) async fn run(args: &DemoArgs) -> Judgement {
-    let began = Instant::now();
-    let step = Step::begin(1, 3, "starting three replicas and a balancer");
+pub(crate) async fn run(args: &DemoArgs) -> DemoResult {
+    let started_at = Instant::now();
+    let step = ProgressStep::start(1, 3, "starting three replicas and a balancer");
     let (cluster, alice) = cluster_for_alice(Design::Central, 3, &[]).await?;
     let options = Options { timeout: STEP_TIMEOUT, ..Options::default() };
     let client = Client::with(&cluster.url(), options);
     let session = client.log_in_session(&alice).await.done()?.body.session_id;
     let fixture = Fixture { cluster, client, alice: Credential::Session(session) };
-    step.end(&mib(SIZE));
-    let step = Step::begin(2, 3, "upload in one request, with a kill half-way");
-    let plain = fixture.in_one_request(&file(args.seed, "plain")).await?;
-    step.end(&format!("{} sent in total", mib(plain.sent)));
-    let step = Step::begin(3, 3, "upload in pieces, with a kill half-way");
-    let pieces = fixture.piece_by_piece(&file(args.seed, "pieces")).await?;
+    step.finish(&mib(FILE_BYTES));
+    let step = ProgressStep::start(2, 3, "upload in one request, with a kill half-way");
+    let plain = fixture.upload_whole(&file(args.seed, "plain")).await?;
+    step.finish(&format!("{} sent in total", mib(plain.sent)));
+    let step = ProgressStep::start(3, 3, "upload in pieces, with a kill half-way");
+    let chunked = fixture.upload_in_chunks(&file(args.seed, "pieces")).await?;
     fixture.cluster.down().await;
     drop(fixture);
-    step.end(&format!("{} sent in total", mib(pieces.sent)));
-    let report = TrialReport::new("upload-survives-a-kill", args.seed, began).judge(
-        checks(&plain, &pieces),
-        Vec::new(),
-        vec![plain, pieces],
-    );
-    report.show(args, &LESSONS)
+    step.finish(&format!("{} sent in total", mib(chunked.sent)));
+    let report = TrialReport::new("upload-survives-a-kill", args.seed, started_at)
+        .with_results(checks(&plain, &chunked), Vec::new(), vec![plain, chunked]);
+    report.print(args, &LESSONS)
 }
 
 const LESSONS: [&str; 3] = [
@@ -111,43 +110,44 @@ const LESSONS: [&str; 3] = [
      counts.",
 ];
 
-fn checks(plain: &Survived, pieces: &Survived) -> Vec<TrialCheck> {
+fn checks(plain: &InterruptedUpload, chunked: &InterruptedUpload) -> Vec<TrialCheck> {
     let mut all = Vec::new();
-    for trial in [plain, pieces] {
+    for trial in [plain, chunked] {
         let title = "the file is present once, with the bytes that were sent";
-        all.push(TrialCheck::equal(trial.method, title, (&true, &trial.whole)));
+        all.push(TrialCheck::equal(trial.method, title, (&true, &trial.stored_once)));
     }
     let title = "the upload starts again at offset 0";
     all.push(TrialCheck::equal(plain.method, title, (&0, &plain.resumed_from)));
-    let holds = pieces.resumed_from > 0 && pieces.resumed_from <= pieces.sent_before;
+    let holds =
+        chunked.resumed_from > 0 && chunked.resumed_from <= chunked.sent_before_kill;
     all.push(TrialCheck {
-        trial: pieces.method,
+        trial: chunked.method,
         title: "the upload resumes at the stored offset",
-        expected: format!("more than 0, at most {}", pieces.sent_before),
-        measured: pieces.resumed_from.to_string(),
+        expected: format!("more than 0, at most {}", chunked.sent_before_kill),
+        measured: chunked.resumed_from.to_string(),
         holds,
     });
     all.push(TrialCheck {
-        trial: pieces.method,
+        trial: chunked.method,
         title: "fewer bytes are sent than in one request",
         expected: format!("less than {}", plain.sent),
-        measured: pieces.sent.to_string(),
-        holds: pieces.sent < plain.sent,
+        measured: chunked.sent.to_string(),
+        holds: chunked.sent < plain.sent,
     });
     all
 }
 
 /// A file with random bytes, so that no store has it yet.
-fn file(seed: u64, name: &'static str) -> File {
-    let mut bytes = vec![0; SIZE];
-    let mut dice = ChaCha8Rng::seed_from_u64(seed);
-    dice.set_stream(name.len() as u64);
-    dice.fill_bytes(&mut bytes);
-    File { name, bytes: Bytes::from(bytes) }
+fn file(seed: u64, name: &'static str) -> UploadFile {
+    let mut bytes = vec![0; FILE_BYTES];
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(name.len() as u64);
+    rng.fill_bytes(&mut bytes);
+    UploadFile { name, bytes: Bytes::from(bytes) }
 }
 
 /// A file to upload.
-struct File {
+struct UploadFile {
     name: &'static str,
     bytes: Bytes,
 }
@@ -160,44 +160,49 @@ struct Fixture {
 }
 
 impl Fixture {
-    async fn in_one_request(&self, file: &File) -> anyhow::Result<Survived> {
-        let (began, sent) = (Instant::now(), Sent::default());
-        let upload = InOneRequest::new(&self.client, &self.alice, file, &sent);
+    async fn upload_whole(&self, file: &UploadFile) -> anyhow::Result<InterruptedUpload> {
+        let (started_at, sent) = (Instant::now(), SentBytes::default());
+        let upload = WholeUpload::new(&self.client, &self.alice, file, &sent);
         let target = self.kill_half_way(upload.send(), &sent).await?;
-        let sent_before = sent.bytes();
-        self.until_served("the repeated upload", async || upload.send().await).await?;
+        let sent_before_kill = sent.bytes();
+        self.retry_until_served("the repeated upload", async || upload.send().await)
+            .await?;
         self.cluster.execute(&target, MemberCommand::Restart).await?;
-        Ok(Survived {
+        Ok(InterruptedUpload {
             method: "in one request",
             target,
-            sent_before,
+            sent_before_kill,
             resumed_from: 0,
             sent: sent.bytes(),
-            whole: self.is_whole(file).await?,
-            seconds: began.elapsed().as_secs_f64(),
+            stored_once: self.is_stored_once(file).await?,
+            seconds: started_at.elapsed().as_secs_f64(),
         })
     }
 
-    async fn piece_by_piece(&self, file: &File) -> anyhow::Result<Survived> {
-        let (began, sent) = (Instant::now(), Sent::default());
-        let upload = PieceByPiece::create(&self.client, &self.alice, file, &sent).await?;
+    async fn upload_in_chunks(
+        &self,
+        file: &UploadFile,
+    ) -> anyhow::Result<InterruptedUpload> {
+        let (started_at, sent) = (Instant::now(), SentBytes::default());
+        let upload =
+            ChunkedUpload::create(&self.client, &self.alice, file, &sent).await?;
         let target = self.kill_half_way(upload.send_from(0), &sent).await?;
-        let sent_before = sent.bytes();
+        let sent_before_kill = sent.bytes();
         let mut resumed_from = None;
-        self.until_served("the rest of the upload", async || {
+        self.retry_until_served("the rest of the upload", async || {
             let offset = upload.offset().await?;
             resumed_from.get_or_insert(offset);
-            if offset < SIZE { upload.send_from(offset).await } else { Ok(()) }
+            if offset < FILE_BYTES { upload.send_from(offset).await } else { Ok(()) }
         })
         .await?;
-        Ok(Survived {
+        Ok(InterruptedUpload {
             method: "in pieces",
             target,
-            sent_before,
+            sent_before_kill,
             resumed_from: resumed_from.context("a replica reported the offset")?,
             sent: sent.bytes(),
-            whole: self.is_whole(file).await?,
-            seconds: began.elapsed().as_secs_f64(),
+            stored_once: self.is_stored_once(file).await?,
+            seconds: started_at.elapsed().as_secs_f64(),
         })
     }
 
@@ -206,23 +211,23 @@ impl Fixture {
     async fn kill_half_way(
         &self,
         upload: impl Future<Output = anyhow::Result<()>>,
-        sent: &Sent,
+        sent: &SentBytes,
     ) -> anyhow::Result<String> {
         let kill = async {
-            let busy = eventually(
+            let receiving = eventually(
                 STEP_TIMEOUT,
                 "a replica with half of the upload",
                 async || {
-                    Ok(if sent.bytes() < SIZE / 2 {
+                    Ok(if sent.bytes() < FILE_BYTES / 2 {
                         None
                     } else {
-                        self.busy_replica().await
+                        self.receiving_replica().await
                     })
                 },
             );
-            let busy = busy.await?;
-            self.cluster.execute(&busy, MemberCommand::Kill).await?;
-            anyhow::Ok(busy)
+            let receiving = receiving.await?;
+            self.cluster.execute(&receiving, MemberCommand::Kill).await?;
+            anyhow::Ok(receiving)
         };
         let (answer, target) = tokio::join!(upload, kill);
         if answer.is_ok() {
@@ -232,16 +237,16 @@ impl Fixture {
     }
 
     /// The replica with a request in flight. Health checks do not count.
-    async fn busy_replica(&self) -> Option<String> {
+    async fn receiving_replica(&self) -> Option<String> {
         let members = self.cluster.status().await.members;
-        let busy = |member: &&cluster::status::MemberStatus| {
+        let receiving = |member: &&cluster::status::MemberStatus| {
             member.balancer.as_ref().is_some_and(|seen| seen.in_flight > 0)
         };
-        members.iter().find(busy).map(|member| member.id.clone())
+        members.iter().find(receiving).map(|member| member.id.clone())
     }
 
     /// Retries until a replica answers: the balancer has to notice the kill first.
-    async fn until_served(
+    async fn retry_until_served(
         &self,
         what: &str,
         mut attempt: impl AsyncFnMut() -> anyhow::Result<()>,
@@ -258,7 +263,7 @@ impl Fixture {
         }
     }
 
-    async fn is_whole(&self, file: &File) -> anyhow::Result<bool> {
+    async fn is_stored_once(&self, file: &UploadFile) -> anyhow::Result<bool> {
         let listing = self.client.list(&self.alice, &ListQuery::default()).await;
         let named = |one: &&FileEntry| one.name == file.name;
         let listing = listing.done()?.body;

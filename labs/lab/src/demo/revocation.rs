@@ -3,9 +3,9 @@
 //! In each trial alice logs in, uses her token on both replicas, revokes it, and keeps using
 //! it. The demo measures how long the token is accepted, and counts round trips to a store.
 
-use crate::demo::progress::Step;
+use crate::demo::progress::ProgressStep;
 use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
-use crate::demo::{DemoArgs, Judgement};
+use crate::demo::{DemoArgs, DemoResult};
 use crate::screen::counted;
 use anyhow::Context;
 use api_conformance::call_result::CallResult;
@@ -22,31 +22,31 @@ use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// Requests over which round trips are counted.
-const COUNTED: u32 = 20;
+const COUNTED_REQUESTS: u32 = 20;
 
 /// Time beyond the lifetime of a token during which it is still tried.
-const EXTRA_WATCH: Duration = Duration::from_secs(10);
+const EXTRA_OBSERVATION: Duration = Duration::from_secs(10);
 
 /// A revocation method, and the lifetime of tokens in the demo: minutes would be too long
 /// to watch.
-struct Method {
+struct RevocationMethod {
     name: &'static str,
-    lifetime_ms: u64,
+    token_ttl_ms: u64,
     /// Whether a revoked token is rejected before it expires.
-    ends: bool,
+    revokes: bool,
 }
 
-const METHODS: [Method; 5] = [
-    Method { name: "none", lifetime_ms: 8_000, ends: false },
-    Method { name: "short-lived", lifetime_ms: 3_000, ends: false },
-    Method { name: "deny-list", lifetime_ms: 60_000, ends: true },
-    Method { name: "token-version", lifetime_ms: 60_000, ends: true },
-    Method { name: "combined", lifetime_ms: 60_000, ends: true },
+const METHODS: [RevocationMethod; 5] = [
+    RevocationMethod { name: "none", token_ttl_ms: 8_000, revokes: false },
+    RevocationMethod { name: "short-lived", token_ttl_ms: 3_000, revokes: false },
+    RevocationMethod { name: "deny-list", token_ttl_ms: 60_000, revokes: true },
+    RevocationMethod { name: "token-version", token_ttl_ms: 60_000, revokes: true },
+    RevocationMethod { name: "combined", token_ttl_ms: 60_000, revokes: true },
 ];
 
 /// The result of one revocation method.
 #[derive(Debug, Serialize)]
-pub(crate) struct Revoked {
+pub(crate) struct RevocationResult {
     pub(crate) revocation: &'static str,
     /// Lifetime of a token in seconds.
     pub(crate) lifetime_s: u64,
@@ -63,7 +63,7 @@ pub(crate) struct Revoked {
     pub(crate) too_late: bool,
 }
 
-impl Trial for Revoked {
+impl Trial for RevocationResult {
     const COLUMNS: &'static [&'static str] = &[
         "--revocation",
         "token lifetime",
@@ -88,36 +88,37 @@ impl Trial for Revoked {
 }
 
 /// The demo.
-pub(crate) async fn run(args: &DemoArgs) -> Judgement {
-    let began = Instant::now();
-    let step = Step::begin(1, 2, "starting two replicas for each revocation method");
+pub(crate) async fn run(args: &DemoArgs) -> DemoResult {
+    let started_at = Instant::now();
+    let step =
+        ProgressStep::start(1, 2, "starting two replicas for each revocation method");
     let clusters = try_join_all(METHODS.iter().map(|method| {
         let flags = [
             format!("--revocation={}", method.name),
-            format!("--token-ttl-ms={}", method.lifetime_ms),
+            format!("--token-ttl-ms={}", method.token_ttl_ms),
         ];
         async move { cluster_for_alice(Design::Token, 2, &flags).await }
     }));
     let clusters = clusters.await?;
-    step.end(&format!("{} processes", clusters.len() * 3));
-    let step = Step::begin(2, 2, "revoking the token, and using it again");
+    step.finish(&format!("{} processes", clusters.len() * 3));
+    let step = ProgressStep::start(2, 2, "revoking the token, and using it again");
     let mut trials = Vec::new();
     for (method, (cluster, alice)) in METHODS.iter().zip(&clusters) {
-        trials.push(method.try_out(cluster, alice).await.context(method.name)?);
+        trials.push(method.measure(cluster, alice).await.context(method.name)?);
     }
     for (cluster, _) in &clusters {
         cluster.down().await;
     }
     // Removes their folders before the message below.
     drop(clusters);
-    step.end("nothing is left running");
+    step.finish("nothing is left running");
     let checks = METHODS.iter().zip(&trials).flat_map(|(method, one)| method.checks(one));
-    let report = TrialReport::new("revoke-a-token", args.seed, began).judge(
+    let report = TrialReport::new("revoke-a-token", args.seed, started_at).with_results(
         checks.collect(),
-        trials.iter().filter_map(doubt).collect(),
+        trials.iter().filter_map(inconclusive_reason).collect(),
         trials,
     );
-    report.show(args, &LESSONS)
+    report.print(args, &LESSONS)
 }
 
 const LESSONS: [&str; 4] = [
@@ -134,24 +135,24 @@ const LESSONS: [&str; 4] = [
      15 minutes, and one minute for short-lived.",
 ];
 
-fn doubt(trial: &Revoked) -> Option<String> {
+fn inconclusive_reason(trial: &RevocationResult) -> Option<String> {
     let why = "the token expired before its revocation: the machine is too busy";
     trial.too_late.then(|| format!("{}: {why}", trial.revocation))
 }
 
-impl Method {
-    async fn try_out(
+impl RevocationMethod {
+    async fn measure(
         &self,
         cluster: &Cluster,
         alice: &api_contract::LoginRequest,
-    ) -> anyhow::Result<Revoked> {
+    ) -> anyhow::Result<RevocationResult> {
         let replicas = replicas(cluster).await;
         let first = replicas.first().context("two replicas were started")?;
         let issued: TokenIssued = first.client.token(alice).await.done()?.body;
-        let born = Instant::now();
+        let issued_at = Instant::now();
         let credential = Credential::Bearer(issued.access_token.clone());
         let before = round_trips(&replicas).await?;
-        for number in 0..COUNTED {
+        for number in 0..COUNTED_REQUESTS {
             let replica = &replicas[number as usize % replicas.len()];
             replica.client.list(&credential, &ListQuery::default()).await.done()?;
         }
@@ -160,43 +161,44 @@ impl Method {
         let call =
             first.client.request(http::Method::POST, paths::TOKEN_REVOKE).json(&revoke);
         first.client.json::<Message>(call).await.done()?;
-        let (revoked, life) = (Instant::now(), Duration::from_millis(self.lifetime_ms));
-        let too_late = born.elapsed() >= life;
+        let (revoked, token_ttl) =
+            (Instant::now(), Duration::from_millis(self.token_ttl_ms));
+        let too_late = issued_at.elapsed() >= token_ttl;
         let (accepted_after, rejected_after) =
-            watch(&replicas, &credential, life).await?;
+            observe_refusal(&replicas, &credential, token_ttl).await?;
         let refresh = RefreshRequest {
             refresh_token: issued.refresh_token.context("it comes with the token")?,
         };
         let call =
             first.client.request(http::Method::POST, paths::TOKEN_REFRESH).json(&refresh);
         let refreshed = first.client.json::<TokenIssued>(call).await;
-        Ok(Revoked {
+        Ok(RevocationResult {
             revocation: self.name,
-            lifetime_s: self.lifetime_ms / 1000,
+            lifetime_s: self.token_ttl_ms / 1000,
             accepted_after,
             rejected_after_s: rejected_after.map(|at| (at - revoked).as_secs_f64()),
-            round_trips_per_request: round_trips / f64::from(COUNTED),
+            round_trips_per_request: round_trips / f64::from(COUNTED_REQUESTS),
             refresh_refused: refreshed.status()? == StatusCode::UNAUTHORIZED,
             too_late,
         })
     }
 
-    fn checks(&self, trial: &Revoked) -> Vec<TrialCheck> {
+    fn checks(&self, trial: &RevocationResult) -> Vec<TrialCheck> {
         let name = self.name;
         let used = trial.accepted_after > 0;
-        let title = match self.ends {
+        let title = match self.revokes {
             true => "the token is rejected after the answer to the logout",
             false => "the token is accepted after the logout, because no store is read",
         };
         let trips = trial.round_trips_per_request.round();
-        let expected = if self.ends { 1.0 } else { 0.0 };
-        let price = match self.ends {
+        let expected = if self.revokes { 1.0 } else { 0.0 };
+        let price = match self.revokes {
             true => "a request costs one round trip to a store",
             false => "a request costs no round trip",
         };
         let rejected = trial.rejected_after_s.is_some();
         vec![
-            TrialCheck::equal(name, title, (&!self.ends, &used)),
+            TrialCheck::equal(name, title, (&!self.revokes, &used)),
             TrialCheck::equal(
                 name,
                 "the token is rejected in the end",
@@ -227,17 +229,17 @@ async fn replicas(cluster: &Cluster) -> Vec<Replica> {
     members.filter_map(replica).collect()
 }
 
-/// Uses a token on every replica until all reject it, or its lifetime and [`EXTRA_WATCH`]
+/// Uses a token on every replica until all reject it, or its lifetime and [`EXTRA_OBSERVATION`]
 /// are over. Returns the number of accepted requests and the time of the rejection.
-async fn watch(
+async fn observe_refusal(
     replicas: &[Replica],
     credential: &Credential,
-    life: Duration,
+    token_ttl: Duration,
 ) -> anyhow::Result<(u32, Option<Instant>)> {
-    let deadline = Instant::now() + life + EXTRA_WATCH;
+    let deadline = Instant::now() + token_ttl + EXTRA_OBSERVATION;
     let mut accepted = 0;
     while Instant::now() < deadline {
-        let asked = Instant::now();
+        let sent = Instant::now();
         let mut refused = 0;
         for replica in replicas {
             match replica.client.list(credential, &ListQuery::default()).await {
@@ -249,7 +251,7 @@ async fn watch(
             }
         }
         if refused == replicas.len() {
-            return Ok((accepted, Some(asked)));
+            return Ok((accepted, Some(sent)));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

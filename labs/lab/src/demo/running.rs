@@ -1,6 +1,6 @@
 //! A running configuration: its cluster, its users, and whether every act got its requests.
 
-use crate::demo::Missing;
+use crate::demo::MissingService;
 use crate::demo::configuration::Configuration;
 use crate::demo::figures::{ConfigurationReport, QUIESCED_REQUESTS};
 use crate::demo::ledger::RequestResult;
@@ -23,14 +23,14 @@ pub(crate) struct RunningConfiguration {
     pub(crate) users: VirtualUsers,
     pub(crate) cluster: Cluster,
     /// Requests since this moment of the ledger count for the present act.
-    counts_from_ms: u64,
+    step_started_ms: u64,
     /// Whether each user got the answers that every act so far waited for.
-    complete: bool,
+    enough_answers: bool,
 }
 
 impl RunningConfiguration {
     /// Starts the servers.
-    pub(crate) async fn servers(
+    pub(crate) async fn start_servers(
         configuration: Configuration,
         program: &Program,
         users_file: &Path,
@@ -47,7 +47,7 @@ impl RunningConfiguration {
     }
 
     /// Starts the users.
-    pub(crate) fn open(
+    pub(crate) fn start_users(
         configuration: Configuration,
         cluster: Cluster,
         accounts: &[LoginRequest],
@@ -55,11 +55,11 @@ impl RunningConfiguration {
     ) -> Self {
         let users =
             VirtualUsers::start(configuration, cluster.url(), accounts.to_vec(), seed);
-        Self { users, cluster, counts_from_ms: 0, complete: true }
+        Self { users, cluster, step_started_ms: 0, enough_answers: true }
     }
 
     /// The services that its replicas share; [`None`] if there is none.
-    pub(crate) async fn shares(&self) -> Option<String> {
+    pub(crate) async fn shared_services(&self) -> Option<String> {
         let services = self.cluster.status().await.services;
         let named: Vec<_> = services
             .iter()
@@ -71,8 +71,8 @@ impl RunningConfiguration {
     /// Requires a database server: a file has no process to kill.
     ///
     /// # Errors
-    /// [`Missing`] when the database is a file.
-    pub(crate) async fn must_have_a_database_that_can_crash(&self) -> anyhow::Result<()> {
+    /// [`MissingService`] when the database is a file.
+    pub(crate) async fn require_database_process(&self) -> anyhow::Result<()> {
         let services = self.cluster.status().await.services;
         let server = |one: &ServiceStatus| {
             one.id == "database" && one.kind.is_some_and(|kind| kind != Kind::Embedded)
@@ -80,26 +80,26 @@ impl RunningConfiguration {
         if services.iter().any(server) {
             return Ok(());
         }
-        bail!(Missing(
+        bail!(MissingService(
             "this scenario kills Postgres, and Postgres is not installed: install your \
              system's package postgresql (cargo lab doctor shows the searched places)"
         ))
     }
 
     /// Starts the count of requests for the next act.
-    pub(crate) fn act_begins(&mut self) {
+    pub(crate) fn begin_step(&mut self) {
         let now = self.users.ledger().now_ms();
-        self.counts_from_ms = now;
+        self.step_started_ms = now;
     }
 
     /// Records whether each user got the answers that the act waited for.
-    pub(crate) fn act_ends(&mut self, answers: usize) {
-        self.complete &= self.fewest_answers() >= answers;
+    pub(crate) fn end_step(&mut self, answers: usize) {
+        self.enough_answers &= self.fewest_answers() >= answers;
     }
 
     /// The number of answers of the user with the fewest in this act.
     pub(crate) fn fewest_answers(&self) -> usize {
-        self.users.ledger().fewest_answers_since(self.counts_from_ms)
+        self.users.ledger().fewest_answers_since(self.step_started_ms)
     }
 
     /// Whether the requests of all users succeed again.
@@ -125,17 +125,17 @@ impl RunningConfiguration {
     ) -> anyhow::Result<ConfigurationReport> {
         let status = self.cluster.status().await;
         let mut replicas = status.members.iter().skip(1);
-        let living = replicas.find(|member| member.state == ProcessState::Up);
-        let address = living.and_then(|member| member.address);
+        let running = replicas.find(|member| member.state == ProcessState::Up);
+        let address = running.and_then(|member| member.address);
         let address = address.context("no replica is up for the verification reads")?;
-        let found = self.users.verification(address).await;
+        let found = self.users.read_uploads(address).await;
         let (configuration, ledger) = (self.users.configuration(), self.users.ledger());
         Ok(ConfigurationReport::of(
             configuration,
             &ledger,
             (target, NEW_REPLICA),
             found,
-            self.complete,
+            self.enough_answers,
         ))
     }
 }

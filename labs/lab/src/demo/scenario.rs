@@ -138,7 +138,7 @@ impl Scenario {
     }
 
     /// The reason why no request may fail during the fault; [`None`] where some may.
-    pub(crate) const fn costs_nothing(self) -> Option<&'static str> {
+    pub(crate) const fn no_failure_check_title(self) -> Option<&'static str> {
         match self {
             Self::ScaleOut | Self::RollingRestart => {
                 Some("an orderly change fails no request")

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// The state that all users of a configuration share.
-pub(crate) struct Shared {
+pub(crate) struct SharedState {
     pub(crate) configuration: Configuration,
     pub(crate) url: String,
     pub(crate) stop: CancellationToken,
@@ -16,7 +16,7 @@ pub(crate) struct Shared {
     ledger: Mutex<Ledger>,
 }
 
-impl Shared {
+impl SharedState {
     pub(crate) fn new(configuration: Configuration, url: String, users: usize) -> Self {
         let ledger = Mutex::new(Ledger::new(users));
         let (stop, slowed_down) = (CancellationToken::new(), AtomicBool::new(false));

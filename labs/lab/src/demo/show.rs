@@ -1,26 +1,26 @@
 //! The report on the screen: a table, a time axis, the reasons.
 
-use crate::demo::explain::{NO_EXPLANATION, Row, why};
+use crate::demo::explain::{ComparisonRow, NO_EXPLANATION, explanation};
 use crate::demo::figures::{ConfigurationReport, TICK_MS};
-use crate::demo::judgement::RUN_IT_AGAIN;
+use crate::demo::judgement::RERUN_ADVICE;
 use crate::demo::predict::Prediction;
 use crate::demo::report::Report;
 use crate::screen::{columns, print_line, table, wrapped};
 use outcome::Outcome;
 
 /// Below this many columns, the report is a list and not a table.
-const NARROW: usize = 72;
+const MIN_TABLE_COLUMNS: usize = 72;
 
 pub(crate) fn print(report: &Report, predictions: &[Prediction]) {
     print_line("");
-    match columns() < NARROW {
+    match columns() < MIN_TABLE_COLUMNS {
         true => print_lists(report),
         false => print_table(report),
     }
     print_timelines(report);
     print_reasons(report);
     print_predictions(report, predictions);
-    print_facts(report);
+    print_run_info(report);
 }
 
 fn print_table(report: &Report) {
@@ -31,22 +31,22 @@ fn print_table(report: &Report) {
             .iter()
             .map(|configuration| configuration.configuration.title()),
     );
-    let row = |row: Row| {
+    let row = |row: ComparisonRow| {
         let cells = report
             .configurations
             .iter()
-            .map(|configuration| row.cell(configuration, report.users));
+            .map(|configuration| row.table_cell(configuration, report.users));
         std::iter::once(row.title().to_owned()).chain(cells).collect()
     };
-    let rows = Row::of(report.scenario).map(row).collect();
+    let rows = ComparisonRow::of(report.scenario).map(row).collect();
     print_line(format!("{}\n", table(&header, rows)));
 }
 
 fn print_lists(report: &Report) {
     for configuration in &report.configurations {
         print_line(configuration.configuration.title());
-        for row in Row::of(report.scenario) {
-            let cell = row.cell(configuration, report.users);
+        for row in ComparisonRow::of(report.scenario) {
+            let cell = row.table_cell(configuration, report.users);
             print_line(format!("  {cell:>8}  {}", row.title()));
         }
         print_line("");
@@ -59,10 +59,10 @@ fn print_timelines(report: &Report) {
          failed, * both, blank: no request ended, | the fault."
     );
     print_line(wrapped(&legend, 0));
-    let room = columns().saturating_sub(24).max(20);
+    let width = columns().saturating_sub(24).max(20);
     for configuration in &report.configurations {
         // The fault is near the beginning, so a line that is too long loses its end.
-        let line: String = configuration.timeline.chars().take(room).collect();
+        let line: String = configuration.timeline.chars().take(width).collect();
         print_line(format!("  {:20} {line}", configuration.configuration.title()));
     }
     print_line("");
@@ -70,11 +70,11 @@ fn print_timelines(report: &Report) {
 
 fn print_reasons(report: &Report) {
     print_line("Why:");
-    for row in Row::of(report.scenario) {
+    for row in ComparisonRow::of(report.scenario) {
         let cells: Vec<_> = report
             .configurations
             .iter()
-            .map(|configuration| row.cell(configuration, report.users))
+            .map(|configuration| row.table_cell(configuration, report.users))
             .collect();
         if cells.windows(2).all(|pair| pair[0] == pair[1]) {
             continue;
@@ -83,7 +83,7 @@ fn print_reasons(report: &Report) {
             |(configuration, cell)| {
                 let why = match (
                     report.explains(configuration.configuration),
-                    why(row, configuration, report.scenario)?,
+                    explanation(row, configuration, report.scenario)?,
                 ) {
                     (true, why) => why,
                     (false, _) => NO_EXPLANATION.to_owned(),
@@ -132,8 +132,8 @@ fn print_predictions(report: &Report, predictions: &[Prediction]) {
     print_line("");
 }
 
-fn print_facts(report: &Report) {
-    judgement(report).into_iter().for_each(print_line);
+fn print_run_info(report: &Report) {
+    outcome_lines(report).into_iter().for_each(print_line);
     if report.outcome != Outcome::Pass {
         print_failures(report);
     }
@@ -141,13 +141,13 @@ fn print_facts(report: &Report) {
 }
 
 /// The outcome as text, with every reason for it.
-pub(crate) fn judgement(report: &Report) -> Vec<String> {
+pub(crate) fn outcome_lines(report: &Report) -> Vec<String> {
     if report.outcome == Outcome::Pass {
         let all = report.checks.len();
         return vec![format!("PASS: all {all} checks of the expected outcome hold.")];
     }
     let broken = report.checks.iter().filter(|check| !check.holds).map(|check| {
-        let result = match report.doubts.is_empty() || check.inexcusable {
+        let result = match report.inconclusive_reasons.is_empty() || check.inexcusable {
             true => "FAIL",
             false => "Not shown by this run",
         };
@@ -157,12 +157,12 @@ pub(crate) fn judgement(report: &Report) -> Vec<String> {
             "{result}: {configuration}: {title}: expected {expected}, measured {measured}"
         )
     });
-    let doubts = report.doubts.iter().map(|doubt| {
-        format!("INCONCLUSIVE: {}: {}", doubt.configuration.title(), doubt.reason)
+    let inconclusive_reasons = report.inconclusive_reasons.iter().map(|reason| {
+        format!("INCONCLUSIVE: {}: {}", reason.configuration.title(), reason.reason)
     });
     let again = report.outcome == Outcome::Inconclusive;
-    let again = again.then(|| wrapped(RUN_IT_AGAIN, 0));
-    broken.chain(doubts).chain(again).collect()
+    let again = again.then(|| wrapped(RERUN_ADVICE, 0));
+    broken.chain(inconclusive_reasons).chain(again).collect()
 }
 
 #[cfg(test)]
@@ -171,28 +171,30 @@ mod tests {
     use crate::demo::checks::checks;
     use crate::demo::configuration::Configuration;
     use crate::demo::fixture::{USERS, expected_report};
-    use crate::demo::judgement::{doubts, outcome_of};
+    use crate::demo::judgement::{inconclusive_reasons, outcome_of};
     use crate::demo::scenario::Scenario;
 
     /// The text for a run with this many failed requests before the fault.
-    fn text(failed_before: usize) -> String {
+    fn text(failed_before_fault: usize) -> String {
         let scenario = Scenario::KillAReplica;
         let mut configurations = Configuration::PHASE_1
             .map(|configuration| expected_report(scenario, configuration))
             .to_vec();
-        configurations[2].failed_before = failed_before;
-        let (checks, doubts) =
-            (checks(scenario, USERS, &configurations), doubts(scenario, &configurations));
-        let outcome = outcome_of(&checks, &doubts);
+        configurations[2].failed_before_fault = failed_before_fault;
+        let (checks, inconclusive_reasons) = (
+            checks(scenario, USERS, &configurations),
+            inconclusive_reasons(scenario, &configurations),
+        );
+        let outcome = outcome_of(&checks, &inconclusive_reasons);
         let (seed, target, seconds) = (1, "r2".to_owned(), 1.0);
-        super::judgement(&Report {
+        super::outcome_lines(&Report {
             scenario,
             seed,
             target,
             users: USERS,
             configurations,
             checks,
-            doubts,
+            inconclusive_reasons,
             outcome,
             seconds,
         })

@@ -3,9 +3,9 @@
 use crate::commands::program;
 use crate::demo::Scenario;
 use crate::demo::checks::checks;
-use crate::demo::judgement::{doubts, outcome_of};
+use crate::demo::judgement::{inconclusive_reasons, outcome_of};
 use crate::demo::predict::{self, Prediction};
-use crate::demo::progress::Step;
+use crate::demo::progress::ProgressStep;
 use crate::demo::report::Report;
 use crate::demo::running::{REPLICAS, RunningConfiguration};
 use crate::screen::{counted, remark};
@@ -24,13 +24,13 @@ const OBSERVED_ANSWERS: usize = 30;
 
 /// Answers for each user between the wait for Enter and the fault, so that all users are
 /// at full speed.
-const AWAKE_ANSWERS: usize = 3;
+const FULL_SPEED_ANSWERS: usize = 3;
 
 /// Time limit of an act. After it the demo continues, and the run is inconclusive unless a
 /// check fails that no slowness explains.
-const ACT_TIMEOUT: Duration = Duration::from_secs(30);
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
-const ACTS: usize = 6;
+const STEPS: usize = 6;
 
 /// Everything that a demo starts.
 pub(crate) struct Testbed {
@@ -38,7 +38,7 @@ pub(crate) struct Testbed {
     seed: u64,
     users: usize,
     target: String,
-    began: Instant,
+    started_at: Instant,
     configurations: Vec<RunningConfiguration>,
     /// Last, so that the processes are gone before the users file is.
     folder: Option<RunDir>,
@@ -53,7 +53,7 @@ impl Testbed {
             seed,
             users,
             target,
-            began: Instant::now(),
+            started_at: Instant::now(),
             configurations,
             folder,
         }
@@ -73,13 +73,13 @@ impl Testbed {
         } else {
             Vec::new()
         };
-        self.began = Instant::now();
+        self.started_at = Instant::now();
         predictions
     }
 
     /// Starts the clusters and the users.
     pub(crate) async fn set_up(&mut self) -> anyhow::Result<()> {
-        let step = Step::begin(1, ACTS, "starting real servers");
+        let step = ProgressStep::start(1, STEPS, "starting real servers");
         let program = program()?;
         let folder = RunDir::create(&program)?;
         let accounts = accounts(self.users);
@@ -91,29 +91,34 @@ impl Testbed {
         users_file::write(&users_file, &named, HashCost::Owasp)?;
         let configurations = self.scenario.configurations().iter().copied();
         let start = |configuration| {
-            RunningConfiguration::servers(configuration, &program, &users_file)
+            RunningConfiguration::start_servers(configuration, &program, &users_file)
         };
         let clusters = try_join_all(configurations.clone().map(start)).await?;
         // Users start after all clusters: their load would slow down the other starts.
         let open = |(configuration, cluster)| {
-            RunningConfiguration::open(configuration, cluster, &accounts, self.seed)
+            RunningConfiguration::start_users(
+                configuration,
+                cluster,
+                &accounts,
+                self.seed,
+            )
         };
         self.configurations = configurations.zip(clusters).map(open).collect();
         self.folder = Some(folder);
         if self.scenario == Scenario::PostgresRestarts {
             for configuration in &self.configurations {
-                configuration.must_have_a_database_that_can_crash().await?;
+                configuration.require_database_process().await?;
             }
         }
-        step.end(&self.started().await);
+        step.finish(&self.startup_text().await);
         Ok(())
     }
 
     /// Runs the users without a fault.
     pub(crate) async fn baseline(&mut self) {
-        let step = Step::begin(2, ACTS, "baseline: no fault");
-        let enough = self.until_each_user_has_had(BASELINE_ANSWERS, &step).await;
-        step.end(&self.so_far(enough));
+        let step = ProgressStep::start(2, STEPS, "baseline: no fault");
+        let enough = self.wait_for_answers(BASELINE_ANSWERS, &step).await;
+        step.finish(&self.progress_text(enough));
     }
 
     /// Waits for Enter with slow users, and returns when they are at full speed again.
@@ -123,36 +128,37 @@ impl Testbed {
             .for_each(|configuration| configuration.users.slow_down(true));
         let fault = self.scenario.fault(&self.target);
         predict::wait_for_enter(format!("Press Enter to {fault} ")).await;
-        let step = Step::begin(2, ACTS, "baseline: all users at full speed again");
+        let step =
+            ProgressStep::start(2, STEPS, "baseline: all users at full speed again");
         for configuration in &mut self.configurations {
             configuration.users.slow_down(false);
-            configuration.act_begins();
+            configuration.begin_step();
         }
-        let enough = self.until_each_user_has_had(AWAKE_ANSWERS, &step).await;
-        step.end(&self.so_far(enough));
+        let enough = self.wait_for_answers(FULL_SPEED_ANSWERS, &step).await;
+        step.finish(&self.progress_text(enough));
     }
 
     /// Injects the fault into all configurations at once.
     pub(crate) async fn inject(&mut self) -> anyhow::Result<()> {
         let fault = self.scenario.fault(&self.target);
-        let step = Step::begin(3, ACTS, &format!("fault: {fault}"));
+        let step = ProgressStep::start(3, STEPS, &format!("fault: {fault}"));
         for configuration in &self.configurations {
-            configuration.users.ledger().fault_begins();
+            configuration.users.ledger().start_fault();
         }
         let all = self.configurations.iter();
         try_join_all(
             all.map(|configuration| configuration.inject(self.scenario, &self.target)),
         )
         .await?;
-        self.configurations.iter_mut().for_each(RunningConfiguration::act_begins);
-        step.end("done in every configuration");
+        self.configurations.iter_mut().for_each(RunningConfiguration::begin_step);
+        step.finish("done in every configuration");
         Ok(())
     }
 
     /// Runs the users until they have recovered, or until the time limit.
     pub(crate) async fn observe(&mut self) {
-        let step = Step::begin(4, ACTS, "observing");
-        let enough = self.until_each_user_has_had(OBSERVED_ANSWERS, &step).await;
+        let step = ProgressStep::start(4, STEPS, "observing");
+        let enough = self.wait_for_answers(OBSERVED_ANSWERS, &step).await;
         // A user without answers has not recovered, and the wait for it is over.
         let quiesced = enough
             && wait_until(|| {
@@ -165,53 +171,56 @@ impl Testbed {
                 .map(|configuration| configuration.users.stop()),
         )
         .await;
-        step.end(&self.so_far(quiesced));
+        step.finish(&self.progress_text(quiesced));
     }
 
     /// Makes the verification reads, counts, and judges.
     pub(crate) async fn compare(&self) -> anyhow::Result<Report> {
-        let step =
-            Step::begin(5, ACTS, "verification reads of every acknowledged upload");
+        let step = ProgressStep::start(
+            5,
+            STEPS,
+            "verification reads of every acknowledged upload",
+        );
         let reports = self
             .configurations
             .iter()
             .map(|configuration| configuration.report(&self.target));
         let configurations = try_join_all(reports).await?;
         let checks = checks(self.scenario, self.users, &configurations);
-        let doubts = doubts(self.scenario, &configurations);
+        let inconclusive_reasons = inconclusive_reasons(self.scenario, &configurations);
         let present: usize = configurations
             .iter()
             .map(|configuration| configuration.uploads_present)
             .sum();
-        step.end(&format!("{present} are present"));
+        step.finish(&format!("{present} are present"));
         Ok(Report {
             scenario: self.scenario,
             seed: self.seed,
             target: self.target.clone(),
             users: self.users,
-            outcome: outcome_of(&checks, &doubts),
+            outcome: outcome_of(&checks, &inconclusive_reasons),
             configurations,
             checks,
-            doubts,
-            seconds: self.began.elapsed().as_secs_f64(),
+            inconclusive_reasons,
+            seconds: self.started_at.elapsed().as_secs_f64(),
         })
     }
 
     /// Stops everything.
     pub(crate) async fn reset(self) {
-        let step = Step::begin(6, ACTS, "stopping everything");
+        let step = ProgressStep::start(6, STEPS, "stopping everything");
         join_all(
             self.configurations.iter().map(|configuration| configuration.cluster.down()),
         )
         .await;
-        step.note("removing the uploads");
+        step.update("removing the uploads");
         // Removes their folders with hundreds of files, which takes some seconds.
         drop(self);
-        step.end("nothing is left running");
+        step.finish("nothing is left running");
     }
 
     /// Whether every user got this many answers before the time limit.
-    async fn until_each_user_has_had(&mut self, answers: usize, step: &Step) -> bool {
+    async fn wait_for_answers(&mut self, answers: usize, step: &ProgressStep) -> bool {
         let enough = wait_until(|| {
             let had = self
                 .configurations
@@ -219,21 +228,21 @@ impl Testbed {
                 .map(RunningConfiguration::fewest_answers)
                 .min();
             let had = had.unwrap_or(0).min(answers);
-            step.note(&format!("{had} of {answers} answers for each user"));
+            step.update(&format!("{had} of {answers} answers for each user"));
             had >= answers
         });
         let enough = enough.await;
         self.configurations
             .iter_mut()
-            .for_each(|configuration| configuration.act_ends(answers));
+            .for_each(|configuration| configuration.end_step(answers));
         enough
     }
 
     /// The number of processes, and the services that were chosen for them.
-    async fn started(&self) -> String {
+    async fn startup_text(&self) -> String {
         let processes = self.configurations.len() * (REPLICAS + 1);
         for configuration in &self.configurations {
-            if let Some(shared) = configuration.shares().await {
+            if let Some(shared) = configuration.shared_services().await {
                 return format!(
                     "{processes} servers; in {}: {shared}",
                     configuration.users.configuration().title()
@@ -243,7 +252,7 @@ impl Testbed {
         format!("{processes} processes")
     }
 
-    fn so_far(&self, in_time: bool) -> String {
+    fn progress_text(&self, in_time: bool) -> String {
         let count = |configuration: &RunningConfiguration| {
             configuration.users.ledger().entries.len()
         };
@@ -253,9 +262,9 @@ impl Testbed {
     }
 }
 
-/// Polls until the condition holds or [`ACT_TIMEOUT`] is over. Returns whether it holds.
+/// Polls until the condition holds or [`STEP_TIMEOUT`] is over. Returns whether it holds.
 async fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + ACT_TIMEOUT;
+    let deadline = Instant::now() + STEP_TIMEOUT;
     loop {
         if condition() {
             return true;

@@ -1,7 +1,7 @@
 //! A demo with one user: several trials, and the checks that decide the outcome.
 
 use crate::commands::program;
-use crate::demo::{DemoArgs, Judgement};
+use crate::demo::{DemoArgs, DemoResult};
 use crate::screen::{print_line, remark, table, wrapped};
 use api_contract::LoginRequest;
 use api_contract::secret::Secret;
@@ -15,7 +15,7 @@ use upload_domain::accounts::random_password;
 const SCHEMA: &str = "lab-demo-trials";
 
 /// The version of [`SCHEMA`].
-const VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 
 /// One check of one trial, with the figure that decides it.
 #[derive(Clone, Debug, Serialize)]
@@ -57,48 +57,51 @@ pub(crate) struct TrialReport<T> {
     pub(crate) trials: Vec<T>,
     pub(crate) checks: Vec<TrialCheck>,
     /// Why the run is inconclusive.
-    pub(crate) doubts: Vec<String>,
+    #[serde(rename = "doubts")]
+    pub(crate) inconclusive_reasons: Vec<String>,
     pub(crate) outcome: Outcome,
     pub(crate) seconds: f64,
 }
 
 impl<T: Trial> TrialReport<T> {
-    /// A report without results. [`TrialReport::judge`] adds them.
+    /// A report without results. [`TrialReport::with_results`] adds them.
     pub(crate) fn new(scenario: &'static str, seed: u64, began: Instant) -> Self {
         Self {
             scenario,
             seed,
             trials: Vec::new(),
             checks: Vec::new(),
-            doubts: Vec::new(),
+            inconclusive_reasons: Vec::new(),
             outcome: Outcome::Inconclusive,
             seconds: began.elapsed().as_secs_f64(),
         }
     }
 
     /// Adds the results, and judges: one reason for doubt makes the run inconclusive.
-    pub(crate) fn judge(
+    pub(crate) fn with_results(
         self,
         checks: Vec<TrialCheck>,
-        doubts: Vec<String>,
+        inconclusive_reasons: Vec<String>,
         trials: Vec<T>,
     ) -> Self {
         let all_hold = checks.iter().all(|check| check.holds);
-        let outcome = match (doubts.is_empty(), all_hold) {
+        let outcome = match (inconclusive_reasons.is_empty(), all_hold) {
             (false, _) => Outcome::Inconclusive,
             (true, true) => Outcome::Pass,
             (true, false) => Outcome::Fail,
         };
-        Self { trials, checks, doubts, outcome, ..self }
+        Self { trials, checks, inconclusive_reasons, outcome, ..self }
     }
 
     /// Prints the report, with one sentence for each lesson.
-    pub(crate) fn show(&self, args: &DemoArgs, lessons: &[&str]) -> Judgement {
+    pub(crate) fn print(&self, args: &DemoArgs, lessons: &[&str]) -> DemoResult {
         if args.json {
             print_line(serde_json::to_string_pretty(&Document::new(
-                SCHEMA, VERSION, self,
+                SCHEMA,
+                SCHEMA_VERSION,
+                self,
             ))?);
-            self.judgement().into_iter().for_each(remark);
+            self.outcome_lines().into_iter().for_each(remark);
             return Ok(self.outcome);
         }
         let rows = self.trials.iter().map(Trial::row).collect();
@@ -108,12 +111,12 @@ impl<T: Trial> TrialReport<T> {
             print_line(wrapped(lesson, 2));
         }
         print_line("");
-        self.judgement().into_iter().for_each(print_line);
+        self.outcome_lines().into_iter().for_each(print_line);
         print_line(format!("seed {} ({:.0} s)", self.seed, self.seconds));
         Ok(self.outcome)
     }
 
-    fn judgement(&self) -> Vec<String> {
+    fn outcome_lines(&self) -> Vec<String> {
         if self.outcome == Outcome::Pass {
             let all = self.checks.len();
             return vec![format!("PASS: all {all} checks of the expected outcome hold.")];
@@ -123,10 +126,11 @@ impl<T: Trial> TrialReport<T> {
             let TrialCheck { trial, title, expected, measured, .. } = one;
             format!("FAIL: {trial}: {title}: expected {expected}, measured {measured}")
         });
-        let doubts = self.doubts.iter().map(|why| format!("INCONCLUSIVE: {why}"));
+        let inconclusive_reasons =
+            self.inconclusive_reasons.iter().map(|why| format!("INCONCLUSIVE: {why}"));
         let again = self.outcome == Outcome::Inconclusive;
         let again = again.then(|| "Run it again.".to_owned());
-        failed.chain(doubts).chain(again).collect()
+        failed.chain(inconclusive_reasons).chain(again).collect()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::demo::configuration::Configuration;
 use crate::demo::ledger::Ledger;
-use crate::demo::shared::Shared;
-use crate::demo::user::User;
-use crate::demo::verification::{Found, Reader, Uploads};
+use crate::demo::shared::SharedState;
+use crate::demo::verification::{Reader, RecordedUploads, VerificationReads};
+use crate::demo::virtual_user::VirtualUser;
 use api_contract::LoginRequest;
 use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 /// Users that follow their script until they are stopped.
 pub(crate) struct VirtualUsers {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     accounts: Vec<LoginRequest>,
     users: JoinSet<()>,
 }
@@ -25,11 +25,12 @@ impl VirtualUsers {
         accounts: Vec<LoginRequest>,
         seed: u64,
     ) -> Self {
-        let shared = Arc::new(Shared::new(configuration, url, accounts.len()));
+        let shared = Arc::new(SharedState::new(configuration, url, accounts.len()));
         let mut users = JoinSet::new();
         for (number, account) in accounts.iter().enumerate() {
-            let user = User::new(number, account.clone(), seed, Arc::clone(&shared));
-            users.spawn(user.live());
+            let user =
+                VirtualUser::new(number, account.clone(), seed, Arc::clone(&shared));
+            users.spawn(user.run());
         }
         Self { shared, accounts, users }
     }
@@ -54,12 +55,12 @@ impl VirtualUsers {
     }
 
     /// Reads every uploaded file of all users from one replica.
-    pub(crate) async fn verification(&self, replica: SocketAddr) -> Found {
+    pub(crate) async fn read_uploads(&self, replica: SocketAddr) -> VerificationReads {
         let reader =
             Reader::new(&format!("http://{replica}"), self.shared.configuration.design());
-        let mut found = Found::default();
+        let mut found = VerificationReads::default();
         for (number, account) in self.accounts.iter().enumerate() {
-            let own = Uploads::of(number, account, &self.ledger());
+            let own = RecordedUploads::of(number, account, &self.ledger());
             reader.read_user(&own, &mut found).await;
         }
         found

@@ -2,7 +2,7 @@
 
 use super::{DescriptionError, Document, InstanceEntry, Source, Step, line_of};
 use crate::template;
-use crate::user::RANDOM;
+use crate::user::RANDOM_VALUES;
 use reqwest::Url;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -10,40 +10,40 @@ use toml::Spanned;
 
 /// Every mistake, in no order.
 pub(super) fn mistakes(text: &str, document: &Document) -> Vec<DescriptionError> {
-    let mut found = Found { text, mistakes: Vec::new() };
+    let mut collector = MistakeCollector { text, mistakes: Vec::new() };
     for instance in &document.instances {
-        found.in_instance(instance);
+        collector.check_instance(instance);
     }
-    let mut known: BTreeSet<String> = RANDOM.map(str::to_owned).into();
+    let mut known: BTreeSet<String> = RANDOM_VALUES.map(str::to_owned).into();
     known.extend(document.values.keys().cloned());
     let mut names = BTreeSet::new();
     for step in &document.steps {
-        found.in_step(step, &known);
+        collector.check_step(step, &known);
         if !names.insert(&step.get_ref().name) {
-            found.add(step.span().start, "expected a name that no other step has");
+            collector.add(step.span().start, "expected a name that no other step has");
         }
         known.extend(step.get_ref().capture.keys().cloned());
     }
     if document.steps.len() < 2 {
         let message = "expected two steps at least: one that leaves something with the \
                     service, and one that needs it";
-        found.add(0, message);
+        collector.add(0, message);
     }
-    found.mistakes
+    collector.mistakes
 }
 
-struct Found<'a> {
+struct MistakeCollector<'a> {
     text: &'a str,
     mistakes: Vec<DescriptionError>,
 }
 
-impl Found<'_> {
+impl MistakeCollector<'_> {
     fn add(&mut self, position: usize, message: impl Into<String>) {
         let line = line_of(self.text, position);
         self.mistakes.push(DescriptionError { line, message: message.into() });
     }
 
-    fn in_instance(&mut self, instance: &Spanned<InstanceEntry>) {
+    fn check_instance(&mut self, instance: &Spanned<InstanceEntry>) {
         let (at, entry) = (instance.span().start, instance.get_ref());
         if let Err(message) = check_url(&entry.url) {
             self.add(self.position(at, &entry.url), message);
@@ -67,7 +67,7 @@ impl Found<'_> {
         }
     }
 
-    fn in_step(&mut self, step: &Spanned<Step>, known: &BTreeSet<String>) {
+    fn check_step(&mut self, step: &Spanned<Step>, known: &BTreeSet<String>) {
         let (at, step) = (step.span().start, step.get_ref());
         let bodies = [
             step.json.is_some(),
@@ -92,13 +92,13 @@ impl Found<'_> {
                 self.add(self.position(at, pointer), message);
             }
         }
-        for text in texts(step) {
-            self.in_template(at, &text, known);
+        for text in template_texts(step) {
+            self.check_template(at, &text, known);
         }
     }
 
-    fn in_template(&mut self, at: usize, text: &str, known: &BTreeSet<String>) {
-        let names = match template::names(text) {
+    fn check_template(&mut self, at: usize, text: &str, known: &BTreeSet<String>) {
+        let names = match template::placeholders(text) {
             Ok(names) => names,
             Err(message) => return self.add(self.position(at, text), message),
         };
@@ -133,10 +133,10 @@ fn command(entry: &InstanceEntry) -> Option<&'static str> {
 /// Checks a base URL; the error names the fault.
 pub(crate) fn check_url(url: &str) -> Result<(), String> {
     let parsed = Url::parse(url).ok();
-    let fine = parsed.is_some_and(|url| {
+    let is_valid = parsed.is_some_and(|url| {
         matches!(url.scheme(), "http" | "https") && url.host().is_some()
     });
-    if fine {
+    if is_valid {
         return Ok(());
     }
     Err(format!("expected a base URL such as \"http://127.0.0.1:5001\", not {url:?}"))
@@ -160,7 +160,7 @@ fn pointers(step: &Step) -> impl Iterator<Item = &str> {
 }
 
 /// Every text of a step in which names may stand.
-pub(crate) fn texts(step: &Step) -> Vec<String> {
+pub(crate) fn template_texts(step: &Step) -> Vec<String> {
     let mut all: Vec<String> = vec![step.request.path.clone()];
     all.extend(step.headers.values().cloned());
     all.extend(step.form.iter().flat_map(|form| form.values().cloned()));

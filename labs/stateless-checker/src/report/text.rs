@@ -1,7 +1,7 @@
 //! The report for a terminal.
 
 use super::{Report, StateDependency, StepName};
-use crate::walk::{Event, Exchange};
+use crate::user_run::{Exchange, TranscriptEntry};
 use outcome::Outcome;
 use std::fmt::{self, Display, Formatter};
 
@@ -15,29 +15,30 @@ impl Display for Report {
 }
 
 /// A report for a screen with this many columns.
-struct OnScreen<'a>(&'a Report, usize);
+struct WrappedReport<'a>(&'a Report, usize);
 
-impl Display for OnScreen<'_> {
+impl Display for WrappedReport<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let Self(report, columns) = *self;
         let prose = columns.min(WIDTH);
         writeln!(out, "{}", report.headline())?;
         for (number, finding) in report.findings.iter().enumerate() {
             write!(out, "\n{}. ", number + 1)?;
-            in_words(out, finding, prose)?;
-            transcript(out, &finding.transcript, columns)?;
+            write_finding(out, finding, prose)?;
+            write_transcript(out, &finding.transcript, columns)?;
         }
-        for refusal in &report.refusals {
+        for refusal in &report.failed_controls {
             writeln!(out, "\nAll steps at {}, and no other replica:", refusal.instance)?;
-            transcript(out, &refusal.transcript, columns)?;
+            write_transcript(out, &refusal.transcript, columns)?;
         }
-        for (title, lines) in [("Doubts", &report.doubts), ("Not tried", &report.limits)]
+        for (title, lines) in
+            [("Doubts", &report.inconclusive_reasons), ("Not tried", &report.limits)]
         {
             if !lines.is_empty() {
                 writeln!(out, "\n{title}:")?;
             }
             for line in lines {
-                wrapped(out, "  - ", line, prose)?;
+                write_wrapped(out, "  - ", line, prose)?;
             }
         }
         let (users, rounds) =
@@ -52,7 +53,7 @@ impl Report {
     /// words of a command, and after a comma in a reply.
     #[must_use]
     pub fn in_columns(&self, columns: usize) -> impl Display {
-        OnScreen(self, columns)
+        WrappedReport(self, columns)
     }
 
     fn headline(&self) -> String {
@@ -78,7 +79,7 @@ impl Report {
                     counted(steps.len(), "step")
                 )
             }
-            Outcome::Inconclusive if !self.refusals.is_empty() => format!(
+            Outcome::Inconclusive if !self.failed_controls.is_empty() => format!(
                 "{service}: inconclusive. The steps do not work at one replica alone, so \
                  two replicas would show nothing."
             ),
@@ -96,7 +97,7 @@ fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{s}")
 }
 
-fn in_words(
+fn write_finding(
     out: &mut Formatter<'_>,
     finding: &StateDependency,
     width: usize,
@@ -104,11 +105,11 @@ fn in_words(
     writeln!(out, "State in {}", finding.kind.title())?;
     let (steps, needs) = (list(&finding.steps), list(&finding.needs));
     let verb = if finding.steps.len() == 1 { "needs" } else { "need" };
-    let what = format!("{steps} {verb} what {needs} left there.");
-    wrapped(out, "   ", &what, width)?;
-    wrapped(out, "   Why:       ", finding.why, width)?;
-    wrapped(out, "   Look for:  ", finding.look_for, width)?;
-    wrapped(out, "   Read more: ", finding.read_more, width)?;
+    let needed_state = format!("{steps} {verb} what {needs} left there.");
+    write_wrapped(out, "   ", &needed_state, width)?;
+    write_wrapped(out, "   Why:       ", finding.explanation, width)?;
+    write_wrapped(out, "   Look for:  ", finding.code_hints, width)?;
+    write_wrapped(out, "   Read more: ", finding.read_more, width)?;
     writeln!(out)
 }
 
@@ -118,31 +119,39 @@ fn list(steps: &[StepName]) -> String {
     format!("{word} {}", names.collect::<Vec<_>>().join(", "))
 }
 
-fn transcript(out: &mut Formatter<'_>, events: &[Event], width: usize) -> fmt::Result {
+fn write_transcript(
+    out: &mut Formatter<'_>,
+    events: &[TranscriptEntry],
+    width: usize,
+) -> fmt::Result {
     for event in events {
         match event {
-            Event::Note { note } => wrapped(out, "   -- ", note, width)?,
-            Event::Exchange(exchange) => one(out, exchange, width)?,
+            TranscriptEntry::Note { note } => write_wrapped(out, "   -- ", note, width)?,
+            TranscriptEntry::Exchange(exchange) => write_exchange(out, exchange, width)?,
         }
     }
     Ok(())
 }
 
-fn one(out: &mut Formatter<'_>, exchange: &Exchange, width: usize) -> fmt::Result {
+fn write_exchange(
+    out: &mut Formatter<'_>,
+    exchange: &Exchange,
+    width: usize,
+) -> fmt::Result {
     let Exchange { number, step, instance, served_by, .. } = exchange;
     let other = served_by.as_ref().filter(|by| *by != instance);
     let note = other.map(|by| format!(" (X-Served-By: {by})")).unwrap_or_default();
     let mark = if exchange.ok { "ok" } else { "WRONG" };
     writeln!(out, "   {number} {step:?} at {instance}{note}: {mark}")?;
-    command(out, "     $ ", &exchange.curl, width)?;
+    write_command(out, "     $ ", &exchange.curl, width)?;
     if !exchange.ok {
-        wrapped(out, "     expected ", &exchange.expected, width)?;
+        write_wrapped(out, "     expected ", &exchange.expected, width)?;
     }
-    wrapped(out, "     got ", &exchange.actual, width)
+    write_wrapped(out, "     got ", &exchange.actual, width)
 }
 
 /// Text after a margin; further lines are indented to the first word.
-fn wrapped(
+fn write_wrapped(
     out: &mut Formatter<'_>,
     margin: &str,
     text: &str,
@@ -164,7 +173,7 @@ fn wrapped(
 }
 
 /// A shell command, which stays one command however it is broken into lines.
-fn command(
+fn write_command(
     out: &mut Formatter<'_>,
     margin: &str,
     text: &str,
@@ -213,7 +222,7 @@ mod tests {
 
     #[test]
     fn broken_command_stays_one_command() {
-        let shown = fmt::from_fn(|out| command(out, "  $ ", CURL, 40)).to_string();
+        let shown = fmt::from_fn(|out| write_command(out, "  $ ", CURL, 40)).to_string();
         assert!(shown.lines().count() > 2, "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= 50), "{shown}");
         let pasted = shown.trim_start_matches("  $ ").replace("\\\n", " ");
@@ -222,14 +231,15 @@ mod tests {
 
     #[test]
     fn a_command_that_fits_is_one_line() {
-        let shown = fmt::from_fn(|out| command(out, "  $ ", CURL, usize::MAX));
+        let shown = fmt::from_fn(|out| write_command(out, "  $ ", CURL, usize::MAX));
         assert_eq!(shown.to_string(), format!("  $ {CURL}\n"));
     }
 
     #[test]
     fn a_reply_is_broken_after_a_comma() {
         let reply = r#"200 {"id":"0123456789","name":"a.txt","size":12}"#;
-        let shown = fmt::from_fn(|out| wrapped(out, " got ", reply, 30)).to_string();
+        let shown =
+            fmt::from_fn(|out| write_wrapped(out, " got ", reply, 30)).to_string();
         let lines =
             [r#" got 200 {"id":"0123456789","#, r#"     "name":"a.txt","size":12}"#];
         assert_eq!(shown.lines().collect::<Vec<_>>(), lines);

@@ -1,7 +1,7 @@
 //! Mistakes in a description are reported with their line and the expected value.
 
 use cluster::ServerKind;
-use stateless_checker::{Description, ours};
+use stateless_checker::{Description, lab_cluster};
 
 const GOOD: &str = r#"service = "shop"
 
@@ -87,7 +87,7 @@ fn one_step_is_not_enough() {
 #[test]
 fn the_descriptions_of_our_servers_are_good() {
     for design in ServerKind::ALL {
-        assert!(ours::description(design).steps.len() > 3);
+        assert!(lab_cluster::description(design).steps.len() > 3);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Replicas that a description names, restarted by its commands.
 
-use crate::replicas::{App, Replicas, two_that_last};
+use crate::replicas::{App, Replicas, two_without_restart};
 use crate::servers::{spread, stateless, sticky};
-use stateless_checker::cause::Kind;
+use stateless_checker::cause::StateKind;
 use stateless_checker::{Description, Instances, Options, Outcome, Report, check};
 use std::path::Path;
 use std::time::Duration;
@@ -27,10 +27,12 @@ fn restart(line: &str) -> String {
 }
 
 /// A command that returns when its request in a file has been done.
-fn wish(folder: &Path, what: &str, which: usize) -> String {
-    let wish = folder.join(format!("{what}-{which}"));
-    let wish = wish.display();
-    format!("touch {wish}; while [ -e {wish} ]; do sleep 0.01; done")
+fn request_file_command(folder: &Path, what: &str, which: usize) -> String {
+    let request_file_command = folder.join(format!("{what}-{which}"));
+    let request_file_command = request_file_command.display();
+    format!(
+        "touch {request_file_command}; while [ -e {request_file_command} ]; do sleep 0.01; done"
+    )
 }
 
 async fn checked(description: &Description) -> Report {
@@ -39,12 +41,12 @@ async fn checked(description: &Description) -> Report {
 }
 
 /// Plays the operating system: obeys the request files.
-async fn fulfil_wishes(replicas: Replicas, folder: &Path) {
+async fn obey_request_files(replicas: Replicas, folder: &Path) {
     loop {
         for which in 0..2 {
             for what in ["restart", "stop", "start"] {
-                let wish = folder.join(format!("{what}-{which}"));
-                if !wish.exists() {
+                let request_file_command = folder.join(format!("{what}-{which}"));
+                if !request_file_command.exists() {
                     continue;
                 }
                 if what != "start" {
@@ -53,7 +55,7 @@ async fn fulfil_wishes(replicas: Replicas, folder: &Path) {
                 if what != "stop" {
                     replicas.start_again(&[which]).await;
                 }
-                std::fs::remove_file(wish).expect("it is there");
+                std::fs::remove_file(request_file_command).expect("it is there");
             }
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -63,20 +65,23 @@ async fn fulfil_wishes(replicas: Replicas, folder: &Path) {
 /// The report on a server with replicas that are restarted by commands.
 async fn by_commands(app: App, commands: impl Fn(&Path, usize) -> String) -> Report {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (instances, replicas) = two_that_last(app);
+    let (instances, replicas) = two_without_restart(app);
     let description = described(&instances, |which| commands(folder.path(), which));
     tokio::select! {
         report = checked(&description) => report,
-        () = fulfil_wishes(replicas, folder.path()) => unreachable!("it has no end"),
+        () = obey_request_files(replicas, folder.path()) => unreachable!("it has no end"),
     }
 }
 
 fn by_restart(folder: &Path, which: usize) -> String {
-    restart(&wish(folder, "restart", which))
+    restart(&request_file_command(folder, "restart", which))
 }
 
 fn by_stop_and_start(folder: &Path, which: usize) -> String {
-    let (stop, start) = (wish(folder, "stop", which), wish(folder, "start", which));
+    let (stop, start) = (
+        request_file_command(folder, "stop", which),
+        request_file_command(folder, "start", which),
+    );
     format!("stop = {stop:?}\nstart = {start:?}")
 }
 
@@ -86,8 +91,8 @@ async fn commands_restart_a_replica_in_one_step_or_in_two() {
         [by_commands(APP, by_restart).await, by_commands(APP, by_stop_and_start).await]
     {
         assert_eq!(report.outcome, Outcome::Fail, "{report}");
-        assert_eq!(report.findings[0].kind, Kind::ReplicaMemory, "{report}");
-        assert!(report.doubts.is_empty(), "{report}");
+        assert_eq!(report.findings[0].kind, StateKind::ReplicaMemory, "{report}");
+        assert!(report.inconclusive_reasons.is_empty(), "{report}");
     }
 }
 
@@ -103,27 +108,27 @@ async fn shared_memory_survives_a_staggered_restart_with_a_notice() {
 async fn shared_memory_is_found_when_all_replicas_stop_first() {
     let report = by_commands(SPREAD, by_stop_and_start).await;
     assert_eq!(report.outcome, Outcome::Fail, "{report}");
-    assert_eq!(report.findings[0].kind, Kind::SpreadMemory, "{report}");
+    assert_eq!(report.findings[0].kind, StateKind::SpreadMemory, "{report}");
     assert!(report.limits.is_empty(), "{report}");
     assert!(report.to_string().contains("a and b are down at once"), "{report}");
 }
 
 #[tokio::test]
 async fn a_command_that_restarts_nothing_is_found_out() {
-    let (instances, _replicas) = two_that_last(APP);
+    let (instances, _replicas) = two_without_restart(APP);
     let report = checked(&described(&instances, |_| restart("true"))).await;
-    assert!(report.doubts[0].contains("was not restarted"), "{report}");
-    assert_eq!(report.findings[0].kind, Kind::MemoryOrDisk, "{report}");
+    assert!(report.inconclusive_reasons[0].contains("was not restarted"), "{report}");
+    assert_eq!(report.findings[0].kind, StateKind::MemoryOrDisk, "{report}");
 }
 
 #[tokio::test]
 async fn failed_restart_command_is_reported_without_a_finding() {
     let (instances, _replicas) =
-        two_that_last(|database, _| crate::servers::stateless::app(database));
+        two_without_restart(|database, _| crate::servers::stateless::app(database));
     let failing = |_| restart("echo no such container >&2; exit 1");
     let report = checked(&described(&instances, failing)).await;
     assert_eq!(report.outcome, Outcome::Inconclusive, "{report}");
-    assert!(report.doubts[0].contains("no such container"), "{report}");
+    assert!(report.inconclusive_reasons[0].contains("no such container"), "{report}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) fn two(app: App) -> Instances {
 }
 
 /// Two replicas without a restart.
-pub(crate) fn two_that_last(app: App) -> (Instances, Replicas) {
+pub(crate) fn two_without_restart(app: App) -> (Instances, Replicas) {
     let replicas = Replicas::start(app);
     (replicas.instances(), replicas)
 }
@@ -58,19 +58,19 @@ impl Replicas {
 }
 
 impl Replicas {
-    pub(crate) async fn stop(&self, which: &[usize]) {
-        self.each(which, Replica::end).await;
+    pub(crate) async fn stop(&self, indexes: &[usize]) {
+        self.each(indexes, Replica::end).await;
     }
 
-    pub(crate) async fn start_again(&self, which: &[usize]) {
-        self.each(which, |replica| replica.run(None)).await;
+    pub(crate) async fn start_again(&self, indexes: &[usize]) {
+        self.each(indexes, |replica| replica.run(None)).await;
     }
 
     /// A runtime cannot be shut down from inside another one.
-    async fn each(&self, which: &[usize], what: fn(&Replica)) {
-        let (replicas, which) = (Arc::clone(&self.0), which.to_vec());
+    async fn each(&self, indexes: &[usize], what: fn(&Replica)) {
+        let (replicas, indexes) = (Arc::clone(&self.0), indexes.to_vec());
         let done = tokio::task::spawn_blocking(move || {
-            which.iter().for_each(|which| what(&replicas[*which]));
+            indexes.iter().for_each(|which| what(&replicas[*which]));
         });
         done.await.expect("it does not panic");
     }
@@ -78,18 +78,18 @@ impl Replicas {
 
 #[async_trait]
 impl Restart for Replicas {
-    fn can(&self, _which: usize) -> bool {
+    fn can_restart(&self, _which: usize) -> bool {
         true
     }
 
-    fn all_down_together(&self, _which: &[usize]) -> bool {
+    fn stops_all_before_start(&self, _indexes: &[usize]) -> bool {
         true
     }
 
-    async fn restart(&self, which: &[usize]) -> anyhow::Result<Vec<String>> {
-        self.stop(which).await;
-        self.start_again(which).await;
-        let urls = which.iter().map(|which| self.0[*which].address);
+    async fn restart(&self, indexes: &[usize]) -> anyhow::Result<Vec<String>> {
+        self.stop(indexes).await;
+        self.start_again(indexes).await;
+        let urls = indexes.iter().map(|which| self.0[*which].address);
         Ok(urls.map(|address| format!("http://{address}")).collect())
     }
 }

@@ -7,8 +7,8 @@ use api_conformance::eventually::eventually;
 use cluster::Design;
 use cluster::commands::MemberCommand;
 use fault_proxy::{Direction, FaultProxy, Toxic};
-use ledger::content::Content;
-use ledger::entry::{Ended, Said};
+use ledger::content::TestFile;
+use ledger::entry::{OperationOutcome, ReplyValue};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
@@ -36,21 +36,24 @@ async fn interrupt_and_resume(fixture: &TestCluster, seed: u64) -> anyhow::Resul
     let proxy = FaultProxy::start(target.parse()?, seed).await?;
     let mut before = trial.user(0, &format!("http://{}", proxy.address()));
     let credential = logged_in(&mut before).await?;
-    let content = Content::new(0, &before.account.username, 1, SIZE, &mut rng);
-    let pieces = before.begin_pieces(&credential, content.clone()).await.1;
-    let pieces = pieces.context("the upload starts")?;
+    let content = TestFile::new(0, &before.account.username, 1, SIZE, &mut rng);
+    let chunked_upload = before.create_upload(&credential, content.clone()).await.1;
+    let chunked_upload = chunked_upload.context("the upload starts")?;
     let cut_at = rng.random_range(SIZE / 2..SIZE * 19 / 20);
     cut_after(cut_at as u64, &proxy);
-    let (result, _) = before.send_piece(&credential, &pieces, 0, SIZE).await;
-    ensure!(result.ended == Ended::Unknown, "the upload was not interrupted: {result:?}");
-    let mut after = before.at(&urls[1]);
+    let (result, _) = before.send_chunk(&credential, &chunked_upload, 0, SIZE).await;
+    ensure!(
+        result.outcome == OperationOutcome::Info,
+        "the upload was not interrupted: {result:?}"
+    );
+    let mut after = before.at_url(&urls[1]);
     let credential = match fixture.design {
         // An upload does not depend on the login: it resumes after a new one.
         Design::Memory | Design::Sticky => logged_in(&mut after).await?,
         _ => credential,
     };
     let stored = async || {
-        let offset = after.ask_offset(&credential, &pieces).await.1.offset;
+        let offset = after.read_offset(&credential, &chunked_upload).await.1.offset;
         anyhow::Ok(offset.filter(|offset| *offset > 0))
     };
     eventually(OFFSET_TIMEOUT, "some stored bytes", &stored).await?;
@@ -60,12 +63,18 @@ async fn interrupt_and_resume(fixture: &TestCluster, seed: u64) -> anyhow::Resul
         offset <= cut_at,
         "{offset} bytes are stored, but at most {cut_at} were sent"
     );
-    let (result, upload) = after.send_piece(&credential, &pieces, offset, SIZE).await;
-    ensure!(result.ended == Ended::Ok, "the remaining bytes were refused: {result:?}");
-    after.download(&credential, &upload.file.context("the upload became a file")?).await;
+    let (result, upload) =
+        after.send_chunk(&credential, &chunked_upload, offset, SIZE).await;
+    ensure!(
+        result.outcome == OperationOutcome::Ok,
+        "the remaining bytes were refused: {result:?}"
+    );
+    after
+        .download(&credential, &upload.file_id.context("the upload became a file")?)
+        .await;
     let back =
         trial.recorder.history().entries.pop().context("the download was recorded")?;
-    let Said::Bytes { sha256, .. } = back.said else {
+    let ReplyValue::Bytes { sha256, .. } = back.value else {
         anyhow::bail!("the download failed: {back:?}");
     };
     ensure!(sha256 == content.sha256, "seed {seed}: the downloaded bytes differ");

@@ -7,8 +7,8 @@ use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
 use cluster::commands::MemberCommand;
-use ledger::entry::{Ended, Entry};
-use ledger::person::{Came, Held, Person};
+use ledger::entry::{Entry, OperationOutcome};
+use ledger::virtual_user::{CallOutcome, LoginCredential, VirtualUser};
 use std::time::Duration;
 
 /// The longest time until the balancer detects a killed replica.
@@ -27,8 +27,8 @@ enum Login {
 
 /// A user that has logged in through the balancer, and the replica that answered.
 struct LoggedIn {
-    virtual_user: Person,
-    credential: Held,
+    virtual_user: VirtualUser,
+    credential: LoginCredential,
     replica: String,
 }
 
@@ -52,18 +52,18 @@ impl LoggedIn {
         let at = fixture.cluster.replica_ids().iter().position(|id| *id == self.replica);
         let replica =
             &fixture.replica_urls().await?[at.context("a replica of that name")?];
-        let (replica, balancer) = (self.virtual_user.at(replica), &self.virtual_user);
+        let (replica, balancer) = (self.virtual_user.at_url(replica), &self.virtual_user);
         for _ in 0..REQUESTS {
             let result = replica.list(&self.credential).await.0;
             ensure!(
-                result.ended == Ended::Ok,
+                result.outcome == OperationOutcome::Ok,
                 "{} refuses the login: {result:?}",
                 self.replica
             );
             if fixture.design == Design::Sticky {
                 let result = balancer.list(&self.credential).await.0;
                 ensure!(
-                    result.ended == Ended::Ok,
+                    result.outcome == OperationOutcome::Ok,
                     "the balancer used another replica: {result:?}"
                 );
             }
@@ -76,8 +76,8 @@ impl LoggedIn {
     async fn login(&self) -> anyhow::Result<Login> {
         eventually(DETECTION_TIMEOUT, "a definite answer about the login", async || {
             Ok(match self.virtual_user.list(&self.credential).await.0 {
-                Came { ended: Ended::Ok, .. } => Some(Login::Kept),
-                Came { credential_refused: true, .. } => Some(Login::Lost),
+                CallOutcome { outcome: OperationOutcome::Ok, .. } => Some(Login::Kept),
+                CallOutcome { credential_refused: true, .. } => Some(Login::Lost),
                 _ => None,
             })
         })
@@ -173,10 +173,10 @@ fn killing_redis_makes_central_slower_but_correct() -> anyhow::Result<()> {
         fixture.execute("redis", MemberCommand::Kill).await?;
         let without_redis = time_reads(&alice).await?;
         let ended = eventually(DETECTION_TIMEOUT, "an acknowledged logout", async || {
-            let result = bob.virtual_user.end(&bob.credential).await;
-            Ok((result.ended != Ended::Unknown).then_some(result.ended))
+            let result = bob.virtual_user.log_out(&bob.credential).await;
+            Ok((result.outcome != OperationOutcome::Info).then_some(result.outcome))
         });
-        ensure!(ended.await? == Ended::Ok);
+        ensure!(ended.await? == OperationOutcome::Ok);
         ensure!(bob.login().await? == Login::Lost, "the logout was lost without Redis");
         let mut carol = bob.virtual_user.clone();
         logged_in(&mut carol).await?;

@@ -11,7 +11,7 @@ use anyhow::ensure;
 use cluster::Design;
 use cluster::commands::MemberCommand;
 use ledger::History;
-use ledger::entry::Ended;
+use ledger::entry::OperationOutcome;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::{Duration, Instant};
@@ -175,14 +175,14 @@ async fn targets(fixture: &TestCluster) -> Vec<String> {
 fn summary(history: &History) -> String {
     let targets: Vec<_> =
         history.faults.iter().map(|fault| fault.target.as_str()).collect();
-    let ended = |ended| history.entries.iter().filter(|one| one.ended == ended).count();
+    let ended = |ended| history.entries.iter().filter(|one| one.outcome == ended).count();
     format!(
         "killed {}; {} operations, {} ok, {} refused, {} unknown",
         targets.join(" "),
         history.entries.len(),
-        ended(Ended::Ok),
-        ended(Ended::Fail),
-        ended(Ended::Unknown),
+        ended(OperationOutcome::Ok),
+        ended(OperationOutcome::Fail),
+        ended(OperationOutcome::Info),
     )
 }
 
@@ -199,9 +199,9 @@ fn checker_detects_that_sticky_loses_logins() -> anyhow::Result<()> {
         }
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;
-        let strict = ledger::check(&history, &ledger::Promises::of_central());
-        let broken = strict.broken();
-        ensure!(broken == [ledger::Invariant::Logins], "{broken:?}: {strict}");
+        let strict = ledger::check(&history, &ledger::Guarantees::of_central());
+        let broken = strict.violated();
+        ensure!(broken == [ledger::Invariant::LoginsSurvive], "{broken:?}: {strict}");
         Ok(())
     })
 }

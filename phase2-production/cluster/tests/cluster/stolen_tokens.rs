@@ -4,8 +4,8 @@
 use crate::testbed::{TestCluster, in_runtime, logged_in};
 use anyhow::ensure;
 use cluster::Design;
-use ledger::entry::Ended;
-use ledger::person::{Held, Person};
+use ledger::entry::OperationOutcome;
+use ledger::virtual_user::{LoginCredential, VirtualUser};
 use std::time::{Duration, Instant};
 
 /// The time for which the thief keeps trying after the token should have expired.
@@ -27,8 +27,11 @@ async fn valid_after_logout(revocation: &str) -> anyhow::Result<Duration> {
     let mut owner = trial.user(0, &fixture.cluster.url());
     let credential = logged_in(&mut owner).await?;
     let urls = fixture.replica_urls().await?;
-    let thieves: Vec<Person> = urls.iter().map(|url| owner.at(url)).collect();
-    ensure!(owner.end(&credential).await.ended == Ended::Ok, "the logout failed");
+    let thieves: Vec<VirtualUser> = urls.iter().map(|url| owner.at_url(url)).collect();
+    ensure!(
+        owner.log_out(&credential).await.outcome == OperationOutcome::Ok,
+        "the logout failed"
+    );
     let logged_out = Instant::now();
     let mut last = Duration::ZERO;
     while logged_out.elapsed() < TOKEN_TTL + EXTRA_TIME {
@@ -45,10 +48,10 @@ async fn valid_after_logout(revocation: &str) -> anyhow::Result<Duration> {
     Ok(last)
 }
 
-async fn is_accepted(thieves: &[Person], credential: &Held) -> bool {
+async fn is_accepted(thieves: &[VirtualUser], credential: &LoginCredential) -> bool {
     let mut any = false;
     for thief in thieves {
-        any |= thief.list(credential).await.0.ended == Ended::Ok;
+        any |= thief.list(credential).await.0.outcome == OperationOutcome::Ok;
     }
     any
 }

@@ -2,20 +2,20 @@
 
 use crate::builder::{HistoryBuilder, sha};
 use ledger::History;
-use ledger::entry::Ended;
+use ledger::entry::OperationOutcome;
 
 #[test]
 fn history_roundtrips_through_its_file() {
     let builder = HistoryBuilder::new()
         .log_in(0, "u0-1")
         .upload(0, "u0-1", "f1")
-        .upload_with_outcome(1, "u1-1", Ended::Unknown)
-        .delete(0, "f1", Ended::Ok)
+        .upload_with_outcome(1, "u1-1", OperationOutcome::Info)
+        .delete(0, "f1", OperationOutcome::Ok)
         .listed(0, &[("f1", "u0-1", &sha("u0-1"))])
         .read(0, "f1", &sha("u0-1"), "alice")
-        .view_session(0, "u0-1", Ended::Fail)
+        .view_session(0, "u0-1", OperationOutcome::Fail)
         .refused(401, "session-unknown")
-        .log_out(0, "u0-1", Ended::Ok)
+        .log_out(0, "u0-1", OperationOutcome::Ok)
         .fault("redis", 3, 5)
         .orphans("bytes without a row", 0);
     let mut history = builder.history();

@@ -1,58 +1,58 @@
 //! A comparison on the screen.
 
 use crate::screen::{print_line, table, wrapped};
-use comparison::rows::{self, Rows};
+use comparison::tables::{self, FigureTable};
 use comparison::{Report, Scenario};
 use outcome::Outcome;
 
 /// Prints the report, with the outcome last.
 pub(super) fn show(report: &Report) {
     for scenario in report.scenarios() {
-        let fault = scenario.fault(&report.made.target);
+        let fault = scenario.fault(&report.run_info.target);
         print_line(format!("\n{}: {fault}", scenario.title()));
-        print(&rows::of_scenario(report, scenario));
+        print(&tables::of_scenario(report, scenario));
     }
     print_line("\nIn every scenario");
-    print(&rows::of_designs(report));
+    print(&tables::of_designs(report));
     print_line("\nPublished and measured figures");
-    print(&rows::of_claims(report));
+    print(&tables::of_published_figures(report));
     print_line("\nLoad of the client");
-    print(&rows::of_loads(report));
+    print(&tables::of_cpu_use(report));
     print_line("");
     judgement(report).into_iter().for_each(print_line);
-    let made = &report.made;
+    let run_info = &report.run_info;
     print_line(format!(
         "seed {}, {} build, {} cores, {} ({:.0} s)",
-        made.seed,
-        made.profile,
-        made.machine.cores,
-        made.services.join(", "),
-        made.seconds
+        run_info.seed,
+        run_info.profile,
+        run_info.machine.cores,
+        run_info.services.join(", "),
+        run_info.seconds
     ));
 }
 
-fn print(rows: &Rows) {
-    let header: Vec<_> = rows.header.iter().map(String::as_str).collect();
-    print_line(table(&header, rows.rows.clone()));
+fn print(figures: &FigureTable) {
+    let header: Vec<_> = figures.header.iter().map(String::as_str).collect();
+    print_line(table(&header, figures.rows.clone()));
 }
 
 /// The outcome as text, with every reason for it.
 pub(super) fn judgement(report: &Report) -> Vec<String> {
-    let all = report.statements.len();
+    let all = report.checks.len();
     let mut lines = Vec::new();
-    for one in report.statements.iter().filter(|one| one.outcome != Outcome::Pass) {
+    for one in report.checks.iter().filter(|one| one.outcome != Outcome::Pass) {
         let scenario = one.scenario.map_or("in every scenario", Scenario::as_str);
-        let (design, says) = (one.design, &one.says);
+        let (design, title) = (one.design, &one.title);
         let (expected, measured) = (&one.expected, &one.measured);
         let line = match one.outcome {
             Outcome::Inconclusive => format!(
-                "INCONCLUSIVE: {design}, {scenario}: {says}: {}",
-                one.doubts.join("; ")
+                "INCONCLUSIVE: {design}, {scenario}: {title}: {}",
+                one.inconclusive_reasons.join("; ")
             ),
             _ => format!(
-                "FAIL: {design}, {scenario}: {says}: expected {expected}, measured \
+                "FAIL: {design}, {scenario}: {title}: expected {expected}, measured \
                  {measured} (seed {})",
-                report.made.seed
+                report.run_info.seed
             ),
         };
         lines.push(wrapped(&line, 0));
@@ -60,6 +60,6 @@ pub(super) fn judgement(report: &Report) -> Vec<String> {
     if lines.is_empty() {
         lines.push(format!("PASS: all {all} checks of the expected outcome hold."));
     }
-    lines.extend(report.latency_doubts());
+    lines.extend(report.invalid_latency_reasons());
     lines
 }

@@ -95,7 +95,7 @@ fn steps(args: &NightArgs, seed: u64) -> anyhow::Result<Vec<Step>> {
 
 /// The page of results.
 fn page(made: &str, results: &[StepResult]) -> String {
-    let Machine { processor, cores, system, .. } = Machine::this();
+    let Machine { processor, cores, system, .. } = Machine::current();
     let mut page = format!(
         "# Last nightly run\n\nWritten by `.ci/night`. {made}\n{processor}, {cores} cores, {system}.\n\n\
          | step | outcome | attempts | seconds | command |\n|---|---|---|---|---|\n"

@@ -1,6 +1,6 @@
 //! Two ways of sending a file, slowly enough to kill the replica half-way.
 
-use super::File;
+use super::UploadFile;
 use anyhow::Context;
 use api_conformance::client::Client;
 use api_conformance::credential::Credential;
@@ -25,14 +25,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Bytes of one write, and the pause before the next: about 6 MiB a second.
-const CHUNK: usize = 64 * 1024;
-const PAUSE: Duration = Duration::from_millis(10);
+const WRITE_BYTES: usize = 64 * 1024;
+const WRITE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The number of bytes that the client has sent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sent(Arc<AtomicUsize>);
+pub(super) struct SentBytes(Arc<AtomicUsize>);
 
-impl Sent {
+impl SentBytes {
     pub(super) fn bytes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
@@ -41,12 +41,13 @@ impl Sent {
     fn paced(&self, bytes: Bytes) -> impl Stream<Item = io::Result<Bytes>> + use<> {
         let counter = Arc::clone(&self.0);
         let size = bytes.len();
-        let chunks =
-            (0..size).step_by(CHUNK).map(move |at| bytes.slice(at..size.min(at + CHUNK)));
+        let chunks = (0..size)
+            .step_by(WRITE_BYTES)
+            .map(move |at| bytes.slice(at..size.min(at + WRITE_BYTES)));
         stream::iter(chunks).then(move |chunk| {
             let counter = Arc::clone(&counter);
             async move {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(WRITE_INTERVAL).await;
                 counter.fetch_add(chunk.len(), Ordering::Relaxed);
                 Ok(chunk)
             }
@@ -55,23 +56,29 @@ impl Sent {
 }
 
 /// `POST /api/upload`
-pub(super) struct InOneRequest<'a> {
+pub(super) struct WholeUpload<'a> {
     client: &'a Client,
     credential: &'a Credential,
     form: Form,
-    key: String,
-    sent: &'a Sent,
+    idempotency_key: String,
+    sent: &'a SentBytes,
 }
 
-impl<'a> InOneRequest<'a> {
+impl<'a> WholeUpload<'a> {
     pub(super) fn new(
         client: &'a Client,
         credential: &'a Credential,
-        file: &File,
-        sent: &'a Sent,
+        file: &UploadFile,
+        sent: &'a SentBytes,
     ) -> Self {
         let form = Form::of(&Upload::new(file.name, file.bytes.clone()));
-        Self { client, credential, form, key: format!("demo-{}", file.name), sent }
+        Self {
+            client,
+            credential,
+            form,
+            idempotency_key: format!("demo-{}", file.name),
+            sent,
+        }
     }
 
     /// Sends the whole file.
@@ -80,7 +87,7 @@ impl<'a> InOneRequest<'a> {
             self.client.authenticated(self.credential, Method::POST, paths::UPLOAD);
         let body = Body::wrap_stream(self.sent.paced(Bytes::from(self.form.body())));
         let request = request
-            .header(IDEMPOTENCY_KEY, &self.key)
+            .header(IDEMPOTENCY_KEY, &self.idempotency_key)
             .header(CONTENT_TYPE, self.form.media_type())
             .body(body);
         self.client.json::<FileCreated>(request).await.done().map(drop)
@@ -88,21 +95,21 @@ impl<'a> InOneRequest<'a> {
 }
 
 /// `POST /api/tus`, then `PATCH`.
-pub(super) struct PieceByPiece<'a> {
+pub(super) struct ChunkedUpload<'a> {
     client: &'a Client,
     credential: &'a Credential,
     bytes: Bytes,
     path: String,
-    sent: &'a Sent,
+    sent: &'a SentBytes,
 }
 
-impl<'a> PieceByPiece<'a> {
+impl<'a> ChunkedUpload<'a> {
     /// Creates an upload without bytes.
     pub(super) async fn create(
         client: &'a Client,
         credential: &'a Credential,
-        file: &File,
-        sent: &'a Sent,
+        file: &UploadFile,
+        sent: &'a SentBytes,
     ) -> anyhow::Result<Self> {
         let bytes = file.bytes.clone();
         let request = client

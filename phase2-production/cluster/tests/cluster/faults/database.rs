@@ -5,8 +5,8 @@ use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
 use cluster::commands::MemberCommand;
-use ledger::content::Content;
-use ledger::entry::Ended;
+use ledger::content::TestFile;
+use ledger::entry::OperationOutcome;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
@@ -45,21 +45,21 @@ fn hanging_database_keeps_sessions_and_answers_uploads_with_503() -> anyhow::Res
         let mut alice = trial.user(0, &fixture.cluster.url());
         let credential = logged_in(&mut alice).await?;
         for _ in 0..6 {
-            alice.look(&credential).await;
+            alice.view_session(&credential).await;
         }
         let fault = trial.inject(fixture, "database", MemberCommand::Pause).await?;
         let mut rng = ChaCha8Rng::seed_from_u64(trial.seed);
-        let content = Content::new(0, &alice.account.username, 1, 2_000, &mut rng);
+        let content = TestFile::new(0, &alice.account.username, 1, 2_000, &mut rng);
         let (refused, _) = alice.upload(&credential, &content, Some("once")).await;
         ensure!(
-            refused.ended == Ended::Unknown,
+            refused.outcome == OperationOutcome::Info,
             "the upload cannot have been stored: {refused:?}"
         );
         let last =
             trial.recorder.history().entries.pop().context("the upload was recorded")?;
         ensure!(last.status == Some(503), "the reply was not 503: {last:?}");
         ensure!(
-            !alice.look(&credential).await.credential_refused,
+            !alice.view_session(&credential).await.credential_refused,
             "the session was refused"
         );
         trial.repair(fixture, fault, ("database", MemberCommand::Resume)).await?;

@@ -11,10 +11,10 @@ use cluster::Design;
 use cluster::commands::MemberCommand;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::Invariant;
-use ledger::content::Content;
-use ledger::entry::Ended;
-use ledger::person::{Held, Person};
-use ledger::workload::{Credentials, Left};
+use ledger::content::TestFile;
+use ledger::entry::OperationOutcome;
+use ledger::virtual_user::{LoginCredential, VirtualUser};
+use ledger::workload::{Credentials, UserFinalState};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::{Duration, Instant};
@@ -26,14 +26,18 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 const UPLOADS: usize = 120;
 
 /// The invariants that a run without logouts and without requests after the fault can test.
-pub(super) const FILES: [Invariant; 4] =
-    [Invariant::Kept, Invariant::Once, Invariant::Owners, Invariant::Cleared];
+pub(super) const FILES: [Invariant; 4] = [
+    Invariant::DurableUploads,
+    Invariant::AtomicUploads,
+    Invariant::Isolation,
+    Invariant::NoOrphans,
+];
 
 /// A logged-in user of one replica, behind a proxy that can hold responses back.
 struct ProxiedUser {
     proxy: FaultProxy,
-    virtual_user: Person,
-    credential: Held,
+    virtual_user: VirtualUser,
+    credential: LoginCredential,
 }
 
 impl ProxiedUser {
@@ -55,7 +59,7 @@ impl ProxiedUser {
         (fixture, trial): (&TestCluster, &Trial),
         call: impl Future<Output = T>,
     ) -> anyhow::Result<T> {
-        let fault = trial.recorder.fault_ordered("proxy", "cut");
+        let fault = trial.recorder.fault_start_invoked("proxy", "cut");
         self.proxy.add(Direction::ToClient, Toxic::Cut);
         let kill = async {
             eventually(RESPONSE_TIMEOUT, "a response that is held back", async || {
@@ -64,23 +68,26 @@ impl ProxiedUser {
             .await?;
             fixture.execute("r1", MemberCommand::Kill).await?;
             self.proxy.reset_connections();
-            trial.recorder.fault_struck(fault);
+            trial.recorder.fault_start_completed(fault);
             anyhow::Ok(())
         };
         let (result, killed) = tokio::join!(call, kill);
         killed?;
-        trial.recorder.mending_ordered(fault);
+        trial.recorder.fault_stop_invoked(fault);
         self.proxy.heal();
-        trial.recorder.fault_mended(fault);
+        trial.recorder.fault_stop_completed(fault);
         Ok(result)
     }
 }
 
 /// The final state of a user, for the verification reads.
-pub(super) fn final_state(virtual_user: Person, credential: Held) -> Left {
-    Left {
+pub(super) fn final_state(
+    virtual_user: VirtualUser,
+    credential: LoginCredential,
+) -> UserFinalState {
+    UserFinalState {
         virtual_user,
-        credentials: Credentials { current: Some(credential), ended: Vec::new() },
+        credentials: Credentials { current: Some(credential), revoked: Vec::new() },
     }
 }
 
@@ -92,16 +99,25 @@ fn upload_retried_after_a_lost_response_is_stored_once() -> anyhow::Result<()> {
         let proxied = ProxiedUser::of_first_replica(fixture, &trial).await?;
         let (alice, credential) = (&proxied.virtual_user, &proxied.credential);
         let mut rng = ChaCha8Rng::seed_from_u64(trial.seed);
-        let content = Content::new(0, &alice.account.username, 1, 9_000, &mut rng);
+        let content = TestFile::new(0, &alice.account.username, 1, 9_000, &mut rng);
         let upload = alice.upload(credential, &content, Some("once"));
         let (first, _) = proxied.lose_response((fixture, &trial), upload).await?;
-        ensure!(first.ended == Ended::Unknown, "the response arrived: {first:?}");
-        let after = alice.at(&fixture.running_replica_urls().await[0]);
+        ensure!(
+            first.outcome == OperationOutcome::Info,
+            "the response arrived: {first:?}"
+        );
+        let after = alice.at_url(&fixture.running_replica_urls().await[0]);
         let (_, files) = after.list(credential).await;
         ensure!(files.len() == 1, "the upload was not stored before the kill: {files:?}");
         let (second, file) = after.upload(credential, &content, Some("once")).await;
-        ensure!(second.ended == Ended::Ok, "the retry was refused: {second:?}");
-        ensure!(file.as_ref() == Some(&files[0].file), "the retry got another response");
+        ensure!(
+            second.outcome == OperationOutcome::Ok,
+            "the retry was refused: {second:?}"
+        );
+        ensure!(
+            file.as_ref() == Some(&files[0].file_id),
+            "the retry got another response"
+        );
         let user = final_state(after, credential.clone());
         fixture.restore().await?;
         trial.check_invariants(fixture, &[user], &FILES).await.map(drop)
@@ -120,10 +136,10 @@ fn old_refresh_token_works_when_the_response_was_lost() -> anyhow::Result<()> {
         let lost = proxied.lose_response((fixture, &trial), refresh).await?;
         ensure!(lost.is_none(), "the response arrived");
         proxied.virtual_user =
-            proxied.virtual_user.at(&fixture.running_replica_urls().await[0]);
+            proxied.virtual_user.at_url(&fixture.running_replica_urls().await[0]);
         let next = proxied.virtual_user.refresh(&proxied.credential).await;
         let next = next.context("the old refresh token was refused")?;
-        ensure!(proxied.virtual_user.list(&next).await.0.ended == Ended::Ok);
+        ensure!(proxied.virtual_user.list(&next).await.0.outcome == OperationOutcome::Ok);
         let again = proxied.virtual_user.refresh(&next).await;
         ensure!(again.is_some(), "the token family was revoked");
         Ok(())
@@ -144,10 +160,12 @@ fn client_disconnects_lose_no_acknowledged_upload() -> anyhow::Result<()> {
         let mut duration = Duration::ZERO;
         let mut disconnected = 0;
         for number in 0..UPLOADS {
-            let content =
-                |user: usize, virtual_user: &Person, rng: &mut ChaCha8Rng| -> Content {
-                    Content::new(user, &virtual_user.account.username, number, 3_000, rng)
-                };
+            let content = |user: usize,
+                           virtual_user: &VirtualUser,
+                           rng: &mut ChaCha8Rng|
+             -> TestFile {
+                TestFile::new(user, &virtual_user.account.username, number, 3_000, rng)
+            };
             if number % 4 == 0 {
                 let own = content(1, &patient, &mut rng);
                 let began = Instant::now();

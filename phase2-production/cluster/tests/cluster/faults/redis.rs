@@ -9,9 +9,9 @@ use backing_services::{Backing, redis};
 use cluster::Design;
 use cluster::commands::MemberCommand;
 use fault_proxy::{FaultProxy, Toxic};
-use ledger::entry::{Ended, Entry};
-use ledger::workload::{Credentials, Left};
-use ledger::{Invariant, Promises};
+use ledger::entry::{Entry, OperationOutcome};
+use ledger::workload::{Credentials, UserFinalState};
+use ledger::{Guarantees, Invariant};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn logout_survives_redis_data_loss() -> anyhow::Result<()> {
             let mut ended = Vec::new();
             for _ in 0..20 {
                 let credential = logged_in(&mut alice).await?;
-                if alice.end(&credential).await.ended == Ended::Ok {
+                if alice.log_out(&credential).await.outcome == OperationOutcome::Ok {
                     ended.push(credential);
                 }
             }
@@ -48,9 +48,9 @@ fn logout_survives_redis_data_loss() -> anyhow::Result<()> {
                 for credential in &ended {
                     // A 503 is not a definite answer.
                     let refused = eventually(ANSWER_TIMEOUT, "a refusal", async || {
-                        let result = alice.at(&url).list(credential).await.0;
+                        let result = alice.at_url(&url).list(credential).await.0;
                         ensure!(
-                            result.ended != Ended::Ok,
+                            result.outcome != OperationOutcome::Ok,
                             "{} is still valid",
                             credential.name
                         );
@@ -85,11 +85,13 @@ fn hanging_redis_is_replaced_by_the_database() -> anyhow::Result<()> {
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;
         let meanwhile = |one: &&Entry| {
-            one.began_ms > opened && one.ended_ms < served_until && one.ended == Ended::Ok
+            one.invoked_ms > opened
+                && one.completed_ms < served_until
+                && one.outcome == OperationOutcome::Ok
         };
         let meanwhile = history.entries.iter().filter(meanwhile);
         let mut durations: Vec<_> =
-            meanwhile.map(|one| one.ended_ms - one.began_ms).collect();
+            meanwhile.map(|one| one.completed_ms - one.invoked_ms).collect();
         durations.sort_unstable();
         ensure!(durations.len() >= 16, "too few requests were served");
         let p90 = durations[durations.len() * 9 / 10];
@@ -156,14 +158,14 @@ async fn log_out_with_slow_redis(
     let mut credential = logged_in(&mut alice).await?;
     trial.until_all_are_served().await;
     let (delay, jitter) = (Duration::from_millis(500), Duration::from_millis(100));
-    let slow = |trial: &Trial| trial.recorder.fault_ordered("redis", "latency");
+    let slow = |trial: &Trial| trial.recorder.fault_start_invoked("redis", "latency");
     let faults = [(&trial, slow(&trial)), (&logout_trial, slow(&logout_trial))];
     proxy.add_both(Toxic::Latency { delay, jitter });
-    faults.iter().for_each(|(of, fault)| of.recorder.fault_struck(*fault));
+    faults.iter().for_each(|(of, fault)| of.recorder.fault_start_completed(*fault));
     ensure!(proxy.connections() > 0, "no replica is connected to the proxy");
     // The logout must be acknowledged while Redis is slow.
     let mut attempts = 0;
-    while alice.end(&credential).await.ended != Ended::Ok {
+    while alice.log_out(&credential).await.outcome != OperationOutcome::Ok {
         attempts += 1;
         ensure!(
             attempts < MAX_LOGOUT_ATTEMPTS,
@@ -173,19 +175,24 @@ async fn log_out_with_slow_redis(
         credential = logged_in(&mut alice).await?;
     }
     for url in fixture.replica_urls().await? {
-        let result = alice.at(&url).list(&credential).await.0;
-        ensure!(result.ended != Ended::Ok, "the session is valid after its logout");
+        let result = alice.at_url(&url).list(&credential).await.0;
+        ensure!(
+            result.outcome != OperationOutcome::Ok,
+            "the session is valid after its logout"
+        );
     }
     trial.until_all_are_served().await;
-    faults.iter().for_each(|(of, fault)| of.recorder.mending_ordered(*fault));
+    faults.iter().for_each(|(of, fault)| of.recorder.fault_stop_invoked(*fault));
     proxy.heal();
-    faults.iter().for_each(|(of, fault)| of.recorder.fault_mended(*fault));
-    let logged_out = Left {
+    faults.iter().for_each(|(of, fault)| of.recorder.fault_stop_completed(*fault));
+    let logged_out = UserFinalState {
         virtual_user: alice,
-        credentials: Credentials { current: None, ended: vec![credential] },
+        credentials: Credentials { current: None, revoked: vec![credential] },
     };
     let users = trial.finish(workload).await;
-    logout_trial.check_invariants(fixture, &[logged_out], &[Invariant::Dead]).await?;
+    logout_trial
+        .check_invariants(fixture, &[logged_out], &[Invariant::Revocation])
+        .await?;
     trial.check_history(fixture, &users).await.map(drop)
 }
 
@@ -223,7 +230,7 @@ const MAX_CONNECTIONS: usize = 3 * (8 + 1);
 
 /// Waits until every circuit breaker is closed and sessions are read from Redis again.
 async fn wait_until_redis_is_used(fixture: &TestCluster) -> anyhow::Result<()> {
-    let within = Duration::from_millis(Promises::healthy_within_ms("redis"));
+    let within = Duration::from_millis(Guarantees::recovery_limit_ms("redis"));
     for id in fixture.cluster.replica_ids() {
         let name = "upload_server_session_cache_hits_total";
         let before = fixture.metric(&id, name).await?;

@@ -7,9 +7,9 @@ use cluster::Design;
 use cluster::commands::MemberCommand;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::Invariant;
-use ledger::content::Content;
-use ledger::entry::{Act, Ended};
-use ledger::person::{Held, Person};
+use ledger::content::TestFile;
+use ledger::entry::{Operation, OperationOutcome};
+use ledger::virtual_user::{LoginCredential, VirtualUser};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
@@ -49,9 +49,9 @@ const SLOW: Toxic = Toxic::Bandwidth { bytes_per_second: 20_000 };
 struct SlowSender {
     trial: Trial,
     proxy: FaultProxy,
-    virtual_user: Person,
-    credential: Held,
-    content: Content,
+    virtual_user: VirtualUser,
+    credential: LoginCredential,
+    content: TestFile,
 }
 
 impl SlowSender {
@@ -64,7 +64,7 @@ impl SlowSender {
         let mut virtual_user = trial.user(0, &format!("http://{}", proxy.address()));
         let credential = logged_in(&mut virtual_user).await?;
         let mut rng = ChaCha8Rng::seed_from_u64(trial.seed);
-        let content = Content::new(0, &virtual_user.account.username, 1, SIZE, &mut rng);
+        let content = TestFile::new(0, &virtual_user.account.username, 1, SIZE, &mut rng);
         Ok(Self { trial, proxy, virtual_user, credential, content })
     }
 
@@ -74,7 +74,8 @@ impl SlowSender {
         kill: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
         self.proxy.add(Direction::ToServer, SLOW);
-        let fault = self.trial.recorder.fault_ordered("proxy", "the replica is killed");
+        let fault =
+            self.trial.recorder.fault_start_invoked("proxy", "the replica is killed");
         let killed = async {
             let mut buffered_max = 0;
             eventually(CATCH_UP_TIMEOUT, "an upload in flight", async || {
@@ -89,11 +90,11 @@ impl SlowSender {
         };
         let upload = self.virtual_user.upload(&self.credential, &self.content, None);
         let ((result, _), killed) = tokio::join!(upload, killed);
-        self.trial.recorder.fault_struck(fault);
-        self.trial.recorder.mending_ordered(fault);
-        self.trial.recorder.fault_mended(fault);
+        self.trial.recorder.fault_start_completed(fault);
+        self.trial.recorder.fault_stop_invoked(fault);
+        self.trial.recorder.fault_stop_completed(fault);
         ensure!(
-            result.ended == Ended::Unknown,
+            result.outcome == OperationOutcome::Info,
             "the upload was not interrupted: {result:?}"
         );
         killed
@@ -102,12 +103,18 @@ impl SlowSender {
     /// The upload is incomplete, so it must not be listed as a file. The trial of the workload
     /// checks that its bytes are removed.
     async fn check_nothing_is_stored(self, fixture: &TestCluster) -> anyhow::Result<()> {
-        let virtual_user = self.virtual_user.at(&fixture.replica_urls().await?[0]);
+        let virtual_user = self.virtual_user.at_url(&fixture.replica_urls().await?[0]);
         let (result, files) = virtual_user.list(&self.credential).await;
-        ensure!(result.ended == Ended::Ok, "the listing was refused: {result:?}");
+        ensure!(
+            result.outcome == OperationOutcome::Ok,
+            "the listing was refused: {result:?}"
+        );
         ensure!(files.is_empty(), "an incomplete upload became a file: {files:?}");
         let user = super::lost_responses::final_state(virtual_user, self.credential);
-        self.trial.check_invariants(fixture, &[user], &[Invariant::Once]).await.map(drop)
+        self.trial
+            .check_invariants(fixture, &[user], &[Invariant::AtomicUploads])
+            .await
+            .map(drop)
     }
 }
 
@@ -124,7 +131,8 @@ fn rolling_restart_interrupts_no_request() -> anyhow::Result<()> {
         }
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;
-        let unknown = history.entries.iter().find(|one| one.ended == Ended::Unknown);
+        let unknown =
+            history.entries.iter().find(|one| one.outcome == OperationOutcome::Info);
         ensure!(unknown.is_none(), "a request was interrupted: {unknown:?}");
         Ok(())
     })
@@ -145,14 +153,17 @@ async fn resume_after_logout(fixture: &TestCluster) -> anyhow::Result<()> {
     let urls = fixture.replica_urls().await?;
     let mut alice = trial.user(0, &urls[2]);
     let credential = logged_in(&mut alice).await?;
-    let at_paused = alice.at(&urls[2]);
+    let at_paused = alice.at_url(&urls[2]);
     ensure!(
-        at_paused.list(&credential).await.0.ended == Ended::Ok,
+        at_paused.list(&credential).await.0.outcome == OperationOutcome::Ok,
         "the session is valid before the pause"
     );
     let fault = trial.inject(fixture, "r3", MemberCommand::Pause).await?;
-    let ended = alice.at(&urls[0]).end(&credential).await;
-    ensure!(ended.ended == Ended::Ok, "the logout on another replica failed: {ended:?}");
+    let ended = alice.at_url(&urls[0]).log_out(&credential).await;
+    ensure!(
+        ended.outcome == OperationOutcome::Ok,
+        "the logout on another replica failed: {ended:?}"
+    );
     trial.repair(fixture, fault, ("r3", MemberCommand::Resume)).await?;
     if fixture.design == Design::Replicated {
         // It receives the revocation by gossip only after it has resumed.
@@ -165,7 +176,10 @@ async fn resume_after_logout(fixture: &TestCluster) -> anyhow::Result<()> {
     }
     for _ in 0..20 {
         let (result, _) = at_paused.list(&credential).await;
-        ensure!(result.ended != Ended::Ok, "the resumed replica accepted the session");
+        ensure!(
+            result.outcome != OperationOutcome::Ok,
+            "the resumed replica accepted the session"
+        );
     }
     let history = trial.recorder.history();
     let refused = history.entries.iter().filter(|one| one.credential_refused());
@@ -174,6 +188,6 @@ async fn resume_after_logout(fixture: &TestCluster) -> anyhow::Result<()> {
         "the resumed replica never answered: {:?}",
         history.entries.last()
     );
-    ensure!(matches!(history.entries[2].act, Act::End { .. }));
+    ensure!(matches!(history.entries[2].operation, Operation::LogOut { .. }));
     Ok(())
 }

@@ -6,7 +6,7 @@ use api_conformance::eventually::eventually;
 use cluster::Design;
 use cluster::commands::MemberCommand;
 use ledger::Invariant;
-use ledger::entry::{Answered, Entry};
+use ledger::entry::{Entry, ReplyKind};
 use std::time::Duration;
 
 /// The longest time until enough replies arrive. Each waits for two stores.
@@ -48,8 +48,11 @@ async fn fail_both_stores(
     let database = trial.inject(fixture, "database", command).await?;
     let since = trial.recorder.now_ms();
     let refused = |entry: &&Entry| {
-        let authenticated = entry.act.credential().is_some() && entry.began_ms > since;
-        authenticated && entry.answered == Answered::Problem && entry.status == Some(503)
+        let authenticated =
+            entry.operation.credential().is_some() && entry.invoked_ms > since;
+        authenticated
+            && entry.reply_kind == ReplyKind::Problem
+            && entry.status == Some(503)
     };
     eventually(REPLIES_TIMEOUT, "enough 503 replies", async || {
         let count =
@@ -60,8 +63,12 @@ async fn fail_both_stores(
     trial.repair(fixture, database, ("database", repair)).await?;
     trial.repair(fixture, redis, ("redis", repair)).await?;
     let users = trial.finish(workload).await;
-    let required =
-        [Invariant::Honest, Invariant::Dead, Invariant::Answered, Invariant::Logins];
+    let required = [
+        Invariant::UnverifiableIs503,
+        Invariant::Revocation,
+        Invariant::Availability,
+        Invariant::LoginsSurvive,
+    ];
     let history = trial.check_invariants(fixture, &users, &required).await?;
     ensure!(
         history.entries.iter().filter(refused).all(|entry| entry.served_by.is_some())

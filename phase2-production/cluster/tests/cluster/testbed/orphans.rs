@@ -4,7 +4,7 @@ use super::Trial;
 use super::test_cluster::ORPHAN_GRACE_MS;
 use super::trial::POLL_INTERVAL;
 use anyhow::ensure;
-use ledger::entry::{Act, Ended, Entry, Said};
+use ledger::entry::{Entry, Operation, OperationOutcome, ReplyValue};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -42,8 +42,9 @@ impl Trial {
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         };
-        self.recorder.looked_for("bytes that no file needs", files as u64);
-        self.recorder.looked_for("uploads with pieces that are finished", uploads as u64);
+        self.recorder.record_orphans("bytes that no file needs", files as u64);
+        self.recorder
+            .record_orphans("uploads with pieces that are finished", uploads as u64);
         Ok(())
     }
 
@@ -75,9 +76,11 @@ fn uploads_of(pieces: &[String]) -> usize {
 
 /// The files that the verification reads have found.
 fn listed(entries: &[Entry]) -> BTreeSet<String> {
-    let back = entries.iter().filter(|entry| entry.read_back);
-    back.flat_map(|entry| match &entry.said {
-        Said::Files { files } => files.iter().map(|file| file.file.clone()).collect(),
+    let back = entries.iter().filter(|entry| entry.verification_read);
+    back.flat_map(|entry| match &entry.value {
+        ReplyValue::Files { files } => {
+            files.iter().map(|file| file.file_id.clone()).collect()
+        }
         _ => Vec::new(),
     })
     .collect()
@@ -85,16 +88,20 @@ fn listed(entries: &[Entry]) -> BTreeSet<String> {
 
 /// The number of unfinished chunked uploads. Their chunks stay until they expire.
 fn unfinished(entries: &[Entry]) -> usize {
-    let begun = entries.iter().filter_map(|entry| match &entry.act {
-        Act::BeginPieces { name, .. } if entry.ended != Ended::Fail => Some(name),
+    let begun = entries.iter().filter_map(|entry| match &entry.operation {
+        Operation::CreateUpload { name, .. }
+            if entry.outcome != OperationOutcome::Fail =>
+        {
+            Some(name)
+        }
         _ => None,
     });
     let finished: BTreeSet<_> = entries
         .iter()
-        .filter_map(|entry| match (&entry.act, &entry.said) {
+        .filter_map(|entry| match (&entry.operation, &entry.value) {
             (
-                Act::SendPiece { name, .. } | Act::AskOffset { name, .. },
-                Said::Stored { .. },
+                Operation::SendChunk { name, .. } | Operation::ReadOffset { name, .. },
+                ReplyValue::Stored { .. },
             ) => Some(name),
             _ => None,
         })
@@ -104,10 +111,12 @@ fn unfinished(entries: &[Entry]) -> usize {
 
 /// Whether a whole upload was acknowledged.
 fn is_stored(entry: &Entry) -> bool {
-    matches!(entry.act, Act::Upload { .. }) && entry.ended == Ended::Ok
+    matches!(entry.operation, Operation::Upload { .. })
+        && entry.outcome == OperationOutcome::Ok
 }
 
 /// Whether a chunk was acknowledged.
 fn is_piece(entry: &Entry) -> bool {
-    matches!(entry.act, Act::SendPiece { .. }) && entry.ended == Ended::Ok
+    matches!(entry.operation, Operation::SendChunk { .. })
+        && entry.outcome == OperationOutcome::Ok
 }

@@ -1,7 +1,7 @@
 //! The record of a failed test: its histories, and the command that repeats it.
 
 use anyhow::anyhow;
-use ledger::{Header, Recorder};
+use ledger::{Header, HistoryRecorder};
 use std::path::Path;
 
 /// The parameters of a trial, which are enough to repeat it.
@@ -43,7 +43,7 @@ impl Run {
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) run: Run,
-    pub(super) recorder: Recorder,
+    pub(super) recorder: HistoryRecorder,
 }
 
 impl Record {
@@ -68,8 +68,8 @@ impl Record {
 fn failed_test_keeps_its_history_and_rerun_command() -> anyhow::Result<()> {
     let variables = vec![("LAB_SEED", "7".to_owned()), ("LAB_KILLS", "200".to_owned())];
     let run = Run { test: "seeded_kills", seed: 10, variables };
-    let recorder = Recorder::new(run.header("central", vec!["ann".to_owned()]));
-    recorder.fault_ordered("r1", "kill");
+    let recorder = HistoryRecorder::new(run.header("central", vec!["ann".to_owned()]));
+    recorder.fault_start_invoked("r1", "kill");
     let (folder, record) = (tempfile::tempdir()?, Record { run, recorder });
     let text = record.keep(folder.path(), &anyhow!("the assertion failed")).to_string();
     let command =

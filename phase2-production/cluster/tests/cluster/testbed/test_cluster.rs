@@ -12,7 +12,7 @@ use cluster::commands::MemberCommand;
 use cluster::status::ProcessState;
 use cluster::{Cluster, Design, Kind, RunDir, State, Topology, Users};
 use http::Method;
-use ledger::Promises;
+use ledger::Guarantees;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
 use upload_domain::accounts::random_password;
@@ -138,12 +138,12 @@ impl TestCluster {
     }
 
     /// The invariants that the design promises.
-    pub(crate) fn promises(&self) -> Promises {
+    pub(crate) fn guarantees(&self) -> Guarantees {
         match self.design {
-            Design::Replicated => Promises::of_replicated(),
-            Design::Central => Promises::of_central(),
-            Design::Token => Promises::of_token(),
-            _ => Promises::of_memory(),
+            Design::Replicated => Guarantees::of_replicated(),
+            Design::Central => Guarantees::of_central(),
+            Design::Token => Guarantees::of_token(),
+            _ => Guarantees::of_memory(),
         }
     }
 

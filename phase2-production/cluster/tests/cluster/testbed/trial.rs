@@ -5,12 +5,12 @@ use anyhow::{bail, ensure};
 use api_conformance::target::AuthScheme;
 use api_contract::LoginRequest;
 use cluster::commands::MemberCommand;
-use ledger::entry::{Act, Ended, Entry};
+use ledger::entry::{Entry, Operation, OperationOutcome};
 use ledger::history::History;
-use ledger::person::{Held, Person};
-use ledger::recorder::FaultNumber;
-use ledger::workload::Left;
-use ledger::{Invariant, Outcome, Recorder, Workload, check, read_back};
+use ledger::recorder::FaultId;
+use ledger::virtual_user::{LoginCredential, VirtualUser};
+use ledger::workload::UserFinalState;
+use ledger::{HistoryRecorder, Invariant, Outcome, Workload, check, verification_reads};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +23,9 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(40);
 const SUCCESSIVE_REPLIES: usize = 4;
 
 /// Logs a user in. Retries, because a busy server may answer 503.
-pub(crate) async fn logged_in(virtual_user: &mut Person) -> anyhow::Result<Held> {
+pub(crate) async fn logged_in(
+    virtual_user: &mut VirtualUser,
+) -> anyhow::Result<LoginCredential> {
     let began = tokio::time::Instant::now();
     loop {
         match virtual_user.log_in().await {
@@ -39,7 +41,7 @@ pub(crate) async fn logged_in(virtual_user: &mut Person) -> anyhow::Result<Held>
 /// One test with its accounts, history and faults.
 pub(crate) struct Trial {
     pub(crate) seed: u64,
-    pub(crate) recorder: Recorder,
+    pub(crate) recorder: HistoryRecorder,
     test: &'static str,
     accounts: Vec<LoginRequest>,
     auth_scheme: AuthScheme,
@@ -56,7 +58,7 @@ impl Trial {
         let users = accounts.iter().map(|account| account.username.clone()).collect();
         Self {
             seed: run.seed,
-            recorder: Recorder::new(run.header(fixture.design.as_str(), users)),
+            recorder: HistoryRecorder::new(run.header(fixture.design.as_str(), users)),
             test: run.test,
             accounts,
             auth_scheme: fixture.auth_scheme(),
@@ -66,9 +68,9 @@ impl Trial {
     }
 
     /// One of the users, with a client for `url`.
-    pub(crate) fn user(&self, user: usize, url: &str) -> Person {
+    pub(crate) fn user(&self, user: usize, url: &str) -> VirtualUser {
         let account = self.accounts[user].clone();
-        Person::new(user, account, self.auth_scheme, url, self.recorder.clone())
+        VirtualUser::new(user, account, self.auth_scheme, url, self.recorder.clone())
     }
 
     /// Starts the workload: all users, with clients for `url`.
@@ -82,10 +84,10 @@ impl Trial {
         fixture: &TestCluster,
         target: &str,
         command: MemberCommand,
-    ) -> anyhow::Result<FaultNumber> {
-        let fault = self.recorder.fault_ordered(target, command.as_str());
+    ) -> anyhow::Result<FaultId> {
+        let fault = self.recorder.fault_start_invoked(target, command.as_str());
         fixture.execute(target, command).await?;
-        self.recorder.fault_struck(fault);
+        self.recorder.fault_start_completed(fault);
         Ok(fault)
     }
 
@@ -93,12 +95,12 @@ impl Trial {
     pub(crate) async fn repair(
         &self,
         fixture: &TestCluster,
-        fault: FaultNumber,
+        fault: FaultId,
         (target, command): (&str, MemberCommand),
     ) -> anyhow::Result<()> {
-        self.recorder.mending_ordered(fault);
+        self.recorder.fault_stop_invoked(fault);
         fixture.execute(target, command).await?;
-        self.recorder.fault_mended(fault);
+        self.recorder.fault_stop_completed(fault);
         Ok(())
     }
 
@@ -113,7 +115,7 @@ impl Trial {
 
     /// Stops the workload, after each user is served and one of them has logged out. Without a
     /// logout the checker could not find an accepted credential that should be revoked.
-    pub(crate) async fn finish(&self, workload: Workload) -> Vec<Left> {
+    pub(crate) async fn finish(&self, workload: Workload) -> Vec<UserFinalState> {
         self.until_all_are_served().await;
         self.until(|entries| entries.iter().any(is_logged_out)).await;
         workload.stop().await
@@ -134,13 +136,13 @@ impl Trial {
     pub(crate) async fn check_history(
         self,
         fixture: &TestCluster,
-        users: &[Left],
+        users: &[UserFinalState],
     ) -> anyhow::Result<History> {
-        let promises = fixture.promises();
+        let guarantees = fixture.guarantees();
         let is_required = |one: &Invariant| match one {
-            Invariant::Honest => false,
-            Invariant::Dead => promises.ends_hold,
-            Invariant::Logins => promises.logins_survive,
+            Invariant::UnverifiableIs503 => false,
+            Invariant::Revocation => guarantees.revocations_hold,
+            Invariant::LoginsSurvive => guarantees.logins_survive,
             _ => true,
         };
         let all: Vec<_> = Invariant::ALL.into_iter().filter(is_required).collect();
@@ -155,30 +157,31 @@ impl Trial {
     pub(crate) async fn check_invariants(
         self,
         fixture: &TestCluster,
-        users: &[Left],
+        users: &[UserFinalState],
         required: &[Invariant],
     ) -> anyhow::Result<History> {
         let urls = fixture.replica_urls().await?;
-        read_back::read_back(users, &urls, &self.recorder).await;
-        if required.contains(&Invariant::Cleared) {
+        verification_reads::run(users, &urls, &self.recorder).await;
+        if required.contains(&Invariant::NoOrphans) {
             self.record_orphans().await?;
         }
         let history = self.recorder.history();
-        let report = check(&history, &fixture.promises());
+        let report = check(&history, &fixture.guarantees());
         let holds = |one: &Invariant| report.outcome(*one) == Outcome::Pass;
-        let all_hold = report.broken().is_empty() && required.iter().all(holds);
+        let all_hold = report.violated().is_empty() && required.iter().all(holds);
         ensure!(all_hold, "{}, seed {}\n{report}", self.test, self.seed);
         Ok(history)
     }
 }
 
 fn is_served(entries: &[Entry], user: usize, since: u64) -> bool {
-    let since = |entry: &&Entry| entry.user == user && entry.began_ms >= since;
+    let since = |entry: &&Entry| entry.user == user && entry.invoked_ms >= since;
     let last: Vec<_> =
         entries.iter().rev().filter(since).take(SUCCESSIVE_REPLIES).collect();
-    last.len() == SUCCESSIVE_REPLIES && last.iter().all(|entry| entry.served())
+    last.len() == SUCCESSIVE_REPLIES && last.iter().all(|entry| entry.was_served())
 }
 
 fn is_logged_out(entry: &Entry) -> bool {
-    matches!(entry.act, Act::End { .. }) && entry.ended == Ended::Ok
+    matches!(entry.operation, Operation::LogOut { .. })
+        && entry.outcome == OperationOutcome::Ok
 }

@@ -1,0 +1,215 @@
+//! A client: it executes operations for one account and records their outcomes.
+//!
+//! It never retries. The generator (`workload`, or a test) decides about the next operation.
+
+mod chunks;
+mod files;
+
+use crate::completion::Completion;
+use crate::entry::{Operation, OperationOutcome, ReplyValue};
+use crate::recorder::{HistoryRecorder, PendingOperation};
+use api_conformance::call_result::{CallResult, Reply};
+use api_conformance::client::Client;
+use api_conformance::cookies::CookieJar;
+use api_conformance::credential::Credential;
+use api_conformance::target::AuthScheme;
+use api_contract::secret::Secret;
+use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
+use api_contract::{LoginRequest, Message, paths};
+pub use chunks::{ChunkedUpload, UploadState};
+use http::Method;
+
+/// The session affinity cookie of the balancer.
+const AFFINITY_COOKIE: &str = "lab_replica";
+
+/// A credential and its name in the history.
+#[derive(Clone, Debug)]
+pub struct LoginCredential {
+    /// The name, such as `u3-2`.
+    pub name: String,
+    /// The credential.
+    pub credential: Credential,
+    /// The refresh token, if the credential is a token.
+    pub refresh_token: Option<Secret>,
+}
+
+/// The result of an operation, for the generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallOutcome {
+    /// The outcome.
+    pub outcome: OperationOutcome,
+    /// Whether the credential was refused (401), so that a new one is needed.
+    pub credential_refused: bool,
+}
+
+/// A client with an account.
+#[derive(Clone, Debug)]
+pub struct VirtualUser {
+    /// The number of the user in the history.
+    pub user: usize,
+    /// User name and password.
+    pub account: LoginRequest,
+    auth_scheme: AuthScheme,
+    client: Client,
+    recorder: HistoryRecorder,
+    is_verification: bool,
+    credential_count: usize,
+}
+
+impl VirtualUser {
+    /// A client of `url` that keeps the cookie of the balancer.
+    #[must_use]
+    pub fn new(
+        user: usize,
+        account: LoginRequest,
+        auth_scheme: AuthScheme,
+        url: &str,
+        recorder: HistoryRecorder,
+    ) -> Self {
+        let client = client(url);
+        Self {
+            user,
+            account,
+            auth_scheme,
+            client,
+            recorder,
+            is_verification: false,
+            credential_count: 0,
+        }
+    }
+
+    /// The same user at another URL, for verification reads.
+    #[must_use]
+    pub fn for_verification_at(&self, url: &str) -> Self {
+        Self { client: client(url), is_verification: true, ..self.clone() }
+    }
+
+    /// The same user at another URL.
+    #[must_use]
+    pub fn at_url(&self, url: &str) -> Self {
+        Self { client: client(url), ..self.clone() }
+    }
+
+    /// Logs in with the password.
+    pub async fn log_in(&mut self) -> Option<LoginCredential> {
+        let pending =
+            self.recorder.invoke(self.user, Operation::LogIn, self.is_verification);
+        let call_result = match self.auth_scheme {
+            AuthScheme::Session => {
+                let started = self.client.log_in_session(&self.account).await;
+                map_body(started, |body| (Credential::Session(body.session_id), None))
+            }
+            AuthScheme::Token | AuthScheme::Basic => {
+                let issued = self.client.token(&self.account).await;
+                map_body(issued, |body| {
+                    (Credential::Bearer(body.access_token), body.refresh_token)
+                })
+            }
+        };
+        let completion = Completion::of(&call_result);
+        let login = self.receive_credential(call_result);
+        pending.complete(completion, credential_value(login.as_ref()));
+        login
+    }
+
+    /// Exchanges a refresh token for the next credential.
+    pub async fn refresh(&mut self, login: &LoginCredential) -> Option<LoginCredential> {
+        let token = login.refresh_token.clone()?;
+        let operation = Operation::Refresh { credential: login.name.clone() };
+        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let request = RefreshRequest { refresh_token: token };
+        let request =
+            self.client.request(Method::POST, paths::TOKEN_REFRESH).json(&request);
+        let issued = self.client.json::<TokenIssued>(request).await;
+        let call_result = map_body(issued, |body| {
+            (Credential::Bearer(body.access_token), body.refresh_token)
+        });
+        let completion = Completion::of(&call_result);
+        let next = self.receive_credential(call_result);
+        pending.complete(completion, credential_value(next.as_ref()));
+        next
+    }
+
+    /// Logs out, or revokes the token.
+    pub async fn log_out(&self, login: &LoginCredential) -> CallOutcome {
+        let operation = Operation::LogOut { credential: login.name.clone() };
+        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let call_result = match &login.credential {
+            Credential::Bearer(token) => {
+                let revoke = RevokeRequest { token: token.clone() };
+                let request = self.client.request(Method::POST, paths::TOKEN_REVOKE);
+                self.client.json::<Message>(request.json(&revoke)).await
+            }
+            credential => self.client.end_session(credential).await,
+        };
+        Self::complete(pending, Completion::of(&call_result), ReplyValue::Nothing)
+    }
+
+    /// Reads the session state, for designs with sessions.
+    pub async fn view_session(&self, login: &LoginCredential) -> CallOutcome {
+        let operation = Operation::ViewSession { credential: login.name.clone() };
+        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let call_result = self.client.session_view(&login.credential).await;
+        let value = match &call_result {
+            CallResult::Done(reply) => {
+                ReplyValue::Caller { username: reply.body.username.clone() }
+            }
+            _ => ReplyValue::Nothing,
+        };
+        Self::complete(pending, Completion::of(&call_result), value)
+    }
+
+    /// Records the completion.
+    fn complete(
+        pending: PendingOperation,
+        completion: Completion,
+        value: ReplyValue,
+    ) -> CallOutcome {
+        let is_refused = completion.status == Some(401);
+        let outcome =
+            CallOutcome { outcome: completion.outcome, credential_refused: is_refused };
+        pending.complete(completion, value);
+        outcome
+    }
+
+    /// Names a new credential.
+    fn receive_credential(
+        &mut self,
+        call_result: CallResult<(Credential, Option<Secret>)>,
+    ) -> Option<LoginCredential> {
+        let CallResult::Done(reply) = call_result else {
+            return None;
+        };
+        let (credential, refresh_token) = reply.body;
+        self.credential_count += 1;
+        Some(LoginCredential {
+            name: format!("u{}-{}", self.user, self.credential_count),
+            credential,
+            refresh_token,
+        })
+    }
+}
+
+/// A client whose only cookie is that of the balancer. The credential authenticates the user.
+fn client(url: &str) -> Client {
+    Client::sharing(url, CookieJar::only(AFFINITY_COOKIE))
+}
+
+fn credential_value(login: Option<&LoginCredential>) -> ReplyValue {
+    login.map_or(ReplyValue::Nothing, |login| ReplyValue::Credential {
+        credential: login.name.clone(),
+    })
+}
+
+fn map_body<T, U>(
+    call_result: CallResult<T>,
+    change: impl FnOnce(T) -> U,
+) -> CallResult<U> {
+    match call_result {
+        CallResult::Done(Reply { status, headers, body }) => {
+            CallResult::Done(Reply { status, headers, body: change(body) })
+        }
+        CallResult::Refused(reply) => CallResult::Refused(reply),
+        CallResult::CallError(call_error) => CallResult::CallError(call_error),
+    }
+}
