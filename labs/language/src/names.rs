@@ -4,7 +4,7 @@ use crate::rules::Rules;
 use crate::rust_source::{self, DefinitionKind};
 use crate::tree;
 use regex::Regex;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A public name, for a reader to explain.
@@ -29,7 +29,7 @@ pub fn names(top: &Path, rules: &Rules) -> anyhow::Result<Vec<Name>> {
             names.extend(metrics(&file.text));
         }
         let Some((package, _)) = file.path.split_once("/src/") else { continue };
-        if file.extension() != "rs" || package.starts_with("labs/exercises") {
+        if file.extension() != "rs" || is_students_code(package) {
             continue;
         }
         for definition in rust_source::read(&file.text).definitions {
@@ -51,6 +51,10 @@ pub fn names(top: &Path, rules: &Rules) -> anyhow::Result<Vec<Name>> {
     Ok(names.into_iter().collect())
 }
 
+fn is_students_code(package: &str) -> bool {
+    package.starts_with("labs/exercises") || package.starts_with("labs/solutions")
+}
+
 /// Names of metrics in the first column of a table: `` | `name` | ``.
 fn metrics(page: &str) -> Vec<Name> {
     let row = Regex::new(r"(?m)^\| `([a-z_]+)").expect("a valid pattern");
@@ -63,15 +67,22 @@ fn metrics(page: &str) -> Vec<Name> {
     rows.map(|row| metric(&row[1])).collect()
 }
 
-/// Draws `count` different names. The same seed draws the same names from the same list.
+/// Draws `count` different names, as many of each kind as possible. The same seed draws the
+/// same names from the same list.
 pub fn draw(names: &[Name], count: usize, seed: u64) -> Vec<Name> {
-    let mut names = names.to_vec();
-    let mut state = seed;
-    let drawn = (0..count.min(names.len())).map(|_| {
-        let index = usize::try_from(splitmix64(&mut state) % names.len() as u64);
-        names.swap_remove(index.unwrap_or(0))
-    });
-    drawn.collect()
+    let mut kinds: BTreeMap<&str, Vec<Name>> = BTreeMap::new();
+    for name in names {
+        kinds.entry(name.kind).or_default().push(name.clone());
+    }
+    let (mut drawn, mut state) = (Vec::new(), seed);
+    while drawn.len() < count && kinds.values().any(|left| !left.is_empty()) {
+        for left in kinds.values_mut().filter(|left| !left.is_empty()) {
+            let index = usize::try_from(splitmix64(&mut state) % left.len() as u64);
+            drawn.push(left.swap_remove(index.unwrap_or(0)));
+        }
+    }
+    drawn.truncate(count);
+    drawn
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): enough to draw from a list.
