@@ -4,7 +4,7 @@ use crate::load_test::{FaultSchedule, Workload};
 use crate::run_state::{RunState, USERS_TIMEOUT};
 use anyhow::{Context, ensure};
 use cluster::Cluster;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use load_balancer::status::BackendState;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -51,14 +51,14 @@ async fn kill_replica(run_state: &RunState, cluster: &Cluster) -> anyhow::Result
         return Ok(());
     }
     run_state.start_phase("until it is noticed", true, all - 1);
-    cluster.execute(target, MemberCommand::Kill).await?;
+    cluster.execute(target, MemberAction::Kill).await?;
     wait_until_detected(cluster, target).await?;
     run_state.start_phase("without it", false, all - 1);
     if !run_state.sleep(third).await {
         return Ok(());
     }
     run_state.start_phase("it comes back", false, all - 1);
-    cluster.execute(target, MemberCommand::Restart).await?;
+    cluster.execute(target, MemberAction::Restart).await?;
     run_state.start_phase("all replicas are back", false, all);
     run_state.sleep(third).await;
     Ok(())
@@ -89,7 +89,7 @@ async fn rolling_restart(run_state: &RunState, cluster: &Cluster) -> anyhow::Res
             return Ok(());
         }
         run_state.start_phase(&format!("{id} is replaced"), false, all - 1);
-        cluster.execute(&id, MemberCommand::Restart).await?;
+        cluster.execute(&id, MemberAction::Restart).await?;
     }
     run_state.start_phase("after", false, all);
     run_state.sleep(half).await;

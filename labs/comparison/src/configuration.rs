@@ -10,7 +10,7 @@ use api_conformance::form::Upload;
 use api_contract::LoginRequest;
 use api_contract::design::Design;
 use api_contract::secret::Secret;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::status::MemberStatus;
 use cluster::{Backing, Cluster, Program, RunDir, Topology, Users};
 use futures_util::future::try_join_all;
@@ -163,18 +163,18 @@ impl Configuration {
         match scenario {
             Scenario::SteadyLoad | Scenario::RevokeOne => {}
             Scenario::KillAReplica => {
-                self.cluster.execute(target, MemberCommand::Kill).await?
+                self.cluster.execute(target, MemberAction::Kill).await?
             }
             Scenario::KillReplicasInTurn => {
                 for id in &self.replicas {
-                    self.cluster.execute(id, MemberCommand::Kill).await?;
+                    self.cluster.execute(id, MemberAction::Kill).await?;
                     tokio::time::sleep(KILL_INTERVAL).await;
                 }
                 self.start_all().await?;
             }
             Scenario::RollingRestart => {
                 for id in &self.replicas {
-                    self.cluster.execute(id, MemberCommand::Restart).await?;
+                    self.cluster.execute(id, MemberAction::Restart).await?;
                 }
             }
             Scenario::ScaleOut => return self.cluster.add().await.map(Some),
@@ -191,12 +191,12 @@ impl Configuration {
     /// Starts are retried, as an operator would: all designs start all their replicas at once,
     /// and on a busy machine a store may answer too slowly for one of them.
     async fn restart_with_retries(&self, id: &str) -> anyhow::Result<()> {
-        let mut last = self.cluster.execute(id, MemberCommand::Restart).await;
+        let mut last = self.cluster.execute(id, MemberAction::Restart).await;
         for _ in 1..MAX_START_ATTEMPTS {
             if last.is_ok() {
                 break;
             }
-            last = self.cluster.execute(id, MemberCommand::Restart).await;
+            last = self.cluster.execute(id, MemberAction::Restart).await;
         }
         last
     }
@@ -209,11 +209,11 @@ impl Configuration {
         added: Option<&str>,
     ) -> anyhow::Result<()> {
         if scenario == Scenario::KillAReplica {
-            self.cluster.execute(target, MemberCommand::Restart).await?;
+            self.cluster.execute(target, MemberAction::Restart).await?;
         }
         if let Some(added) = added {
-            self.cluster.execute(added, MemberCommand::Drain).await?;
-            self.cluster.execute(added, MemberCommand::Stop).await?;
+            self.cluster.execute(added, MemberAction::Drain).await?;
+            self.cluster.execute(added, MemberAction::Stop).await?;
         }
         Ok(())
     }

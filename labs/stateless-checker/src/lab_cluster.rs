@@ -5,7 +5,7 @@ use crate::instances::{Instance, Instances, Restart};
 use anyhow::Context;
 use api_contract::secret::Secret;
 use async_trait::async_trait;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::{Backing, Cluster, Program, ServerKind, Topology, Users};
 use std::sync::Arc;
 
@@ -96,12 +96,12 @@ impl Restart for ClusterRestart {
 
     async fn restart(&self, indexes: &[usize]) -> anyhow::Result<Vec<String>> {
         for which in indexes {
-            self.cluster.execute(&self.ids[*which], MemberCommand::Kill).await?;
+            self.cluster.execute(&self.ids[*which], MemberAction::Kill).await?;
         }
         let mut urls = Vec::new();
         for which in indexes {
             let id = &self.ids[*which];
-            self.cluster.execute(id, MemberCommand::Restart).await?;
+            self.cluster.execute(id, MemberAction::Restart).await?;
             urls.push(address(&self.cluster, id).await?);
         }
         Ok(urls)

@@ -139,7 +139,10 @@ impl Service {
         let what = self.what.as_str();
         match self.kind {
             Kind::Url => {
-                bail!("the {what} in {} is external", self.what.variable())
+                bail!(
+                    "the {what} of {} is external: the lab does not stop or start it",
+                    self.what.variable()
+                )
             }
             _ => bail!("the {what} is a file and has no process"),
         }

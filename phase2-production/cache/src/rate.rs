@@ -35,21 +35,21 @@ impl Cache {
     ///
     /// # Errors
     /// If Redis does not answer; the caller decides about the request.
-    pub async fn take(
+    pub async fn take_permit(
         &self,
         bucket: &str,
         limit: u32,
         window: Duration,
     ) -> Result<Taken, CacheDown> {
-        self.take_many(bucket, 1, limit, window).await
+        self.take_permits(bucket, 1, limit, window).await
     }
 
-    /// As [`Cache::take`], for `count` (at least 1) requests that were already allowed:
+    /// As [`Cache::take_permit`], for `count` (at least 1) requests that were already allowed:
     /// all of them count, or none if the bucket was empty before.
     ///
     /// # Errors
     /// If Redis does not answer.
-    pub async fn take_many(
+    pub async fn take_permits(
         &self,
         bucket: &str,
         count: u32,
@@ -76,7 +76,7 @@ impl Cache {
     ///
     /// # Errors
     /// If Redis does not answer; then the request counts until the window ends.
-    pub async fn give_back(&self, bucket: &str) -> Result<(), CacheDown> {
+    pub async fn return_permit(&self, bucket: &str) -> Result<(), CacheDown> {
         let call = GIVE_BACK.key(key(bucket));
         self.link
             .call(

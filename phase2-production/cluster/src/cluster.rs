@@ -1,7 +1,7 @@
 //! A cluster: a balancer and its replicas, as processes.
 
 use crate::balancer::BalancerAdmin;
-use crate::commands::MemberCommand;
+use crate::commands::MemberAction;
 use crate::member::Member;
 use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
@@ -143,7 +143,7 @@ impl Cluster {
     /// # Errors
     /// When there is no such member, the member is down (then only a restart works), or a
     /// start fails.
-    pub async fn execute(&self, id: &str, command: MemberCommand) -> anyhow::Result<()> {
+    pub async fn execute(&self, id: &str, command: MemberAction) -> anyhow::Result<()> {
         if id == BALANCER {
             return self.shared.execute_on_balancer(command).await;
         }
@@ -153,13 +153,13 @@ impl Cluster {
         let replica = self.shared.find(id)?;
         tracing::info!(replica = id, command = command.as_str(), "command");
         match command {
-            MemberCommand::Kill => replica.kill().await?,
-            MemberCommand::Stop => replica.stop().await?,
-            MemberCommand::Pause => replica.pause().await?,
-            MemberCommand::Resume => replica.resume().await?,
-            MemberCommand::Drain => self.shared.drain(&replica).await?,
-            MemberCommand::Undrain => self.shared.undrain(&replica).await?,
-            MemberCommand::Restart => {
+            MemberAction::Kill => replica.kill().await?,
+            MemberAction::Stop => replica.stop().await?,
+            MemberAction::Pause => replica.pause().await?,
+            MemberAction::Resume => replica.resume().await?,
+            MemberAction::Drain => self.shared.drain(&replica).await?,
+            MemberAction::Undrain => self.shared.undrain(&replica).await?,
+            MemberAction::Restart => {
                 // Draining fails if the replica or the balancer is down. Then it is not needed.
                 let _may_fail = self.shared.drain(&replica).await;
                 let _may_be_down = replica.stop().await;

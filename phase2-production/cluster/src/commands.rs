@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A command for one member of a cluster.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum MemberCommand {
+pub enum MemberAction {
     /// SIGKILL: a crash. The process ends without finishing anything.
     Kill,
     /// SIGTERM: an orderly stop. The process finishes its open requests.
@@ -22,7 +22,7 @@ pub enum MemberCommand {
     Restart,
 }
 
-impl MemberCommand {
+impl MemberAction {
     /// The name of the command in URLs and on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

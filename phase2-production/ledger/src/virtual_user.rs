@@ -42,6 +42,14 @@ pub struct CallOutcome {
     pub credential_refused: bool,
 }
 
+impl CallOutcome {
+    /// Whether the operation succeeded for certain.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.outcome == OperationOutcome::Ok
+    }
+}
+
 /// A client with an account.
 #[derive(Clone, Debug)]
 pub struct VirtualUser {

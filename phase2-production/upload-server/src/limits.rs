@@ -151,7 +151,9 @@ impl Limits {
         let (bucket, limit) = (format!("{action}:{family}"), self.0.per_login);
         let here = self.0.logins.take(&bucket, limit);
         match &self.0.cache {
-            Some(cache) => decide(&cache.take(&bucket, limit, self.0.window).await, here),
+            Some(cache) => {
+                decide(&cache.take_permit(&bucket, limit, self.0.window).await, here)
+            }
             None => here.decide(),
         }
     }
@@ -174,7 +176,7 @@ impl Limits {
             Counted::Allowed { number } if number == free + 1 => number,
             Counted::Allowed { .. } | Counted::Refused { .. } => 1,
         };
-        decide(&cache.take_many(&bucket, count, limit, REQUEST_WINDOW).await, here)
+        decide(&cache.take_permits(&bucket, count, limit, REQUEST_WINDOW).await, here)
     }
 
     /// Always counts locally, too, so that this replica has its own count when Redis
@@ -184,7 +186,8 @@ impl Limits {
         let mut reservation =
             Reservation { bucket, in_cache: false, here: here.decide().is_ok() };
         if let Some(cache) = &self.0.cache {
-            let taken = cache.take(&reservation.bucket, limit, self.0.window).await;
+            let taken =
+                cache.take_permit(&reservation.bucket, limit, self.0.window).await;
             report_shared(taken.is_ok());
             match taken {
                 Ok(Taken::Allowed { .. }) => {
@@ -210,7 +213,7 @@ impl Limits {
         }
         if let (Some(cache), true) = (&self.0.cache, reservation.in_cache) {
             // If this fails, the count is too high until the window ends.
-            let _given = cache.give_back(&reservation.bucket).await;
+            let _given = cache.return_permit(&reservation.bucket).await;
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::commands::Named;
 use crate::screen::print_line;
 use clap::Args;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 
 /// A member of a cluster.
 #[derive(Args, Debug)]
@@ -78,9 +78,9 @@ pub(crate) struct RestartArgs {
 
 pub(crate) async fn kill(args: KillArgs) -> anyhow::Result<()> {
     match args.term {
-        false => send(&args.member, MemberCommand::Kill, "killed (SIGKILL)").await,
+        false => send(&args.member, MemberAction::Kill, "killed (SIGKILL)").await,
         true => {
-            send(&args.member, MemberCommand::Stop, "stopped in order (SIGTERM)").await
+            send(&args.member, MemberAction::Stop, "stopped in order (SIGTERM)").await
         }
     }
 }
@@ -88,30 +88,28 @@ pub(crate) async fn kill(args: KillArgs) -> anyhow::Result<()> {
 pub(crate) async fn pause(args: PauseArgs) -> anyhow::Result<()> {
     send(
         &args.member,
-        MemberCommand::Pause,
+        MemberAction::Pause,
         "paused (SIGSTOP); cargo lab resume continues it",
     )
     .await
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> anyhow::Result<()> {
-    send(&args.member, MemberCommand::Resume, "continues (SIGCONT)").await
+    send(&args.member, MemberAction::Resume, "continues (SIGCONT)").await
 }
 
 pub(crate) async fn drain(args: DrainArgs) -> anyhow::Result<()> {
     match args.undo {
-        false => send(&args.member, MemberCommand::Drain, "gets no new clients").await,
-        true => {
-            send(&args.member, MemberCommand::Undrain, "gets new clients again").await
-        }
+        false => send(&args.member, MemberAction::Drain, "gets no new clients").await,
+        true => send(&args.member, MemberAction::Undrain, "gets new clients again").await,
     }
 }
 
 pub(crate) async fn restart(args: RestartArgs) -> anyhow::Result<()> {
-    send(&args.member, MemberCommand::Restart, "was started again").await
+    send(&args.member, MemberAction::Restart, "was started again").await
 }
 
-async fn send(member: &Member, order: MemberCommand, done: &str) -> anyhow::Result<()> {
+async fn send(member: &Member, order: MemberAction, done: &str) -> anyhow::Result<()> {
     let cluster = member.named.find().await?;
     cluster.execute(&member.id, order).await?;
     print_line(format_args!("{} {done}", member.id));

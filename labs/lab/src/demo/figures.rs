@@ -100,11 +100,7 @@ impl ConfigurationReport {
             uploads_acknowledged: ledger.uploads.len(),
             uploads_present: found.present,
             uploads_lost: found.lost,
-            uploads_corrupted: ledger
-                .uploads
-                .iter()
-                .filter(|one| !one.hash_matches)
-                .count(),
+            uploads_corrupted: corrupted_uploads(ledger),
             uploads_duplicated: found.duplicated,
             unanswered_reads: found.unanswered_reads,
             recovery_s: recovery(ledger),
@@ -118,6 +114,10 @@ impl ConfigurationReport {
             timeline: timeline(ledger),
         }
     }
+}
+
+fn corrupted_uploads(ledger: &Ledger) -> usize {
+    ledger.uploads.iter().filter(|one| !one.hash_matches).count()
 }
 
 fn failures(ledger: &Ledger) -> BTreeMap<String, usize> {

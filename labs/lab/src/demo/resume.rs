@@ -15,7 +15,7 @@ use api_conformance::digest::sha256;
 use api_conformance::eventually::eventually;
 use api_contract::files::{FileEntry, ListQuery};
 use bytes::Bytes;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::{Cluster, Design};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -167,7 +167,7 @@ impl Fixture {
         let sent_before_kill = sent.bytes();
         self.retry_until_served("the repeated upload", async || upload.send().await)
             .await?;
-        self.cluster.execute(&target, MemberCommand::Restart).await?;
+        self.cluster.execute(&target, MemberAction::Restart).await?;
         Ok(InterruptedUpload {
             method: "in one request",
             target,
@@ -226,7 +226,7 @@ impl Fixture {
                 },
             );
             let receiving = receiving.await?;
-            self.cluster.execute(&receiving, MemberCommand::Kill).await?;
+            self.cluster.execute(&receiving, MemberAction::Kill).await?;
             anyhow::Ok(receiving)
         };
         let (answer, target) = tokio::join!(upload, kill);

@@ -2,7 +2,7 @@
 
 use crate::demo::configuration::Configuration;
 use cluster::Cluster;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -81,25 +81,25 @@ impl Scenario {
         let replicas = cluster.replica_ids();
         match self {
             Self::KillAReplica | Self::CentralStore => {
-                cluster.execute(target, MemberCommand::Kill).await
+                cluster.execute(target, MemberAction::Kill).await
             }
-            Self::RedisGoesAway => cluster.execute(REDIS, MemberCommand::Kill).await,
+            Self::RedisGoesAway => cluster.execute(REDIS, MemberAction::Kill).await,
             Self::PostgresRestarts => {
-                cluster.execute(DATABASE, MemberCommand::Kill).await?;
-                cluster.execute(DATABASE, MemberCommand::Restart).await
+                cluster.execute(DATABASE, MemberAction::Kill).await?;
+                cluster.execute(DATABASE, MemberAction::Restart).await
             }
             Self::RestartEverything => {
                 try_join_all(
-                    replicas.iter().map(|id| cluster.execute(id, MemberCommand::Kill)),
+                    replicas.iter().map(|id| cluster.execute(id, MemberAction::Kill)),
                 )
                 .await?;
-                let start = |id| cluster.execute(id, MemberCommand::Restart);
+                let start = |id| cluster.execute(id, MemberAction::Restart);
                 try_join_all(replicas.iter().map(|id| start(id))).await.map(drop)
             }
             Self::ScaleOut => cluster.add().await.map(drop),
             Self::RollingRestart => {
                 for id in &replicas {
-                    cluster.execute(id, MemberCommand::Restart).await?;
+                    cluster.execute(id, MemberAction::Restart).await?;
                 }
                 Ok(())
             }

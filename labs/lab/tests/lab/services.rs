@@ -26,9 +26,9 @@ fn service(lab: &TestLab, id: &str) -> Value {
 #[test]
 fn commands_change_the_state_of_services() {
     let lab = TestLab::new();
-    assert!(lab.ok(&UP).contains("took "), "it names the services");
+    assert!(lab.ok(&UP).contains("uses "), "the services are named");
     let why = service(&lab, "redis")["why"].to_string();
-    assert!(why.contains("took ") && why.contains("REDIS_URL is not set"), "{why}");
+    assert!(why.contains("uses ") && why.contains("REDIS_URL is not set"), "{why}");
     for (order, state) in
         [("kill", "down"), ("restart", "up"), ("pause", "paused"), ("resume", "up")]
     {
@@ -174,7 +174,10 @@ fn own_database_is_migrated_used_and_left_running() {
             (&"url".into(), &"external".into())
         );
         let refused = only_line(&lab.run(&["kill", "database"]));
-        assert!(refused.contains("DATABASE_URL names it"), "{refused}");
+        assert!(
+            refused.contains("the database of DATABASE_URL is external"),
+            "{refused}"
+        );
         lab.ok(&["down"]);
         assert_eq!(own.state(), State::Up);
     }

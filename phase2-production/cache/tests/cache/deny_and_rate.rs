@@ -82,7 +82,9 @@ async fn rate_limit_is_exact_over_three_replicas() {
         }
         let takes = (0..60).map(|n| {
             let replica = replicas[n % 3].clone();
-            tokio::spawn(async move { replica.take("alice", 10, MINUTE).await.unwrap() })
+            tokio::spawn(async move {
+                replica.take_permit("alice", 10, MINUTE).await.unwrap()
+            })
         });
         let mut allowed = Vec::new();
         for taken in futures_util::future::join_all(takes).await {
@@ -95,7 +97,7 @@ async fn rate_limit_is_exact_over_three_replicas() {
         }
         allowed.sort_unstable();
         assert_eq!(allowed, (0..10).collect::<Vec<_>>());
-        let bob = replicas[0].take("bob", 10, MINUTE).await;
+        let bob = replicas[0].take_permit("bob", 10, MINUTE).await;
         assert_eq!(
             bob,
             Ok(Taken::Allowed { remaining: 9 }),
@@ -111,16 +113,19 @@ async fn bucket_refills_after_its_window_despite_refused_requests() {
         let cache = redis.cache().await;
         let window = Duration::from_millis(400);
         let begun = Instant::now();
-        assert_eq!(cache.take("b", 1, window).await, Ok(Taken::Allowed { remaining: 0 }));
+        assert_eq!(
+            cache.take_permit("b", 1, window).await,
+            Ok(Taken::Allowed { remaining: 0 })
+        );
         while let Taken::Refused { retry_after } =
-            cache.take("b", 1, window).await.unwrap()
+            cache.take_permit("b", 1, window).await.unwrap()
         {
             assert!(retry_after <= window && begun.elapsed() < 5 * window);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(begun.elapsed() >= window - Duration::from_millis(20));
         assert!(matches!(
-            cache.take("never", 0, window).await,
+            cache.take_permit("never", 0, window).await,
             Ok(Taken::Refused { .. })
         ));
     })
@@ -131,13 +136,19 @@ async fn bucket_refills_after_its_window_despite_refused_requests() {
 async fn returned_request_never_enlarges_the_bucket() {
     on_each(async |redis| {
         let cache = redis.cache().await;
-        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { remaining: 1 }));
+        assert_eq!(
+            cache.take_permit("b", 2, MINUTE).await,
+            Ok(Taken::Allowed { remaining: 1 })
+        );
         for _ in 0..3 {
-            cache.give_back("b").await.unwrap();
+            cache.return_permit("b").await.unwrap();
         }
-        cache.give_back("never taken from").await.unwrap();
+        cache.return_permit("never taken from").await.unwrap();
         assert_eq!(redis.command::<i64>(&["EXISTS", "rate:never taken from"]).await, 0);
-        assert_eq!(cache.take("b", 2, MINUTE).await, Ok(Taken::Allowed { remaining: 1 }));
+        assert_eq!(
+            cache.take_permit("b", 2, MINUTE).await,
+            Ok(Taken::Allowed { remaining: 1 })
+        );
         assert!(
             redis.command::<i64>(&["TTL", "rate:b"]).await > 50,
             "the window still ends"
@@ -150,11 +161,11 @@ async fn returned_request_never_enlarges_the_bucket() {
 async fn batch_of_allowed_requests_counts_completely_or_not() {
     on_each(async |redis| {
         let cache = redis.cache().await;
-        let taken = cache.take_many("b", 3, 5, MINUTE).await;
+        let taken = cache.take_permits("b", 3, 5, MINUTE).await;
         assert_eq!(taken, Ok(Taken::Allowed { remaining: 2 }));
-        let taken = cache.take_many("b", 3, 5, MINUTE).await;
+        let taken = cache.take_permits("b", 3, 5, MINUTE).await;
         assert_eq!(taken, Ok(Taken::Allowed { remaining: 0 }), "all three count");
-        let taken = cache.take_many("b", 3, 5, MINUTE).await;
+        let taken = cache.take_permits("b", 3, 5, MINUTE).await;
         assert!(matches!(taken, Ok(Taken::Refused { .. })));
         assert_eq!(redis.command::<i64>(&["GET", "rate:b"]).await, 6);
     })

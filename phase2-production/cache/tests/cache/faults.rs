@@ -39,7 +39,7 @@ async fn paused_redis_opens_the_breaker_and_calls_fail_fast() {
         assert_eq!(cache.breaker_state(), BreakerState::Open);
         let started = Instant::now();
         for _ in 0..100 {
-            let taken = cache.take("b", 1, LIFE).await;
+            let taken = cache.take_permit("b", 1, LIFE).await;
             assert_eq!(taken, Err(CacheDown::BreakerOpen));
         }
         assert!(started.elapsed() < FAIL_FAST_TIMEOUT, "{:?}", started.elapsed());
@@ -186,11 +186,11 @@ async fn read_only_redis_counts_as_a_broken_connection() {
     let cache = redis.cache_with(quiet()).await;
     fill(&cache, "p").await;
     redis.command::<()>(&["REPLICAOF", "127.0.0.1", "1"]).await;
-    let lost = cache.take("b", 9, LIFE).await;
+    let lost = cache.take_permit("b", 9, LIFE).await;
     assert!(matches!(lost, Err(CacheDown::Lost(_))), "{lost:?}");
     redis.command::<()>(&["REPLICAOF", "NO", "ONE"]).await;
     miss(&cache, "p").await;
-    assert!(cache.take("b", 9, LIFE).await.is_ok());
+    assert!(cache.take_permit("b", 9, LIFE).await.is_ok());
 }
 
 /// As when its disk is full or its append-only file failed: it reads and does not write.
@@ -276,7 +276,7 @@ async fn full_redis_still_answers_and_accepts_tombstones() {
     assert_eq!(cache.deny("iss/1", LIFE).await, Written::Now);
     assert_eq!(cache.is_denied("iss/1").await, Ok(cache::Denial::Denied));
     for _ in 0..10 {
-        assert_eq!(cache.take("b", 9, LIFE).await, Err(CacheDown::Full));
+        assert_eq!(cache.take_permit("b", 9, LIFE).await, Err(CacheDown::Full));
     }
     assert_eq!(cache.breaker_state(), BreakerState::Closed, "a full Redis is no outage");
 }

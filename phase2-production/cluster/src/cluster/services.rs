@@ -2,7 +2,7 @@
 //! after them.
 
 use super::plan;
-use crate::commands::MemberCommand;
+use crate::commands::MemberAction;
 use crate::run_dir::RunDir;
 use crate::status::ServiceStatus;
 use crate::topology::{Files, Topology};
@@ -98,20 +98,20 @@ impl Services {
 /// Executes a command on a service.
 pub(super) async fn execute(
     service: &Service,
-    command: MemberCommand,
+    command: MemberAction,
 ) -> anyhow::Result<()> {
     let id = service.what().as_str();
-    if service.state() == State::Down && command != MemberCommand::Restart {
+    if service.state() == State::Down && command != MemberAction::Restart {
         bail!("{id} is down: cargo lab restart {id}");
     }
     tracing::info!(service = id, command = command.as_str(), "command");
     match command {
-        MemberCommand::Kill => service.kill9().await,
-        MemberCommand::Stop => service.stop().await,
-        MemberCommand::Pause => service.pause().await,
-        MemberCommand::Resume => service.resume().await,
-        MemberCommand::Restart => service.restart().await,
-        MemberCommand::Drain | MemberCommand::Undrain => {
+        MemberAction::Kill => service.kill9().await,
+        MemberAction::Stop => service.stop().await,
+        MemberAction::Pause => service.pause().await,
+        MemberAction::Resume => service.resume().await,
+        MemberAction::Restart => service.restart().await,
+        MemberAction::Drain | MemberAction::Undrain => {
             bail!("replicas are drained; {id} is what they share")
         }
     }

@@ -6,7 +6,7 @@ use super::endpoint::PublicEndpoint;
 use super::plan::{self, Gossip};
 use super::services::Services;
 use crate::balancer::BalancerAdmin;
-use crate::commands::MemberCommand;
+use crate::commands::MemberAction;
 use crate::member::Member;
 use crate::run_dir::RunDir;
 use crate::status::ProcessState;
@@ -140,17 +140,17 @@ impl Shared {
 
     pub(super) async fn execute_on_balancer(
         &self,
-        command: MemberCommand,
+        command: MemberAction,
     ) -> anyhow::Result<()> {
         match command {
-            MemberCommand::Kill => self.balancer.kill().await?,
-            MemberCommand::Stop => self.balancer.stop().await?,
-            MemberCommand::Pause => self.balancer.pause().await?,
-            MemberCommand::Resume => self.balancer.resume().await?,
-            MemberCommand::Drain | MemberCommand::Undrain => {
+            MemberAction::Kill => self.balancer.kill().await?,
+            MemberAction::Stop => self.balancer.stop().await?,
+            MemberAction::Pause => self.balancer.pause().await?,
+            MemberAction::Resume => self.balancer.resume().await?,
+            MemberAction::Drain | MemberAction::Undrain => {
                 bail!("replicas are drained; the balancer is what drains them")
             }
-            MemberCommand::Restart => {
+            MemberAction::Restart => {
                 let _may_be_down = self.balancer.stop().await;
                 self.balancer.start().await?;
                 self.register_all().await?;

@@ -1,7 +1,7 @@
 //! The client of the control API.
 
 use super::control_file::{self, ControlFile};
-use crate::commands::MemberCommand;
+use crate::commands::MemberAction;
 use crate::status::ClusterStatus;
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder, Response};
@@ -84,7 +84,7 @@ impl ControlClient {
     ///
     /// # Errors
     /// When the launcher refuses. The error is the launcher's message.
-    pub async fn execute(&self, id: &str, command: MemberCommand) -> anyhow::Result<()> {
+    pub async fn execute(&self, id: &str, command: MemberAction) -> anyhow::Result<()> {
         let path = format!("members/{id}/{}", command.as_str());
         send(self.request(Method::POST, &path)).await.map(drop)
     }

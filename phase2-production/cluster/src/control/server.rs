@@ -3,7 +3,7 @@
 use super::client::{Added, ErrorReply};
 use super::control_file::{self, ControlFile};
 use crate::cluster::Cluster;
-use crate::commands::MemberCommand;
+use crate::commands::MemberAction;
 use crate::control::client::ControlClient;
 use crate::run_dir::RunDir;
 use crate::status::ClusterStatus;
@@ -142,7 +142,7 @@ async fn add(State(state): State<ControlState>) -> Response {
 
 async fn execute(
     State(state): State<ControlState>,
-    Path((id, command)): Path<(String, MemberCommand)>,
+    Path((id, command)): Path<(String, MemberAction)>,
 ) -> Response {
     let cluster = Arc::clone(&state.cluster);
     run_to_completion(async move { cluster.execute(&id, command).await }).await

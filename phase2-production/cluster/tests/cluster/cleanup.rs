@@ -2,7 +2,7 @@
 //! SIGKILL of the launcher itself is in `lab`, where the launcher is a process.)
 
 use crate::support::{member, pids, program, start, topology, until, until_gone};
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::{Cluster, RunDir, ServerKind, Users};
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ async fn orderly_stop_finishes_open_requests_and_accepts_no_more() {
 async fn dropped_cluster_ends_even_paused_replicas() {
     let cluster = start(ServerKind::Stateless, 2).await;
     let (pids, folder) = (pids(&cluster.status().await), cluster.run_dir().to_owned());
-    cluster.execute("r1", MemberCommand::Pause).await.unwrap();
+    cluster.execute("r1", MemberAction::Pause).await.unwrap();
     drop(cluster);
     until_gone(&pids, &folder).await;
 }

@@ -10,7 +10,7 @@ use api_conformance::every_check::every_check;
 use api_conformance::target::{AuthScheme, Target};
 use api_contract::secret::Secret;
 use api_contract::{LoginRequest, paths};
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::{Backing, Cluster, Design, Kind, Topology, Users};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -125,7 +125,7 @@ async fn start_cluster(
         // A session exists on one of three replicas, which `services` tests. The contract
         // itself holds for a single replica.
         for id in ["r2", "r3"] {
-            cluster.execute(id, MemberCommand::Stop).await.expect("it stops");
+            cluster.execute(id, MemberAction::Stop).await.expect("it stops");
         }
     }
     cluster

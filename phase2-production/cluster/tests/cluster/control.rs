@@ -1,7 +1,7 @@
 //! The control API: commands from another terminal.
 
 use crate::support::{member, program, start};
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
 use cluster::status::ProcessState;
@@ -27,11 +27,10 @@ async fn commands_reach_the_cluster_by_its_name() {
         })
     };
     let client = ControlClient::find(&name).await.unwrap().expect("the cluster is up");
-    client.execute("r1", MemberCommand::Kill).await.unwrap();
+    client.execute("r1", MemberAction::Kill).await.unwrap();
     assert_eq!(member(&client.status().await.unwrap(), "r1").state, ProcessState::Down);
     assert_eq!(client.add().await.unwrap(), "r2");
-    let refused =
-        client.execute("r9", MemberCommand::Kill).await.unwrap_err().to_string();
+    let refused = client.execute("r9", MemberAction::Kill).await.unwrap_err().to_string();
     assert!(refused.contains("there is no r9"), "{refused}");
 
     drop(cluster);

@@ -5,10 +5,10 @@ use crate::testbed::{DESIGNS, TestCluster, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::content::TestFile;
-use ledger::entry::{OperationOutcome, ReplyValue};
+use ledger::entry::{Entry, OperationOutcome, ReplyValue};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
@@ -37,15 +37,13 @@ async fn interrupt_and_resume(fixture: &TestCluster, seed: u64) -> anyhow::Resul
     let mut before = trial.user(0, &format!("http://{}", proxy.address()));
     let credential = logged_in(&mut before).await?;
     let content = TestFile::new(0, &before.account.username, 1, SIZE, &mut rng);
-    let chunked_upload = before.create_upload(&credential, content.clone()).await.1;
-    let chunked_upload = chunked_upload.context("the upload starts")?;
+    let started = before.create_upload(&credential, content.clone()).await.1;
+    let started = started.context("no upload was created")?;
     let cut_at = rng.random_range(SIZE / 2..SIZE * 19 / 20);
     cut_after(cut_at as u64, &proxy);
-    let (result, _) = before.send_chunk(&credential, &chunked_upload, 0, SIZE).await;
-    ensure!(
-        result.outcome == OperationOutcome::Info,
-        "the upload was not interrupted: {result:?}"
-    );
+    let (result, _) = before.send_chunk(&credential, &started, 0, SIZE).await;
+    let interrupted = result.outcome == OperationOutcome::Info;
+    ensure!(interrupted, "the upload was not interrupted: {result:?}");
     let mut after = before.at_url(&urls[1]);
     let credential = match fixture.design {
         // An upload does not depend on the login: it resumes after a new one.
@@ -53,35 +51,30 @@ async fn interrupt_and_resume(fixture: &TestCluster, seed: u64) -> anyhow::Resul
         _ => credential,
     };
     let stored = async || {
-        let offset = after.read_offset(&credential, &chunked_upload).await.1.offset;
+        let offset = after.read_offset(&credential, &started).await.1.offset;
         anyhow::Ok(offset.filter(|offset| *offset > 0))
     };
     eventually(OFFSET_TIMEOUT, "some stored bytes", &stored).await?;
-    fixture.execute("r1", MemberCommand::Kill).await?;
+    fixture.execute("r1", MemberAction::Kill).await?;
     let offset = eventually(OFFSET_TIMEOUT, "the offset", &stored).await?;
-    ensure!(
-        offset <= cut_at,
-        "{offset} bytes are stored, but at most {cut_at} were sent"
-    );
-    let (result, upload) =
-        after.send_chunk(&credential, &chunked_upload, offset, SIZE).await;
-    ensure!(
-        result.outcome == OperationOutcome::Ok,
-        "the remaining bytes were refused: {result:?}"
-    );
-    after
-        .download(&credential, &upload.file_id.context("the upload became a file")?)
-        .await;
-    let back =
-        trial.recorder.history().entries.pop().context("the download was recorded")?;
-    let ReplyValue::Bytes { sha256, .. } = back.value else {
-        anyhow::bail!("the download failed: {back:?}");
+    ensure!(offset <= cut_at, "{offset} bytes are stored, {cut_at} were sent at most");
+    let (result, upload) = after.send_chunk(&credential, &started, offset, SIZE).await;
+    ensure!(result.is_ok(), "the remaining bytes were refused: {result:?}");
+    let file_id = upload.file_id.context("the upload became no file")?;
+    after.download(&credential, &file_id).await;
+    let back = trial.recorder.history().entries.pop().context("a recorded download")?;
+    downloaded(&back, &content).context(seed)?;
+    let design = fixture.design;
+    println!("{design:?}: interrupted at {cut_at}, resumed at {offset} of {SIZE}");
+    Ok(())
+}
+
+/// The recorded download has the bytes of the file.
+fn downloaded(entry: &Entry, file: &TestFile) -> anyhow::Result<()> {
+    let ReplyValue::Bytes { sha256, .. } = &entry.value else {
+        anyhow::bail!("the download failed: {entry:?}");
     };
-    ensure!(sha256 == content.sha256, "seed {seed}: the downloaded bytes differ");
-    println!(
-        "{:?}: interrupted at {cut_at}, resumed at {offset} of {SIZE}",
-        fixture.design
-    );
+    ensure!(*sha256 == file.sha256, "the downloaded bytes differ");
     Ok(())
 }
 

@@ -9,7 +9,7 @@ mod replicas;
 mod stores_unavailable;
 
 use crate::support::{is_alive, member, program, seen_as, start, topology, until};
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::status::ProcessState;
 use cluster::{Cluster, Program, ServerKind, Users};
 use load_balancer::status::BackendState;
@@ -22,13 +22,13 @@ use upload_domain::users_file;
 async fn killed_replica_ends_at_once_and_restarts() {
     let cluster = start(ServerKind::Stateful, 2).await;
     let before = member(&cluster.status().await, "r1").pid.unwrap();
-    cluster.execute("r1", MemberCommand::Kill).await.unwrap();
+    cluster.execute("r1", MemberAction::Kill).await.unwrap();
     assert!(!is_alive(before));
     assert_eq!(member(&cluster.status().await, "r1").state, ProcessState::Down);
     let ejected = |status: &_| seen_as(status, "r1", BackendState::Down);
     until(&cluster, "the balancer detects it", ejected).await;
 
-    cluster.execute("r1", MemberCommand::Restart).await.unwrap();
+    cluster.execute("r1", MemberAction::Restart).await.unwrap();
     let status = cluster.status().await;
     assert!(seen_as(&status, "r1", BackendState::Up));
     assert_ne!(member(&status, "r1").pid, Some(before));
@@ -51,12 +51,12 @@ async fn replica_killed_from_outside_is_detected() {
 async fn paused_replica_is_ejected_and_readmitted_after_resume() {
     let cluster = start(ServerKind::Stateful, 2).await;
     let pid = member(&cluster.status().await, "r2").pid;
-    cluster.execute("r2", MemberCommand::Pause).await.unwrap();
+    cluster.execute("r2", MemberAction::Pause).await.unwrap();
     let ejected = |status: &_| seen_as(status, "r2", BackendState::Down);
     let status = until(&cluster, "the balancer ejects it", ejected).await;
     assert_eq!(member(&status, "r2").state, ProcessState::Paused);
 
-    cluster.execute("r2", MemberCommand::Resume).await.unwrap();
+    cluster.execute("r2", MemberAction::Resume).await.unwrap();
     let up = |status: &_| seen_as(status, "r2", BackendState::Up);
     let status = until(&cluster, "it is up again", up).await;
     assert_eq!(member(&status, "r2").pid, pid, "the same process");
@@ -66,7 +66,7 @@ async fn paused_replica_is_ejected_and_readmitted_after_resume() {
 #[tokio::test]
 async fn drained_replica_gets_no_requests_and_keeps_running() {
     let cluster = start(ServerKind::Stateless, 2).await;
-    cluster.execute("r1", MemberCommand::Drain).await.unwrap();
+    cluster.execute("r1", MemberAction::Drain).await.unwrap();
     for _ in 0..4 {
         let reply = reqwest::get(format!("{}/livez", cluster.url())).await.unwrap();
         assert_eq!(reply.headers()["x-served-by"], "r2");
@@ -79,9 +79,9 @@ async fn drained_replica_gets_no_requests_and_keeps_running() {
 async fn restarted_balancer_keeps_its_address_and_all_replicas() {
     let cluster = start(ServerKind::Stateless, 2).await;
     let url = cluster.url();
-    cluster.execute("lb", MemberCommand::Kill).await.unwrap();
+    cluster.execute("lb", MemberAction::Kill).await.unwrap();
     assert!(reqwest::get(format!("{url}/livez")).await.is_err());
-    cluster.execute("lb", MemberCommand::Restart).await.unwrap();
+    cluster.execute("lb", MemberAction::Restart).await.unwrap();
     assert_eq!(cluster.url(), url);
     let up = |status: &_| {
         seen_as(status, "r1", BackendState::Up) && seen_as(status, "r2", BackendState::Up)
@@ -96,8 +96,8 @@ async fn supervisor_restarts_killed_but_not_stopped_replicas() {
     let mut topology = topology(ServerKind::Stateful, 2);
     topology.supervise = true;
     let cluster = Cluster::start(topology).await.unwrap();
-    cluster.execute("r2", MemberCommand::Stop).await.unwrap();
-    cluster.execute("r1", MemberCommand::Kill).await.unwrap();
+    cluster.execute("r2", MemberAction::Stop).await.unwrap();
+    cluster.execute("r1", MemberAction::Kill).await.unwrap();
     let back = |status: &_| {
         member(status, "r1").restarts == 1 && seen_as(status, "r1", BackendState::Up)
     };
@@ -121,7 +121,7 @@ async fn supervisor_retries_until_a_start_succeeds() {
     let cluster = Cluster::start(topology).await.unwrap();
 
     std::fs::copy(&invalid, &users).unwrap();
-    cluster.execute("r1", MemberCommand::Kill).await.unwrap();
+    cluster.execute("r1", MemberAction::Kill).await.unwrap();
     let log = member(&cluster.status().await, "r1").log;
     let failed_twice = |_: &_| {
         let text = std::fs::read_to_string(&log).unwrap();
@@ -148,11 +148,11 @@ async fn stop_during_a_start_is_not_undone() {
         let starting = |status: &_| member(status, "r1").state == ProcessState::Starting;
         until(&cluster, "r1 is starting", starting).await;
         // Sent before the barrier is removed, so during the start.
-        tokio::join!(biased; cluster.execute("r1", MemberCommand::Stop), async {
+        tokio::join!(biased; cluster.execute("r1", MemberAction::Stop), async {
             std::fs::remove_file(&barrier).unwrap();
         })
     };
-    let restart = cluster.execute("r1", MemberCommand::Restart);
+    let restart = cluster.execute("r1", MemberAction::Restart);
     tokio::pin!(restart, stop);
     // The balancer may or may not report the replica as up before it ends.
     let (stopped, ()) = tokio::select! {
@@ -182,20 +182,20 @@ fn slow_to_start(folder: &Path, barrier: &Path) -> Program {
 async fn member_that_is_down_accepts_only_restart() {
     let cluster = start(ServerKind::Stateful, 2).await;
     for id in ["r2", "lb"] {
-        cluster.execute(id, MemberCommand::Kill).await.unwrap();
+        cluster.execute(id, MemberAction::Kill).await.unwrap();
         for order in [
-            MemberCommand::Kill,
-            MemberCommand::Stop,
-            MemberCommand::Pause,
-            MemberCommand::Resume,
+            MemberAction::Kill,
+            MemberAction::Stop,
+            MemberAction::Pause,
+            MemberAction::Resume,
         ] {
             let refused = cluster.execute(id, order).await.unwrap_err().to_string();
             assert_eq!(refused, format!("{id} is down: cargo lab restart {id}"));
         }
-        cluster.execute(id, MemberCommand::Restart).await.unwrap();
+        cluster.execute(id, MemberAction::Restart).await.unwrap();
     }
-    cluster.execute("r1", MemberCommand::Kill).await.unwrap();
-    for order in [MemberCommand::Drain, MemberCommand::Undrain] {
+    cluster.execute("r1", MemberAction::Kill).await.unwrap();
+    for order in [MemberAction::Drain, MemberAction::Undrain] {
         // Immediately, before the balancer has detected it.
         let refused = cluster.execute("r1", order).await.unwrap_err().to_string();
         assert_eq!(refused, "r1 is down: cargo lab restart r1");
@@ -206,8 +206,8 @@ async fn member_that_is_down_accepts_only_restart() {
 #[tokio::test]
 async fn unknown_member_is_refused_with_the_known_ids() {
     let cluster = start(ServerKind::Stateful, 1).await;
-    let error = cluster.execute("r7", MemberCommand::Kill).await.unwrap_err().to_string();
+    let error = cluster.execute("r7", MemberAction::Kill).await.unwrap_err().to_string();
     assert!(error.contains("there are lb, r1"), "{error}");
-    assert!(cluster.execute("lb", MemberCommand::Drain).await.is_err());
+    assert!(cluster.execute("lb", MemberAction::Drain).await.is_err());
     cluster.down().await;
 }

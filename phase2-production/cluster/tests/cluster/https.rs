@@ -1,7 +1,7 @@
 //! HTTPS in front of a cluster: the certificate of the balancer, and the effect on replicas.
 
 use crate::support::{start_over, topology};
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::{Cluster, Design, ServerKind, Tls};
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::multipart::{Form, Part};
@@ -58,7 +58,7 @@ async fn restarted_balancer_keeps_its_address_with_a_new_certificate() {
     let cluster = start_over(ServerKind::Stateful, 1, Some(Tls::SelfSigned)).await;
     let (url, before) = (cluster.url(), trusting(&cluster));
     assert_eq!(log_in(&before, &cluster).await.status(), 200);
-    cluster.execute("lb", MemberCommand::Restart).await.unwrap();
+    cluster.execute("lb", MemberAction::Restart).await.unwrap();
     assert_eq!(cluster.url(), url);
     assert_eq!(log_in(&trusting(&cluster), &cluster).await.status(), 200);
     let login = before.get(format!("{url}/livez")).send().await;

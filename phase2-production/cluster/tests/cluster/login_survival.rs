@@ -6,7 +6,7 @@ use crate::testbed::{TestCluster, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use ledger::entry::{Entry, OperationOutcome};
 use ledger::virtual_user::{CallOutcome, LoginCredential, VirtualUser};
 use std::time::Duration;
@@ -55,17 +55,10 @@ impl LoggedIn {
         let (replica, balancer) = (self.virtual_user.at_url(replica), &self.virtual_user);
         for _ in 0..REQUESTS {
             let result = replica.list(&self.credential).await.0;
-            ensure!(
-                result.outcome == OperationOutcome::Ok,
-                "{} refuses the login: {result:?}",
-                self.replica
-            );
+            ensure!(result.is_ok(), "{} refuses the login: {result:?}", self.replica);
             if fixture.design == Design::Sticky {
                 let result = balancer.list(&self.credential).await.0;
-                ensure!(
-                    result.outcome == OperationOutcome::Ok,
-                    "the balancer used another replica: {result:?}"
-                );
+                ensure!(result.is_ok(), "the balancer used another replica: {result:?}");
             }
         }
         Ok(())
@@ -90,7 +83,7 @@ fn kill_its_replica(design: Design, expected: &Login) -> anyhow::Result<()> {
     with_shared_cluster(design, async |fixture| {
         let alice = LoggedIn::at(fixture, "killing_one_replica").await?;
         alice.check_login(fixture).await?;
-        fixture.execute(&alice.replica, MemberCommand::Kill).await?;
+        fixture.execute(&alice.replica, MemberAction::Kill).await?;
         ensure!(alice.login().await? == *expected, "{design:?}: not {expected:?}");
         Ok(())
     })
@@ -127,7 +120,7 @@ fn kill_all_replicas(design: Design, expected: &Login) -> anyhow::Result<()> {
         let alice = LoggedIn::at(fixture, "killing_all_replicas").await?;
         alice.check_login(fixture).await?;
         for id in fixture.cluster.replica_ids() {
-            fixture.execute(&id, MemberCommand::Kill).await?;
+            fixture.execute(&id, MemberAction::Kill).await?;
         }
         fixture.restore().await?;
         ensure!(alice.login().await? == *expected, "{design:?}: not {expected:?}");
@@ -170,7 +163,7 @@ fn killing_redis_makes_central_slower_but_correct() -> anyhow::Result<()> {
         let alice = LoggedIn::at(fixture, "killing_redis_makes_central_slower").await?;
         let bob = LoggedIn::at(fixture, "killing_redis_makes_central_slower").await?;
         let with_redis = time_reads(&alice).await?;
-        fixture.execute("redis", MemberCommand::Kill).await?;
+        fixture.execute("redis", MemberAction::Kill).await?;
         let without_redis = time_reads(&alice).await?;
         let ended = eventually(DETECTION_TIMEOUT, "an acknowledged logout", async || {
             let result = bob.virtual_user.log_out(&bob.credential).await;
@@ -180,7 +173,7 @@ fn killing_redis_makes_central_slower_but_correct() -> anyhow::Result<()> {
         ensure!(bob.login().await? == Login::Lost, "the logout was lost without Redis");
         let mut carol = bob.virtual_user.clone();
         logged_in(&mut carol).await?;
-        fixture.execute("redis", MemberCommand::Restart).await?;
+        fixture.execute("redis", MemberAction::Restart).await?;
         ensure!(alice.login().await? == Login::Kept);
         ensure!(
             bob.login().await? == Login::Lost,

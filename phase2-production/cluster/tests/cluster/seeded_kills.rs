@@ -9,7 +9,7 @@
 use crate::testbed::{DESIGNS, Run, TestCluster, with_shared_cluster};
 use anyhow::ensure;
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use ledger::History;
 use ledger::entry::OperationOutcome;
 use rand::{RngExt, SeedableRng};
@@ -150,9 +150,9 @@ async fn kill_and_check(
         let down = Duration::from_millis(rng.random_range(DOWN_MS));
         let target = &targets[rng.random_range(0..targets.len())];
         tokio::time::sleep(pause).await;
-        let fault = trial.inject(fixture, target, MemberCommand::Kill).await?;
+        let fault = trial.inject(fixture, target, MemberAction::Kill).await?;
         tokio::time::sleep(down).await;
-        trial.repair(fixture, fault, (target, MemberCommand::Restart)).await?;
+        trial.repair(fixture, fault, (target, MemberAction::Restart)).await?;
     }
     let users = trial.finish(workload).await;
     trial.check_history(fixture, &users).await
@@ -194,8 +194,8 @@ fn checker_detects_that_sticky_loses_logins() -> anyhow::Result<()> {
         let workload = trial.start_workload(&fixture.cluster.url());
         trial.until_all_are_served().await;
         for id in fixture.cluster.replica_ids() {
-            let fault = trial.inject(fixture, &id, MemberCommand::Kill).await?;
-            trial.repair(fixture, fault, (&id, MemberCommand::Restart)).await?;
+            let fault = trial.inject(fixture, &id, MemberAction::Kill).await?;
+            trial.repair(fixture, fault, (&id, MemberAction::Restart)).await?;
         }
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;

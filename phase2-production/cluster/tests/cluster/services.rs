@@ -4,7 +4,7 @@
 use crate::support::{is_offered, pids, start_with, topology, until_gone};
 use api_conformance::eventually::eventually;
 use api_conformance::process::PROCESS_TIMEOUT;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::{Backing, Cluster, Design, Files, Kind, ServerKind, State};
 use load_balancer::config::Policy;
 use reqwest::header::{COOKIE, SET_COOKIE};
@@ -125,12 +125,12 @@ async fn services_are_killed_paused_and_restarted_by_command() {
     let credential = log_in(&cluster, Design::Central).await;
     for id in ["redis", "database"] {
         for (order, state) in [
-            (MemberCommand::Kill, State::Down),
-            (MemberCommand::Restart, State::Up),
-            (MemberCommand::Pause, State::Paused),
-            (MemberCommand::Resume, State::Up),
-            (MemberCommand::Stop, State::Down),
-            (MemberCommand::Restart, State::Up),
+            (MemberAction::Kill, State::Down),
+            (MemberAction::Restart, State::Up),
+            (MemberAction::Pause, State::Paused),
+            (MemberAction::Resume, State::Up),
+            (MemberAction::Stop, State::Down),
+            (MemberAction::Restart, State::Up),
         ] {
             cluster.execute(id, order).await.unwrap();
             let status = cluster.status().await;
@@ -138,15 +138,15 @@ async fn services_are_killed_paused_and_restarted_by_command() {
         }
         wait_for_status(&cluster, &credential, StatusCode::OK).await;
         let refused =
-            cluster.execute(id, MemberCommand::Drain).await.unwrap_err().to_string();
+            cluster.execute(id, MemberAction::Drain).await.unwrap_err().to_string();
         assert!(refused.contains("replicas are drained"), "{refused}");
     }
-    cluster.execute("database", MemberCommand::Kill).await.unwrap();
+    cluster.execute("database", MemberAction::Kill).await.unwrap();
     let refused =
-        cluster.execute("database", MemberCommand::Pause).await.unwrap_err().to_string();
+        cluster.execute("database", MemberAction::Pause).await.unwrap_err().to_string();
     assert!(refused.contains("cargo lab restart database"), "{refused}");
     let refused =
-        cluster.execute("mongo", MemberCommand::Kill).await.unwrap_err().to_string();
+        cluster.execute("mongo", MemberAction::Kill).await.unwrap_err().to_string();
     assert!(refused.contains("database, redis"), "{refused}");
     cluster.down().await;
 }
@@ -231,7 +231,7 @@ async fn orderly_stop_leaves_no_service() {
     let (pids, folder) = (pids(&cluster.status().await), cluster.run_dir().to_owned());
     let logs = cluster.status().await.services.into_iter().filter_map(|one| one.log);
     let logs: Vec<_> = logs.collect();
-    cluster.execute("redis", MemberCommand::Pause).await.unwrap();
+    cluster.execute("redis", MemberAction::Pause).await.unwrap();
     cluster.down().await;
     drop(cluster);
     until_gone(&pids, &folder).await;

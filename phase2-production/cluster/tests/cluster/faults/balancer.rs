@@ -2,7 +2,7 @@
 
 use crate::testbed::with_shared_cluster;
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 
 /// Fault 7: the requests in flight are lost with the balancer, and nothing else.
 #[test]
@@ -12,8 +12,8 @@ fn workload_recovers_when_the_killed_balancer_restarts() -> anyhow::Result<()> {
         let workload = trial.start_workload(&fixture.cluster.url());
         for _ in 0..2 {
             trial.until_all_are_served().await;
-            let fault = trial.inject(fixture, "lb", MemberCommand::Kill).await?;
-            trial.repair(fixture, fault, ("lb", MemberCommand::Restart)).await?;
+            let fault = trial.inject(fixture, "lb", MemberAction::Kill).await?;
+            trial.repair(fixture, fault, ("lb", MemberAction::Restart)).await?;
         }
         let users = trial.finish(workload).await;
         trial.check_history(fixture, &users).await.map(drop)

@@ -4,7 +4,7 @@ use crate::testbed::{logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use ledger::content::TestFile;
 use ledger::entry::OperationOutcome;
 use rand::SeedableRng;
@@ -25,8 +25,8 @@ fn acknowledged_uploads_survive_a_database_kill_under_load() -> anyhow::Result<(
             let trial = fixture.trial("acknowledged_uploads_survive_a_database", 18, 4);
             let workload = trial.start_workload(&fixture.cluster.url());
             trial.until_all_are_served().await;
-            let fault = trial.inject(fixture, "database", MemberCommand::Kill).await?;
-            trial.repair(fixture, fault, ("database", MemberCommand::Restart)).await?;
+            let fault = trial.inject(fixture, "database", MemberAction::Kill).await?;
+            trial.repair(fixture, fault, ("database", MemberAction::Restart)).await?;
             let users = trial.finish(workload).await;
             trial.check_history(fixture, &users).await.map(drop)
         })?;
@@ -47,7 +47,7 @@ fn hanging_database_keeps_sessions_and_answers_uploads_with_503() -> anyhow::Res
         for _ in 0..6 {
             alice.view_session(&credential).await;
         }
-        let fault = trial.inject(fixture, "database", MemberCommand::Pause).await?;
+        let fault = trial.inject(fixture, "database", MemberAction::Pause).await?;
         let mut rng = ChaCha8Rng::seed_from_u64(trial.seed);
         let content = TestFile::new(0, &alice.account.username, 1, 2_000, &mut rng);
         let (refused, _) = alice.upload(&credential, &content, Some("once")).await;
@@ -62,7 +62,7 @@ fn hanging_database_keeps_sessions_and_answers_uploads_with_503() -> anyhow::Res
             !alice.view_session(&credential).await.credential_refused,
             "the session was refused"
         );
-        trial.repair(fixture, fault, ("database", MemberCommand::Resume)).await?;
+        trial.repair(fixture, fault, ("database", MemberAction::Resume)).await?;
         let stored = eventually(UPLOAD_TIMEOUT, "the upload", async || {
             Ok(alice.upload(&credential, &content, Some("once")).await.1)
         });

@@ -8,7 +8,7 @@ use crate::testbed::{TestCluster, Trial, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::Invariant;
 use ledger::content::TestFile;
@@ -66,7 +66,7 @@ impl ProxiedUser {
                 Ok((self.proxy.buffered_bytes(Direction::ToClient) > 0).then_some(()))
             })
             .await?;
-            fixture.execute("r1", MemberCommand::Kill).await?;
+            fixture.execute("r1", MemberAction::Kill).await?;
             self.proxy.reset_connections();
             trial.recorder.fault_start_completed(fault);
             anyhow::Ok(())
@@ -110,10 +110,7 @@ fn upload_retried_after_a_lost_response_is_stored_once() -> anyhow::Result<()> {
         let (_, files) = after.list(credential).await;
         ensure!(files.len() == 1, "the upload was not stored before the kill: {files:?}");
         let (second, file) = after.upload(credential, &content, Some("once")).await;
-        ensure!(
-            second.outcome == OperationOutcome::Ok,
-            "the retry was refused: {second:?}"
-        );
+        ensure!(second.is_ok(), "the retry was refused: {second:?}");
         ensure!(
             file.as_ref() == Some(&files[0].file_id),
             "the retry got another response"
@@ -139,7 +136,7 @@ fn old_refresh_token_works_when_the_response_was_lost() -> anyhow::Result<()> {
             proxied.virtual_user.at_url(&fixture.running_replica_urls().await[0]);
         let next = proxied.virtual_user.refresh(&proxied.credential).await;
         let next = next.context("the old refresh token was refused")?;
-        ensure!(proxied.virtual_user.list(&next).await.0.outcome == OperationOutcome::Ok);
+        ensure!(proxied.virtual_user.list(&next).await.0.is_ok());
         let again = proxied.virtual_user.refresh(&next).await;
         ensure!(again.is_some(), "the token family was revoked");
         Ok(())

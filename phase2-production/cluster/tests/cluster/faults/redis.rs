@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use backing_services::{Backing, redis};
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use fault_proxy::{FaultProxy, Toxic};
 use ledger::entry::{Entry, OperationOutcome};
 use ledger::workload::{Credentials, UserFinalState};
@@ -37,23 +37,19 @@ fn logout_survives_redis_data_loss() -> anyhow::Result<()> {
             let mut ended = Vec::new();
             for _ in 0..20 {
                 let credential = logged_in(&mut alice).await?;
-                if alice.log_out(&credential).await.outcome == OperationOutcome::Ok {
+                if alice.log_out(&credential).await.is_ok() {
                     ended.push(credential);
                 }
             }
-            let fault = trial.inject(fixture, "redis", MemberCommand::Kill).await?;
-            trial.repair(fixture, fault, ("redis", MemberCommand::Restart)).await?;
+            let fault = trial.inject(fixture, "redis", MemberAction::Kill).await?;
+            trial.repair(fixture, fault, ("redis", MemberAction::Restart)).await?;
             ensure!(ended.len() == 20, "logouts were refused");
             for url in fixture.replica_urls().await? {
                 for credential in &ended {
                     // A 503 is not a definite answer.
                     let refused = eventually(ANSWER_TIMEOUT, "a refusal", async || {
                         let result = alice.at_url(&url).list(credential).await.0;
-                        ensure!(
-                            result.outcome != OperationOutcome::Ok,
-                            "{} is still valid",
-                            credential.name
-                        );
+                        ensure!(!result.is_ok(), "{} is still valid", credential.name);
                         Ok(result.credential_refused.then_some(()))
                     });
                     refused.await.context(design.as_str())?;
@@ -75,13 +71,13 @@ fn hanging_redis_is_replaced_by_the_database() -> anyhow::Result<()> {
         let trial = fixture.trial("hanging_redis", 13, 4);
         let workload = trial.start_workload(&fixture.cluster.url());
         trial.until_all_are_served().await;
-        let fault = trial.inject(fixture, "redis", MemberCommand::Pause).await?;
+        let fault = trial.inject(fixture, "redis", MemberAction::Pause).await?;
         all_breakers(fixture, "have opened", |state| state != CLOSED).await?;
         let opened = trial.recorder.now_ms();
         trial.until_all_are_served().await;
         trial.until_all_are_served().await;
         let served_until = trial.recorder.now_ms();
-        trial.repair(fixture, fault, ("redis", MemberCommand::Resume)).await?;
+        trial.repair(fixture, fault, ("redis", MemberAction::Resume)).await?;
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;
         let meanwhile = |one: &&Entry| {
@@ -165,21 +161,15 @@ async fn log_out_with_slow_redis(
     ensure!(proxy.connections() > 0, "no replica is connected to the proxy");
     // The logout must be acknowledged while Redis is slow.
     let mut attempts = 0;
-    while alice.log_out(&credential).await.outcome != OperationOutcome::Ok {
+    while !alice.log_out(&credential).await.is_ok() {
         attempts += 1;
-        ensure!(
-            attempts < MAX_LOGOUT_ATTEMPTS,
-            "no logout is acknowledged while Redis is slow"
-        );
+        ensure!(attempts < MAX_LOGOUT_ATTEMPTS, "no logout is acknowledged");
         // The session may have ended, so the next attempt needs a new one.
         credential = logged_in(&mut alice).await?;
     }
     for url in fixture.replica_urls().await? {
         let result = alice.at_url(&url).list(&credential).await.0;
-        ensure!(
-            result.outcome != OperationOutcome::Ok,
-            "the session is valid after its logout"
-        );
+        ensure!(!result.is_ok(), "the session is valid after its logout");
     }
     trial.until_all_are_served().await;
     faults.iter().for_each(|(of, fault)| of.recorder.fault_stop_invoked(*fault));
@@ -190,9 +180,8 @@ async fn log_out_with_slow_redis(
         credentials: Credentials { current: None, revoked: vec![credential] },
     };
     let users = trial.finish(workload).await;
-    logout_trial
-        .check_invariants(fixture, &[logged_out], &[Invariant::Revocation])
-        .await?;
+    let required = [Invariant::Revocation];
+    logout_trial.check_invariants(fixture, &[logged_out], &required).await?;
     trial.check_history(fixture, &users).await.map(drop)
 }
 
@@ -208,9 +197,9 @@ fn flapping_redis_loses_no_login_and_is_used_again() -> anyhow::Result<()> {
         trial.until_all_are_served().await;
         let counter = ConnectionCounter::start(&fixture.cluster.status().await);
         for _ in 0..4 {
-            let fault = trial.inject(fixture, "redis", MemberCommand::Kill).await?;
+            let fault = trial.inject(fixture, "redis", MemberAction::Kill).await?;
             trial.until_all_are_served().await;
-            trial.repair(fixture, fault, ("redis", MemberCommand::Restart)).await?;
+            trial.repair(fixture, fault, ("redis", MemberAction::Restart)).await?;
         }
         wait_until_redis_is_used(fixture).await?;
         if let Some(max) = counter.max() {

@@ -4,7 +4,7 @@ use crate::testbed::{TestCluster, Trial, logged_in, with_shared_cluster};
 use anyhow::{Context, ensure};
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use ledger::Invariant;
 use ledger::content::TestFile;
@@ -28,9 +28,9 @@ fn upload_interrupted_by_a_kill_is_atomic() -> anyhow::Result<()> {
             trial.until_all_are_served().await;
             let sender = SlowSender::of_replica(fixture, id).await?;
             let fault =
-                sender.send_until(trial.inject(fixture, id, MemberCommand::Kill)).await?;
+                sender.send_until(trial.inject(fixture, id, MemberAction::Kill)).await?;
             trial.until_all_are_served().await;
-            trial.repair(fixture, fault, (id, MemberCommand::Restart)).await?;
+            trial.repair(fixture, fault, (id, MemberAction::Restart)).await?;
             sender.check_nothing_is_stored(fixture).await?;
         }
         let users = trial.finish(workload).await;
@@ -105,10 +105,7 @@ impl SlowSender {
     async fn check_nothing_is_stored(self, fixture: &TestCluster) -> anyhow::Result<()> {
         let virtual_user = self.virtual_user.at_url(&fixture.replica_urls().await?[0]);
         let (result, files) = virtual_user.list(&self.credential).await;
-        ensure!(
-            result.outcome == OperationOutcome::Ok,
-            "the listing was refused: {result:?}"
-        );
+        ensure!(result.is_ok(), "the listing was refused: {result:?}");
         ensure!(files.is_empty(), "an incomplete upload became a file: {files:?}");
         let user = super::lost_responses::final_state(virtual_user, self.credential);
         self.trial
@@ -126,8 +123,8 @@ fn rolling_restart_interrupts_no_request() -> anyhow::Result<()> {
         let workload = trial.start_workload(&fixture.cluster.url());
         trial.until_all_are_served().await;
         for id in fixture.cluster.replica_ids() {
-            let fault = trial.inject(fixture, &id, MemberCommand::Stop).await?;
-            trial.repair(fixture, fault, (&id, MemberCommand::Restart)).await?;
+            let fault = trial.inject(fixture, &id, MemberAction::Stop).await?;
+            trial.repair(fixture, fault, (&id, MemberAction::Restart)).await?;
         }
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;
@@ -155,16 +152,13 @@ async fn resume_after_logout(fixture: &TestCluster) -> anyhow::Result<()> {
     let credential = logged_in(&mut alice).await?;
     let at_paused = alice.at_url(&urls[2]);
     ensure!(
-        at_paused.list(&credential).await.0.outcome == OperationOutcome::Ok,
+        at_paused.list(&credential).await.0.is_ok(),
         "the session is valid before the pause"
     );
-    let fault = trial.inject(fixture, "r3", MemberCommand::Pause).await?;
+    let fault = trial.inject(fixture, "r3", MemberAction::Pause).await?;
     let ended = alice.at_url(&urls[0]).log_out(&credential).await;
-    ensure!(
-        ended.outcome == OperationOutcome::Ok,
-        "the logout on another replica failed: {ended:?}"
-    );
-    trial.repair(fixture, fault, ("r3", MemberCommand::Resume)).await?;
+    ensure!(ended.is_ok(), "the logout on another replica failed: {ended:?}");
+    trial.repair(fixture, fault, ("r3", MemberAction::Resume)).await?;
     if fixture.design == Design::Replicated {
         // It receives the revocation by gossip only after it has resumed.
         eventually(CATCH_UP_TIMEOUT, "the revocation", async || {
@@ -176,10 +170,7 @@ async fn resume_after_logout(fixture: &TestCluster) -> anyhow::Result<()> {
     }
     for _ in 0..20 {
         let (result, _) = at_paused.list(&credential).await;
-        ensure!(
-            result.outcome != OperationOutcome::Ok,
-            "the resumed replica accepted the session"
-        );
+        ensure!(!result.is_ok(), "the resumed replica accepted the session");
     }
     let history = trial.recorder.history();
     let refused = history.entries.iter().filter(|one| one.credential_refused());

@@ -4,7 +4,7 @@ use crate::testbed::{TestCluster, with_shared_cluster};
 use anyhow::ensure;
 use api_conformance::eventually::eventually;
 use cluster::Design;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use ledger::Invariant;
 use ledger::entry::{Entry, ReplyKind};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const REQUIRED_REPLIES: usize = 4;
 #[test]
 fn unavailable_stores_neither_accept_nor_end_logins() -> anyhow::Result<()> {
     for design in [Design::Central, Design::Token] {
-        for order in [MemberCommand::Kill, MemberCommand::Pause] {
+        for order in [MemberAction::Kill, MemberAction::Pause] {
             with_shared_cluster(design, async |fixture| {
                 fail_both_stores(fixture, order).await
             })?;
@@ -31,7 +31,7 @@ fn unavailable_stores_neither_accept_nor_end_logins() -> anyhow::Result<()> {
 /// The workload uses one replica directly, because the balancer would answer in its place.
 async fn fail_both_stores(
     fixture: &TestCluster,
-    command: MemberCommand,
+    command: MemberAction,
 ) -> anyhow::Result<()> {
     if !fixture.has("redis").await || !fixture.has("database").await {
         return Ok(());
@@ -39,11 +39,8 @@ async fn fail_both_stores(
     let trial = fixture.trial("unavailable_stores", 107, 3);
     let workload = trial.start_workload(&fixture.replica_urls().await?[0]);
     trial.until_all_are_served().await;
-    let repair = if command == MemberCommand::Kill {
-        MemberCommand::Restart
-    } else {
-        MemberCommand::Resume
-    };
+    let was_killed = command == MemberAction::Kill;
+    let repair = if was_killed { MemberAction::Restart } else { MemberAction::Resume };
     let redis = trial.inject(fixture, "redis", command).await?;
     let database = trial.inject(fixture, "database", command).await?;
     let since = trial.recorder.now_ms();
@@ -70,8 +67,7 @@ async fn fail_both_stores(
         Invariant::LoginsSurvive,
     ];
     let history = trial.check_invariants(fixture, &users, &required).await?;
-    ensure!(
-        history.entries.iter().filter(refused).all(|entry| entry.served_by.is_some())
-    );
+    let mut all_refused = history.entries.iter().filter(refused);
+    ensure!(all_refused.all(|entry| entry.served_by.is_some()));
     Ok(())
 }

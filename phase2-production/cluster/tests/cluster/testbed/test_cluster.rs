@@ -8,7 +8,7 @@ use api_conformance::client::Client;
 use api_conformance::target::AuthScheme;
 use api_contract::secret::Secret;
 use api_contract::{LoginRequest, paths};
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use cluster::status::ProcessState;
 use cluster::{Cluster, Design, Kind, RunDir, State, Topology, Users};
 use http::Method;
@@ -84,10 +84,10 @@ impl TestCluster {
     pub(crate) async fn execute(
         &self,
         id: &str,
-        command: MemberCommand,
+        command: MemberAction,
     ) -> anyhow::Result<()> {
         let mut attempts =
-            if command == MemberCommand::Restart { MAX_START_ATTEMPTS } else { 1 };
+            if command == MemberAction::Restart { MAX_START_ATTEMPTS } else { 1 };
         loop {
             attempts -= 1;
             let (cluster, id) = (Arc::clone(&self.cluster), id.to_owned());
@@ -153,19 +153,19 @@ impl TestCluster {
         for service in &status.services {
             match service.state {
                 State::Down if service.kind.is_some() => {
-                    self.execute(&service.id, MemberCommand::Restart).await?;
+                    self.execute(&service.id, MemberAction::Restart).await?;
                 }
-                State::Paused => self.execute(&service.id, MemberCommand::Resume).await?,
+                State::Paused => self.execute(&service.id, MemberAction::Resume).await?,
                 _ => {}
             }
         }
         for member in &status.members {
             match member.state {
                 ProcessState::Down => {
-                    self.execute(&member.id, MemberCommand::Restart).await?
+                    self.execute(&member.id, MemberAction::Restart).await?
                 }
                 ProcessState::Paused => {
-                    self.execute(&member.id, MemberCommand::Resume).await?
+                    self.execute(&member.id, MemberAction::Resume).await?
                 }
                 _ => {}
             }

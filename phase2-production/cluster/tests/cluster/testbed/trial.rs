@@ -4,7 +4,7 @@ use crate::testbed::{Run, TestCluster};
 use anyhow::{bail, ensure};
 use api_conformance::target::AuthScheme;
 use api_contract::LoginRequest;
-use cluster::commands::MemberCommand;
+use cluster::commands::MemberAction;
 use ledger::entry::{Entry, Operation, OperationOutcome};
 use ledger::history::History;
 use ledger::recorder::FaultId;
@@ -83,7 +83,7 @@ impl Trial {
         &self,
         fixture: &TestCluster,
         target: &str,
-        command: MemberCommand,
+        command: MemberAction,
     ) -> anyhow::Result<FaultId> {
         let fault = self.recorder.fault_start_invoked(target, command.as_str());
         fixture.execute(target, command).await?;
@@ -96,7 +96,7 @@ impl Trial {
         &self,
         fixture: &TestCluster,
         fault: FaultId,
-        (target, command): (&str, MemberCommand),
+        (target, command): (&str, MemberAction),
     ) -> anyhow::Result<()> {
         self.recorder.fault_stop_invoked(fault);
         fixture.execute(target, command).await?;
