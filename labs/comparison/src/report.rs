@@ -127,7 +127,7 @@ pub struct CpuUseReport {
     /// Scheduling delay of the client, p99 in milliseconds, the worst of all designs and
     /// repetitions.
     pub client_late_p99_ms: f64,
-    /// Whether latencies of this scenario count: see [`Busy::doubt`].
+    /// Whether latencies of this scenario count: see [`CpuUse::invalid_reason`].
     pub latency_is_valid: bool,
 }
 

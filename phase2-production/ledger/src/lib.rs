@@ -4,7 +4,7 @@
 //! After the repair, verification reads read all data. The checker gets only the history, and
 //! decides whether the system has kept its invariants.
 //! As in Jepsen an operation has one of three outcomes. *Ok*: it was acknowledged. *Fail*: it
-//! certainly did not happen. *Info* (here [`entry::OperationOutcome::Unknown`]): it may have happened,
+//! certainly did not happen. *Info* ([`entry::OperationOutcome::Info`]): it may have happened,
 //! because there was no reply, or one without a definite result.
 //!
 //! Reading order: `entry` (one operation), `history` (all operations, as JSON lines), `recorder`
