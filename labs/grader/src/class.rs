@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 const HEADER: [&str; 9] = [
     "submission",
     "exercise",
-    "verdict",
+    "outcome",
     "points",
     "max_points",
     "restored",
