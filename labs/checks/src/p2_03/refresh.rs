@@ -9,7 +9,7 @@ const SHORT: Duration = Duration::from_millis(900);
 
 /// Number of concurrent refreshes, and of repetitions.
 const CONCURRENT_REQUESTS: usize = 8;
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 8;
 
 pub(super) async fn a_refresh_renews_a_short_life(ctx: &CheckContext) -> CheckResult {
     let short = SHORT.as_millis().to_string();
