@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cluster::role::{self, RoleArgs};
 use http_edge::{program, stop};
 use outcome::Outcome;
-use std::io::Write;
+use outcome::output::{finish, print, remark};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,7 @@ pub fn run_load_test(load_test: &'static LoadTest) -> ExitCode {
     };
     match cli.role {
         Some(Role::Serve(role)) => program::exit_code(runtime.block_on(role::run(role))),
-        None => runtime.block_on(run_and_publish(load_test, cli.flags)),
+        None => finish(runtime.block_on(run_and_publish(load_test, cli.flags))),
     }
 }
 
@@ -82,33 +82,50 @@ async fn run_and_publish(load_test: &'static LoadTest, flags: Flags) -> ExitCode
         Ok(settings) => settings,
         Err(error) => return program::exit_code(Err(error)),
     };
-    start_logging();
-    http_edge::crypto::install_provider();
-    let stop = CancellationToken::new();
-    let signal_task = tokio::spawn(cancel_on_signal(stop.clone()));
-    let result = run(load_test, &settings, repeat_command(load_test), &stop).await;
-    signal_task.abort();
-    match result.and_then(|report| write_report(report, &settings)) {
+    match run_and_report(load_test, &settings).await {
         Ok(outcome) => outcome.exit_code(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            remark(format_args!("error: {error:#}"));
             Outcome::HarnessError.exit_code()
         }
     }
 }
 
-fn write_report(report: Option<Report>, settings: &Settings) -> anyhow::Result<Outcome> {
-    let Some(report) = report else {
-        eprintln!("stopped early: no result");
-        return Ok(Outcome::Inconclusive);
-    };
-    if let Some(path) = &settings.json {
-        let json = serde_json::to_string_pretty(&report)? + "\n";
-        std::fs::write(path, json)
+async fn run_and_report(
+    load_test: &'static LoadTest,
+    settings: &Settings,
+) -> anyhow::Result<Outcome> {
+    check_files(settings)?;
+    start_logging();
+    http_edge::descriptors::raise_descriptor_limit();
+    http_edge::crypto::install_provider();
+    let stop = CancellationToken::new();
+    let signal_task = tokio::spawn(cancel_on_signal(stop.clone()));
+    let result = run(load_test, settings, repeat_command(load_test), &stop).await;
+    signal_task.abort();
+    write_report(result?, settings)
+}
+
+/// An unwritable file is noticed before the load.
+fn check_files(settings: &Settings) -> anyhow::Result<()> {
+    for path in settings.json.iter().chain(&settings.html) {
+        outcome::file::check(path)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    // The reader of the pipe has closed it.
-    let _has_read_enough = std::io::stdout().write_all(text_report(&report).as_bytes());
+    Ok(())
+}
+
+fn write_report(report: Option<Report>, settings: &Settings) -> anyhow::Result<Outcome> {
+    let Some(report) = report else {
+        remark("stopped early: no result");
+        return Ok(Outcome::Inconclusive);
+    };
+    print(text_report(&report));
+    if let Some(path) = &settings.json {
+        let json = serde_json::to_string_pretty(&report)? + "\n";
+        outcome::file::replace(path, json)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     Ok(report.outcome)
 }
 
@@ -129,8 +146,12 @@ fn start_logging() {
     let filter = EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,goose=off"));
     let log = tracing_subscriber::fmt().with_env_filter(filter);
-    let _already_started =
-        log.with_writer(std::io::stderr).with_ansi(false).with_target(false).try_init();
+    let _already_started = log
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .with_ansi(false)
+        .with_target(false)
+        .try_init();
 }
 
 /// Goose listens for Ctrl-C itself while its users run, and may be the only receiver of the
@@ -142,7 +163,7 @@ async fn cancel_on_signal(stop: CancellationToken) {
             break;
         }
     }
-    eprintln!("stopping");
+    remark("stopping");
     stop.cancel();
 }
 
@@ -168,6 +189,17 @@ mod tests {
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
         assert!(cli("a_load_test").is_ok_and(|cli| cli.role.is_none()));
+    }
+
+    #[tokio::test]
+    async fn unwritable_report_is_refused_before_the_load() {
+        for option in ["--json /dev/null/report.json", "--html /dev/null/report.html"] {
+            let cli = cli(&format!("a_load_test {option}")).expect("well-formed");
+            let settings = Settings::of(&LOAD_TEST, cli.flags).expect("valid");
+            let refused = run_and_report(&LOAD_TEST, &settings).await;
+            let refused = refused.expect_err("a device is no folder").to_string();
+            assert!(refused.contains("cannot write /dev/null/report"), "{refused}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use anyhow::Context;
 use cluster::{Cluster, Program, RunDir, Topology, Users};
 use comparison::cpu_use::{CpuMeter, CpuUse};
 use comparison::machine::{Machine, profile};
+use outcome::output::remark;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
@@ -141,7 +142,7 @@ async fn run_users_and_faults(
 
 async fn run_faults(run_state: &RunState, cluster: &Cluster) -> anyhow::Result<CpuUse> {
     run_state.start_load().await?;
-    eprintln!("all users are ready: the load begins");
+    remark("all users are ready: the load begins");
     let watch = CpuMeter::start();
     fault_schedule::run_fault_schedule(run_state, cluster).await?;
     Ok(watch.cpu_use())

@@ -1,6 +1,6 @@
 //! `benchmark`: the program that `cargo lab bench` builds in release and runs.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use backing_services::Backing;
 use benchmark::agreement::ratio_pairs;
 use benchmark::peers::PeerArgs;
@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use cluster::role::RoleArgs;
 use comparison::machine::profile;
 use outcome::Outcome;
+use outcome::output::{finish, print_line, remark};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -69,7 +70,7 @@ struct BenchArgs {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {
+    let code = match cli.command {
         Some(Command::Serve(args)) => {
             http_edge::program::exit_code(cluster::role::run(*args).await)
         }
@@ -80,11 +81,12 @@ async fn main() -> ExitCode {
             Ok(outcome) if cli.args.assert => outcome.exit_code(),
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("error: {error:#}");
+                remark(format_args!("error: {error:#}"));
                 Outcome::HarnessError.exit_code()
             }
         },
-    }
+    };
+    finish(code)
 }
 
 /// Measures, prints the report, and judges it.
@@ -93,23 +95,13 @@ async fn measure(args: &BenchArgs) -> anyhow::Result<Outcome> {
         args.smoke || profile() == "release",
         "a debug build gives no valid figures: use cargo lab bench, which builds in release"
     );
+    check_folder(args)?;
     let before = args.against.as_deref().map(Report::open).transpose()?;
-    let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-    let command = format!("cargo lab bench {command}").trim_end().to_owned();
-    let plan = match (args.smoke, args.quick) {
-        (true, _) => Plan::smoke(command),
-        (_, true) => Plan::quick(command),
-        _ => Plan::full(command),
-    };
-    let plan = Plan { backing: args.backing, ..plan };
-    let report = benchmark::run(&plan, |what| eprintln!("{what}")).await?;
-    if let Some(folder) = &args.save {
-        let [json, markdown] = report.save(folder)?;
-        eprintln!("Kept as {} and {}", json.display(), markdown.display());
-    }
+    let plan = plan(args);
+    let report = benchmark::run(&plan, |what| remark(format_args!("{what}"))).await?;
     match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => println!("{}", page::text(&report)),
+        true => print_line(serde_json::to_string_pretty(&report)?),
+        false => print_line(page::text(&report)),
     }
     let differ = before.is_some_and(|before| compare(&before, &report));
     let ratios = if differ { Outcome::Fail } else { Outcome::Pass };
@@ -119,15 +111,39 @@ async fn measure(args: &BenchArgs) -> anyhow::Result<Outcome> {
         Some(false) => Outcome::Fail,
         None => Outcome::Inconclusive,
     });
-    Ok(Outcome::of(goals.chain([ratios])))
+    let outcome = Outcome::of(goals.chain([ratios]));
+    // The report was shown, also if it cannot be saved.
+    if let Some(folder) = &args.save {
+        let [json, markdown] = report.save(folder)?;
+        remark(format_args!("Kept as {} and {}", json.display(), markdown.display()));
+    }
+    Ok(outcome)
+}
+
+/// An unwritable folder is noticed before the measurement.
+fn check_folder(args: &BenchArgs) -> anyhow::Result<()> {
+    let Some(folder) = &args.save else { return Ok(()) };
+    outcome::file::check_folder(folder)
+        .with_context(|| format!("cannot write to {}", folder.display()))
+}
+
+fn plan(args: &BenchArgs) -> Plan {
+    let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let command = format!("cargo lab bench {command}").trim_end().to_owned();
+    let plan = match (args.smoke, args.quick) {
+        (true, _) => Plan::smoke(command),
+        (_, true) => Plan::quick(command),
+        _ => Plan::full(command),
+    };
+    Plan { backing: args.backing, ..plan }
 }
 
 /// Prints where two runs agree. Returns whether they differ anywhere.
 fn compare(before: &Report, now: &Report) -> bool {
     let pairs = ratio_pairs(before, now);
-    eprintln!("\nCompared with the run of {}:", before.run_info.date);
+    remark(format_args!("\nCompared with the run of {}:", before.run_info.date));
     for pair in &pairs {
-        eprintln!("  {}", pair.text_line());
+        remark(format_args!("  {}", pair.text_line()));
     }
     pairs.iter().any(|pair| !pair.agrees())
 }
@@ -140,5 +156,13 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[tokio::test]
+    async fn unwritable_folder_is_refused_before_the_measurement() {
+        let cli = Cli::parse_from(["benchmark", "--smoke", "--save", "/dev/null/kept"]);
+        let refused = measure(&cli.args).await.expect_err("a device is no folder");
+        let refused = format!("{refused:#}");
+        assert!(refused.contains("cannot write to /dev/null/kept"), "{refused}");
     }
 }

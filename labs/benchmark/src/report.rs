@@ -109,13 +109,14 @@ impl Report {
         // 2026-11-21T10:00:00Z becomes 2026-11-21T100000Z: some systems take no colons.
         let name = format!("benchmark-{}", self.run_info.date.replace(':', ""));
         for (plot, svg) in page::plots(self) {
-            fs::write(folder.join(format!("{name}-{plot}.svg")), svg)
+            outcome::file::replace(&folder.join(format!("{name}-{plot}.svg")), svg)
                 .with_context(cannot)?;
         }
         let paths = ["json", "md"].map(|ending| folder.join(format!("{name}.{ending}")));
         let json = serde_json::to_string_pretty(self)? + "\n";
-        fs::write(&paths[0], json).with_context(cannot)?;
-        fs::write(&paths[1], page::markdown(self, &name)).with_context(cannot)?;
+        outcome::file::replace(&paths[0], json).with_context(cannot)?;
+        outcome::file::replace(&paths[1], page::markdown(self, &name))
+            .with_context(cannot)?;
         Ok(paths)
     }
 }

@@ -1,6 +1,7 @@
 //! The checks of all exercises, one file per exercise. They test a program from outside.
 //! Titles and points are in the exercise's manifest.
 
+mod database_file;
 mod p1_01;
 mod p1_02;
 mod p1_03;

@@ -7,8 +7,12 @@ mod forged;
 mod forger;
 mod login;
 mod malformed;
+mod timing;
 
-use claims::{expired_token_is_refused, token_with_wrong_issuer_or_audience_is_refused};
+use claims::{
+    expired_token_is_refused, token_with_a_missing_claim_is_refused,
+    token_with_wrong_issuer_or_audience_is_refused,
+};
 use fixture::Fixture;
 use forged::{a_changed_token_is_refused, token_does_not_choose_its_algorithm};
 use forger::Parts;
@@ -30,6 +34,7 @@ pub(crate) const SUITE: Suite = suite!("p1-02-credential-on-every-request":
     token_does_not_choose_its_algorithm,
     expired_token_is_refused,
     token_with_wrong_issuer_or_audience_is_refused,
+    token_with_a_missing_claim_is_refused,
     malformed_tokens_are_refused,
     any_correctly_signed_token_is_accepted,
 );

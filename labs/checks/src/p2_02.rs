@@ -1,9 +1,11 @@
 //! p2-02, no lost updates: sessions in Redis that two replicas change at the same time.
 
+mod crash;
 mod races;
 mod time;
 
 use crate::redis_probe::RedisProbe;
+use crash::killed_replica_blocks_no_update;
 use grader::client::{Call, Reply};
 use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
 use http::Method;
@@ -25,6 +27,7 @@ pub(crate) const SUITE: Suite = suite!("p2-02-no-lost-updates":
     logout_during_an_update_stays,
     logout_during_many_reads_stays,
     paused_replica_revives_nothing,
+    killed_replica_blocks_no_update,
     every_key_has_an_expiry,
     idle_timeout_ends_a_session,
     absolute_timeout_ends_a_session,

@@ -7,6 +7,7 @@ use anyhow::Context;
 use grader::{CheckContext, CheckError, CheckResult, Service, ServiceType, require};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisResult, cmd};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// `PTTL` of a key without expiry.
@@ -99,8 +100,23 @@ impl<'a> RedisProbe<'a> {
 
     /// Requires that every key has an expiry.
     pub(crate) async fn every_key_expires(&self, help: &str) -> CheckResult {
+        self.new_keys_expire(&BTreeSet::new(), help).await
+    }
+
+    /// The names of all keys, without a transcript line.
+    pub(crate) async fn key_names(&self) -> Result<BTreeSet<String>, CheckError> {
+        Ok(self.keys_quietly().await?.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// Every key that is not among the known ones has an expiry.
+    pub(crate) async fn new_keys_expire(
+        &self,
+        known: &BTreeSet<String>,
+        help: &str,
+    ) -> CheckResult {
         let keys = self.keys().await?;
-        let without_expiry = keys.iter().find(|(_, left)| *left == NO_EXPIRY);
+        let new = keys.iter().filter(|(key, _)| !known.contains(key));
+        let without_expiry = new.into_iter().find(|(_, left)| *left == NO_EXPIRY);
         let actual = without_expiry.map(|(key, _)| format!("{key} has none"));
         let expected = "an expiry on every key in Redis";
         require(actual.is_none(), expected, actual.unwrap_or_default(), help)

@@ -16,8 +16,8 @@ pub fn save(report: &Report, folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
     let path = |ending: &str| folder.join(format!("comparison-{date}.{ending}"));
     let paths = [path("json"), path("md")];
     let json = serde_json::to_string_pretty(report)? + "\n";
-    fs::write(&paths[0], json).with_context(cannot)?;
-    fs::write(&paths[1], markdown(report)).with_context(cannot)?;
+    outcome::file::replace(&paths[0], json).with_context(cannot)?;
+    outcome::file::replace(&paths[1], markdown(report)).with_context(cannot)?;
     Ok(paths)
 }
 

@@ -21,6 +21,7 @@ use crate::record::{CheckRecord, Outcome, Record, Status};
 use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
 use overlay::{Overlay, copy};
+use std::collections::BTreeSet;
 use std::path::Path;
 use transcripts::GoldenTranscript;
 
@@ -97,9 +98,21 @@ impl AuthorCheck {
 
     async fn starter(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
         let work = self.paths.exercises();
-        let record = self.grade(manifest, suite, &work, GOLDEN_SEED, 1).await;
+        let mut assignment = self.assignment(manifest, suite, &work, GOLDEN_SEED, 1);
+        assignment.stops_early = false;
+        let record = grade(assignment).await;
         let stated = &manifest.starter;
-        expected_failure(&record, &stated.fails, &stated.because).map(drop)
+        expected_failure(&record, &stated.fails, &stated.because)?;
+        let passed = record
+            .checks
+            .iter()
+            .filter(|check| check.status == Status::Pass && check.max_points > 0);
+        let passed: BTreeSet<_> = passed.map(|check| &check.id).collect();
+        anyhow::ensure!(
+            passed == stated.passes.iter().collect(),
+            "it passes {passed:?}: list them as \"passes\", so that they earn nothing alone"
+        );
+        Ok(())
     }
 
     async fn solution(&self, manifest: &Manifest, suite: Suite) -> anyhow::Result<()> {
@@ -135,20 +148,27 @@ impl AuthorCheck {
         seed: u64,
         repeat: u32,
     ) -> Record {
-        let (paths, sandbox) = (self.paths.clone(), self.sandbox.clone());
-        let (manifest, work) = (manifest.clone(), Some(work.to_owned()));
-        let stops_early = true;
-        grade(Assignment {
-            paths,
-            manifest,
+        grade(self.assignment(manifest, suite, work, seed, repeat)).await
+    }
+
+    fn assignment(
+        &self,
+        manifest: &Manifest,
+        suite: Suite,
+        work: &Path,
+        seed: u64,
+        repeat: u32,
+    ) -> Assignment {
+        Assignment {
+            paths: self.paths.clone(),
+            manifest: manifest.clone(),
             suite,
-            work,
-            sandbox,
+            work: Some(work.to_owned()),
+            sandbox: self.sandbox.clone(),
             seed,
             repeat,
-            stops_early,
-        })
-        .await
+            stops_early: true,
+        }
     }
 }
 

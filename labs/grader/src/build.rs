@@ -1,20 +1,27 @@
 //! Builds a student's program. Only the compiler processes the student's source: build
 //! scripts and manifests always come from the repository.
 
+mod diagnostics;
 mod environment;
+mod includes;
+mod sources;
 
 use crate::build_folder::{BuildFolder, BuildLock, dependencies_hash};
+use crate::grade::Assignment;
 use crate::manifest::Manifest;
-use crate::output::Output;
+use crate::output::{Output, without_middle};
 use crate::paths::LabPaths;
+use crate::run_folder::RunFolder;
 use crate::sandbox::{ExitReason, Restrictions};
 use crate::sandboxed::{ProcessSpec, SandboxProgram, SandboxedProcess};
+use crate::untrusted_file::{self, SHORT};
 use anyhow::{Context, bail};
+use diagnostics::{CompilerMessages, crash_signal, shortened};
 use environment::Network;
-use serde_json::Value;
+use sources::Sources;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 /// Maximum time to build the dependencies that all exercises share, from an empty target
 /// folder.
@@ -29,167 +36,199 @@ const MAX_MEMORY_BYTES: u64 = 6 << 30;
 
 const MAX_PROCESSES: u64 = 256;
 
+/// Size of the head of cargo's shortened messages that is kept, in bytes. The first errors
+/// matter.
+const MESSAGES_BYTES: usize = 4 << 20;
+
+/// Size of the head of cargo's own output that is kept, in bytes.
+const OUTPUT_BYTES: usize = 16 << 10;
+
 /// The result of a build.
 #[derive(Debug)]
 pub(crate) enum Built {
-    /// Path of the program: a copy in the requested folder.
+    /// Path of the program: a copy in the run folder.
     Program(PathBuf),
     /// The compiler's errors.
     CompileError(String),
+    /// The source reads something outside of the exercise, with the reason.
+    Foreign(String),
+    /// Editable files are missing, each with the reason. Nothing was built.
+    Unusable(Vec<String>),
     /// The build timed out. Either the source or the machine is the cause, so the outcome
     /// is inconclusive.
     TimedOut(String),
 }
 
-/// Builds the exercise's dependencies by building its starter, unless that was done
-/// before. It takes minutes, and a student's build must not wait for it.
-pub(crate) async fn build_dependencies(
-    paths: &LabPaths,
-    sandbox: &SandboxProgram,
-    manifest: &Manifest,
-    build_lock: &BuildLock,
-) -> anyhow::Result<()> {
-    let now = dependencies_hash(paths, manifest)?;
-    if fs::read_to_string(stamp(paths, manifest)).is_ok_and(|stamp| stamp == now) {
-        return Ok(());
-    }
-    let starter =
-        BuildFolder::prepare(paths, manifest, Some(&paths.exercises()), build_lock)?;
-    let (end, process) =
-        cargo(paths, sandbox, manifest, &starter, Network::Allowed).await?;
-    if end != ExitReason::Success {
-        let (id, output) = (&manifest.id, process.stderr.text());
-        bail!("the starter of {id} could not be built ({end:?}): {}", output.trim());
-    }
-    let stamp = stamp(paths, manifest);
-    fs::write(&stamp, now).with_context(|| format!("cannot write {}", stamp.display()))
+/// Builds the programs of one assignment.
+pub(crate) struct Builder<'a> {
+    paths: &'a LabPaths,
+    sandbox: &'a SandboxProgram,
+    manifest: &'a Manifest,
+    /// Where the program is copied to.
+    program_folder: PathBuf,
+    /// The compiler's temporary files.
+    temporary: PathBuf,
 }
 
-/// The stamp file. It stores the hash of the dependencies that were built.
-fn stamp(paths: &LabPaths, manifest: &Manifest) -> PathBuf {
-    paths.target().join(format!("{}.dependencies", manifest.id))
-}
-
-/// Builds the prepared folder and copies the program into `to`.
-pub(crate) async fn build(
-    paths: &LabPaths,
-    sandbox: &SandboxProgram,
-    manifest: &Manifest,
-    build_folder: &BuildFolder,
-    to: &Path,
-) -> anyhow::Result<Built> {
-    if !build_folder.missing.is_empty() {
-        let missing = build_folder.missing.join(", ");
-        return Ok(Built::CompileError(format!("not there: {missing}")));
-    }
-    let (end, process) =
-        cargo(paths, sandbox, manifest, build_folder, Network::Denied).await?;
-    let build_failure = build_failure(end, &process.stderr.text(), &manifest.id);
-    if !matches!(build_failure, Ok(None | Some(Built::CompileError(_)))) {
-        // The built dependencies may be missing or older than the compiler.
-        let _not_there = fs::remove_file(stamp(paths, manifest));
-    }
-    if let Some(none) = build_failure? {
-        return Ok(none);
-    }
-    let messages = process.stdout.text();
-    let program = messages.lines().rev().find_map(program_in);
-    let program = program.context("cargo built no program")?;
-    let copy = to.join(&manifest.id);
-    fs::copy(&program, &copy).with_context(|| format!("cannot copy {program}"))?;
-    Ok(Built::Program(copy))
-}
-
-/// Classifies a failed build. `Err` is a harness error; `Ok(None)` means that the build
-/// succeeded.
-fn build_failure(
+/// A finished run of cargo.
+struct Cargo {
     end: ExitReason,
-    output: &str,
-    id: &str,
-) -> anyhow::Result<Option<Built>> {
-    match end {
-        ExitReason::Success => Ok(None),
-        ExitReason::Failure if is_compile_error(output, id) => {
-            Ok(Some(Built::CompileError(errors(output))))
-        }
-        ExitReason::MemoryLimit | ExitReason::ProcessLimit => {
-            let why = format!("the compiler exceeded a limit and was stopped: {end:?}");
-            Ok(Some(Built::CompileError(why)))
-        }
-        ExitReason::TimeLimit => Ok(Some(Built::TimedOut(format!(
-            "the program was not built within {} s, although its dependencies were built \
-             before. Either this machine is too busy, or compiling the source never \
-             ends: build it by hand",
-            BUILD_TIMEOUT.as_secs()
-        )))),
-        ExitReason::Failure | ExitReason::Requested | ExitReason::NotStarted => {
-            bail!("cargo could not build {id} ({end:?}): {}", output.trim())
-        }
+    messages: CompilerMessages,
+    /// Cargo's own output.
+    output: String,
+    began: SystemTime,
+}
+
+impl Cargo {
+    /// Everything that was printed about errors.
+    fn explained(&self) -> String {
+        format!("{}{}", self.messages.all_errors(), self.output).trim().to_owned()
     }
 }
 
-/// Whether the compiler reported an error in a file of this exercise. "Could not compile"
-/// alone is not enough: a linker may be missing, a disk full, a compiler killed.
-fn is_compile_error(output: &str, id: &str) -> bool {
-    let location = format!("--> {id}/");
-    let (mut in_error, mut located) = (false, false);
-    for line in output.lines() {
-        if line.starts_with("error") {
-            in_error = true;
-        } else if line.starts_with("warning") {
-            in_error = false;
-        }
-        located |= in_error && line.trim_start().starts_with(&location);
+impl<'a> Builder<'a> {
+    pub(crate) fn new(
+        assignment: &'a Assignment,
+        run_folder: &RunFolder,
+    ) -> anyhow::Result<Self> {
+        let Assignment { paths, sandbox, manifest, .. } = assignment;
+        let program_folder = run_folder.folder("program")?;
+        let temporary = run_folder.folder("build")?;
+        Ok(Self { paths, sandbox, manifest, program_folder, temporary })
     }
-    located && output.contains(&format!("could not compile `{id}`"))
-}
 
-async fn cargo(
-    paths: &LabPaths,
-    sandbox: &SandboxProgram,
-    manifest: &Manifest,
-    build_folder: &BuildFolder,
-    network: Network,
-) -> anyhow::Result<(ExitReason, SandboxedProcess)> {
-    let args = ["cargo", "build", "--package", &manifest.id, "--quiet"];
-    let mut args: Vec<_> = args.map(Into::into).into();
-    args.push("--message-format=json-render-diagnostics".into());
-    args.push("--target-dir".into());
-    args.push(paths.target().into());
-    let time = match network {
-        Network::Allowed => DEPENDENCIES_TIMEOUT,
-        Network::Denied => {
-            args.push("--offline".into());
-            BUILD_TIMEOUT
+    /// Builds the exercise's dependencies by building its starter, unless that was done
+    /// before. It takes minutes, and a student's build must not wait for it.
+    pub(crate) async fn build_dependencies(
+        &self,
+        build_lock: &BuildLock,
+    ) -> anyhow::Result<()> {
+        let Self { paths, manifest, .. } = self;
+        let (now, stamp) = (dependencies_hash(paths, manifest), self.stamp());
+        let built = untrusted_file::read(&stamp, SHORT);
+        if built.is_ok_and(|built| built == now.as_bytes()) {
+            return Ok(());
         }
-    };
-    let process_spec = ProcessSpec {
-        args,
-        folder: &build_folder.folder,
-        environment: environment::build_environment(std::env::vars_os(), network),
-        restrictions: Restrictions {
-            processes: MAX_PROCESSES,
-            memory: MAX_MEMORY_BYTES,
-            time,
-        },
-        stderr: Output::with_beginning(),
-    };
-    let process = SandboxedProcess::start(sandbox, process_spec)?;
-    Ok((process.end().await, process))
+        let exercises = paths.exercises();
+        let starter =
+            BuildFolder::prepare(paths, manifest, Some(&exercises), build_lock)?;
+        let cargo = self.cargo(&starter, Network::Allowed).await?;
+        if cargo.end != ExitReason::Success {
+            let (id, end, explained) = (&manifest.id, cargo.end, cargo.explained());
+            bail!("the starter of {id} could not be built ({end:?}): {explained}");
+        }
+        untrusted_file::write(&stamp, now.as_bytes())
+            .with_context(|| format!("cannot write {}", stamp.display()))
+    }
+
+    /// The stamp file. It stores the hash of the dependencies that were built.
+    fn stamp(&self) -> PathBuf {
+        self.paths.target().join(format!("{}.dependencies", self.manifest.id))
+    }
+
+    /// Builds the prepared folder and copies the program into the run folder.
+    pub(crate) async fn build(
+        &self,
+        build_folder: &BuildFolder,
+    ) -> anyhow::Result<Built> {
+        let cargo = self.cargo(build_folder, Network::Denied).await?;
+        let sources = Sources::new(&build_folder.folder, &self.manifest.id);
+        let failure = self.failure(&cargo, &sources);
+        if !matches!(failure, Ok(None | Some(Built::CompileError(_) | Built::Foreign(_))))
+        {
+            // The built dependencies may be missing or older than the compiler.
+            let _not_there = fs::remove_file(self.stamp());
+        }
+        if let Some(failure) = failure? {
+            return Ok(failure);
+        }
+        let program = cargo.messages.program().context("cargo built no program")?;
+        if let Some(why) = sources.foreign_of_program(&program) {
+            return Ok(Built::Foreign(why));
+        }
+        let copy = self.program_folder.join(&self.manifest.id);
+        untrusted_file::copy(&program, &copy)
+            .with_context(|| format!("cannot copy {}", program.display()))?;
+        Ok(Built::Program(copy))
+    }
+
+    /// Classifies a failed build. `Err` is a harness error; `Ok(None)` means that the build
+    /// succeeded.
+    fn failure(&self, cargo: &Cargo, sources: &Sources) -> anyhow::Result<Option<Built>> {
+        let (id, end) = (&self.manifest.id, cargo.end);
+        let crash = crash_signal(&cargo.output, id);
+        let why = match (end, crash) {
+            (ExitReason::Success, _) => return Ok(None),
+            (ExitReason::MemoryLimit | ExitReason::ProcessLimit, _) => {
+                format!("the compiler exceeded a limit and was stopped: {end:?}")
+            }
+            (ExitReason::TimeLimit, _) => return Ok(Some(Built::TimedOut(timed_out()))),
+            (ExitReason::Failure, _) if cargo.messages.is_compile_error() => {
+                let foreign = sources.foreign_of_failure(&cargo.messages, cargo.began);
+                if let Some(why) = foreign {
+                    return Ok(Some(Built::Foreign(why)));
+                }
+                without_middle(&cargo.messages.own_errors())
+            }
+            (ExitReason::Failure, Some(signal)) => {
+                format!(
+                    "the compiler crashed ({signal}): is an expression nested too deep?"
+                )
+            }
+            (ExitReason::Failure | ExitReason::Requested | ExitReason::NotStarted, _) => {
+                let explained = without_middle(&cargo.explained());
+                bail!("cargo could not build {id} ({end:?}): {explained}")
+            }
+        };
+        Ok(Some(Built::CompileError(why)))
+    }
+
+    async fn cargo(
+        &self,
+        build_folder: &BuildFolder,
+        network: Network,
+    ) -> anyhow::Result<Cargo> {
+        let args = ["cargo", "build", "--package", &self.manifest.id, "--quiet"];
+        let mut args: Vec<_> = args.map(Into::into).into();
+        args.push("--message-format=json".into());
+        args.push("--target-dir".into());
+        args.push(self.paths.target().into());
+        let time = match network {
+            Network::Allowed => DEPENDENCIES_TIMEOUT,
+            Network::Denied => {
+                args.push("--offline".into());
+                BUILD_TIMEOUT
+            }
+        };
+        let variables = std::env::vars_os().filter(|(name, _)| name != "TMPDIR");
+        let mut environment = environment::build_environment(variables, network);
+        environment.push(("TMPDIR".to_owned(), self.temporary.clone().into()));
+        let process_spec = ProcessSpec {
+            args,
+            folder: &build_folder.folder,
+            environment,
+            restrictions: Restrictions {
+                processes: MAX_PROCESSES,
+                memory: MAX_MEMORY_BYTES,
+                time,
+            },
+            stdout: Output::with_short_lines(MESSAGES_BYTES, shortened),
+            stderr: Output::with_head(OUTPUT_BYTES),
+        };
+        let began = SystemTime::now();
+        let process = SandboxedProcess::start(self.sandbox, process_spec)?;
+        let end = process.end().await;
+        let (messages, output) = (process.stdout.text(), process.stderr.text());
+        let messages = CompilerMessages::parse(&messages, &self.manifest.id);
+        Ok(Cargo { end, messages, output, began })
+    }
 }
 
-/// The path of the executable in one of cargo's JSON messages.
-fn program_in(line: &str) -> Option<String> {
-    let message: Value = serde_json::from_str(line).ok()?;
-    message.get("executable")?.as_str().map(str::to_owned)
+fn timed_out() -> String {
+    format!(
+        "the program was not built within {} s, although its dependencies were built \
+         before. Either this machine is too busy, or compiling the source never ends: build \
+         it by hand",
+        BUILD_TIMEOUT.as_secs()
+    )
 }
-
-/// The compiler's output without warnings.
-fn errors(output: &str) -> String {
-    let mut blocks: Vec<&str> = output.split("\n\n").collect();
-    blocks.retain(|block| !block.trim_start().starts_with("warning"));
-    blocks.join("\n\n").trim().to_owned()
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,10 @@
 //! Grades a class: a folder with one folder per submission.
 
-use crate::grade::{Assignment, grade, unjudged};
+use crate::grade::{Assignment, grade_found, unjudged};
 use crate::manifest::Manifest;
 use crate::paths::LabPaths;
-use crate::record::Record;
+use crate::record::{Record, Status};
+use crate::transcript::NOT_IN_XML;
 use crate::work_location::{Found, find, not_followed};
 use anyhow::{Context, ensure};
 use futures_util::FutureExt;
@@ -15,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Columns of the CSV table.
-const HEADER: [&str; 9] = [
+const HEADER: [&str; 10] = [
     "submission",
     "exercise",
     "outcome",
@@ -24,6 +25,7 @@ const HEADER: [&str; 9] = [
     "restored",
     "seconds",
     "seed",
+    "failed",
     "remarks",
 ];
 
@@ -62,6 +64,17 @@ pub fn submissions(
     Ok(found)
 }
 
+/// Entries of a class that are no folders, such as archives, sorted. They are not graded.
+#[must_use]
+pub fn not_folders(class: &Path) -> Vec<String> {
+    let entries = fs::read_dir(class).into_iter().flatten().flatten();
+    let files = entries.filter(|entry| !entry.path().is_dir());
+    let names = files.map(|entry| printable(&entry.file_name().to_string_lossy()));
+    let mut names: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort_unstable();
+    names
+}
+
 fn found_in(entry: &DirEntry, paths: &LabPaths, manifest: &Manifest) -> Found {
     if entry.file_type().is_ok_and(|what| what.is_dir()) {
         return find(&entry.path(), paths, manifest);
@@ -70,11 +83,11 @@ fn found_in(entry: &DirEntry, paths: &LabPaths, manifest: &Manifest) -> Found {
 }
 
 /// Replaces control characters and bidirectional overrides, so that a name cannot control
-/// a terminal.
+/// a terminal, and characters that XML excludes.
 fn printable(name: &str) -> String {
     let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let obeyed = |c: char| c.is_control() || turns(c);
-    name.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
+    let replaced = |c: char| c.is_control() || turns(c) || NOT_IN_XML.contains(&c);
+    name.chars().map(|c| if replaced(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Grades all submissions, `jobs` at a time. Calls `report` for each record with its
@@ -84,7 +97,7 @@ pub async fn grade_all(
     template: &Assignment,
     submitted: Vec<Submitted>,
     jobs: usize,
-    mut tell: impl FnMut(usize, &Record),
+    mut report: impl FnMut(usize, &Record),
 ) -> Vec<Record> {
     let (turns, mut running) = (Arc::new(Semaphore::new(jobs.max(1))), JoinSet::new());
     for (place, one) in submitted.into_iter().enumerate() {
@@ -98,24 +111,24 @@ pub async fn grade_all(
     while let Some(done) = running.join_next().await {
         // Panics are caught inside the task, and no task is aborted.
         let Ok((place, record)) = done else { continue };
-        tell(place, &record);
+        report(place, &record);
         records.push((place, record));
     }
     records.sort_by_key(|(place, _)| *place);
     records.into_iter().map(|(_, record)| record).collect()
 }
 
-async fn grade_one(mut assignment: Assignment, one: Submitted) -> Record {
-    assignment.work.clone_from(&one.found.work);
+async fn grade_one(assignment: Assignment, one: Submitted) -> Record {
     let nothing_known = unjudged(&assignment);
-    let graded = AssertUnwindSafe(grade(assignment)).catch_unwind().await;
+    let graded = grade_found(assignment, &one.found);
+    let graded = AssertUnwindSafe(graded).catch_unwind().await;
     let mut record = graded.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
         let message = format!("harness error: {}", said.unwrap_or("a check panicked"));
-        Record { message, ..nothing_known }
+        let remarks = one.found.remarks.clone();
+        Record { message, remarks, ..nothing_known }
     });
-    record.found(&one.found);
     record.submission = Some(one.name);
     record
 }
@@ -134,11 +147,31 @@ pub fn csv<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
             cell(&record.restored.join(" ")),
             (record.duration_ms / 1000).to_string(),
             record.seed.to_string(),
-            cell(&record.remarks.join("; ")),
+            cell(&failed(record)),
+            cell(&remarks(record)),
         ];
         text.push_str(&(row.join(",") + "\n"));
     }
     text
+}
+
+/// The ids of the checks that failed. A check without a result is marked.
+fn failed(record: &Record) -> String {
+    let named = record.checks.iter().filter_map(|check| match check.status {
+        Status::Fail => Some(check.id.clone()),
+        Status::Inconclusive => Some(format!("{} (inconclusive)", check.id)),
+        Status::Error => Some(format!("{} (harness error)", check.id)),
+        Status::Pass | Status::Skipped => None,
+    });
+    named.collect::<Vec<_>>().join(" ")
+}
+
+/// The remarks, after the beginning of the message about the whole run.
+fn remarks(record: &Record) -> String {
+    let message: Vec<_> = record.message.lines().take(2).map(str::trim).collect();
+    let message = (!message.is_empty()).then(|| message.join(" "));
+    let remarks = record.remarks.iter().cloned();
+    message.into_iter().chain(remarks).collect::<Vec<_>>().join("; ")
 }
 
 /// Quotes a cell if necessary. A cell that a spreadsheet would interpret as a formula
@@ -169,6 +202,7 @@ mod tests {
     fn control_characters_in_names_are_replaced() {
         assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
         assert_eq!(printable("a\u{202e}b"), "a\u{fffd}b");
+        assert_eq!(printable("a\u{fffe}b\u{ffff}"), "a\u{fffd}b\u{fffd}");
         assert_eq!(printable("Ådá 学"), "Ådá 学");
     }
 }

@@ -1,18 +1,21 @@
 //! Grades one exercise: prepares the build folder, builds the program, runs the checks
 //! and returns the record.
 
-use crate::build::{Built, build, build_dependencies};
-use crate::build_folder::{BuildFolder, BuildLock};
+use crate::build::{Builder, Built};
+use crate::build_folder::{BuildFolder, BuildLock, Differences};
 use crate::check::Suite;
 use crate::client::new_client;
 use crate::manifest::{CheckEntry, Manifest};
 use crate::paths::LabPaths;
-use crate::record::{CheckRecord, Outcome, Record, Status, outcome_of};
+use crate::program_file::ProgramFile;
+use crate::record::{CheckRecord, NOT_STARTED, Outcome, Record, Status, outcome_of};
+use crate::run_folder::RunFolder;
 use crate::running::{Running, run_check};
 use crate::sandboxed::SandboxProgram;
-use anyhow::Context;
+use crate::work_location::Found;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// One grading: the work, the checks and the settings.
@@ -51,6 +54,26 @@ pub async fn grade(assignment: Assignment) -> Record {
     record
 }
 
+/// Grades the work that was found. An unchanged exercise is not built and earns nothing.
+pub async fn grade_found(mut assignment: Assignment, found: &Found) -> Record {
+    assignment.work.clone_from(&found.work);
+    let mut record =
+        if found.untouched { not_started(&assignment) } else { grade(assignment).await };
+    record.found(found);
+    record
+}
+
+/// The record of an unchanged exercise. Changes of other files are listed.
+fn not_started(assignment: &Assignment) -> Record {
+    let Assignment { paths, manifest, work, .. } = assignment;
+    let checks = not_run(assignment, NOT_STARTED);
+    let differences = Differences::of(paths, manifest, work.as_deref());
+    let remarks = differences.remarks(manifest);
+    let restored = differences.restored;
+    let outcome = Outcome::Fail;
+    Record { outcome, checks, remarks, restored, ..unjudged(assignment) }
+}
+
 /// A record without results.
 pub(crate) fn unjudged(assignment: &Assignment) -> Record {
     Record {
@@ -71,61 +94,121 @@ pub(crate) fn unjudged(assignment: &Assignment) -> Record {
 }
 
 async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir().context("cannot create a folder for the program")?;
-    let paths = assignment.paths.clone();
-    // Acquiring the file lock blocks the thread.
-    let build_lock = tokio::task::spawn_blocking(move || BuildLock::take(&paths));
-    let build_lock =
-        build_lock.await.context("the task that waits for the build lock failed")??;
-    let Assignment { paths, manifest, sandbox, work, .. } = assignment;
-    build_dependencies(paths, sandbox, manifest, &build_lock).await?;
+    let Assignment { paths, manifest, work, .. } = assignment;
+    let build_lock = BuildLock::take(paths).await?;
+    let run_folder = RunFolder::create()?;
+    let builder = Builder::new(assignment, &run_folder)?;
+    builder.build_dependencies(&build_lock).await?;
     let build_folder =
         BuildFolder::prepare(paths, manifest, work.as_deref(), &build_lock)?;
-    record.restored.clone_from(&build_folder.restored);
-    let built = build(paths, sandbox, manifest, &build_folder, folder.path()).await?;
+    let differences = &build_folder.differences;
+    record.restored.clone_from(&differences.restored);
+    record.remarks.extend(differences.remarks(manifest));
+    let built = if differences.missing.is_empty() {
+        builder.build(&build_folder).await?
+    } else {
+        Built::Unusable(differences.missing.clone())
+    };
     drop(build_lock);
-    match built {
-        Built::CompileError(output) => {
-            record.message = format!("it does not compile:\n{output}");
-            record.checks = not_run(assignment, does_not_compile);
-        }
-        Built::TimedOut(why) => {
-            record.checks = not_run(assignment, |first| {
-                first.status = Status::Inconclusive;
-                first.actual = "it was not built in time (see above)".to_owned();
-            });
-            record.message = why;
-        }
-        Built::Program(program) => {
-            let http = new_client()?;
-            let running = Running { assignment, program: &program, http: &http };
-            record.checks = run_all(&running).await;
-        }
+    if let Built::Program(program) = built {
+        let (http, program) = (new_client()?, ProgramFile::new(program)?);
+        let running = Running {
+            assignment,
+            program: &Arc::new(program),
+            run_folder: &run_folder,
+            http: &http,
+        };
+        record.checks = run_all(&running).await;
+        withhold_points_of_the_starter(manifest, record);
+    } else {
+        explain(assignment, built, record);
     }
     Ok(())
 }
 
-/// Records of all checks when there is no program. The first record has the explanation.
-fn not_run(
-    assignment: &Assignment,
-    tell: impl FnOnce(&mut CheckRecord),
-) -> Vec<CheckRecord> {
+/// Fills the record of a submission without a program. The first check has the reason.
+fn explain(assignment: &Assignment, built: Built, record: &mut Record) {
+    let [needs, expected, actual, help] = texts(&built);
+    record.checks = not_run(assignment, needs);
+    if let Some(first) = record.checks.first_mut() {
+        first.status = match &built {
+            Built::TimedOut(_) => Status::Inconclusive,
+            _ => Status::Fail,
+        };
+        expected.clone_into(&mut first.expected);
+        actual.clone_into(&mut first.actual);
+        help.clone_into(&mut first.help);
+    }
+    record.message = match built {
+        Built::CompileError(output) => format!("it does not compile:\n{output}"),
+        Built::Unusable(files) => {
+            format!("cannot be graded, not there: {}", files.join(", "))
+        }
+        Built::Foreign(why) | Built::TimedOut(why) => why,
+        Built::Program(_) => String::new(),
+    };
+}
+
+/// What the checks need, and the first check's expectation, observation and help.
+const fn texts(built: &Built) -> [&'static str; 4] {
+    match built {
+        Built::CompileError(_) | Built::Program(_) => [
+            "needs: a program that compiles",
+            "a program that compiles",
+            "the compiler refuses it (see above)",
+            "read the first error first: the others may follow from it",
+        ],
+        Built::Foreign(_) => [
+            "needs: a source without files from outside",
+            "a source that reads only files of the exercise",
+            "it reads something outside of the exercise (see above)",
+            "copy what you need into your own file",
+        ],
+        Built::Unusable(_) => [
+            "needs: a file to grade",
+            "the files of the exercise, where its README names them",
+            "a file cannot be graded (see above)",
+            "hand in regular files with the names and folders of the original",
+        ],
+        Built::TimedOut(_) => [
+            "needs: a program that compiles",
+            "",
+            "it was not built in time (see above)",
+            "",
+        ],
+    }
+}
+
+/// Records of all checks when there is no program.
+fn not_run(assignment: &Assignment, why: &str) -> Vec<CheckRecord> {
     let entries = assignment.manifest.checks.iter();
     let mut records: Vec<_> = entries.map(|check| blank(assignment, check)).collect();
     for record in &mut records {
-        "needs: a program that compiles".clone_into(&mut record.actual);
-    }
-    if let Some(first) = records.first_mut() {
-        tell(first);
+        why.clone_into(&mut record.actual);
     }
     records
 }
 
-fn does_not_compile(first: &mut CheckRecord) {
-    first.status = Status::Fail;
-    first.expected = "a program that compiles".to_owned();
-    first.actual = "the compiler refuses it (see above)".to_owned();
-    first.help = "read the first error first: the others may follow from it".to_owned();
+/// Checks that the unchanged exercise passes give points only beside another check:
+/// otherwise a comment would earn them.
+fn withhold_points_of_the_starter(manifest: &Manifest, record: &mut Record) {
+    let is_earned = |check: &CheckRecord| {
+        check.points > 0 && !manifest.starter.passes.contains(&check.id)
+    };
+    let checks = &record.checks;
+    let all_pass = checks.iter().all(|check| check.status == Status::Pass);
+    if all_pass || checks.iter().any(is_earned) {
+        return;
+    }
+    let mut withheld = 0;
+    for check in &mut record.checks {
+        withheld += std::mem::take(&mut check.points);
+    }
+    if withheld > 0 {
+        record
+            .remarks
+            .push("no points: the unchanged exercise passes the same checks".to_owned());
+    }
 }
 
 /// The record of a check that has not run.

@@ -4,8 +4,9 @@
 //! Reading order: `manifest` (the definition of an exercise), `check` and `context` (a
 //! check and its tools), `client` and `replica` (requests and processes), `grade` and
 //! `running` (running the checks), `build_folder`, `build` and `sandbox` (isolation of
-//! the student's program), `work_location` and `class` (finding submissions), `record` (the
-//! result), `format` (its renderings).
+//! the student's program), `work_location`, `submission` and `class` (finding submissions),
+//! `untrusted_file` (files that a program can replace), `record` (the result), `format` (its
+//! renderings).
 
 pub mod author;
 pub mod balancer;
@@ -21,15 +22,20 @@ pub mod grade;
 pub mod manifest;
 mod output;
 pub mod paths;
+mod program_file;
 pub mod progress;
 pub mod record;
 pub mod renamed;
 pub mod replica;
 mod reply;
+mod run_folder;
 mod running;
 pub mod sandbox;
 pub mod sandboxed;
+pub mod source_text;
+mod submission;
 pub mod transcript;
+pub mod untrusted_file;
 pub mod work_location;
 
 pub use backing_services::{Service, ServiceType};
@@ -37,7 +43,7 @@ pub use check::{Check, Suite};
 pub use check_error::{CheckError, CheckResult, require};
 pub use client::Reply;
 pub use context::CheckContext;
-pub use grade::{Assignment, grade};
+pub use grade::{Assignment, grade, grade_found};
 pub use load_balancer::config::Policy;
 pub use manifest::Manifest;
 pub use paths::LabPaths;

@@ -71,6 +71,9 @@ pub struct Starter {
     pub fails: String,
     /// Part of the check's "expected" or "actual".
     pub because: String,
+    /// Checks with points that it passes. They give points only beside another check.
+    #[serde(default)]
+    pub passes: Vec<String>,
 }
 
 /// Limits of one program. They protect the machine from mistakes, not from a malicious

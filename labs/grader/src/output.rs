@@ -1,4 +1,5 @@
-//! Collects a program's output, limited in size.
+//! Collects a program's output, limited in size. It is a transcript and never a channel: a
+//! program may print any bytes.
 
 use crate::transcript::plain;
 use std::collections::VecDeque;
@@ -7,24 +8,26 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Size of the kept tail, and of the kept head if it is requested, in bytes.
+/// Size of the kept tail, and of the head of a shortened text, in bytes.
 const KEPT: usize = 16 << 10;
 
-/// Prefix of the ready line.
-const READY: &str = "ready ";
+/// Maximum size of a line that is shortened, in bytes. Of a longer line only the head is
+/// passed on.
+const MAX_LINE_BYTES: usize = 64 << 20;
 
-/// The tail of the output, the total number of bytes, and the ready line.
+/// Shortens a line of output to what is needed of it; `None` drops it.
+pub(crate) type Shorten = fn(&[u8]) -> Option<String>;
+
+/// The tail of the output, and the total number of bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     kept: Arc<Mutex<Kept>>,
     written: watch::Sender<u64>,
-    ready: watch::Sender<Option<String>>,
 }
 
 impl Default for Output {
     fn default() -> Self {
-        let (written, ready) = (watch::Sender::new(0), watch::Sender::new(None));
-        Self { kept: Arc::default(), written, ready }
+        Self { kept: Arc::default(), written: watch::Sender::new(0) }
     }
 }
 
@@ -36,10 +39,29 @@ struct Kept {
     /// Number of bytes dropped between head and tail.
     gone: usize,
     tail: VecDeque<u8>,
+    shorten: Option<Shorten>,
+    /// The head of the line that is being read, if lines are shortened.
+    line: Vec<u8>,
 }
 
 impl Kept {
     fn take(&mut self, bytes: &[u8]) {
+        let Some(shorten) = self.shorten else {
+            self.keep(bytes);
+            return;
+        };
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = MAX_LINE_BYTES.saturating_sub(self.line.len());
+            self.line.extend(&part[..room.min(part.len())]);
+            if part.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                let needed = shorten(&line).map(|line| line + "\n");
+                self.keep(needed.unwrap_or_default().as_bytes());
+            }
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
         let room = self.wanted - self.head.len();
         let (first, rest) = bytes.split_at(room.min(bytes.len()));
         self.head.extend(first);
@@ -60,10 +82,18 @@ impl Kept {
 }
 
 impl Output {
-    /// An output that keeps the head as well: of a compiler's errors the first matters.
-    pub(crate) fn with_beginning() -> Self {
+    /// An output that keeps a head of this size as well, in bytes.
+    pub(crate) fn with_head(bytes: usize) -> Self {
         let output = Self::default();
-        output.kept().wanted = KEPT;
+        output.kept().wanted = bytes;
+        output
+    }
+
+    /// An output that shortens each line before it keeps it, with a head of this size, in
+    /// bytes.
+    pub(crate) fn with_short_lines(bytes: usize, shorten: Shorten) -> Self {
+        let output = Self::with_head(bytes);
+        output.kept().shorten = Some(shorten);
         output
     }
 
@@ -75,10 +105,9 @@ impl Output {
     ) -> JoinHandle<()> {
         let output = self.clone();
         tokio::spawn(async move {
-            let (mut buffer, mut line) = (vec![0; 8192], Vec::new());
+            let mut buffer = vec![0; 8192];
             while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
                 output.take(&buffer[..read]);
-                output.look_for_ready(&mut line, &buffer[..read]);
             }
         })
     }
@@ -86,33 +115,6 @@ impl Output {
     fn take(&self, bytes: &[u8]) {
         self.kept().take(bytes);
         self.written.send_modify(|written| *written += bytes.len() as u64);
-    }
-
-    fn look_for_ready(&self, line: &mut Vec<u8>, bytes: &[u8]) {
-        if self.ready.borrow().is_some() {
-            return;
-        }
-        for byte in bytes {
-            match byte {
-                b'\n' => {
-                    let text = String::from_utf8_lossy(line).into_owned();
-                    if text.starts_with(READY) {
-                        self.ready.send_replace(Some(text));
-                        return;
-                    }
-                    line.clear();
-                }
-                _ if line.len() < KEPT => line.push(*byte),
-                _ => {}
-            }
-        }
-    }
-
-    /// Resolves with the ready line.
-    pub(crate) async fn ready(&self) -> String {
-        let mut ready = self.ready.subscribe();
-        let line = ready.wait_for(Option::is_some).await;
-        line.ok().and_then(|line| line.clone()).unwrap_or_default()
     }
 
     /// Resolves when more than `limit` bytes were written.
@@ -123,13 +125,25 @@ impl Output {
 
     /// The kept text without control characters.
     pub(crate) fn text(&self) -> String {
-        let plain = |c: char| if c == '\n' { c } else { plain(c) };
-        String::from_utf8_lossy(&self.kept().bytes()).chars().map(plain).collect()
+        plain_lines(&String::from_utf8_lossy(&self.kept().bytes()))
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A text without control characters, apart from line ends.
+fn plain_lines(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' { c } else { plain(c) }).collect()
+}
+
+/// The head and the tail of a text, without control characters: of a compiler's errors the
+/// first matters.
+pub(crate) fn without_middle(text: &str) -> String {
+    let mut kept = Kept { wanted: KEPT, ..Kept::default() };
+    kept.take(text.as_bytes());
+    plain_lines(&String::from_utf8_lossy(&kept.bytes()))
 }
 
 #[cfg(test)]
@@ -138,7 +152,7 @@ mod tests {
 
     #[test]
     fn output_keeps_its_tail_and_optionally_its_head() {
-        let (end, both) = (Output::default(), Output::with_beginning());
+        let (end, both) = (Output::default(), Output::with_head(KEPT));
         for output in [&end, &both] {
             output.take(b"error: the first\n");
             (0..1000).for_each(|_| output.take(&[b'x'; 100]));
@@ -149,5 +163,27 @@ mod tests {
         assert!(both.starts_with("error: the first\nx") && both.ends_with("the last"));
         assert!(both.contains("… 67258 bytes left out …"), "{both}");
         assert!(both.len() < 3 * KEPT);
+    }
+
+    #[test]
+    fn lines_are_shortened_before_they_are_kept() {
+        let shorten = |line: &[u8]| {
+            let is_needed = line.starts_with(b"needed");
+            is_needed.then(|| format!("{} of {}", line[7], line.len()))
+        };
+        let output = Output::with_short_lines(KEPT, shorten);
+        output.take(b"needed 1\nother\nneeded 2 ");
+        (0..1000).for_each(|_| output.take(&[b'x'; 8192]));
+        output.take(b"\nneeded, and cut");
+        assert_eq!(output.text(), "49 of 9\n50 of 8192010\n");
+    }
+
+    #[test]
+    fn only_the_head_of_an_endless_line_is_kept() {
+        let output = Output::with_short_lines(KEPT, |line| Some(line.len().to_string()));
+        let part = vec![b'x'; 1 << 20];
+        (0..70).for_each(|_| output.take(&part));
+        output.take(b"\nnext\n");
+        assert_eq!(output.text(), format!("{MAX_LINE_BYTES}\n5\n"));
     }
 }

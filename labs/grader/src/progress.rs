@@ -2,7 +2,9 @@
 
 use crate::manifest::Manifest;
 use crate::renamed::current_id;
-use anyhow::Context;
+use crate::submission::MAX_FILE_BYTES;
+use crate::untrusted_file;
+use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -36,11 +38,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Reads the file. Malformed lines are ignored.
+    /// Reads the file. Malformed lines are ignored. A link is not followed, because it can
+    /// come from a student.
     #[must_use]
     pub fn read(folder: &Path) -> Self {
         let file = folder.join(FILE);
-        let text = fs::read_to_string(&file).unwrap_or_default();
+        let text = untrusted_file::read(&file, MAX_FILE_BYTES).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         Self { exercises: lines.filter_map(parse).collect(), file }
     }
@@ -54,7 +58,7 @@ impl Progress {
     /// Updates the progress in one exercise and writes the file.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written, or is no regular file.
     pub fn change(
         &mut self,
         id: &str,
@@ -71,10 +75,11 @@ impl Progress {
             });
             text.push('\n');
         }
-        let new = self.file.with_extension("new");
-        fs::write(&new, text)
-            .and_then(|()| fs::rename(&new, &self.file))
-            .with_context(|| format!("cannot write {}", self.file.display()))
+        let (found, shown) = (fs::symlink_metadata(&self.file), self.file.display());
+        let is_irregular = found.is_ok_and(|found| !found.is_file());
+        ensure!(!is_irregular, "cannot write {shown}: it is no regular file");
+        outcome::file::replace(&self.file, text)
+            .with_context(|| format!("cannot write {shown}"))
     }
 
     /// The first exercise that is not solved.
@@ -128,6 +133,19 @@ mod tests {
         let progress =
             Progress::read(folder.path()).of("p1-02-credential-on-every-request");
         assert_eq!((progress.solved, progress.best), (true, 19));
+    }
+
+    /// Otherwise a submission could change a file of the grading user.
+    #[test]
+    fn linked_progress_file_is_neither_read_nor_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (private, line) = (folder.path().join("private"), "p1-01-x solved 9 0\n");
+        fs::write(&private, line).unwrap();
+        std::os::unix::fs::symlink(&private, folder.path().join(FILE)).unwrap();
+        let mut progress = Progress::read(folder.path());
+        assert_eq!(progress.of("p1-01-x"), ExerciseProgress::default());
+        assert!(progress.change("p1-01-x", |its| its.best = 1).is_err());
+        assert_eq!(fs::read_to_string(private).unwrap(), line);
     }
 
     #[test]

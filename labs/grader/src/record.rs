@@ -11,6 +11,9 @@ pub const SCHEMA: &str = "lab-grade";
 /// The version of [`SCHEMA`].
 pub const VERSION: u32 = 2;
 
+/// Why no check of an unchanged exercise has a result.
+pub(crate) const NOT_STARTED: &str = "not started: the exercise is unchanged";
+
 /// The result of one exercise.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Record {
@@ -140,6 +143,15 @@ impl Record {
             let file = check.file.trim_start_matches(&self.exercise);
             check.file = format!("{}{file}", folder.display());
         }
+    }
+
+    /// Whether the exercise is unchanged, so that nothing was graded.
+    #[must_use]
+    pub fn is_not_started(&self) -> bool {
+        let none = |check: &CheckRecord| {
+            check.status == Status::Skipped && check.actual == NOT_STARTED
+        };
+        !self.checks.is_empty() && self.checks.iter().all(none)
     }
 
     /// The checks to show: quiet ones only if they did not pass.

@@ -4,30 +4,40 @@
 use crate::check_error::CheckError;
 use crate::manifest::Limits;
 use crate::output::Output;
-use crate::sandbox::{ExitReason, Restrictions};
+use crate::program_file::ProgramFile;
+use crate::sandbox::{ExitReason, Restrictions, THREADS_PER_PROCESS};
 use crate::sandboxed::{ProcessSpec, SandboxProgram, SandboxedProcess};
 use crate::transcript::Transcript;
+use crate::untrusted_file::{self, SHORT};
 use anyhow::{Context, anyhow};
 use http_edge::ready::ReadyLine;
 use nix::sys::signal::Signal;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Maximum time until a program prints its ready line, or exits after SIGTERM.
+/// Maximum time until a program is ready, or exits after SIGTERM.
 const START_STOP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Interval between two looks for the ready file.
+const READY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Names the file in which a program reports its address, a [`ReadyLine`] as JSON. It is not
+/// standard output, because a student may print there.
+const READY_FILE: &str = "LAB_READY_FILE";
 
 /// Settings that all replicas of a check share.
 #[derive(Debug)]
 pub(crate) struct SharedSetup {
     pub(crate) sandbox: SandboxProgram,
-    pub(crate) program: PathBuf,
+    pub(crate) program: Arc<ProgramFile>,
     pub(crate) limits: Limits,
     /// Environment variables with the URLs of backing services, such as `REDIS_URL`.
     pub(crate) services: Vec<(String, String)>,
     pub(crate) transcript: Transcript,
-    /// Working folders of the replicas. They are removed after the check.
+    /// Files of the check. They are removed after it.
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -47,6 +57,13 @@ struct Inner {
 struct Running {
     url: String,
     process: SandboxedProcess,
+}
+
+/// Why a program is not ready.
+enum NotReady {
+    /// It has ended, or did not become ready in time.
+    Ended,
+    PrintsTooMuch,
 }
 
 impl Replica {
@@ -146,9 +163,11 @@ impl Replica {
             ExitReason::Success => "it exited with code 0".to_owned(),
             ExitReason::Failure => "it exited with an error (see its log)".to_owned(),
             ExitReason::ProcessLimit => {
+                let (processes, threads) =
+                    (limits.processes, limits.processes * THREADS_PER_PROCESS);
                 format!(
-                    "it started more than {} processes and was stopped",
-                    limits.processes
+                    "it started more than {processes} processes or {threads} threads and \
+                     was stopped"
                 )
             }
             ExitReason::MemoryLimit => {
@@ -162,26 +181,36 @@ impl Replica {
         Some(format!("replica {}: {why}", self.name()))
     }
 
+    /// Processor time of it and its descendants since it started; `None` if it has ended or
+    /// the system does not tell.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.running()?.process.cpu_time()
+    }
+
     /// Its log.
     pub(crate) fn log(&self) -> String {
         let Some(running) = self.running() else {
             return String::new();
         };
         let (out, err) = (running.process.stdout.text(), running.process.stderr.text());
-        let ours = |line: &&str| !line.starts_with("ready ");
-        let lines = out.lines().filter(ours).chain(err.lines());
+        let lines = out.lines().chain(err.lines());
         lines.map(|line| format!("[{}] {line}\n", self.name())).collect()
     }
 
     /// Resolves when it exceeds the output limit.
     pub(crate) async fn output_limit_exceeded(&self) {
-        let Some(running) = self.running() else {
-            return std::future::pending().await;
-        };
+        match self.running() {
+            Some(running) => self.prints_too_much(&running.process).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn prints_too_much(&self, process: &SandboxedProcess) {
         let limit = self.0.setup.limits.output_kib << 10;
         tokio::select! {
-            () = running.process.stdout.beyond(limit) => {}
-            () = running.process.stderr.beyond(limit) => {}
+            () = process.stdout.beyond(limit) => {}
+            () = process.stderr.beyond(limit) => {}
         }
     }
 
@@ -206,26 +235,54 @@ impl Replica {
     }
 
     async fn come_up(&self) -> Result<(), CheckError> {
-        let folder = tempfile::tempdir_in(self.0.setup.folder.path());
-        let folder = folder.context("cannot make a folder for a replica")?.keep();
-        let process =
-            SandboxedProcess::start(&self.0.setup.sandbox, self.process_spec(&folder))?;
+        let program = &self.0.setup.program;
+        if program.is_damaged_by_itself() {
+            return Err(damaged());
+        }
+        let (folder, ready_file) = self.folder_and_ready_file()?;
+        let process_spec = self.process_spec(&folder, &ready_file);
+        let process = SandboxedProcess::start(&self.0.setup.sandbox, process_spec)?;
         let ready = tokio::select! {
-            line = process.stdout.ready() => ReadyLine::parse(&line),
-            _ = process.end() => None,
-            () = tokio::time::sleep(START_STOP_TIMEOUT) => None,
+            ready = ready(&ready_file) => Ok(ready),
+            _ = process.end() => Err(NotReady::Ended),
+            () = self.prints_too_much(&process) => Err(NotReady::PrintsTooMuch),
+            () = tokio::time::sleep(START_STOP_TIMEOUT) => Err(NotReady::Ended),
         };
         if process.ended() == Some(ExitReason::NotStarted) {
-            let why = process.stderr.text();
-            return Err(anyhow!("the program cannot be run here: {}", why.trim()).into());
+            return Err(self.cannot_be_run(&process));
         }
-        let url = ready.map(|ready| format!("http://{}", ready.address));
-        let up = url.is_some();
+        program.ran();
+        let url = ready.as_ref().map(|ready| format!("http://{}", ready.address));
         let running = Running { url: url.unwrap_or_default(), process };
         let mut now = self.0.now.lock().unwrap_or_else(PoisonError::into_inner);
         *now = Some(Arc::new(running));
         drop(now);
-        if up { Ok(()) } else { Err(self.did_not_start()) }
+        ready.map(drop).map_err(|why| match why {
+            NotReady::Ended => self.did_not_start(),
+            NotReady::PrintsTooMuch => too_much_output(self.name(), self.0.setup.limits),
+        })
+    }
+
+    fn cannot_be_run(&self, process: &SandboxedProcess) -> CheckError {
+        if self.0.setup.program.is_damaged_by_itself() {
+            return damaged();
+        }
+        let why = process.stderr.text();
+        anyhow!("the program cannot be run here: {}", why.trim()).into()
+    }
+
+    /// A working folder of its own, and the path of its ready file, which lies elsewhere: a
+    /// program may remove its working folder and the one above.
+    fn folder_and_ready_file(&self) -> anyhow::Result<(PathBuf, PathBuf)> {
+        let top = self.0.setup.folder.path();
+        let new = |name: &str| {
+            let parent = top.join(name);
+            fs::create_dir_all(&parent)?;
+            tempfile::tempdir_in(parent).map(tempfile::TempDir::keep)
+        };
+        let both = new("replicas").and_then(|folder| Ok((folder, new("ready")?)));
+        let (folder, ready) = both.context("cannot make a folder for a replica")?;
+        Ok((folder, ready.join("ready.json")))
     }
 
     fn did_not_start(&self) -> CheckError {
@@ -237,8 +294,8 @@ impl Replica {
         self.note(&format!("replica {name} did not start:"));
         log.lines().rev().take(5).for_each(|line| self.note(line));
         let (expected, help) = (
-            "a program that starts and prints its ready line",
-            "run it by hand: see the README",
+            "a program that starts and listens",
+            "run it by hand: see the README. `support::serve` reports the address",
         );
         if timed_out {
             CheckError::timed_out(expected, actual, help)
@@ -247,10 +304,10 @@ impl Replica {
         }
     }
 
-    fn process_spec<'a>(&self, folder: &'a Path) -> ProcessSpec<'a> {
+    fn process_spec<'a>(&self, folder: &'a Path, ready_file: &Path) -> ProcessSpec<'a> {
         let Inner { setup, name, args, .. } = &*self.0;
         let fixed = ["--listen", "127.0.0.1:0", "--replica", name];
-        let mut all = vec![setup.program.clone().into_os_string()];
+        let mut all = vec![setup.program.path().as_os_str().to_owned()];
         all.extend(fixed.map(Into::into));
         all.extend(args.iter().map(Into::into));
         let path = folder.as_os_str();
@@ -261,6 +318,7 @@ impl Replica {
             ("HOME".to_owned(), path.into()),
             ("TMPDIR".to_owned(), path.into()),
             ("LAB_SANDBOX".to_owned(), "1".into()),
+            (READY_FILE.to_owned(), ready_file.into()),
             ("RUST_BACKTRACE".to_owned(), "0".into()),
         ]);
         let restrictions = Restrictions {
@@ -273,7 +331,40 @@ impl Replica {
             folder,
             environment,
             restrictions,
+            stdout: Output::default(),
             stderr: Output::default(),
         }
     }
+}
+
+/// The content of the ready file, as soon as it is complete. The address must be of this
+/// machine, because the checks send requests there.
+async fn ready(file: &Path) -> ReadyLine {
+    loop {
+        let text = untrusted_file::read(file, SHORT).unwrap_or_default();
+        let ready = serde_json::from_slice(&text).ok();
+        if let Some(ready) =
+            ready.filter(|ready: &ReadyLine| ready.address.ip().is_loopback())
+        {
+            return ready;
+        }
+        tokio::time::sleep(READY_INTERVAL).await;
+    }
+}
+
+/// The failure of a program that exceeds the output limit.
+pub(crate) fn too_much_output(replica: &str, limits: Limits) -> CheckError {
+    CheckError::failed(
+        format!("at most {} KiB of output", limits.output_kib),
+        format!("replica {replica} wrote more"),
+        "is there a loop that prints?",
+    )
+}
+
+fn damaged() -> CheckError {
+    CheckError::failed(
+        "a program that leaves its own file alone",
+        "the program deleted or changed its own file while it ran",
+        "which of your functions deletes, renames or writes files?",
+    )
 }

@@ -6,14 +6,17 @@ use crate::check_error::{CheckError, CheckResult};
 use crate::context::CheckContext;
 use crate::grade::{Assignment, blank, millis};
 use crate::manifest::{CheckEntry, Service as RequiredService};
+use crate::program_file::ProgramFile;
 use crate::record::{CheckRecord, Status};
-use crate::replica::SharedSetup;
+use crate::replica::{SharedSetup, too_much_output};
+use crate::run_folder::RunFolder;
 use crate::transcript::{Transcript, one_line};
 use anyhow::Context;
 use backing_services::{Backing, Kind, Service, ServiceType, database, offers, redis};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Maximum number of runs of a check that is inconclusive.
@@ -26,7 +29,8 @@ const EXIT_DETECTION_TIMEOUT: Duration = Duration::from_millis(250);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running<'a> {
     pub(crate) assignment: &'a Assignment,
-    pub(crate) program: &'a Path,
+    pub(crate) program: &'a Arc<ProgramFile>,
+    pub(crate) run_folder: &'a RunFolder,
     pub(crate) http: &'a reqwest::Client,
 }
 
@@ -124,11 +128,7 @@ async fn run_once(running: &Running<'_>, check: &Check, seed: u64) -> Attempt {
     let limits = running.assignment.manifest.limits;
     let result = tokio::select! {
         result = catch_panic(check, &ctx) => result,
-        replica = ctx.output_limit_exceeded() => Err(CheckError::failed(
-            format!("at most {} KiB of output", limits.output_kib),
-            format!("replica {replica} wrote more"),
-            "is there a loop that prints?",
-        )),
+        replica = ctx.output_limit_exceeded() => Err(too_much_output(&replica, limits)),
         () = tokio::time::sleep(limits.time()) => Err(CheckError::timed_out(
             format!("the check ends within {} s", limits.seconds),
             "the check was still waiting for the program",
@@ -177,18 +177,18 @@ async fn prepare(
     seed: u64,
     transcript: Transcript,
 ) -> anyhow::Result<CheckContext> {
-    let folder =
-        tempfile::tempdir().context("cannot create a folder for the replicas")?;
+    let folder = tempfile::tempdir_in(running.run_folder.folder("checks")?);
+    let folder = folder.context("cannot create a folder for the replicas")?;
     let (mut services, mut urls) = (Vec::new(), Vec::new());
     for required in &running.assignment.manifest.services {
         let service = start(*required, folder.path()).await?;
         urls.push((service.what().variable().to_owned(), service.url.clone()));
         services.push(service);
     }
-    let Running { assignment, program, http } = *running;
+    let Running { assignment, program, http, .. } = *running;
     let setup = SharedSetup {
         sandbox: assignment.sandbox.clone(),
-        program: program.to_owned(),
+        program: Arc::clone(program),
         limits: assignment.manifest.limits,
         services: urls,
         transcript,

@@ -8,12 +8,15 @@
 mod cgroup;
 mod process_tree;
 
+pub(crate) use process_tree::cpu_time_below;
+
 use anyhow::Context;
 use cgroup::Cgroup;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{AccessFlags, Pid, access};
+use outcome::output::remark;
 use process_tree::ProcessTree;
 use std::ffi::OsString;
 use std::io::BufRead;
@@ -30,7 +33,14 @@ const LIMIT_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Threads per process: the kernel's limit counts threads as well as processes.
-const THREADS_PER_PROCESS: u64 = 32;
+pub(crate) const THREADS_PER_PROCESS: u64 = 32;
+
+/// Threads that other programs of this user may start while the sandbox runs: the kernel
+/// counts them together with the sandboxed ones, and would refuse the program its own. It is
+/// no larger, because a fork bomb of this size takes processor time from the sandbox until
+/// the next check has found it.
+#[cfg(target_os = "linux")]
+const OTHER_THREADS: u64 = 8192;
 
 /// The highest scheduling priority.
 const HIGHEST_PRIORITY: i32 = -20;
@@ -52,7 +62,7 @@ pub enum ExitReason {
     Failure = 101,
     /// It was stopped on request.
     Requested = 102,
-    /// It exceeded the limit of processes.
+    /// It exceeded the limit of processes, or of threads in all of them.
     ProcessLimit = 103,
     /// It exceeded the memory limit.
     MemoryLimit = 104,
@@ -104,6 +114,11 @@ impl Restrictions {
         .map(OsString::from)
     }
 
+    /// Number of threads in all its processes.
+    const fn threads(&self) -> u64 {
+        self.processes.saturating_mul(THREADS_PER_PROCESS)
+    }
+
     fn parse(mut args: impl Iterator<Item = OsString>) -> Option<Self> {
         let mut number = || args.next()?.to_str()?.parse().ok();
         let (processes, memory, time) = (number()?, number()?, number()?);
@@ -115,12 +130,12 @@ impl Restrictions {
 #[must_use]
 pub fn main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(restrictions) = Restrictions::parse(args.by_ref()) else {
-        eprintln!("usage (started by the grader): PROCESSES MEMORY MILLISECONDS PROGRAM");
+        remark("usage (started by the grader): PROCESSES MEMORY MILLISECONDS PROGRAM");
         return ExitCode::from(ExitReason::NotStarted as u8);
     };
     let args: Vec<_> = args.collect();
     let end = run(restrictions, &args).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        remark(format_args!("error: {error:#}"));
         ExitReason::NotStarted
     });
     ExitCode::from(end as u8)
@@ -162,7 +177,8 @@ fn start(
     {
         // The kernel counts all processes of this user. It does not limit root.
         let most = process_tree::tasks_of_this_user()
-            + restrictions.processes * THREADS_PER_PROCESS;
+            .saturating_add(restrictions.threads())
+            .saturating_add(OTHER_THREADS);
         let _fewer_already = setrlimit(Resource::RLIMIT_NPROC, most, most);
     }
     setrlimit(Resource::RLIMIT_FSIZE, MAX_FILE_BYTES, MAX_FILE_BYTES)?;
@@ -191,7 +207,8 @@ fn check_executable(program: &Path) -> anyhow::Result<()> {
     {
         use std::io::Read;
         let mut magic = [0; 4];
-        let mut file = std::fs::File::open(program)?;
+        let mut file = crate::untrusted_file::open(program)
+            .with_context(|| format!("cannot open {shown}"))?;
         let read =
             file.read(&mut magic).with_context(|| format!("cannot read {shown}"))?;
         let known = magic[..read].starts_with(b"\x7fELF") || magic.starts_with(b"#!");
@@ -273,10 +290,12 @@ impl Supervisor {
     }
 
     fn exceeded_limit(&self) -> Option<ExitReason> {
-        let tree = ProcessTree::descendants();
-        if tree.processes() > self.restrictions.processes {
+        let Restrictions { processes, memory, .. } = self.restrictions;
+        let tree = ProcessTree::of_at_most(processes);
+        let threads = self.restrictions.threads();
+        if tree.processes() > processes || tree.threads() > threads {
             Some(ExitReason::ProcessLimit)
-        } else if tree.memory() > self.restrictions.memory {
+        } else if tree.memory() > memory {
             Some(ExitReason::MemoryLimit)
         } else if Instant::now() >= self.deadline {
             Some(ExitReason::TimeLimit)

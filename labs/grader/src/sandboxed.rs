@@ -1,7 +1,7 @@
 //! A sandboxed program, as the grader controls it.
 
 use crate::output::Output;
-use crate::sandbox::{ExitReason, Restrictions};
+use crate::sandbox::{self, ExitReason, Restrictions};
 use anyhow::Context;
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
@@ -35,6 +35,8 @@ pub(crate) struct ProcessSpec<'a> {
     /// on, because a CI job's may contain secrets.
     pub(crate) environment: Vec<(String, OsString)>,
     pub(crate) restrictions: Restrictions,
+    /// Collects its standard output.
+    pub(crate) stdout: Output,
     /// Collects its standard error.
     pub(crate) stderr: Output,
 }
@@ -46,6 +48,8 @@ pub(crate) struct SandboxedProcess {
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
     end: watch::Receiver<Option<ExitReason>>,
+    /// The process id of the sandbox.
+    pid: Option<u32>,
 }
 
 impl SandboxedProcess {
@@ -53,8 +57,9 @@ impl SandboxedProcess {
         sandbox: &SandboxProgram,
         process_spec: ProcessSpec<'_>,
     ) -> anyhow::Result<Self> {
-        let (stdout, stderr) = (Output::default(), process_spec.stderr.clone());
+        let (stdout, stderr) = (process_spec.stdout.clone(), process_spec.stderr.clone());
         let mut child = spawn(sandbox, process_spec)?;
+        let pid = child.id();
         let readers = [
             stdout.follow(child.stdout.take().context("standard output is piped")?),
             stderr.follow(child.stderr.take().context("standard error is piped")?),
@@ -71,7 +76,7 @@ impl SandboxedProcess {
                 ExitReason::of(status).unwrap_or(ExitReason::Failure),
             ));
         });
-        Ok(Self { commands, stdout, stderr, end })
+        Ok(Self { commands, stdout, stderr, end, pid })
     }
 
     /// Sends a signal to the program. SIGKILL goes to all its descendants as well.
@@ -87,6 +92,12 @@ impl SandboxedProcess {
         let mut end = self.end.clone();
         let ended = end.wait_for(Option::is_some).await;
         ended.ok().and_then(|end| *end).unwrap_or(ExitReason::Failure)
+    }
+
+    /// Processor time of the program and its descendants; `None` if it has ended or the
+    /// system does not tell.
+    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+        sandbox::cpu_time_below(self.pid?)
     }
 
     /// How it exited; `None` while it runs.

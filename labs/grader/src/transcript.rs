@@ -14,6 +14,10 @@ const MAX_REPLY_CHARS: usize = 240;
 /// can be repeated.
 const MAX_LINE_CHARS: usize = 1000;
 
+/// Characters that are no control characters, and that an XML document cannot contain, not
+/// even escaped.
+pub(crate) const NOT_IN_XML: [char; 2] = ['\u{fffe}', '\u{ffff}'];
+
 /// The transcript of one run. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript(Arc<Mutex<Content>>);
@@ -99,12 +103,14 @@ fn cut(text: &str, most: usize) -> String {
     line
 }
 
-/// Replaces control characters, line separators and bidirectional overrides by a blank.
+/// Replaces control characters, line separators, bidirectional overrides and characters
+/// that XML excludes by a blank.
 pub(crate) fn plain(c: char) -> char {
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
         || matches!(c, '\u{2066}'..='\u{2069}');
     let ends = matches!(c, '\u{2028}' | '\u{2029}');
-    if c.is_control() || turns || ends { ' ' } else { c }
+    let excluded = NOT_IN_XML.contains(&c);
+    if c.is_control() || turns || ends || excluded { ' ' } else { c }
 }
 
 #[cfg(test)]
@@ -129,6 +135,11 @@ mod tests {
     fn a_reply_cannot_move_the_cursor() {
         assert_eq!(shortened("a\u{1b}[2Jb\nc"), "a [2Jb c");
         assert_eq!(shortened("a\u{9b}2Jb\u{2028}c\u{202e}d"), "a 2Jb c d");
+    }
+
+    #[test]
+    fn characters_that_xml_excludes_are_replaced() {
+        assert_eq!(shortened("a\u{fffe}b\u{ffff}c\u{fffd}"), "a b c\u{fffd}");
     }
 
     #[test]

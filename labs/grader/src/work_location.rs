@@ -1,10 +1,12 @@
 //! Finds the work on an exercise. The commands, class grading and CI search the same
 //! folders in the same order.
 
-use crate::build_folder::{Files, of_exercise};
+mod misplaced;
+
 use crate::manifest::Manifest;
 use crate::paths::LabPaths;
 use crate::renamed::exercise_folder;
+use crate::submission::{Files, Submission};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,8 @@ pub struct Found {
     pub work: Option<PathBuf>,
     /// The matching entry of [`WORK_FOLDERS`].
     pub place: &'static str,
+    /// Whether only the unchanged exercise was found.
+    pub untouched: bool,
     /// Remarks for the report.
     pub remarks: Vec<String>,
 }
@@ -30,8 +34,8 @@ pub struct Found {
 struct Candidate {
     place: &'static str,
     work: PathBuf,
-    /// The student's files; `None` if they cannot be read, which grading reports.
-    files: Option<Files>,
+    /// The student's files.
+    files: Files,
 }
 
 /// Searches the work on an exercise below `top`, a repository or a folder of exercises.
@@ -50,12 +54,17 @@ pub fn find(top: &Path, paths: &LabPaths, manifest: &Manifest) -> Found {
         }
     }
     let original = own_files(&paths.exercises(), manifest);
-    let is_work = |one: &&Candidate| one.files.is_none() || one.files != original;
+    let is_work = |one: &&Candidate| one.files != original;
+    let untouched = !candidates.iter().any(|one| is_work(&one));
     let Some(chosen) = candidates.iter().find(is_work).or(candidates.first()) else {
+        let elsewhere = misplaced::exercise(top, manifest, &original)
+            .or_else(|| misplaced::file(top, paths, manifest));
+        remarks.extend(elsewhere);
         return Found { remarks, ..Found::default() };
     };
-    if !is_work(&chosen) {
+    if untouched {
         remarks.push(format!("{} contains the unchanged exercise", named(chosen.place)));
+        remarks.extend(misplaced::exercise(top, manifest, &original));
     }
     for other in candidates.iter().filter(is_work) {
         if other.place != chosen.place && other.files != chosen.files {
@@ -66,7 +75,7 @@ pub fn find(top: &Path, paths: &LabPaths, manifest: &Manifest) -> Found {
             ));
         }
     }
-    Found { work: Some(chosen.work.clone()), place: chosen.place, remarks }
+    Found { work: Some(chosen.work.clone()), place: chosen.place, untouched, remarks }
 }
 
 /// The remark about a symbolic link.
@@ -84,11 +93,19 @@ fn candidate(top: &Path, place: &'static str, manifest: &Manifest) -> Option<Can
     })
 }
 
-/// The editable files of an exercise in a folder of exercises.
-fn own_files(folder: &Path, manifest: &Manifest) -> Option<Files> {
-    let mut files = of_exercise(&exercise_folder(folder, &manifest.id)).ok()?;
-    files.retain(|file, _| manifest.is_editable(file));
-    Some(files)
+/// The texts of the editable files of an exercise in a folder of exercises.
+fn own_files(folder: &Path, manifest: &Manifest) -> Files {
+    texts(&exercise_folder(folder, &manifest.id), manifest)
+}
+
+fn texts(exercise: &Path, manifest: &Manifest) -> Files {
+    let is_own = |file: &str| manifest.is_editable(file);
+    let wanted = manifest.editable.iter().map(String::as_str);
+    let mut texts = Submission::read(exercise, wanted, is_own).texts();
+    texts.retain(|file, _| {
+        is_own(file) || manifest.editable.iter().any(|own| own.starts_with(file.as_str()))
+    });
+    texts
 }
 
 /// The first component of a path below `top` that is a symbolic link.

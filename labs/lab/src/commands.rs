@@ -10,6 +10,7 @@ pub(crate) mod down;
 pub(crate) mod exercise;
 pub(crate) mod grade;
 pub(crate) mod hint;
+pub(crate) mod interrupt;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod members;
@@ -20,6 +21,7 @@ pub(crate) mod sandbox;
 pub(crate) mod solution;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod user;
 pub(crate) mod watch;
 
 use anyhow::Context;
@@ -53,10 +55,14 @@ impl Named {
     pub(crate) async fn find(&self) -> anyhow::Result<ControlClient> {
         ControlClient::find(&self.name).await?.with_context(|| {
             let name = &self.name;
-            format!(
-                "no cluster named {name} is up. Start one in another terminal: cargo lab up"
-            )
+            let up = self.hint("up");
+            format!("no cluster named {name} is up. Start one in another terminal: {up}")
         })
+    }
+
+    /// A command to recommend, for the cluster of this name.
+    pub(crate) fn hint(&self, command: &str) -> String {
+        cluster::commands::hint(command, &self.name)
     }
 }
 

@@ -12,6 +12,7 @@ mod figures;
 #[cfg(test)]
 mod fixture;
 mod judgement;
+mod latency;
 mod ledger;
 mod login;
 mod predict;
@@ -29,9 +30,10 @@ mod verification;
 mod virtual_user;
 mod virtual_users;
 
-use crate::commands::broken_off;
+use crate::commands::{broken_off, judged, usage};
 use crate::screen::{print_line, remark};
-use clap::Args;
+use anyhow::bail;
+use clap::{Args, ValueEnum};
 use demo_scenario::DemoScenario;
 use outcome::{Document, Outcome};
 use scenario::Scenario;
@@ -44,6 +46,15 @@ type DemoResult = anyhow::Result<Outcome>;
 
 /// The JSON document of a demo with several configurations, described in `docs/json.md`.
 const SCHEMA: &str = "lab-demo";
+
+/// Users of each configuration, unless `--users` says otherwise.
+const DEFAULT_USERS: u16 = 12;
+
+/// The seed of a run that has to repeat another one: in scripts and with `--assert`.
+const FIXED_SEED: u64 = 1;
+
+/// Random seeds are below this, so that they are short to type.
+const MAX_RANDOM_SEED: u64 = 10_000;
 
 /// The version of [`SCHEMA`].
 const SCHEMA_VERSION: u32 = 1;
@@ -82,18 +93,57 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     json: bool,
 
-    /// Seed of the users' requests and of the choice of the target replica
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// Seed of the users' requests and of the choice of the target replica [default: random
+    /// on a terminal, otherwise 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Replica to kill, in kill-a-replica and central-store [default: chosen by the seed]
+    #[arg(long, value_name = "REPLICA", value_parser = ["r1", "r2", "r3"])]
+    target: Option<String>,
 
     /// Users of each configuration
-    #[arg(long, value_name = "N", default_value_t = 12,
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_USERS,
           value_parser = clap::value_parser!(u16).range(3..=100))]
     users: u16,
 }
 
-pub(crate) async fn run(args: DemoArgs) -> ExitCode {
-    match perform(&args).await {
+impl DemoArgs {
+    /// Whether a person can answer questions.
+    fn asks(&self) -> bool {
+        !self.yes && !self.json && std::io::stdin().is_terminal()
+    }
+
+    /// The seed. Without `--seed` it is random on a terminal, and chosen at the first call.
+    fn seed(&mut self) -> u64 {
+        let is_script = self.assert || self.json || !std::io::stdout().is_terminal();
+        *self.seed.get_or_insert_with(|| match is_script {
+            true => FIXED_SEED,
+            false => rand::random_range(0..MAX_RANDOM_SEED),
+        })
+    }
+
+    /// # Errors
+    /// When `--target` names a replica that the scenario does not kill.
+    fn check_target(&self) -> anyhow::Result<()> {
+        let kills_one = self.scenario.scenario().is_some_and(Scenario::has_target);
+        if let (Some(target), false) = (&self.target, kills_one) {
+            let value = self.scenario.to_possible_value();
+            let scenario = value.as_ref().map_or("this", |value| value.get_name());
+            bail!(
+                "{scenario} does not choose a replica to kill: leave out --target {target}"
+            );
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn run(mut args: DemoArgs) -> ExitCode {
+    if let Err(error) = args.check_target() {
+        return judged(Err(usage(error)));
+    }
+    let seed = args.seed();
+    match perform(&args, seed).await {
         Err(error) => {
             remark(format!("error: {error:#}"));
             match error.is::<MissingService>() {
@@ -106,22 +156,23 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     }
 }
 
-async fn perform(args: &DemoArgs) -> DemoResult {
+async fn perform(args: &DemoArgs, seed: u64) -> DemoResult {
     match args.scenario.scenario() {
-        Some(scenario) => with_many_users(scenario, args).await,
+        Some(scenario) => with_many_users(scenario, args, seed).await,
         None if args.scenario == DemoScenario::RevokeAToken => {
-            revocation::run(args).await
+            revocation::run(args, seed).await
         }
-        None => resume::run(args).await,
+        None => resume::run(args, seed).await,
     }
 }
 
 /// Plays a scenario with many users and several configurations. The other two scenarios
 /// have one user.
-async fn with_many_users(scenario: Scenario, args: &DemoArgs) -> DemoResult {
-    let mut testbed = Testbed::new(scenario, args.seed, usize::from(args.users));
-    let asks = !args.yes && !args.json && std::io::stdin().is_terminal();
-    let predictions = testbed.predict(asks);
+async fn with_many_users(scenario: Scenario, args: &DemoArgs, seed: u64) -> DemoResult {
+    let (users, target) = (usize::from(args.users), args.target.clone());
+    let mut testbed = Testbed::new(scenario, seed, users, target);
+    let asks = args.asks();
+    let predictions = testbed.predict(asks).await;
     testbed.set_up().await?;
     testbed.baseline().await;
     if asks {

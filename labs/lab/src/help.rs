@@ -1,7 +1,10 @@
 //! `lab --help`: the commands in four groups.
 
+use crate::screen::{print, remark};
 use clap::Command;
 use std::fmt::Write;
+use std::io::IsTerminal;
+use std::process::ExitCode;
 
 /// Every visible command, in the order of the help.
 const GROUPS: [(&str, &[&str]); 4] = [
@@ -10,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Cluster",
         &[
             "up", "status", "kill", "pause", "resume", "drain", "restart", "add", "logs",
-            "down", "migrate",
+            "down", "migrate", "user",
         ],
     ),
     ("Measure", &["compare", "bench", "check-stateless"]),
@@ -21,6 +24,22 @@ const GROUPS: [(&str, &[&str]); 4] = [
 const EXIT_CODES: &str = "\
 Exit codes of commands that judge:
   0 pass, 1 fail, 2 usage error, 3 the lab itself broke, 4 inconclusive";
+
+/// Prints the help that was asked for, or why the command line cannot be used. Returns the
+/// exit code.
+pub(crate) fn refused(text: &clap::Error) -> ExitCode {
+    let code = u8::try_from(text.exit_code()).unwrap_or(outcome::USAGE);
+    let text = text.render();
+    match code {
+        0 if std::io::stdout().is_terminal() => print(text.ansi()),
+        0 => print(text),
+        _ if std::io::stderr().is_terminal() => {
+            remark(text.ansi().to_string().trim_end())
+        }
+        _ => remark(text.to_string().trim_end()),
+    }
+    ExitCode::from(code)
+}
 
 /// The command line with the grouped help.
 pub(crate) fn grouped(command: Command) -> Command {
@@ -52,8 +71,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// The first words of all help lines.
-    const VERBS: [&str; 16] = [
-        "Check", "Compare", "Continue", "Drain", "Find", "Grade", "Kill", "List",
+    const VERBS: [&str; 17] = [
+        "Check", "Compare", "Continue", "Drain", "Edit", "Find", "Grade", "Kill", "List",
         "Measure", "Print", "Restart", "Send", "Show", "Start", "Stop", "Update",
     ];
 

@@ -10,9 +10,12 @@ mod screen;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cluster::role::RoleArgs;
 use commands::{
-    add, bench, check_stateless, compare, dev, doctor, down, exercise, grade, hint, list,
-    logs, members, migrate, reset, run, sandbox, solution, status, up, watch,
+    add, bench, check_stateless, compare, dev, doctor, down, exercise, grade, hint,
+    interrupt::until_interrupted, list, logs, members, migrate, reset, run, sandbox,
+    solution, status, up, user, watch,
 };
+use outcome::Outcome;
+use outcome::output::finish;
 use std::process::ExitCode;
 
 /// A lab on stateless and stateful servers: run them, kill them, measure them
@@ -47,6 +50,7 @@ enum Command {
     Logs(logs::LogsArgs),
     Down(down::DownArgs),
     Migrate(migrate::MigrateArgs),
+    User(user::UserArgs),
     Compare(compare::CompareArgs),
     Bench(bench::BenchArgs),
     CheckStateless(check_stateless::CheckArgs),
@@ -61,26 +65,48 @@ enum Command {
     Serve(RoleArgs),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    http_edge::descriptors::raise_descriptor_limit();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen::remark(format!("error: cannot start a thread: {error}"));
+            return Outcome::HarnessError.exit_code();
+        }
+    };
+    let code = runtime.block_on(dispatch());
+    // An interrupted command does not wait for a blocking call, such as a build by cargo.
+    runtime.shutdown_background();
+    finish(code)
+}
+
+/// The command line; the exit code if it asks for help or cannot be used.
+fn parse() -> Result<Cli, ExitCode> {
     if let Err(message) = retired::refuse(std::env::args().skip(1)) {
         screen::remark(format!("error: {message}"));
-        return ExitCode::from(outcome::USAGE);
+        return Err(ExitCode::from(outcome::USAGE));
     }
-    let matches = help::grouped(Cli::command()).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let Some(command) = cli.command else {
-        return without_a_command().await;
+    let matches = help::grouped(Cli::command()).try_get_matches();
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.map_err(|text| help::refused(&text))
+}
+
+/// Runs the command. Its output may be incomplete: see [`finish`].
+async fn dispatch() -> ExitCode {
+    let command = match parse() {
+        Ok(Cli { command: Some(command) }) => command,
+        Ok(Cli { command: None }) => return without_a_command().await,
+        Err(code) => return code,
     };
     match command {
-        Command::Demo(args) => demo::run(args).await,
+        Command::Demo(args) => until_interrupted(demo::run(args)).await,
         Command::List(args) => ended(list::run(&args)),
-        Command::Watch(args) => watch::run(args).await,
-        Command::Run(args) => run::run(args).await,
+        Command::Watch(args) => until_interrupted(watch::run(args)).await,
+        Command::Run(args) => until_interrupted(run::run(args)).await,
         Command::Hint(args) => ended(hint::run(&args)),
         Command::Reset(args) => ended(reset::run(&args)),
         Command::Solution(args) => ended(solution::run(&args)),
-        Command::Up(args) => ended(up::run(args).await),
+        Command::Up(args) => up::run(args).await,
         Command::Status(args) => ended(status::run(args).await),
         Command::Kill(args) => ended(members::kill(args).await),
         Command::Pause(args) => ended(members::pause(args).await),
@@ -91,10 +117,13 @@ async fn main() -> ExitCode {
         Command::Logs(args) => ended(logs::run(args).await),
         Command::Down(args) => ended(down::run(args).await),
         Command::Migrate(args) => ended(migrate::run(args).await),
-        Command::Compare(args) => compare::run(args).await,
+        Command::User(args) => user::run(args).await,
+        Command::Compare(args) => until_interrupted(compare::run(args)).await,
         Command::Bench(args) => ended(bench::run(&args)),
-        Command::CheckStateless(args) => check_stateless::run(args).await,
-        Command::Grade(args) => grade::run(args).await,
+        Command::CheckStateless(args) => {
+            until_interrupted(check_stateless::run(args)).await
+        }
+        Command::Grade(args) => until_interrupted(grade::run(args)).await,
         Command::Dev(args) => dev::run(args).await,
         Command::Doctor(args) => ended(doctor::run(&args).await),
         Command::Sandbox(args) => sandbox::run(args),
@@ -105,9 +134,10 @@ async fn main() -> ExitCode {
 /// In a folder of exercises, `lab` alone means `lab watch`; elsewhere it prints the help.
 async fn without_a_command() -> ExitCode {
     if exercise::is_in_exercises() {
-        return watch::run(watch::WatchArgs::default()).await;
+        return until_interrupted(watch::run(watch::WatchArgs::default())).await;
     }
-    ended(help::grouped(Cli::command()).print_help().map_err(Into::into))
+    screen::print(help::grouped(Cli::command()).render_help().ansi());
+    ExitCode::SUCCESS
 }
 
 use http_edge::program::exit_code as ended;

@@ -16,6 +16,7 @@ pub mod credential;
 pub mod digest;
 pub mod eventually;
 pub mod every_check;
+pub mod exhaustion;
 pub mod expect;
 pub mod fixture;
 pub mod form;

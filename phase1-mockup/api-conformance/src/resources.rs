@@ -136,8 +136,20 @@ fn can_mount() -> bool {
 
 /// The peak memory of a process in KiB (proc(5), `VmHWM`).
 fn peak_memory_kib(pid: u32) -> anyhow::Result<u64> {
+    status_field(pid, "VmHWM:")
+}
+
+/// The resident memory of a process in KiB (proc(5), `VmRSS`).
+///
+/// # Errors
+/// When the system does not report it.
+pub fn resident_memory_kib(pid: u32) -> anyhow::Result<u64> {
+    status_field(pid, "VmRSS:")
+}
+
+fn status_field(pid: u32, name: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let value = line.and_then(|line| line.split_whitespace().next());
-    value.context("Linux reports VmHWM")?.parse().context("a number")
+    value.with_context(|| format!("Linux reports {name}"))?.parse().context("a number")
 }

@@ -27,6 +27,7 @@ macro_rules! conformance_suite {
             unknown_user_and_wrong_password_are_indistinguishable
             similar_password_is_refused
             malformed_login_is_refused
+            login_is_one_json_object
             login_with_another_media_type_is_refused
             refused_login_does_not_echo_its_input
             login_reply_is_not_cacheable
@@ -46,6 +47,8 @@ macro_rules! conformance_suite {
         }
         $crate::$each! { $given, forms:
             form_without_a_file_is_refused
+            form_without_a_selected_file_is_refused
+            compressed_upload_is_refused
             upload_without_a_multipart_form_is_refused
             truncated_form_is_not_stored
             disconnected_upload_is_not_stored
@@ -70,6 +73,8 @@ macro_rules! conformance_suite {
             json_content_is_limited_to_one_mebibyte
             etag_is_the_hash
             matching_if_none_match_returns_304
+            failing_if_match_returns_412
+            unmodified_file_has_no_false_length
             head_has_the_headers_of_get
             stored_html_is_never_rendered
         }
@@ -88,6 +93,7 @@ macro_rules! conformance_suite {
         $crate::$each! { $given, deletions:
             deleted_file_is_not_found
             second_deletion_is_not_found
+            deletion_with_a_failing_condition_is_refused
             concurrent_deletions_succeed_once
             deletion_keeps_other_files
             late_retry_does_not_restore_a_deleted_file
@@ -117,6 +123,7 @@ macro_rules! conformance_suite {
             malformed_credential_is_refused
             huge_password_is_refused_without_hashing
             malformed_headers_cause_no_server_error
+            malformed_query_is_a_client_error
             body_of_a_get_is_ignored
         }
     };

@@ -1,7 +1,8 @@
 //! Accounts: the caller's own, and those that an admin manages (Phase 2).
 
 use crate::secret::Secret;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// `POST /api/account/password`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -15,7 +16,7 @@ pub struct PasswordChange {
 }
 
 /// The permissions of an account.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AccountRole {
@@ -23,6 +24,17 @@ pub enum AccountRole {
     Member,
     /// In addition, the accounts of the own organisation and its audit log.
     Admin,
+}
+
+/// As text only: a derived enum also takes an object such as `{"admin":null}`.
+impl<'de> Deserialize<'de> for AccountRole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "member" => Ok(Self::Member),
+            "admin" => Ok(Self::Admin),
+            other => Err(D::Error::unknown_variant(other, &["member", "admin"])),
+        }
+    }
 }
 
 /// One row of `GET /api/admin/users`.
@@ -36,6 +48,8 @@ pub struct Account {
     pub role: AccountRole,
     /// Whether login is refused.
     pub disabled: bool,
+    /// Whether it may rotate the signing keys of the whole service.
+    pub operator: bool,
 }
 
 /// `GET /api/admin/users` → 200.
@@ -58,6 +72,10 @@ pub struct AccountUpdate {
     /// `true` refuses further logins and ends all sessions and tokens of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
+    /// Whether it may rotate the signing keys of the whole service. Only an operator may
+    /// change this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<bool>,
 }
 
 /// One row of `GET /api/admin/audit`.

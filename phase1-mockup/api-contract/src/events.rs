@@ -21,6 +21,10 @@ pub enum Event {
 
 /// Close codes (RFC 6455 §7.4.1).
 pub mod close {
+    /// The client sent a frame that RFC 6455 does not allow.
+    pub const PROTOCOL_ERROR: u16 = 1002;
+    /// The client sent a text that is not UTF-8.
+    pub const NO_TEXT: u16 = 1007;
     /// The credential that opened the socket is no longer valid, or the client sent too many
     /// messages.
     pub const NOT_ALLOWED: u16 = 1008;

@@ -36,7 +36,7 @@ pub struct Message {
 pub struct Ready {
     /// `ready`, or `degraded`: a check is not `ok`, but no other replica would do better.
     pub message: String,
-    /// Name and result of each dependency check (Phase 2).
+    /// Name and result of each dependency check.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, String>,
 }

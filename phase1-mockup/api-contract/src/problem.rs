@@ -99,6 +99,10 @@ kinds! {
     WeakPassword = "weak-password", BAD_REQUEST, "The password is not good enough";
     /// The caller's organisation has no account of that name.
     UserNotFound = "user-not-found", NOT_FOUND, "There is no such user";
+    /// The organisation would have no admin that can log in.
+    LastAdmin = "last-admin", CONFLICT, "The organisation would have no admin";
+    /// The service would have no operator that can log in.
+    LastOperator = "last-operator", CONFLICT, "The service would have no operator";
     /// More requests than one caller may make.
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests";
     /// Too many wrong passwords for one account or from one address.
@@ -117,9 +121,9 @@ kinds! {
     TooManyParts = "too-many-parts", BAD_REQUEST, "The form has too many parts";
     /// No such file, or a file of another account: the reply is the same.
     FileNotFound = "file-not-found", NOT_FOUND, "There is no such file";
-    /// `If-Match` names another state of the file (RFC 9110 §13.1.1).
+    /// `If-Match` or `If-None-Match` does not hold for the file (RFC 9110 §13.1).
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED,
-        "The file is not the one that If-Match names";
+        "The file is not the one that the request expects";
     /// No such path.
     NotFound = "not-found", NOT_FOUND, "There is nothing at this path";
     /// The path does not support this method.
@@ -133,7 +137,8 @@ kinds! {
         "The file has no such range";
     /// Larger than `--max-upload`.
     UploadTooLarge = "upload-too-large", PAYLOAD_TOO_LARGE, "The file is too large";
-    /// The disk is full; the partial upload was removed.
+    /// The disk is full, or the process may not write a file of this size; the partial upload was
+    /// removed.
     InsufficientStorage = "insufficient-storage", INSUFFICIENT_STORAGE,
         "The server has no room for this file";
     /// The caller's quota is used up.
@@ -144,6 +149,8 @@ kinds! {
     UploadExpired = "upload-expired", GONE, "The upload has expired";
     /// Not all announced bytes were received.
     UploadIncomplete = "upload-incomplete", CONFLICT, "The upload is not complete";
+    /// A newer request writes the upload, or another one makes its file.
+    UploadBusy = "upload-busy", CONFLICT, "Another request works on this upload";
     /// The bytes do not start at the current upload offset (tus 1.0).
     OffsetMismatch = "offset-mismatch", CONFLICT, "The offset is not where the upload stands";
     /// The bytes do not match their checksum; none was kept (tus 1.0).
@@ -170,7 +177,7 @@ kinds! {
     /// The database cannot be read or written now.
     RecordsUnavailable = "records-unavailable", SERVICE_UNAVAILABLE,
         "The records do not answer";
-    /// The file store cannot be reached now.
+    /// The file store cannot be reached or written now.
     FileStoreUnavailable = "file-store-unavailable", SERVICE_UNAVAILABLE,
         "The file store does not answer";
     /// `/readyz` while a dependency of the server is missing.
@@ -179,6 +186,11 @@ kinds! {
     Draining = "draining", SERVICE_UNAVAILABLE, "The server is about to stop";
     /// The balancer has no ready replica for the request.
     NoReplica = "no-replica", SERVICE_UNAVAILABLE, "No replica is ready";
+    /// The balancer has no free connection, for the client or to a replica.
+    BalancerOverloaded = "balancer-overloaded", SERVICE_UNAVAILABLE,
+        "The balancer has no free connection";
+    /// No more of the request's body arrived.
+    RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request did not arrive in time";
     /// The connection to the replica broke. The request may have been carried out.
     ReplicaFailed = "replica-failed", BAD_GATEWAY, "The replica broke off";
     /// The replica did not answer in time. The request may have been carried out.

@@ -37,6 +37,10 @@ pub mod headers {
     pub const UPLOAD_OFFSET: &str = "upload-offset";
     /// Keys and values in base64: `filename` and `filetype` are used.
     pub const UPLOAD_METADATA: &str = "upload-metadata";
+    /// Of the extension concatenation, which the server does not support.
+    pub const UPLOAD_CONCAT: &str = "upload-concat";
+    /// Of the extension creation-defer-length, which the server does not support.
+    pub const UPLOAD_DEFER_LENGTH: &str = "upload-defer-length";
     /// An algorithm and the digest of this chunk in base64.
     pub const UPLOAD_CHECKSUM: &str = "upload-checksum";
     /// When an incomplete upload is removed (a date as in RFC 9110 §5.6.7).

@@ -18,6 +18,12 @@ pub trait Accept: Clone + Send + 'static {
         &self,
         stream: TcpStream,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// The TCP socket below a stream, which the server can end with a reset. Without it, a
+    /// client of HTTP/1.0 takes a reply that is broken off for a complete one.
+    fn socket(_stream: &Self::Stream) -> Option<&TcpStream> {
+        None
+    }
 }
 
 /// Plain HTTP: the TCP connection as it is.
@@ -29,5 +35,9 @@ impl Accept for Plain {
 
     async fn accept(&self, stream: TcpStream) -> io::Result<TcpStream> {
         Ok(stream)
+    }
+
+    fn socket(stream: &TcpStream) -> Option<&TcpStream> {
+        Some(stream)
     }
 }

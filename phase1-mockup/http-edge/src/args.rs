@@ -4,6 +4,10 @@ use crate::log::LogFormat;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Longer than our balancer needs to take a replica out: one interval between two checks
+/// (250 ms), and the timeout of one check (1 s).
+const DEFAULT_DRAIN_GRACE_MS: u64 = 1_500;
+
 /// Addresses, name, log format and drain times.
 #[derive(clap::Args, Clone, Debug)]
 pub struct EdgeArgs {
@@ -29,7 +33,7 @@ pub struct EdgeArgs {
 
     /// Milliseconds to go on accepting after SIGTERM while /readyz answers 503, so that a
     /// balancer notices before the listener closes
-    #[arg(long, value_name = "MS", default_value_t = 0)]
+    #[arg(long, value_name = "MS", default_value_t = DEFAULT_DRAIN_GRACE_MS)]
     pub drain_grace_ms: u64,
 
     /// Milliseconds that requests in flight may take to finish after that

@@ -1,15 +1,15 @@
 //! The response with a file or a range of it, in constant memory.
 
-use crate::ranges::{Conditions, Selection, select};
+use crate::ranges::{Selection, select};
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::future::Future;
 use std::io::{self, SeekFrom};
 use std::ops::Range;
@@ -63,7 +63,7 @@ pub async fn send(
     send_from(facts, method, headers, read).await
 }
 
-/// The reply to a request for the bytes: 200, 206, 304 or 416. `read` is called with the
+/// The reply to a request for the bytes: 200, 206, 304, 412 or 416. `read` is called with the
 /// range that the reply needs, and only if it needs any.
 ///
 /// # Errors
@@ -76,9 +76,10 @@ pub async fn send_from<E, Reading: Future<Output = Result<Body, E>>>(
 ) -> Result<Response, E> {
     let FileMetadata { size, sha256, disposition } = facts;
     let etag = format!("\"{sha256}\"");
-    let if_none_match = joined(headers, IF_NONE_MATCH);
-    let conditions = conditions(method, headers, if_none_match.as_deref());
-    let (status, range) = match select(size, &etag, conditions) {
+    let (status, range) = match select(method, headers, size, &etag) {
+        Selection::PreconditionFailed => {
+            return Ok(condition_failed().into_response());
+        }
         Selection::NotModified => (StatusCode::NOT_MODIFIED, None),
         Selection::Unsatisfiable => {
             let size = format!("bytes */{size}");
@@ -123,26 +124,11 @@ fn describe(reply: &mut HeaderMap, etag: &str, disposition: &str) {
     );
 }
 
-/// The conditions of a request. Ranges apply to GET only (RFC 9110 §14.2). An unreadable
-/// validator matches nothing.
-fn conditions<'a>(
-    method: &Method,
-    headers: &'a HeaderMap,
-    if_none_match: Option<&'a str>,
-) -> Conditions<'a> {
-    let text = |value: &'a HeaderValue| value.to_str().unwrap_or_default();
-    Conditions {
-        range: headers.get(RANGE).filter(|_| method == Method::GET).map(text),
-        if_none_match,
-        if_range: headers.get(IF_RANGE).map(text),
-    }
-}
-
-/// A list may be split over several header lines (§5.3).
-fn joined(headers: &HeaderMap, name: HeaderName) -> Option<String> {
-    let lines: Vec<_> =
-        headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
-    (!lines.is_empty()).then(|| lines.join(","))
+/// The refusal of a request whose `If-Match` or `If-None-Match` does not hold.
+#[must_use]
+pub fn condition_failed() -> Refusal {
+    Refusal::new(ProblemKind::PreconditionFailed)
+        .detail("The file is not in the state that the request expects. Read it again.")
 }
 
 /// The callers pass ASCII. Any other text becomes an empty header instead of a panic.

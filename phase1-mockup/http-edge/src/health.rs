@@ -57,12 +57,13 @@ async fn livez() -> Json<Message> {
 
 async fn readyz(State(readiness): State<Readiness>) -> Response {
     if readiness.is_draining() {
-        return Refusal::new(ProblemKind::Draining)
-            .detail("This replica finishes its requests and accepts no new ones.")
-            .retry_after(1)
-            .into_response();
+        return draining();
     }
     let statuses = readiness.dependencies.statuses().await;
+    // The checks take time, in which the drain may have begun.
+    if readiness.is_draining() {
+        return draining();
+    }
     if statuses.values().any(|status| matches!(status, HealthStatus::Unavailable(_))) {
         return Refusal::new(ProblemKind::NotReady)
             .detail(unhealthy(&statuses))
@@ -76,6 +77,13 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
         .map(|(name, status)| ((*name).to_owned(), status.as_str().to_owned()))
         .collect();
     Json(Ready { message, checks }).into_response()
+}
+
+fn draining() -> Response {
+    Refusal::new(ProblemKind::Draining)
+        .detail("This replica finishes its requests and accepts no new ones.")
+        .retry_after(1)
+        .into_response()
 }
 
 /// The dependencies that are not healthy, the unavailable ones first.

@@ -7,9 +7,20 @@
 pub mod accept;
 pub mod admin;
 pub mod args;
+pub mod build_id;
+#[cfg(test)]
+mod captured_log;
+mod causes;
+mod connection;
+mod connection_activity;
+mod content_coding;
+pub mod cookies;
 pub mod crypto;
+pub mod descriptors;
 pub mod file_reply;
+pub mod head_limits;
 pub mod health;
+pub mod host;
 pub mod http_metrics;
 pub mod json_body;
 mod limited_body;
@@ -18,6 +29,7 @@ pub mod listen;
 pub mod log;
 pub mod loopback_host;
 mod min_rate_body;
+pub mod process_limits;
 mod process_metrics;
 pub mod program;
 pub mod ranges;
@@ -29,4 +41,8 @@ pub mod request_id;
 mod route_template;
 pub mod serve;
 pub mod stop;
+pub mod time_limit;
+pub mod transfer_coding;
 pub mod upload_form;
+
+pub use min_rate_body::READ_TIMEOUT as BODY_READ_TIMEOUT;

@@ -20,6 +20,10 @@ use std::task::{Context, Poll, ready};
 /// before the file is recognised.
 pub(crate) const MAX_CHUNK: usize = 256 * 1024;
 
+/// The bytes that a chunk outside the file counts as, if it has fewer. The parser searches
+/// all that it keeps after each chunk, so the limit is one on the number of chunks, too.
+const MIN_CHARGE: u64 = 512;
+
 /// The body exceeds its limit.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the form exceeds its size limit")]
@@ -30,16 +34,31 @@ pub(crate) struct LimitExceeded;
 pub(crate) struct ByteLimit {
     received: Arc<AtomicU64>,
     allowed: Arc<AtomicU64>,
+    /// The bytes that a chunk counts as at least.
+    min_charge: Arc<AtomicU64>,
 }
 
 impl ByteLimit {
-    /// Allows this many bytes beyond those already received.
+    /// Allows this many bytes beyond those already received, outside the file.
     pub(crate) fn allow_more(&self, bytes: u64) {
-        let received = self.received.load(Ordering::Acquire);
-        self.allowed.store(received.saturating_add(bytes), Ordering::Release);
+        self.allow(bytes, MIN_CHARGE);
     }
 
-    fn allows(&self, bytes: u64) -> bool {
+    /// Allows this many bytes beyond those already received, in the file. The parser passes
+    /// them on, so the number of chunks is not limited.
+    pub(crate) fn allow_file(&self, bytes: u64) {
+        self.allow(bytes, 0);
+    }
+
+    fn allow(&self, bytes: u64, min_charge: u64) {
+        let received = self.received.load(Ordering::Acquire);
+        self.allowed.store(received.saturating_add(bytes), Ordering::Release);
+        self.min_charge.store(min_charge, Ordering::Release);
+    }
+
+    /// Counts a chunk of this length.
+    fn allows(&self, length: usize) -> bool {
+        let bytes = (length as u64).max(self.min_charge.load(Ordering::Acquire));
         let received = self.received.fetch_add(bytes, Ordering::AcqRel) + bytes;
         received <= self.allowed.load(Ordering::Acquire)
     }
@@ -118,11 +137,11 @@ impl HttpBody for LimitedBody {
         }
         let frame = ready!(self.lock().poll_chunk(context));
         self.yields = true;
-        let length = match &frame {
-            Some(Ok(data)) => data.data_ref().map_or(0, |data| data.len() as u64),
-            _ => 0,
+        let chunk = match &frame {
+            Some(Ok(frame)) => frame.data_ref(),
+            _ => None,
         };
-        match self.limit.allows(length) {
+        match chunk.is_none_or(|chunk| self.limit.allows(chunk.len())) {
             true => Poll::Ready(frame),
             false => Poll::Ready(Some(Err(axum::Error::new(LimitExceeded)))),
         }

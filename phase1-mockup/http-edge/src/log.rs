@@ -20,6 +20,8 @@ pub fn init(format: LogFormat) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A closed or full standard error must not end the server with a panic.
+        .log_internal_errors(false)
         .with_ansi(false)
         .with_target(false);
     let _already_started = match format {

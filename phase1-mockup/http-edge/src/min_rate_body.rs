@@ -3,8 +3,12 @@
 //! `serve` limits the time for the headers. Without a limit for the body, a client that
 //! sends a byte now and then holds a connection and a handler for ever (slow POST).
 
+use crate::refusal::Refusal;
+use api_contract::problem::ProblemKind;
 use axum::body::Body;
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::future::Future;
 use std::pin::Pin;
@@ -12,8 +16,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Longest time between two frames.
-const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest time between two frames of a request body.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Waiting time before the data rate is checked.
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
@@ -25,6 +29,22 @@ const MIN_RATE: u64 = 256;
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the body arrived too slowly")]
 pub(crate) struct TooSlow;
+
+impl TooSlow {
+    /// The error of a body, whose reached limit is logged.
+    fn error(limit: &'static str, time: Duration) -> axum::Error {
+        let ms = time.as_millis();
+        tracing::warn!(limit, ms, "a time limit was reached");
+        axum::Error::new(Self)
+    }
+
+    /// The refusal, after which the connection is closed (RFC 9110 §15.5.9).
+    pub(crate) fn refusal() -> Refusal {
+        Refusal::new(ProblemKind::RequestTimeout)
+            .detail("The body did not arrive in time. Send the request again.")
+            .header(CONNECTION, HeaderValue::from_static("close"))
+    }
+}
 
 /// A body with a minimum rate. Only time spent waiting for the client counts, not time in
 /// which the server does not read.
@@ -61,7 +81,7 @@ impl HttpBody for MinRateBody {
                 (now, Box::pin(sleep_until(now + READ_TIMEOUT)))
             });
             ready!(timer.as_mut().poll(context));
-            return Poll::Ready(Some(Err(axum::Error::new(TooSlow))));
+            return Poll::Ready(Some(Err(TooSlow::error("request body", READ_TIMEOUT))));
         };
         if let Some((since, _)) = self.waiting.take() {
             self.waited += since.elapsed();
@@ -69,7 +89,8 @@ impl HttpBody for MinRateBody {
         if let Some(Ok(data)) = &frame {
             self.received += data.data_ref().map_or(0, |data| data.len() as u64);
             if self.is_too_slow() {
-                return Poll::Ready(Some(Err(axum::Error::new(TooSlow))));
+                let error = TooSlow::error("request body rate", self.waited);
+                return Poll::Ready(Some(Err(error)));
             }
         }
         Poll::Ready(frame)
@@ -87,6 +108,7 @@ impl HttpBody for MinRateBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::captured_log::log_of;
     use futures_util::{StreamExt, stream};
     use http_body_util::BodyExt;
 
@@ -98,9 +120,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn body_without_data_times_out() {
-        let silent = Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>());
-        assert!(MinRateBody::new(silent).collect().await.is_err());
+    async fn body_without_data_times_out_and_is_logged() {
+        let log = log_of(async {
+            let silent =
+                Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>());
+            assert!(MinRateBody::new(silent).collect().await.is_err());
+        });
+        let log = log.await;
+        assert!(log.contains("WARN"), "{log}");
+        assert!(log.contains("limit=\"request body\""), "{log}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! The exit code of a program, and the error line on standard error.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The exit code for an error in the command line, or one that kept the program from
@@ -13,7 +14,8 @@ pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            let line = format!("error: {}\n", format!("{error:#}").replace('\n', " "));
+            let _no_place_is_left = std::io::stderr().write_all(line.as_bytes());
             ExitCode::from(USAGE)
         }
     }

@@ -1,19 +1,18 @@
 //! Ranges and conditional requests (RFC 9110 §13 and §14).
 
-use http::header::IF_MATCH;
-use http::{HeaderMap, HeaderValue};
-use http_range_header::{EndPosition, StartPosition, SyntacticallyCorrectRange};
+use http::header::{IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::{HeaderMap, HeaderName, Method};
 use std::ops::RangeInclusive;
 
-/// The request headers that decide, unparsed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Conditions<'a> {
-    /// `Range`.
-    pub range: Option<&'a str>,
-    /// `If-None-Match`.
-    pub if_none_match: Option<&'a str>,
-    /// `If-Range`.
-    pub if_range: Option<&'a str>,
+/// Whether the conditions of a request allow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// They hold, or there are none.
+    Holds,
+    /// 304: the caller has this version.
+    NotModified,
+    /// 412: the caller expects another version.
+    Failed,
 }
 
 /// The response to a request for a file.
@@ -25,137 +24,144 @@ pub enum Selection {
     Part(RangeInclusive<u64>),
     /// 304: the caller has this version.
     NotModified,
+    /// 412: the caller expects another version.
+    PreconditionFailed,
     /// 416: the range lies outside the file.
     Unsatisfiable,
 }
 
-/// Selects the response for a file of `size` bytes with the quoted entity tag `etag`.
+/// Evaluates `If-Match` and `If-None-Match` for a file with the quoted entity tag `etag`, in
+/// the order of §13.2.2. A file has no modification date, so the conditions with dates do not
+/// apply (§13.1.3, §13.1.4).
 ///
-/// A request for several ranges gets the whole file, which RFC 9110 §14.2 allows.
-/// Multipart responses have let clients multiply a server's work (CVE-2011-3192).
+/// `If-Match` compares strongly: a weak tag matches nothing (§13.1.1). `If-None-Match` compares
+/// weakly (§13.1.2). An unreadable tag matches nothing.
 #[must_use]
-pub fn select(size: u64, etag: &str, conditions: Conditions<'_>) -> Selection {
-    if conditions.if_none_match.is_some_and(|header| lists(header, etag)) {
-        return Selection::NotModified;
+pub fn precondition(method: &Method, headers: &HeaderMap, etag: &str) -> Precondition {
+    let strong = |tag: &[u8]| tag == etag.as_bytes();
+    let weak = |tag: &[u8]| strong(tag.strip_prefix(b"W/").unwrap_or(tag));
+    if lists(headers, &IF_MATCH, strong) == Some(false) {
+        return Precondition::Failed;
     }
-    let fresh = conditions.if_range.is_none_or(|header| header.trim() == etag);
-    let Some(range) = conditions.range.filter(|_| fresh) else {
-        return Selection::Whole;
-    };
-    let Ok(parsed) = http_range_header::parse_range_header(range) else {
-        return Selection::Whole;
-    };
-    match parsed.ranges.as_slice() {
-        [one] => resolve(*one, size).map_or(Selection::Unsatisfiable, Selection::Part),
-        _ => Selection::Whole,
+    match lists(headers, &IF_NONE_MATCH, weak) {
+        None | Some(false) => Precondition::Holds,
+        Some(true) if method == Method::GET || method == Method::HEAD => {
+            Precondition::NotModified
+        }
+        Some(true) => Precondition::Failed,
     }
 }
 
-/// The bytes of one range in a file of this size; [`None`] when there are none. A suffix
-/// longer than the file means the whole file (§14.1.2).
-fn resolve(range: SyntacticallyCorrectRange, size: u64) -> Option<RangeInclusive<u64>> {
-    let last = size.checked_sub(1)?;
-    let first = match range.start {
-        StartPosition::Index(first) => first,
-        StartPosition::FromLast(length) => size.saturating_sub(length),
-    };
-    let end = match range.end {
-        EndPosition::Index(end) => end.min(last),
-        EndPosition::LastByte => last,
-    };
-    (first <= end).then_some(first..=end)
-}
-
-/// Whether `If-Match` allows a change to a file with the quoted entity tag `etag`; true
-/// without the header. Strong comparison: a weak tag matches nothing (§13.1.1).
+/// Selects the response to a request for a file of `size` bytes with the quoted entity tag
+/// `etag`.
+///
+/// A request for several ranges gets the whole file, which §14.2 allows. Multipart responses
+/// have let clients multiply a server's work (CVE-2011-3192).
 #[must_use]
-pub fn if_match_allows(headers: &HeaderMap, etag: &str) -> bool {
-    let mut lines = headers.get_all(IF_MATCH).iter().peekable();
-    let names = |line: &HeaderValue| {
-        let mut listed = line.to_str().unwrap_or_default().split(',').map(str::trim);
-        listed.any(|listed| listed == "*" || listed == etag)
-    };
-    lines.peek().is_none() || lines.any(names)
+pub fn select(method: &Method, headers: &HeaderMap, size: u64, etag: &str) -> Selection {
+    match precondition(method, headers, etag) {
+        Precondition::Failed => return Selection::PreconditionFailed,
+        Precondition::NotModified => return Selection::NotModified,
+        Precondition::Holds => {}
+    }
+    let range = only_value(headers, &RANGE);
+    // Ranges apply to GET only (§14.2), and to the version that If-Range names (§13.1.5).
+    let applies = method == Method::GET
+        && (!headers.contains_key(IF_RANGE)
+            || only_value(headers, &IF_RANGE) == Some(etag.as_bytes()));
+    match range.filter(|_| applies).and_then(single_range) {
+        None => Selection::Whole,
+        Some(range) => range.select_from(size),
+    }
 }
 
-/// Whether an `If-None-Match` list names the tag; weak comparison (§13.1.2).
-fn lists(header: &str, etag: &str) -> bool {
-    header.split(',').map(str::trim).any(|listed| {
-        listed == "*" || listed.strip_prefix("W/").unwrap_or(listed) == etag
-    })
+/// Whether a list of entity tags has a match or is `*`; `None` without the header. The list
+/// may be split over several header lines (§5.3).
+fn lists(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    is_match: impl Fn(&[u8]) -> bool,
+) -> Option<bool> {
+    let mut lines = headers.get_all(name).iter().peekable();
+    lines.peek()?;
+    Some(
+        lines
+            .flat_map(|line| tags(line.as_bytes()))
+            .any(|tag| tag == b"*" || is_match(tag)),
+    )
+}
+
+/// The elements of a list of entity tags. A quoted tag may contain commas (§8.8.3).
+fn tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut is_quoted = false;
+    let elements = line.split(move |byte| {
+        is_quoted ^= *byte == b'"';
+        *byte == b',' && !is_quoted
+    });
+    elements.map(<[u8]>::trim_ascii)
+}
+
+/// The value of a header with one line.
+fn only_value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
+    let mut lines = headers.get_all(name).iter();
+    let only = lines.next()?;
+    lines.next().is_none().then(|| only.as_bytes().trim_ascii())
+}
+
+/// A byte range as the client writes it (§14.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ByteRange {
+    /// From the first position to the last one, which may be missing.
+    Positions(u64, Option<u64>),
+    /// The last bytes.
+    Suffix(u64),
+}
+
+/// The only range of a header. Another unit, several ranges and malformed ones are `None`: such
+/// a header is ignored (§14.2).
+fn single_range(header: &[u8]) -> Option<ByteRange> {
+    let (unit, set) = std::str::from_utf8(header).ok()?.split_once('=')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let mut ranges = set.split(',').map(str::trim).filter(|range| !range.is_empty());
+    let (Some(only), None) = (ranges.next(), ranges.next()) else {
+        return None;
+    };
+    let (first, last) = only.split_once('-')?;
+    match (first.is_empty(), last.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(ByteRange::Suffix(number(last)?)),
+        (false, true) => Some(ByteRange::Positions(number(first)?, None)),
+        (false, false) => {
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then_some(ByteRange::Positions(first, Some(last)))
+        }
+    }
+}
+
+/// A decimal number; one that fits no integer is larger than every file (§14.1.1).
+fn number(digits: &str) -> Option<u64> {
+    let is_decimal = digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_decimal.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+impl ByteRange {
+    /// The bytes in a file of this size. A suffix longer than the file is the whole file. Of an
+    /// empty file that is no part: a part has a first byte.
+    fn select_from(self, size: u64) -> Selection {
+        match (self, size.checked_sub(1)) {
+            (Self::Suffix(1..), None) => Selection::Whole,
+            (Self::Suffix(length @ 1..), Some(last)) => {
+                Selection::Part(size.saturating_sub(length)..=last)
+            }
+            (Self::Positions(first, end), Some(last)) if first <= last => {
+                Selection::Part(first..=end.unwrap_or(last).min(last))
+            }
+            (Self::Suffix(0) | Self::Positions(..), _) => Selection::Unsatisfiable,
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TAG: &str = "\"abc\"";
-
-    fn ranged(range: &str) -> Selection {
-        select(100, TAG, Conditions { range: Some(range), ..Conditions::default() })
-    }
-
-    #[test]
-    fn one_valid_range_selects_part_else_whole() {
-        assert_eq!(ranged("bytes=0-9"), Selection::Part(0..=9));
-        assert_eq!(ranged("bytes=90-"), Selection::Part(90..=99));
-        assert_eq!(ranged("bytes=-10"), Selection::Part(90..=99));
-        assert_eq!(ranged("bytes=0-1,5-6"), Selection::Whole);
-        assert_eq!(ranged("lines=1-2"), Selection::Whole);
-    }
-
-    #[test]
-    fn range_past_end_is_cut_or_unsatisfiable() {
-        assert_eq!(ranged("bytes=50-5000"), Selection::Part(50..=99));
-        assert_eq!(ranged("bytes=100-"), Selection::Unsatisfiable);
-        assert_eq!(ranged("bytes=-500"), Selection::Part(0..=99));
-    }
-
-    #[test]
-    fn empty_file_has_no_satisfiable_range() {
-        for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
-            let conditions = Conditions { range: Some(range), ..Conditions::default() };
-            assert_eq!(select(0, TAG, conditions), Selection::Unsatisfiable);
-        }
-    }
-
-    #[test]
-    fn if_match_allows_change_for_current_tag_or_absent() {
-        let allows = |lines: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(IF_MATCH, HeaderValue::from_static(line));
-            }
-            if_match_allows(&headers, TAG)
-        };
-        for allowed in [&[][..], &["*"], &["\"abc\""], &["\"x\", \"abc\""]] {
-            assert!(allows(allowed), "{allowed:?}");
-        }
-        assert!(allows(&["\"x\"", "\"abc\""]), "a list on two lines");
-        for other in ["\"x\"", "W/\"abc\"", "abc", ""] {
-            assert!(!allows(&[other]), "{other}");
-        }
-    }
-
-    #[test]
-    fn matching_if_none_match_returns_304() {
-        let known = |header| {
-            let conditions =
-                Conditions { if_none_match: Some(header), ..Conditions::default() };
-            select(100, TAG, conditions)
-        };
-        assert_eq!(known("\"x\", W/\"abc\""), Selection::NotModified);
-        assert_eq!(known("*"), Selection::NotModified);
-        assert_eq!(known("\"x\""), Selection::Whole);
-    }
-
-    #[test]
-    fn outdated_if_range_returns_whole_file() {
-        let conditions = Conditions {
-            range: Some("bytes=0-9"),
-            if_range: Some("\"old\""),
-            ..Conditions::default()
-        };
-        assert_eq!(select(100, TAG, conditions), Selection::Whole);
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The ready line, with which a process reports its addresses to its parent process.
 
+use crate::build_id;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -20,12 +21,25 @@ pub struct ReadyLine {
     pub admin: Option<SocketAddr>,
 }
 
+/// The line as it is printed.
+#[derive(Serialize)]
+struct Announced<'a> {
+    #[serde(flatten)]
+    line: &'a ReadyLine,
+    /// See [`build_id`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build: Option<String>,
+}
+
 impl ReadyLine {
-    /// Prints the line. A closed standard output is not an error.
+    /// Prints the line, with the id of this program's build as `build`. A closed standard
+    /// output is not an error.
     pub fn announce(&self) {
         let Self { role, replica_id, address, .. } = self;
-        tracing::info!(role, replica_id, %address, "ready");
-        let json = serde_json::to_string(self).unwrap_or_default();
+        let build = build_id::of_this_program();
+        tracing::info!(role, replica_id, %address, build, "ready");
+        let announced = Announced { line: self, build };
+        let json = serde_json::to_string(&announced).unwrap_or_default();
         let mut out = std::io::stdout().lock();
         let _output_is_closed =
             writeln!(out, "{PREFIX}{json}").and_then(|()| out.flush()).is_err();

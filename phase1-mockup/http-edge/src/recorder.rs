@@ -16,9 +16,9 @@ const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Samples are kept one by one until they are sorted into buckets. Without this interval
-/// they would pile up between two scrapes, or for ever where nothing scrapes.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// Samples are kept one by one, 16 bytes each, until they are sorted into buckets. Without this
+/// interval they would pile up between two scrapes, or for ever where nothing scrapes.
+pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// `Content-Type` of the text format; Prometheus 3 rejects a page without its version.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -3,7 +3,9 @@
 
 use api_contract::problem::{MEDIA_TYPE, ProblemKind};
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderName, HeaderValue};
 
 /// The error for the caller. The internal cause goes to the log, never in here.
@@ -62,6 +64,7 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         for (name, value) in self.headers {
             headers.append(name, value);
         }
@@ -74,5 +77,18 @@ impl IntoResponse for Refusal {
         let mut response = self.kind.status().into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_response_forbids_caching_and_sniffing() {
+        let refusal = Refusal::new(ProblemKind::NoReplica);
+        let reply = refusal.into_named_response("request-1");
+        assert_eq!(reply.headers()[CACHE_CONTROL], "no-store");
+        assert_eq!(reply.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
     }
 }

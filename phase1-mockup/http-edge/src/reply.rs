@@ -1,11 +1,14 @@
 //! Adds the replica's name and the request's id to every response, turns every error into a
 //! problem response (RFC 9457), and logs and counts every request.
 
+use crate::content_coding;
+use crate::host;
 use crate::http_metrics::{HttpMetrics, RequestTimer};
 use crate::lingering_body::LingeringBody;
 use crate::min_rate_body::MinRateBody;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
+use crate::transfer_coding;
 use api_contract::headers::{REQUEST_ID, SERVED_BY};
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
@@ -16,7 +19,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as HttpBody;
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -118,11 +122,19 @@ async fn complete(
 ) -> Response {
     let id = RequestId::of(&request);
     let mut entry = LogEntry::begin(&request, &replies, id.clone());
+    let accepted = host::check(&request)
+        .and_then(|()| transfer_coding::check(&request))
+        .and_then(|()| content_coding::check(&request));
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(id.clone());
-    let body = guarded(body, &parts.headers);
+    let body = guarded(body, &parts);
 
-    let reply = async { routes.call(Request::from_parts(parts, body)).await };
+    let reply = async {
+        match accepted {
+            Ok(()) => routes.call(Request::from_parts(parts, body)).await,
+            Err(refusal) => Ok(refusal.into_response()),
+        }
+    };
     // A panic leaves no shared state half changed: such changes are in a transaction, or
     // behind a lock that the panic poisons.
     let reply = AssertUnwindSafe(reply).catch_unwind().await;
@@ -133,17 +145,27 @@ async fn complete(
     headers.insert(REQUEST_ID, id.header_value());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    entry.set_status(reply.status());
+    let status = reply.status();
+    if has_no_length(status) {
+        reply.headers_mut().remove(CONTENT_LENGTH);
+    }
+    entry.set_status(status);
     reply
 }
 
+/// These replies have no body, and a length would be that of the file (RFC 9110 §8.6). The
+/// router sets `0`, the length of the body that they do not have.
+fn has_no_length(status: StatusCode) -> bool {
+    status == StatusCode::NOT_MODIFIED || status == StatusCode::NO_CONTENT
+}
+
 /// A body with a minimum rate that is read to its end. Most requests have no body.
-fn guarded(body: Body, headers: &HeaderMap) -> Body {
+fn guarded(body: Body, request: &Parts) -> Body {
     if body.is_end_stream() {
         return body;
     }
     let body = Body::new(MinRateBody::new(body));
-    Body::new(LingeringBody::new(body, headers))
+    Body::new(LingeringBody::new(body, request))
 }
 
 /// The log line of a request, which is also written when the client disconnects before the

@@ -1,15 +1,21 @@
 //! Reading a multipart form up to its file part.
 
+use crate::causes::has_cause;
 use crate::limited_body::{ByteLimit, LimitExceeded, LimitedBody, MAX_CHUNK};
+use crate::min_rate_body::TooSlow;
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use futures_util::Stream;
 use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue};
 use http_body::Body as _;
 use multer::{Field, Multipart};
 use std::error::Error;
-use std::iter;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// Parts that a form may have. The parser limits the headers of a part but not the number of
 /// parts, and a million tiny ones would cost a second of CPU.
@@ -64,8 +70,18 @@ impl UploadForm {
         limit.allow_more(MAX_OVERHEAD);
         let body = LimitedBody::new(self.body, limit.clone());
         let read = Body::new(body.clone()).into_data_stream();
+        let boundary_size = self.boundary.len() as u64;
         let multipart = Multipart::new(read, self.boundary);
-        Ok(FormParts { multipart, body, parts: 0, limit, max_size })
+        let content_length = self.content_length;
+        Ok(FormParts {
+            multipart,
+            body,
+            parts: 0,
+            limit,
+            max_size,
+            boundary_size,
+            content_length,
+        })
     }
 }
 
@@ -79,20 +95,41 @@ pub struct FormParts {
     limit: ByteLimit,
     /// Bytes that the file may have.
     max_size: u64,
+    boundary_size: u64,
+    content_length: Option<u64>,
 }
 
 impl FormParts {
-    /// The file part.
+    /// The file part. An empty part without a file name is none: a browser sends it for a form
+    /// in which no file is selected (HTML Standard, "constructing the entry list").
     ///
     /// # Errors
     /// When there is none, or the form is broken.
-    pub async fn file(&mut self) -> Result<Field<'static>, Refusal> {
-        let file = self.next_file().await?.ok_or_else(|| {
+    pub async fn file(&mut self) -> Result<FilePart, Refusal> {
+        let missing = || {
             Refusal::new(ProblemKind::MissingFilePart)
-                .detail("Send the file in a form part named file.")
-        })?;
-        self.limit.allow_more(self.max_size.saturating_add(MAX_OVERHEAD));
-        Ok(file)
+                .detail("Select a file, and send it in a form part named file.")
+        };
+        let mut field = self.next_file().await?.ok_or_else(missing)?;
+        self.limit.allow_file(self.max_size.saturating_add(MAX_OVERHEAD));
+        let first = first_bytes(&mut field).await.map_err(|error| read_error(&error))?;
+        if first.is_none() && field.file_name().is_none_or(str::is_empty) {
+            return Err(missing());
+        }
+        Ok(FilePart { field, first })
+    }
+
+    /// The size of the file by `Content-Length`, if the form has no other part and is
+    /// written without superfluous spaces. Otherwise it is an estimate.
+    #[must_use]
+    pub fn announced_size(&self, file: &FilePart) -> Option<u64> {
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
+            name.as_str().len() + ": ".len() + value.len() + "\r\n".len()
+        };
+        let headers: usize = file.field.headers().iter().map(line).sum();
+        let fixed = "--\r\n".len() + "\r\n".len() + "\r\n----\r\n".len();
+        let around = 2 * self.boundary_size + (headers + fixed) as u64;
+        Some(self.content_length?.saturating_sub(around))
     }
 
     /// Reads the rest of the form. A second file is refused, because it would be lost
@@ -128,6 +165,52 @@ impl FormParts {
     }
 }
 
+/// The first chunk that is not empty; the parser also returns empty ones.
+async fn first_bytes(field: &mut Field<'static>) -> multer::Result<Option<Bytes>> {
+    while let Some(chunk) = field.chunk().await? {
+        if !chunk.is_empty() {
+            return Ok(Some(chunk));
+        }
+    }
+    Ok(None)
+}
+
+/// The file of a form: its declared properties, and its bytes as a stream.
+#[derive(Debug)]
+pub struct FilePart {
+    field: Field<'static>,
+    /// The chunk that was read to see whether there is a file.
+    first: Option<Bytes>,
+}
+
+impl FilePart {
+    /// The file name that the client gave.
+    #[must_use]
+    pub fn file_name(&self) -> Option<&str> {
+        self.field.file_name()
+    }
+
+    /// The media type that the client declared.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.field.content_type().map(AsRef::as_ref)
+    }
+}
+
+impl Stream for FilePart {
+    type Item = Result<Bytes, multer::Error>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => Pin::new(&mut self.field).poll_next(context),
+        }
+    }
+}
+
 /// The refusal of a file with more than `max_size` bytes.
 #[must_use]
 pub fn too_large(max_size: u64) -> Refusal {
@@ -138,8 +221,10 @@ pub fn too_large(max_size: u64) -> Refusal {
 /// The refusal for an error while reading the form.
 #[must_use]
 pub fn read_error(error: &(dyn Error + 'static)) -> Refusal {
-    let mut causes = iter::successors(Some(error), |error| (*error).source());
-    if causes.any(|cause| cause.is::<LimitExceeded>()) {
+    if has_cause::<TooSlow>(error) {
+        return TooSlow::refusal();
+    }
+    if has_cause::<LimitExceeded>(error) {
         return Refusal::new(ProblemKind::UploadTooLarge)
             .detail("The form has too much around its file.");
     }

@@ -8,11 +8,11 @@ use api_contract::paths;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use http_edge::health::{self, Readiness};
+use http_edge::health::{self, Check, HealthStatus, Readiness};
 use http_edge::ready::ReadyLine;
 use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
-use http_edge::{admin, listen, log, stop};
+use http_edge::{admin, listen, log, process_limits, stop};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +49,7 @@ impl AppState {
     /// When the data folder or the users file cannot be used.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let files = FileStore::open(&config.data_dir)?;
+        let readiness = Readiness::with_checks(vec![files_check(&files)]);
         Ok(Self {
             accounts: Accounts::open(config.users.as_deref(), &config.data_dir)?,
             files,
@@ -56,9 +57,24 @@ impl AppState {
             replica_id: Arc::from(config.edge.replica_id.as_str()),
             max_upload: config.max_upload,
             sweep_interval: Duration::from_millis(config.sweep_ms),
-            drain: Drain::of(&config.edge, Readiness::default()),
+            drain: Drain::of(&config.edge, readiness),
         })
     }
+}
+
+/// The check of the data folder for `/readyz`. Without it a server with a read-only disk would get
+/// uploads, and refuse them all.
+fn files_check(files: &FileStore) -> Check {
+    let files = files.clone();
+    Check::new("files", move || {
+        let files = files.clone();
+        async move {
+            match files.check_writable().await {
+                Ok(()) => HealthStatus::Healthy,
+                Err(_) => HealthStatus::Unavailable("cannot be written"),
+            }
+        }
+    })
 }
 
 /// The routes, and the headers of every reply.
@@ -98,10 +114,13 @@ pub async fn run(
 /// # Errors
 /// When an argument cannot be used. The message has advice.
 pub async fn start(config: Config) -> anyhow::Result<()> {
+    http_edge::descriptors::raise_descriptor_limit();
     log::init(config.edge.log);
-    let listener = listen::bind(config.edge.listen, config.edge.insecure_remote).await?;
+    process_limits::survive_file_size_limit();
+    let address = listen::reserve(config.edge.listen, config.edge.insecure_remote)?;
     let admin = admin::start(config.edge.admin_listen).await?;
     let state = AppState::open(&config)?;
+    let listener = address.listen()?;
     ReadyLine {
         role: "stateful-server".to_owned(),
         replica_id: config.edge.replica_id,

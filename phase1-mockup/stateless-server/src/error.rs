@@ -75,8 +75,9 @@ impl Error {
                     .detail(format!("Read the bytes at {url}"))
             }
             Self::Receive(error) => receive_refusal(&error),
+            Self::Store(StoreError::Disk(error)) => disk_refusal(&error),
             Self::Store(error) => internal(&error),
-            Self::ReadFile(error) => internal(&error),
+            Self::ReadFile(error) => disk_refusal(&error),
             Self::Refused(refusal) => refusal,
         }
     }
@@ -94,8 +95,18 @@ fn receive_refusal(error: &ReceiveError) -> Refusal {
             tracing::error!(%cause, "the disk is full");
             Refusal::new(ProblemKind::InsufficientStorage).retry_after(60)
         }
-        ReceiveError::Disk(cause) => internal(cause),
+        ReceiveError::Disk(cause) => disk_refusal(cause),
     }
+}
+
+/// An error of the system, such as a read-only disk or no free file descriptor, is temporary, and
+/// another replica may have none. Other errors are faults of this program.
+fn disk_refusal(cause: &io::Error) -> Refusal {
+    if cause.raw_os_error().is_none() {
+        return internal(cause);
+    }
+    tracing::error!(%cause, "the disk cannot be used");
+    Refusal::new(ProblemKind::FileStoreUnavailable).retry_after(2)
 }
 
 fn unauthorized(kind: ProblemKind) -> Refusal {

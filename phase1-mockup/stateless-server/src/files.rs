@@ -14,9 +14,10 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::LOCATION;
+use http::header::{IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use http_edge::file_reply::{self, StoredFile};
+use http_edge::ranges::{Precondition, precondition};
 use http_edge::upload_form::UploadForm;
 use tokio::io::AsyncReadExt;
 use upload_domain::display_name::DisplayName;
@@ -37,7 +38,7 @@ pub(crate) async fn upload(
     let new = NewFile {
         owner: caller.username,
         name: DisplayName::from_client(file.file_name().unwrap_or_default()),
-        content_type: declared_type(file.content_type().map(AsRef::as_ref)),
+        content_type: declared_type(file.content_type()),
         key: idempotency_key(&headers)?,
         limit: app.max_upload,
     };
@@ -108,8 +109,18 @@ pub(crate) async fn delete(
     State(app): State<AppState>,
     caller: Caller,
     Path(file_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
 ) -> Result<Json<Message>, Error> {
     let id = FileId::parse(&file_id).ok_or(Error::FileNotFound)?;
+    if headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH) {
+        // A file never changes, so this check still holds at the deletion.
+        let (meta, _file) = app.files.read(&caller.username, id).await?;
+        let etag = format!("\"{}\"", meta.sha256);
+        if precondition(&method, &headers, &etag) != Precondition::Holds {
+            return Err(file_reply::condition_failed().into());
+        }
+    }
     app.files.delete(&caller.username, id).await?;
     Ok(Json(Message { message: "The file is deleted.".to_owned() }))
 }

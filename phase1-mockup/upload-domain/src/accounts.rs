@@ -4,6 +4,7 @@ use crate::passwords::{Busy, HashCost, PasswordChecks};
 use crate::username::Username;
 use crate::users_file::{self, UsersFileError};
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,10 +60,7 @@ impl Accounts {
         }
         let path = data_dir.join("users.json");
         if let Some(fresh) = create_demo_accounts(&path, HashCost::Owasp)? {
-            println!("Demo accounts (shown once; hashes are in {}):", path.display());
-            for account in fresh {
-                println!("  {:8} {}", account.username, account.password);
-            }
+            show_once(&path, &fresh)?;
         }
         Self::read(&path)
     }
@@ -99,6 +97,25 @@ impl Accounts {
             _ => Err(LoginError::Wrong),
         }
     }
+}
+
+/// Prints the passwords of new demo accounts. If that fails, removes the file with their
+/// hashes, because the passwords are lost and the next start has to create others.
+///
+/// # Errors
+/// When standard output cannot be written, a closed pipe included.
+pub fn show_once(path: &Path, fresh: &[GeneratedAccount]) -> Result<(), UsersFileError> {
+    let mut text =
+        format!("Demo accounts (shown once; hashes are in {}):\n", path.display());
+    for account in fresh {
+        text.push_str(&format!("  {:8} {}\n", account.username, account.password));
+    }
+    let mut output = std::io::stdout().lock();
+    let shown = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    shown.map_err(|cause| {
+        let _next_start_reports_it = std::fs::remove_file(path);
+        UsersFileError::Show(cause)
+    })
 }
 
 /// Creates the demo accounts with random passwords, unless the file exists. Returns the new

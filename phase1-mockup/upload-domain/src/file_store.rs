@@ -100,6 +100,21 @@ impl FileStore {
         Ok(store)
     }
 
+    /// Checks that the folder can be written, for `/readyz`. A full disk passes, because files can
+    /// still be read and deleted.
+    ///
+    /// # Errors
+    /// When the disk is read-only, has failed, or is gone.
+    pub async fn check_writable(&self) -> io::Result<()> {
+        let probe = self.incoming_dir();
+        blocking(move || match fs::create_dir(&probe) {
+            Ok(()) => fs::remove_dir(&probe),
+            Err(error) if is_full(&error) => Ok(()),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
     /// Removes the unfinished uploads of ended processes. Uploads in progress are kept, because
     /// the writing process holds a lock on them.
     pub fn sweep(&self) {
@@ -182,6 +197,10 @@ pub(crate) async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'sta
         Ok(result) => result,
         Err(stopped) => Err(io::Error::other(stopped).into()),
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 fn read_meta(dir: &Path) -> Result<FileMeta, StoreError> {

@@ -21,7 +21,7 @@ pub enum ReceiveError {
     /// The first upload with this key is in progress.
     #[error("an upload with this idempotency key is in progress")]
     KeyInUse,
-    /// The disk is full.
+    /// The disk is full, or the process may not write files of this size (`ulimit -f`).
     #[error("the disk is full")]
     NoSpace(#[source] io::Error),
     /// The disk failed.
@@ -32,7 +32,9 @@ pub enum ReceiveError {
 impl From<io::Error> for ReceiveError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::NoSpace(error),
+            ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge => Self::NoSpace(error),
             _ => Self::Disk(error),
         }
     }

@@ -1,8 +1,12 @@
 //! The users file: the accounts with their password hashes.
 
+mod change;
+
 use crate::passwords::{self, HashCost, HashError};
 use crate::username::{NotAUsername, Username};
+pub use change::change;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -29,16 +33,26 @@ pub struct User {
     /// Whether the account is an admin of its organisation (Phase 2).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub admin: bool,
+    /// Whether the account is an operator: it may rotate the signing keys of the whole
+    /// service (Phase 2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub operator: bool,
 }
 
 impl User {
-    /// An account of the default organisation, without admin rights.
+    /// An account of the default organisation, neither admin nor operator.
     ///
     /// # Errors
     /// When the name is not valid.
     pub fn new(username: &str, password_hash: String) -> Result<Self, NotAUsername> {
         let username = Username::parse(username)?;
-        Ok(Self { username, password_hash, organisation: None, admin: false })
+        Ok(Self {
+            username,
+            password_hash,
+            organisation: None,
+            admin: false,
+            operator: false,
+        })
     }
 }
 
@@ -74,6 +88,12 @@ pub enum UsersFileError {
         #[source]
         cause: io::Error,
     },
+    /// The passwords of new accounts cannot be printed.
+    #[error(
+        "cannot show the passwords of the demo accounts: give --users, or start the \
+             server with a standard output that can be written"
+    )]
+    Show(#[source] io::Error),
     /// An account name is not valid.
     #[error(transparent)]
     Name(#[from] NotAUsername),
@@ -95,7 +115,11 @@ pub fn read(path: &Path) -> Result<Vec<User>, UsersFileError> {
     if file.users.is_empty() {
         return Err(bad("it has no accounts".to_owned()));
     }
+    let mut names = HashSet::new();
     for user in &file.users {
+        if !names.insert(&user.username) {
+            return Err(bad(format!("it has two accounts named {}", user.username)));
+        }
         if !passwords::is_hash(&user.password_hash) {
             let name = &user.username;
             return Err(bad(format!("the password hash of {name} is not Argon2")));
@@ -130,16 +154,25 @@ pub fn write_users(path: &Path, users: Vec<User>) -> Result<bool, UsersFileError
 }
 
 fn write_once(path: &Path, file: &UsersFile) -> io::Result<bool> {
-    let draft = path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()));
-    let mut out =
-        fs::File::options().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let linked = serde_json::to_writer_pretty(&mut out, file)
-        .map_err(io::Error::from)
-        .and_then(|()| out.sync_all())
-        .and_then(|()| fs::hard_link(&draft, path));
+    let draft = draft_of(path);
+    let linked = write_draft(&draft, file).and_then(|_draft| fs::hard_link(&draft, path));
     let _draft_is_not_needed = fs::remove_file(&draft);
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         linked => linked.map(|()| true),
     }
+}
+
+/// A new name beside the file.
+fn draft_of(path: &Path) -> PathBuf {
+    path.with_extension(format!("{}.draft", uuid::Uuid::new_v4().simple()))
+}
+
+/// Writes a durable draft with mode 0600.
+fn write_draft(draft: &Path, file: &UsersFile) -> io::Result<fs::File> {
+    let mut out =
+        fs::File::options().write(true).create_new(true).mode(0o600).open(draft)?;
+    serde_json::to_writer_pretty(&mut out, file)?;
+    out.sync_all()?;
+    Ok(out)
 }

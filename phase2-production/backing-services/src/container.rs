@@ -10,6 +10,9 @@ use crate::port;
 use crate::probe::Probe;
 use crate::selection::Found;
 use anyhow::{Context, bail};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -200,11 +203,12 @@ pub async fn remove_orphan_containers() {
 }
 
 /// A unique name of this process: the boot and process namespace, the process id and the
-/// start time. The value of [`OWNER_LABEL`].
+/// start time. The value of [`OWNER_LABEL`]. An unreadable part is empty.
 #[must_use]
 pub fn owner() -> String {
     let pid = std::process::id();
-    format!("{}.{pid}.{}", namespace(), started(pid).unwrap_or_default())
+    let (namespace, start) = (namespace(), started(pid));
+    format!("{}.{pid}.{}", namespace.unwrap_or_default(), start.unwrap_or_default())
 }
 
 /// Whether an owner was in this namespace and has ended. Processes of another namespace are
@@ -215,19 +219,31 @@ fn is_gone(owner: &str) -> bool {
     else {
         return false;
     };
-    let pid: Option<u32> = pid.parse().ok();
-    of == namespace() && pid.is_some_and(|pid| started(pid).as_deref() != Some(start))
+    let Ok(pid) = pid.parse() else { return false };
+    namespace().is_some_and(|here| here == of) && has_ended(pid, start)
 }
 
-/// This boot and this process namespace, in which process ids are unique.
-fn namespace() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    let names = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    let text = format!("{}-{}", boot.unwrap_or_default().trim(), names.display());
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
+/// Whether the process with this id and start time has ended. A start time that cannot be
+/// read shows nothing: this process may have too many open files, or no permission.
+fn has_ended(pid: u32, start: &str) -> bool {
+    let Ok(id) = i32::try_from(pid) else { return false };
+    if id > 0 && kill(Pid::from_raw(id), None) == Err(Errno::ESRCH) {
+        return true;
+    }
+    // The id may belong to a later process.
+    !start.is_empty() && started(pid).is_some_and(|now| now != start)
 }
 
-/// The start time of a process in ticks since boot.
+/// This boot and this process namespace, in which process ids are unique; [`None`] if they
+/// cannot be read.
+fn namespace() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let names = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    let text = format!("{}-{}", boot.trim(), names.display());
+    Some(text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect())
+}
+
+/// The start time of a process in ticks since boot; [`None`] if it cannot be read.
 fn started(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may contain spaces.
@@ -257,4 +273,35 @@ async fn docker(
     }
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     Ok(if stdout.is_empty() { stderr } else { stdout })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ended_owners_are_gone() {
+        let own = owner();
+        assert!(!is_gone(&own), "{own}");
+        let (here, pid) = (namespace().unwrap(), std::process::id());
+        assert!(is_gone(&format!("{here}.{pid}.1")), "a later process has the id");
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(is_gone(&format!("{here}.{}.1", child.id())), "it was reaped");
+    }
+
+    #[test]
+    fn unreadable_parts_of_owners_show_no_end() {
+        let (here, pid) = (namespace().unwrap(), std::process::id());
+        for owner in [
+            format!("{here}.{pid}."),
+            format!(".{pid}.1"),
+            format!("{here}.0.1"),
+            format!("{here}.4294967295.1"),
+            format!("{here}.-1.1"),
+            here,
+        ] {
+            assert!(!is_gone(&owner), "{owner}");
+        }
+    }
 }

@@ -2,21 +2,24 @@
 //! service.
 
 use crate::guard::Guard;
-use crate::spawn::Account;
+use crate::port;
+use crate::spawn::{Account, MARKER_FD};
 use anyhow::Context;
 use nix::sys::signal::Signal;
 use std::ffi::OsStr;
-use std::fs;
-use std::io::Write;
+use std::fs::{self, DirEntry, File};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A folder that only the service's user can read. When dropped, it ends every process with
-/// this working folder, and removes the folder.
+/// A folder that only the service's user can read. When dropped, it ends every process of the
+/// service, and removes the folder.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
+    /// An empty file with a random name: see [`MARKER_FD`].
+    marker: PathBuf,
     account: Option<Account>,
     _guard: Guard,
 }
@@ -41,8 +44,12 @@ impl DataDir {
             .tempdir_in(&base)
             .with_context(|| format!("cannot create a folder in {}", base.display()))?;
         let signal = signal.as_str().trim_start_matches("SIG");
-        let guard = Guard::of_data_dir(created.path(), signal)?;
-        let data_dir = Self { path: created.keep(), account, _guard: guard };
+        let marker = format!("marker-{}", port::password()?);
+        let marker_path = created.path().join(&marker);
+        let guard = Guard::of_data_dir(created.path(), &marker_path, signal)?;
+        let path = created.keep();
+        let data_dir = Self { path, marker: marker_path, account, _guard: guard };
+        data_dir.write(&marker, "")?;
         data_dir.change_owner(&data_dir.path)?;
         Ok(data_dir)
     }
@@ -62,7 +69,7 @@ impl DataDir {
     /// Writes a file that only the service's user can read.
     pub(crate) fn write(&self, name: &str, content: &str) -> anyhow::Result<PathBuf> {
         let path = self.path.join(name);
-        let written = fs::File::options()
+        let written = File::options()
             .write(true)
             .create_new(true)
             .mode(0o600)
@@ -73,14 +80,28 @@ impl DataDir {
         Ok(path)
     }
 
-    /// The processes with this working folder: the server and its helpers.
-    pub(crate) fn processes(&self) -> Vec<i32> {
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    /// The marker, for the standard input of [`crate::spawn::command`].
+    pub(crate) fn marker(&self) -> anyhow::Result<File> {
+        // The folder of a running service may have been removed.
+        let file = File::open(&self.marker);
+        file.with_context(|| format!("cannot open {}", self.marker.display()))
+    }
+
+    /// The processes of the service: the server and its helpers. An incomplete list is an
+    /// error: a caller would take it for the end of a helper.
+    pub(crate) fn processes(&self) -> anyhow::Result<Vec<i32>> {
+        let all: io::Result<_> = fs::read_dir("/proc").and_then(Iterator::collect);
+        Ok(self.with_marker(all.context("cannot list the processes in /proc")?))
+    }
+
+    /// The ids of those processes, given by their folders in /proc, that have the marker.
+    fn with_marker(&self, processes: Vec<DirEntry>) -> Vec<i32> {
+        let processes = processes.into_iter();
         processes
             .filter_map(|process| process.file_name().to_str()?.parse().ok())
             .filter(|pid: &i32| {
-                fs::read_link(format!("/proc/{pid}/cwd"))
-                    .is_ok_and(|cwd| without_deleted(&cwd).starts_with(&self.path))
+                fs::read_link(format!("/proc/{pid}/fd/{MARKER_FD}"))
+                    .is_ok_and(|link| without_deleted(&link) == self.marker)
             })
             .collect()
     }
@@ -94,7 +115,7 @@ impl DataDir {
     }
 }
 
-/// The kernel appends " (deleted)" to the path of a removed folder.
+/// The kernel appends " (deleted)" to the path of a removed file.
 fn without_deleted(path: &Path) -> &Path {
     let name = path.as_os_str().as_bytes();
     let name = name.strip_suffix(b" (deleted)").unwrap_or(name);

@@ -12,7 +12,8 @@ use crate::spawn::{self, Account};
 use anyhow::{Context, bail};
 use nix::sys::signal::Signal;
 use std::ffi::OsString;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// The owner of a private Postgres. Replicas must not connect as this user.
@@ -37,10 +38,41 @@ pub async fn database(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
 fn sqlite(dir: &Path) -> anyhow::Result<String> {
     let dir = dir.canonicalize().context("no folder for the database")?;
     let path = dir.join("records.sqlite");
-    let mut url = url::Url::parse("sqlite:///").context("a URL")?;
-    url.set_path(path.to_str().context("the folder's name is not text")?);
-    url.set_query(Some("mode=rwc"));
-    Ok(url.into())
+    let path = path.to_str().context("the folder's name is not text")?;
+    // `Url::set_path` would keep a `%` of the name, and readers would decode it.
+    let url = url::Url::from_file_path(path).ok().context("a folder has a full path")?;
+    Ok(format!("sqlite://{}?mode=rwc", url.path()))
+}
+
+/// The file of a SQLite database with this URL; [`None`] if it is not SQLite.
+///
+/// The path in the URL is percent-encoded, and the file system does not know its escapes.
+#[must_use]
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = path.split('?').next().unwrap_or(path);
+    Some(OsString::from_vec(percent_decoded(path)).into())
+}
+
+/// The bytes of a percent-encoded text. A `%` without two digits stands for itself (URL
+/// Standard, "percent-decode").
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = if *first == b'%' { escaped_byte(after) } else { None };
+        decoded.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    decoded
+}
+
+/// The byte of the two hexadecimal digits at the start.
+fn escaped_byte(text: &[u8]) -> Option<u8> {
+    let [high, low, ..] = text else { return None };
+    let digit = |letter: &u8| char::from(*letter).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 fn url(port: u16, password: &str) -> String {
@@ -61,6 +93,7 @@ async fn installed(program: &Path, dir: &Path) -> anyhow::Result<(String, Engine
     let spec = ServerSpec {
         program: program.to_owned(),
         args,
+        secret_args: Vec::new(),
         port,
         probe: Probe::Postgres,
         stop: Signal::SIGINT,
@@ -87,7 +120,7 @@ async fn initialise(
         .args(["-U", OWNER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C"])
         .arg("--no-sync")
         .current_dir(data_dir.path())
-        .stdin(Stdio::null())
+        .stdin(data_dir.marker()?)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let child = spawn::spawn(command).context("cannot start initdb")?;
@@ -116,4 +149,36 @@ async fn in_container(image: &'static str) -> anyhow::Result<(String, Engine)> {
     };
     let container = Container::run(run).await?;
     Ok((url(container.port(), &password), Engine::Container(container)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_file_is_percent_decoded() {
+        for (url, file) in [
+            ("sqlite:///tmp/a%20b/records.sqlite", "/tmp/a b/records.sqlite"),
+            ("sqlite:///tmp/%C3%BC/records.sqlite?mode=rwc", "/tmp/ü/records.sqlite"),
+            ("sqlite:///tmp/ü/100%/%4/%+1", "/tmp/ü/100%/%4/%+1"),
+            ("sqlite:///tmp/%2520/a.sqlite", "/tmp/%20/a.sqlite"),
+            ("sqlite://data/a.sqlite", "data/a.sqlite"),
+            ("sqlite:a.sqlite?mode=rwc", "a.sqlite"),
+        ] {
+            assert_eq!(sqlite_file(url), Some(PathBuf::from(file)), "{url}");
+        }
+        assert_eq!(sqlite_file("postgres://127.0.0.1/records"), None);
+    }
+
+    #[test]
+    fn sqlite_url_leads_back_to_its_file() {
+        let parent = tempfile::tempdir().unwrap();
+        for name in ["plain", "a b", "ü", "100% #?", "a%20b"] {
+            let folder = parent.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let url = sqlite(&folder).unwrap();
+            let file = folder.canonicalize().unwrap().join("records.sqlite");
+            assert_eq!(sqlite_file(&url), Some(file), "{url}");
+        }
+    }
 }

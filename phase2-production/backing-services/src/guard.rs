@@ -11,18 +11,19 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Ends every process with the data folder as working folder, and removes the folder. Servers
-/// start helpers in their own sessions, and they share nothing but the working folder.
+/// Ends every process with the marker of the service as descriptor 9, and removes the folder.
+/// Servers start helpers in their own sessions, and they share nothing but this descriptor. A
+/// shell that only works in the folder has no such descriptor.
 const CLEAN_UP_DATA_DIR: &str = r#"
 trap '' HUP INT QUIT TERM
-dir=$1 signal=$2
+dir=$1 marker=$2 signal=$3
 cat >/dev/null
 processes() {
     # One ls for all: a readlink for each process would fork hundreds of times.
-    ls -ld /proc/[0-9]*/cwd 2>/dev/null | while read -r line; do
+    ls -ld /proc/[0-9]*/fd/9 2>/dev/null | while read -r line; do
         case "$line" in
-            *"/cwd -> $dir" | *"/cwd -> $dir/"* | *"/cwd -> $dir (deleted)")
-                line=${line%%/cwd -> *}
+            *"/fd/9 -> $marker" | *"/fd/9 -> $marker (deleted)")
+                line=${line%%/fd/9 -> *}
                 echo "${line##*/proc/}"
                 ;;
         esac
@@ -61,11 +62,15 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Ends every process with the working folder `dir`, with `signal` first, and removes
-    /// `dir`.
-    pub(crate) fn of_data_dir(dir: &Path, signal: &str) -> anyhow::Result<Self> {
+    /// Ends every process that has inherited `marker`, with `signal` first, and removes `dir`.
+    pub(crate) fn of_data_dir(
+        dir: &Path,
+        marker: &Path,
+        signal: &str,
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new("sh");
-        command.args(["-c", CLEAN_UP_DATA_DIR, "guard"]).arg(dir).arg(signal);
+        command.args(["-c", CLEAN_UP_DATA_DIR, "guard"]);
+        command.arg(dir).arg(marker).arg(signal);
         Self::start(command)
     }
 

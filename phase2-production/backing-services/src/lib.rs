@@ -8,6 +8,7 @@
 //! reason), `service` (its operations), `processes` and `guard` (a server's processes, and the
 //! guard against orphan processes), then one file for each server.
 
+mod command_line;
 mod container;
 mod data_dir;
 mod database;
@@ -23,10 +24,11 @@ mod selection;
 mod service;
 mod spawn;
 
+pub use command_line::hide_in_own_command_line;
 pub use container::{OWNER_LABEL, owner, remove_orphan_containers};
-pub use database::database;
+pub use database::{database, sqlite_file};
 pub use kind::{Backing, Kind, ServiceType, State};
-pub use redis::redis;
+pub use redis::{RedisOptions, redis, redis_with};
 pub use s3::s3;
 pub use selection::{Offer, offers};
 pub use service::Service;

@@ -20,6 +20,12 @@ pub(crate) enum Probe {
     Http,
 }
 
+/// Whether a server accepts connections on this port of 127.0.0.1.
+pub(crate) async fn listens(port: u16) -> bool {
+    let connection = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+    matches!(tokio::time::timeout(PROBE_TIMEOUT, connection).await, Ok(Ok(_)))
+}
+
 impl Probe {
     /// Whether the server on this port of 127.0.0.1 is ready for clients.
     pub(crate) async fn answers(&self, port: u16) -> bool {

@@ -3,6 +3,7 @@
 use crate::selection::Found;
 use anyhow::{Context, bail};
 use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,6 +19,8 @@ pub(crate) struct Crate {
     pub(crate) name: &'static str,
     version: &'static str,
     features: &'static str,
+    /// The profile of cargo.
+    profile: &'static str,
 }
 
 impl fmt::Display for Crate {
@@ -28,11 +31,12 @@ impl fmt::Display for Crate {
 
 /// A small in-memory server with the Redis protocol.
 pub(crate) const MEEBIS: Crate =
-    Crate { name: "meebis", version: "0.15.0", features: "" };
+    Crate { name: "meebis", version: "0.15.0", features: "", profile: "release" };
 
-/// A small server with the S3 protocol that stores objects in a folder.
+/// A small server with the S3 protocol that stores objects in a folder. An optimised build takes
+/// minutes, and its speed is not measured.
 pub(crate) const S3S_FS: Crate =
-    Crate { name: "s3s-fs", version: "0.14.1", features: "binary" };
+    Crate { name: "s3s-fs", version: "0.14.1", features: "binary", profile: "dev" };
 
 /// `redis-server` or `valkey-server`.
 pub(crate) fn redis_server() -> Result<Found, String> {
@@ -102,7 +106,7 @@ pub(crate) async fn build(wanted: &'static Crate) -> anyhow::Result<PathBuf> {
 }
 
 fn build_now(wanted: &Crate) -> anyhow::Result<PathBuf> {
-    let Crate { name, version, features } = wanted;
+    let Crate { name, version, features, profile } = wanted;
     let root = cache_dir().context("neither XDG_CACHE_HOME nor HOME is set")?;
     let folder = root.display();
     std::fs::create_dir_all(&root).with_context(|| format!("cannot create {folder}"))?;
@@ -113,17 +117,19 @@ fn build_now(wanted: &Crate) -> anyhow::Result<PathBuf> {
     if program.is_file() {
         return Ok(program);
     }
-    eprintln!(
-        "building {name} {version} with cargo into {folder}: once, about a minute, with \
-         the network"
+    let note = format!(
+        "building {name} {version} with cargo into {folder}: once, in minutes, with \
+         the network\n"
     );
+    let _closed_pipe = std::io::stderr().write_all(note.as_bytes());
     let output = Command::new("cargo")
         .args(["install", name, "--version", version, "--locked", "--quiet"])
-        .args(["--features", features, "--root"])
+        .args(["--features", features, "--profile", profile, "--root"])
         .arg(&root)
         // Outside of any workspace and target folder.
         .current_dir(&root)
         .env_remove("CARGO_TARGET_DIR")
+        .env("CARGO_PROFILE_DEV_DEBUG", "none")
         .stdin(Stdio::null())
         .output()
         .context("cannot start cargo")?;

@@ -21,9 +21,33 @@ pub async fn redis(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
     let (url, engine) = match &selection.found {
         Found::Url { url, .. } => (url.clone(), Engine::External),
         Found::Image(image) => in_container(image).await?,
-        Found::Program { path, .. } => installed(path, dir).await?,
+        Found::Program { path, .. } => {
+            installed(path, dir, &RedisOptions::default()).await?
+        }
         found => embedded(found, dir).await?,
     };
+    Ok(Service::new(ServiceType::Redis, selection, url, engine))
+}
+
+/// Settings of an installed Redis that differ from those of [`redis`]: for tests.
+#[derive(Clone, Debug, Default)]
+pub struct RedisOptions {
+    /// Lines after the others in its configuration file.
+    pub configuration: String,
+    /// Variables of its environment as `NAME=value`, such as `LD_PRELOAD=…`.
+    pub environment: Vec<OsString>,
+}
+
+/// An installed Redis with these settings, in a folder of its own below `dir`.
+///
+/// # Errors
+/// When none is installed, or it does not start.
+pub async fn redis_with(options: &RedisOptions, dir: &Path) -> anyhow::Result<Service> {
+    let selection = select(ServiceType::Redis, Backing::Local).await?;
+    let Found::Program { path, .. } = &selection.found else {
+        anyhow::bail!("no Redis is installed");
+    };
+    let (url, engine) = installed(path, dir, options).await?;
     Ok(Service::new(ServiceType::Redis, selection, url, engine))
 }
 
@@ -40,19 +64,27 @@ fn configuration(port: u16, bind: &str, password: &str) -> String {
     )
 }
 
-async fn installed(program: &Path, dir: &Path) -> anyhow::Result<(String, Engine)> {
+async fn installed(
+    program: &Path,
+    dir: &Path,
+    options: &RedisOptions,
+) -> anyhow::Result<(String, Engine)> {
     let data_dir = DataDir::create(dir, "redis", None, Signal::SIGKILL)?;
     let (port, password) = (port::free()?, port::password()?);
     // In a file, because every user can read command lines.
-    let file =
-        data_dir.write("redis.conf", &configuration(port, "127.0.0.1", &password))?;
-    let spec = spec(program.to_owned(), vec![file.into()], port, &password);
+    let configuration =
+        configuration(port, "127.0.0.1", &password) + &options.configuration;
+    let file = data_dir.write("redis.conf", &configuration)?;
+    let mut args = options.environment.clone();
+    args.extend([program.into(), file.into()]);
+    // env(1) sets the variables and becomes the server.
+    let spec = spec(PathBuf::from("env"), args, port, &password);
     let processes = ServerProcesses::start(spec, data_dir).await?;
     Ok((url(port, &password), Engine::Processes(processes)))
 }
 
-/// The password is on the command line, because the embedded server takes it from nowhere
-/// else. It writes its data only in an orderly stop.
+/// The embedded server takes its password from its command line only, where it is overwritten
+/// as soon as the server listens. It writes its data only in an orderly stop.
 async fn embedded(found: &Found, dir: &Path) -> anyhow::Result<(String, Engine)> {
     let program = match found {
         Found::Crate { built: Some(program), .. } => program.clone(),
@@ -64,8 +96,9 @@ async fn embedded(found: &Found, dir: &Path) -> anyhow::Result<(String, Engine)>
     let args = ["--port".into(), port.to_string().into(), "--requirepass".into()];
     let mut args: Vec<OsString> = args.to_vec();
     args.extend([password.clone().into(), "--dumpfile".into(), data.into()]);
-    let processes =
-        ServerProcesses::start(spec(program, args, port, &password), data_dir).await?;
+    let secret_args = vec![password.clone()];
+    let spec = ServerSpec { secret_args, ..spec(program, args, port, &password) };
+    let processes = ServerProcesses::start(spec, data_dir).await?;
     Ok((url(port, &password), Engine::Processes(processes)))
 }
 
@@ -73,6 +106,7 @@ fn spec(program: PathBuf, args: Vec<OsString>, port: u16, password: &str) -> Ser
     ServerSpec {
         program,
         args,
+        secret_args: Vec::new(),
         port,
         probe: Probe::Redis { password: password.to_owned() },
         stop: Signal::SIGTERM,

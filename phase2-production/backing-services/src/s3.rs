@@ -29,7 +29,8 @@ pub async fn s3(backing: Backing, dir: &Path) -> anyhow::Result<Service> {
     Ok(Service::new(ServiceType::S3, selection, url, engine))
 }
 
-/// The keys are on the command line, because the server takes them from nowhere else.
+/// The server takes its keys from its command line only, where the secret one is overwritten
+/// as soon as the server listens.
 async fn built(found: &Found, dir: &Path) -> anyhow::Result<(String, Engine)> {
     let program = match found {
         Found::Crate { built: Some(program), .. } => program.clone(),
@@ -49,6 +50,7 @@ async fn built(found: &Found, dir: &Path) -> anyhow::Result<(String, Engine)> {
     let spec = ServerSpec {
         program,
         args,
+        secret_args: vec![secret.clone()],
         port,
         probe: Probe::Http,
         stop: Signal::SIGTERM,

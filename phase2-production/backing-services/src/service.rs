@@ -1,6 +1,7 @@
 //! A running service and its operations.
 
 use crate::container::Container;
+use crate::database::sqlite_file;
 use crate::kind::{Kind, ServiceType, State};
 use crate::processes::ServerProcesses;
 use crate::selection::Selection;
@@ -48,6 +49,12 @@ impl Service {
     #[must_use]
     pub const fn what(&self) -> ServiceType {
         self.what
+    }
+
+    /// The file of the database; [`None`] if the service is not SQLite.
+    #[must_use]
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        sqlite_file(&self.url)
     }
 
     /// The state of its processes.

@@ -9,8 +9,14 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 
 /// Replaces the shell by the program, unless the parent has died before the kernel was told to
-/// watch it.
-const EXEC_UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$1" ] || exit 1; shift; exec "$@""#;
+/// watch it. Standard input is the marker of the service, and becomes [`MARKER_FD`].
+const EXEC_UNLESS_ORPHANED: &str =
+    r#"[ "$PPID" = "$1" ] || exit 1; shift; exec "$@" 9<&0 0</dev/null"#;
+
+/// The descriptor with the marker of a service, which all descendants of its server inherit.
+/// Servers overwrite their environment with their titles, and their helpers leave the session
+/// and lose their parent, but no server closes a descriptor that it does not know.
+pub(crate) const MARKER_FD: u32 = 9;
 
 /// An unprivileged user to run as. Postgres refuses root.
 #[derive(Clone, Debug)]

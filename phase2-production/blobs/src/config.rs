@@ -2,14 +2,13 @@
 
 use crate::error::{BlobError, InvalidStoreUrl, OpenError, Origin};
 use crate::local::Local;
+use crate::part;
 use crate::remote::Remote;
 use api_contract::secret::Secret;
-use futures_util::StreamExt;
 use object_store::ObjectStore;
-use object_store::path::Path;
 use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use url::Url;
 
 /// The kind of store.
@@ -81,6 +80,8 @@ fn plain(text: &str) -> Result<String, InvalidStoreUrl> {
 #[derive(Clone, Debug)]
 pub struct Blobs {
     store: Store,
+    /// The deployment for which this process has reserved the store.
+    pub(crate) deployment: Arc<OnceLock<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,20 +103,30 @@ impl Blobs {
                 Store::Remote(Arc::new(Remote::open(bucket).await?))
             }
         };
-        Ok(Self { store })
+        Ok(Self { store, deployment: Arc::default() })
     }
 
-    /// Checks that the store replies; for `/readyz`.
+    /// Checks that the store replies and is the reserved one; for `/readyz`.
     ///
     /// # Errors
-    /// If it does not.
+    /// If it does not, or is another one.
     pub async fn ping(&self) -> Result<(), BlobError> {
+        if let Store::Local(local) = &self.store {
+            local.ping().await?;
+        }
+        self.check_owner().await
+    }
+
+    /// Checks that temporary files can be written (`TMPDIR`): an upload to an S3 store waits in
+    /// one until it has the size of a part. A directory needs none.
+    ///
+    /// # Errors
+    /// [`BlobError::NoSpace`] if their disk is full; [`BlobError::Disk`] if their folder is
+    /// missing or read-only.
+    pub async fn check_scratch(&self) -> Result<(), BlobError> {
         match &self.store {
-            Store::Local(local) => local.ping().await,
-            Store::Remote(remote) => {
-                let any = remote.client.list(Some(&Path::from("ping"))).next().await;
-                any.transpose().map(drop).map_err(|error| self.error(error))
-            }
+            Store::Local(_) => Ok(()),
+            Store::Remote(_) => part::check_scratch().await.map_err(BlobError::of_disk),
         }
     }
 

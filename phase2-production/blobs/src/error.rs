@@ -39,6 +39,27 @@ pub enum OpenError {
     },
 }
 
+/// The store cannot be reserved for a deployment.
+#[derive(Debug, thiserror::Error)]
+pub enum ReserveError {
+    /// Another deployment owns it.
+    #[error(
+        "the store of the files belongs to the deployment {owner}, and the database to \
+         {deployment}: their cleanups would remove each other's files. Use another bucket \
+         in --files-url, or another --data-dir. If {owner} no longer exists, delete \
+         the object .deployment in the store"
+    )]
+    Owned {
+        /// The id of the owner.
+        owner: String,
+        /// The id of the refused deployment.
+        deployment: String,
+    },
+    /// The store failed.
+    #[error("the store of the files cannot be reserved")]
+    Store(#[from] BlobError),
+}
+
 /// The operation failed. After a failed put no bytes remain.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -54,13 +75,19 @@ pub enum BlobError {
     /// No blob has this key.
     #[error("there is no such blob")]
     NotFound,
-    /// The disk is full, or the file system's quota is used up.
+    /// The disk is full, the file system's quota is used up, or the process may not write
+    /// files of this size (`ulimit -f`).
     #[error("the disk is full")]
     NoSpace(#[source] object_store::Error),
     /// The S3 store did not reply in time, or failed. The outcome of the operation is
     /// unknown.
     #[error("the blob store does not answer")]
     Unavailable(#[source] object_store::Error),
+    /// The store is not the one that this process has reserved.
+    #[error(
+        "the store of the files is another one than at the start: check its mount or address"
+    )]
+    AnotherStore,
     /// The local disk failed.
     #[error("the disk failed")]
     Disk(#[source] object_store::Error),
@@ -96,7 +123,12 @@ fn is_full(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |error| (*error).source()).any(|cause| {
         let io = cause.downcast_ref::<io::Error>();
         io.is_some_and(|io| {
-            matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+            matches!(
+                io.kind(),
+                ErrorKind::StorageFull
+                    | ErrorKind::QuotaExceeded
+                    | ErrorKind::FileTooLarge
+            )
         })
     })
 }
@@ -108,7 +140,8 @@ mod tests {
     #[test]
     fn full_and_failing_disk_give_distinct_errors() {
         let error = |code| BlobError::of_disk(io::Error::from_raw_os_error(code));
-        let (full, over_quota, broken) = (28, 122, 5);
+        let (full, over_quota, too_large, broken) = (28, 122, 27, 5);
+        assert!(matches!(error(too_large), BlobError::NoSpace(_)));
         assert!(matches!(error(full), BlobError::NoSpace(_)));
         assert!(matches!(error(over_quota), BlobError::NoSpace(_)));
         assert!(matches!(error(broken), BlobError::Disk(_)));

@@ -55,7 +55,8 @@ impl Blobs {
     }
 
     /// Removes temporary files of killed uploads that are at least `age` old. Returns how
-    /// many. A running upload writes, or is aborted, every few seconds.
+    /// many. `age` must exceed [`FLUSH_INTERVAL`](crate::FLUSH_INTERVAL) and the longest
+    /// silence that the server allows a body: a running upload writes that often.
     ///
     /// S3 does not list them: configure a lifecycle rule of the bucket that aborts
     /// incomplete multipart uploads.
@@ -79,7 +80,12 @@ fn old(found: &ObjectMeta, before: i64) -> Option<OldBlob> {
 fn remove_drafts(root: PathBuf, age: Duration) -> io::Result<usize> {
     let (mut folders, mut removed) = (vec![root], 0);
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
+        let entries = match fs::read_dir(folder) {
+            // A health check has removed its directory meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             // Another process may have removed it since the directory was read.
             let Ok(metadata) = entry.metadata() else {

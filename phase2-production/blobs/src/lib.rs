@@ -12,12 +12,14 @@ pub mod config;
 pub mod error;
 mod housekeeping;
 mod local;
+mod owner;
 mod part;
 pub mod put;
 pub mod read;
 mod remote;
 
 pub use config::{Blobs, BlobsConfig, Bucket};
-pub use error::{BlobError, InvalidStoreUrl, OpenError};
+pub use error::{BlobError, InvalidStoreUrl, OpenError, ReserveError};
 pub use housekeeping::OldBlob;
-pub use put::Put;
+pub use local::probe_folder;
+pub use put::{FLUSH_INTERVAL, Moment, Put};

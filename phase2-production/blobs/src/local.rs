@@ -4,10 +4,13 @@ use crate::error::{BlobError, OpenError};
 use object_store::local::LocalFileSystem;
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
+
+/// The directory that [`probe_folder`] makes and removes.
+const PROBE: &str = ".probe";
 
 #[derive(Debug)]
 pub(crate) struct Local {
@@ -30,9 +33,9 @@ impl Local {
         opened.await.map_err(|cause| OpenError::Folder { path, cause })
     }
 
+    /// Checks that the directory can be written.
     pub(crate) async fn ping(&self) -> Result<(), BlobError> {
-        let root = self.root.clone();
-        on_disk(move || fs::metadata(root)).await.map(drop).map_err(BlobError::of_disk)
+        probe_folder(&self.root).await.map_err(BlobError::of_disk)
     }
 
     /// Creates a key's directory and syncs it and its parents to disk. The store syncs
@@ -71,6 +74,27 @@ impl Local {
 
     fn is_durable(&self, folder: &Path) -> bool {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
+    }
+}
+
+/// Checks that a directory can be written. A full disk passes, because files on it can still
+/// be read and deleted. Another process may make or remove the same probe meanwhile, and a
+/// killed one may have left it.
+///
+/// # Errors
+/// If the directory is missing, or its disk is read-only or fails.
+pub async fn probe_folder(folder: &Path) -> io::Result<()> {
+    let probe = folder.join(PROBE);
+    let probed = on_disk(move || match fs::create_dir(&probe) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => match fs::remove_dir(&probe) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        },
+    });
+    match probed.await.map_err(|error| (error.kind(), error)) {
+        Ok(()) | Err((ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _)) => Ok(()),
+        Err((_, error)) => Err(error),
     }
 }
 

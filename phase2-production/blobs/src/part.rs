@@ -6,7 +6,8 @@
 
 use crate::local::on_disk;
 use bytes::{Bytes, BytesMut};
-use std::io::{self, SeekFrom};
+use std::io::{self, SeekFrom, Write};
+use std::path::Path;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
@@ -15,6 +16,18 @@ const MAX_IN_MEMORY: usize = 128 * 1024;
 
 /// Minimum size of an S3 part, except the last, in bytes.
 const MIN_S3_PART: usize = 5 * 1024 * 1024;
+
+/// Bytes that [`check_scratch`] writes: a file system without a free block refuses them.
+const SCRATCH_PROBE: usize = 4 * 1024;
+
+/// Checks that a part can be written to a file.
+pub(crate) async fn check_scratch() -> io::Result<()> {
+    on_disk(|| write_scratch(&tempfile::env::temp_dir())).await
+}
+
+fn write_scratch(folder: &Path) -> io::Result<()> {
+    tempfile::tempfile_in(folder)?.write_all(&[0; SCRATCH_PROBE])
+}
 
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -102,6 +115,14 @@ mod tests {
             out.extend_from_slice(&part.take().await.unwrap());
             assert!(out == pattern);
         }
+    }
+
+    #[test]
+    fn missing_scratch_folder_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        write_scratch(folder.path()).unwrap();
+        let missing = write_scratch(&folder.path().join("missing")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     }
 
     #[tokio::test]

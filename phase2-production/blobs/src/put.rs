@@ -9,9 +9,40 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use upload_domain::hex::hex;
+use upload_domain::incoming::now_ms;
+
+/// Longest time for which the bytes of a running body stay in memory only, if the body has
+/// bytes at all. So the temporary file of a slow upload does not look abandoned.
+pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A moment by two clocks. `Instant` never goes back, but stands still while the machine
+/// is suspended; the clock of the machine counts the pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By the monotonic clock.
+    pub instant: Instant,
+    /// Milliseconds since 1970.
+    pub unix_ms: u64,
+}
+
+impl Moment {
+    /// The present moment.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { instant: Instant::now(), unix_ms: now_ms() }
+    }
+
+    /// The moment `later` by both clocks; milliseconds as the database has them.
+    #[must_use]
+    pub fn after(self, later: Duration) -> (Instant, i64) {
+        let later_ms = u64::try_from(later.as_millis()).unwrap_or(u64::MAX);
+        let unix_ms = self.unix_ms.saturating_add(later_ms);
+        (self.instant + later, i64::try_from(unix_ms).unwrap_or(i64::MAX))
+    }
+}
 
 /// A stored blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +53,7 @@ pub struct Put {
     pub sha256: String,
     /// Earliest time from which the store may count the blob's age. S3 counts from the
     /// first part.
-    pub since: Instant,
+    pub since: Moment,
 }
 
 impl Blobs {
@@ -64,7 +95,9 @@ struct Draft {
     key: Path,
     part: Part,
     state: UploadState,
-    since: Instant,
+    since: Moment,
+    /// The last time at which the disk had all bytes received by then.
+    flushed_at: Instant,
 }
 
 enum UploadState {
@@ -91,7 +124,8 @@ impl Draft {
             key: Path::from(key),
             part,
             state: UploadState::Empty,
-            since: Instant::now(),
+            since: Moment::now(),
+            flushed_at: Instant::now(),
         })
     }
 
@@ -114,15 +148,27 @@ impl Draft {
                     self.send_part().await?;
                 }
             }
+            self.flush().await?;
         }
         if let Store::Local(_) = self.blobs.store() {
-            self.since = Instant::now();
+            self.since = Moment::now();
         }
         self.finish().await?;
         Ok(Put { size, sha256: hex(&hash.finalize()), since: self.since })
     }
 
+    /// Writes a part before it is full, so that a slow upload is not taken for a killed
+    /// one. S3 does not list unfinished uploads, and refuses small parts.
+    async fn flush(&mut self) -> Result<(), BlobError> {
+        let is_local = matches!(self.blobs.store(), Store::Local(_));
+        match is_local && self.flushed_at.elapsed() >= FLUSH_INTERVAL {
+            true => self.send_part().await,
+            false => Ok(()),
+        }
+    }
+
     async fn send_part(&mut self) -> Result<(), BlobError> {
+        self.flushed_at = Instant::now();
         let blobs = self.blobs.clone();
         let failed = |error| blobs.error(error);
         if matches!(self.state, UploadState::Empty) {

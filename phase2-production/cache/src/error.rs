@@ -39,6 +39,15 @@ pub enum OpenError {
         #[source]
         source: RedisError,
     },
+    /// `INFO` is forbidden, or does not contain the run id and the eviction policy.
+    #[error(
+        "Redis at {address} does not tell its run_id and maxmemory_policy, so a failover or \
+         a lost revocation would be unnoticed: allow its user the command INFO"
+    )]
+    Unidentified {
+        /// Host and port.
+        address: String,
+    },
     /// It may evict keys to free memory, and with them tombstones and denials: revoked
     /// credentials would be accepted again.
     #[error(

@@ -12,7 +12,7 @@
 
 use crate::Cache;
 use crate::error::CacheDown;
-use crate::sessions::{Found, RedisTime, SessionCopy};
+use crate::sessions::{Found, SessionCopy};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ impl Cache {
         key: &str,
         idle: Duration,
     ) -> Result<Option<Found<T>>, CacheDown> {
+        let start = self.link.trust.start_call();
         let mut reads = redis::pipe();
         reads.get(key).pttl(key).cmd("TIME");
         let (text, ttl_ms, (seconds, micros)): (Option<String>, i64, (i64, i64)) = self
@@ -38,8 +39,7 @@ impl Cache {
         let now = seconds * 1_000_000 + micros;
         let copy =
             text.and_then(|text| serde_json::from_str::<SessionCopy<T>>(&text).ok());
-        let Some(copy) = copy.filter(|copy| self.link.trust.trusts(copy.read_at.0))
-        else {
+        let Some(copy) = copy.filter(|copy| self.link.trust.trusts(copy.read_at)) else {
             return Ok(None);
         };
         let time_left = milliseconds(ttl_ms);
@@ -49,7 +49,7 @@ impl Cache {
         Ok((is_live && used_recently).then_some(Found::Live {
             copy,
             time_left,
-            now: RedisTime(now),
+            now: self.link.trust.time(start, now),
         }))
     }
 }

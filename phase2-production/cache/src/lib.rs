@@ -5,7 +5,8 @@
 //! replica) without admitting a revoked credential, because the database is the primary
 //! store. Three mechanisms ensure that. Calls have a timeout, and a circuit breaker
 //! refuses them while Redis is down ([`breaker`](BreakerState)). A copy is used only if
-//! it was read from the database within the current trust epoch (`trust.rs`). An
+//! it was read from the database within the current trust epoch of this replica, and timed by
+//! the Redis that answers now (`trust.rs`, `identity.rs`). An
 //! invalidation that Redis could not take is retried until it succeeds
 //! (`retry_queue.rs`).
 //!
@@ -16,6 +17,7 @@ mod deny;
 mod error;
 mod fast_path;
 mod heartbeat;
+mod identity;
 mod limits;
 mod link;
 mod rate;
@@ -28,10 +30,12 @@ mod versions;
 pub use breaker::BreakerState;
 pub use deny::Denial;
 pub use error::{CacheDown, OpenError};
+pub use identity::RedisTime;
 pub use limits::Limits;
 pub use rate::Taken;
 pub use retry_queue::Written;
-pub use sessions::{Filled, Found, RedisTime, SessionCopy};
+pub use sessions::{Filled, Found, SessionCopy};
+pub use trust::DataEpoch;
 pub use versions::Version;
 
 use link::Link;
@@ -49,14 +53,19 @@ pub struct Cache {
 
 impl Cache {
     /// Connects. Refuses a Redis that may evict keys, because revocations must not be
-    /// lost.
+    /// lost. Every key begins with `deployment`, so that several deployments can share a
+    /// Redis: it must be the same for all replicas, and no other deployment's.
     ///
     /// # Errors
     /// If Redis cannot be used. The message names a remedy and contains no password.
-    pub async fn open(url: &str, limits: Limits) -> Result<Self, OpenError> {
+    pub async fn open(
+        url: &str,
+        deployment: &str,
+        limits: Limits,
+    ) -> Result<Self, OpenError> {
         let client = startup::client(url)?;
         startup::check(&client, &limits).await?;
-        let link = Arc::new(Link::new(client, limits)?);
+        let link = Arc::new(Link::new(client, deployment, limits)?);
         let retries = Arc::new(RetryQueue::new(limits.max_pending));
         heartbeat::start(&link, &retries, limits.heartbeat_interval);
         let cache = Self { link, retries };

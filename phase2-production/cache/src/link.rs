@@ -15,6 +15,8 @@ pub(crate) struct Link {
     pub(crate) breaker: Breaker,
     pub(crate) trust: TrustEpoch,
     client: Client,
+    /// The id of the deployment and a colon: the beginning of every key.
+    prefix: String,
     limits: Limits,
     current: Mutex<Current>,
 }
@@ -27,16 +29,33 @@ struct Current {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, limits: Limits) -> Result<Self, OpenError> {
+    pub(crate) fn new(
+        client: Client,
+        deployment: &str,
+        limits: Limits,
+    ) -> Result<Self, OpenError> {
         let manager = lazy_connection(&client, &limits)
             .map_err(|error| OpenError::WrongUrl(error.to_string()))?;
         Ok(Self {
             breaker: Breaker::new(limits.failure_threshold, limits.open_duration),
             trust: TrustEpoch::default(),
             client,
+            prefix: format!("{deployment}:"),
             limits,
             current: Mutex::new(Current { manager, number: 0 }),
         })
+    }
+
+    /// The key of an entry of this deployment.
+    pub(crate) fn key(&self, kind: &str, name: &str) -> String {
+        format!("{}{kind}:{name}", self.prefix)
+    }
+
+    /// The key of the time since which this Redis has kept this deployment's data, in
+    /// microseconds of its clock. A flush removes the key, too; the next reader writes it
+    /// again.
+    pub(crate) fn since_key(&self) -> String {
+        self.key("cache", "since")
     }
 
     /// Makes one call within the limits. A reply, also an error reply of a working Redis,

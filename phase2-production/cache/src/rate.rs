@@ -12,6 +12,9 @@ static TAKE: LazyLock<Script> =
 static GIVE_BACK: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/rate_give_back.lua")));
 
+/// The part of a key that is the same for all buckets.
+const KIND: &str = "rate";
+
 /// The outcome of a request for a token of the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -56,7 +59,7 @@ impl Cache {
         limit: u32,
         window: Duration,
     ) -> Result<Taken, CacheDown> {
-        let mut call = TAKE.key(key(bucket));
+        let mut call = TAKE.key(self.link.key(KIND, bucket));
         let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
         call.arg(limit).arg(window).arg(count);
         let (remaining, wait): (i64, u64) = self
@@ -77,15 +80,11 @@ impl Cache {
     /// # Errors
     /// If Redis does not answer; then the request counts until the window ends.
     pub async fn return_permit(&self, bucket: &str) -> Result<(), CacheDown> {
-        let call = GIVE_BACK.key(key(bucket));
+        let call = GIVE_BACK.key(self.link.key(KIND, bucket));
         self.link
             .call(
                 |mut connection| async move { call.invoke_async(&mut connection).await },
             )
             .await
     }
-}
-
-fn key(bucket: &str) -> String {
-    format!("rate:{bucket}")
 }

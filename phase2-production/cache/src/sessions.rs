@@ -1,22 +1,19 @@
 //! Cached sessions: looked up and extended in one round trip, filled only with current
 //! copies.
 //!
-//! The key is `session:` and the hash of the session id. The value is JSON (the version
-//! of the row, the time of the read, the absolute end, and the caller's data), or
+//! The key is the deployment, `session:` and the hash of the session id. The value is JSON
+//! (the version of the row, the time of the read, the absolute end, and the caller's data), or
 //! `ended`: a tombstone.
 
 use crate::Cache;
 use crate::error::CacheDown;
+use crate::identity::RedisTime;
 use crate::retry_queue::Written;
 use redis::{FromRedisValue, Script, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 use std::time::Duration;
-
-/// The time since which this Redis has kept its data, in microseconds of its clock. A
-/// flush removes the key, too; the next reader writes it again.
-pub(crate) const SINCE: &str = "cache:since";
 
 /// The idle time that means a lookup without a use.
 pub(crate) const PEEK: u64 = 0;
@@ -26,20 +23,6 @@ static GET: LazyLock<Script> =
 
 static FILL: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/session_fill.lua")));
-
-/// A time by Redis' clock, in microseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RedisTime(pub(crate) i64);
-
-impl RedisTime {
-    /// The time since `other`; zero if this is earlier.
-    #[must_use]
-    pub fn since(self, other: Self) -> Duration {
-        let micros = self.0.saturating_sub(other.0);
-        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-    }
-}
 
 /// The cached copy of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +56,12 @@ pub enum Found<T> {
     Miss {
         /// Redis' time.
         now: RedisTime,
+        /// Whether a copy is there that cannot be trusted: then the session exists or existed,
+        /// and its id is not made up.
+        has_copy: bool,
+        /// Whether this Redis has timed that copy itself: then the session was used within
+        /// its idle time, although it may have ended since.
+        in_use: bool,
     },
 }
 
@@ -85,7 +74,8 @@ pub enum Filled {
     Ended,
     /// Refused: the cached copy is as new, or newer.
     NotNewer,
-    /// Refused: Redis was flushed, or a call of this replica failed, since the read.
+    /// Refused: since the read Redis was flushed, another Redis took its place, or a call of
+    /// this replica failed.
     Outdated,
     /// Refused: the session has expired.
     Expired,
@@ -103,7 +93,7 @@ impl Cache {
         session_id_hash: &str,
         idle: Duration,
     ) -> Result<Found<T>, CacheDown> {
-        let key = key(session_id_hash);
+        let key = self.session_key(session_id_hash);
         if let Some(live) = self.read_fast_path(&key, idle).await? {
             return Ok(live);
         }
@@ -118,7 +108,7 @@ impl Cache {
         &self,
         session_id_hash: &str,
     ) -> Result<Found<T>, CacheDown> {
-        self.look_up(key(session_id_hash), PEEK).await
+        self.look_up(self.session_key(session_id_hash), PEEK).await
     }
 
     pub(crate) async fn look_up<T: DeserializeOwned>(
@@ -128,7 +118,7 @@ impl Cache {
     ) -> Result<Found<T>, CacheDown> {
         let start = self.link.trust.start_call();
         let mut call = GET.key(key);
-        call.key(SINCE).arg(idle);
+        call.key(self.link.since_key()).arg(idle);
         let mut reply: Vec<Value> = self
             .link
             .call(
@@ -136,18 +126,22 @@ impl Cache {
             )
             .await?;
         let now: i64 = read(&mut reply)?;
-        self.link.trust.call_succeeded(start, now);
-        let (state, now): (String, _) = (read(&mut reply)?, RedisTime(now));
-        if state != "live" {
-            return Ok(if state == "ended" { Found::Ended } else { Found::Miss { now } });
+        let (state, now) =
+            (read::<String>(&mut reply)?, self.link.trust.time(start, now));
+        match state.as_str() {
+            "live" => {}
+            "ended" => return Ok(Found::Ended),
+            _ => return Ok(Found::Miss { now, has_copy: false, in_use: false }),
         }
         let text: String = read(&mut reply)?;
         let ttl_ms: u64 = read(&mut reply)?;
         // A copy that another version of this program wrote may be unreadable and is
         // ignored.
         let copy = serde_json::from_str::<SessionCopy<T>>(&text).ok();
-        let copy = copy.filter(|copy| self.link.trust.trusts(copy.read_at.0));
-        Ok(copy.map_or(Found::Miss { now }, |copy| Found::Live {
+        let trust = &self.link.trust;
+        let in_use = copy.as_ref().is_some_and(|copy| trust.has_timed(copy.read_at));
+        let copy = copy.filter(|copy| trust.trusts(copy.read_at));
+        Ok(copy.map_or(Found::Miss { now, has_copy: true, in_use }, |copy| Found::Live {
             copy,
             time_left: Duration::from_millis(ttl_ms),
             now,
@@ -166,7 +160,7 @@ impl Cache {
         copy: &SessionCopy<T>,
         idle_left: Duration,
     ) -> Result<Filled, CacheDown> {
-        self.fill(key(session_id_hash), copy, idle_left).await
+        self.fill(self.session_key(session_id_hash), copy, idle_left).await
     }
 
     pub(crate) async fn fill<T: Serialize + Sync>(
@@ -176,14 +170,15 @@ impl Cache {
         idle_left: Duration,
     ) -> Result<Filled, CacheDown> {
         // A tombstone for this session may have been lost since the read.
-        if !self.link.trust.trusts(copy.read_at.0) {
+        if !self.link.trust.trusts(copy.read_at) {
             return Ok(Filled::Outdated);
         }
         let value = serde_json::to_string(copy)
             .map_err(|error| CacheDown::Refused(error.to_string()))?;
         let mut call = FILL.key(key);
-        call.key(SINCE).arg(value).arg(milliseconds(idle_left));
-        call.arg(copy.version).arg(copy.read_at.0).arg(copy.ends_at);
+        call.key(self.link.since_key()).arg(value).arg(milliseconds(idle_left));
+        call.arg(copy.version).arg(copy.read_at.micros).arg(copy.ends_at);
+        call.arg(copy.read_at.redis.to_string());
         let outcome: String = self
             .link
             .call(
@@ -207,13 +202,13 @@ impl Cache {
         session_id_hashes: &[String],
         ttl: Duration,
     ) -> Written {
-        let keys = session_id_hashes.iter().map(|hash| key(hash)).collect();
+        let keys = session_id_hashes.iter().map(|hash| self.session_key(hash)).collect();
         self.retries.write(&self.link, keys, ttl).await
     }
-}
 
-fn key(session_id_hash: &str) -> String {
-    format!("session:{session_id_hash}")
+    fn session_key(&self, session_id_hash: &str) -> String {
+        self.link.key("session", session_id_hash)
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -1,19 +1,30 @@
-//! Startup checks: Redis answers, accepts the login, and does not evict keys.
+//! Startup checks: Redis answers, accepts the login, tells its identity, and does not evict
+//! keys.
 
 use crate::error::OpenError;
 use crate::limits::Limits;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError};
-use std::collections::HashMap;
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, ProtocolVersion,
+    RedisError,
+};
 use std::time::Duration;
 
 /// Timeouts are multiplied by this at startup, because a machine that starts many
 /// processes is slow.
 const STARTUP_TIMEOUT_FACTOR: u32 = 5;
 
+/// The only policy with which no key is lost.
+pub(crate) const NO_EVICTION: &str = "noeviction";
+
+/// Uses RESP2 whatever the URL says: with RESP3 the library reconnects without a failed call,
+/// perhaps to another server, and that server is used until the next heartbeat.
 pub(crate) fn client(url: &str) -> Result<Client, OpenError> {
     // The library's error names the defect without repeating the URL.
-    Client::open(url).map_err(|error| OpenError::WrongUrl(error.to_string()))
+    let wrong = |error: RedisError| OpenError::WrongUrl(error.to_string());
+    let info = url.into_connection_info().map_err(wrong)?;
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+    Client::open(info.set_redis_settings(settings)).map_err(wrong)
 }
 
 pub(crate) async fn check(client: &Client, limits: &Limits) -> Result<(), OpenError> {
@@ -22,19 +33,17 @@ pub(crate) async fn check(client: &Client, limits: &Limits) -> Result<(), OpenEr
     let mut connection = connect(client, limits).await.map_err(classified)?;
     let reply = redis::cmd("PING").exec_async(&mut connection).await;
     reply.map_err(classified)?;
-    match policy(&mut connection).await {
-        Ok(Some(policy)) if policy != "noeviction" => {
-            Err(OpenError::Evicting { address, policy })
+    let server = info(&mut connection, "server").await;
+    let memory = info(&mut connection, "memory").await;
+    let (Ok(server), Ok(memory)) = (&server, &memory) else {
+        return Err(OpenError::Unidentified { address });
+    };
+    match (field(server, "run_id"), field(memory, "maxmemory_policy")) {
+        (Some(_), Some(NO_EVICTION)) => Ok(()),
+        (Some(_), Some(policy)) => {
+            Err(OpenError::Evicting { address, policy: policy.to_owned() })
         }
-        Ok(Some(_)) => Ok(()),
-        Ok(None) | Err(_) => {
-            tracing::warn!(
-                redis = address,
-                "Redis does not report its maxmemory-policy; it must be noeviction, or \
-                 revocations may be lost"
-            );
-            Ok(())
-        }
+        _ => Err(OpenError::Unidentified { address }),
     }
 }
 
@@ -49,15 +58,17 @@ async fn connect(
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
-async fn policy(
+/// A section of `INFO`. `CONFIG` would tell the policy, too, but a hosted Redis often hides it.
+async fn info(
     connection: &mut MultiplexedConnection,
-) -> Result<Option<String>, RedisError> {
-    let mut settings: HashMap<String, String> = redis::cmd("CONFIG")
-        .arg("GET")
-        .arg("maxmemory-policy")
-        .query_async(connection)
-        .await?;
-    Ok(settings.remove("maxmemory-policy"))
+    section: &str,
+) -> Result<String, RedisError> {
+    redis::cmd("INFO").arg(section).query_async(connection).await
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':');
+    info.lines().find_map(value).map(str::trim).filter(|value| !value.is_empty())
 }
 
 fn classify(address: &str, source: RedisError) -> OpenError {

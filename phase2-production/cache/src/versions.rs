@@ -2,11 +2,12 @@
 //! invalid.
 //!
 //! It uses the scripts of sessions, because it has the same race: a slow reader that
-//! stores an outdated value. The key is `version:` and the user name.
+//! stores an outdated value. The key is the deployment, `version:` and the user name.
 
 use crate::error::CacheDown;
+use crate::identity::RedisTime;
 use crate::retry_queue::Written;
-use crate::sessions::{Filled, Found, RedisTime, SessionCopy};
+use crate::sessions::{Filled, Found, SessionCopy};
 use crate::{Cache, sessions};
 use std::time::Duration;
 
@@ -30,10 +31,10 @@ impl Cache {
     /// # Errors
     /// If Redis does not answer: then ask the database.
     pub async fn version(&self, user: &str) -> Result<Version, CacheDown> {
-        Ok(match self.look_up::<i64>(key(user), sessions::PEEK).await? {
+        Ok(match self.look_up::<i64>(self.version_key(user), sessions::PEEK).await? {
             Found::Live { copy, .. } => Version::Current(copy.session),
             Found::Ended => Version::Invalidated,
-            Found::Miss { now } => Version::Unknown { now },
+            Found::Miss { now, .. } => Version::Unknown { now },
         })
     }
 
@@ -51,17 +52,17 @@ impl Cache {
         ends_at: i64,
     ) -> Result<Filled, CacheDown> {
         let copy = SessionCopy { version, ends_at, read_at: asked, session: version };
-        self.fill(key(user), &copy, Duration::MAX).await
+        self.fill(self.version_key(user), &copy, Duration::MAX).await
     }
 
     /// Invalidates versions after a change in the database: for `ttl` no replica can fill
     /// them. A failed write is retried later.
     pub async fn invalidate_versions(&self, users: &[String], ttl: Duration) -> Written {
-        let keys = users.iter().map(|user| key(user)).collect();
+        let keys = users.iter().map(|user| self.version_key(user)).collect();
         self.retries.write(&self.link, keys, ttl).await
     }
-}
 
-fn key(user: &str) -> String {
-    format!("version:{user}")
+    fn version_key(&self, user: &str) -> String {
+        self.link.key("version", user)
+    }
 }

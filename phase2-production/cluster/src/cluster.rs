@@ -5,9 +5,13 @@ use crate::commands::MemberAction;
 use crate::member::Member;
 use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
-use crate::topology::Topology;
+use crate::topology::{Reach, Topology};
+use accounts::Unshown;
+use anyhow::Context;
 use endpoint::PublicEndpoint;
 use futures_util::future::join_all;
+use http_edge::listen;
+use reconciler::Reconciler;
 use services::Services;
 use shared::Shared;
 use std::path::Path;
@@ -19,8 +23,10 @@ use upload_domain::accounts::GeneratedAccount;
 mod accounts;
 mod endpoint;
 mod plan;
+mod reconciler;
 mod services;
 mod shared;
+mod sqlite_locks;
 mod supervise;
 
 /// The id of the balancer among the members.
@@ -32,7 +38,7 @@ pub struct Cluster {
     shared: Arc<Shared>,
     /// One task for each member; dropping this value ends them.
     supervisors: Mutex<JoinSet<()>>,
-    generated_accounts: Vec<GeneratedAccount>,
+    unshown: Unshown,
 }
 
 impl Cluster {
@@ -58,44 +64,58 @@ impl Cluster {
         started.map(|()| cluster)
     }
 
-    /// The balancer starts first, so that its errors, such as a taken port or a wrong key,
-    /// are reported before the slow start of a database.
+    /// The balancer starts first, so that its errors, such as a wrong key, are reported before
+    /// the slow start of a database. Before it the launcher takes the public port, and keeps
+    /// it: clients of a balancer that restarts or is dead wait instead of being refused.
     async fn prepare(run_dir: RunDir, topology: Topology) -> anyhow::Result<Self> {
+        let is_protected =
+            topology.tls.is_some() || topology.reach == Reach::OtherMachines;
+        let listener = listen::bind(topology.listen, is_protected).await?;
+        let listener = listener.into_std().context("the public port")?;
+        let address = listener.local_addr().context("the public port")?;
         plan::write_secrets(&run_dir)?;
         let admin = BalancerAdmin::new(plan::admin_token(&run_dir)?)?;
-        let balancer = plan::balancer(&topology, &run_dir);
-        let balancer = Member::new(BALANCER.to_owned(), balancer);
-        let address = balancer.start().await?;
-        // A restarted balancer must listen on the same address.
-        balancer.change_spec(|spec| plan::listen_on(spec, address));
-        let (users_file, generated_accounts) = accounts::users(&topology, &run_dir)?;
+        let balancer = plan::balancer(&topology, &run_dir, listener);
+        let balancer = Member::new(BALANCER.to_owned(), &topology.name, balancer);
+        balancer.start().await?;
+        let services = Services::start(&topology, &run_dir).await?;
+        // After the services: a cluster that lacks one leaves no accounts behind.
+        let (users_file, unshown) = accounts::users(&topology, &run_dir)?;
         let shared = Arc::new(Shared {
-            admin,
+            reconciler: Reconciler::new(admin),
             balancer: Arc::new(balancer),
             endpoint: PublicEndpoint::new(&topology, &run_dir, address),
             replicas: RwLock::default(),
             started: AtomicUsize::default(),
             users_file,
             gossip: Mutex::default(),
-            services: Services::start(&topology, &run_dir).await?,
+            services,
             run_dir,
             topology,
         });
-        Ok(Self { shared, supervisors: Mutex::default(), generated_accounts })
+        Ok(Self { shared, supervisors: Mutex::default(), unshown })
     }
 
     async fn start_members(&self) -> anyhow::Result<()> {
         self.supervise(Arc::clone(&self.shared.balancer));
+        self.supervisors().spawn(reconciler::run(Arc::clone(&self.shared)));
         // Every start runs to its end, because an abandoned start would leave a process.
         let replicas = 0..self.shared.topology.replicas;
         let started = join_all(replicas.map(|_| self.add())).await;
         started.into_iter().try_for_each(|one| one.map(drop))
     }
 
-    /// The demo accounts of this cluster; empty if a users file was given.
+    /// The generated demo accounts whose passwords were not shown yet. They may be those of an
+    /// earlier start with the same data folder. Empty if a users file was given.
     #[must_use]
     pub fn generated_accounts(&self) -> &[GeneratedAccount] {
-        &self.generated_accounts
+        &self.unshown.accounts
+    }
+
+    /// Records that the passwords of the generated accounts were shown. Until then every start
+    /// with the same data folder returns them again.
+    pub fn accounts_shown(&self) {
+        self.unshown.forget();
     }
 
     /// The base URL for clients.
@@ -126,13 +146,16 @@ impl Cluster {
     /// Starts one more replica and returns its id.
     ///
     /// # Errors
-    /// When it does not start.
+    /// When it does not start, or gets no requests. Then nothing of it remains.
     pub async fn add(&self) -> anyhow::Result<String> {
         let replica = self.shared.new_replica()?;
-        let started = self.shared.start_replica(&replica).await;
-        if let Err(error) = started {
+        let started = replica.start().await;
+        let address = started.inspect_err(|_| self.shared.remove(&replica))?;
+        if let Err(error) = self.shared.wait_until_up("add", &replica, address).await {
             self.shared.remove(&replica);
-            return Err(error);
+            let _may_have_ended = replica.stop().await;
+            let id = &replica.id;
+            return Err(error.context(format!("{id} was stopped and removed again")));
         }
         self.supervise(Arc::clone(&replica));
         Ok(replica.id.clone())
@@ -148,24 +171,20 @@ impl Cluster {
             return self.shared.execute_on_balancer(command).await;
         }
         if let Some(service) = self.shared.services.find(id) {
-            return services::execute(service, command).await;
+            return services::execute(service, command, &self.shared.topology.name).await;
         }
         let replica = self.shared.find(id)?;
         tracing::info!(replica = id, command = command.as_str(), "command");
         match command {
             MemberAction::Kill => replica.kill().await?,
             MemberAction::Stop => replica.stop().await?,
-            MemberAction::Pause => replica.pause().await?,
+            MemberAction::Pause => self.shared.pause(&replica).await?,
             MemberAction::Resume => replica.resume().await?,
             MemberAction::Drain => self.shared.drain(&replica).await?,
             MemberAction::Undrain => self.shared.undrain(&replica).await?,
-            MemberAction::Restart => {
-                // Draining fails if the replica or the balancer is down. Then it is not needed.
-                let _may_fail = self.shared.drain(&replica).await;
-                let _may_be_down = replica.stop().await;
-                self.shared.start_replica(&replica).await?;
-            }
+            MemberAction::Restart => self.shared.restart_replica(&replica).await?,
         }
+        self.shared.reconciler.notify();
         Ok(())
     }
 
@@ -173,7 +192,7 @@ impl Cluster {
     pub async fn status(&self) -> ClusterStatus {
         let shared = &self.shared;
         let balancer = match shared.balancer.view().admin {
-            Some(admin) => shared.admin.status(admin).await.ok(),
+            Some(admin) => shared.reconciler.admin.status(admin).await.ok(),
             None => None,
         };
         let member = |replica: &Arc<Member>| {
@@ -213,6 +232,8 @@ impl Cluster {
     pub async fn down(&self) {
         let mut supervisors = std::mem::take(&mut *self.supervisors());
         supervisors.shutdown().await;
+        // Closes the public port as soon as the balancer accepts no more.
+        self.shared.balancer.change_spec(|spec| spec.listener = None);
         let _may_be_down = self.shared.balancer.stop().await;
         let replicas = self.shared.replicas();
         join_all(replicas.iter().map(|replica| replica.stop())).await;

@@ -1,6 +1,17 @@
 //! The commands that a cluster takes for one of its members.
 
+use crate::control::DEFAULT_NAME;
 use serde::{Deserialize, Serialize};
+
+/// A command line that an error or a page recommends, such as `restart r1`, for the cluster of
+/// that name. The default name is left out.
+#[must_use]
+pub fn hint(command: &str, cluster: &str) -> String {
+    match cluster {
+        DEFAULT_NAME => format!("cargo lab {command}"),
+        name => format!("cargo lab {command} --name {name}"),
+    }
+}
 
 /// A command for one member of a cluster.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]

@@ -10,6 +10,7 @@ mod balancer;
 pub mod cluster;
 pub mod commands;
 pub mod control;
+mod log_tail;
 mod member;
 pub mod parent;
 mod process;

@@ -1,16 +1,17 @@
 //! A member of a cluster: a replica or the balancer, as a process that can be restarted.
 
+use crate::commands::hint;
 use crate::process::{Process, Spec, ended};
 use crate::status::ProcessState;
 use anyhow::Context;
 use nix::sys::signal::Signal;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// The longest time for an orderly stop. After it the process is killed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The state of a member, which can be read without waiting.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub(crate) struct View {
     pub(crate) address: Option<SocketAddr>,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) restarts: u32,
+    /// Whether the balancer must send it no new clients.
+    pub(crate) drained: bool,
+    /// When the last process ended; [`None`] while one runs, and before the first.
+    pub(crate) ended_at: Option<Instant>,
     /// Whether it should run. A supervisor does not restart a member that was stopped.
     should_run: bool,
 }
@@ -28,6 +33,8 @@ pub(crate) struct View {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) id: String,
+    /// The name of the cluster.
+    cluster: String,
     spec: Mutex<Spec>,
     view: watch::Sender<View>,
     /// Locked while starting or stopping, so that two commands do not interleave. Only the
@@ -36,17 +43,20 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(id: String, spec: Spec) -> Self {
+    pub(crate) fn new(id: String, cluster: &str, spec: Spec) -> Self {
         let view = View {
             state: ProcessState::Down,
             pid: None,
             address: None,
             admin: None,
             restarts: 0,
+            drained: false,
+            ended_at: None,
             should_run: true,
         };
         Self {
             id,
+            cluster: cluster.to_owned(),
             spec: Mutex::new(spec),
             view: watch::Sender::new(view),
             process: tokio::sync::Mutex::new(None),
@@ -59,6 +69,11 @@ impl Member {
 
     fn set_state(&self, state: ProcessState) {
         self.view.send_modify(|view| view.state = state);
+    }
+
+    /// Sets whether the balancer must send it no new clients.
+    pub(crate) fn set_drained(&self, drained: bool) {
+        self.view.send_modify(|view| view.drained = drained);
     }
 
     /// Changes the command line of the next start.
@@ -83,6 +98,27 @@ impl Member {
         self.start_into(&mut slot).await.map(Some)
     }
 
+    /// Starts a new process while the old one, if it runs, finishes its open requests. Returns
+    /// the old one, which has got SIGTERM.
+    pub(crate) async fn replace(&self) -> anyhow::Result<Option<Process>> {
+        let mut slot = self.process.lock().await;
+        self.view.send_modify(|view| view.should_run = true);
+        let Some(old) = slot.take_if(|process| !process.has_ended()) else {
+            return self.start_into(&mut slot).await.map(|_address| None);
+        };
+        old.signal(Signal::SIGCONT);
+        old.signal(Signal::SIGTERM);
+        self.record_end(ProcessState::Down);
+        let started = self.start_into(&mut slot).await;
+        self.view.send_modify(|view| view.restarts += 1);
+        if started.is_err() {
+            // A supervisor tries again while the old process finishes.
+            drop(slot);
+            old.finish(STOP_TIMEOUT).await;
+        }
+        started.map(|_address| Some(old))
+    }
+
     async fn start_into(&self, slot: &mut Option<Process>) -> anyhow::Result<SocketAddr> {
         if let Some(process) = running(slot) {
             return Ok(process.ready().address);
@@ -100,6 +136,7 @@ impl Member {
             view.pid = Some(pid);
             view.address = Some(ready.address);
             view.admin = ready.admin;
+            view.ended_at = None;
             view.restarts += u32::from(again);
         });
         Ok(ready.address)
@@ -157,7 +194,9 @@ impl Member {
 
     fn running<'a>(&self, slot: &'a Option<Process>) -> anyhow::Result<&'a Process> {
         let id = &self.id;
-        running(slot).with_context(|| format!("{id} is down: cargo lab restart {id}"))
+        running(slot).with_context(|| {
+            format!("{id} is down: {}", hint(&format!("restart {id}"), &self.cluster))
+        })
     }
 
     /// Waits until a process runs or, with a supervisor, should run.
@@ -169,16 +208,22 @@ impl Member {
         }
     }
 
-    /// Waits until the current process, if there is one, has ended for any reason. Returns
-    /// whether a supervisor must start the next one.
+    /// Waits until the current process, if there is one, has ended for any reason or was
+    /// replaced. Returns whether a supervisor must start the next one.
     pub(crate) async fn ended(&self, supervised: bool) -> bool {
-        let status = self.process.lock().await.as_ref().map(Process::exit_status);
-        if let Some(status) = status {
-            ended(status).await;
+        let process = self.process.lock().await;
+        let current = process.as_ref().map(|one| (one.pid(), one.exit_status()));
+        drop(process);
+        if let Some((pid, status)) = current {
+            tokio::select! {
+                () = ended(status) => {}
+                // The old process may drain for long, and the new one may die before it ends.
+                () = self.replaced(pid) => {}
+            }
         }
         let slot = self.process.lock().await;
         if running(&slot).is_some() {
-            // A command has ended it and started the next process in the meantime.
+            // A command has started the next process in the meantime.
             return false;
         }
         let restart = supervised && self.view.borrow().should_run;
@@ -186,10 +231,18 @@ impl Member {
         restart
     }
 
+    /// Waits until the process with this id is not the member's any more.
+    async fn replaced(&self, pid: i32) {
+        let mut view = self.view.subscribe();
+        let is_other = |view: &View| view.pid != Some(pid);
+        let _sender_is_here = view.wait_for(is_other).await;
+    }
+
     /// The caller must hold the lock of `process`.
     fn record_end(&self, new_state: ProcessState) {
         self.view.send_modify(|view| {
             view.state = new_state;
+            view.ended_at = Some(Instant::now());
             view.pid = None;
             view.address = None;
             view.admin = None;

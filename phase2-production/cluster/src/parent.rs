@@ -5,7 +5,7 @@
 //! the child's standard input open, so it is closed when the launcher ends.
 
 use anyhow::Context;
-use std::io::Read;
+use std::io;
 
 /// Ends this process as soon as the process with id `parent` has ended.
 ///
@@ -28,8 +28,9 @@ pub fn exit_with_parent(parent: i32) -> anyhow::Result<()> {
 }
 
 fn exit_at_end_of_input() {
-    let mut input = std::io::stdin().lock();
-    let mut buffer = [0_u8; 64];
-    while input.read(&mut buffer).is_ok_and(|read| read > 0) {}
-    std::process::exit(0);
+    match io::copy(&mut io::stdin().lock(), &mut io::sink()) {
+        Ok(_) => std::process::exit(0),
+        // The launcher may still run. Its end is the kernel's signal then.
+        Err(error) => tracing::warn!(%error, "cannot watch the launcher"),
+    }
 }

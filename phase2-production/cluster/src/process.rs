@@ -1,16 +1,20 @@
 //! One child process: starts it, waits until it is ready, sends signals, and reaps it.
 
+use crate::log_tail::LogTail;
 use crate::spawner;
 use crate::topology::Program;
 use anyhow::{Context, bail};
 use api_contract::secret::Secret;
+use command_fds::{CommandFdExt, FdMapping};
 use http_edge::ready::ReadyLine;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -24,16 +28,24 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const NOT_INHERITED: [&str; 4] =
     ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
 
+/// The descriptor of an inherited listener: the first one after standard error, as in the
+/// protocol of systemd (`sd_listen_fds(3)`).
+pub(crate) const LISTENER_FD: i32 = 3;
+
 /// How to start a process.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) program: Program,
     pub(crate) args: Vec<OsString>,
+    /// Arguments that are different at each start.
+    pub(crate) more_args: Vec<OsString>,
     /// Environment variables with secrets. Other users can read a command line, but not the
     /// environment.
     pub(crate) secrets: Vec<(&'static str, Secret)>,
     /// The log file; each start appends to it.
     pub(crate) log: PathBuf,
+    /// A listening socket that the process inherits as descriptor [`LISTENER_FD`].
+    pub(crate) listener: Option<Arc<TcpListener>>,
 }
 
 /// A running process, or a process that has ended and was reaped. Dropping it kills it.
@@ -47,15 +59,24 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it and waits for its ready line.
     pub(crate) async fn start(spec: &Spec) -> anyhow::Result<Self> {
+        let log = LogTail::after(&spec.log);
         let mut child = spawn(spec).await?;
         let pid = child.id().context("the process ended at once")?;
         let pid = Pid::from_raw(i32::try_from(pid).context("a process id is an i32")?);
         let output = child.stdout.take().context("standard output is piped")?;
         let mut lines = BufReader::new(output).lines();
         let ready = tokio::time::timeout(START_TIMEOUT, ready_line(&mut lines)).await;
-        let Ok(Some(ready)) = ready else {
-            let _reaped = child.kill().await;
-            bail!("{}", last_log_line(&spec.log));
+        let ready = match ready {
+            Ok(Some(ready)) => ready,
+            Ok(None) => {
+                let _reaped = child.kill().await;
+                bail!("{}", log.reason());
+            }
+            Err(_elapsed) => {
+                let _reaped = child.kill().await;
+                let limit = START_TIMEOUT.as_secs();
+                bail!("it was not ready after {limit} s; its log: {}", log.reason());
+            }
         };
         let (exit_sender, ended) = watch::channel(None);
         // The child exits when this pipe is closed. `wait` would close it at once.
@@ -101,6 +122,11 @@ impl Process {
     pub(crate) async fn stop(&self, deadline: Duration) {
         self.signal(Signal::SIGCONT);
         self.signal(Signal::SIGTERM);
+        self.finish(deadline).await;
+    }
+
+    /// Waits for the end of a process that was asked to stop, and kills it at the deadline.
+    pub(crate) async fn finish(&self, deadline: Duration) {
         if tokio::time::timeout(deadline, ended(self.exit_status())).await.is_err() {
             self.signal(Signal::SIGKILL);
             ended(self.exit_status()).await;
@@ -132,6 +158,7 @@ async fn spawn(spec: &Spec) -> anyhow::Result<Child> {
         .arg("--parent")
         .arg(std::process::id().to_string())
         .args(&spec.args)
+        .args(&spec.more_args)
         .envs(spec.secrets.iter().map(|(name, secret)| (name, secret.expose())))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -139,6 +166,10 @@ async fn spawn(spec: &Spec) -> anyhow::Result<Child> {
         // Ctrl-C in a terminal reaches only the launcher, which stops its children in order.
         .process_group(0)
         .kill_on_drop(true);
+    if let Some(listener) = &spec.listener {
+        let parent_fd = listener.try_clone().context("the public listener")?.into();
+        command.fd_mappings(vec![FdMapping { parent_fd, child_fd: LISTENER_FD }])?;
+    }
     let started = spawner::spawn(command).await;
     started.with_context(|| format!("cannot start {}", spec.program.path.display()))
 }
@@ -150,13 +181,4 @@ async fn ready_line(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<ReadyLi
         }
     }
     None
-}
-
-/// The last line of a log, which tells why the process ended.
-fn last_log_line(log: &Path) -> String {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    last.unwrap_or("the process ended without a log")
-        .trim_start_matches("error: ")
-        .to_owned()
 }

@@ -5,9 +5,9 @@
 //! stop the folder is gone already, and the reaper exits.
 
 use crate::run_dir;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use std::fs;
-use std::io::Read;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,11 +23,9 @@ pub(crate) fn run(dir: &Path) -> anyhow::Result<()> {
     if !run_dir::is_run_dir_path(dir)? {
         bail!("{} is not the run folder of a launcher", dir.display());
     }
-    // Ctrl-C reaches the whole process group of the terminal. The reaper must outlive it.
-    let _already_a_session_leader = nix::unistd::setsid();
-    let mut input = std::io::stdin().lock();
-    let mut buffer = [0_u8; 64];
-    while input.read(&mut buffer).is_ok_and(|read| read > 0) {}
+    // After a failed read the launcher may still run. The next one removes the folder.
+    io::copy(&mut io::stdin().lock(), &mut io::sink())
+        .context("cannot wait for the end of the launcher")?;
 
     let deadline = Instant::now() + CLEANUP_TIMEOUT;
     while dir.exists() {

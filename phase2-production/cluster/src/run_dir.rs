@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -53,6 +54,9 @@ impl RunDir {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // Ctrl-C reaches the whole process group of the terminal. The reaper must
+            // outlive it, also one that comes before the reaper's first instruction.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", program.path.display()))?;
         run_dir.reaper = Some(reaper);

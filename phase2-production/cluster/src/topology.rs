@@ -1,5 +1,6 @@
 //! The configuration of a cluster.
 
+use crate::control::DEFAULT_NAME;
 use api_contract::design::Design;
 use api_contract::secret::Secret;
 use backing_services::Backing;
@@ -187,6 +188,8 @@ pub enum Tls {
 /// A balancer and the replicas behind it.
 #[derive(Clone, Debug)]
 pub struct Topology {
+    /// The name of the cluster, for the commands that its errors recommend.
+    pub name: String,
     /// The program that runs every role.
     pub program: Program,
     /// The server that the replicas run.
@@ -224,6 +227,7 @@ impl Topology {
     pub fn on_loopback(program: Program, server: impl Into<ServerKind>) -> Self {
         let server = server.into();
         Self {
+            name: DEFAULT_NAME.to_owned(),
             program,
             server,
             replicas: 3,

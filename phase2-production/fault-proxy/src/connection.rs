@@ -26,39 +26,54 @@ pub(crate) async fn serve(mut client: TcpStream, state: State, mut random: ChaCh
 async fn forward(client: &mut TcpStream, state: &State, random: &mut ChaCha8Rng) -> End {
     let mut toxics = state.toxics.subscribe();
     wait_until(&mut toxics, |toxics| !toxics.cuts(Direction::ToServer)).await;
-    let Ok(mut server) = TcpStream::connect(state.target).await else {
-        return End::Reset;
-    };
-    // Nagle's algorithm would add a delay.
-    let _best_effort = (client.set_nodelay(true), server.set_nodelay(true));
-    let end = {
-        let (from_client, to_client) = client.split();
-        let (from_server, to_server) = server.split();
-        let mut pipe = |direction| Pipe {
-            direction,
-            toxics: state.toxics.subscribe(),
-            buffered: Buffered::new(&state.buffered[direction as usize]),
-            random: ChaCha8Rng::seed_from_u64(random.next_u64()),
+    let mut target = state.target.subscribe();
+    loop {
+        let address = *target.borrow_and_update();
+        let Ok(mut server) = TcpStream::connect(address).await else {
+            return End::Reset;
         };
-        let to_server = pipe(Direction::ToServer).run(from_client, to_server);
-        let to_client = pipe(Direction::ToClient).run(from_server, to_client);
-        tokio::pin!(to_server, to_client);
-        // After a half-close the other direction continues. A reset ends both.
-        tokio::select! {
-            end = &mut to_server => match end {
-                End::Closed => to_client.await,
-                End::Reset => End::Reset,
-            },
-            end = &mut to_client => match end {
-                End::Closed => to_server.await,
-                End::Reset => End::Reset,
-            },
+        // Nagle's algorithm would add a delay.
+        let _best_effort = (client.set_nodelay(true), server.set_nodelay(true));
+        let end = tokio::select! {
+            _switched = target.changed() => continue,
+            end = copy(client, &mut server, state, random) => end,
+        };
+        if end == End::Reset {
+            let _closed_already = server.set_zero_linger();
         }
-    };
-    if end == End::Reset {
-        let _closed_already = server.set_zero_linger();
+        return end;
     }
-    end
+}
+
+/// Forwards both directions until one of them ends the connection.
+async fn copy(
+    client: &mut TcpStream,
+    server: &mut TcpStream,
+    state: &State,
+    random: &mut ChaCha8Rng,
+) -> End {
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    let mut pipe = |direction| Pipe {
+        direction,
+        toxics: state.toxics.subscribe(),
+        buffered: Buffered::new(&state.buffered[direction as usize]),
+        random: ChaCha8Rng::seed_from_u64(random.next_u64()),
+    };
+    let to_server = pipe(Direction::ToServer).run(from_client, to_server);
+    let to_client = pipe(Direction::ToClient).run(from_server, to_client);
+    tokio::pin!(to_server, to_client);
+    // After a half-close the other direction continues. A reset ends both.
+    tokio::select! {
+        end = &mut to_server => match end {
+            End::Closed => to_client.await,
+            End::Reset => End::Reset,
+        },
+        end = &mut to_client => match end {
+            End::Closed => to_server.await,
+            End::Reset => End::Reset,
+        },
+    }
 }
 
 /// Waits until the toxics fulfil a condition. Waits for ever once the proxy is gone, because

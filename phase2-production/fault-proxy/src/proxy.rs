@@ -30,7 +30,8 @@ pub(crate) struct State {
     pub(crate) toxics: watch::Sender<Toxics>,
     /// Incremented to reset the existing connections.
     pub(crate) resets: watch::Sender<u64>,
-    pub(crate) target: SocketAddr,
+    /// Connections that exist continue with a new target.
+    pub(crate) target: watch::Sender<SocketAddr>,
     pub(crate) open: Arc<AtomicUsize>,
     /// Bytes that were read and not yet written, by direction.
     pub(crate) buffered: Arc<[AtomicUsize; 2]>,
@@ -47,7 +48,7 @@ impl FaultProxy {
         let state = State {
             toxics: watch::Sender::new(Toxics::default()),
             resets: watch::Sender::new(0),
-            target,
+            target: watch::Sender::new(target),
             open: Arc::default(),
             buffered: Arc::default(),
         };
@@ -82,6 +83,14 @@ impl FaultProxy {
     /// Resets the existing connections. New connections work.
     pub fn reset_connections(&self) {
         self.state.resets.send_modify(|count| *count += 1);
+    }
+
+    /// Sends the bytes of existing and new connections to another server, as a proxy does that
+    /// knows the protocol of its servers: the clients notice nothing. Bytes in flight are
+    /// lost. The new server must accept a connection in the middle of a dialogue, so a Redis
+    /// must need no password and a client must use RESP2.
+    pub fn switch_to(&self, target: SocketAddr) {
+        self.state.target.send_replace(target);
     }
 
     /// Bytes that the proxy has received and not yet forwarded, because of a cut or a delay.

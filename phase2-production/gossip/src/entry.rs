@@ -12,6 +12,9 @@ pub(crate) struct Birth {
     pub(crate) metadata: String,
     /// Milliseconds since 1970.
     pub(crate) at: i64,
+    /// The owner's epoch; 0 from a program that knew none.
+    #[serde(default)]
+    pub(crate) epoch: i64,
 }
 
 /// The versions of the other nodes' maps that a node has received. The node's own earlier
@@ -21,6 +24,32 @@ pub(crate) struct Heartbeat {
     pub(crate) at: i64,
     /// Name, generation, version.
     pub(crate) versions: Vec<(String, u64, u64)>,
+}
+
+/// The death of all earlier sessions of an owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AllEnded {
+    /// The owner's new epoch; 0 from a program that knew none.
+    pub(crate) epoch: i64,
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+}
+
+impl AllEnded {
+    /// Whether it ends a session with this birth. The epochs decide, because they come from
+    /// one database; the clocks of two nodes may differ by seconds.
+    pub(crate) const fn revokes(self, born: &Birth) -> bool {
+        if self.epoch > 0 && born.epoch > 0 {
+            born.epoch < self.epoch
+        } else {
+            born.at <= self.at
+        }
+    }
+
+    /// The deaths of both.
+    pub(crate) fn merge(self, other: Self) -> Self {
+        Self { epoch: self.epoch.max(other.epoch), at: self.at.max(other.at) }
+    }
 }
 
 /// One entry of a node's map.
@@ -46,10 +75,10 @@ pub(crate) enum Entry {
         hash: String,
         until: i64,
     },
-    /// All sessions of an owner that were born until `at` are dead.
+    /// All sessions of an owner that were born in an earlier epoch are dead.
     AllEnded {
         owner: String,
-        at: i64,
+        ended: AllEnded,
     },
     Heartbeat(Heartbeat),
 }
@@ -72,7 +101,10 @@ impl Entry {
     pub(crate) fn value(&self) -> String {
         match self {
             Self::Birth { born, .. } => to_json(born),
-            Self::Used { at, .. } | Self::AllEnded { at, .. } => at.to_string(),
+            Self::Used { at, .. } => at.to_string(),
+            Self::AllEnded { ended: AllEnded { epoch, at }, .. } => {
+                format!("{at} {epoch}")
+            }
             Self::File { at, name, .. } => format!("{at} {name}"),
             Self::Ended { until, .. } => until.to_string(),
             Self::Heartbeat(heartbeat) => to_json(heartbeat),
@@ -95,7 +127,11 @@ impl Entry {
             "b" => Self::Birth { hash: name(), born: serde_json::from_str(value).ok()? },
             "a" => Self::Used { hash: name(), at: value.parse().ok()? },
             "x" => Self::Ended { hash: name(), until: value.parse().ok()? },
-            "u" => Self::AllEnded { owner: name(), at: value.parse().ok()? },
+            "u" => {
+                let (at, epoch) = value.split_once(' ').unwrap_or((value, "0"));
+                let (at, epoch) = (at.parse().ok()?, epoch.parse().ok()?);
+                Self::AllEnded { owner: name(), ended: AllEnded { epoch, at } }
+            }
             "f" => {
                 let (hash, number) = rest.split_once('/')?;
                 let (at, name) = value.split_once(' ')?;
@@ -138,15 +174,22 @@ mod tests {
     #[test]
     fn entry_survives_a_round_trip_through_text() {
         let hash = || "p".repeat(64);
-        let born =
-            Birth { owner: "ann".to_owned(), metadata: "{\"a\":1}".to_owned(), at: 5 };
+        let born = Birth {
+            owner: "ann".to_owned(),
+            metadata: "{\"a\":1}".to_owned(),
+            at: 5,
+            epoch: 2,
+        };
         let name = "a b/c \u{1f600}\n".to_owned();
         let all = [
             Entry::Birth { hash: hash(), born },
             Entry::Used { hash: hash(), at: 7 },
             Entry::File { hash: hash(), at: -1, number: 3, name },
             Entry::Ended { hash: hash(), until: i64::MAX },
-            Entry::AllEnded { owner: "ann".to_owned(), at: 9 },
+            Entry::AllEnded {
+                owner: "ann".to_owned(),
+                ended: AllEnded { epoch: 3, at: 9 },
+            },
             Entry::Heartbeat(Heartbeat {
                 at: 1,
                 versions: vec![("r1".to_owned(), 2, 3)],
@@ -156,6 +199,20 @@ mod tests {
             let parsed = Entry::parse(&entry.key(), &entry.value());
             assert_eq!(parsed, Some(entry));
         }
+    }
+
+    #[test]
+    fn entries_without_an_epoch_are_ordered_by_time() {
+        let key = "b/1";
+        let old = r#"{"owner":"ann","metadata":"","at":5}"#;
+        let Some(Entry::Birth { born, .. }) = Entry::parse(key, old) else { panic!() };
+        let Some(Entry::AllEnded { ended, .. }) = Entry::parse("u/ann", "5") else {
+            panic!()
+        };
+        assert!(ended.revokes(&born) && !AllEnded { at: 4, ..ended }.revokes(&born));
+        let known = Birth { epoch: 2, ..born };
+        assert!(!AllEnded { epoch: 2, at: 9 }.revokes(&known), "born in this epoch");
+        assert!(AllEnded { epoch: 3, at: 1 }.revokes(&known), "by a slow clock");
     }
 
     #[test]

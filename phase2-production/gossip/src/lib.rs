@@ -26,5 +26,5 @@ mod transport;
 mod view;
 
 pub use config::{GossipConfig, SessionLifetimes};
-pub use node::{ACK_TIMEOUT, Gossip, Size};
+pub use node::{ACK_TIMEOUT, Gossip, Owner, Size};
 pub use view::{Gone, SessionState};

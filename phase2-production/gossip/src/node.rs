@@ -3,7 +3,7 @@
 use crate::background;
 use crate::catch_up::{MemberState, NodeKey};
 use crate::config::{GossipConfig, milliseconds};
-use crate::entry::{Birth, Entry};
+use crate::entry::{AllEnded, Birth, Entry};
 use crate::protocol::{self, bytes_of, key};
 use crate::transport::BoundSocket;
 use crate::view::{Gone, SessionState, View};
@@ -30,6 +30,28 @@ pub struct Size {
     pub nodes: usize,
     /// Bytes of keys and values in the maps of all nodes.
     pub bytes: usize,
+}
+
+/// The owner of a session, and the owner's epoch: a number that rises when all earlier
+/// sessions must end. Without an epoch (0) times decide, and clocks may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// From a database that all nodes share.
+    pub epoch: i64,
+}
+
+impl<'a> From<&'a str> for Owner<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, epoch: 0 }
+    }
+}
+
+impl<'a> From<(&'a str, i64)> for Owner<'a> {
+    fn from((name, epoch): (&'a str, i64)) -> Self {
+        Self { name, epoch }
+    }
 }
 
 /// One node of the group. Clones share it; it stops with the last one.
@@ -102,9 +124,16 @@ impl Gossip {
     /// This and every other urgent write returns when all nodes that seem alive have
     /// acknowledged it, or after [`ACK_TIMEOUT`]: a paused node would block all others, and
     /// a killed one never replies.
-    pub async fn start(&self, hash: &str, owner: &str, metadata: &str, now: i64) {
-        let (owner, metadata) = (owner.to_owned(), metadata.to_owned());
-        let born = Birth { owner, metadata, at: now };
+    pub async fn start(
+        &self,
+        hash: &str,
+        owner: impl Into<Owner<'_>>,
+        metadata: &str,
+        now: i64,
+    ) {
+        let Owner { name, epoch } = owner.into();
+        let (owner, metadata) = (name.to_owned(), metadata.to_owned());
+        let born = Birth { owner, metadata, at: now, epoch };
         self.0.write_and_wait(Entry::Birth { hash: hash.to_owned(), born }).await;
     }
 
@@ -157,16 +186,31 @@ impl Gossip {
         Ok(())
     }
 
-    /// Ends all sessions of an owner that were born until `now`, including those that
-    /// this node has not received yet.
-    pub async fn end_all_of(&self, owner: &str, now: i64) {
-        self.0.write_and_wait(Entry::AllEnded { owner: owner.to_owned(), at: now }).await;
+    /// Ends all sessions of an owner that were born before the owner's present epoch, or
+    /// without an epoch until `now`, including those that this node has not received yet.
+    pub async fn end_all_of(&self, owner: impl Into<Owner<'_>>, now: i64) {
+        let Owner { name, epoch } = owner.into();
+        let ended = AllEnded { epoch, at: now };
+        self.0.write_and_wait(Entry::AllEnded { owner: name.to_owned(), ended }).await;
     }
 
     /// Number of known sessions, including tombstones.
     #[must_use]
     pub fn known_sessions(&self) -> usize {
         self.0.view().len()
+    }
+
+    /// Number of an owner's known sessions, including tombstones.
+    #[must_use]
+    pub fn known_sessions_of(&self, owner: &str) -> usize {
+        self.0.view().known_of(owner)
+    }
+
+    /// Whether this node knows at least `max_living` live sessions. Tombstones and expired
+    /// sessions do not count.
+    #[must_use]
+    pub fn is_full(&self, max_living: usize, now: i64) -> bool {
+        self.0.view().is_full(max_living, now)
     }
 
     /// The live sessions of an owner that this node knows, oldest first.

@@ -7,8 +7,8 @@
 mod session;
 
 use crate::config::SessionLifetimes;
-use crate::entry::{Birth, Entry};
-use session::Session;
+use crate::entry::{AllEnded, Birth, Entry};
+use session::{MARGIN_MS, Session};
 use std::collections::{BTreeSet, HashMap};
 
 pub use session::{Gone, SessionState};
@@ -18,9 +18,12 @@ pub(crate) struct View {
     lifetimes: SessionLifetimes,
     max_files: usize,
     sessions: HashMap<String, Session>,
+    /// Sessions that were born and not ended: the live ones and those that have expired
+    /// since the last sweep.
+    unended: usize,
     by_owner: HashMap<String, BTreeSet<String>>,
-    /// Owner to the time until which all earlier sessions are dead.
-    all_ended: HashMap<String, i64>,
+    /// Owner to the latest death of all sessions.
+    all_ended: HashMap<String, AllEnded>,
 }
 
 /// The result of a sweep: the entries that their writer may delete.
@@ -40,37 +43,33 @@ impl View {
             lifetimes,
             max_files,
             sessions: HashMap::new(),
+            unended: 0,
             by_owner: HashMap::new(),
             all_ended: HashMap::new(),
         }
     }
 
-    /// Applies an entry of `node`.
+    /// Applies an entry of `node`, however old it is at `now`. An entry is delivered once,
+    /// and this clock may be wrong: a dropped tombstone would leave its session live for
+    /// ever. Only [`View::sweep`] removes, by a clock that agrees with the others.
     pub(crate) fn apply(&mut self, node: &str, entry: Entry, now: i64) {
         match entry {
             Entry::Birth { hash, born } => self.apply_birth(hash, born, now),
-            Entry::Used { hash, at } => {
-                if let Some(session) = self.session_at(hash, at, now) {
-                    session.last_reported_use = session.last_reported_use.max(at);
-                }
-            }
+            Entry::Used { hash, at } => self.change(hash, now, |session| {
+                session.last_reported_use = session.last_reported_use.max(at);
+            }),
             Entry::File { hash, at, number, name } => {
                 let most = self.max_files;
-                if let Some(session) = self.session_at(hash, at, now)
-                    && session.ended_until.is_none()
-                {
-                    session.add_file((at, node.to_owned(), number), name, most);
-                }
+                self.change(hash, now, |session| {
+                    if session.ended_until.is_none() {
+                        session.add_file((at, node.to_owned(), number), name, most);
+                    }
+                });
             }
             Entry::Ended { hash, until } => {
-                if now < until {
-                    self.sessions
-                        .entry(hash)
-                        .or_insert_with(|| Session::new(now))
-                        .end(until);
-                }
+                self.change(hash, now, |session| session.end(until));
             }
-            Entry::AllEnded { owner, at } => self.apply_all_ended(owner, at),
+            Entry::AllEnded { owner, ended } => self.apply_all_ended(owner, ended),
             Entry::Heartbeat(_) => {}
         }
     }
@@ -78,38 +77,39 @@ impl View {
     fn apply_birth(&mut self, hash: String, born: Birth, now: i64) {
         let lifetimes = self.lifetimes;
         let owner = born.owner.clone();
-        let ended = self.all_ended.get(&owner).is_some_and(|&until| born.at <= until);
-        let Some(session) = self.session_at(hash.clone(), born.at, now) else {
-            return;
-        };
-        if ended {
-            session.end(session.tombstone(&born, &lifetimes));
-        }
-        session.born = Some(born);
+        let ended = self.all_ended.get(&owner).is_some_and(|ended| ended.revokes(&born));
+        self.change(hash.clone(), now, |session| {
+            if ended {
+                session.end(session.tombstone(&born, &lifetimes));
+            }
+            session.born = Some(born);
+        });
         self.by_owner.entry(owner).or_default().insert(hash);
     }
 
-    fn apply_all_ended(&mut self, owner: String, at: i64) {
+    fn apply_all_ended(&mut self, owner: String, ended: AllEnded) {
         let lifetimes = self.lifetimes;
         for hash in self.by_owner.get(&owner).into_iter().flatten() {
             let Some(session) = self.sessions.get_mut(hash) else {
                 continue;
             };
-            let born = session.born.clone().filter(|born| born.at <= at);
+            let born = session.born.clone().filter(|born| ended.revokes(born));
             if let Some(born) = born {
+                self.unended -= usize::from(session.is_unended());
                 session.end(session.tombstone(&born, &lifetimes));
             }
         }
-        let until = self.all_ended.entry(owner).or_insert(at);
-        *until = at.max(*until);
+        let latest = self.all_ended.entry(owner).or_default();
+        *latest = latest.merge(ended);
     }
 
-    /// The session of an event at `at`; `None` if the event is too old to matter.
-    fn session_at(&mut self, hash: String, at: i64, now: i64) -> Option<&mut Session> {
-        if at.saturating_add(self.lifetimes.absolute_ms()) <= now {
-            return None;
-        }
-        Some(self.sessions.entry(hash).or_insert_with(|| Session::new(now)))
+    /// Changes a session, known or not, and keeps the count of the unended ones.
+    fn change(&mut self, hash: String, now: i64, change: impl FnOnce(&mut Session)) {
+        let session = self.sessions.entry(hash).or_insert_with(|| Session::new(now));
+        let before = usize::from(session.is_unended());
+        change(session);
+        let after = usize::from(session.is_unended());
+        self.unended = self.unended + after - before;
     }
 
     /// The state of a live session, without a use.
@@ -174,10 +174,22 @@ impl View {
         self.sessions.values().filter(alive).count()
     }
 
+    /// Number of an owner's known sessions, including tombstones.
+    pub(crate) fn known_of(&self, owner: &str) -> usize {
+        self.by_owner.get(owner).map_or(0, BTreeSet::len)
+    }
+
+    /// Whether at least `max_living` sessions are live. Expired ones are counted out by a
+    /// scan, and only if they could decide: far from the limit this costs nothing.
+    pub(crate) fn is_full(&self, max_living: usize, now: i64) -> bool {
+        self.unended >= max_living && self.living(now) >= max_living
+    }
+
     /// Marks ended sessions for cleanup, and removes those that no entry can bring back.
     pub(crate) fn sweep(&mut self, now: i64) -> Swept {
         let mut swept = Swept::default();
         for (hash, session) in &mut self.sessions {
+            session.received_by(now);
             if !session.matters(&self.lifetimes, now) {
                 swept.removed.push(hash.clone());
             } else if session.ended_until.is_some() && !session.cleaned {
@@ -188,9 +200,11 @@ impl View {
         for hash in &swept.removed {
             self.remove(hash);
         }
-        let old = now.saturating_sub(self.lifetimes.absolute_ms());
-        self.all_ended.retain(|owner, at| {
-            let matters = *at > old;
+        // A session that it ends may come from a clock that is ahead.
+        let lifetime = self.lifetimes.absolute_ms().saturating_add(MARGIN_MS);
+        let old = now.saturating_sub(lifetime);
+        self.all_ended.retain(|owner, ended| {
+            let matters = ended.at > old;
             if !matters {
                 swept.owners.push(owner.clone());
             }
@@ -200,8 +214,11 @@ impl View {
     }
 
     fn remove(&mut self, hash: &str) {
-        let born = self.sessions.remove(hash).and_then(|session| session.born);
-        if let Some(born) = born
+        let Some(session) = self.sessions.remove(hash) else {
+            return;
+        };
+        self.unended -= usize::from(session.is_unended());
+        if let Some(born) = session.born
             && let Some(hashes) = self.by_owner.get_mut(&born.owner)
         {
             hashes.remove(hash);

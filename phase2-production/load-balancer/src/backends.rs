@@ -90,6 +90,13 @@ impl Backends {
         Some(backend.status())
     }
 
+    /// Closes one idle connection of the backend that has most of them. False: there is none.
+    pub(crate) fn close_idle_connection(&self) -> bool {
+        let all = self.all();
+        let most = all.iter().max_by_key(|backend| backend.pool().len());
+        most.is_some_and(|backend| backend.pool().close_oldest())
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut List) -> T) -> T {
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut list))

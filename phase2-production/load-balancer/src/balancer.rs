@@ -1,16 +1,17 @@
 //! The handle on a balancer: its backends, policy, limits and metrics, and the commands of
 //! the admin listener.
 
-use crate::backends::Backends;
+use crate::backends::{Backend, Backends};
 use crate::config::{BackendAddress, BalancerArgs, Limits};
+use crate::connections::Connections;
 use crate::dns;
 use crate::metrics::Metrics;
+use crate::refusals;
 use crate::selection::Selection;
 use crate::status::{BackendStatus, Status};
 use crate::tls::Tls;
 use crate::upgrade::Tunnels;
 use anyhow::bail;
-use api_contract::headers::SERVED_BY;
 use axum::response::Response;
 use http::HeaderValue;
 use http_edge::args::EdgeArgs;
@@ -20,6 +21,8 @@ use http_edge::request_id::RequestId;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A balancer. Clones share one state.
 #[derive(Clone, Debug)]
@@ -36,15 +39,25 @@ impl WeakBalancer {
     }
 }
 
+/// How long after the start an empty list of backends is expected to be filled by commands.
+const START_GRACE: Duration = Duration::from_secs(1);
+
+/// Between two looks for the first passed check.
+const FIRST_CHECK_INTERVAL: Duration = Duration::from_millis(5);
+
 #[derive(Debug)]
 struct Shared {
+    started: Instant,
     backends: Backends,
     selection: Selection,
     limits: Limits,
+    connections: Connections,
     tunnels: Tunnels,
     tls: Option<Tls>,
     metrics: Metrics,
     edge: EdgeArgs,
+    /// Its name in `X-Served-By`.
+    served_by: HeaderValue,
 }
 
 impl Balancer {
@@ -52,10 +65,14 @@ impl Balancer {
     /// runtime. It records metrics if the recorder is installed before.
     ///
     /// # Errors
-    /// When two backends have one id, or the certificate cannot be used.
+    /// When two backends have one id, the certificate cannot be used, or there are too few
+    /// descriptors for `--max-connections`.
     pub fn new(args: &BalancerArgs) -> anyhow::Result<Self> {
         let backends = Backends::new(args.checks());
         let metrics = Metrics::new();
+        let served_by = HeaderValue::from_str(&args.edge.replica_id)?;
+        let overload = metrics.overload.clone();
+        let connections = Connections::new(args.max_connections, overload, &served_by)?;
         for (index, backend) in args.backends.iter().enumerate() {
             if args.backends[..index].iter().any(|earlier| earlier.id == backend.id) {
                 bail!("--backend {}: this id is given twice", backend.id);
@@ -65,13 +82,16 @@ impl Balancer {
             }
         }
         let balancer = Self(Arc::new(Shared {
+            started: Instant::now(),
             backends,
             selection: Selection::of(args.policy),
             limits: args.limits(),
+            connections,
             tunnels: Tunnels::default(),
-            tls: Tls::open(&args.tls)?,
+            tls: Tls::open(&args.tls, &served_by)?,
             metrics,
             edge: args.edge.clone(),
+            served_by,
         }));
         let weak = balancer.downgrade();
         recorder::add_collector(move || {
@@ -132,6 +152,27 @@ impl Balancer {
         self.0.tls.as_ref()
     }
 
+    /// The backends for a request. While none is up and some have not been checked, or the
+    /// balancer has just started and knows none, it waits: the clients in the backlog of an
+    /// inherited listener come before the first check.
+    pub(crate) async fn backends_for_request(&self) -> Arc<Vec<Arc<Backend>>> {
+        let deadline = Instant::now() + self.limits().down;
+        loop {
+            let all = self.backends().all();
+            let undecided = match &all[..] {
+                [] => self.0.started.elapsed() < START_GRACE,
+                some => {
+                    !some.iter().any(|backend| backend.takes_new_clients())
+                        && some.iter().any(|backend| backend.is_starting())
+                }
+            };
+            if !undecided || Instant::now() >= deadline {
+                return all;
+            }
+            tokio::time::sleep(FIRST_CHECK_INTERVAL).await;
+        }
+    }
+
     pub(crate) fn backends(&self) -> &Backends {
         &self.0.backends
     }
@@ -142,6 +183,21 @@ impl Balancer {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// The permit for a new connection to a backend. An idle connection to any backend is
+    /// closed for it if necessary. `None`: all are in use.
+    pub(crate) fn backend_permit(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let permit = self.connections().backend_permit();
+            if permit.is_some() || !self.backends().close_idle_connection() {
+                return permit;
+            }
+        }
     }
 
     pub(crate) fn tunnels(&self) -> &Tunnels {
@@ -169,12 +225,8 @@ impl Balancer {
         }
     }
 
-    /// The balancer's own error response, with its name in `X-Served-By`.
+    /// The balancer's own error response.
     pub(crate) fn refuse(&self, refusal: Refusal, id: &RequestId) -> Response {
-        let mut reply = refusal.into_named_response(id.as_str());
-        if let Ok(name) = HeaderValue::from_str(&self.0.edge.replica_id) {
-            reply.headers_mut().insert(SERVED_BY, name);
-        }
-        reply
+        refusals::into_reply(refusal, &self.0.served_by, id)
     }
 }

@@ -10,10 +10,23 @@ use std::time::Duration;
 /// The command line of a balancer.
 #[derive(clap::Args, Clone, Debug)]
 #[command(mut_arg("replica_id", |name| name.default_value("lb")))]
+// No other balancer waits for this one to leave: it stops accepting at once, and clients wait
+// in the backlog of an inherited listener.
+#[command(mut_arg("drain_grace_ms", |grace| grace.default_value("0")))]
 pub struct BalancerArgs {
     /// Addresses, name, log format and drain times.
     #[command(flatten)]
     pub edge: EdgeArgs,
+
+    /// Accept connections at this descriptor, a listening TCP socket of the parent process,
+    /// instead of opening --listen
+    #[arg(long, value_name = "FD", conflicts_with = "listen")]
+    pub listen_fd: Option<u16>,
+
+    /// Serve at most this many clients at the same time; further ones get 503
+    /// [default: half of the descriptor limit (ulimit -n) without 32, at most 50000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: Option<u32>,
 
     /// How to select the backend of a request
     #[arg(long, value_enum, default_value_t = Policy::RoundRobin)]
@@ -55,6 +68,11 @@ pub struct BalancerArgs {
     /// Milliseconds from the last byte of a request to the head of its response
     #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = at_least_one())]
     pub head_timeout_ms: u64,
+
+    /// Milliseconds that a body may make no progress, in either direction, before it is
+    /// aborted
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = at_least_one())]
+    pub idle_timeout_ms: u64,
 }
 
 impl BalancerArgs {
@@ -75,6 +93,8 @@ impl BalancerArgs {
         Limits {
             connect: Duration::from_millis(self.connect_timeout_ms),
             head: Duration::from_millis(self.head_timeout_ms),
+            idle: Duration::from_millis(self.idle_timeout_ms),
+            down: Duration::from_millis(self.check_timeout_ms),
         }
     }
 }
@@ -137,6 +157,30 @@ pub struct Checks {
     pub rise: u64,
 }
 
+impl Default for Checks {
+    /// The defaults of the flags.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_millis(250),
+            timeout: Duration::from_secs(1),
+            fall: 2,
+            rise: 1,
+        }
+    }
+}
+
+impl Checks {
+    /// How long a backend has to accept requests after its `/readyz` says "not ready", so that
+    /// a balancer with these checks has taken it out before its port closes: `fall` checks,
+    /// each after an interval and with an answer only at the timeout. This balancer needs one
+    /// check only; HAProxy counts "not ready" as a failure like any other.
+    #[must_use]
+    pub fn drain_grace(&self) -> Duration {
+        let one_check = self.interval.saturating_add(self.timeout);
+        one_check.saturating_mul(u32::try_from(self.fall).unwrap_or(u32::MAX))
+    }
+}
+
 /// The timeouts of a request to a backend.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -144,6 +188,10 @@ pub struct Limits {
     pub connect: Duration,
     /// To begin its response, counted from the last byte that was sent to it.
     pub head: Duration,
+    /// Without progress of a body.
+    pub idle: Duration,
+    /// Without progress while the backend is down.
+    pub down: Duration,
 }
 
 /// How the backend of a request is selected.

@@ -5,6 +5,7 @@
 //! another core. Here the request's task drives the connection itself. A separate task is
 //! spawned only where the connection must go on while no request waits for it.
 
+use crate::pool::BackendStream;
 use crate::request_body::RequestBody;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,7 +13,6 @@ use hyper::client::conn::http1::Connection;
 use hyper_util::rt::TokioIo;
 use std::fmt;
 use std::task::{Context, Poll};
-use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Drives a connection. Dropped, it closes the connection.
@@ -29,7 +29,9 @@ pub(crate) enum Driver {
 
 impl Driver {
     /// A driver that begins inline.
-    pub(crate) fn of(connection: Connection<TokioIo<TcpStream>, RequestBody>) -> Self {
+    pub(crate) fn of(
+        connection: Connection<TokioIo<BackendStream>, RequestBody>,
+    ) -> Self {
         Self::Inline(connection.with_upgrades().boxed())
     }
 

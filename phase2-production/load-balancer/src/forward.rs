@@ -4,11 +4,13 @@
 use crate::Balancer;
 use crate::backends::Backend;
 use crate::exchange::{Failure, Lease, exchange};
+use crate::framing::{self, Reuse};
 use crate::headers;
 use crate::health::CheckResult;
 use crate::pool::Outbound;
 use crate::refusals;
-use crate::request_body::{Progress, RequestBody};
+use crate::request_body::{self, Progress, RequestBody};
+use crate::request_log::RequestLog;
 use crate::response_body::ResponseBody;
 use crate::selection::RequestedBackend;
 use crate::upgrade;
@@ -16,33 +18,28 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONNECTION, HOST, SET_COOKIE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body::Body as _;
 use http_edge::request_id::RequestId;
 use http_edge::serve::PeerAddress;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::time::Instant;
 
-/// Answers a request, logs and counts it. The path is logged without the query, which may
-/// hold a secret.
+/// Answers a request, logs and counts it.
 pub(crate) async fn forward(balancer: Balancer, request: Request<Incoming>) -> Response {
-    let metrics = &balancer.metrics().http;
-    let mut timer = metrics.begin(request.method(), request.uri().path());
     let id = RequestId::of(&request);
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let (mut reply, backend) = match refusals::invalid(&request) {
-        Some(refusal) => (balancer.refuse(refusal, &id), None),
-        None => answer(&balancer, request, &id).await,
+    let mut log = RequestLog::begin(balancer.metrics(), &request, id.clone());
+    let mut reply = match refusals::invalid(&request) {
+        Some(refusal) => {
+            request_body::discard(request.into_body());
+            balancer.refuse(refusal, &id)
+        }
+        None => answer(&balancer, request, &id, &mut log).await,
     };
     headers::set_request_id(reply.headers_mut(), &id);
-    timer.set_status(reply.status());
-    let (status, ms) = (reply.status().as_u16(), timer.elapsed().as_millis());
-    let backend = backend.as_ref().map_or("-", |backend| backend.id());
-    tracing::info!(%method, path, status, backend, ms, request_id = id.as_str(), "request");
+    log.set_status(reply.status());
     reply
 }
 
@@ -51,25 +48,27 @@ async fn answer(
     balancer: &Balancer,
     mut request: Request<Incoming>,
     id: &RequestId,
-) -> (Response, Option<Arc<Backend>>) {
+    log: &mut RequestLog<'_>,
+) -> Response {
+    let method = request.method().clone();
     let requested = balancer.selection().take_requested_backend(request.headers_mut());
-    let mut tunnel = upgrade::websocket_request(&mut request);
+    let tunnel = upgrade::websocket_request(&mut request);
     let (mut outbound, progress) = prepare(balancer, request, id, tunnel.is_some());
-    let all = balancer.backends().all();
-    let mut untried: Vec<_> = all.iter().collect();
-    while let Some(backend) = balancer.selection().pick(&untried, &requested) {
-        if untried.len() < all.len() {
+    let all = balancer.backends_for_request().await;
+    let (mut tried, mut last) = (Vec::new(), None);
+    while let Some(backend) = balancer.selection().pick(&all, &tried, &requested) {
+        if !tried.is_empty() {
             balancer.metrics().retries.increment(1);
         }
-        untried.retain(|other| !Arc::ptr_eq(other, backend));
+        tried.push(backend);
+        log.set_backend(Some(backend));
         let started = Instant::now();
-        let sent = exchange(backend, outbound, &progress, balancer.limits()).await;
+        let sent = exchange(balancer, backend, outbound, &progress).await;
+        let sent = sent.and_then(|sent| reframed(sent, &method, tunnel.is_some()));
         let failure = match sent {
             Ok((reply, lease)) => {
                 backend.count_response(reply.status(), started.elapsed());
-                let reply =
-                    relay(balancer, reply, lease, tunnel.take(), backend, &requested);
-                return (reply, Some(Arc::clone(backend)));
+                return relay(balancer, reply, lease, tunnel, backend, &requested);
             }
             Err(failure) => failure,
         };
@@ -77,13 +76,32 @@ async fn answer(
             backend.count_failure(reason);
         }
         let refusal = refusals::failed(&failure, backend.id(), id);
-        let Failure::Unsent(unsent, cause) = failure else {
-            return (balancer.refuse(refusal, id), Some(Arc::clone(backend)));
+        outbound = match failure {
+            Failure::Unsent(unsent, cause) => {
+                backend.note(&CheckResult::Failed(cause));
+                unsent
+            }
+            Failure::Exhausted(unsent, _) => unsent,
+            _ => return balancer.refuse(refusal, id),
         };
-        backend.note(&CheckResult::Failed(cause));
-        outbound = unsent;
+        last = Some(refusal);
     }
-    (balancer.refuse(refusals::no_backend(), id), None)
+    log.set_backend(None);
+    balancer.refuse(last.unwrap_or_else(refusals::no_backend), id)
+}
+
+/// A reply with its framing made anew; a failure if it cannot be read in one way only.
+fn reframed(
+    (mut reply, mut lease): (http::Response<Incoming>, Lease),
+    method: &Method,
+    switches: bool,
+) -> Result<(http::Response<Incoming>, Lease), Failure> {
+    let reuse = framing::remake(&mut reply, method, switches)
+        .map_err(|cause| Failure::InvalidResponse(cause.to_owned()))?;
+    if reuse == Reuse::Forbidden {
+        lease.forbid_reuse();
+    }
+    Ok((reply, lease))
 }
 
 /// The request for the backend.
@@ -113,7 +131,8 @@ fn prepare(
     }
     let (mut outbound, progress) = RequestBody::request(headers, body);
     *outbound.method_mut() = parts.method;
-    let path = parts.uri.path_and_query().cloned();
+    // The path of `http://x#f` is empty: it reads as "/", but hyper would write nothing.
+    let path = parts.uri.path_and_query().filter(|path| path.as_str() != "/").cloned();
     *outbound.uri_mut() = Uri::from(path.unwrap_or(PathAndQuery::from_static("/")));
     (Box::new(outbound), progress)
 }
@@ -135,7 +154,7 @@ fn relay(
     let switched = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
     if let (true, Some(client)) = (switched, tunnel) {
         upgrade::set_headers(reply.headers_mut());
-        balancer.tunnels().open(client, &mut reply, lease);
+        balancer.tunnels().open(client, &mut reply, lease, *balancer.limits());
         return reply.map(|_empty| Body::empty());
     }
     if close {
@@ -143,5 +162,6 @@ fn relay(
         // told apart from the body (RFC 9110 §10.1.1).
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    reply.map(|body| Body::new(ResponseBody::new(body, lease)))
+    let limits = *balancer.limits();
+    reply.map(|body| Body::new(ResponseBody::new(body, lease, limits)))
 }

@@ -37,14 +37,11 @@ pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The options in all `Connection` headers.
+/// The options in all `Connection` headers. One that is no text does not hide the others.
 pub(crate) fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+    let values = headers.get_all(CONNECTION).iter();
+    let options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    options.filter_map(|option| str::from_utf8(option.trim_ascii()).ok())
 }
 
 /// Sets the client's address, host and scheme for the backend. Values from the client are
@@ -60,9 +57,9 @@ pub(crate) fn set_forwarded(
     if let Some(host) = headers.get(HOST).cloned() {
         headers.insert(FORWARDED_HOST, host);
     } else {
-        // Optional in HTTP/1.0. The backend gets HTTP/1.1, where `Host` may be empty but not
-        // missing (RFC 9112 §3.2).
-        headers.insert(HOST, HeaderValue::from_static(""));
+        // Optional in HTTP/1.0. The backend gets HTTP/1.1, where it has to be there and valid
+        // (RFC 9112 §3.2).
+        headers.insert(HOST, HeaderValue::from_static("localhost"));
     }
     headers.insert(FORWARDED_FOR, text(&client.to_canonical().to_string()));
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
@@ -88,6 +85,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(CONNECTION, HeaderValue::from_static("close, X-Secret-Hop"));
         headers.append(CONNECTION, HeaderValue::from_static("content-length,host"));
+        let unreadable = HeaderValue::from_bytes(b"\xff, X-Other-Hop").unwrap();
+        headers.append(CONNECTION, unreadable);
+        headers.insert("x-other-hop", HeaderValue::from_static("1"));
         for name in ["x-secret-hop", "keep-alive", "te", "content-length", "host", "a"] {
             headers.insert(name, HeaderValue::from_static("1"));
         }

@@ -10,28 +10,37 @@
 //! - Bodies are streamed in both directions in constant memory.
 //! - A draining backend finishes its requests; so does a draining balancer.
 //! - With `--tls`, clients must use HTTPS.
+//! - The framing of a message is made here, never copied from the other side.
+//! - Its own lack of descriptors or ports is no finding about a backend.
 //!
-//! Left to the balancer in `deployment/`: HTTP/2, weights, limits on connections, and
-//! informational responses other than `100 Continue`.
+//! Left to the balancer in `deployment/`: HTTP/2, weights, and informational responses other
+//! than `100 Continue`.
 
 pub mod admin;
 mod backends;
 mod balancer;
 pub mod config;
+mod connections;
 mod dns;
 mod driver;
 mod exchange;
 mod forward;
+mod framing;
 mod headers;
 mod health;
+mod host;
+mod inherited;
 mod metrics;
 mod pool;
+mod raw_refusal;
 mod refusals;
 mod request_body;
+mod request_log;
 mod response_body;
 mod selection;
 pub mod status;
 mod tls;
+mod tunnel;
 mod upgrade;
 
 pub use balancer::Balancer;
@@ -39,12 +48,16 @@ pub use balancer::Balancer;
 use admin::Admin;
 use anyhow::Context;
 use config::BalancerArgs;
+use http_edge::accept::Plain;
+use http_edge::head_limits::HeadLimits;
 use http_edge::health::Readiness;
 use http_edge::ready::ReadyLine;
-use http_edge::serve::{Drain, serve, serve_with};
-use http_edge::{listen, log, recorder, stop};
+use http_edge::serve::{Drain, serve_with};
+use http_edge::{listen, log, process_limits, recorder, stop};
+use status::{BackendState, BackendStatus};
 use std::convert::Infallible;
 use std::sync::OnceLock;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +79,7 @@ pub async fn run(
     let stopping = async {
         shutdown.await;
         deadline.get_or_init(|| Instant::now() + drain_time);
+        balancer.tunnels().close();
     };
     let finished = CancellationToken::new();
     let traffic = async {
@@ -74,11 +88,18 @@ pub async fn run(
             let response = forward::forward(handle.clone(), request);
             async { Ok::<_, Infallible>(response.await) }
         });
+        let connections = balancer.connections();
         match balancer.tls() {
             Some(tls) => {
-                serve_with(listener, tls.acceptor(), service, drain, stopping).await;
+                let accept = connections.limit(tls.acceptor());
+                serve_with(listener, accept, HeadLimits::PROXY, service, drain, stopping)
+                    .await;
             }
-            None => serve(listener, service, drain, stopping).await,
+            None => {
+                let accept = connections.limit(Plain);
+                serve_with(listener, accept, HeadLimits::PROXY, service, drain, stopping)
+                    .await;
+            }
         }
         balancer.tunnels().finish(*deadline.get_or_init(Instant::now)).await;
         finished.cancel();
@@ -96,11 +117,19 @@ pub async fn run(
 /// # Errors
 /// When a flag, the token file or an address cannot be used.
 pub async fn start(args: BalancerArgs) -> anyhow::Result<()> {
+    http_edge::descriptors::raise_descriptor_limit();
     log::init(args.edge.log);
+    process_limits::survive_file_size_limit();
     let admin = admin_of(&args).await?;
     let balancer = Balancer::new(&args)?;
     let may_be_remote = args.edge.insecure_remote || balancer.tls().is_some();
-    let listener = listen::bind(args.edge.listen, may_be_remote).await?;
+    let listener = match args.listen_fd {
+        Some(fd) => inherited::listener(fd.into(), may_be_remote)?,
+        None => listen::bind(args.edge.listen, may_be_remote).await?,
+    };
+    if args.listen_fd.is_some() {
+        wait_for_first_checks(&balancer, args.checks().timeout).await;
+    }
     if let Some(file) = balancer.certificate_file() {
         tls::announce(file);
     }
@@ -113,6 +142,16 @@ pub async fn start(args: BalancerArgs) -> anyhow::Result<()> {
     ready.announce();
     run(listener, admin, balancer, stop::shutdown_signal()).await;
     Ok(())
+}
+
+/// Waits until every backend is ready, at most for one check. The clients of an inherited
+/// listener wait already, and without a checked backend they would get 503.
+async fn wait_for_first_checks(balancer: &Balancer, limit: Duration) {
+    let deadline = Instant::now() + limit;
+    let pending = |one: &BackendStatus| one.state == BackendState::Starting;
+    while Instant::now() < deadline && balancer.status().backends.iter().any(pending) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn admin_of(args: &BalancerArgs) -> anyhow::Result<Option<Admin>> {

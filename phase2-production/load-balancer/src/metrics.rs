@@ -17,6 +17,25 @@ pub(crate) struct Metrics {
     pub(crate) retries: Counter,
     /// Open WebSocket tunnels.
     pub(crate) tunnels: Gauge,
+    /// What the balancer's own limits have refused.
+    pub(crate) overload: Overload,
+}
+
+/// Counts what the balancer's own limits have refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Overload {
+    /// Clients beyond `--max-connections`.
+    pub(crate) clients: Counter,
+    /// Connections to backends that this process or machine could not open.
+    pub(crate) backends: Counter,
+}
+
+impl Overload {
+    fn new() -> Self {
+        let counter =
+            |of| metrics::counter!("load_balancer_overloaded_total", "connection" => of);
+        Self { clients: counter("client"), backends: counter("backend") }
+    }
 }
 
 impl Metrics {
@@ -27,6 +46,7 @@ impl Metrics {
             http: HttpMetrics::default(),
             retries: metrics::counter!("load_balancer_retries_total"),
             tunnels: metrics::gauge!("load_balancer_websocket_tunnels"),
+            overload: Overload::new(),
         }
     }
 }
@@ -40,16 +60,19 @@ pub(crate) enum FailureReason {
     ConnectionLost,
     /// The response did not begin in time.
     Timeout,
-    /// The connection was lost in the body of the response.
+    /// The connection was lost, or stalled, in the body of the response.
     ResponseAborted,
+    /// The head of the response is not HTTP, or its framing is not clear.
+    InvalidResponse,
 }
 
 impl FailureReason {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Connect, "connect"),
         (Self::ConnectionLost, "connection_lost"),
         (Self::Timeout, "timeout"),
         (Self::ResponseAborted, "response_aborted"),
+        (Self::InvalidResponse, "invalid_response"),
     ];
 }
 
@@ -63,7 +86,7 @@ pub(super) struct BackendMetrics {
     pub(super) in_flight: Gauge,
     pub(super) idle_connections: Gauge,
     responses: [Counter; 5],
-    failures: [Counter; 4],
+    failures: [Counter; 5],
     response_duration: Histogram,
 }
 
@@ -121,6 +144,10 @@ fn describe() {
         "Requests sent to another backend because nothing was sent to the first"
     );
     describe_gauge!("load_balancer_websocket_tunnels", "Open WebSocket tunnels");
+    describe_counter!(
+        "load_balancer_overloaded_total",
+        "Connections that a limit of this process or machine has refused"
+    );
     describe_gauge!(
         "load_balancer_backend_up",
         "Whether the backend gets new clients: 1, or 0 (starting, draining, down, removed)"

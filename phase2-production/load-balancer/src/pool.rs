@@ -3,10 +3,12 @@
 //! Invariant: a pooled connection has no request on it and is owned by the pool alone.
 //! A caller that takes it out owns it, and dropping it closes it.
 
+mod stream;
+
 use crate::driver::Driver;
 use crate::request_body::RequestBody;
 use http::{Request, Response};
-use http_edge::serve::HEADER_TIMEOUT;
+use http_edge::serve::{HEADER_TIMEOUT, limit_unsent};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -18,7 +20,10 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
+pub(crate) use stream::BackendStream;
+use stream::WriteFailed;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// A connection idle for longer is not used again. The replicas close theirs after
 /// [`HEADER_TIMEOUT`]. A limit well below that keeps a request from crossing the close on
@@ -36,6 +41,8 @@ pub(crate) type Outbound = Box<Request<RequestBody>>;
 pub(crate) struct Connection {
     sender: SendRequest<RequestBody>,
     driver: Driver,
+    write_failed: WriteFailed,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Why a connection gave no response.
@@ -48,13 +55,21 @@ pub(crate) enum SendError {
 
 impl Connection {
     /// Opens a connection. No request is sent.
-    pub(crate) async fn open(address: SocketAddr, limit: Duration) -> io::Result<Self> {
+    pub(crate) async fn open(
+        address: SocketAddr,
+        limit: Duration,
+        permit: OwnedSemaphorePermit,
+    ) -> io::Result<Self> {
         let stream = tokio::time::timeout(limit, TcpStream::connect(address)).await??;
         // Without this, small requests wait for the backend's delayed acknowledgement.
         stream.set_nodelay(true)?;
+        // So that a backend that reads slowly shows progress within the idle timeout.
+        limit_unsent(&stream);
+        let (stream, write_failed) = BackendStream::new(stream);
         let (sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { sender, driver: Driver::of(connection) })
+        let driver = Driver::of(connection);
+        Ok(Self { sender, driver, write_failed, _permit: permit })
     }
 
     /// Sends a request and waits for the head of the response.
@@ -65,7 +80,7 @@ impl Connection {
         &mut self,
         request: Outbound,
     ) -> Result<Response<Incoming>, SendError> {
-        let Self { sender, driver } = self;
+        let Self { sender, driver, .. } = self;
         let mut sent = pin!(sender.try_send_request(*request));
         let sent = poll_fn(|context| {
             driver.advance(context);
@@ -87,6 +102,12 @@ impl Connection {
         self.driver.spawn();
     }
 
+    /// Whether the backend has stopped reading. Its response can be read; nothing more can be
+    /// sent.
+    pub(crate) fn is_write_failed(&self) -> bool {
+        self.write_failed.get()
+    }
+
     /// Whether the connection can take the next request now.
     pub(crate) fn is_free_now(&mut self) -> bool {
         self.driver.advance(&mut no_waker());
@@ -95,7 +116,7 @@ impl Connection {
 
     /// Waits until the exchange is complete in both directions. False: it never will be.
     pub(crate) async fn is_free(&mut self) -> bool {
-        let Self { sender, driver } = self;
+        let Self { sender, driver, .. } = self;
         let ready = poll_fn(|context| {
             driver.advance(context);
             sender.poll_ready(context)
@@ -147,6 +168,12 @@ impl Pool {
         self.lock().retain_mut(|(connection, since)| {
             since.elapsed() < IDLE_TIMEOUT && !connection.is_closed()
         });
+    }
+
+    /// Closes the connection that has been idle longest. False: there is none.
+    pub(crate) fn close_oldest(&self) -> bool {
+        let mut idle = self.lock();
+        (!idle.is_empty()).then(|| idle.remove(0)).is_some()
     }
 
     /// Closes all, because the backend is leaving or lost.

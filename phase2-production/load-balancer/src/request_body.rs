@@ -7,6 +7,8 @@
 //!   for a short time. Otherwise a client that is still writing would get a reset instead
 //!   of the response.
 
+use crate::backends::Backend;
+use crate::config::Limits;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -24,22 +26,32 @@ use tokio_util::sync::CancellationToken;
 /// so the wait must end (RFC 9110 §10.1.1).
 const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the rest of a body is read and discarded.
+/// How long the rest of a body may stop while it is read and discarded.
 pub(crate) const LINGERING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long it is read at most.
+const MAX_LINGERING: Duration = Duration::from_secs(10);
 
 /// The state of a request: the party that has to act next.
 #[derive(Clone, Copy, Debug)]
 enum BodyState {
     /// The body waits for the backend's `100 Continue`.
     AwaitingContinue,
-    /// The client has to send the next frame.
-    AwaitingClient,
+    /// The client has to send the next frame, since this time.
+    AwaitingClient(Instant),
     /// The backend has to read the next frame, since this time.
     AwaitingBackend(Instant),
     /// The backend has the whole request and has to respond, since this time.
     AwaitingResponse(Instant),
     /// The client closed the connection or sent an invalid body.
     ClientAborted,
+}
+
+/// The party that has not acted in time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Stalled {
+    Client,
+    Backend,
 }
 
 /// The progress of a request, for readers outside the body.
@@ -72,32 +84,61 @@ impl Progress {
         }
     }
 
-    /// Completes when the backend has had to act for `limit`. Time spent waiting for the
-    /// client does not count.
-    pub(crate) async fn backend_timeout(&self, limit: Duration) {
+    /// Completes when a party has had to act for longer than its limit.
+    pub(crate) async fn stalled(&self, limits: &Limits, backend: &Backend) -> Stalled {
         loop {
-            let remaining = match *self.state() {
-                BodyState::AwaitingBackend(since)
-                | BodyState::AwaitingResponse(since) => {
-                    limit.saturating_sub(since.elapsed())
+            let state = *self.state();
+            let (limit, party) = match state {
+                BodyState::AwaitingResponse(_) => (limits.head, Stalled::Backend),
+                BodyState::AwaitingBackend(_) => {
+                    (limits.head.min(limits.idle), Stalled::Backend)
                 }
-                BodyState::AwaitingContinue
-                | BodyState::AwaitingClient
-                | BodyState::ClientAborted => limit,
+                BodyState::AwaitingClient(_)
+                | BodyState::AwaitingContinue
+                | BodyState::ClientAborted => (limits.idle, Stalled::Client),
             };
-            if remaining.is_zero() {
-                return;
+            // A client that has aborted, or may not send yet, is not late.
+            let waited = state.since().map_or(Duration::ZERO, |since| since.elapsed());
+            if waited >= limits.down && backend.is_down() {
+                return Stalled::Backend;
             }
-            tokio::time::sleep(remaining).await;
+            if waited >= limit {
+                return party;
+            }
+            tokio::time::sleep((limit - waited).min(limits.down)).await;
         }
     }
 
+    /// The time since the last frame. `None`: the client may not send, or has aborted.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        self.state().since().map(|since| since.elapsed())
+    }
+
+    /// Enters `state`. Waiting for the client began with the first look.
     fn set(&self, state: BodyState) {
-        *self.state() = state;
+        let mut current = self.state();
+        if let (BodyState::AwaitingClient(_), BodyState::AwaitingClient(_)) =
+            (*current, state)
+        {
+            return;
+        }
+        *current = state;
     }
 
     fn state(&self) -> MutexGuard<'_, BodyState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BodyState {
+    /// Since when a party has had to act.
+    const fn since(self) -> Option<Instant> {
+        match self {
+            Self::AwaitingClient(since)
+            | Self::AwaitingBackend(since)
+            | Self::AwaitingResponse(since) => Some(since),
+            Self::AwaitingContinue | Self::ClientAborted => None,
+        }
     }
 }
 
@@ -177,14 +218,21 @@ impl Body for RequestBody {
         };
         // The first poll makes hyper send `100 Continue` to the client.
         let polled = Pin::new(&mut *body).poll_frame(context);
+        // Trailers end the body. hyper polls no further after them, so a later `None` would
+        // not be seen.
+        let has_trailers =
+            matches!(&polled, Poll::Ready(Some(Ok(frame))) if frame.is_trailers());
         let state = match &polled {
-            Poll::Pending => BodyState::AwaitingClient,
+            Poll::Pending => BodyState::AwaitingClient(Instant::now()),
+            Poll::Ready(Some(Ok(_))) if has_trailers => {
+                BodyState::AwaitingResponse(Instant::now())
+            }
             Poll::Ready(Some(Ok(_))) => awaiting(body),
             Poll::Ready(Some(Err(_))) => BodyState::ClientAborted,
             Poll::Ready(None) => BodyState::AwaitingResponse(Instant::now()),
         };
         self.progress.set(state);
-        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+        if has_trailers || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.body = None;
         }
         polled
@@ -205,13 +253,19 @@ impl Drop for RequestBody {
         if self.is_end_stream() || self.permission.is_some() {
             return;
         }
-        let runtime = tokio::runtime::Handle::try_current();
-        if let (Some(rest), Ok(runtime)) = (self.body.take(), runtime) {
-            runtime.spawn(tokio::time::timeout(LINGERING_TIMEOUT, discard(rest)));
+        if let Some(rest) = self.body.take() {
+            discard(rest);
         }
     }
 }
 
-async fn discard(mut rest: Incoming) {
-    while let Some(Ok(_discarded)) = rest.frame().await {}
+/// Reads the rest of a body that is not needed, as long as it arrives and for a limited time.
+pub(crate) fn discard(mut rest: Incoming) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let discarding = async move {
+        while let Ok(Some(Ok(_discarded))) =
+            tokio::time::timeout(LINGERING_TIMEOUT, rest.frame()).await
+        {}
+    };
+    runtime.spawn(tokio::time::timeout(MAX_LINGERING, discarding));
 }

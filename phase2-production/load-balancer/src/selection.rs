@@ -21,6 +21,11 @@ pub(crate) enum Selection {
     Sticky(RoundRobin),
 }
 
+/// Whether this request has been tried on `backend`.
+fn is_tried(backend: &Arc<Backend>, tried: &[&Arc<Backend>]) -> bool {
+    tried.iter().any(|one| Arc::ptr_eq(one, backend))
+}
+
 /// The id of the backend that the client's cookie names. Untrusted: a client can send any
 /// id.
 pub(crate) type RequestedBackend = Option<String>;
@@ -54,17 +59,18 @@ impl Selection {
         }
     }
 
-    /// Picks one of `backends` for this client; `None` if none is available.
+    /// Picks one of `backends` for this client that is not in `tried`; `None` if none is
+    /// available.
     pub(crate) fn pick<'a>(
         &self,
-        backends: &[&'a Arc<Backend>],
+        backends: &'a [Arc<Backend>],
+        tried: &[&'a Arc<Backend>],
         requested: &RequestedBackend,
     ) -> Option<&'a Arc<Backend>> {
         match self {
-            Self::RoundRobin(round_robin) => round_robin.pick(backends),
-            Self::Sticky(round_robin) => {
-                sticky::pick(backends, requested).or_else(|| round_robin.pick(backends))
-            }
+            Self::RoundRobin(round_robin) => round_robin.pick(backends, tried),
+            Self::Sticky(round_robin) => sticky::pick(backends, tried, requested)
+                .or_else(|| round_robin.pick(backends, tried)),
         }
     }
 

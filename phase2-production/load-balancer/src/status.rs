@@ -32,6 +32,9 @@ pub struct BackendStatus {
     pub address: SocketAddr,
     /// Whether it gets requests.
     pub state: BackendState,
+    /// Whether a command has drained it. `state` does not show that while the backend is not
+    /// ready or down.
+    pub drained: bool,
     /// Requests and tunnels in flight.
     pub in_flight: usize,
     /// Responses begun since the id was added; a new address does not reset it.

@@ -10,6 +10,7 @@ mod plain;
 use crate::config::TlsArgs;
 use crate::tls::certificate::{KeyMaterial, SelfSigned};
 use anyhow::Context;
+use http::HeaderValue;
 use http_edge::accept::Accept;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -41,7 +42,10 @@ impl Tls {
     ///
     /// # Errors
     /// When a file cannot be read or written, or key and certificate do not match.
-    pub(crate) fn open(args: &TlsArgs) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn open(
+        args: &TlsArgs,
+        served_by: &HeaderValue,
+    ) -> anyhow::Result<Option<Self>> {
         let Some(KeyMaterial { chain, key, self_signed }) = KeyMaterial::of(args)? else {
             return Ok(None);
         };
@@ -55,7 +59,8 @@ impl Tls {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let handshake_timeout = Duration::from_millis(args.handshake_timeout_ms);
-        let acceptor = TlsAccept { acceptor, handshake_timeout };
+        let served_by = served_by.clone();
+        let acceptor = TlsAccept { acceptor, handshake_timeout, served_by };
         Ok(Some(Self { acceptor, self_signed }))
     }
 
@@ -82,6 +87,8 @@ pub(crate) fn announce(file: &Path) {
 pub(crate) struct TlsAccept {
     acceptor: TlsAcceptor,
     handshake_timeout: Duration,
+    /// The balancer's name, for the response to plain HTTP.
+    served_by: HeaderValue,
 }
 
 impl Accept for TlsAccept {
@@ -93,12 +100,16 @@ impl Accept for TlsAccept {
             let is_tls =
                 stream.peek(&mut first).await? == 0 || first[0] == HANDSHAKE_RECORD;
             if !is_tls {
-                plain::refuse(stream).await?;
+                plain::refuse(stream, &self.served_by).await?;
                 return Err(io::Error::other("not TLS"));
             }
             self.acceptor.accept(stream).await
         };
         let timed = tokio::time::timeout(self.handshake_timeout, handshake).await;
         timed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn socket(stream: &Self::Stream) -> Option<&TcpStream> {
+        Some(stream.get_ref().0)
     }
 }

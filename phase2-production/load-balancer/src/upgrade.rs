@@ -4,21 +4,29 @@
 //! Upgrades to other protocols are not passed on. HTTP/2 in clear text (`h2c`) would carry
 //! requests past the checks in `forward` (request smuggling).
 
+use crate::backends::Backend;
+use crate::config::Limits;
 use crate::exchange::Lease;
 use crate::headers::connection_options;
+use crate::tunnel;
 use http::header::{CONNECTION, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The client's half of a tunnel, if the request asks for a WebSocket.
+/// The client's half of a tunnel, if the request asks for a WebSocket (RFC 6455 §4.1). One
+/// with a body does not: its bytes would be read as frames.
 pub(crate) fn websocket_request(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
     let headers = request.headers();
     let is_upgrade = request.version() == Version::HTTP_11
+        && *request.method() == Method::GET
+        && request.body().is_end_stream()
         && connection_options(headers).any(|option| is(option, "upgrade"))
         && headers
             .get(UPGRADE)
@@ -42,6 +50,9 @@ pub(crate) fn set_headers(headers: &mut HeaderMap) {
 #[derive(Debug, Default)]
 pub(crate) struct Tunnels {
     open: TaskTracker,
+    /// Send close frames.
+    close: CancellationToken,
+    /// End now.
     abort: CancellationToken,
 }
 
@@ -53,21 +64,31 @@ impl Tunnels {
         client: OnUpgrade,
         reply: &mut Response<Incoming>,
         mut lease: Lease,
+        limits: Limits,
     ) {
         // For the switch, and for a backend that sends before the client reads.
         lease.spawn_driver();
         let backend = hyper::upgrade::on(reply);
-        let abort = self.abort.clone();
+        let (close, abort) = (self.close.clone(), self.abort.clone());
+        let owner = Arc::clone(lease.backend());
         self.open.spawn(async move {
             // Counts as in flight, and keeps the connection, until the tunnel ends.
             let _lease = lease;
             tokio::select! {
-                copied = copy(client, backend) => if let Err(error) = copied {
-                    tracing::debug!(%error, "tunnel ended early");
-                },
+                copied = copy(client, backend, &owner, &limits, &close) => {
+                    if let Err(error) = copied {
+                        tracing::debug!(%error, "tunnel ended early");
+                    }
+                }
                 () = abort.cancelled() => {}
             }
         });
+    }
+
+    /// Closes all tunnels, also later ones, with close frames. The clients connect again, to
+    /// another balancer or to the next process.
+    pub(crate) fn close(&self) {
+        self.close.cancel();
     }
 
     /// The number of open tunnels.
@@ -90,10 +111,16 @@ impl Tunnels {
     }
 }
 
-/// Copies bytes in both directions until both ends have closed.
-async fn copy(client: OnUpgrade, backend: OnUpgrade) -> anyhow::Result<()> {
+/// Runs a tunnel once both ends have switched.
+async fn copy(
+    client: OnUpgrade,
+    backend: OnUpgrade,
+    owner: &Backend,
+    limits: &Limits,
+    close: &CancellationToken,
+) -> anyhow::Result<()> {
     let (client, backend) = tokio::try_join!(client, backend)?;
-    let (mut client, mut backend) = (TokioIo::new(client), TokioIo::new(backend));
-    tokio::io::copy_bidirectional(&mut client, &mut backend).await?;
+    let (client, backend) = (TokioIo::new(client), TokioIo::new(backend));
+    tunnel::run(client, backend, owner, limits, close).await?;
     Ok(())
 }

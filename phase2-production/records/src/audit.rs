@@ -5,7 +5,7 @@ use crate::error::RecordsError;
 use crate::ids::OrgId;
 use crate::row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
+use sqlx::{Any, AnyConnection, Row};
 
 /// One audit entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +44,16 @@ pub async fn write(tx: &mut AnyConnection, entry: &AuditRow) -> Result<(), Recor
     Ok(())
 }
 
+/// The entries of an organisation. Those of one request have a statement of their own:
+/// with an optional condition in this one, the database reads every entry of the
+/// organisation to find the few of a request.
+const OF_ORGANISATION: &str = "SELECT at, request_id, organisation, actor, action, \
+     subject FROM audit WHERE organisation = $1 ORDER BY id DESC LIMIT $2";
+const OF_REQUEST: &str = "SELECT at, request_id, organisation, actor, action, subject \
+     FROM audit WHERE organisation = $1 AND request_id = $2 ORDER BY id DESC LIMIT $3";
+
 /// The newest `limit` rows of an organisation, newest first; only those of `request_id`
-/// if it is given.
+/// if it is given and not empty.
 ///
 /// # Errors
 /// When the database fails.
@@ -55,16 +63,14 @@ pub async fn list(
     limit: i64,
     request_id: Option<&str>,
 ) -> Result<Vec<AuditRow>, RecordsError> {
-    let rows = sqlx::query(
-        "SELECT at, request_id, organisation, actor, action, subject FROM audit \
-         WHERE organisation = $1 AND ($2 = '' OR request_id = $2) \
-         ORDER BY id DESC LIMIT $3",
-    )
-    .bind(organisation.as_str())
-    .bind(request_id.unwrap_or_default())
-    .bind(limit)
-    .fetch_all(tx)
-    .await?;
+    let organisation = organisation.as_str();
+    let entries = match request_id.filter(|id| !id.is_empty()) {
+        Some(id) => {
+            sqlx::query::<Any>(OF_REQUEST).bind(organisation).bind(id).bind(limit)
+        }
+        None => sqlx::query::<Any>(OF_ORGANISATION).bind(organisation).bind(limit),
+    };
+    let rows = entries.fetch_all(tx).await?;
     rows.iter().map(entry_of).collect()
 }
 

@@ -1,8 +1,9 @@
 //! Parses a database URL (Postgres or SQLite) and prints it without its password.
 
-use crate::error::OpenError;
+use crate::error::{OpenError, RecordsError};
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, ConnectOptions};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::timeout;
 use url::Url;
@@ -13,6 +14,22 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Whether this connection leads to Postgres; otherwise it is SQLite.
 pub(crate) fn is_postgres(connection: &AnyConnection) -> bool {
     connection.backend_name() == "PostgreSQL"
+}
+
+/// The path of the SQLite file; [`None`] for Postgres.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sqlite_file(
+    tx: &mut AnyConnection,
+) -> Result<Option<PathBuf>, RecordsError> {
+    const QUERY: &str =
+        "SELECT CAST(file AS TEXT) FROM pragma_database_list WHERE name = 'main'";
+    if is_postgres(tx) {
+        return Ok(None);
+    }
+    let file: String = sqlx::query_scalar(QUERY).fetch_one(tx).await?;
+    Ok(Some(PathBuf::from(file)))
 }
 
 /// A valid database URL. Its description ([`Address::place`]) has no user and no

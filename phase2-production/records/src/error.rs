@@ -48,6 +48,19 @@ impl RecordsError {
         }
     }
 
+    /// Whether the database rolled the transaction back for a reason that is gone when it
+    /// is repeated: see [`REPEATABLE`].
+    pub(crate) fn is_repeatable(&self) -> bool {
+        let (Self::Unavailable(cause) | Self::Broken(cause)) = self else {
+            return false;
+        };
+        let code = match cause.downcast_ref::<sqlx::Error>() {
+            Some(sqlx::Error::Database(error)) => error.code(),
+            _ => None,
+        };
+        code.is_some_and(|code| REPEATABLE.contains(&code.as_ref()))
+    }
+
     /// A [`Broken`](Self::Broken) that does not come from the database.
     pub fn broken(reason: impl Into<Cause>) -> Self {
         Self::Broken(reason.into())
@@ -71,6 +84,18 @@ impl From<sqlx::Error> for RecordsError {
         }
     }
 }
+
+/// Codes of Postgres after which a transaction is repeated once, with no prepared statement
+/// left (its documentation, appendix A). The first three say that a prepared statement is
+/// out of date:
+///
+/// - `0A000`: a migration changed the type of a result ("cached plan must not change result
+///   type");
+/// - `26000` and `42P05`: the statement is gone or has another owner, because an
+///   administrator or a connection pooler discarded it;
+/// - `40P01` and `40001`: a deadlock, as with a migration that locks several tables, or a
+///   conflict of two transactions.
+const REPEATABLE: [&str; 5] = ["0A000", "26000", "42P05", "40P01", "40001"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -104,11 +129,13 @@ fn of_code(code: &str) -> Kind {
 const fn of_sqlite(code: u32) -> Kind {
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
+    const READ_ONLY: u32 = 8;
     const IO: u32 = 10;
     const FULL: u32 = 13;
     const CANNOT_OPEN: u32 = 14;
     match code & 0xff {
-        BUSY | LOCKED | IO | CANNOT_OPEN => Kind::Unavailable,
+        // A read-only disk, as Postgres' 25006.
+        BUSY | LOCKED | READ_ONLY | IO | CANNOT_OPEN => Kind::Unavailable,
         FULL => Kind::NoSpace,
         _ => Kind::Broken,
     }
@@ -149,16 +176,19 @@ pub enum OpenError {
         /// Where, without user and password.
         at: String,
     },
-    /// The schema has migrations that this program lacks.
+    /// The schema has migrations that this program lacks, and has dropped or changed
+    /// something that this program uses.
     #[error(
-        "the schema at {at} is newer (migration {found}) than this program (migration \
-         {known}): use the program that migrated it, or a newer one"
+        "the schema at {at} is at migration {found} and refuses programs before migration \
+         {oldest}; this one has migration {known}: use a newer program"
     )]
     SchemaNewer {
         /// Where, without user and password.
         at: String,
         /// The newest migration of the database.
         found: i64,
+        /// The oldest migration of a program that may use this schema.
+        oldest: i64,
         /// The newest migration of this program.
         known: i64,
     },
@@ -172,6 +202,15 @@ pub enum OpenError {
         role: String,
         /// The privilege, such as `is a superuser`.
         reason: &'static str,
+    },
+    /// The role of the servers has a password that this database does not know.
+    #[error(
+        "the role upload_app at {at} has an unknown password, set by another database or by \
+         an owner with a password: write the owner's password into the URL"
+    )]
+    UnknownPassword {
+        /// Where, without user and password.
+        at: String,
     },
     /// A migration failed; the earlier ones stay applied.
     #[error("migrating the schema at {at} failed: {reason}")]
@@ -211,7 +250,9 @@ mod tests {
             "57014", "57P01", "57P03", "53300", "40P01", "08006", "28P01", "3D000",
             "58030",
         ];
-        for code in temporary.into_iter().chain(["5", "517", "6", "10", "778"]) {
+        for code in
+            temporary.into_iter().chain(["5", "517", "6", "8", "1032", "10", "778"])
+        {
             assert_eq!(of_code(code), Kind::Unavailable, "{code}");
         }
         for code in ["53100", "13"] {

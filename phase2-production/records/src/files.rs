@@ -13,7 +13,7 @@ use crate::error::RecordsError;
 use crate::idempotency::{self, KeyUse};
 use crate::ids::Member;
 use crate::quota::{self, Allowance, loaded, stored};
-use crate::{sessions, uploads};
+use crate::{authority, clock, sessions, uploads};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::time::Instant;
@@ -28,7 +28,7 @@ pub struct NewFile {
     pub owner: Member,
     /// Name, size, type and hash.
     pub meta: FileMeta,
-    /// Key of its blob.
+    /// Key of its blob; empty if the request repeats an earlier one and stored no bytes.
     pub blob_key: String,
     /// The response to a repeated request, as JSON.
     pub answer: String,
@@ -39,6 +39,13 @@ pub struct NewFile {
     /// When a janitor may remove the blob as an orphan. A process that was paused beyond
     /// this time must not write a row, because the blob may be gone.
     pub not_after: Instant,
+    /// The same time by the database's clock, in milliseconds since 1970: `Instant` stands
+    /// still while the machine is suspended.
+    pub not_after_ms: i64,
+    /// The account's epoch when the request was authorised; `None` if it does not matter.
+    pub epoch: Option<i64>,
+    /// The reservation of an upload in one request.
+    pub form: Option<FileId>,
     /// The `session_id_hash` of the upload's session, if the session lists its files.
     pub session: Option<String>,
     /// The audit row.
@@ -64,6 +71,8 @@ pub enum Stored {
     TooLate,
     /// There is no such upload: `uploads::complete` only.
     NoUpload,
+    /// The account was disabled, or its epoch is no longer [`NewFile::epoch`].
+    AccountEnded,
 }
 
 /// A file and the key of its blob.
@@ -84,6 +93,9 @@ pub async fn store(
     file: &NewFile,
 ) -> Result<Stored, RecordsError> {
     quota::lock(tx, &file.owner).await?;
+    if let Some(form) = file.form {
+        uploads::forms::take(tx, &file.owner, form).await?;
+    }
     if let Some(refused) = refused(tx, file).await? {
         return Ok(refused);
     }
@@ -110,6 +122,9 @@ pub(crate) async fn refused(
     tx: &mut AnyConnection,
     file: &NewFile,
 ) -> Result<Option<Stored>, RecordsError> {
+    if !authority::may_write(tx, &file.owner, file.epoch).await? {
+        return Ok(Some(Stored::AccountEnded));
+    }
     if let Some(key) = &file.key {
         match idempotency::look_up(tx, &file.owner, key, &file.meta).await? {
             KeyUse::New => {}
@@ -117,7 +132,10 @@ pub(crate) async fn refused(
             KeyUse::Conflict => return Ok(Some(Stored::KeyReused)),
         }
     }
-    Ok((Instant::now() > file.not_after).then_some(Stored::TooLate))
+    let is_late =
+        Instant::now() > file.not_after || clock::now(tx).await? > file.not_after_ms;
+    // Without bytes, the key that made them unnecessary is gone.
+    Ok((is_late || file.blob_key.is_empty()).then_some(Stored::TooLate))
 }
 
 pub(crate) async fn insert(
@@ -161,7 +179,8 @@ pub async fn find(
     id: FileId,
 ) -> Result<Option<StoredFile>, RecordsError> {
     let row = sqlx::query(
-        "SELECT * FROM files WHERE organisation = $1 AND owner = $2 AND file_id = $3",
+        "SELECT file_id, name, size, content_type, sha256, blob_key, uploaded_at \
+         FROM files WHERE organisation = $1 AND owner = $2 AND file_id = $3",
     )
     .bind(owner.organisation.as_str())
     .bind(owner.username.as_str())
@@ -184,7 +203,8 @@ pub async fn list(
     // Every id sorts before this, because `g` follows all hexadecimal digits.
     let before = after.map_or_else(|| "g".to_owned(), |after| after.to_string());
     let rows = sqlx::query(
-        "SELECT * FROM files WHERE organisation = $1 AND owner = $2 AND file_id < $3 \
+        "SELECT file_id, name, size, content_type, sha256, blob_key, uploaded_at \
+         FROM files WHERE organisation = $1 AND owner = $2 AND file_id < $3 \
          ORDER BY file_id DESC LIMIT $4",
     )
     .bind(owner.organisation.as_str())
@@ -214,7 +234,7 @@ pub async fn delete(
     quota::lock(tx, owner).await?;
     let row = sqlx::query(
         "DELETE FROM files WHERE organisation = $1 AND owner = $2 AND file_id = $3 \
-         RETURNING *",
+         RETURNING file_id, name, size, content_type, sha256, blob_key, uploaded_at",
     )
     .bind(owner.organisation.as_str())
     .bind(owner.username.as_str())

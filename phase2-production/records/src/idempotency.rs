@@ -4,6 +4,7 @@
 //! A key's row is written in the transaction that creates its file, so there is no "in
 //! progress" state: both exist or neither. The second request finds the first response.
 
+use crate::clock;
 use crate::error::RecordsError;
 use crate::ids::Member;
 use sha2::{Digest, Sha256};
@@ -52,7 +53,26 @@ pub(crate) async fn look_up(
     })
 }
 
-/// Stores the response to a key's first use.
+/// Whether a key was used, for any upload.
+pub(crate) async fn is_used(
+    tx: &mut AnyConnection,
+    owner: &Member,
+    key: &str,
+) -> Result<bool, RecordsError> {
+    let row = sqlx::query(
+        "SELECT key FROM idempotency_keys \
+         WHERE organisation = $1 AND username = $2 AND key = $3",
+    )
+    .bind(owner.organisation.as_str())
+    .bind(owner.username.as_str())
+    .bind(key)
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// Stores the response to a key's first use. The time is the database's, because [`sweep`]
+/// compares it with that clock.
 pub(crate) async fn store(
     tx: &mut AnyConnection,
     owner: &Member,
@@ -60,6 +80,7 @@ pub(crate) async fn store(
     meta: &FileMeta,
     answer: &str,
 ) -> Result<(), RecordsError> {
+    let now = clock::now(tx).await?;
     sqlx::query(
         "INSERT INTO idempotency_keys \
          (organisation, username, key, fingerprint, answer, created_at) \
@@ -70,7 +91,7 @@ pub(crate) async fn store(
     .bind(key)
     .bind(fingerprint(meta))
     .bind(answer)
-    .bind(crate::quota::stored(meta.uploaded_at))
+    .bind(now)
     .execute(tx)
     .await?;
     Ok(())

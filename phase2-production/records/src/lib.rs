@@ -15,12 +15,15 @@
 //! Each module belongs to a file in `migrations`.
 //!
 //! A session id or refresh token is never stored, only its SHA-256 in lower-case
-//! hexadecimal (`session_id_hash`, `token_hash`). Times are milliseconds since 1970 and
-//! come from the caller.
+//! hexadecimal (`session_id_hash`, `token_hash`). Times are milliseconds since 1970. Expired
+//! rows are removed by the database's [`clock`], so the times that decide it come from there.
 
 mod app_role;
 pub mod audit;
+pub mod authority;
 mod backend;
+pub mod clock;
+pub mod deployment;
 mod error;
 pub mod files;
 pub mod idempotency;
@@ -41,6 +44,7 @@ mod transaction;
 pub mod uploads;
 pub mod users;
 
+pub use backend::sqlite_file;
 pub use error::{OpenError, RecordsError};
 pub use futures_util::future::BoxFuture;
 pub use ids::{Member, NotAnId, OrgId, Role};

@@ -1,6 +1,7 @@
 //! Connection pools with a limit on every wait.
 
 use crate::backend::Address;
+use futures_util::future::join_all;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Executor};
 use std::time::Duration;
@@ -20,13 +21,21 @@ pub const MAX_TRANSACTION_DURATION: Duration =
 /// Timeout of the check that a returned connection has no open transaction.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Transactions that run a second time at once. After a migration each connection has one.
+const MAX_CONCURRENT_REPETITIONS: u32 = 2;
+
 /// Connections that read a SQLite file, besides the one that writes.
 const SQLITE_READERS: u32 = 4;
+
+/// Connections that stay open without use, and are open before the first request: connecting
+/// would count against the time limits of requests.
+const WARM_CONNECTIONS: u32 = 4;
 
 /// Limits of one program's use of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
-    /// Maximum number of connections, plus one for polling. SQLite gets one connection
+    /// Maximum number of connections, plus one for polling, and two for a moment after a
+    /// migration. SQLite gets one connection
     /// that writes, because it allows one writer at a time and the pool serves waiting
     /// requests in order, and a few that read.
     pub connections: u32,
@@ -58,7 +67,7 @@ impl PoolLimits {
         statement + TRANSACTION_GRACE
     }
 
-    /// The pools; they connect on first use. Postgres serves readers and writers on the
+    /// The pools; see [`Pools::warm`]. Postgres serves readers and writers on the
     /// same connections. In SQLite a reader sees the last commit and never waits, so it
     /// must not queue behind the writers, which wait for the disk.
     pub(crate) fn pools(self, address: &Address) -> Pools {
@@ -68,19 +77,26 @@ impl PoolLimits {
                 pool(address, connections, self.acquire, self.postgres_setup())
             };
             let all = of(self.connections);
-            return Pools { writers: all.clone(), readers: all, poller: of(1) };
+            let (poller, repetitions) = (of(1), of(MAX_CONCURRENT_REPETITIONS));
+            return Pools { writers: all.clone(), readers: all, poller, repetitions };
         }
         let of = |connections, setup| pool(address, connections, acquire, setup);
+        let writers = of(1, sqlite_writer());
         Pools {
-            writers: of(1, sqlite_writer()),
+            repetitions: writers.clone(),
+            writers,
             readers: of(SQLITE_READERS.min(self.connections), sqlite_reader()),
             poller: of(1, sqlite_reader()),
         }
     }
 
+    /// The last statement raises a default of the server, the database or the role that
+    /// would acknowledge a commit before it is on disk here and on a synchronous standby.
     fn postgres_setup(self) -> String {
         format!(
-            "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+            "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
+             SELECT set_config('synchronous_commit', 'on', false) \
+             WHERE current_setting('synchronous_commit') <> 'remote_apply'",
             self.statement.as_millis(),
             self.idle_in_transaction.as_millis()
         )
@@ -94,6 +110,25 @@ pub(crate) struct Pools {
     pub(crate) readers: AnyPool,
     /// One connection, for [`crate::Records::poll`].
     pub(crate) poller: AnyPool,
+    /// For transactions that run a second time. Each connects anew. SQLite needs none.
+    pub(crate) repetitions: AnyPool,
+}
+
+impl Pools {
+    /// Opens the connections that stay open. A failure is logged and not an error: a request
+    /// connects again, and another replica may use the connections that the database allows.
+    pub(crate) async fn warm(&self, address: &Address) {
+        let readers = (!address.is_postgres()).then_some(&self.readers);
+        let all = [&self.writers, &self.poller].into_iter().chain(readers);
+        let every = all.flat_map(|pool| {
+            (0..pool.options().get_min_connections()).map(|_| pool.acquire())
+        });
+        // All are held until the last one is there, so none is used twice.
+        let opened = join_all(every).await;
+        if let Some(error) = opened.iter().find_map(|opened| opened.as_ref().err()) {
+            tracing::warn!(%error, "not all database connections could be opened");
+        }
+    }
 }
 
 fn pool(
@@ -104,6 +139,7 @@ fn pool(
 ) -> AnyPool {
     AnyPoolOptions::new()
         .max_connections(connections)
+        .min_connections(connections.min(WARM_CONNECTIONS))
         .acquire_timeout(acquire)
         .after_connect(move |connection, _| {
             let setup = setup.clone();
@@ -139,8 +175,17 @@ fn sqlite_reader() -> String {
 async fn is_clean(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
     match timeout(RELEASE_TIMEOUT, connection.execute("BEGIN; ROLLBACK")).await {
         Ok(ended) => ended.map(|_| true),
-        Err(_late) => Ok(false),
+        Err(_late) => {
+            limit_reached("check of a returned connection", RELEASE_TIMEOUT);
+            Ok(false)
+        }
     }
+}
+
+/// Logs a time limit that was reached, with its name.
+pub(crate) fn limit_reached(limit: &'static str, duration: Duration) {
+    let ms = duration.as_millis();
+    tracing::warn!(limit, ms, "a time limit was reached");
 }
 
 #[cfg(test)]

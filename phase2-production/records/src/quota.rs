@@ -105,6 +105,27 @@ pub(crate) async fn reserve(
     add_within_limit(tx, member, announced, allowed).await
 }
 
+/// Bytes that the account may still use. The account's quota row must be locked.
+pub(crate) async fn free(
+    tx: &mut AnyConnection,
+    member: &Member,
+    allowed: Allowance,
+) -> Result<u64, RecordsError> {
+    let Usage { used, reserved, limit } = usage(tx, member).await?;
+    let limit = limit.unwrap_or(allowed.bytes);
+    Ok(limit.saturating_sub(used).saturating_sub(reserved))
+}
+
+/// Raises the reservation of a file. The account's quota row must be locked, and have
+/// this many bytes free.
+pub(crate) async fn reserve_more(
+    tx: &mut AnyConnection,
+    member: &Member,
+    bytes: u64,
+) -> Result<(), RecordsError> {
+    add(tx, member, Charge { used: 0, reserved: stored(bytes), files: 0 }).await
+}
+
 /// Turns a reservation into a file.
 pub(crate) async fn settle(
     tx: &mut AnyConnection,

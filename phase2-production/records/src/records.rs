@@ -2,17 +2,19 @@
 
 use crate::app_role;
 use crate::backend::Address;
+use crate::clock;
 use crate::error::{OpenError, RecordsError};
 use crate::migrate::{self, Migrated};
-use crate::pool::{PoolLimits, Pools};
+use crate::pool::{PoolLimits, Pools, limit_reached};
 use crate::pool_metrics::PoolMetrics;
 use crate::scope::Scope;
 use crate::transaction::{Access, FailedTransaction, in_transaction};
 use futures_util::future::BoxFuture;
-use sqlx::{AnyConnection, Connection};
+use sqlx::{AnyConnection, AnyPool, Connection};
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout_at};
 use tracing::Instrument;
 
 /// A pool of connections to a database with the schema of this program. Clones share it.
@@ -38,8 +40,8 @@ impl Records {
     /// `app_url` that it returned.
     ///
     /// # Errors
-    /// If the URL is wrong, the database does not answer, the schema is older or newer
-    /// than this program, or the role could bypass row-level security.
+    /// If the URL is wrong, the database does not answer, the schema is older than this
+    /// program or refuses it as too old, or the role could bypass row-level security.
     pub async fn open(url: &str, limits: PoolLimits) -> Result<Self, OpenError> {
         let address = Address::parse(url)?;
         let mut connection = address.connect().await?;
@@ -49,8 +51,10 @@ impl Records {
         migrate::check(&mut connection, &address).await?;
         // The connection was only for the checks: an error on closing it does not matter.
         let _ = connection.close().await;
+        let pools = limits.pools(&address);
+        pools.warm(&address).await;
         Ok(Self {
-            pools: limits.pools(&address),
+            pools,
             pool_metrics: PoolMetrics::new(address.is_postgres()),
             postgres: address.is_postgres(),
             max_duration: limits.transaction(&address),
@@ -63,7 +67,7 @@ impl Records {
     ///
     /// # Errors
     /// If the URL is wrong, the database does not answer, the owner lacks a privilege, or
-    /// the schema is newer than this program.
+    /// the schema refuses this program as too old.
     pub async fn migrate(owner_url: &str) -> Result<Migrated, OpenError> {
         migrate::migrate(owner_url).await
     }
@@ -74,17 +78,25 @@ impl Records {
     /// # Errors
     /// As [`Records::read`].
     pub async fn now(&self) -> Result<i64, RecordsError> {
-        let clock = if self.postgres {
-            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
-        } else {
-            "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)"
-        };
-        self.read(Scope::Housekeeping, move |tx| {
-            Box::pin(async move {
-                Ok(sqlx::query_scalar::<_, i64>(clock).fetch_one(tx).await?)
-            })
-        })
-        .await
+        self.read(Scope::Housekeeping, |tx| Box::pin(clock::now(tx))).await
+    }
+
+    /// A time for sweeps: everything that expired before it may be removed, because every
+    /// ready replica agrees that it has expired. It comes from the database's clock.
+    /// `None` if this process's clock, `own_clock`, differs by more than
+    /// [`MAX_CLOCK_SKEW_MS`](crate::revocations::MAX_CLOCK_SKEW_MS); then nothing may be
+    /// removed. On SQLite the database's clock is the one of this machine, and only this
+    /// comparison finds that a process has another one.
+    ///
+    /// # Errors
+    /// As [`Records::read`].
+    pub async fn sweep_time(
+        &self,
+        own_clock: fn() -> i64,
+    ) -> Result<Option<i64>, RecordsError> {
+        let before = own_clock();
+        let now = self.now().await?;
+        Ok(clock::agree(before, now, own_clock()).then(|| now - clock::SWEEP_MARGIN_MS))
     }
 
     /// Whether this is Postgres. Otherwise it is SQLite, which only one machine can use.
@@ -99,7 +111,9 @@ impl Records {
     ///
     /// It runs in its own task: dropping the caller (axum drops a handler if its client
     /// disconnects) does not cancel it halfway. `work` must return every database error
-    /// that it gets, because Postgres has aborted the transaction by then.
+    /// that it gets, because Postgres has aborted the transaction by then. It may run twice:
+    /// if the database rolled the first run back because of a migration or a deadlock, a
+    /// clone of it runs in a second transaction.
     ///
     /// # Errors
     /// Those of `work`; [`RecordsError::Unavailable`] if no connection was free in time
@@ -114,10 +128,11 @@ impl Records {
         W: for<'t> FnOnce(
                 &'t mut AnyConnection,
             ) -> BoxFuture<'t, Result<T, RecordsError>>
+            + Clone
             + Send
             + 'static,
     {
-        self.run_detached(Access::Write, scope, work).await
+        self.run_detached(Access::Write, scope, work, None).await
     }
 
     /// Runs `work`, which only reads, in one transaction that sees the rows `scope`
@@ -135,10 +150,11 @@ impl Records {
         W: for<'t> FnOnce(
                 &'t mut AnyConnection,
             ) -> BoxFuture<'t, Result<T, RecordsError>>
+            + Clone
             + Send
             + 'static,
     {
-        self.run_detached(Access::Read, scope, work).await
+        self.run_detached(Access::Read, scope, work, None).await
     }
 
     /// As [`Records::read`], on a connection reserved for polling: a replica receives the
@@ -156,15 +172,28 @@ impl Records {
         W: for<'t> FnOnce(
                 &'t mut AnyConnection,
             ) -> BoxFuture<'t, Result<T, RecordsError>>
+            + Clone
             + Send
             + 'static,
     {
-        self.run_detached(Access::Poll, scope, work).await
+        self.run_detached(Access::Poll, scope, work, None).await
     }
 
-    async fn run_detached<T, W>(
+    /// As [`Records::read`], for a caller that waits for the transaction at most `limit`. The
+    /// time counts from when the transaction has its connection: connecting to a database
+    /// that was restarted has a limit of its own ([`PoolLimits::acquire`]). On SQLite it
+    /// counts from now, because there a caller waits for other callers only. The
+    /// transaction runs to its end, and holds what `work` owns until then.
+    ///
+    /// # Errors
+    /// As [`Records::read`]; [`RecordsError::InDoubt`] when the limit is reached, which is
+    /// logged with its name.
+    ///
+    /// # Panics
+    /// When `work` does.
+    pub async fn read_within<T, W>(
         &self,
-        access: Access,
+        (name, limit): (&'static str, Duration),
         scope: Scope,
         work: W,
     ) -> Result<T, RecordsError>
@@ -173,11 +202,46 @@ impl Records {
         W: for<'t> FnOnce(
                 &'t mut AnyConnection,
             ) -> BoxFuture<'t, Result<T, RecordsError>>
+            + Clone
+            + Send
+            + 'static,
+    {
+        let (acquired, is_acquired) = oneshot::channel();
+        let acquired = self.postgres.then_some(acquired);
+        let running = self.run_detached(Access::Read, scope, work, acquired);
+        let reached = async {
+            // Without the sender, as on SQLite, this ends at once.
+            let _acquired_or_failed = is_acquired.await;
+            sleep(limit).await;
+        };
+        tokio::select! {
+            biased;
+            outcome = running => outcome,
+            () = reached => {
+                limit_reached(name, limit);
+                Err(RecordsError::InDoubt(format!("the {name} took too long").into()))
+            }
+        }
+    }
+
+    async fn run_detached<T, W>(
+        &self,
+        access: Access,
+        scope: Scope,
+        work: W,
+        acquired: Option<oneshot::Sender<()>>,
+    ) -> Result<T, RecordsError>
+    where
+        T: Send + 'static,
+        W: for<'t> FnOnce(
+                &'t mut AnyConnection,
+            ) -> BoxFuture<'t, Result<T, RecordsError>>
+            + Clone
             + Send
             + 'static,
     {
         let records = self.clone();
-        let task = async move { records.transact(access, scope, work).await };
+        let task = async move { records.transact(access, scope, work, acquired).await };
         match tokio::spawn(task.in_current_span()).await {
             Ok(outcome) => outcome,
             Err(ended) => match ended.try_into_panic() {
@@ -194,11 +258,13 @@ impl Records {
         access: Access,
         scope: Scope,
         work: W,
+        has_connection: Option<oneshot::Sender<()>>,
     ) -> Result<T, RecordsError>
     where
-        W: for<'t> FnOnce(
-            &'t mut AnyConnection,
-        ) -> BoxFuture<'t, Result<T, RecordsError>>,
+        W: Clone
+            + for<'t> FnOnce(
+                &'t mut AnyConnection,
+            ) -> BoxFuture<'t, Result<T, RecordsError>>,
     {
         let started = Instant::now();
         let (pool, gauges) = match access {
@@ -209,20 +275,54 @@ impl Records {
         let waiting = gauges.begin_wait();
         let acquired = pool.acquire().await;
         drop(waiting);
-        let mut connection = acquired.inspect_err(|_| count("pool_timeout"))?;
-        let mut committing = false;
-        let whole = in_transaction(&mut connection, access, scope, work, &mut committing);
-        let done = timeout(self.max_duration, whole).await;
-        let done = done.unwrap_or_else(|_| Err(FailedTransaction::timed_out(committing)));
+        let mut connection = acquired.inspect_err(|error| not_acquired(pool, error))?;
+        if let Some(has_connection) = has_connection {
+            let _caller_left = has_connection.send(());
+        }
+        let deadline = Instant::now() + self.max_duration;
+        let first =
+            attempt(&mut connection, access, scope.clone(), work.clone(), deadline);
+        let done = match first.await {
+            Err(failed) if failed.error.is_repeatable() => {
+                drop(connection.detach());
+                self.repeat(access, scope, work, deadline).await
+            }
+            Err(FailedTransaction { error, connection_is_clean }) => {
+                if !connection_is_clean {
+                    drop(connection.detach());
+                }
+                Err(error)
+            }
+            Ok(value) => Ok(value),
+        };
         count(if done.is_ok() { "committed" } else { "failed" });
         metrics::histogram!("upload_server_database_transaction_duration_seconds")
             .record(started.elapsed());
-        done.map_err(|FailedTransaction { error, connection_is_clean }| {
-            if !connection_is_clean {
-                drop(connection.detach());
-            }
-            error
-        })
+        done
+    }
+
+    /// Runs a transaction again that the database rolled back because a prepared statement
+    /// is out of date, or because of a deadlock. The connection is new, so it has prepared no
+    /// statement; it holds its locks on the tables, so no migration comes between. It is
+    /// closed afterwards, because the next repetition needs a new one, too.
+    async fn repeat<T, W>(
+        &self,
+        access: Access,
+        scope: Scope,
+        work: W,
+        deadline: Instant,
+    ) -> Result<T, RecordsError>
+    where
+        W: for<'t> FnOnce(
+            &'t mut AnyConnection,
+        ) -> BoxFuture<'t, Result<T, RecordsError>>,
+    {
+        metrics::counter!("upload_server_database_transaction_repetitions_total")
+            .increment(1);
+        let mut connection = self.pools.repetitions.acquire().await?;
+        let done = attempt(&mut connection, access, scope, work, deadline).await;
+        drop(connection.detach());
+        done.map_err(|failed| failed.error)
     }
 
     /// Sets the gauges of the connection pools, before a scrape of the metrics.
@@ -235,6 +335,35 @@ impl Records {
         self.pools.writers.close().await;
         self.pools.readers.close().await;
         self.pools.poller.close().await;
+        self.pools.repetitions.close().await;
+    }
+}
+
+/// Runs a transaction once, until `deadline`.
+async fn attempt<T, W>(
+    connection: &mut AnyConnection,
+    access: Access,
+    scope: Scope,
+    work: W,
+    deadline: Instant,
+) -> Result<T, FailedTransaction>
+where
+    W: for<'t> FnOnce(&'t mut AnyConnection) -> BoxFuture<'t, Result<T, RecordsError>>,
+{
+    let mut committing = false;
+    let left = deadline.saturating_duration_since(Instant::now());
+    let whole = in_transaction(connection, access, scope, work, &mut committing);
+    let done = timeout_at(deadline.into(), whole).await;
+    done.unwrap_or_else(|_| {
+        limit_reached("database transaction", left);
+        Err(FailedTransaction::timed_out(committing))
+    })
+}
+
+fn not_acquired(pool: &AnyPool, error: &sqlx::Error) {
+    count("pool_timeout");
+    if matches!(error, sqlx::Error::PoolTimedOut) {
+        limit_reached("database connection", pool.options().get_acquire_timeout());
     }
 }
 

@@ -8,12 +8,19 @@
 //! A used token stays as long as its family. If it were removed, its reuse would look
 //! like an unknown token, and the thief would not be detected. So a family has a maximum
 //! number of tokens and ends when they are used up.
+//!
+//! The number of families of an account is limited, too: a login beyond the limit revokes the
+//! oldest. A transaction revokes a bounded number of families, so that no number of logins
+//! keeps an account from logging in or signing out.
 
 mod revocation;
 mod rotate;
 
-pub(crate) use revocation::revoke_all;
-pub use revocation::{revoke_family, sweep};
+pub(crate) use revocation::revoke_older;
+pub use revocation::{
+    REVOCATION_BATCH_SIZE, WIPE_BATCH_SIZE, is_live, revoke_family, sweep,
+    wipe_successors,
+};
 pub use rotate::{Rotated, Rotation, rotate};
 
 use crate::error::RecordsError;
@@ -59,8 +66,11 @@ pub struct Owner {
     pub family: String,
 }
 
-/// Starts a family at login (its birth). `token_hash` belongs to the first token. Returns
-/// `false` if the account was disabled or signed out everywhere after the password check.
+/// Starts a family at login (its birth). `token_hash` belongs to the first token. Afterwards
+/// the account has at most `most` live families: the oldest were revoked, and their ids are
+/// returned. If older programs left more than [`REVOCATION_BATCH_SIZE`] too many, each login
+/// revokes that number. `None` if the account was disabled or signed out everywhere after the
+/// password check.
 ///
 /// # Errors
 /// When the database fails.
@@ -68,24 +78,27 @@ pub async fn start_family(
     tx: &mut AnyConnection,
     new: &NewFamily,
     token_hash: &str,
+    most: i64,
     now: i64,
-) -> Result<bool, RecordsError> {
+) -> Result<Option<Vec<String>>, RecordsError> {
     if !users::lock_account(tx, &new.member, new.epoch, now).await? {
-        return Ok(false);
+        return Ok(None);
     }
+    let revoked = revocation::revoke_oldest(tx, &new.member, most - 1, now).await?;
     sqlx::query(
         "INSERT INTO refresh_families (family, organisation, username, created_at, \
-           last_used_at, expires_at) VALUES ($1, $2, $3, $4, $4, $5)",
+           last_used_at, expires_at, epoch) VALUES ($1, $2, $3, $4, $4, $5, $6)",
     )
     .bind(&new.family)
     .bind(new.member.organisation.as_str())
     .bind(new.member.username.as_str())
     .bind(now)
     .bind(new.expires_at)
+    .bind(new.epoch)
     .execute(&mut *tx)
     .await?;
     issue(tx, &new.member.organisation, &new.family, token_hash, now).await?;
-    Ok(true)
+    Ok(Some(revoked))
 }
 
 /// Adds a token to a family.

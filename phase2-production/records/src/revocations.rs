@@ -4,10 +4,11 @@
 //! was lost. So every replica polls for revocations since its last poll, with
 //! `sessions::revoked_after` and `revoked::denied_after`.
 //!
-//! A revocation carries the clock of the replica that wrote it, read inside its
-//! transaction, and becomes visible at the commit. So one may appear with an earlier time
-//! than others that were already read. Each poll goes back by [`MAX_VISIBILITY_DELAY_MS`] and skips the
-//! known ones.
+//! A revocation carries the database's clock, read inside its transaction, and becomes
+//! visible at the commit. So one may appear with an earlier time than others that were
+//! already read. Each poll goes back by [`MAX_VISIBILITY_DELAY_MS`] from the database's clock
+//! and skips the known ones. No clock of a replica matters: one that is behind would write a
+//! revocation that no poll finds.
 
 use crate::error::RecordsError;
 use crate::pool::MAX_TRANSACTION_DURATION;
@@ -25,8 +26,8 @@ pub const MAX_CLOCK_SKEW_MS: i64 = 1_000;
 pub const MAX_REPLICA_CLOCK_SKEW_MS: i64 = 2 * MAX_CLOCK_SKEW_MS;
 
 /// Maximum delay between the time of a revocation and its visibility, in milliseconds:
-/// the longest transaction, and twice the difference of two clocks, because a clock that
-/// goes wrong is detected with a delay.
+/// the longest transaction, and twice the difference of two clocks, because a replica of an
+/// older version writes its own clock, and a clock that goes wrong is detected with a delay.
 pub const MAX_VISIBILITY_DELAY_MS: i64 = 6_000 + 2 * MAX_REPLICA_CLOCK_SKEW_MS;
 
 const _: () = assert!(

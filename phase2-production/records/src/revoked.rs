@@ -18,8 +18,8 @@ pub struct Denied {
     pub expires_at: i64,
 }
 
-/// Revokes a token. Returns `false` if it was already revoked. `now` must be read in the
-/// transaction ([`crate::revocations`]).
+/// Revokes a token. Returns `false` if it was already revoked. `now` must be the database's
+/// clock, read in the transaction ([`crate::revocations`]).
 ///
 /// # Errors
 /// When the database fails.
@@ -80,17 +80,22 @@ pub async fn denied_after(
     revocations::after(tx, QUERY, end).await
 }
 
-/// Removes entries of tokens that expired before `before`, at most 1000. Returns how
-/// many.
+/// Maximum number of entries that one sweep removes, so that it fits into the statement
+/// timeout.
+pub const SWEEP_BATCH_SIZE: u64 = 1_000;
+
+/// Removes entries of tokens that expired before `before`, at most [`SWEEP_BATCH_SIZE`].
+/// Returns how many.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn sweep(tx: &mut AnyConnection, before: i64) -> Result<u64, RecordsError> {
     let swept = sqlx::query(
         "DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM revoked_tokens \
-         WHERE expires_at < $1 ORDER BY expires_at LIMIT 1000) AND expires_at < $1",
+         WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) AND expires_at < $1",
     )
     .bind(before)
+    .bind(i64::try_from(SWEEP_BATCH_SIZE).unwrap_or(i64::MAX))
     .execute(tx)
     .await?;
     Ok(swept.rows_affected())

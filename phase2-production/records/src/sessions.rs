@@ -7,10 +7,11 @@
 mod growth;
 mod revocation;
 
-pub use growth::{add_file, files, record_use};
+pub use growth::{add_file, files, record_known_use, record_use};
 pub(crate) use revocation::revoke_all;
 pub use revocation::{SWEEP_BATCH_SIZE, revoke, revoked_after, sweep};
 
+use crate::clock;
 use crate::error::RecordsError;
 use crate::ids::{Member, OrgId};
 use crate::{row, users};
@@ -58,7 +59,12 @@ impl Session {
     /// When it ends without a further request.
     #[must_use]
     pub fn ends_at(&self) -> i64 {
-        self.expires_at.min(self.last_seen_at + self.idle_ms)
+        self.ends_at_if_used(0)
+    }
+
+    /// The same if it was used at `used_at`.
+    fn ends_at_if_used(&self, used_at: i64) -> i64 {
+        self.expires_at.min(self.last_seen_at.max(used_at).saturating_add(self.idle_ms))
     }
 }
 
@@ -108,7 +114,8 @@ pub async fn create(
         usize::try_from(most - 1).map_or(0, |most| live.len().saturating_sub(most));
     let mut revoked = Vec::with_capacity(excess);
     for oldest in live.into_iter().take(excess) {
-        if revoke(tx, &oldest.session_id_hash, now).await? {
+        let revoked_at = clock::now(tx).await?;
+        if revoke(tx, &oldest.session_id_hash, revoked_at).await? {
             revoked.push(oldest.session_id_hash);
         }
     }
@@ -164,6 +171,21 @@ pub async fn find(
     session_id_hash: &str,
     now: i64,
 ) -> Result<Found, RecordsError> {
+    find_used(tx, session_id_hash, now, 0).await
+}
+
+/// The same with evidence from elsewhere of a use at `used_at`, which the row may lack: while
+/// the database does not answer, a cache knows the uses. The returned session has the row's
+/// last use.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_used(
+    tx: &mut AnyConnection,
+    session_id_hash: &str,
+    now: i64,
+    used_at: i64,
+) -> Result<Found, RecordsError> {
     let row = sqlx::query(
         "SELECT session_id_hash, organisation, username, role, epoch, version, created_at, \
            last_seen_at, expires_at, idle_ms, revoked_at \
@@ -179,7 +201,7 @@ pub async fn find(
     let session = session(&row)?;
     Ok(if revoked_at.is_some() {
         Found::Revoked { version: session.version }
-    } else if session.ends_at() <= now {
+    } else if session.ends_at_if_used(used_at) <= now {
         Found::Expired
     } else {
         Found::Live(session)

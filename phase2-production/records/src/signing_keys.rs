@@ -1,8 +1,12 @@
 //! The keys that sign tokens: one set for all replicas. They belong to the whole service,
-//! so every function needs [`crate::Scope::Housekeeping`].
+//! so the functions need [`crate::Scope::Housekeeping`]. [`enter_as_operator`] enters it,
+//! and [`write_audit`] leaves it.
 
-use crate::backend;
+use crate::audit::{self, AuditRow};
 use crate::error::RecordsError;
+use crate::ids::Member;
+use crate::scope::{self, Scope};
+use crate::{authority, backend, users};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::fmt;
@@ -30,6 +34,36 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({}, {})", self.kid, self.algorithm)
     }
+}
+
+/// Whether `caller` is an operator that may log in. Until the transaction ends, a change
+/// of that account waits. From here on the transaction sees the keys, and no account.
+///
+/// # Errors
+/// When the database fails, or the wait for the account takes too long.
+pub async fn enter_as_operator(
+    tx: &mut AnyConnection,
+    caller: &Member,
+) -> Result<bool, RecordsError> {
+    scope::enter(tx, &caller.organisation).await?;
+    // The lock first: the next statement sees the last change of the account.
+    let is_operator = authority::may_write(tx, caller, None).await?
+        && users::is_operator(tx, &caller.organisation, &caller.username).await?;
+    Scope::Housekeeping.set(tx).await?;
+    Ok(is_operator)
+}
+
+/// Adds the audit entry of a change to the keys, in the transaction of the change. From
+/// here on the transaction sees the rows of the actor's organisation, and no key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn write_audit(
+    tx: &mut AnyConnection,
+    entry: &AuditRow,
+) -> Result<(), RecordsError> {
+    scope::enter(tx, &entry.organisation).await?;
+    audit::write(tx, entry).await
 }
 
 /// Takes the lock on the set of keys until the transaction ends. Take it before a

@@ -69,8 +69,11 @@ where
 {
     let postgres = backend::is_postgres(connection);
     let mut tx = connection.begin_with(access.begin(postgres)).await?;
-    scope.set(&mut tx).await?;
-    let value = match work(&mut tx).await {
+    let done = match scope.set(&mut tx).await {
+        Ok(()) => work(&mut tx).await,
+        Err(error) => Err(error),
+    };
+    let value = match done {
         Ok(value) => value,
         Err(error) => {
             let connection_is_clean = tx.rollback().await.is_ok();

@@ -5,18 +5,26 @@
 //! free space. Parts of a tus upload become visible one by one, each after its bytes are
 //! durable. The offset is compared and set: of two writers at one offset one is refused.
 
+pub mod claims;
 mod completion;
+mod expiry;
+pub mod forms;
 mod janitor;
 mod parts;
 
-pub(crate) use completion::remove_expired;
-pub use completion::{Removal, complete, remove};
+pub use completion::complete;
+pub(crate) use expiry::remove_expired;
+pub use expiry::{REMOVAL_BATCH_SIZE, Removal, Removed, remove};
 pub use janitor::{claim, expired, unfinished};
-pub use parts::{Part, add_part, parts};
+pub use parts::{
+    Appended, NewPart, PARTS_PAGE_SIZE, Part, add_part, append_part, discard_parts,
+    last_parts, parts,
+};
 
 use crate::audit::{self, AuditRow};
+use crate::authority;
 use crate::error::RecordsError;
-use crate::ids::{Member, OrgId};
+use crate::ids::{Member, OrgId, Role};
 use crate::quota::{self, Allowance, loaded, stored};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -74,6 +82,29 @@ pub struct Upload {
     pub created_at: u64,
     /// Milliseconds since 1970.
     pub expires_at: u64,
+    /// `Upload-Metadata` as the client sent it (tus).
+    pub metadata: Option<String>,
+    /// The owner's epoch when the upload was started; [`start`] sets it.
+    pub epoch: Option<i64>,
+}
+
+impl Upload {
+    /// The account that owns the upload. Its role does not matter here.
+    #[must_use]
+    pub fn owned_by(&self) -> Member {
+        Member {
+            organisation: self.organisation.clone(),
+            username: self.owner.clone(),
+            role: Role::Member,
+        }
+    }
+
+    /// The same upload, started at `now` by the database's clock. It lives as long as before.
+    #[must_use]
+    pub fn started_at(self, now: i64) -> Self {
+        let (life, now) = (self.expires_at.saturating_sub(self.created_at), loaded(now));
+        Self { created_at: now, expires_at: now.saturating_add(life), ..self }
+    }
 }
 
 /// The outcome of [`start`].
@@ -85,9 +116,12 @@ pub enum Started {
     QuotaExceeded,
     /// The account has [`MAX_OPEN_UPLOADS`] open uploads.
     TooMany,
+    /// The account is disabled.
+    AccountEnded,
 }
 
-/// Starts an upload and reserves its size.
+/// Starts an upload and reserves its size. Its times must be the database's
+/// ([`Upload::started_at`]), because the janitor of any replica compares them with that clock.
 ///
 /// # Errors
 /// See [`RecordsError`].
@@ -99,13 +133,16 @@ pub async fn start(
     cause: &AuditRow,
 ) -> Result<Started, RecordsError> {
     quota::lock(tx, owner).await?;
+    let Some(epoch) = authority::lock(tx, owner).await? else {
+        return Ok(Started::AccountEnded);
+    };
     let mut started = reserve(tx, owner, upload, allowed).await?;
     let now = stored(upload.created_at);
     if started != Started::Yes && remove_expired(tx, owner, now).await? {
         started = reserve(tx, owner, upload, allowed).await?;
     }
     if started == Started::Yes {
-        insert(tx, upload).await?;
+        insert(tx, upload, epoch).await?;
         audit::write(tx, cause).await?;
     }
     Ok(started)
@@ -119,15 +156,7 @@ async fn reserve(
     upload: &Upload,
     allowed: Allowance,
 ) -> Result<Started, RecordsError> {
-    let open: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM uploads \
-         WHERE organisation = $1 AND owner = $2 AND state = 'open'",
-    )
-    .bind(owner.organisation.as_str())
-    .bind(owner.username.as_str())
-    .fetch_one(&mut *tx)
-    .await?;
-    if open >= MAX_OPEN_UPLOADS {
+    if count_open(tx, owner).await? >= MAX_OPEN_UPLOADS {
         return Ok(Started::TooMany);
     }
     Ok(match quota::reserve(tx, owner, upload.size, allowed).await? {
@@ -136,11 +165,28 @@ async fn reserve(
     })
 }
 
-async fn insert(tx: &mut AnyConnection, upload: &Upload) -> Result<(), RecordsError> {
+/// The number of an account's open uploads, with those in one request.
+async fn count_open(tx: &mut AnyConnection, owner: &Member) -> Result<i64, RecordsError> {
+    let open = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM uploads \
+         WHERE organisation = $1 AND owner = $2 AND state = 'open'",
+    )
+    .bind(owner.organisation.as_str())
+    .bind(owner.username.as_str())
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(open)
+}
+
+async fn insert(
+    tx: &mut AnyConnection,
+    upload: &Upload,
+    epoch: i64,
+) -> Result<(), RecordsError> {
     sqlx::query(
         "INSERT INTO uploads (upload_id, kind, organisation, owner, name, content_type, \
-         size, blob_key, idempotency_key, created_at, updated_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)",
+         size, blob_key, idempotency_key, created_at, updated_at, expires_at, metadata, \
+         epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)",
     )
     .bind(upload.upload_id.to_string())
     .bind(upload.kind.as_str())
@@ -153,10 +199,25 @@ async fn insert(tx: &mut AnyConnection, upload: &Upload) -> Result<(), RecordsEr
     .bind(upload.key.clone())
     .bind(stored(upload.created_at))
     .bind(stored(upload.expires_at))
+    .bind(upload.metadata.clone())
+    .bind(epoch)
     .execute(tx)
     .await?;
     Ok(())
 }
+
+/// A `SELECT` of the columns of an [`Upload`], and its condition.
+macro_rules! select_uploads {
+    ($rest:literal) => {
+        concat!(
+            "SELECT upload_id, kind, organisation, owner, name, content_type, size, \
+             received, blob_key, idempotency_key, answer, created_at, expires_at, \
+             metadata, epoch FROM uploads ",
+            $rest
+        )
+    };
+}
+pub(crate) use select_uploads;
 
 /// Finds an upload of any owner, open or done. The caller must check the owner.
 ///
@@ -167,12 +228,13 @@ pub async fn find(
     organisation: &OrgId,
     id: FileId,
 ) -> Result<Option<Upload>, RecordsError> {
-    let row =
-        sqlx::query("SELECT * FROM uploads WHERE organisation = $1 AND upload_id = $2")
-            .bind(organisation.as_str())
-            .bind(id.to_string())
-            .fetch_optional(tx)
-            .await?;
+    let row = sqlx::query(select_uploads!(
+        "WHERE organisation = $1 AND upload_id = $2 AND NOT is_form"
+    ))
+    .bind(organisation.as_str())
+    .bind(id.to_string())
+    .fetch_optional(tx)
+    .await?;
     row.map(|row| upload_of(&row)).transpose()
 }
 
@@ -185,10 +247,10 @@ pub async fn list(
     owner: &Member,
     now: i64,
 ) -> Result<Vec<Upload>, RecordsError> {
-    let rows = sqlx::query(
-        "SELECT * FROM uploads WHERE organisation = $1 AND owner = $2 \
-         AND state = 'open' AND expires_at > $3 ORDER BY upload_id DESC",
-    )
+    let rows = sqlx::query(select_uploads!(
+        "WHERE organisation = $1 AND owner = $2 AND state = 'open' AND NOT is_form \
+         AND expires_at > $3 ORDER BY upload_id DESC"
+    ))
     .bind(owner.organisation.as_str())
     .bind(owner.username.as_str())
     .bind(now)
@@ -217,5 +279,7 @@ fn upload_of(row: &AnyRow) -> Result<Upload, RecordsError> {
         answer: row.try_get("answer")?,
         created_at: loaded(row.try_get("created_at")?),
         expires_at: loaded(row.try_get("expires_at")?),
+        metadata: row.try_get("metadata")?,
+        epoch: row.try_get("epoch")?,
     })
 }

@@ -2,9 +2,13 @@
 
 mod changes;
 
+mod roles;
+
 pub use changes::{
-    SignedOut, change_password, set_disabled, set_role, sign_out_everywhere,
+    SignedOut, change_password, revoke_more, set_disabled, set_operator, set_role,
+    sign_out_at_epoch, sign_out_everywhere,
 };
+pub use roles::{is_operator, lock_admins, operators};
 
 use crate::error::RecordsError;
 use crate::ids::{Member, OrgId};
@@ -21,6 +25,8 @@ pub struct NewAccount {
     pub member: Member,
     /// Argon2id, in PHC form.
     pub password_hash: String,
+    /// Whether it may rotate the signing keys of the service.
+    pub operator: bool,
 }
 
 /// An account with the data for a login.
@@ -34,6 +40,8 @@ pub struct Account {
     pub epoch: i64,
     /// Since when login is disabled.
     pub disabled_at: Option<i64>,
+    /// Whether it may rotate the signing keys of the service.
+    pub operator: bool,
 }
 
 impl fmt::Debug for NewAccount {
@@ -79,14 +87,15 @@ pub async fn import(
             entered = Some(organisation);
         }
         let inserted = sqlx::query(
-            "INSERT INTO users (username, organisation, role, password_hash, created_at) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            "INSERT INTO users (username, organisation, role, password_hash, created_at, \
+               operator) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         )
         .bind(new.member.username.as_str())
         .bind(new.member.organisation.as_str())
         .bind(new.member.role.as_str())
         .bind(&new.password_hash)
         .bind(now)
+        .bind(i64::from(new.operator))
         .execute(&mut *tx)
         .await?;
         added += inserted.rows_affected();
@@ -104,8 +113,8 @@ pub async fn find(
     username: &Username,
 ) -> Result<Option<Account>, RecordsError> {
     let row = sqlx::query(
-        "SELECT username, organisation, role, password_hash, epoch, disabled_at \
-         FROM users WHERE username = $1",
+        "SELECT username, organisation, role, password_hash, epoch, disabled_at, \
+           operator FROM users WHERE username = $1",
     )
     .bind(username.as_str())
     .fetch_optional(tx)
@@ -122,8 +131,8 @@ pub async fn list(
     organisation: &OrgId,
 ) -> Result<Vec<Account>, RecordsError> {
     let rows = sqlx::query(
-        "SELECT username, organisation, role, password_hash, epoch, disabled_at \
-         FROM users WHERE organisation = $1 ORDER BY username",
+        "SELECT username, organisation, role, password_hash, epoch, disabled_at, \
+           operator FROM users WHERE organisation = $1 ORDER BY username",
     )
     .bind(organisation.as_str())
     .fetch_all(tx)
@@ -137,6 +146,7 @@ fn account(row: &AnyRow) -> Result<Account, RecordsError> {
         password_hash: row.try_get("password_hash")?,
         epoch: row.try_get("epoch")?,
         disabled_at: row.try_get("disabled_at")?,
+        operator: row.try_get::<i64, _>("operator")? == 1,
     })
 }
 

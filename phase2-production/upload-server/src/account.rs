@@ -32,7 +32,7 @@ pub(crate) async fn change_password(
     let (known, hash) =
         app.accounts.log_in_and_hash(username, current, new, from).await?;
     let change = AccountChange::Password { epoch: known.epoch, hash };
-    apply(&app, &caller, &caller.member.username, change).await?;
+    apply(&app, &caller, &caller.member.username, vec![change]).await?;
     Ok(Json(Message { message: "The password is changed. Log in again.".to_owned() }))
 }
 
@@ -41,6 +41,7 @@ pub(crate) async fn sign_out(
     State(app): State<AppState>,
     caller: Caller,
 ) -> Result<Json<Message>, Error> {
-    apply(&app, &caller, &caller.member.username, AccountChange::SignOut).await?;
+    let change = vec![AccountChange::SignOut];
+    apply(&app, &caller, &caller.member.username, change).await?;
     Ok(Json(Message { message: "You are signed out everywhere.".to_owned() }))
 }

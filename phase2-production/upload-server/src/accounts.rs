@@ -204,7 +204,8 @@ impl Accounts {
                 OrgId::parse(organisation.unwrap_or(DEFAULT_ORGANISATION))?;
             let role = if user.admin { Role::Admin } else { Role::Member };
             let member = Member { organisation, username: user.username, role };
-            Ok(users::NewAccount { member, password_hash: user.password_hash })
+            let (password_hash, operator) = (user.password_hash, user.operator);
+            Ok(users::NewAccount { member, password_hash, operator })
         });
         let accounts = accounts.collect::<anyhow::Result<Vec<_>>>()?;
         let mut imported = 0;

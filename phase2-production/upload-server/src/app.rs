@@ -5,7 +5,7 @@ use crate::clock;
 use crate::config::{Config, Design};
 use crate::cookies::Cookies;
 use crate::events::Connections;
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::limits::Limits;
 use crate::origins::{self, Origins};
 use crate::sessions::central::Central;
@@ -13,6 +13,7 @@ use crate::sessions::memory::Memory;
 use crate::sessions::replicated::Replicated;
 use crate::sessions::{SessionLimits, Sessions};
 use crate::tokens::Tokens;
+use crate::uploads::under_way::UnderWay;
 use crate::{
     account, admin, docs, events, files, janitor, login, metric_descriptions, readiness,
     secret_file, stores, tus, uploads,
@@ -29,7 +30,7 @@ use http_edge::health;
 use http_edge::ready::ReadyLine;
 use http_edge::reply::{Completed, Replies, UrlInLog};
 use http_edge::serve::{Drain, serve};
-use http_edge::{admin as admin_listener, listen, log, recorder, stop};
+use http_edge::{admin as admin_listener, listen, log, process_limits, recorder, stop};
 use records::Records;
 use records::quota::Allowance;
 use std::future::Future;
@@ -65,6 +66,8 @@ pub struct App {
     pub(crate) cookies: Cookies,
     /// Open WebSocket connections.
     pub(crate) connections: Connections,
+    /// Requests with bytes of uploads under way.
+    pub(crate) uploads_under_way: UnderWay,
     /// Secret that only the replicas share.
     pub(crate) secret: Arc<[u8]>,
     /// This replica's name.
@@ -101,18 +104,19 @@ impl AppState {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         clock::set_offset(config.clock_offset_ms);
         let records = stores::open_records(config).await?;
-        let cache = stores::open_cache(config).await?;
+        let deployment = stores::deployment_id(&records).await?;
+        let cache = stores::open_cache(config, &deployment).await?;
         metric_descriptions::register(config.design, cache.is_some());
         let secret =
             secret_file::open(config.stores.secret_file.as_deref(), &config.data_dir)?;
         let limits = Limits::new(cache.clone(), &config.limits);
         let public_url = config.public_url.as_deref();
-        let blobs = stores::open_blobs(config).await?;
+        let blobs = stores::open_blobs(config, &deployment, &records).await?;
         let readiness = readiness::checks(&records, &blobs, cache.as_ref())
             .await
             .context("cannot read the database's clock: check --database-url")?;
         Ok(Self(Arc::new(App {
-            identity: open_identity(config, &records, cache, &secret).await?,
+            identity: open_identity(config, &records, deployment, cache, &secret).await?,
             accounts: Accounts::new(records.clone(), limits.clone(), HashCost::Owasp)?,
             records,
             blobs,
@@ -122,6 +126,7 @@ impl AppState {
                 public_url.is_some_and(|url| url.starts_with("https:")),
             ),
             connections: Connections::default(),
+            uploads_under_way: UnderWay::default(),
             secret,
             replica_id: Arc::from(config.edge.replica_id.as_str()),
             max_upload: config.max_upload,
@@ -140,6 +145,7 @@ impl AppState {
 async fn open_identity(
     config: &Config,
     records: &Records,
+    deployment: String,
     cache: Option<Cache>,
     secret: &[u8],
 ) -> anyhow::Result<Identity> {
@@ -151,7 +157,8 @@ async fn open_identity(
             let stores = &config.stores;
             let node = config.edge.replica_id.clone();
             let (listen, seeds) = (stores.gossip_listen, stores.gossip_seeds.clone());
-            let joined = Replicated::join(node, listen, seeds, limits).await?;
+            let joined =
+                Replicated::join(node, listen, seeds, deployment, limits).await?;
             Sessions::Replicated(joined).into()
         }
         Design::Central => {
@@ -159,7 +166,9 @@ async fn open_identity(
             Sessions::Central(Central::new(records, cache, limits)).into()
         }
         Design::Token => {
-            Identity::Tokens(Tokens::open(records, cache, secret, &config.tokens).await?)
+            let most = config.sessions.max_sessions_per_user;
+            let tokens = Tokens::open(records, cache, secret, &config.tokens, most);
+            Identity::Tokens(tokens.await?)
         }
     })
 }
@@ -168,35 +177,51 @@ async fn open_identity(
 pub fn app(state: AppState) -> Completed {
     let replies = Replies::of(&state.replica_id, UrlInLog::Path);
     let health = health::routes(state.drain.readiness.clone());
-    let cross_origin = (state.origins.clone(), state.cookies.clone());
+    let origins = state.origins.clone();
+    let site = from_fn_with_state(state.clone(), identity::require_site);
     let routes = Router::new()
-        .merge(identity_routes(&state.identity))
-        .merge(account_routes())
-        .merge(file_routes())
-        .route(paths::EVENTS, get(events::open))
+        .merge(caller_routes(&state.identity).route_layer(site.clone()))
+        .merge(other_routes(&state.identity))
         .layer(DefaultBodyLimit::max(MAX_JSON_BODY))
-        .with_state(state)
+        .with_state(state.clone())
+        .merge(tus::routes(state).route_layer(site))
         .merge(docs::routes())
         .merge(health)
-        .layer(from_fn_with_state(cross_origin, origins::guard));
+        .layer(from_fn_with_state(origins, origins::guard));
     Completed::new(routes, replies)
 }
 
-/// Session routes exist only in the session designs, token routes only in the token
-/// design. A call of the other kind gets 404.
-fn identity_routes(identity: &Identity) -> Router<AppState> {
-    match identity {
+/// The calls that rest on the caller's session, token or password.
+fn caller_routes(identity: &Identity) -> Router<AppState> {
+    let own = match identity {
         Identity::Sessions(_) => Router::new()
-            .route(paths::SESSION_START, post(login::start))
             .route(paths::SESSION, get(login::view))
             .route(paths::SESSION_END, post(login::end)),
+        Identity::Tokens(_) => {
+            Router::new().route(paths::ADMIN_KEYS_ROTATE, post(admin::rotate_keys))
+        }
+    };
+    own.merge(account_routes())
+        .merge(file_routes())
+        .route(paths::EVENTS, get(events::open))
+}
+
+/// The calls that rest on no session: their credential is in the body or in a signed URL.
+///
+/// Session routes exist only in the session designs, token routes only in the token design. A
+/// call of the other kind gets 404.
+fn other_routes(identity: &Identity) -> Router<AppState> {
+    let logins = match identity {
+        Identity::Sessions(_) => {
+            Router::new().route(paths::SESSION_START, post(login::start))
+        }
         Identity::Tokens(_) => Router::new()
             .route(paths::TOKEN, post(login::issue))
             .route(paths::TOKEN_REFRESH, post(login::refresh))
             .route(paths::TOKEN_REVOKE, post(login::revoke))
-            .route(paths::JWKS, get(login::jwks))
-            .route(paths::ADMIN_KEYS_ROTATE, post(admin::rotate_keys)),
-    }
+            .route(paths::JWKS, get(login::jwks)),
+    };
+    logins.route(paths::UPLOADS_CONTENT, put(uploads::receive))
 }
 
 fn account_routes() -> Router<AppState> {
@@ -219,12 +244,6 @@ fn file_routes() -> Router<AppState> {
         .route(paths::UPLOADS_START, post(uploads::start))
         .route(paths::UPLOADS_COMPLETE, post(uploads::complete))
         .route(paths::UPLOADS_ONE, delete(uploads::abort))
-        .route(paths::UPLOADS_CONTENT, put(uploads::receive))
-        .route(paths::TUS, post(tus::create).options(tus::options))
-        .route(
-            paths::TUS_UPLOAD,
-            patch(tus::append).head(tus::offset).delete(tus::terminate),
-        )
 }
 
 /// Serves until `shutdown` ends.
@@ -251,10 +270,13 @@ pub async fn run(
 /// When an argument cannot be used; the message says what to change.
 pub async fn start(config: Config) -> anyhow::Result<()> {
     http_edge::crypto::install_provider();
+    http_edge::descriptors::raise_descriptor_limit();
     log::init(config.edge.log);
-    let listener = listen::bind(config.edge.listen, config.edge.insecure_remote).await?;
+    process_limits::survive_file_size_limit();
+    let address = listen::reserve(config.edge.listen, config.edge.insecure_remote)?;
     let admin = admin_listener::start(config.edge.admin_listen).await?;
     let state = AppState::open(&config).await?;
+    let listener = address.listen()?;
     let records = state.records.clone();
     recorder::add_collector(move || records.report_pools());
     ReadyLine {
@@ -284,6 +306,6 @@ async fn sweep_sessions(state: &AppState) {
     let mut round = tokio::time::interval(state.sweep_interval);
     loop {
         round.tick().await;
-        sessions.sweep().await;
+        sessions.sweep(&state.records).await;
     }
 }

@@ -37,7 +37,11 @@ impl ConcurrencyLimit {
             biased;
             () = self.failed.notified() => Err(unavailable("another query failed"))?,
             permit = self.permits.acquire() => permit,
-            () = tokio::time::sleep(PERMIT_TIMEOUT) => Err(unavailable("no free permit"))?,
+            () = tokio::time::sleep(PERMIT_TIMEOUT) => {
+                let ms = PERMIT_TIMEOUT.as_millis();
+                tracing::warn!(limit = "query permit", ms, "a time limit was reached");
+                Err(unavailable("no free permit"))?
+            }
         };
         let _permit = permit.map_err(RecordsError::unavailable)?;
         let answer = query.await;

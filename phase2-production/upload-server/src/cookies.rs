@@ -4,8 +4,8 @@
 //! host, over HTTPS, for all paths (RFC 6265bis §4.1.3.2; ASVS 3.3.3). Plain HTTP cannot
 //! use that prefix.
 
-use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
+use http_edge::cookies;
 
 /// Several cookies have the session's name. One may be injected, and the server cannot
 /// tell which.
@@ -54,7 +54,7 @@ impl Cookies {
             .expect("constants are a header value")
     }
 
-    /// The session id in the cookie.
+    /// The session id in the cookie; an unreadable one is empty text, and so unknown.
     ///
     /// # Errors
     /// When several cookies have the name.
@@ -62,15 +62,8 @@ impl Cookies {
         &self,
         headers: &'h HeaderMap,
     ) -> Result<Option<&'h str>, Ambiguous> {
-        let mut found = headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| *name == self.name)
-            .map(|(_, value)| value);
-        let first = found.next();
+        let mut found = cookies::values(headers, self.name);
+        let first = found.next().map(|id| std::str::from_utf8(id).unwrap_or_default());
         if found.next().is_some() { Err(Ambiguous) } else { Ok(first) }
     }
 
@@ -83,6 +76,7 @@ impl Cookies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::COOKIE;
 
     fn with(lines: &[&str]) -> HeaderMap {
         let lines = lines.iter().map(|line| (COOKIE, line.parse().unwrap()));

@@ -40,10 +40,16 @@ pub(crate) enum Error {
     Login(#[source] LoginError),
     #[error("too many requests")]
     TooManyRequests(TooMany),
+    #[error("the account ended during the request")]
+    AccountEnded,
     #[error("the caller lacks the required role")]
     Forbidden,
     #[error("no such user")]
     UserNotFound,
+    #[error("the organisation would have no admin")]
+    LastAdmin,
+    #[error("the service would have no operator")]
+    LastOperator,
     #[error("the new password is too weak")]
     WeakPassword,
     #[error("no such path")]
@@ -52,6 +58,8 @@ pub(crate) enum Error {
     FileNotFound,
     #[error("the page parameters are malformed")]
     BadPage,
+    #[error("the filter is malformed")]
+    BadFilter,
     #[error("the idempotency key is malformed")]
     BadIdempotencyKey,
     #[error("the file is too large for JSON")]
@@ -90,17 +98,16 @@ impl Error {
             Self::TooManyRequests(TooMany { retry_after_s }) => {
                 Refusal::new(ProblemKind::TooManyRequests).retry_after(retry_after_s)
             }
-            Self::BadPage => Refusal::new(ProblemKind::MalformedRequest)
-                .detail("limit must be 1 to 200, cursor the next_cursor of a page."),
-            Self::BadIdempotencyKey => Refusal::new(ProblemKind::MalformedRequest)
-                .detail("Idempotency-Key must have 1 to 255 visible ASCII characters."),
+            Self::BadPage | Self::BadFilter | Self::BadIdempotencyKey => self.malformed(),
             Self::TooLargeForJson(id) => {
                 let url = paths::file_content(&id.to_string());
                 Refusal::new(ProblemKind::ContentTooLargeForJson)
                     .detail(format!("Download the file at {url} instead."))
             }
-            Self::WeakPassword => Refusal::new(ProblemKind::WeakPassword)
-                .detail("Choose another password, of 15 to 1024 bytes."),
+            Self::WeakPassword
+            | Self::AccountEnded
+            | Self::LastAdmin
+            | Self::LastOperator => self.about_account(),
             Self::SessionStoreUnavailable => retry(ProblemKind::SessionStoreUnavailable),
             Self::Records(error) => records_refusal(error),
             Self::Blobs(error) => blobs_refusal(error),
@@ -116,6 +123,39 @@ impl Error {
 }
 
 impl Error {
+    /// The request has an invalid value.
+    fn malformed(&self) -> Refusal {
+        let detail = match self {
+            Self::BadPage => "limit must be 1 to 200, cursor the next_cursor of a page.",
+            Self::BadFilter => "request_id must be the X-Request-ID of a reply.",
+            _ => "Idempotency-Key must have 1 to 255 visible ASCII characters.",
+        };
+        Refusal::new(ProblemKind::MalformedRequest).detail(detail)
+    }
+
+    /// The state of an account, or of the accounts beside it, does not allow the request.
+    fn about_account(&self) -> Refusal {
+        let (kind, detail) = match self {
+            Self::WeakPassword => (
+                ProblemKind::WeakPassword,
+                "Choose another password, of 15 to 1024 bytes.",
+            ),
+            Self::LastAdmin => (
+                ProblemKind::LastAdmin,
+                "Make another account of the organisation an admin first.",
+            ),
+            Self::LastOperator => {
+                (ProblemKind::LastOperator, "Make another account an operator first.")
+            }
+            _ => (
+                ProblemKind::Forbidden,
+                "The account was disabled or signed out since this was started. Log in \
+                 and start again.",
+            ),
+        };
+        Refusal::new(kind).detail(detail)
+    }
+
     /// The credential is missing or invalid. The detail does not say which check failed.
     fn unauthenticated(&self) -> Refusal {
         match self {
@@ -170,11 +210,17 @@ fn blobs_refusal(error: BlobError) -> Refusal {
             tracing::error!(%cause, "the file store is full");
             Refusal::new(ProblemKind::InsufficientStorage).retry_after(60)
         }
-        BlobError::Unavailable(cause) => {
+        // A local disk that is read-only, or a process without a free file descriptor: the
+        // next attempt, or another replica, may have neither.
+        BlobError::Unavailable(cause) | BlobError::Disk(cause) => {
             tracing::error!(%cause, "the file store does not answer");
             retry(ProblemKind::FileStoreUnavailable)
         }
-        error => internal(&error),
+        error @ BlobError::AnotherStore => {
+            tracing::error!(%error);
+            retry(ProblemKind::FileStoreUnavailable)
+        }
+        error @ BlobError::NotFound => internal(&error),
     }
 }
 
@@ -203,6 +249,9 @@ impl From<SessionError> for Error {
             SessionError::Unknown => Self::SessionUnknown,
             SessionError::Expired => Self::SessionExpired,
             SessionError::TooMany => Self::TooManySessions,
+            SessionError::TooManyUnknown { retry_after_s } => {
+                LoginError::from(TooMany { retry_after_s }).into()
+            }
             SessionError::Unavailable => Self::SessionStoreUnavailable,
         }
     }

@@ -18,13 +18,17 @@ pub(crate) use registry::Connections;
 
 use crate::app::AppState;
 use crate::error::Error;
-use crate::identity::Caller;
+use crate::identity::{Caller, has_parameter, rests_on_cookie};
 use api_contract::problem::ProblemKind;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use http_edge::refusal::Refusal;
 use reauth::StoredCredential;
 use registry::Permit;
@@ -56,12 +60,15 @@ impl FromRequestParts<AppState> for Subscriber {
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
-        if has_secret_parameter(parts.uri.query().unwrap_or_default()) {
+        if has_parameter(parts.uri.query().unwrap_or_default(), &SECRET_PARAMETERS) {
             return Err(Error::CredentialsInQuery);
         }
         // Browsers send no preflight for a WebSocket, so a page of any origin can try to
         // open one.
-        app.origins.check(parts, &app.cookies)?;
+        if rests_on_cookie(&parts.headers, app) {
+            app.origins.check_named(parts)?;
+        }
+        app.origins.check(parts)?;
         let caller = Caller::from_request_parts(parts, app).await?;
         let credential = StoredCredential::of(&caller, parts, app).await?;
         let _permit =
@@ -74,21 +81,32 @@ impl FromRequestParts<AppState> for Subscriber {
     }
 }
 
-fn has_secret_parameter(query: &str) -> bool {
-    let mut names = query.split('&').filter_map(|pair| pair.split('=').next());
-    names.any(|name| SECRET_PARAMETERS.contains(&name))
+/// The refusal names the supported version (RFC 6455 §4.2.2).
+fn not_a_websocket() -> Refusal {
+    Refusal::new(ProblemKind::MalformedRequest)
+        .detail(
+            "This path serves WebSockets (RFC 6455). Send an upgrade request of version 13.",
+        )
+        .header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
+}
+
+/// The key is 16 bytes in base64 (RFC 6455 §4.1).
+fn has_valid_key(headers: &HeaderMap) -> bool {
+    let key = headers.get(SEC_WEBSOCKET_KEY).map(|key| STANDARD.decode(key.as_bytes()));
+    matches!(key, Some(Ok(key)) if key.len() == 16)
 }
 
 /// `GET /api/events`
 pub(crate) async fn open(
     State(app): State<AppState>,
     subscriber: Subscriber,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Error> {
-    let upgrade = upgrade.map_err(|_no_websocket| {
-        Refusal::new(ProblemKind::MalformedRequest)
-            .detail("This path serves WebSockets (RFC 6455). Send an upgrade request.")
-    })?;
+    let upgrade = upgrade.map_err(|_no_websocket| not_a_websocket())?;
+    if !has_valid_key(&headers) {
+        return Err(not_a_websocket().into());
+    }
     let connections = app.connections.clone();
     let upgraded = upgrade
         .read_buffer_size(BUFFER_BYTES)

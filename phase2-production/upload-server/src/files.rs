@@ -1,6 +1,7 @@
 //! Upload, list, read and delete files. Each handler authenticates, parses, acts and
 //! replies.
 
+pub(crate) mod charged;
 pub(crate) mod staged;
 pub(crate) mod store;
 
@@ -11,7 +12,6 @@ use api_contract::files::{
     DEFAULT_PAGE_SIZE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
     MAX_JSON_CONTENT, MAX_PAGE_SIZE,
 };
-use api_contract::problem::ProblemKind;
 use api_contract::{Message, headers};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -19,11 +19,10 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{IF_MATCH, LOCATION};
+use http::header::{IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use http_edge::file_reply::{self, FileMetadata};
-use http_edge::ranges::if_match_allows;
-use http_edge::refusal::Refusal;
+use http_edge::ranges::{Precondition, precondition};
 use http_edge::upload_form::UploadForm;
 use staged::{NewFile, Published, Staged};
 use upload_domain::display_name::DisplayName;
@@ -38,16 +37,20 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     form: UploadForm,
 ) -> Result<Response, Error> {
+    let _permit = app.uploads_under_way.acquire(&caller.member.username)?;
+    let epoch = app.files().epoch_of(&caller.member).await?;
     let mut form = form.open(app.max_upload)?;
     let file = form.file().await?;
+    let announced = form.announced_size(&file);
     let new = NewFile {
         owner: caller.member.clone(),
         name: DisplayName::from_client(file.file_name().unwrap_or_default()),
-        content_type: declared_type(file.content_type().map(AsRef::as_ref)),
+        content_type: declared_type(file.content_type()),
         key: idempotency_key(&headers)?.map(|key| key.digest()),
         limit: app.max_upload,
+        epoch: Some(epoch),
     };
-    let staged = app.files().stage(new, file).await?;
+    let staged = app.files().stage_charged(new, announced, file).await?;
     form.finish().await?;
     let created_file = publish_and_record(staged, app, caller).await?;
     Ok(created(created_file))
@@ -130,14 +133,16 @@ pub(crate) async fn delete(
     State(app): State<AppState>,
     caller: Caller,
     Path(file_id): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Json<Message>, Error> {
     let id = FileId::parse(&file_id).ok_or(Error::FileNotFound)?;
-    if headers.contains_key(IF_MATCH) {
+    if headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH) {
         // A file never changes, so this check still holds at the deletion.
         let (meta, _content) = app.files().read(&caller.member, id).await?;
-        if !if_match_allows(&headers, &format!("\"{}\"", meta.sha256)) {
-            return Err(Refusal::new(ProblemKind::PreconditionFailed).into());
+        let etag = format!("\"{}\"", meta.sha256);
+        if precondition(&method, &headers, &etag) != Precondition::Holds {
+            return Err(file_reply::condition_failed().into());
         }
     }
     app.files().delete(&caller.member, id, &caller.audit).await?;

@@ -7,10 +7,14 @@ use crate::cookies;
 use crate::error::Error;
 use crate::sessions::{SessionId, Sessions};
 use crate::tokens::{Tokens, VerifiedToken};
-use axum::extract::FromRequestParts;
+use api_contract::headers::SESSION_ID;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum_extra::TypedHeader;
 use axum_extra::headers::Authorization;
 use axum_extra::headers::authorization::{Basic, Bearer};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http_edge::request_id::RequestId;
@@ -55,6 +59,31 @@ pub(crate) enum AuthMethod {
     },
 }
 
+/// Whether this request would be authenticated by its cookie: the credential that a browser sends
+/// with the requests of any page.
+pub(crate) fn rests_on_cookie(headers: &HeaderMap, app: &AppState) -> bool {
+    matches!(app.identity, Identity::Sessions(_))
+        && !headers.contains_key(SESSION_ID)
+        && app.cookies.is_present_in(headers)
+}
+
+/// Middleware of the calls that rest on the caller: one that would change something by the
+/// authority of the cookie must name the site of its page.
+pub(crate) async fn require_site(
+    State(app): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    if !parts.method.is_safe()
+        && rests_on_cookie(&parts.headers, &app)
+        && let Err(refusal) = app.origins.check_named(&parts)
+    {
+        return refusal.into_response();
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
 /// The authenticated caller of a request.
 #[derive(Clone)]
 pub(crate) struct Caller {
@@ -89,7 +118,8 @@ async fn by_session(
     sessions: &Sessions,
 ) -> Result<(Member, AuthMethod), Error> {
     let id = session_id(parts, app)?.ok_or(Error::NoSessionId)?;
-    let member = sessions.touch(&id).await?;
+    let unknown = app.limits.unknown_ids(app.limits.client_of(parts).0);
+    let member = sessions.touch(&id, &unknown).await?;
     Ok((member, AuthMethod::Session(id)))
 }
 
@@ -99,7 +129,7 @@ pub(crate) fn session_id(
     parts: &Parts,
     app: &AppState,
 ) -> Result<Option<SessionId>, Error> {
-    let mut in_header = parts.headers.get_all(api_contract::headers::SESSION_ID).iter();
+    let mut in_header = parts.headers.get_all(SESSION_ID).iter();
     let text = match (in_header.next(), in_header.next()) {
         (Some(value), None) => {
             value.to_str().map_err(|_unreadable| Error::SessionUnknown)?
@@ -141,10 +171,13 @@ async fn by_token_or_password(
 /// histories.
 pub(crate) fn reject_credentials_in_query(query: &str) -> Result<(), Error> {
     const SECRETS: [&str; 3] = ["username", "password", "access_token"];
-    let has_secret = query
-        .split('&')
-        .any(|pair| SECRETS.contains(&pair.split('=').next().unwrap_or_default()));
-    if has_secret { Err(Error::CredentialsInQuery) } else { Ok(()) }
+    if has_parameter(query, &SECRETS) { Err(Error::CredentialsInQuery) } else { Ok(()) }
+}
+
+/// Whether a query has one of these parameters, in any encoding.
+pub(crate) fn has_parameter(query: &str, names: &[&str]) -> bool {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.any(|(name, _)| names.contains(&&*name))
 }
 
 /// The audit context of a request.

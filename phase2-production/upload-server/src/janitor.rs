@@ -10,12 +10,14 @@
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::error::Error;
-use crate::uploads::finish::finish;
-use futures_util::TryStreamExt;
+use crate::uploads::finish::{Finisher, finish};
+use blobs::{BlobError, OldBlob};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use records::uploads::{self, Removal, Upload};
-use records::{Member, RecordsError, Role, Scope, files, idempotency};
+use records::{RecordsError, Scope, files, idempotency};
 use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 use upload_domain::file_id::FileId;
@@ -27,7 +29,7 @@ const MAX_ROUND_INTERVAL: Duration = Duration::from_secs(60);
 /// Time limit for one kind of work in a round, so that the others run, too.
 const TASK_TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Uploads in one batch.
+/// Uploads, or blobs, in one batch.
 const BATCH_SIZE: usize = 100;
 
 /// A batch is picked at random from this many batches of the oldest uploads, so that
@@ -44,9 +46,10 @@ const BLOB_PREFIXES: [&str; 3] = ["files", "incoming", "parts"];
 pub(crate) async fn run(app: &AppState) {
     let mut round = tokio::time::interval(period(app));
     round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut orphans = OrphanSweep::default();
     loop {
         round.tick().await;
-        sweep(app).await;
+        sweep(app, &mut orphans).await;
     }
 }
 
@@ -55,13 +58,17 @@ fn period(app: &AppState) -> Duration {
     (app.orphan_grace / 2).clamp(Duration::from_millis(100), MAX_ROUND_INTERVAL)
 }
 
-/// One round. Work that fails is retried in the next.
-async fn sweep(app: &AppState) {
+/// One round. Work that fails is retried in the next. Nothing is removed while this
+/// replica's clock is wrong.
+async fn sweep(app: &AppState, orphans: &mut OrphanSweep) {
+    let Some(now) = clock::sweep_time(&app.records).await else {
+        return;
+    };
     let rounds = [
-        ("expired uploads", "expired_upload", remove_expired(app).await),
-        ("unfinished uploads", COMPLETED, finish_uploads(app).await),
-        ("orphans", "orphan_blob", remove_orphans(app).await),
-        ("idempotency keys", "idempotency_key", remove_idempotency_keys(app).await),
+        ("expired uploads", "expired_upload", remove_expired(app, now).await),
+        ("unfinished uploads", COMPLETED, finish_uploads(app, now).await),
+        ("orphans", "orphan_blob", remove_orphans(app, orphans, TASK_TIME_LIMIT).await),
+        ("idempotency keys", "idempotency_key", remove_idempotency_keys(app, now).await),
     ];
     for (what, kind, done) in rounds {
         match done {
@@ -77,8 +84,8 @@ async fn sweep(app: &AppState) {
     }
 }
 
-async fn remove_expired(app: &AppState) -> Result<u64, Error> {
-    let (deadline, now) = (Instant::now() + TASK_TIME_LIMIT, now());
+async fn remove_expired(app: &AppState, now: i64) -> Result<u64, Error> {
+    let deadline = Instant::now() + TASK_TIME_LIMIT;
     let mut count = 0;
     loop {
         let (batch, is_last) = expired_batch(app, now).await?;
@@ -122,28 +129,32 @@ async fn expired_batch(app: &AppState, now: i64) -> Result<(Vec<Upload>, bool), 
 
 /// Whether the upload existed. A blob that cannot be removed becomes an orphan.
 async fn remove(app: &AppState, upload: &Upload, now: i64) -> Result<bool, Error> {
-    let (id, owner) = (upload.upload_id, owner_of(upload));
-    let scope = Scope::Organisation(upload.organisation.clone());
-    let removed = app.records.run(scope, move |tx| {
-        Box::pin(
-            async move { uploads::remove(tx, &owner, id, Removal::Expired(now)).await },
-        )
-    });
-    let Some(keys) = removed.await? else {
-        return Ok(false);
-    };
-    let files = app.files();
-    for key in keys {
-        files.delete_blob(&key).await;
+    let (id, files) = (upload.upload_id, app.files());
+    loop {
+        let owner = upload.owned_by();
+        let scope = Scope::Organisation(upload.organisation.clone());
+        let removed = app.records.run(scope, move |tx| {
+            Box::pin(async move {
+                uploads::remove(tx, &owner, id, Removal::Expired(now)).await
+            })
+        });
+        let Some(removed) = removed.await? else {
+            return Ok(false);
+        };
+        for key in removed.blobs {
+            files.delete_blob(&key).await;
+        }
+        if removed.is_last {
+            return Ok(true);
+        }
     }
-    Ok(true)
 }
 
 /// The client may never return after it sent the last byte and lost its replica.
-async fn finish_uploads(app: &AppState) -> Result<u64, Error> {
+async fn finish_uploads(app: &AppState, now: i64) -> Result<u64, Error> {
     let round = i64::try_from(period(app).as_millis()).unwrap_or(i64::MAX);
     let (deadline, before) =
-        (Instant::now() + TASK_TIME_LIMIT, now().saturating_sub(round));
+        (Instant::now() + TASK_TIME_LIMIT, now.saturating_sub(round));
     let mut count = 0;
     loop {
         let complete = app.records.read(Scope::Housekeeping, move |tx| {
@@ -170,11 +181,13 @@ async fn finish_uploads(app: &AppState) -> Result<u64, Error> {
 
 /// Whether the upload has become a file now.
 async fn finish_one(app: &AppState, upload: Upload) -> bool {
-    let (id, owner) = (upload.upload_id, owner_of(&upload));
+    let (id, owner) = (upload.upload_id, upload.owned_by());
     let request_id = format!("janitor-{}", FileId::new());
     let cause = AuditContext { request_id, at: now() };
-    match finish(app, &owner, upload, None, &cause).await {
+    match finish(app, upload, Finisher::janitor(owner, &cause)).await {
         Ok(published) => !published.repeated,
+        // A disabled account may be enabled again before the upload expires.
+        Err(Error::AccountEnded) => false,
         Err(error) => {
             tracing::warn!(upload_id = %id, %error, "cannot complete upload");
             false
@@ -207,37 +220,92 @@ fn count_objects(kind: &'static str, count: u64) {
     counter.increment(count);
 }
 
-async fn remove_orphans(app: &AppState) -> Result<u64, Error> {
-    let drafts = app.blobs.remove_drafts(app.orphan_grace).await?;
-    let mut count = u64::try_from(drafts).unwrap_or_default();
-    for prefix in BLOB_PREFIXES {
-        let old = app.blobs.list_older_than(prefix, app.orphan_grace);
-        let mut batches = old.try_ready_chunks(100);
-        loop {
-            let batch = batches.try_next().await;
-            let Some(batch) = batch.map_err(|failed| failed.1)? else {
-                break;
-            };
-            let keys = batch.into_iter().map(|old| old.key).collect();
-            for orphan in unreferenced(app, keys).await? {
-                match app.blobs.delete(&orphan).await {
-                    Ok(()) => count += 1,
-                    Err(error) => {
-                        tracing::warn!(orphan, %error, "cannot remove orphan blob")
-                    }
-                }
+/// Batches of blobs above the orphan grace.
+type OldBlobs = BoxStream<'static, Result<Vec<OldBlob>, BlobError>>;
+
+/// The removal of orphan blobs. It lists the whole store, which may take many rounds: a round
+/// that reaches its time limit keeps the listing, and the next one goes on there. Otherwise
+/// the end of a large store would never be reached.
+#[derive(Default)]
+struct OrphanSweep {
+    listing: Option<OldBlobs>,
+}
+
+/// One round of the sweep, of at least one batch. After an error of the store the next round
+/// lists it anew; a batch without an answer of the database is left for the next listing.
+async fn remove_orphans(
+    app: &AppState,
+    sweep: &mut OrphanSweep,
+    limit: Duration,
+) -> Result<u64, Error> {
+    let deadline = Instant::now() + limit;
+    let mut count = 0;
+    if sweep.listing.is_none() {
+        let drafts = app.blobs.remove_drafts(app.orphan_grace).await?;
+        count = u64::try_from(drafts).unwrap_or_default();
+        sweep.listing = list_old_blobs(app).await;
+    }
+    let Some(listing) = &mut sweep.listing else {
+        return Ok(count);
+    };
+    loop {
+        let next = listing.try_next().await;
+        match next {
+            Ok(Some(batch)) => count += remove_unreferenced(app, batch).await?,
+            ended => {
+                sweep.listing = None;
+                return Ok(ended.map(|_end| count)?);
+            }
+        }
+        if Instant::now() >= deadline {
+            return Ok(count);
+        }
+    }
+}
+
+/// The ages are measured by the clock of this machine, at the start of the listing. `None` if
+/// that clock is wrong.
+async fn list_old_blobs(app: &AppState) -> Option<OldBlobs> {
+    let lists =
+        BLOB_PREFIXES.map(|prefix| app.blobs.list_older_than(prefix, app.orphan_grace));
+    let blobs = stream::iter(lists).flatten();
+    let batches = blobs.try_ready_chunks(BATCH_SIZE).map_err(|failed| failed.1).boxed();
+    clock::sweep_time(&app.records).await?;
+    Some(batches)
+}
+
+/// Removes the blobs of a batch that no row references. They were old when they were listed,
+/// so none of them can get a row any more.
+async fn remove_unreferenced(app: &AppState, batch: Vec<OldBlob>) -> Result<u64, Error> {
+    let keys = batch.into_iter().map(|old| old.key).collect();
+    let orphans = unreferenced(app, keys).await?;
+    if orphans.is_empty() {
+        return Ok(0);
+    }
+    // The listing may be older than the store or the clock that this process has now.
+    app.blobs.check_owner().await?;
+    if clock::sweep_time(&app.records).await.is_none() {
+        return Ok(0);
+    }
+    let mut count = 0;
+    for orphan in orphans {
+        match app.blobs.delete(&orphan).await {
+            Ok(()) => count += 1,
+            Err(error) => {
+                tracing::warn!(orphan, %error, "cannot remove orphan blob")
             }
         }
     }
     Ok(count)
 }
 
-/// The keys that no row references.
+/// The keys that no row references. It only reads, because a large store has many batches:
+/// on SQLite each would take the lock of the writers.
 async fn unreferenced(
     app: &AppState,
     keys: Vec<String>,
 ) -> Result<Vec<String>, RecordsError> {
-    let found = app.records.run(Scope::Housekeeping, move |tx| {
+    let found = app.records.read(Scope::Housekeeping, move |tx| {
         Box::pin(async move {
             let mut unreferenced = Vec::new();
             for key in keys {
@@ -251,27 +319,18 @@ async fn unreferenced(
     found.await
 }
 
-async fn remove_idempotency_keys(app: &AppState) -> Result<u64, Error> {
-    let before = now().saturating_sub(IDEMPOTENCY_KEY_TTL_MS);
-    let mut count = 0;
+async fn remove_idempotency_keys(app: &AppState, now: i64) -> Result<u64, Error> {
+    let before = now.saturating_sub(IDEMPOTENCY_KEY_TTL_MS);
+    let (deadline, mut count) = (Instant::now() + TASK_TIME_LIMIT, 0);
     loop {
         let removed = app.records.run(Scope::Housekeeping, move |tx| {
             Box::pin(async move { idempotency::sweep(tx, before).await })
         });
         let removed = removed.await?;
         count += removed;
-        if removed < idempotency::SWEEP_BATCH_SIZE {
+        if removed < idempotency::SWEEP_BATCH_SIZE || Instant::now() >= deadline {
             return Ok(count);
         }
-    }
-}
-
-/// The owner of an upload. The role does not matter here.
-fn owner_of(upload: &Upload) -> Member {
-    Member {
-        organisation: upload.organisation.clone(),
-        username: upload.owner.clone(),
-        role: Role::Member,
     }
 }
 

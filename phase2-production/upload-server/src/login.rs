@@ -16,7 +16,7 @@ use api_contract::{LoginRequest, Message};
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
-use http::header::SET_COOKIE;
+use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::request::Parts;
 use http_edge::json_body::JsonBody;
 
@@ -185,7 +185,9 @@ async fn identify(
 /// `GET /.well-known/jwks.json`
 pub(crate) async fn jwks(State(app): State<AppState>) -> Result<Response, Error> {
     let tokens = tokens(&app)?;
-    Ok(Json(tokens.jwks()).into_response())
+    let seconds = tokens.jwks_cache_lifetime().as_secs();
+    let cached = [(CACHE_CONTROL, format!("public, max-age={seconds}"))];
+    Ok((cached, Json(tokens.jwks())).into_response())
 }
 
 /// The account changed between the check of the password and the creation of the session

@@ -43,6 +43,11 @@ fn database() {
         let _ =
             counter!("upload_server_database_transactions_total", "outcome" => outcome);
     }
+    describe_counter!(
+        "upload_server_database_transaction_repetitions_total",
+        "Database transactions that ran a second time, after a migration or a deadlock"
+    );
+    let _ = counter!("upload_server_database_transaction_repetitions_total");
     describe_gauge!(
         "upload_server_database_pool_connections",
         "Open database connections, by pool and state"
@@ -70,6 +75,11 @@ fn background_tasks() {
     for kind in ["expired_upload", "orphan_blob", "idempotency_key"] {
         let _ = counter!("upload_server_gc_objects_removed_total", "kind" => kind);
     }
+    describe_counter!(
+        "upload_server_sweeps_skipped_total",
+        "Sweeps that removed nothing, because the replica's clock differs from the database's or the database does not answer"
+    );
+    let _ = counter!("upload_server_sweeps_skipped_total");
     describe_counter!(
         "upload_server_gc_uploads_completed_total",
         "Complete uploads that the garbage collection turned into files"
@@ -103,6 +113,11 @@ fn rate_limits(has_redis: bool) {
 fn cache() {
     describe_counter!("upload_server_cache_failures_total", "Failed calls to Redis");
     let _ = counter!("upload_server_cache_failures_total");
+    describe_counter!(
+        "upload_server_cache_distrusts_total",
+        "Times that another Redis, an eviction or a jump of its clock made older entries unusable"
+    );
+    let _ = counter!("upload_server_cache_distrusts_total");
     describe_gauge!(
         "upload_server_cache_circuit_breaker_state",
         "State of the circuit breaker before Redis: 0 closed, 1 half-open, 2 open"

@@ -29,8 +29,9 @@ const TOKEN_SCHEMES: &[&str] = &["bearer", "basic"];
 const ABOUT: &str = "One server with five designs. They differ only in where identity \
     lives. Every reply has X-Served-By and X-Request-ID. Every error is \
     application/problem+json (RFC 9457); check its type. A path answers 405 \
-    method-not-allowed to a method that it does not support. In front of the replicas, the \
-    balancer may answer 502 replica-failed, 503 no-replica or 504 replica-timeout.";
+    method-not-allowed to a method that it does not support. A body \
+    that stops gets 408 request-timeout. In front of the replicas, the balancer may answer \
+    502 replica-failed, 503 no-replica or balancer-overloaded, or 504 replica-timeout.";
 
 const TAGS: [(&str, &str); 9] = [
     ("sessions", "Log in once; the server stores the session."),

@@ -6,9 +6,10 @@
 //!
 //! - A state-changing request from a foreign site is refused, with or without a
 //!   credential, because a login can be forged, too.
-//! - A state-changing request that authenticates by cookie must name its site.
-//! - A request without the cookie and without these headers is not a browser's, and
-//!   passes.
+//! - A state-changing request that rests on the cookie must name its site. A login and an
+//!   upload to a signed URL do not rest on it, nor does a request with a session header or a
+//!   token.
+//! - Any other request without these headers is not a browser's, and passes.
 //!
 //! The CORS layer of tower-http would answer every `OPTIONS`, including those of tus,
 //! without the replica's header. So the few headers are written here.
@@ -18,14 +19,11 @@ mod site;
 
 pub(crate) use site::Site;
 
-use crate::cookies::Cookies;
 use anyhow::{Context, bail};
-use api_contract::headers::SESSION_ID;
 use api_contract::problem::ProblemKind;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http_edge::refusal::Refusal;
 use std::sync::Arc;
 use url::Url;
@@ -57,37 +55,38 @@ impl Origins {
         Ok(Self(Arc::new(AllowList { own, allowed })))
     }
 
-    /// Refuses a request from a foreign site, or with a cookie but without a site.
+    /// Refuses a request from a foreign site.
     ///
     /// # Errors
     /// With `foreign-origin`.
-    pub(crate) fn check(
-        &self,
-        request: &http::request::Parts,
-        cookies: &Cookies,
-    ) -> Result<(), Refusal> {
-        let refusal = Refusal::new(ProblemKind::ForeignOrigin);
+    pub(crate) fn check(&self, request: &http::request::Parts) -> Result<(), Refusal> {
         match Site::of(request, self) {
-            Site::Own | Site::Allowed(_) => Ok(()),
-            Site::Foreign => Err(refusal.detail(
+            Site::Own | Site::Allowed(_) | Site::Unknown => Ok(()),
+            Site::Foreign => Err(Refusal::new(ProblemKind::ForeignOrigin).detail(
                 "This site may not call this server. Start the server with --origin to \
                  allow it.",
             )),
-            Site::Unknown if authenticates_by_cookie(&request.headers, cookies) => {
-                Err(refusal.detail(
-                    "A request with the cookie needs Origin or Sec-Fetch-Site. Or send \
-                     X-Session-ID instead of the cookie.",
-                ))
-            }
-            Site::Unknown => Ok(()),
         }
     }
-}
 
-/// A foreign page can make the browser send a cookie, but cannot know the id for a
-/// header.
-fn authenticates_by_cookie(headers: &HeaderMap, cookies: &Cookies) -> bool {
-    cookies.is_present_in(headers) && !headers.contains_key(SESSION_ID)
+    /// As [`Origins::check`], and refuses a request that does not name its site. For requests
+    /// that rest on the cookie: a foreign page can make the browser send it, but cannot know
+    /// the id for a header.
+    ///
+    /// # Errors
+    /// With `foreign-origin`.
+    pub(crate) fn check_named(
+        &self,
+        request: &http::request::Parts,
+    ) -> Result<(), Refusal> {
+        match Site::of(request, self) {
+            Site::Unknown => Err(Refusal::new(ProblemKind::ForeignOrigin).detail(
+                "A request with the cookie needs Origin or Sec-Fetch-Site. Or send \
+                 X-Session-ID instead of the cookie.",
+            )),
+            _ => self.check(request),
+        }
+    }
 }
 
 /// An origin as browsers write it: scheme, host, and a non-default port (RFC 6454 §6.1).
@@ -105,7 +104,7 @@ fn origin(text: &str) -> anyhow::Result<String> {
 /// Middleware: refuses forged requests, answers preflights, and adds CORS headers to
 /// every reply, errors included.
 pub(crate) async fn guard(
-    State((origins, cookies)): State<(Origins, Cookies)>,
+    State(origins): State<Origins>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -116,7 +115,7 @@ pub(crate) async fn guard(
     } else if parts.method.is_safe() {
         next.run(Request::from_parts(parts, body)).await
     } else {
-        match origins.check(&parts, &cookies) {
+        match origins.check(&parts) {
             Ok(()) => next.run(Request::from_parts(parts, body)).await,
             Err(refusal) => refusal.into_response(),
         }

@@ -6,15 +6,18 @@
 //! out of service.
 
 use crate::clock::now;
-use blobs::Blobs;
+use blobs::{BlobError, Blobs};
 use cache::{BreakerState, Cache};
 use http_edge::health::{Check, HealthStatus, Readiness};
 use records::revocations::MAX_CLOCK_SKEW_MS;
-use records::{Records, RecordsError};
+use records::{Records, RecordsError, Scope};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const NO_ANSWER: &str = "does not answer";
+const NOT_WRITABLE: &str = "cannot be written";
+const FULL: &str = "full";
 
 /// Beyond this skew a replica rejects tokens just issued elsewhere and expires sessions
 /// too early or too late.
@@ -31,25 +34,14 @@ pub(crate) async fn checks(
     blobs: &Blobs,
     cache: Option<&Cache>,
 ) -> Result<Readiness, RecordsError> {
-    let (own_records, own_files) = (!records.is_postgres(), blobs.is_local());
-    let (blobs, clock) = (blobs.clone(), Clock::compared_with(records).await?);
-    // One query checks both, because the answer contains the database's time.
-    let (clock, reads) = (Arc::new(clock), records.clone());
+    let clock = Arc::new(Clock::compared_with(records).await?);
     let clock_status = Arc::clone(&clock);
-    let records = Check::new("records", move || {
-        let (clock, records) = (Arc::clone(&clock), reads.clone());
-        async move { required(clock.compare_with(&records).await.is_ok()) }
-    });
-    let clock = Check::new("clock", move || std::future::ready(clock_status.status()));
-    let files = Check::new("files", move || {
-        let blobs = blobs.clone();
-        async move { required(blobs.ping().await.is_ok()) }
-    });
     let mut checks = vec![
-        clock,
-        if own_records { records } else { records.shared() },
-        if own_files { files } else { files.shared() },
+        Check::new("clock", move || std::future::ready(clock_status.status())),
+        records_check(records, clock).await?,
+        files_check(blobs),
     ];
+    checks.extend((!blobs.is_local()).then(|| scratch_check(blobs)));
     checks.extend(cache.cloned().map(|cache| {
         // Reads the state that the cache's own heartbeat keeps.
         Check::new("cache", move || {
@@ -59,8 +51,73 @@ pub(crate) async fn checks(
     Ok(Readiness::with_checks(checks))
 }
 
-const fn required(answers: bool) -> HealthStatus {
-    if answers { HealthStatus::Healthy } else { HealthStatus::Unavailable(NO_ANSWER) }
+/// One query checks the database and the clock, because the answer contains the database's
+/// time. SQLite answers it without its file, so the file's folder is probed, too: a disk that
+/// became read-only makes every login and write fail.
+async fn records_check(
+    records: &Records,
+    clock: Arc<Clock>,
+) -> Result<Check, RecordsError> {
+    let (folder, reads) = (database_folder(records).await?, records.clone());
+    let check = Check::new("records", move || {
+        let (clock, reads) = (Arc::clone(&clock), reads.clone());
+        let folder = folder.clone();
+        async move {
+            let (answer, is_writable) =
+                tokio::join!(clock.compare_with(&reads), is_writable(folder.as_deref()));
+            match (answer, is_writable) {
+                (Err(_), _) => HealthStatus::Unavailable(NO_ANSWER),
+                (Ok(()), false) => HealthStatus::Unavailable(NOT_WRITABLE),
+                (Ok(()), true) => HealthStatus::Healthy,
+            }
+        }
+    });
+    Ok(if records.is_postgres() { check.shared() } else { check })
+}
+
+/// The folder of a SQLite file.
+async fn database_folder(records: &Records) -> Result<Option<PathBuf>, RecordsError> {
+    let file = records.read(Scope::Housekeeping, |tx| {
+        Box::pin(async move { records::sqlite_file(tx).await })
+    });
+    Ok(file.await?.as_deref().and_then(Path::parent).map(Path::to_path_buf))
+}
+
+async fn is_writable(folder: Option<&Path>) -> bool {
+    match folder {
+        Some(folder) => blobs::probe_folder(folder).await.is_ok(),
+        None => true,
+    }
+}
+
+fn files_check(blobs: &Blobs) -> Check {
+    let (is_own, blobs) = (blobs.is_local(), blobs.clone());
+    let check = Check::new("files", move || {
+        let blobs = blobs.clone();
+        async move {
+            match blobs.ping().await {
+                Ok(()) => HealthStatus::Healthy,
+                Err(_) => HealthStatus::Unavailable(NO_ANSWER),
+            }
+        }
+    });
+    if is_own { check } else { check.shared() }
+}
+
+/// The temporary files of uploads to a bucket, on a disk of this replica. While that disk is
+/// full, the replica stays ready, because it still serves reads, deletions and small uploads.
+fn scratch_check(blobs: &Blobs) -> Check {
+    let blobs = blobs.clone();
+    Check::new("scratch", move || {
+        let blobs = blobs.clone();
+        async move {
+            match blobs.check_scratch().await {
+                Ok(()) => HealthStatus::Healthy,
+                Err(BlobError::NoSpace(_)) => HealthStatus::Degraded(FULL),
+                Err(_) => HealthStatus::Unavailable(NOT_WRITABLE),
+            }
+        }
+    })
 }
 
 /// The last result of the clock check. It stays valid while the database does not answer;
@@ -81,8 +138,8 @@ impl Clock {
     async fn compare_with(&self, records: &Records) -> Result<(), RecordsError> {
         let before = now();
         let database_time = records.now().await?;
-        let skew = (database_time - before).max(now() - database_time);
-        self.is_right.store(skew <= MAX_CLOCK_SKEW_MS, Ordering::Relaxed);
+        let is_right = records::clock::agree(before, database_time, now());
+        self.is_right.store(is_right, Ordering::Relaxed);
         Ok(())
     }
 

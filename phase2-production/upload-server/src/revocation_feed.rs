@@ -8,22 +8,27 @@
 //! Guarantee: [`MAX_PROPAGATION_DELAY`] after a revocation has committed, no replica
 //! accepts an older answer from Redis. Either the replica's last poll began after the
 //! commit and has written the revocation to Redis (or its writes to Redis failed, and it
-//! trusts only newer entries), or it [lags](RevocationFeed::is_lagging) and asks the
-//! database. So a revocation that did not reach Redis is answered [after that
+//! trusts only newer entries), or it [lags](FeedStatus::Lagging) and asks the database. So a revocation that did not reach Redis is answered [after that
 //! delay](acknowledged_by_all).
 //!
-//! Gap: a replica without access to the database goes on with the answers of Redis. If no
-//! replica has access, nothing can be revoked. If only this one has none, it misses a
-//! revocation that another replica could not write to Redis.
+//! An outage of the database must not undo a revocation from before it. A replica that lagged
+//! already when the outage began ([`FeedStatus::Lagging`]) refuses, because it may miss a
+//! revocation. Only if the database fell silent right after a complete poll
+//! ([`FeedStatus::DatabaseDown`]) do the answers of Redis count. And a revocation that did not
+//! reach Redis is acknowledged only if the database still answers after the delay: otherwise
+//! the other replicas may not have polled it.
+//!
+//! Gap: a replica that alone has no access to the database goes on with the answers of Redis.
+//! It misses a revocation that another replica could not write to Redis.
 
-use crate::clock::now;
 use futures_util::future::BoxFuture;
+use http_edge::time_limit::within;
 use records::revocations::{BATCH_SIZE, MAX_VISIBILITY_DELAY_MS, Revocation};
-use records::{AnyConnection, Records, RecordsError, Scope};
+use records::{AnyConnection, Records, RecordsError, Scope, clock};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Time between two polls of the database.
@@ -32,9 +37,21 @@ const POLL_INTERVAL: Duration = Duration::from_millis(300);
 /// Time after which every replica has applied a revocation; longer than three polls.
 pub(crate) const MAX_PROPAGATION_DELAY: Duration = Duration::from_secs(1);
 
-/// Failed polls after which the database counts as unavailable. One poll may fail because
-/// the process was paused.
-const MAX_FAILED_POLLS: u32 = 2;
+/// Longer than this the poller cannot be late, unless the process was paused.
+const MAX_POLLER_PAUSE: Duration = Duration::from_secs(1);
+
+/// What this replica knows of the revocations of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FeedStatus {
+    /// Every acknowledged revocation has been applied.
+    Current,
+    /// The database fell silent within the delay after a complete poll. While it is silent,
+    /// nothing is revoked: use the answers of Redis without asking it.
+    DatabaseDown,
+    /// A revocation may be missing: ask the database, and refuse if it does not answer. So it
+    /// is after a pause of the process, and before the first poll.
+    Lagging,
+}
 
 /// Query for the revocations after a given one.
 pub(crate) type Query =
@@ -65,11 +82,12 @@ impl RevocationFeed {
         let progress = Arc::new(Progress::default());
         let reports = Arc::clone(&progress);
         let poller = tokio::spawn(async move {
-            let since = now() - MAX_VISIBILITY_DELAY_MS;
-            let mut feed = Poller { records, query, since, known: HashSet::new() };
+            let mut feed = Poller::new(records, query);
             loop {
                 let began = Instant::now();
-                match timeout(MAX_PROPAGATION_DELAY, feed.poll()).await {
+                reports.begins(began);
+                match within("revocation poll", MAX_PROPAGATION_DELAY, feed.poll()).await
+                {
                     Ok(Ok(revoked)) => {
                         if !revoked.is_empty() {
                             publish(revoked).await;
@@ -91,26 +109,21 @@ impl RevocationFeed {
         self._poller.abort();
     }
 
-    /// Whether this replica may miss a revocation that it should have applied, while the
-    /// database can be asked. Call it before asking Redis: an answer that Redis gave
-    /// before a poll may be older than the revocations of that poll.
-    pub(crate) fn is_lagging(&self) -> bool {
-        let state = self.progress.lock();
-        let is_current = state.complete_until.is_some_and(|complete_until| {
-            complete_until.elapsed() < MAX_PROPAGATION_DELAY
-        });
-        // While polls fail, the last failure is at most this old.
-        let is_recent = |at: Instant| at.elapsed() < 2 * MAX_PROPAGATION_DELAY;
-        let database_down =
-            state.failures >= MAX_FAILED_POLLS && state.failed_at.is_some_and(is_recent);
-        !is_current && !database_down
+    /// Call it before asking Redis: an answer that Redis gave before a poll may be older than
+    /// the revocations of that poll.
+    pub(crate) fn status(&self) -> FeedStatus {
+        self.progress.lock().status(Instant::now())
     }
 }
 
 /// Call it after a commit that did not reach Redis. When it returns, every replica has
 /// applied the revocation.
-pub(crate) async fn acknowledged_by_all() {
+///
+/// # Errors
+/// When the database does not answer after the delay: then the others may not have polled.
+pub(crate) async fn acknowledged_by_all(records: &Records) -> Result<(), RecordsError> {
     sleep(MAX_PROPAGATION_DELAY).await;
+    records.now().await.map(drop)
 }
 
 #[derive(Default)]
@@ -120,21 +133,55 @@ struct Progress(Mutex<State>);
 struct State {
     /// Every revocation committed before this time has been applied.
     complete_until: Option<Instant>,
-    /// Consecutive failed polls.
-    failures: u32,
-    failed_at: Option<Instant>,
+    /// The begin of the first poll after the last complete one.
+    asked_since: Option<Instant>,
+    /// The time until which the poller must report again, unless the process was paused.
+    expected_by: Option<Instant>,
+    /// The process was paused since the last complete poll.
+    was_paused: bool,
+}
+
+impl State {
+    fn status(&self, now: Instant) -> FeedStatus {
+        let Some(complete_until) = self.complete_until else {
+            return FeedStatus::Lagging;
+        };
+        let within_delay =
+            |at: Instant| at.duration_since(complete_until) < MAX_PROPAGATION_DELAY;
+        if within_delay(now) {
+            return FeedStatus::Current;
+        }
+        let runs = !self.was_paused && self.expected_by.is_some_and(|by| now <= by);
+        if runs && self.asked_since.is_some_and(within_delay) {
+            FeedStatus::DatabaseDown
+        } else {
+            FeedStatus::Lagging
+        }
+    }
+
+    /// The poller runs now, and reports again after `next` at the latest.
+    fn report(&mut self, now: Instant, next: Duration) {
+        self.was_paused |= self.expected_by.is_some_and(|by| now > by);
+        self.expected_by = Some(now + next + MAX_POLLER_PAUSE);
+    }
 }
 
 impl Progress {
+    fn begins(&self, now: Instant) {
+        let mut state = self.lock();
+        state.report(now, MAX_PROPAGATION_DELAY);
+        state.asked_since.get_or_insert(now);
+    }
+
     fn succeeded(&self, began: Instant) {
-        *self.lock() = State { complete_until: Some(began), ..State::default() };
+        let mut state = self.lock();
+        *state = State { complete_until: Some(began), ..State::default() };
+        state.report(Instant::now(), POLL_INTERVAL);
     }
 
     fn failed(&self) {
         metrics::counter!("upload_server_revocation_poll_failures_total").increment(1);
-        let mut state = self.lock();
-        state.failures = state.failures.saturating_add(1);
-        state.failed_at = Some(Instant::now());
+        self.lock().report(Instant::now(), POLL_INTERVAL);
     }
 
     /// Every change under the lock is one step, so a panic leaves no partial change.
@@ -146,32 +193,116 @@ impl Progress {
 struct Poller {
     records: Records,
     query: Query,
-    since: i64,
+    started: Instant,
+    /// The database's time from which the next poll reads; `None` before the first complete
+    /// poll.
+    since: Option<i64>,
     /// Revocations of the last poll; the next one returns some of them again.
     known: HashSet<Revocation>,
 }
 
 impl Poller {
+    fn new(records: Records, query: Query) -> Self {
+        let (started, known) = (Instant::now(), HashSet::new());
+        Self { records, query, started, since: None, known }
+    }
+
     /// Revocations that no earlier poll returned.
     async fn poll(&mut self) -> Result<Vec<String>, RecordsError> {
-        let (began, mut ends) = (now(), Vec::new());
-        let mut after = Revocation::since(self.since);
+        let (began, mut page) = self.first_page().await?;
+        let mut ends: Vec<Revocation> = Vec::new();
         loop {
-            let (query, next) = (self.query, after.clone());
-            let page_read =
-                self.records.poll(Scope::Housekeeping, move |tx| query(tx, next));
-            let page = page_read.await?;
             let is_last = page.len() < BATCH_SIZE;
             ends.extend(page);
-            match ends.last() {
-                Some(last) if !is_last => after = last.clone(),
-                _ => break,
-            }
+            let Some(last) = ends.last().filter(|_| !is_last) else {
+                break;
+            };
+            let (query, next) = (self.query, last.clone());
+            let read = self.records.poll(Scope::Housekeeping, move |tx| query(tx, next));
+            page = read.await?;
         }
         let new = ends.iter().filter(|end| !self.known.contains(end));
         let new = new.map(|end| end.name.clone()).collect();
-        self.since = began - MAX_VISIBILITY_DELAY_MS;
+        self.since = Some(began.saturating_sub(MAX_VISIBILITY_DELAY_MS));
         self.known = ends.into_iter().collect();
         Ok(new)
+    }
+
+    /// The first page of a poll, and the database's time before it was read. The first poll
+    /// reads everything since the start of the feed.
+    async fn first_page(&self) -> Result<(i64, Vec<Revocation>), RecordsError> {
+        let (query, since) = (self.query, self.since);
+        let age = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let read = self.records.poll(Scope::Housekeeping, move |tx| {
+            Box::pin(async move {
+                let now = clock::now(tx).await?;
+                let latest = now.saturating_sub(MAX_VISIBILITY_DELAY_MS);
+                let since = since.unwrap_or(latest.saturating_sub(age)).min(latest);
+                Ok((now, query(tx, Revocation::since(since)).await?))
+            })
+        });
+        read.await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// A state whose last complete poll began at `start`.
+    fn complete(start: Instant) -> State {
+        let mut state = State { complete_until: Some(start), ..State::default() };
+        state.report(start + ms(5), POLL_INTERVAL);
+        state
+    }
+
+    fn begins(state: &mut State, at: Instant) {
+        state.report(at, MAX_PROPAGATION_DELAY);
+        state.asked_since.get_or_insert(at);
+    }
+
+    #[test]
+    fn replica_without_a_complete_poll_lags() {
+        assert_eq!(State::default().status(Instant::now()), FeedStatus::Lagging);
+    }
+
+    #[test]
+    fn silence_right_after_a_poll_is_an_outage() {
+        let start = Instant::now();
+        let mut state = complete(start);
+        begins(&mut state, start + ms(305));
+        assert_eq!(state.status(start + ms(999)), FeedStatus::Current);
+        assert_eq!(state.status(start + ms(1_200)), FeedStatus::DatabaseDown);
+        for round in 0..20 {
+            let failed = start + ms(1_305 + round * 1_300);
+            state.report(failed, POLL_INTERVAL);
+            assert_eq!(state.status(failed + ms(100)), FeedStatus::DatabaseDown);
+            begins(&mut state, failed + ms(300));
+        }
+    }
+
+    /// Whatever the poller did when the process was paused, and whatever comes first after it.
+    #[test]
+    fn pause_before_an_outage_is_a_lag() {
+        let start = Instant::now();
+        for asked_before in [false, true] {
+            let mut state = complete(start);
+            if asked_before {
+                begins(&mut state, start + ms(305));
+            }
+            let resumed = start + ms(5_000);
+            assert_eq!(state.status(resumed), FeedStatus::Lagging);
+            if asked_before {
+                state.report(resumed, POLL_INTERVAL);
+            }
+            begins(&mut state, resumed + ms(300));
+            assert_eq!(state.status(resumed + ms(400)), FeedStatus::Lagging);
+            state.report(resumed + ms(500), POLL_INTERVAL);
+            assert_eq!(state.status(resumed + ms(600)), FeedStatus::Lagging);
+        }
     }
 }

@@ -12,8 +12,10 @@ pub mod replicated;
 pub use id::SessionId;
 
 use crate::audit::AuditContext;
+use crate::clock;
+use crate::limits::{TooMany, UnknownIds};
 use api_contract::sessions::SessionView;
-use records::Member;
+use records::{Member, Records};
 use std::time::Duration;
 use upload_domain::username::Username;
 
@@ -39,12 +41,24 @@ pub enum SessionError {
     /// The idle or absolute timeout has passed.
     #[error("the session has expired")]
     Expired,
-    /// The limit of live sessions is reached.
+    /// The limit of live sessions is reached, or that of remembered ones (replicated).
     #[error("too many sessions")]
     TooMany,
+    /// Too many ids that no session has came from this address.
+    #[error("too many unknown session ids; retry in {retry_after_s} s")]
+    TooManyUnknown {
+        /// Seconds until the next lookup.
+        retry_after_s: u32,
+    },
     /// Neither the cache nor the database answers, so the session may be live.
     #[error("the session store does not answer")]
     Unavailable,
+}
+
+impl From<TooMany> for SessionError {
+    fn from(TooMany { retry_after_s }: TooMany) -> Self {
+        Self::TooManyUnknown { retry_after_s }
+    }
 }
 
 /// The data of a session, as its owner may see it.
@@ -88,20 +102,26 @@ impl Sessions {
     ) -> Result<SessionId, SessionError> {
         match self {
             Self::Memory(store) => store.start(member),
-            Self::Replicated(store) => store.start(member).await,
+            Self::Replicated(store) => store.start(member, epoch).await,
             Self::Central(store) => store.start(member, epoch, audit).await,
         }
     }
 
-    /// Returns the session's owner. Each use restarts the idle timeout, reads included.
+    /// Returns the session's owner. Each use restarts the idle timeout, reads included. An id
+    /// that is looked up in the database and not found counts in `unknown`.
     ///
     /// # Errors
-    /// When no live session has this id, or the store does not answer.
-    pub async fn touch(&self, id: &SessionId) -> Result<Member, SessionError> {
+    /// When no live session has this id, the store does not answer, or too many unknown ids
+    /// came from there.
+    pub(crate) async fn touch(
+        &self,
+        id: &SessionId,
+        unknown: &UnknownIds,
+    ) -> Result<Member, SessionError> {
         match self {
             Self::Memory(store) => store.touch(id),
             Self::Replicated(store) => store.touch(id).await,
-            Self::Central(store) => store.touch(id).await,
+            Self::Central(store) => store.touch_from(id, unknown).await,
         }
     }
 
@@ -153,7 +173,7 @@ impl Sessions {
             Self::Replicated(store) => store.add_file(id, name).await,
             Self::Central(store) => {
                 // The transaction that stored the file has added it.
-                store.invalidate_file_list(id).await;
+                store.refresh_file_list(id).await;
                 Ok(())
             }
         }
@@ -183,21 +203,35 @@ impl Sessions {
         }
     }
 
-    /// Death of all sessions of an account. The database has already revoked those in
-    /// `session_id_hashes`.
-    pub async fn end_all_of(&self, username: &Username, session_id_hashes: Vec<String>) {
+    /// Death of all sessions of an account that were started before its present `epoch`. The
+    /// database has already revoked those in `session_id_hashes`.
+    ///
+    /// # Errors
+    /// When no store answers; then another replica may accept a session for some time.
+    pub async fn end_all_of(
+        &self,
+        username: &Username,
+        epoch: i64,
+        session_id_hashes: Vec<String>,
+    ) -> Result<(), SessionError> {
         match self {
             Self::Memory(store) => store.end_all_of(username),
-            Self::Replicated(store) => store.end_all_of(username).await,
-            Self::Central(store) => store.publish_revocations(session_id_hashes).await,
+            Self::Replicated(store) => store.end_all_of(username, epoch).await,
+            Self::Central(store) => store.publish_revocations(session_id_hashes).await?,
         }
+        Ok(())
     }
 
-    /// Death of all expired sessions that no request has found expired.
-    pub async fn sweep(&self) {
+    /// Death of all expired sessions that no request has found expired. Nothing dies while
+    /// this replica's clock is wrong; `memory` measures by the monotonic clock.
+    pub async fn sweep(&self, records: &Records) {
         match self {
             Self::Memory(store) => store.sweep(),
-            Self::Replicated(store) => store.sweep().await,
+            Self::Replicated(store) => {
+                if let Some(time) = clock::sweep_time(records).await {
+                    store.sweep(time).await;
+                }
+            }
             Self::Central(store) => store.sweep().await,
         }
     }

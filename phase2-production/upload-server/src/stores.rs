@@ -5,10 +5,12 @@ use crate::config::{Config, Design};
 use anyhow::{Context, anyhow, bail};
 use blobs::{Blobs, BlobsConfig};
 use cache::Cache;
-use records::{PoolLimits, Records};
+use futures_util::{StreamExt, TryStreamExt};
+use records::{PoolLimits, Records, Scope, deployment};
 use std::fs;
 use std::path::Path;
-use upload_domain::accounts::create_demo_accounts;
+use std::time::Duration;
+use upload_domain::accounts::{create_demo_accounts, show_once};
 use upload_domain::passwords::HashCost;
 
 /// The database, migrated and with accounts.
@@ -56,17 +58,25 @@ async fn import_accounts(config: &Config, records: &Records) -> anyhow::Result<(
         return Ok(());
     }
     if let Some(fresh) = create_demo_accounts(&file, HashCost::Owasp)? {
-        println!("Demo accounts (shown once; hashes are in {}):", file.display());
-        for account in fresh {
-            println!("  {:8} {}", account.username, account.password);
-        }
+        show_once(&file, &fresh)?;
     }
     Accounts::import(records, &file).await?;
     Ok(())
 }
 
+/// The id of this deployment.
+pub(crate) async fn deployment_id(records: &Records) -> anyhow::Result<String> {
+    let id = records.read(Scope::Housekeeping, |tx| {
+        Box::pin(async move { deployment::id(tx).await })
+    });
+    id.await.context("cannot read the id of the deployment: run `cargo lab migrate`")
+}
+
 /// Redis, if the design needs it or the command line names it.
-pub(crate) async fn open_cache(config: &Config) -> anyhow::Result<Option<Cache>> {
+pub(crate) async fn open_cache(
+    config: &Config,
+    deployment: &str,
+) -> anyhow::Result<Option<Cache>> {
     let Some(url) = &config.stores.redis_url else {
         if config.design == Design::Central {
             bail!(
@@ -77,16 +87,52 @@ pub(crate) async fn open_cache(config: &Config) -> anyhow::Result<Option<Cache>>
         tracing::warn!("REDIS_URL is not set: rate limits count per replica");
         return Ok(None);
     };
-    Ok(Some(Cache::open(url.expose(), cache::Limits::default()).await?))
+    let limits = cache::Limits::default();
+    Ok(Some(Cache::open(url.expose(), deployment, limits).await?))
 }
 
-/// The store for the contents of files.
-pub(crate) async fn open_blobs(config: &Config) -> anyhow::Result<Blobs> {
+/// The store for the contents of files, which belongs to this deployment only. A store that
+/// an older program filled names no owner: its files decide.
+pub(crate) async fn open_blobs(
+    config: &Config,
+    deployment: &str,
+    records: &Records,
+) -> anyhow::Result<Blobs> {
     let place = match &config.stores.files_url {
         Some(url) => BlobsConfig::from_url(url.expose())?,
         None => BlobsConfig::Local(config.data_dir.join("blobs")),
     };
-    Ok(Blobs::open(place).await?)
+    let blobs = Blobs::open(place).await?;
+    if blobs.owner().await?.is_none() && !has_own_files(&blobs, records).await? {
+        bail!(
+            "the store of the files has files, and the database knows none of them: the \
+             cleanup would remove them. Use the database that they belong to, another \
+             bucket in --files-url or another --data-dir, or remove the files"
+        );
+    }
+    blobs.reserve(deployment).await?;
+    Ok(blobs)
+}
+
+/// The number of files that are compared with the database.
+const COMPARED_FILES: usize = 100;
+
+/// Whether the database knows one of the first files in the store, or there is none.
+async fn has_own_files(blobs: &Blobs, records: &Records) -> anyhow::Result<bool> {
+    let files = blobs.list_older_than("files", Duration::ZERO).take(COMPARED_FILES);
+    let files: Vec<_> = files.try_collect().await?;
+    let any = files.is_empty();
+    let known = records.read(Scope::Housekeeping, move |tx| {
+        Box::pin(async move {
+            for file in files {
+                if records::files::is_named(tx, &file.key).await? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    });
+    Ok(any || known.await?)
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use api_contract::secret::Secret;
 use cache::Cache;
 use error::BadToken;
 use key_ring::KeyRing;
+use keys::SigningKey;
 use records::{Member, Records, Scope, audit};
 use refresh::{RefreshRules, RefreshToken, Refreshed};
 use revocation::Revocations;
@@ -88,7 +89,8 @@ struct Inner {
 
 impl Tokens {
     /// Reads the signing keys, or makes the first one. `secret` is shared by all
-    /// replicas: 32 random bytes or more.
+    /// replicas: 32 random bytes or more. An account has at most `max_families` families
+    /// of tokens; a login beyond that ends the oldest.
     ///
     /// # Errors
     /// When the database does not answer, or its keys were sealed with another secret.
@@ -97,6 +99,7 @@ impl Tokens {
         cache: Option<Cache>,
         secret: &[u8],
         args: &TokenArgs,
+        max_families: u32,
     ) -> anyhow::Result<Self> {
         let sealing = SealingKey::from_bytes(secret);
         let longest = args.token_ttl_ms.div_ceil(1_000);
@@ -105,7 +108,8 @@ impl Tokens {
         // After the lifetime was lowered, older tokens are still valid until they expire.
         let max_lifetime_ms = signed((longest + LEEWAY_S) * 1_000);
         let refresh = signed(args.key_refresh_ms);
-        let times = RotationTimes { refresh, max_lifetime_ms };
+        let wanted_lead = signed(args.key_lead_ms);
+        let times = RotationTimes { refresh, wanted_lead, max_lifetime_ms };
         let algorithm = args.signing_algorithm;
         let ring = KeyRing::open(records.clone(), sealing.clone(), algorithm, times, now);
         let mode = args.revocation;
@@ -117,7 +121,7 @@ impl Tokens {
             algorithm,
             lookups: ConcurrencyLimit::new(MAX_CONCURRENT_LOOKUPS),
             access_ttl_s: life,
-            refresh: RefreshRules::new(args, life),
+            refresh: RefreshRules::new(args, life, max_families),
         }));
         housekeeping::start(&tokens.0);
         Ok(tokens)
@@ -135,20 +139,28 @@ impl Tokens {
         epoch: i64,
         audit: &AuditContext,
     ) -> Result<Issued, TokenError> {
+        // Before the family is stored: a login that gets no tokens leaves none behind.
+        let key = self.0.ring.signer(now())?;
         let row = audit.row(member, "token.issued", member.username.as_str());
-        let (rules, owner) = (self.0.refresh, member.clone());
+        let (rules, owner, this) = (self.0.refresh, member.clone(), self.clone());
         let scope = Scope::Organisation(member.organisation.clone());
         let started = self.0.records.run(scope, move |tx| {
             Box::pin(async move {
-                let started = refresh::start(tx, &owner, epoch, rules, row.at).await?;
-                if started.is_some() {
-                    audit::write(tx, &row).await?;
-                }
-                Ok(started)
+                let begun = refresh::start(tx, &owner, epoch, rules, row.at).await?;
+                let Some((begun, ended)) = begun else { return Ok(None) };
+                audit::write(tx, &row).await?;
+                let revocations = &this.0.revocations;
+                let organisation = &owner.organisation;
+                let names = revocations.deny_families(tx, organisation, &ended).await?;
+                Ok(Some((begun, names)))
             })
         });
-        let (family, token) = started.await?.ok_or(TokenError::Invalid)?;
-        self.pair(member, epoch, family, &token)
+        let ((family, token), names) = started.await?.ok_or(TokenError::Invalid)?;
+        if let Err(error) = self.publish(&names).await {
+            // The new login counts; the oldest one, which it replaced, ends a little later.
+            tracing::warn!(%error, "other replicas may receive the revocation late");
+        }
+        self.pair(member, epoch, family, &token, &key)
     }
 
     /// Verifies an access token: first the signature, locally; then whether it was
@@ -189,17 +201,20 @@ impl Tokens {
         audit: &AuditContext,
     ) -> Result<Issued, TokenError> {
         let token = RefreshToken::parse(token).ok_or(TokenError::Invalid)?;
+        // Before the rotation commits: a client that gets no reply repeats its token, and
+        // after the grace that counts as theft.
+        let key = self.0.ring.signer(now())?;
         let (this, audit) = (self.clone(), audit.clone());
         let refreshed = run_to_completion(async move {
             let refreshed = refresh::rotate(&this, &token, &audit).await?;
             if let Refreshed::Reused(holder, names) = &refreshed {
-                this.reuse_detected(holder, names).await;
+                this.reuse_detected(holder, names).await?;
             }
             Ok::<_, TokenError>(refreshed)
         });
         match refreshed.await? {
             Refreshed::Next(holder, next) => {
-                self.pair(&holder.member, holder.epoch, holder.family, &next)
+                self.pair(&holder.member, holder.epoch, holder.family, &next, &key)
             }
             Refreshed::Reused(..) => Err(TokenError::Invalid),
         }
@@ -211,9 +226,9 @@ impl Tokens {
         epoch: i64,
         family: String,
         token: &RefreshToken,
+        key: &SigningKey,
     ) -> Result<Issued, TokenError> {
-        let (now_ms, life) = (now_ms(), self.0.access_ttl_s);
-        let now = now_ms / 1_000;
+        let (now, life) = (now_ms() / 1_000, self.0.access_ttl_s);
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -227,9 +242,8 @@ impl Tokens {
             nbf: now,
             exp: now + life,
         };
-        let key = self.0.ring.signer(signed(now_ms))?;
         Ok(Issued {
-            access_token: access::sign(&claims, &key).map_err(TokenError::broken)?,
+            access_token: access::sign(&claims, key).map_err(TokenError::broken)?,
             refresh_token: token.secret(),
             expires_in: life,
         })

@@ -6,7 +6,12 @@
 mod append;
 mod checksum;
 mod headers;
+mod merge;
 mod metadata;
+mod part_buffer;
+mod routes;
+
+pub(crate) use routes::routes;
 
 use crate::app::AppState;
 use crate::error::Error;
@@ -14,8 +19,8 @@ use crate::files;
 use crate::files::declared_type;
 use crate::files::staged::Published;
 use crate::identity::Caller;
-use crate::uploads::finish::finish as finish_upload;
-use crate::uploads::pending;
+use crate::uploads::finish::{Finisher, finish as finish_upload};
+use crate::uploads::pending::{self, Pending};
 use api_contract::problem::ProblemKind;
 use api_contract::uploads::{TUS_MEDIA_TYPE, UploadStart, headers as names};
 use axum::body::Body;
@@ -31,13 +36,13 @@ use records::uploads::{Kind, Upload};
 use std::time::Duration;
 use upload_domain::file_id::FileId;
 
-/// `OPTIONS /api/tus`: the server's capabilities, without authentication.
-pub(crate) async fn options(State(app): State<AppState>) -> Response {
+/// `OPTIONS`: the server's capabilities, without authentication.
+async fn options(State(app): State<AppState>) -> Response {
     headers::capabilities(app.max_upload)
 }
 
 /// `POST /api/tus`: starts an upload.
-pub(crate) async fn create(
+async fn create(
     State(app): State<AppState>,
     caller: Result<Caller, Error>,
     headers: HeaderMap,
@@ -46,7 +51,7 @@ pub(crate) async fn create(
 }
 
 /// `HEAD /api/tus/{upload_id}`: returns the offset.
-pub(crate) async fn offset(
+async fn offset(
     State(app): State<AppState>,
     caller: Result<Caller, Error>,
     Path(upload_id): Path<String>,
@@ -56,7 +61,7 @@ pub(crate) async fn offset(
 }
 
 /// `PATCH /api/tus/{upload_id}`: appends bytes.
-pub(crate) async fn append(
+async fn append(
     State(app): State<AppState>,
     caller: Result<Caller, Error>,
     Path(upload_id): Path<String>,
@@ -66,8 +71,8 @@ pub(crate) async fn append(
     with_version(append_body(app, caller, &upload_id, &headers, body).await)
 }
 
-/// `DELETE /api/tus/{upload_id}`: aborts an upload.
-pub(crate) async fn terminate(
+/// `DELETE /api/tus/{upload_id}`: aborts an upload, or forgets a completed one.
+async fn terminate(
     State(app): State<AppState>,
     caller: Result<Caller, Error>,
     Path(upload_id): Path<String>,
@@ -75,7 +80,7 @@ pub(crate) async fn terminate(
 ) -> Response {
     let aborted = async {
         require_version(&headers)?;
-        pending::abort(&app, &caller?, &upload_id).await?;
+        pending::terminate(&app, &caller?, &upload_id).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     };
     with_version(aborted.await)
@@ -88,25 +93,27 @@ async fn create_upload(
 ) -> Result<Response, Error> {
     require_version(headers)?;
     let caller = caller?;
+    headers::reject_unsupported(headers)?;
     let size = count_of(headers, names::UPLOAD_LENGTH)?;
-    let Metadata { name, content_type } =
-        Metadata::parse(text_of(headers, names::UPLOAD_METADATA)?.unwrap_or_default())?;
+    let metadata = text_of(headers, names::UPLOAD_METADATA)?;
+    let Metadata { name, content_type } = Metadata::parse(metadata.unwrap_or_default())?;
     let request =
         UploadStart { name, content_type: declared_type(content_type.as_deref()), size };
     let unlimited = Duration::MAX;
     let upload = Upload {
         kind: Kind::Tus,
         key: files::idempotency_key(headers)?.map(|key| key.digest()),
+        metadata: metadata.map(str::to_owned),
         ..pending::new_upload(&app, &caller.member, FileId::new(), request, unlimited)?
     };
-    pending::create(&app, &caller, &upload).await?;
+    let upload = pending::create(&app, &caller, &upload).await?;
     let path = format!("{}/{}", api_contract::paths::TUS, upload.upload_id);
     let location = HeaderValue::from_str(&path).map_err(Error::broken)?;
     let mut response = StatusCode::CREATED.into_response();
     response.headers_mut().insert(LOCATION, location);
     expires(&mut response, &upload);
     if upload.size == 0 {
-        let published = finish(&app, caller, upload).await?;
+        let published = finish(&app, caller, upload, None).await?;
         headers::file_id(&mut response, &published.created.file_id)?;
     }
     Ok(response)
@@ -120,13 +127,14 @@ async fn read_offset(
 ) -> Result<Response, Error> {
     require_version(headers)?;
     let caller = caller?;
-    let upload = pending::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
+    let Pending { upload, epoch } =
+        pending::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
     let mut response = StatusCode::OK.into_response();
     headers::progress(&mut response, &upload);
     // When the offset reaches the end, the client stops asking; so the file must exist by
     // then.
     if upload.received == upload.size || upload.answer.is_some() {
-        let published = finish(&app, caller, upload).await?;
+        let published = finish(&app, caller, upload, Some(epoch)).await?;
         headers::file_id(&mut response, &published.created.file_id)?;
     }
     Ok(response)
@@ -141,7 +149,7 @@ async fn append_body(
 ) -> Result<Response, Error> {
     require_version(headers)?;
     let caller = caller?;
-    if text_of(headers, CONTENT_TYPE.as_str())? != Some(TUS_MEDIA_TYPE) {
+    if !headers::is_chunk(text_of(headers, CONTENT_TYPE.as_str())?) {
         return Err(Refusal::new(ProblemKind::UnsupportedMediaType)
             .detail(format!("Send {TUS_MEDIA_TYPE}."))
             .into());
@@ -149,18 +157,19 @@ async fn append_body(
     let offset = count_of(headers, names::UPLOAD_OFFSET)?;
     let checksum = text_of(headers, names::UPLOAD_CHECKSUM)?;
     let checksum = checksum.map(Checksum::parse).transpose()?;
-    let mut upload =
+    let Pending { mut upload, epoch } =
         pending::find_own(&app, &caller.member, upload_id, Kind::Tus).await?;
     if offset != upload.received {
         return Err(headers::wrong_offset(upload.received));
     }
     // From here on a disconnect has no effect: received bytes are kept.
     let work = tokio::spawn(async move {
-        upload.received = append::append(&app, &upload, body, checksum).await?;
+        let to = Pending { upload: upload.clone(), epoch };
+        upload.received = append::append(&app, to, body, checksum).await?;
         let mut response = StatusCode::NO_CONTENT.into_response();
         headers::progress(&mut response, &upload);
         if upload.received == upload.size {
-            let published = finish(&app, caller, upload).await?;
+            let published = finish(&app, caller, upload, Some(epoch)).await?;
             headers::file_id(&mut response, &published.created.file_id)?;
         }
         Ok(response)
@@ -173,12 +182,13 @@ async fn finish(
     app: &AppState,
     caller: Caller,
     upload: Upload,
+    epoch: Option<i64>,
 ) -> Result<Published, Error> {
     let app = app.clone();
     let finished = tokio::spawn(async move {
-        let (member, cause) = (&caller.member, &caller.audit);
         let session = app.identity.session_in_records(&caller.auth);
-        let published = finish_upload(&app, member, upload, session, cause).await?;
+        let by = Finisher::request(&caller, epoch, session);
+        let published = finish_upload(&app, upload, by).await?;
         published.add_to_session(&app, &caller).await;
         Ok(published)
     });

@@ -2,8 +2,11 @@
 //! S3 store the URL is the store's own.
 
 pub(crate) mod finish;
+mod finish_claim;
 pub(crate) mod pending;
 pub(crate) mod signed_url;
+pub(crate) mod under_way;
+pub(crate) mod writer;
 
 use crate::app::AppState;
 use crate::clock::now_ms;
@@ -25,12 +28,18 @@ use http::StatusCode;
 use http_edge::json_body::JsonBody;
 use http_edge::refusal::Refusal;
 use http_edge::upload_form::too_large;
-use pending::{create, find_open, find_own, new_upload, not_found};
+use pending::{Pending, create, find_open, find_own, new_upload, not_found};
 use records::uploads::{self, Kind, Upload};
 use signed_url::SignedQuery;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use upload_domain::file_id::FileId;
+
+/// Longest time that a request waits for another one, or for a removal, before it answers. A
+/// balancer of the lab waits 5 s for a response (`--head-timeout-ms`) and answers 504 then: its
+/// client could not tell a busy upload from a failed replica. It is longer than the claim of
+/// a killed replica lasts ([`records::uploads::claims::FINISH_LEASE_MS`]).
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(4);
 
 /// Longest lifetime of a signed URL.
 const MAX_URL_TTL: Duration = Duration::from_secs(60 * 60);
@@ -48,7 +57,7 @@ pub(crate) async fn start(
         blob_key: Some(format!("incoming/{organisation}/{upload_id}")),
         ..new_upload(&app, &caller.member, upload_id, request, MAX_URL_TTL)?
     };
-    create(&app, &caller, &upload).await?;
+    let upload = create(&app, &caller, &upload).await?;
     let key = upload.blob_key.as_deref().unwrap_or_default();
     let ttl = Duration::from_millis(upload.expires_at.saturating_sub(now_ms()));
     let url = match app.blobs.presign_put(key, ttl).await? {
@@ -77,15 +86,19 @@ pub(crate) async fn receive(
     let invalid_signature = || Error::from(Refusal::new(ProblemKind::SignatureInvalid));
     let Query(signed) = query.map_err(|_incomplete| invalid_signature())?;
     let id = FileId::parse(&upload_id).ok_or_else(invalid_signature)?;
-    let organisation = signed_url::check(&app.secret, id, &signed, now_ms())
-        .ok_or_else(invalid_signature)?;
+    let organisation = signed_url::check(&app.secret, id, &signed, now_ms());
+    let organisation = organisation.map_err(Refusal::new)?;
     let upload = find_open(&app, &organisation, id).await?;
     let key = upload.blob_key.clone().ok_or_else(not_found)?;
     let announced = http_body::Body::size_hint(&body).exact();
     if announced.is_some_and(|announced| announced > upload.size) {
         return Err(too_large(upload.size).into());
     }
-    let received = tokio::spawn(finish::receive(app, upload, key, body));
+    let permit = app.uploads_under_way.acquire(&upload.owner)?;
+    let received = tokio::spawn(async move {
+        let _permit = permit;
+        finish::receive(app, upload, key, body).await
+    });
     received.await.map_err(Error::broken)??;
     let message = "The bytes are stored. Now complete the upload.".to_owned();
     Ok(Json(Message { message }))
@@ -97,12 +110,12 @@ pub(crate) async fn complete(
     caller: Caller,
     JsonBody(request): JsonBody<UploadComplete>,
 ) -> Result<Response, Error> {
-    let upload =
+    let Pending { upload, epoch } =
         find_own(&app, &caller.member, &request.upload_id, Kind::Presigned).await?;
     let finished = tokio::spawn(async move {
-        let (owner, cause) = (&caller.member, &caller.audit);
         let session = app.identity.session_in_records(&caller.auth);
-        let published = finish::finish(&app, owner, upload, session, cause).await?;
+        let by = finish::Finisher::request(&caller, Some(epoch), session);
+        let published = finish::finish(&app, upload, by).await?;
         published.add_to_session(&app, &caller).await;
         Ok::<_, Error>(published.created)
     });

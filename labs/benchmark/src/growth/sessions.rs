@@ -121,8 +121,10 @@ pub(super) async fn in_redis(
     let server = testbed.upload_server("central", "grown-redis", &[]).await?;
     let login = testbed.login(paths::SESSION_START);
     log_in(server.address, &login, REAL_SESSIONS).await?;
-    let pattern = redis::cmd("KEYS").arg("session:*").clone();
+    let pattern = redis::cmd("KEYS").arg("*:session:*").clone();
     let real: Vec<String> = pattern.query_async(&mut redis).await?;
+    // A session's list of files has a key of the same kind.
+    let real: Vec<_> = real.into_iter().filter(|key| !key.contains(":files:")).collect();
     ensure!(
         real.len() >= REAL_SESSIONS,
         "of {REAL_SESSIONS} sessions {} are in Redis",
@@ -155,11 +157,12 @@ async fn copy(
     let value: Vec<u8> = redis::cmd("GET").arg(&real[0]).query_async(redis).await?;
     let left_ms: i64 = redis::cmd("PTTL").arg(&real[0]).query_async(redis).await?;
     ensure!(left_ms > 0, "a session in Redis that never expires");
-    let digits = real[0].len().saturating_sub("session:".len());
+    let (prefix, hash) = real[0].rsplit_once(':').context("a key without a prefix")?;
+    let digits = hash.len();
     while copies.len() < count {
         let mut some = redis::pipe();
         for _ in 0..PIPELINE.min(count - copies.len()) {
-            let key = format!("session:{:0digits$}", copies.len());
+            let key = format!("{prefix}:{:0digits$}", copies.len());
             some.cmd("SET").arg(&key).arg(&value).arg("PX").arg(left_ms).ignore();
             copies.push(key);
         }

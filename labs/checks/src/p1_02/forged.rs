@@ -1,7 +1,7 @@
 //! Task 3: forged tokens.
 
 use super::fixture::Fixture;
-use super::forger::with_signature;
+use super::forger::{Forger, with_signature};
 use grader::{CheckContext, CheckResult};
 use serde_json::{Value, json};
 
@@ -84,6 +84,7 @@ pub(super) async fn token_does_not_choose_its_algorithm(
         let what = format!("a signed token with \"alg\":{alg}");
         fixture.refused(&what, &forged.token(), help).await?;
     }
+    other_spellings(&fixture, &forger, help).await?;
     let mut forged = forger.clone();
     forged.header["alg"] = "HS512".into();
     fixture.refused("a token signed with HS512", &forged.with_sha512(), help).await?;
@@ -93,10 +94,41 @@ pub(super) async fn token_does_not_choose_its_algorithm(
     let mut forged = forger.clone();
     forged.header.as_object_mut().and_then(|header| header.remove("alg"));
     fixture.refused("a token without \"alg\"", &forged.token(), help).await?;
-    let mut critical = forger.clone();
-    critical.header["crit"] = json!(["lab"]);
-    critical.header["lab"] = true.into();
+    critical_extensions(&fixture, &forger).await
+}
+
+/// Values of `alg` that are not HS256, in tokens with a valid HMAC-SHA256 signature. The
+/// comparison is exact (RFC 7515 §4.1.1).
+async fn other_spellings(
+    fixture: &Fixture<'_>,
+    forger: &Forger,
+    help: &str,
+) -> CheckResult {
+    let texts =
+        ["hs256", "Hs256", "HS256 ", " HS256", "HS256\u{0}", "HS-256", "HS2560", "HS25"];
+    let others = [json!(["HS256"]), json!({ "HS256": true }), json!(256), json!(true)];
+    for alg in texts.map(Value::from).into_iter().chain(others) {
+        let mut forged = forger.clone();
+        forged.header["alg"] = alg.clone();
+        let what = format!("a signed token with \"alg\":{alg}");
+        fixture.refused(&what, &forged.token(), help).await?;
+    }
+    let mut forged = forger.clone();
+    forged.header = json!([forger.header]);
+    fixture
+        .refused("a signed token with a list as its header", &forged.token(), help)
+        .await
+}
+
+async fn critical_extensions(fixture: &Fixture<'_>, forger: &Forger) -> CheckResult {
     let help = "\"crit\" lists extensions that a verifier must understand, or it must \
                 reject the token. Your program understands none (RFC 7515 §4.1.11)";
-    fixture.refused("a token with a critical extension", &critical.token(), help).await
+    for crit in [json!(["lab"]), json!(["exp"]), json!([]), json!("lab"), json!({})] {
+        let mut critical = forger.clone();
+        critical.header["crit"] = crit.clone();
+        critical.header["lab"] = true.into();
+        let what = format!("a token with the critical extensions {crit}");
+        fixture.refused(&what, &critical.token(), help).await?;
+    }
+    Ok(())
 }

@@ -1,12 +1,9 @@
 //! Task 2: uploads on a local disk.
 
 use super::shop::Shop;
-use anyhow::Context;
-use grader::{
-    CheckContext, CheckError, CheckResult, Replica, Reply, ServiceType, require,
-};
+use crate::database_file::DatabaseFile;
+use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use http::Method;
-use std::path::PathBuf;
 
 struct Picture {
     path: String,
@@ -90,44 +87,11 @@ pub(super) async fn pictures_are_in_the_shared_store(ctx: &CheckContext) -> Chec
     picture.upload(&shop, shop.any()).await?;
     let help = "all replicas can read the picture here because they run on one machine. \
                 Only the store at DATABASE_URL is shared by replicas on several machines";
-    let found = holds(&store(ctx)?, &picture.drawing)?;
+    let found = DatabaseFile::read(ctx)?.contains(&picture.drawing);
     require(
         found,
         "the drawing in the shared store",
         "the store does not contain it",
         help,
     )
-}
-
-/// Path of the database file.
-fn store(ctx: &CheckContext) -> Result<PathBuf, CheckError> {
-    let url = &ctx.service(ServiceType::Database)?.url;
-    let path = url.strip_prefix("sqlite://").context("the database is not a file")?;
-    Ok(path.split('?').next().unwrap_or(path).into())
-}
-
-/// Whether the text is in the database file or its write-ahead log.
-fn holds(database: &std::path::Path, text: &str) -> Result<bool, CheckError> {
-    let mut all = std::fs::read(database).context("the database cannot be read")?;
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    all.extend(std::fs::read(log).unwrap_or_default());
-    Ok(all.windows(text.len()).any(|part| part == text.as_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_found_in_the_database_file_or_its_wal() {
-        let folder = std::env::temp_dir().join(format!("p1-03-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("a.sqlite");
-        std::fs::write(&file, "some rows").unwrap();
-        std::fs::write(folder.join("a.sqlite-wal"), "later rows").unwrap();
-        let found = |text| holds(&file, text).unwrap();
-        assert!(found("some") && found("later") && !found("never"));
-        std::fs::remove_dir_all(folder).unwrap();
-    }
 }

@@ -2,10 +2,10 @@
 //! Redis outage.
 
 use super::Cart;
+use crate::database_file::DatabaseFile;
 use crate::redis_probe::RedisProbe;
-use anyhow::Context;
 use futures_util::future::join_all;
-use grader::{CheckContext, CheckError, CheckResult, Replica, ServiceType, require};
+use grader::{CheckContext, CheckError, CheckResult, Replica, require};
 use std::time::Duration;
 
 /// Delay that is long enough for a write in the background.
@@ -130,13 +130,8 @@ pub(super) async fn acknowledged_items_survive_a_crash(
 pub(super) async fn carts_are_in_the_database(ctx: &CheckContext) -> CheckResult {
     let help = "only the database is durable";
     let (_r1, _r2, cart) = filled(ctx, help).await?;
-    let url = &ctx.service(ServiceType::Database)?.url;
-    let file = url.trim_start_matches("sqlite://").split('?').next().unwrap_or_default();
-    let mut text = std::fs::read(file).context("cannot read the database")?;
-    // Recent writes are in the write-ahead log, which may not exist.
-    text.extend(std::fs::read(format!("{file}-wal")).unwrap_or_default());
-    let held = |item: &str| text.windows(item.len()).any(|part| part == item.as_bytes());
-    let missing = cart.items.keys().find(|item| !held(item));
+    let database = DatabaseFile::read(ctx)?;
+    let missing = cart.items.keys().find(|item| !database.contains(item));
     let actual = missing
         .map(|item| format!("the database does not contain {item}"))
         .unwrap_or_default();

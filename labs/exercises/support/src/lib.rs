@@ -1,11 +1,12 @@
-//! Code that all exercises share: flags, the listening socket, the ready line, and
-//! shutdown. You need not change or understand it.
+//! Code that all exercises share: flags, the listening socket, the report that the server is
+//! ready, and shutdown. You need not change or understand it.
 
 use axum::Router;
 use axum::routing::get;
 use std::collections::HashMap;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -62,8 +63,8 @@ impl Setup {
     }
 }
 
-/// Listens, prints the ready line, and serves until SIGTERM or Ctrl-C. `GET /readyz`
-/// answers the load balancer's health checks.
+/// Listens, reports the address, and serves until SIGTERM or Ctrl-C. `GET /readyz` answers
+/// the load balancer's health checks.
 pub async fn serve(setup: &Setup, router: Router) {
     exit_with_the_sandbox();
     let address = setup.text("listen", "127.0.0.1:8080");
@@ -76,13 +77,33 @@ pub async fn serve(setup: &Setup, router: Router) {
         "replica_id": setup.replica(),
         "address": address,
     });
-    println!("ready {ready}");
+    report_ready(&ready.to_string());
     let router = router.route("/readyz", get(async || "ready"));
     let served =
         axum::serve(listener, router).with_graceful_shutdown(shutdown_signal()).await;
     if let Err(error) = served {
         give_up(&format!("cannot serve: {error}"));
     }
+}
+
+/// Reports that the server listens: in the file of `LAB_READY_FILE`, where the grader reads
+/// it, or else as a line. The grader does not read standard output, so print what you like.
+fn report_ready(ready: &str) {
+    let Some(file) = std::env::var_os("LAB_READY_FILE").map(PathBuf::from) else {
+        println!("ready {ready}");
+        return;
+    };
+    let written = write_at_once(&file, ready);
+    written.unwrap_or_else(|error| {
+        give_up(&format!("cannot write {}: {error}", file.display()))
+    });
+}
+
+/// Writes a file so that no reader finds a part of it.
+fn write_at_once(file: &Path, text: &str) -> std::io::Result<()> {
+    let new = file.with_extension("new");
+    std::fs::write(&new, text)?;
+    std::fs::rename(new, file)
 }
 
 /// The program's name, which is the exercise's id.

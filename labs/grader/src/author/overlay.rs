@@ -3,20 +3,21 @@
 use super::patch::Sources;
 use crate::manifest::Manifest;
 use crate::paths::LabPaths;
+use crate::run_folder::RunFolder;
+use crate::source_text::with_line_feeds;
 use anyhow::Context;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// A folder of exercises with one exercise in it. It is removed when dropped.
 pub(super) struct Overlay {
-    folder: TempDir,
+    folder: RunFolder,
     id: String,
 }
 
 impl Overlay {
     pub(super) fn new(paths: &LabPaths, manifest: &Manifest) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let folder = RunFolder::create()?;
         let overlay = Self { folder, id: manifest.id.clone() };
         copy(&paths.exercises().join(&manifest.id), &overlay.exercise())?;
         Ok(overlay)
@@ -69,7 +70,7 @@ fn read_sources(
         if entry.file_type()?.is_dir() {
             read_sources(folder, &format!("{path}/"), sources)?;
         } else if path.ends_with(".rs") {
-            sources.insert(path, fs::read_to_string(entry.path())?);
+            sources.insert(path, with_line_feeds(&fs::read_to_string(entry.path())?));
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::{AuthorCheckResult, WrongAnswer};
 use crate::check::Suite;
 use crate::manifest::Manifest;
 use crate::paths::LabPaths;
+use crate::source_text::with_line_feeds;
 use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,7 +64,7 @@ fn hints(manifest: &Manifest) -> anyhow::Result<()> {
 
 fn readme(paths: &LabPaths, manifest: &Manifest) -> anyhow::Result<()> {
     let text = fs::read_to_string(paths.exercises().join(&manifest.id).join("README.md"));
-    let text = text.context("cannot read README.md")?;
+    let text = with_line_feeds(&text.context("cannot read README.md")?);
     let block = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END));
     let (block, _) = block.with_context(|| format!("no {BEGIN}…{END} in README.md"))?;
     let expected = manifest.tests_block();

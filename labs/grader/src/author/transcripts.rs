@@ -3,6 +3,7 @@
 
 use crate::format::failure;
 use crate::record::CheckRecord;
+use crate::source_text::with_line_feeds;
 use anyhow::{Context, ensure};
 use std::fs;
 use std::path::Path;
@@ -38,6 +39,7 @@ impl GoldenTranscript {
     pub(super) fn compare(&self, file: &Path) -> anyhow::Result<()> {
         let kept = fs::read_to_string(file)
             .context("no transcript.txt: write it with --record")?;
+        let kept = with_line_feeds(&kept);
         ensure!(
             kept == self.0,
             "the transcript differs; --record replaces it\nkept:\n{kept}\nnow:\n{}",

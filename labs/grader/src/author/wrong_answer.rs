@@ -5,6 +5,7 @@ use super::overlay::{copy, sources};
 use super::patch::{self, Sources};
 use super::rebase::rebase;
 use crate::paths::LabPaths;
+use crate::source_text::with_line_feeds;
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use std::fs;
@@ -138,8 +139,9 @@ impl WrongAnswer {
 
     fn read(&self, file: &str) -> anyhow::Result<String> {
         let path = self.folder.join(file);
-        fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))
+        let text = fs::read_to_string(&path);
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(with_line_feeds(&text))
     }
 }
 

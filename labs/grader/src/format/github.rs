@@ -38,6 +38,11 @@ pub fn annotations(records: &[Record]) -> String {
 }
 
 fn annotation(record: &Record) -> Option<String> {
+    if record.is_not_started() {
+        let title = property(&name(record));
+        let text = "not started: the exercise is unchanged and earns no points";
+        return Some(format!("::notice title={title}::{text}\n"));
+    }
     let mut wrong = record.shown().filter(|check| {
         matches!(check.status, Status::Fail | Status::Inconclusive | Status::Error)
     });

@@ -3,6 +3,7 @@
 
 use super::{explained, explained_with_logs, name, remarks};
 use crate::record::{CheckRecord, Record, Status};
+use crate::transcript::NOT_IN_XML;
 use anyhow::Context;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
@@ -28,7 +29,10 @@ pub fn junit(records: &[Record]) -> anyhow::Result<String> {
         }
         report.add_test_suite(suite);
     }
-    report.to_string().context("cannot write the report as XML")
+    let xml = report.to_string().context("cannot write the report as XML")?;
+    // The library removes control characters only. One other such character would make the
+    // whole report unreadable, and a record may come from a file.
+    Ok(xml.replace(NOT_IN_XML, "\u{fffd}"))
 }
 
 /// A test case with an error. A report without cases would be shown as a success.

@@ -2,7 +2,7 @@
 //! bomb at the moment of the fork; the sandbox alone would detect it up to one interval
 //! later.
 
-use super::{Restrictions, THREADS_PER_PROCESS};
+use super::Restrictions;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ impl Cgroup {
         let folder = parent.join(format!("stateless-lab-{}", std::process::id()));
         fs::create_dir(&folder).ok()?;
         let group = Self { folder };
-        let tasks = restrictions.processes * THREADS_PER_PROCESS;
-        fs::write(group.folder.join("pids.max"), tasks.to_string()).ok()?;
+        let tasks = restrictions.threads().to_string();
+        fs::write(group.folder.join("pids.max"), tasks).ok()?;
         // Another hierarchy may manage memory. Then only the sandbox limits it.
         let _elsewhere =
             fs::write(group.folder.join("memory.max"), restrictions.memory.to_string());

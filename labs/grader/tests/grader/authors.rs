@@ -1,6 +1,6 @@
 //! The author's check of an exercise finds its defects.
 
-use crate::fixture::{CORRECT, ID, SUITE, copy, sandbox};
+use crate::fixture::{CORRECT, ID, SUITE, Work, copy, sandbox};
 use grader::LabPaths;
 use grader::author::{AuthorCheck, WrongAnswer, make_sample_class};
 use std::collections::BTreeSet;
@@ -117,6 +117,47 @@ async fn defects_of_exercise_are_reported() {
         "{failures:#?}"
     );
     assert_eq!(failures.len(), 5, "{failures:#?}");
+}
+
+/// A comment in the starter must not earn the points of checks that it passes anyway.
+#[tokio::test]
+async fn points_of_the_starter_need_another_passed_check() {
+    let labs = Labs::complete();
+    let manifest = format!("exercises/{ID}/exercise.toml");
+    let small = "if number < 1000 { number * 2 } else { 0 }";
+    let body =
+        format!("let number: u64 = number.parse().unwrap_or(0);\n({small}).to_string()");
+    let starter = CORRECT.replace(
+        "(number.parse::<u64>().unwrap_or_default() * 2).to_string()",
+        &format!("// TODO\n{body}"),
+    );
+    labs.write(&format!("exercises/{ID}/src/answer.rs"), &starter);
+    labs.change(
+        &manifest,
+        "fails = \"it_is_doubled\"",
+        "fails = \"it_is_doubled_and_not_looked_up\"",
+    );
+    let failures = labs.failures(true).await;
+    let listed =
+        "it passes {\"it_is_doubled\", \"it_is_doubled_after_a_crash\"}: list them";
+    assert!(failures.iter().any(|failure| failure.contains(listed)), "{failures:#?}");
+
+    let passes = "passes = [\"it_is_doubled\", \"it_is_doubled_after_a_crash\"]\n";
+    labs.change(
+        &manifest,
+        "because = \"expected\"\n",
+        &format!("because = \"expected\"\n{passes}"),
+    );
+    assert_eq!(labs.failures(true).await, [""; 0]);
+    let points = async |answer: &str| {
+        let work = Work::with(answer);
+        let mut assignment = crate::fixture::assignment(work.path());
+        assignment.manifest = labs.paths().manifest(ID).unwrap();
+        let record = grader::grade(assignment).await;
+        (record.points, record.remarks.is_empty())
+    };
+    assert_eq!(points(&format!("{starter}// mine\n")).await, (0, false));
+    assert_eq!(points(CORRECT).await, (5, true));
 }
 
 #[tokio::test]

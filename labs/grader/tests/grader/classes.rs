@@ -1,7 +1,7 @@
 //! Grading a class: a folder with one folder per submission.
 
 use crate::fixture::{CORRECT, ID, SUITE, Work, assignment, copy, paths};
-use grader::class::{Submitted, csv, grade_all, submissions};
+use grader::class::{Submitted, csv, grade_all, not_folders, submissions};
 use grader::{Assignment, CheckContext, CheckResult, Outcome, Record, Suite, suite};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -171,4 +171,84 @@ fn folder_without_submissions_is_an_error() {
     let manifest = paths().manifest(ID).unwrap();
     let error = submissions(class.path(), &paths(), &manifest).unwrap_err();
     assert!(error.to_string().contains("contains no submissions"), "{error}");
+}
+
+/// Changes every file below a folder.
+fn rewrite(folder: &Path, change: impl Fn(String) -> String + Copy) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rewrite(&path, change);
+        } else {
+            fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+        }
+    }
+}
+
+/// Git on another system changes the line ends of the handout, and an editor adds a mark or
+/// an empty line.
+#[tokio::test]
+async fn handout_with_other_line_ends_counts_as_unchanged() {
+    let changes: [fn(String) -> String; 5] = [
+        |text| text.replace('\n', "\r\n"),
+        |text| format!("\u{feff}{text}"),
+        |text| text.replace('\n', " \n"),
+        |text| text + "\n\n",
+        |text| text.replace("    ", "\t"),
+    ];
+    for change in changes {
+        let class = Class::new();
+        class.submit_unchanged("ada/labs/work");
+        rewrite(&class.path().join("ada/labs/work"), change);
+        class.submit("ada/labs/exercises", CORRECT);
+        class.submit_unchanged("bob/labs/exercises");
+        rewrite(&class.path().join("bob/labs/exercises"), change);
+        let records = class.graded_by(SUITE).await;
+        assert_eq!(outcomes(&records), [Outcome::Pass, Outcome::Fail]);
+        assert_eq!(records[0].remarks, [""; 0]);
+        let remark = "labs/exercises contains the unchanged exercise";
+        assert_eq!(records[1].remarks, [remark]);
+        assert_eq!(records[1].points, 0);
+    }
+}
+
+/// An unpacked archive has one more folder.
+#[tokio::test]
+async fn work_in_another_folder_is_found_for_the_report() {
+    let class = Class::new();
+    class.submit("ada/repository-main/labs/work", CORRECT);
+    class.submit_unchanged("bob/labs/exercises");
+    class.submit("bob/homework", CORRECT);
+    class.submit("cyd", CORRECT);
+    let rename = |name: &str, to: &str| {
+        fs::rename(class.path().join(name), class.path().join(to)).unwrap();
+    };
+    rename(&format!("cyd/{ID}"), "cyd/my-double");
+    class.submit("dan", CORRECT);
+    rename(&format!("dan/{ID}/src/answer.rs"), "dan/answer.rs");
+    fs::remove_dir_all(class.path().join("dan").join(ID)).unwrap();
+    fs::write(class.path().join("eve.zip"), "an archive").unwrap();
+    assert_eq!(not_folders(class.path()), ["eve.zip"]);
+    let records = class.graded_by(SUITE).await;
+    assert_eq!(outcomes(&records), [Outcome::Fail; 4]);
+    let places = ["repository-main/labs/work/x-01-double", "homework/x-01-double"];
+    for (record, place) in
+        records.iter().zip(places.into_iter().chain(["my-double", "answer.rs"]))
+    {
+        let remarks = record.remarks.join("\n");
+        assert!(remarks.contains(&format!("{place} was not graded")), "{remarks}");
+        assert!(!record.message.contains("compile"), "{}", record.message);
+    }
+}
+
+#[tokio::test]
+async fn class_table_names_the_failed_checks() {
+    let class = Class::new();
+    class.submit("ada", &wrong());
+    class.submit("bob", "pub fn answer() -> u64 { \"x\" }");
+    let table = csv(&class.graded_by(SUITE).await);
+    let lines: Vec<_> = table.lines().collect();
+    assert!(lines[0].ends_with(",failed,remarks"), "{table}");
+    assert!(lines[1].contains(",it_is_doubled,"), "{table}");
+    assert!(lines[2].contains("it does not compile: error"), "{table}");
 }

@@ -194,6 +194,32 @@ fn junit_body_contains_the_complete_explanation() {
     assert!(!xml.contains('\u{1}') && !xml.contains("<b>"), "not XML: {xml}");
 }
 
+/// The definition of a character in XML 1.0.
+const fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}')
+        || matches!(c, '\u{e000}'..='\u{fffd}' | '\u{10000}'..=char::MAX)
+}
+
+#[test]
+fn junit_contains_only_characters_of_xml() {
+    let text = "a\u{fffe}b\u{ffff}c\u{0}\u{b}\u{1b}\u{7f}\u{85}\u{9b}d\u{1ffff}";
+    let mut record = record();
+    record.submission = Some(text.to_owned());
+    record.remarks.push(text.to_owned());
+    for check in &mut record.checks {
+        for field in [&mut check.actual, &mut check.log, &mut check.title] {
+            text.clone_into(field);
+        }
+        check.transcript.push(text.to_owned());
+    }
+    let mut broken = record.clone();
+    (broken.checks, broken.message) = (Vec::new(), text.to_owned());
+    let xml = junit(&[record, broken]).unwrap();
+    let wrong: Vec<_> = xml.chars().filter(|c| !is_xml_char(*c)).collect();
+    assert!(wrong.is_empty(), "{wrong:?} in {xml}");
+    assert!(xml.contains("a\u{fffd}b\u{fffd}c"), "{xml}");
+}
+
 /// The grading person must see restored files in every format.
 #[test]
 fn every_format_shows_restored_files_and_remarks() {

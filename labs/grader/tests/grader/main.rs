@@ -12,5 +12,6 @@ mod formats;
 mod github;
 mod hostile;
 mod sandbox;
+mod submissions;
 mod terminal_output;
 mod verdicts;

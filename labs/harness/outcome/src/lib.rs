@@ -1,7 +1,9 @@
-//! The result of everything in this repository that judges, its exit code, and the head
-//! of every JSON document that reports one.
+//! The result of everything in this repository that judges, its exit code, the head of
+//! every JSON document that reports one, and the output and files of programs.
 
 mod document;
+pub mod file;
+pub mod output;
 
 pub use document::Document;
 

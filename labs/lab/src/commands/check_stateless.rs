@@ -105,12 +105,7 @@ async fn of_design(args: &CheckArgs, design: ServerKind) -> anyhow::Result<Repor
     let cluster = LabCluster::start(program()?, design, args.backing).await?;
     let description = lab_cluster::description(design);
     let report = match cluster.instances().await {
-        Ok(mut instances) => tokio::select! {
-            report = check(&description, &mut instances, options(args)) => Ok(report),
-            () = http_edge::stop::shutdown_signal() => {
-                Err(anyhow::anyhow!("interrupted before the end of the check"))
-            }
-        },
+        Ok(mut instances) => Ok(check(&description, &mut instances, options(args)).await),
         Err(error) => Err(error),
     };
     cluster.down().await;

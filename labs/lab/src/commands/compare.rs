@@ -8,7 +8,7 @@ use crate::screen::{print_line, remark};
 use anyhow::Context;
 use clap::Args;
 use cluster::Backing;
-use comparison::{Design, Plan, Scenario, machine, page, save};
+use comparison::{Design, Plan, Report, Scenario, machine, page, save};
 use outcome::Outcome;
 use progress::Progress;
 use show::{judgement, show};
@@ -106,26 +106,52 @@ pub(crate) async fn run(args: CompareArgs) -> ExitCode {
 
 async fn perform(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let plan = plan(args)?;
+    check_places(args)?;
     let progress = Progress::of(&plan);
     let report = comparison::run(&plan, |what| progress.step(what)).await;
     progress.end();
     let report = report?;
-    if let Some(path) = &args.html {
-        std::fs::write(path, page::html(&report))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        remark(format!("The page is in {}", path.display()));
-    }
-    if let Some(folder) = &args.save {
-        let [json, markdown] = save::save(&report, folder)?;
-        remark(format!("Saved as {} and {}", json.display(), markdown.display()));
-    }
     if args.json {
         print_line(serde_json::to_string_pretty(&report)?);
         judgement(&report).into_iter().for_each(remark);
     } else {
         show(&report);
     }
+    // The result was shown, also if a file cannot be written. Each is tried.
+    let page = write_page(args, &report);
+    let saved = save_report(args, &report);
+    page.and(saved)?;
     Ok(report.outcome)
+}
+
+/// An unwritable file or folder is noticed before the comparison.
+fn check_places(args: &CompareArgs) -> anyhow::Result<()> {
+    if let Some(path) = &args.html {
+        outcome::file::check(path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(folder) = &args.save {
+        outcome::file::check_folder(folder)
+            .with_context(|| format!("cannot write to {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// Writes the page, if `--html` is given.
+fn write_page(args: &CompareArgs, report: &Report) -> anyhow::Result<()> {
+    let Some(path) = &args.html else { return Ok(()) };
+    outcome::file::replace(path, page::html(report))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    remark(format!("The page is in {}", path.display()));
+    Ok(())
+}
+
+/// Saves the report, if `--save` is given.
+fn save_report(args: &CompareArgs, report: &Report) -> anyhow::Result<()> {
+    let Some(folder) = &args.save else { return Ok(()) };
+    let [json, markdown] = save::save(report, folder)?;
+    remark(format!("Saved as {} and {}", json.display(), markdown.display()));
+    Ok(())
 }
 
 fn plan(args: &CompareArgs) -> anyhow::Result<Plan> {

@@ -6,11 +6,14 @@ mod demos;
 mod layout;
 mod leftovers;
 mod measure;
+mod mutants;
 mod night;
+mod previous_release;
 mod steps;
 mod words;
 mod wrong_answer;
 
+use super::interrupt::until_interrupted;
 use super::usage;
 use grader::{LabPaths, Manifest, Outcome};
 use std::process::ExitCode;
@@ -31,22 +34,32 @@ enum DevCommand {
     Layout(layout::LayoutArgs),
     Leftovers(leftovers::LeftoversArgs),
     Measure(measure::MeasureArgs),
+    Mutants(mutants::MutantsArgs),
     Night(night::NightArgs),
     Words(words::WordsArgs),
 }
 
 pub(crate) async fn run(args: DevArgs) -> ExitCode {
     let passed = match args.command {
-        DevCommand::Check(args) => check::check(&args).await,
+        DevCommand::Check(args) => return until_interrupted(checked(&args)).await,
         DevCommand::Class(args) => class::class(&args).map(|()| true),
         DevCommand::WrongAnswer(args) => wrong_answer::run(&args),
         DevCommand::Demos(args) => return demos::run(&args),
         DevCommand::Layout(args) => layout::run(&args),
         DevCommand::Leftovers(args) => leftovers::run(&args),
         DevCommand::Measure(args) => measure::run(&args),
+        DevCommand::Mutants(args) => mutants::run(&args),
         DevCommand::Night(args) => night::run(&args),
         DevCommand::Words(args) => words::run(&args),
     };
+    judged(passed)
+}
+
+async fn checked(args: &check::CheckArgs) -> ExitCode {
+    judged(check::check(args).await)
+}
+
+fn judged(passed: anyhow::Result<bool>) -> ExitCode {
     super::judged(passed.map(|passed| if passed { Outcome::Pass } else { Outcome::Fail }))
 }
 

@@ -1,6 +1,7 @@
 //! The common arguments of the exercise commands: the exercise and the folder of the work.
 
 use super::usage;
+use crate::screen::remark;
 use anyhow::{Context, anyhow};
 use grader::manifest::FILE;
 use grader::paths::{folder_around, ids};
@@ -43,16 +44,24 @@ pub(crate) struct Workspace {
 impl FolderArgs {
     /// Finds the folder of the work, or creates one.
     pub(crate) fn open(&self) -> anyhow::Result<Workspace> {
+        let workspace = self.find()?;
+        let folder = &workspace.folder;
+        if !folder.is_dir() {
+            copy(&workspace.paths.exercises(), folder)?;
+            let folder = folder.display();
+            remark(format_args!("Your own copy of the exercises is in {folder}\n"));
+        }
+        Ok(workspace)
+    }
+
+    /// Finds the folder of the work, which may not exist yet. Writes nothing.
+    pub(crate) fn find(&self) -> anyhow::Result<Workspace> {
         let paths = LabPaths::here()?;
         let folder = match &self.folder {
             Some(folder) if folder.exists() => below(&top(folder)?)?,
             Some(folder) => folder.clone(),
             None => around_here(&paths)?.unwrap_or_else(|| paths.work()),
         };
-        if !folder.is_dir() {
-            copy(&paths.exercises(), &folder)?;
-            eprintln!("Your own copy of the exercises is in {}\n", folder.display());
-        }
         Ok(Workspace::at(paths, folder))
     }
 
@@ -117,10 +126,10 @@ fn around_here(paths: &LabPaths) -> anyhow::Result<Option<PathBuf>> {
     if !is_same(&folder, &paths.exercises()) {
         return Ok(Some(folder));
     }
-    eprintln!(
+    remark(format_args!(
         "note: this folder holds the original exercises. Your copy is {}\n",
         paths.work().display()
-    );
+    ));
     Ok(None)
 }
 

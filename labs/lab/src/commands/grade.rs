@@ -4,12 +4,13 @@ pub(crate) mod shown;
 
 use super::exercise::{self, FolderArgs, Workspace};
 use super::usage;
-use anyhow::{anyhow, ensure};
+use crate::screen::remark;
+use anyhow::{Context, anyhow};
 use clap::ValueEnum;
-use grader::class::{csv, grade_all, submissions};
+use grader::class::{csv, grade_all, not_folders, submissions};
 use grader::work_location::find;
 use grader::{Assignment, LabPaths, Manifest, Record};
-use outcome::Outcome;
+use outcome::{Outcome, file};
 use shown::{ONLY_ONE, show, write};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,8 @@ pub(crate) async fn run(args: GradeArgs) -> ExitCode {
 
 async fn graded(args: &GradeArgs) -> anyhow::Result<Outcome> {
     let form = if args.json { Form::Json } else { args.format };
+    // Before everything that can fail: no error may leave an old result.
+    prepare_files(args)?;
     let paths = LabPaths::here()?;
     let wanted = wanted(args, form, &paths)?;
     let records = match &args.submissions {
@@ -126,8 +129,31 @@ async fn graded(args: &GradeArgs) -> anyhow::Result<Outcome> {
     let kept = keep(args, &records);
     show(args, form, &records)?;
     kept?;
-    let worst = records.iter().map(|record| record.outcome).max();
-    Ok(worst.unwrap_or(Outcome::HarnessError))
+    Ok(worst(args, &records))
+}
+
+/// The worst outcome. A student does the exercises one after the other: if all are graded,
+/// one that has not been started counts only if no other has.
+fn worst(args: &GradeArgs, records: &[Record]) -> Outcome {
+    let all_of_one = args.id.is_none() && args.submissions.is_none();
+    let counts = |record: &&Record| !(all_of_one && record.is_not_started());
+    let worst = records.iter().filter(counts).map(|record| record.outcome).max();
+    let any = records.iter().map(|record| record.outcome).max();
+    worst.or(any).unwrap_or(Outcome::HarnessError)
+}
+
+/// Notices an unwritable file before the grading, and removes an old result. The new one
+/// may never be written, and a student can have committed a file with full points.
+fn prepare_files(args: &GradeArgs) -> anyhow::Result<()> {
+    let cannot = |path: &Path| format!("cannot write {}", path.display());
+    if let Some(path) = &args.out {
+        let prepared = file::check(path).and_then(|()| file::clear(path));
+        prepared.with_context(|| cannot(path))?;
+    }
+    if let Some(path) = &args.csv {
+        file::check(path).with_context(|| cannot(path))?;
+    }
+    Ok(())
 }
 
 /// Writes the table, if `--csv` is given.
@@ -144,9 +170,8 @@ fn wanted(
     form: Form,
     paths: &LabPaths,
 ) -> anyhow::Result<Vec<Manifest>> {
-    let folder = args.out.as_deref().and_then(Path::parent);
-    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
-        ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+    if form.is_for_marks() && args.submissions.is_some() {
+        return Err(usage(anyhow!("{ONLY_ONE}")));
     }
     match &args.id {
         Some(id) => Ok(vec![paths.manifest(&paths.id_of(id).map_err(usage)?)?]),
@@ -174,10 +199,13 @@ async fn of_one(
 ) -> anyhow::Result<Vec<Record>> {
     let (top, mut records) = (args.place.to_grade(paths)?, Vec::new());
     for manifest in wanted {
-        let found = find(&top, paths, manifest);
+        let mut found = find(&top, paths, manifest);
+        if args.id.is_none() && found.work.is_none() {
+            found.untouched = true;
+            found.remarks.push("there is no folder of this exercise".to_owned());
+        }
         let assignment = assignment(args, paths, manifest, found.work.clone())?;
-        let mut record = grader::grade(assignment).await;
-        record.found(&found);
+        let record = grader::grade_found(assignment, &found).await;
         if let Some(work) = found.work {
             note(Workspace::at(paths.clone(), work), &record);
         }
@@ -193,7 +221,7 @@ fn note(mut workspace: Workspace, record: &Record) {
         return;
     }
     if let Err(error) = workspace.note(record) {
-        eprintln!("note: {error:#}");
+        remark(format_args!("note: {error:#}"));
     }
 }
 
@@ -203,7 +231,9 @@ async fn of_class(
     wanted: &[Manifest],
     class: &Path,
 ) -> anyhow::Result<Vec<Record>> {
-    keep(args, [])?;
+    for file in not_folders(class) {
+        remark(format_args!("note: {file} is no folder and is not graded"));
+    }
     let mut records = Vec::new();
     for manifest in wanted {
         let all = submissions(class, paths, manifest).map_err(usage)?;
@@ -212,15 +242,18 @@ async fn of_class(
             std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         // A check mostly waits for time to pass.
         let (jobs, count) = (args.jobs.unwrap_or(processors * 2), all.len());
-        eprintln!("{}: {count} submissions, {jobs} at a time", manifest.id);
+        remark(format_args!("{}: {count} submissions, {jobs} at a time", manifest.id));
         let mut done = BTreeMap::new();
         let report = |place: usize, record: &Record| {
             let name = record.submission.as_deref().unwrap_or_default();
-            eprintln!("  {name}: {}, {} points", record.outcome, record.points);
-            record.remarks.iter().for_each(|remark| eprintln!("    {remark}"));
+            remark(format_args!(
+                "  {name}: {}, {} points",
+                record.outcome, record.points
+            ));
+            record.remarks.iter().for_each(|text| remark(format_args!("    {text}")));
             done.insert(place, record.clone());
             if let Err(error) = keep(args, records.iter().chain(done.values())) {
-                eprintln!("note: {error:#}");
+                remark(format_args!("note: {error:#}"));
             }
         };
         let graded = grade_all(&template, all, jobs, report).await;

@@ -1,7 +1,7 @@
 //! `lab hint`: shows one more hint each time. Hints cost no points; their number is kept.
 
 use super::exercise::{ExerciseArgs, Workspace};
-use crate::screen::wrapped;
+use crate::screen::{print, remark, wrapped};
 use anyhow::{Context, bail};
 use console::style;
 use grader::Manifest;
@@ -22,7 +22,7 @@ pub(crate) struct HintArgs {
 
 pub(crate) fn run(args: &HintArgs) -> anyhow::Result<()> {
     let (mut workspace, manifest) = args.which.find()?;
-    print!("{}", next(&mut workspace, &manifest, args.task, "cargo lab hint")?);
+    print(next(&mut workspace, &manifest, args.task, "cargo lab hint")?);
     Ok(())
 }
 
@@ -45,9 +45,12 @@ pub(crate) fn next(
         task.with_context(|| format!("{} has {count} tasks", manifest.short_id()))?;
     let seen = progress.hints.get(&number).copied().unwrap_or_default();
     let seen = (seen + 1).min(task.hints.len());
-    workspace.progress.change(&manifest.id, |progress| {
+    let kept = workspace.progress.change(&manifest.id, |progress| {
         progress.hints.insert(number, seen);
-    })?;
+    });
+    if let Err(error) = kept {
+        remark(format_args!("note: {error:#}"));
+    }
     let mut text =
         format!("{}\n", style(format!("Task {number}: {}", task.title)).bold());
     for hint in &task.hints[..seen] {

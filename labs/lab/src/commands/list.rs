@@ -1,11 +1,13 @@
 //! `lab list`: the exercises and the progress.
 
 use super::exercise::{FolderArgs, Workspace};
-use crate::screen;
+use crate::screen::{self, print_line};
 use outcome::Document;
 use serde_json::json;
 
 /// List the exercises and your progress
+///
+/// It writes nothing: the first `cargo lab watch` or `run` copies the exercises.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
@@ -17,7 +19,7 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) fn run(args: &ListArgs) -> anyhow::Result<()> {
-    show(&args.place.open()?, args.json)
+    show(&args.place.find()?, args.json)
 }
 
 /// Prints the list.
@@ -53,13 +55,21 @@ pub(crate) fn show(workspace: &Workspace, as_json: bool) -> anyhow::Result<()> {
     }
     if as_json {
         let document = Document::new("lab-list", 1, json!({ "exercises": list }));
-        println!("{}", serde_json::to_string_pretty(&document)?);
+        print_line(serde_json::to_string_pretty(&document)?);
         return Ok(());
     }
-    println!("{}", screen::table(&["", "exercise", "about", "points", ""], rows));
-    let (folder, start) = (workspace.folder.display(), how_to_start(workspace));
-    println!("\nYour files are in {folder}. {start}");
+    print_line(screen::table(&["", "exercise", "about", "points", ""], rows));
+    print_line(format_args!("\n{} {}", place(workspace), how_to_start(workspace)));
     Ok(())
+}
+
+/// Where the student's files are. The first check copies them.
+fn place(workspace: &Workspace) -> String {
+    let folder = workspace.folder.display();
+    match workspace.folder.is_dir() {
+        true => format!("Your files are in {folder}."),
+        false => format!("Your files will be in {folder}."),
+    }
 }
 
 /// The command for the first check, with the folder if it is not found by default.

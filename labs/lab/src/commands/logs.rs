@@ -1,10 +1,10 @@
 //! `lab logs`: prints the log of a member.
 
 use crate::commands::Named;
+use crate::screen::print_bytes;
 use anyhow::Context;
 use clap::Args;
 use cluster::status::ClusterStatus;
-use std::io::Write;
 use std::path::Path;
 
 /// Print the log of a member
@@ -26,8 +26,7 @@ pub(crate) async fn run(args: LogsArgs) -> anyhow::Result<()> {
     let path = log_of(&status, &args.id)?;
     let log = std::fs::read(path);
     let log = log.with_context(|| format!("cannot read {}", path.display()))?;
-    // A reader that stops early (head, grep -m) is not an error.
-    let _closed_pipe = std::io::stdout().write_all(&log);
+    print_bytes(&log);
     Ok(())
 }
 

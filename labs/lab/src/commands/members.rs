@@ -21,7 +21,7 @@ pub(crate) struct Member {
 /// The process ends at once: its memory is lost and requests in flight are cut off. The
 /// balancer notices because connections are refused. With --term the process gets SIGTERM
 /// for an orderly stop: it reports "not ready", finishes its requests, and exits. Start it
-/// again with `cargo lab restart`.
+/// again with `cargo lab restart`. The port of the balancer stays open meanwhile: clients wait.
 #[derive(Args, Debug)]
 pub(crate) struct KillArgs {
     #[command(flatten)]
@@ -35,7 +35,9 @@ pub(crate) struct KillArgs {
 /// Stop a member with SIGSTOP (a hang)
 ///
 /// The process keeps its memory and connections, and answers no request. This is harder on a
-/// system than a crash: connections are not refused, so clients wait.
+/// system than a crash: connections are not refused, so clients wait. With SQLite, a replica
+/// is stopped while it does not hold the write lock, because it would block the writes of all
+/// others. A real hang does not choose its moment.
 #[derive(Args, Debug)]
 pub(crate) struct PauseArgs {
     #[command(flatten)]
@@ -86,12 +88,9 @@ pub(crate) async fn kill(args: KillArgs) -> anyhow::Result<()> {
 }
 
 pub(crate) async fn pause(args: PauseArgs) -> anyhow::Result<()> {
-    send(
-        &args.member,
-        MemberAction::Pause,
-        "paused (SIGSTOP); cargo lab resume continues it",
-    )
-    .await
+    let resume = args.member.named.hint(&format!("resume {}", args.member.id));
+    let done = format!("paused (SIGSTOP); to continue it: {resume}");
+    send(&args.member, MemberAction::Pause, &done).await
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> anyhow::Result<()> {

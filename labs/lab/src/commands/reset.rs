@@ -1,10 +1,12 @@
 //! `lab reset`: restores the original files, and keeps the student's versions.
 
 use super::exercise::ExerciseArgs;
+use crate::screen::{print, print_line};
 use anyhow::{Context, bail};
 use grader::renamed::exercise_folder;
+use grader::source_text::is_same_text;
 use std::fs;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
 /// Start an exercise again from the original files
@@ -30,9 +32,8 @@ pub(crate) fn run(args: &ResetArgs) -> anyhow::Result<()> {
     let files = manifest.editable.join(", ");
     let originals: Vec<_> =
         manifest.editable.iter().filter(|file| !file.ends_with('/')).collect();
-    if originals.iter().all(|file| has_same_bytes(&own.join(file), &original.join(file)))
-    {
-        println!("Nothing to do: {files} are the original");
+    if originals.iter().all(|file| has_same_text(&own.join(file), &original.join(file))) {
+        print_line(format_args!("Nothing to do: {files} are the original"));
         return Ok(());
     }
     if !args.yes
@@ -52,13 +53,16 @@ pub(crate) fn run(args: &ResetArgs) -> anyhow::Result<()> {
         fs::copy(original.join(file), &path)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("Restored the original: {files}. Your version is in {}", kept.display());
+    print_line(format_args!(
+        "Restored the original: {files}. Your version is in {}",
+        kept.display()
+    ));
     Ok(())
 }
 
-fn has_same_bytes(one: &Path, other: &Path) -> bool {
-    let read = |path| fs::read(path).ok();
-    read(one).is_some_and(|bytes| read(other) == Some(bytes))
+fn has_same_text(one: &Path, other: &Path) -> bool {
+    let (one, other) = (fs::read(one).ok(), fs::read(other).ok());
+    one.zip(other).is_some_and(|(one, other)| is_same_text(&one, &other))
 }
 
 /// The folder for the student's versions: a new one each time, so that a reset never
@@ -76,8 +80,7 @@ fn agreed(question: &str) -> anyhow::Result<bool> {
     if !input.is_terminal() {
         bail!("standard input is not a terminal: give --yes");
     }
-    print!("{question} [y/n] ");
-    std::io::stdout().flush()?;
+    print(format_args!("{question} [y/n] "));
     let mut answer = String::new();
     input.lock().read_line(&mut answer)?;
     Ok(answer.trim().eq_ignore_ascii_case("y"))

@@ -2,6 +2,7 @@
 
 use super::exercise::{ExerciseArgs, Workspace};
 use super::grade::shown::document;
+use crate::screen::{print, remark};
 use console::Term;
 use grader::format::{Colour, terminal, terminal_brief};
 use grader::{Manifest, Record};
@@ -38,20 +39,21 @@ pub(crate) async fn run(args: RunArgs) -> ExitCode {
 async fn ran(args: &RunArgs) -> anyhow::Result<Outcome> {
     let (mut workspace, manifest) = args.which.find()?;
     if !args.json {
-        eprintln!("checking {} …\n", manifest.id);
+        remark(format_args!("checking {} …\n", manifest.id));
     }
     let record = check(&mut workspace, &manifest, args.seed).await?;
     if args.json {
-        print!("{}", document(std::slice::from_ref(&record))?);
+        print(document(std::slice::from_ref(&record))?);
     } else if args.all {
-        print!("{}", terminal(&record, colour()));
+        print(terminal(&record, colour()));
     } else {
-        print!("{}", shown(&workspace, &manifest, &record));
+        print(shown(&workspace, &manifest, &record));
     }
     Ok(record.outcome)
 }
 
-/// Checks an exercise and records the progress.
+/// Checks an exercise and records the progress. In a folder that cannot be written it is
+/// checked all the same.
 pub(crate) async fn check(
     workspace: &mut Workspace,
     manifest: &Manifest,
@@ -60,7 +62,9 @@ pub(crate) async fn check(
     let mut assignment = workspace.assignment(manifest)?;
     assignment.seed = seed.unwrap_or(assignment.seed);
     let record = grader::grade(assignment).await;
-    workspace.note(&record)?;
+    if let Err(error) = workspace.note(&record) {
+        remark(format_args!("note: {error:#}"));
+    }
     Ok(record)
 }
 

@@ -1,6 +1,7 @@
 //! `lab solution`: shows a solution after the exercise is solved.
 
 use super::exercise::ExerciseArgs;
+use crate::screen::print_line;
 use anyhow::{Context, bail};
 use std::fs;
 
@@ -25,12 +26,12 @@ pub(crate) fn run(args: &SolutionArgs) -> anyhow::Result<()> {
         let path = folder.join(file);
         let text = fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        println!("// {file} of the solution\n\n{text}");
+        print_line(format_args!("// {file} of the solution\n\n{text}"));
     }
-    println!("// to see the differences from yours:");
+    print_line("// to see the differences from yours:");
     for file in manifest.editable.iter().filter(|file| !file.ends_with('/')) {
         let yours = workspace.path_of(&manifest, file);
-        println!("//   diff -u {yours} {}", folder.join(file).display());
+        print_line(format_args!("//   diff -u {yours} {}", folder.join(file).display()));
     }
     Ok(())
 }

@@ -36,9 +36,10 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<()> {
     } else if args.url {
         print_line(&status.url);
     } else if args.certificate {
-        let file = status.certificate.as_deref().context(
-            "no certificate was made for this cluster: cargo lab up --tls self-signed",
-        )?;
+        let file = status.certificate.as_deref().with_context(|| {
+            let up = args.named.hint("up --tls self-signed");
+            format!("no certificate was made for this cluster: {up}")
+        })?;
         print_line(file.display());
     } else {
         print_line(text(&status));

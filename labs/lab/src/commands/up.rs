@@ -3,10 +3,11 @@
 mod introduction;
 mod tls;
 
-use crate::commands::{Named, program};
-use crate::screen::print_line;
+use crate::commands::{Named, ended, program};
+use crate::screen::{self, print_line};
 use anyhow::{Context, bail};
 use api_contract::secret::Secret;
+use backing_services::hide_in_own_command_line;
 use clap::Args;
 use cluster::control::client::ControlClient;
 use cluster::control::server::ControlServer;
@@ -19,10 +20,12 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 use tls::TlsArgs;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::ChildStdin;
 
 /// Start a cluster: replicas and a balancer, as real processes
 ///
@@ -87,6 +90,10 @@ pub(crate) struct UpArgs {
     #[arg(long, hide = true)]
     detached: bool,
 
+    /// Read the password from standard input
+    #[arg(long, hide = true, requires = "detached")]
+    password_follows: bool,
+
     #[command(flatten)]
     named: Named,
 
@@ -95,35 +102,72 @@ pub(crate) struct UpArgs {
     replica_args: Vec<OsString>,
 }
 
-pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
-    if args.detach {
-        return detach(&args.named.name).await;
+pub(crate) async fn run(args: UpArgs) -> ExitCode {
+    let command_line: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(password) = &args.password
+        && let Err(error) = hide_in_own_command_line(std::slice::from_ref(password))
+    {
+        screen::remark(format!("the password stays on the command line: {error}"));
     }
+    match args.detach {
+        true => match detach(&args, &command_line).await {
+            Ok(code) => code,
+            Err(error) => ended(Err(error)),
+        },
+        false => ended(start(args).await),
+    }
+}
+
+async fn start(mut args: UpArgs) -> anyhow::Result<()> {
     if args.detached {
         // Before the first child: Ctrl-C in that terminal must not reach this cluster.
         nix::unistd::setsid().context("cannot leave the terminal")?;
     }
+    if args.password_follows {
+        args.password = Some(receive_password(io::stdin())?);
+    }
     log::init(LogFormat::Text);
-    let (name, detached) = (args.named.name.clone(), args.detached);
+    let (named, detached) = (args.named.clone(), args.detached);
     let topology = topology(args)?;
-    let run_dir = RunDir::create(&topology.program)?;
-    let control = ControlServer::bind(&name, &run_dir).await?;
-    let stop = stop::shutdown_signal();
-    let mut stop = std::pin::pin!(stop);
-    let cluster = tokio::select! {
-        started = Cluster::start_in(run_dir, topology) => Arc::new(started?),
-        () = &mut stop => return Ok(()),
+    let started = async {
+        let run_dir = RunDir::create(&topology.program)?;
+        let control = ControlServer::bind(&named.name, &run_dir).await?;
+        let cluster = Cluster::start_in(run_dir, topology).await?;
+        anyhow::Ok((control, Arc::new(cluster)))
     };
-    let printed = print(&introduction(&cluster, detached).await);
-    if detached {
-        if printed.is_err() {
+    let mut stop = std::pin::pin!(stop::shutdown_signal());
+    let (control, cluster) = tokio::select! {
+        // First, so that the signals are handled before the first file is made.
+        biased;
+        () = &mut stop => return Ok(()),
+        started = started => started?,
+    };
+    introduce(&cluster, &named, detached).await?;
+    control.serve(Arc::clone(&cluster), stop).await;
+    cluster.down().await;
+    Ok(())
+}
+
+/// Prints the introduction. If that fails, the next start with the same data folder shows the
+/// passwords.
+async fn introduce(
+    cluster: &Cluster,
+    named: &Named,
+    detached: bool,
+) -> anyhow::Result<()> {
+    let introduction = introduction(cluster, named, detached).await;
+    match print(&introduction) {
+        Ok(()) => cluster.accounts_shown(),
+        Err(_) if detached => {
             cluster.down().await;
             bail!("the waiting process is gone: the cluster is stopped again");
         }
+        // The cluster runs on. This attempt records the error for the exit code.
+        Err(_) => screen::print(introduction),
+    }
+    if detached {
         detach_output()?;
     }
-    control.serve(Arc::clone(&cluster), stop).await;
-    cluster.down().await;
     Ok(())
 }
 
@@ -137,6 +181,7 @@ fn topology(args: UpArgs) -> anyhow::Result<Topology> {
     }
     let (tls, public_url) = args.tls.read()?;
     Ok(Topology {
+        name: args.named.name,
         program: program()?,
         server: args.design,
         replicas: usize::from(args.replicas),
@@ -168,31 +213,92 @@ fn print(text: &str) -> io::Result<()> {
     output.flush()
 }
 
+/// The command line of the other process: with `--detached` and without the password, which
+/// every user could read there.
+fn detached(command_line: &[OsString]) -> Vec<OsString> {
+    // After `--`, flags belong to the replicas.
+    let end = command_line.iter().position(|arg| arg == "--");
+    let end = end.unwrap_or(command_line.len());
+    let (mut args, mut password_follows) = (Vec::new(), false);
+    let mut own = command_line[..end].iter();
+    while let Some(arg) = own.next() {
+        if arg == "--password" {
+            own.next();
+            password_follows = true;
+        } else if arg.as_encoded_bytes().starts_with(b"--password=") {
+            password_follows = true;
+        } else if arg != "--detach" {
+            args.push(arg.clone());
+        }
+    }
+    args.push("--detached".into());
+    if password_follows {
+        args.push("--password-follows".into());
+    }
+    args.extend_from_slice(&command_line[end..]);
+    args
+}
+
+/// Sends the password on a pipe. Its last byte is a line feed, so that an empty password
+/// differs from one that was not sent.
+async fn send_password(mut pipe: ChildStdin, password: &str) -> io::Result<()> {
+    pipe.write_all(format!("{password}\n").as_bytes()).await
+}
+
+/// The password from [`send_password`].
+fn receive_password(pipe: impl io::Read) -> anyhow::Result<String> {
+    let text = io::read_to_string(pipe).context("cannot read the password")?;
+    let password = text.strip_suffix('\n');
+    password.map(str::to_owned).context("the waiting process is gone")
+}
+
 /// Runs the same command line in a process of another session, and copies its output until
 /// the end. If this process is interrupted, the other one gets an error from the closed
-/// pipe and stops.
-async fn detach(name: &str) -> anyhow::Result<()> {
+/// pipe and stops. Returns its exit code if it has ended: then it has printed the reason.
+async fn detach(args: &UpArgs, command_line: &[OsString]) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    let mut args: Vec<OsString> =
-        std::env::args_os().skip(1).filter(|arg| arg != "--detach").collect();
-    // After `--`, flags belong to the replicas.
-    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
-    args.insert(end, "--detached".into());
     let mut child = tokio::process::Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
+        .args(detached(command_line))
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start a process")?;
+    let input = child.stdin.take().context("standard input is piped")?;
+    if let Some(password) = &args.password {
+        // If the other process has ended, its output has the reason.
+        let _it_has_ended = send_password(input, password).await;
+    } else {
+        drop(input);
+    }
     let output = child.stdout.take().context("standard output is piped")?;
     let mut lines = BufReader::new(output).lines();
     while let Some(line) = lines.next_line().await? {
         print_line(line);
     }
-    if ControlClient::find(name).await?.is_none() {
-        bail!("the cluster did not start");
+    // A cluster of this name may be another one, which was up before.
+    let pid = child.id();
+    tokio::select! {
+        status = child.wait() => {
+            let status = status.context("cannot wait for the process")?;
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            match code {
+                None | Some(0) => bail!("the cluster did not start: {status}"),
+                Some(code) => Ok(ExitCode::from(code)),
+            }
+        }
+        found = until_up(&args.named.name, pid) => found.map(|()| ExitCode::SUCCESS),
     }
-    Ok(())
+}
+
+/// Waits until the launcher with this process id answers for the name.
+async fn until_up(name: &str, pid: Option<u32>) -> anyhow::Result<()> {
+    loop {
+        let found = ControlClient::find(name).await?;
+        if found.is_some_and(|found| Some(found.launcher_pid()) == pid) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Redirects the output to /dev/null, so that a reader of the output sees its end.
@@ -205,4 +311,38 @@ fn detach_output() -> anyhow::Result<()> {
     nix::unistd::dup2_stdout(&nowhere).context("cannot redirect standard output")?;
     nix::unistd::dup2_stderr(&nowhere).context("cannot redirect standard error")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn detached_command_line_contains_no_password() {
+        let follows = ["up", "--detached", "--password-follows"];
+        for (given, expected) in [
+            (vec!["up", "--detach"], vec!["up", "--detached"]),
+            (vec!["up", "--password", "x y", "--detach"], follows.to_vec()),
+            (vec!["up", "--detach", "--password=x"], follows.to_vec()),
+            (
+                vec!["up", "--detach", "--password=", "--", "--password", "x"],
+                [&follows[..], &["--", "--password", "x"]].concat(),
+            ),
+        ] {
+            let given: Vec<_> = given.iter().map(OsString::from).collect();
+            let made = detached(&given);
+            assert_eq!(made, expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn incomplete_password_is_refused() {
+        for password in ["x", "", "x\ny"] {
+            let sent = format!("{password}\n");
+            assert_eq!(receive_password(sent.as_bytes()).unwrap(), password);
+        }
+        for sent in ["", "x"] {
+            assert!(receive_password(sent.as_bytes()).is_err(), "{sent}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::exercise::{ExerciseArgs, Workspace};
 use super::{hint, list, run};
+use crate::screen::{print, print_line};
 use console::Term;
 use grader::Manifest;
 use grader::renamed::exercise_folder;
@@ -58,7 +59,10 @@ async fn watch(args: &WatchArgs) -> anyhow::Result<()> {
                 None | Some("q") => return Ok(()),
                 Some("r" | "") => break,
                 Some("h") => {
-                    print!("\n{}", hint::next(&mut workspace, &manifest, None, "h")?);
+                    print(format_args!(
+                        "\n{}",
+                        hint::next(&mut workspace, &manifest, None, "h")?
+                    ));
                 }
                 Some("l") => list::show(&workspace, false)?,
                 Some("n") => {
@@ -67,7 +71,7 @@ async fn watch(args: &WatchArgs) -> anyhow::Result<()> {
                         break;
                     }
                 }
-                Some(key) => println!("\n{key}?"),
+                Some(key) => print_line(format_args!("\n{key}?")),
             }
         }
     }
@@ -79,12 +83,12 @@ fn next_after(
     manifest: &Manifest,
 ) -> anyhow::Result<Option<Manifest>> {
     if !workspace.progress.of(&manifest.id).solved {
-        println!("\nSolve this one first. For another: cargo lab watch ID");
+        print_line("\nSolve this one first. For another: cargo lab watch ID");
         return Ok(None);
     }
     let next = workspace.next()?;
     if next.is_none() {
-        println!("\nEvery exercise is solved");
+        print_line("\nEvery exercise is solved");
     }
     Ok(next)
 }
@@ -125,11 +129,11 @@ async fn check(
 ) -> anyhow::Result<Outcome> {
     let terminal = Term::stdout();
     if terminal.is_term() {
-        terminal.clear_screen()?;
+        let _terminal_is_gone = terminal.clear_screen();
     }
-    println!("checking {} … (q and Enter to stop)\n", manifest.id);
+    print_line(format_args!("checking {} … (q and Enter to stop)\n", manifest.id));
     let record = run::check(workspace, manifest, None).await?;
-    print!("{}", run::shown(workspace, manifest, &record));
+    print(run::shown(workspace, manifest, &record));
     Ok(record.outcome)
 }
 
@@ -137,7 +141,7 @@ async fn check(
 fn prompt(outcome: Outcome, manual: bool) {
     let next = if outcome == Outcome::Pass { "n next, " } else { "" };
     let waiting = if manual { "" } else { "; or save a file" };
-    println!("\n{next}r run, h hint, l list, q quit, and Enter{waiting}");
+    print_line(format_args!("\n{next}r run, h hint, l list, q quit, and Enter{waiting}"));
 }
 
 /// The lines from the keyboard.

@@ -1,8 +1,11 @@
-//! One sentence for each cell of the table that differs from the other configurations.
+//! The rows of the table, and one sentence for each cell.
+
+mod latency_since;
 
 use crate::demo::configuration::Configuration;
 use crate::demo::figures::ConfigurationReport;
 use crate::demo::scenario::Scenario;
+use latency_since::latency_since;
 
 /// A row of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +17,13 @@ pub(crate) enum ComparisonRow {
     LoggedOut,
     NewReplica,
     Uploads,
+    LatencyBefore,
+    LatencySince,
     Recovery,
 }
 
 impl ComparisonRow {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Requests,
         Self::Failed,
         Self::LostBefore,
@@ -26,6 +31,8 @@ impl ComparisonRow {
         Self::LoggedOut,
         Self::NewReplica,
         Self::Uploads,
+        Self::LatencyBefore,
+        Self::LatencySince,
         Self::Recovery,
     ];
 
@@ -39,20 +46,25 @@ impl ComparisonRow {
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
-            Self::Requests => "requests",
-            Self::Failed => "failed",
-            Self::LostBefore => "logins lost before the fault",
-            Self::LostSince => "logins lost since the fault",
-            Self::LoggedOut => "users logged out since the fault",
-            Self::NewReplica => "requests served by the new replica",
-            Self::Uploads => "uploads acknowledged / still present",
+            Self::Requests => "requests before / since",
+            Self::Failed => "failed requests",
+            Self::LostBefore => "logins lost before fault",
+            Self::LostSince => "logins lost since fault",
+            Self::LoggedOut => "users logged out since",
+            Self::NewReplica => "served by new replica",
+            Self::Uploads => "uploads / still present",
+            Self::LatencyBefore => "p50 / p99 before, ms",
+            Self::LatencySince => "p50 / p99 since, ms",
             Self::Recovery => "seconds to recover",
         }
     }
 
     pub(crate) fn table_cell(self, report: &ConfigurationReport, users: usize) -> String {
         match self {
-            Self::Requests => report.requests.to_string(),
+            Self::Requests => {
+                let since = report.latency_since.requests;
+                format!("{} / {since}", report.latency_before.requests)
+            }
             Self::Failed => report.failed.to_string(),
             Self::LostBefore => report.logins_lost_before_fault.to_string(),
             Self::LostSince => report.logins_lost_since_fault.to_string(),
@@ -61,6 +73,8 @@ impl ComparisonRow {
             Self::Uploads => {
                 format!("{} / {}", report.uploads_acknowledged, report.uploads_present)
             }
+            Self::LatencyBefore => report.latency_before.cell(),
+            Self::LatencySince => report.latency_since.cell(),
             Self::Recovery => {
                 let formatted = |seconds: f64| match seconds > 0.0 && seconds < 0.1 {
                     true => "< 0.1".to_owned(),
@@ -76,24 +90,39 @@ impl ComparisonRow {
 pub(crate) const NO_EXPLANATION: &str =
     "(No explanation: the figures of this configuration are not the expected ones.)";
 
-/// The reason for a cell, as a sentence; [`None`] if it needs no explanation.
+/// The reason for a cell, as a sentence.
 pub(crate) fn explanation(
     row: ComparisonRow,
     report: &ConfigurationReport,
     scenario: Scenario,
-) -> Option<String> {
+) -> String {
     match row {
-        ComparisonRow::Requests | ComparisonRow::Uploads => None,
-        ComparisonRow::Failed => Some(failed(report, scenario)),
+        ComparisonRow::Requests => REQUESTS.to_owned(),
+        ComparisonRow::Failed => failed(report, scenario),
         ComparisonRow::LostBefore => {
-            Some(logins_lost_before_fault(report.configuration).to_owned())
+            logins_lost_before_fault(report.configuration).to_owned()
         }
-        ComparisonRow::LostSince => Some(logins_lost_since_fault(report, scenario)),
-        ComparisonRow::LoggedOut => Some(logged_out(report, scenario)),
-        ComparisonRow::NewReplica => Some(new_replica(report.configuration).to_owned()),
-        ComparisonRow::Recovery => Some(recovery(report, scenario)),
+        ComparisonRow::LostSince => logins_lost_since_fault(report, scenario),
+        ComparisonRow::LoggedOut => logged_out(report, scenario),
+        ComparisonRow::NewReplica => new_replica(report.configuration).to_owned(),
+        ComparisonRow::Uploads => UPLOADS.to_owned(),
+        ComparisonRow::LatencyBefore => LATENCY_BEFORE.to_owned(),
+        ComparisonRow::LatencySince => {
+            latency_since(&report.latency_before, &report.latency_since, scenario)
+                .to_owned()
+        }
+        ComparisonRow::Recovery => recovery(report, scenario),
     }
 }
+
+const REQUESTS: &str = "A user sends its next request after an answer and a pause of 15 to \
+     45 ms. Slower answers mean fewer requests.";
+
+const UPLOADS: &str = "Files are on disk, and not in the memory of a process. Every \
+     acknowledged upload was read again after the fault.";
+
+const LATENCY_BEFORE: &str = "The time of one request, as its client measures it. All \
+     configurations share this machine, so compare them with each other only.";
 
 fn failed(report: &ConfigurationReport, scenario: Scenario) -> String {
     let text = match (report.failed, scenario) {
@@ -103,7 +132,7 @@ fn failed(report: &ConfigurationReport, scenario: Scenario) -> String {
              every acknowledged upload is on disk."
         }
         _ => {
-            "These were in flight on the killed replica, or no replica was ready for them. \
+            "These were in flight on a killed replica, or no replica was ready for them. \
              The balancer never sends a request twice, so it answers 502 or 503, and the \
              client retries."
         }
@@ -185,7 +214,7 @@ const fn logins_kept_reason(
             "The signature needs no store, and the revocations are in the database, too."
         }
         (Configuration::Central, _) => {
-            "The sessions are in the store, not in the process that died. Any other \
+            "The sessions are in the store, not in the memory of a replica. Any other \
              replica reads them there."
         }
         _ => "The credential is in the request. Any replica, old or new, can check it.",
@@ -246,16 +275,72 @@ fn recovery(report: &ConfigurationReport, scenario: Scenario) -> String {
         (Some(_), Configuration::MemoryRoundRobin) => {
             "By chance the last requests reached the right replicas."
         }
-        (Some(_), Configuration::MemorySticky) => {
-            "By then the last user of the killed replica had logged in on another one."
-        }
+        (Some(_), Configuration::MemorySticky) => sticky_recovery(scenario),
         (Some(_), _) if scenario == Scenario::PostgresRestarts => {
             "Until the database answered again. No replica was removed or restarted."
         }
         (
             Some(_),
             Configuration::Token | Configuration::Central | Configuration::RevocableToken,
-        ) => "Until the balancer sent requests to ready replicas only.",
+        ) => READY_REPLICAS,
     };
     text.to_owned()
+}
+
+const READY_REPLICAS: &str = "Until the balancer sent requests to ready replicas only.";
+
+/// Why users with sessions in memory had recovered.
+const fn sticky_recovery(scenario: Scenario) -> &'static str {
+    match scenario {
+        Scenario::KillAReplica | Scenario::CentralStore => {
+            "By then the last user of the killed replica had logged in on another one."
+        }
+        Scenario::RestartEverything => {
+            "By then the last user had logged in on one of the new processes."
+        }
+        Scenario::RollingRestart => {
+            "By then the last replica had restarted, and its users had logged in again."
+        }
+        Scenario::ScaleOut | Scenario::RedisGoesAway | Scenario::PostgresRestarts => {
+            READY_REPLICAS
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::fixture::expected_report;
+
+    /// In the other scenarios every replica stays up, or is stopped in order.
+    const KILLS_REPLICAS: [Scenario; 3] =
+        [Scenario::KillAReplica, Scenario::RestartEverything, Scenario::CentralStore];
+
+    #[test]
+    fn reasons_mention_a_killed_replica_only_where_one_is() {
+        for scenario in Scenario::ALL {
+            for configuration in scenario.configurations() {
+                let report = expected_report(scenario, *configuration);
+                for row in ComparisonRow::of(scenario) {
+                    let text = explanation(row, &report, scenario);
+                    let is_wrong = text.contains("killed") || text.contains("died");
+                    assert!(
+                        !is_wrong || KILLS_REPLICAS.contains(&scenario),
+                        "{scenario:?} {configuration:?} {row:?}: {text}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sticky_users_recover_on_another_replica_if_one_is_killed() {
+        let text = |scenario| {
+            recovery(&expected_report(scenario, Configuration::MemorySticky), scenario)
+        };
+        assert!(text(Scenario::KillAReplica).contains("on another one"));
+        assert!(text(Scenario::CentralStore).contains("on another one"));
+        assert!(text(Scenario::RestartEverything).contains("the new processes"));
+        assert!(text(Scenario::RollingRestart).contains("the last replica had"));
+    }
 }

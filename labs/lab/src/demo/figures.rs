@@ -1,6 +1,7 @@
 //! The figures of one configuration, counted from its ledger.
 
 use crate::demo::configuration::Configuration;
+use crate::demo::latency::Latencies;
 use crate::demo::ledger::{Entry, Ledger, Phase, RequestResult, seconds};
 use crate::demo::verification::VerificationReads;
 use serde::Serialize;
@@ -12,6 +13,10 @@ pub(crate) struct ConfigurationReport {
     pub(crate) configuration: Configuration,
     /// All requests after login.
     pub(crate) requests: usize,
+    /// Latencies of the requests before the fault.
+    pub(crate) latency_before: Latencies,
+    /// Latencies of the requests since the fault.
+    pub(crate) latency_since: Latencies,
     /// Requests without an answer or with 5xx.
     pub(crate) failed: usize,
     /// The same before the fault.
@@ -88,6 +93,8 @@ impl ConfigurationReport {
         Self {
             configuration,
             requests: ledger.entries.len(),
+            latency_before: latencies(ledger, Phase::Baseline),
+            latency_since: latencies(ledger, Phase::Fault),
             failed: failed_before_fault + in_phase(RequestResult::Failed, Phase::Fault),
             failed_before_fault,
             failures: failures(ledger),
@@ -114,6 +121,11 @@ impl ConfigurationReport {
             timeline: timeline(ledger),
         }
     }
+}
+
+fn latencies(ledger: &Ledger, phase: Phase) -> Latencies {
+    let entries = ledger.entries.iter().filter(|entry| entry.phase == phase);
+    Latencies::of(entries.map(|entry| entry.took_us))
 }
 
 fn corrupted_uploads(ledger: &Ledger) -> usize {

@@ -2,6 +2,7 @@
 
 use crate::demo::configuration::Configuration;
 use crate::demo::figures::ConfigurationReport;
+use crate::demo::latency::Latencies;
 use crate::demo::scenario::Scenario;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,9 @@ pub(crate) fn expected_report(
         scenario == Scenario::ScaleOut && configuration != Configuration::MemorySticky;
     ConfigurationReport {
         configuration,
-        requests: 100,
+        requests: 1_500,
+        latency_before: Latencies::of(std::iter::repeat_n(3_000, 400)),
+        latency_since: Latencies::of((0..1_100).map(|at| at * 100)),
         failed: usize::from(scenario.no_failure_check_title().is_none()),
         failed_before_fault: 0,
         failures: BTreeMap::new(),
@@ -44,6 +47,6 @@ pub(crate) fn expected_report(
         served_by_new_replica: if moves_in { 20 } else { 0 },
         enough_answers: true,
         quiesced: true,
-        timeline: String::new(),
+        timeline: format!("{}|{}", ".".repeat(16), "xL*. ".repeat(30)),
     }
 }

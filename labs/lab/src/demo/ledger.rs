@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) served_by: Option<String>,
     /// Milliseconds since the users started.
     pub(crate) ended_ms: u64,
+    /// Microseconds from the first byte sent to the end of the answer.
+    pub(crate) took_us: u64,
 }
 
 /// An upload that was acknowledged.
@@ -154,6 +156,7 @@ mod tests {
             why,
             served_by,
             ended_ms,
+            took_us: 1_000,
         });
     }
 

@@ -1,5 +1,6 @@
 //! The report of a run.
 
+use crate::demo::DEFAULT_USERS;
 use crate::demo::checks::Check;
 use crate::demo::configuration::Configuration;
 use crate::demo::figures::ConfigurationReport;
@@ -27,6 +28,24 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// The fault in one line.
+    pub(crate) fn fault(&self) -> String {
+        self.scenario.fault(&self.target)
+    }
+
+    /// The command that repeats the run: the same target and the same users.
+    pub(crate) fn repetition(&self) -> String {
+        let Self { scenario, seed, target, users, seconds, .. } = self;
+        let mut command = format!("cargo lab demo {} --seed {seed}", scenario.name());
+        if scenario.has_target() {
+            command += &format!(" --target {target}");
+        }
+        if *users != usize::from(DEFAULT_USERS) {
+            command += &format!(" --users {users}");
+        }
+        format!("Repeat it: {command}  ({seconds:.0} s)")
+    }
+
     /// Whether the explanations apply to a configuration: its checks hold and there is no
     /// doubt about its figures.
     pub(crate) fn explains(&self, configuration: Configuration) -> bool {

@@ -5,8 +5,11 @@
 
 mod sending;
 
+use crate::demo::latency::{Latencies, micros_since};
 use crate::demo::progress::ProgressStep;
-use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
+use crate::demo::trials::{
+    Trial, TrialCheck, TrialPredictions, TrialReport, cluster_for_alice,
+};
 use crate::demo::{DemoArgs, DemoResult};
 use anyhow::{Context, bail};
 use api_conformance::client::{Client, Options};
@@ -25,6 +28,10 @@ use std::time::{Duration, Instant};
 
 /// Bytes of the file: large enough to take a few seconds.
 const FILE_BYTES: usize = 12 * 1024 * 1024;
+
+/// The names of the two upload methods.
+const WHOLE: &str = "in one request";
+const IN_PIECES: &str = "in pieces";
 
 /// Time limit of each wait.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,6 +53,10 @@ pub(crate) struct InterruptedUpload {
     #[serde(rename = "whole")]
     pub(crate) stored_once: bool,
     pub(crate) seconds: f64,
+    /// Latencies of the requests that were answered before the kill.
+    pub(crate) latency_before: Latencies,
+    /// Latencies of the requests since the kill, answered or not.
+    pub(crate) latency_since: Latencies,
 }
 
 impl Trial for InterruptedUpload {
@@ -55,8 +66,10 @@ impl Trial for InterruptedUpload {
         "sent before",
         "resumed from",
         "sent in total",
-        "complete",
-        "seconds",
+        "com-plete",
+        "sec-onds",
+        "p50 / p99 before, ms",
+        "p50 / p99 since, ms",
     ];
 
     fn row(&self) -> Vec<String> {
@@ -68,7 +81,13 @@ impl Trial for InterruptedUpload {
             mib(self.sent),
             if self.stored_once { "yes" } else { "NO" }.to_owned(),
             format!("{:.1}", self.seconds),
+            self.latency_before.cell(),
+            self.latency_since.cell(),
         ]
+    }
+
+    fn answer(&self) -> bool {
+        self.resumed_from > 0
     }
 }
 
@@ -77,8 +96,13 @@ fn mib(bytes: usize) -> String {
     format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0))
 }
 
+/// The question before the demo.
+const QUESTION: &str = "The replica that receives an upload is killed half-way. Does another \
+     replica continue\nwith the bytes that were sent already?";
+
 /// The demo.
-pub(crate) async fn run(args: &DemoArgs) -> DemoResult {
+pub(crate) async fn run(args: &DemoArgs, seed: u64) -> DemoResult {
+    let predictions = TrialPredictions::ask(args, QUESTION, &[WHOLE, IN_PIECES]).await;
     let started_at = Instant::now();
     let step = ProgressStep::start(1, 3, "starting three replicas and a balancer");
     let (cluster, alice) = cluster_for_alice(Design::Central, 3, &[]).await?;
@@ -88,16 +112,16 @@ pub(crate) async fn run(args: &DemoArgs) -> DemoResult {
     let fixture = Fixture { cluster, client, alice: Credential::Session(session) };
     step.finish(&mib(FILE_BYTES));
     let step = ProgressStep::start(2, 3, "upload in one request, with a kill half-way");
-    let plain = fixture.upload_whole(&file(args.seed, "plain")).await?;
+    let plain = fixture.upload_whole(&file(seed, "plain")).await?;
     step.finish(&format!("{} sent in total", mib(plain.sent)));
     let step = ProgressStep::start(3, 3, "upload in pieces, with a kill half-way");
-    let chunked = fixture.upload_in_chunks(&file(args.seed, "pieces")).await?;
+    let chunked = fixture.upload_in_chunks(&file(seed, "pieces")).await?;
     fixture.cluster.down().await;
     drop(fixture);
     step.finish(&format!("{} sent in total", mib(chunked.sent)));
-    let report = TrialReport::new("upload-survives-a-kill", args.seed, started_at)
+    let report = TrialReport::new("upload-survives-a-kill", seed, started_at)
         .with_results(checks(&plain, &chunked), Vec::new(), vec![plain, chunked]);
-    report.print(args, &LESSONS)
+    report.print(args, &LESSONS, &predictions)
 }
 
 const LESSONS: [&str; 3] = [
@@ -165,17 +189,19 @@ impl Fixture {
         let upload = WholeUpload::new(&self.client, &self.alice, file, &sent);
         let target = self.kill_half_way(upload.send(), &sent).await?;
         let sent_before_kill = sent.bytes();
-        self.retry_until_served("the repeated upload", async || upload.send().await)
-            .await?;
+        let repeat = async || upload.send().await;
+        let since = self.retry_until_served("the repeated upload", repeat).await?;
         self.cluster.execute(&target, MemberAction::Restart).await?;
         Ok(InterruptedUpload {
-            method: "in one request",
+            method: WHOLE,
             target,
             sent_before_kill,
             resumed_from: 0,
             sent: sent.bytes(),
             stored_once: self.is_stored_once(file).await?,
             seconds: started_at.elapsed().as_secs_f64(),
+            latency_before: Latencies::default(),
+            latency_since: Latencies::of(since),
         })
     }
 
@@ -186,23 +212,26 @@ impl Fixture {
         let (started_at, sent) = (Instant::now(), SentBytes::default());
         let upload =
             ChunkedUpload::create(&self.client, &self.alice, file, &sent).await?;
+        let created_us = micros_since(started_at);
         let target = self.kill_half_way(upload.send_from(0), &sent).await?;
         let sent_before_kill = sent.bytes();
         let mut resumed_from = None;
-        self.retry_until_served("the rest of the upload", async || {
+        let resume = async || {
             let offset = upload.offset().await?;
             resumed_from.get_or_insert(offset);
             if offset < FILE_BYTES { upload.send_from(offset).await } else { Ok(()) }
-        })
-        .await?;
+        };
+        let since = self.retry_until_served("the rest of the upload", resume).await?;
         Ok(InterruptedUpload {
-            method: "in pieces",
+            method: IN_PIECES,
             target,
             sent_before_kill,
             resumed_from: resumed_from.context("a replica reported the offset")?,
             sent: sent.bytes(),
             stored_once: self.is_stored_once(file).await?,
             seconds: started_at.elapsed().as_secs_f64(),
+            latency_before: Latencies::of([created_us]),
+            latency_since: Latencies::of(since),
         })
     }
 
@@ -245,16 +274,21 @@ impl Fixture {
         members.iter().find(receiving).map(|member| member.id.clone())
     }
 
-    /// Retries until a replica answers: the balancer has to notice the kill first.
+    /// Retries until a replica answers: the balancer has to notice the kill first. Returns
+    /// the microseconds that each attempt took.
     async fn retry_until_served(
         &self,
         what: &str,
         mut attempt: impl AsyncFnMut() -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<u64>> {
         let deadline = Instant::now() + STEP_TIMEOUT;
+        let mut attempts_us = Vec::new();
         loop {
-            match attempt().await {
-                Ok(()) => return Ok(()),
+            let started = Instant::now();
+            let answer = attempt().await;
+            attempts_us.push(micros_since(started));
+            match answer {
+                Ok(()) => return Ok(attempts_us),
                 Err(error) if Instant::now() >= deadline => {
                     return Err(error.context(what.to_owned()));
                 }

@@ -3,10 +3,12 @@
 //! In each trial alice logs in, uses her token on both replicas, revokes it, and keeps using
 //! it. The demo measures how long the token is accepted, and counts round trips to a store.
 
+use crate::demo::latency::{Latencies, micros_since};
 use crate::demo::progress::ProgressStep;
-use crate::demo::trials::{Trial, TrialCheck, TrialReport, cluster_for_alice};
+use crate::demo::trials::{
+    Trial, TrialCheck, TrialPredictions, TrialReport, cluster_for_alice,
+};
 use crate::demo::{DemoArgs, DemoResult};
-use crate::screen::counted;
 use anyhow::Context;
 use api_conformance::call_result::CallResult;
 use api_conformance::client::Client;
@@ -61,15 +63,21 @@ pub(crate) struct RevocationResult {
     pub(crate) refresh_refused: bool,
     /// Whether the token expired before its revocation: then the trial shows nothing.
     pub(crate) too_late: bool,
+    /// Latencies of the requests before the revocation.
+    pub(crate) latency_before: Latencies,
+    /// Latencies of the requests after it, accepted or rejected.
+    pub(crate) latency_since: Latencies,
 }
 
 impl Trial for RevocationResult {
     const COLUMNS: &'static [&'static str] = &[
         "--revocation",
-        "token lifetime",
-        "used after logout",
+        "life-time",
+        "uses after logout",
         "rejected after",
-        "round trips per request",
+        "store trips each",
+        "p50 / p99 before, ms",
+        "p50 / p99 since, ms",
     ];
 
     fn row(&self) -> Vec<String> {
@@ -80,15 +88,27 @@ impl Trial for RevocationResult {
         vec![
             self.revocation.to_owned(),
             format!("{} s", self.lifetime_s),
-            counted(self.accepted_after as usize, "time"),
+            self.accepted_after.to_string(),
             self.rejected_after_s.map_or_else(|| "never".to_owned(), rejected),
             format!("{:.1}", self.round_trips_per_request),
+            self.latency_before.cell(),
+            self.latency_since.cell(),
         ]
+    }
+
+    fn answer(&self) -> bool {
+        self.accepted_after > 0
     }
 }
 
+/// The question before the demo.
+const QUESTION: &str = "A token is stolen, and its owner logs out. Is it accepted once more \
+     after the logout,\nif the servers use this revocation method?";
+
 /// The demo.
-pub(crate) async fn run(args: &DemoArgs) -> DemoResult {
+pub(crate) async fn run(args: &DemoArgs, seed: u64) -> DemoResult {
+    let names = METHODS.map(|method| method.name);
+    let predictions = TrialPredictions::ask(args, QUESTION, &names).await;
     let started_at = Instant::now();
     let step =
         ProgressStep::start(1, 2, "starting two replicas for each revocation method");
@@ -113,15 +133,15 @@ pub(crate) async fn run(args: &DemoArgs) -> DemoResult {
     drop(clusters);
     step.finish("nothing is left running");
     let checks = METHODS.iter().zip(&trials).flat_map(|(method, one)| method.checks(one));
-    let report = TrialReport::new("revoke-a-token", args.seed, started_at).with_results(
+    let report = TrialReport::new("revoke-a-token", seed, started_at).with_results(
         checks.collect(),
         trials.iter().filter_map(inconclusive_reason).collect(),
         trials,
     );
-    report.print(args, &LESSONS)
+    report.print(args, &LESSONS, &predictions)
 }
 
-const LESSONS: [&str; 4] = [
+const LESSONS: [&str; 5] = [
     "Without a revocation check no store is read, so a replica cannot reject the token: it \
      is valid until it expires, also for a thief. A short lifetime makes that time short, \
      and refreshes frequent.",
@@ -131,6 +151,8 @@ const LESSONS: [&str; 4] = [
     "A deny list revokes single tokens; a token version revokes all tokens of a user at \
      once. Either costs one round trip for each request, and both together cost one, too: \
      the saving of the signature is gone.",
+    "The price of a round trip is in the latencies. They include the time of this machine, \
+     and a store elsewhere takes longer than one on the same machine.",
     "In the demo tokens live for seconds, so that you can watch. The server's defaults are \
      15 minutes, and one minute for short-lived.",
 ];
@@ -152,10 +174,7 @@ impl RevocationMethod {
         let issued_at = Instant::now();
         let credential = Credential::Bearer(issued.access_token.clone());
         let before = round_trips(&replicas).await?;
-        for number in 0..COUNTED_REQUESTS {
-            let replica = &replicas[number as usize % replicas.len()];
-            replica.client.list(&credential, &ListQuery::default()).await.done()?;
-        }
+        let latencies_us = send_requests(&replicas, &credential).await?;
         let round_trips = round_trips(&replicas).await? - before;
         let revoke = RevokeRequest { token: issued.access_token.clone() };
         let call =
@@ -164,7 +183,7 @@ impl RevocationMethod {
         let (revoked, token_ttl) =
             (Instant::now(), Duration::from_millis(self.token_ttl_ms));
         let too_late = issued_at.elapsed() >= token_ttl;
-        let (accepted_after, rejected_after) =
+        let Refusal { accepted_after, rejected_at, latencies_us: latencies_since } =
             observe_refusal(&replicas, &credential, token_ttl).await?;
         let refresh = RefreshRequest {
             refresh_token: issued.refresh_token.context("it comes with the token")?,
@@ -176,10 +195,12 @@ impl RevocationMethod {
             revocation: self.name,
             lifetime_s: self.token_ttl_ms / 1000,
             accepted_after,
-            rejected_after_s: rejected_after.map(|at| (at - revoked).as_secs_f64()),
+            rejected_after_s: rejected_at.map(|at| (at - revoked).as_secs_f64()),
             round_trips_per_request: round_trips / f64::from(COUNTED_REQUESTS),
             refresh_refused: refreshed.status()? == StatusCode::UNAUTHORIZED,
             too_late,
+            latency_before: Latencies::of(latencies_us),
+            latency_since: Latencies::of(latencies_since),
         })
     }
 
@@ -214,6 +235,22 @@ impl RevocationMethod {
     }
 }
 
+/// Sends [`COUNTED_REQUESTS`] to all replicas in turn. Returns their latencies in
+/// microseconds.
+async fn send_requests(
+    replicas: &[Replica],
+    credential: &Credential,
+) -> anyhow::Result<Vec<u64>> {
+    let mut latencies_us = Vec::new();
+    for number in 0..COUNTED_REQUESTS {
+        let replica = &replicas[number as usize % replicas.len()];
+        let sent = Instant::now();
+        replica.client.list(credential, &ListQuery::default()).await.done()?;
+        latencies_us.push(micros_since(sent));
+    }
+    Ok(latencies_us)
+}
+
 /// A replica, reached directly, because the balancer would choose another one.
 struct Replica {
     client: Client,
@@ -229,21 +266,33 @@ async fn replicas(cluster: &Cluster) -> Vec<Replica> {
     members.filter_map(replica).collect()
 }
 
+/// The uses of a token after its revocation.
+#[derive(Default)]
+struct Refusal {
+    accepted_after: u32,
+    /// When every replica rejected the token.
+    rejected_at: Option<Instant>,
+    latencies_us: Vec<u64>,
+}
+
 /// Uses a token on every replica until all reject it, or its lifetime and [`EXTRA_OBSERVATION`]
-/// are over. Returns the number of accepted requests and the time of the rejection.
+/// are over.
 async fn observe_refusal(
     replicas: &[Replica],
     credential: &Credential,
     token_ttl: Duration,
-) -> anyhow::Result<(u32, Option<Instant>)> {
+) -> anyhow::Result<Refusal> {
     let deadline = Instant::now() + token_ttl + EXTRA_OBSERVATION;
-    let mut accepted = 0;
+    let mut refusal = Refusal::default();
     while Instant::now() < deadline {
         let sent = Instant::now();
         let mut refused = 0;
         for replica in replicas {
-            match replica.client.list(credential, &ListQuery::default()).await {
-                CallResult::Done(_) => accepted += 1,
+            let started = Instant::now();
+            let answer = replica.client.list(credential, &ListQuery::default()).await;
+            refusal.latencies_us.push(micros_since(started));
+            match answer {
+                CallResult::Done(_) => refusal.accepted_after += 1,
                 CallResult::Refused(no) if no.status == StatusCode::UNAUTHORIZED => {
                     refused += 1
                 }
@@ -251,11 +300,12 @@ async fn observe_refusal(
             }
         }
         if refused == replicas.len() {
-            return Ok((accepted, Some(sent)));
+            refusal.rejected_at = Some(sent);
+            return Ok(refusal);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Ok((accepted, None))
+    Ok(refusal)
 }
 
 /// Round trips to a store that the replicas made for tokens.

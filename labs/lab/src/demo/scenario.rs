@@ -43,6 +43,19 @@ impl Scenario {
         Self::PostgresRestarts,
     ];
 
+    /// The name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::KillAReplica => "kill-a-replica",
+            Self::RestartEverything => "restart-everything",
+            Self::ScaleOut => "scale-out",
+            Self::RollingRestart => "rolling-restart",
+            Self::CentralStore => "central-store",
+            Self::RedisGoesAway => "redis-goes-away",
+            Self::PostgresRestarts => "postgres-restarts",
+        }
+    }
+
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::KillAReplica => "One replica is killed",

@@ -45,8 +45,15 @@ pub(crate) struct Testbed {
 }
 
 impl Testbed {
-    pub(crate) fn new(scenario: Scenario, seed: u64, users: usize) -> Self {
-        let target = format!("r{}", seed % REPLICAS as u64 + 1);
+    /// A testbed that has started nothing. Without a target the seed chooses it.
+    pub(crate) fn new(
+        scenario: Scenario,
+        seed: u64,
+        users: usize,
+        target: Option<String>,
+    ) -> Self {
+        let chosen = || format!("r{}", seed % REPLICAS as u64 + 1);
+        let target = target.unwrap_or_else(chosen);
         let (configurations, folder) = (Vec::new(), None);
         Self {
             scenario,
@@ -60,7 +67,7 @@ impl Testbed {
     }
 
     /// Prints the fault, and asks for predictions.
-    pub(crate) fn predict(&mut self, asks: bool) -> Vec<Prediction> {
+    pub(crate) async fn predict(&mut self, asks: bool) -> Vec<Prediction> {
         let fault = self.scenario.fault(&self.target);
         remark(format!("{}: {fault}.", self.scenario.title()));
         let users = self.users;
@@ -69,7 +76,7 @@ impl Testbed {
             self.scenario.configurations().len()
         ));
         let predictions = if asks {
-            predict::ask(self.scenario.configurations(), self.users)
+            predict::ask(self.scenario.configurations(), self.users).await
         } else {
             Vec::new()
         };

@@ -1,11 +1,13 @@
 //! A demo with one user: several trials, and the checks that decide the outcome.
 
 use crate::commands::program;
-use crate::demo::{DemoArgs, DemoResult};
-use crate::screen::{print_line, remark, table, wrapped};
+use crate::demo::{DemoArgs, DemoResult, predict};
+use crate::screen::{coloured, columns, print_line, remark, table_within, wrapped};
 use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use cluster::{Cluster, Design, Topology, Users};
+use comfy_table::{Cell, Color};
+use console::style;
 use outcome::{Document, Outcome};
 use serde::Serialize;
 use std::time::Instant;
@@ -42,11 +44,40 @@ impl TrialCheck {
 
 /// A row of the table.
 pub(crate) trait Trial: Serialize {
-    /// The names of the columns; the first is empty.
+    /// The names of the columns.
     const COLUMNS: &'static [&'static str];
 
     /// The cells.
     fn row(&self) -> Vec<String>;
+
+    /// The answer to the question of the demo: what a prediction is compared with.
+    fn answer(&self) -> bool;
+}
+
+/// Predictions, one for each trial: yes, no or none.
+#[derive(Debug, Default)]
+pub(crate) struct TrialPredictions(Vec<Option<bool>>);
+
+impl TrialPredictions {
+    /// Asks for a prediction of each trial, if a person can answer.
+    pub(crate) async fn ask(args: &DemoArgs, question: &str, names: &[&str]) -> Self {
+        match args.asks() {
+            true => Self(predict::ask_yes_or_no(question, names).await),
+            false => Self::default(),
+        }
+    }
+
+    /// The prediction for a trial, and whether it is right.
+    fn cell(&self, trial: usize, answer: bool) -> Cell {
+        let word = |yes| if yes { "yes" } else { "no" };
+        match self.0.get(trial).copied().flatten() {
+            None => Cell::new("-"),
+            Some(own) if own == answer => {
+                coloured(format!("✔ {}", word(own)), Color::Green)
+            }
+            Some(own) => coloured(format!("✘ {}", word(own)), Color::Red),
+        }
+    }
 }
 
 /// The report of a run.
@@ -93,8 +124,14 @@ impl<T: Trial> TrialReport<T> {
         Self { trials, checks, inconclusive_reasons, outcome, ..self }
     }
 
-    /// Prints the report, with one sentence for each lesson.
-    pub(crate) fn print(&self, args: &DemoArgs, lessons: &[&str]) -> DemoResult {
+    /// Prints the report: one sentence for each lesson, then the table with the predictions
+    /// and the outcome, which fit one screen.
+    pub(crate) fn print(
+        &self,
+        args: &DemoArgs,
+        lessons: &[&str],
+        predictions: &TrialPredictions,
+    ) -> DemoResult {
         if args.json {
             print_line(serde_json::to_string_pretty(&Document::new(
                 SCHEMA,
@@ -104,16 +141,39 @@ impl<T: Trial> TrialReport<T> {
             self.outcome_lines().into_iter().for_each(remark);
             return Ok(self.outcome);
         }
-        let rows = self.trials.iter().map(Trial::row).collect();
-        print_line(format!("\n{}\n", table(T::COLUMNS, rows)));
-        print_line("Why:");
+        print_line("\nWhy:");
         for lesson in lessons {
             print_line(wrapped(lesson, 2));
         }
-        print_line("");
-        self.outcome_lines().into_iter().for_each(print_line);
-        print_line(format!("seed {} ({:.0} s)", self.seed, self.seconds));
+        print_line(format!("\n{}\n", self.table(columns(), predictions)));
+        for line in self.outcome_lines() {
+            print_line(match self.outcome {
+                Outcome::Pass => style(line).green(),
+                Outcome::Inconclusive => style(line).yellow(),
+                _ => style(line).red(),
+            });
+        }
+        let Self { scenario, seed, seconds, .. } = self;
+        print_line(format!(
+            "Repeat it: cargo lab demo {scenario} --seed {seed}  ({seconds:.0} s)"
+        ));
         Ok(self.outcome)
+    }
+
+    fn table(&self, width: usize, predictions: &TrialPredictions) -> String {
+        let mut header = T::COLUMNS.to_vec();
+        let asked = !predictions.0.is_empty();
+        if asked {
+            header.push("your prediction");
+        }
+        let rows = self.trials.iter().enumerate().map(|(number, trial)| {
+            let mut cells: Vec<_> = trial.row().into_iter().map(Cell::new).collect();
+            if asked {
+                cells.push(predictions.cell(number, trial.answer()));
+            }
+            cells
+        });
+        table_within(width, &header, rows.collect()).to_string()
     }
 
     fn outcome_lines(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! One scripted user. The script is the same for every configuration; only the credential
 //! differs.
 
+use crate::demo::latency::micros_since;
 use crate::demo::ledger::{AcknowledgedUpload, Entry, RequestResult};
 use crate::demo::login::log_in;
 use crate::demo::shared::SharedState;
@@ -17,7 +18,7 @@ use http::StatusCode;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +43,8 @@ pub(crate) struct VirtualUser {
     /// An upload without an acknowledgement. The user repeats it.
     pending: Option<(Upload, String)>,
     files: Vec<String>,
+    /// The start of the current request.
+    sent_at: Instant,
     shared: Arc<SharedState>,
 }
 
@@ -75,6 +78,7 @@ impl VirtualUser {
             rng,
             pending: None,
             files: Vec::new(),
+            sent_at: Instant::now(),
             shared,
         }
     }
@@ -114,6 +118,7 @@ impl VirtualUser {
 
     /// Exchanges the password for a credential. Returns whether that succeeded.
     async fn try_log_in(&mut self) -> bool {
+        self.sent_at = Instant::now();
         let outcome = log_in(&self.client, self.design, &self.account).await;
         let (credential, why, served_by) = split_reply(outcome);
         match credential {
@@ -131,7 +136,9 @@ impl VirtualUser {
 
     /// One request of the script.
     async fn execute_next(&mut self) -> RequestResult {
-        match self.next_action() {
+        let action = self.next_action();
+        self.sent_at = Instant::now();
+        match action {
             Action::List => {
                 let page = ListQuery { limit: Some(10), cursor: None };
                 let outcome = self.client.list(&self.credential, &page).await;
@@ -224,6 +231,7 @@ impl VirtualUser {
             why: why.map(|(_, text)| text),
             served_by,
             ended_ms: ledger.now_ms(),
+            took_us: micros_since(self.sent_at),
         };
         ledger.entries.push(entry);
     }

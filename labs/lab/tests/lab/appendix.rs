@@ -1,5 +1,6 @@
-//! `docs/appendix-tests.md` lists the tests of each promise. It is generated from the promises
-//! on the pages and from `docs/promise-tests.tsv`.
+//! `docs/appendix-tests.md` lists the tests of each promise, and of each fault that was found
+//! from outside. It is generated from the promises on the pages, from `docs/promise-tests.tsv`
+//! and from `docs/fault-tests.tsv`.
 
 use crate::markdown::{page, top};
 use std::collections::BTreeMap;
@@ -15,6 +16,9 @@ const PAGES: [(&str, &str); 2] = [
     ("failover", "| # | fault | promise | tests |\n|---|---|---|---|\n"),
     ("security", "| # | promise | tests |\n|---|---|---|\n"),
 ];
+
+/// The faults that outside clients, bug reports of other projects and attacks found.
+const FAULTS: usize = 53;
 
 /// The tests of each promise, by the name of its page and its number.
 type Tests = BTreeMap<(String, String), Vec<String>>;
@@ -55,7 +59,7 @@ fn appendix() -> String {
     let mut text = format!(
         "# Appendix: the test of each promise\n\n\
          Generated from the promises in [failover](failover.md) and [security](security.md) \
-         and from `docs/promise-tests.tsv`, by `{UPDATE}`.\n"
+         from `docs/promise-tests.tsv` and from `docs/fault-tests.tsv`, by `{UPDATE}`.\n"
     );
     for (name, header) in PAGES {
         let _infallible = write!(text, "\n## From {name}.md\n\n{header}");
@@ -70,7 +74,71 @@ fn appendix() -> String {
         }
     }
     assert!(tests.is_empty(), "these promises are on no page: {:?}", tests.keys());
+    text + &fault_table()
+}
+
+/// A fault that was found from outside: a line of `docs/fault-tests.tsv`.
+struct Fault {
+    number: usize,
+    /// The kind of the fault, such as `K1`.
+    kind: String,
+    /// The page that promises its absence.
+    page: String,
+    promise: String,
+    tests: Vec<String>,
+}
+
+fn faults() -> Vec<Fault> {
+    let text = fs::read_to_string(top().join("docs/fault-tests.tsv"));
+    let text = text.expect("the list of faults");
+    let mut faults = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let cells: Vec<_> = line.split('\t').collect();
+        let [number, kind, page, promise, tests] = cells[..] else {
+            panic!("not five cells: {line}");
+        };
+        faults.push(Fault {
+            number: number.parse().expect("a number"),
+            kind: kind.to_owned(),
+            page: page.to_owned(),
+            promise: promise.to_owned(),
+            tests: tests.split(", ").map(str::to_owned).collect(),
+        });
+    }
+    faults
+}
+
+fn fault_table() -> String {
+    let mut text = "\n## Faults that were found from outside\n\n\
+        By their kinds, [decision 0027](decisions/0027-every-kind-of-fault-has-one-rule.md).\n\n\
+        | # | kind | page | promise | tests |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for Fault { number, kind, page, promise, tests } in faults() {
+        let tests: Vec<_> = tests.iter().map(|test| cell(test)).collect();
+        let tests = tests.join(", ");
+        let page = format!("[{page}]({page}.md)");
+        let _infallible =
+            writeln!(text, "| {number} | {kind} | {page} | {promise} | {tests} |");
+    }
     text
+}
+
+#[test]
+fn every_fault_names_an_existing_test() {
+    let faults = faults();
+    let numbers: Vec<_> = faults.iter().map(|fault| fault.number).collect();
+    assert_eq!(numbers, (1..=FAULTS).collect::<Vec<_>>());
+    for Fault { number, tests, .. } in &faults {
+        for test in tests {
+            let (path, name) = test.split_once("::").expect("a path and a name");
+            let source = fs::read_to_string(top().join(path));
+            let source =
+                source.unwrap_or_else(|error| panic!("{number}: {path}: {error}"));
+            let function = name.rsplit("::").next().expect("a name");
+            let is_there = source.contains(&format!("fn {function}("));
+            assert!(is_there, "fault {number}: {path} has no test {function}");
+        }
+    }
 }
 
 #[test]

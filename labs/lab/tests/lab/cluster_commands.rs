@@ -85,6 +85,32 @@ fn detached_cluster_has_its_own_session() {
     lab.until_empty();
 }
 
+/// Every user can read command lines.
+#[test]
+fn launcher_shows_no_password_on_command_line() {
+    let lab = TestLab::new();
+    let flags = ["--replicas", "1", "--password", "correct-horse"];
+    let no_password = || {
+        let line = |pid: i32| format!("/proc/{pid}/cmdline");
+        let read = |pid| std::fs::read(line(pid)).unwrap_or_default();
+        let lines = lab.processes().into_iter().map(read);
+        let lines: Vec<_> =
+            lines.map(|line| String::from_utf8_lossy(&line).into_owned()).collect();
+        assert!(lines.len() > 2, "{lines:?}");
+        assert!(!lines.concat().contains("correct-horse"), "{lines:?}");
+    };
+    lab.ok(&[&UP[..], &flags].concat());
+    no_password();
+    lab.ok(&["down"]);
+    let up = [&["up", "--listen", "127.0.0.1:0"][..], &flags].concat();
+    let mut launcher = lab.command(&up).stdout(Stdio::null()).spawn().unwrap();
+    until("the cluster is up", || lab.run(&["status"]).status.success());
+    no_password();
+    lab.ok(&["down"]);
+    assert!(launcher.wait().unwrap().success());
+    lab.until_empty();
+}
+
 #[test]
 fn detached_cluster_stops_without_its_waiting_process() {
     let lab = TestLab::new();

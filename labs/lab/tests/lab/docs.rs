@@ -19,13 +19,13 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(180);
 const NOT_RUN: [(&str, &str, &str); 10] = [
     ("README.md", "scripts/test", "it runs this test"),
     ("README.md", "cargo lab demo", ASKS),
-    ("README.md", "cargo lab demo restart-everything --yes", ALREADY),
-    ("README.md", "cargo lab demo scale-out --yes", ALREADY),
-    ("README.md", "cargo lab demo rolling-restart --yes", ALREADY),
-    ("README.md", "cargo lab demo central-store --yes", IN_CI),
-    ("README.md", "cargo lab demo redis-goes-away --yes", IN_CI),
-    ("README.md", "cargo lab demo revoke-a-token --yes", IN_CI),
-    ("README.md", "cargo lab demo upload-survives-a-kill --yes", IN_CI),
+    ("README.md", "cargo lab demo restart-everything", ALREADY),
+    ("README.md", "cargo lab demo scale-out", ALREADY),
+    ("README.md", "cargo lab demo rolling-restart", ALREADY),
+    ("README.md", "cargo lab demo central-store", IN_CI),
+    ("README.md", "cargo lab demo redis-goes-away", IN_CI),
+    ("README.md", "cargo lab demo revoke-a-token", IN_CI),
+    ("README.md", "cargo lab demo upload-survives-a-kill", IN_CI),
     ("docs/instructor.md", "cargo lab demo --yes", ALREADY),
 ];
 

@@ -15,7 +15,8 @@ impl Copy {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let copy = Self { lab: TestLab::new(), folder };
-        copy.ok(&["list"]);
+        // Nothing is changed yet, so it only copies the exercises.
+        copy.ok(&["reset", "p1-01", "--yes"]);
         copy
     }
 
@@ -121,11 +122,46 @@ fn workspace_in_a_repository_is_not_ignored_by_git() {
     fs::create_dir_all(&original).expect("a folder");
     let manifest = "labs/exercises/p1-01-life-of-a-session/exercise.toml";
     fs::copy(top().join(manifest), repository.path().join(manifest)).expect("a file");
-    let printed = lab.ok(&["list", "--in", &repository.path().display().to_string()]);
+    let repository_path = repository.path().display().to_string();
+    lab.ok(&["reset", "p1-01", "--yes", "--in", &repository_path]);
+    let printed = lab.ok(&["list", "--in", &repository_path]);
     let work = repository.path().join("labs/work");
     assert!(printed.contains(&work.display().to_string()), "{printed}");
     assert!(work.join("p1-01-life-of-a-session/src/sessions.rs").is_file());
     let ignored = fs::read_to_string(top().join(".gitignore")).expect("the file");
     let lines = ["/labs/work", "/labs/work/", "labs/work"];
     assert!(!ignored.lines().any(|line| lines.contains(&line)), "{ignored}");
+}
+
+/// The paths below a folder, without the build output.
+fn paths_below(dir: &std::path::Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let paths = entries.filter(|entry| entry.file_name() != "target");
+    let mut paths: Vec<_> = paths.map(|entry| entry.path()).collect();
+    let folders: Vec<_> = paths.iter().filter(|path| path.is_dir()).cloned().collect();
+    paths.extend(folders.iter().flat_map(|folder| paths_below(folder)));
+    paths.sort();
+    paths
+}
+
+#[test]
+fn list_writes_nothing() {
+    let lab = TestLab::new();
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("mine").display().to_string();
+    let checkout = top().join("labs");
+    let before = paths_below(&checkout);
+    for args in [&["list"][..], &["list", "--json"], &["list", "--in", &new]] {
+        let mut command = lab.command(args);
+        command.current_dir(top());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+    let new: Vec<_> = paths_below(&checkout)
+        .into_iter()
+        .filter(|path| !before.contains(path))
+        .collect();
+    assert!(new.is_empty(), "{:?} was written", new.first());
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    lab.until_empty();
 }

@@ -53,7 +53,8 @@ impl Work {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with everything in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder").flatten() {
         let to = to.join(entry.file_name());
@@ -188,4 +189,24 @@ fn unwritable_result_is_a_harness_error() {
         );
     }
     work.judged(&["grade", "--in", "mine", "--format", "gradescope"], 2);
+}
+
+/// A student can have committed a result with full points.
+#[test]
+fn broken_grading_leaves_no_old_result() {
+    let work = Work::new();
+    fs::write(work.copy_original("mine"), solution()).expect("it can be written");
+    let result = work.path().join("results.json");
+    let broken = [("p1-01", "mine", 3), ("p1-01", "nowhere", 2), ("p9-99", "mine", 2)];
+    for (id, folder, code) in broken {
+        fs::write(&result, r#"{"score": 15}"#).expect("it can be written");
+        let args = ["grade", id, "--in", folder, "--format", "gradescope"];
+        let args = [&args[..], &["--out", "results.json"]].concat();
+        let mut command = work.lab.command(&args);
+        // Without a temporary folder no exercise can be graded.
+        command.current_dir(work.path()).env("TMPDIR", "/dev/null/nowhere");
+        let output = finish(command, BUILD_TIMEOUT);
+        assert_eq!(output.status.code(), Some(code), "{id} in {folder}: {output:?}");
+        assert!(!result.exists(), "{id} in {folder}: {output:?}");
+    }
 }

@@ -33,6 +33,23 @@ impl TestLab {
         command
     }
 
+    /// A command that Ctrl-C ends, also if this test ignores the signal, as a job in the
+    /// background of a script does.
+    pub(crate) fn interruptible(&self, args: &[&str]) -> Command {
+        let command = self.command(args);
+        let mut restored = Command::new("env");
+        restored.args(["--default-signal=HUP", "--default-signal=INT"]);
+        restored.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => restored.env(name, value),
+                None => restored.env_remove(name),
+            };
+        }
+        restored.stdin(Stdio::null());
+        restored
+    }
+
     /// Runs a command to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
         finish(self.command(args), COMMAND_TIMEOUT)
@@ -45,10 +62,15 @@ impl TestLab {
         String::from_utf8(output.stdout).expect("text")
     }
 
+    /// The number of files in the folder.
+    pub(crate) fn files(&self) -> usize {
+        files_below(self.path())
+    }
+
     /// Waits until the folder has no file, and no process uses it.
     pub(crate) fn until_empty(&self) {
         until("nothing is left behind", || {
-            self.processes().is_empty() && files_below(self.path()) == 0
+            self.processes().is_empty() && self.files() == 0
         });
     }
 
@@ -107,8 +129,18 @@ pub(crate) fn only_line(output: &Output) -> String {
 }
 
 /// Runs a command to its end, or to a time limit.
-pub(crate) fn finish(mut command: Command, time: Duration) -> Output {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+pub(crate) fn finish(command: Command, time: Duration) -> Output {
+    finish_with(command, Stdio::piped(), Stdio::piped(), time)
+}
+
+/// The same with these outputs. Only piped ones are in the result.
+pub(crate) fn finish_with(
+    mut command: Command,
+    stdout: Stdio,
+    stderr: Stdio,
+    time: Duration,
+) -> Output {
+    let child = command.stdout(stdout).stderr(stderr).spawn();
     let mut child = child.expect("lab starts");
     // Reads while it waits, because a full pipe would stop the program.
     let pid = child.id();

@@ -6,8 +6,10 @@ use crate::credential::Credential;
 use crate::expect::equal;
 use crate::form::Upload;
 use crate::target::Target;
-use api_contract::paths;
+use anyhow::Context;
 use api_contract::problem::ProblemKind;
+use api_contract::{Message, paths};
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 
 /// Every call for the file returns 404, also when repeated.
@@ -32,6 +34,30 @@ pub async fn second_deletion_is_not_found(target: &Target) -> anyhow::Result<()>
         let again = client.delete(&alice, id).await;
         again.refused_as(ProblemKind::FileNotFound)?;
     }
+    Ok(())
+}
+
+/// A condition that fails keeps the file (RFC 9110 §13.1.1, §13.1.2).
+pub async fn deletion_with_a_failing_condition_is_refused(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let created = client.upload(&alice, &Upload::new("a", "a")).await.done()?.body;
+    let (path, tag) = (paths::file(&created.file_id), format!("\"{}\"", created.sha256));
+    let weak = format!("W/{tag}");
+    for (name, value) in [
+        (IF_MATCH, "\"old\""),
+        (IF_MATCH, &weak),
+        (IF_NONE_MATCH, "*"),
+        (IF_NONE_MATCH, &tag),
+    ] {
+        let request = client.authenticated(&alice, Method::DELETE, &path);
+        let outcome = client.json::<Message>(request.header(&name, value)).await;
+        let refused = outcome.refused_as(ProblemKind::PreconditionFailed);
+        refused.with_context(|| format!("{name}: {value}"))?;
+    }
+    let request = client.authenticated(&alice, Method::DELETE, &path);
+    client.json::<Message>(request.header(IF_MATCH, &tag)).await.done()?;
     Ok(())
 }
 

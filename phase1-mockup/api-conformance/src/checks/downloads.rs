@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+    ETAG, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode};
 
@@ -122,6 +122,50 @@ pub async fn matching_if_none_match_returns_304(target: &Target) -> anyhow::Resu
     let stale = stale.done()?;
     equal("a stale tag", stale.status, StatusCode::OK)?;
     equal("the bytes", &stale.body[..], b"a")
+}
+
+/// `If-Match` names the version that the client has seen; strong comparison (RFC 9110
+/// §13.1.1). It is evaluated before the other conditions (§13.2.2).
+pub async fn failing_if_match_returns_412(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let created = client.upload(&alice, &Upload::new("a", "abc")).await.done()?.body;
+    let (id, tag) = (created.file_id, format!("\"{}\"", created.sha256));
+    let list = format!("\"other\", {tag}");
+    for current in [tag.as_str(), &list, "*"] {
+        let reply = client.content_if(&alice, &id, &[(IF_MATCH, current)]).await;
+        equal(current, &reply.done()?.body[..], b"abc")?;
+    }
+    let (weak, star) = (format!("W/{tag}"), format!("\"x, *, {}\"", created.sha256));
+    for other in ["\"old\"", &weak, &star, "abc", "\"a\", \"b\"", ""] {
+        for more in
+            [(IF_NONE_MATCH, tag.as_str()), (RANGE, "bytes=0-0"), (IF_RANGE, &tag)]
+        {
+            let conditions = [(IF_MATCH, other), more];
+            let refused = client.content_if(&alice, &id, &conditions).await;
+            let refused = refused.refused_as(ProblemKind::PreconditionFailed);
+            refused.with_context(|| format!("If-Match: {other}"))?;
+        }
+        let head = client.authenticated(&alice, Method::HEAD, &paths::file_content(&id));
+        let head = client.send(head.header(IF_MATCH, other)).await?;
+        equal(other, head.status, StatusCode::PRECONDITION_FAILED)?;
+    }
+    Ok(())
+}
+
+/// `0` would replace the length in a cache (RFC 9110 §8.6).
+pub async fn unmodified_file_has_no_false_length(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let created = client.upload(&alice, &Upload::new("a", "abc")).await.done()?.body;
+    let tag = format!("\"{}\"", created.sha256);
+    for method in [Method::GET, Method::HEAD] {
+        let path = paths::file_content(&created.file_id);
+        let request = client.authenticated(&alice, method.clone(), &path);
+        let reply = client.send(request.header(IF_NONE_MATCH, &tag)).await?;
+        equal("the status", reply.status, StatusCode::NOT_MODIFIED)?;
+        let length = reply.header(CONTENT_LENGTH).unwrap_or("3");
+        equal(method.as_str(), length, "3")?;
+    }
+    Ok(())
 }
 
 /// HEAD is GET without the bytes (RFC 9110 §9.3.2).

@@ -11,7 +11,7 @@ use anyhow::Context;
 use api_contract::files::FileCreated;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{Method, StatusCode};
 
 /// The part `file` may be at any position in the form, but under no other name.
@@ -28,6 +28,33 @@ pub async fn form_without_a_file_is_refused(target: &Target) -> anyhow::Result<(
     }
     let form = Form::empty().field("note", "hello").file("file", &file);
     client.upload_form(&alice, form).await.done()?;
+    Ok(())
+}
+
+/// A browser sends an empty part without a name when no file is selected. An empty file has
+/// a name.
+pub async fn form_without_a_selected_file_is_refused(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let before = listing(&client, &alice).await?;
+    let unnamed = "Content-Disposition: form-data; name=\"file\"";
+    let of_browser = format!("{unnamed}; filename=\"\"\r\nContent-Type: text/plain");
+    for form in [
+        Form::of(&Upload::new("", "")),
+        Form::of(&Upload::new("", "")).without_length(),
+        Form::empty().part(&of_browser, b"").field("note", "more"),
+        Form::empty().part(unnamed, b""),
+    ] {
+        let refused = client.upload_form(&alice, form).await;
+        refused.refused_as(ProblemKind::MissingFilePart)?;
+    }
+    equal("the listing", listing(&client, &alice).await?, before)?;
+    for file in [Upload::new("empty.txt", ""), Upload::new("", "content")] {
+        let size = file.bytes.len() as u64;
+        let created = client.upload(&alice, &file).await.done()?.body;
+        equal("the size", created.size, size)?;
+    }
     Ok(())
 }
 
@@ -49,6 +76,21 @@ pub async fn upload_without_a_multipart_form_is_refused(
         outcome.refused_as(ProblemKind::UnsupportedMediaType).context(media_type)?;
     }
     Ok(())
+}
+
+/// A body with a coding is not stored as if it were the file.
+pub async fn compressed_upload_is_refused(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let before = listing(&client, &alice).await?;
+    let form = Form::of(&Upload::new("a", "a"));
+    for coding in ["gzip", "identity, br", "x-unknown"] {
+        let request = client.authenticated(&alice, Method::POST, paths::UPLOAD);
+        let request = request.header(CONTENT_TYPE, form.media_type());
+        let request = request.header(CONTENT_ENCODING, coding).body(form.body());
+        let outcome: CallResult<FileCreated> = client.json(request).await;
+        outcome.refused_as(ProblemKind::UnsupportedMediaType).context(coding)?;
+    }
+    equal("the listing", listing(&client, &alice).await?, before)
 }
 
 /// A form without its final boundary was truncated, so the file may be incomplete.

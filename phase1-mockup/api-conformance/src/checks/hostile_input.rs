@@ -76,16 +76,26 @@ pub async fn two_content_length_headers_are_refused(
     equal("the status", status, StatusCode::BAD_REQUEST)
 }
 
-/// An unknown encoding could hide the end of the body (request smuggling).
+/// An unknown encoding could hide the end of the body (request smuggling). One before
+/// `chunked` would be stored as if it were part of the file.
 pub async fn unknown_transfer_encoding_is_refused(target: &Target) -> anyhow::Result<()> {
     let authority = raw::authority(&target.base_url)?;
-    let login = target.auth_scheme.login_path();
-    let request = format!(
-        "POST {login} HTTP/1.1\r\nHost: {authority}\r\n\
-         Transfer-Encoding: xchunked\r\n\r\n"
-    );
-    let status = raw::first_status(&target.base_url, request.as_bytes()).await?;
-    ensure!(status.is_client_error(), "expected: 4xx\n  actual:   {status}");
+    for codings in [
+        "xchunked",
+        "gzip, chunked",
+        "chunked, chunked",
+        "identity, chunked",
+        "gzip\r\nTransfer-Encoding: chunked",
+    ] {
+        // This call takes no credential and no body, so nothing else can be refused.
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {authority}\r\n\
+             Transfer-Encoding: {codings}\r\n\r\n0\r\n\r\n",
+            paths::LIVEZ
+        );
+        let status = raw::first_status(&target.base_url, request.as_bytes()).await?;
+        equal(codings, status, StatusCode::BAD_REQUEST)?;
+    }
     Ok(())
 }
 
@@ -172,6 +182,37 @@ pub async fn malformed_headers_cause_no_server_error(
         }
     }
     client.content(&alice, &id).await.done()?;
+    Ok(())
+}
+
+/// A null byte, bytes that are not UTF-8, and repeated or empty parameters in a query.
+pub async fn malformed_query_is_a_client_error(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    for query in [
+        "cursor=%00",
+        "cursor=a%00b",
+        "cursor=%ff",
+        "cursor=%C0%80",
+        "limit=%00",
+        "limit=1%00",
+        "limit=%2B",
+        "limit=1&limit=2",
+        "limit=",
+        "limit=-1",
+        "limit=99999999999999999999",
+        "cursor=a&cursor=b",
+    ] {
+        let path = format!("{}?{query}", paths::FILES);
+        let request = client.authenticated(&alice, Method::GET, &path);
+        let outcome: CallResult<Message> = client.json(request).await;
+        outcome.refused_as(ProblemKind::MalformedRequest).context(query)?;
+    }
+    for query in ["", "other=%00", "%00=1", "&&", "=", "a%ff=b"] {
+        let path = format!("{}?{query}", paths::FILES);
+        let request = client.authenticated(&alice, Method::GET, &path);
+        let status = client.send(request).await?.status;
+        ensure!([200, 400].contains(&status.as_u16()), "{query}: {status}");
+    }
     Ok(())
 }
 

@@ -87,6 +87,33 @@ pub async fn malformed_login_is_refused(target: &Target) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// JSON arrays, repeated members, and other texts that a lenient parser takes for the login
+/// of alice. Her password is right in all of them.
+pub async fn login_is_one_json_object(target: &Target) -> anyhow::Result<()> {
+    let (name, password) = (&target.alice.username, target.alice.password.expose());
+    let object = format!(r#"{{"username":"{name}","password":"{password}"}}"#);
+    for body in [
+        format!(r#"["{name}","{password}"]"#),
+        format!(r#" ["{name}","{password}"]"#),
+        format!(r#"["{name}","{password}",1]"#),
+        format!("[{object}]"),
+        format!(r#"{{"username":"{name}","password":"{password}","password":"x"}}"#),
+        format!(r#"{{"username":"{name}","password":["{password}"]}}"#),
+        format!(r#"{{"username":{{"0":"{name}"}},"password":"{password}"}}"#),
+        format!(r#"{{"username":"{name}","password":"{password}","age":NaN}}"#),
+        format!("{object}{object}"),
+        format!("{object}]"),
+        format!("\u{feff}{object}"),
+        format!("{}{object}{}", "[".repeat(2_000), "]".repeat(2_000)),
+    ] {
+        let refused = send(target, "application/json", body.as_bytes()).await;
+        refused.refused_as(ProblemKind::MalformedRequest).context(body)?;
+    }
+    let padded = format!(" \t\r\n{object}\r\n");
+    let accepted = send(target, "application/json; charset=utf-8", padded.as_bytes());
+    equal("the status", accepted.await.status()?.as_u16(), 200)
+}
+
 /// A form of another site has another media type and must not log in a user (ASVS 3.5.2).
 pub async fn login_with_another_media_type_is_refused(
     target: &Target,

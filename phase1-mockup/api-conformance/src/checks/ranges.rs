@@ -65,16 +65,21 @@ pub async fn range_at_the_end_returns_206(target: &Target) -> anyhow::Result<()>
     returns_range(target, "bytes=-200000", 0, SIZE - 1).await
 }
 
-/// A range that ends after the file is cut at its end.
+/// A range that ends after the file is cut at its end, also at a number that fits no integer
+/// (§14.1.1).
 pub async fn range_beyond_the_end_is_clamped(target: &Target) -> anyhow::Result<()> {
-    returns_range(target, "bytes=99990-999999999", 99_990, SIZE - 1).await
+    returns_range(target, "bytes=99990-999999999", 99_990, SIZE - 1).await?;
+    let huge = "9".repeat(40);
+    returns_range(target, &format!("bytes=99990-{huge}"), 99_990, SIZE - 1).await?;
+    returns_range(target, &format!("bytes=-{huge}"), 0, SIZE - 1).await
 }
 
 /// The 416 has the size of the file (RFC 9110 §15.5.17).
 pub async fn range_after_the_end_returns_416_with_the_size(
     target: &Target,
 ) -> anyhow::Result<()> {
-    for range in ["bytes=100000-", "bytes=500000-500010"] {
+    let huge = format!("bytes={}-", "9".repeat(40));
+    for range in ["bytes=100000-", "bytes=500000-500010", "bytes=-0", &huge] {
         let (_, outcome) = request_range(target, range, &[]).await?;
         let refusal = outcome.refused_as(ProblemKind::RangeNotSatisfiable)?;
         let size = format!("bytes */{SIZE}");
@@ -85,7 +90,18 @@ pub async fn range_after_the_end_returns_416_with_the_size(
 
 /// An unknown unit and a malformed range are ignored (RFC 9110 §14.2).
 pub async fn invalid_range_is_ignored(target: &Target) -> anyhow::Result<()> {
-    for range in ["lines=1-2", "bytes=abc", "bytes", "bytes=9-3-1"] {
+    for range in [
+        "lines=1-2",
+        "bytes=abc",
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=9-3",
+        "bytes=9-3-1",
+        "bytes=+1-2",
+        "bytes=0x1-2",
+        "bytes=0-1;5-6",
+    ] {
         let (file, outcome) = request_range(target, range, &[]).await?;
         let reply = outcome.done().with_context(|| range.to_owned())?;
         equal(range, reply.status, StatusCode::OK)?;
@@ -94,12 +110,18 @@ pub async fn invalid_range_is_ignored(target: &Target) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An empty file has no first byte, so every range is unsatisfiable.
+/// An empty file has no first byte, so every range that begins at one is unsatisfiable. Its
+/// last bytes are the whole file, which is empty (§14.1.2).
 pub async fn range_of_an_empty_file_returns_416(target: &Target) -> anyhow::Result<()> {
     let (client, alice) = target.as_alice().await?;
     let file = Upload::new("empty", "");
     let id = client.upload(&alice, &file).await.done()?.body.file_id;
-    for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
+    for range in ["bytes=-1", "bytes=-5"] {
+        let reply = client.content_range(&alice, &id, range).await.done()?;
+        equal(range, reply.status, StatusCode::OK)?;
+        equal("Content-Length", reply.header(CONTENT_LENGTH), Some("0"))?;
+    }
+    for range in ["bytes=0-", "bytes=0-0", "bytes=1-5", "bytes=-0"] {
         let outcome = client.content_range(&alice, &id, range).await;
         let refused = outcome.refused_as(ProblemKind::RangeNotSatisfiable)?;
         equal("Content-Range", refused.header(CONTENT_RANGE), Some("bytes */0"))?;
@@ -111,7 +133,7 @@ pub async fn range_of_an_empty_file_returns_416(target: &Target) -> anyhow::Resu
 pub async fn many_ranges_send_at_most_the_file(target: &Target) -> anyhow::Result<()> {
     let thousand: Vec<_> = (0..1_000).map(|at| format!("{at}-")).collect();
     let thousand = format!("bytes={}", thousand.join(","));
-    for range in ["bytes=0-1,5-6", "bytes=0-,0-,0-,0-", &thousand] {
+    for range in ["bytes=0-1,5-6", "bytes=0-1 , , 5-6", "bytes=0-,0-,0-,0-", &thousand] {
         let (file, outcome) = request_range(target, range, &[]).await?;
         let status = outcome.status()?;
         ensure!(

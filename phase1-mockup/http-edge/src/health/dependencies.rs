@@ -1,6 +1,7 @@
 //! Health checks of a server's dependencies. Results are cached, so frequent requests to
 //! `/readyz` do not load the dependencies.
 
+use crate::time_limit::within;
 use futures_util::future::{BoxFuture, join_all};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,7 +71,7 @@ impl Check {
     }
 
     async fn run(&self) -> (&'static str, HealthStatus) {
-        let status = tokio::time::timeout(CHECK_TIMEOUT, (self.probe)()).await;
+        let status = within("readiness check", CHECK_TIMEOUT, (self.probe)()).await;
         let status = match status
             .unwrap_or(HealthStatus::Unavailable("does not answer in time"))
         {

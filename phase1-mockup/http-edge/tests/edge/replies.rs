@@ -3,7 +3,9 @@
 use crate::support::start;
 use api_contract::problem::Problem;
 use axum::{Router, routing::get};
+use http::StatusCode;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn panicking() -> &'static str {
     panic!("a bug")
@@ -21,6 +23,8 @@ async fn response_names_replica_and_keeps_valid_request_id() {
         assert_eq!(reply.headers()["x-served-by"], "r7");
         assert_eq!(reply.headers()["x-request-id"], "lecture-1");
         assert_eq!(reply.headers()["cache-control"], "no-store");
+        let sniffing = reply.headers().get_all("x-content-type-options");
+        assert_eq!(sniffing.iter().collect::<Vec<_>>(), ["nosniff"]);
     }
 }
 
@@ -50,4 +54,53 @@ async fn unsupported_method_returns_405_with_allow() {
     assert_eq!(reply.headers()["allow"], "GET,HEAD");
     let problem: Problem = reply.json().await.unwrap();
     assert_eq!(problem.slug(), "method-not-allowed");
+}
+
+/// RFC 9112 §3.2: a server answers 400 to a request without a host, with two, or an invalid one.
+#[tokio::test]
+async fn request_needs_one_valid_host() {
+    let server = start(Router::new(), Duration::ZERO, Duration::ZERO).await;
+    for (host, version, status) in [
+        ("Host: a.test:80\r\n", "1.1", 200),
+        ("", "1.0", 200),
+        ("", "1.1", 400),
+        ("Host:\r\n", "1.1", 200),
+        ("Host: a\r\nHost: a\r\n", "1.1", 400),
+        ("Host: user@a\r\n", "1.1", 400),
+        ("Host: a b\r\n", "1.1", 400),
+        ("Host: user@a\r\n", "1.0", 400),
+    ] {
+        let mut connection = server.connect().await;
+        let request =
+            format!("GET /livez HTTP/{version}\r\n{host}Connection: close\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        connection.read_to_string(&mut reply).await.unwrap();
+        let expected = format!("HTTP/{version} {status}");
+        assert!(reply.starts_with(&expected), "{host:?}: {reply}");
+    }
+}
+
+/// RFC 9110 §8.6: a 304 has the length of the 200 or none, and a 204 has none. `0` would
+/// replace the length of a cached file.
+#[tokio::test]
+async fn empty_statuses_have_no_content_length() {
+    let routes = Router::new()
+        .route("/same", get(|| async { StatusCode::NOT_MODIFIED }))
+        .route("/none", get(|| async { StatusCode::NO_CONTENT }))
+        .route("/empty", get(|| async { StatusCode::OK }));
+    let server = start(routes, Duration::ZERO, Duration::ZERO).await;
+    for (path, has_length) in [("/same", false), ("/none", false), ("/empty", true)] {
+        for method in ["GET", "HEAD"] {
+            let mut connection = server.connect().await;
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            );
+            connection.write_all(request.as_bytes()).await.unwrap();
+            let mut reply = String::new();
+            connection.read_to_string(&mut reply).await.unwrap();
+            let found = reply.to_lowercase().contains("content-length:");
+            assert_eq!(found, has_length, "{method} {path}: {reply}");
+        }
+    }
 }

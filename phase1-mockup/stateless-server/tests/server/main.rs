@@ -6,6 +6,7 @@
 
 mod conformance;
 mod consequences;
+mod exhaustion;
 mod resources;
 mod secrets;
 mod usage;

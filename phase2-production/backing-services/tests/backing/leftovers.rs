@@ -1,6 +1,6 @@
 //! Tests that no process, container or folder remains when the parent process is killed.
 
-use crate::support::{Process, descendants, is_available, until};
+use crate::support::{Process, descendants, is_available, until, until_ended};
 use backing_services::{Backing, Kind, Service, ServiceType, database, redis, s3};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -59,9 +59,7 @@ fn kill_and_wait_for_clean_up(mut target: Child, server: &str) {
     assert!(!folders.is_empty() && exist, "{descendants:?}");
     target.kill().expect("the command succeeds");
     target.wait().expect("the command succeeds");
-    until("its processes have ended", || {
-        descendants.iter().all(|process| !process.is_alive())
-    });
+    until_ended(&descendants);
     until("their folders are removed", || folders.iter().all(|folder| !folder.exists()));
 }
 
@@ -95,7 +93,7 @@ async fn service_with_removed_folder_ends() {
         assert!(!children.is_empty());
         std::fs::remove_dir_all(&folder).unwrap();
         drop(service);
-        assert!(children.iter().all(|child| !child.is_alive()), "{what:?} still runs");
+        until_ended(&children);
     }
 }
 

@@ -5,6 +5,7 @@
 mod containers;
 mod database;
 mod leftovers;
+mod membership;
 mod redis;
 mod s3;
 mod selection;

@@ -3,7 +3,7 @@
 use crate::support::{
     TestStore, bytes_of, chunks, collect, eventually, failing_after, files, read,
 };
-use blobs::{BlobError, Blobs};
+use blobs::{BlobError, Blobs, ReserveError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::io;
@@ -38,6 +38,9 @@ on_both! {
     copy_has_age_zero
     parallel_janitors_do_not_conflict
     ping_succeeds_on_a_working_store
+    store_belongs_to_its_first_deployment
+    concurrent_deployments_reserve_a_store_once
+    exchanged_store_is_noticed
 }
 
 /// Sizes around every limit: empty, a chunk, a part on disk, a part for S3, two of them.
@@ -205,6 +208,39 @@ async fn assert_is_empty(store: &TestStore) {
             && matches!(missing, Err(BlobError::NotFound))
     })
     .await;
+}
+
+/// The janitor of a second deployment would find no row for the blobs of the first.
+async fn store_belongs_to_its_first_deployment(store: TestStore) {
+    for _replica in 0..2 {
+        store.blobs.reserve("first").await.unwrap();
+        let refused = store.blobs.reserve("second").await.unwrap_err();
+        let ReserveError::Owned { owner, deployment } = &refused else {
+            panic!("{refused}");
+        };
+        assert_eq!((owner.as_str(), deployment.as_str()), ("first", "second"));
+    }
+    assert!(old(&store.blobs, Duration::ZERO).await.is_empty(), "no blob of a user");
+}
+
+async fn concurrent_deployments_reserve_a_store_once(store: TestStore) {
+    let ids: Vec<_> = (0..8).map(|id| id.to_string()).collect();
+    let all = ids.iter().map(|id| store.blobs.reserve(id));
+    let all = futures_util::future::join_all(all).await;
+    assert_eq!(all.iter().filter(|reserved| reserved.is_ok()).count(), 1, "{all:?}");
+}
+
+/// As if the disk was unmounted, or the address led to the store of another deployment.
+async fn exchanged_store_is_noticed(store: TestStore) {
+    store.blobs.check_owner().await.unwrap();
+    store.blobs.reserve("first").await.unwrap();
+    store.blobs.ping().await.unwrap();
+    store.blobs.delete(".deployment").await.unwrap();
+    for _other in 0..2 {
+        let noticed = store.blobs.ping().await.unwrap_err();
+        assert!(matches!(noticed, BlobError::AnotherStore), "{noticed}");
+        store.blobs.put(".deployment", chunks(b"second"), 6).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -2,8 +2,11 @@
 
 use crate::support::{bytes_of, chunks, eventually, files, folder};
 use blobs::{Blobs, BlobsConfig, OpenError};
+use bytes::Bytes;
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt, stream};
 use std::fs;
+use std::io;
 use std::time::Duration;
 
 #[tokio::test]
@@ -30,6 +33,16 @@ async fn ping_fails_on_a_missing_directory() {
     assert!(store.blobs.ping().await.is_err());
 }
 
+/// A killed process may leave the directory of its probe, which must not hide a read-only disk.
+#[tokio::test]
+async fn ping_removes_a_probe_that_was_left() {
+    let store = folder().await;
+    let probe = store.folder.path().join("blobs/.probe");
+    fs::create_dir(&probe).unwrap();
+    store.blobs.ping().await.unwrap();
+    assert!(!probe.exists());
+}
+
 /// `kill -9` during an upload leaves a temporary file that is not listed.
 #[tokio::test]
 async fn temporary_file_of_killed_upload_is_removed_when_old() {
@@ -44,6 +57,32 @@ async fn temporary_file_of_killed_upload_is_removed_when_old() {
     })
     .await;
     assert_eq!(files(store.folder.path()), ["blobs/files/main/whole"]);
+}
+
+/// The slowest body that the server allows brings a byte now and then. Its bytes reach the
+/// disk all the same, so that the draft does not look like one of a killed upload.
+#[tokio::test]
+async fn draft_of_slow_upload_is_kept() {
+    let store = folder().await;
+    let slow = stream::iter(0..40).then(async |number| {
+        if number == 0 {
+            return Ok::<_, io::Error>(Bytes::from(bytes_of(200_000)));
+        }
+        tokio::time::sleep(Duration::from_millis(350)).await;
+        Ok(Bytes::from_static(b"x"))
+    });
+    let put = store.blobs.put("files/main/slow", Box::pin(slow), u64::MAX);
+    let janitor = async {
+        loop {
+            let removed = store.blobs.remove_drafts(Duration::from_secs(12)).await;
+            assert_eq!(removed.unwrap(), 0, "a draft in use was removed");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::select! {
+        put = put => assert_eq!(put.unwrap().size, 200_039),
+        () = janitor => {}
+    }
 }
 
 /// Each upload has its own part in memory; the limit holds for all of them together.

@@ -147,7 +147,7 @@ async fn failed_tombstone_is_written_after_redis_recovers() {
         .await;
         wait_for_state(&other, BreakerState::Closed).await;
         assert!(!is_live(&other, "p").await);
-        assert_eq!(redis.command::<String>(&["GET", "session:p"]).await, "ended");
+        assert_eq!(redis.command::<String>(&["GET", "d:session:p"]).await, "ended");
     })
     .await;
 }
@@ -168,8 +168,8 @@ async fn full_retry_queue_drops_the_oldest_entry() {
         })
         .await;
         let exist: Vec<i64> = vec![
-            redis.command(&["EXISTS", "denied:1"]).await,
-            redis.command(&["EXISTS", "denied:4"]).await,
+            redis.command(&["EXISTS", "d:denied:1"]).await,
+            redis.command(&["EXISTS", "d:denied:4"]).await,
         ];
         assert_eq!(exist, [0, 1]);
     })
@@ -272,7 +272,7 @@ async fn full_redis_still_answers_and_accepts_tombstones() {
     assert_eq!(filled, Err(CacheDown::Full));
     let ended = ["q".to_owned(), "never cached".to_owned()];
     assert_eq!(cache.invalidate_sessions(&ended, LIFE).await, Written::Now);
-    assert_eq!(redis.command::<String>(&["GET", "session:q"]).await, "ended");
+    assert_eq!(redis.command::<String>(&["GET", "d:session:q"]).await, "ended");
     assert_eq!(cache.deny("iss/1", LIFE).await, Written::Now);
     assert_eq!(cache.is_denied("iss/1").await, Ok(cache::Denial::Denied));
     for _ in 0..10 {

@@ -4,7 +4,9 @@
 //! embedded one must behave the same.
 
 mod deny_and_rate;
+mod failover;
 mod faults;
+mod identity;
 mod sessions;
 mod startup;
 mod support;

@@ -45,7 +45,7 @@ async fn tombstone_replaces_a_copy_and_is_never_shortened() {
         fill(&cache, "p").await;
         cache.invalidate_sessions(&hashes(&["p", "q"]), LIFE).await;
         cache.invalidate_sessions(&hashes(&["p"]), Duration::from_secs(1)).await;
-        let ttl_s: i64 = redis.command(&["TTL", "session:p"]).await;
+        let ttl_s: i64 = redis.command(&["TTL", "d:session:p"]).await;
         assert!(ttl_s > 3000, "{ttl_s} s");
         for hash in ["p", "q"] {
             assert_eq!(cache.peek_session::<String>(hash).await, Ok(Found::Ended));
@@ -128,18 +128,18 @@ async fn use_changes_only_the_time_to_live() {
     on_each(async |redis| {
         let cache = redis.cache().await;
         assert!(!is_live(&cache, "p").await);
-        assert_eq!(redis.command::<i64>(&["EXISTS", "session:p"]).await, 0);
+        assert_eq!(redis.command::<i64>(&["EXISTS", "d:session:p"]).await, 0);
         fill(&cache, "p").await;
-        let before: String = redis.command(&["GET", "session:p"]).await;
-        redis.command::<()>(&["PEXPIRE", "session:p", "5000"]).await;
+        let before: String = redis.command(&["GET", "d:session:p"]).await;
+        redis.command::<()>(&["PEXPIRE", "d:session:p", "5000"]).await;
         cache.peek_session::<String>("p").await.unwrap();
         assert!(
-            redis.command::<i64>(&["PTTL", "session:p"]).await <= 5000,
+            redis.command::<i64>(&["PTTL", "d:session:p"]).await <= 5000,
             "a lookup without a use"
         );
         assert!(is_live(&cache, "p").await);
-        assert!(redis.command::<i64>(&["PTTL", "session:p"]).await > 50_000);
-        assert_eq!(redis.command::<String>(&["GET", "session:p"]).await, before);
+        assert!(redis.command::<i64>(&["PTTL", "d:session:p"]).await > 50_000);
+        assert_eq!(redis.command::<String>(&["GET", "d:session:p"]).await, before);
     })
     .await;
 }
@@ -150,10 +150,10 @@ async fn use_shortly_after_another_writes_nothing() {
         let (cache, idle) = (redis.cache().await, Duration::from_secs(3_600));
         fill(&cache, "p").await;
         for (ttl_s, is_written) in [(3_590, false), (3_000, true)] {
-            redis.command::<()>(&["EXPIRE", "session:p", &ttl_s.to_string()]).await;
+            redis.command::<()>(&["EXPIRE", "d:session:p", &ttl_s.to_string()]).await;
             let found = cache.use_session::<String>("p", idle).await;
             assert!(matches!(found, Ok(Found::Live { .. })), "{found:?}");
-            let new_ttl: i64 = redis.command(&["TTL", "session:p"]).await;
+            let new_ttl: i64 = redis.command(&["TTL", "d:session:p"]).await;
             assert_eq!(new_ttl > ttl_s, is_written, "{new_ttl} s");
         }
     })
@@ -168,9 +168,9 @@ async fn use_near_the_absolute_end_writes_nothing() {
         let ends_at = now_ms() + 20_000;
         let ours = SessionCopy { ends_at, ..copy(1, read_at) };
         cache.fill_session("p", &ours, IDLE).await.unwrap();
-        let before: i64 = redis.command(&["PTTL", "session:p"]).await;
+        let before: i64 = redis.command(&["PTTL", "d:session:p"]).await;
         assert!(is_live(&cache, "p").await);
-        let after: i64 = redis.command(&["PTTL", "session:p"]).await;
+        let after: i64 = redis.command(&["PTTL", "d:session:p"]).await;
         assert!(after <= before && before <= 20_000, "{before} ms, then {after} ms");
     })
     .await;
@@ -183,10 +183,10 @@ async fn no_use_or_fill_exceeds_the_absolute_end() {
         let mut ours = copy(1, miss(&cache, "p").await);
         ours.ends_at = now_ms() + 700;
         assert_eq!(cache.fill_session("p", &ours, IDLE).await, Ok(Filled::Stored));
-        assert!(redis.command::<i64>(&["PTTL", "session:p"]).await <= 700);
+        assert!(redis.command::<i64>(&["PTTL", "d:session:p"]).await <= 700);
         while now_ms() < ours.ends_at - 100 {
             assert!(is_live(&cache, "p").await || now_ms() >= ours.ends_at);
-            assert!(redis.command::<i64>(&["PTTL", "session:p"]).await <= 700);
+            assert!(redis.command::<i64>(&["PTTL", "d:session:p"]).await <= 700);
         }
         while now_ms() <= ours.ends_at {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -210,7 +210,7 @@ async fn refill_does_not_shorten_the_idle_time() {
             cache.fill_session("p", &copy(1, now), short).await,
             Ok(Filled::Stored)
         );
-        assert!(redis.command::<i64>(&["PTTL", "session:p"]).await > 50_000);
+        assert!(redis.command::<i64>(&["PTTL", "d:session:p"]).await > 50_000);
     })
     .await;
 }
@@ -234,7 +234,7 @@ async fn unreadable_copy_is_ignored_and_replaced() {
         let cache = redis.cache().await;
         let strange =
             r#"{"version":1,"ends_at":9000000000000,"read_at":1,"session":{"a":1}}"#;
-        redis.command::<()>(&["SET", "session:p", strange]).await;
+        redis.command::<()>(&["SET", "d:session:p", strange]).await;
         fill(&cache, "p").await;
         assert!(is_live(&cache, "p").await);
     })

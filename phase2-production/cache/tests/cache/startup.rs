@@ -1,14 +1,14 @@
 //! Startup checks: each error names a remedy and contains no password.
 
-use crate::support::{Redis, kinds, on_each};
+use crate::support::{Redis, kinds, on_each, open};
 use backing_services::Backing;
-use cache::{Cache, Limits, OpenError};
+use cache::{Limits, OpenError};
 use std::time::Duration;
 
 const SECRET: &str = "not-the-password";
 
 async fn refused(url: &str) -> OpenError {
-    let Err(refused) = Cache::open(url, Limits::default()).await else {
+    let Err(refused) = open(url, Limits::default()).await else {
         panic!("it was accepted")
     };
     let text = format!("{refused} {refused:?}");
@@ -56,27 +56,38 @@ async fn wrong_or_missing_password_is_refused() {
 }
 
 #[tokio::test]
-async fn evicting_redis_is_refused_and_unknown_policy_accepted() {
+async fn evicting_redis_is_refused_even_if_it_hides_its_settings() {
     if !kinds().await.contains(&Backing::Local) {
         return;
     }
     let redis = Redis::start(Backing::Local).await;
     let url = redis.service.url.clone();
+    let (_, address) = url.rsplit_once('@').unwrap();
+    let without = |command: &str| format!("redis://without-{command}:pw@{address}");
+    for command in ["config", "info"] {
+        let (user, forbidden) = (format!("without-{command}"), format!("-{command}"));
+        let allowed = ["on", ">pw", "~*", "+@all", &forbidden];
+        let rule: Vec<_> =
+            ["ACL", "SETUSER", &user].iter().chain(&allowed).copied().collect();
+        redis.command::<()>(&rule).await;
+    }
     for policy in ["allkeys-lru", "volatile-ttl"] {
         redis.command::<()>(&["CONFIG", "SET", "maxmemory-policy", policy]).await;
-        let refused = refused(&url).await;
-        assert!(
-            matches!(&refused, OpenError::Evicting { policy: found, .. } if found == policy)
-        );
-        assert!(refused.to_string().contains("CONFIG SET maxmemory-policy noeviction"));
+        for url in [url.clone(), without("config")] {
+            let refused = refused(&url).await;
+            assert!(
+                matches!(&refused, OpenError::Evicting { policy: found, .. } if found == policy)
+            );
+            assert!(
+                refused.to_string().contains("CONFIG SET maxmemory-policy noeviction")
+            );
+        }
     }
-    redis
-        .command::<()>(&["ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-config"])
-        .await;
-    let (_, address) = url.rsplit_once('@').unwrap();
-    let silent =
-        Cache::open(&format!("redis://app:pw@{address}"), Limits::default()).await;
-    assert!(silent.is_ok(), "an unknown policy is only a warning");
     redis.command::<()>(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).await;
-    assert!(Cache::open(&url, Limits::default()).await.is_ok());
+    for url in [url.clone(), without("config")] {
+        assert!(open(&url, Limits::default()).await.is_ok());
+    }
+    let refused = refused(&without("info")).await;
+    assert!(matches!(refused, OpenError::Unidentified { .. }), "{refused}");
+    assert!(refused.to_string().contains("the command INFO"), "{refused}");
 }

@@ -1,9 +1,10 @@
 //! A Redis for one test, replicas that share it, and waits with a timeout.
 
 use backing_services::{Backing, Kind, Service, ServiceType, offers};
-use cache::{Cache, Found, Limits, RedisTime, SessionCopy};
+use cache::{Cache, Denial, Found, Limits, OpenError, RedisTime, SessionCopy};
 use redis::aio::MultiplexedConnection;
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
@@ -20,9 +21,15 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub(crate) async fn start(backing: Backing) -> Self {
+        Self::with(async |folder| backing_services::redis(backing, &folder).await).await
+    }
+
+    /// The same with another way to start it, in the folder.
+    pub(crate) async fn with(
+        start: impl AsyncFnOnce(PathBuf) -> anyhow::Result<Service>,
+    ) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
-        let service = backing_services::redis(backing, folder.path()).await;
-        let service = service.expect("a Redis starts");
+        let service = start(folder.path().to_owned()).await.expect("a Redis starts");
         Self { service, _folder: folder }
     }
 
@@ -32,13 +39,19 @@ impl Redis {
     }
 
     pub(crate) async fn cache_with(&self, limits: Limits) -> Cache {
-        Cache::open(&self.service.url, limits).await.expect("Redis is there")
+        open(&self.service.url, limits).await.expect("Redis is there")
     }
 
-    /// A connection without the cache.
+    /// A connection without the cache, and without the default timeouts of the client library:
+    /// on a busy machine a reply may take longer than 500 ms.
     pub(crate) async fn direct_connection(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.service.url.as_str()).expect("a URL");
-        client.get_multiplexed_async_connection().await.expect("Redis is there")
+        let config = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None);
+        let connection =
+            client.get_multiplexed_async_connection_with_config(&config).await;
+        connection.expect("Redis is there")
     }
 
     /// Sends a command to Redis, without the cache.
@@ -54,6 +67,26 @@ impl Redis {
             .query_async(&mut self.direct_connection().await)
             .await
             .expect("Redis answers")
+    }
+}
+
+/// The id of the deployment in these tests.
+const DEPLOYMENT: &str = "d";
+
+/// Opens the cache of a replica.
+pub(crate) async fn open(url: &str, limits: Limits) -> Result<Cache, OpenError> {
+    Cache::open(url, DEPLOYMENT, limits).await
+}
+
+/// Whether Redis alone decides about a token that was issued at this time (milliseconds since
+/// 1970) and finds it not denied.
+pub(crate) async fn covers(cache: &Cache, key: &str, issued_at: i64) -> bool {
+    match cache.is_denied(key).await {
+        Ok(Denial::NotDenied { covered, .. }) => {
+            let covered = i64::try_from(covered.as_millis()).expect("a short time");
+            issued_at >= now_ms() - covered + 5_000
+        }
+        Ok(Denial::Denied) | Err(_) => false,
     }
 }
 
@@ -97,7 +130,7 @@ pub(crate) fn copy(version: i64, read_at: RedisTime) -> Copy {
 /// Looks up a session that is not cached. Returns Redis' time.
 pub(crate) async fn miss(cache: &Cache, hash: &str) -> RedisTime {
     match cache.peek_session::<String>(hash).await.expect("Redis answers") {
-        Found::Miss { now } => now,
+        Found::Miss { now, .. } => now,
         found => panic!("expected nothing, found {found:?}"),
     }
 }

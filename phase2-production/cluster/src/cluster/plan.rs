@@ -2,23 +2,21 @@
 
 use super::endpoint::{PublicEndpoint, certificate_file};
 use crate::cluster::BALANCER;
-use crate::process::Spec;
+use crate::process::{LISTENER_FD, Spec};
 use crate::run_dir::RunDir;
 use crate::topology::{Reach, ServerKind, Tls, Topology};
 use anyhow::Context;
+use load_balancer::config::Checks;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The file of the key that signs tokens. Replicas of Phase 1 share nothing else.
 const TOKEN_KEY_FILE: &str = "token.key";
 
 /// The file of the token for the balancer's admin listener.
 const ADMIN_TOKEN_FILE: &str = "balancer.token";
-
-/// Milliseconds that a replica still accepts requests after SIGTERM. This is longer than the
-/// balancer needs to take it out (checks every 250 ms, out at the first "not ready").
-const DRAIN_GRACE_MS: &str = "1200";
 
 /// Milliseconds that the balancer waits for a response head, so that the clients of a paused
 /// replica do not wait long.
@@ -42,10 +40,14 @@ pub(super) fn admin_token(run_dir: &RunDir) -> anyhow::Result<String> {
         .context("cannot read the balancer's token")
 }
 
-/// The command line of the balancer.
-pub(super) fn balancer(topology: &Topology, run_dir: &RunDir) -> Spec {
+/// The command line of the balancer, which inherits the public listener.
+pub(super) fn balancer(
+    topology: &Topology,
+    run_dir: &RunDir,
+    listener: TcpListener,
+) -> Spec {
     let mut args = Args::of("balancer", BALANCER);
-    args.add("--listen", topology.listen.to_string());
+    args.add("--listen-fd", LISTENER_FD.to_string());
     args.add("--policy", policy_name(topology));
     args.add("--admin-token-file", run_dir.path().join(ADMIN_TOKEN_FILE));
     args.add("--head-timeout-ms", HEAD_TIMEOUT_MS);
@@ -63,7 +65,16 @@ pub(super) fn balancer(topology: &Topology, run_dir: &RunDir) -> Spec {
             args.add("--tls-key", key);
         }
     }
-    spec(topology, run_dir, BALANCER, args)
+    let listener = Some(Arc::new(listener));
+    Spec { listener, ..spec(topology, run_dir, BALANCER, args) }
+}
+
+/// The replicas that a balancer knows from its start, by id and address.
+pub(super) fn backends(replicas: &[(String, SocketAddr)]) -> Vec<OsString> {
+    let backend = |(id, address): &(String, SocketAddr)| -> [OsString; 2] {
+        ["--backend".into(), format!("{id}={address}").into()]
+    };
+    replicas.iter().flat_map(backend).collect()
 }
 
 /// The folder of uploads and of all other data that may outlive the cluster.
@@ -85,7 +96,8 @@ pub(super) fn replica(
     args.add("--listen", "127.0.0.1:0");
     args.add("--data-dir", data_dir(topology, run_dir));
     args.add("--users", users_file);
-    args.add("--drain-grace-ms", DRAIN_GRACE_MS);
+    // After SIGTERM it accepts until the balancer has taken it out.
+    args.add("--drain-grace-ms", Checks::default().drain_grace().as_millis().to_string());
     if server == ServerKind::Stateless {
         args.add("--token-key-file", run_dir.path().join(TOKEN_KEY_FILE));
     }
@@ -111,14 +123,6 @@ pub(super) struct Gossip {
     pub(super) others: Vec<SocketAddr>,
 }
 
-/// Makes the next start listen on `address`.
-pub(super) fn listen_on(spec: &mut Spec, address: SocketAddr) {
-    let flag = spec.args.iter().position(|arg| arg == "--listen");
-    if let Some(value) = flag.and_then(|at| spec.args.get_mut(at + 1)) {
-        *value = address.to_string().into();
-    }
-}
-
 struct Args(Vec<OsString>);
 
 impl Args {
@@ -141,7 +145,9 @@ pub(super) fn log_file(run_dir: &RunDir, id: &str) -> PathBuf {
 
 fn spec(topology: &Topology, run_dir: &RunDir, id: &str, args: Args) -> Spec {
     let program = topology.program.clone();
-    Spec { program, args: args.0, secrets: Vec::new(), log: log_file(run_dir, id) }
+    let (secrets, log) = (Vec::new(), log_file(run_dir, id));
+    let (args, more_args) = (args.0, Vec::new());
+    Spec { program, args, more_args, secrets, log, listener: None }
 }
 
 fn policy_name(topology: &Topology) -> String {

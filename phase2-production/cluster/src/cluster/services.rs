@@ -1,8 +1,8 @@
 //! The services that the replicas of Phase 2 share. They start before the replicas and end
 //! after them.
 
-use super::plan;
-use crate::commands::MemberAction;
+use super::{plan, sqlite_locks};
+use crate::commands::{MemberAction, hint};
 use crate::run_dir::RunDir;
 use crate::status::ServiceStatus;
 use crate::topology::{Files, Topology};
@@ -12,7 +12,7 @@ use backing_services::{
     Backing, Kind, Service, ServiceType, State, database, offers, redis, s3,
 };
 use records::{PoolLimits, Records};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The URL of the database owner. Only the launcher may use it; replicas are not the owner.
 const OWNER_URL_VARIABLE: &str = "DATABASE_OWNER_URL";
@@ -68,6 +68,13 @@ impl Services {
         &self.urls
     }
 
+    /// The shared memory file of the database, if it is SQLite.
+    pub(super) fn sqlite_shared_memory(&self) -> Option<PathBuf> {
+        let database =
+            self.running.iter().find(|one| one.what() == ServiceType::Database)?;
+        sqlite_locks::shared_memory_of(&database.url)
+    }
+
     pub(super) fn names(&self) -> Vec<&str> {
         self.running.iter().map(|service| service.what().as_str()).collect()
     }
@@ -99,10 +106,11 @@ impl Services {
 pub(super) async fn execute(
     service: &Service,
     command: MemberAction,
+    cluster: &str,
 ) -> anyhow::Result<()> {
     let id = service.what().as_str();
     if service.state() == State::Down && command != MemberAction::Restart {
-        bail!("{id} is down: cargo lab restart {id}");
+        bail!("{id} is down: {}", hint(&format!("restart {id}"), cluster));
     }
     tracing::info!(service = id, command = command.as_str(), "command");
     match command {

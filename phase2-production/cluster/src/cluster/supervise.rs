@@ -36,18 +36,13 @@ pub(super) async fn supervise(shared: Arc<Shared>, member: Arc<Member>) {
         );
         tokio::time::sleep(backoff).await;
         backoff = (backoff * 2).min(MAX_BACKOFF);
-        if let Err(error) = restart(&shared, &member).await {
+        if member.id == BALANCER {
+            shared.prepare_balancer();
+        }
+        if let Err(error) = member.start_if_wanted().await {
             tracing::error!(member = member.id, "{error:#}");
         }
+        // The balancer may hang now: the reconciler repeats the orders until it knows.
+        shared.reconciler.notify();
     }
-}
-
-async fn restart(shared: &Shared, member: &Member) -> anyhow::Result<()> {
-    let Some(address) = member.start_if_wanted().await? else {
-        return Ok(());
-    };
-    if member.id == BALANCER {
-        return shared.register_all().await;
-    }
-    shared.admit(&member.id, address).await
 }

@@ -6,6 +6,9 @@ use crate::status::ClusterStatus;
 use anyhow::{Context, bail};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::iter;
 use std::time::Duration;
 
 /// The longest time for a command. An orderly restart waits for open requests.
@@ -56,9 +59,15 @@ impl ControlClient {
     }
 
     /// A launcher that has ended refuses connections at once. A launcher that accepts them
-    /// without an answer still runs, so starting a second one would be an error.
+    /// without an answer still runs, so starting a second one would be an error. An error of
+    /// this process, such as too many open files, says nothing about the launcher.
     async fn is_running(&self) -> anyhow::Result<bool> {
-        let reply = self.request(Method::GET, "").timeout(PRESENCE_TIMEOUT).send().await;
+        let ask = || self.request(Method::GET, "").timeout(PRESENCE_TIMEOUT).send();
+        let mut reply = ask().await;
+        if reply.as_ref().is_err_and(|error| !error.is_timeout()) {
+            // A launcher that ends during a request refuses the next one.
+            reply = ask().await;
+        }
         let ControlFile { name, pid, .. } = &self.control;
         match reply {
             Ok(reply) => Ok(reply.status().is_success()),
@@ -67,8 +76,17 @@ impl ControlClient {
                  If it is still starting, wait a moment; kill -CONT {pid} lets a stopped \
                  one go on, kill -9 {pid} ends it"
             ),
-            Err(_) => Ok(false),
+            Err(error) if is_refused(&error) => Ok(false),
+            Err(error) => Err(error.without_url()).with_context(|| {
+                format!("cannot ask the launcher of {name} (process {pid})")
+            }),
         }
+    }
+
+    /// The process id of the launcher.
+    #[must_use]
+    pub const fn launcher_pid(&self) -> u32 {
+        self.control.pid
     }
 
     /// The current status.
@@ -108,7 +126,8 @@ impl ControlClient {
         let run_dir = self.status().await?.run_dir;
         send(self.request(Method::POST, "down")).await?;
         let gone = async {
-            while run_dir.exists() {
+            // A folder that cannot be checked may still exist.
+            while run_dir.try_exists().unwrap_or(true) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
@@ -121,6 +140,16 @@ impl ControlClient {
         let url = format!("http://{}/{path}", self.control.address);
         self.http.request(method, url).bearer_auth(&self.control.token)
     }
+}
+
+/// Whether no process listens at the address.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let error: &(dyn Error + 'static) = error;
+    let mut causes = iter::successors(Some(error), |error| (*error).source())
+        .filter_map(|error| error.downcast_ref::<io::Error>());
+    causes.any(|error| {
+        matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound)
+    })
 }
 
 async fn send(request: RequestBuilder) -> anyhow::Result<Response> {

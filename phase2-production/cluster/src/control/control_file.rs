@@ -5,7 +5,9 @@ use crate::run_dir::{RunDir, base_dir, is_abandoned};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// The name of the control file in the run folder.
 const FILE_NAME: &str = "control.json";
@@ -35,12 +37,35 @@ pub(super) fn find_all(name: &str) -> anyhow::Result<Vec<ControlFile>> {
     let base = base_dir()?;
     let folders = fs::read_dir(&base)
         .with_context(|| format!("cannot read the folder {}", base.display()))?;
-    let folders = folders.flatten().map(|folder| folder.path());
-    let files = folders.filter(|folder| !is_abandoned(folder)).filter_map(|folder| {
-        let text = fs::read(folder.join(FILE_NAME)).ok()?;
-        serde_json::from_slice::<ControlFile>(&text).ok()
-    });
-    Ok(files.filter(|file| file.name == name).collect())
+    let mut found = Vec::new();
+    for folder in folders {
+        let folder = folder.context("cannot read the lab's folder")?.path();
+        if is_abandoned(&folder) {
+            continue;
+        }
+        if let Some(file) = read(&folder.join(FILE_NAME))?
+            && file.name == name
+        {
+            found.push(file);
+        }
+    }
+    Ok(found)
+}
+
+/// The control file; [`None`] if there is none yet or no more, or if it is being written. An
+/// unreadable one is an error: its launcher may run.
+fn read(path: &Path) -> anyhow::Result<Option<ControlFile>> {
+    match fs::read(path) {
+        Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+        {
+            Ok(None)
+        }
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot read {}", path.display()))
+        }
+    }
 }
 
 /// The lock for looking up and taking a name, so that two launchers cannot take the same name.
@@ -56,4 +81,19 @@ fn check_name(name: &str) -> anyhow::Result<()> {
         bail!("a cluster's name is 1 to 32 letters, digits and '-'");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_missing_control_file_counts_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        assert!(read(&path).unwrap().is_none());
+        // A folder can be opened and not read.
+        fs::create_dir(&path).unwrap();
+        assert!(read(&path).is_err());
+    }
 }

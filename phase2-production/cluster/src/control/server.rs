@@ -3,7 +3,7 @@
 use super::client::{Added, ErrorReply};
 use super::control_file::{self, ControlFile};
 use crate::cluster::Cluster;
-use crate::commands::MemberAction;
+use crate::commands::{MemberAction, hint};
 use crate::control::client::ControlClient;
 use crate::run_dir::RunDir;
 use crate::status::ClusterStatus;
@@ -58,8 +58,8 @@ impl ControlServer {
         let _lock = control_file::lock_names()?;
         if ControlClient::find(name).await?.is_some() {
             bail!(
-                "a cluster named {name} is up. Stop it (cargo lab down) or choose another \
-                 name (--name)"
+                "a cluster named {name} is up. Stop it ({}) or choose another name (--name)",
+                hint("down", name)
             );
         }
         let listener = listen::bind_admin(SocketAddr::from(([127, 0, 0, 1], 0))).await?;

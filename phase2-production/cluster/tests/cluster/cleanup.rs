@@ -67,6 +67,7 @@ async fn data_in_a_given_folder_is_kept() {
     topology.users = Users::Generated;
     let first = Cluster::start(topology.clone()).await.unwrap();
     assert_eq!(first.generated_accounts().len(), 3);
+    first.accounts_shown();
     first.down().await;
     drop(first);
     assert!(data.path().join("files").exists());

@@ -72,6 +72,31 @@ async fn unresponsive_launcher_is_not_treated_as_absent() {
     assert!(ControlClient::find(&name).await.unwrap().is_none());
 }
 
+/// The connection is accepted and closed: this shows no end of the launcher.
+#[tokio::test]
+async fn launcher_that_answers_nothing_is_not_treated_as_absent() {
+    let (name, folder) = (unique_name(), RunDir::create(&program()).unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let control = serde_json::json!({
+        "name": name, "pid": 4711, "address": address, "token": "x"
+    });
+    folder.write_private("control.json", control.to_string().as_bytes()).unwrap();
+    let launcher = tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            drop(connection);
+        }
+    });
+    let Err(error) = ControlClient::find(&name).await else {
+        panic!("a launcher without an answer counts as found or as absent");
+    };
+    let expected = format!("cannot ask the launcher of {name} (process 4711)");
+    assert!(error.to_string().contains(&expected), "{error:#}");
+    launcher.abort();
+    launcher.await.unwrap_err();
+    assert!(ControlClient::find(&name).await.unwrap().is_none());
+}
+
 #[tokio::test]
 async fn missing_token_and_foreign_host_are_refused() {
     let (name, cluster) = (unique_name(), Arc::new(start(ServerKind::Stateful, 1).await));

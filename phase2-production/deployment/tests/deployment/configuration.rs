@@ -50,8 +50,13 @@ fn haproxy_rejects_unknown_policy() {
 
 #[test]
 fn haproxy_errors_are_problems_of_the_contract() {
-    let kinds =
-        [ProblemKind::NoReplica, ProblemKind::ReplicaFailed, ProblemKind::ReplicaTimeout];
+    let kinds = [
+        ProblemKind::MalformedRequest,
+        ProblemKind::RequestTimeout,
+        ProblemKind::NoReplica,
+        ProblemKind::ReplicaFailed,
+        ProblemKind::ReplicaTimeout,
+    ];
     let text = fs::read_to_string(folder().join("haproxy/haproxy.cfg")).unwrap();
     let errors = text.lines().filter(|line| line.trim().starts_with("http-error "));
     let mut found = 0;
@@ -66,6 +71,11 @@ fn haproxy_errors_are_problems_of_the_contract() {
         assert_eq!(problem.status, kind.status().as_u16());
         let as_status = format!("http-error status {} ", problem.status);
         assert!(line.trim().starts_with(&as_status), "{line}");
+        for header in
+            ["Cache-Control no-store", "X-Content-Type-Options nosniff", "X-Served-By lb"]
+        {
+            assert!(line.contains(&format!(" hdr {header}")), "{header}: {line}");
+        }
         found += 1;
     }
     assert_eq!(found, kinds.len());
@@ -91,4 +101,30 @@ fn images_run_their_program_directly_and_not_as_root() {
         images += 1;
     }
     assert_eq!(images, 5);
+}
+
+/// The number after a word of a configuration, such as `inter 250ms`.
+fn number_after(text: &str, word: &str) -> u64 {
+    let rest = text.split(word).nth(1).unwrap_or_else(|| panic!("no {word} in {text}"));
+    let digits = rest.trim_start_matches([' ', '"', ',']);
+    let digits = digits.split(|c: char| !c.is_ascii_digit()).next();
+    digits.and_then(|digits| digits.parse().ok()).expect("a number")
+}
+
+/// After SIGTERM a replica has to accept until the balancer has taken it out: after `fall`
+/// failed checks, each of which may take as long as its timeout. Then it has to end within the
+/// 10 s after which the engine sends SIGKILL.
+#[test]
+fn replica_images_accept_until_haproxy_has_noticed() {
+    let read = |name: &str| fs::read_to_string(folder().join(name)).unwrap();
+    let haproxy = read("haproxy/haproxy.cfg");
+    let server = haproxy.lines().find(|line| line.contains("default-server check inter"));
+    let (interval, fall) =
+        (number_after(server.unwrap(), "inter "), number_after(server.unwrap(), "fall "));
+    let timeout = 1000 * number_after(&haproxy, "timeout check ");
+    let image = read("images/upload-server/Dockerfile");
+    let grace = number_after(&image, "\"--drain-grace-ms");
+    let deadline = number_after(&image, "\"--drain-deadline-ms");
+    assert!(grace >= fall * (interval + timeout), "{grace} ms is too short");
+    assert!(grace + deadline < 10_000, "{grace} + {deadline} ms is too long");
 }

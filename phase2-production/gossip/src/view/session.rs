@@ -70,6 +70,17 @@ impl Session {
         }
     }
 
+    /// Born and not ended: live or expired.
+    pub(super) const fn is_unended(&self) -> bool {
+        self.born.is_some() && self.ended_until.is_none()
+    }
+
+    /// Corrects the time of receipt if this node's clock was ahead then: otherwise entries
+    /// without a birth would be kept until that time.
+    pub(super) fn received_by(&mut self, now: i64) {
+        self.received_at = self.received_at.min(now);
+    }
+
     /// Keeps the newest `max_files`, in any order of arrival.
     pub(super) fn add_file(
         &mut self,

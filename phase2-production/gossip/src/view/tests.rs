@@ -16,7 +16,7 @@ const MAX_FILES: usize = 3;
 
 fn born(at: i64) -> Entry {
     let (owner, metadata) = ("ann".to_owned(), "about ann".to_owned());
-    Entry::Birth { hash: "p".to_owned(), born: Birth { owner, metadata, at } }
+    Entry::Birth { hash: "p".to_owned(), born: Birth { owner, metadata, at, epoch: 0 } }
 }
 
 fn used(at: i64) -> Entry {
@@ -90,11 +90,37 @@ fn tombstone_wins_over_earlier_and_later_entries() {
 
 #[test]
 fn sign_out_everywhere_ends_unknown_sessions_but_not_later_ones() {
-    let all = Entry::AllEnded { owner: "ann".to_owned(), at: T };
+    let all =
+        Entry::AllEnded { owner: "ann".to_owned(), ended: AllEnded { epoch: 0, at: T } };
     for order in permutations(&[("r1", born(T)), ("r2", all.clone())]) {
         assert_eq!(view_of(&order).peek("p", T + 1), Err(Gone::Unknown));
     }
     assert!(view_of(&[("r2", all), ("r1", born(T + 1))]).peek("p", T + 1).is_ok());
+}
+
+/// The clocks of the nodes differ; the epochs do not.
+#[test]
+fn epochs_order_sign_outs_despite_wrong_clocks() {
+    let born = |epoch, at| {
+        let (owner, metadata) = ("ann".to_owned(), "about ann".to_owned());
+        let born = Birth { owner, metadata, at, epoch };
+        Entry::Birth { hash: "p".to_owned(), born }
+    };
+    for (birth_epoch, birth_at, ended_epoch, ended_at, lives) in [
+        (1, T + 900, 2, T, false),
+        (1, T - 900, 2, T, false),
+        (2, T - 900, 2, T, true),
+        (2, T + 900, 2, T, true),
+        (2, T + 900, 3, T - 900, false),
+    ] {
+        let ended = AllEnded { epoch: ended_epoch, at: ended_at };
+        let ended = Entry::AllEnded { owner: "ann".to_owned(), ended };
+        let entries = [("r1", born(birth_epoch, birth_at)), ("r2", ended)];
+        for order in permutations(&entries) {
+            let found = view_of(&order).peek("p", T + 1_000).is_ok();
+            assert_eq!(found, lives, "{order:?}");
+        }
+    }
 }
 
 #[test]
@@ -152,16 +178,74 @@ fn tombstone_outlives_its_session_and_is_then_removed() {
     assert_eq!(view.peek("p", until), Err(Gone::Expired));
 }
 
+/// A clock jumps ahead and is set back. No entry is delivered again.
 #[test]
-fn expired_entries_are_ignored() {
+fn node_with_a_fast_clock_keeps_births_and_tombstones() {
+    let ahead = T + 10_000_000;
+    let mut view = view_of(&[("r1", born(T))]);
+    view.apply("r1", ended(), ahead);
+    assert_eq!(view.peek("p", T + 1), Err(Gone::Unknown));
+    let mut view = View::new(LIVES, MAX_FILES);
+    for entry in [born(T), used(T + 5), file(T, 1)] {
+        view.apply("r1", entry, ahead);
+    }
+    let known = view.peek("p", T + 10).unwrap();
+    assert_eq!((known.last_activity, known.files.len()), (T + 5, 1));
+}
+
+#[test]
+fn entry_without_birth_from_a_fast_clock_is_removed() {
+    let mut view = View::new(LIVES, MAX_FILES);
+    view.apply("r2", used(T), T + 10_000_000);
+    assert_eq!(view.sweep(T), Swept::default());
+    assert_eq!(view.sweep(T + IDLE + MARGIN_MS).removed, ["p"]);
+}
+
+#[test]
+fn count_of_unended_sessions_matches_a_scan() {
+    let all =
+        Entry::AllEnded { owner: "ann".to_owned(), ended: AllEnded { epoch: 0, at: T } };
+    let entries = [("r1", born(T)), ("r2", used(T + 5)), ("r3", ended()), ("r1", all)];
+    for order in permutations(&entries) {
+        let mut view = View::new(LIVES, MAX_FILES);
+        for (node, entry) in order.iter().chain(&order) {
+            view.apply(node, entry.clone(), T);
+            let scan = view.sessions.values().filter(|one| one.is_unended()).count();
+            assert_eq!(view.unended, scan, "{order:?}");
+            assert_eq!(view.living(T + 1), scan, "{order:?}");
+        }
+        assert_eq!((view.unended, view.len(), view.known_of("ann")), (0, 1, 1));
+    }
+}
+
+#[test]
+fn only_live_sessions_fill_the_limit() {
+    let mut view = view_of(&[("r1", born(T))]);
+    let idle_end = T + TOUCH_INTERVAL + IDLE;
+    assert!(view.is_full(1, idle_end - 1) && !view.is_full(2, T));
+    assert!(!view.is_full(1, idle_end), "expired, before the sweep");
+    view.apply("r2", ended(), T);
+    assert!(!view.is_full(1, T), "ended");
+    let mut view = view_of(&[("r1", born(T))]);
+    view.sweep(idle_end + MARGIN_MS);
+    assert_eq!((view.unended, view.known_of("ann")), (0, 0), "swept");
+}
+
+#[test]
+fn expired_entries_are_removed_by_the_next_sweep() {
     let mut view = View::new(LIVES, MAX_FILES);
     let later = T + 1_000_000;
     for entry in [born(T), used(T), file(T, 1), ended()] {
         view.apply("r1", entry, later);
     }
-    assert_eq!(view.len(), 0);
-    view.apply("r1", Entry::AllEnded { owner: "ann".to_owned(), at: T }, T);
-    assert_eq!(view.sweep(later).owners, ["ann"]);
+    assert_eq!(view.sweep(later).removed, ["p"]);
+    assert_eq!((view.len(), view.unended, view.by_owner.len()), (0, 0, 0));
+    view.apply(
+        "r1",
+        Entry::AllEnded { owner: "ann".to_owned(), ended: AllEnded { epoch: 0, at: T } },
+        T,
+    );
+    assert_eq!(view.sweep(later + MARGIN_MS).owners, ["ann"]);
 }
 
 #[test]

@@ -74,25 +74,44 @@ fn user_not_served_after_repair_is_a_violation() {
     );
 }
 
+/// A user that fails until `pause` ms later than its repair, or sends nothing until then.
+fn served_after(
+    target: &str,
+    pause: u64,
+    outcomes: &[OperationOutcome],
+) -> HistoryBuilder {
+    let mut builder = HistoryBuilder::new().fault(target, 0, 5);
+    for outcome in outcomes {
+        builder = builder.view_session(0, "p", *outcome).modify(|entry| {
+            entry.invoked_ms += pause;
+            entry.completed_ms += pause;
+        });
+    }
+    builder
+}
+
 /// Each target has its own limit: a balancer recovers faster than a database.
 #[test]
 fn late_service_after_repair_is_a_violation() {
+    use OperationOutcome::{Info, Ok};
     let served_after = |target: &str, pause: u64| {
-        let mut builder = HistoryBuilder::new().fault(target, 0, 5);
-        for _ in 0..3 {
-            builder =
-                builder.view_session(0, "p", OperationOutcome::Ok).modify(|entry| {
-                    entry.invoked_ms += pause;
-                    entry.completed_ms += pause;
-                });
-        }
-        builder.report().violated()
+        served_after(target, pause, &[Info, Ok, Ok, Ok]).report().violated()
     };
     let balancers = Guarantees::recovery_limit_ms("lb");
     assert!(balancers < Guarantees::recovery_limit_ms("r1"));
     assert_eq!(served_after("lb", balancers + 50), [Invariant::Availability]);
     assert_eq!(served_after("lb", balancers - 50), []);
     assert_eq!(served_after("database", balancers + 50), []);
+}
+
+/// A delayed client shows nothing about the service.
+#[test]
+fn user_without_requests_after_repair_is_inconclusive() {
+    let late = Guarantees::recovery_limit_ms("r1") + 50;
+    let report = served_after("r1", late, &[OperationOutcome::Ok; 3]).report();
+    assert_eq!(report.violated(), []);
+    let reasons = &report.result_of(Invariant::Availability).inconclusive_reasons;
+    assert!(reasons.iter().any(|reason| reason.contains("not observed")), "{reasons:?}");
 }
 
 /// The next fault does not excuse a late recovery.

@@ -122,6 +122,16 @@ impl Backend {
         self.availability().health.status() == HealthStatus::Up
     }
 
+    /// Whether no check has decided about it yet.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.availability().health.status() == HealthStatus::Starting
+    }
+
+    /// Whether it does not answer its checks.
+    pub(crate) fn is_down(&self) -> bool {
+        self.availability().health.status() == HealthStatus::Down
+    }
+
     /// Applies the result of a check or of a failed connection.
     pub(crate) fn note(&self, result: &CheckResult) {
         let mut availability = self.availability();
@@ -204,6 +214,7 @@ impl Backend {
             id: self.id.clone(),
             address: self.address,
             state: availability.state(),
+            drained: availability.drained,
             in_flight: self.counters.in_flight.load(Ordering::Relaxed),
             served: self.counters.served.load(Ordering::Relaxed),
             failures: self.counters.failures.load(Ordering::Relaxed),

@@ -9,9 +9,11 @@ use api_contract::paths;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::Empty;
+use http_edge::descriptors::is_local_failure;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -21,9 +23,19 @@ use tokio_util::task::AbortOnDropHandle;
 /// backend gets requests within milliseconds of being added.
 pub(crate) async fn run_checks(backend: Arc<Backend>) {
     let checking = async {
+        let mut was_exhausted = false;
         loop {
             let result = check(&backend).await;
-            backend.note(&result);
+            // Without a descriptor or a port, nothing was asked.
+            let exhausted = result.as_ref().err();
+            if let Some(error) = exhausted.filter(|_| !was_exhausted) {
+                let id = backend.id();
+                tracing::warn!(id, %error, "cannot check {id} from this machine: {error}");
+            }
+            was_exhausted = exhausted.is_some();
+            if let Ok(result) = &result {
+                backend.note(result);
+            }
             backend.pool().drop_expired();
             tokio::time::sleep(backend.checks().interval).await;
         }
@@ -34,17 +46,23 @@ pub(crate) async fn run_checks(backend: Arc<Backend>) {
     }
 }
 
-async fn check(backend: &Backend) -> CheckResult {
+/// The result of one check; the error if this machine could not make it.
+async fn check(backend: &Backend) -> io::Result<CheckResult> {
     let limit = backend.checks().timeout;
-    match tokio::time::timeout(limit, get_readyz(backend.address())).await {
+    let asked = tokio::time::timeout(limit, get_readyz(backend.address())).await;
+    Ok(match asked {
         Ok(Ok(status)) if status.is_success() => CheckResult::Ready,
         Ok(Ok(StatusCode::SERVICE_UNAVAILABLE)) => CheckResult::NotReady,
         Ok(Ok(status)) => CheckResult::Failed(format!("/readyz answered {status}")),
-        Ok(Err(error)) => CheckResult::Failed(format!("/readyz: {error}")),
+        Ok(Err(error)) => match error.downcast::<io::Error>() {
+            Ok(error) if is_local_failure(&error) => return Err(*error),
+            Ok(error) => CheckResult::Failed(format!("/readyz: {error}")),
+            Err(error) => CheckResult::Failed(format!("/readyz: {error}")),
+        },
         Err(_elapsed) => {
             CheckResult::Failed(format!("/readyz: no answer in {} ms", limit.as_millis()))
         }
-    }
+    })
 }
 
 async fn get_readyz(

@@ -4,35 +4,35 @@
 //! When that backend is unavailable, the client gets another backend and a new cookie. Its
 //! session in the old backend's memory is lost to it, which the lab demonstrates.
 
-use super::RequestedBackend;
+use super::{RequestedBackend, is_tried};
 use crate::backends::Backend;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
+use http_edge::cookies;
 use std::sync::Arc;
 
 /// The cookie's name; its value is a backend's id.
 const NAME: &str = "lab_replica";
 
 /// Removes the cookie from the request and returns its value. Of several cookies of this
-/// name, which a client sends for several paths, the first counts and all are removed.
+/// name, which a client sends for several paths, the first readable one counts and all are
+/// removed. Other cookies are bytes that need not be readable here.
 pub(super) fn take_requested_backend(request: &mut HeaderMap) -> RequestedBackend {
     let mut requested = None;
     let mut kept = Vec::new();
     for header in request.get_all(COOKIE) {
-        let Ok(text) = header.to_str() else {
-            kept.push(header.clone());
-            continue;
-        };
-        let (ours, others): (Vec<_>, Vec<_>) =
-            text.split(';').map(str::trim).partition(|pair| value(pair).is_some());
-        requested = requested.or_else(|| ours.first().and_then(|pair| value(pair)));
+        let (ours, others): (Vec<_>, Vec<_>) = cookies::pairs(header.as_bytes())
+            .partition(|pair| cookies::value(pair, NAME).is_some());
+        let mut readable = ours.iter().filter_map(|pair| {
+            str::from_utf8(cookies::value(pair, NAME)?).ok().map(str::to_owned)
+        });
+        requested = requested.or_else(|| readable.next());
         if ours.is_empty() {
             kept.push(header.clone());
-        } else if let Ok(rest) = HeaderValue::from_str(&others.join("; ")) {
+        } else if let Ok(rest) = HeaderValue::from_bytes(&others.join(&b"; "[..])) {
             kept.extend((!others.is_empty()).then_some(rest));
         }
     }
-    let requested = requested.map(str::to_owned);
     request.remove(COOKIE);
     for header in kept {
         request.append(COOKIE, header);
@@ -40,19 +40,16 @@ pub(super) fn take_requested_backend(request: &mut HeaderMap) -> RequestedBacken
     requested
 }
 
-fn value(pair: &str) -> Option<&str> {
-    pair.strip_prefix(NAME)?.strip_prefix('=')
-}
-
 /// The client's backend, if it still serves its clients. A backend that is drained by
 /// command does: it gets no new sessions, and keeps the old ones until the process stops.
 pub(super) fn pick<'a>(
-    backends: &[&'a Arc<Backend>],
+    backends: &'a [Arc<Backend>],
+    tried: &[&'a Arc<Backend>],
     requested: &RequestedBackend,
 ) -> Option<&'a Arc<Backend>> {
     let id = requested.as_deref()?;
     let backend = backends.iter().find(|backend| backend.id() == id)?;
-    backend.serves_own_clients().then_some(backend)
+    (backend.serves_own_clients() && !is_tried(backend, tried)).then_some(backend)
 }
 
 /// The cookie for a client of backend `id`: for the browser session, not readable by scripts
@@ -90,6 +87,19 @@ mod tests {
         );
         let (requested, rest) = take(&["a=1", "lab_replica=r1; lab_replica=r2"]);
         assert_eq!((requested.as_deref(), rest), (Some("r1"), vec!["a=1".to_owned()]));
+    }
+
+    #[test]
+    fn cookies_of_any_bytes_keep_a_client_at_its_backend() {
+        let mut headers = HeaderMap::new();
+        let line = b"name=J\xc3\xb6rg; lab_replica=r2; x=\xff";
+        headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
+        assert_eq!(take_requested_backend(&mut headers).as_deref(), Some("r2"));
+        let rest = headers[COOKIE].as_bytes();
+        assert_eq!(rest, b"name=J\xc3\xb6rg; x=\xff");
+        let unreadable = HeaderValue::from_bytes(b"lab_replica=\xff").unwrap();
+        headers.insert(COOKIE, unreadable);
+        assert_eq!(take_requested_backend(&mut headers), None);
     }
 
     #[test]

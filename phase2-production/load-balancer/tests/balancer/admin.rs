@@ -52,12 +52,13 @@ async fn backend_is_added_moved_and_removed_by_command() {
 async fn backend_is_drained_and_undrained_by_command() {
     let replica = Replica::start("r1").await;
     let balancer = TestBalancer::start(&[], &[("r1", replica.address)]).await;
-    for (path, state) in
-        [("drain", BackendState::Draining), ("undrain", BackendState::Up)]
+    for (path, state, drained) in
+        [("drain", BackendState::Draining, true), ("undrain", BackendState::Up, false)]
     {
         let path = format!("/backends/r1/{path}");
         let reply = command(&balancer, Method::POST, &path).send().await.unwrap();
-        assert_eq!(reply.json::<BackendStatus>().await.unwrap().state, state);
+        let reply: BackendStatus = reply.json().await.unwrap();
+        assert_eq!((reply.state, reply.drained), (state, drained));
     }
 }
 

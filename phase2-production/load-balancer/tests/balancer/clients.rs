@@ -1,9 +1,12 @@
 //! Slow clients and clients that disconnect. None of it counts as a failure of the backend.
 
 use crate::fixture::{TIMEOUT, TestBalancer, until};
+use crate::program::Program;
 use crate::replica::Replica;
 use crate::scripted::Scripted;
 use crate::wire::Wire;
+use load_balancer::status::BackendState;
+use std::process::Stdio;
 use std::time::Duration;
 
 #[tokio::test]
@@ -66,4 +69,37 @@ async fn malformed_body_does_not_count_as_backend_failure() {
     assert_eq!(client.first_line(), "HTTP/1.1 400 Bad Request");
     assert_eq!(balancer.status("r1").failures, 0);
     assert!(backend.received().is_empty());
+}
+
+#[tokio::test]
+async fn client_that_leaves_before_response_leaves_log_line() {
+    let backend = Scripted::start(|mut wire, _| async move {
+        let _closed = wire.read_head().await;
+    })
+    .await;
+    let flag = format!("r1={}", backend.address);
+    let flags = ["--backend", &flag, "--check-interval-ms", "10"];
+    let program = Program::start(":", Stdio::null(), &flags).await;
+    program.until(|status| status.backend("r1").unwrap().state == BackendState::Up).await;
+    let mut client = Wire::connect(program.address).await;
+    client
+        .send_head(&["GET /left?secret=1 HTTP/1.1", "Host: x", "X-Request-ID: left-1234"])
+        .await;
+    program.until(|status| status.backend("r1").unwrap().in_flight == 1).await;
+    drop(client);
+    program.until(|status| status.backend("r1").unwrap().in_flight == 0).await;
+    let line = tokio::time::timeout(TIMEOUT, async {
+        loop {
+            let log = program.log();
+            if let Some(line) = log.lines().find(|line| line.contains("left-1234")) {
+                return line.to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    });
+    let line = line.await.unwrap();
+    for part in ["client disconnected", "/left", "r1"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    assert!(!line.contains("secret"), "{line}");
 }

@@ -6,6 +6,7 @@ use crate::scripted::{OK, Scripted};
 use load_balancer::status::BackendState;
 use reqwest::{Response, StatusCode};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -49,6 +50,23 @@ async fn drained_backend_finishes_requests_and_gets_no_new_ones() {
 
     let status = balancer.handle.undrain_backend("slow").unwrap();
     assert_eq!(status.state, BackendState::Up);
+}
+
+#[tokio::test]
+async fn drain_of_not_ready_backend_is_shown_and_stays() {
+    let replica = Replica::start("r1").await;
+    let balancer = TestBalancer::start(&[], &[("r1", replica.address)]).await;
+    replica.answer_readyz_with(503);
+    balancer.until("r1", BackendState::Draining).await;
+    assert!(!balancer.status("r1").drained, "no command has drained it");
+    assert!(balancer.handle.drain_backend("r1").unwrap().drained);
+    replica.answer_readyz_with(200);
+    // Many checks at the interval of the tests.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let status = balancer.status("r1");
+    assert_eq!((status.state, status.drained), (BackendState::Draining, true));
+    assert!(!balancer.handle.undrain_backend("r1").unwrap().drained);
+    balancer.until("r1", BackendState::Up).await;
 }
 
 #[tokio::test]

@@ -31,7 +31,9 @@ struct CommandLine {
 
 /// The parsed command line with these flags.
 pub(crate) fn args(flags: &[&str]) -> BalancerArgs {
-    CommandLine::parse_from([&["lb"], flags].concat()).args
+    // `parse_from` would end the process of all tests.
+    let parsed = CommandLine::try_parse_from([&["lb"], flags].concat());
+    parsed.unwrap_or_else(|error| panic!("{error}")).args
 }
 
 /// A running balancer. Stops, with its checks, when it is dropped.

@@ -72,6 +72,11 @@ async fn connect_request_is_refused() {
     client.send_head(&["CONNECT evil.example:443 HTTP/1.1", "Host: evil.example"]).await;
     assert!(client.read_head().await);
     assert_eq!(client.first_line(), "HTTP/1.1 405 Method Not Allowed");
+    let allowed = client.header("allow").unwrap();
+    assert!(allowed.contains("GET") && !allowed.contains("CONNECT"), "{allowed}");
+    assert_eq!(client.header("connection"), Some("close"));
+    client.read_body().await;
+    assert!(client.is_closed().await);
     assert!(replica.received().is_empty());
 }
 

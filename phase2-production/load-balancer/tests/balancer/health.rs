@@ -92,3 +92,13 @@ async fn hanging_backend_is_ejected_by_check_timeout() {
     balancer.until("r1", BackendState::Down).await;
     assert_eq!(balancer.status("r2").state, BackendState::Up);
 }
+
+#[tokio::test]
+async fn request_waits_for_first_check_of_started_balancer() {
+    let replica = Replica::start("r1").await;
+    let balancer = TestBalancer::start_empty(&[]).await;
+    let request = tokio::spawn(balancer.client.get(balancer.url("/name")).send());
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    balancer.handle.put_backend("r1", replica.address);
+    assert_eq!(request.await.unwrap().unwrap().status(), 200);
+}

@@ -77,6 +77,11 @@ impl Replica {
         self.state.received.lock().unwrap().clone()
     }
 
+    /// Forgets the requests so far.
+    pub(crate) fn forget(&self) {
+        self.state.received.lock().unwrap().clear();
+    }
+
     /// The only request it received.
     pub(crate) fn only_received(&self) -> Received {
         let mut received = self.received();

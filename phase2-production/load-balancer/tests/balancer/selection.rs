@@ -1,7 +1,7 @@
 //! Selection: round robin, or the backend that the cookie names.
 
 use crate::any_balancer::{AnyBalancer, Kind, ROUND_ROBIN, STICKY};
-use crate::fixture::TestBalancer;
+use crate::fixture::{ONE_CHECK, TestBalancer};
 use crate::replica::Replica;
 use load_balancer::status::BackendState;
 use std::collections::HashMap;
@@ -124,4 +124,82 @@ async fn new_address_gets_requests_after_passed_check() {
     assert_eq!(balancer.serving_replica().await, "new");
     assert_eq!(balancer.status("r1").served, 2, "the count belongs to the id");
     assert_eq!(old.received().len(), 1);
+}
+
+/// The dead backends are chosen, refuse the connection, and are skipped.
+#[tokio::test]
+async fn dead_and_drained_backends_leave_live_ones_equal_shares() {
+    const ROUNDS: usize = 30;
+    for (count, dead, drained) in [
+        (3, &[0][..], &[][..]),
+        (3, &[1], &[]),
+        (3, &[2], &[]),
+        (4, &[0, 1], &[]),
+        (4, &[0, 2], &[]),
+        (4, &[1], &[2]),
+        (5, &[0, 3], &[4]),
+        (3, &[], &[0]),
+    ] {
+        let mut replicas = Vec::new();
+        for index in 0..count {
+            replicas.push(Replica::start(&format!("r{index}")).await);
+        }
+        let ids: Vec<_> = (0..count).map(|index| format!("r{index}")).collect();
+        let addresses = replicas.iter().map(|replica| replica.address);
+        let backends: Vec<_> = ids.iter().map(String::as_str).zip(addresses).collect();
+        let flags = [&ONE_CHECK[..], &["--check-fall", "1000000"]].concat();
+        let balancer = TestBalancer::start(&flags, &backends).await;
+        for index in drained {
+            balancer.handle.drain_backend(&ids[*index]).unwrap();
+        }
+        let mut live = Vec::new();
+        for (index, replica) in replicas.into_iter().enumerate() {
+            match dead.contains(&index) {
+                true => drop(replica.kill().await),
+                false => live.push(replica),
+            }
+        }
+        let serving = live.len() - drained.len();
+        let mut share = HashMap::new();
+        for _ in 0..ROUNDS * serving {
+            *share.entry(balancer.serving_replica().await).or_insert(0) += 1;
+        }
+        let shares: Vec<_> = share.values().copied().collect();
+        assert_eq!(shares, vec![ROUNDS; serving], "{count}, {dead:?}, {drained:?}");
+    }
+}
+
+/// Cookies are bytes (RFC 6265 §4.2 forbids most, but clients send them): one that cannot be
+/// read says nothing about the others.
+#[tokio::test]
+async fn unreadable_cookies_leave_others_as_they_are() {
+    let (one, two) = (Replica::start("r1").await, Replica::start("r2").await);
+    let backends = [("r1", one.address), ("r2", two.address)];
+    let balancer = TestBalancer::start(&["--policy", STICKY], &backends).await;
+    for (sent, rest) in [
+        (&b"Cookie: lab_replica=r2; a=\xff"[..], &[&b"a=\xff"[..]][..]),
+        (b"Cookie: a=\xff; lab_replica=r2", &[b"a=\xff"]),
+        (b"Cookie: a=\xff;lab_replica=r2;b=\xc3\xa4", &[b"a=\xff; b=\xc3\xa4"]),
+        (b"Cookie: \x80\x81; lab_replica=r2; c", &[b"\x80\x81; c"]),
+        (b"Cookie: a=\xff\r\nCookie: lab_replica=r2", &[b"a=\xff"]),
+        (b"Cookie: lab_replica=r2\r\nCookie: a=\xff", &[b"a=\xff"]),
+        (b"Cookie: a=\t; lab_replica=r2", &[b"a="]),
+        (b"Cookie: lab_replica=r2", &[]),
+        (b"Cookie: lab_replica=\xff; lab_replica=r2; d=1", &[b"d=1"]),
+    ] {
+        for _ in 0..3 {
+            two.forget();
+            let mut client = crate::wire::Wire::connect(balancer.address).await;
+            let head = [b"GET /name HTTP/1.1\r\nHost: x\r\n", sent, b"\r\n\r\n"];
+            client.send(&head.concat()).await;
+            assert!(client.read_head().await);
+            let shown = String::from_utf8_lossy(sent);
+            assert_eq!(client.header("x-served-by"), Some("r2"), "{shown}");
+            assert_eq!(client.header("set-cookie"), None, "{shown}");
+            let received = two.only_received();
+            let cookies: Vec<_> = received.headers.get_all("cookie").iter().collect();
+            let cookies: Vec<_> = cookies.iter().map(|value| value.as_bytes()).collect();
+            assert_eq!(cookies, rest, "{shown}");
+        }
+    }
 }

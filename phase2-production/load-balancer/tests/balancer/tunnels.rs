@@ -57,15 +57,19 @@ async fn websocket_counts_as_in_flight() {
 }
 
 #[tokio::test]
-async fn websocket_is_aborted_at_drain_deadline() {
+async fn stopping_balancer_closes_websocket_with_1001() {
     let replica = Replica::start("r1").await;
-    let flags = ["--drain-deadline-ms", "200"];
+    let flags = ["--drain-deadline-ms", "3600000"];
     let balancer = TestBalancer::start(&flags, &[("r1", replica.address)]).await;
     let mut socket = open(balancer.address).await.unwrap();
+    echo(&mut socket, Message::text("hello")).await;
     balancer.signal_stop();
-    echo(&mut socket, Message::text("still there")).await;
+    let Some(Ok(Message::Close(Some(frame)))) = in_time(socket.next()).await else {
+        panic!("no close frame");
+    };
+    assert_eq!(u16::from(frame.code), 1001);
+    while let Some(Ok(_)) = in_time(socket.next()).await {}
     balancer.stopped().await;
-    assert!(!matches!(socket.next().await, Some(Ok(_))));
 }
 
 #[tokio::test]

@@ -107,8 +107,8 @@ async fn lock_owner(
     Ok(())
 }
 
-/// Locks the family until the transaction ends; `None` if it is revoked or its account
-/// disabled.
+/// Locks the family until the transaction ends; `None` if it is revoked, its account is
+/// disabled, or the account was signed out everywhere after the family began.
 async fn lock_family(
     tx: &mut AnyConnection,
     organisation: &OrgId,
@@ -118,7 +118,7 @@ async fn lock_family(
     let locked = sqlx::query(
         "UPDATE refresh_families SET last_used_at = $1 \
          WHERE family = $2 AND organisation = $3 AND revoked_at IS NULL \
-         RETURNING username, expires_at",
+         RETURNING username, expires_at, epoch",
     )
     .bind(now)
     .bind(&family)
@@ -140,9 +140,14 @@ async fn lock_family(
     let Some(user) = user else {
         return Ok(None);
     };
+    let epoch: i64 = user.try_get("epoch")?;
+    let born: Option<i64> = locked.try_get("epoch")?;
+    if born.is_some_and(|born| born < epoch) {
+        return Ok(None);
+    }
     Ok(Some(Holder {
         member: row::member(&user)?,
-        epoch: user.try_get("epoch")?,
+        epoch,
         family,
         expires_at: locked.try_get("expires_at")?,
     }))

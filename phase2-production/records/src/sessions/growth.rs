@@ -28,6 +28,29 @@ pub async fn record_use(
     Ok(alive.rows_affected() == 1)
 }
 
+/// The same for a use that a cache has accepted. The idle time in the row does not count,
+/// because during an outage of the database the cache alone knows the uses before this one.
+/// A session that was revoked, or is past its absolute end, stays dead.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record_known_use(
+    tx: &mut AnyConnection,
+    session_id_hash: &str,
+    at: i64,
+) -> Result<bool, RecordsError> {
+    let alive = sqlx::query(
+        "UPDATE sessions SET last_seen_at = \
+           CASE WHEN last_seen_at < $2 THEN $2 ELSE last_seen_at END \
+         WHERE session_id_hash = $1 AND revoked_at IS NULL AND expires_at > $2",
+    )
+    .bind(session_id_hash)
+    .bind(at)
+    .execute(tx)
+    .await?;
+    Ok(alive.rows_affected() == 1)
+}
+
 /// Adds the name of a file and returns the session's new version; `None` if the session
 /// is not alive, and then nothing was added. Fifty parallel calls add fifty names,
 /// because each name is a row. Beyond [`MAX_SESSION_FILES`] the oldest are removed.

@@ -7,8 +7,8 @@ use sqlx::AnyConnection;
 use upload_domain::username::Username;
 
 /// Revokes a session (death by logout). After the commit no replica and no cache may
-/// bring the session back. Returns `false` if it was already revoked. `now` must be read
-/// in the transaction ([`crate::revocations`]).
+/// bring the session back. Returns `false` if it was already revoked. `now` must be the
+/// database's clock, read in the transaction ([`crate::revocations`]).
 ///
 /// # Errors
 /// When the database fails.

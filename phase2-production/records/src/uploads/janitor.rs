@@ -1,6 +1,6 @@
 //! Queries of the janitor across all organisations.
 
-use super::{Upload, upload_of};
+use super::{Upload, select_uploads, upload_of};
 use crate::error::RecordsError;
 use crate::quota::stored;
 use sqlx::AnyConnection;
@@ -15,9 +15,9 @@ pub async fn expired(
     now: i64,
     limit: usize,
 ) -> Result<Vec<Upload>, RecordsError> {
-    let rows = sqlx::query(
-        "SELECT * FROM uploads WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
-    )
+    let rows = sqlx::query(select_uploads!(
+        "WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2"
+    ))
     .bind(now)
     .bind(stored(limit as u64))
     .fetch_all(tx)
@@ -35,10 +35,10 @@ pub async fn unfinished(
     before: i64,
     limit: usize,
 ) -> Result<Vec<Upload>, RecordsError> {
-    let rows = sqlx::query(
-        "SELECT * FROM uploads WHERE state = 'open' AND kind = 'tus' \
-         AND received = size AND updated_at <= $1 ORDER BY updated_at LIMIT $2",
-    )
+    let rows = sqlx::query(select_uploads!(
+        "WHERE state = 'open' AND kind = 'tus' AND received = size \
+         AND updated_at <= $1 ORDER BY updated_at LIMIT $2"
+    ))
     .bind(before)
     .bind(stored(limit as u64))
     .fetch_all(tx)

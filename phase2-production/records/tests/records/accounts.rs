@@ -31,7 +31,11 @@ async fn import_adds_accounts_once_and_overwrites_none(store: Store) {
     }
     let mut moved = member("alice");
     moved.organisation = member("carol").organisation;
-    again.push(NewAccount { member: moved, password_hash: "another".to_owned() });
+    again.push(NewAccount {
+        member: moved,
+        password_hash: "another".to_owned(),
+        operator: true,
+    });
     let added =
         run!(store.records, Scope::Housekeeping, |tx| users::import(tx, &again, NOW));
     assert_eq!(added.unwrap(), 0);

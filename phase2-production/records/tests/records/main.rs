@@ -7,11 +7,17 @@
 #![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
 
 mod accounts;
+mod app_role;
 mod cancelled;
+mod claims;
+mod compatibility;
 mod deny_list;
+mod durability;
 mod faults;
 mod files;
+mod indexes;
 mod limits;
+mod live_migrations;
 mod read_only;
 mod refresh;
 mod revocations;
@@ -23,5 +29,6 @@ mod session_races;
 mod signing;
 mod sqlite;
 mod store;
+mod sweep_time;
 mod upgrade;
 mod uploads;

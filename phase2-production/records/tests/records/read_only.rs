@@ -3,7 +3,8 @@
 use crate::seed::{add_accounts, audit_row, in_org_of, org, write};
 use crate::store::{Store, on_both};
 use records::audit;
-use tokio::sync::oneshot;
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 on_both! {
     reader_sees_commits_without_waiting_for_writers,
@@ -20,23 +21,23 @@ async fn seen(store: &Store) -> usize {
 async fn reader_sees_commits_without_waiting_for_writers(store: Store) {
     add_accounts(&store).await;
     write(&store.records, "before").await.unwrap();
-    let (inside, is_inside) = oneshot::channel();
-    let (may_commit, may_leave) = oneshot::channel::<()>();
+    let (inside, may_commit) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (is_inside, may_leave) = (Arc::clone(&inside), Arc::clone(&may_commit));
     let row = audit_row("t1", "under way");
     let writing = store.records.run(in_org_of("alice"), move |tx| {
         Box::pin(async move {
             audit::write(tx, &row).await?;
-            let _ = inside.send(());
-            let _ = may_leave.await;
+            inside.notify_one();
+            may_leave.notified().await;
             Ok(())
         })
     });
     let reading = async {
-        is_inside.await.unwrap();
+        is_inside.notified().await;
         // If it waited for the writer it would deadlock, because the writer waits for it.
         let before = seen(&store).await;
         store.records.now().await.unwrap();
-        may_commit.send(()).unwrap();
+        may_commit.notify_one();
         before
     };
     let (outcome, before) = tokio::join!(writing, reading);

@@ -5,7 +5,7 @@ use crate::seed::{
     start_family,
 };
 use crate::store::{Store, on_both};
-use records::refresh::{Holder, Owner, Rotated, Rotation};
+use records::refresh::{Holder, NewFamily, Owner, Rotated, Rotation};
 use records::{Records, Scope, refresh, users};
 
 on_both! {
@@ -18,6 +18,12 @@ on_both! {
     exhausted_family_ends_and_detects_reuse_until_then,
     sweep_is_bounded_and_continues_next_time,
     sweep_wipes_successors_and_removes_dead_families,
+    backlog_of_successors_is_wiped_in_batches,
+    second_sign_out_at_one_epoch_changes_nothing,
+    login_beyond_the_limit_revokes_the_oldest_families,
+    racing_logins_never_exceed_the_limit,
+    sign_out_revokes_a_bounded_number_of_families,
+    family_older_than_the_account_is_refused,
 }
 
 const GRACE: i64 = 10_000;
@@ -220,7 +226,7 @@ async fn sweep_is_bounded_and_continues_next_time(store: Store) {
     sqlx::query(many).execute(&mut owner).await.unwrap();
     let sweep = async || {
         let before = NOW + LIFE + 1;
-        run!(records, Scope::Housekeeping, |tx| refresh::sweep(tx, before, NOW)).unwrap()
+        run!(records, Scope::Housekeeping, |tx| refresh::sweep(tx, before)).unwrap()
     };
     assert_eq!(tokens_kept(&store).await, 3 * 12_001);
     assert_eq!((sweep().await, tokens_kept(&store).await), (2, 12_001));
@@ -230,9 +236,8 @@ async fn sweep_is_bounded_and_continues_next_time(store: Store) {
 async fn sweep_wipes_successors_and_removes_dead_families(store: Store) {
     let records = start(&store).await;
     rotate(&records, "r0", "r1", NOW).await;
-    let sweep = async |before, grace_began| {
-        run!(records, Scope::Housekeeping, |tx| refresh::sweep(tx, before, grace_began))
-            .unwrap()
+    let sweep = async |before| {
+        run!(records, Scope::Housekeeping, |tx| refresh::sweep(tx, before)).unwrap()
     };
     let kept = async || -> i64 {
         sqlx::query_scalar("SELECT COUNT(successor_sealed) FROM refresh_tokens")
@@ -240,8 +245,146 @@ async fn sweep_wipes_successors_and_removes_dead_families(store: Store) {
             .await
             .unwrap()
     };
-    assert_eq!((sweep(NOW, NOW).await, kept().await), (0, 1));
-    assert_eq!((sweep(NOW, NOW + 1).await, kept().await), (0, 0));
-    assert_eq!(sweep(NOW + LIFE + 1, NOW).await, 1);
+    assert_eq!((wipe(&records, NOW).await, kept().await), (0, 1));
+    assert_eq!((wipe(&records, NOW + 1).await, kept().await), (1, 0));
+    assert_eq!(sweep(NOW).await, 0);
+    assert_eq!(sweep(NOW + LIFE + 1).await, 1);
     assert_eq!(rotate(&records, "r1", "x", NOW).await, Rotated::Unknown);
+}
+
+async fn wipe(records: &Records, grace_began: i64) -> u64 {
+    let scope = Scope::Housekeeping;
+    run!(records, scope, |tx| refresh::wipe_successors(tx, grace_began)).unwrap()
+}
+
+/// After sweeps were skipped, more successors wait than one statement may wipe.
+async fn backlog_of_successors_is_wiped_in_batches(store: Store) {
+    let records = start(&store).await;
+    let many = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers \
+         WHERE n < 1500) INSERT INTO refresh_tokens (token_hash, family, organisation, issued_at, \
+           used_at, successor_sealed) \
+         SELECT SUBSTR(token_hash, 1, 58) || (100000 + n), family, organisation, issued_at, \
+           issued_at, 'sealed' FROM refresh_tokens, numbers";
+    sqlx::query(many).execute(&mut store.owner().await).await.unwrap();
+    for wiped in [1_000, 500, 0] {
+        assert_eq!(wipe(&records, NOW + 1).await, wiped);
+    }
+}
+
+/// The first sign-out increases the epoch, so the second finds a later one.
+async fn second_sign_out_at_one_epoch_changes_nothing(store: Store) {
+    let records = start(&store).await;
+    let sign_out = async || {
+        let alice = member("alice");
+        let out = run!(records, in_org_of("alice"), |tx| async move {
+            let (org, name) = (&alice.organisation, &alice.username);
+            users::sign_out_at_epoch(tx, org, name, 1, NOW).await
+        });
+        out.unwrap().map(|out| (out.epoch, out.families.len()))
+    };
+    assert_eq!(sign_out().await, Some((2, 1)));
+    assert_eq!(sign_out().await, None);
+}
+
+/// Starts a family of alice that was created at this time.
+async fn log_in_at(records: &Records, secret: &str, most: i64, now: i64) -> Vec<String> {
+    let new = NewFamily {
+        family: secret.to_owned(),
+        member: member("alice"),
+        epoch: 1,
+        expires_at: NOW + LIFE,
+    };
+    let first = credential_hash(secret);
+    let started = run!(records, in_org_of("alice"), |tx| refresh::start_family(
+        tx, &new, &first, most, now
+    ));
+    started.unwrap().expect("alice may log in")
+}
+
+async fn live_families(store: &Store) -> i64 {
+    let live = "SELECT COUNT(*) FROM refresh_families WHERE revoked_at IS NULL";
+    sqlx::query_scalar(live).fetch_one(&mut store.owner().await).await.unwrap()
+}
+
+async fn login_beyond_the_limit_revokes_the_oldest_families(store: Store) {
+    add_accounts(&store).await;
+    assert!(start_family(&store.records, "carol", "of another account").await);
+    for (number, ended) in [(0, None), (1, None), (2, None), (3, Some(0)), (4, Some(1))] {
+        let revoked =
+            log_in_at(&store.records, &format!("r{number}"), 3, NOW + number).await;
+        let expected: Vec<_> = ended.map(|old| format!("r{old}")).into_iter().collect();
+        assert_eq!(revoked, expected, "login {number}");
+    }
+    assert_eq!(log_in_at(&store.records, "lower limit", 1, NOW + 5).await.len(), 3);
+    for (secret, expected) in [("r0", Rotated::Revoked), ("r4", Rotated::Revoked)] {
+        assert_eq!(rotate(&store.records, secret, "x", NOW + 6).await, expected);
+    }
+    let rotated = rotate(&store.records, "lower limit", "next", NOW + 6).await;
+    assert!(matches!(rotated, Rotated::Rotated(_)), "{rotated:?}");
+    assert_eq!(live_families(&store).await, 2);
+}
+
+async fn racing_logins_never_exceed_the_limit(store: Store) {
+    add_accounts(&store).await;
+    let replicas = store.three().await;
+    for round in 0..8 {
+        let logins = replicas.iter().enumerate().map(|(number, records)| async move {
+            log_in_at(records, &format!("{round}-{number}"), 3, NOW + round).await
+        });
+        futures_util::future::join_all(logins).await;
+        assert_eq!(live_families(&store).await, 3, "round {round}");
+    }
+}
+
+/// Families that an older version of the program left: without an epoch.
+async fn add_old_families(store: &Store, count: i64) {
+    let many = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers \
+         WHERE n < 100000) INSERT INTO refresh_families (family, organisation, username, \
+         created_at, last_used_at, expires_at) SELECT 'old ' || n, 't1', 'alice', 1, 1, \
+         9000000000000 FROM numbers WHERE n <= ";
+    let many = format!("{many}{count}");
+    let mut owner = store.owner().await;
+    sqlx::query(sqlx::AssertSqlSafe(many)).execute(&mut owner).await.unwrap();
+}
+
+async fn sign_out_revokes_a_bounded_number_of_families(store: Store) {
+    add_accounts(&store).await;
+    add_old_families(&store, 1_200).await;
+    let (t1, alice) = (member("alice").organisation, name("alice"));
+    let (org, user) = (t1.clone(), alice.clone());
+    let ended = run!(store.records, in_org_of("alice"), |tx| users::sign_out_everywhere(
+        tx, &org, &user, NOW
+    ));
+    let ended = ended.unwrap().expect("alice is there");
+    assert_eq!(ended.families.len(), refresh::REVOCATION_BATCH_SIZE);
+    let later = NewFamily {
+        family: "later login".to_owned(),
+        member: member("alice"),
+        epoch: ended.epoch,
+        expires_at: NOW + LIFE,
+    };
+    let first = credential_hash("later login");
+    let begun = run!(store.records, in_org_of("alice"), |tx| refresh::start_family(
+        tx, &later, &first, 100_000, NOW
+    ));
+    assert_eq!(begun.unwrap(), Some(Vec::new()));
+    let mut batches = Vec::new();
+    while batches.last() != Some(&0) {
+        let (org, user, epoch) = (t1.clone(), alice.clone(), ended.epoch);
+        let more = run!(store.records, in_org_of("alice"), |tx| users::revoke_more(
+            tx, &org, &user, epoch, NOW
+        ));
+        batches.push(more.unwrap().len());
+    }
+    assert_eq!(batches, [500, 200, 0]);
+    assert_eq!(live_families(&store).await, 1, "the later login");
+}
+
+/// A sign-out that was interrupted after its first transaction has still ended every family.
+async fn family_older_than_the_account_is_refused(store: Store) {
+    let records = start(&store).await;
+    let mut owner = store.owner().await;
+    let newer = "UPDATE users SET epoch = 2 WHERE username = 'alice'";
+    sqlx::query(newer).execute(&mut owner).await.unwrap();
+    assert_eq!(rotate(&records, "r0", "r1", NOW).await, Rotated::Revoked);
 }

@@ -1,4 +1,5 @@
-//! The schema: migrated once by any number of programs, and refused in another version.
+//! The schema: migrated once by any number of programs, and refused if it is older or was
+//! changed.
 
 use crate::seed::{add_accounts, audited_requests};
 use crate::store::{Store, fresh_database, on_both, private_postgres};
@@ -13,7 +14,6 @@ use upload_domain::hex::hex;
 on_both! {
     second_migration_changes_nothing,
     older_schema_is_refused_and_names_the_command,
-    newer_schema_is_neither_used_nor_changed,
     changed_migration_is_refused,
 }
 
@@ -45,24 +45,6 @@ async fn older_schema_is_refused_and_names_the_command(store: Store) {
     owner.execute("DROP TABLE _sqlx_migrations").await.unwrap();
     let error = open(&store).await.unwrap_err();
     assert!(matches!(error, OpenError::SchemaOlder { .. }), "{error}");
-}
-
-async fn newer_schema_is_neither_used_nor_changed(store: Store) {
-    let mut owner = store.owner().await;
-    owner
-        .execute(
-            "INSERT INTO _sqlx_migrations (version, description, installed_on, success, \
-             checksum, execution_time) SELECT 9999, 'later', installed_on, success, \
-             checksum, execution_time FROM _sqlx_migrations WHERE version = 1",
-        )
-        .await
-        .unwrap();
-    for refused in
-        [open(&store).await.map(drop), Records::migrate(&store.owner_url).await.map(drop)]
-    {
-        let error = refused.unwrap_err();
-        assert!(matches!(error, OpenError::SchemaNewer { found: 9999, .. }), "{error}");
-    }
 }
 
 async fn changed_migration_is_refused(store: Store) {

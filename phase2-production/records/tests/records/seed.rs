@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use upload_domain::hex::hex;
 use upload_domain::username::Username;
 
-/// The start time of most tests.
-pub(crate) const NOW: i64 = 1_800_000_000_000;
+/// The start time of most tests, in the past: the database's clock is later.
+pub(crate) const NOW: i64 = 1_700_000_000_000;
 pub(crate) const IDLE: i64 = 1_800_000;
 pub(crate) const LIFE: i64 = 86_400_000;
 
@@ -55,6 +55,7 @@ pub(crate) fn accounts() -> Vec<NewAccount> {
         .map(|username| NewAccount {
             member: member(username),
             password_hash: format!("$argon2id$ of {username}"),
+            operator: false,
         })
         .to_vec()
 }
@@ -124,8 +125,10 @@ pub(crate) async fn start_family(
         expires_at: NOW + LIFE,
     };
     let first = credential_hash(secret);
-    run!(records, in_org_of(username), |tx| refresh::start_family(tx, &new, &first, NOW))
-        .unwrap()
+    let started = run!(records, in_org_of(username), |tx| refresh::start_family(
+        tx, &new, &first, 100, NOW
+    ));
+    started.unwrap().is_some()
 }
 
 pub(crate) fn audit_row(organisation: &str, request_id: &str) -> AuditRow {

@@ -1,15 +1,18 @@
 //! Signing keys: one set for all replicas.
 
-use crate::seed::{NOW, run};
+use crate::seed::{
+    NOW, add_accounts, audit_row, audited_requests, in_org_of, member, name, org, run,
+};
 use crate::store::{Store, on_both};
 use records::signing_keys::{self, SigningKey};
-use records::{Records, Scope};
+use records::{Records, Scope, users};
 use tokio::task::JoinSet;
 
 on_both! {
     replicas_starting_together_agree_on_one_key,
     key_is_published_until_it_retires,
     each_algorithm_has_its_own_key,
+    only_an_enabled_operator_changes_the_keys,
 }
 
 fn key(kid: &str, algorithm: &str) -> SigningKey {
@@ -105,4 +108,47 @@ async fn each_algorithm_has_its_own_key(store: Store) {
     assert_eq!((ed.kid.as_str(), rsa.kid.as_str()), ("ed", "rsa"));
     assert!(!format!("{ed:?}").contains("sealed"), "{ed:?}");
     assert_eq!(first(&store.records, key("later", "RS256")).await, rsa);
+}
+
+/// Adds a key and its audit entry as alice, if she is an operator in that transaction.
+async fn rotate_as_alice(store: &Store, kid: &str) -> bool {
+    let (caller, entry) = (member("alice"), audit_row("t1", kid));
+    let new = key(kid, "EdDSA");
+    let rotated = store.records.run(in_org_of("alice"), move |tx| {
+        Box::pin(async move {
+            if !signing_keys::enter_as_operator(tx, &caller).await? {
+                return Ok(false);
+            }
+            signing_keys::lock(tx).await?;
+            assert!(signing_keys::insert(tx, &new).await?);
+            signing_keys::write_audit(tx, &entry).await?;
+            Ok(true)
+        })
+    });
+    rotated.await.unwrap()
+}
+
+async fn only_an_enabled_operator_changes_the_keys(store: Store) {
+    add_accounts(&store).await;
+    assert!(!rotate_as_alice(&store, "of a member").await);
+    let set = async |operator: bool| {
+        let set = run!(store.records, in_org_of("alice"), |tx| async move {
+            users::set_operator(tx, &org("t1"), &name("alice"), operator, NOW).await
+        });
+        assert!(set.unwrap().is_some());
+    };
+    set(true).await;
+    assert!(rotate_as_alice(&store, "of an operator").await);
+    set(false).await;
+    assert!(!rotate_as_alice(&store, "of a former operator").await);
+    set(true).await;
+    let disabled = run!(store.records, in_org_of("alice"), |tx| async move {
+        users::set_disabled(tx, &org("t1"), &name("alice"), true, NOW).await
+    });
+    assert!(disabled.unwrap().is_some());
+    assert!(!rotate_as_alice(&store, "of a disabled operator").await);
+    let kids: Vec<_> =
+        list(&store.records).await.into_iter().map(|key| key.kid).collect();
+    assert_eq!(kids, ["of an operator"]);
+    assert_eq!(audited_requests(&store.records).await, ["of an operator"]);
 }

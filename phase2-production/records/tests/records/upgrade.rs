@@ -16,6 +16,9 @@ use tempfile::TempDir;
 /// The last migration with the old names.
 const BEFORE: i64 = 6;
 
+/// The migration that renames.
+const RENAMES: i64 = 7;
+
 const SECRETS: [&str; 7] =
     ["live", "revoked", "expired", "foreign", "used", "unused", "foreign token"];
 
@@ -82,11 +85,9 @@ impl Upgraded {
         owner.execute(AssertSqlSafe(fill)).await.unwrap();
         let before =
             (rows(&mut owner, |old| old.to_owned()).await, schema(&mut owner).await);
-        owner.close().await.unwrap();
-
-        let app_url = Records::migrate(&owner_url).await.unwrap().app_url;
-        let mut owner = AnyConnection::connect(&owner_url).await.unwrap();
+        old.run_direct(Some(RENAMES), &mut owner, false).await.unwrap();
         let after = (rows(&mut owner, renamed).await, schema(&mut owner).await);
+        let app_url = Records::migrate(&owner_url).await.unwrap().app_url;
         let records = Records::open(&app_url, patient()).await.unwrap();
         Self {
             owner,
@@ -172,7 +173,9 @@ async fn rename_keeps_every_row(upgraded: Upgraded) {
 }
 
 async fn rename_changes_only_names_in_the_schema(upgraded: Upgraded) {
-    let [before, after] = upgraded.schema;
+    let [before, mut after] = upgraded.schema;
+    // Migration 8 adds a table.
+    after.retain(|line| !line.starts_with("deployment"));
     let mut expected: Vec<_> = before.iter().map(|line| renamed(line)).collect();
     expected.sort();
     assert_eq!(after, expected);

@@ -43,6 +43,8 @@ pub(crate) fn upload(size: u64, key: Option<&str>) -> Upload {
         answer: None,
         created_at: NOW.cast_unsigned(),
         expires_at: (NOW + LIFE).cast_unsigned(),
+        metadata: None,
+        epoch: None,
     }
 }
 
@@ -83,7 +85,9 @@ async fn started_upload_reads_back_unchanged(database: Store) {
     let mut begun = upload(10, Some("k"));
     begun.blob_key = Some("incoming/t1/x".to_owned());
     begun.kind = Kind::Presigned;
+    begun.metadata = Some("filename YS50eHQ=,other".to_owned());
     assert_eq!(start(&database.records, &begun).await, Started::Yes);
+    begun.epoch = Some(1);
     assert_eq!(find(&database.records, begun.upload_id).await.as_ref(), Some(&begun));
     let listed = run!(database.records, in_org_of("alice"), |tx| uploads::list(
         tx,
@@ -135,7 +139,8 @@ async fn one_of_two_parts_at_one_offset_is_stored(database: Store) {
     let parts = run!(database.records, in_org_of("alice"), |tx| uploads::parts(
         tx,
         &org("t1"),
-        begun.upload_id
+        begun.upload_id,
+        0
     ));
     let starts: Vec<_> = parts.unwrap().into_iter().map(|part| part.starts_at).collect();
     assert_eq!(starts, (0..10).map(|at| at * 10).collect::<Vec<_>>());
@@ -212,12 +217,14 @@ async fn aborted_upload_releases_its_quota(database: Store) {
         removed.unwrap()
     };
     assert_eq!(abort("bob").await, None);
-    let keys = abort("alice").await.expect("it was there");
-    assert_eq!((keys.len(), keys[0].as_str()), (2, "incoming/t1/x"));
+    let removed = abort("alice").await.expect("it was there");
+    let keys = removed.blobs;
+    assert_eq!((keys.len(), keys[1].as_str()), (2, "incoming/t1/x"));
+    assert!(removed.is_last);
     assert_eq!(abort("alice").await, None);
     assert_eq!(used(&database.records, "alice").await, Usage::default());
     let scope = Scope::Housekeeping;
-    let named = run!(database.records, scope, |tx| files::is_named(tx, &keys[1]));
+    let named = run!(database.records, scope, |tx| files::is_named(tx, &keys[0]));
     assert!(!named.unwrap());
 }
 

@@ -22,7 +22,8 @@ pub struct SessionArgs {
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub max_sessions: usize,
 
-    /// Live sessions of one account; a new one ends the oldest (ASVS 7.1.2)
+    /// Live sessions or token families of one account; a new one ends the oldest (ASVS
+    /// 7.1.2)
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_sessions_per_user: u32,
@@ -100,8 +101,13 @@ pub struct TokenArgs {
     #[arg(long, value_enum, default_value_t)]
     pub revocation: Revocation,
 
-    /// Milliseconds between two reads of the signing keys, an hour at most; a new key
-    /// signs after three
+    /// Milliseconds from the publication of a signing key to its first signature, at least
+    /// three --key-refresh-ms; longer than clients cache the key set
+    #[arg(long, value_name = "MS", default_value_t = 120_000,
+          value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
+    pub key_lead_ms: u64,
+
+    /// Milliseconds between two reads of the signing keys, an hour at most
     #[arg(long, value_name = "MS", default_value_t = 5_000,
           value_parser = clap::value_parser!(u64).range(50..=3_600_000))]
     pub key_refresh_ms: u64,
@@ -115,7 +121,9 @@ mod tests {
     #[test]
     fn zero_and_overflowing_durations_are_refused() {
         let max = u64::MAX.to_string();
-        for flag in ["--key-refresh-ms", "--token-ttl-ms", "--refresh-ttl-ms"] {
+        for flag in
+            ["--key-refresh-ms", "--key-lead-ms", "--token-ttl-ms", "--refresh-ttl-ms"]
+        {
             for wrong in ["0", max.as_str()] {
                 let parsed = Config::try_parse_from(["upload-server", flag, wrong]);
                 assert!(parsed.is_err(), "{flag} {wrong} was accepted");

@@ -12,7 +12,8 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub attempts_per_account: u32,
 
-    /// Wrong passwords from one address in a window; the same number for unknown tokens
+    /// Wrong passwords from one address in a window; the same number for unknown tokens,
+    /// and for unknown session ids
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub attempts_per_address: u32,
 

@@ -1,7 +1,9 @@
 //! Flags for the stores.
 
 use api_contract::secret::Secret;
+use blobs::FLUSH_INTERVAL;
 use clap::Args;
+use http_edge::BODY_READ_TIMEOUT;
 use records::MAX_TRANSACTION_DURATION;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,8 +15,23 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(4);
 /// Half of the grace is for writing the bytes, until the transaction that references them
 /// begins. That transaction must end within the other half, by any janitor's clock. A
 /// shorter grace could remove a file that was just acknowledged.
-const MIN_ORPHAN_GRACE_MS: u64 =
-    2 * MAX_TRANSACTION_DURATION.saturating_add(MAX_CLOCK_SKEW).as_secs() * 1_000;
+const FOR_TRANSACTION: Duration =
+    MAX_TRANSACTION_DURATION.saturating_add(MAX_CLOCK_SKEW).saturating_mul(2);
+
+/// The slowest body that the server allows: silent for as long as it may be, just before
+/// its bytes would have been written. A shorter grace could remove the bytes of a running
+/// upload. The duration of a transaction is for a slow disk.
+const FOR_SLOW_BODY: Duration = BODY_READ_TIMEOUT
+    .saturating_add(FLUSH_INTERVAL)
+    .saturating_add(MAX_CLOCK_SKEW)
+    .saturating_add(MAX_TRANSACTION_DURATION);
+
+const MIN_ORPHAN_GRACE_MS: u64 = 1_000
+    * if FOR_SLOW_BODY.as_secs() > FOR_TRANSACTION.as_secs() {
+        FOR_SLOW_BODY.as_secs()
+    } else {
+        FOR_TRANSACTION.as_secs()
+    };
 
 /// Stores. URLs contain passwords, so pass them by environment: every user of the machine
 /// can read a command line.
@@ -53,8 +70,8 @@ pub struct StoreArgs {
     #[arg(long = "gossip-seed", value_name = "ADDR")]
     pub gossip_seeds: Vec<SocketAddr>,
 
-    /// Milliseconds after which a blob without a row is removed; half of it must be
-    /// longer than a transaction
+    /// Milliseconds after which a blob without a row is removed; longer than the slowest
+    /// body is silent, and half of it longer than a transaction
     #[arg(long, value_name = "MS", default_value_t = 3_600_000,
           value_parser = clap::value_parser!(u64).range(MIN_ORPHAN_GRACE_MS..))]
     pub orphan_grace_ms: u64,
@@ -72,13 +89,15 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn orphan_grace_shorter_than_a_transaction_is_refused() {
+    fn orphan_grace_shorter_than_a_slow_body_is_refused() {
         let parse = |grace: u64| {
             let grace = grace.to_string();
             Config::try_parse_from(["upload-server", "--orphan-grace-ms", &grace])
         };
         let shortest = 2 * u64::try_from(MAX_TRANSACTION_DURATION.as_millis()).unwrap();
         assert!(MIN_ORPHAN_GRACE_MS > shortest);
+        let silence = BODY_READ_TIMEOUT + FLUSH_INTERVAL;
+        assert!(u128::from(MIN_ORPHAN_GRACE_MS) > silence.as_millis());
         assert!(parse(MIN_ORPHAN_GRACE_MS).is_ok());
         assert!(parse(MIN_ORPHAN_GRACE_MS - 1).is_err());
     }

@@ -26,13 +26,15 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 /// while bytes of the client are unread, the client's TCP stack discards the frame.
 const LINGER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How a connection ends: with this close frame, or with none because the client is gone.
+/// How a connection ends: with this close frame, or with none.
 type Closing = Option<CloseFrame>;
 
 /// Serves the connection until either side ends it.
 pub(super) async fn serve(app: AppState, subscriber: Subscriber, mut socket: WebSocket) {
     let end = exchange(&app, &subscriber, &mut socket).await;
     let Some(frame) = end else {
+        // The library sends the answer to a close frame while it reads on.
+        drain(&mut socket, Instant::now() + LINGER_TIMEOUT).await;
         return;
     };
     let (code, reason) = (frame.code, frame.reason.clone());
@@ -40,13 +42,19 @@ pub(super) async fn serve(app: AppState, subscriber: Subscriber, mut socket: Web
     tracing::info!(code, %reason, request_id, "socket closed");
     let sent = socket.send(Message::Close(Some(frame)));
     if matches!(tokio::time::timeout(SEND_TIMEOUT, sent).await, Ok(Ok(()))) {
-        let drained = async { while let Some(Ok(_)) = socket.recv().await {} };
         let lingered = Instant::now() + LINGER_TIMEOUT;
-        let _closed = tokio::time::timeout_at(lingered, drained).await;
-        if code == close::TOO_LONG {
+        drain(&mut socket, lingered).await;
+        if [close::TOO_LONG, close::PROTOCOL_ERROR, close::NO_TEXT].contains(&code) {
+            // The rest of the client's bytes cannot be read as frames.
             tokio::time::sleep_until(lingered).await;
         }
     }
+}
+
+/// Reads until the client closes, or until the deadline.
+async fn drain(socket: &mut WebSocket, deadline: Instant) {
+    let drained = async { while let Some(Ok(_)) = socket.recv().await {} };
+    let _closed = tokio::time::timeout_at(deadline, drained).await;
 }
 
 async fn exchange(
@@ -123,11 +131,7 @@ async fn reply(
 ) -> Result<(), Closing> {
     let message = match message {
         None | Some(Ok(Message::Close(_))) => return Err(None),
-        // The library reports this error only in its text.
-        Some(Err(error)) if error.to_string().contains("too long") => {
-            return Err(frame(close::TOO_LONG, "a message has at most 64 KiB"));
-        }
-        Some(Err(_)) => return Err(None),
+        Some(Err(error)) => return Err(closing_of(&error)),
         Some(Ok(message)) => message,
     };
     if app.limits.request(subscriber.caller.member.username.as_str()).await.is_err() {
@@ -146,6 +150,23 @@ async fn reply(
             reauthenticate(app, subscriber).await?;
             send(socket, text(&Event::NotUnderstood)).await
         }
+    }
+}
+
+/// The close frame for an error of the client (RFC 6455 §7.4.1). The library of this axum
+/// reports the kind only in the error's text.
+fn closing_of(error: &axum::Error) -> Closing {
+    let text = error.to_string();
+    if text.contains("too long") {
+        frame(close::TOO_LONG, "a message has at most 64 KiB")
+    } else if text.contains("UTF-8") {
+        frame(close::NO_TEXT, "a text must be UTF-8")
+    } else if text.contains("without closing handshake") {
+        None
+    } else if text.contains("WebSocket protocol error") {
+        frame(close::PROTOCOL_ERROR, "a frame violates RFC 6455")
+    } else {
+        None
     }
 }
 

@@ -9,18 +9,19 @@ use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::clock::now_ms;
 use crate::error::Error;
+use crate::files::charged::FormReservation;
 use crate::files::store::{Files, scope_of};
 use crate::identity::{AuthMethod, Caller, Identity};
 use api_contract::files::FileCreated;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
+use blobs::Moment;
 use bytes::Bytes;
 use futures_util::Stream;
 use http_edge::refusal::Refusal;
 use records::files::Stored;
 use records::{Member, RecordsError, files, uploads};
 use std::error::Error as StdError;
-use std::time::Instant;
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::FileMeta;
@@ -38,6 +39,8 @@ pub(crate) struct NewFile {
     pub(crate) key: Option<String>,
     /// Largest size in bytes.
     pub(crate) limit: u64,
+    /// The account's epoch when the request was authorised; `None` for the janitor.
+    pub(crate) epoch: Option<i64>,
 }
 
 /// A complete upload that is not visible yet. If it is dropped, its blob is removed.
@@ -48,7 +51,10 @@ pub(crate) struct Staged {
     pub(crate) meta: FileMeta,
     pub(crate) key: Option<String>,
     /// Time from which the file store counts the age of the blob.
-    pub(crate) since: Instant,
+    pub(crate) since: Moment,
+    pub(crate) epoch: Option<i64>,
+    /// The reservation of an upload in one request.
+    pub(crate) form: Option<FormReservation>,
 }
 
 /// A file that is durable.
@@ -100,6 +106,8 @@ impl Files {
             meta,
             key: new.key,
             since: put.since,
+            epoch: new.epoch,
+            form: None,
         }
     }
 }
@@ -113,16 +121,21 @@ impl Staged {
         session: Option<String>,
         cause: &AuditContext,
     ) -> Result<Published, Error> {
+        self.check_store().await?;
         let created = created(&self.meta, &self.files.replica_id);
-        let Self { files: store, mut bytes, owner, meta, key, since } = self;
+        let Self { files: store, mut bytes, owner, meta, key, since, epoch, form } = self;
+        // The other half is for the transaction, and for clock differences.
+        let (not_after, not_after_ms) = since.after(store.orphan_grace / 2);
         let subject = meta.file_id.to_string();
         let mut row = files::NewFile {
             audit: cause.row(&owner, "file.stored", &subject),
             answer: serde_json::to_string(&created).map_err(Error::broken)?,
             blob_key: bytes.key.clone().unwrap_or_default(),
             quota: store.quota,
-            // The other half is for the transaction, and for clock differences.
-            not_after: since + store.orphan_grace / 2,
+            not_after,
+            not_after_ms,
+            epoch,
+            form: form.as_ref().and_then(FormReservation::id),
             owner,
             meta,
             key,
@@ -142,7 +155,20 @@ impl Staged {
         if may_be_referenced(&done) {
             bytes.key = None;
         }
+        if let (Ok(_), Some(form)) = (&done, form) {
+            form.settle();
+        }
         outcome(done?, created)
+    }
+
+    /// Checks that the bytes are in the store of this deployment. If its disk was unmounted
+    /// meanwhile, they are in the folder below, and the file would have none after the
+    /// remount. A repetition has stored no bytes.
+    async fn check_store(&self) -> Result<(), Error> {
+        if self.bytes.key.is_some() {
+            self.files.blobs.check_owner().await?;
+        }
+        Ok(())
     }
 }
 
@@ -163,6 +189,7 @@ fn outcome(done: Stored, created: FileCreated) -> Result<Published, Error> {
         Stored::KeyReused => refused(ProblemKind::IdempotencyKeyReused),
         Stored::QuotaExceeded => refused(ProblemKind::QuotaExceeded),
         Stored::NoUpload => refused(ProblemKind::UploadNotFound),
+        Stored::AccountEnded => Err(Error::AccountEnded),
         Stored::TooLate => Err(Refusal::new(ProblemKind::FileStoreUnavailable)
             .detail("Storing the file took too long. Send it again.")
             .retry_after(1)

@@ -4,11 +4,12 @@ use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::error::Error;
 use axum::body::Body;
+use blobs::read::Bytestream;
 use blobs::{BlobError, Blobs};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use records::quota::Allowance;
-use records::{Member, Records, Scope, files};
+use records::{Member, Records, Scope, authority, files};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +74,23 @@ impl Files {
         Ok((found.meta, content))
     }
 
+    /// The epoch of an account that may write now. The transaction that publishes its
+    /// bytes compares it.
+    ///
+    /// # Errors
+    /// With [`Error::AccountEnded`] if the account is disabled.
+    pub(crate) async fn epoch_of(&self, account: &Member) -> Result<i64, Error> {
+        let (scope, account) = (scope_of(account), account.clone());
+        let epoch = self.records.read(scope, move |tx| {
+            Box::pin(async move { authority::epoch_of(tx, &account).await })
+        });
+        epoch.await?.ok_or(Error::AccountEnded)
+    }
+
     /// Removes one file permanently.
+    ///
+    /// # Errors
+    /// With [`Error::AccountEnded`] if the account is disabled.
     pub(crate) async fn delete(
         &self,
         owner: &Member,
@@ -83,9 +100,14 @@ impl Files {
         let row = cause.row(owner, "file.deleted", &id.to_string());
         let (scope, owner) = (scope_of(owner), owner.clone());
         let gone = self.records.run(scope, move |tx| {
-            Box::pin(async move { files::delete(tx, &owner, id, &row).await })
+            Box::pin(async move {
+                if !authority::may_remove(tx, &owner).await? {
+                    return Ok(None);
+                }
+                files::delete(tx, &owner, id, &row).await.map(Some)
+            })
         });
-        let gone = gone.await?.ok_or(Error::FileNotFound)?;
+        let gone = gone.await?.ok_or(Error::AccountEnded)?.ok_or(Error::FileNotFound)?;
         self.delete_blob(&gone.blob_key).await;
         Ok(())
     }
@@ -108,13 +130,13 @@ pub(crate) struct Content {
 impl Content {
     /// A range of them, as a response body.
     pub(crate) async fn range(self, range: Range<u64>) -> Result<Body, Error> {
-        let bytes = self.blobs.get(&self.key, Some(range)).await.map_err(gone)?;
+        let bytes = self.bytes(Some(range)).await?;
         Ok(Body::from_stream(bytes.map_err(axum::Error::new)))
     }
 
     /// All of them in memory: for small files.
     pub(crate) async fn read_to_end(self) -> Result<Vec<u8>, Error> {
-        let mut bytes = self.blobs.get(&self.key, None).await.map_err(gone)?;
+        let mut bytes = self.bytes(None).await?;
         let mut all = Vec::new();
         while let Some(chunk) = bytes.next().await {
             let chunk: Bytes = chunk?;
@@ -122,12 +144,21 @@ impl Content {
         }
         Ok(all)
     }
-}
 
-/// The file may be deleted between the read of its row and of its bytes.
-fn gone(error: BlobError) -> Error {
-    match error {
-        BlobError::NotFound => Error::FileNotFound,
-        error => error.into(),
+    async fn bytes(&self, range: Option<Range<u64>>) -> Result<Bytestream, Error> {
+        match self.blobs.get(&self.key, range).await {
+            Err(BlobError::NotFound) => Err(self.missing().await),
+            found => Ok(found?),
+        }
+    }
+
+    /// The file may have been deleted between the read of its row and of its bytes. In
+    /// another store every file is missing. That must not be a 404, after which a client
+    /// deletes its copy.
+    async fn missing(&self) -> Error {
+        match self.blobs.check_owner().await {
+            Ok(()) => Error::FileNotFound,
+            Err(error) => error.into(),
+        }
     }
 }

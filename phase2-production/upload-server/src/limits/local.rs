@@ -40,6 +40,18 @@ impl Local {
         Self { slots: Mutex::new(slots), seed: RandomState::new(), window }
     }
 
+    /// A second table with the same slots: names that share a count here share it there.
+    pub(super) fn like(other: &Self) -> Self {
+        Self { seed: other.seed.clone(), ..Self::new(other.window) }
+    }
+
+    /// The count of this name in its window.
+    pub(super) fn count(&self, name: &str) -> u32 {
+        let slot = self.lock()[self.slot_of(name)];
+        let is_current = slot.began.is_some_and(|began| began.elapsed() < self.window);
+        if is_current { slot.count } else { 0 }
+    }
+
     /// Counts one more for this name, if its count is below `limit`.
     pub(super) fn take(&self, name: &str, limit: u32) -> Counted {
         self.take_at(name, limit, Instant::now())

@@ -12,7 +12,8 @@ async fn three(args: LimitArgs) -> (Service, tempfile::TempDir, Vec<Limits>) {
     let service = redis(Backing::Embedded, folder.path()).await.unwrap();
     let mut replicas = Vec::new();
     for _ in 0..3 {
-        let cache = Cache::open(&service.url, cache::Limits::default()).await.unwrap();
+        let cache =
+            Cache::open(&service.url, "d", cache::Limits::default()).await.unwrap();
         replicas.push(Limits::new(Some(cache), &args));
     }
     (service, folder, replicas)

@@ -33,16 +33,38 @@ async fn only_wrong_passwords_count() {
     assert!(limits.attempt("bob", HERE).await.is_ok());
 }
 
-#[tokio::test]
-async fn concurrent_attempts_count_until_checked() {
+#[tokio::test(start_paused = true)]
+async fn attempt_waits_for_attempts_under_way() {
     let limits = limits(3, 100, 1);
     let mut under_way = Vec::new();
     for _ in 0..3 {
         under_way.push(limits.attempt("alice", HERE).await.unwrap());
     }
-    assert!(limits.attempt("alice", HERE).await.is_err());
+    let mut waiting = std::pin::pin!(limits.attempt("alice", HERE));
+    let short = std::time::Duration::from_secs(1);
+    assert!(tokio::time::timeout(short, &mut waiting).await.is_err(), "it waits");
+    assert!(limits.attempt("bob", HERE).await.is_ok(), "another account does not wait");
     under_way.pop().unwrap().succeeded().await;
-    assert!(limits.attempt("alice", HERE).await.is_ok());
+    let next = waiting.await.unwrap();
+    // Three wrong ones: the waiting attempt is refused at once, with the time of the window.
+    let (limits_of_late, wrong) = (limits.clone(), async {
+        tokio::time::sleep(short).await;
+        drop((under_way, next));
+    });
+    let (late, ()) = tokio::join!(limits_of_late.attempt("alice", HERE), wrong);
+    assert!(late.err().unwrap().retry_after_s > 1);
+}
+
+/// A wait that is cancelled, because its client has left, keeps no place.
+#[tokio::test(start_paused = true)]
+async fn attempt_that_waits_too_long_is_refused_briefly() {
+    let limits = limits(1, 100, 1);
+    let _under_way = limits.attempt("alice", HERE).await.unwrap();
+    let short = std::time::Duration::from_millis(100);
+    let left = tokio::time::timeout(short, limits.attempt("alice", HERE)).await;
+    assert!(left.is_err());
+    let refused = limits.attempt("alice", HERE).await.err().unwrap();
+    assert_eq!(refused, TooMany { retry_after_s: 1 });
 }
 
 #[tokio::test]
@@ -97,12 +119,12 @@ async fn exhausted_refresh_limit_does_not_block_logout() {
 async fn ipv6_prefix_64_counts_as_one_address() {
     let limits = limits(100, 2, 1);
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
-    let _wrong = limits.attempt("a", address("2001:db8:1:2::1")).await.unwrap();
-    let _wrong = limits.attempt("b", address("2001:db8:1:2:ffff::9")).await.unwrap();
+    drop(limits.attempt("a", address("2001:db8:1:2::1")).await.unwrap());
+    drop(limits.attempt("b", address("2001:db8:1:2:ffff::9")).await.unwrap());
     assert!(limits.attempt("c", address("2001:db8:1:2::3")).await.is_err());
     assert!(limits.attempt("c", address("2001:db8:1:3::3")).await.is_ok());
-    let _wrong = limits.attempt("d", HERE).await.unwrap();
-    let _wrong = limits.attempt("e", address("::ffff:203.0.113.7")).await.unwrap();
+    drop(limits.attempt("d", HERE).await.unwrap());
+    drop(limits.attempt("e", address("::ffff:203.0.113.7")).await.unwrap());
     assert!(limits.attempt("f", HERE).await.is_err());
 }
 

@@ -29,7 +29,6 @@ const PASSWORD_PROBLEMS: [Kind; 4] = [
     Kind::TooManyLogins,
     Kind::RecordsUnavailable,
 ];
-const JSON_PROBLEMS: [Kind; 2] = [Kind::MalformedRequest, Kind::UnsupportedMediaType];
 
 /// All problem kinds of the call, in the order of the API reference.
 pub(super) fn kinds(call: &Call) -> Vec<ProblemKind> {
@@ -42,7 +41,10 @@ pub(super) fn kinds(call: &Call) -> Vec<ProblemKind> {
         kinds.push(Kind::NotFound);
     }
     if matches!(call.request_body, Body::Json(_)) {
-        kinds.extend(JSON_PROBLEMS);
+        kinds.push(Kind::MalformedRequest);
+    }
+    if !matches!(call.request_body, Body::Nothing) {
+        kinds.push(Kind::UnsupportedMediaType);
     }
     kinds.extend(security_problems(call));
     ProblemKind::ALL.iter().copied().filter(|kind| kinds.contains(kind)).collect()

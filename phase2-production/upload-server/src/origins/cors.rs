@@ -19,14 +19,15 @@ const METHODS: HeaderValue =
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, if-range, \
      range, tus-resumable, upload-checksum, upload-length, upload-metadata, \
-     upload-offset, x-request-id, x-session-id",
+     upload-offset, x-http-method-override, x-request-id, x-session-id",
 );
 
 /// Response headers that a page may read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "content-disposition, content-range, etag, location, retry-after, tus-extension, \
-     tus-max-size, tus-resumable, tus-version, upload-expires, upload-length, \
-     upload-offset, www-authenticate, x-request-id, x-served-by",
+    "content-disposition, content-range, etag, location, retry-after, \
+     tus-checksum-algorithm, tus-extension, tus-max-size, tus-resumable, tus-version, \
+     upload-expires, upload-length, upload-metadata, upload-offset, www-authenticate, \
+     x-file-id, x-request-id, x-served-by",
 );
 
 /// Seconds for which a browser caches a preflight.

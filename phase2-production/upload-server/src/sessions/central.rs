@@ -1,7 +1,7 @@
 //! Sessions in one place: the database is the source of truth, and Redis is its cache.
 //!
 //! A request costs one round trip to Redis, which finds the session, and sometimes a
-//! second one that extends its idle timeout (`cache/src/glance.rs`). A session that Redis
+//! second one that extends its idle timeout (`cache/src/fast_path.rs`). A session that Redis
 //! does not have, or cannot be trusted about, is read from the database and written to
 //! Redis. Every change is committed to the database before the reply, then written to
 //! Redis. A logout is a tombstone in Redis, which a slow reader cannot overwrite
@@ -17,22 +17,33 @@
 //!   Redis is answered after all have polled, and a replica whose feed lags asks the
 //!   database.
 //! - Database unavailable: no session can end, because a logout is committed before the
-//!   reply.
+//!   reply. A replica that lagged when the outage began refuses, because it may miss a
+//!   logout from before.
 //!
 //! One gap remains, so that a database outage does not log every user out: a replica that
-//! cannot reach the database trusts Redis. It misses a logout at another replica that can
-//! reach the database but not Redis.
+//! alone cannot reach the database trusts Redis. It misses a logout at another replica that
+//! can reach the database but not Redis.
+//!
+//! Why a session in use does not die: Redis knows every use, the database some. While Redis
+//! has the session and is known, the session was used within its idle time, whatever the
+//! database says. Without Redis the last written use counts, so a session may die early, by
+//! up to the interval of the writes, and never late.
 
 mod database;
+mod known_ids;
 mod lifecycle;
+mod pending_uses;
 mod single_flight;
 mod view;
 
 use super::{SessionError, SessionId, SessionLimits};
 use crate::clock::now;
-use crate::revocation_feed::{self, RevocationFeed};
+use crate::limits::UnknownIds;
+use crate::revocation_feed::{self, FeedStatus, RevocationFeed};
 use cache::{Cache, Found, RedisTime, SessionCopy};
-use database::{Access, Database};
+use database::{Access, Database, InRedis, Lookup, NotLive};
+use http_edge::time_limit::within;
+use known_ids::KnownIds;
 use records::{Member, Records, sessions};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -41,7 +52,8 @@ use std::time::Duration;
 /// exercised before it is needed.
 const VERIFY_ONE_IN: u64 = 1_000;
 
-/// Longest wait for the database to verify a cache hit.
+/// Longest wait for the database to verify a cache hit, or to list the files of a session
+/// that Redis lists, too.
 const VERIFY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A use is written to the database if the last written one is older than the idle timeout
@@ -68,6 +80,7 @@ pub struct Central {
     cache: Cache,
     limits: SessionLimits,
     database: Database,
+    known_ids: KnownIds,
     /// See [`VERIFY_ONE_IN`].
     verify_one_in: u64,
     revocation_feed: RevocationFeed,
@@ -80,8 +93,15 @@ impl Central {
     pub fn new(records: Records, cache: Cache, limits: SessionLimits) -> Self {
         let revocation_feed = start_feed(records.clone(), cache.clone(), limits.absolute);
         let database = Database::new(records.clone(), cache.clone(), limits);
-        let verify_one_in = VERIFY_ONE_IN;
-        Self { records, cache, limits, database, verify_one_in, revocation_feed }
+        Self {
+            records,
+            cache,
+            limits,
+            database,
+            known_ids: KnownIds::default(),
+            verify_one_in: VERIFY_ONE_IN,
+            revocation_feed,
+        }
     }
 
     /// Returns the session's owner. Each use restarts the idle timeout, reads included.
@@ -89,7 +109,22 @@ impl Central {
     /// # Errors
     /// When no live session has this id, or no store answers.
     pub async fn touch(&self, id: &SessionId) -> Result<Member, SessionError> {
-        self.authenticate(&id.hash(), Access::Use).await
+        self.authenticate(&id.hash(), Access::Use, None).await
+    }
+
+    /// The same for a request that may have a made-up id. Only a lookup in the database
+    /// counts. An id is not made up if Redis has any copy of its session, or if this replica
+    /// has found it live before: it is served however many made-up ids came from there.
+    /// While Redis does not answer or has lost its data, other ids may be made up.
+    ///
+    /// # Errors
+    /// As [`Central::touch`]; `TooManyUnknown` when too many unknown ids came from there.
+    pub(crate) async fn touch_from(
+        &self,
+        id: &SessionId,
+        unknown: &UnknownIds,
+    ) -> Result<Member, SessionError> {
+        self.authenticate(&id.hash(), Access::Use, Some(unknown)).await
     }
 
     /// The same without counting as a use.
@@ -97,68 +132,134 @@ impl Central {
     /// # Errors
     /// When no live session has this id, or no store answers.
     pub async fn peek(&self, id: &SessionId) -> Result<Member, SessionError> {
-        self.authenticate(&id.hash(), Access::Peek).await
+        self.authenticate(&id.hash(), Access::Peek, None).await
     }
 
     async fn authenticate(
         &self,
         session_id_hash: &str,
         access: Access,
+        unknown: Option<&UnknownIds>,
     ) -> Result<Member, SessionError> {
-        let is_lagging = self.revocation_feed.is_lagging();
+        let found = self.find(session_id_hash, access, unknown).await;
+        match &found {
+            Ok(_) => self.known_ids.add(session_id_hash),
+            Err(SessionError::Unavailable) => {}
+            Err(_) => self.known_ids.remove(session_id_hash),
+        }
+        found
+    }
+
+    async fn find(
+        &self,
+        session_id_hash: &str,
+        access: Access,
+        unknown: Option<&UnknownIds>,
+    ) -> Result<Member, SessionError> {
+        let feed = self.revocation_feed.status();
         let found = match access {
             Access::Use => {
                 self.cache.use_session(session_id_hash, self.limits.idle).await
             }
             Access::Peek => self.cache.peek_session(session_id_hash).await,
         };
-        match found {
-            Ok(Found::Ended) => Err(SessionError::Unknown),
+        let (in_redis, redis_read_at, counter) = match found {
+            Ok(Found::Ended) => return Err(SessionError::Unknown),
             Ok(Found::Live { copy, now, .. }) => {
                 metrics::counter!("upload_server_session_cache_hits_total").increment(1);
-                self.use_cached(session_id_hash, access, copy, now, is_lagging).await
+                return self.use_cached(session_id_hash, access, copy, now, feed).await;
             }
-            Ok(Found::Miss { now }) => {
-                metrics::counter!("upload_server_session_cache_misses_total")
-                    .increment(1);
-                Ok(self
-                    .database
-                    .read_shared(session_id_hash, access, Some(now))
-                    .await?
-                    .member)
+            Ok(Found::Miss { now, has_copy, in_use }) => {
+                let in_redis = match (has_copy, in_use) {
+                    (_, true) => InRedis::InUse,
+                    (true, false) => InRedis::Unsure,
+                    (false, false) => self.without_redis(session_id_hash),
+                };
+                (in_redis, Some(now), "upload_server_session_cache_misses_total")
             }
             Err(_) => {
-                metrics::counter!("upload_server_session_cache_fallbacks_total")
-                    .increment(1);
-                Ok(self.database.read_shared(session_id_hash, access, None).await?.member)
+                let in_redis = self.without_redis(session_id_hash);
+                (in_redis, None, "upload_server_session_cache_fallbacks_total")
             }
+        };
+        metrics::counter!(counter).increment(1);
+        let lookup = Lookup { access, in_redis };
+        self.look_up(session_id_hash, lookup, redis_read_at, unknown).await
+    }
+
+    /// What is known about an id of which Redis says nothing.
+    fn without_redis(&self, session_id_hash: &str) -> InRedis {
+        if self.known_ids.contains(session_id_hash) {
+            InRedis::Unsure
+        } else {
+            InRedis::Nothing
+        }
+    }
+
+    /// Asks the database about an id that Redis does not confirm.
+    async fn look_up(
+        &self,
+        session_id_hash: &str,
+        lookup: Lookup,
+        redis_read_at: Option<RedisTime>,
+        unknown: Option<&UnknownIds>,
+    ) -> Result<Member, SessionError> {
+        if let Some(unknown) = unknown
+            && lookup.in_redis == InRedis::Nothing
+        {
+            unknown.check()?;
+        }
+        match self.database.read_shared(session_id_hash, lookup, redis_read_at).await {
+            Ok(session) => Ok(session.member),
+            Err(NotLive::Unknown) => {
+                if let Some(unknown) = unknown {
+                    unknown.count().await?;
+                }
+                Err(SessionError::Unknown)
+            }
+            Err(reason) => Err(reason.into()),
         }
     }
 
     /// Uses the cached copy for a short time if this replica's revocation feed does not
     /// lag. After that time the database records the use and verifies the session. If it
-    /// does not answer, the cached copy counts.
+    /// does not answer, the cached copy counts, unless this replica lags: then it may miss
+    /// a logout from before the outage.
     async fn use_cached(
         &self,
         session_id_hash: &str,
         access: Access,
         copy: SessionCopy<CachedSession>,
         at: RedisTime,
-        is_lagging: bool,
+        feed: FeedStatus,
     ) -> Result<Member, SessionError> {
         let longest = use_write_interval(&self.limits);
         let due = match access {
             Access::Use => now() - copy.session.last_seen_at >= milliseconds(longest),
-            Access::Peek => at.since(copy.read_at) >= longest,
+            Access::Peek => at.since(copy.read_at).is_none_or(|age| age >= longest),
         };
-        if !is_lagging && !due && !self.database.is_sampled(self.verify_one_in) {
+        let sampled = self.database.is_sampled(self.verify_one_in);
+        let lags = feed == FeedStatus::Lagging;
+        if feed == FeedStatus::DatabaseDown || !(lags || due || sampled) {
+            if due && access == Access::Use {
+                self.database.remember_use(session_id_hash);
+            }
             return Ok(copy.session.member);
         }
         metrics::counter!("upload_server_session_cache_revalidations_total").increment(1);
-        let database = self.database.read_shared(session_id_hash, access, Some(at));
-        match tokio::time::timeout(VERIFY_TIMEOUT, database).await {
+        let lookup = Lookup { access, in_redis: InRedis::InUse };
+        let asked = self.database.read_shared(session_id_hash, lookup, Some(at));
+        if lags {
+            return Ok(asked.await?.member);
+        }
+        match within("session verification", VERIFY_TIMEOUT, asked).await {
             Ok(Ok(session)) => Ok(session.member),
-            Err(_) | Ok(Err(SessionError::Unavailable)) => Ok(copy.session.member),
+            Err(_) | Ok(Err(NotLive::Unavailable)) => {
+                if access == Access::Use {
+                    self.database.remember_use(session_id_hash);
+                }
+                Ok(copy.session.member)
+            }
             Ok(Err(ended)) => {
                 metrics::counter!("upload_server_session_cache_stale_hits_total")
                     .increment(1);
@@ -166,7 +267,7 @@ impl Central {
                     session = &session_id_hash[..8],
                     "Redis had a session that has ended"
                 );
-                Err(ended)
+                Err(ended.into())
             }
         }
     }

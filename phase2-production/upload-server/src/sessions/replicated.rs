@@ -3,9 +3,13 @@
 //! Any replica answers from its own memory and needs no store. The price: each replica
 //! holds all sessions, and a change reaches the others a moment later. If two replicas
 //! start sessions at once, an account may exceed its limit until its next login.
+//!
+//! A replica forgets an ended session only when it would have expired, because an entry
+//! about it may still arrive. Ended sessions do not count for `--max-sessions`; they have
+//! limits of their own, so that memory stays bounded.
 
 use super::{SessionData, SessionError, SessionId, SessionLimits};
-use crate::clock::now;
+use crate::clock::{self, now};
 use api_contract::sessions::MAX_SESSION_FILES;
 use gossip::{Gone, Gossip, GossipConfig, SessionLifetimes};
 use records::Member;
@@ -16,8 +20,17 @@ use upload_domain::username::Username;
 /// Time between two gossip rounds.
 const GOSSIP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Replicas of other clusters on the same machine are ignored. Not a secret.
-const CLUSTER_ID: &str = "upload-server";
+/// Known sessions of one account, ended ones included, at which it cannot log in: this many
+/// times `--max-sessions`. So an account that logs in and out without end blocks only
+/// itself, and only until its ended sessions would have expired.
+const ACCOUNT_FACTOR: usize = 2;
+
+/// The smallest `--max-sessions` for those limits: a small one allows many logouts, too.
+const MIN_FOR_KNOWN: usize = 10_000;
+
+/// Known sessions of all accounts at which no account can log in: this many times the limit
+/// of one account.
+const ALL_ACCOUNTS_FACTOR: usize = 4;
 
 /// This replica's sessions and its gossip. Clones share them.
 #[derive(Clone)]
@@ -27,7 +40,8 @@ pub struct Replicated {
 }
 
 impl Replicated {
-    /// Joins the cluster, and returns when this replica has its sessions.
+    /// Joins the cluster of this deployment, and returns when this replica has its sessions.
+    /// Replicas of another deployment are ignored: their accounts are others.
     ///
     /// # Errors
     /// When an address is not on this machine, or cannot be bound.
@@ -35,16 +49,16 @@ impl Replicated {
         node: String,
         listen: SocketAddr,
         seeds: Vec<SocketAddr>,
+        deployment: String,
         limits: SessionLimits,
     ) -> anyhow::Result<Self> {
         let lives = SessionLifetimes { idle: limits.idle, absolute: limits.absolute };
-        let cluster_id = CLUSTER_ID.to_owned();
         let config = GossipConfig {
             node,
             listen,
             seeds,
             interval: GOSSIP_INTERVAL,
-            cluster_id,
+            cluster_id: deployment,
             lifetimes: lives,
             max_files: MAX_SESSION_FILES,
         };
@@ -52,22 +66,20 @@ impl Replicated {
         Ok(Self { gossip: Gossip::join(config).await?, limits })
     }
 
-    /// Birth.
+    /// Birth, at this epoch of the account.
     ///
     /// # Errors
-    /// When the limit of live sessions is reached.
-    pub async fn start(&self, member: &Member) -> Result<SessionId, SessionError> {
-        if self.gossip.known_sessions() >= self.limits.max_live {
-            // Expired sessions must not count for the limit.
-            self.sweep().await;
-        }
-        if self.gossip.known_sessions() >= self.limits.max_live {
-            return Err(SessionError::TooMany);
-        }
+    /// When the limit of live sessions is reached, or that of known ones.
+    pub async fn start(
+        &self,
+        member: &Member,
+        epoch: i64,
+    ) -> Result<SessionId, SessionError> {
         let owner = member.username.as_str();
+        self.check_limits(owner)?;
         self.evict_oldest(owner).await;
         let (id, about) = (SessionId::random(), member_as_text(member));
-        self.gossip.start(&id.hash(), owner, &about, now()).await;
+        self.gossip.start(&id.hash(), (owner, epoch), &about, now()).await;
         tracing::info!(session = id.label(), user = owner, "session born");
         Ok(id)
     }
@@ -121,21 +133,37 @@ impl Replicated {
         Ok(())
     }
 
-    /// Death of all sessions of one account, on all replicas.
-    pub async fn end_all_of(&self, username: &Username) {
-        self.gossip.end_all_of(username.as_str(), now()).await;
+    /// Death of all sessions of one account that were born before `epoch`, on all replicas.
+    pub async fn end_all_of(&self, username: &Username, epoch: i64) {
+        self.gossip.end_all_of((username.as_str(), epoch), now()).await;
         tracing::info!(user = %username, "all sessions of the account died");
     }
 
-    /// Death of all expired sessions. Also reports the number of live ones.
-    pub async fn sweep(&self) {
-        self.gossip.sweep(now()).await;
+    /// Death of all sessions that have expired at `time`. Also reports the number of live
+    /// ones.
+    pub async fn sweep(&self, time: i64) {
+        self.gossip.sweep(time).await;
         report(self.gossip.size(now()).await.living);
     }
 
     /// Leaves the cluster; the other replicas keep the sessions.
     pub async fn leave(&self) {
         self.gossip.leave().await;
+    }
+
+    fn check_limits(&self, owner: &str) -> Result<(), SessionError> {
+        let max_live = self.limits.max_live;
+        if self.gossip.is_full(max_live, now()) {
+            return Err(SessionError::TooMany);
+        }
+        let of_account = self.gossip.known_sessions_of(owner);
+        if exceeds_known(max_live, of_account, self.gossip.known_sessions()) {
+            // Sweeps free memory, and they need a clock that agrees with the database's.
+            let clock_agrees = clock::agreed();
+            tracing::warn!(user = owner, clock_agrees, "too many ended sessions");
+            return Err(SessionError::TooMany);
+        }
+        Ok(())
     }
 
     async fn evict_oldest(&self, owner: &str) {
@@ -148,6 +176,13 @@ impl Replicated {
             let _ = self.gossip.end(&session_id_hash, now()).await;
         }
     }
+}
+
+/// Whether this account, or all together, have too many known sessions for a login.
+fn exceeds_known(max_live: usize, of_account: usize, of_all: usize) -> bool {
+    let max_of_account = max_live.max(MIN_FOR_KNOWN).saturating_mul(ACCOUNT_FACTOR);
+    let max_of_all = max_of_account.saturating_mul(ALL_ACCOUNTS_FACTOR);
+    of_account >= max_of_account || of_all >= max_of_all
 }
 
 impl From<Gone> for SessionError {
@@ -180,4 +215,21 @@ fn unsigned(number: i64) -> u64 {
 #[expect(clippy::cast_precision_loss, reason = "a gauge; exact up to 2^53 sessions")]
 fn report(living: usize) {
     metrics::gauge!("live_sessions").set(living as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_with_many_ended_sessions_blocks_only_itself() {
+        for max_live in [1, MIN_FOR_KNOWN, 100_000] {
+            let most = ACCOUNT_FACTOR * max_live.max(MIN_FOR_KNOWN);
+            assert!(!exceeds_known(max_live, most - 1, most - 1));
+            assert!(exceeds_known(max_live, most, most), "this account");
+            assert!(!exceeds_known(max_live, 0, most), "another account");
+            assert!(exceeds_known(max_live, 0, most * ALL_ACCOUNTS_FACTOR), "memory");
+        }
+        assert!(!exceeds_known(usize::MAX, 1, 1), "no overflow");
+    }
 }

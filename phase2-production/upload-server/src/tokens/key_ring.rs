@@ -3,8 +3,8 @@
 use super::TokenError;
 use super::key_set::{KeySet, KnownKey};
 use super::keys::{BadKey, SigningKey, StoredKey};
-use super::rotation::{self, RotationTimes, Wanted};
-use super::sealing::SealingKey;
+use super::rotation::{self, Candidate, Requester, RotationTimes, Wanted};
+use super::sealing::{CannotUnseal, SealingKey};
 use crate::config::credentials::SigningAlgorithm;
 use records::{Records, RecordsError, Scope, signing_keys};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,6 +23,10 @@ pub(crate) struct KeyRing {
     current: RwLock<Arc<KeySet>>,
     /// Time of the last lookup for an unknown key id.
     unknown_kid_at: AtomicI64,
+    /// Held while a key is made.
+    making: tokio::sync::Mutex<()>,
+    #[cfg(test)]
+    keys_made: AtomicI64,
 }
 
 impl KeyRing {
@@ -40,15 +44,38 @@ impl KeyRing {
     ) -> Result<Self, TokenError> {
         let current = RwLock::new(Arc::new(KeySet::new(Vec::new(), i64::MIN)));
         let unknown_kid_at = AtomicI64::new(i64::MIN);
-        let ring = Self { records, sealing, times, current, unknown_kid_at };
-        ring.publish(algorithm, Wanted::IfMissing, clock).await?;
-        ring.refresh(clock()).await?;
-        if let Some(signer) = ring.current().signer(clock())
-            && signer.signing.is_none()
-        {
-            return Err(TokenError::broken(BadKey::from(super::sealing::CannotUnseal)));
-        }
+        let ring = Self {
+            records,
+            sealing,
+            times,
+            current,
+            unknown_kid_at,
+            making: tokio::sync::Mutex::default(),
+            #[cfg(test)]
+            keys_made: AtomicI64::new(0),
+        };
+        // Checked before a key is added: the other replicas could not sign with a key of
+        // another secret file.
+        ring.load(clock()).await?;
+        ring.publish(algorithm, Wanted::IfMissing).await?;
+        ring.load(clock()).await?;
         Ok(ring)
+    }
+
+    /// Loads the keys at the start.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the newest key was sealed with another
+    /// secret file.
+    async fn load(&self, now_ms: i64) -> Result<(), TokenError> {
+        self.refresh(now_ms).await?;
+        let keys = self.current();
+        match keys.newest() {
+            Some(newest) if newest.signing.is_none() => {
+                Err(TokenError::broken(BadKey::from(CannotUnseal)))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn current(&self) -> Arc<KeySet> {
@@ -58,12 +85,11 @@ impl KeyRing {
     /// The key that signs now.
     ///
     /// # Errors
-    /// When there is none, or it was sealed with another secret file.
+    /// When there is none that was sealed with this secret file.
     pub(crate) fn signer(&self, now_ms: i64) -> Result<Arc<SigningKey>, TokenError> {
         let set = self.current();
         let newest = set.signer(now_ms).and_then(|key| key.signing.clone());
-        newest
-            .ok_or_else(|| TokenError::broken(BadKey::from(super::sealing::CannotUnseal)))
+        newest.ok_or_else(|| TokenError::broken(BadKey::from(CannotUnseal)))
     }
 
     /// Reloads the keys.
@@ -108,7 +134,8 @@ impl KeyRing {
     }
 
     /// Publishes a new key, which signs after every replica has loaded it. If a published
-    /// key does not sign yet, none is added. Returns the key id.
+    /// key does not sign yet, none is added. All times are by the database's clock. Returns
+    /// the key id.
     ///
     /// # Errors
     /// When no key can be made, or the database does not answer.
@@ -116,35 +143,77 @@ impl KeyRing {
         &self,
         algorithm: SigningAlgorithm,
         wanted: Wanted,
-        clock: fn() -> i64,
     ) -> Result<String, TokenError> {
-        if wanted == Wanted::IfMissing
-            && let Some(kid) = self.in_use(algorithm).await?
-        {
-            return Ok(kid);
-        }
-        let sealing = self.sealing.clone();
-        // Making an RSA key takes seconds of CPU time.
-        let made =
-            tokio::task::spawn_blocking(move || StoredKey::make(algorithm, &sealing));
-        let key = made.await.map_err(TokenError::broken)?.map_err(TokenError::broken)?;
+        let _made_once = self.making.lock().await;
+        let key = match self.candidate(algorithm, wanted).await? {
+            Candidate::Published(kid) => return Ok(kid),
+            Candidate::Made(key) => key,
+        };
         let times = self.times;
         let published = self.records.run(Scope::Housekeeping, move |tx| {
-            Box::pin(async move { rotation::add(tx, key, wanted, times, clock).await })
+            Box::pin(async move { rotation::add(tx, key, wanted, times).await })
         });
         let kid = published.await?;
         tracing::info!(kid, algorithm = algorithm.as_str(), "signing key published");
         Ok(kid)
     }
 
-    async fn in_use(
+    /// As [`KeyRing::publish`] of a key that is always wanted, for an operator, with an
+    /// audit entry. `None` if the requester is no operator.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn publish_for(
+        &self,
+        requester: Requester,
+        algorithm: SigningAlgorithm,
+    ) -> Result<Option<String>, TokenError> {
+        let _made_once = self.making.lock().await;
+        let candidate = self.candidate(algorithm, Wanted::Always).await?;
+        let times = self.times;
+        let scope = Scope::Organisation(requester.member.organisation.clone());
+        let published = self.records.run(scope, move |tx| {
+            Box::pin(
+                async move { rotation::add_for(tx, &requester, candidate, times).await },
+            )
+        });
+        let kid = published.await?;
+        tracing::info!(kid, algorithm = algorithm.as_str(), "signing key rotation");
+        Ok(kid)
+    }
+
+    /// The key to publish. Making an RSA key takes seconds of CPU time, so it is made only
+    /// if it is needed. The caller holds `making`, so that it is made once for all requests
+    /// at the same moment.
+    async fn candidate(
         &self,
         algorithm: SigningAlgorithm,
+        wanted: Wanted,
+    ) -> Result<Candidate, TokenError> {
+        if let Some(kid) = self.sufficient(algorithm, wanted).await? {
+            return Ok(Candidate::Published(kid));
+        }
+        let sealing = self.sealing.clone();
+        #[cfg(test)]
+        self.keys_made.fetch_add(1, Ordering::Relaxed);
+        let made =
+            tokio::task::spawn_blocking(move || StoredKey::make(algorithm, &sealing));
+        let key = made.await.map_err(TokenError::broken)?.map_err(TokenError::broken)?;
+        Ok(Candidate::Made(key))
+    }
+
+    async fn sufficient(
+        &self,
+        algorithm: SigningAlgorithm,
+        wanted: Wanted,
     ) -> Result<Option<String>, RecordsError> {
         let list = self.records.read(Scope::Housekeeping, |tx| {
-            Box::pin(async move { signing_keys::list(tx).await })
+            Box::pin(async move {
+                Ok((signing_keys::list(tx).await?, records::clock::now(tx).await?))
+            })
         });
-        Ok(rotation::newest_of(&list.await?, algorithm.as_str()))
+        let (rows, now_ms) = list.await?;
+        Ok(rotation::sufficient(&rows, wanted, algorithm, now_ms))
     }
 
     /// A loaded key is reused, because parsing an RSA key is expensive.
@@ -183,6 +252,11 @@ impl KeyRing {
         let signing =
             signing.inspect_err(|error| tracing::error!(%error, kid = row.kid)).ok();
         Some((Arc::new(verifying), signing.map(Arc::new)))
+    }
+
+    /// For how long a client may cache the published keys.
+    pub(crate) fn cache_lifetime(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.times.cached()).unwrap_or(0))
     }
 
     /// Time between two reloads.

@@ -32,9 +32,17 @@ impl KeySet {
         Self { keys, queried_at }
     }
 
-    /// The newest key that may sign at this time.
+    /// The newest key that may sign at this time. A key that another secret file sealed is
+    /// skipped: it must not keep this replica from issuing tokens.
     pub(crate) fn signer(&self, now_ms: i64) -> Option<&Arc<KnownKey>> {
-        self.keys.iter().rfind(|key| key.signs_from <= now_ms)
+        let signs =
+            |key: &&Arc<KnownKey>| key.signs_from <= now_ms && key.signing.is_some();
+        self.keys.iter().rfind(signs)
+    }
+
+    /// The key that signs last, whether this replica can use it or not.
+    pub(crate) fn newest(&self) -> Option<&Arc<KnownKey>> {
+        self.keys.last()
     }
 
     /// The key with this id, if it still verifies. A key verifies before it signs,
@@ -98,6 +106,23 @@ mod tests {
         assert!(set.verifier(&old.kid, 1_901).is_none());
         assert_eq!(set.jwks(1_901).keys.len(), 1);
         assert!(set.verifier("another", 0).is_none());
+    }
+
+    #[test]
+    fn key_sealed_with_another_secret_is_no_signer() {
+        let (old, new) = (key(0, Some(9_000)), key(1_000, None));
+        let foreign = Arc::new(KnownKey {
+            kid: new.kid.clone(),
+            verifying: Arc::clone(&new.verifying),
+            signing: None,
+            signs_from: new.signs_from,
+            verifies_until: None,
+        });
+        let set = KeySet::new(vec![foreign, Arc::clone(&old)], 0);
+        let signer = set.signer(2_000).map(|key| key.kid.clone());
+        assert_eq!(signer, Some(old.kid.clone()));
+        assert!(set.newest().is_some_and(|key| key.kid == new.kid));
+        assert!(set.verifier(&new.kid, 2_000).is_some(), "it still verifies");
     }
 
     #[test]

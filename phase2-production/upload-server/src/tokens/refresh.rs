@@ -16,6 +16,7 @@ use api_contract::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use records::refresh::{self, Holder, NewFamily, Rotated, Rotation};
+use records::users::SignedOut;
 use records::{AnyConnection, Member, RecordsError, Scope};
 use sha2::{Digest, Sha256};
 use upload_domain::hex::hex;
@@ -58,6 +59,8 @@ pub(crate) struct RefreshRules {
     pub(crate) grace: i64,
     /// Tokens that a family may have.
     pub(crate) max_tokens: i64,
+    /// Live families that an account may have.
+    pub(crate) max_families: i64,
 }
 
 /// Tokens that a family may have beyond the expected number.
@@ -67,12 +70,13 @@ impl RefreshRules {
     /// A family may have twice the tokens of a client that refreshes whenever an access
     /// token expires, plus a reserve. `access_ttl_s` is the lifetime of access tokens in
     /// seconds.
-    pub(crate) fn new(args: &TokenArgs, access_ttl_s: u64) -> Self {
+    pub(crate) fn new(args: &TokenArgs, access_ttl_s: u64, max_families: u32) -> Self {
         let needed = args.refresh_ttl_ms.div_ceil(access_ttl_s.max(1) * 1_000);
         Self {
             life: signed(args.refresh_ttl_ms),
             grace: signed(args.refresh_grace_ms),
             max_tokens: signed(needed.saturating_mul(2).saturating_add(SPARE_TOKENS)),
+            max_families: i64::from(max_families),
         }
     }
 }
@@ -82,11 +86,14 @@ pub(crate) enum Refreshed {
     /// The successor, new or repeated.
     Next(Holder, RefreshToken),
     /// Reuse detected: the family and its access tokens are revoked.
-    Reused(Holder, RevokedNames),
+    Reused(Holder, (RevokedNames, Option<SignedOut>)),
 }
 
-/// Birth of a family, in the transaction of a login. `None` if the account changed since
-/// the password was checked.
+/// A new family, its first token, and the families that it ended.
+type Begun = ((String, RefreshToken), Vec<String>);
+
+/// Birth of a family, in the transaction of a login. Returns the ids of the families that
+/// it ended as well. `None` if the account changed since the password was checked.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -96,7 +103,7 @@ pub(crate) async fn start(
     epoch: i64,
     rules: RefreshRules,
     now_ms: i64,
-) -> Result<Option<(String, RefreshToken)>, RecordsError> {
+) -> Result<Option<Begun>, RecordsError> {
     let token = RefreshToken::new();
     let family = NewFamily {
         family: uuid::Uuid::new_v4().simple().to_string(),
@@ -104,8 +111,9 @@ pub(crate) async fn start(
         epoch,
         expires_at: now_ms.saturating_add(rules.life),
     };
-    let started = refresh::start_family(tx, &family, &token.hash(), now_ms).await?;
-    Ok(started.then_some((family.family, token)))
+    let most = rules.max_families;
+    let ended = refresh::start_family(tx, &family, &token.hash(), most, now_ms).await?;
+    Ok(ended.map(|ended| ((family.family, token), ended)))
 }
 
 /// Exchanges one token for the next. The successor is always sealed into the row of its
@@ -119,7 +127,7 @@ pub(crate) async fn rotate(
     audit: &AuditContext,
 ) -> Result<Refreshed, TokenError> {
     let (token_hash, next, inner) = (token.hash(), RefreshToken::new(), &tokens.0);
-    let rotation = Rotation {
+    let mut rotation = Rotation {
         token_hash: token_hash.clone(),
         new_token_hash: next.hash(),
         successor_sealed: inner.sealing.seal(&token_hash, next.0.as_bytes()),
@@ -131,10 +139,12 @@ pub(crate) async fn rotate(
     let scope = Scope::CredentialHash(token_hash.clone());
     let rotated = inner.records.run(scope, move |tx| {
         Box::pin(async move {
+            // A wrong clock of this replica must not make a repetition look like a theft.
+            rotation.now = records::clock::now(tx).await?;
             let rotated = refresh::rotate(tx, &rotation).await?;
             let names = match &rotated {
                 Rotated::Reused(holder) => tokens.write_reuse(tx, holder, &audit).await?,
-                _ => RevokedNames::default(),
+                _ => (RevokedNames::default(), None),
             };
             Ok((rotated, names))
         })
@@ -186,10 +196,11 @@ mod tests {
             refresh_grace_ms: 0,
             signing_algorithm: SigningAlgorithm::Eddsa,
             revocation: Revocation::None,
+            key_lead_ms: 120_000,
             key_refresh_ms: 5_000,
         };
         let max_tokens =
-            |args: TokenArgs, life_s| RefreshRules::new(&args, life_s).max_tokens;
+            |args: TokenArgs, life_s| RefreshRules::new(&args, life_s, 100).max_tokens;
         let week = 7 * 24 * 60 * 60 * 1_000;
         assert_eq!(max_tokens(args(900_000, week), 900), 1_000 + 2 * 672);
         assert_eq!(

@@ -22,25 +22,25 @@ mod version;
 pub(crate) use deny::RevokedNames;
 
 use super::TokenError;
-use super::access::{Claims, ISSUER};
+use super::access::{Claims, ISSUER, LEEWAY_S};
 use crate::concurrency_limit::ConcurrencyLimit;
 use crate::config::credentials::Revocation;
-use crate::revocation_feed::RevocationFeed;
+use crate::revocation_feed::{FeedStatus, RevocationFeed};
 use cache::Cache;
 use cached::{CachedRevocations, family_name};
 use deny_list::DenialLookup;
 use records::{AnyConnection, Records, RecordsError, Scope, revoked, users};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
 use version::VersionLookup;
 
 /// Concurrent requests that ask the database because Redis had no answer: half of a
 /// replica's connections, so that uploads and logins go on.
 const MAX_CONCURRENT_LOOKUPS: usize = 4;
 
-/// Longest wait for the database to verify an answer of Redis.
-const VERIFY_TIMEOUT: Duration = Duration::from_millis(250);
+/// Longest lifetime of any access token in milliseconds: the largest `--token-ttl-ms`, with
+/// the leeway and the rounding of its seconds. A replica may have issued it before a restart
+/// with a shorter lifetime, and a denial must not end before its token.
+const MAX_TOKEN_LIFETIME_MS: i64 = (86_400 + LEEWAY_S + 1).cast_signed() * 1_000;
 
 /// Checks and writes revocations of access tokens.
 #[derive(Clone)]
@@ -79,7 +79,8 @@ impl CachedState {
 }
 
 impl Revocations {
-    /// Must be called in a Tokio runtime.
+    /// `max_lifetime_ms` is that of the tokens that this replica issues. Must be called in a
+    /// Tokio runtime.
     pub(crate) fn new(
         mode: Revocation,
         records: Records,
@@ -87,6 +88,7 @@ impl Revocations {
         max_lifetime_ms: i64,
     ) -> Self {
         let has_redis = cache.is_some();
+        let max_lifetime_ms = max_lifetime_ms.max(MAX_TOKEN_LIFETIME_MS);
         let cached = CachedRevocations::new(mode, cache, max_lifetime_ms);
         let needs_feed = has_redis && cached.needs_lookup();
         let feed = needs_feed.then(|| cached.start_feed(records.clone()));
@@ -108,7 +110,7 @@ impl Revocations {
     /// # Errors
     /// `Invalid` when it was revoked, `Unavailable` when no store answers.
     pub(crate) async fn check(&self, claims: &Claims) -> Result<(), TokenError> {
-        let is_lagging = self.feed.as_ref().is_some_and(RevocationFeed::is_lagging);
+        let feed = self.feed.as_ref().map(RevocationFeed::status);
         if self.feed.is_some() {
             super::count_round_trip("redis");
         }
@@ -116,16 +118,12 @@ impl Revocations {
         if cached.is_revoked() {
             return Err(TokenError::Invalid);
         }
-        let stored = match (cached.is_conclusive(), is_lagging) {
-            (true, false) => return Ok(()),
-            (false, _) => self.read_records(claims).await?,
-            (true, true) => {
-                let asked = timeout(VERIFY_TIMEOUT, self.read_records(claims)).await;
-                // The database does not answer, so the answer of Redis counts.
-                let Ok(Ok(stored)) = asked else { return Ok(()) };
-                stored
-            }
-        };
+        // A replica that lags may miss a revocation from before an outage.
+        let is_current = !matches!(feed, Some(FeedStatus::Lagging));
+        if cached.is_conclusive() && is_current {
+            return Ok(());
+        }
+        let stored = self.read_records(claims).await?;
         self.cached.update(claims, &cached, stored).await;
         let same_version =
             !self.cached.compares_versions() || stored.epoch == Some(claims.ver);
@@ -163,4 +161,29 @@ async fn is_denied(
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::credentials::TokenArgs;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        tokens: TokenArgs,
+    }
+
+    fn ttl_ms(text: &str) -> Option<u64> {
+        let parsed = CommandLine::try_parse_from(["server", "--token-ttl-ms", text]);
+        parsed.ok().map(|line| line.tokens.token_ttl_ms)
+    }
+
+    #[test]
+    fn denial_outlives_the_longest_token_of_the_flag() {
+        let longest = ttl_ms("86400000").expect("a day is allowed");
+        assert_eq!(ttl_ms("86400001"), None, "a longer lifetime needs longer denials");
+        assert!(MAX_TOKEN_LIFETIME_MS.cast_unsigned() > longest + LEEWAY_S * 1_000);
+    }
 }

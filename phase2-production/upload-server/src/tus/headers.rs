@@ -3,7 +3,7 @@
 use crate::error::Error;
 use api_contract::problem::ProblemKind;
 use api_contract::uploads::headers as names;
-use api_contract::uploads::{TUS_CHECKSUMS, TUS_EXTENSIONS, TUS_VERSION};
+use api_contract::uploads::{TUS_CHECKSUMS, TUS_EXTENSIONS, TUS_MEDIA_TYPE, TUS_VERSION};
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -15,6 +15,33 @@ const RESUMABLE: HeaderName = HeaderName::from_static(names::TUS_RESUMABLE);
 const VERSION: HeaderName = HeaderName::from_static(names::TUS_VERSION);
 const OFFSET: HeaderName = HeaderName::from_static(names::UPLOAD_OFFSET);
 const TUS_1_0: HeaderValue = HeaderValue::from_static(TUS_VERSION);
+
+/// Adds the protocol version to a reply that no handler of this module made.
+pub(super) fn with_version_always(mut response: Response) -> Response {
+    response.headers_mut().entry(RESUMABLE).or_insert(TUS_1_0);
+    response
+}
+
+/// Refuses headers of extensions that `OPTIONS` does not list: ignoring one would make
+/// another upload than the client wants.
+pub(super) fn reject_unsupported(headers: &HeaderMap) -> Result<(), Error> {
+    for name in [names::UPLOAD_CONCAT, names::UPLOAD_DEFER_LENGTH] {
+        if headers.contains_key(name) {
+            return Err(Refusal::new(ProblemKind::MalformedRequest)
+                .detail(format!(
+                    "{name} is not supported. Send Upload-Length and all bytes of a file."
+                ))
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// The media type without parameters; its case does not matter (RFC 9110 §8.3.1).
+pub(super) fn is_chunk(content_type: Option<&str>) -> bool {
+    let essence = content_type.and_then(|text| text.split(';').next());
+    essence.is_some_and(|text| text.trim().eq_ignore_ascii_case(TUS_MEDIA_TYPE))
+}
 
 /// Adds the protocol version to a reply, errors included.
 pub(super) fn with_version(outcome: Result<Response, Error>) -> Response {
@@ -53,12 +80,12 @@ pub(super) fn capabilities(max_upload: u64) -> Response {
 /// Offset, length and expiry of an upload. Caches must not store them.
 pub(super) fn progress(response: &mut Response, upload: &Upload) {
     let offset = if upload.answer.is_some() { upload.size } else { upload.received };
-    let metadata = super::metadata::write(upload);
+    let metadata = upload.metadata.as_deref().map(HeaderValue::from_str);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(OFFSET, HeaderValue::from(offset));
     headers.insert(names::UPLOAD_LENGTH, HeaderValue::from(upload.size));
-    if let Ok(metadata) = HeaderValue::from_str(&metadata) {
+    if let Some(Ok(metadata)) = metadata {
         headers.insert(names::UPLOAD_METADATA, metadata);
     }
     expires(response, upload);

@@ -5,7 +5,7 @@ use crate::tus::headers::malformed;
 use api_contract::uploads::headers::UPLOAD_METADATA;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use records::uploads::Upload;
+use std::collections::HashSet;
 
 /// The keys that this server uses.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,14 +15,17 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    /// Parses the header; unknown keys are ignored.
+    /// Parses the header. Keys are unique; unknown ones are ignored.
     pub(super) fn parse(header: &str) -> Result<Self, Error> {
-        let mut metadata = Self::default();
+        let (mut metadata, mut keys) = (Self::default(), HashSet::new());
         let pairs = header.split(',').map(str::trim).filter(|pair| !pair.is_empty());
         for pair in pairs {
             let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
             let bytes = STANDARD.decode(value.trim());
             let bytes = bytes.map_err(|_no_base64| malformed(UPLOAD_METADATA))?;
+            if !keys.insert(key) {
+                return Err(malformed(UPLOAD_METADATA));
+            }
             let value = String::from_utf8_lossy(&bytes).into_owned();
             match key {
                 "filename" => metadata.name = value,
@@ -34,13 +37,6 @@ impl Metadata {
         }
         Ok(metadata)
     }
-}
-
-/// The used keys, for the client to read back.
-pub(super) fn write(upload: &Upload) -> String {
-    let name = STANDARD.encode(upload.name.as_str());
-    let content_type = STANDARD.encode(&upload.content_type);
-    format!("filename {name},filetype {content_type}")
 }
 
 #[cfg(test)]
@@ -62,7 +58,8 @@ mod tests {
     }
 
     #[test]
-    fn metadata_without_base64_is_refused() {
+    fn malformed_metadata_is_refused() {
         assert_eq!(parsed("filename not/base64!"), None);
+        assert_eq!(parsed("filename YQ==, filename Yg=="), None);
     }
 }

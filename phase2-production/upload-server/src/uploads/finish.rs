@@ -1,26 +1,61 @@
 //! Completes an upload: from received bytes to a file.
 //!
-//! Every step can be repeated, on any replica, by the client or the janitor. Each try
-//! collects the bytes under its own key, and one transaction decides which try counts.
+//! Every step can be repeated, on any replica, by the client or the janitor. One request
+//! at a time has the claim to make the file; others wait for its outcome. If a paused
+//! replica loses its claim and goes on, one transaction decides which try counts.
 
 use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::error::Error;
+use crate::files::charged::own_error;
 use crate::files::staged::{NewFile, OrphanBlob, Published, Staged};
 use crate::files::store::{Files, scope_of};
+use crate::identity::Caller;
+use crate::uploads::MAX_WAIT;
+use crate::uploads::finish_claim::{Claim, FinishClaim};
 use crate::uploads::pending::find_open;
+use crate::uploads::writer::Writer;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
-use blobs::{BlobError, Put};
+use blobs::{BlobError, Blobs, Moment, Put};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http_edge::refusal::Refusal;
-use records::Member;
-use records::uploads::{self, Kind, Part, Upload};
+use records::uploads::{self, Kind, PARTS_PAGE_SIZE, Part, Upload};
+use records::{Member, RecordsError, Scope};
 use sha2::{Digest, Sha256};
-use std::time::Instant;
+use std::time::Duration;
+use tracing::Instrument;
 use upload_domain::file_id::FileId;
 use upload_domain::hex::hex;
+
+/// The request, or the janitor, that completes an upload.
+pub(crate) struct Finisher<'a> {
+    owner: Member,
+    cause: &'a AuditContext,
+    /// The account's epoch when the request was authorised.
+    epoch: Option<i64>,
+    /// The hash of the session id, if the database keeps the session.
+    session: Option<String>,
+    max_wait: Duration,
+}
+
+impl<'a> Finisher<'a> {
+    /// A request of the owner.
+    pub(crate) fn request(
+        caller: &'a Caller,
+        epoch: Option<i64>,
+        session: Option<String>,
+    ) -> Self {
+        let (owner, cause) = (caller.member.clone(), &caller.audit);
+        Self { owner, cause, epoch, session, max_wait: MAX_WAIT }
+    }
+
+    /// The janitor. It has other work than to wait for a request.
+    pub(crate) const fn janitor(owner: Member, cause: &'a AuditContext) -> Self {
+        Self { owner, cause, epoch: None, session: None, max_wait: Duration::ZERO }
+    }
+}
 
 /// Receives the bytes of a signed `PUT`, first under their own key, so that a broken try
 /// leaves an earlier one intact.
@@ -31,12 +66,16 @@ pub(crate) async fn receive(
     body: Body,
 ) -> Result<(), Error> {
     let files = app.files();
+    let writer = Writer::claim(&files, &upload, upload.epoch).await?;
     let draft = format!("{key}-{}", FileId::new());
-    let put = files.blobs.put(&draft, body.into_data_stream(), upload.size).await?;
+    let body = writer.watch(body.into_data_stream());
+    let put = files.blobs.put(&draft, body, upload.size).await;
+    let put = put.map_err(|error| own_error(error.into()))?;
     let _removed_on_drop = OrphanBlob { files: files.clone(), key: Some(draft.clone()) };
     if put.size != upload.size {
         return Err(incomplete(put.size, upload.size));
     }
+    writer.check().await?;
     files.blobs.copy(&draft, &key).await?;
     // If the upload ended meanwhile, its cleanup may have run before these bytes came. So
     // they are removed here.
@@ -50,27 +89,38 @@ pub(crate) async fn receive(
 /// Makes a file of an upload with all its bytes, or returns the file of an earlier call.
 pub(crate) async fn finish(
     app: &AppState,
-    owner: &Member,
     upload: Upload,
-    session: Option<String>,
-    cause: &AuditContext,
+    by: Finisher<'_>,
 ) -> Result<Published, Error> {
     if let Some(answer) = &upload.answer {
         return Published::repeated(answer);
     }
-    let files = app.files();
-    let (scope, organisation) = (scope_of(owner), owner.organisation.clone());
-    let id = upload.upload_id;
-    let parts = files.records.read(scope, move |tx| {
-        Box::pin(async move { uploads::parts(tx, &organisation, id).await })
-    });
-    let parts = parts.await?;
+    let claim = match FinishClaim::wait(app, &upload, by.epoch, by.max_wait).await? {
+        Claim::Own(claim) => claim,
+        Claim::Done(answer) => return Published::repeated(&answer),
+    };
+    let made = make_file(app, &upload, by).await;
+    if made.is_err() {
+        claim.release().await;
+    }
+    made
+}
+
+async fn make_file(
+    app: &AppState,
+    upload: &Upload,
+    by: Finisher<'_>,
+) -> Result<Published, Error> {
+    let (files, id) = (app.files(), upload.upload_id);
+    let Finisher { owner, cause, session, .. } = &by;
+    // The transaction that publishes the file removes these rows.
+    let first = page_of(&files, upload, 0).await?;
     let staged = match upload.kind {
-        Kind::Presigned => adopt(&files, owner, &upload).await,
-        Kind::Tus => compose(&files, owner, &upload, &parts).await,
+        Kind::Presigned => adopt(&files, upload, &by).await,
+        Kind::Tus => compose(&files, upload, &by).await,
     };
     let published = match staged {
-        Ok(staged) => match staged.publish(Some(id), session, cause).await {
+        Ok(staged) => match staged.publish(Some(id), session.clone(), cause).await {
             Err(error) => {
                 return Err(remove_if_unrecoverable(app, owner, id, cause, error).await);
             }
@@ -79,11 +129,40 @@ pub(crate) async fn finish(
         // Another replica may have completed it and removed its parts.
         Err(error) => return find_completed(app, owner, id, error).await,
     };
-    let used = parts.into_iter().map(|part| part.blob_key).chain(upload.blob_key);
-    for key in used {
+    let parts = first.into_iter().map(|part| part.blob_key);
+    let keys = parts.chain(upload.blob_key.clone()).collect();
+    // The client need not wait for it. If the process ends first, the janitor removes them.
+    tokio::spawn(remove_blobs(files, upload.clone(), keys).in_current_span());
+    Ok(published)
+}
+
+/// Removes the blobs of a completed upload: those with these keys, and its other parts.
+async fn remove_blobs(files: Files, upload: Upload, keys: Vec<String>) {
+    for key in keys {
         files.delete_blob(&key).await;
     }
-    Ok(published)
+    if let Err(error) = discard_parts(&files, &upload).await {
+        let id = upload.upload_id;
+        tracing::warn!(upload_id = %id, %error, "the parts stay until the upload expires");
+    }
+}
+
+/// Removes the other parts of a completed upload: the file has their bytes.
+async fn discard_parts(files: &Files, upload: &Upload) -> Result<(), RecordsError> {
+    loop {
+        let (organisation, id) = (upload.organisation.clone(), upload.upload_id);
+        let scope = Scope::Organisation(organisation.clone());
+        let keys = files.records.run(scope, move |tx| {
+            Box::pin(async move { uploads::discard_parts(tx, &organisation, id).await })
+        });
+        let keys = keys.await?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for key in keys {
+            files.delete_blob(&key).await;
+        }
+    }
 }
 
 async fn find_completed(
@@ -98,7 +177,11 @@ async fn find_completed(
     });
     match found.await?.and_then(|upload| upload.answer) {
         Some(answer) => Published::repeated(&answer),
-        None => Err(error),
+        None => {
+            // In another store all bytes are missing: the client must not send them again.
+            app.blobs.check_owner().await?;
+            Err(error)
+        }
     }
 }
 
@@ -120,22 +203,27 @@ async fn remove_if_unrecoverable(
     error
 }
 
-fn new_file(owner: &Member, upload: &Upload) -> NewFile {
+fn new_file(upload: &Upload, by: &Finisher<'_>) -> NewFile {
     NewFile {
-        owner: owner.clone(),
+        owner: by.owner.clone(),
         name: upload.name.clone(),
         content_type: upload.content_type.clone(),
         key: upload.key.clone(),
         limit: upload.size,
+        epoch: by.epoch,
     }
 }
 
 /// Takes over the bytes of a signed URL. They are copied before they are hashed, because
 /// the URL still accepts writes.
-async fn adopt(files: &Files, owner: &Member, upload: &Upload) -> Result<Staged, Error> {
+async fn adopt(
+    files: &Files,
+    upload: &Upload,
+    by: &Finisher<'_>,
+) -> Result<Staged, Error> {
     let from = upload.blob_key.as_deref().unwrap_or_default();
-    let (file_id, key) = files.allocate(owner);
-    let since = Instant::now();
+    let (file_id, key) = files.allocate(&by.owner);
+    let since = Moment::now();
     match files.blobs.copy(from, &key).await {
         Err(BlobError::NotFound) => return Err(incomplete(0, upload.size)),
         copied => copied?,
@@ -152,41 +240,78 @@ async fn adopt(files: &Files, owner: &Member, upload: &Upload) -> Result<Staged,
     }
     let put = Put { size: stored, sha256: hex(&hash.finalize()), since };
     copy.key = None;
-    Ok(files.staged(new_file(owner, upload), file_id, key, put))
+    Ok(files.staged(new_file(upload, by), file_id, key, put))
 }
 
 /// Concatenates the parts of a tus upload.
 async fn compose(
     files: &Files,
-    owner: &Member,
     upload: &Upload,
-    parts: &[Part],
+    by: &Finisher<'_>,
 ) -> Result<Staged, Error> {
-    let stored = parts.iter().map(|part| part.size).sum();
-    if stored != upload.size {
-        return Err(incomplete(stored, upload.size));
+    if upload.received != upload.size {
+        return Err(incomplete(upload.received, upload.size));
     }
-    let staged = files.stage(new_file(owner, upload), pieces(files, parts)).await;
-    staged.map_err(|error| match error {
+    let staged = files.stage(new_file(upload, by), pieces(files, upload)).await;
+    let staged = staged.map_err(|error| match error {
         Error::Blobs(BlobError::BrokenBody(cause)) => match cause.downcast() {
-            Ok(store) => Error::Blobs(*store),
+            Ok(own) => *own,
             Err(cause) => Error::Broken(cause),
         },
         error => error,
-    })
+    })?;
+    match staged.meta.size == upload.size {
+        true => Ok(staged),
+        false => Err(incomplete(staged.meta.size, upload.size)),
+    }
 }
 
+/// The bytes of all parts. The rows are read page by page: a client may have made many.
 fn pieces(
     files: &Files,
-    parts: &[Part],
-) -> impl Stream<Item = Result<Bytes, BlobError>> + Unpin + Send + use<> {
-    let blobs = files.blobs.clone();
-    let keys: Vec<_> = parts.iter().map(|part| part.blob_key.clone()).collect();
-    let pieces = stream::iter(keys).then(move |key| {
+    upload: &Upload,
+) -> impl Stream<Item = Result<Bytes, Error>> + Unpin + Send + use<> {
+    let (files, blobs, upload) = (files.clone(), files.blobs.clone(), upload.clone());
+    let pages = stream::try_unfold(Some(0), move |from| {
+        let (files, upload) = (files.clone(), upload.clone());
+        async move {
+            let Some(from) = from else {
+                return Ok::<_, Error>(None);
+            };
+            let page = page_of(&files, &upload, from).await?;
+            let next = page.last().map(|part| part.starts_at + part.size);
+            let next = next.filter(|_| page.len() == PARTS_PAGE_SIZE);
+            Ok(Some((stream::iter(page.into_iter().map(Ok::<_, Error>)), next)))
+        }
+    });
+    bytes_of(blobs, pages.try_flatten())
+}
+
+/// The bytes of some parts, one after the other.
+pub(crate) fn bytes_of<S>(
+    blobs: Blobs,
+    parts: S,
+) -> impl Stream<Item = Result<Bytes, Error>> + Unpin + Send + use<S>
+where
+    S: Stream<Item = Result<Part, Error>> + Send + 'static,
+{
+    let pieces = parts.and_then(move |part: Part| {
         let blobs = blobs.clone();
-        async move { blobs.get(&key, None).await }
+        async move {
+            let piece = blobs.get(&part.blob_key, None).await?;
+            Ok::<_, Error>(piece.map_err(Error::from))
+        }
     });
     pieces.try_flatten().boxed()
+}
+
+async fn page_of(files: &Files, upload: &Upload, from: u64) -> Result<Vec<Part>, Error> {
+    let (organisation, id) = (upload.organisation.clone(), upload.upload_id);
+    let scope = Scope::Organisation(organisation.clone());
+    let page = files.records.read(scope, move |tx| {
+        Box::pin(async move { uploads::parts(tx, &organisation, id, from).await })
+    });
+    Ok(page.await?)
 }
 
 fn incomplete(stored: u64, size: u64) -> Error {

@@ -4,17 +4,27 @@ use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::files::store::scope_of;
+use crate::files::charged::too_many;
+use crate::files::store::{Files, scope_of};
 use crate::identity::Caller;
+use crate::run_to_completion::run_to_completion;
+use crate::uploads::MAX_WAIT;
 use api_contract::problem::ProblemKind;
 use api_contract::uploads::UploadStart;
 use http_edge::refusal::Refusal;
 use http_edge::upload_form::too_large;
-use records::uploads::{self, Kind, Removal, Started, Upload};
-use records::{Member, OrgId, Scope};
+use records::audit::AuditRow;
+use records::uploads::{self, Kind, Removal, Removed, Started, Upload};
+use records::{Member, OrgId, Scope, authority, clock};
 use std::time::Duration;
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
+
+/// An upload, and the account's epoch now.
+pub(crate) struct Pending {
+    pub(crate) upload: Upload,
+    pub(crate) epoch: i64,
+}
 
 /// An upload before the first byte.
 pub(crate) fn new_upload(
@@ -50,32 +60,38 @@ pub(crate) fn new_upload(
         answer: None,
         created_at,
         expires_at: created_at.saturating_add(u64::try_from(ttl).unwrap_or(u64::MAX)),
+        metadata: None,
+        epoch: None,
     })
 }
 
-/// Writes the row of an upload, and reserves its size in the quota.
+/// Writes the row of an upload, and reserves its size in the quota. Returns the upload as the
+/// row has it: its times are the database's, by which other replicas remove it.
 pub(crate) async fn create(
     app: &AppState,
     caller: &Caller,
     upload: &Upload,
-) -> Result<(), Error> {
+) -> Result<Upload, Error> {
     let subject = upload.upload_id.to_string();
     let row = caller.audit.row(&caller.member, "upload.started", &subject);
     let (owner, upload, quota) = (caller.member.clone(), upload.clone(), app.quota);
     let started = app.records.run(scope_of(&owner), move |tx| {
-        Box::pin(async move { uploads::start(tx, &owner, &upload, quota, &row).await })
+        Box::pin(async move {
+            let upload = upload.started_at(clock::now(tx).await?);
+            let started = uploads::start(tx, &owner, &upload, quota, &row).await?;
+            Ok((started, upload))
+        })
     });
-    match started.await? {
-        Started::Yes => Ok(()),
+    let (started, upload) = started.await?;
+    match started {
+        Started::Yes => Ok(upload),
         Started::QuotaExceeded => Err(Refusal::new(ProblemKind::QuotaExceeded).into()),
-        Started::TooMany => Err(Refusal::new(ProblemKind::TooManyRequests)
-            .detail("You have too many unfinished uploads. Complete or abort some.")
-            .retry_after(60)
-            .into()),
+        Started::TooMany => Err(too_many()),
+        Started::AccountEnded => Err(Error::AccountEnded),
     }
 }
 
-/// Removes an upload of the caller, and its bytes.
+/// Removes an unfinished upload of the caller, and its bytes.
 pub(crate) async fn abort(
     app: &AppState,
     caller: &Caller,
@@ -85,6 +101,17 @@ pub(crate) async fn abort(
     remove(app, &caller.member, id, &caller.audit).await
 }
 
+/// The same for tus, where it also ends a completed upload. Its file stays.
+pub(crate) async fn terminate(
+    app: &AppState,
+    caller: &Caller,
+    upload_id: &str,
+) -> Result<(), Error> {
+    let id = FileId::parse(upload_id).ok_or_else(not_found)?;
+    let row = caller.audit.row(&caller.member, "upload.aborted", &id.to_string());
+    remove_all(app, &caller.member, id, row, true).await
+}
+
 pub(crate) async fn remove(
     app: &AppState,
     owner: &Member,
@@ -92,17 +119,56 @@ pub(crate) async fn remove(
     cause: &AuditContext,
 ) -> Result<(), Error> {
     let row = cause.row(owner, "upload.aborted", &id.to_string());
-    let owner = owner.clone();
-    let removed = app.records.run(scope_of(&owner), move |tx| {
-        Box::pin(
-            async move { uploads::remove(tx, &owner, id, Removal::Aborted(&row)).await },
-        )
+    remove_all(app, owner, id, row, false).await
+}
+
+/// Removes an upload, in as many transactions as it needs. The first one closes it.
+async fn remove_all(
+    app: &AppState,
+    owner: &Member,
+    id: FileId,
+    row: AuditRow,
+    may_be_complete: bool,
+) -> Result<(), Error> {
+    let (files, owner) = (app.files(), owner.clone());
+    let removal = run_to_completion(async move {
+        loop {
+            let row = row.clone();
+            let removed = remove_batch(&files, &owner, id, row, may_be_complete).await?;
+            for key in removed.blobs {
+                files.delete_blob(&key).await;
+            }
+            if removed.is_last {
+                return Ok(());
+            }
+        }
     });
-    let files = app.files();
-    for key in removed.await?.ok_or_else(not_found)? {
-        files.delete_blob(&key).await;
-    }
-    Ok(())
+    // After the wait at least one transaction has closed an upload with very many parts, and
+    // its removal goes on.
+    tokio::time::timeout(MAX_WAIT, removal).await.unwrap_or(Ok(()))
+}
+
+async fn remove_batch(
+    files: &Files,
+    owner: &Member,
+    id: FileId,
+    row: AuditRow,
+    may_be_complete: bool,
+) -> Result<Removed, Error> {
+    let (scope, owner) = (scope_of(owner), owner.clone());
+    let removed = files.records.run(scope, move |tx| {
+        Box::pin(async move {
+            if !authority::may_remove(tx, &owner).await? {
+                return Ok(None);
+            }
+            let reason = match may_be_complete {
+                true => Removal::Terminated(&row),
+                false => Removal::Aborted(&row),
+            };
+            uploads::remove(tx, &owner, id, reason).await.map(Some)
+        })
+    });
+    removed.await?.ok_or(Error::AccountEnded)?.ok_or_else(not_found)
 }
 
 /// One of the caller's uploads, unfinished or completed, that has not expired.
@@ -111,12 +177,21 @@ pub(crate) async fn find_own(
     owner: &Member,
     upload_id: &str,
     kind: Kind,
-) -> Result<Upload, Error> {
+) -> Result<Pending, Error> {
     let id = FileId::parse(upload_id).ok_or_else(not_found)?;
-    let upload = find(app, &owner.organisation, id).await?;
+    let (scope, account) = (scope_of(owner), owner.clone());
+    let found = app.records.read(scope, move |tx| {
+        Box::pin(async move {
+            let upload = uploads::find(tx, &account.organisation, id).await?;
+            Ok((upload, authority::epoch_of(tx, &account).await?))
+        })
+    });
+    let (upload, epoch) = found.await?;
+    let epoch = epoch.ok_or(Error::AccountEnded)?;
     // Check the owner first: other callers must not learn that the upload has expired.
-    let is_own = upload.owner == owner.username && upload.kind == kind;
-    reject_expired(is_own.then_some(upload).ok_or_else(not_found)?)
+    let is_own = |upload: &Upload| upload.owner == owner.username && upload.kind == kind;
+    let upload = reject_expired(upload.filter(is_own).ok_or_else(not_found)?)?;
+    Ok(Pending { upload, epoch })
 }
 
 /// An unfinished upload of any owner.

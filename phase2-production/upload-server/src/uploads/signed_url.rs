@@ -4,6 +4,7 @@
 //! signature is verified before any lookup.
 
 use api_contract::paths;
+use api_contract::problem::ProblemKind;
 use hmac::{Hmac, KeyInit, Mac};
 use records::OrgId;
 use records::uploads::Upload;
@@ -32,20 +33,24 @@ pub(crate) fn sign(secret: &[u8], upload: &Upload) -> String {
 }
 
 /// The upload's organisation, if the URL is genuine and not expired at `now`.
+///
+/// # Errors
+/// With the kind of problem. Only a genuine URL is reported as expired.
 pub(crate) fn check(
     secret: &[u8],
     id: FileId,
     signed: &SignedQuery,
     now: u64,
-) -> Option<OrgId> {
-    let given = bytes_of(&signed.signature)?;
+) -> Result<OrgId, ProblemKind> {
+    let invalid = ProblemKind::SignatureInvalid;
+    let given = bytes_of(&signed.signature).ok_or(invalid)?;
     let code = code(secret, &signed.organisation, id, signed.expires);
     // Constant time: the duration must not depend on the matching bytes.
-    code.verify_slice(&given).ok()?;
+    code.verify_slice(&given).map_err(|_unequal| invalid)?;
     if signed.expires <= now {
-        return None;
+        return Err(ProblemKind::UploadExpired);
     }
-    OrgId::parse(&signed.organisation).ok()
+    OrgId::parse(&signed.organisation).map_err(|_no_name| invalid)
 }
 
 /// Domain separation: the secret signs other things, too.
@@ -85,10 +90,12 @@ mod tests {
         let (id, other) = (FileId::new(), FileId::new());
         let good = hex(&code(SECRET, "t1", id, 100).finalize().into_bytes());
         let check = |secret: &[u8], id, query: SignedQuery, now| {
-            super::check(secret, id, &query, now).is_some()
+            super::check(secret, id, &query, now).is_ok()
         };
         assert!(check(SECRET, id, signed("t1", 100, &good), 99));
         assert!(!check(SECRET, id, signed("t1", 100, &good), 100));
+        let expired = super::check(SECRET, id, &signed("t1", 100, &good), 100);
+        assert_eq!(expired, Err(ProblemKind::UploadExpired));
         assert!(!check(SECRET, id, signed("t1", 101, &good), 99));
         assert!(!check(SECRET, id, signed("t2", 100, &good), 99));
         assert!(!check(SECRET, other, signed("t1", 100, &good), 99));

@@ -134,7 +134,7 @@ pub(crate) fn blobs(fixture: &Fixture) -> Vec<String> {
     blobs_below(&fixture.data_dir().join("blobs"))
 }
 
-/// All blobs below this folder.
+/// All blobs below this folder; hidden files are the store's own.
 pub(crate) fn blobs_below(root: &Path) -> Vec<String> {
     let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -142,7 +142,7 @@ pub(crate) fn blobs_below(root: &Path) -> Vec<String> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if !entry.file_name().as_encoded_bytes().starts_with(b".") {
                 found.push(below(root, &path));
             }
         }

@@ -3,7 +3,7 @@
 
 use crate::cluster::TestCluster;
 use crate::half_open::HalfOpenRequest;
-use crate::stores::{StoreKind, TestStores};
+use crate::stores::{StoreKind, TestStores, connection_to, flush};
 use api_conformance::call_result::CallResult;
 use api_conformance::client::Client;
 use api_conformance::credential::Credential;
@@ -14,7 +14,6 @@ use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use futures_util::future::try_join_all;
-use redis::aio::MultiplexedConnection;
 use sqlx::Connection;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -40,18 +39,6 @@ impl CentralFixture {
 
     fn redis(&self) -> &backing_services::Service {
         self.stores.redis.as_ref().expect("the central design uses Redis")
-    }
-
-    /// Empties Redis, as a restart without persistence does.
-    async fn flush(&self) -> anyhow::Result<()> {
-        let mut redis = self.connect_to_redis().await?;
-        redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await?;
-        Ok(())
-    }
-
-    async fn connect_to_redis(&self) -> anyhow::Result<MultiplexedConnection> {
-        let client = redis::Client::open(self.redis().url.as_str())?;
-        Ok(client.get_multiplexed_async_connection().await?)
     }
 
     async fn accepted_everywhere(&self) -> anyhow::Result<()> {
@@ -140,16 +127,16 @@ async fn fifty_concurrent_uploads_are_all_listed_in_the_session() -> anyhow::Res
 #[tokio::test]
 async fn concurrent_uploads_survive_repeated_redis_flushes() -> anyhow::Result<()> {
     let fixture = CentralFixture::start(&[]).await?;
-    let mut redis = fixture.connect_to_redis().await?;
+    let mut redis = connection_to(fixture.redis()).await?;
     let mut flushes = 0;
-    let flush = async {
+    let flushes_redis = async {
         loop {
             redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await?;
             flushes += 1;
             tokio::time::sleep(FLUSH_INTERVAL).await;
         }
     };
-    fixture.fifty_uploads(flush).await?;
+    fixture.fifty_uploads(flushes_redis).await?;
     anyhow::ensure!(flushes > 1, "Redis was not flushed during the uploads");
     Ok(())
 }
@@ -162,7 +149,7 @@ async fn logout_during_a_slow_upload_stays_effective() -> anyhow::Result<()> {
             HalfOpenRequest::upload(&fixture.cluster.replicas[0], &fixture.alice).await?;
         fixture.log_out_at(1).await?;
         if flushed {
-            fixture.flush().await?;
+            flush(fixture.redis()).await?;
         }
         let response = slow.finish().await?;
         anyhow::ensure!(response.starts_with("HTTP/1.1 201 "), "{response}");
@@ -175,10 +162,10 @@ async fn logout_during_a_slow_upload_stays_effective() -> anyhow::Result<()> {
 async fn sessions_and_logouts_survive_redis_data_loss() -> anyhow::Result<()> {
     let fixture = CentralFixture::start(&[]).await?;
     fixture.accepted_everywhere().await?;
-    fixture.flush().await?;
+    flush(fixture.redis()).await?;
     fixture.accepted_everywhere().await?;
     fixture.log_out_at(2).await?;
-    fixture.flush().await?;
+    flush(fixture.redis()).await?;
     fixture.refused_everywhere().await
 }
 

@@ -1,5 +1,6 @@
 //! Starts three replicas as processes and a balancer in the test process.
 
+use crate::PROGRAM;
 use crate::stores::TestStores;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
@@ -37,6 +38,16 @@ impl TestCluster {
         design: &str,
         more: &[&str],
     ) -> anyhow::Result<Self> {
+        Self::start_of(PROGRAM, stores, design, more).await
+    }
+
+    /// The same with replicas of any program.
+    pub(crate) async fn start_of(
+        program: &str,
+        stores: &TestStores,
+        design: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
         let gossip = free_udp_ports()?;
         let mut replicas = Vec::new();
         for number in 0..REPLICAS {
@@ -45,7 +56,7 @@ impl TestCluster {
             let others = gossip.iter().filter(|other| **other != listen);
             flags.extend(others.flat_map(|other| ["--gossip-seed", other]));
             flags.extend(more);
-            replicas.push(stores.replica(design, &flags).await?);
+            replicas.push(stores.replica_of(program, design, &flags).await?);
         }
         let policy = if design == "sticky" { "sticky" } else { "round-robin" };
         let flags = ["lb", "--policy", policy, "--check-interval-ms", "50"];

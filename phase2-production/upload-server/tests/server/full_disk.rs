@@ -32,7 +32,7 @@ async fn started(fixture: &Fixture) -> anyhow::Result<Option<Started>> {
     let records = fixture.folder().join("records.sqlite");
     let url = format!("sqlite://{}?mode=rwc", records.display());
     let flags =
-        ["--design", "token", "--database-url", &url, "--orphan-grace-ms", "20000"];
+        ["--design", "token", "--database-url", &url, "--orphan-grace-ms", "30000"];
     on_a_small_disk(fixture, PROGRAM, AuthScheme::Token, &flags).await
 }
 

@@ -19,7 +19,7 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The shortest grace period that the server accepts. A janitor runs twice within it, and
 /// once at the start of its replica.
-const MIN_GRACE: [&str; 2] = ["--orphan-grace-ms", "20000"];
+const MIN_GRACE: [&str; 2] = ["--orphan-grace-ms", "30000"];
 
 /// Makes all blobs on disk older than any grace period.
 fn age_all_blobs(stores: &TestStores) -> anyhow::Result<()> {

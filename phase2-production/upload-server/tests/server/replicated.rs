@@ -84,6 +84,24 @@ async fn session_survives_the_loss_of_its_first_replica() -> anyhow::Result<()> 
     cluster.replicas[2].accepts(&other).await
 }
 
+/// `--max-sessions` counts live sessions; a replica remembers ended ones for an hour.
+#[tokio::test]
+async fn logout_frees_its_slot_on_every_replica() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Embedded, false).await?;
+    let flags = ["--max-sessions", "2"];
+    let cluster = TestCluster::start(&stores, "replicated", &flags).await?;
+    for number in 0..9 {
+        let alice = sign_in(&cluster.replicas[number % 3]).await?;
+        // The replica of the next login has this logout, even if gossip is slow.
+        let next = &cluster.replicas[(number + 1) % 3];
+        eventually(PROCESS_TIMEOUT, "a logout", async || {
+            Ok(next.client().end_session(&alice).await.done().ok())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 /// The cost of this design: every replica keeps all sessions in memory.
 #[tokio::test]
 async fn each_replica_stores_and_reports_all_sessions() -> anyhow::Result<()> {

@@ -9,9 +9,15 @@ use anyhow::Context;
 use api_conformance::fixture::{Fixture, Started};
 use api_conformance::target::AuthScheme;
 use backing_services::{Backing, Service, database, redis};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisResult};
 use sqlx::Connection;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+
+/// The most attempts of a test that needs quick answers of Redis. On a busy machine they may be
+/// slower than the server waits.
+pub(crate) const REDIS_ATTEMPTS: usize = 5;
 
 /// The kind of stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +82,35 @@ impl TestStores {
         self.database_url.as_deref()
     }
 
+    /// Real stores with an empty database, and the URL of its owner.
+    pub(crate) async fn not_migrated() -> anyhow::Result<(Self, String)> {
+        let stores = Self::new(StoreKind::Real, true).await?;
+        let database = format!("t{}", uuid::Uuid::new_v4().simple());
+        let mut owner = sqlx::PgConnection::connect(postgres().await?).await?;
+        let create = format!("CREATE DATABASE {database}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut owner).await?;
+        let mut owner_url = url::Url::parse(postgres().await?)?;
+        owner_url.set_path(&database);
+        // The role and its password belong to the whole server.
+        let mut app_url = url::Url::parse(stores.database_url().context("a database")?)?;
+        app_url.set_path(&database);
+        let database_url = Some(app_url.into());
+        Ok((Self { database_url, database, ..stores }, owner_url.into()))
+    }
+
     /// Starts one replica on these stores.
     pub(crate) async fn replica(
         &self,
+        design: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Started> {
+        self.replica_of(PROGRAM, design, more).await
+    }
+
+    /// Starts one replica of any program on these stores.
+    pub(crate) async fn replica_of(
+        &self,
+        program: &str,
         design: &str,
         more: &[&str],
     ) -> anyhow::Result<Started> {
@@ -92,7 +124,7 @@ impl TestStores {
         flags.extend(more);
         let auth_scheme =
             if design == "token" { AuthScheme::Token } else { AuthScheme::Session };
-        self.fixture.start(PROGRAM, auth_scheme, &flags).await
+        self.fixture.start(program, auth_scheme, &flags).await
     }
 
     /// Starts one replica with stores of its own, which stop with it.
@@ -157,4 +189,19 @@ async fn new_database(name: &str) -> anyhow::Result<String> {
     let mut url = url::Url::parse(postgres().await?).context("the URL of Postgres")?;
     url.set_path(name);
     Ok(records::Records::migrate(url.as_str()).await?.app_url)
+}
+
+/// Empties a Redis, as a restart without persistence does.
+pub(crate) async fn flush(redis: &Service) -> RedisResult<()> {
+    redis::cmd("FLUSHALL").exec_async(&mut connection_to(redis).await?).await
+}
+
+/// A connection to Redis, bypassing the replicas. It has no timeouts: on a busy machine a reply
+/// takes longer than the 500 ms that the client library waits by default.
+pub(crate) async fn connection_to(redis: &Service) -> RedisResult<MultiplexedConnection> {
+    let without_timeouts = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let client = redis::Client::open(redis.url.as_str())?;
+    client.get_multiplexed_async_connection_with_config(&without_timeouts).await
 }

@@ -2,7 +2,9 @@
 
 use crate::account_client::{AccountClient, bytes_of, sha256, single_replica, slug};
 use crate::stores::{StoreKind, TestStores};
+use anyhow::ensure;
 use api_conformance::eventually::eventually;
+use api_conformance::fixture::Started;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_conformance::raw::authority;
 use api_contract::uploads::{TUS_MEDIA_TYPE, headers as names};
@@ -12,7 +14,7 @@ use http::header::AUTHORIZATION;
 use records::uploads::{self, Part};
 use records::{OrgId, PoolLimits, Records, Scope};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use upload_domain::file_id::FileId;
 use upload_domain::incoming::now_ms;
@@ -56,22 +58,42 @@ async fn upload_resumes_on_another_replica_after_a_kill() -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Sends the head of a request that appends all `bytes` at offset 0, and the first ones.
+async fn begin_append(
+    server: &Started,
+    alice: &AccountClient,
+    path: &str,
+    bytes: &[u8],
+    first: usize,
+) -> anyhow::Result<TcpStream> {
+    let request = alice.patch(path, 0).build()?;
+    let credential = request.headers()[AUTHORIZATION].to_str()?.to_owned();
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nupload-offset: 0\r\n\
+         content-type: {TUS_MEDIA_TYPE}\r\nauthorization: {credential}\r\n\
+         content-length: {}\r\n\r\n",
+        bytes.len()
+    );
+    let mut connection = TcpStream::connect(authority(&server.base_url)?).await?;
+    connection.write_all(head.as_bytes()).await?;
+    connection.write_all(&bytes[..first]).await?;
+    Ok(connection)
+}
+
+/// The status of the next response.
+async fn status_of(connection: &mut TcpStream) -> anyhow::Result<String> {
+    let mut line = [0; 12];
+    connection.read_exact(&mut line).await?;
+    Ok(String::from_utf8_lossy(&line[9..]).into_owned())
+}
+
 /// The tus protocol: "store as much as possible". The server stores incomplete parts too.
 #[tokio::test]
 async fn bytes_received_before_a_disconnect_are_kept() -> anyhow::Result<()> {
     let (server, alice) = single_replica(&[]).await?;
     let bytes = bytes_of(300_000);
     let path = alice.create("a", bytes.len()).await?;
-    let request = alice.patch(&path, 0).build()?;
-    let credential = request.headers()[AUTHORIZATION].to_str()?.to_owned();
-    let head = format!(
-        "PATCH {path} HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nupload-offset: 0\r\n\
-         content-type: {TUS_MEDIA_TYPE}\r\nauthorization: {credential}\r\n\
-         content-length: 300000\r\n\r\n"
-    );
-    let mut connection = TcpStream::connect(authority(&server.base_url)?).await?;
-    connection.write_all(head.as_bytes()).await?;
-    connection.write_all(&bytes[..123_456]).await?;
+    let mut connection = begin_append(&server, &alice, &path, &bytes, 123_456).await?;
     connection.shutdown().await?;
     drop(connection);
     let received = async || Ok((alice.offset(&path).await? == 123_456).then_some(()));
@@ -79,6 +101,58 @@ async fn bytes_received_before_a_disconnect_are_kept() -> anyhow::Result<()> {
     let rest = alice.append(&path, 123_456, &bytes[123_456..]).await?;
     let file_id = rest.header(names::FILE_ID).unwrap_or_default();
     assert_eq!(alice.hash_of(file_id).await?, sha256(&bytes));
+    Ok(())
+}
+
+/// Two requests send most of one upload, and then no more. The first one stores its bytes
+/// while it waits, so that they take no memory; the other is refused. The first can go on.
+#[tokio::test]
+async fn stalled_request_stores_its_bytes_and_can_continue() -> anyhow::Result<()> {
+    let (server, alice) = single_replica(&[]).await?;
+    let bytes = bytes_of(300_000);
+    let path = alice.create("a", bytes.len()).await?;
+    let mut one = begin_append(&server, &alice, &path, &bytes, 200_000).await?;
+    let mut other = begin_append(&server, &alice, &path, &bytes, 200_000).await?;
+    let (refused, mut stored) = tokio::select! {
+        status = status_of(&mut one) => (status?, other),
+        status = status_of(&mut other) => (status?, one),
+    };
+    assert_eq!(refused, "409");
+    let kept = async || Ok((alice.offset(&path).await? == 200_000).then_some(()));
+    eventually(PROCESS_TIMEOUT, "200000 stored bytes", kept).await?;
+    stored.write_all(&bytes[200_000..]).await?;
+    assert_eq!(status_of(&mut stored).await?, "204");
+    let head = alice.head(&path).await?;
+    let file_id = head.header(names::FILE_ID).unwrap_or_default();
+    assert_eq!(alice.hash_of(file_id).await?, sha256(&bytes));
+    Ok(())
+}
+
+/// The disk of the files is unmounted: the folder below it takes the bytes, which would be
+/// missing after the remount.
+#[tokio::test]
+async fn part_on_an_exchanged_store_is_refused() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Embedded, false).await?;
+    let server = stores.replica("token", &[]).await?;
+    let alice = AccountClient::alice(&server).await?;
+    let path = alice.create("a", 10).await?;
+    alice.append(&path, 0, b"01234").await?;
+    let data = stores.fixture.data_dir();
+    let (mounted, away) = (data.join("blobs"), data.join("blobs.away"));
+    std::fs::rename(&mounted, &away)?;
+    std::fs::create_dir(&mounted)?;
+    let empty = alice.create("b", 10).await?;
+    for (path, offset) in [(&path, 5), (&empty, 0)] {
+        let lost = alice.append(path, offset, b"5678").await?;
+        ensure!(slug(&lost) == "file-store-unavailable", "{lost:?}");
+        assert_eq!(lost.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(alice.offset(path).await?, offset);
+    }
+    std::fs::rename(&mounted, data.join("blobs.empty"))?;
+    std::fs::rename(&away, &mounted)?;
+    let last = alice.append(&path, 5, b"56789").await?;
+    let file_id = last.header(names::FILE_ID).unwrap_or_default();
+    assert_eq!(alice.hash_of(file_id).await?, sha256(b"0123456789"));
     Ok(())
 }
 
@@ -163,7 +237,7 @@ async fn next_request_creates_the_file_after_a_kill() -> anyhow::Result<()> {
 #[tokio::test]
 async fn janitor_creates_the_file_of_a_complete_upload() -> anyhow::Result<()> {
     let stores = TestStores::new(StoreKind::Embedded, false).await?;
-    let server = stores.replica("token", &["--orphan-grace-ms", "20000"]).await?;
+    let server = stores.replica("token", &["--orphan-grace-ms", "30000"]).await?;
     let alice = AccountClient::alice(&server).await?;
     let path = alice.create("a", 5).await?;
     store_all_bytes_without_file(&stores, &path).await?;

@@ -2,6 +2,7 @@
 
 use super::exercise;
 use crate::commands::exercise::{sandbox, seed};
+use crate::screen::print_line;
 use console::style;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use grader::author::{AuthorCheck, AuthorCheckResult};
@@ -48,7 +49,7 @@ pub(super) async fn check(args: &CheckArgs) -> anyhow::Result<bool> {
         require_solutions: args.require_solutions,
         record: args.record,
     };
-    println!("solutions from seed {}", author.seed);
+    print_line(format_args!("solutions from seed {}", author.seed));
     let manifests = selected(args, &paths)?.into_iter();
     let checks = manifests.map(|manifest| check_exercise(&author, manifest));
     let jobs = args.jobs.unwrap_or_else(processors).max(1);
@@ -80,10 +81,18 @@ fn selected(args: &CheckArgs, paths: &LabPaths) -> anyhow::Result<Vec<Manifest>>
 /// Results of several exercises are mixed, so each line names its exercise.
 fn report(exercise: &str, result: &AuthorCheckResult) {
     match &result.failure {
-        None => println!("{exercise} {} {}", style("✔").green(), result.property),
+        None => print_line(format_args!(
+            "{exercise} {} {}",
+            style("✔").green(),
+            result.property
+        )),
         Some(failure) => {
-            println!("{exercise} {} {}", style("✘").red(), result.property);
-            failure.lines().for_each(|line| println!("      {line}"));
+            print_line(format_args!(
+                "{exercise} {} {}",
+                style("✘").red(),
+                result.property
+            ));
+            failure.lines().for_each(|line| print_line(format_args!("      {line}")));
         }
     }
 }

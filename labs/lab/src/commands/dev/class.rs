@@ -1,6 +1,7 @@
 //! `lab dev class`: sample submissions, to measure how long grading takes.
 
 use super::exercise;
+use crate::screen::print_line;
 use grader::LabPaths;
 use grader::author::make_sample_class;
 use std::path::PathBuf;
@@ -29,8 +30,14 @@ pub(super) fn class(args: &ClassArgs) -> anyhow::Result<()> {
     let manifest = exercise(&paths, &args.id)?;
     let names = make_sample_class(&paths, &manifest, args.count, &args.to)?;
     let folder = args.to.display();
-    println!("{} submissions of {} in {folder}", names.len(), manifest.id);
+    print_line(format_args!(
+        "{} submissions of {} in {folder}",
+        names.len(),
+        manifest.id
+    ));
     let short = manifest.short_id();
-    println!("to grade them: cargo lab grade {short} --submissions {folder}");
+    print_line(format_args!(
+        "to grade them: cargo lab grade {short} --submissions {folder}"
+    ));
     Ok(())
 }

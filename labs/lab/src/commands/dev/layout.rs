@@ -1,5 +1,6 @@
 //! `lab dev layout`: warnings about long files.
 
+use crate::screen::print_line;
 use anyhow::Context;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,10 @@ pub(super) fn run(args: &LayoutArgs) -> anyhow::Result<bool> {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let lines = text.lines().count();
         if lines > limit {
-            println!("warning: {} has {lines} lines, more than {limit}", path.display());
+            print_line(format_args!(
+                "warning: {} has {lines} lines, more than {limit}",
+                path.display()
+            ));
         }
     }
     Ok(true)

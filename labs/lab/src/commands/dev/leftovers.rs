@@ -1,5 +1,6 @@
 //! `lab dev leftovers`: processes, containers and files that tests left behind.
 
+use crate::screen::print_line;
 use anyhow::{Context, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub(super) fn run(args: &LeftoversArgs) -> anyhow::Result<bool> {
     leftovers.extend(containers()?);
     files(&args.tmp, &mut leftovers)?;
     for leftover in &leftovers {
-        println!("left behind: {leftover}");
+        print_line(format_args!("left behind: {leftover}"));
     }
     Ok(leftovers.is_empty())
 }

@@ -1,5 +1,6 @@
 //! Steps of a long run: commands that are run one after the other, with their duration.
 
+use crate::screen::print_line;
 use anyhow::Context;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -19,6 +20,7 @@ pub(super) struct Step {
     args: Vec<String>,
     environment: Vec<(&'static str, String)>,
     must_print: Option<&'static str>,
+    times: u32,
 }
 
 /// The result of one step.
@@ -43,6 +45,15 @@ impl Step {
         Self::program(name, cargo.into(), args)
     }
 
+    /// A step that runs `cargo test` in the workspace.
+    pub(super) fn cargo_test(name: &str, args: &[&str]) -> Self {
+        let workspace = workspace();
+        let flags = workspace.iter().map(String::as_str);
+        let all: Vec<_> =
+            ["test"].into_iter().chain(flags).chain(args.to_vec()).collect();
+        Self::cargo(name, &all)
+    }
+
     /// A step that runs this program.
     pub(super) fn lab(name: &str, args: &[&str]) -> anyhow::Result<Self> {
         let lab = std::env::current_exe().context("cannot find this program")?;
@@ -58,6 +69,7 @@ impl Step {
             args,
             environment: Vec::new(),
             must_print: None,
+            times: 1,
         }
     }
 
@@ -74,12 +86,21 @@ impl Step {
         self
     }
 
+    /// Makes the step run its command `times` times. It ends with the first run that does not
+    /// pass.
+    pub(super) fn times(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+
     /// The command, as it would be typed.
     pub(super) fn command(&self) -> String {
         let environment = self.environment.iter();
         let environment = environment.map(|(name, value)| format!("{name}={value}"));
         let program = self.program.file_name().unwrap_or_default().to_string_lossy();
-        environment
+        let times = (self.times > 1).then(|| format!("{} times:", self.times));
+        let words = times.into_iter().chain(environment);
+        words
             .chain([program.into_owned()])
             .chain(self.args.clone())
             .collect::<Vec<_>>()
@@ -88,19 +109,31 @@ impl Step {
 
     /// Runs the step, and again while it is inconclusive and attempts remain.
     pub(super) fn run(&self, max_attempts: u32) -> anyhow::Result<StepResult> {
-        println!("\n=== {}: {}", self.name, self.command());
+        print_line(format_args!("\n=== {}: {}", self.name, self.command()));
         let started = Instant::now();
         let mut attempts = 1;
         let code = loop {
-            let code = self.run_once()?;
+            let code = self.run_times()?;
             if code != Some(INCONCLUSIVE) || attempts >= max_attempts {
                 break code;
             }
             attempts += 1;
-            println!("inconclusive: attempt {attempts} of {max_attempts}");
+            print_line(format_args!(
+                "inconclusive: attempt {attempts} of {max_attempts}"
+            ));
         };
         let (name, command) = (self.name.clone(), self.command());
         Ok(StepResult { name, command, took: started.elapsed(), attempts, code })
+    }
+
+    fn run_times(&self) -> anyhow::Result<Option<i32>> {
+        for _ in 1..self.times {
+            let code = self.run_once()?;
+            if code != Some(0) {
+                return Ok(code);
+            }
+        }
+        self.run_once()
     }
 
     fn run_once(&self) -> anyhow::Result<Option<i32>> {
@@ -117,11 +150,14 @@ impl Step {
         for line in BufReader::new(stdout).lines() {
             let line = line?;
             printed |= line.contains(text);
-            println!("{line}");
+            print_line(&line);
         }
         let code = child.wait()?.code();
         if code == Some(0) && !printed {
-            println!("{} passed without printing {text:?}: it ran nothing", self.name);
+            print_line(format_args!(
+                "{} passed without printing {text:?}: it ran nothing",
+                self.name
+            ));
             return Ok(Some(1));
         }
         Ok(code)
@@ -149,11 +185,30 @@ impl StepResult {
 
 /// One line for each step: duration, outcome, name.
 pub(super) fn print_table(results: &[StepResult]) {
-    println!();
+    print_line("");
     for result in results {
         let seconds = result.took.as_secs();
-        println!("{seconds:>6} s  {:<13} {}", result.outcome(), result.name);
+        print_line(format_args!(
+            "{seconds:>6} s  {:<13} {}",
+            result.outcome(),
+            result.name
+        ));
     }
+}
+
+/// The flags that select everything in this workspace, with the same features as `scripts/test`:
+/// other flags would compile the dependencies again.
+pub(super) fn workspace() -> Vec<String> {
+    let mut flags = vec!["--workspace".to_owned(), "--locked".to_owned()];
+    if let Some(features) = features() {
+        flags.extend(["--features".to_owned(), features]);
+    }
+    flags
+}
+
+/// The features to build with, if there are any: those of the tests on containers.
+pub(super) fn features() -> Option<String> {
+    std::env::var("LAB_FEATURES").ok().filter(|features| !features.is_empty())
 }
 
 /// The output of a program, without white space around it.
@@ -187,6 +242,17 @@ mod tests {
         let step = shell("test $COUNT = 7").env("COUNT", &7);
         assert!(step.run(1).unwrap().passed());
         assert_eq!(step.command(), "COUNT=7 sh -c test $COUNT = 7");
+    }
+
+    #[test]
+    fn repeated_step_ends_with_its_first_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = folder.path().join("count");
+        let script = format!("echo run >>{0}; [ $(wc -l <{0}) -lt 3 ]", count.display());
+        let step = shell(&script).times(5);
+        assert!(step.command().starts_with("5 times: sh"), "{}", step.command());
+        assert_eq!(step.run(1).unwrap().code, Some(1));
+        assert_eq!(std::fs::read_to_string(count).unwrap().lines().count(), 3);
     }
 
     #[test]

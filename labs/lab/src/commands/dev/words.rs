@@ -1,6 +1,7 @@
 //! `lab dev words`: the language of the tree against its rules, and names for a reader to
 //! explain.
 
+use crate::screen::{print, print_line};
 use anyhow::Context;
 use clap::ValueEnum;
 use language::{Check, Rules, check, draw, names};
@@ -62,9 +63,12 @@ pub(super) fn run(args: &WordsArgs) -> anyhow::Result<bool> {
     };
     if let Some(count) = args.draw {
         let seed = args.seed.unwrap_or_else(crate::commands::exercise::seed);
-        println!("names drawn with seed {seed}");
+        print_line(format_args!("names drawn with seed {seed}"));
         for name in draw(&names(&tree, &rules)?, count, seed) {
-            println!("{:<9} {:<20} {}", name.kind, name.package, name.name);
+            print_line(format_args!(
+                "{:<9} {:<20} {}",
+                name.kind, name.package, name.name
+            ));
         }
         return Ok(true);
     }
@@ -73,7 +77,7 @@ pub(super) fn run(args: &WordsArgs) -> anyhow::Result<bool> {
     for which in checks {
         let report = check(which, &tree, &rules)?;
         all_hold &= report.holds();
-        print!("{}", report.text(args.show));
+        print(report.text(args.show));
     }
     Ok(all_hold)
 }

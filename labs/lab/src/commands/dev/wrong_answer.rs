@@ -1,6 +1,7 @@
 //! `lab dev wrong-answer`: edits the wrong answers, which are kept as patches.
 
 use super::exercise;
+use crate::screen::print_line;
 use grader::LabPaths;
 use grader::author::WrongAnswer;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ enum WrongAnswerCommand {
     /// Adapt the patches to a changed solution
     ///
     /// Get the old solutions with `git archive REVISION labs/solutions | tar -x -C DIR`.
+    #[command(override_usage = "cargo lab dev wrong-answer rebase \\\n         \
+                                --from <DIR> --conflicts <DIR> <EXERCISE> [NAME]...")]
     Rebase {
         #[command(flatten)]
         selection: Selection,
@@ -96,10 +99,10 @@ impl Selection {
         for answer in &answers {
             if let Err(error) = action(&id, answer) {
                 succeeded = false;
-                println!("✘ {}: {error:#}", answer.name);
+                print_line(format_args!("✘ {}: {error:#}", answer.name));
             }
         }
-        println!("{} wrong answers of {id}", answers.len());
+        print_line(format_args!("{} wrong answers of {id}", answers.len()));
         Ok(succeeded)
     }
 }

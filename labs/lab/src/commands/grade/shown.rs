@@ -2,6 +2,7 @@
 
 use super::{Form, GradeArgs, Runner};
 use crate::commands::usage;
+use crate::screen::{print, remark};
 use anyhow::{Context, anyhow};
 use console::Term;
 use grader::Record;
@@ -13,8 +14,8 @@ use std::fs;
 use std::path::Path;
 
 /// The error for several exercises or submissions in a format for one.
-pub(super) const ONLY_ONE: &str =
-    "this format holds one exercise of one submission: name the exercise";
+pub(super) const ONLY_ONE: &str = "this format holds one exercise of one submission: name the exercise, and give the \
+     submission with --in";
 
 /// Writes the result to its place in its format.
 pub(super) fn show(
@@ -25,14 +26,14 @@ pub(super) fn show(
     let broken = records.iter().find(|record| record.outcome == Outcome::HarnessError);
     if let (Some(broken), true) = (broken, form.is_for_marks()) {
         // These formats cannot express a harness error. The missing file does.
-        eprint!("{}", format::terminal(broken, Colour::No));
+        remark(format::terminal(broken, Colour::No).trim_end());
         return Ok(());
     }
     let text = rendered(args, form, records)?;
     match &args.out {
-        None => print!("{text}"),
+        None => print(text),
         Some(file) => {
-            print!("{}", for_terminal(args, records));
+            print(for_terminal(args, records));
             write(file, &text)?;
         }
     }
@@ -115,7 +116,8 @@ fn table(records: &[Record]) -> String {
     format!("{table}\n")
 }
 
-/// Writes a file. The error names it.
+/// Replaces a file. The error names it.
 pub(super) fn write(file: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    outcome::file::replace(file, text)
+        .with_context(|| format!("cannot write {}", file.display()))
 }

@@ -1,10 +1,14 @@
 //! The text after the start of a cluster.
 
-use crate::commands::status;
+use crate::commands::{Named, status};
 use cluster::Cluster;
 
 /// The members, the demo accounts, and commands to try.
-pub(super) async fn introduction(cluster: &Cluster, detached: bool) -> String {
+pub(super) async fn introduction(
+    cluster: &Cluster,
+    named: &Named,
+    detached: bool,
+) -> String {
     let status = cluster.status().await;
     let mut text = status::text(&status) + "\n";
     let accounts = cluster.generated_accounts();
@@ -21,18 +25,22 @@ pub(super) async fn introduction(cluster: &Cluster, detached: bool) -> String {
     let trust = status.certificate.as_deref().map_or_else(String::new, |file| {
         format!("--cacert {} \\\n            ", file.display())
     });
+    let down = named.hint("down");
     let end = match detached {
-        true => "cargo lab down",
-        false => "Ctrl-C here, or cargo lab down",
+        true => down,
+        false => format!("Ctrl-C here, or {down}"),
     };
     text + &format!(
         "
 Log in:   curl -i {trust}{}/api/{call} \\
             -H 'Content-Type: application/json' \\
             -d '{{\"username\": \"alice\", \"password\": \"...\"}}'
-Break it: cargo lab kill r1     Look: cargo lab status
+Break it: {}
+Look:     {}
 Stop it:  {end}
 ",
-        status.url
+        status.url,
+        named.hint("kill r1"),
+        named.hint("status"),
     )
 }

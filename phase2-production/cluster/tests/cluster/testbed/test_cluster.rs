@@ -28,7 +28,7 @@ const MAX_START_ATTEMPTS: usize = 4;
 
 /// Milliseconds after which bytes without a row count as orphans. This is the smallest value
 /// that the server accepts, because the default of minutes is too long for a test.
-pub(crate) const ORPHAN_GRACE_MS: u64 = 20_000;
+pub(crate) const ORPHAN_GRACE_MS: u64 = 30_000;
 
 /// A cluster, and the accounts that no test has used yet.
 pub(crate) struct TestCluster {

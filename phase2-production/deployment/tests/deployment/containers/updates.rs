@@ -21,34 +21,13 @@ const REQUEST_INTERVAL: Duration = Duration::from_millis(50);
 /// The minimum number of requests of all users, so that the test is under load.
 const MIN_REQUESTS: usize = 100;
 
-/// The problems after a timeout of a store. That happens on a busy machine also without an
-/// update.
-const STORE_TIMEOUT_PROBLEMS: [&str; 2] =
-    ["session-store-unavailable", "records-unavailable"];
-
-/// Of so many requests one may be told to come back (503), and the user has to ask again.
-/// Any other failure, a connection that breaks off or a balancer without a replica, is one
-/// too many.
-const MIN_REQUESTS_PER_STORE_TIMEOUT: usize = 20;
-
 /// The results of one user.
 #[derive(Debug, Default)]
 struct UserResults {
     requests: usize,
-    store_timeouts: usize,
     failures: Vec<String>,
     logged_out: bool,
     uploaded: Vec<String>,
-}
-
-impl UserResults {
-    fn add_failure(&mut self, reason: String) {
-        if STORE_TIMEOUT_PROBLEMS.iter().any(|problem| reason.contains(problem)) {
-            self.store_timeouts += 1;
-        } else {
-            self.failures.push(reason);
-        }
-    }
 }
 
 async fn rolling_update_fails_no_request_and_loses_no_session(
@@ -62,15 +41,12 @@ async fn rolling_update_fails_no_request_and_loses_no_session(
         cluster.replace(slot, new).await?;
     }
     stop.cancel();
-    let (mut requests, mut store_timeouts) = (0, 0);
+    let mut requests = 0;
     for results in try_join_all(load).await? {
         requests += results.requests;
-        store_timeouts += results.store_timeouts;
         ensure!(results.failures.is_empty(), "{:?}", results.failures);
     }
     ensure!(requests > MIN_REQUESTS, "only {requests} requests");
-    let rare = store_timeouts * MIN_REQUESTS_PER_STORE_TIMEOUT <= requests;
-    ensure!(rare, "{store_timeouts} store timeouts in {requests} requests");
     all_are_logged_in(&users, &NEW_REPLICAS).await?;
     cluster.passed()
 }
@@ -117,11 +93,11 @@ async fn run_user(user: VirtualUser, stop: CancellationToken) -> UserResults {
                 results.logged_out = true;
                 results.failures.push("logged out".to_owned());
             }
-            LoginState::Unknown(why) => results.add_failure(why),
+            LoginState::Unknown(why) => results.failures.push(why),
         }
         match user.upload("file", 10_000).await.done() {
             Ok(created) => results.uploaded.push(created.body.file_id),
-            Err(error) => results.add_failure(format!("{error:#}")),
+            Err(error) => results.failures.push(format!("{error:#}")),
         }
         tokio::time::sleep(REQUEST_INTERVAL).await;
     }

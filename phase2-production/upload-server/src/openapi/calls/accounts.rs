@@ -42,11 +42,12 @@ pub(super) const CALLS: &[Call] = &[
     Call {
         method: Patch,
         path: paths::ADMIN_USER,
-        summary: "Change the role of an account, or disable or enable it",
-        details: "Revokes all sessions and tokens of the account.",
+        summary: "Change the roles of an account, or disable or enable it",
+        details: "Revokes all sessions and tokens of the account. Only an operator may change \
+                  the operator right.",
         request_body: Body::Json(of::<AccountUpdate>),
         responses: &[json(200, "The account after the change.", of::<Account>)],
-        problems: &[Kind::UserNotFound],
+        problems: &[Kind::UserNotFound, Kind::LastAdmin, Kind::LastOperator],
         ..ADMIN
     },
     Call {
@@ -78,6 +79,7 @@ pub(super) const CALLS: &[Call] = &[
         method: Post,
         path: paths::ADMIN_KEYS_ROTATE,
         summary: "Publish the next signing key",
+        details: "For operators. Admins of an organisation may not.",
         designs: Designs::Tokens,
         responses: &[json(
             200,

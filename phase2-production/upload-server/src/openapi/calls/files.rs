@@ -40,6 +40,8 @@ pub(super) const CALLS: &[Call] = &[
         problems: &[
             Kind::MalformedRequest,
             Kind::MissingFilePart,
+            Kind::Forbidden,
+            Kind::TooManyRequests,
             Kind::TooManyParts,
             Kind::IdempotencyKeyInUse,
             Kind::IdempotencyKeyReused,
@@ -105,6 +107,11 @@ pub(super) const CALLS: &[Call] = &[
                 ParameterIn::Header,
                 "ETags that the client has cached.",
             ),
+            optional(
+                "If-Match",
+                ParameterIn::Header,
+                "ETags; the file is sent only if its ETag is among them.",
+            ),
         ],
         responses: &[
             CallResponse {
@@ -128,6 +135,7 @@ pub(super) const CALLS: &[Call] = &[
         ],
         problems: &[
             Kind::FileNotFound,
+            Kind::PreconditionFailed,
             Kind::RangeNotSatisfiable,
             Kind::FileStoreUnavailable,
         ],

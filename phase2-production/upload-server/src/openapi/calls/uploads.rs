@@ -42,6 +42,8 @@ pub(super) const CALLS: &[Call] = &[
         request_body: Body::Json(of::<UploadStart>),
         responses: &[json(201, "Where to PUT the bytes.", of::<UploadStarted>)],
         problems: &[
+            Kind::TooManyRequests,
+            Kind::Forbidden,
             Kind::UploadTooLarge,
             Kind::QuotaExceeded,
             Kind::InsufficientStorage,
@@ -63,6 +65,9 @@ pub(super) const CALLS: &[Call] = &[
         request_body: Body::Bytes("application/octet-stream"),
         responses: &[json(200, "The bytes are stored.", of::<Message>)],
         problems: &[
+            Kind::TooManyRequests,
+            Kind::UploadBusy,
+            Kind::Forbidden,
             Kind::UploadNotFound,
             Kind::UploadExpired,
             Kind::UploadIncomplete,
@@ -87,6 +92,9 @@ pub(super) const CALLS: &[Call] = &[
             headers: &["Location"],
         }],
         problems: &[
+            Kind::QuotaExceeded,
+            Kind::UploadBusy,
+            Kind::Forbidden,
             Kind::UploadNotFound,
             Kind::UploadExpired,
             Kind::UploadIncomplete,
@@ -148,6 +156,7 @@ pub(super) const CALLS: &[Call] = &[
             &["Location", "Upload-Expires"],
         )],
         problems: &[
+            Kind::Forbidden,
             Kind::MalformedRequest,
             Kind::UnsupportedTusVersion,
             Kind::UploadTooLarge,
@@ -167,9 +176,17 @@ pub(super) const CALLS: &[Call] = &[
         responses: &[bare(
             200,
             "The bytes received so far.",
-            &["Upload-Offset", "Upload-Length", "Upload-Expires", "X-File-Id"],
+            &[
+                "Upload-Offset",
+                "Upload-Length",
+                "Upload-Metadata",
+                "Upload-Expires",
+                "X-File-Id",
+            ],
         )],
         problems: &[
+            Kind::UploadBusy,
+            Kind::Forbidden,
             Kind::UnsupportedTusVersion,
             Kind::UploadNotFound,
             Kind::UploadExpired,
@@ -197,6 +214,8 @@ pub(super) const CALLS: &[Call] = &[
         request_body: Body::Bytes(TUS_MEDIA_TYPE),
         responses: &[bare(204, "The bytes are stored.", &["Upload-Offset", "X-File-Id"])],
         problems: &[
+            Kind::UploadBusy,
+            Kind::Forbidden,
             Kind::MalformedRequest,
             Kind::UnsupportedMediaType,
             Kind::UnsupportedTusVersion,
@@ -212,9 +231,23 @@ pub(super) const CALLS: &[Call] = &[
         ..TUS
     },
     Call {
+        method: Options,
+        path: paths::TUS_UPLOAD,
+        summary: "List the supported tus versions and extensions for an upload",
+        security: SecurityRequirement::None,
+        parameters: &[],
+        responses: &[bare(
+            204,
+            "Versions and extensions.",
+            &["Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size"],
+        )],
+        ..TUS
+    },
+    Call {
         method: Delete,
         path: paths::TUS_UPLOAD,
-        summary: "Abort a resumable upload",
+        summary: "Abort a resumable upload, or forget a completed one",
+        details: "The file of a completed upload stays.",
         responses: &[bare(204, "The upload and its bytes are removed.", &[])],
         problems: &[
             Kind::UnsupportedTusVersion,

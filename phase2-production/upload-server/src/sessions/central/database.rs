@@ -2,9 +2,14 @@
 //!
 //! The read that every request may need is single-flight per session and limited per
 //! replica. When Redis is unavailable, all its requests come here, and the database must
-//! still have connections for logins and uploads. The read of a session's file list has
-//! neither.
+//! still have connections for logins and uploads. Ids that may be made up have a small limit
+//! of their own, so that they do not delay known sessions. The read of a session's file list
+//! has neither.
+//!
+//! A lookup only reads. A use is written if the last written one is old enough, and the
+//! answer does not depend on the write: if it fails, it is repeated later.
 
+use super::pending_uses::{self, PendingUses};
 use super::single_flight::SingleFlight;
 use super::{
     CachedSession, SessionError, SessionLimits, duration, milliseconds, now,
@@ -12,8 +17,9 @@ use super::{
 };
 use crate::run_to_completion::run_to_completion;
 use cache::{Cache, CacheDown, Filled, RedisTime, SessionCopy};
+use http_edge::time_limit::within;
 use records::sessions::{self, Found, Session};
-use records::{AnyConnection, Records, RecordsError, Scope};
+use records::{Records, RecordsError, Scope};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,8 +28,20 @@ use tokio::sync::Semaphore;
 /// Concurrent session reads of one replica: half of its connections.
 const MAX_CONCURRENT_READS: usize = 4;
 
-/// Longest time for a read, including the wait for a permit.
+/// The same for ids that may be made up.
+const MAX_CONCURRENT_UNKNOWN: usize = 2;
+
+/// Concurrent writes of uses.
+const MAX_CONCURRENT_WRITES: usize = 2;
+
+/// Longest wait for the write of a use.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Longest wait for a permit, and then longest time for the read with its connection.
 const READ_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// The name of that limit in the log.
+const READ_LIMIT: (&str, Duration) = ("session read", READ_TIMEOUT);
 
 /// Whether an access counts as a use of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,25 +50,72 @@ pub(super) enum Access {
     Peek,
 }
 
+/// What Redis says about a session before the database is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum InRedis {
+    /// It was used within its idle time, whatever the database says.
+    InUse,
+    /// Redis has a copy that cannot be trusted; or it has nothing or does not answer, and
+    /// this replica has found the session live before. The id is not made up.
+    Unsure,
+    /// Redis has nothing or does not answer, and this replica does not know the session: the
+    /// id may be made up.
+    Nothing,
+}
+
+/// Why a lookup has found no live session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotLive {
+    Expired,
+    Revoked,
+    /// It never existed, or it was swept.
+    Unknown,
+    Unavailable,
+}
+
+impl From<NotLive> for SessionError {
+    fn from(reason: NotLive) -> Self {
+        match reason {
+            NotLive::Expired => Self::Expired,
+            NotLive::Revoked | NotLive::Unknown => Self::Unknown,
+            NotLive::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+/// A lookup of one session. Identical ones share a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Lookup {
+    pub(super) access: Access,
+    pub(super) in_redis: InRedis,
+}
+
 /// One replica's access to the database.
 #[derive(Clone)]
 pub(super) struct Database {
     records: Records,
     cache: Cache,
     limits: SessionLimits,
-    reads: SingleFlight<(String, Access), Result<Session, SessionError>>,
+    reads: SingleFlight<(String, Lookup), Result<Session, NotLive>>,
     permits: Arc<Semaphore>,
+    unknown_permits: Arc<Semaphore>,
+    write_permits: Arc<Semaphore>,
+    pending_uses: PendingUses,
     cache_hits: Arc<AtomicU64>,
 }
 
 impl Database {
     pub(super) fn new(records: Records, cache: Cache, limits: SessionLimits) -> Self {
+        let permits = |count| Arc::new(Semaphore::new(count));
         Self {
+            pending_uses: PendingUses::new(records.clone()),
             records,
             cache,
             limits,
             reads: SingleFlight::default(),
-            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
+            permits: permits(MAX_CONCURRENT_READS),
+            unknown_permits: permits(MAX_CONCURRENT_UNKNOWN),
+            write_permits: permits(MAX_CONCURRENT_WRITES),
             cache_hits: Arc::default(),
         }
     }
@@ -60,6 +125,11 @@ impl Database {
         self.cache_hits.fetch_add(1, Ordering::Relaxed) % one_in == one_in - 1
     }
 
+    /// A use that the database has to learn later.
+    pub(super) fn remember_use(&self, session_id_hash: &str) {
+        self.pending_uses.add(session_id_hash, now());
+    }
+
     /// Reads a session, records the use, and caches it if Redis was read before.
     ///
     /// # Errors
@@ -67,44 +137,49 @@ impl Database {
     pub(super) async fn read_shared(
         &self,
         session_id_hash: &str,
-        access: Access,
+        lookup: Lookup,
         redis_read_at: Option<RedisTime>,
-    ) -> Result<Session, SessionError> {
+    ) -> Result<Session, NotLive> {
         let (database, of) = (self.clone(), session_id_hash.to_owned());
-        let shared_read = async move {
-            let read = database.read_and_fill(&of, access, redis_read_at);
-            let read = tokio::time::timeout(READ_TIMEOUT, read).await;
-            read.unwrap_or(Err(SessionError::Unavailable))
-        };
+        let shared_read =
+            async move { database.read_and_fill(&of, lookup, redis_read_at).await };
         let answer =
-            self.reads.run((session_id_hash.to_owned(), access), shared_read).await;
-        answer.unwrap_or(Err(SessionError::Unavailable))
+            self.reads.run((session_id_hash.to_owned(), lookup), shared_read).await;
+        answer.unwrap_or(Err(NotLive::Unavailable))
     }
 
     async fn read_and_fill(
         &self,
         session_id_hash: &str,
-        access: Access,
+        lookup: Lookup,
         redis_read_at: Option<RedisTime>,
-    ) -> Result<Session, SessionError> {
-        let found = self.read(session_id_hash, access).await?;
+    ) -> Result<Session, NotLive> {
+        let asked_at = now();
+        let mut found = self.read(session_id_hash, lookup, asked_at).await?;
+        if let Found::Live(session) = &mut found
+            && lookup.access == Access::Use
+            && !self.record_use(session, asked_at).await
+        {
+            found = self.read(session_id_hash, lookup, asked_at).await?;
+        }
         let session = match found {
             Found::Live(session) => session,
-            Found::Expired => return Err(SessionError::Expired),
-            Found::Unknown => return Err(SessionError::Unknown),
+            Found::Expired => return Err(NotLive::Expired),
+            Found::Unknown => return Err(NotLive::Unknown),
             Found::Revoked { .. } => {
                 // Caches the tombstone, so that repeated requests stop at Redis.
                 let session_id_hashes = [session_id_hash.to_owned()];
                 self.cache
                     .invalidate_sessions(&session_id_hashes, self.limits.absolute)
                     .await;
-                return Err(SessionError::Unknown);
+                return Err(NotLive::Revoked);
             }
         };
         if let Some(redis_read_at) = redis_read_at {
-            let used = access == Access::Use;
-            if self.fill(&session, redis_read_at, used).await == Ok(Filled::Ended) {
-                return Err(SessionError::Unknown);
+            let used = lookup.access == Access::Use;
+            let last_use = if used { asked_at } else { session.last_seen_at };
+            if self.fill(&session, redis_read_at, last_use).await == Ok(Filled::Ended) {
+                return Err(NotLive::Revoked);
             }
         }
         Ok(session)
@@ -115,42 +190,82 @@ impl Database {
     pub(super) async fn read(
         &self,
         session_id_hash: &str,
-        access: Access,
-    ) -> Result<Found, SessionError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|_| SessionError::Unavailable)?;
-        let (session_id_hash, limits) = (session_id_hash.to_owned(), self.limits);
-        let records = self.records.clone();
-        let found = run_to_completion(async move {
-            let _permit = permit;
-            let read =
-                records.run(Scope::CredentialHash(session_id_hash.clone()), move |tx| {
-                    Box::pin(
-                        async move { read(tx, &session_id_hash, access, &limits).await },
-                    )
-                });
-            read.await
+        lookup: Lookup,
+        asked_at: i64,
+    ) -> Result<Found, NotLive> {
+        let permits = match lookup.in_redis {
+            InRedis::InUse | InRedis::Unsure => &self.permits,
+            InRedis::Nothing => &self.unknown_permits,
+        };
+        let permit = Arc::clone(permits).acquire_owned();
+        let permit = within("session read permit", READ_TIMEOUT, permit).await;
+        let permit = permit.map_err(|_reached| NotLive::Unavailable)?;
+        let permit = Arc::new(permit.map_err(|_closed| NotLive::Unavailable)?);
+        let used_at = if lookup.in_redis == InRedis::InUse { asked_at } else { 0 };
+        let hash = session_id_hash.to_owned();
+        let scope = Scope::CredentialHash(hash.clone());
+        let found = self.records.read_within(READ_LIMIT, scope, move |tx| {
+            Box::pin(async move {
+                let _permit = permit;
+                sessions::find_used(tx, &hash, asked_at, used_at).await
+            })
         });
-        found.await.map_err(unavailable)
+        found.await.map_err(|error| {
+            unavailable(error);
+            NotLive::Unavailable
+        })
     }
 
-    /// A session with the names of its files.
+    /// Records a use of a live session if the last record is older than
+    /// [`use_write_interval`]. Returns `false` if the session ended in between. If the
+    /// database does not write in time, it is repeated later.
+    async fn record_use(&self, session: &mut Session, at: i64) -> bool {
+        let unrecorded = at - session.last_seen_at;
+        if unrecorded < milliseconds(use_write_interval(&self.limits)) {
+            return true;
+        }
+        let (records, hash) = (self.records.clone(), session.session_id_hash.clone());
+        let permits = Arc::clone(&self.write_permits);
+        let write = async move {
+            let permit = permits.acquire_owned().await;
+            let _permit = permit.map_err(RecordsError::unavailable)?;
+            pending_uses::record(&records, hash, at).await
+        };
+        // The write continues when its time is over, and keeps its permit.
+        let write = run_to_completion(write);
+        match within("session use", WRITE_TIMEOUT, write).await {
+            Ok(Ok(is_live)) => {
+                session.last_seen_at = at;
+                is_live
+            }
+            Ok(Err(_)) | Err(_) => {
+                self.pending_uses.add(&session.session_id_hash, at);
+                true
+            }
+        }
+    }
+
+    /// A session that the caller has just used, with the names of its files. `limit` is
+    /// that of the read with a connection.
     pub(super) async fn with_files(
         &self,
         session_id_hash: &str,
+        limit: Duration,
     ) -> Result<(Session, Vec<String>), SessionError> {
-        let (session_id_hash, limits) = (session_id_hash.to_owned(), self.limits);
-        let found =
-            self.records.run(Scope::CredentialHash(session_id_hash.clone()), move |tx| {
-                Box::pin(async move {
-                    let found = read(tx, &session_id_hash, Access::Use, &limits).await?;
-                    let files = match found {
-                        Found::Live(_) => sessions::files(tx, &session_id_hash).await?,
-                        _ => Vec::new(),
-                    };
-                    Ok((found, files))
-                })
-            });
+        let session_id_hash = session_id_hash.to_owned();
+        let scope = Scope::CredentialHash(session_id_hash.clone());
+        let limit = ("session view", limit);
+        let found = self.records.read_within(limit, scope, move |tx| {
+            Box::pin(async move {
+                let now = now();
+                let found = sessions::find_used(tx, &session_id_hash, now, now).await?;
+                let files = match found {
+                    Found::Live(_) => sessions::files(tx, &session_id_hash).await?,
+                    _ => Vec::new(),
+                };
+                Ok((found, files))
+            })
+        });
         match found.await.map_err(unavailable)? {
             (Found::Live(session), files) => Ok((session, files)),
             (Found::Expired, _) => Err(SessionError::Expired),
@@ -158,12 +273,13 @@ impl Database {
         }
     }
 
-    /// Caches a session that was read after Redis was asked at `redis_read_at`.
+    /// Caches a session that was read after Redis was asked at `redis_read_at`, until its
+    /// idle time after `last_use` is over.
     pub(super) async fn fill(
         &self,
         session: &Session,
         redis_read_at: RedisTime,
-        used: bool,
+        last_use: i64,
     ) -> Result<Filled, CacheDown> {
         let copy = SessionCopy {
             version: session.version,
@@ -176,40 +292,10 @@ impl Database {
                 last_seen_at: session.last_seen_at,
             },
         };
-        let remaining = duration(session.ends_at() - now()).min(self.limits.idle);
-        let remaining = if used { self.limits.idle } else { remaining };
+        let idle_end = last_use.saturating_add(milliseconds(self.limits.idle));
+        let remaining = duration(idle_end.min(session.expires_at) - now());
         self.cache.fill_session(&session.session_id_hash, &copy, remaining).await
     }
-}
-
-/// Finds a session and, for a use, records it if the last record is older than
-/// [`use_write_interval`].
-async fn read(
-    tx: &mut AnyConnection,
-    session_id_hash: &str,
-    access: Access,
-    limits: &SessionLimits,
-) -> Result<Found, RecordsError> {
-    let now = now();
-    let found = sessions::find(tx, session_id_hash, now).await?;
-    let Found::Live(mut session) = found else {
-        return Ok(found);
-    };
-    let unseen = now - session.last_seen_at;
-    if access == Access::Use && unseen >= milliseconds(use_write_interval(limits)) {
-        if !sessions::record_use(tx, session_id_hash, now).await? {
-            // It ended between the two statements.
-            return sessions::find(tx, session_id_hash, now).await;
-        }
-        session.last_seen_at = now;
-    }
-    Ok(Found::Live(session))
-}
-
-/// Idle timeout in the database, where the recorded last use may be that much older than
-/// the real one.
-pub(super) fn max_idle_ms(limits: &SessionLimits) -> i64 {
-    milliseconds(limits.idle + use_write_interval(limits))
 }
 
 /// Any database error leaves the session's state unknown.
@@ -222,34 +308,58 @@ pub(super) fn unavailable(error: RecordsError) -> SessionError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::WriteLock;
     use backing_services::{Backing, redis};
     use records::PoolLimits;
+
+    fn session_limits() -> SessionLimits {
+        let hour = Duration::from_secs(3600);
+        SessionLimits { idle: hour, absolute: hour, max_live: 1, max_per_user: 1 }
+    }
+
+    async fn records(folder: &std::path::Path) -> Records {
+        let url = format!("sqlite://{}/a.sqlite?mode=rwc", folder.display());
+        Records::migrate(&url).await.unwrap();
+        Records::open(&url, PoolLimits::default()).await.unwrap()
+    }
 
     #[tokio::test]
     async fn abandoned_read_keeps_its_permit_until_it_ends() {
         let folder = tempfile::tempdir().unwrap();
         let redis = redis(Backing::Embedded, folder.path()).await.unwrap();
-        let cache = Cache::open(&redis.url, cache::Limits::default()).await.unwrap();
-        let url = format!("sqlite://{}/a.sqlite?mode=rwc", folder.path().display());
-        Records::migrate(&url).await.unwrap();
-        let records = Records::open(&url, PoolLimits::default()).await.unwrap();
-        let hour = Duration::from_secs(3600);
-        let limits =
-            SessionLimits { idle: hour, absolute: hour, max_live: 1, max_per_user: 1 };
-        let database = Database::new(records.clone(), cache, limits);
+        let limits = cache::Limits::default();
+        let cache = Cache::open(&redis.url, "test", limits).await.unwrap();
+        let records = records(folder.path()).await;
+        let database = Database::new(records.clone(), cache, session_limits());
 
-        let lock = WriteLock::hold(&records).await;
+        let (done, is_done) = tokio::sync::watch::channel(false);
+        let readers = (0..MAX_CONCURRENT_READS).map(|_| {
+            let (records, mut is_done) = (records.clone(), is_done.clone());
+            tokio::spawn(async move {
+                let read = records.read(Scope::Housekeeping, move |_tx| {
+                    Box::pin(async move {
+                        let done = is_done.wait_for(|done| *done).await;
+                        done.map(drop).map_err(RecordsError::broken)
+                    })
+                });
+                read.await
+            })
+        });
+        let readers: Vec<_> = readers.collect();
+        tokio::time::sleep(Duration::from_millis(200)).await;
         let access = (0..MAX_CONCURRENT_READS).map(|number| {
             let database = database.clone();
             async move {
-                database.read_shared(&format!("{number:064}"), Access::Use, None).await
+                let lookup = Lookup { access: Access::Use, in_redis: InRedis::Unsure };
+                database.read_shared(&format!("{number:064}"), lookup, None).await
             }
         });
         let answers = futures_util::future::join_all(access).await;
-        assert_eq!(answers, vec![Err(SessionError::Unavailable); MAX_CONCURRENT_READS]);
+        assert_eq!(answers, vec![Err(NotLive::Unavailable); MAX_CONCURRENT_READS]);
         assert_eq!(database.permits.available_permits(), 0, "all permits are in use");
-        lock.release().await;
+        done.send(true).unwrap();
+        for reader in readers {
+            reader.await.unwrap().unwrap();
+        }
         let all = u32::try_from(MAX_CONCURRENT_READS).unwrap();
         let back = database.permits.acquire_many(all);
         let back = tokio::time::timeout(Duration::from_secs(15), back).await;

@@ -3,12 +3,12 @@
 
 use super::{CachedSession, Central, database, milliseconds};
 use crate::audit::AuditContext;
-use crate::clock::now;
+use crate::clock::{self, now};
 use crate::revocation_feed;
 use crate::run_to_completion::run_to_completion;
 use crate::sessions::{SessionError, SessionId};
 use cache::{Found, Written};
-use records::{Member, Scope, audit, sessions};
+use records::{Member, Scope, audit, clock as database_clock, sessions};
 
 impl Central {
     /// Birth: in the database, then in Redis.
@@ -29,6 +29,7 @@ impl Central {
             central.write_birth(session_id_hash, member, epoch, &audit).await
         })
         .await?;
+        self.known_ids.add(&id.hash());
         tracing::info!(session = id.label(), "session born");
         Ok(id)
     }
@@ -45,7 +46,7 @@ impl Central {
         let new = sessions::NewSession {
             session_id_hash,
             epoch,
-            idle_ms: database::max_idle_ms(&self.limits),
+            idle_ms: milliseconds(self.limits.idle),
             expires_at: now() + milliseconds(self.limits.absolute),
             member,
         };
@@ -65,9 +66,12 @@ impl Central {
             sessions::Created::AccountChanged => Err(SessionError::Unknown),
             sessions::Created::Yes(session, revoked) => {
                 self.write_to_redis(&revoked).await;
-                if let Ok(Found::Miss { now }) = cached {
+                if let Ok(Found::Miss { now, .. }) = cached {
                     // If caching fails, the first request will try again.
-                    let _cached = self.database.fill(&session, now, true).await;
+                    let _cached = tokio::join!(
+                        self.database.fill(&session, now, session.created_at),
+                        self.cache_file_list(&session, Vec::new(), now),
+                    );
                 }
                 Ok(())
             }
@@ -103,7 +107,9 @@ impl Central {
         let revoked =
             self.records.run(Scope::Organisation(member.organisation), move |tx| {
                 Box::pin(async move {
-                    let revoked = sessions::revoke(tx, &revoked_hash, now()).await?;
+                    // The feeds of all replicas look for it by this clock.
+                    let at = database_clock::now(tx).await?;
+                    let revoked = sessions::revoke(tx, &revoked_hash, at).await?;
                     if revoked {
                         audit::write(tx, &row).await?;
                     }
@@ -111,16 +117,25 @@ impl Central {
                 })
             });
         let revoked = revoked.await.map_err(database::unavailable)?;
-        self.publish_revocations(vec![session_id_hash]).await;
+        self.publish_revocations(vec![session_id_hash]).await?;
         if revoked { Ok(()) } else { Err(SessionError::Unknown) }
     }
 
     /// Removes revoked sessions from Redis. When this returns, their ids are invalid on
     /// every replica: if Redis did not answer, through the revocation feed.
-    pub async fn publish_revocations(&self, session_id_hashes: Vec<String>) {
+    ///
+    /// # Errors
+    /// `Unavailable` when neither store answers. The sessions are revoked, but another
+    /// replica may accept them until the database answers.
+    pub async fn publish_revocations(
+        &self,
+        session_id_hashes: Vec<String>,
+    ) -> Result<(), SessionError> {
         if self.write_to_redis(&session_id_hashes).await == Written::Queued {
-            revocation_feed::acknowledged_by_all().await;
+            let acknowledged = revocation_feed::acknowledged_by_all(&self.records).await;
+            acknowledged.map_err(database::unavailable)?;
         }
+        Ok(())
     }
 
     async fn write_to_redis(&self, session_id_hashes: &[String]) -> Written {
@@ -132,9 +147,13 @@ impl Central {
 
     /// Removes rows of sessions that ended long ago, which neither a cache nor a request
     /// can use. Runs batch after batch until one is short, because more sessions may end
-    /// between two sweeps than one batch holds.
+    /// between two sweeps than one batch holds. Removes nothing while this replica's clock
+    /// is wrong.
     pub async fn sweep(&self) {
-        let before = now() - milliseconds(self.limits.absolute);
+        let Some(time) = clock::sweep_time(&self.records).await else {
+            return;
+        };
+        let before = time - milliseconds(self.limits.absolute);
         loop {
             let swept = self.records.run(Scope::Housekeeping, move |tx| {
                 Box::pin(async move { sessions::sweep(tx, before).await })

@@ -3,9 +3,10 @@
 use super::*;
 use crate::clock::now;
 use records::PoolLimits;
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 
-const TIMES: RotationTimes = RotationTimes { refresh: 1_000, max_lifetime_ms: 60_000 };
+const TIMES: RotationTimes =
+    RotationTimes { refresh: 1_000, wanted_lead: 1, max_lifetime_ms: 60_000 };
 const NOW: i64 = 1_000_000;
 
 async fn ring(dir: &tempfile::TempDir) -> KeyRing {
@@ -49,21 +50,25 @@ async fn unknown_kid_is_invalid_only_with_fresh_keys() {
     );
 }
 
+/// The times are by the database's clock: that of this replica is wrong by decades.
 #[tokio::test]
 async fn rotation_waits_for_two_reloads_and_for_token_expiry() {
     let dir = tempfile::tempdir().unwrap();
     let ring = ring(&dir).await;
     let old = ring.signer(NOW).unwrap().kid.clone();
-    let new =
-        ring.publish(SigningAlgorithm::Eddsa, Wanted::Always, || NOW).await.unwrap();
-    ring.refresh(NOW).await.unwrap();
-    let signs = |now| ring.signer(now).unwrap().kid.clone();
-    assert_eq!((signs(NOW + 2_999), signs(NOW + 3_000)), (old.clone(), new.clone()));
-    let last = NOW + 3_000 + TIMES.max_lifetime_ms;
+    let before = now();
+    let new = ring.publish(SigningAlgorithm::Eddsa, Wanted::Always).await.unwrap();
+    let after = now();
+    ring.refresh(after).await.unwrap();
     let set = ring.current();
+    let from = set.known(&new).unwrap().signs_from;
+    assert!((before + 3_000..=after + 3_000).contains(&from), "{before}, {from}");
+    let signs = |now| ring.signer(now).unwrap().kid.clone();
+    assert_eq!((signs(from - 1), signs(from)), (old.clone(), new.clone()));
+    let last = from + TIMES.max_lifetime_ms;
     assert!(set.verifier(&old, last).is_some(), "the last token of the old key");
     assert!(set.verifier(&old, last + 3_001).is_none());
-    assert!(set.verifier(&new, NOW).is_some());
+    assert!(set.verifier(&new, before).is_some());
 }
 
 /// The clock advances while the database is locked and the key is not visible yet.
@@ -71,29 +76,59 @@ async fn rotation_waits_for_two_reloads_and_for_token_expiry() {
 async fn key_lead_begins_at_publication() {
     let dir = tempfile::tempdir().unwrap();
     let ring = Arc::new(ring(&dir).await);
-    let (locked, is_locked) = oneshot::channel();
-    let (unlock, unlocked) = oneshot::channel();
+    let (locked, unlock) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (is_locked, unlocked) = (Arc::clone(&locked), Arc::clone(&unlock));
     let others = ring.records.clone();
     let others = tokio::spawn(async move {
         let transaction = others.run(Scope::Housekeeping, move |_tx| {
             Box::pin(async move {
-                locked.send(()).unwrap();
-                unlocked.await.map_err(RecordsError::broken)
+                locked.notify_one();
+                unlocked.notified().await;
+                Ok(())
             })
         });
         transaction.await
     });
-    is_locked.await.unwrap();
+    is_locked.notified().await;
     let publishing = Arc::clone(&ring);
     let published = tokio::spawn(async move {
-        publishing.publish(SigningAlgorithm::Eddsa, Wanted::Always, now).await
+        publishing.publish(SigningAlgorithm::Eddsa, Wanted::Always).await
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     let seen_from = now();
-    unlock.send(()).unwrap();
+    unlock.notify_one();
     others.await.unwrap().unwrap();
     let kid = published.await.unwrap().unwrap();
     ring.refresh(now()).await.unwrap();
     let key = Arc::clone(ring.current().known(&kid).unwrap());
     assert!(key.signs_from >= seen_from + 3 * TIMES.refresh);
+}
+
+/// An RSA key takes seconds of CPU time, so a key is made only when it will be published.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_key_is_found_before_another_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = Arc::new(ring(&dir).await);
+    assert_eq!(ring.keys_made.load(Ordering::Relaxed), 1);
+    let rotations: Vec<_> = (0..8)
+        .map(|_| {
+            let ring = Arc::clone(&ring);
+            tokio::spawn(async move {
+                ring.publish(SigningAlgorithm::Eddsa, Wanted::Always).await
+            })
+        })
+        .collect();
+    let mut kids = std::collections::HashSet::new();
+    for rotation in rotations {
+        kids.insert(rotation.await.unwrap().unwrap());
+    }
+    assert_eq!(kids.len(), 1, "one key waits");
+    assert_eq!(ring.keys_made.load(Ordering::Relaxed), 2, "keys that were made");
+    let sealing = SealingKey::from_bytes(&[1; 32]);
+    let records = ring.records.clone();
+    let times = ring.times;
+    let other = KeyRing::open(records, sealing, SigningAlgorithm::Eddsa, times, || NOW);
+    let other = other.await.unwrap();
+    other.publish(SigningAlgorithm::Eddsa, Wanted::Always).await.unwrap();
+    assert_eq!(other.keys_made.load(Ordering::Relaxed), 0, "another replica");
 }

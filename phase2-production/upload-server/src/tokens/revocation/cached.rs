@@ -16,7 +16,8 @@ pub(super) struct CachedRevocations {
     mode: Revocation,
     denied: DenyList,
     versions: Versions,
-    /// Longest remaining lifetime of an access token in milliseconds, leeway included.
+    /// Longest remaining lifetime of an access token in milliseconds, leeway included,
+    /// whichever replica issued it.
     pub(super) max_lifetime_ms: i64,
 }
 
@@ -63,10 +64,10 @@ impl CachedRevocations {
         cached: &CachedState,
         stored: DatabaseState,
     ) {
-        if let Some(DenialLookup::AskRecords { since: Some(since) }) = cached.denied
+        if let Some(DenialLookup::AskRecords { epoch: Some(epoch) }) = cached.denied
             && !stored.denied
         {
-            self.denied.remember(claims, since);
+            self.denied.remember(claims, epoch);
         }
         if let (
             Some(VersionLookup::AskRecords { fill: Some(redis_read_at) }),

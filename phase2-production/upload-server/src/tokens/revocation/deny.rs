@@ -2,7 +2,6 @@
 
 use super::Revocations;
 use super::cached::{family_name, version_name};
-use crate::clock::now;
 use crate::revocation_feed;
 use crate::tokens::access::ISSUER;
 use cache::Written;
@@ -15,6 +14,13 @@ use upload_domain::username::Username;
 #[must_use]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RevokedNames(Vec<String>);
+
+impl RevokedNames {
+    /// Adds the names of another change in the same transaction.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.0.extend(more.0);
+    }
+}
 
 impl Revocations {
     /// Whether a logout revokes all tokens of the user, because a version covers all of
@@ -39,6 +45,40 @@ impl Revocations {
         }
         let names = jti.into_iter().chain([family_name(family)]).collect();
         self.write(tx, organisation, RevokedNames(names)).await
+    }
+
+    /// Denies families of tokens that were revoked in this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn deny_families(
+        &self,
+        tx: &mut AnyConnection,
+        organisation: &OrgId,
+        families: &[String],
+    ) -> Result<RevokedNames, RecordsError> {
+        if !self.cached.denies() {
+            return Ok(RevokedNames::default());
+        }
+        let names = families.iter().map(|family| family_name(family)).collect();
+        self.write(tx, organisation, RevokedNames(names)).await
+    }
+
+    /// Denies more families of a user after [`Revocations::deny_all_of`]. A denied version
+    /// covers them already.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn deny_more_of(
+        &self,
+        tx: &mut AnyConnection,
+        organisation: &OrgId,
+        families: &[String],
+    ) -> Result<RevokedNames, RecordsError> {
+        if self.cached.compares_versions() {
+            return Ok(RevokedNames::default());
+        }
+        self.deny_families(tx, organisation, families).await
     }
 
     /// After all credentials of a user were revoked in this transaction: denies the old
@@ -69,7 +109,8 @@ impl Revocations {
         organisation: &OrgId,
         revoked: RevokedNames,
     ) -> Result<RevokedNames, RecordsError> {
-        let now = now();
+        // By a clock that is behind, the denial would end before the token does.
+        let now = records::clock::now(tx).await?;
         for name in &revoked.0 {
             let denied = revoked::Denied {
                 issuer: ISSUER.to_owned(),
@@ -81,11 +122,34 @@ impl Revocations {
         Ok(revoked)
     }
 
+    /// Waits until every replica has applied the revocations that are committed now, whether
+    /// or not they were published.
+    ///
+    /// # Errors
+    /// When the database does not answer: another replica may not have received them.
+    pub(crate) async fn wait_for_feeds(&self) -> Result<(), RecordsError> {
+        match &self.feed {
+            Some(_) => revocation_feed::acknowledged_by_all(&self.records).await,
+            // Without a copy in Redis every replica asks the database.
+            None => Ok(()),
+        }
+    }
+
     /// Writes committed revocations to Redis. When this returns, every replica has
     /// applied them: if Redis did not answer, through the revocation feed.
-    pub(crate) async fn publish(&self, revoked: &RevokedNames) {
-        if self.cached.publish(&revoked.0).await == Written::Queued {
-            revocation_feed::acknowledged_by_all().await;
+    ///
+    /// # Errors
+    /// When neither store answers: another replica may not have received them.
+    pub(crate) async fn publish(
+        &self,
+        revoked: &RevokedNames,
+    ) -> Result<(), RecordsError> {
+        if revoked.0.is_empty() {
+            return Ok(());
         }
+        if self.cached.publish(&revoked.0).await == Written::Queued {
+            revocation_feed::acknowledged_by_all(&self.records).await?;
+        }
+        Ok(())
     }
 }

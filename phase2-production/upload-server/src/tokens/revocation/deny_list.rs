@@ -4,8 +4,9 @@
 //! token can have several spellings (OWASP JSON Web Token cheat sheet).
 
 use super::cached::family_name;
+use crate::clock::now;
 use crate::tokens::access::{Claims, ISSUER};
-use cache::{Cache, Denial, Written};
+use cache::{Cache, DataEpoch, Denial, Written};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use std::time::Duration;
 /// Most tokens for which a database lookup is remembered.
 const MAX_REMEMBERED_TOKENS: usize = 10_000;
 
-/// Largest clock difference between Redis and this replica, in milliseconds.
+/// Largest clock difference between this replica and the issuer of a token, and the rounding
+/// of its time of issue, in milliseconds. The clock of Redis is not compared with theirs.
 const MAX_CLOCK_SKEW_MS: i64 = 5_000;
 
 /// Result of a lookup in Redis.
@@ -22,18 +24,18 @@ pub(super) enum DenialLookup {
     Denied,
     NotDenied,
     /// Ask the database, because the token is older than the data in Redis. The result
-    /// stays valid as long as Redis keeps data from `since` on.
+    /// stays valid in this epoch.
     AskRecords {
-        since: Option<i64>,
+        epoch: Option<DataEpoch>,
     },
 }
 
 #[derive(Clone)]
 pub(super) struct DenyList {
     cache: Option<Cache>,
-    /// By `jti`: the time from which Redis has every denial. The database was read after
-    /// that time and had no denial.
-    not_denied: Arc<Mutex<HashMap<String, i64>>>,
+    /// By `jti`: the epoch in which Redis has every denial. The database was read in it and
+    /// had no denial.
+    not_denied: Arc<Mutex<HashMap<String, DataEpoch>>>,
 }
 
 impl DenyList {
@@ -43,35 +45,37 @@ impl DenyList {
 
     pub(super) async fn look_up(&self, claims: &Claims) -> DenialLookup {
         let Some(cache) = &self.cache else {
-            return DenialLookup::AskRecords { since: None };
+            return DenialLookup::AskRecords { epoch: None };
         };
         let (token, family) = (key(&claims.jti), key(&family_name(&claims.sid)));
         let both = tokio::join!(cache.is_denied(&token), cache.is_denied(&family));
-        let since = match both {
+        let (covered, epoch) = match both {
             (Ok(Denial::Denied), _) | (_, Ok(Denial::Denied)) => {
                 return DenialLookup::Denied;
             }
             (
-                Ok(Denial::NotDeniedSince { since: token }),
-                Ok(Denial::NotDeniedSince { since: family }),
-            ) => token.max(family),
-            _ => return DenialLookup::AskRecords { since: None },
+                Ok(Denial::NotDenied { covered: token, epoch: one }),
+                Ok(Denial::NotDenied { covered: family, epoch: other }),
+            ) => (token.min(family), one.filter(|_| one == other)),
+            _ => return DenialLookup::AskRecords { epoch: None },
         };
-        if issued_at_ms(claims) >= since.saturating_add(MAX_CLOCK_SKEW_MS)
-            || self.lock().get(&claims.jti) == Some(&since)
-        {
+        let covered_ms = i64::try_from(covered.as_millis()).unwrap_or(i64::MAX);
+        let since = now().saturating_sub(covered_ms);
+        let is_covered = issued_at_ms(claims) >= since.saturating_add(MAX_CLOCK_SKEW_MS);
+        let remembered = || self.lock().get(&claims.jti).copied();
+        if is_covered || epoch.is_some_and(|epoch| remembered() == Some(epoch)) {
             return DenialLookup::NotDenied;
         }
-        DenialLookup::AskRecords { since: Some(since) }
+        DenialLookup::AskRecords { epoch }
     }
 
     /// Remembers that the database had no denial for this token.
-    pub(super) fn remember(&self, claims: &Claims, since: i64) {
+    pub(super) fn remember(&self, claims: &Claims, epoch: DataEpoch) {
         let mut not_denied = self.lock();
         if not_denied.len() >= MAX_REMEMBERED_TOKENS {
             not_denied.clear();
         }
-        not_denied.insert(claims.jti.clone(), since);
+        not_denied.insert(claims.jti.clone(), epoch);
     }
 
     /// Writes denials to Redis, each for the longest lifetime of a token.
@@ -88,7 +92,7 @@ impl DenyList {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, i64>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, DataEpoch>> {
         self.not_denied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::audit::AuditContext;
 use crate::config::credentials::{Revocation, SigningAlgorithm, TokenArgs};
+use crate::faults::redis_command;
 use crate::tokens::{Issued, RevokedNames, TokenError, Tokens, now};
 use backing_services::{Backing, Service};
 use cache::{Cache, Limits};
@@ -10,6 +11,9 @@ use records::{Member, OrgId, PoolLimits, Records, RecordsError, Role, Scope, use
 use std::time::Duration;
 use tempfile::TempDir;
 use upload_domain::username::Username;
+
+/// Families of one account: tests under load log in often.
+pub(super) const MAX_FAMILIES: u32 = 100_000;
 
 pub(super) struct TestCluster {
     pub(super) url: String,
@@ -29,6 +33,7 @@ pub(super) fn args() -> TokenArgs {
         refresh_grace_ms: 10_000,
         signing_algorithm: SigningAlgorithm::Eddsa,
         revocation: Revocation::Combined,
+        key_lead_ms: 120_000,
         key_refresh_ms: 5_000,
     }
 }
@@ -37,6 +42,7 @@ pub(super) fn with(revocation: Revocation) -> TokenArgs {
     TokenArgs { revocation, ..args() }
 }
 
+/// An operator.
 pub(super) fn alice() -> Member {
     Member {
         organisation: OrgId::parse("main").unwrap(),
@@ -69,8 +75,8 @@ impl TestCluster {
     async fn over(dir: TempDir, url: String, _database: Option<Service>) -> Self {
         let url = Records::migrate(&url).await.unwrap().app_url;
         let records = Records::open(&url, generous_timeouts()).await.unwrap();
-        let alice =
-            NewAccount { member: alice(), password_hash: "$argon2id$".to_owned() };
+        let password_hash = "$argon2id$".to_owned();
+        let alice = NewAccount { member: alice(), password_hash, operator: true };
         let imported = records.run(Scope::Housekeeping, |tx| {
             Box::pin(async move { users::import(tx, &[alice], now()).await })
         });
@@ -91,7 +97,7 @@ impl TestCluster {
 
     pub(super) async fn cache(&self) -> Option<Cache> {
         let redis = self.redis.as_ref()?;
-        Some(Cache::open(&redis.url, Limits::default()).await.unwrap())
+        Some(Cache::open(&redis.url, "d", Limits::default()).await.unwrap())
     }
 
     /// A replica with its own connections.
@@ -101,9 +107,9 @@ impl TestCluster {
 
     /// A replica that reaches Redis at another address.
     pub(super) async fn replica_at(&self, redis: &str, args: &TokenArgs) -> Tokens {
-        let cache = Cache::open(redis, Limits::default()).await.unwrap();
+        let cache = Cache::open(redis, "d", Limits::default()).await.unwrap();
         let records = self.records().await;
-        Tokens::open(records, Some(cache), &[7; 32], args).await.unwrap()
+        Tokens::open(records, Some(cache), &[7; 32], args, MAX_FAMILIES).await.unwrap()
     }
 
     pub(super) async fn replica_and_records(
@@ -111,9 +117,9 @@ impl TestCluster {
         args: &TokenArgs,
     ) -> (Tokens, Records) {
         let records = self.records().await;
-        let tokens =
-            Tokens::open(records.clone(), self.cache().await, &[7; 32], args).await;
-        (tokens.unwrap(), records)
+        let cache = self.cache().await;
+        let tokens = Tokens::open(records.clone(), cache, &[7; 32], args, MAX_FAMILIES);
+        (tokens.await.unwrap(), records)
     }
 
     pub(super) async fn epoch(&self) -> i64 {
@@ -130,7 +136,7 @@ impl TestCluster {
     /// As `POST /api/account/sign-out` does.
     pub(super) async fn sign_out_everywhere(&self, replica: &Tokens) -> SignedOut {
         let (died, ended) = self.write_revocation_of_alice(replica).await;
-        replica.publish(&ended).await;
+        replica.publish(&ended).await.unwrap();
         died
     }
 
@@ -158,12 +164,7 @@ impl TestCluster {
 
     /// Sends a command to Redis, bypassing the replicas.
     pub(super) async fn redis_command(&self, args: &[&str]) {
-        let url = self.redis.as_ref().unwrap().url.as_str();
-        let client = redis::Client::open(url).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut command = redis::cmd(args[0]);
-        command.arg(&args[1..]);
-        command.exec_async(&mut connection).await.unwrap();
+        redis_command(&self.redis.as_ref().unwrap().url, args).await
     }
 }
 

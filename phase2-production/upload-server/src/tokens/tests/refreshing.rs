@@ -4,7 +4,8 @@ use super::cluster::{TestCluster, alice, args, eventually, is_valid, request, wi
 use crate::config::credentials::{Revocation, TokenArgs};
 use crate::faults::WriteLock;
 use crate::tokens::{Issued, TokenError, Tokens, now};
-use records::Scope;
+use records::signing_keys::{self, SigningKey};
+use records::{Records, Scope};
 use std::time::Duration;
 
 async fn refresh(replica: &Tokens, pair: &Issued) -> Result<Issued, TokenError> {
@@ -91,6 +92,49 @@ async fn reuse_after_grace_revokes_family_and_access_tokens() {
     let actions: Vec<_> =
         audit.await.unwrap().into_iter().map(|row| row.action).collect();
     assert_eq!(actions, ["token.revoked", "token.issued", "token.issued"]);
+}
+
+async fn remove_keys(records: &Records) -> Vec<SigningKey> {
+    let removed = records.run(Scope::Housekeeping, |tx| {
+        Box::pin(async move {
+            let keys = signing_keys::list(tx).await?;
+            for key in &keys {
+                signing_keys::retire(tx, &key.kid, 0).await?;
+            }
+            signing_keys::sweep(tx, 0).await?;
+            Ok(keys)
+        })
+    });
+    removed.await.unwrap()
+}
+
+async fn insert_keys(records: &Records, keys: Vec<SigningKey>) {
+    let inserted = records.run(Scope::Housekeeping, move |tx| {
+        Box::pin(async move {
+            for key in &keys {
+                signing_keys::insert(tx, key).await?;
+            }
+            Ok(())
+        })
+    });
+    inserted.await.unwrap();
+}
+
+/// Otherwise the client, which got no successor, would be taken for a thief later.
+#[tokio::test]
+async fn refresh_without_a_signing_key_uses_no_token() {
+    let cluster = TestCluster::without_redis().await;
+    let replica = cluster.replica(&strict()).await;
+    let pair = cluster.log_in(&replica).await;
+    let records = cluster.records().await;
+    let keys = remove_keys(&records).await;
+    assert_eq!(keys.len(), 1);
+    replica.0.ring.refresh(now()).await.unwrap();
+    let failed = refresh(&replica, &pair).await;
+    assert!(matches!(failed, Err(TokenError::Broken(_))), "no key signs");
+    insert_keys(&records, keys).await;
+    replica.0.ring.refresh(now()).await.unwrap();
+    assert!(refresh(&replica, &pair).await.is_ok(), "the token is unused");
 }
 
 /// The client disconnects while the reuse is being detected.

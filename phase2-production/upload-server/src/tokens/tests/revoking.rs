@@ -135,10 +135,7 @@ async fn revocation_survives_redis_data_loss() {
         let two = two(TestCluster::with_redis().await, mode).await;
         log_out_with(&two, &two.phone.access_token).await;
         let before = two.good().await;
-        let url = &two.cluster.redis.as_ref().unwrap().url;
-        let client = redis::Client::open(url.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+        two.cluster.redis_command(&["FLUSHALL"]).await;
         for _ in 0..3 {
             assert_eq!(two.good().await, before, "{mode:?}");
         }

@@ -66,10 +66,15 @@ impl TestApp {
 
 /// A change of the role.
 pub(crate) const fn role(role: AccountRole) -> AccountUpdate {
-    AccountUpdate { role: Some(role), disabled: None }
+    AccountUpdate { role: Some(role), disabled: None, operator: None }
 }
 
 /// A change of the right to log in.
 pub(crate) const fn disabled(disabled: bool) -> AccountUpdate {
-    AccountUpdate { role: None, disabled: Some(disabled) }
+    AccountUpdate { role: None, disabled: Some(disabled), operator: None }
+}
+
+/// A change of the right to rotate the service's keys.
+pub(crate) const fn operator(operator: bool) -> AccountUpdate {
+    AccountUpdate { role: None, disabled: None, operator: Some(operator) }
 }

@@ -143,3 +143,52 @@ async fn check_refused(app: &TestApp, request: RequestBuilder) -> anyhow::Result
     outcome.refused_as(ProblemKind::SessionUnknown)?;
     Ok(())
 }
+
+const OTHER_COOKIES: [&[u8]; 12] = [
+    b"name=J\xc3\xb6rg",
+    b"name=\xff\xfe",
+    b"name=J\xf6rg",
+    b"\xe4=1",
+    b"a=\"x\"",
+    b"a=\tb",
+    b"a",
+    b"=",
+    b"=a",
+    b"",
+    b"a=b=c",
+    b"xsession=1",
+];
+
+/// Item 10. Cookies of other servers of this host may have any bytes (RFC 6265 §5.4). Each cookie
+/// is read by itself, so they end no session.
+#[tokio::test]
+async fn unrelated_cookie_bytes_end_no_session() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let Credential::Session(id) = app.sign_in(&app.alice).await? else {
+        bail!("no session")
+    };
+    let own = format!("session={}", id.expose()).into_bytes();
+    for other in OTHER_COOKIES {
+        for cookie in [
+            [&own[..], b"; ", other].concat(),
+            [other, b"; ", &own[..]].concat(),
+            [other, b";", &own[..], b";", other].concat(),
+        ] {
+            let view = app.client().request(Method::GET, paths::SESSION);
+            let view = view.header(COOKIE, http::HeaderValue::from_bytes(&cookie)?);
+            let seen = app.client().json::<SessionView>(view).await.done();
+            seen.with_context(|| cookie.escape_ascii().to_string())?;
+        }
+        let lines = app.client().request(Method::GET, paths::SESSION);
+        let lines = lines.header(COOKIE, http::HeaderValue::from_bytes(other)?);
+        let lines = lines.header(COOKIE, http::HeaderValue::from_bytes(&own)?);
+        app.client().json::<SessionView>(lines).await.done().context("two lines")?;
+    }
+    // Bytes in the session's own cookie make it unknown, and a second one ambiguous.
+    for cookie in [[&own[..], b"\xff"].concat(), [&own[..], b"; session=\xff"].concat()] {
+        let view = app.client().request(Method::GET, paths::SESSION);
+        let view = view.header(COOKIE, http::HeaderValue::from_bytes(&cookie)?);
+        check_refused(&app, view).await?;
+    }
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! Items 12 and 13: a password in a URL, and the information in the answer to a wrong
 //! password.
 
+use super::audited_actions::disabled;
 use super::captured_logs::{capture, logs, wait_until_logged};
 use super::test_app::{TestApp, with_password};
 use crate::stores::StoreKind;
@@ -9,7 +10,6 @@ use api_conformance::call_result::Reply;
 use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::target::AuthScheme;
-use api_contract::accounts::AccountUpdate;
 use api_contract::headers::REQUEST_ID;
 use api_contract::problem::ProblemKind;
 use api_contract::{LoginRequest, Message, paths};
@@ -46,6 +46,7 @@ async fn password_in_a_url_is_refused_and_never_logged() -> anyhow::Result<()> {
                 (&Credential::None, format!("username=alice&password={canary}")),
                 (&credential, format!("limit=1&password={canary}")),
                 (&Credential::None, format!("access_token={canary}")),
+                (&Credential::None, format!("user%6eame=alice&passw%6frd={canary}")),
             ] {
                 let url = format!("{path}?{query}");
                 refused_in_url(&app, credential, method, &url, &canary)
@@ -97,8 +98,7 @@ async fn login_refusals_do_not_reveal_accounts() -> anyhow::Result<()> {
         );
         let app = app.await?;
         let root = app.sign_in(&app.root).await?;
-        let disabled = AccountUpdate { disabled: Some(true), role: None };
-        app.change_account(&root, "bob", &disabled).await.done()?;
+        app.change_account(&root, "bob", &disabled(true)).await.done()?;
         let guesses = [
             with_password("alice", "wrong"),
             with_password("nobody", "wrong"),

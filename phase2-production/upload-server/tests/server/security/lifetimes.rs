@@ -1,7 +1,7 @@
 //! Items 5, 6 and 11: the lifetime of a session, and the number of sessions per account.
 
 use super::test_app::TestApp;
-use crate::stores::StoreKind;
+use crate::stores::{StoreKind, connection_to};
 use anyhow::{bail, ensure};
 use api_conformance::call_result::CallResult;
 use api_conformance::credential::Credential;
@@ -45,7 +45,7 @@ async fn busy_session_ends_at_the_absolute_timeout() -> anyhow::Result<()> {
     let (idle, absolute) = (Duration::from_millis(2000), Duration::from_millis(4000));
     let clocks = ["--idle-timeout-ms", "2000", "--absolute-timeout-ms", "4000"];
     let app = TestApp::new(StoreKind::Real, "central", &clocks).await?;
-    let mut redis = redis_of(&app).await?;
+    let mut redis = connection_to(app.redis()).await?;
     let earliest_birth = Instant::now();
     let alice = app.sign_in(&app.alice).await?;
     let latest_birth = Instant::now();
@@ -80,11 +80,6 @@ async fn busy_session_ends_at_the_absolute_timeout() -> anyhow::Result<()> {
     app.all_refuse(&alice, ProblemKind::SessionExpired).await
 }
 
-async fn redis_of(app: &TestApp) -> anyhow::Result<MultiplexedConnection> {
-    let client = redis::Client::open(app.redis().url.as_str())?;
-    Ok(client.get_multiplexed_async_connection().await?)
-}
-
 /// The remaining time for which Redis keeps a session.
 async fn kept(
     redis: &mut MultiplexedConnection,
@@ -93,7 +88,9 @@ async fn kept(
     let Credential::Session(id) = credential else {
         bail!("{credential:?} is no session");
     };
-    let key = format!("session:{}", hex(&Sha256::digest(id.expose())));
+    let pattern = format!("*:session:{}", hex(&Sha256::digest(id.expose())));
+    let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(redis).await?;
+    let Some(key) = keys.first() else { return Ok(Duration::ZERO) };
     let remaining: i64 = redis::cmd("PTTL").arg(key).query_async(redis).await?;
     ensure!(remaining != -1, "Redis keeps a session without expiry");
     Ok(Duration::from_millis(u64::try_from(remaining).unwrap_or(0)))

@@ -4,7 +4,7 @@
 use super::audited_actions::{disabled, revoked};
 use super::test_app::{TestApp, with_password};
 use crate::half_open::HalfOpenRequest;
-use crate::stores::StoreKind;
+use crate::stores::{StoreKind, flush};
 use anyhow::{Context, bail, ensure};
 use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
@@ -44,9 +44,7 @@ async fn logout_survives_redis_data_loss_on_every_replica() -> anyhow::Result<()
         app.all_refuse(&other, ProblemKind::SessionUnknown).await
     };
     both_refused().await?;
-    let redis = redis::Client::open(app.redis().url.as_str())?;
-    let mut redis = redis.get_multiplexed_async_connection().await?;
-    redis::cmd("FLUSHALL").query_async::<()>(&mut redis).await?;
+    flush(app.redis()).await?;
     both_refused().await?;
     app.redis().kill9().await?;
     both_refused().await?;

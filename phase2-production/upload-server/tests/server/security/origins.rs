@@ -5,6 +5,7 @@ use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
 use api_conformance::call_result::Reply;
 use api_conformance::client::Client;
+use api_conformance::cookies::CookieJar;
 use api_conformance::credential::Credential;
 use api_conformance::expect::equal;
 use api_conformance::form::{Form, Upload};
@@ -18,6 +19,7 @@ use http::header::{
 };
 use http::{HeaderName, Method};
 use reqwest::RequestBuilder;
+use serde_json::{Value, json};
 
 /// Headers of cross-site requests. The last entry has none, like a browser from before
 /// 2020.
@@ -29,6 +31,13 @@ const FORGED: [&[(&str, &str)]; 7] = [
     &[("sec-fetch-site", "same-site")],
     &[("origin", "https://evil.test"), ("sec-fetch-site", "same-origin")],
     &[],
+];
+
+/// The calls whose credential is in the body or in the URL. A cookie beside it has no effect, so
+/// a program that keeps cookies needs no site.
+const WITHOUT_SESSION: [(Method, &str); 2] = [
+    (Method::POST, paths::SESSION_START),
+    (Method::PUT, "/api/uploads/01a1fc82-ba13-77d1-bcb1-8abe81e55db5/content"),
 ];
 
 /// Every call that changes something, in a design with sessions.
@@ -61,15 +70,17 @@ async fn browser(app: &TestApp) -> anyhow::Result<(Client, String, Credential)> 
     Ok((app.client(), format!("session={}", id.expose()), credential))
 }
 
-/// Item 36. With the cookie, a request from another site, with a hidden origin or without
-/// one is refused: for every call that changes something. Nothing changes.
+/// Item 36. With the cookie, a request from another site or with a hidden origin is refused, for
+/// every call that changes something; also one without an origin, if the call rests on the
+/// cookie. Nothing changes.
 #[tokio::test]
 async fn cross_site_request_with_cookie_changes_nothing() -> anyhow::Result<()> {
     let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
     let (client, cookie, root) = browser(&app).await?;
     let bob = app.sign_in(&app.bob).await?;
     for (method, path) in &CHANGES {
-        for forged in FORGED {
+        let needs_site = !WITHOUT_SESSION.contains(&(method.clone(), path));
+        for forged in FORGED.iter().filter(|forged| needs_site || !forged.is_empty()) {
             let request = client.request(method.clone(), path).header(COOKIE, &cookie);
             let request = with_headers(request, forged).json(&app.bob);
             let outcome = client.json::<Message>(request).await;
@@ -102,6 +113,67 @@ async fn same_origin_request_is_accepted() -> anyhow::Result<()> {
         equal("the status", reply.status.as_u16(), 201)?;
     }
     Ok(())
+}
+
+/// Item 36. A program that keeps cookies sends no `Origin`. Its logins, its signed uploads and,
+/// with tokens, all its calls rest on another credential.
+#[tokio::test]
+async fn program_that_keeps_cookies_logs_in_again() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+    let browser = app.browser();
+    let first = browser.log_in_session(&app.alice).await.done()?.body.session_id;
+    let second = browser.log_in_session(&app.alice).await.done()?.body.session_id;
+    ensure!(first != second, "the same session");
+    app.all_refuse(&Credential::Session(first), ProblemKind::SessionUnknown).await?;
+    browser.log_in_session(&app.bob).await.done().context("another account")?;
+    let stale = Client::sharing(&app.cluster.url, CookieJar::default());
+    for value in ["x", "", "a\"b", "%00"] {
+        stale.cookies().context("a jar")?.set("session", value);
+        stale.log_in_session(&app.alice).await.done().context(value)?;
+    }
+    let alice = app.sign_in(&app.alice).await?;
+    let start = json!({ "name": "a", "content_type": "text/plain", "size": 3 });
+    let start = client_json(&app, &alice, paths::UPLOADS_START, &start).await?;
+    let url = start["url"].as_str().context("a URL")?;
+    let put = browser.request(Method::PUT, url).body("abc");
+    equal("the signed PUT", browser.send(put).await?.status.as_u16(), 200)?;
+    let nowhere = browser.request(Method::POST, "/nowhere");
+    equal("an unknown path", browser.send(nowhere).await?.status.as_u16(), 404)
+}
+
+/// Item 36. With tokens no call rests on a cookie, whatever cookies other servers have set.
+#[tokio::test]
+async fn token_calls_ignore_cookies() -> anyhow::Result<()> {
+    let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
+    let jar = CookieJar::default();
+    jar.set("session", "of-another-server");
+    jar.set("__Host-session", "of-another-server");
+    let client = Client::sharing(&app.cluster.url, jar);
+    let issued = client.token(&app.alice).await.done()?.body;
+    let refresh = issued.refresh_token.context("a refresh token")?;
+    let alice = Credential::Bearer(issued.access_token.clone());
+    client.upload(&alice, &Upload::new("a.txt", "a")).await.done()?;
+    let basic = Credential::Basic(app.alice.clone());
+    client.upload(&basic, &Upload::new("b.txt", "b")).await.done()?;
+    for (path, body) in [
+        (paths::TOKEN_REFRESH, json!({ "refresh_token": refresh.expose() })),
+        (paths::TOKEN_REVOKE, json!({ "token": issued.access_token.expose() })),
+    ] {
+        let request = client.request(Method::POST, path).json(&body);
+        equal(path, client.send(request).await?.status.as_u16(), 200)?;
+    }
+    Ok(())
+}
+
+async fn client_json(
+    app: &TestApp,
+    credential: &Credential,
+    path: &str,
+    body: &Value,
+) -> anyhow::Result<Value> {
+    let client = app.client();
+    let request = client.authenticated(credential, Method::POST, path).json(body);
+    Ok(serde_json::from_slice(&client.send(request).await?.body)?)
 }
 
 /// Item 36. A forged login could make a user upload into the account of the attacker, so

@@ -191,3 +191,33 @@ async fn invalid_tokens_are_counted_without_waiting_for_writers() -> anyhow::Res
         .context("from another address")?;
     log_in(&client, &app.bob).await.context("a login with a password").map(drop)
 }
+
+/// As sessions: the newest hundred logins of an account live, the oldest end.
+#[tokio::test]
+async fn login_beyond_the_limit_ends_the_oldest_token_family() -> anyhow::Result<()> {
+    for revocation in ["deny-list", "combined"] {
+        let app =
+            TestApp::new(StoreKind::Real, "token", &["--revocation", revocation]).await?;
+        let client = app.client();
+        let mut logins = Vec::new();
+        for _ in 0..103 {
+            logins.push(log_in(&client, &app.alice).await?);
+        }
+        for (number, (access, refresh_token)) in logins.iter().enumerate() {
+            let credential = Credential::Bearer(access.clone());
+            let (ended, context) = (number < 3, format!("{revocation}, login {number}"));
+            if !ended && number > 4 && number < 101 {
+                continue;
+            }
+            if ended {
+                app.all_refuse(&credential, ProblemKind::TokenInvalid).await
+            } else {
+                app.all_accept(&credential).await
+            }
+            .context(context.clone())?;
+            let refreshed = refresh(&client, refresh_token).await.status()?.is_success();
+            equal("the refresh", refreshed, !ended).context(context)?;
+        }
+    }
+    Ok(())
+}

@@ -3,18 +3,12 @@
 
 use crate::security::forge::{TokenProbe, TokenSigner, log_in, parts, refresh, revoke};
 use crate::security::test_app::TestApp;
-use crate::stores::StoreKind;
+use crate::stores::{StoreKind, flush};
 use anyhow::Context;
 use api_conformance::credential::Credential;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use serde_json::Value;
-
-async fn flush(app: &TestApp) -> anyhow::Result<()> {
-    let client = redis::Client::open(app.redis().url.as_str())?;
-    let mut connection = client.get_multiplexed_async_connection().await?;
-    Ok(redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await?)
-}
 
 /// Item 23. When the revocation is acknowledged, no replica accepts the token any more.
 /// This stays so when Redis is flushed, killed and restarted. Other tokens stay valid.
@@ -42,7 +36,7 @@ async fn revoked_token_stays_refused_across_redis_failures() -> anyhow::Result<(
         app.all_accept(&valid).await
     };
     check_both_revoked().await?;
-    flush(&app).await?;
+    flush(app.redis()).await?;
     check_both_revoked().await.context("after FLUSHALL")?;
     app.redis().kill9().await?;
     check_both_revoked().await.context("without Redis")?;
@@ -69,6 +63,29 @@ async fn token_revoked_during_a_redis_pause_stays_refused() -> anyhow::Result<()
             .context("after the pause")?;
     }
     Ok(())
+}
+
+/// RFC 7009 §2.2. With versions alone a logout ends every login of the user. So a token of an
+/// ended login must not count again.
+#[tokio::test]
+async fn token_revoked_again_ends_no_later_login() -> anyhow::Result<()> {
+    let more = ["--revocation", "token-version"];
+    let app = TestApp::new(StoreKind::Embedded, "token", &more).await?;
+    let client = app.client();
+    let (access, refresh_token) = log_in(&client, &app.alice).await?;
+    revoke(&client, &access).await.done()?;
+    let ended = Credential::Bearer(access.clone());
+    app.all_refuse(&ended, ProblemKind::TokenInvalid).await?;
+    let (later, later_refresh_token) = log_in(&client, &app.alice).await?;
+    for old in [&access, &refresh_token] {
+        revoke(&client, old).await.done()?;
+    }
+    let later = Credential::Bearer(later);
+    app.all_accept(&later).await.context("the later login")?;
+    let next = refresh(&client, &later_refresh_token).await.done()?.body.access_token;
+    revoke(&client, &later_refresh_token).await.done()?;
+    app.all_refuse(&later, ProblemKind::TokenInvalid).await?;
+    app.all_refuse(&Credential::Bearer(next), ProblemKind::TokenInvalid).await
 }
 
 /// Item 23. A token has one encoding. Where the signature permits another (header members

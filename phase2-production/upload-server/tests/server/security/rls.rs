@@ -22,7 +22,8 @@ use tokio::time::timeout;
 /// All tables with rows of accounts; the table of the migrations has none.
 const TABLES: &str = "SELECT relname::text, relrowsecurity, relforcerowsecurity \
      FROM pg_class WHERE relkind IN ('r', 'p') \
-       AND relnamespace = 'public'::regnamespace AND relname <> '_sqlx_migrations'";
+       AND relnamespace = 'public'::regnamespace \
+       AND relname NOT IN ('_sqlx_migrations', 'deployment', 'schema_compatibility')";
 
 async fn count(connection: &mut PgConnection, table: &str) -> anyhow::Result<i64> {
     let query = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));

@@ -1,5 +1,6 @@
 //! The test application: three replicas behind a balancer, and the accounts alice and bob
-//! in organisation `t1`, root as the admin of `t1`, and carol in `t2`.
+//! in organisation `t1`, root as the admin of `t1`, carol in `t2`, and oskar there as the
+//! operator of the service.
 
 use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use upload_domain::accounts::random_password;
 use upload_domain::passwords::{self, HashCost};
 
-/// A cluster, its stores, and four accounts.
+/// A cluster, its stores, and five accounts.
 pub(crate) struct TestApp {
     pub(crate) cluster: TestCluster,
     pub(crate) stores: TestStores,
@@ -27,6 +28,8 @@ pub(crate) struct TestApp {
     pub(crate) carol: LoginRequest,
     /// The admin of `t1`.
     pub(crate) root: LoginRequest,
+    /// The operator of the service, a member of `t2`.
+    pub(crate) oskar: LoginRequest,
 }
 
 impl TestApp {
@@ -48,19 +51,20 @@ impl TestApp {
     ) -> anyhow::Result<Self> {
         let stores = TestStores::new(kind, matches!(design, "central" | "token")).await?;
         let (alice, bob) = (stores.fixture.alice.clone(), stores.fixture.bob.clone());
-        let (carol, root) = (credentials("carol"), credentials("root"));
+        let [carol, root, oskar] = ["carol", "root", "oskar"].map(credentials);
         let users = [
-            account_entry(&alice, "t1", false, cost)?,
-            account_entry(&bob, "t1", false, cost)?,
-            account_entry(&carol, "t2", false, cost)?,
-            account_entry(&root, "t1", true, cost)?,
+            account_entry(&alice, "t1", "", cost)?,
+            account_entry(&bob, "t1", "", cost)?,
+            account_entry(&carol, "t2", "", cost)?,
+            account_entry(&root, "t1", "admin", cost)?,
+            account_entry(&oskar, "t2", "operator", cost)?,
         ];
         let file = json!({ "users": users });
         std::fs::write(stores.fixture.users_file(), serde_json::to_vec(&file)?)?;
         let cluster = TestCluster::start(&stores, design, more).await?;
         let options = Options { reuse_connections: false, ..Options::default() };
         let client = Client::with(&cluster.url, options);
-        Ok(Self { cluster, stores, client, alice, bob, carol, root })
+        Ok(Self { cluster, stores, client, alice, bob, carol, root, oskar })
     }
 
     /// A client of the balancer, which chooses a replica for each request.
@@ -86,6 +90,19 @@ impl TestApp {
     /// All replicas.
     pub(crate) fn replicas(&self) -> &[Started] {
         &self.cluster.replicas
+    }
+
+    /// Whether a replica has counted attempts by itself, because Redis did not answer in time:
+    /// on a busy machine.
+    pub(crate) async fn has_counted_locally(&self) -> anyhow::Result<bool> {
+        const FALLBACKS: &str = "upload_server_rate_limit_local_fallbacks_total";
+        for replica in self.replicas() {
+            let fallbacks = replica.server.metric(FALLBACKS).await?;
+            if fallbacks.unwrap_or(0.0) > 0.0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The balancer as the target of checks.
@@ -141,13 +158,14 @@ pub(crate) fn with_password(username: &str, password: impl Into<String>) -> Logi
 fn account_entry(
     account: &LoginRequest,
     organisation: &str,
-    admin: bool,
+    role: &str,
     cost: HashCost,
 ) -> anyhow::Result<Value> {
     Ok(json!({
         "username": account.username,
         "password_hash": passwords::hash(account.password.expose(), cost)?,
         "organisation": organisation,
-        "admin": admin,
+        "admin": role == "admin",
+        "operator": role == "operator",
     }))
 }

@@ -1,7 +1,7 @@
 //! Item 14: password guesses are limited over all replicas together.
 
 use super::test_app::{TestApp, with_password};
-use crate::stores::StoreKind;
+use crate::stores::{REDIS_ATTEMPTS, StoreKind};
 use anyhow::{Context, ensure};
 use api_conformance::call_result::CallResult;
 use api_conformance::credential::Credential;
@@ -12,8 +12,8 @@ use api_contract::files::{FileList, ListQuery};
 use api_contract::problem::ProblemKind;
 use api_contract::sessions::SessionStarted;
 use api_contract::{LoginRequest, Message, paths};
-use http::Method;
 use http::header::RETRY_AFTER;
+use http::{Method, StatusCode};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -103,6 +103,52 @@ async fn concurrent_guesses_are_all_counted() -> anyhow::Result<()> {
         }
     }
     equal("checked guesses", checked, 10)
+}
+
+/// Item 14. A class shares the demo accounts: right passwords at the same moment wait for each
+/// other and are all accepted, at one replica and over all of them, and then the account is
+/// not locked.
+#[tokio::test]
+async fn concurrent_right_passwords_are_all_accepted() -> anyhow::Result<()> {
+    for design in ["central", "memory"] {
+        let app = TestApp::new(StoreKind::Embedded, design, &[]).await?;
+        for spread in [1, 3] {
+            let logins = (0..40).map(|number| {
+                let client = app.replica(number % spread).client();
+                let alice = &app.alice;
+                async move { client.log_in_session(alice).await }
+            });
+            for outcome in futures_util::future::join_all(logins).await {
+                outcome.done().with_context(|| format!("{design} over {spread}"))?;
+            }
+        }
+        let wrong = with_password("alice", "wrong");
+        let refused = app.replica(0).client().log_in_session(&wrong).await;
+        refused.refused_as(ProblemKind::InvalidCredentials)?;
+    }
+    Ok(())
+}
+
+/// Item 14. Wrong passwords fill the window also when right ones are under way.
+#[tokio::test]
+async fn wrong_passwords_among_right_ones_are_counted() -> anyhow::Result<()> {
+    let wrong = with_password("alice", "wrong");
+    for _attempt in 0..REDIS_ATTEMPTS {
+        let app = TestApp::new(StoreKind::Embedded, "central", &[]).await?;
+        let logins = (0..45).map(|number| {
+            guess(&app, if number % 3 == 0 { &app.alice } else { &wrong }, number)
+        });
+        let mut checked = 0;
+        for outcome in futures_util::future::join_all(logins).await {
+            checked += usize::from(outcome.status()? == StatusCode::UNAUTHORIZED);
+        }
+        let late = guess(&app, &app.alice, 0).await;
+        if !app.has_counted_locally().await? {
+            late.refused_as(ProblemKind::TooManyAttempts)?;
+            return equal("checked guesses", checked, 10);
+        }
+    }
+    anyhow::bail!("Redis was too slow in each of {REDIS_ATTEMPTS} attempts")
 }
 
 /// Item 14. Passwords that are checked outside the login count too.

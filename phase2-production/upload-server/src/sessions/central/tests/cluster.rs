@@ -2,6 +2,7 @@
 
 use super::super::*;
 use crate::audit::AuditContext;
+use crate::faults::redis_command;
 use backing_services::{Backing, Kind, Service, ServiceType, offers};
 use records::{OrgId, PoolLimits, Role, Scope, users};
 use std::time::Instant;
@@ -60,7 +61,8 @@ impl TestCluster {
     /// connections: dozens of them in one thread, unoptimised, would take most of a
     /// test's time.
     pub(super) async fn replica(&self, redis: &str) -> Central {
-        let cache = Cache::open(redis, cache::Limits::default()).await.expect("Redis");
+        let cache =
+            Cache::open(redis, "d", cache::Limits::default()).await.expect("Redis");
         let records = open(&self.app_url).await;
         eventually("all connections are open", async || {
             let connections =
@@ -72,8 +74,8 @@ impl TestCluster {
     }
 
     async fn add_alice(&self) {
-        let account =
-            users::NewAccount { member: alice(), password_hash: "x".to_owned() };
+        let (member, password_hash) = (alice(), "x".to_owned());
+        let account = users::NewAccount { member, password_hash, operator: false };
         let added = self.records.run(Scope::Housekeeping, move |tx| {
             Box::pin(async move { users::import(tx, &[account], now()).await })
         });
@@ -131,13 +133,7 @@ impl TestCluster {
         &self,
         args: &[&str],
     ) -> T {
-        let client = redis::Client::open(self.redis.url.as_str()).expect("a URL");
-        let connection = client.get_multiplexed_async_connection().await;
-        let mut command = redis::cmd(args[0]);
-        for arg in &args[1..] {
-            command.arg(*arg);
-        }
-        command.query_async(&mut connection.expect("Redis")).await.expect("an answer")
+        redis_command(&self.redis.url, args).await
     }
 }
 
@@ -156,7 +152,7 @@ impl Central {
                 })
             });
         let version = added.await.map_err(|_| SessionError::Unavailable)?;
-        self.invalidate_file_list(id).await;
+        self.refresh_file_list(id).await;
         version.map(drop).ok_or(SessionError::Unknown)
     }
 }

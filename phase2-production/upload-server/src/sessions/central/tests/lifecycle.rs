@@ -13,7 +13,7 @@ async fn login_on_one_replica_is_valid_on_all() {
         assert!(seen.time_left <= LIMITS.idle && seen.time_left > LIMITS.idle / 2);
         assert_eq!(cluster.replicas[1].peek(&id).await, Ok(alice()));
         let cached: String =
-            cluster.redis_command(&["GET", &format!("session:{}", id.hash())]).await;
+            cluster.redis_command(&["GET", &format!("d:session:{}", id.hash())]).await;
         assert!(!cached.contains(id.secret().expose()), "Redis stores the id itself");
     })
     .await;

@@ -19,18 +19,22 @@ async fn slow_request_does_not_undo_a_logout() {
                 .cache
                 .use_session::<CachedSession>(&session_id_hash, LIMITS.idle)
                 .await;
-            let Ok(Found::Miss { now }) = asked else { panic!("{asked:?}") };
-            let read = slow.database.read(&session_id_hash, Access::Use).await.unwrap();
+            let Ok(Found::Miss { now, .. }) = asked else { panic!("{asked:?}") };
+            let lookup = Lookup { access: Access::Use, in_redis: InRedis::Nothing };
+            let read_at = crate::clock::now();
+            let read =
+                slow.database.read(&session_id_hash, lookup, read_at).await.unwrap();
             let sessions::Found::Live(read) = read else { panic!("{read:?}") };
 
             cluster.replicas[0].end(&id, &request("logout")).await.unwrap();
             if flushed {
                 cluster.redis_command::<()>(&["FLUSHALL"]).await;
             }
-            let filled = slow.database.fill(&read, now, true).await.unwrap();
-            let refused =
-                if flushed { cache::Filled::Outdated } else { cache::Filled::Ended };
-            assert_eq!(filled, refused);
+            let filled = slow.database.fill(&read, now, read_at).await.unwrap();
+            // On a busy machine a call of this replica may have failed since the read.
+            let refused = filled == cache::Filled::Outdated
+                || !flushed && filled == cache::Filled::Ended;
+            assert!(refused, "{filled:?}");
             cluster.assert_rejected(&id, Duration::from_millis(200)).await;
         }
     })
@@ -86,7 +90,7 @@ async fn logout_while_redis_is_paused_is_final_after_resume() {
             cluster.replicas[0].end(&id, &request("logout")).await.unwrap();
             cluster.redis.resume().await.unwrap();
             cluster.assert_rejected(&id, Duration::from_secs(3)).await;
-            let key = format!("session:{}", id.hash());
+            let key = format!("d:session:{}", id.hash());
             eventually("the tombstone is written", async || {
                 cluster.redis_command::<Option<String>>(&["GET", &key]).await.as_deref()
                     == Some("ended")
@@ -167,7 +171,7 @@ async fn sign_out_everywhere_ends_all_sessions_on_all_replicas() {
         });
         let out = out.await.unwrap().expect("alice");
         assert_eq!(out.sessions.len(), 2);
-        cluster.replicas[2].publish_revocations(out.sessions).await;
+        cluster.replicas[2].publish_revocations(out.sessions).await.unwrap();
         for id in &ids {
             cluster.assert_rejected(id, Duration::from_millis(100)).await;
         }
