@@ -1,15 +1,20 @@
 //! Uploads, their limits, and idempotency keys.
 
+use crate::call_result::CallResult;
 use crate::checks::listing;
+use crate::client::Client;
+use crate::credential::Credential;
 use crate::digest::sha256;
 use crate::expect::equal;
 use crate::form::{Form, Upload};
 use crate::target::Target;
+use anyhow::Context;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use futures_util::future::try_join_all;
 use http::StatusCode;
-use http::header::LOCATION;
+use http::header::{LOCATION, RETRY_AFTER};
+use std::time::Duration;
 
 /// The 201 has the URL, the size and the hash of the stored file.
 pub async fn upload_reply_describes_the_file(target: &Target) -> anyhow::Result<()> {
@@ -128,16 +133,35 @@ pub async fn concurrent_uploads_with_one_key_store_one_file(
     let file = Upload::of_size("race", 2_000);
     for round in 1..=10 {
         let key = uuid::Uuid::new_v4().to_string();
-        let attempts = (0..20).map(async |_| {
-            let reply = client.upload_with_key(&alice, &file, &key).await.done()?;
-            anyhow::Ok(reply.body.file_id)
-        });
+        let attempts = (0..20).map(|_| upload_until_served(&client, &alice, &file, &key));
         let ids = try_join_all(attempts).await?;
         equal("all ids are equal", ids.iter().all(|id| *id == ids[0]), true)?;
         let after = listing(&client, &alice).await?.files.len();
         equal("files in the listing", after, before + round)?;
     }
     Ok(())
+}
+
+/// Uploads as a client does that has a key: it repeats a refusal with status 503 after the time
+/// in `Retry-After`, at most five times.
+async fn upload_until_served(
+    client: &Client,
+    credential: &Credential,
+    file: &Upload,
+    key: &str,
+) -> anyhow::Result<String> {
+    for _ in 0..5 {
+        match client.upload_with_key(credential, file, key).await {
+            CallResult::Refused(busy)
+                if busy.status == StatusCode::SERVICE_UNAVAILABLE =>
+            {
+                let seconds = busy.header(RETRY_AFTER).context("503 has Retry-After")?;
+                tokio::time::sleep(Duration::from_secs(seconds.parse()?)).await;
+            }
+            other => return Ok(other.done()?.body.file_id),
+        }
+    }
+    Ok(client.upload_with_key(credential, file, key).await.done()?.body.file_id)
 }
 
 /// Without a key, two uploads of the same bytes are two files.

@@ -7,7 +7,6 @@ mod heads;
 mod json_bodies;
 mod listening;
 mod readiness;
-mod recording;
 mod replies;
 mod stopping;
 mod support;

@@ -307,6 +307,8 @@ async fn reply_of_any_framing_is_right_or_an_error(kind: Kind) {
         match in_time(see(&mut client, "GET")).await {
             Seen::Closed => {}
             Seen::Whole(200, body) if body == next.as_bytes() => {}
+            // The backend closed without `Connection: close`, and the request was on its way.
+            Seen::Whole(502, _) if case.closes => {}
             other => faults.push(format!("{case:?}: the next request got {other:?}")),
         }
         if case.is_doubtful() && !case.closes && reused(&requests, index) {

@@ -98,6 +98,29 @@ async fn database_outage_logs_out_no_user_without_a_pause() -> anyhow::Result<()
     Ok(())
 }
 
+/// The replica that accepted a use during the outage dies before it could write the use to the
+/// database: another replica takes the word of Redis.
+#[tokio::test(flavor = "multi_thread")]
+async fn use_that_only_redis_knows_outlives_its_replica() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Real, true).await?;
+    let idle = Duration::from_secs(8);
+    let flags = ["--idle-timeout-ms", "8000"];
+    let mut first = stores.replica("central", &flags).await?;
+    let second = stores.replica("central", &flags).await?;
+    let alice = first.sign_in(&first.alice).await?;
+    let began = Instant::now();
+    until(began, idle, 0.57).await;
+    let lost = stores.disconnect_database().await?;
+    until(began, idle, 0.61).await;
+    first.client().session_view(&alice).await.done()?;
+    first.server.kill_9()?;
+    lost.reconnect().await?;
+    until(began, idle, 1.3).await;
+    let file = Upload::new("late.txt", "x");
+    second.client().upload(&alice, &file).await.done()?;
+    Ok(())
+}
+
 /// The long form: the write lock of a SQLite file is held for half of the idle time, longer
 /// than a writer waits for it.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! The metrics recorder keeps counts, not samples.
 
+#![expect(clippy::unwrap_used, reason = "in a test, to panic is to fail")]
+
 use std::fs;
 use std::time::Duration;
 use tokio::time::sleep;
