@@ -135,7 +135,7 @@ fn repeat_command(load_test: &LoadTest) -> String {
         true => "cargo run",
         false => "cargo run --release",
     };
-    let args: Vec<_> = std::env::args().skip(1).collect();
+    let args: Vec<_> = outcome::arguments().collect();
     let line =
         format!("{cargo} -p loadtests --bin {} -- {}", load_test.name, args.join(" "));
     line.trim_end_matches(" -- ").to_owned()

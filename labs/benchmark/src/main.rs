@@ -128,7 +128,7 @@ fn check_folder(args: &BenchArgs) -> anyhow::Result<()> {
 }
 
 fn plan(args: &BenchArgs) -> Plan {
-    let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let command = outcome::arguments().collect::<Vec<_>>().join(" ");
     let command = format!("cargo lab bench {command}").trim_end().to_owned();
     let plan = match (args.smoke, args.quick) {
         (true, _) => Plan::smoke(command),

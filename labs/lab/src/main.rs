@@ -6,6 +6,7 @@ mod demo;
 mod help;
 mod retired;
 mod screen;
+mod shell;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cluster::role::RoleArgs;
@@ -82,7 +83,7 @@ fn main() -> ExitCode {
 
 /// The command line; the exit code if it asks for help or cannot be used.
 fn parse() -> Result<Cli, ExitCode> {
-    if let Err(message) = retired::refuse(std::env::args().skip(1)) {
+    if let Err(message) = retired::refuse(outcome::arguments()) {
         screen::remark(format!("error: {message}"));
         return Err(ExitCode::from(outcome::USAGE));
     }

@@ -1,10 +1,12 @@
 //! The result of everything in this repository that judges, its exit code, the head of
 //! every JSON document that reports one, and the output and files of programs.
 
+mod arguments;
 mod document;
 pub mod file;
 pub mod output;
 
+pub use arguments::arguments;
 pub use document::Document;
 
 use serde::{Deserialize, Serialize};

@@ -184,7 +184,7 @@ fn chosen<T: PartialEq, const N: usize>(named: &[T], all: [T; N]) -> Vec<T> {
 
 /// The command line without the path of this program.
 fn command() -> String {
-    command_of(machine::profile(), std::env::args().skip(1))
+    command_of(machine::profile(), outcome::arguments())
 }
 
 /// The command that repeats this run, with the same build profile.

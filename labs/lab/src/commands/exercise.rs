@@ -2,6 +2,7 @@
 
 use super::usage;
 use crate::screen::remark;
+use crate::shell;
 use anyhow::{Context, anyhow};
 use grader::manifest::FILE;
 use grader::paths::{folder_around, ids};
@@ -203,8 +204,17 @@ impl Workspace {
         is_same(&self.folder, &self.paths.exercises())
     }
 
+    /// A command for this folder, to be pasted into a shell: `args` and, where it is needed,
+    /// `--in`.
+    pub(crate) fn command(&self, args: &str) -> String {
+        if self.is_found_by_itself() {
+            return format!("cargo lab {args}");
+        }
+        format!("cargo lab {args} --in {}", shell::quoted(&self.folder))
+    }
+
     /// Whether commands find this folder without `--in`.
-    pub(crate) fn is_found_by_itself(&self) -> bool {
+    fn is_found_by_itself(&self) -> bool {
         let around = std::env::current_dir().ok().and_then(|here| folder_around(&here));
         [around, Some(self.paths.work())]
             .iter()

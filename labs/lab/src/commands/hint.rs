@@ -22,7 +22,8 @@ pub(crate) struct HintArgs {
 
 pub(crate) fn run(args: &HintArgs) -> anyhow::Result<()> {
     let (mut workspace, manifest) = args.which.find()?;
-    print(next(&mut workspace, &manifest, args.task, "cargo lab hint")?);
+    let again = workspace.command(&format!("hint {}", manifest.short_id()));
+    print(next(&mut workspace, &manifest, args.task, &again)?);
     Ok(())
 }
 
@@ -59,7 +60,7 @@ pub(crate) fn next(
     }
     let remaining = task.hints.len() - seen;
     if remaining > 0 {
-        text.push_str(&format!("\n{remaining} more: {again} again\n"));
+        text.push_str(&format!("\n{remaining} more, again with: {again}\n"));
     } else {
         text.push_str("\nThese are all hints of this task.\n");
     }

@@ -59,7 +59,8 @@ pub(crate) fn show(workspace: &Workspace, as_json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     print_line(screen::table(&["", "exercise", "about", "points", ""], rows));
-    print_line(format_args!("\n{} {}", place(workspace), how_to_start(workspace)));
+    let start = format!("Start with: {}", workspace.command("watch"));
+    print_line(format_args!("\n{} {start}", place(workspace)));
     Ok(())
 }
 
@@ -70,13 +71,4 @@ fn place(workspace: &Workspace) -> String {
         true => format!("Your files are in {folder}."),
         false => format!("Your files will be in {folder}."),
     }
-}
-
-/// The command for the first check, with the folder if it is not found by default.
-fn how_to_start(workspace: &Workspace) -> String {
-    let start = "Start with: cargo lab watch";
-    if workspace.is_found_by_itself() {
-        return start.to_owned();
-    }
-    format!("{start} --in {}", workspace.folder.display())
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ResetArgs) -> anyhow::Result<()> {
     let originals: Vec<_> =
         manifest.editable.iter().filter(|file| !file.ends_with('/')).collect();
     if originals.iter().all(|file| has_same_text(&own.join(file), &original.join(file))) {
-        print_line(format_args!("Nothing to do: {files} are the original"));
+        print_line(format_args!("Nothing to do: you have not changed {files}"));
         return Ok(());
     }
     if !args.yes

@@ -77,12 +77,14 @@ pub(crate) fn shown(
     let (text, id) = (terminal_brief(record, colour()), manifest.short_id());
     let next = match record.outcome {
         Outcome::Pass => format!(
-            "Solved. A solution to compare with: cargo lab solution {id}\n\
-             The next exercise: cargo lab run"
+            "Solved. A solution to compare with: {}\nThe next exercise: {}",
+            workspace.command(&format!("solution {id}")),
+            workspace.command("run")
         ),
         Outcome::Fail => format!(
-            "Your file: {}\nStuck? cargo lab hint {id}",
-            workspace.path_of(manifest, &manifest.editable[0])
+            "Your file: {}\nStuck? {}",
+            workspace.path_of(manifest, &manifest.editable[0]),
+            workspace.command(&format!("hint {id}"))
         ),
         Outcome::Inconclusive => {
             "Inconclusive: run it again, with fewer other programs on this machine"

@@ -16,7 +16,11 @@ pub(crate) fn run(args: &SolutionArgs) -> anyhow::Result<()> {
     let (workspace, manifest) = args.which.find()?;
     let id = manifest.short_id();
     if !workspace.progress.of(&manifest.id).solved {
-        bail!("solve the exercise first: cargo lab run {id}. Stuck? cargo lab hint {id}");
+        bail!(
+            "solve the exercise first: {}. Stuck? {}",
+            workspace.command(&format!("run {id}")),
+            workspace.command(&format!("hint {id}"))
+        );
     }
     let folder = workspace.paths.solution(&manifest.id);
     if !folder.is_dir() {

@@ -256,6 +256,8 @@ fn receive_password(pipe: impl io::Read) -> anyhow::Result<String> {
 /// the end. If this process is interrupted, the other one gets an error from the closed
 /// pipe and stops. Returns its exit code if it has ended: then it has printed the reason.
 async fn detach(args: &UpArgs, command_line: &[OsString]) -> anyhow::Result<ExitCode> {
+    // The other process would print the reason, too, if the name cannot be used.
+    ControlClient::find(&args.named.name).await?;
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut child = tokio::process::Command::new(program)
         .args(detached(command_line))

@@ -3,6 +3,7 @@
 mod password;
 
 use crate::screen::print_line;
+use crate::shell;
 use anyhow::{Context, bail, ensure};
 use password::PasswordArgs;
 use records::OrgId;
@@ -107,7 +108,7 @@ impl AccountArgs {
         edit: impl FnOnce(&mut User),
     ) -> anyhow::Result<()> {
         let file = &self.users;
-        ensure!(file.exists(), "there is no users file {}", file.display());
+        ensure!(file.exists(), missing(name, file));
         users_file::change(file, |users| {
             let found = users.iter_mut().find(|user| user.username == *name);
             edit(found.with_context(|| missing(name, file))?);
@@ -117,7 +118,12 @@ impl AccountArgs {
 }
 
 fn missing(name: &Username, file: &Path) -> String {
-    format!("{} has no account {name}: cargo lab user add {name}", file.display())
+    format!("{} has no account {name}: {}", file.display(), command("add", name, file))
+}
+
+/// A command for an account of this file, to be pasted into a shell.
+fn command(verb: &str, name: &Username, file: &Path) -> String {
+    format!("cargo lab user {verb} {name} --users {}", shell::quoted(file))
 }
 
 pub(crate) async fn run(args: UserArgs) -> ExitCode {
@@ -151,7 +157,7 @@ fn granted(name: &Username, role: &str, revoke: bool) -> String {
 async fn add(args: &AddArgs) -> anyhow::Result<()> {
     let (name, file) = (args.account.name()?, &args.account.users);
     let organisation = args.organisation.as_deref().map(OrgId::parse).transpose()?;
-    let exists = || anyhow::anyhow!("{name} exists: cargo lab user passwd {name}");
+    let exists = || anyhow::anyhow!("{name} exists: {}", command("passwd", &name, file));
     if args.account.exists(&name)? {
         return Err(exists());
     }

@@ -83,7 +83,8 @@ fn next_after(
     manifest: &Manifest,
 ) -> anyhow::Result<Option<Manifest>> {
     if !workspace.progress.of(&manifest.id).solved {
-        print_line("\nSolve this one first. For another: cargo lab watch ID");
+        let other = workspace.command("watch ID");
+        print_line(format_args!("\nSolve this one first. For another: {other}"));
         return Ok(None);
     }
     let next = workspace.next()?;

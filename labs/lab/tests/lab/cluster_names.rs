@@ -65,6 +65,20 @@ fn hints_of_a_cluster_without_a_name_are_short() {
 }
 
 #[test]
+fn name_that_cannot_be_used_is_refused_in_one_line() {
+    let lab = TestLab::new();
+    for name in ["", "a/b", "..", &"x".repeat(33)] {
+        let up = [&UP[..], &["--name", name]].concat();
+        for command in [&up[..], &["status", "--name", name], &["down", "--name", name]] {
+            let refused = lab.run(command);
+            assert_eq!(refused.status.code(), Some(2), "{command:?}: {refused:?}");
+            let line = only_line(&refused);
+            assert!(line.contains("1 to 32 letters"), "{command:?}: {line}");
+        }
+    }
+}
+
+#[test]
 fn second_detached_cluster_of_a_name_exits_with_2() {
     let lab = TestLab::new();
     for name in ["lab", "second"] {

@@ -4,6 +4,7 @@
 mod accounts;
 mod closed_output;
 mod interrupt;
+mod not_text;
 mod sources;
 mod terminal;
 

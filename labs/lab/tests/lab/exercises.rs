@@ -64,6 +64,22 @@ fn each_hint_adds_one_and_is_counted() {
     assert!(copy.refused(&["hint", "p1-01", "--task", "9"]).contains("has 5 tasks"));
 }
 
+/// Each printed command works as it is: with the exercise and the folder.
+#[test]
+fn commands_in_hints_name_the_folder() {
+    let copy = Copy::new();
+    let path = copy.path().display().to_string();
+    for (printed, command) in [
+        (copy.ok(&["list"]), "watch"),
+        (copy.ok(&["hint", "p1-02"]), "hint p1-02"),
+        (copy.refused(&["solution", "p1-02"]), "run p1-02"),
+        (copy.refused(&["solution", "p1-02"]), "hint p1-02"),
+    ] {
+        let whole = format!("cargo lab {command} --in {path}");
+        assert!(printed.contains(&whole), "{whole:?} is missing: {printed}");
+    }
+}
+
 #[test]
 fn solution_is_shown_after_the_exercise_is_solved() {
     let copy = Copy::new();

@@ -2,6 +2,7 @@
 
 use super::exercise;
 use crate::screen::print_line;
+use crate::shell;
 use grader::LabPaths;
 use grader::author::make_sample_class;
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ pub(super) fn class(args: &ClassArgs) -> anyhow::Result<()> {
     let paths = LabPaths::here()?;
     let manifest = exercise(&paths, &args.id)?;
     let names = make_sample_class(&paths, &manifest, args.count, &args.to)?;
-    let folder = args.to.display();
+    let folder = shell::quoted(&args.to);
     print_line(format_args!(
         "{} submissions of {} in {folder}",
         names.len(),

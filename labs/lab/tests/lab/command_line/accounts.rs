@@ -245,3 +245,21 @@ async fn admin_of_the_users_file_manages_accounts_of_a_cluster() {
     users.lab.ok(&["down"]);
     users.lab.until_empty();
 }
+
+#[test]
+fn commands_in_refusals_name_the_users_file() {
+    let users = Users::new();
+    users.add("ada", &[]);
+    let file = users.file().display().to_string();
+    for (args, command) in [
+        (&["add", "ada", "--password-stdin"][..], "passwd ada"),
+        (&["passwd", "bob", "--password-stdin"], "add bob"),
+        (&["admin", "bob"], "add bob"),
+        (&["operator", "bob", "--revoke"], "add bob"),
+    ] {
+        let refused = users.run(args, format!("{PASSWORD}\n").as_bytes());
+        let line = only_line(&refused);
+        let whole = format!("cargo lab user {command} --users {file}");
+        assert!(line.contains(&whole), "{whole:?} is missing: {line}");
+    }
+}

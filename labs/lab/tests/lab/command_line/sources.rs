@@ -1,5 +1,5 @@
 //! Every program prints through one module, because `println!` and `eprintln!` panic when
-//! their reader is gone.
+//! their reader is gone; and reads its arguments through another one.
 
 use crate::markdown::top;
 use std::fs;
@@ -32,21 +32,34 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn programs_print_through_the_output_module() {
+/// The lines of code of all programs that contain one of these texts.
+fn lines_with(texts: &[&str]) -> Vec<String> {
     let mut files = Vec::new();
     PACKAGES.iter().for_each(|package| sources(&top().join(package), &mut files));
     files.retain(|file| {
         !EXCEPTIONS.iter().any(|exception| file.starts_with(top().join(exception)))
     });
     assert!(files.len() > 300, "the sources were not found");
-    let mut wrong = Vec::new();
+    let mut found = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).expect("sources are text");
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        for line in code.filter(|line| MACROS.iter().any(|name| line.contains(name))) {
-            wrong.push(format!("{}: {}", file.display(), line.trim()));
+        for line in code.filter(|line| texts.iter().any(|text| line.contains(text))) {
+            found.push(format!("{}: {}", file.display(), line.trim()));
         }
     }
+    found
+}
+
+#[test]
+fn programs_print_through_the_output_module() {
+    let wrong = lines_with(&MACROS);
     assert!(wrong.is_empty(), "use outcome::output, or write!: {}", wrong.join("\n"));
+}
+
+/// `std::env::args` panics at an argument that is no text.
+#[test]
+fn programs_read_arguments_that_are_no_text() {
+    let wrong = lines_with(&["env::args()"]);
+    assert!(wrong.is_empty(), "use outcome::arguments: {}", wrong.join("\n"));
 }
