@@ -1,6 +1,7 @@
 //! Flags that every server takes.
 
 use crate::log::LogFormat;
+use clap::builder::RangedU64ValueParser;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -53,6 +54,12 @@ impl EdgeArgs {
     pub const fn drain_deadline(&self) -> Duration {
         Duration::from_millis(self.drain_deadline_ms)
     }
+}
+
+/// Refuses 0 for a number, a size or a time with which a server could serve no request.
+#[must_use]
+pub fn at_least_one<T: TryFrom<u64>>() -> RangedU64ValueParser<T> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 /// Checks a replica's name. It is sent in a header and in a cookie, so its characters are

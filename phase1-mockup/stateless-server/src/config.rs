@@ -2,7 +2,7 @@
 
 use crate::tokens::TokenRules;
 use clap::Parser;
-use http_edge::args::EdgeArgs;
+use http_edge::args::{EdgeArgs, at_least_one};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ pub struct Config {
     pub users: Option<PathBuf>,
 
     /// Largest upload in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024)]
+    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024,
+          value_parser = at_least_one())]
     pub max_upload: u64,
 
     /// File with the key that signs tokens, 32 bytes or more, the same for all replicas
@@ -32,7 +33,8 @@ pub struct Config {
     pub token_key_file: Option<PathBuf>,
 
     /// Lifetime of a token in milliseconds, rounded up to whole seconds
-    #[arg(long, value_name = "MS", default_value_t = 3_600_000)]
+    #[arg(long, value_name = "MS", default_value_t = 3_600_000,
+          value_parser = at_least_one())]
     pub token_ttl_ms: u64,
 
     /// Also accept ?username=...&password=... and log whole URLs, to demonstrate password
@@ -46,5 +48,20 @@ impl Config {
     #[must_use]
     pub const fn token_rules(&self) -> TokenRules {
         TokenRules { life: Duration::from_secs(self.token_ttl_ms.div_ceil(1000)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_refused_where_no_request_could_be_served() {
+        for flag in ["--max-upload", "--token-ttl-ms"] {
+            let parsed =
+                |value| Config::try_parse_from(["stateless-server", flag, value]);
+            assert!(parsed("0").is_err(), "{flag}");
+            assert!(parsed("1").is_ok(), "{flag}");
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The balancer's flags. They are read once, at the start, and never from the environment.
 
-use clap::builder::TypedValueParser;
-use http_edge::args::{EdgeArgs, replica_id};
+use http_edge::args::{EdgeArgs, at_least_one, replica_id};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,7 +24,7 @@ pub struct BalancerArgs {
 
     /// Serve at most this many clients at the same time; further ones get 503
     /// [default: half of the descriptor limit (ulimit -n) without 32, at most 50000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub max_connections: Option<u32>,
 
     /// How to select the backend of a request
@@ -240,8 +239,4 @@ fn parse_address(text: &str) -> Result<BackendAddress, String> {
         Some(_) => Ok(BackendAddress::Host(text.to_owned())),
         None => Err(format!("{text} is neither IP:PORT nor HOST:PORT")),
     }
-}
-
-fn at_least_one() -> impl TypedValueParser<Value = u64> {
-    clap::value_parser!(u64).range(1..)
 }

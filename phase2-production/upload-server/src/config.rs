@@ -7,7 +7,7 @@ pub mod stores;
 pub use api_contract::design::Design;
 use clap::Parser;
 use credentials::{SessionArgs, TokenArgs};
-use http_edge::args::EdgeArgs;
+use http_edge::args::{EdgeArgs, at_least_one};
 use limits::LimitArgs;
 use std::path::PathBuf;
 use stores::StoreArgs;
@@ -35,15 +35,18 @@ pub struct Config {
     pub users: Option<PathBuf>,
 
     /// Largest upload in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024)]
+    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024,
+          value_parser = at_least_one())]
     pub max_upload: u64,
 
     /// Bytes that the files of one account may use
-    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024 * 1024)]
+    #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024 * 1024,
+          value_parser = at_least_one())]
     pub quota: u64,
 
     /// Files of one account, including empty ones and unfinished uploads
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+          value_parser = at_least_one())]
     pub max_files: u64,
 
     /// Stores.

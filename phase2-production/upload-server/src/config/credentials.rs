@@ -2,6 +2,7 @@
 
 use crate::sessions::SessionLimits;
 use clap::{Args, ValueEnum};
+use http_edge::args::at_least_one;
 use std::time::Duration;
 
 /// A day, in milliseconds.
@@ -11,26 +12,29 @@ const DAY_MS: u64 = 86_400_000;
 #[derive(Args, Clone, Debug)]
 pub struct SessionArgs {
     /// Milliseconds without a use after which a session expires
-    #[arg(long, value_name = "MS", default_value_t = 3_600_000)]
+    #[arg(long, value_name = "MS", default_value_t = 3_600_000,
+          value_parser = at_least_one())]
     pub idle_timeout_ms: u64,
 
     /// Milliseconds after which a session expires even if it is in use
-    #[arg(long, value_name = "MS", default_value_t = 43_200_000)]
+    #[arg(long, value_name = "MS", default_value_t = 43_200_000,
+          value_parser = at_least_one())]
     pub absolute_timeout_ms: u64,
 
     /// Live sessions in this process at which new logins are refused
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+          value_parser = at_least_one())]
     pub max_sessions: usize,
 
     /// Live sessions or token families of one account; a new one ends the oldest (ASVS
     /// 7.1.2)
     #[arg(long, value_name = "N", default_value_t = 100,
-          value_parser = clap::value_parser!(u32).range(1..))]
+          value_parser = at_least_one())]
     pub max_sessions_per_user: u32,
 
     /// Milliseconds between two sweeps for expired sessions
     #[arg(long, value_name = "MS", default_value_t = 30_000,
-          value_parser = clap::value_parser!(u64).range(1..))]
+          value_parser = at_least_one())]
     pub sweep_ms: u64,
 }
 

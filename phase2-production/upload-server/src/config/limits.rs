@@ -1,6 +1,7 @@
 //! Flags for rate limits.
 
 use clap::Args;
+use http_edge::args::at_least_one;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -9,24 +10,29 @@ use std::net::IpAddr;
 #[derive(Args, Clone, Debug)]
 pub struct LimitArgs {
     /// Wrong passwords for one account in a window (ASVS 6.3.1)
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = at_least_one())]
     pub attempts_per_account: u32,
 
     /// Wrong passwords from one address in a window; the same number for unknown tokens,
     /// and for unknown session ids
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = at_least_one())]
     pub attempts_per_address: u32,
 
     /// Milliseconds of that window; a lockout ends with it
-    #[arg(long, value_name = "MS", default_value_t = 60_000)]
+    #[arg(long, value_name = "MS", default_value_t = 60_000,
+          value_parser = at_least_one())]
     pub attempts_window_ms: u64,
 
     /// Refreshes of one login in a window; the same number for logouts
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = 60,
+          value_parser = at_least_one())]
     pub refreshes_per_login: u32,
 
     /// Requests of one caller per second
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000,
+          value_parser = at_least_one())]
     pub requests_per_second: u32,
 
     /// Trusted proxy for X-Forwarded-For: an address, or a network such as
@@ -52,6 +58,30 @@ mod tests {
         let flags = ["upload-server"].iter().chain(flags);
         let config = Config::try_parse_from(flags).ok()?;
         Some(config.limits.trusted_proxies.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn zero_is_refused_where_no_request_could_be_served() {
+        for flag in [
+            "--max-upload",
+            "--quota",
+            "--max-files",
+            "--upload-life-ms",
+            "--idle-timeout-ms",
+            "--absolute-timeout-ms",
+            "--max-sessions",
+            "--max-sessions-per-user",
+            "--sweep-ms",
+            "--attempts-per-account",
+            "--attempts-per-address",
+            "--attempts-window-ms",
+            "--refreshes-per-login",
+            "--requests-per-second",
+        ] {
+            let parsed = |value| Config::try_parse_from(["upload-server", flag, value]);
+            assert!(parsed("0").is_err(), "{flag}");
+            assert!(parsed("1").is_ok(), "{flag}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use api_contract::secret::Secret;
 use blobs::FLUSH_INTERVAL;
 use clap::Args;
 use http_edge::BODY_READ_TIMEOUT;
+use http_edge::args::at_least_one;
 use records::MAX_TRANSACTION_DURATION;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -78,7 +79,8 @@ pub struct StoreArgs {
 
     /// Milliseconds after which an unfinished upload is removed; a signed URL is valid
     /// for an hour at most
-    #[arg(long, value_name = "MS", default_value_t = 86_400_000)]
+    #[arg(long, value_name = "MS", default_value_t = 86_400_000,
+          value_parser = at_least_one())]
     pub upload_life_ms: u64,
 }
 
