@@ -17,6 +17,7 @@ mod content_coding;
 pub mod cookies;
 pub mod crypto;
 pub mod descriptors;
+pub mod expectation;
 pub mod file_reply;
 pub mod head_limits;
 pub mod health;

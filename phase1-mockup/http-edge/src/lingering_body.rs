@@ -4,11 +4,10 @@
 //! system discards the refusal unread (RFC 9112 §9.6). The rest of the body is therefore
 //! read and discarded for a short time, so that the client can read the refusal.
 
+use crate::expectation::expects_continue;
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::EXPECT;
 use http::request::Parts;
-use http::{HeaderValue, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use std::pin::Pin;
@@ -29,17 +28,11 @@ pub(crate) struct LingeringBody {
 
 impl LingeringBody {
     pub(crate) fn new(body: Body, request: &Parts) -> Self {
-        Self { body: Some(body), awaits_continue: expects_continue(request) }
+        Self {
+            body: Some(body),
+            awaits_continue: expects_continue(request.version, &request.headers),
+        }
     }
-}
-
-/// Whether hyper sends `100 Continue` before it reads the body. It ignores other expectations
-/// and those of HTTP/1.0, and goes by the last of several.
-fn expects_continue(request: &Parts) -> bool {
-    let expected = request.headers.get_all(EXPECT).iter().next_back();
-    let expected = expected.map(HeaderValue::as_bytes);
-    request.version > Version::HTTP_10
-        && expected.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
 }
 
 impl HttpBody for LingeringBody {
@@ -84,32 +77,5 @@ impl Drop for LingeringBody {
             let discard = async { while let Some(Ok(_)) = rest.frame().await {} };
             let _timed_out = tokio::time::timeout(LINGERING_TIMEOUT, discard).await;
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::Request;
-
-    #[test]
-    fn only_expectations_that_delay_the_body_count() {
-        let cases: [(Version, &[&str], bool); 7] = [
-            (Version::HTTP_11, &["100-continue"], true),
-            (Version::HTTP_11, &["100-Continue"], true),
-            (Version::HTTP_11, &["foo", "100-continue"], true),
-            (Version::HTTP_11, &["100-continue", "foo"], false),
-            (Version::HTTP_11, &["foo"], false),
-            (Version::HTTP_11, &[], false),
-            (Version::HTTP_10, &["100-continue"], false),
-        ];
-        for (version, expected, delays) in cases {
-            let mut request = Request::builder().version(version);
-            for value in expected {
-                request = request.header(EXPECT, *value);
-            }
-            let (parts, ()) = request.body(()).unwrap().into_parts();
-            assert_eq!(expects_continue(&parts), delays, "{version:?} {expected:?}");
-        }
     }
 }

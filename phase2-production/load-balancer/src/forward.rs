@@ -129,7 +129,7 @@ fn prepare(
     if body.size_hint().exact().is_none() {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    let (mut outbound, progress) = RequestBody::request(headers, body);
+    let (mut outbound, progress) = RequestBody::request(parts.version, headers, body);
     *outbound.method_mut() = parts.method;
     // The path of `http://x#f` is empty: it reads as "/", but hyper would write nothing.
     let path = parts.uri.path_and_query().filter(|path| path.as_str() != "/").cloned();

@@ -12,9 +12,10 @@ use crate::config::Limits;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use http_edge::expectation::expects_continue;
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -152,12 +153,13 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    /// Makes `body` the body of a request with these headers.
+    /// Makes `body` the body of a request with these headers. `version` is the client's.
     pub(crate) fn request(
+        version: Version,
         headers: HeaderMap,
         body: Incoming,
     ) -> (Request<Self>, Progress) {
-        let waits = expects_continue(&headers) && !body.is_end_stream();
+        let waits = expects_continue(version, &headers) && !body.is_end_stream();
         let state = if waits { BodyState::AwaitingContinue } else { awaiting(&body) };
         let progress = Progress(Arc::new(Mutex::new(state)));
         let continued = CancellationToken::new();
@@ -185,11 +187,6 @@ fn awaiting(rest: &Incoming) -> BodyState {
     } else {
         BodyState::AwaitingBackend(now)
     }
-}
-
-fn expects_continue(headers: &HeaderMap) -> bool {
-    let expected = headers.get(header::EXPECT);
-    expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Completes when the backend has sent `100 Continue`, or after the timeout.
