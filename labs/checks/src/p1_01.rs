@@ -126,7 +126,12 @@ async fn every_login_has_an_id_of_its_own(ctx: &CheckContext) -> CheckResult {
 
 async fn login_ends_the_presented_session(ctx: &CheckContext) -> CheckResult {
     let server = ctx.start(&[]).await?;
-    let before = Session::open(ctx, &server, &ctx.random_user()).await?;
+    let old_user = ctx.random_user();
+    let before = Session::open(ctx, &server, &old_user).await?;
+    let others = [
+        Session::open(ctx, &server, &old_user).await?,
+        Session::open(ctx, &server, &ctx.random_user()).await?,
+    ];
     let user = ctx.random_user();
     let after = Session::open_with(ctx, &server, &user, Some(&before.id)).await?;
     let help = "an attacker may have planted the old id (session fixation): each login \
@@ -139,7 +144,12 @@ async fn login_ends_the_presented_session(ctx: &CheckContext) -> CheckResult {
             "the id that the login request contained is `old_id` in `start`. This \
                     session must end",
         )
-        .await
+        .await?;
+    for other in others {
+        let help = "only the session with the id in the login request must end";
+        other.holds(&[], help).await?;
+    }
+    Ok(())
 }
 
 /// Two sessions of one user detect a store that finds sessions by the user.

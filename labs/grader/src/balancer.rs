@@ -1,8 +1,9 @@
 //! The lab's load balancer in front of the replicas of a check. It runs as a task of the
 //! grader and is not graded.
 
+use crate::check_error::{CheckError, CheckResult};
 use crate::replica::Replica;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Parser;
 use load_balancer::Balancer;
 use load_balancer::config::{BalancerArgs, Policy};
@@ -33,6 +34,15 @@ impl BalancerProxy {
     pub(crate) async fn start(
         replicas: &[&Replica],
         policy: Policy,
+    ) -> Result<Self, CheckError> {
+        let balanced = Self::start_without_wait(replicas, policy).await?;
+        balanced.wait_until_all_up().await?;
+        Ok(balanced)
+    }
+
+    async fn start_without_wait(
+        replicas: &[&Replica],
+        policy: Policy,
     ) -> anyhow::Result<Self> {
         let mut args =
             Flags::try_parse_from(["load-balancer", "--listen", "127.0.0.1:0"])?.args;
@@ -52,7 +62,6 @@ impl BalancerProxy {
         for replica in replicas {
             balanced.put(replica)?;
         }
-        balanced.wait_until_all_up().await?;
         Ok(balanced)
     }
 
@@ -79,8 +88,8 @@ impl BalancerProxy {
     /// Waits until every backend is healthy.
     ///
     /// # Errors
-    /// When a backend is still unhealthy after ten seconds.
-    pub async fn wait_until_all_up(&self) -> anyhow::Result<()> {
+    /// When a backend is still unhealthy after ten seconds: its program has ended or hangs.
+    pub async fn wait_until_all_up(&self) -> CheckResult {
         let deadline = Instant::now() + HEALTHY_TIMEOUT;
         loop {
             let status = self.balancer.status();
@@ -90,10 +99,13 @@ impl BalancerProxy {
             if status.backends.iter().all(up) {
                 return Ok(());
             }
-            ensure!(
-                Instant::now() < deadline,
-                "a replica is still unhealthy for the balancer"
-            );
+            if Instant::now() >= deadline {
+                return Err(CheckError::timed_out(
+                    "replicas that answer the balancer's health checks",
+                    "a replica does not answer them",
+                    "A replica must keep running and answering after it has reported ready.",
+                ));
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

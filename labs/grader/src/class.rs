@@ -90,6 +90,9 @@ fn printable(name: &str) -> String {
     name.chars().map(|c| if replaced(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Most submissions that are graded at a time; more would gain nothing on any machine.
+const MAX_JOBS: usize = 1_000;
+
 /// Grades all submissions, `jobs` at a time. Calls `report` for each record with its
 /// index, as soon as it is done, and returns the records in the order of the submissions.
 /// A panic is a harness error and gets a record of its own.
@@ -99,7 +102,8 @@ pub async fn grade_all(
     jobs: usize,
     mut report: impl FnMut(usize, &Record),
 ) -> Vec<Record> {
-    let (turns, mut running) = (Arc::new(Semaphore::new(jobs.max(1))), JoinSet::new());
+    let turns = Arc::new(Semaphore::new(jobs.clamp(1, MAX_JOBS)));
+    let mut running = JoinSet::new();
     for (place, one) in submitted.into_iter().enumerate() {
         let (turns, template) = (Arc::clone(&turns), template.clone());
         running.spawn(async move {

@@ -99,7 +99,10 @@ fn start_reaper(folder: &Path) -> io::Result<Child> {
 /// so a folder of this name that belongs to another user is refused.
 fn base_folder() -> anyhow::Result<PathBuf> {
     let user = nix::unistd::getuid().as_raw();
-    let base = std::env::temp_dir().join(format!("stateless-lab-{user}"));
+    // Programs start in other folders, where a relative path would name another one.
+    let temporary = std::path::absolute(std::env::temp_dir())
+        .context("cannot find the folder for temporary files")?;
+    let base = temporary.join(format!("stateless-lab-{user}"));
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&base);
     made.with_context(|| {
         format!("cannot create the folder {}: set TMPDIR to another", base.display())

@@ -12,7 +12,7 @@ pub(crate) use process_tree::cpu_time_below;
 
 use anyhow::Context;
 use cgroup::Cgroup;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{AccessFlags, Pid, access};
@@ -181,7 +181,9 @@ fn start(
             .saturating_add(OTHER_THREADS);
         let _fewer_already = setrlimit(Resource::RLIMIT_NPROC, most, most);
     }
-    setrlimit(Resource::RLIMIT_FSIZE, MAX_FILE_BYTES, MAX_FILE_BYTES)?;
+    let (_soft, hard) = getrlimit(Resource::RLIMIT_FSIZE)?;
+    let most = MAX_FILE_BYTES.min(hard);
+    setrlimit(Resource::RLIMIT_FSIZE, most, most)?;
     let _fewer_already =
         setrlimit(Resource::RLIMIT_NOFILE, MAX_OPEN_FILES, MAX_OPEN_FILES);
     let mut command = Command::new(program);

@@ -2,6 +2,7 @@
 
 use crate::screen::{print, remark};
 use clap::Command;
+use clap::builder::StyledStr;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,14 +32,21 @@ pub(crate) fn refused(text: &clap::Error) -> ExitCode {
     let code = u8::try_from(text.exit_code()).unwrap_or(outcome::USAGE);
     let text = text.render();
     match code {
-        0 if std::io::stdout().is_terminal() => print(text.ansi()),
-        0 => print(text),
+        0 => show(&text),
         _ if std::io::stderr().is_terminal() => {
             remark(text.ansi().to_string().trim_end())
         }
         _ => remark(text.to_string().trim_end()),
     }
     ExitCode::from(code)
+}
+
+/// Prints help: with colours on a terminal, and as plain text elsewhere.
+pub(crate) fn show(text: &StyledStr) {
+    match std::io::stdout().is_terminal() {
+        true => print(text.ansi()),
+        false => print(text),
+    }
 }
 
 /// The command line with the grouped help.

@@ -75,7 +75,10 @@ fn main() -> ExitCode {
             return Outcome::HarnessError.exit_code();
         }
     };
-    let code = runtime.block_on(dispatch());
+    let code = runtime.block_on(async {
+        http_edge::process_limits::survive_file_size_limit();
+        dispatch().await
+    });
     // An interrupted command does not wait for a blocking call, such as a build by cargo.
     runtime.shutdown_background();
     finish(code)
@@ -137,7 +140,7 @@ async fn without_a_command() -> ExitCode {
     if exercise::is_in_exercises() {
         return until_interrupted(watch::run(watch::WatchArgs::default())).await;
     }
-    screen::print(help::grouped(Cli::command()).render_help().ansi());
+    help::show(&help::grouped(Cli::command()).render_help());
     ExitCode::SUCCESS
 }
 

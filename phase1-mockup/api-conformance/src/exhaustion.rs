@@ -31,6 +31,13 @@ const DESCRIPTORS: usize = 64;
 /// database needs.
 const FILE_LIMIT_KIB: usize = 6 * 1024;
 
+/// The largest file in [`small_files_fit_a_small_file_size_limit`]. SQLite's own limit of its
+/// log is 4 MiB, and a small upload adds about 40 KiB.
+const LOG_LIMIT_KIB: usize = 1024;
+
+/// Uploads in [`small_files_fit_a_small_file_size_limit`].
+const SMALL_FILES: usize = 60;
+
 /// Requests of the short form of [`memory_is_flat_over_requests`].
 const REQUESTS: usize = 6_000;
 
@@ -128,6 +135,27 @@ pub async fn file_size_limit_refuses_one_upload(
     let read = client.content(&alice, &kept).await.done()?;
     ensure!(read.body == small.bytes, "the acknowledged file has changed");
     client.upload(&alice, &small).await.done().context("after the refusals")?;
+    readyz_becomes(&started, StatusCode::OK, "ready").await
+}
+
+/// Small changes go on under a file size limit that they exceed together: the log of a
+/// SQLite database has to be written to the database before it reaches the limit.
+///
+/// # Errors
+/// When the server behaves differently.
+pub async fn small_files_fit_a_small_file_size_limit(
+    fixture: &Fixture,
+    program: Program<'_>,
+) -> anyhow::Result<()> {
+    let limit = format!("ulimit -f {LOG_LIMIT_KIB}");
+    let started = program.start_after(fixture, &limit, &[]).await?;
+    let (client, alice) = started.as_alice().await?;
+    let file = Upload::new("small", "x");
+    for number in 1..=SMALL_FILES {
+        let stored = client.upload(&alice, &file).await.done();
+        stored.with_context(|| format!("file {number} of {SMALL_FILES}"))?;
+    }
+    started.as_alice().await?;
     readyz_becomes(&started, StatusCode::OK, "ready").await
 }
 

@@ -31,6 +31,7 @@ macro_rules! conformance_suite {
             login_with_another_media_type_is_refused
             refused_login_does_not_echo_its_input
             login_reply_is_not_cacheable
+            credentials_in_the_url_are_refused
             forged_credential_is_refused
         }
         $crate::$each! { $given, uploads:
@@ -48,6 +49,8 @@ macro_rules! conformance_suite {
         $crate::$each! { $given, forms:
             form_without_a_file_is_refused
             form_without_a_selected_file_is_refused
+            file_name_is_found_in_every_form_of_header
+            long_media_type_is_refused
             compressed_upload_is_refused
             upload_without_a_multipart_form_is_refused
             truncated_form_is_not_stored
@@ -168,7 +171,6 @@ macro_rules! token_suite {
             modified_token_is_invalid
             malformed_token_is_invalid
             token_signed_with_another_key_is_invalid
-            password_in_the_url_is_refused
             session_id_is_refused
         }
     };

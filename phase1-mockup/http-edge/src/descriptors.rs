@@ -1,8 +1,10 @@
 //! Open descriptors: their limit in this process, and the errors that say that this process
 //! or machine has run out of them, of ports or of memory.
 
+use crate::causes::causes;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::error::Error;
 use std::io;
 
 /// The errors that this process or this machine causes, not the other end.
@@ -45,11 +47,16 @@ pub fn descriptor_limit() -> u64 {
 }
 
 /// Whether an error of `connect`, `accept` or `open` has its cause in this process or
-/// machine. Such an error says nothing about a peer: it must not become a verdict on one.
+/// machine. Such an error says nothing about a peer or a disk: it must not become a verdict
+/// on one. The causes of the error count, too, because libraries wrap system errors.
 #[must_use]
-pub fn is_local_failure(error: &io::Error) -> bool {
-    let code = error.raw_os_error().map(Errno::from_raw);
-    code.is_some_and(|code| LOCAL.contains(&code))
+pub fn is_local_failure(error: &(dyn Error + 'static)) -> bool {
+    let is_local = |error: &io::Error| match (error.raw_os_error(), error.get_ref()) {
+        (Some(code), _) => LOCAL.contains(&Errno::from_raw(code)),
+        (None, Some(wrapped)) => is_local_failure(wrapped),
+        (None, None) => false,
+    };
+    causes(error).filter_map(|cause| cause.downcast_ref()).any(is_local)
 }
 
 #[cfg(test)]
@@ -75,7 +82,16 @@ mod tests {
             let error = io::Error::from_raw_os_error(code as i32);
             assert!(!is_local_failure(&error), "{code}");
         }
-        assert!(!is_local_failure(&io::ErrorKind::TimedOut.into()));
+        assert!(!is_local_failure(&io::Error::from(io::ErrorKind::TimedOut)));
+    }
+
+    #[test]
+    fn wrapped_error_of_this_machine_is_local() {
+        let exhausted = || io::Error::from(Errno::EMFILE);
+        assert!(is_local_failure(&io::Error::other(exhausted())));
+        assert!(is_local_failure(&io::Error::other(io::Error::other(exhausted()))));
+        let refused = io::Error::other(io::Error::from(Errno::ECONNREFUSED));
+        assert!(!is_local_failure(&refused));
     }
 
     #[test]

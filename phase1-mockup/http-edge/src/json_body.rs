@@ -51,8 +51,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// The library's text names the field and the position. It quotes a value only if its type
-/// is wrong; a password is a string, as expected, so it is never quoted.
+/// The library's text names the field and the position.
 fn refusal(rejection: &JsonRejection) -> Refusal {
     match rejection {
         JsonRejection::MissingJsonContentType(_) => {
@@ -64,7 +63,23 @@ fn refusal(rejection: &JsonRejection) -> Refusal {
         }
         JsonRejection::BytesRejection(_) => Refusal::new(ProblemKind::MalformedRequest)
             .detail("The JSON body is too large or incomplete."),
-        other => Refusal::new(ProblemKind::MalformedRequest).detail(other.body_text()),
+        other => Refusal::new(ProblemKind::MalformedRequest)
+            .detail(without_value(&other.body_text())),
+    }
+}
+
+/// Removes the value from a text such as "invalid type: integer `1`, expected a string". It may
+/// be a password that was sent as a number, or as the whole body.
+fn without_value(text: &str) -> String {
+    let value = ["invalid type: ", "invalid value: ", "unknown variant "]
+        .iter()
+        .filter_map(|begin| Some(text.find(begin)? + begin.len()))
+        .min();
+    match (value, text.rfind(", expected ")) {
+        (Some(value), Some(expected)) if value <= expected => {
+            format!("{}a wrong one{}", &text[..value], &text[expected..])
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -11,6 +11,8 @@ use http::request::Parts;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,17 +23,30 @@ pub(crate) const LINGERING_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct LingeringBody {
     body: Option<Body>,
-    /// The client waits for `100 Continue`, which the first read sends (RFC 9110 §10.1.1).
-    /// Cleared by that read.
-    awaits_continue: bool,
+    awaits_continue: AwaitsContinue,
+}
+
+/// Whether the client waits for `100 Continue`, which the first read sends (RFC 9110
+/// §10.1.1). Cleared by that read. Clones share the state.
+#[derive(Clone, Debug)]
+pub(crate) struct AwaitsContinue(Arc<AtomicBool>);
+
+impl AwaitsContinue {
+    pub(crate) fn of(request: &Parts) -> Self {
+        let waits = expects_continue(request.version, &request.headers);
+        Self(Arc::new(AtomicBool::new(waits)))
+    }
+
+    /// With a reply now, the client may or may not send the body. The connection cannot be
+    /// used again, because the next request could not be told from the body.
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl LingeringBody {
-    pub(crate) fn new(body: Body, request: &Parts) -> Self {
-        Self {
-            body: Some(body),
-            awaits_continue: expects_continue(request.version, &request.headers),
-        }
+    pub(crate) fn new(body: Body, awaits_continue: AwaitsContinue) -> Self {
+        Self { body: Some(body), awaits_continue }
     }
 }
 
@@ -43,7 +58,7 @@ impl HttpBody for LingeringBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.awaits_continue = false;
+        self.awaits_continue.0.store(false, Ordering::Relaxed);
         let Some(body) = self.body.as_mut() else {
             return Poll::Ready(None);
         };
@@ -65,7 +80,7 @@ impl HttpBody for LingeringBody {
 
 impl Drop for LingeringBody {
     fn drop(&mut self) {
-        if self.awaits_continue || self.is_end_stream() {
+        if self.awaits_continue.get() || self.is_end_stream() {
             return;
         }
         let (Some(mut rest), Ok(runtime)) =

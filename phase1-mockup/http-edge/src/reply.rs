@@ -4,8 +4,9 @@
 use crate::content_coding;
 use crate::host;
 use crate::http_metrics::{HttpMetrics, RequestTimer};
-use crate::lingering_body::LingeringBody;
+use crate::lingering_body::{AwaitsContinue, LingeringBody};
 use crate::min_rate_body::MinRateBody;
+use crate::query_credentials;
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
 use crate::transfer_coding;
@@ -18,7 +19,9 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as HttpBody;
@@ -37,7 +40,8 @@ pub enum UrlInLog {
     /// The path alone, because a query may hold a secret.
     #[default]
     Path,
-    /// Path and query, as many servers log them. Only to demonstrate the leak.
+    /// Path and query, as many servers log them, and credentials in the query are accepted.
+    /// Only to demonstrate the leak.
     PathAndQuery,
 }
 
@@ -124,10 +128,14 @@ async fn complete(
     let mut entry = LogEntry::begin(&request, &replies, id.clone());
     let accepted = host::check(&request)
         .and_then(|()| transfer_coding::check(&request))
-        .and_then(|()| content_coding::check(&request));
+        .and_then(|()| content_coding::check(&request))
+        .and_then(|()| match replies.url_in_log {
+            UrlInLog::Path => query_credentials::check(request.uri()),
+            UrlInLog::PathAndQuery => Ok(()),
+        });
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(id.clone());
-    let body = guarded(body, &parts);
+    let (body, awaits_continue) = guarded(body, &parts);
 
     let reply = async {
         match accepted {
@@ -149,6 +157,9 @@ async fn complete(
     if has_no_length(status) {
         reply.headers_mut().remove(CONTENT_LENGTH);
     }
+    if awaits_continue.is_some_and(|awaits| awaits.get()) {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     entry.set_status(status);
     reply
 }
@@ -160,12 +171,14 @@ fn has_no_length(status: StatusCode) -> bool {
 }
 
 /// A body with a minimum rate that is read to its end. Most requests have no body.
-fn guarded(body: Body, request: &Parts) -> Body {
+fn guarded(body: Body, request: &Parts) -> (Body, Option<AwaitsContinue>) {
     if body.is_end_stream() {
-        return body;
+        return (body, None);
     }
     let body = Body::new(MinRateBody::new(body));
-    Body::new(LingeringBody::new(body, request))
+    let awaits_continue = AwaitsContinue::of(request);
+    let body = LingeringBody::new(body, awaits_continue.clone());
+    (Body::new(body), Some(awaits_continue))
 }
 
 /// The log line of a request, which is also written when the client disconnects before the

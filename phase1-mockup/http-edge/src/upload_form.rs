@@ -1,13 +1,17 @@
 //! Reading a multipart form up to its file part.
 
+mod disposition;
+
 use crate::causes::has_cause;
 use crate::limited_body::{ByteLimit, LimitExceeded, LimitedBody, MAX_CHUNK};
+use crate::media_type;
 use crate::min_rate_body::TooSlow;
 use crate::refusal::Refusal;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
+use disposition::Disposition;
 use futures_util::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
@@ -110,13 +114,13 @@ impl FormParts {
             Refusal::new(ProblemKind::MissingFilePart)
                 .detail("Select a file, and send it in a form part named file.")
         };
-        let mut field = self.next_file().await?.ok_or_else(missing)?;
+        let (mut field, name) = self.next_file().await?.ok_or_else(missing)?;
         self.limit.allow_file(self.max_size.saturating_add(MAX_OVERHEAD));
         let first = first_bytes(&mut field).await.map_err(|error| read_error(&error))?;
-        if first.is_none() && field.file_name().is_none_or(str::is_empty) {
+        if first.is_none() && name.as_ref().is_none_or(String::is_empty) {
             return Err(missing());
         }
-        Ok(FilePart { field, first })
+        Ok(FilePart { field, name: name.unwrap_or_default(), first })
     }
 
     /// The size of the file by `Content-Length`, if the form has no other part and is
@@ -147,7 +151,10 @@ impl FormParts {
         }
     }
 
-    async fn next_file(&mut self) -> Result<Option<Field<'static>>, Refusal> {
+    /// The next part with a file, and the name of the file.
+    async fn next_file(
+        &mut self,
+    ) -> Result<Option<(Field<'static>, Option<String>)>, Refusal> {
         loop {
             let field = self.multipart.next_field().await;
             let Some(field) = field.map_err(|error| read_error(&error))? else {
@@ -158,8 +165,9 @@ impl FormParts {
                 return Err(Refusal::new(ProblemKind::TooManyParts)
                     .detail(format!("A form may have {MAX_PARTS} parts.")));
             }
-            if field.name() == Some(FILE_PART) {
-                return Ok(Some(field));
+            let names = Disposition::of(field.headers());
+            if names.name.as_deref() == Some(FILE_PART) {
+                return Ok(Some((field, names.file_name)));
             }
         }
     }
@@ -179,21 +187,24 @@ async fn first_bytes(field: &mut Field<'static>) -> multer::Result<Option<Bytes>
 #[derive(Debug)]
 pub struct FilePart {
     field: Field<'static>,
+    name: String,
     /// The chunk that was read to see whether there is a file.
     first: Option<Bytes>,
 }
 
 impl FilePart {
-    /// The file name that the client gave.
+    /// The file name that the client gave; empty if it gave none.
     #[must_use]
-    pub fn file_name(&self) -> Option<&str> {
-        self.field.file_name()
+    pub fn file_name(&self) -> &str {
+        &self.name
     }
 
     /// The media type that the client declared.
-    #[must_use]
-    pub fn content_type(&self) -> Option<&str> {
-        self.field.content_type().map(AsRef::as_ref)
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn media_type(&self) -> Result<String, Refusal> {
+        media_type::declared(self.field.content_type().map(AsRef::as_ref))
     }
 }
 

@@ -24,27 +24,27 @@ pub struct Config {
 
     /// Largest upload in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub max_upload: u64,
 
     /// Idle timeout of a session in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 3_600_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub idle_timeout_ms: u64,
 
     /// Absolute timeout of a session in milliseconds, even if it is in use
     #[arg(long, value_name = "MS", default_value_t = 43_200_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub absolute_timeout_ms: u64,
 
     /// Maximum number of live sessions; further logins are refused
     #[arg(long, value_name = "N", default_value_t = 100_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<usize>())]
     pub max_sessions: usize,
 
     /// Milliseconds between two sweeps for expired sessions
     #[arg(long, value_name = "MS", default_value_t = 30_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub sweep_ms: u64,
 }
 

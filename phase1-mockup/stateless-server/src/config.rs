@@ -24,7 +24,7 @@ pub struct Config {
 
     /// Largest upload in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub max_upload: u64,
 
     /// File with the key that signs tokens, 32 bytes or more, the same for all replicas
@@ -34,7 +34,7 @@ pub struct Config {
 
     /// Lifetime of a token in milliseconds, rounded up to whole seconds
     #[arg(long, value_name = "MS", default_value_t = 3_600_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub token_ttl_ms: u64,
 
     /// Also accept ?username=...&password=... and log whole URLs, to demonstrate password

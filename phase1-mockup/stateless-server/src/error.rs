@@ -20,8 +20,6 @@ pub(crate) enum Error {
     TokenInvalid,
     #[error("the token has expired")]
     TokenExpired,
-    #[error("the URL contains credentials")]
-    CredentialsInQuery,
     #[error("a token cannot be signed")]
     Sign(#[source] jsonwebtoken::errors::Error),
     #[error("the login was refused")]
@@ -54,8 +52,6 @@ impl Error {
                 .detail("The token is not valid for this server. Log in."),
             Self::TokenExpired => unauthorized(ProblemKind::TokenExpired)
                 .detail("The lifetime of the token is over. Log in again."),
-            Self::CredentialsInQuery => Refusal::new(ProblemKind::CredentialsInQuery)
-                .detail("Send them as Authorization: Basic; URLs end up in logs."),
             Self::Sign(error) => internal(&error),
             Self::Login(LoginError::Wrong) => {
                 unauthorized(ProblemKind::InvalidCredentials)

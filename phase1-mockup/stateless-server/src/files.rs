@@ -37,8 +37,8 @@ pub(crate) async fn upload(
     let file = form.file().await?;
     let new = NewFile {
         owner: caller.username,
-        name: DisplayName::from_client(file.file_name().unwrap_or_default()),
-        content_type: declared_type(file.content_type()),
+        name: DisplayName::from_client(file.file_name()),
+        content_type: file.media_type()?,
         key: idempotency_key(&headers)?,
         limit: app.max_upload,
     };
@@ -131,11 +131,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Error>
     };
     let key = value.to_str().ok().and_then(IdempotencyKey::parse);
     key.map(Some).ok_or(Error::BadIdempotencyKey)
-}
-
-/// The declared type is only displayed; the bytes are always served as a download.
-fn declared_type(content_type: Option<&str>) -> String {
-    content_type.unwrap_or("application/octet-stream").to_owned()
 }
 
 fn created(meta: FileMeta, served_by: &str) -> Response {

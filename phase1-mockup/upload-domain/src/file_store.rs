@@ -12,7 +12,7 @@
 use crate::display_name::DisplayName;
 use crate::file_id::FileId;
 use crate::janitor;
-use crate::sync::sync_dir;
+use crate::sync::rename_synced;
 use crate::username::Username;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -161,8 +161,7 @@ impl FileStore {
         let (visible, deleted) = (self.file_dir(owner, id), self.incoming_dir());
         let owner_dir = self.owner_dir(owner);
         blocking(move || {
-            fs::rename(&visible, &deleted)?;
-            sync_dir(&owner_dir)?;
+            rename_synced(&visible, &deleted, &owner_dir)?;
             // The file is deleted already. If this fails, the janitor removes the bytes.
             let _janitor_will = fs::remove_dir_all(&deleted);
             Ok(())

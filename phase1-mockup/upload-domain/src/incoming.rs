@@ -10,7 +10,7 @@ use crate::file_store::{FileMeta, FileStore, blocking};
 use crate::hex::hex;
 use crate::idempotency::{self, IdempotencyKey};
 use crate::receive_error::ReceiveError;
-use crate::sync::{make_dir, sync_dir, write_synced};
+use crate::sync::{make_dir, rename_synced, sync_dir, write_synced};
 use crate::username::Username;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -147,11 +147,13 @@ struct Draft {
 impl Draft {
     fn create(dir: PathBuf) -> io::Result<(Self, fs::File)> {
         fs::create_dir(&dir)?;
-        let content =
-            fs::File::options().write(true).create_new(true).open(dir.join("content"))?;
-        content.lock()?;
-        let lock = content.try_clone()?;
-        Ok((Self { dir, _lock: lock }, content))
+        match locked(&dir.join("content")) {
+            Ok((lock, content)) => Ok((Self { dir, _lock: lock }, content)),
+            Err(error) => {
+                let _janitor_will = fs::remove_dir_all(&dir);
+                Err(error)
+            }
+        }
     }
 
     fn write_meta(&self, meta: &FileMeta) -> io::Result<()> {
@@ -162,10 +164,16 @@ impl Draft {
     /// Makes the upload visible, atomically.
     fn publish(self, owner_dir: &Path, meta: &FileMeta) -> Result<(), ReceiveError> {
         make_dir(owner_dir)?;
-        fs::rename(&self.dir, owner_dir.join(meta.file_id.to_string()))?;
-        sync_dir(owner_dir)?;
-        Ok(())
+        let visible = owner_dir.join(meta.file_id.to_string());
+        Ok(rename_synced(&self.dir, &visible, owner_dir)?)
     }
+}
+
+/// A new file and its lock, which is a second descriptor of the file.
+fn locked(path: &Path) -> io::Result<(fs::File, fs::File)> {
+    let content = fs::File::options().write(true).create_new(true).open(path)?;
+    content.lock()?;
+    Ok((content.try_clone()?, content))
 }
 
 impl Drop for Draft {

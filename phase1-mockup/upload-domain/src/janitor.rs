@@ -1,6 +1,7 @@
 //! The janitor, a garbage collection: removes abandoned uploads of ended processes.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -40,7 +41,24 @@ fn age(entry: &fs::DirEntry) -> Duration {
 }
 
 /// A writer holds a lock on its content. The kernel releases the lock when the process ends for
-/// any reason.
+/// any reason. A file that cannot be opened, for lack of a descriptor, may be locked.
 fn is_being_written(upload: &Path) -> bool {
-    File::open(upload.join("content")).is_ok_and(|content| content.try_lock().is_err())
+    match File::open(upload.join("content")) {
+        Ok(content) => content.try_lock().is_err(),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_that_cannot_be_opened_may_be_written() {
+        let upload = tempfile::tempdir().unwrap();
+        assert!(!is_being_written(upload.path()));
+        let content = upload.path().join("content");
+        std::os::unix::fs::symlink(&content, &content).unwrap();
+        assert!(is_being_written(upload.path()));
+    }
 }

@@ -80,7 +80,11 @@ impl Cluster {
         balancer.start().await?;
         let services = Services::start(&topology, &run_dir).await?;
         // After the services: a cluster that lacks one leaves no accounts behind.
-        let (users_file, unshown) = accounts::users(&topology, &run_dir)?;
+        let (users_file, mut unshown) = accounts::users(&topology, &run_dir)?;
+        if let Some(url) = services.database_url() {
+            accounts::check_stored(&topology.users, url, &users_file, &mut unshown)
+                .await?;
+        }
         let shared = Arc::new(Shared {
             reconciler: Reconciler::new(admin),
             balancer: Arc::new(balancer),
@@ -110,6 +114,12 @@ impl Cluster {
     #[must_use]
     pub fn generated_accounts(&self) -> &[GeneratedAccount] {
         &self.unshown.accounts
+    }
+
+    /// Whether the database already had accounts, whose passwords were shown by an earlier start.
+    #[must_use]
+    pub const fn keeps_earlier_accounts(&self) -> bool {
+        self.unshown.has_earlier
     }
 
     /// Records that the passwords of the generated accounts were shown. Until then every start

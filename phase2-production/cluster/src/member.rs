@@ -98,25 +98,26 @@ impl Member {
         self.start_into(&mut slot).await.map(Some)
     }
 
-    /// Starts a new process while the old one, if it runs, finishes its open requests. Returns
+    /// Starts a new process; then the old one, if it runs, finishes its open requests. Returns
     /// the old one, which has got SIGTERM.
+    ///
+    /// # Errors
+    /// When the new one cannot start. The old one runs on.
     pub(crate) async fn replace(&self) -> anyhow::Result<Option<Process>> {
         let mut slot = self.process.lock().await;
         self.view.send_modify(|view| view.should_run = true);
-        let Some(old) = slot.take_if(|process| !process.has_ended()) else {
+        if running(&slot).is_none() {
             return self.start_into(&mut slot).await.map(|_address| None);
-        };
-        old.signal(Signal::SIGCONT);
-        old.signal(Signal::SIGTERM);
-        self.record_end(ProcessState::Down);
-        let started = self.start_into(&mut slot).await;
-        self.view.send_modify(|view| view.restarts += 1);
-        if started.is_err() {
-            // A supervisor tries again while the old process finishes.
-            drop(slot);
-            old.finish(STOP_TIMEOUT).await;
         }
-        started.map(|_address| Some(old))
+        // Before the old one ends: it stays if the new one cannot start, for example with a
+        // wrong certificate.
+        let process = self.new_process().await?;
+        let old = self.take_over(&mut slot, process);
+        if let Some(old) = &old {
+            old.signal(Signal::SIGCONT);
+            old.signal(Signal::SIGTERM);
+        }
+        Ok(old)
     }
 
     async fn start_into(&self, slot: &mut Option<Process>) -> anyhow::Result<SocketAddr> {
@@ -124,22 +125,33 @@ impl Member {
             return Ok(process.ready().address);
         }
         self.set_state(ProcessState::Starting);
-        let spec = self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let process = Process::start(&spec).await.map_err(|error| {
+        let process = self.new_process().await.inspect_err(|_reason| {
             self.set_state(ProcessState::Down);
-            error.context(format!("{} cannot be started", self.id))
         })?;
+        let address = process.ready().address;
+        self.take_over(slot, process);
+        Ok(address)
+    }
+
+    async fn new_process(&self) -> anyhow::Result<Process> {
+        let spec = self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let started = Process::start(&spec).await;
+        started.with_context(|| format!("{} cannot be started", self.id))
+    }
+
+    /// Makes a ready process that of this member. Returns the one before it.
+    fn take_over(&self, slot: &mut Option<Process>, process: Process) -> Option<Process> {
         let (pid, ready) = (process.pid(), process.ready().clone());
-        let again = slot.replace(process).is_some();
+        let before = slot.replace(process);
         self.view.send_modify(|view| {
             view.state = ProcessState::Up;
             view.pid = Some(pid);
             view.address = Some(ready.address);
             view.admin = ready.admin;
             view.ended_at = None;
-            view.restarts += u32::from(again);
+            view.restarts += u32::from(before.is_some());
         });
-        Ok(ready.address)
+        before
     }
 
     /// SIGKILL: the process ends at once. Returns when it has ended.

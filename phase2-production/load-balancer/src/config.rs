@@ -24,7 +24,7 @@ pub struct BalancerArgs {
 
     /// Serve at most this many clients at the same time; further ones get 503
     /// [default: half of the descriptor limit (ulimit -n) without 32, at most 50000]
-    #[arg(long, value_name = "N", value_parser = at_least_one())]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>())]
     pub max_connections: Option<u32>,
 
     /// How to select the backend of a request
@@ -45,32 +45,32 @@ pub struct BalancerArgs {
     pub tls: TlsArgs,
 
     /// Milliseconds between two checks of GET /readyz on one backend
-    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = at_least_one())]
+    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = at_least_one::<u64>())]
     pub check_interval_ms: u64,
 
     /// Milliseconds that one check may take
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = at_least_one())]
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = at_least_one::<u64>())]
     pub check_timeout_ms: u64,
 
     /// Failed checks in a row after which a backend gets no more requests
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one::<u64>())]
     pub check_fall: u64,
 
     /// Passed checks in a row after which it gets requests again
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one::<u64>())]
     pub check_rise: u64,
 
     /// Milliseconds for a TCP connection to a backend
-    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = at_least_one())]
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = at_least_one::<u64>())]
     pub connect_timeout_ms: u64,
 
     /// Milliseconds from the last byte of a request to the head of its response
-    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = at_least_one())]
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = at_least_one::<u64>())]
     pub head_timeout_ms: u64,
 
     /// Milliseconds that a body may make no progress, in either direction, before it is
     /// aborted
-    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = at_least_one())]
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = at_least_one::<u64>())]
     pub idle_timeout_ms: u64,
 }
 
@@ -121,7 +121,7 @@ pub struct TlsArgs {
         value_name = "MS",
         default_value_t = 10_000
     )]
-    #[arg(value_parser = at_least_one())]
+    #[arg(value_parser = at_least_one::<u64>())]
     pub handshake_timeout_ms: u64,
 }
 

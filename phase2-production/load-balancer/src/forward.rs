@@ -81,7 +81,12 @@ async fn answer(
                 backend.note(&CheckResult::Failed(cause));
                 unsent
             }
-            Failure::Exhausted(unsent, _) => unsent,
+            // Another backend would not know the session of a sticky client.
+            Failure::Exhausted(unsent, _)
+                if requested.as_deref() != Some(backend.id()) =>
+            {
+                unsent
+            }
             _ => return balancer.refuse(refusal, id),
         };
         last = Some(refusal);

@@ -1,5 +1,6 @@
 //! Errors, classified by how a caller can react.
 
+use crate::file_size;
 use std::error::Error;
 
 pub(crate) type Cause = Box<dyn Error + Send + Sync>;
@@ -126,14 +127,17 @@ fn of_code(code: &str) -> Kind {
     }
 }
 
-const fn of_sqlite(code: u32) -> Kind {
+fn of_sqlite(code: u32) -> Kind {
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
     const READ_ONLY: u32 = 8;
     const IO: u32 = 10;
     const FULL: u32 = 13;
     const CANNOT_OPEN: u32 = 14;
+    const IO_WRITE: u32 = IO | 3 << 8;
     match code & 0xff {
+        // SQLite does not tell the limit of a file from a fault of the disk.
+        IO if code == IO_WRITE && file_size::limit().is_some() => Kind::NoSpace,
         // A read-only disk, as Postgres' 25006.
         BUSY | LOCKED | READ_ONLY | IO | CANNOT_OPEN => Kind::Unavailable,
         FULL => Kind::NoSpace,

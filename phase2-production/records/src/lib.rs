@@ -25,6 +25,7 @@ mod backend;
 pub mod clock;
 pub mod deployment;
 mod error;
+mod file_size;
 pub mod files;
 pub mod idempotency;
 mod ids;

@@ -1,6 +1,7 @@
 //! Connection pools with a limit on every wait.
 
 use crate::backend::Address;
+use crate::file_size;
 use futures_util::future::join_all;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Executor};
@@ -155,8 +156,10 @@ fn pool(
 /// guarantee that in WAL mode, which the migration sets.
 fn sqlite_writer() -> String {
     format!(
-        "PRAGMA busy_timeout = {}; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
-        SQLITE_BUSY_TIMEOUT.as_millis()
+        "PRAGMA busy_timeout = {}; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; \
+         PRAGMA wal_autocheckpoint = {}",
+        SQLITE_BUSY_TIMEOUT.as_millis(),
+        file_size::checkpoint_pages(file_size::limit())
     )
 }
 

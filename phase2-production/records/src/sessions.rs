@@ -14,6 +14,7 @@ pub use revocation::{SWEEP_BATCH_SIZE, revoke, revoked_after, sweep};
 use crate::clock;
 use crate::error::RecordsError;
 use crate::ids::{Member, OrgId};
+use crate::refresh::REVOCATION_BATCH_SIZE;
 use crate::{row, users};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -112,6 +113,8 @@ pub async fn create(
     let live = of_user(tx, organisation, username, now).await?;
     let excess =
         usize::try_from(most - 1).map_or(0, |most| live.len().saturating_sub(most));
+    // A lowered limit can leave thousands. The next logins revoke the others.
+    let excess = excess.min(REVOCATION_BATCH_SIZE);
     let mut revoked = Vec::with_capacity(excess);
     for oldest in live.into_iter().take(excess) {
         let revoked_at = clock::now(tx).await?;

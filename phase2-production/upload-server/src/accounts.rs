@@ -4,6 +4,8 @@ use crate::clock;
 use crate::concurrency_limit::ConcurrencyLimit;
 use crate::error::Error;
 use crate::limits::{ClientAddress, Limits, TooMany};
+use crate::run_to_completion::run_to_completion;
+use api_contract::secret::Secret;
 use records::{Member, OrgId, Records, RecordsError, Role, Scope, users};
 use std::path::Path;
 use std::sync::Arc;
@@ -135,17 +137,30 @@ impl Accounts {
         then: impl AsyncFnOnce(&HashPermit) -> T,
     ) -> Result<(Authenticated, T), LoginError> {
         let attempt = self.limits.attempt(username, from.0).await?;
-        let checked = async {
-            let place = self.checks.permit()?;
-            let known = self.check(&place, username, password).await?;
-            Ok((known, then(&place).await))
-        };
-        let checked = checked.await;
-        // Only a wrong password counts as an attempt.
-        if !matches!(checked, Err(LoginError::Wrong)) {
-            attempt.succeeded().await;
-        }
-        checked
+        let (accounts, username) = (self.clone(), username.to_owned());
+        let password = Secret::new(password);
+        // A client that leaves now would otherwise make a right password count as a wrong one.
+        let checked = run_to_completion(async move {
+            let checked = accounts.check_in_place(&username, password.expose()).await;
+            // Only a wrong password counts as an attempt.
+            if !matches!(checked, Err(LoginError::Wrong)) {
+                attempt.succeeded().await;
+            }
+            checked
+        });
+        let (known, place) = checked.await?;
+        Ok((known, then(&place).await))
+    }
+
+    /// Verifies a password in a place of the hashing queue, which the caller keeps.
+    async fn check_in_place(
+        &self,
+        username: &str,
+        password: &str,
+    ) -> Result<(Authenticated, HashPermit), LoginError> {
+        let place = self.checks.permit()?;
+        let known = self.check(&place, username, password).await?;
+        Ok((known, place))
     }
 
     /// Verifies a password. Few account lookups run at once, so a burst of logins leaves

@@ -36,17 +36,17 @@ pub struct Config {
 
     /// Largest upload in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub max_upload: u64,
 
     /// Bytes that the files of one account may use
     #[arg(long, value_name = "BYTES", default_value_t = 100 * 1024 * 1024 * 1024,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub quota: u64,
 
     /// Files of one account, including empty ones and unfinished uploads
     #[arg(long, value_name = "N", default_value_t = 100_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub max_files: u64,
 
     /// Stores.

@@ -34,8 +34,6 @@ pub(crate) enum Error {
     TokenExpired,
     #[error("the token is not valid")]
     TokenInvalid,
-    #[error("the URL contains credentials")]
-    CredentialsInQuery,
     #[error("the login was refused")]
     Login(#[source] LoginError),
     #[error("too many requests")]
@@ -113,7 +111,6 @@ impl Error {
             Self::Blobs(error) => blobs_refusal(error),
             Self::Broken(cause) => internal(&*cause),
             Self::Refused(refusal) => refusal,
-            Self::CredentialsInQuery => Refusal::new(ProblemKind::CredentialsInQuery),
             Self::Forbidden => Refusal::new(ProblemKind::Forbidden),
             Self::UserNotFound => Refusal::new(ProblemKind::UserNotFound),
             Self::NotFound => Refusal::new(ProblemKind::NotFound),

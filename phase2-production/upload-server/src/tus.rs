@@ -16,7 +16,6 @@ pub(crate) use routes::routes;
 use crate::app::AppState;
 use crate::error::Error;
 use crate::files;
-use crate::files::declared_type;
 use crate::files::staged::Published;
 use crate::identity::Caller;
 use crate::uploads::finish::{Finisher, finish as finish_upload};
@@ -30,6 +29,7 @@ use checksum::Checksum;
 use headers::{count_of, expires, require_version, text_of, with_version};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use http_edge::media_type;
 use http_edge::refusal::Refusal;
 use metadata::Metadata;
 use records::uploads::{Kind, Upload};
@@ -97,8 +97,8 @@ async fn create_upload(
     let size = count_of(headers, names::UPLOAD_LENGTH)?;
     let metadata = text_of(headers, names::UPLOAD_METADATA)?;
     let Metadata { name, content_type } = Metadata::parse(metadata.unwrap_or_default())?;
-    let request =
-        UploadStart { name, content_type: declared_type(content_type.as_deref()), size };
+    let content_type = media_type::declared(content_type.as_deref())?;
+    let request = UploadStart { name, content_type, size };
     let unlimited = Duration::MAX;
     let upload = Upload {
         kind: Kind::Tus,

@@ -89,6 +89,8 @@ pub(crate) async fn receive(
     let organisation = signed_url::check(&app.secret, id, &signed, now_ms());
     let organisation = organisation.map_err(Refusal::new)?;
     let upload = find_open(&app, &organisation, id).await?;
+    // A count of its own, so that the holder of a URL cannot use up the owner's requests.
+    app.limits.request(&format!("signed:{id}")).await?;
     let key = upload.blob_key.clone().ok_or_else(not_found)?;
     let announced = http_body::Body::size_hint(&body).exact();
     if announced.is_some_and(|announced| announced > upload.size) {
@@ -112,6 +114,10 @@ pub(crate) async fn complete(
 ) -> Result<Response, Error> {
     let Pending { upload, epoch } =
         find_own(&app, &caller.member, &request.upload_id, Kind::Presigned).await?;
+    if upload.epoch.is_some_and(|started| started != epoch) {
+        // The URL is older than a sign-out everywhere: anyone may have sent the bytes.
+        return Err(Error::AccountEnded);
+    }
     let finished = tokio::spawn(async move {
         let session = app.identity.session_in_records(&caller.auth);
         let by = finish::Finisher::request(&caller, Some(epoch), session);

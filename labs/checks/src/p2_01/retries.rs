@@ -1,6 +1,7 @@
 //! Retries of a request: sequential, concurrent, and during a restart.
 
 use super::{Cart, total};
+use crate::redis_probe::RedisProbe;
 use futures_util::future::{join, join_all};
 use grader::balancer::BalancerProxy;
 use grader::client::Call;
@@ -42,6 +43,11 @@ pub(super) async fn a_retry_adds_nothing(ctx: &CheckContext) -> CheckResult {
     sent(mine.add_request(&r2.url(), &item, quantity, &key)).await?;
     mine.is_complete(&r2, "where is the key stored when the process is restarted?")
         .await?;
+    RedisProbe::of(ctx)?.empty().await?;
+    sent(mine.add_request(&r1.url(), &item, quantity, &key)).await?;
+    let help = "where is the key stored when Redis loses its data? A key must be known for \
+                as long as its item is in the cart";
+    mine.is_complete(&r1, help).await?;
 
     sent(mine.add_request(&r1.url(), &item, quantity, &ctx.random_word())).await?;
     mine.note(&item, quantity);

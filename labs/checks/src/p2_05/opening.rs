@@ -8,16 +8,22 @@ use grader::{CheckContext, CheckResult, require};
 /// Number of concurrent requests while it is open.
 const CONCURRENT_REQUESTS: usize = 30;
 
+/// A refused connection and a missing answer are failures, both.
 pub(super) async fn open_breaker_sends_nothing_to_redis(
     ctx: &CheckContext,
 ) -> CheckResult {
+    opens(ctx, Mode::Refuse).await?;
+    opens(ctx, Mode::Hang).await
+}
+
+async fn opens(ctx: &CheckContext, fault: Mode) -> CheckResult {
     let setting = Setting { limit: 250, failures: ctx.random_number(2, 5), rest: 60_000 };
     let proxy = RedisProxy::open(ctx).await?;
     let server = setting.start(ctx, Some(proxy.url())).await?;
     let client = LoggedInUser::login(ctx, &server, setting).await?;
     client.is_seen("Redis is available: its answer must be passed on").await?;
     let before = proxy.connections();
-    proxy.set_mode(*ctx.choose(&[Mode::Hang, Mode::Refuse]));
+    proxy.set_mode(fault);
     for _ in 0..setting.failures {
         client.returns_503().await?;
     }

@@ -212,10 +212,10 @@ fn rendered(errors: &[Diagnostic]) -> String {
 }
 
 /// The signal of a compiler that crashed on the source of the exercise, such as after a stack
-/// overflow. SIGKILL comes from outside, for example when memory is short.
+/// overflow, or that exceeded the size limit of a file. SIGKILL comes from outside, for example when memory is short.
 pub(super) fn crash_signal(output: &str, id: &str) -> Option<&'static str> {
     let own = output.find(&format!("could not compile `{id}`"))?;
-    let signals = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL"];
+    let signals = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGXFSZ"];
     signals.into_iter().find(|signal| output[own..].contains(signal))
 }
 

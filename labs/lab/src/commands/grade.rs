@@ -7,6 +7,7 @@ use super::usage;
 use crate::screen::remark;
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use grader::class::{csv, grade_all, not_folders, submissions};
 use grader::work_location::find;
 use grader::{Assignment, LabPaths, Manifest, Record};
@@ -69,20 +70,31 @@ pub(crate) struct GradeArgs {
 /// Settings that CI runners give in the environment.
 #[derive(clap::Args, Debug)]
 struct Runner {
-    #[arg(long, env = "GITHUB_STEP_SUMMARY", hide = true)]
+    #[arg(long, env = "GITHUB_STEP_SUMMARY", hide = true, value_parser = path())]
     summary: Option<PathBuf>,
-    #[arg(long, env = "CLASSROOM", default_value = "", hide = true)]
+    #[arg(long, env = "CLASSROOM", default_value = "", hide = true, value_parser = text())]
     classroom: String,
-    #[arg(long, env = "ASSIGNMENT", default_value = "", hide = true)]
+    #[arg(long, env = "ASSIGNMENT", default_value = "", hide = true, value_parser = text())]
     assignment: String,
-    #[arg(long, env = "SUBMISSION_TAG", default_value = "", hide = true)]
+    #[arg(long, env = "SUBMISSION_TAG", default_value = "", hide = true, value_parser = text())]
     tag: String,
-    #[arg(long, env = "COMMIT_URL", default_value = "", hide = true)]
+    #[arg(long, env = "COMMIT_URL", default_value = "", hide = true, value_parser = text())]
     commit: String,
-    #[arg(long, env = "RELEASE_URL", default_value = "", hide = true)]
+    #[arg(long, env = "RELEASE_URL", default_value = "", hide = true, value_parser = text())]
     release: String,
-    #[arg(long, env = "REVIEW_URL", default_value = "", hide = true)]
+    #[arg(long, env = "REVIEW_URL", default_value = "", hide = true, value_parser = text())]
     review: String,
+}
+
+/// A path from the environment. Clap's own parser refuses an empty one, and with it every
+/// grading.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// Text from the environment, in which bytes that are no text are replaced.
+fn text() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|text| text.to_string_lossy().into_owned())
 }
 
 /// The formats of a result.

@@ -45,7 +45,7 @@ pub(crate) fn next(
     let task =
         task.with_context(|| format!("{} has {count} tasks", manifest.short_id()))?;
     let seen = progress.hints.get(&number).copied().unwrap_or_default();
-    let seen = (seen + 1).min(task.hints.len());
+    let seen = seen.saturating_add(1).min(task.hints.len());
     let kept = workspace.progress.change(&manifest.id, |progress| {
         progress.hints.insert(number, seen);
     });

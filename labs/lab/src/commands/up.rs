@@ -78,7 +78,8 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Start members again when they die, with increasing delays
+    /// Start replicas and the balancer again when they die, with increasing delays. A service
+    /// stays down until `cargo lab restart`
     #[arg(long)]
     supervise: bool,
 

@@ -155,7 +155,9 @@ impl Keys {
     fn read() -> Self {
         let (sender, lines) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
-            for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            // Bytes: a line that is no text is an unknown key, and not the end.
+            for line in std::io::stdin().lock().split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
                 if sender.send(line.trim().to_owned()).is_err() {
                     return;
                 }

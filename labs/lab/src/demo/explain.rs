@@ -73,8 +73,8 @@ impl ComparisonRow {
             Self::Uploads => {
                 format!("{} / {}", report.uploads_acknowledged, report.uploads_present)
             }
-            Self::LatencyBefore => report.latency_before.cell(),
-            Self::LatencySince => report.latency_since.cell(),
+            Self::LatencyBefore => report.latency_before.short_cell(),
+            Self::LatencySince => report.latency_since.short_cell(),
             Self::Recovery => {
                 let formatted = |seconds: f64| match seconds > 0.0 && seconds < 0.1 {
                     true => "< 0.1".to_owned(),
@@ -116,7 +116,8 @@ pub(crate) fn explanation(
 }
 
 const REQUESTS: &str = "A user sends its next request after an answer and a pause of 15 to \
-     45 ms. Slower answers mean fewer requests.";
+     45 ms. Its first one follows its login, and a login takes time, because the password is \
+     checked: a count shows speed only together with the latencies.";
 
 const UPLOADS: &str = "Files are on disk, and not in the memory of a process. Every \
      acknowledged upload was read again after the fault.";
@@ -293,13 +294,14 @@ const READY_REPLICAS: &str = "Until the balancer sent requests to ready replicas
 const fn sticky_recovery(scenario: Scenario) -> &'static str {
     match scenario {
         Scenario::KillAReplica | Scenario::CentralStore => {
-            "By then the last user of the killed replica had logged in on another one."
+            "By then the last user of the killed replica had been told to log in again."
         }
         Scenario::RestartEverything => {
-            "By then the last user had logged in on one of the new processes."
+            "By then the last user had been told to log in again."
         }
         Scenario::RollingRestart => {
-            "By then the last replica had restarted, and its users had logged in again."
+            "By then the last replica had restarted, and its users had been told to log in \
+             again."
         }
         Scenario::ScaleOut | Scenario::RedisGoesAway | Scenario::PostgresRestarts => {
             READY_REPLICAS
@@ -334,13 +336,13 @@ mod tests {
     }
 
     #[test]
-    fn sticky_users_recover_on_another_replica_if_one_is_killed() {
+    fn sticky_users_recover_when_they_are_told_to_log_in() {
         let text = |scenario| {
             recovery(&expected_report(scenario, Configuration::MemorySticky), scenario)
         };
-        assert!(text(Scenario::KillAReplica).contains("on another one"));
-        assert!(text(Scenario::CentralStore).contains("on another one"));
-        assert!(text(Scenario::RestartEverything).contains("the new processes"));
+        assert!(text(Scenario::KillAReplica).contains("of the killed replica"));
+        assert!(text(Scenario::CentralStore).contains("of the killed replica"));
+        assert!(text(Scenario::RestartEverything).contains("told to log in again"));
         assert!(text(Scenario::RollingRestart).contains("the last replica had"));
     }
 }

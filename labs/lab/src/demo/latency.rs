@@ -33,11 +33,17 @@ impl Latencies {
 
     /// The median and the 99th percentile; with few requests the slowest of them.
     pub(crate) fn cell(&self) -> String {
+        match (self.p99_ms, self.requests) {
+            (None, 1..) => format!("{} of {}", self.short_cell(), self.requests),
+            _ => self.short_cell(),
+        }
+    }
+
+    /// The same for a table that has the number of requests in another row.
+    pub(crate) fn short_cell(&self) -> String {
         match (self.p50_ms, self.p99_ms, self.max_ms) {
             (Some(p50), Some(p99), _) => format!("{} / {}", ms(p50), ms(p99)),
-            (Some(p50), None, Some(max)) => {
-                format!("{} / max {} of {}", ms(p50), ms(max), self.requests)
-            }
+            (Some(p50), None, Some(max)) => format!("{} / max {}", ms(p50), ms(max)),
             _ => "no request".to_owned(),
         }
     }
@@ -62,6 +68,7 @@ mod tests {
         let few = Latencies::of((1..=12).map(|ms| ms * 1_000));
         assert_eq!(few.p99_ms, None);
         assert_eq!(few.cell(), "6.0 / max 12.0 of 12");
+        assert_eq!(few.short_cell(), "6.0 / max 12.0");
         let many = Latencies::of((1..=200).map(|ms| ms * 1_000));
         assert_eq!(many.cell(), "100 / 198");
         assert_eq!(Latencies::of([]).cell(), "no request");

@@ -106,8 +106,10 @@ fn result_lists(report: &Report, predictions: &[Prediction]) -> String {
             let cell = row.table_cell(configuration, report.users);
             lines.push(format!("  {cell:>14}  {}", row.title()));
         }
-        let prediction = prediction(configuration, predictions);
-        lines.push(format!("  {:>14}  your prediction", prediction.content()));
+        if !predictions.is_empty() {
+            let prediction = prediction(configuration, predictions);
+            lines.push(format!("  {:>14}  your prediction", prediction.content()));
+        }
         lines.push(String::new());
     }
     lines.join("\n")
@@ -231,6 +233,7 @@ mod tests {
     use crate::demo::configuration::Configuration;
     use crate::demo::fixture::{USERS, expected_report};
     use crate::demo::judgement::{inconclusive_reasons, outcome_of};
+    use crate::demo::latency::Latencies;
     use crate::demo::scenario::Scenario;
 
     /// A report with this many failed requests before the fault.
@@ -272,8 +275,15 @@ mod tests {
 
     #[test]
     fn last_screen_fits_small_terminals_in_every_scenario() {
-        for scenario in Scenario::ALL {
-            let report = report(scenario, 0);
+        // With few requests a cell has a maximum instead of a percentile.
+        let cases =
+            [60, 187, 1_000].map(|requests| Scenario::ALL.map(|it| (requests, it)));
+        for (requests, scenario) in cases.into_iter().flatten() {
+            let mut report = report(scenario, 0);
+            for one in &mut report.configurations {
+                one.latency_before = Latencies::of((1..=requests).map(|at| at * 500));
+                one.latency_since = Latencies::of((1..=requests).map(|at| at * 2_000));
+            }
             let predictions: Vec<_> = scenario
                 .configurations()
                 .iter()

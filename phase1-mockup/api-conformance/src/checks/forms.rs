@@ -31,6 +31,49 @@ pub async fn form_without_a_file_is_refused(target: &Target) -> anyhow::Result<(
     Ok(())
 }
 
+/// Parameter names have no case, and unknown parameters may stand anywhere (RFC 2183 §2).
+pub async fn file_name_is_found_in_every_form_of_header(
+    target: &Target,
+) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    for (parameters, name) in [
+        ("Name=\"file\"; FileName=\"a.txt\"", "a.txt"),
+        ("filename=\"a.txt\"; name=\"file\"", "a.txt"),
+        ("name=file; filename=a.txt", "a.txt"),
+        ("name=\"file\"; filename*=UTF-8''b; filename=\"a.txt\"", "a.txt"),
+        ("name=\"file\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe", "Gr\u{fc}\u{df}e"),
+        ("name=\"file\"; filename=\"a; name=b\"", "a; name=b"),
+    ] {
+        let header = format!("Content-Disposition: form-data; {parameters}");
+        let form = Form::empty().part(&header, b"x");
+        let created = client.upload_form(&alice, form).await.done();
+        equal("the name", created.context(header)?.body.name.as_str(), name)?;
+    }
+    Ok(())
+}
+
+/// Every listing contains it, and no quota counts it.
+pub async fn long_media_type_is_refused(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let before = listing(&client, &alice).await?.files.len();
+    let headers = |length: usize| {
+        format!(
+            "Content-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\
+             Content-Type: text/{}",
+            "a".repeat(length - "text/".len())
+        )
+    };
+    for length in [256, 10_000, 200_000] {
+        let form = Form::empty().part(&headers(length), b"x");
+        let refused = client.upload_form(&alice, form).await;
+        refused.refused_as(ProblemKind::MalformedRequest)?;
+    }
+    equal("files", listing(&client, &alice).await?.files.len(), before)?;
+    let longest = Form::empty().part(&headers(255), b"x");
+    client.upload_form(&alice, longest).await.done()?;
+    Ok(())
+}
+
 /// A browser sends an empty part without a name when no file is selected. An empty file has
 /// a name.
 pub async fn form_without_a_selected_file_is_refused(

@@ -1,12 +1,13 @@
 //! Logins: a password is exchanged for a session id or a token.
 
-use crate::call_result::CallResult;
+use crate::call_result::{CallResult, Reply};
 use crate::credential::Credential;
 use crate::expect::equal;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::files::ListQuery;
-use api_contract::problem::ProblemKind;
+use api_contract::paths;
+use api_contract::problem::{Problem, ProblemKind};
 use api_contract::secret::Secret;
 use api_contract::{LoginRequest, Message};
 use http::Method;
@@ -186,4 +187,43 @@ async fn send(target: &Target, media_type: &str, body: &[u8]) -> CallResult<Mess
     let request = client.request(Method::POST, target.auth_scheme.login_path());
     let request = request.header(CONTENT_TYPE, media_type).body(body.to_vec());
     client.json(request).await
+}
+
+/// A credential in a URL is refused without a check, also with a valid one in a header, and the
+/// reply does not echo it (ASVS 14.2.1). The name of the parameter may be encoded.
+pub async fn credentials_in_the_url_are_refused(target: &Target) -> anyhow::Result<()> {
+    let (client, alice) = target.as_alice().await?;
+    let id = crate::checks::nonexistent_id();
+    for (method, path) in [
+        (Method::POST, target.auth_scheme.login_path().to_owned()),
+        (Method::GET, paths::FILES.to_owned()),
+        (Method::POST, paths::UPLOAD.to_owned()),
+        (Method::GET, paths::file(&id)),
+        (Method::GET, paths::file_content(&id)),
+        (Method::DELETE, paths::file(&id)),
+    ] {
+        for query in [
+            "username=alice&password=CANARY-7",
+            "user%6eame=alice&pass%77ord=CANARY-7",
+            "access_token=CANARY-7",
+            "x=1&session_id=CANARY-7",
+        ] {
+            for credential in [&Credential::None, &alice] {
+                let path = format!("{path}?{query}");
+                let request = client.authenticated(credential, method.clone(), &path);
+                let outcome: CallResult<Message> = client.json(request).await;
+                let refusal = outcome
+                    .refused_as(ProblemKind::CredentialsInQuery)
+                    .with_context(|| format!("{method} {path}"))?;
+                does_not_echo(&refusal, "CANARY-7")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn does_not_echo(refusal: &Reply<Problem>, password: &str) -> anyhow::Result<()> {
+    let text = format!("{:?} {:?}", refusal.body, refusal.headers);
+    ensure!(!text.contains(password), "the reply has the password: {text}");
+    Ok(())
 }

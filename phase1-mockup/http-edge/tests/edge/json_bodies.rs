@@ -66,6 +66,34 @@ async fn array_is_not_taken_for_an_object() {
     }
 }
 
+/// A password may have been sent as a number, or without its object.
+#[tokio::test]
+async fn refusal_quotes_no_value() {
+    let server = start(routes().0, Duration::ZERO, Duration::ZERO).await;
+    for (path, body) in [
+        ("/login", r#"{"username":"a","password":424242}"#),
+        ("/login", r#"{"username":"a","password":-424242.5}"#),
+        ("/login", r#"{"username":424242,"password":"b"}"#),
+        ("/login", r#"{"username":"a","password":[424242]}"#),
+        ("/login", r#""424242""#),
+        ("/login", r#""424242, expected 424242""#),
+        ("/login", "424242"),
+        ("/password", r#"{"current":424242,"new":"b"}"#),
+        ("/refresh", r#"{"refresh_token":424242}"#),
+        ("/revoke", r#"{"token":424242}"#),
+        ("/start", r#"{"name":"a","content_type":"b","size":"424242"}"#),
+        ("/account", r#"{"role":"424242"}"#),
+        ("/account", r#"{"role":424242}"#),
+    ] {
+        let request = reqwest::Client::new().post(server.url(path)).body(body);
+        let request = request.header("content-type", "application/json");
+        let problem: Problem = request.send().await.unwrap().json().await.unwrap();
+        let detail = problem.detail;
+        assert!(detail.contains("expected"), "{body}: {detail}");
+        assert!(!detail.contains("424242"), "{body}: {detail}");
+    }
+}
+
 /// A member has the type of the contract too: a role is text, not an object with that key.
 #[tokio::test]
 async fn unusual_json_is_refused() {

@@ -2,13 +2,14 @@
 
 use crate::run_dir::RunDir;
 use crate::topology::{Topology, Users};
-use anyhow::Context;
+use anyhow::{Context, bail};
+use records::{PoolLimits, Records, Scope};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use upload_domain::accounts::{self, GeneratedAccount};
-use upload_domain::passwords::HashCost;
+use upload_domain::passwords::{HashCost, PasswordChecks};
 use upload_domain::users_file;
 
 /// The file of the passwords that no start has shown yet, beside the users file.
@@ -18,6 +19,8 @@ const UNSHOWN_FILE: &str = "users.unshown.json";
 #[derive(Debug, Default)]
 pub(super) struct Unshown {
     pub(super) accounts: Vec<GeneratedAccount>,
+    /// Whether the database has accounts of these names with other passwords.
+    pub(super) has_earlier: bool,
     /// Has the passwords until they are shown. A start that fails must not lose them, and other
     /// passwords would not help: its replicas may have stored the hashes in the database.
     file: Option<PathBuf>,
@@ -51,6 +54,46 @@ pub(super) fn users(
     }
 }
 
+/// Compares the accounts with those in the database. A start changes none of them, so a new
+/// password would not work: it is not shown, and a given one is refused.
+pub(super) async fn check_stored(
+    users: &Users,
+    database_url: &str,
+    users_file: &Path,
+    unshown: &mut Unshown,
+) -> anyhow::Result<()> {
+    if matches!(users, Users::File(_)) {
+        return Ok(());
+    }
+    let records = Records::open(database_url, PoolLimits::default()).await?;
+    for new in users_file::read(users_file)? {
+        let (scope, name) = (Scope::Login(new.username.clone()), new.username.clone());
+        let stored = records.read(scope, move |tx| {
+            Box::pin(async move { records::users::find(tx, &name).await })
+        });
+        let Some(stored) =
+            stored.await?.filter(|old| old.password_hash != new.password_hash)
+        else {
+            continue;
+        };
+        if let Users::WithPassword(password) = users
+            && !PasswordChecks::default()
+                .check(password.expose(), &stored.password_hash)
+                .await
+                .unwrap_or(false)
+        {
+            bail!(
+                "the database already has the account {} with another password: leave out \
+                 --password, or use another --data-dir or DATABASE_URL",
+                new.username
+            );
+        }
+        unshown.accounts.retain(|account| account.username != new.username.as_str());
+        unshown.has_earlier = true;
+    }
+    Ok(())
+}
+
 fn generated(dir: &Path) -> anyhow::Result<(PathBuf, Unshown)> {
     fs::create_dir_all(dir)
         .with_context(|| format!("cannot use the data folder {}", dir.display()))?;
@@ -64,7 +107,7 @@ fn generated(dir: &Path) -> anyhow::Result<(PathBuf, Unshown)> {
         }
         None => kept(&file)?,
     };
-    Ok((path, Unshown { accounts, file: Some(file) }))
+    Ok((path, Unshown { accounts, has_earlier: false, file: Some(file) }))
 }
 
 /// Writes the passwords with mode 0600.

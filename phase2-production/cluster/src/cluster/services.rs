@@ -52,6 +52,13 @@ impl Services {
             Err(reason) => services.without_redis = Some(reason),
         }
         if topology.files == Files::S3 {
+            let is_private = std::env::var(ServiceType::S3.variable()).is_err();
+            if topology.data_dir.is_some() && is_private {
+                bail!(
+                    "a private S3 store ends with the cluster, but --data-dir must outlive \
+                     it: set FILES_URL to your own store, or leave out --files s3"
+                );
+            }
             let store = s3(Backing::Auto, run_dir.path()).await?;
             let url = store.url.clone();
             services.take(store, url);
@@ -62,6 +69,13 @@ impl Services {
     fn take(&mut self, service: Service, url: String) {
         self.urls.push((service.what().variable(), Secret::new(url)));
         self.running.push(service);
+    }
+
+    /// The URL of the database with which the replicas connect.
+    pub(super) fn database_url(&self) -> Option<&str> {
+        let variable = ServiceType::Database.variable();
+        let found = self.urls.iter().find(|(name, _)| *name == variable);
+        found.map(|(_, url)| url.expose())
     }
 
     pub(super) fn urls(&self) -> &[(&'static str, Secret)] {

@@ -4,7 +4,8 @@
 use crate::support::topology;
 use api_conformance::eventually::eventually;
 use api_conformance::process::PROCESS_TIMEOUT;
-use cluster::{Backing, Cluster, Design, ServerKind, Topology, Users};
+use api_contract::secret::Secret;
+use cluster::{Backing, Cluster, Design, Files, ServerKind, Topology, Users};
 use reqwest::{Client, StatusCode};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
@@ -92,4 +93,41 @@ async fn start_without_a_database_creates_no_accounts() {
     let error = Cluster::start(private_postgres).await.unwrap_err().to_string();
     assert!(error.contains("--backing embedded"), "{error}");
     assert!(!folder.path().join("users.json").exists());
+}
+
+/// The accounts of a database stay as they are, so a start neither shows nor accepts passwords
+/// that would not work.
+#[tokio::test(flavor = "multi_thread")]
+async fn earlier_accounts_keep_their_passwords() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = async |users| {
+        let topology = persistent(Design::Token, folder.path());
+        Cluster::start(Topology { users, ..topology }).await
+    };
+    let given = |password: &str| Users::WithPassword(Secret::new(password));
+    let alice = |password: &str| GeneratedAccount {
+        username: "alice".to_owned(),
+        password: password.to_owned(),
+    };
+    for _first_and_again in 0..2 {
+        let cluster = start(given("correct-horse")).await.unwrap();
+        assert_logs_in(&cluster, &alice("correct-horse")).await;
+        cluster.down().await;
+    }
+    let error = start(given("another-horse")).await.expect_err("it would not work");
+    assert!(format!("{error:#}").contains("leave out --password"), "{error:#}");
+    let cluster = start(Users::Generated).await.unwrap();
+    assert!(cluster.generated_accounts().is_empty() && cluster.keeps_earlier_accounts());
+    assert_logs_in(&cluster, &alice("correct-horse")).await;
+    cluster.down().await;
+}
+
+/// The uploads would end with the store, and the records would still list them.
+#[tokio::test(flavor = "multi_thread")]
+async fn private_s3_store_is_refused_with_a_lasting_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let topology = persistent(Design::Token, folder.path());
+    let error = Cluster::start(Topology { files: Files::S3, ..topology }).await;
+    let error = format!("{:#}", error.expect_err("FILES_URL is not set"));
+    assert!(error.contains("FILES_URL"), "{error}");
 }

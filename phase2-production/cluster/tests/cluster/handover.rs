@@ -4,7 +4,7 @@
 use crate::support::{is_alive, member, start, topology, until};
 use cluster::commands::MemberAction;
 use cluster::status::ClusterStatus;
-use cluster::{Cluster, ServerKind};
+use cluster::{Cluster, ServerKind, Tls};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::{Duration, Instant};
@@ -186,4 +186,26 @@ fn listening_inode(port: u16) -> String {
     };
     let line = table.lines().find(listens).expect("a listening socket");
     line.split_whitespace().nth(9).expect("an inode").to_owned()
+}
+
+/// A renewal that is half done: the new balancer cannot read its certificate.
+#[tokio::test]
+async fn failed_restart_leaves_the_balancer_that_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let [chain, key] = ["chain.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&chain, certificate.cert.pem()).unwrap();
+    std::fs::write(&key, certificate.signing_key.serialize_pem()).unwrap();
+    let mut topology = topology(ServerKind::Stateless, 1);
+    topology.tls = Some(Tls::Given { chain: chain.clone(), key });
+    let cluster = Cluster::start(topology).await.unwrap();
+    let before = member(&cluster.status().await, "lb").pid;
+    std::fs::write(&chain, "no certificate").unwrap();
+    let refused = cluster.execute("lb", MemberAction::Restart).await.unwrap_err();
+    assert!(format!("{refused:#}").contains("lb cannot be started"), "{refused:#}");
+    let after = cluster.status().await;
+    assert_eq!(member(&after, "lb").pid, before);
+    assert!(is_alive(before.unwrap()));
+    cluster.down().await;
 }

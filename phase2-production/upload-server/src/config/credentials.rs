@@ -13,28 +13,28 @@ const DAY_MS: u64 = 86_400_000;
 pub struct SessionArgs {
     /// Milliseconds without a use after which a session expires
     #[arg(long, value_name = "MS", default_value_t = 3_600_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub idle_timeout_ms: u64,
 
     /// Milliseconds after which a session expires even if it is in use
     #[arg(long, value_name = "MS", default_value_t = 43_200_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub absolute_timeout_ms: u64,
 
     /// Live sessions in this process at which new logins are refused
     #[arg(long, value_name = "N", default_value_t = 100_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<usize>())]
     pub max_sessions: usize,
 
     /// Live sessions or token families of one account; a new one ends the oldest (ASVS
     /// 7.1.2)
     #[arg(long, value_name = "N", default_value_t = 100,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u32>())]
     pub max_sessions_per_user: u32,
 
     /// Milliseconds between two sweeps for expired sessions
     #[arg(long, value_name = "MS", default_value_t = 30_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub sweep_ms: u64,
 }
 

@@ -11,28 +11,28 @@ use std::net::IpAddr;
 pub struct LimitArgs {
     /// Wrong passwords for one account in a window (ASVS 6.3.1)
     #[arg(long, value_name = "N", default_value_t = 10,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u32>())]
     pub attempts_per_account: u32,
 
     /// Wrong passwords from one address in a window; the same number for unknown tokens,
     /// and for unknown session ids
     #[arg(long, value_name = "N", default_value_t = 100,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u32>())]
     pub attempts_per_address: u32,
 
     /// Milliseconds of that window; a lockout ends with it
     #[arg(long, value_name = "MS", default_value_t = 60_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub attempts_window_ms: u64,
 
     /// Refreshes of one login in a window; the same number for logouts
     #[arg(long, value_name = "N", default_value_t = 60,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u32>())]
     pub refreshes_per_login: u32,
 
     /// Requests of one caller per second
     #[arg(long, value_name = "N", default_value_t = 1_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u32>())]
     pub requests_per_second: u32,
 
     /// Trusted proxy for X-Forwarded-For: an address, or a network such as

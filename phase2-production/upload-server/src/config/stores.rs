@@ -80,7 +80,7 @@ pub struct StoreArgs {
     /// Milliseconds after which an unfinished upload is removed; a signed URL is valid
     /// for an hour at most
     #[arg(long, value_name = "MS", default_value_t = 86_400_000,
-          value_parser = at_least_one())]
+          value_parser = at_least_one::<u64>())]
     pub upload_life_ms: u64,
 }
 

@@ -9,7 +9,7 @@ use super::store::{Files, scope_of};
 use crate::error::Error;
 use api_contract::problem::ProblemKind;
 use blobs::{BlobError, Moment, Put};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use http_edge::refusal::Refusal;
 use http_edge::upload_form::too_large;
@@ -81,8 +81,8 @@ impl Files {
         E: Into<Cause> + Send,
     {
         let (head, is_whole) = read_head(&mut body).await?;
-        let head_size: u64 = head.iter().map(|chunk| chunk.len() as u64).sum();
-        let head = stream::iter(head.into_iter().map(Ok::<_, Cause>));
+        let head_size = head.len() as u64;
+        let head = stream::iter([Ok::<_, Cause>(head)]);
         if is_whole {
             return self.stage(new, head).await;
         }
@@ -209,22 +209,23 @@ impl<S: Stream<Item = Result<Bytes, Cause>> + Unpin> Charged<S> {
     }
 }
 
-/// Reads the first bytes; also returns whether the body has ended.
-async fn read_head<S, E>(body: &mut S) -> Result<(Vec<Bytes>, bool), Error>
+/// Reads the first bytes; also returns whether the body has ended. They are copied to one
+/// place, because a client may send chunks of one byte, and each chunk has a cost.
+async fn read_head<S, E>(body: &mut S) -> Result<(Bytes, bool), Error>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<Cause>,
 {
-    let (mut head, mut size) = (Vec::new(), 0);
-    while size <= FREE_BYTES {
+    let mut head = BytesMut::new();
+    while head.len() as u64 <= FREE_BYTES {
         let Some(chunk) = body.next().await else {
-            return Ok((head, true));
+            return Ok((head.freeze(), true));
         };
-        let chunk = chunk.map_err(|broken| BlobError::BrokenBody(broken.into()))?;
-        size += chunk.len() as u64;
-        head.push(chunk);
+        head.extend_from_slice(
+            &chunk.map_err(|broken| BlobError::BrokenBody(broken.into()))?,
+        );
     }
-    Ok((head, false))
+    Ok((head.freeze(), false))
 }
 
 /// An error of this server inside a stream comes back as a broken body.

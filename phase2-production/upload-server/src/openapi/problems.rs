@@ -54,7 +54,9 @@ fn security_problems(call: &Call) -> Vec<ProblemKind> {
     let mut kinds = Vec::new();
     match call.security {
         SecurityRequirement::None => {}
-        SecurityRequirement::Signature => kinds.push(Kind::SignatureInvalid),
+        SecurityRequirement::Signature => {
+            kinds.extend([Kind::SignatureInvalid, Kind::TooManyRequests]);
+        }
         SecurityRequirement::Password => kinds.extend(PASSWORD_PROBLEMS),
         SecurityRequirement::TokenInBody => kinds.extend(BODY_TOKEN_PROBLEMS),
         SecurityRequirement::Caller | SecurityRequirement::Admin => {

@@ -222,6 +222,14 @@ async fn adopt(
     by: &Finisher<'_>,
 ) -> Result<Staged, Error> {
     let from = upload.blob_key.as_deref().unwrap_or_default();
+    // Before the copy: a bucket takes more bytes than were announced, and no quota counts them.
+    match files.blobs.size(from).await {
+        Err(BlobError::NotFound) => return Err(incomplete(0, upload.size)),
+        Ok(stored) if stored != upload.size => {
+            return Err(incomplete(stored, upload.size));
+        }
+        found => found?,
+    };
     let (file_id, key) = files.allocate(&by.owner);
     let since = Moment::now();
     match files.blobs.copy(from, &key).await {

@@ -11,6 +11,7 @@ use crate::run_to_completion::run_to_completion;
 use crate::uploads::MAX_WAIT;
 use api_contract::problem::ProblemKind;
 use api_contract::uploads::UploadStart;
+use http_edge::media_type;
 use http_edge::refusal::Refusal;
 use http_edge::upload_form::too_large;
 use records::audit::AuditRow;
@@ -37,13 +38,6 @@ pub(crate) fn new_upload(
     if request.size > app.max_upload {
         return Err(too_large(app.max_upload).into());
     }
-    let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-    let fits = (1..=255).contains(&request.content_type.len());
-    if !fits || !request.content_type.bytes().all(plain) {
-        return Err(Refusal::new(ProblemKind::MalformedRequest)
-            .detail("Use a content type of 1 to 255 printable ASCII characters.")
-            .into());
-    }
     let ttl = app.upload_ttl.min(max_ttl).as_millis();
     let created_at = now_ms();
     Ok(Upload {
@@ -52,7 +46,7 @@ pub(crate) fn new_upload(
         organisation: owner.organisation.clone(),
         owner: owner.username.clone(),
         name: DisplayName::from_client(&request.name),
-        content_type: request.content_type,
+        content_type: media_type::declared(Some(&request.content_type))?,
         size: request.size,
         received: 0,
         blob_key: None,

@@ -8,7 +8,7 @@ use api_conformance::call_result::CallResult;
 use api_conformance::exhaustion::{
     Program, few_descriptors_end_no_connected_client, file_size_limit_refuses_one_upload,
     memory_is_flat_over_requests, read_only_disk_is_reported, readyz_becomes,
-    unwritable_log_costs_no_request,
+    small_files_fit_a_small_file_size_limit, unwritable_log_costs_no_request,
 };
 use api_conformance::expect::equal;
 use api_conformance::fixture::{Fixture, Started};
@@ -111,6 +111,11 @@ async fn missing_temporary_folder_makes_server_not_ready() -> anyhow::Result<()>
 #[tokio::test]
 async fn file_above_process_limit_returns_507() -> anyhow::Result<()> {
     file_size_limit_refuses_one_upload(&Fixture::new()?, SERVER).await
+}
+
+#[tokio::test]
+async fn small_uploads_never_fill_the_log_of_the_database() -> anyhow::Result<()> {
+    small_files_fit_a_small_file_size_limit(&Fixture::new()?, SERVER).await
 }
 
 #[tokio::test]

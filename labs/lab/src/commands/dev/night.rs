@@ -70,7 +70,8 @@ pub(super) fn run(args: &NightArgs) -> anyhow::Result<bool> {
         if !left_out.is_empty() {
             made += &format!(" Left out: {}.", left_out.join(", "));
         }
-        let page = page(&made, &results);
+        let here = format!("{}/", std::env::current_dir()?.display());
+        let page = page(&made, &results).replace(&here, "");
         outcome::file::replace(file, page)
             .with_context(|| format!("cannot write {}", file.display()))?;
     }

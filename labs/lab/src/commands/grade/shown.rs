@@ -37,7 +37,10 @@ pub(super) fn show(
             write(file, &text)?;
         }
     }
-    if let (Form::Github, Some(file)) = (form, &args.runner.summary) {
+    let summary = args.runner.summary.as_ref();
+    if let (Form::Github, Some(file)) =
+        (form, summary.filter(|file| !file.as_os_str().is_empty()))
+    {
         use std::io::Write;
         let file = fs::File::options().create(true).append(true).open(file);
         let mut file = file.context("cannot write the summary of the job")?;

@@ -18,6 +18,9 @@ pub(super) async fn introduction(
             text += &format!("  {:6} {}\n", account.username, account.password);
         }
     }
+    if accounts.is_empty() && cluster.keeps_earlier_accounts() {
+        text += "\nThe accounts are those in the database, with their passwords.\n";
+    }
     let call = match status.design.has_sessions() {
         true => "session/start",
         false => "token",
