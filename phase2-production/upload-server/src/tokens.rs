@@ -32,7 +32,7 @@ use cache::Cache;
 use error::BadToken;
 use key_ring::KeyRing;
 use keys::SigningKey;
-use records::{Member, Records, Scope, audit};
+use records::{Member, Records, Scope, audit, clock as database_clock};
 use refresh::{RefreshRules, RefreshToken, Refreshed};
 use revocation::Revocations;
 use rotation::RotationTimes;
@@ -146,7 +146,9 @@ impl Tokens {
         let scope = Scope::Organisation(member.organisation.clone());
         let started = self.0.records.run(scope, move |tx| {
             Box::pin(async move {
-                let begun = refresh::start(tx, &owner, epoch, rules, row.at).await?;
+                // Other replicas rotate and sweep by this clock.
+                let now = database_clock::now(tx).await?;
+                let begun = refresh::start(tx, &owner, epoch, rules, now).await?;
                 let Some((begun, ended)) = begun else { return Ok(None) };
                 audit::write(tx, &row).await?;
                 let revocations = &this.0.revocations;

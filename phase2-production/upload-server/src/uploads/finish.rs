@@ -76,6 +76,8 @@ pub(crate) async fn receive(
         return Err(incomplete(put.size, upload.size));
     }
     writer.check().await?;
+    // The bytes may have gone to a folder below a mount that is gone.
+    files.blobs.check_owner().await?;
     files.blobs.copy(&draft, &key).await?;
     // If the upload ended meanwhile, its cleanup may have run before these bytes came. So
     // they are removed here.

@@ -94,6 +94,27 @@ async fn session_and_uploads_survive_a_wrong_clock() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Its times are those of the database, so the sweeps of a right replica do not end it.
+#[tokio::test]
+async fn login_at_a_wrong_clock_is_not_swept() -> anyhow::Result<()> {
+    let stores = TestStores::new(StoreKind::Real, true).await?;
+    let right = stores.replica("central", &["--sweep-ms", "50"]).await?;
+    let wrong = with_clock(&stores, "central", BEHIND, &[]).await?;
+    let alice = wrong.sign_in(&wrong.alice).await?;
+    for _sweeps in 0..4 {
+        wait_idle(Duration::from_millis(250)).await;
+        flush_redis(&stores).await?;
+        right.accepts(&alice).await?;
+    }
+    let flags = ["--refresh-ttl-ms", "3600000"];
+    let right = stores.replica("token", &flags).await?;
+    let wrong = with_clock(&stores, "token", BEHIND, &flags).await?;
+    let issued = wrong.client().token(&wrong.alice).await.done()?.body;
+    let first = issued.refresh_token.context("a refresh token")?;
+    refresh(&right.client(), &first).await.done()?;
+    Ok(())
+}
+
 async fn refresh(client: &Client, token: &Secret) -> CallResult<TokenIssued> {
     let refresh_token = token.clone();
     let request = client.request(Method::POST, paths::TOKEN_REFRESH);

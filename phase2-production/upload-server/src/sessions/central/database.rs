@@ -294,6 +294,8 @@ impl Database {
         };
         let idle_end = last_use.saturating_add(milliseconds(self.limits.idle));
         let remaining = duration(idle_end.min(session.expires_at) - now());
+        // A replica whose clock is behind must not keep a copy for longer.
+        let remaining = remaining.min(self.limits.idle);
         self.cache.fill_session(&session.session_id_hash, &copy, remaining).await
     }
 }

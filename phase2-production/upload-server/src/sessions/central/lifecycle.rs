@@ -3,7 +3,7 @@
 
 use super::{CachedSession, Central, database, milliseconds};
 use crate::audit::AuditContext;
-use crate::clock::{self, now};
+use crate::clock;
 use crate::revocation_feed;
 use crate::run_to_completion::run_to_completion;
 use crate::sessions::{SessionError, SessionId};
@@ -43,11 +43,12 @@ impl Central {
     ) -> Result<(), SessionError> {
         // Redis must be read before the database is written, as before it is read.
         let cached = self.cache.peek_session::<CachedSession>(&session_id_hash).await;
-        let new = sessions::NewSession {
+        let absolute = milliseconds(self.limits.absolute);
+        let mut new = sessions::NewSession {
             session_id_hash,
             epoch,
             idle_ms: milliseconds(self.limits.idle),
-            expires_at: now() + milliseconds(self.limits.absolute),
+            expires_at: 0,
             member,
         };
         let row = audit.row(&new.member, "session.started", new.member.username.as_str());
@@ -55,7 +56,10 @@ impl Central {
         let scope = Scope::Organisation(new.member.organisation.clone());
         let created = self.records.run(scope, move |tx| {
             Box::pin(async move {
-                let created = sessions::create(tx, &new, max_sessions, now()).await?;
+                // Other replicas sweep by this clock, and end sessions beyond the limit.
+                let now = database_clock::now(tx).await?;
+                new.expires_at = now + absolute;
+                let created = sessions::create(tx, &new, max_sessions, now).await?;
                 if matches!(created, sessions::Created::Yes(..)) {
                     audit::write(tx, &row).await?;
                 }
