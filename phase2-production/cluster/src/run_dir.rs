@@ -100,7 +100,14 @@ impl Drop for RunDir {
 /// a folder of this name that belongs to another user is refused.
 pub(crate) fn base_dir() -> anyhow::Result<PathBuf> {
     let user = nix::unistd::getuid().as_raw();
-    let base = std::env::temp_dir().join(format!("stateless-lab-{user}"));
+    // Members start in other folders, and other commands read the path from a file of text.
+    let temporary = std::path::absolute(std::env::temp_dir())
+        .context("cannot find the folder for temporary files")?;
+    if temporary.to_str().is_none() {
+        let temporary = temporary.display();
+        bail!("the name of the folder {temporary} is no text: set TMPDIR to another");
+    }
+    let base = temporary.join(format!("stateless-lab-{user}"));
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&base);
     made.with_context(|| {
         format!("cannot create the folder {}: set TMPDIR to another", base.display())
