@@ -81,18 +81,19 @@ async fn answer(
                 backend.note(&CheckResult::Failed(cause));
                 unsent
             }
-            // Another backend would not know the session of a sticky client.
-            Failure::Exhausted(unsent, _)
-                if requested.as_deref() != Some(backend.id()) =>
-            {
-                unsent
-            }
+            Failure::Exhausted(unsent, _) if may_move(&requested, backend) => unsent,
             _ => return balancer.refuse(refusal, id),
         };
         last = Some(refusal);
     }
     log.set_backend(None);
     balancer.refuse(last.unwrap_or_else(refusals::no_backend), id)
+}
+
+/// Whether another backend may answer. It would not know the session of a sticky client, and
+/// this balancer's own shortage says nothing about the client's backend.
+fn may_move(requested: &RequestedBackend, backend: &Backend) -> bool {
+    requested.as_deref() != Some(backend.id())
 }
 
 /// A reply with its framing made anew; a failure if it cannot be read in one way only.

@@ -104,7 +104,7 @@ async fn create_upload(
         kind: Kind::Tus,
         key: files::idempotency_key(headers)?.map(|key| key.digest()),
         metadata: metadata.map(str::to_owned),
-        ..pending::new_upload(&app, &caller.member, FileId::new(), request, unlimited)?
+        ..pending::new_upload(&app, &caller.member, FileId::new(), &request, unlimited)?
     };
     let upload = pending::create(&app, &caller, &upload).await?;
     let path = format!("{}/{}", api_contract::paths::TUS, upload.upload_id);

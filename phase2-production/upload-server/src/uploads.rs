@@ -55,7 +55,7 @@ pub(crate) async fn start(
     let upload = Upload {
         kind: Kind::Presigned,
         blob_key: Some(format!("incoming/{organisation}/{upload_id}")),
-        ..new_upload(&app, &caller.member, upload_id, request, MAX_URL_TTL)?
+        ..new_upload(&app, &caller.member, upload_id, &request, MAX_URL_TTL)?
     };
     let upload = create(&app, &caller, &upload).await?;
     let key = upload.blob_key.as_deref().unwrap_or_default();

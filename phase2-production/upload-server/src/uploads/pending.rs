@@ -32,7 +32,7 @@ pub(crate) fn new_upload(
     app: &AppState,
     owner: &Member,
     upload_id: FileId,
-    request: UploadStart,
+    request: &UploadStart,
     max_ttl: Duration,
 ) -> Result<Upload, Error> {
     if request.size > app.max_upload {
