@@ -34,7 +34,7 @@ mod min_rate_body;
 pub mod process_limits;
 mod process_metrics;
 pub mod program;
-mod query_credentials;
+pub mod query_credentials;
 pub mod ranges;
 pub mod ready;
 pub mod recorder;

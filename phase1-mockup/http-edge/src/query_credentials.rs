@@ -7,26 +7,24 @@ use http::Uri;
 use percent_encoding::percent_decode_str;
 
 /// The names of parameters with a credential. RFC 6750 §2.3 defines `access_token`.
-const NAMES: [&str; 10] = [
-    "username",
-    "password",
-    "access_token",
-    "refresh_token",
-    "token",
-    "session",
-    "session_id",
-    "sid",
-    "ticket",
-    "auth",
-];
+const NAMES: [&str; 5] =
+    ["username", "password", "access_token", "refresh_token", "token"];
 
-/// Refuses a query with one of [`NAMES`], in any encoding.
+/// Refuses the credentials that no call takes from a query.
 pub(crate) fn check(uri: &Uri) -> Result<(), Refusal> {
+    refuse(uri, &NAMES)
+}
+
+/// Refuses a query with a parameter of one of these names, in any encoding.
+///
+/// # Errors
+/// When it has one.
+pub fn refuse(uri: &Uri, names: &[&str]) -> Result<(), Refusal> {
     let mut pairs = uri.query().unwrap_or_default().split('&');
     let has_credentials = pairs.any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         let name = percent_decode_str(name).decode_utf8_lossy();
-        NAMES.contains(&&*name)
+        names.contains(&&*name)
     });
     match has_credentials {
         true => Err(Refusal::new(ProblemKind::CredentialsInQuery)

@@ -29,6 +29,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use http_edge::query_credentials;
 use http_edge::refusal::Refusal;
 use reauth::StoredCredential;
 use registry::Permit;
@@ -39,6 +40,10 @@ const BUFFER_BYTES: usize = 4096;
 
 /// Largest message in bytes.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Parameters that clients of other servers use for a WebSocket, because browsers cannot set its
+/// headers. They are refused in addition to those that every call refuses.
+const SECRET_PARAMETERS: [&str; 5] = ["session", "session_id", "sid", "ticket", "auth"];
 
 /// An authenticated caller that may open a connection.
 pub(crate) struct Subscriber {
@@ -55,6 +60,7 @@ impl FromRequestParts<AppState> for Subscriber {
         parts: &mut Parts,
         app: &AppState,
     ) -> Result<Self, Error> {
+        query_credentials::refuse(&parts.uri, &SECRET_PARAMETERS)?;
         // Browsers send no preflight for a WebSocket, so a page of any origin can try to
         // open one.
         if rests_on_cookie(&parts.headers, app) {

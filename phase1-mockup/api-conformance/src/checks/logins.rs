@@ -206,7 +206,7 @@ pub async fn credentials_in_the_url_are_refused(target: &Target) -> anyhow::Resu
             "username=alice&password=CANARY-7",
             "user%6eame=alice&pass%77ord=CANARY-7",
             "access_token=CANARY-7",
-            "x=1&session_id=CANARY-7",
+            "x=1&refresh_token=CANARY-7",
         ] {
             for credential in [&Credential::None, &alice] {
                 let path = format!("{path}?{query}");
