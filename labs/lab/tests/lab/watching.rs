@@ -84,7 +84,7 @@ fn manual_watch_has_a_key_for_every_action() {
     let mut watched = Watched::start(&work, &["--manual-run"]);
     watched.until_printed("q quit, and Enter\n", 1);
     watched.type_in("h\n");
-    watched.until_printed("2 more: h again", 1);
+    watched.until_printed("2 more, again with: h", 1);
     watched.type_in("n\n");
     watched.until_printed("Solve this one first", 1);
     watched.type_in("l\n");
