@@ -19,6 +19,17 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
+    /// Answers one request of each connection with `size` bytes.
+    pub(crate) async fn sending(size: usize) -> Self {
+        Self::start(move |mut wire, _| async move {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n");
+            wire.send(head.as_bytes()).await;
+            wire.send(&vec![b'x'; size]).await;
+            let _closed = wire.read_head().await;
+        })
+        .await
+    }
+
     /// Runs `script` for each connection, once a request's head has been read.
     pub(crate) async fn start<S, F>(script: S) -> Self
     where

@@ -153,13 +153,7 @@ async fn slow_but_steady_bodies_are_not_limited() {
 #[tokio::test]
 async fn pause_of_reader_does_not_count_against_backend() {
     const SIZE: usize = 16 * 1024 * 1024;
-    let backend = Scripted::start(|mut wire, _| async move {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
-        wire.send(head.as_bytes()).await;
-        wire.send(&vec![b'x'; SIZE]).await;
-        let _closed = wire.read_head().await;
-    })
-    .await;
+    let backend = Scripted::sending(SIZE).await;
     let balancer = TestBalancer::start(&IDLE, &[("r1", backend.address)]).await;
     let mut client = Wire::connect(balancer.address).await;
     client.send_head(&["GET /big HTTP/1.1", "Host: x"]).await;

@@ -90,13 +90,7 @@ async fn request_with_complete_head_is_finished_by_stopping_balancer() {
 #[tokio::test]
 async fn slow_reader_gets_whole_response_from_stopping_balancer() {
     const SIZE: usize = 8 * 1024 * 1024;
-    let backend = Scripted::start(|mut wire, _| async move {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
-        wire.send(head.as_bytes()).await;
-        wire.send(&vec![b'x'; SIZE]).await;
-        let _closed = wire.read_head().await;
-    })
-    .await;
+    let backend = Scripted::sending(SIZE).await;
     let balancer = TestBalancer::start(&LONG_DRAIN, &[("r1", backend.address)]).await;
     let mut client = Wire::connect(balancer.address).await;
     client.send_head(&["GET /big HTTP/1.1", "Host: x"]).await;

@@ -1,12 +1,12 @@
 //! The password of the servers' role: random if the owner's URL has none.
 
+use crate::schema::eight_at_once;
 use crate::store::private_postgres;
 use backing_services::Service;
 use hmac::{Hmac, KeyInit, Mac};
 use records::{PoolLimits, Records};
 use sha2::Sha256;
 use sqlx::{AnyConnection, Connection, Executor};
-use tokio::task::JoinSet;
 use upload_domain::hex::hex;
 use url::Url;
 
@@ -88,16 +88,7 @@ async fn log_of_postgres_contains_no_password_of_the_role() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_migrations_without_password_agree_on_one() {
     let Some((_server, owner_url)) = trusting_its_owner().await else { return };
-    let mut migrations = JoinSet::new();
-    for _ in 0..8 {
-        let url = owner_url.clone();
-        migrations.spawn(async move { Records::migrate(&url).await.unwrap().app_url });
-    }
-    let urls = migrations.join_all().await;
-    for url in &urls {
-        assert_eq!(url, &urls[0]);
-        Records::open(url, PoolLimits::default()).await.unwrap();
-    }
+    eight_at_once(&owner_url).await;
 }
 
 /// The role belongs to the server and the password to one database: a second database must

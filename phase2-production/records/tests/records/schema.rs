@@ -56,7 +56,7 @@ async fn changed_migration_is_refused(store: Store) {
     assert!(matches!(error, OpenError::Migration { .. }), "{error}");
 }
 
-async fn eight_at_once(owner_url: &str) {
+pub(crate) async fn eight_at_once(owner_url: &str) {
     let mut migrations = JoinSet::new();
     for _ in 0..8 {
         let url = owner_url.to_owned();

@@ -225,13 +225,7 @@ async fn adopt(
 ) -> Result<Staged, Error> {
     let from = upload.blob_key.as_deref().unwrap_or_default();
     // Before the copy: a bucket takes more bytes than were announced, and no quota counts them.
-    match files.blobs.size(from).await {
-        Err(BlobError::NotFound) => return Err(incomplete(0, upload.size)),
-        Ok(stored) if stored != upload.size => {
-            return Err(incomplete(stored, upload.size));
-        }
-        found => found?,
-    };
+    require_whole(files, from, upload).await?;
     let (file_id, key) = files.allocate(&by.owner);
     let since = Moment::now();
     match files.blobs.copy(from, &key).await {
@@ -239,18 +233,24 @@ async fn adopt(
         copied => copied?,
     }
     let mut copy = OrphanBlob { files: files.clone(), key: Some(key.clone()) };
-    let stored = files.blobs.size(&key).await?;
-    if stored != upload.size {
-        return Err(incomplete(stored, upload.size));
-    }
+    require_whole(files, &key, upload).await?;
     let mut hash = Sha256::new();
     let mut bytes = files.blobs.get(&key, None).await?;
     while let Some(chunk) = bytes.try_next().await? {
         hash.update(&chunk);
     }
-    let put = Put { size: stored, sha256: hex(&hash.finalize()), since };
+    let put = Put { size: upload.size, sha256: hex(&hash.finalize()), since };
     copy.key = None;
     Ok(files.staged(new_file(upload, by), file_id, key, put))
+}
+
+/// Refuses a blob that has not the announced size.
+async fn require_whole(files: &Files, key: &str, upload: &Upload) -> Result<(), Error> {
+    match files.blobs.size(key).await {
+        Err(BlobError::NotFound) => Err(incomplete(0, upload.size)),
+        Ok(stored) if stored != upload.size => Err(incomplete(stored, upload.size)),
+        found => Ok(found.map(drop)?),
+    }
 }
 
 /// Concatenates the parts of a tus upload.
