@@ -3,7 +3,7 @@
 use crate::load_test::Workload;
 use api_contract::LoginRequest;
 use api_contract::secret::Secret;
-use cluster::RunDir;
+use launcher::RunDir;
 use std::path::PathBuf;
 use upload_domain::accounts::random_password;
 use upload_domain::passwords::{self, HashCost};

@@ -3,8 +3,8 @@
 use crate::load_test::{FaultSchedule, Workload};
 use crate::run_state::{RunState, USERS_TIMEOUT};
 use anyhow::{Context, ensure};
-use cluster::Cluster;
-use cluster::commands::MemberAction;
+use launcher::Cluster;
+use launcher::commands::MemberAction;
 use load_balancer::status::BackendState;
 use std::time::Duration;
 use tokio::time::Instant;

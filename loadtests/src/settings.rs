@@ -3,8 +3,8 @@
 use crate::load_test::{Defaults, LoadTest};
 use anyhow::ensure;
 use clap::Args;
-use cluster::Backing;
 use comparison::Design;
+use launcher::Backing;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use benchmark::agreement::ratio_pairs;
 use benchmark::peers::PeerArgs;
 use benchmark::{Plan, Report, page};
 use clap::{Args, Parser, Subcommand};
-use cluster::role::RoleArgs;
 use comparison::machine::profile;
+use launcher::role::RoleArgs;
 use outcome::Outcome;
 use outcome::output::{finish, print_line, remark};
 use std::path::PathBuf;
@@ -72,7 +72,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let code = match cli.command {
         Some(Command::Serve(args)) => {
-            http_edge::program::exit_code(cluster::role::run(*args).await)
+            http_edge::program::exit_code(launcher::role::run(*args).await)
         }
         Some(Command::Peer(args)) => {
             http_edge::program::exit_code(benchmark::peers::run(args).await)

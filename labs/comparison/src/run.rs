@@ -16,8 +16,8 @@ use crate::testbed::Testbed;
 use crate::trial::Trial;
 use api_conformance::client::{Client, Options};
 use api_contract::design::Design;
-use cluster::{Backing, Program, RunDir};
 use futures_util::future::{join_all, try_join_all};
+use launcher::{Backing, Program, RunDir};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The plan of a run.

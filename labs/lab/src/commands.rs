@@ -25,10 +25,10 @@ pub(crate) mod user;
 pub(crate) mod watch;
 
 use anyhow::Context;
-use cluster::control::DEFAULT_NAME;
-use cluster::control::client::ControlClient;
-use cluster::{BalancerTimeout, Program};
 pub(crate) use http_edge::program::exit_code as ended;
+use launcher::control::DEFAULT_NAME;
+use launcher::control::client::ControlClient;
+use launcher::{BalancerTimeout, Program};
 use outcome::Outcome;
 use std::process::ExitCode;
 
@@ -62,7 +62,7 @@ impl Named {
 
     /// A command to recommend, for the cluster of this name.
     pub(crate) fn hint(&self, command: &str) -> String {
-        cluster::commands::hint(command, &self.name)
+        launcher::commands::hint(command, &self.name)
     }
 }
 

@@ -9,12 +9,12 @@ mod screen;
 mod shell;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use cluster::role::RoleArgs;
 use commands::{
     add, bench, check_stateless, compare, dev, doctor, down, exercise, grade, hint,
     interrupt::until_interrupted, list, logs, members, migrate, reset, run, sandbox,
     solution, status, up, user, watch,
 };
+use launcher::role::RoleArgs;
 use outcome::Outcome;
 use outcome::output::finish;
 use std::process::ExitCode;
@@ -131,7 +131,7 @@ async fn dispatch() -> ExitCode {
         Command::Dev(args) => dev::run(args).await,
         Command::Doctor(args) => ended(doctor::run(&args).await),
         Command::Sandbox(args) => sandbox::run(args),
-        Command::Serve(args) => ended(cluster::role::run(args).await),
+        Command::Serve(args) => ended(launcher::role::run(args).await),
     }
 }
 

@@ -5,8 +5,8 @@ use crate::instances::{Instance, Instances, Restart};
 use anyhow::Context;
 use api_contract::secret::Secret;
 use async_trait::async_trait;
-use cluster::commands::MemberAction;
-use cluster::{Backing, Cluster, Program, ServerKind, Topology, Users};
+use launcher::commands::MemberAction;
+use launcher::{Backing, Cluster, Program, ServerKind, Topology, Users};
 use std::sync::Arc;
 
 /// The account of the users. The cluster is reachable from this machine only, and stops with

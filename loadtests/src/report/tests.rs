@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::load_test::{Defaults, FaultSchedule, Workload};
-use cluster::Backing;
 use comparison::Design;
+use launcher::Backing;
 
 const LOAD_TEST: LoadTest = LoadTest {
     name: "a_load_test",

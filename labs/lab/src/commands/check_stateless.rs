@@ -4,7 +4,7 @@ use crate::commands::{broken_off, program};
 use crate::screen::{columns, print_line, remark};
 use anyhow::Context;
 use clap::Args;
-use cluster::{Backing, ServerKind};
+use launcher::{Backing, ServerKind};
 use outcome::{Document, Outcome, USAGE};
 use stateless_checker::lab_cluster::{self, LabCluster};
 use stateless_checker::{

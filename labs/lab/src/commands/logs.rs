@@ -4,7 +4,7 @@ use crate::commands::Named;
 use crate::screen::print_bytes;
 use anyhow::Context;
 use clap::Args;
-use cluster::status::ClusterStatus;
+use launcher::status::ClusterStatus;
 use std::path::Path;
 
 /// Print the log of a member

@@ -3,7 +3,7 @@
 use crate::commands::Named;
 use crate::screen::print_line;
 use clap::Args;
-use cluster::commands::MemberAction;
+use launcher::commands::MemberAction;
 
 /// A member of a cluster.
 #[derive(Args, Debug)]

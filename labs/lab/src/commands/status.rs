@@ -4,7 +4,7 @@ use crate::commands::Named;
 use crate::screen::{print_line, table};
 use anyhow::Context;
 use clap::Args;
-use cluster::status::{ClusterStatus, MemberStatus, ServiceStatus};
+use launcher::status::{ClusterStatus, MemberStatus, ServiceStatus};
 
 /// Show the members of the cluster
 ///
@@ -67,7 +67,7 @@ pub(crate) fn text(status: &ClusterStatus) -> String {
 }
 
 fn service_row(service: &ServiceStatus) -> Vec<String> {
-    let kind = service.kind.map_or("none", cluster::Kind::as_str);
+    let kind = service.kind.map_or("none", launcher::Kind::as_str);
     vec![
         service.id.clone(),
         service.state.as_str().to_owned(),

@@ -1,6 +1,6 @@
 //! The configurations: a design together with a balancing policy.
 
-use cluster::{Design, ServerKind};
+use launcher::{Design, ServerKind};
 use load_balancer::config::Policy;
 use serde::Serialize;
 use std::ffi::OsString;

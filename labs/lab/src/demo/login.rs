@@ -4,7 +4,7 @@ use api_conformance::call_result::{CallResult, Reply};
 use api_conformance::client::Client;
 use api_conformance::credential::Credential;
 use api_contract::LoginRequest;
-use cluster::ServerKind;
+use launcher::ServerKind;
 
 /// Exchanges a password for the credential of the design.
 pub(crate) async fn log_in(

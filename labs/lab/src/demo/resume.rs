@@ -18,8 +18,8 @@ use api_conformance::digest::sha256;
 use api_conformance::eventually::eventually;
 use api_contract::files::{FileEntry, ListQuery};
 use bytes::Bytes;
-use cluster::commands::MemberAction;
-use cluster::{Cluster, Design};
+use launcher::commands::MemberAction;
+use launcher::{Cluster, Design};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sending::{ChunkedUpload, SentBytes, WholeUpload};
@@ -268,7 +268,7 @@ impl Fixture {
     /// The replica with a request in flight. Health checks do not count.
     async fn receiving_replica(&self) -> Option<String> {
         let members = self.cluster.status().await.members;
-        let receiving = |member: &&cluster::status::MemberStatus| {
+        let receiving = |member: &&launcher::status::MemberStatus| {
             member.balancer.as_ref().is_some_and(|seen| seen.in_flight > 0)
         };
         members.iter().find(receiving).map(|member| member.id.clone())

@@ -17,9 +17,9 @@ use api_contract::Message;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
-use cluster::{Cluster, Design};
 use futures_util::future::try_join_all;
 use http::StatusCode;
+use launcher::{Cluster, Design};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -259,7 +259,7 @@ struct Replica {
 
 async fn replicas(cluster: &Cluster) -> Vec<Replica> {
     let members = cluster.status().await.members.into_iter().skip(1);
-    let replica = |member: cluster::status::MemberStatus| {
+    let replica = |member: launcher::status::MemberStatus| {
         let client = Client::new(&format!("http://{}", member.address?));
         Some(Replica { client, admin: member.admin })
     };

@@ -8,8 +8,8 @@ use crate::demo::scenario::Scenario;
 use crate::demo::virtual_users::VirtualUsers;
 use anyhow::{Context, bail};
 use api_contract::LoginRequest;
-use cluster::status::{ProcessState, ServiceStatus};
-use cluster::{Cluster, Kind, Program, Topology, Users};
+use launcher::status::{ProcessState, ServiceStatus};
+use launcher::{Cluster, Kind, Program, Topology, Users};
 use std::path::Path;
 
 /// Replicas of each configuration.

@@ -1,9 +1,9 @@
 //! The scenarios: a fault, and its expected results.
 
 use crate::demo::configuration::Configuration;
-use cluster::Cluster;
-use cluster::commands::MemberAction;
 use futures_util::future::try_join_all;
+use launcher::Cluster;
+use launcher::commands::MemberAction;
 use serde::Serialize;
 use std::collections::BTreeSet;
 

@@ -12,8 +12,8 @@ use api_conformance::credential::Credential;
 use api_conformance::digest::sha256;
 use api_contract::LoginRequest;
 use api_contract::files::{FileEntry, ListQuery, MAX_PAGE_SIZE};
-use cluster::ServerKind;
 use http::StatusCode;
+use launcher::ServerKind;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The packages of the workspace that each package may import. A server imports no other
-/// server; `cluster` combines them.
+/// server; `launcher` combines them.
 const DIRECTION: [(&str, &[&str]); 23] = [
     ("outcome", &[]),
     ("json-schemas", &[]),
@@ -26,10 +26,10 @@ const DIRECTION: [(&str, &[&str]); 23] = [
     ("load-balancer", &["api-contract", "http-edge"]),
     ("backing-services", &[]),
     ("fault-proxy", &[]),
-    ("ledger", &["api-contract", "api-conformance", "outcome"]),
-    ("cluster", &CLUSTER),
+    ("workload", &["api-contract", "api-conformance", "outcome"]),
+    ("launcher", &LAUNCHER),
     ("deployment", &["api-contract", "upload-domain", "records"]),
-    ("stateless-checker", &["api-contract", "http-edge", "cluster", "outcome"]),
+    ("stateless-checker", &["api-contract", "http-edge", "launcher", "outcome"]),
     ("language", &[]),
     ("grader", &["http-edge", "load-balancer", "backing-services", "outcome"]),
     ("checks", &["grader", "load-balancer", "backing-services"]),
@@ -44,7 +44,7 @@ const UPLOAD_SERVER: [&str; 7] =
     ["api-contract", "upload-domain", "http-edge", "records", "cache", "gossip", "blobs"];
 
 /// `records` is here because its schema has to exist before a replica starts.
-const CLUSTER: [&str; 10] = [
+const LAUNCHER: [&str; 10] = [
     "outcome",
     "api-contract",
     "upload-domain",
@@ -66,7 +66,7 @@ const IN_TESTS: [&str; 6] = [
     "backing-services",
     "fault-proxy",
     "json-schemas",
-    "ledger",
+    "workload",
     "load-balancer",
 ];
 

@@ -2,7 +2,7 @@
 //! does it.
 
 use clap::Parser;
-use cluster::role::{self, RoleArgs};
+use launcher::role::{self, RoleArgs};
 use std::process::ExitCode;
 
 /// Plays one role of a cluster.

@@ -1,6 +1,6 @@
 //! Mistakes in a description are reported with their line and the expected value.
 
-use cluster::ServerKind;
+use launcher::ServerKind;
 use stateless_checker::{Description, lab_cluster};
 
 const GOOD: &str = r#"service = "shop"

@@ -1,6 +1,6 @@
 //! The lab's own servers, as real processes that are killed.
 
-use cluster::{Backing, Design, Program, ServerKind};
+use launcher::{Backing, Design, Program, ServerKind};
 use stateless_checker::cause::StateKind;
 use stateless_checker::lab_cluster::{self, LabCluster};
 use stateless_checker::{Options, Outcome, Report, check};

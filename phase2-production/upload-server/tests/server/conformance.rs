@@ -1,7 +1,7 @@
 //! The wire contract for one replica of each design, on embedded stores. `memory` stands
 //! for `sticky` as well: a single replica is the same server.
 //!
-//! The tests of `cluster` run the same checks against three replicas behind the balancer,
+//! The tests of `launcher` run the same checks against three replicas behind the balancer,
 //! on every kind of stores.
 
 /// Makes a module with the checks for a design: those for all designs and `$suite`.

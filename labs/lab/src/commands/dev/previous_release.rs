@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 /// Environment variable with the commit of the previous release.
 const COMMIT: &str = "LAB_PREVIOUS_COMMIT";
 
-const MIGRATIONS: &str = "phase2-production/records/migrations";
+/// The folder of the migrations, wherever an earlier commit had it below this one.
+const MIGRATIONS: &str = ":(glob)phase2-production/**/records/migrations/**";
 
 /// Programs before this migration start on no newer schema.
-const FIRST_RULE: &str =
-    "phase2-production/records/migrations/postgres/0011_compatibility.sql";
+const FIRST_RULE: &str = "records/migrations/postgres/0011_compatibility.sql";
 
 /// Steps that check out the previous release, build its upload server, run the long form of
 /// the rolling upgrade with it, and remove the checkout.
@@ -47,13 +47,15 @@ fn commit() -> anyhow::Result<String> {
         return Ok(commit);
     }
     let tag = output("git", &["describe", "--tags", "--abbrev=0", "HEAD^"]);
-    let candidate = tag.or_else(|_no_tag| {
-        let newest = ["log", "--first-parent", "-1", "--format=%H^", "--", MIGRATIONS];
-        output("git", &newest)
-    })?;
-    let rule = format!("{candidate}:{FIRST_RULE}");
-    if output("git", &["cat-file", "-e", &rule]).is_ok() {
+    // A migration that only moved to another folder is no new one, so renames are detected.
+    let last = |format: &str, path: &str| {
+        let added = ["log", "--first-parent", "-1", "--find-renames", "--diff-filter=A"];
+        output("git", &[&added[..], &[format, "--", path]].concat())
+    };
+    let candidate = tag.or_else(|_no_tag| last("--format=%H^", MIGRATIONS))?;
+    let files = output("git", &["ls-tree", "-r", "--name-only", &candidate])?;
+    if files.lines().any(|file| file.ends_with(FIRST_RULE)) {
         return Ok(candidate);
     }
-    output("git", &["log", "-1", "--diff-filter=A", "--format=%H", "--", FIRST_RULE])
+    last("--format=%H", &format!(":(glob)phase2-production/**/{FIRST_RULE}"))
 }

@@ -1,7 +1,7 @@
 //! The text after the start of a cluster.
 
 use crate::commands::{Named, status};
-use cluster::Cluster;
+use launcher::Cluster;
 
 /// The members, the demo accounts, and commands to try.
 pub(super) async fn introduction(

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use cluster::Tls;
+use launcher::Tls;
 use load_balancer::config::Certificate;
 use reqwest::Url;
 use std::path::PathBuf;
