@@ -9,6 +9,7 @@ mod measure;
 mod mutants;
 mod night;
 mod previous_release;
+mod size;
 mod steps;
 mod words;
 mod wrong_answer;
@@ -36,6 +37,7 @@ enum DevCommand {
     Measure(measure::MeasureArgs),
     Mutants(mutants::MutantsArgs),
     Night(night::NightArgs),
+    Size(size::SizeArgs),
     Words(words::WordsArgs),
 }
 
@@ -50,6 +52,7 @@ pub(crate) async fn run(args: DevArgs) -> ExitCode {
         DevCommand::Measure(args) => measure::run(&args),
         DevCommand::Mutants(args) => mutants::run(&args),
         DevCommand::Night(args) => night::run(&args),
+        DevCommand::Size(args) => size::run(&args),
         DevCommand::Words(args) => words::run(&args),
     };
     judged(passed)

@@ -4,12 +4,14 @@
 mod api_reference;
 mod appendix;
 mod architecture;
+mod circles;
 mod clients;
 mod cluster_commands;
 mod cluster_names;
 mod command_line;
 mod compare;
 mod demo;
+mod dependencies;
 mod docs;
 mod exercises;
 mod false_passes;

@@ -6,7 +6,6 @@ use crate::scripted::{OK, Scripted};
 use load_balancer::status::BackendState;
 use reqwest::{Response, StatusCode};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -61,8 +60,8 @@ async fn drain_of_not_ready_backend_is_shown_and_stays() {
     assert!(!balancer.status("r1").drained, "no command has drained it");
     assert!(balancer.handle.drain_backend("r1").unwrap().drained);
     replica.answer_readyz_with(200);
-    // Many checks at the interval of the tests.
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let checks = replica.checks();
+    until("several checks have passed", || replica.checks() > checks + 5).await;
     let status = balancer.status("r1");
     assert_eq!((status.state, status.drained), (BackendState::Draining, true));
     assert!(!balancer.handle.undrain_backend("r1").unwrap().drained);

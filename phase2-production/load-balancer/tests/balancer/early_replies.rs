@@ -4,7 +4,6 @@
 use crate::fixture::{TIMEOUT, TestBalancer, until};
 use crate::scripted::Scripted;
 use crate::wire::Wire;
-use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
 const ROUNDS: usize = 40;
@@ -95,6 +94,5 @@ async fn connection_with_unfinished_upload_is_not_reused() {
     assert!(other.read_head().await);
     assert_eq!(backend.requests(), 2);
     drop(client);
-    tokio::time::sleep(Duration::from_millis(20)).await;
     until("nothing is in flight", || balancer.status("r1").in_flight == 0).await;
 }

@@ -12,7 +12,7 @@ use http_edge::health::Readiness;
 use http_edge::serve::{Drain, serve};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -43,6 +43,7 @@ struct ReplicaState {
     id: Arc<str>,
     received: Arc<Mutex<Vec<Received>>>,
     readyz: Arc<AtomicU16>,
+    checks: Arc<AtomicUsize>,
 }
 
 impl Replica {
@@ -57,6 +58,7 @@ impl Replica {
             id: id.into(),
             received: Arc::default(),
             readyz: Arc::new(AtomicU16::new(200)),
+            checks: Arc::default(),
         };
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -89,6 +91,11 @@ impl Replica {
         received.remove(0)
     }
 
+    /// The health checks that it has received.
+    pub(crate) fn checks(&self) -> usize {
+        self.state.checks.load(Ordering::Relaxed)
+    }
+
     /// Makes `/readyz` answer `status`.
     pub(crate) fn answer_readyz_with(&self, status: u16) {
         self.state.readyz.store(status, Ordering::Relaxed);
@@ -104,6 +111,7 @@ impl Replica {
 
 async fn answer(State(state): State<ReplicaState>, mut request: Request) -> Response {
     if request.uri().path() == "/readyz" {
+        state.checks.fetch_add(1, Ordering::Relaxed);
         let status = state.readyz.load(Ordering::Relaxed);
         return StatusCode::from_u16(status).unwrap().into_response();
     }

@@ -5,6 +5,7 @@ use crate::replica::Replica;
 use crate::scripted::Scripted;
 use crate::wire::Wire;
 use http_edge::serve::HEADER_TIMEOUT;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
@@ -78,7 +79,7 @@ async fn request_with_complete_head_is_finished_by_stopping_balancer() {
     client.send_head(&["POST /slow HTTP/1.1", "Host: x", "Content-Length: 5"]).await;
     until("the request has arrived", || backend.requests() == 1).await;
     balancer.signal_stop();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("the port is closed", || TcpStream::connect(balancer.address).is_err()).await;
     client.send(b"hello").await;
     go.notify_one();
     assert!(tokio::time::timeout(TIMEOUT, client.read_head()).await.unwrap());
@@ -175,7 +176,7 @@ async fn close_frame_waits_for_end_of_frame_in_transit() {
     assert!(client.read_head().await);
     assert_eq!(&bytes::<10>(&mut client).await, start);
     balancer.signal_stop();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("the port is closed", || TcpStream::connect(balancer.address).is_err()).await;
     go.notify_one();
     assert_eq!(&bytes::<127>(&mut client).await[..], end);
     assert_eq!(bytes::<4>(&mut client).await, GOING_AWAY);
