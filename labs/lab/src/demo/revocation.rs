@@ -10,13 +10,11 @@ use crate::demo::trials::{
 };
 use crate::demo::{DemoArgs, DemoResult};
 use anyhow::Context;
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_contract::Message;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
+use client::{CallResult, Client, Credential};
 use futures_util::future::try_join_all;
 use http::StatusCode;
 use launcher::{Cluster, Design};

@@ -1,13 +1,16 @@
 //! The calls of the contract, one client method each.
 
+use crate::auth_scheme::AuthScheme;
 use crate::call_result::{self, CallResult};
 use crate::client::Client;
 use crate::credential::Credential;
 use crate::form::{Form, Upload};
 use api_contract::files::{FileCreated, FileList, FileWithContent, ListQuery};
 use api_contract::headers::IDEMPOTENCY_KEY;
+use api_contract::secret::Secret;
 use api_contract::sessions::{SessionStarted, SessionView};
-use api_contract::tokens::TokenIssued;
+use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
+use api_contract::uploads::{PendingUploads, UploadComplete, UploadStart, UploadStarted};
 use api_contract::{LoginRequest, Message, paths};
 use bytes::Bytes;
 use http::header::RANGE;
@@ -15,8 +18,53 @@ use http::{HeaderName, Method};
 use reqwest::RequestBuilder;
 use serde::de::DeserializeOwned;
 
+/// The result of a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The credential of the next requests.
+    pub credential: Credential,
+    /// The token for the next credential, if the server issues one.
+    pub refresh_token: Option<Secret>,
+}
+
+impl Login {
+    fn of_session(started: SessionStarted) -> Self {
+        Self { credential: Credential::Session(started.session_id), refresh_token: None }
+    }
+
+    fn of_token(issued: TokenIssued) -> Self {
+        let credential = Credential::Bearer(issued.access_token);
+        Self { credential, refresh_token: issued.refresh_token }
+    }
+}
+
 /// Logging in and out.
 impl Client {
+    /// Exchanges a password for a session or a token. A server that accepts Basic issues
+    /// tokens, too.
+    pub async fn log_in(
+        &self,
+        auth_scheme: AuthScheme,
+        given: &LoginRequest,
+    ) -> CallResult<Login> {
+        match auth_scheme {
+            AuthScheme::Session => {
+                self.log_in_session(given).await.map(Login::of_session)
+            }
+            AuthScheme::Token | AuthScheme::Basic => {
+                self.token(given).await.map(Login::of_token)
+            }
+        }
+    }
+
+    /// Ends a session, or revokes a token.
+    pub async fn log_out(&self, credential: &Credential) -> CallResult<Message> {
+        match credential {
+            Credential::Bearer(token) => self.revoke(token).await,
+            _ => self.end_session(credential).await,
+        }
+    }
+
     /// `POST /api/session/start`
     pub async fn log_in_session(
         &self,
@@ -38,6 +86,52 @@ impl Client {
     /// `POST /api/token`
     pub async fn token(&self, given: &LoginRequest) -> CallResult<TokenIssued> {
         self.json(self.request(Method::POST, paths::TOKEN).json(given)).await
+    }
+
+    /// `POST /api/token/refresh`
+    pub async fn refresh(&self, refresh_token: &Secret) -> CallResult<Login> {
+        let body = RefreshRequest { refresh_token: refresh_token.clone() };
+        let request = self.request(Method::POST, paths::TOKEN_REFRESH).json(&body);
+        self.json(request).await.map(Login::of_token)
+    }
+
+    /// `POST /api/token/revoke`
+    pub async fn revoke(&self, token: &Secret) -> CallResult<Message> {
+        let body = RevokeRequest { token: token.clone() };
+        self.json(self.request(Method::POST, paths::TOKEN_REVOKE).json(&body)).await
+    }
+}
+
+/// Uploads to a presigned URL.
+impl Client {
+    /// `POST /api/uploads/start`
+    pub async fn start_upload(
+        &self,
+        credential: &Credential,
+        file: &UploadStart,
+    ) -> CallResult<UploadStarted> {
+        let request = self.authenticated(credential, Method::POST, paths::UPLOADS_START);
+        self.json(request.json(file)).await
+    }
+
+    /// `POST /api/uploads/complete`
+    pub async fn complete_upload(
+        &self,
+        credential: &Credential,
+        upload_id: &str,
+    ) -> CallResult<FileCreated> {
+        let body = UploadComplete { upload_id: upload_id.to_owned() };
+        let request =
+            self.authenticated(credential, Method::POST, paths::UPLOADS_COMPLETE);
+        self.json(request.json(&body)).await
+    }
+
+    /// `GET /api/uploads`
+    pub async fn pending_uploads(
+        &self,
+        credential: &Credential,
+    ) -> CallResult<PendingUploads> {
+        self.json(self.authenticated(credential, Method::GET, paths::UPLOADS)).await
     }
 }
 
