@@ -5,11 +5,11 @@
 //! sees the uploads of another check.
 
 use crate::support::{is_offered, topology};
-use api_conformance::cookies::CookieJar;
 use api_conformance::every_check::every_check;
-use api_conformance::target::{AuthScheme, Target};
+use api_conformance::target::Target;
 use api_contract::secret::Secret;
 use api_contract::{LoginRequest, paths};
+use client::{AuthScheme, CookieJar};
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::Method;
