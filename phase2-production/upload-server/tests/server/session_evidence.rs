@@ -5,15 +5,13 @@
 use crate::PROGRAM;
 use crate::stores::{StoreKind, TestStores, flush};
 use anyhow::{Context, ensure};
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
-use api_conformance::target::AuthScheme;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use backing_services::{Backing, Service, database, redis};
+use client::{AuthScheme, Credential, Upload};
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use futures_util::future::{join_all, try_join_all};
 use http::StatusCode;

@@ -3,7 +3,6 @@
 
 use crate::stores::{REDIS_ATTEMPTS, StoreKind, TestStores, connection_to, flush};
 use anyhow::ensure;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
 use api_contract::Message;
@@ -12,6 +11,7 @@ use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use backing_services::{Backing, redis};
+use client::Credential;
 use fault_proxy::{FaultProxy, Toxic};
 use futures_util::future::join_all;
 use http::{Method, StatusCode};

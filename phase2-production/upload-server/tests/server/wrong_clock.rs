@@ -4,17 +4,14 @@
 use crate::account_client::AccountClient;
 use crate::stores::{StoreKind, TestStores, flush};
 use anyhow::{Context, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::{eventually, wait_idle};
 use api_conformance::fixture::Started;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use api_contract::tokens::{RefreshRequest, TokenIssued};
+use client::{CallResult, Client, Credential, Upload};
 use http::{Method, StatusCode};
 use sqlx::Executor;
 use std::time::Duration;

@@ -3,13 +3,10 @@
 
 use crate::cluster::TestCluster;
 use anyhow::{Context, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::{Client, Options};
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::form::Upload;
 use api_contract::LoginRequest;
 use api_contract::files::ListQuery;
+use client::{CallResult, Client, Credential, Options, Upload};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -7,12 +7,12 @@ use crate::security::forge::{
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::Context;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
+use client::Credential;
+use client::expect::equal;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 

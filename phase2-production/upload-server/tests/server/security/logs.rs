@@ -6,18 +6,15 @@ use super::test_app::{TestApp, with_password};
 use crate::PROGRAM;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
-use api_conformance::form::Upload;
 use api_conformance::process::{PROCESS_TIMEOUT, run_to_end};
 use api_contract::files::ListQuery;
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
 use api_contract::{Message, paths};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use client::expect::equal;
+use client::{CallResult, Client, Credential, Upload};
 use http::Method;
 use serde_json::json;
 use sha2::Digest;
@@ -186,7 +183,7 @@ async fn use_everything(
             authenticated(Method::POST, paths::ACCOUNT_PASSWORD).json(&change),
             authenticated(Method::GET, paths::FILES).bearer_auth(&guess),
             authenticated(Method::GET, paths::FILES).header("cookie", &cookie),
-            api_conformance::form::Form::of(&upload)
+            client::Form::of(&upload)
                 .apply_to(authenticated(Method::POST, paths::UPLOAD)),
         ] {
             send_and_check(client, request, secrets).await?;

@@ -5,9 +5,9 @@ use crate::security::forge::{TokenProbe, TokenSigner, log_in, parts, refresh, re
 use crate::security::test_app::TestApp;
 use crate::stores::{StoreKind, flush};
 use anyhow::Context;
-use api_conformance::credential::Credential;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
+use client::Credential;
 use serde_json::Value;
 
 /// Item 23. When the revocation is acknowledged, no replica accepts the token any more.
