@@ -27,12 +27,14 @@ pub struct Login {
     pub refresh_token: Option<Secret>,
 }
 
-impl Login {
-    fn of_session(started: SessionStarted) -> Self {
+impl From<SessionStarted> for Login {
+    fn from(started: SessionStarted) -> Self {
         Self { credential: Credential::Session(started.session_id), refresh_token: None }
     }
+}
 
-    fn of_token(issued: TokenIssued) -> Self {
+impl From<TokenIssued> for Login {
+    fn from(issued: TokenIssued) -> Self {
         let credential = Credential::Bearer(issued.access_token);
         Self { credential, refresh_token: issued.refresh_token }
     }
@@ -48,11 +50,9 @@ impl Client {
         given: &LoginRequest,
     ) -> CallResult<Login> {
         match auth_scheme {
-            AuthScheme::Session => {
-                self.log_in_session(given).await.map(Login::of_session)
-            }
+            AuthScheme::Session => self.log_in_session(given).await.map(Login::from),
             AuthScheme::Token | AuthScheme::Basic => {
-                self.token(given).await.map(Login::of_token)
+                self.token(given).await.map(Login::from)
             }
         }
     }
@@ -89,10 +89,10 @@ impl Client {
     }
 
     /// `POST /api/token/refresh`
-    pub async fn refresh(&self, refresh_token: &Secret) -> CallResult<Login> {
+    pub async fn refresh(&self, refresh_token: &Secret) -> CallResult<TokenIssued> {
         let body = RefreshRequest { refresh_token: refresh_token.clone() };
         let request = self.request(Method::POST, paths::TOKEN_REFRESH).json(&body);
-        self.json(request).await.map(Login::of_token)
+        self.json(request).await
     }
 
     /// `POST /api/token/revoke`

@@ -316,18 +316,7 @@ async fn logout_before_an_outage_is_not_undone_by_it() -> anyhow::Result<()> {
 }
 
 async fn log_out(at: &Started, credential: &Credential) -> anyhow::Result<StatusCode> {
-    let client = at.client();
-    let request = match credential {
-        Credential::Bearer(token) => client
-            .request(http::Method::POST, api_contract::paths::TOKEN_REVOKE)
-            .json(&serde_json::json!({ "token": token.expose() })),
-        _ => client.authenticated(
-            credential,
-            http::Method::POST,
-            api_contract::paths::SESSION_END,
-        ),
-    };
-    Ok(client.send(request).await?.status)
+    at.client().log_out(credential).await.status()
 }
 
 /// The database goes away while a replica without Redis waits for the others to receive its

@@ -90,8 +90,7 @@ async fn check_contract(design: Design, backing: Backing, kind: Kind) {
     if !is_offered(kind).await {
         return;
     }
-    let auth_scheme =
-        if design.has_sessions() { AuthScheme::Session } else { AuthScheme::Token };
+    let auth_scheme = AuthScheme::from(design);
     let checks = every_check(auth_scheme);
     let accounts: Vec<_> = (0..checks.len()).map(|at| pair(design, at)).collect();
     let cluster = start_cluster(design, backing, &accounts).await;

@@ -10,9 +10,8 @@ use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
-use api_contract::uploads::{UploadStart, UploadStarted};
 use client::expect::equal;
-use client::{CallResult, Credential, Form, Upload};
+use client::{Credential, Form, Upload};
 use http::{Method, StatusCode};
 
 /// Bytes that a form may add to its file (`http-edge`).

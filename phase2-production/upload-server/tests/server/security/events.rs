@@ -2,7 +2,7 @@
 //! after a revocation. All tests go through the balancer.
 
 use crate::security::audited_actions::disabled;
-use crate::security::forge::{log_in, revoke};
+use crate::security::forge::log_in;
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
@@ -170,7 +170,7 @@ async fn revoke_by(
     match (action, credential) {
         ("logout", _) => drop(client.end_session(credential).await.done()?),
         ("revoked", Credential::Bearer(token)) => {
-            drop(revoke(&client, token).await.done()?)
+            drop(client.revoke(token).await.done()?)
         }
         ("sign-out", _) => drop(app.sign_out(credential).await.done()?),
         ("admin's sign-out", _) => drop(app.sign_out_as(root, "alice").await.done()?),

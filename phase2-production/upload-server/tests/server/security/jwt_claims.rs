@@ -2,7 +2,7 @@
 //! times, another issuer, another token type.
 
 use crate::security::forge::{
-    ALGORITHMS, TokenProbe, TokenSigner, log_in, now_s, parts, refresh, signed,
+    ALGORITHMS, TokenProbe, TokenSigner, log_in, now_s, parts, signed,
 };
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
@@ -193,7 +193,7 @@ async fn token_types_are_not_interchangeable() -> anyhow::Result<()> {
         .refuses(renewal.expose())
         .await
         .context("a refresh token gave access to files")?;
-    refresh(&client, &access).await.refused_as(ProblemKind::TokenInvalid)?;
+    client.refresh(&access).await.refused_as(ProblemKind::TokenInvalid)?;
 
     for typ in ["JWT", "at-jwt", "AT+JWT ", "rt+jwt", "id_token+jwt", "dpop+jwt", ""] {
         let mut header = signer.header();

@@ -9,8 +9,7 @@ use anyhow::{Context, bail, ensure};
 use api_conformance::eventually::eventually;
 use api_conformance::process::{PROCESS_TIMEOUT, run_to_end};
 use api_contract::files::ListQuery;
-use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
-use api_contract::{Message, paths};
+use api_contract::paths;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use client::expect::equal;
@@ -114,18 +113,12 @@ async fn token_secrets_are_never_logged() -> anyhow::Result<()> {
     let client = app.client();
     let issued = client.token(&app.alice).await.done()?.body;
     let first = issued.refresh_token.context("a refresh token")?;
-    let refresh = || {
-        let body = RefreshRequest { refresh_token: first.clone() };
-        client.request(Method::POST, paths::TOKEN_REFRESH).json(&body)
-    };
-    let second = client.json::<TokenIssued>(refresh()).await.done()?.body;
+    let second = client.refresh(&first).await.done()?.body;
     let refresh_token = second.refresh_token.context("its successor")?;
     secrets.keep("a refresh token", first.expose());
     secrets.keep("a refresh token", refresh_token.expose());
     let revoked = Credential::Bearer(issued.access_token.clone());
-    let body = RevokeRequest { token: issued.access_token };
-    let revoke = client.request(Method::POST, paths::TOKEN_REVOKE).json(&body);
-    client.json::<Message>(revoke).await.done()?;
+    client.revoke(&issued.access_token).await.done()?;
     let basic = Credential::Basic(app.alice.clone());
     let credentials = [Credential::Bearer(second.access_token), revoked, basic];
     credentials

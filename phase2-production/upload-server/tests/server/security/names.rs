@@ -7,7 +7,6 @@ use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_contract::files::{FileCreated, ListQuery};
 use api_contract::paths;
-use api_contract::uploads::{UploadComplete, UploadStart, UploadStarted};
 use bytes::Bytes;
 use client::expect::equal;
 use client::{Reply, Upload};

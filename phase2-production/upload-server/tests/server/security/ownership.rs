@@ -6,7 +6,7 @@ use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
 use api_contract::headers::{REQUEST_ID, SERVED_BY};
 use api_contract::paths;
-use api_contract::uploads::{UploadComplete, UploadStart, UploadStarted, headers};
+use api_contract::uploads::{UploadComplete, headers};
 use client::Upload;
 use client::expect::equal;
 use http::header::{DATE, RANGE};

@@ -9,7 +9,7 @@ use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
-use api_contract::uploads::{PendingUploads, UploadStart, UploadStarted};
+use api_contract::uploads::UploadStart;
 use client::expect::equal;
 use client::{CallResult, Upload};
 use futures_util::future::join_all;

@@ -18,7 +18,6 @@ use client::expect::equal;
 use client::{Credential, Upload};
 use futures_util::future::try_join_all;
 use http::{Method, StatusCode};
-use serde_json::json;
 use sha1::{Digest, Sha1};
 use std::path::PathBuf;
 use std::sync::Arc;

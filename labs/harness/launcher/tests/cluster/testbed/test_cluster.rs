@@ -130,10 +130,7 @@ impl TestCluster {
     }
 
     pub(crate) fn auth_scheme(&self) -> AuthScheme {
-        match self.design.has_sessions() {
-            true => AuthScheme::Session,
-            false => AuthScheme::Token,
-        }
+        AuthScheme::from(self.design)
     }
 
     /// The invariants that the design promises.
