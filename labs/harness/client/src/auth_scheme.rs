@@ -1,4 +1,4 @@
-//! The authentication scheme of a server, and the login that belongs to it.
+//! The authentication scheme of a server.
 
 use api_contract::design::Design;
 use api_contract::paths;

@@ -8,7 +8,7 @@ use reqwest::{RequestBuilder, Response};
 ///
 /// # Errors
 /// When there is no complete reply, or its body has more than `max_body_bytes`.
-pub async fn exchange(
+pub(crate) async fn exchange(
     request: RequestBuilder,
     max_body_bytes: usize,
 ) -> Result<Reply<Bytes>, CallError> {

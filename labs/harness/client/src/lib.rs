@@ -4,8 +4,8 @@
 //! connection, the forms, the credentials and the result of a call are defined once. The crate
 //! knows the wire contract and no server.
 //!
-//! Reading order: `client` (the options and a request), `call_result` (success, refusal,
-//! unknown), `credential`, `calls` (the calls of the contract), then the rest.
+//! Reading order: `options`, `client` (a request), `call_result` (success, refusal,
+//! unknown), `credential` and `login`, `calls` (the calls of the contract), then the rest.
 
 mod auth_scheme;
 mod call_result;
@@ -17,6 +17,7 @@ pub mod digest;
 mod exchange;
 pub mod expect;
 mod form;
+mod login;
 mod options;
 mod printed_request;
 pub mod raw;
@@ -24,11 +25,10 @@ mod tus;
 
 pub use auth_scheme::AuthScheme;
 pub use call_result::{CallError, CallResult, Effect, Reply};
-pub use calls::Login;
 pub use client::Client;
 pub use cookies::{CookieJar, SetCookie, set_cookies};
 pub use credential::Credential;
-pub use exchange::exchange;
 pub use form::{Form, Upload};
+pub use login::Login;
 pub use options::Options;
 pub use printed_request::{CurlStyle, PrintedBody, PrintedRequest};
