@@ -136,7 +136,7 @@ async fn part_with_a_wrong_checksum_is_discarded() -> anyhow::Result<()> {
     let last = send(first.len(), second, sha256(second)).await?;
     assert_eq!(last.status, StatusCode::NO_CONTENT);
     let file_id = last.header(names::FILE_ID).unwrap_or_default();
-    assert_eq!(alice.hash_of(file_id).await?, sha256(&bytes));
+    assert_eq!(alice.hash_of(file_id).await?, client::digest::sha256(&bytes));
     Ok(())
 }
 
