@@ -8,14 +8,16 @@
 //! the difference that 63 more make. It needs disk space of twice the uploaded bytes.
 
 use anyhow::{Context, ensure};
-use api_contract::sessions::SessionStarted;
-use api_contract::tokens::TokenIssued;
-use api_contract::{files::FileCreated, paths};
+use api_contract::files::FileCreated;
+use api_contract::secret::Secret;
+use api_contract::{LoginRequest, paths};
 use backing_services::{Backing, Service};
 use bytes::Bytes;
 use clap::Parser;
+use client::{Client, Credential, Options};
 use futures_util::future::try_join_all;
 use futures_util::stream;
+use http::Method;
 use http_edge::ready::ReadyLine;
 use records::Records;
 use reqwest::multipart::{Form, Part};
@@ -23,7 +25,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
 use upload_server::config::Design;
@@ -34,10 +36,10 @@ const LIMIT_KIB: u64 = 256 * 1024;
 /// Bytes of one chunk that a client sends.
 const CHUNK: usize = 64 * 1024;
 
-const PASSWORD: &str = "only-for-this-measurement";
+/// The longest time for one upload. All uploads run at once.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A header and its value.
-type Credential = (&'static str, String);
+const PASSWORD: &str = "only-for-this-measurement";
 
 /// The number of uploads, their size and their server.
 #[derive(Parser)]
@@ -81,17 +83,20 @@ async fn serve() -> anyhow::Result<()> {
 
 async fn measure(args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    http_edge::crypto::install_provider();
     let stores = Stores::start(args, folder.path()).await?;
     let server = Server::start(folder.path(), args.design, &stores)?;
-    let client = reqwest::Client::new();
-    let credential = server.log_in(&client, args.design).await?;
+    let options = Options { timeout: UPLOAD_TIMEOUT, ..Options::default() };
+    let client = Client::with(&server.url, options);
+    let alice =
+        LoginRequest { username: "alice".to_owned(), password: Secret::new(PASSWORD) };
+    let login = client.log_in(args.design.into(), &alice).await.done()?;
+    let credential = login.body.credential;
     let size = args.megabytes * 1_000_000;
     let at_rest = server.peak_kib()?;
-    server.upload(&client, &credential, size).await?;
+    upload(&client, &credential, size).await?;
     let with_one = server.peak_kib()?;
     let began = Instant::now();
-    let all = (0..args.uploads).map(|_| server.upload(&client, &credential, size));
+    let all = (0..args.uploads).map(|_| upload(&client, &credential, size));
     try_join_all(all).await?;
     let seconds = began.elapsed().as_secs_f64();
     let with_all = server.peak_kib()?;
@@ -111,6 +116,24 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         mib(with_all),
         mib(LIMIT_KIB)
     );
+    Ok(())
+}
+
+/// Uploads bytes that are generated while they are sent.
+async fn upload(
+    client: &Client,
+    credential: &Credential,
+    size: usize,
+) -> anyhow::Result<()> {
+    let chunk = Bytes::from(vec![b'x'; CHUNK]);
+    let sizes = std::iter::repeat_n(CHUNK, size / CHUNK).chain([size % CHUNK]);
+    let body = sizes.map(move |length| Ok::<_, std::io::Error>(chunk.slice(..length)));
+    let body = reqwest::Body::wrap_stream(stream::iter(body));
+    let part = Part::stream_with_length(body, size as u64).file_name("large.bin");
+    let call = client.authenticated(credential, Method::POST, paths::UPLOAD);
+    let call = call.multipart(Form::new().part("file", part));
+    let created = client.json::<FileCreated>(call).await.done()?.body;
+    ensure!(created.size == size as u64, "{} of {size} bytes arrived", created.size);
     Ok(())
 }
 
@@ -189,49 +212,6 @@ impl Server {
         let ready = ready.context("the server did not become ready")?;
         server.url = format!("http://{}", ready.address);
         Ok(server)
-    }
-
-    /// The header with the caller's credential.
-    async fn log_in(
-        &self,
-        client: &reqwest::Client,
-        design: Design,
-    ) -> anyhow::Result<Credential> {
-        let given = serde_json::json!({ "username": "alice", "password": PASSWORD });
-        let ask = async |path: &str| {
-            let call = client.post(format!("{}{path}", self.url));
-            call.json(&given).send().await?.error_for_status()
-        };
-        if design == Design::Token {
-            let issued: TokenIssued = ask(paths::TOKEN).await?.json().await?;
-            return Ok((
-                "authorization",
-                format!("Bearer {}", issued.access_token.expose()),
-            ));
-        }
-        let started: SessionStarted = ask(paths::SESSION_START).await?.json().await?;
-        Ok(("x-session-id", started.session_id.expose().to_owned()))
-    }
-
-    /// Uploads bytes that are generated while they are sent.
-    async fn upload(
-        &self,
-        client: &reqwest::Client,
-        (header, credential): &Credential,
-        size: usize,
-    ) -> anyhow::Result<()> {
-        let chunk = Bytes::from(vec![b'x'; CHUNK]);
-        let sizes = std::iter::repeat_n(CHUNK, size / CHUNK).chain([size % CHUNK]);
-        let body =
-            sizes.map(move |length| Ok::<_, std::io::Error>(chunk.slice(..length)));
-        let body = reqwest::Body::wrap_stream(stream::iter(body));
-        let part = Part::stream_with_length(body, size as u64).file_name("large.bin");
-        let call = client.post(format!("{}{}", self.url, paths::UPLOAD));
-        let call = call.header(*header, credential);
-        let reply = call.multipart(Form::new().part("file", part)).send().await?;
-        let created: FileCreated = reply.error_for_status()?.json().await?;
-        ensure!(created.size == size as u64, "{} of {size} bytes arrived", created.size);
-        Ok(())
     }
 
     fn peak_kib(&self) -> anyhow::Result<u64> {

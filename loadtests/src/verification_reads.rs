@@ -2,10 +2,8 @@
 
 use crate::virtual_user::{AcknowledgedUpload, VirtualUser};
 use anyhow::{Context, bail};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_contract::files::{ListQuery, MAX_PAGE_SIZE};
+use client::{CallResult, Client, Credential};
 use comparison::Design;
 use http::StatusCode;
 use launcher::Cluster;

@@ -4,8 +4,9 @@ mod ids;
 mod lifetimes;
 
 use futures_util::stream::{self, StreamExt};
-use grader::client::Reply;
-use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
+use grader::{
+    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
+};
 use ids::ids_cannot_be_guessed;
 use lifetimes::{
     absolute_timeout_ends_a_session, idle_timeout_ends_a_session,

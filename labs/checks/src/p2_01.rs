@@ -4,8 +4,9 @@ mod retries;
 mod survival;
 
 use futures_util::future::join_all;
-use grader::client::{Call, Reply};
-use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
+use grader::{
+    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
+};
 use retries::{
     a_retry_adds_nothing, concurrent_retries_add_once,
     rolling_restart_loses_and_duplicates_nothing,

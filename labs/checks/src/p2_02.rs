@@ -6,8 +6,9 @@ mod time;
 
 use crate::redis_probe::RedisProbe;
 use crash::killed_replica_blocks_no_update;
-use grader::client::{Call, Reply};
-use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
+use grader::{
+    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
+};
 use http::Method;
 use races::{
     a_slow_update_overwrites_nothing, concurrent_updates_are_all_kept,

@@ -13,8 +13,9 @@ use denied::{
     revocations_survive_restarts_of_all_replicas,
 };
 use families::{a_second_use_ends_the_family, redis_holds_no_refresh_token};
-use grader::client::Reply;
-use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
+use grader::{
+    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
+};
 use outage::unknown_revocation_state_returns_503;
 use refresh::{
     a_refresh_renews_a_short_life, a_refresh_token_is_good_once,

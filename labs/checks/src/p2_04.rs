@@ -9,8 +9,9 @@ mod shared;
 
 use bound::{recently_used_entries_stay, the_cache_is_bounded};
 use expiry::{changes_without_a_message_become_visible, old_price_expires};
-use grader::client::Reply;
-use grader::{CheckContext, CheckError, CheckResult, Replica, Suite, require, suite};
+use grader::{
+    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
+};
 use near::{
     a_write_reaches_the_other_replicas, lost_message_is_recovered,
     slow_reader_discards_its_stale_read,

@@ -7,9 +7,8 @@ mod proxy;
 
 use crate::redis_probe::RedisProbe;
 use futures_util::future::{Either, join_all, select};
-use grader::client::Call;
 use grader::{
-    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
+    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
 };
 use opening::{
     open_breaker_sends_nothing_to_redis, scattered_failures_do_not_open_the_breaker,

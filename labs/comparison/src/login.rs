@@ -1,11 +1,9 @@
 //! Login in each design: a password is exchanged for a credential, and the credential's
 //! size in every request.
 
-use api_conformance::call_result::{CallResult, Reply};
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_contract::LoginRequest;
 use api_contract::design::Design;
+use client::{CallResult, Client, Credential, Reply};
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
@@ -85,8 +83,7 @@ mod tests {
 
     #[test]
     fn only_sticky_needs_the_affinity_cookie() {
-        let options =
-            api_conformance::client::Options { keep_cookies: true, ..Default::default() };
+        let options = client::Options { keep_cookies: true, ..Default::default() };
         let client = Client::with("http://localhost", options);
         client.cookies().unwrap().set(AFFINITY_COOKIE, "r1");
         let central = carried_bytes(&client, Design::Central, &session());

@@ -2,10 +2,9 @@
 
 use crate::configuration::{Accounts, Configuration};
 use crate::login::log_in;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_contract::design::Design;
 use api_contract::paths;
+use client::{Client, Credential};
 use http::Method;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};

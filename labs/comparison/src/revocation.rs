@@ -3,11 +3,9 @@
 use crate::configuration::{Accounts, Configuration};
 use crate::login::log_in;
 use anyhow::Context;
-use api_conformance::call_result::{CallError, CallResult};
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_contract::Message;
 use api_contract::files::ListQuery;
+use client::{CallError, CallResult, Client, Credential};
 use http::{Method, StatusCode};
 use serde::Serialize;
 use std::time::Duration;

@@ -3,9 +3,9 @@
 use crate::configuration::{Accounts, Configuration};
 use crate::figure::RepetitionFigure;
 use crate::login::log_in;
-use api_conformance::client::Client;
 use api_contract::design::Design;
 use api_contract::paths;
+use client::Client;
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::Method;

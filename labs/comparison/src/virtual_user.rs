@@ -3,12 +3,10 @@
 use crate::login::log_in;
 use crate::request_schedule::RequestSchedule;
 use crate::series::{RequestResult, Sample, Series};
-use api_conformance::call_result::{CallError, CallResult};
-use api_conformance::client::{Client, Options};
-use api_conformance::credential::Credential;
 use api_contract::LoginRequest;
 use api_contract::design::Design;
 use api_contract::files::ListQuery;
+use client::{CallError, CallResult, Client, Credential, Options};
 use http::StatusCode;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

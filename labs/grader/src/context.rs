@@ -2,8 +2,8 @@
 //! records the transcript.
 
 use crate::balancer::BalancerProxy;
+use crate::call::Call;
 use crate::check_error::CheckError;
-use crate::client::Call;
 use crate::replica::{Replica, SharedSetup};
 use crate::transcript::Transcript;
 use backing_services::Service;

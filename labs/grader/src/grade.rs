@@ -3,8 +3,8 @@
 
 use crate::build::{Builder, Built};
 use crate::build_folder::{BuildFolder, BuildLock, Differences};
+use crate::call::new_client;
 use crate::check::Suite;
-use crate::client::new_client;
 use crate::manifest::{CheckEntry, Manifest};
 use crate::paths::LabPaths;
 use crate::program_file::ProgramFile;
@@ -111,7 +111,7 @@ async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()
     };
     drop(build_lock);
     if let Built::Program(program) = built {
-        let (http, program) = (new_client()?, ProgramFile::new(program)?);
+        let (http, program) = (new_client(), ProgramFile::new(program)?);
         let running = Running {
             assignment,
             program: &Arc::new(program),

@@ -2,7 +2,7 @@
 //! requests, kills and restarts it, and stores the results in one record.
 //!
 //! Reading order: `manifest` (the definition of an exercise), `check` and `context` (a
-//! check and its tools), `client` and `replica` (requests and processes), `grade` and
+//! check and its tools), `call` and `replica` (requests and processes), `grade` and
 //! `running` (running the checks), `build_folder`, `build` and `sandbox` (isolation of
 //! the student's program), `work_location`, `submission` and `class` (finding submissions),
 //! `untrusted_file` (files that a program can replace), `record` (the result), `format` (its
@@ -12,10 +12,10 @@ pub mod author;
 pub mod balancer;
 mod build;
 mod build_folder;
+mod call;
 pub mod check;
 pub mod check_error;
 pub mod class;
-pub mod client;
 pub mod context;
 pub mod format;
 pub mod grade;
@@ -39,9 +39,9 @@ pub mod untrusted_file;
 pub mod work_location;
 
 pub use backing_services::{Service, ServiceType};
+pub use call::Call;
 pub use check::{Check, Suite};
 pub use check_error::{CheckError, CheckResult, require};
-pub use client::Reply;
 pub use context::CheckContext;
 pub use grade::{Assignment, grade, grade_found};
 pub use load_balancer::config::Policy;
@@ -49,4 +49,5 @@ pub use manifest::Manifest;
 pub use paths::LabPaths;
 pub use record::{CheckRecord, Outcome, Record, Status};
 pub use replica::Replica;
+pub use reply::{Reply, no_reply_reason};
 pub use sandboxed::SandboxProgram;

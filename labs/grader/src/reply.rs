@@ -1,47 +1,54 @@
 //! A reply of the program under test, or the reason why there is none.
 
 use crate::check_error::CheckError;
-use crate::client::REQUEST_TIMEOUT;
-use http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use client::CallError;
 use serde_json::Value;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-/// Prefix of the reason after a timeout.
-const TIMEOUT_PREFIX: &str = "no reply within";
+/// Maximum time for a complete reply. It is far longer than any exercise needs.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoAnswer(pub String);
-
-impl NoAnswer {
-    pub(crate) fn timed_out(&self) -> bool {
-        self.0.starts_with(TIMEOUT_PREFIX)
-    }
-
-    pub(crate) fn of(error: &reqwest::Error) -> Self {
-        Self(if error.is_timeout() {
-            format!("{TIMEOUT_PREFIX} {} s", REQUEST_TIMEOUT.as_secs())
-        } else if error.is_connect() {
+/// Why there is no reply, for a student.
+#[must_use]
+pub fn no_reply_reason(error: &CallError) -> String {
+    match error {
+        error if timed_out(error) => {
+            format!("no reply within {} s", REQUEST_TIMEOUT.as_secs())
+        }
+        CallError::NoResponse(cause) if cause.is_connect() => {
             "connection refused: no process listens on this port".to_owned()
-        } else {
+        }
+        CallError::ContractViolation { problem, .. } => problem.clone(),
+        CallError::NoResponse(_) | CallError::Truncated { .. } => {
             "the connection was closed before the reply was complete".to_owned()
-        })
+        }
     }
 }
 
-/// A complete reply.
+/// Whether the maximum time has passed.
+pub(crate) fn timed_out(error: &CallError) -> bool {
+    matches!(error, CallError::NoResponse(cause) if cause.is_timeout())
+}
+
+/// A complete reply, its time and its request.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Vec<u8>,
+    pub(crate) reply: client::Reply<Bytes>,
     /// The time just before the request was sent and the time when the reply had been
     /// read. The program processed the request between these two.
     pub at: (Instant, Instant),
     pub(crate) curl: String,
+}
+
+/// Status, headers and body.
+impl Deref for Reply {
+    type Target = client::Reply<Bytes>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.reply
+    }
 }
 
 impl Reply {
@@ -127,11 +134,13 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{HeaderMap, StatusCode};
 
     fn reply(status: StatusCode, took: Duration) -> Reply {
         let began = Instant::now();
-        let (headers, body, curl) = (HeaderMap::new(), Vec::new(), String::new());
-        Reply { status, headers, body, at: (began, began + took), curl }
+        let (headers, body) = (HeaderMap::new(), Bytes::new());
+        let reply = client::Reply { status, headers, body };
+        Reply { reply, at: (began, began + took), curl: String::new() }
     }
 
     #[test]

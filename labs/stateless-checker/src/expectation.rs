@@ -1,9 +1,10 @@
 //! Compares a reply with a step's expectation, and captures values.
 
 use crate::description::{ExpectedStatus, Source, Step};
-use crate::exchange::{Reply, display_value, json_at};
+use crate::exchange::{display_value, json_at};
 use crate::template::{Values, as_text, fill, fill_json};
-use crate::user::set_cookies;
+use bytes::Bytes;
+use client::{Reply, set_cookies};
 use serde_json::Value;
 
 /// The difference from the expected reply.
@@ -46,7 +47,7 @@ impl Mismatch {
 pub(crate) fn compare(
     step: &Step,
     values: &Values,
-    reply: &Reply,
+    reply: &Reply<Bytes>,
 ) -> Result<Vec<(String, Value)>, Mismatch> {
     check_status(step, reply)?;
     for (pointer, expected) in &step.equal {
@@ -93,7 +94,7 @@ pub(crate) fn expected_status(statuses: &ExpectedStatus) -> String {
     format!("status {}", all.join(" or "))
 }
 
-fn check_status(step: &Step, reply: &Reply) -> Result<(), Mismatch> {
+fn check_status(step: &Step, reply: &Reply<Bytes>) -> Result<(), Mismatch> {
     let (actual, expected) = (reply.status.as_u16(), expected_status(&step.status));
     let is_expected = match &step.status {
         ExpectedStatus::Success => reply.status.is_success(),
@@ -109,18 +110,18 @@ fn check_status(step: &Step, reply: &Reply) -> Result<(), Mismatch> {
     }
 }
 
-fn captured_value(reply: &Reply, source: &Source) -> Result<Value, Mismatch> {
+fn captured_value(reply: &Reply<Bytes>, source: &Source) -> Result<Value, Mismatch> {
     let (found, place) = match source {
         Source::Json(pointer) => {
             (json_at(reply, pointer), format!("a value at {pointer}"))
         }
         Source::Header(name) => {
-            let value = reply.headers.get(name).and_then(|value| value.to_str().ok());
+            let value = reply.header(name.as_str());
             (value.map(|text| Value::String(text.to_owned())), format!("a header {name}"))
         }
         Source::Cookie(name) => {
-            let cookie = set_cookies(&reply.headers).find(|cookie| cookie.name() == name);
-            let value = cookie.map(|cookie| Value::String(cookie.value().to_owned()));
+            let cookie = set_cookies(&reply.headers).find(|cookie| cookie.name == name);
+            let value = cookie.map(|cookie| Value::String(cookie.value.to_owned()));
             (value, format!("a cookie {name}"))
         }
     };

@@ -1,7 +1,7 @@
 //! From failed experiments to findings.
 
 use crate::cause::{AfterRestart, StateKind, Symptoms};
-use crate::check::{Checker, Options};
+use crate::checker::{Checker, Options};
 use crate::description::{Step, validate};
 use crate::experiments::{Experiment, ExperimentResult};
 use crate::needed_steps::FailedSwitch;

@@ -251,7 +251,7 @@ async fn wait_until_ready(entry: &InstanceEntry) -> anyhow::Result<()> {
     let deadline = Instant::now() + RESTART_TIMEOUT;
     let path = entry.ready.as_deref();
     let url = entry.url.trim_end_matches('/').to_owned() + path.unwrap_or("/");
-    let client = crate::exchange::client();
+    let client = client::Options::with_new_connections().build();
     loop {
         let mut request = client.get(&url);
         for (name, value) in &entry.headers {

@@ -6,11 +6,12 @@
 //! kind of failure tells which state.
 //!
 //! Reading order: `description` (the steps of a user), `instances` (replicas and restarts),
-//! `user_run` (one user on one route), `check` (the experiments), `cause` (the meaning of the
+//! `user_run` (one user on one route), `checker` and `check` (the experiments), `cause` (the meaning of the
 //! failures), `report`. `lab_cluster` runs the check on the servers of this lab.
 
 pub mod cause;
 mod check;
+mod checker;
 pub mod description;
 mod exchange;
 mod expectation;
@@ -25,7 +26,8 @@ mod template;
 mod user;
 mod user_run;
 
-pub use check::{Options, check};
+pub use check::check;
+pub use checker::Options;
 pub use description::{Description, DescriptionError};
 pub use instances::{Instance, Instances, Restart};
 pub use outcome::Outcome;

@@ -1,7 +1,7 @@
 //! Finds the earlier step that a failing one needs: the other replica gets that step too, and
 //! then the failing one works there.
 
-use crate::check::Checker;
+use crate::checker::Checker;
 use crate::experiments::{Experiment, ExperimentResult};
 
 /// A switch that fails in every repeat, and the reason.

@@ -4,7 +4,7 @@
 //! users go on. If these users disturb each other even without a restart, each cut gets a
 //! restart of its own.
 
-use crate::check::Checker;
+use crate::checker::Checker;
 use crate::experiments::{Experiment, ExperimentResult};
 use crate::user_run::UserRun;
 

@@ -1,9 +1,8 @@
 //! One user: its random values, its captured values, and its cookies.
 
 use crate::template::Values;
-use cookie::{Cookie, CookieJar};
+use client::{CookieJar, set_cookies};
 use http::HeaderMap;
-use http::header::SET_COOKIE;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -32,7 +31,7 @@ impl Users {
         let number = json!(self.rng.random_range(1000..1_000_000_u32));
         let own = own.into_iter().chain([number]);
         values.extend(RANDOM_VALUES.map(str::to_owned).into_iter().zip(own));
-        User { values, jar: CookieJar::new() }
+        User { values, jar: CookieJar::default() }
     }
 }
 
@@ -45,38 +44,17 @@ pub(crate) struct User {
 
 impl User {
     /// Stores the cookies that a reply sets; returns whether there were any.
-    pub(crate) fn store_cookies(&mut self, headers: &HeaderMap) -> bool {
-        let cookies: Vec<_> = set_cookies(headers).collect();
-        let any = !cookies.is_empty();
-        for cookie in cookies {
-            let over = cookie.max_age().is_some_and(|age| !age.is_positive());
-            match over {
-                true => self.jar.force_remove(cookie.name()),
-                false => self.jar.add(cookie),
-            }
-        }
-        any
+    pub(crate) fn store_cookies(&self, headers: &HeaderMap) -> bool {
+        self.jar.store(headers);
+        set_cookies(headers).next().is_some()
     }
 
     /// The `Cookie` header of the next request.
     pub(crate) fn cookies(&self) -> Option<String> {
-        let mut pairs: Vec<_> = self
-            .jar
-            .iter()
-            .map(|cookie| format!("{}={}", cookie.name(), cookie.value()))
-            .collect();
-        pairs.sort();
-        (!pairs.is_empty()).then(|| pairs.join("; "))
+        self.jar.header()?.to_str().ok().map(str::to_owned)
     }
 
     pub(crate) fn set_value(&mut self, name: &str, value: Value) {
         self.values.insert(name.to_owned(), value);
     }
-}
-
-/// The cookies that a reply sets.
-pub(crate) fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'static>> {
-    let lines = headers.get_all(SET_COOKIE).iter();
-    let lines = lines.filter_map(|line| line.to_str().ok());
-    lines.filter_map(|line| Cookie::parse(line.to_owned()).ok())
 }

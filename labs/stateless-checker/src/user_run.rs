@@ -2,16 +2,20 @@
 //! reply.
 
 use crate::description::{Description, Step};
-use crate::exchange::{PreparedRequest, Reply, summary};
+use crate::exchange::{request_of, summary};
 use crate::expectation::{Mismatch, compare, expected_status};
 use crate::instances::Instance;
 use crate::user::User;
-use api_contract::headers::SERVED_BY;
+use bytes::Bytes;
+use client::{CallError, CurlStyle, PrintedRequest, Reply};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// The interval between two requests for a reply that may become right.
 const RETRY_INTERVAL: Duration = Duration::from_millis(25);
+
+/// Largest reply in bytes.
+const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
 
 /// One step and its reply.
 #[derive(Clone, Debug, Serialize)]
@@ -75,7 +79,7 @@ impl UserRun {
             return;
         }
         let step = &description.steps[number];
-        let prepared = PreparedRequest::new(step, &self.user, at);
+        let prepared = request_of(step, &self.user, at);
         let (reply, compared) =
             send_until_correct(client, step, &prepared, &self.user).await;
         if let Some(reply) = &reply
@@ -96,8 +100,8 @@ impl UserRun {
             number: number + 1,
             step: step.name.clone(),
             instance: at.name.clone(),
-            served_by: reply.as_ref().and_then(served_by),
-            curl: prepared.curl(),
+            served_by: reply.as_ref().and_then(Reply::served_by).map(str::to_owned),
+            curl: prepared.curl(CurlStyle::Full),
             expected,
             actual: actual.unwrap_or_default(),
             ok: compared.is_ok(),
@@ -119,17 +123,17 @@ impl UserRun {
 async fn send_until_correct(
     client: &reqwest::Client,
     step: &Step,
-    prepared: &PreparedRequest,
+    prepared: &PrintedRequest,
     user: &User,
-) -> (Option<Reply>, Result<Vec<(String, serde_json::Value)>, Mismatch>) {
+) -> (Option<Reply<Bytes>>, Result<Vec<(String, serde_json::Value)>, Mismatch>) {
     let deadline = Instant::now() + step.settle();
     loop {
-        let (reply, compared) = match prepared.send(client).await {
+        let (reply, compared) = match prepared.send(client, MAX_REPLY_BYTES).await {
             Ok(reply) => {
                 let compared = compare(step, &user.values, &reply);
                 (Some(reply), compared)
             }
-            Err(error) => (None, Err(Mismatch::NoAnswer(no_answer(&error)))),
+            Err(error) => (None, Err(Mismatch::NoAnswer(no_answer(error)))),
         };
         if compared.is_ok() || Instant::now() >= deadline {
             return (reply, compared);
@@ -139,11 +143,7 @@ async fn send_until_correct(
 }
 
 /// An error with its cause, which contains "connection refused".
-fn no_answer(error: &anyhow::Error) -> String {
-    let cause = error.chain().last().map(ToString::to_string);
+fn no_answer(error: CallError) -> String {
+    let cause = anyhow::Error::from(error).chain().last().map(ToString::to_string);
     format!("no answer: {}", cause.unwrap_or_default())
-}
-
-fn served_by(reply: &Reply) -> Option<String> {
-    reply.headers.get(SERVED_BY)?.to_str().ok().map(str::to_owned)
 }

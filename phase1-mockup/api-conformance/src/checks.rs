@@ -18,9 +18,8 @@ pub mod sessions;
 pub mod tokens;
 pub mod uploads;
 
-use crate::client::Client;
-use crate::credential::Credential;
 use api_contract::files::{FileList, ListQuery, MAX_PAGE_SIZE};
+use client::{Client, Credential};
 
 /// A well-formed file id that does not exist.
 pub(crate) fn nonexistent_id() -> String {

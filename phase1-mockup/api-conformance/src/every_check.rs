@@ -1,7 +1,8 @@
 //! All checks as a list, to run them against one target. As tests, each check starts its own
 //! server, which is too slow for a whole cluster.
 
-use crate::target::{AuthScheme, Target};
+use crate::target::Target;
+use client::AuthScheme;
 use futures_util::future::LocalBoxFuture;
 
 /// One check of the contract.

@@ -4,21 +4,17 @@
 //! Each function starts a program under one limit, so every server runs the same suite. The
 //! memory check is short unless `EXHAUSTION_REQUESTS` is set, for example to 100000.
 
-use crate::call_result::CallResult;
-use crate::client::{Client, Options};
-use crate::credential::Credential;
 use crate::eventually::eventually;
-use crate::expect::equal;
 use crate::fixture::{Fixture, Started};
-use crate::form::Upload;
 use crate::process::PROCESS_TIMEOUT;
-use crate::raw::authority;
 use crate::resources::{on_a_small_disk, resident_memory_kib};
-use crate::target::AuthScheme;
 use anyhow::{Context, ensure};
 use api_contract::files::{FileCreated, ListQuery};
 use api_contract::paths;
 use api_contract::problem::{Problem, ProblemKind};
+use client::expect::equal;
+use client::raw::authority;
+use client::{AuthScheme, CallResult, Client, Credential, Options, Upload};
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
 use std::process::Command;

@@ -2,10 +2,11 @@
 //! test and removed after it.
 
 use crate::process::Server;
-use crate::target::{AuthScheme, Target};
+use crate::target::Target;
 use anyhow::Context;
 use api_contract::LoginRequest;
 use api_contract::secret::Secret;
+use client::AuthScheme;
 use std::any::Any;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};

@@ -121,7 +121,7 @@ impl Server {
     /// When there is no admin listener or it does not answer.
     pub async fn metrics(&self) -> anyhow::Result<String> {
         let admin = self.ready.admin.context("started without --admin-listen")?;
-        let client = crate::client::Client::new(&format!("http://{admin}"));
+        let client = client::Client::new(&format!("http://{admin}"));
         let page = client.request(http::Method::GET, api_contract::paths::METRICS);
         let reply = client.send(page).await?;
         Ok(String::from_utf8_lossy(&reply.body).into_owned())

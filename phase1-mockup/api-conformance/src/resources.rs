@@ -1,13 +1,11 @@
 //! Resource use of uploads: bounded memory, and no data loss on a full disk.
 
-use crate::client::{Client, Options};
-use crate::expect::equal;
 use crate::fixture::{Fixture, Started};
-use crate::form::{Form, Upload};
-use crate::target::AuthScheme;
 use anyhow::{Context, ensure};
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{AuthScheme, Client, Form, Options, Upload};
 use futures_util::future::join_all;
 use std::fs;
 use std::process::Command;

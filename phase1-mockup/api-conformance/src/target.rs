@@ -1,33 +1,9 @@
 //! The target of the checks: a base URL, two accounts, and the authentication scheme.
 
-use crate::client::Client;
-use crate::cookies::CookieJar;
-use crate::credential::Credential;
+use api_contract::LoginRequest;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
-use api_contract::{LoginRequest, paths};
-
-/// The authentication scheme of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AuthScheme {
-    /// Sessions: log in once, then send the session id.
-    Session,
-    /// Tokens: log in once, then send the signed token.
-    Token,
-    /// Basic: send the password with each request.
-    Basic,
-}
-
-impl AuthScheme {
-    /// The path of the login. A server that accepts Basic also issues tokens.
-    #[must_use]
-    pub const fn login_path(self) -> &'static str {
-        match self {
-            Self::Session => paths::SESSION_START,
-            Self::Token | Self::Basic => paths::TOKEN,
-        }
-    }
-}
+use client::{AuthScheme, Client, CookieJar, Credential};
 
 /// A server to check. The checks create and delete files of both accounts, and expect that no
 /// other client does so at the same time.
@@ -63,18 +39,11 @@ impl Target {
     /// # Errors
     /// When the login is refused.
     pub async fn sign_in(&self, given: &LoginRequest) -> anyhow::Result<Credential> {
-        let client = self.client();
-        Ok(match self.auth_scheme {
-            AuthScheme::Session => {
-                let started = client.log_in_session(given).await.done()?;
-                Credential::Session(started.body.session_id)
-            }
-            AuthScheme::Token => {
-                let issued = client.token(given).await.done()?;
-                Credential::Bearer(issued.body.access_token)
-            }
-            AuthScheme::Basic => Credential::Basic(given.clone()),
-        })
+        if self.auth_scheme == AuthScheme::Basic {
+            return Ok(Credential::Basic(given.clone()));
+        }
+        let login = self.client().log_in(self.auth_scheme, given).await.done()?;
+        Ok(login.body.credential)
     }
 
     /// A client and a credential of alice, with which most checks start.

@@ -1,8 +1,7 @@
 //! Task 4: the queue in the process.
 
 use super::shop::Shop;
-use grader::client::Reply;
-use grader::{CheckContext, CheckError, CheckResult, require};
+use grader::{CheckContext, CheckError, CheckResult, Reply, require};
 use serde_json::json;
 use std::time::{Duration, Instant};
 

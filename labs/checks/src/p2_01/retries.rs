@@ -4,8 +4,7 @@ use super::{Cart, total};
 use crate::redis_probe::RedisProbe;
 use futures_util::future::{join, join_all};
 use grader::balancer::BalancerProxy;
-use grader::client::Call;
-use grader::{CheckContext, CheckError, CheckResult, Policy, Replica, require};
+use grader::{Call, CheckContext, CheckError, CheckResult, Policy, Replica, require};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 

@@ -2,8 +2,9 @@
 
 use super::{Session, two};
 use crate::redis_probe::RedisProbe;
+use client::CallError;
 use futures_util::future::join;
-use grader::{CheckContext, CheckError, CheckResult, Replica, Reply};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, no_reply_reason};
 use std::time::{Duration, Instant};
 
 /// Delay of the update that the crash interrupts.
@@ -55,7 +56,7 @@ async fn crash(replica: &Replica) -> Instant {
     Instant::now()
 }
 
-type Sent = Result<Result<Reply, grader::client::NoAnswer>, CheckError>;
+type Sent = Result<Result<Reply, CallError>, CheckError>;
 
 /// The reply to a request, which must come within the maximum delay. A request for another
 /// session tells a busy machine from a lock.
@@ -78,7 +79,7 @@ async fn in_time(
     let actual = match sent {
         Ok(reply) => match reply? {
             Ok(reply) => return Ok(reply),
-            Err(none) => none.0,
+            Err(error) => no_reply_reason(&error),
         },
         Err(_) => "no reply yet".to_owned(),
     };

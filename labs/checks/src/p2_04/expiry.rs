@@ -7,8 +7,7 @@
 
 use super::{costs, database_reads, editor, read, two_prices, write};
 use futures_util::future::try_join_all;
-use grader::client::Reply;
-use grader::{CheckContext, CheckError, CheckResult, Replica, require};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use std::time::Duration;
 
 const TTL: Duration = Duration::from_millis(1500);

@@ -2,8 +2,7 @@
 //! at the critical point while another one works.
 
 use super::{costs, database_reads, editor, read, reads_since, start, two_prices, write};
-use grader::client::Reply;
-use grader::{CheckContext, CheckError, CheckResult, Replica, require};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use std::time::{Duration, Instant};
 
 /// Duration of the pause of a replica.

@@ -1,7 +1,7 @@
 //! The client of the balancer's admin listener. Every order is sent once: the reconciler
 //! repeats it until the balancer's own status shows it.
 
-use anyhow::Context;
+use client::Options;
 use load_balancer::status::{BackendStatus, PutBackend, Status};
 use reqwest::{Method, RequestBuilder, Response};
 use std::net::SocketAddr;
@@ -33,18 +33,9 @@ pub(crate) struct BalancerAdmin {
 }
 
 impl BalancerAdmin {
-    pub(crate) fn new(token: String) -> anyhow::Result<Self> {
-        Self::with_timeout(token, ATTEMPT_TIMEOUT)
-    }
-
-    pub(crate) fn with_timeout(token: String, timeout: Duration) -> anyhow::Result<Self> {
-        http_edge::crypto::install_provider();
-        let http = reqwest::Client::builder()
-            .timeout(timeout)
-            .no_proxy()
-            .build()
-            .context("cannot make an HTTP client")?;
-        Ok(Self { http, token })
+    pub(crate) fn new(token: String) -> Self {
+        let options = Options { timeout: ATTEMPT_TIMEOUT, ..Options::default() };
+        Self { http: options.build(), token }
     }
 
     pub(crate) async fn status(&self, at: SocketAddr) -> reqwest::Result<Status> {

@@ -74,7 +74,7 @@ impl Cluster {
         let listener = listener.into_std().context("the public port")?;
         let address = listener.local_addr().context("the public port")?;
         plan::write_secrets(&run_dir)?;
-        let admin = BalancerAdmin::new(plan::admin_token(&run_dir)?)?;
+        let admin = BalancerAdmin::new(plan::admin_token(&run_dir)?);
         let balancer = plan::balancer(&topology, &run_dir, listener);
         let balancer = Member::new(BALANCER.to_owned(), &topology.name, balancer);
         balancer.start().await?;

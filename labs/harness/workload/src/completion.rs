@@ -1,9 +1,9 @@
 //! Maps a reply, or its absence, to an outcome: ok, fail or info.
 
 use crate::entry::{OperationOutcome, ReplyKind};
-use api_conformance::call_result::{CallError, CallResult, Effect, Reply};
 use api_contract::problem::{Problem, ProblemKind};
 use bytes::Bytes;
+use client::{CallError, CallResult, Effect, Reply};
 use http::StatusCode;
 
 /// The completion of an operation.

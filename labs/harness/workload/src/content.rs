@@ -1,8 +1,8 @@
 //! Test files that identify their owner: the file name starts with the number of the user, and
 //! the bytes with the account name. So a client detects data of another user.
 
-use api_conformance::digest::sha256;
 use bytes::Bytes;
+use client::digest::sha256;
 use rand::Rng;
 
 /// The start of the bytes of every file, before the account name.

@@ -8,15 +8,11 @@ mod files;
 use crate::completion::Completion;
 use crate::entry::{Operation, OperationOutcome, ReplyValue};
 use crate::recorder::{HistoryRecorder, PendingOperation};
-use api_conformance::call_result::{CallResult, Reply};
-use api_conformance::client::Client;
-use api_conformance::cookies::CookieJar;
-use api_conformance::credential::Credential;
-use api_conformance::target::AuthScheme;
 use api_contract::secret::Secret;
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
 use api_contract::{LoginRequest, Message, paths};
 pub use chunks::{ChunkedUpload, UploadState};
+use client::{AuthScheme, CallResult, Client, CookieJar, Credential, Reply};
 use http::Method;
 
 /// The session affinity cookie of the balancer.

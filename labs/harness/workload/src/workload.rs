@@ -7,8 +7,8 @@ mod generator;
 
 use crate::recorder::HistoryRecorder;
 use crate::virtual_user::{LoginCredential, VirtualUser};
-use api_conformance::target::AuthScheme;
 use api_contract::LoginRequest;
+use client::AuthScheme;
 use generator::OperationGenerator;
 pub use generator::UserFinalState;
 use tokio::task::JoinSet;

@@ -1,9 +1,7 @@
 //! The login: a password for a session id or a token, depending on the design.
 
-use api_conformance::call_result::{CallResult, Reply};
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_contract::LoginRequest;
+use client::{CallResult, Client, Credential, Reply};
 use launcher::ServerKind;
 
 /// Exchanges a password for the credential of the design.

@@ -12,12 +12,11 @@ use crate::demo::trials::{
 };
 use crate::demo::{DemoArgs, DemoResult};
 use anyhow::{Context, bail};
-use api_conformance::client::{Client, Options};
-use api_conformance::credential::Credential;
-use api_conformance::digest::sha256;
 use api_conformance::eventually::eventually;
 use api_contract::files::{FileEntry, ListQuery};
 use bytes::Bytes;
+use client::digest::sha256;
+use client::{Client, Credential, Options};
 use launcher::commands::MemberAction;
 use launcher::{Cluster, Design};
 use rand::{Rng, SeedableRng};

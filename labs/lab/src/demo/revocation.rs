@@ -10,13 +10,10 @@ use crate::demo::trials::{
 };
 use crate::demo::{DemoArgs, DemoResult};
 use anyhow::Context;
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
-use api_contract::Message;
 use api_contract::files::ListQuery;
 use api_contract::paths;
-use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
+use api_contract::tokens::TokenIssued;
+use client::{CallResult, Client, Credential};
 use futures_util::future::try_join_all;
 use http::StatusCode;
 use launcher::{Cluster, Design};
@@ -176,21 +173,14 @@ impl RevocationMethod {
         let before = round_trips(&replicas).await?;
         let latencies_us = send_requests(&replicas, &credential).await?;
         let round_trips = round_trips(&replicas).await? - before;
-        let revoke = RevokeRequest { token: issued.access_token.clone() };
-        let call =
-            first.client.request(http::Method::POST, paths::TOKEN_REVOKE).json(&revoke);
-        first.client.json::<Message>(call).await.done()?;
+        first.client.revoke(&issued.access_token).await.done()?;
         let (revoked, token_ttl) =
             (Instant::now(), Duration::from_millis(self.token_ttl_ms));
         let too_late = issued_at.elapsed() >= token_ttl;
         let Refusal { accepted_after, rejected_at, latencies_us: latencies_since } =
             observe_refusal(&replicas, &credential, token_ttl).await?;
-        let refresh = RefreshRequest {
-            refresh_token: issued.refresh_token.context("it comes with the token")?,
-        };
-        let call =
-            first.client.request(http::Method::POST, paths::TOKEN_REFRESH).json(&refresh);
-        let refreshed = first.client.json::<TokenIssued>(call).await;
+        let refresh_token = issued.refresh_token.context("it comes with the token")?;
+        let refreshed = first.client.refresh(&refresh_token).await;
         Ok(RevocationResult {
             revocation: self.name,
             lifetime_s: self.token_ttl_ms / 1000,

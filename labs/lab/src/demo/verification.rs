@@ -6,12 +6,10 @@
 use crate::demo::ledger::{AcknowledgedUpload, Ledger};
 use crate::demo::login::log_in;
 use crate::demo::virtual_user::RETRY_DELAY;
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
-use api_conformance::digest::sha256;
 use api_contract::LoginRequest;
 use api_contract::files::{FileEntry, ListQuery, MAX_PAGE_SIZE};
+use client::digest::sha256;
+use client::{CallResult, Client, Credential};
 use http::StatusCode;
 use launcher::ServerKind;
 use std::collections::BTreeSet;
@@ -154,9 +152,9 @@ fn is_present(answer: &CallResult<impl AsRef<[u8]>>, sent: &str) -> Option<bool>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api_conformance::call_result::{CallError, Reply};
     use api_contract::problem::ProblemKind;
     use api_contract::secret::Secret;
+    use client::{CallError, Reply};
     use http::HeaderMap;
 
     fn refused(kind: ProblemKind) -> CallResult<&'static [u8]> {

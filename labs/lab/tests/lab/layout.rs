@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 
 /// The packages of the workspace that each package may import. A server imports no other
 /// server; `launcher` combines them.
-const DIRECTION: [(&str, &[&str]); 23] = [
+const DIRECTION: [(&str, &[&str]); 24] = [
     ("outcome", &[]),
     ("json-schemas", &[]),
     ("api-contract", &[]),
     ("upload-domain", &[]),
     ("http-edge", &["api-contract"]),
+    ("client", &["api-contract", "http-edge"]),
     ("stateful-server", &SERVER),
     ("stateless-server", &SERVER),
-    ("api-conformance", &SERVER),
+    ("api-conformance", &CONFORMANCE),
     ("records", &STORE),
     ("cache", &STORE),
     ("gossip", &STORE),
@@ -26,13 +27,16 @@ const DIRECTION: [(&str, &[&str]); 23] = [
     ("load-balancer", &["api-contract", "http-edge"]),
     ("backing-services", &[]),
     ("fault-proxy", &[]),
-    ("workload", &["api-contract", "api-conformance", "outcome"]),
+    ("workload", &["api-contract", "client", "outcome"]),
     ("launcher", &LAUNCHER),
     ("deployment", &["api-contract", "upload-domain", "records"]),
-    ("stateless-checker", &["api-contract", "http-edge", "launcher", "outcome"]),
+    (
+        "stateless-checker",
+        &["api-contract", "client", "http-edge", "launcher", "outcome"],
+    ),
     ("language", &[]),
-    ("grader", &["http-edge", "load-balancer", "backing-services", "outcome"]),
-    ("checks", &["grader", "load-balancer", "backing-services"]),
+    ("grader", &["client", "http-edge", "load-balancer", "backing-services", "outcome"]),
+    ("checks", &["client", "grader", "load-balancer", "backing-services"]),
 ];
 
 /// A store imports no other store: `upload-server` combines them.
@@ -40,11 +44,15 @@ const STORE: [&str; 2] = ["api-contract", "upload-domain"];
 
 const SERVER: [&str; 3] = ["api-contract", "upload-domain", "http-edge"];
 
+/// The checks send their requests with `client`.
+const CONFORMANCE: [&str; 4] = ["api-contract", "upload-domain", "http-edge", "client"];
+
 const UPLOAD_SERVER: [&str; 7] =
     ["api-contract", "upload-domain", "http-edge", "records", "cache", "gossip", "blobs"];
 
 /// `records` is here because its schema has to exist before a replica starts.
-const LAUNCHER: [&str; 10] = [
+const LAUNCHER: [&str; 11] = [
+    "client",
     "outcome",
     "api-contract",
     "upload-domain",
@@ -61,8 +69,9 @@ const LAUNCHER: [&str; 10] = [
 const AT_THE_END: [&str; 5] = ["comparison", "benchmark", "lab", "benches", "loadtests"];
 
 /// Additional packages that tests may import.
-const IN_TESTS: [&str; 6] = [
+const IN_TESTS: [&str; 7] = [
     "api-conformance",
+    "client",
     "backing-services",
     "fault-proxy",
     "json-schemas",

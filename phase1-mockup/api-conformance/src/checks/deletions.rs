@@ -1,14 +1,12 @@
 //! Deletions.
 
 use crate::checks::{listing, nonexistent_id};
-use crate::client::Client;
-use crate::credential::Credential;
-use crate::expect::equal;
-use crate::form::Upload;
 use crate::target::Target;
 use anyhow::Context;
 use api_contract::problem::ProblemKind;
 use api_contract::{Message, paths};
+use client::expect::equal;
+use client::{Client, Credential, Upload};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 

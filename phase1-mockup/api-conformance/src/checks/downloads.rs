@@ -1,9 +1,5 @@
 //! Downloads, as JSON or as raw bytes.
 
-use crate::call_result::{CallResult, Reply};
-use crate::digest::sha256;
-use crate::expect::equal;
-use crate::form::Upload;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::files::{FileWithContent, MAX_JSON_CONTENT};
@@ -12,6 +8,9 @@ use api_contract::problem::ProblemKind;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use client::digest::sha256;
+use client::expect::equal;
+use client::{CallResult, Reply, Upload};
 use http::header::{
     ACCEPT, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     ETAG, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,

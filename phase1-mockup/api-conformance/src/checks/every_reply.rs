@@ -1,16 +1,14 @@
 //! Headers of every reply, and the form of errors.
 
-use crate::call_result::{CallResult, Reply};
 use crate::checks::nonexistent_id;
-use crate::client::Client;
-use crate::credential::Credential;
-use crate::expect::equal;
-use crate::target::{AuthScheme, Target};
+use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::headers::REQUEST_ID;
 use api_contract::problem::ProblemKind;
 use api_contract::{Message, paths};
 use bytes::Bytes;
+use client::expect::equal;
+use client::{AuthScheme, CallResult, Client, Credential, Reply};
 use http::header::{ALLOW, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, StatusCode};
 

@@ -1,16 +1,13 @@
 //! Upload forms: valid, invalid and incomplete ones.
 
-use crate::call_result::CallResult;
 use crate::checks::listing;
-use crate::cookies::CookieJar;
-use crate::expect::equal;
-use crate::form::{Form, Upload};
-use crate::raw;
 use crate::target::Target;
 use anyhow::Context;
 use api_contract::files::FileCreated;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{CallResult, CookieJar, Form, Upload, raw};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{Method, StatusCode};
 

@@ -1,16 +1,13 @@
 //! Hostile requests. The reply is always an immediate refusal, never a server error.
 
-use crate::call_result::CallResult;
 use crate::checks::nonexistent_id;
-use crate::credential::Credential;
-use crate::expect::equal;
-use crate::form::Upload;
-use crate::raw;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use api_contract::{Message, headers, paths};
+use client::expect::equal;
+use client::{CallResult, Credential, Upload, raw};
 use http::header::AUTHORIZATION;
 use http::{Method, StatusCode};
 use std::time::{Duration, Instant};

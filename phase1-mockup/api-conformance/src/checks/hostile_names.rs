@@ -2,12 +2,10 @@
 //! name must be safe to display and safe in a header (ASVS 5.4.1).
 
 use crate::checks::listing;
-use crate::client::Client;
-use crate::credential::Credential;
-use crate::expect::equal;
-use crate::form::Upload;
 use crate::target::Target;
 use anyhow::{Context, ensure};
+use client::expect::equal;
+use client::{Client, Credential, Upload};
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, SET_COOKIE};
 

@@ -1,16 +1,13 @@
 //! Listings and their pages.
 
-use crate::call_result::CallResult;
 use crate::checks::listing;
-use crate::client::Client;
-use crate::credential::Credential;
-use crate::expect::equal;
-use crate::form::Upload;
 use crate::target::Target;
 use anyhow::Context;
 use api_contract::files::{FileList, ListQuery};
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{CallResult, Client, Credential, Upload};
 use http::Method;
 
 /// The newest file is first, and a row has the values of the upload reply.

@@ -1,8 +1,5 @@
 //! Logins: a password is exchanged for a session id or a token.
 
-use crate::call_result::{CallResult, Reply};
-use crate::credential::Credential;
-use crate::expect::equal;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::files::ListQuery;
@@ -10,6 +7,8 @@ use api_contract::paths;
 use api_contract::problem::{Problem, ProblemKind};
 use api_contract::secret::Secret;
 use api_contract::{LoginRequest, Message};
+use client::expect::equal;
+use client::{CallResult, Credential, Reply};
 use http::Method;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;

@@ -1,15 +1,13 @@
 //! Ownership: the reply for a foreign file equals that for a nonexistent file (ASVS 8.2.2).
 
 use crate::checks::{listing, nonexistent_id};
-use crate::client::Client;
-use crate::credential::Credential;
-use crate::expect::equal;
-use crate::form::Upload;
 use crate::target::Target;
 use anyhow::Context;
 use api_contract::files::ListQuery;
 use api_contract::headers;
 use api_contract::paths;
+use client::expect::equal;
+use client::{Client, Credential, Upload};
 use http::header::{DATE, HeaderName};
 use http::{Method, StatusCode};
 use serde_json::Value;

@@ -1,12 +1,11 @@
 //! Range requests (RFC 9110 §14).
 
-use crate::call_result::CallResult;
-use crate::expect::equal;
-use crate::form::Upload;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::problem::ProblemKind;
 use bytes::Bytes;
+use client::expect::equal;
+use client::{CallResult, Upload};
 use http::StatusCode;
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, IF_RANGE, RANGE};
 
@@ -160,7 +159,7 @@ pub async fn if_range_mismatch_returns_the_whole_file(
 
 /// A download of the same version resumes, and the reply has `Accept-Ranges`.
 pub async fn if_range_match_returns_the_range(target: &Target) -> anyhow::Result<()> {
-    let tag = format!("\"{}\"", crate::digest::sha256(&Upload::of_size("", SIZE).bytes));
+    let tag = format!("\"{}\"", client::digest::sha256(&Upload::of_size("", SIZE).bytes));
     let (_, outcome) = request_range(target, "bytes=10-", &[(IF_RANGE, &tag)]).await?;
     let reply = outcome.done()?;
     equal("the status", reply.status, StatusCode::PARTIAL_CONTENT)?;

@@ -1,10 +1,6 @@
 //! Sessions of a stateful server.
 
-use crate::call_result::CallResult;
-use crate::credential::Credential;
 use crate::eventually::eventually;
-use crate::expect::equal;
-use crate::form::Upload;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::files::FileList;
@@ -12,6 +8,8 @@ use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use api_contract::sessions::{MAX_SESSION_FILES, SessionView};
 use api_contract::{headers, paths};
+use client::expect::equal;
+use client::{CallResult, Credential, Upload};
 use http::Method;
 use http::header::{COOKIE, SET_COOKIE};
 use std::collections::HashSet;

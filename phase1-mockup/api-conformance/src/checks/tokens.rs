@@ -1,9 +1,5 @@
 //! Tokens of a stateless server: accepted and refused credentials.
 
-use crate::client::Client;
-use crate::credential::Credential;
-use crate::expect::equal;
-use crate::form::Upload;
 use crate::target::Target;
 use anyhow::{Context, ensure};
 use api_contract::files::ListQuery;
@@ -11,6 +7,8 @@ use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use client::expect::equal;
+use client::{Client, Credential, Upload};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,16 +1,13 @@
 //! Uploads, their limits, and idempotency keys.
 
-use crate::call_result::CallResult;
 use crate::checks::listing;
-use crate::client::Client;
-use crate::credential::Credential;
-use crate::digest::sha256;
-use crate::expect::equal;
-use crate::form::{Form, Upload};
 use crate::target::Target;
 use anyhow::Context;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
+use client::digest::sha256;
+use client::expect::equal;
+use client::{CallResult, Client, Credential, Form, Upload};
 use futures_util::future::try_join_all;
 use http::StatusCode;
 use http::header::{LOCATION, RETRY_AFTER};

@@ -3,11 +3,11 @@
 
 use crate::start;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
 use api_conformance::fixture::Fixture;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
+use client::Upload;
+use client::expect::equal;
 
 /// The sessions are lost with the process; accounts and files are not.
 #[tokio::test]

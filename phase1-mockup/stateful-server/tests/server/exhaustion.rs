@@ -7,7 +7,7 @@ use api_conformance::exhaustion::{
     unwritable_log_costs_no_request,
 };
 use api_conformance::fixture::Fixture;
-use api_conformance::target::AuthScheme;
+use client::AuthScheme;
 
 const SERVER: Program<'_> =
     Program { path: PROGRAM, auth_scheme: AuthScheme::Session, flags: &[] };

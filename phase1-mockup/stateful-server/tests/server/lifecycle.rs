@@ -2,15 +2,13 @@
 //! fourth, the end of the process, is in `consequences`).
 
 use crate::start;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
-use api_conformance::raw;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{Credential, Upload, raw};
 use serde_json::Value;
 
 /// Death by logout.
@@ -125,7 +123,7 @@ async fn refusal_of_a_busy_client(
 ) -> anyhow::Result<String> {
     let client = server.client();
     eventually(PROCESS_TIMEOUT, "a refusal", async || {
-        use api_conformance::call_result::CallResult;
+        use client::CallResult;
         match client.session_view(credential).await {
             CallResult::Refused(reply) => Ok(Some(reply.body.slug().to_owned())),
             other => other.done().map(|_still_valid| None),

@@ -1,7 +1,7 @@
 //! The conformance suite, with tokens and with passwords.
 
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::target::AuthScheme;
+use client::AuthScheme;
 
 mod with_a_token {
     api_conformance::conformance_suite!(crate::conformance::with_tokens);

@@ -2,14 +2,13 @@
 //! in the same position of the same file in `stateful-server`.
 
 use crate::start;
-use api_conformance::call_result::CallResult;
 use api_conformance::eventually::{eventually, wait_idle};
-use api_conformance::expect::equal;
 use api_conformance::fixture::Fixture;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{CallResult, Upload};
 use std::time::Duration;
 
 /// The key is in a file and the token is with the client, so nothing is lost.

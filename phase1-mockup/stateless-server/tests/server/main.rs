@@ -12,7 +12,7 @@ mod secrets;
 mod usage;
 
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::target::AuthScheme;
+use client::AuthScheme;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_stateless-server");

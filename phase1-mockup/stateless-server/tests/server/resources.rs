@@ -6,7 +6,7 @@ use api_conformance::resources::{
     endless_part_headers_use_bounded_memory, full_disk_loses_no_acknowledged_file,
     memory_is_independent_of_upload_size, on_a_small_disk,
 };
-use api_conformance::target::AuthScheme;
+use client::AuthScheme;
 
 #[tokio::test]
 async fn memory_does_not_grow_with_uploads() -> anyhow::Result<()> {

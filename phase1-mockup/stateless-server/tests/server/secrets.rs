@@ -1,15 +1,14 @@
 //! Keys, tokens and passwords: their validity, and the places where they must not appear.
 
 use crate::{PROGRAM, start};
-use api_conformance::call_result::CallResult;
-use api_conformance::credential::Credential;
-use api_conformance::expect::{equal, refuses_to_start};
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::target::AuthScheme;
+use api_conformance::usage::refuses_to_start;
 use api_conformance::usage::with;
 use api_contract::files::FileList;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{AuthScheme, CallResult, Credential};
 use http::Method;
 
 /// A password that occurs nowhere else, to search for in logs.

@@ -2,19 +2,15 @@
 //! that list the blobs on the server's disk.
 
 use crate::stores::{StoreKind, TestStores};
-use api_conformance::call_result::Reply;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
+use anyhow::Context;
 use api_conformance::fixture::{Fixture, Started};
-use api_contract::paths;
-use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers as names};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use api_contract::files::FileCreated;
+use api_contract::uploads::{UploadStart, UploadStarted};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use client::digest::sha256;
+use client::{CallResult, Client, Credential, Reply};
 use http::{Method, StatusCode};
 use reqwest::RequestBuilder;
-use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// An account at one replica. Other replicas accept the credential too.
@@ -46,27 +42,42 @@ impl AccountClient {
         self.client.authenticated(&self.credential, method, path)
     }
 
+    /// Starts an upload of a text file to a signed URL.
+    pub(crate) async fn start_upload(
+        &self,
+        name: &str,
+        size: usize,
+    ) -> CallResult<UploadStarted> {
+        let file = UploadStart {
+            name: name.to_owned(),
+            content_type: "text/plain".to_owned(),
+            size: size as u64,
+        };
+        self.client.start_upload(&self.credential, &file).await
+    }
+
+    pub(crate) async fn complete_upload(
+        &self,
+        upload_id: &str,
+    ) -> CallResult<FileCreated> {
+        self.client.complete_upload(&self.credential, upload_id).await
+    }
+
     /// A tus request.
     pub(crate) fn tus(&self, method: Method, path: &str) -> RequestBuilder {
-        self.request(method, path).header(names::TUS_RESUMABLE, TUS_VERSION)
+        self.client.tus(&self.credential, method, path)
     }
 
     /// Creates a tus upload of `size` bytes; returns its path.
     pub(crate) async fn create(&self, name: &str, size: usize) -> anyhow::Result<String> {
-        let metadata = format!("filename {}", STANDARD.encode(name));
-        let request = self
-            .tus(Method::POST, paths::TUS)
-            .header(names::UPLOAD_LENGTH, size)
-            .header(names::UPLOAD_METADATA, metadata);
+        let request = self.client.tus_creation(&self.credential, name, size);
         let reply = self.client.send(request).await?;
         anyhow::ensure!(reply.status == StatusCode::CREATED, "{reply:?}");
-        Ok(reply.header(LOCATION).unwrap_or_default().to_owned())
+        Ok(self.client.tus_path(&reply).unwrap_or_default())
     }
 
     pub(crate) fn patch(&self, path: &str, offset: usize) -> RequestBuilder {
-        self.tus(Method::PATCH, path)
-            .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
-            .header(names::UPLOAD_OFFSET, offset)
+        self.client.tus_chunk(&self.credential, path, offset)
     }
 
     /// Sends the next bytes of an upload.
@@ -82,13 +93,13 @@ impl AccountClient {
 
     /// Requests the offset of an upload.
     pub(crate) async fn head(&self, path: &str) -> anyhow::Result<Reply<Bytes>> {
-        Ok(self.client.send(self.tus(Method::HEAD, path)).await?)
+        Ok(self.client.send(self.client.tus_offset(&self.credential, path)).await?)
     }
 
     pub(crate) async fn offset(&self, path: &str) -> anyhow::Result<usize> {
         let reply = self.head(path).await?;
         anyhow::ensure!(reply.status == StatusCode::OK, "{reply:?}");
-        Ok(reply.header(names::UPLOAD_OFFSET).unwrap_or_default().parse()?)
+        reply.tus_offset().context("the offset")
     }
 
     /// The SHA-256 of the downloaded bytes of a file, in hex.
@@ -112,10 +123,6 @@ pub(crate) async fn single_replica(
     let started = stores.replica("token", more).await?;
     let alice = AccountClient::alice(&started).await?;
     Ok((started, alice))
-}
-
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    upload_domain::hex::hex(&Sha256::digest(bytes))
 }
 
 /// Bytes that differ between any two parts, so that a misplaced part changes the hash.

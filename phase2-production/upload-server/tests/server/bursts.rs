@@ -2,9 +2,8 @@
 //! Redis. The server queues the burst and refuses no upload of it.
 
 use crate::stores::{StoreKind, TestStores};
-use api_conformance::client::{Client, Options};
-use api_conformance::form::Upload;
 use api_contract::files::ListQuery;
+use client::{Client, Options, Upload};
 use futures_util::future::join_all;
 use std::time::Duration;
 

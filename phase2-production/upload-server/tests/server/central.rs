@@ -4,15 +4,12 @@
 use crate::cluster::TestCluster;
 use crate::half_open::HalfOpenRequest;
 use crate::stores::{StoreKind, TestStores, connection_to, flush};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{CallResult, Client, Credential, Upload};
 use futures_util::future::try_join_all;
 use sqlx::Connection;
 use std::convert::Infallible;

@@ -2,11 +2,10 @@
 
 use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, ensure};
-use api_conformance::call_result::Reply;
-use api_conformance::client::Client;
-use api_conformance::expect::equal;
 use api_contract::paths;
 use bytes::Bytes;
+use client::expect::equal;
+use client::{Client, Reply};
 use http::Method;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use serde_json::Value;

@@ -4,15 +4,14 @@
 use crate::half_open::HalfOpenRequest;
 use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, bail, ensure};
-use api_conformance::credential::Credential;
-use api_conformance::expect::equal;
 use api_conformance::fixture::Started;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
-use api_conformance::raw::authority;
 use api_contract::events::{Event, close};
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::raw::authority;
+use client::{Credential, Upload};
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
 use tokio::net::TcpStream;

@@ -4,20 +4,18 @@
 use crate::PROGRAM;
 use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, bail, ensure};
-use api_conformance::call_result::CallResult;
 use api_conformance::exhaustion::{
     Program, few_descriptors_end_no_connected_client, file_size_limit_refuses_one_upload,
     memory_is_flat_over_requests, read_only_disk_is_reported, readyz_becomes,
     small_files_fit_a_small_file_size_limit, unwritable_log_costs_no_request,
 };
-use api_conformance::expect::equal;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::form::Upload;
 use api_conformance::resources::on_a_small_disk;
-use api_conformance::target::AuthScheme;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use backing_services::{Backing, s3};
+use client::expect::equal;
+use client::{AuthScheme, CallResult, Upload};
 use futures_util::future::join_all;
 use http::StatusCode;
 use http::header::RETRY_AFTER;

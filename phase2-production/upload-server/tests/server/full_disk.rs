@@ -6,13 +6,13 @@
 //! `scripts/test` checks beforehand that this machine can run these tests.
 
 use crate::PROGRAM;
-use crate::account_client::{AccountClient, blobs_below, bytes_of, sha256, slug};
+use crate::account_client::{AccountClient, blobs_below, bytes_of, slug};
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::form::Upload;
 use api_conformance::resources::{full_disk_loses_no_acknowledged_file, on_a_small_disk};
-use api_conformance::target::AuthScheme;
 use api_contract::uploads::headers;
+use client::digest::sha256;
+use client::{AuthScheme, Upload};
 use http::StatusCode;
 use std::path::PathBuf;
 use std::time::Duration;

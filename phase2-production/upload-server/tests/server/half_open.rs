@@ -2,12 +2,11 @@
 //! body has not been sent. The server answers `100 Continue` at exactly this point.
 
 use anyhow::{Context, ensure};
-use api_conformance::credential::Credential;
-use api_conformance::expect::equal;
 use api_conformance::fixture::Started;
-use api_conformance::form::{Form, Upload};
-use api_conformance::raw::authority;
 use api_contract::paths;
+use client::expect::equal;
+use client::raw::authority;
+use client::{Credential, Form, Upload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

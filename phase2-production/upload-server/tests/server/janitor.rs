@@ -1,13 +1,14 @@
 //! Garbage collection: old orphan blobs are removed, young ones are not.
 
-use crate::account_client::{AccountClient, blobs, bytes_of, sha256, single_replica};
+use crate::account_client::{AccountClient, blobs, bytes_of, single_replica};
 use crate::half_open::HalfOpenRequest;
 use crate::stores::{StoreKind, TestStores};
 use anyhow::ensure;
 use api_conformance::eventually::{eventually, wait_idle};
-use api_conformance::form::Upload;
-use api_conformance::raw::authority;
 use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers as names};
+use client::Upload;
+use client::digest::sha256;
+use client::raw::authority;
 use http::Method;
 use std::fs;
 use std::time::{Duration, SystemTime};

@@ -4,13 +4,12 @@
 use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, ensure};
-use api_conformance::client::{Client, Options};
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
 use api_contract::{Ready, paths};
 use backing_services::{Backing, Service, database};
+use client::{Client, Credential, Options};
 use http::Method;
 use http::header::RETRY_AFTER;
 use load_balancer::status::BackendState;
@@ -119,7 +118,7 @@ async fn session_without_database_never_shows_a_stale_file_list() -> anyhow::Res
     let fixture = OutageFixture::start("central").await?;
     let (client, alice) = (fixture.client(), fixture.log_in().await?);
     client.session_view(&alice).await.done()?;
-    let file = api_conformance::form::Upload::new("a.txt", "a");
+    let file = client::Upload::new("a.txt", "a");
     client.upload(&alice, &file).await.done()?;
     fixture.postgres.pause().await?;
     // Redis has the list of the last upload, and not the one from before it.

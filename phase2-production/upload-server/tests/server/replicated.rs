@@ -3,13 +3,12 @@
 
 use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
 use api_conformance::fixture::Started;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{Credential, Upload};
 use futures_util::future::try_join_all;
 
 async fn start() -> anyhow::Result<(TestStores, TestCluster)> {

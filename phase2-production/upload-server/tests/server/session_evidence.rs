@@ -5,15 +5,13 @@
 use crate::PROGRAM;
 use crate::stores::{StoreKind, TestStores, flush};
 use anyhow::{Context, ensure};
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
-use api_conformance::target::AuthScheme;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use backing_services::{Backing, Service, database, redis};
+use client::{AuthScheme, Credential, Upload};
 use fault_proxy::{Direction, FaultProxy, Toxic};
 use futures_util::future::{join_all, try_join_all};
 use http::StatusCode;
@@ -318,18 +316,7 @@ async fn logout_before_an_outage_is_not_undone_by_it() -> anyhow::Result<()> {
 }
 
 async fn log_out(at: &Started, credential: &Credential) -> anyhow::Result<StatusCode> {
-    let client = at.client();
-    let request = match credential {
-        Credential::Bearer(token) => client
-            .request(http::Method::POST, api_contract::paths::TOKEN_REVOKE)
-            .json(&serde_json::json!({ "token": token.expose() })),
-        _ => client.authenticated(
-            credential,
-            http::Method::POST,
-            api_contract::paths::SESSION_END,
-        ),
-    };
-    Ok(client.send(request).await?.status)
+    at.client().log_out(credential).await.status()
 }
 
 /// The database goes away while a replica without Redis waits for the others to receive its

@@ -3,18 +3,16 @@
 
 use crate::stores::{REDIS_ATTEMPTS, StoreKind, TestStores, connection_to, flush};
 use anyhow::ensure;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
-use api_contract::Message;
 use api_contract::files::ListQuery;
-use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use backing_services::{Backing, redis};
+use client::Credential;
 use fault_proxy::{FaultProxy, Toxic};
 use futures_util::future::join_all;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use sqlx::Connection;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -204,12 +202,7 @@ async fn refresh_over_the_limit_costs_redis_few_scripts() -> anyhow::Result<()> 
     let client = replica.client();
     let issued = client.token(&replica.alice).await.done()?.body;
     let token = issued.refresh_token.expect("Phase 2 issues refresh tokens");
-    let refresh = async || {
-        let request = client
-            .request(Method::POST, paths::TOKEN_REFRESH)
-            .json(&serde_json::json!({ "refresh_token": token.expose() }));
-        client.json::<Message>(request).await.status()
-    };
+    let refresh = async || client.refresh(&token).await.status();
     let _first = refresh().await?;
     let before = scripts_run(&stores).await?;
     let began = std::time::Instant::now();

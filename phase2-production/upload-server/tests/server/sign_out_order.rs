@@ -2,13 +2,12 @@
 //! say.
 
 use crate::PROGRAM;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::{Fixture, Started};
 use api_conformance::process::PROCESS_TIMEOUT;
-use api_conformance::target::AuthScheme;
 use api_contract::problem::ProblemKind;
 use api_contract::{LoginRequest, Message, paths};
+use client::{AuthScheme, Credential};
 use http::Method;
 use serde_json::json;
 use std::net::UdpSocket;

@@ -2,11 +2,9 @@
 
 use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
-use api_conformance::client::{Client, Options};
-use api_conformance::credential::Credential;
-use api_conformance::form::Upload;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
+use client::{Client, Credential, Options, Upload};
 
 fn browser(cluster: &TestCluster) -> Client {
     let options = Options { keep_cookies: true, ..Options::default() };

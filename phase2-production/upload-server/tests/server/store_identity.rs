@@ -3,19 +3,18 @@
 //! that are gone with their disk.
 
 use crate::PROGRAM;
-use crate::account_client::{AccountClient, blobs, sha256};
+use crate::account_client::{AccountClient, blobs};
 use crate::stores::{StoreKind, TestStores, connection_to};
 use anyhow::ensure;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
-use api_conformance::target::AuthScheme;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use api_contract::{LoginRequest, Message, paths};
 use backing_services::{Backing, Service, redis};
+use client::digest::sha256;
+use client::{AuthScheme, Credential, Upload};
 use fault_proxy::FaultProxy;
 use http::{Method, StatusCode};
 use std::collections::BTreeSet;

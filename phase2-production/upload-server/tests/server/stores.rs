@@ -7,8 +7,8 @@
 use crate::PROGRAM;
 use anyhow::Context;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::target::AuthScheme;
 use backing_services::{Backing, Service, database, redis};
+use client::AuthScheme;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisResult};
 use sqlx::Connection;

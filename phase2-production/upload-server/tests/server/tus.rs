@@ -1,10 +1,11 @@
 //! Resumable uploads (tus 1.0): every replica reports the same stored offset.
 
-use crate::account_client::{AccountClient, bytes_of, sha256, single_replica, slug};
+use crate::account_client::{AccountClient, bytes_of, single_replica, slug};
 use api_contract::paths;
 use api_contract::uploads::{TUS_MEDIA_TYPE, headers as names};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use client::digest::sha256;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Method, StatusCode};
 use sha1::Sha1;
@@ -135,7 +136,7 @@ async fn part_with_a_wrong_checksum_is_discarded() -> anyhow::Result<()> {
     let last = send(first.len(), second, sha256(second)).await?;
     assert_eq!(last.status, StatusCode::NO_CONTENT);
     let file_id = last.header(names::FILE_ID).unwrap_or_default();
-    assert_eq!(alice.hash_of(file_id).await?, crate::account_client::sha256(&bytes));
+    assert_eq!(alice.hash_of(file_id).await?, client::digest::sha256(&bytes));
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! The server decides how many parts an upload has, and how many of them one transaction
 //! changes.
 
-use crate::account_client::{AccountClient, blobs, bytes_of, sha256, slug};
+use crate::account_client::{AccountClient, blobs, bytes_of, slug};
 use crate::stores::{StoreKind, TestStores};
 use anyhow::ensure;
 use api_conformance::eventually::eventually;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::uploads::headers as names;
+use client::digest::sha256;
 use http::{Method, StatusCode};
 use sqlx::{Connection, SqliteConnection};
 

@@ -2,14 +2,15 @@
 
 mod rows;
 
-use crate::account_client::{AccountClient, bytes_of, sha256, single_replica, slug};
+use crate::account_client::{AccountClient, bytes_of, single_replica, slug};
 use anyhow::ensure;
-use api_conformance::call_result::Reply;
 use api_contract::paths;
 use api_contract::uploads::headers as names;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use client::Reply;
+use client::digest::sha256;
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{Method, StatusCode};
 use rows::{METHOD_OVERRIDE, ROWS};

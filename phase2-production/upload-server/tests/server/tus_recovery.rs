@@ -1,13 +1,14 @@
 //! Acknowledged bytes survive the replica that acknowledged them.
 
-use crate::account_client::{AccountClient, bytes_of, sha256, single_replica, slug};
+use crate::account_client::{AccountClient, bytes_of, single_replica, slug};
 use crate::stores::{StoreKind, TestStores};
 use anyhow::ensure;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
 use api_conformance::process::PROCESS_TIMEOUT;
-use api_conformance::raw::authority;
 use api_contract::uploads::{TUS_MEDIA_TYPE, headers as names};
+use client::digest::sha256;
+use client::raw::authority;
 use futures_util::future::join_all;
 use http::StatusCode;
 use http::header::AUTHORIZATION;

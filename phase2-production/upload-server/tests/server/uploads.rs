@@ -1,35 +1,27 @@
 //! Uploads to a signed URL: the URL alone authorises its holder to write one file.
 
-use crate::account_client::{
-    AccountClient, blobs, bytes_of, sha256, single_replica, slug,
-};
+use crate::account_client::{AccountClient, blobs, bytes_of, single_replica, slug};
 use crate::stores::{StoreKind, TestStores};
-use api_conformance::call_result::Reply;
+use anyhow::bail;
 use api_conformance::eventually::eventually;
 use api_conformance::fixture::Started;
 use api_contract::files::FileCreated;
 use api_contract::paths;
-use api_contract::uploads::{PendingUploads, UploadKind, UploadStarted};
+use api_contract::problem::ProblemKind;
+use api_contract::uploads::{PendingUpload, UploadKind, UploadStarted};
 use backing_services::{Backing, s3};
 use bytes::Bytes;
+use client::digest::sha256;
+use client::{CallResult, Options, Reply};
 use http::{Method, StatusCode};
-use serde_json::json;
 use sqlx::{Connection, SqliteConnection};
 use std::time::{Duration, Instant};
 use upload_domain::incoming::now_ms;
 
-async fn start(account: &AccountClient, size: usize) -> anyhow::Result<Reply<Bytes>> {
-    let body = json!({ "name": "a.txt", "content_type": "text/plain", "size": size });
-    let request = account.request(Method::POST, paths::UPLOADS_START).json(&body);
-    Ok(account.client.send(request).await?)
-}
-
 async fn started(account: &AccountClient, size: usize) -> anyhow::Result<UploadStarted> {
-    let reply = start(account, size).await?;
-    assert_eq!(reply.status, StatusCode::CREATED, "{}", slug(&reply));
-    let started: UploadStarted = serde_json::from_slice(&reply.body)?;
-    assert_eq!(started.method, "PUT");
-    Ok(started)
+    let reply = account.start_upload("a.txt", size).await.done()?;
+    assert_eq!((reply.status, reply.body.method.as_str()), (StatusCode::CREATED, "PUT"));
+    Ok(reply.body)
 }
 
 /// Sent without a credential: the URL is the authorisation.
@@ -38,26 +30,18 @@ async fn put(server: &Started, url: &str, bytes: &[u8]) -> anyhow::Result<Reply<
     Ok(client.send(client.request(Method::PUT, url).body(bytes.to_vec())).await?)
 }
 
-async fn complete(
-    account: &AccountClient,
-    upload_id: &str,
-) -> anyhow::Result<Reply<Bytes>> {
-    let request = account.request(Method::POST, paths::UPLOADS_COMPLETE);
-    Ok(account.client.send(request.json(&json!({ "upload_id": upload_id }))).await?)
-}
-
 async fn completed(
     account: &AccountClient,
     upload_id: &str,
 ) -> anyhow::Result<FileCreated> {
-    let reply = complete(account, upload_id).await?;
-    assert_eq!(reply.status, StatusCode::CREATED, "{}", slug(&reply));
-    Ok(serde_json::from_slice(&reply.body)?)
+    let reply = account.complete_upload(upload_id).await.done()?;
+    assert_eq!(reply.status, StatusCode::CREATED);
+    Ok(reply.body)
 }
 
-async fn pending(account: &AccountClient) -> anyhow::Result<PendingUploads> {
-    let reply = account.client.send(account.request(Method::GET, paths::UPLOADS)).await?;
-    Ok(serde_json::from_slice(&reply.body)?)
+async fn pending(account: &AccountClient) -> anyhow::Result<Vec<PendingUpload>> {
+    let listed = account.client.pending_uploads(&account.credential).await.done()?;
+    Ok(listed.body.uploads)
 }
 
 #[tokio::test]
@@ -112,7 +96,7 @@ async fn tampered_or_expired_signed_url_is_refused() -> anyhow::Result<()> {
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{forged}");
         assert_eq!(slug(&reply), "signature-invalid");
     }
-    assert_eq!(slug(&complete(&alice, id).await?), "upload-incomplete");
+    alice.complete_upload(id).await.refused_as(ProblemKind::UploadIncomplete)?;
     let expired = async || {
         let reply = put(&server, &upload.url, b"hello").await?;
         Ok((reply.status != StatusCode::OK).then_some(reply))
@@ -125,8 +109,10 @@ async fn tampered_or_expired_signed_url_is_refused() -> anyhow::Result<()> {
     );
     let forged = put(&server, &format!("{}00", upload.url), b"hello").await?;
     assert_eq!(slug(&forged), "signature-invalid", "the signature is checked first");
-    let late = complete(&alice, id).await?;
-    assert!(["upload-expired", "upload-not-found"].contains(&slug(&late).as_str()));
+    let CallResult::Refused(late) = alice.complete_upload(id).await else {
+        bail!("an expired upload was completed");
+    };
+    assert!(["upload-expired", "upload-not-found"].contains(&late.body.slug()));
     Ok(())
 }
 
@@ -136,17 +122,14 @@ async fn put_must_match_the_announced_size() -> anyhow::Result<()> {
     let upload = started(&alice, 5).await?;
     assert_eq!(slug(&put(&server, &upload.url, b"hell").await?), "upload-incomplete");
     assert_eq!(slug(&put(&server, &upload.url, b"hello!").await?), "upload-too-large");
-    let early = complete(&alice, &upload.upload_id).await?;
-    assert_eq!(
-        (early.status, slug(&early).as_str()),
-        (StatusCode::CONFLICT, "upload-incomplete")
-    );
+    let early = alice.complete_upload(&upload.upload_id).await;
+    early.refused_as(ProblemKind::UploadIncomplete)?;
     assert_eq!(put(&server, &upload.url, b"hello").await?.status, StatusCode::OK);
     assert_eq!(slug(&put(&server, &upload.url, b"hell").await?), "upload-incomplete");
     let file = completed(&alice, &upload.upload_id).await?;
     assert_eq!(file.sha256, sha256(b"hello"), "a failed PUT replaced the bytes");
-    let too_large = start(&alice, server.max_upload + 1).await?;
-    assert_eq!(slug(&too_large), "upload-too-large");
+    let too_large = alice.start_upload("a.txt", server.max_upload + 1).await;
+    too_large.refused_as(ProblemKind::UploadTooLarge)?;
     Ok(())
 }
 
@@ -186,15 +169,14 @@ async fn put_after_completion_does_not_change_the_file() -> anyhow::Result<()> {
 async fn pending_uploads_are_listed_and_can_be_cancelled() -> anyhow::Result<()> {
     let (server, alice) = single_replica(&["--quota", "100"]).await?;
     let upload = started(&alice, 100).await?;
-    let over = start(&alice, 1).await?;
-    assert_eq!(slug(&over), "quota-exceeded");
-    let listed = pending(&alice).await?.uploads;
+    alice.start_upload("a.txt", 1).await.refused_as(ProblemKind::QuotaExceeded)?;
+    let listed = pending(&alice).await?;
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].kind, listed[0].size), (UploadKind::Presigned, 100));
     assert_eq!(listed[0].upload_id, upload.upload_id);
 
     let bob = AccountClient::bob(&server).await?;
-    assert!(pending(&bob).await?.uploads.is_empty());
+    assert!(pending(&bob).await?.is_empty());
     let path = paths::UPLOADS_ONE.replace("{upload_id}", &upload.upload_id);
     for (account, status) in [
         (&bob, StatusCode::NOT_FOUND),
@@ -204,9 +186,10 @@ async fn pending_uploads_are_listed_and_can_be_cancelled() -> anyhow::Result<()>
         let reply = account.client.send(account.request(Method::DELETE, &path)).await?;
         assert_eq!(reply.status, status);
     }
-    assert_eq!(slug(&complete(&bob, &upload.upload_id).await?), "upload-not-found");
+    let foreign = bob.complete_upload(&upload.upload_id).await;
+    foreign.refused_as(ProblemKind::UploadNotFound)?;
     assert_eq!(slug(&put(&server, &upload.url, b"x").await?), "upload-not-found");
-    assert!(pending(&alice).await?.uploads.is_empty());
+    assert!(pending(&alice).await?.is_empty());
     started(&alice, 100).await?;
     Ok(())
 }
@@ -264,11 +247,8 @@ async fn completion_during_another_is_refused_within_seconds() -> anyhow::Result
     put(&server, &upload.url, b"hello").await?;
     claim_for_another_replica(&stores, &upload.upload_id).await?;
     let began = Instant::now();
-    let busy = complete(&alice, &upload.upload_id).await?;
-    assert_eq!(
-        (busy.status, slug(&busy).as_str()),
-        (StatusCode::CONFLICT, "upload-busy")
-    );
+    let busy = alice.complete_upload(&upload.upload_id).await;
+    let busy = busy.refused_as(ProblemKind::UploadBusy)?;
     assert!(busy.header("retry-after").is_some());
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     Ok(())
@@ -284,7 +264,7 @@ async fn s3_upload_url_points_to_the_bucket() -> anyhow::Result<()> {
     let bytes = bytes_of(1_500_000);
     let upload = started(&alice, bytes.len()).await?;
     assert!(!upload.url.starts_with(&server.base_url) && upload.url.starts_with("http"));
-    let http = reqwest::Client::new();
+    let http = Options::default().build();
     let sent = http.put(&upload.url).body(bytes.clone()).send().await?;
     assert_eq!(sent.status(), StatusCode::OK);
     let file = completed(&alice, &upload.upload_id).await?;

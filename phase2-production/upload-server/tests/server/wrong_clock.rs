@@ -4,17 +4,12 @@
 use crate::account_client::AccountClient;
 use crate::stores::{StoreKind, TestStores, flush};
 use anyhow::{Context, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::{eventually, wait_idle};
 use api_conformance::fixture::Started;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
-use api_contract::secret::Secret;
-use api_contract::tokens::{RefreshRequest, TokenIssued};
+use client::{Credential, Upload};
 use http::{Method, StatusCode};
 use sqlx::Executor;
 use std::time::Duration;
@@ -111,21 +106,7 @@ async fn login_at_a_wrong_clock_is_not_swept() -> anyhow::Result<()> {
     let wrong = with_clock(&stores, "token", BEHIND, &flags).await?;
     let issued = wrong.client().token(&wrong.alice).await.done()?.body;
     let first = issued.refresh_token.context("a refresh token")?;
-    refresh(&right.client(), &first).await.done()?;
-    Ok(())
-}
-
-async fn refresh(client: &Client, token: &Secret) -> CallResult<TokenIssued> {
-    let refresh_token = token.clone();
-    let request = client.request(Method::POST, paths::TOKEN_REFRESH);
-    client.json(request.json(&RefreshRequest { refresh_token })).await
-}
-
-async fn revoke(client: &Client, token: &Secret) -> anyhow::Result<()> {
-    let request = client.request(Method::POST, paths::TOKEN_REVOKE);
-    let form = serde_json::json!({ "token": token.expose() });
-    let reply = client.send(request.json(&form)).await?;
-    ensure!(reply.status == StatusCode::OK, "{reply:?}");
+    right.client().refresh(&first).await.done()?;
     Ok(())
 }
 
@@ -137,7 +118,7 @@ async fn denials_and_keys_survive_a_wrong_clock() -> anyhow::Result<()> {
         let client = right.client();
         let ended = client.token(&right.alice).await.done()?.body.access_token;
         let valid = client.token(&right.alice).await.done()?.body.access_token;
-        revoke(&client, &ended).await?;
+        client.revoke(&ended).await.done()?;
         // As after a rotation: the key that signed both is published for another hour.
         let retire = "UPDATE signing_keys SET retires_at = \
              CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT) + 3600000";
@@ -168,10 +149,12 @@ async fn repeated_refresh_at_a_wrong_clock_ends_no_login() -> anyhow::Result<()>
         let wrong = with_clock(&stores, "token", AHEAD, &[]).await?;
         let issued = right.client().token(&right.alice).await.done()?.body;
         let first = issued.refresh_token.context("a refresh token")?;
-        let next = refresh(&right.client(), &first).await.done()?.body;
-        let _any_answer = refresh(&wrong.client(), &first).await;
+        let next = right.client().refresh(&first).await.done()?.body;
+        let _any_answer = wrong.client().refresh(&first).await;
         let next = next.refresh_token.context("a refresh token")?;
-        refresh(&right.client(), &next)
+        right
+            .client()
+            .refresh(&next)
             .await
             .done()
             .with_context(|| format!("{kind:?}"))?;
@@ -188,7 +171,8 @@ async fn logout_at_a_slow_clock_outlives_its_tokens() -> anyhow::Result<()> {
     let more = ["--revocation", "deny-list"];
     let wrong = with_clock(&stores, "token", BEHIND, &more).await?;
     let issued = right.client().token(&right.alice).await.done()?.body;
-    revoke(&wrong.client(), &issued.refresh_token.context("a refresh token")?).await?;
+    let refresh_token = issued.refresh_token.context("a refresh token")?;
+    wrong.client().revoke(&refresh_token).await.done()?;
     let access = Credential::Bearer(issued.access_token);
     right.refuses(&access, ProblemKind::TokenInvalid).await?;
     // A replica with another --token-ttl-ms may have issued a token for a day.

@@ -4,6 +4,7 @@ use super::control_file::{self, ControlFile};
 use crate::commands::MemberAction;
 use crate::status::ClusterStatus;
 use anyhow::{Context, bail};
+use client::Options;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -43,12 +44,7 @@ impl ControlClient {
     /// When the name is invalid, the lab's folder cannot be read, or the launcher of that name
     /// runs but does not answer.
     pub async fn find(name: &str) -> anyhow::Result<Option<Self>> {
-        http_edge::crypto::install_provider();
-        let http = reqwest::Client::builder()
-            .timeout(COMMAND_TIMEOUT)
-            .no_proxy()
-            .build()
-            .context("cannot make an HTTP client")?;
+        let http = Options { timeout: COMMAND_TIMEOUT, ..Options::default() }.build();
         for control in control_file::find_all(name)? {
             let found = Self { http: http.clone(), control };
             if found.is_running().await? {

@@ -4,10 +4,11 @@
 use crate::support::topology;
 use api_conformance::eventually::eventually;
 use api_conformance::process::PROCESS_TIMEOUT;
+use api_contract::LoginRequest;
 use api_contract::secret::Secret;
+use client::Client;
+use http::StatusCode;
 use launcher::{Backing, Cluster, Design, Files, ServerKind, Topology, Users};
-use reqwest::{Client, StatusCode};
-use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use upload_domain::accounts::GeneratedAccount;
@@ -28,13 +29,14 @@ fn persistent(server: impl Into<ServerKind>, folder: &Path) -> Topology {
 }
 
 async fn assert_logs_in(cluster: &Cluster, account: &GeneratedAccount) {
-    http_edge::crypto::install_provider();
-    let http = Client::builder().no_proxy().build().expect("a client");
-    let url = format!("{}/api/token", cluster.url());
-    let given = json!({"username": account.username, "password": account.password});
+    let client = Client::new(&cluster.url());
+    let given = LoginRequest {
+        username: account.username.clone(),
+        password: Secret::new(account.password.clone()),
+    };
     // A machine that has just started several processes may answer 503 at first.
     let attempt = async || {
-        let status = http.post(&url).json(&given).send().await?.status();
+        let status = client.token(&given).await.status()?;
         Ok((status != StatusCode::SERVICE_UNAVAILABLE).then_some(status))
     };
     let status = eventually(PROCESS_TIMEOUT, "a login", attempt).await;

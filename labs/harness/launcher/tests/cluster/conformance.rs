@@ -5,11 +5,11 @@
 //! sees the uploads of another check.
 
 use crate::support::{is_offered, topology};
-use api_conformance::cookies::CookieJar;
 use api_conformance::every_check::every_check;
-use api_conformance::target::{AuthScheme, Target};
+use api_conformance::target::Target;
 use api_contract::secret::Secret;
 use api_contract::{LoginRequest, paths};
+use client::{AuthScheme, CookieJar};
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::Method;
@@ -90,8 +90,7 @@ async fn check_contract(design: Design, backing: Backing, kind: Kind) {
     if !is_offered(kind).await {
         return;
     }
-    let auth_scheme =
-        if design.has_sessions() { AuthScheme::Session } else { AuthScheme::Token };
+    let auth_scheme = AuthScheme::from(design);
     let checks = every_check(auth_scheme);
     let accounts: Vec<_> = (0..checks.len()).map(|at| pair(design, at)).collect();
     let cluster = start_cluster(design, backing, &accounts).await;

@@ -108,8 +108,7 @@ async fn missing_token_and_foreign_host_are_refused() {
         let (cluster, stop) = (Arc::clone(&cluster), stop.clone());
         tokio::spawn(async move { server.serve(cluster, stop.cancelled_owned()).await })
     };
-    http_edge::crypto::install_provider();
-    let http = reqwest::Client::new();
+    let http = client::Options::default().build();
     let status = format!("{url}/status");
     let without_token = http.get(&status).send().await.unwrap();
     assert_eq!(without_token.status(), 401);

@@ -1,6 +1,7 @@
 //! HTTPS in front of a cluster: the certificate of the balancer, and the effect on replicas.
 
 use crate::support::{start_over, topology};
+use client::Options;
 use launcher::commands::MemberAction;
 use launcher::{Cluster, Design, ServerKind, Tls};
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
@@ -10,11 +11,10 @@ use serde_json::json;
 
 /// A client that trusts only the cluster's current certificate.
 fn trusting(cluster: &Cluster) -> Client {
-    http_edge::crypto::install_provider();
     let file = cluster.certificate().expect("the balancer created a certificate");
     let pem = std::fs::read(file).expect("a readable file");
     let certificate = Certificate::from_pem(&pem).expect("a valid certificate");
-    let client = Client::builder().no_proxy().tls_certs_only([certificate]);
+    let client = Options::default().builder().tls_certs_only([certificate]);
     client.build().expect("a client")
 }
 
@@ -76,8 +76,8 @@ async fn public_url_is_used_by_clients_and_replicas() {
     let status = cluster.status().await;
     // As a proxy that terminates TLS would send it.
     let balancer = status.member("lb").and_then(|lb| lb.address).unwrap();
-    http_edge::crypto::install_provider();
-    let call = Client::new().post(format!("http://{balancer}/api/session/start"));
+    let call =
+        Options::default().build().post(format!("http://{balancer}/api/session/start"));
     let call = call.header(ORIGIN, "https://lab.example");
     let given = json!({"username": "alice", "password": "correct-horse"});
     let reply = call.json(&given).send().await.unwrap();

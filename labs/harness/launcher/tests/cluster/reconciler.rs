@@ -4,6 +4,7 @@
 mod orders_of_two;
 
 use crate::support::{WAIT_TIMEOUT, member, seen_as, start, topology, until};
+use client::{Client, Options};
 use launcher::commands::MemberAction;
 use launcher::status::ProcessState;
 use launcher::{BalancerTimeout, Cluster, ServerKind};
@@ -13,13 +14,19 @@ use std::time::{Duration, Instant};
 /// Longer than the launcher waits for the balancer's answer to one command.
 const LONG_HANG: Duration = Duration::from_millis(16_500);
 
+/// A client that does not wait for a hanging process.
+pub(crate) fn short_client(base_url: &str) -> Client {
+    let timeout = Duration::from_secs(2);
+    Client::with(base_url, Options { timeout, ..Options::default() })
+}
+
 /// The status by the balancer itself, with backends that the launcher does not know.
 pub(crate) async fn balancer_status(cluster: &Cluster) -> Option<Status> {
     let token = std::fs::read_to_string(cluster.run_dir().join("balancer.token")).ok()?;
     let admin = member(&cluster.status().await, "lb").admin?;
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy();
-    let call = http.build().ok()?.get(format!("http://{admin}/status"));
-    call.bearer_auth(token.trim()).send().await.ok()?.json().await.ok()
+    let client = short_client(&format!("http://{admin}"));
+    let call = client.request(http::Method::GET, "/status").bearer_auth(token.trim());
+    client.json(call).await.done().ok().map(|reply| reply.body)
 }
 
 #[tokio::test]

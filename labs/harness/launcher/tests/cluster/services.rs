@@ -1,92 +1,67 @@
 //! The services that the designs of Phase 2 share: started before the replicas, passed to them
 //! as secrets, killed and restarted by command, and stopped at the end.
 
-use crate::support::{is_offered, pids, start_with, topology, until_gone};
+use crate::support::{alice, is_offered, pids, start_with, topology, until_gone};
 use api_conformance::eventually::eventually;
 use api_conformance::process::PROCESS_TIMEOUT;
+use api_contract::files::{FileList, ListQuery};
+use client::{CallResult, Client, CookieJar, Credential, Options, Upload};
+use http::StatusCode;
 use launcher::commands::MemberAction;
 use launcher::{Backing, Cluster, Design, Files, Kind, ServerKind, State};
 use load_balancer::config::Policy;
-use reqwest::header::{COOKIE, SET_COOKIE};
-use reqwest::multipart::{Form, Part};
-use reqwest::{Client, Response, StatusCode};
-use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-fn client() -> Client {
-    http_edge::crypto::install_provider();
-    Client::builder()
-        .timeout(Duration::from_secs(15))
-        .no_proxy()
-        .build()
-        .expect("a client")
+/// A login, and the client that keeps the affinity cookie.
+struct LoggedIn {
+    client: Client,
+    credential: Credential,
 }
 
-/// The credential from a login (a session id or a token), and the affinity cookie.
-struct Credential {
-    name: &'static str,
-    value: String,
-    cookie: String,
-}
-
-async fn log_in(cluster: &Cluster, design: Design) -> Credential {
-    let path = if design.has_sessions() { "session/start" } else { "token" };
-    let given = json!({"username": "alice", "password": "correct-horse"});
-    let url = format!("{}/api/{path}", cluster.url());
+async fn log_in(cluster: &Cluster, design: Design) -> LoggedIn {
+    let timeout = Duration::from_secs(15);
+    let options =
+        Options { timeout, keep_cookies: true, ..Options::with_new_connections() };
+    let client = Client::with(&cluster.url(), options);
     // A machine that has just started eight processes may answer 503 at first.
     let attempt = async || {
-        let reply = client().post(&url).json(&given).send().await?;
-        Ok((reply.status() != StatusCode::SERVICE_UNAVAILABLE).then_some(reply))
+        let login = client.log_in(design.into(), &alice()).await;
+        Ok((login.status()? != StatusCode::SERVICE_UNAVAILABLE).then_some(login))
     };
-    let reply = eventually(PROCESS_TIMEOUT, "a login", attempt).await.expect("an answer");
-    assert!(reply.status().is_success(), "{design:?}: {reply:?}");
-    let cookies = reply.headers().get_all(SET_COOKIE).iter();
-    let cookies = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
-    let cookie = cookies.collect::<Vec<_>>().join("; ");
-    let body: Value = reply.json().await.expect("JSON");
-    let text = |field: &str| body[field].as_str().expect("a text").to_owned();
-    match design.has_sessions() {
-        true => Credential { name: "X-Session-ID", value: text("session_id"), cookie },
-        false => {
-            let value = format!("Bearer {}", text("access_token"));
-            Credential { name: "Authorization", value, cookie }
-        }
+    let login = eventually(PROCESS_TIMEOUT, "a login", attempt).await.expect("an answer");
+    let credential = login.done().expect("a login").body.credential;
+    LoggedIn { client, credential }
+}
+
+impl LoggedIn {
+    async fn list(&self) -> CallResult<FileList> {
+        self.client.list(&self.credential, &ListQuery::default()).await
+    }
+
+    async fn status(&self) -> StatusCode {
+        self.list().await.status().expect("an answer")
+    }
+
+    async fn upload(&self) {
+        let file = Upload::new("kept.txt", "kept");
+        self.client.upload(&self.credential, &file).await.done().expect("an upload");
     }
 }
 
-async fn list(cluster: &Cluster, credential: &Credential) -> Response {
-    let call = client().get(format!("{}/api/files", cluster.url()));
-    let call = call
-        .header(credential.name, &credential.value)
-        .header(COOKIE, &credential.cookie);
-    call.send().await.expect("an answer")
-}
-
-async fn upload(cluster: &Cluster, credential: &Credential) {
-    let file = Part::bytes("kept".as_bytes()).file_name("kept.txt");
-    let call = client().post(format!("{}/api/upload", cluster.url()));
-    let call = call
-        .header(credential.name, &credential.value)
-        .header(COOKIE, &credential.cookie);
-    let reply = call.multipart(Form::new().part("file", file)).send().await;
-    assert_eq!(reply.expect("an answer").status(), StatusCode::CREATED);
-}
-
 /// The number of accepted requests of six in a row.
-async fn count_accepted(cluster: &Cluster, credential: &Credential) -> usize {
+async fn count_accepted(login: &LoggedIn) -> usize {
     let mut accepted = 0;
     for _ in 0..6 {
-        accepted +=
-            usize::from(list(cluster, credential).await.status() == StatusCode::OK);
+        accepted += usize::from(login.status().await == StatusCode::OK);
     }
     accepted
 }
 
 /// Waits until a request gets this status.
-async fn wait_for_status(cluster: &Cluster, credential: &Credential, wanted: StatusCode) {
+async fn wait_for_status(login: &LoggedIn, wanted: StatusCode) {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let status = list(cluster, credential).await.status();
+        let status = login.status().await;
         if status == wanted {
             return;
         }
@@ -102,8 +77,8 @@ async fn wait_for_status(cluster: &Cluster, credential: &Credential, wanted: Sta
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_session_exists_on_one_of_three_replicas() {
     let cluster = start_with(Design::Memory, 3, Backing::Embedded).await;
-    let credential = log_in(&cluster, Design::Memory).await;
-    assert_eq!(count_accepted(&cluster, &credential).await, 2);
+    let login = log_in(&cluster, Design::Memory).await;
+    assert_eq!(count_accepted(&login).await, 2);
     cluster.down().await;
 }
 
@@ -111,8 +86,9 @@ async fn memory_session_exists_on_one_of_three_replicas() {
 async fn sticky_design_uses_a_sticky_balancer() {
     assert_eq!(ServerKind::from(Design::Sticky).default_policy(), Policy::Sticky);
     let cluster = start_with(Design::Sticky, 2, Backing::Embedded).await;
-    let credential = log_in(&cluster, Design::Sticky).await;
-    assert!(!credential.cookie.is_empty(), "the balancer sets its affinity cookie");
+    let login = log_in(&cluster, Design::Sticky).await;
+    let cookies = login.client.cookies().and_then(CookieJar::header);
+    assert!(cookies.is_some(), "the balancer sets its affinity cookie");
     cluster.down().await;
 }
 
@@ -122,7 +98,7 @@ async fn services_are_killed_paused_and_restarted_by_command() {
         return;
     }
     let cluster = start_with(Design::Central, 3, Backing::Local).await;
-    let credential = log_in(&cluster, Design::Central).await;
+    let login = log_in(&cluster, Design::Central).await;
     for id in ["redis", "database"] {
         for (order, state) in [
             (MemberAction::Kill, State::Down),
@@ -136,7 +112,7 @@ async fn services_are_killed_paused_and_restarted_by_command() {
             let status = cluster.status().await;
             assert_eq!(status.service(id).unwrap().state, state, "{id} after {order:?}");
         }
-        wait_for_status(&cluster, &credential, StatusCode::OK).await;
+        wait_for_status(&login, StatusCode::OK).await;
         let refused =
             cluster.execute(id, MemberAction::Drain).await.unwrap_err().to_string();
         assert!(refused.contains("replicas are drained"), "{refused}");
@@ -195,10 +171,10 @@ async fn persistent_data_outlives_the_cluster() {
         topology.data_dir = Some(folder.path().to_owned());
         topology.backing = Backing::Embedded;
         let cluster = Cluster::start(topology).await.unwrap();
-        let credential = log_in(&cluster, Design::Central).await;
-        let listed: Value = list(&cluster, &credential).await.json().await.unwrap();
-        assert_eq!(listed["files"].as_array().unwrap().len(), expected, "{listed}");
-        upload(&cluster, &credential).await;
+        let login = log_in(&cluster, Design::Central).await;
+        let listed = login.list().await.done().unwrap().body;
+        assert_eq!(listed.files.len(), expected, "{listed:?}");
+        login.upload().await;
         cluster.down().await;
     }
     let mut topology = topology(Design::Central, 1);
@@ -216,8 +192,8 @@ async fn uploads_can_be_stored_in_s3() {
     let cluster = Cluster::start(topology).await.unwrap();
     let store = cluster.status().await.service("s3").cloned().unwrap();
     assert_eq!(store.state, State::Up);
-    let credential = log_in(&cluster, Design::Token).await;
-    upload(&cluster, &credential).await;
+    let login = log_in(&cluster, Design::Token).await;
+    login.upload().await;
     assert!(
         !cluster.run_dir().join("data/blobs").exists(),
         "the blobs must not be in the folder"

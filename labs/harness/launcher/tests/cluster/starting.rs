@@ -1,6 +1,10 @@
 //! Starting a cluster: all processes start, or none remains and the error is clear.
 
-use crate::support::{member, seen_as, start, topology, until};
+use crate::support::{alice, member, seen_as, start, topology, until};
+use api_contract::files::ListQuery;
+use api_contract::paths;
+use client::{AuthScheme, Client};
+use http::Method;
 use launcher::{Cluster, ServerKind, Users};
 use load_balancer::status::BackendState;
 use upload_domain::passwords::HashCost;
@@ -10,8 +14,9 @@ use upload_domain::users_file;
 async fn started_cluster_answers_through_its_balancer() {
     for design in [ServerKind::Stateful, ServerKind::Stateless] {
         let cluster = start(design, 2).await;
-        let reply = reqwest::get(format!("{}/readyz", cluster.url())).await.unwrap();
-        assert_eq!(reply.status(), 200);
+        let client = Client::new(&cluster.url());
+        let readyz = client.request(Method::GET, paths::READYZ);
+        assert_eq!(client.send(readyz).await.unwrap().status, 200);
         let status = cluster.status().await;
         assert!(seen_as(&status, "r1", BackendState::Up));
         assert!(seen_as(&status, "r2", BackendState::Up));
@@ -23,8 +28,9 @@ async fn started_cluster_answers_through_its_balancer() {
 async fn added_replica_gets_the_next_id_and_requests() {
     let cluster = start(ServerKind::Stateless, 1).await;
     assert_eq!(cluster.add().await.unwrap(), "r2");
+    let client = Client::new(&cluster.url());
     for _ in 0..4 {
-        reqwest::get(format!("{}/readyz", cluster.url())).await.unwrap();
+        client.send(client.request(Method::GET, paths::READYZ)).await.unwrap();
     }
     until(&cluster, "both replicas have served requests", |status| {
         ["r1", "r2"]
@@ -59,15 +65,11 @@ async fn replica_ids_are_never_reused() {
 #[tokio::test]
 async fn replicas_share_the_key_that_signs_tokens() {
     let cluster = start(ServerKind::Stateless, 2).await;
-    http_edge::crypto::install_provider();
-    let (http, url) = (reqwest::Client::new(), cluster.url());
-    let given = serde_json::json!({"username": "alice", "password": "correct-horse"});
-    let issued = http.post(format!("{url}/api/token")).json(&given);
-    let issued: serde_json::Value = issued.send().await.unwrap().json().await.unwrap();
-    let token = issued["access_token"].as_str().unwrap();
+    let client = Client::new(&cluster.url());
+    let login = client.log_in(AuthScheme::Token, &alice()).await.done().unwrap();
     for _ in 0..4 {
-        let list = http.get(format!("{url}/api/files")).bearer_auth(token);
-        assert_eq!(list.send().await.unwrap().status(), 200);
+        let list = client.list(&login.body.credential, &ListQuery::default()).await;
+        assert_eq!(list.status().unwrap(), 200);
     }
     cluster.down().await;
 }

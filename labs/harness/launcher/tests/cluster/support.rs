@@ -1,5 +1,6 @@
 //! A small private cluster for one test.
 
+use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use launcher::status::{ClusterStatus, MemberStatus};
 use launcher::{Backing, Cluster, Kind, Program, ServerKind, Tls, Topology, Users};
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// The longest time to wait for a condition.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
+
+const PASSWORD: &str = "correct-horse";
 
 /// The environment variable with the kinds of services that must be available. A test of such a
 /// kind fails instead of being skipped.
@@ -35,6 +38,11 @@ pub(crate) async fn is_offered(kind: Kind) -> bool {
     true
 }
 
+/// The account of [`topology`].
+pub(crate) fn alice() -> LoginRequest {
+    LoginRequest { username: "alice".to_owned(), password: Secret::new(PASSWORD) }
+}
+
 pub(crate) fn program() -> Program {
     Program { path: env!("CARGO_BIN_EXE_cluster-role").into(), prefix: Vec::new() }
 }
@@ -42,7 +50,7 @@ pub(crate) fn program() -> Program {
 pub(crate) fn topology(server: impl Into<ServerKind>, replicas: usize) -> Topology {
     Topology {
         replicas,
-        users: Users::WithPassword(Secret::new("correct-horse")),
+        users: Users::WithPassword(Secret::new(PASSWORD)),
         ..Topology::on_loopback(program(), server)
     }
 }

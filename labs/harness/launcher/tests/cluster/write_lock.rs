@@ -1,12 +1,11 @@
 //! SQLite has one writer at a time: a replica that is paused with the write lock would stop the
 //! writes of all others.
 
-use crate::support::start_with;
+use crate::support::{alice, start_with};
+use client::{AuthScheme, Client, Credential, Upload};
+use http::StatusCode;
 use launcher::commands::MemberAction;
 use launcher::{Backing, Cluster, Design};
-use reqwest::multipart::{Form, Part};
-use reqwest::{Client, StatusCode};
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,35 +16,26 @@ const PAUSES: usize = 15;
 /// that a paused replica holds is never released.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The base URLs of the replicas, and a token that all of them accept.
+/// The replicas, and a token that all of them accept.
 struct Target {
-    http: Client,
-    urls: Vec<String>,
-    token: String,
+    replicas: Vec<Client>,
+    token: Credential,
 }
 
 impl Target {
     async fn of(cluster: &Cluster) -> Self {
-        http_edge::crypto::install_provider();
-        let http = Client::builder().timeout(Duration::from_secs(10)).no_proxy();
-        let http = http.build().expect("a client");
+        let balancer = Client::new(&cluster.url());
+        let login = balancer.log_in(AuthScheme::Token, &alice()).await.done();
+        let token = login.expect("a token").body.credential;
         let members = cluster.status().await.members;
-        let urls = members.iter().skip(1).filter_map(|one| one.address);
-        let urls: Vec<_> = urls.map(|address| format!("http://{address}")).collect();
-        let given = json!({"username": "alice", "password": "correct-horse"});
-        let call = http.post(format!("{}/api/token", cluster.url())).json(&given);
-        let reply: Value =
-            call.send().await.expect("a reply").json().await.expect("JSON");
-        let token = reply["access_token"].as_str().expect("a token").to_owned();
-        Self { http, urls, token }
+        let replicas = members.iter().skip(1).filter_map(|one| one.address);
+        let replicas = replicas.map(|address| Client::new(&format!("http://{address}")));
+        Self { replicas: replicas.collect(), token }
     }
 
     async fn upload(&self, replica: usize) -> Option<StatusCode> {
-        let file = Part::bytes("text".as_bytes()).file_name("a.txt");
-        let call = self.http.post(format!("{}/api/upload", self.urls[replica]));
-        let call =
-            call.bearer_auth(&self.token).multipart(Form::new().part("file", file));
-        call.send().await.ok().map(|reply| reply.status())
+        let file = Upload::new("a.txt", "text");
+        self.replicas[replica].upload(&self.token, &file).await.status().ok()
     }
 
     /// Whether a replica stores a file, at the first attempt or at a later one.

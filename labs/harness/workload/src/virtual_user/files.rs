@@ -4,10 +4,9 @@ use super::{CallOutcome, LoginCredential, VirtualUser};
 use crate::completion::Completion;
 use crate::content::{TestFile, owner_of};
 use crate::entry::{ListedFile, Operation, OperationOutcome, ReplyValue};
-use api_conformance::call_result::CallResult;
-use api_conformance::digest::sha256;
-use api_conformance::form::Upload;
 use api_contract::files::{FileList, ListQuery, MAX_PAGE_SIZE};
+use client::digest::sha256;
+use client::{CallResult, Upload};
 
 impl VirtualUser {
     /// Uploads a file in one request, with an idempotency key if `key` is given. Returns the result

@@ -4,7 +4,7 @@ use super::Credentials;
 use crate::content::TestFile;
 use crate::entry::OperationOutcome;
 use crate::virtual_user::{CallOutcome, ChunkedUpload, LoginCredential, VirtualUser};
-use api_conformance::target::AuthScheme;
+use client::AuthScheme;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;

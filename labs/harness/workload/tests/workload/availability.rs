@@ -17,7 +17,7 @@ fn hanging_request_is_a_violation() {
 /// A bound above the client timeout would never be reached.
 #[test]
 fn request_as_long_as_the_client_timeout_is_a_violation() {
-    let timeout = api_conformance::client::Options::default().timeout.as_millis();
+    let timeout = client::Options::default().timeout.as_millis();
     let timeout = u64::try_from(timeout).expect("seconds");
     assert!(Guarantees::of_memory().max_request_ms < timeout);
     HistoryBuilder::new()

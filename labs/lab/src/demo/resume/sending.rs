@@ -2,22 +2,14 @@
 
 use super::UploadFile;
 use anyhow::Context;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
-use api_conformance::form::{Form, Upload};
 use api_contract::files::FileCreated;
 use api_contract::headers::IDEMPOTENCY_KEY;
 use api_contract::paths;
-use api_contract::uploads::headers::{
-    TUS_RESUMABLE, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
-};
-use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use client::{Client, Credential, Form, Upload};
 use futures_util::{Stream, StreamExt, stream};
 use http::Method;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::CONTENT_TYPE;
 use reqwest::Body;
 use std::io;
 use std::sync::Arc;
@@ -112,28 +104,17 @@ impl<'a> ChunkedUpload<'a> {
         sent: &'a SentBytes,
     ) -> anyhow::Result<Self> {
         let bytes = file.bytes.clone();
-        let request = client
-            .authenticated(credential, Method::POST, paths::TUS)
-            .header(TUS_RESUMABLE, TUS_VERSION)
-            .header(UPLOAD_LENGTH, bytes.len())
-            .header(UPLOAD_METADATA, format!("filename {}", STANDARD.encode(file.name)));
+        let request = client.tus_creation(credential, file.name, bytes.len());
         let reply = client.send(request).await?;
-        let path = reply.header(LOCATION).context("a new upload has a Location")?;
-        // Location may be a whole URL or a path of this server.
-        let path = path.trim_start_matches(client.base_url()).to_owned();
+        let path = client.tus_path(&reply).context("a new upload has a Location")?;
         Ok(Self { client, credential, bytes, path, sent })
     }
 
     /// Sends the bytes from `offset`.
     pub(super) async fn send_from(&self, offset: usize) -> anyhow::Result<()> {
         let body = Body::wrap_stream(self.sent.paced(self.bytes.slice(offset..)));
-        let request = self
-            .client
-            .authenticated(self.credential, Method::PATCH, &self.path)
-            .header(TUS_RESUMABLE, TUS_VERSION)
-            .header(UPLOAD_OFFSET, offset)
-            .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
-            .body(body);
+        let request = self.client.tus_chunk(self.credential, &self.path, offset);
+        let request = request.body(body);
         let reply = self.client.send(request).await?;
         anyhow::ensure!(reply.status.is_success(), "{}", reply.status);
         Ok(())
@@ -141,11 +122,9 @@ impl<'a> ChunkedUpload<'a> {
 
     /// The offset that the server has stored.
     pub(super) async fn offset(&self) -> anyhow::Result<usize> {
-        let request =
-            self.client.authenticated(self.credential, Method::HEAD, &self.path);
-        let reply = self.client.send(request.header(TUS_RESUMABLE, TUS_VERSION)).await?;
+        let request = self.client.tus_offset(self.credential, &self.path);
+        let reply = self.client.send(request).await?;
         anyhow::ensure!(reply.status.is_success(), "{}", reply.status);
-        let offset = reply.header(UPLOAD_OFFSET).context("an upload has an offset")?;
-        Ok(offset.parse()?)
+        reply.tus_offset().context("an upload has an offset")
     }
 }

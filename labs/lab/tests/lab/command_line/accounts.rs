@@ -230,7 +230,7 @@ async fn admin_of_the_users_file_manages_accounts_of_a_cluster() {
     let design = ["--design", "memory", "--users", &file];
     users.lab.ok(&[&up[..], &design].concat());
     let url = users.lab.ok(&["status", "--url"]).trim().to_owned();
-    let target = api_conformance::client::Client::new(&url);
+    let target = client::Client::new(&url);
     let login = json!({ "username": "ada", "password": PASSWORD });
     let request = target.request(http::Method::POST, "/api/session/start").json(&login);
     let started = target.send(request).await.expect("an answer");

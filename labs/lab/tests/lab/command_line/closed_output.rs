@@ -4,8 +4,8 @@
 use super::{COMMANDS, Workspace, command_paths};
 use crate::judging::BUILD_TIMEOUT;
 use crate::run::{COMMAND_TIMEOUT, TestLab, finish_with, until};
-use api_conformance::client::Client;
 use api_conformance::eventually::eventually;
+use client::Client;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;

@@ -6,16 +6,10 @@ use super::test_cluster::{
 };
 use super::virtual_users::{VirtualUser, all_are_logged_in};
 use anyhow::{Context, ensure};
-use api_conformance::digest::sha256;
 use api_conformance::eventually::eventually;
-use api_contract::paths;
-use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use client::digest::sha256;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt};
-use http::Method;
-use http::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Body, RequestBuilder};
 use std::collections::BTreeMap;
 use std::io;
@@ -260,31 +254,14 @@ struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     async fn begin(user: &'a VirtualUser) -> anyhow::Result<Self> {
-        let request =
-            user.client.authenticated(&user.credential, Method::POST, paths::TUS);
-        let request = request
-            .header(headers::TUS_RESUMABLE, TUS_VERSION)
-            .header(headers::UPLOAD_LENGTH, SIZE)
-            .header(
-                headers::UPLOAD_METADATA,
-                format!("filename {}", STANDARD.encode("cut")),
-            );
+        let request = user.client.tus_creation(&user.credential, "cut", SIZE);
         let reply = user.client.send(request).await?;
-        let path = reply.header(LOCATION).context("the upload has a location")?;
-        let path = path.trim_start_matches(user.client.base_url()).to_owned();
+        let path = user.client.tus_path(&reply).context("the upload has a location")?;
         Ok(Self { user, path })
     }
 
-    fn request(&self, method: Method) -> RequestBuilder {
-        let request =
-            self.user.client.authenticated(&self.user.credential, method, &self.path);
-        request.header(headers::TUS_RESUMABLE, TUS_VERSION)
-    }
-
     fn patch(&self, offset: usize) -> RequestBuilder {
-        self.request(Method::PATCH)
-            .header(headers::UPLOAD_OFFSET, offset)
-            .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
+        self.user.client.tus_chunk(&self.user.credential, &self.path, offset)
     }
 
     /// Sends a piece. Returns the replica that received it, and the id of the completed file.
@@ -298,12 +275,13 @@ impl<'a> Pieces<'a> {
         ensure!(reply.status.is_success(), "{}: {:?}", reply.status, reply.body);
         let replica =
             reply.served_by().context("the reply names its replica")?.to_owned();
-        Ok((replica, reply.header(headers::FILE_ID).map(str::to_owned)))
+        Ok((replica, reply.tus_file_id().map(str::to_owned)))
     }
 
     async fn offset(&self) -> anyhow::Result<usize> {
-        let reply = self.user.client.send(self.request(Method::HEAD)).await?;
+        let request = self.user.client.tus_offset(&self.user.credential, &self.path);
+        let reply = self.user.client.send(request).await?;
         ensure!(reply.status.is_success(), "{}", reply.status);
-        Ok(reply.header(headers::UPLOAD_OFFSET).context("an offset")?.parse()?)
+        reply.tus_offset().context("an offset")
     }
 }

@@ -3,14 +3,11 @@
 
 use super::test_cluster::{EVENT_TIMEOUT, TestCluster};
 use anyhow::bail;
-use api_conformance::call_result::CallResult;
-use api_conformance::client::{Client, Options};
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::form::Upload;
 use api_contract::files::{FileCreated, ListQuery};
 use api_contract::secret::Secret;
 use api_contract::{LoginRequest, paths};
+use client::{CallResult, Client, Credential, Options, Upload};
 use futures_util::future::try_join_all;
 use http::{Method, StatusCode};
 use std::collections::BTreeMap;

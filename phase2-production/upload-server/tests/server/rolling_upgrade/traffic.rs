@@ -3,13 +3,10 @@
 
 use crate::cluster::TestCluster;
 use anyhow::{Context, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::{Client, Options};
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::form::Upload;
 use api_contract::LoginRequest;
 use api_contract::files::ListQuery;
+use client::{AuthScheme, CallResult, Client, Credential, Options, Upload};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -175,12 +172,11 @@ async fn log_in(
     design: &str,
     account: &LoginRequest,
 ) -> anyhow::Result<Credential> {
-    if design == "token" {
-        let issued = done!(client.token(account))?;
-        return Ok(Credential::Bearer(issued.access_token));
-    }
-    let started = done!(client.log_in_session(account))?;
-    Ok(Credential::Session(started.session_id))
+    let auth_scheme = match design {
+        "token" => AuthScheme::Token,
+        _ => AuthScheme::Session,
+    };
+    Ok(done!(client.log_in(auth_scheme, account))?.credential)
 }
 
 /// Whether more than two processes per core want to run, averaged over a minute.

@@ -1,11 +1,10 @@
 //! Audited actions on accounts: by the account itself, or by an admin.
 
 use super::test_app::TestApp;
-use api_conformance::call_result::CallResult;
-use api_conformance::credential::Credential;
 use api_contract::accounts::{Account, AccountRole, AccountUpdate, PasswordChange};
 use api_contract::problem::ProblemKind;
 use api_contract::{LoginRequest, Message, paths};
+use client::{CallResult, Credential};
 use http::Method;
 
 /// The problem for a revoked credential in a design.

@@ -5,16 +5,13 @@ use crate::security::raw_connection::{RawResponse, exchange, head};
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
-use api_conformance::form::{Form, Upload};
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
-use api_contract::uploads::{UploadStart, UploadStarted};
+use client::expect::equal;
+use client::{Credential, Form, Upload};
 use http::{Method, StatusCode};
 
 /// Bytes that a form may add to its file (`http-edge`).
@@ -51,7 +48,7 @@ async fn body_of_wrong_length_leaves_no_file() -> anyhow::Result<()> {
             equal("the only status, without a body", response.statuses(), vec![413])?;
         }
         let short = [announced(form.body().len() + 1_000, &[])?.into(), form.body()];
-        api_conformance::raw::disconnect_after(url, &short.concat()).await?;
+        client::raw::disconnect_after(url, &short.concat()).await?;
         no_file_remains(&app, &alice).await?;
     }
     let client = app.client();
@@ -75,18 +72,9 @@ async fn no_call_accepts_more_than_its_announced_length() -> anyhow::Result<()> 
     let app = TestApp::new(StoreKind::Embedded, "token", &[]).await?;
     let (client, credential) = (app.client(), app.sign_in(&app.alice).await?);
     let alice = AccountClient { client: client.clone(), credential: credential.clone() };
-    let start = |size: usize| {
-        let body = UploadStart {
-            name: "put.bin".to_owned(),
-            content_type: "text/plain".to_owned(),
-            size: size as u64,
-        };
-        alice.request(Method::POST, paths::UPLOADS_START).json(&body)
-    };
-    let too_large: CallResult<UploadStarted> =
-        client.json(start(app.target().max_upload + 1)).await;
+    let too_large = alice.start_upload("put.bin", app.target().max_upload + 1).await;
     too_large.refused_as(ProblemKind::UploadTooLarge)?;
-    let started: UploadStarted = client.json(start(1_000)).await.done()?.body;
+    let started = alice.start_upload("put.bin", 1_000).await.done()?.body;
     for chunked in [false, true] {
         let body = Upload::of_size("", 100_000).bytes;
         let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(body.clone())]);

@@ -3,13 +3,12 @@
 use super::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail};
-use api_conformance::call_result::Reply;
-use api_conformance::credential::Credential;
-use api_conformance::expect::equal;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::sessions::{SessionStarted, SessionView};
 use bytes::Bytes;
+use client::expect::equal;
+use client::{Credential, Reply};
 use http::Method;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use reqwest::RequestBuilder;

@@ -2,18 +2,17 @@
 //! after a revocation. All tests go through the balancer.
 
 use crate::security::audited_actions::disabled;
-use crate::security::forge::{log_in, revoke};
+use crate::security::forge::log_in;
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
-use api_conformance::credential::Credential;
-use api_conformance::expect::equal;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
-use api_conformance::raw::authority;
 use api_contract::events::{Event, close};
 use api_contract::paths;
 use api_contract::secret::Secret;
+use client::expect::equal;
+use client::raw::authority;
+use client::{Credential, Upload};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{COOKIE, ORIGIN};
 use std::time::{Duration, Instant};
@@ -171,7 +170,7 @@ async fn revoke_by(
     match (action, credential) {
         ("logout", _) => drop(client.end_session(credential).await.done()?),
         ("revoked", Credential::Bearer(token)) => {
-            drop(revoke(&client, token).await.done()?)
+            drop(client.revoke(token).await.done()?)
         }
         ("sign-out", _) => drop(app.sign_out(credential).await.done()?),
         ("admin's sign-out", _) => drop(app.sign_out_as(root, "alice").await.done()?),

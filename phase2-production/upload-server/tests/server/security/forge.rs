@@ -3,20 +3,16 @@
 use crate::security::test_app::TestApp;
 use crate::stores::TestStores;
 use anyhow::{Context, bail};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
-use api_conformance::expect::equal;
+use api_contract::LoginRequest;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
-use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
-use api_contract::{LoginRequest, Message, paths};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
-use http::Method;
+use client::expect::equal;
+use client::{Client, Credential};
 use http::header::WWW_AUTHENTICATE;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
@@ -179,16 +175,4 @@ impl TokenProbe {
         let challenge = refused.header(WWW_AUTHENTICATE).unwrap_or_default();
         Ok(format!("{} ({challenge})", refused.body.detail))
     }
-}
-
-/// `POST /api/token/refresh`
-pub(crate) async fn refresh(client: &Client, token: &Secret) -> CallResult<TokenIssued> {
-    let body = RefreshRequest { refresh_token: token.clone() };
-    client.json(client.request(Method::POST, paths::TOKEN_REFRESH).json(&body)).await
-}
-
-/// `POST /api/token/revoke`
-pub(crate) async fn revoke(client: &Client, token: &Secret) -> CallResult<Message> {
-    let body = RevokeRequest { token: token.clone() };
-    client.json(client.request(Method::POST, paths::TOKEN_REVOKE).json(&body)).await
 }

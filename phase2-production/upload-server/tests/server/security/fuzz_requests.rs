@@ -1,9 +1,8 @@
 //! Fuzz requests: random combinations of methods, paths, headers and bodies that break
 //! servers.
 
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_contract::paths;
+use client::{Client, Credential};
 use http::Method;
 use rand::RngExt;
 use rand::seq::IndexedRandom;

@@ -4,12 +4,12 @@
 use super::test_app::{TestApp, with_password};
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::call_result::CallResult;
 use api_conformance::eventually::eventually;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::sessions::SessionStarted;
+use client::CallResult;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::Method;

@@ -2,17 +2,17 @@
 //! times, another issuer, another token type.
 
 use crate::security::forge::{
-    ALGORITHMS, TokenProbe, TokenSigner, log_in, now_s, parts, refresh, signed,
+    ALGORITHMS, TokenProbe, TokenSigner, log_in, now_s, parts, signed,
 };
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::Context;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
+use client::Credential;
+use client::expect::equal;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
@@ -193,7 +193,7 @@ async fn token_types_are_not_interchangeable() -> anyhow::Result<()> {
         .refuses(renewal.expose())
         .await
         .context("a refresh token gave access to files")?;
-    refresh(&client, &access).await.refused_as(ProblemKind::TokenInvalid)?;
+    client.refresh(&access).await.refused_as(ProblemKind::TokenInvalid)?;
 
     for typ in ["JWT", "at-jwt", "AT+JWT ", "rt+jwt", "id_token+jwt", "dpop+jwt", ""] {
         let mut header = signer.header();

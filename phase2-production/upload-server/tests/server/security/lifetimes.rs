@@ -3,12 +3,11 @@
 use super::test_app::TestApp;
 use crate::stores::{StoreKind, connection_to};
 use anyhow::{bail, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::wait_idle;
-use api_conformance::expect::equal;
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
+use client::expect::equal;
+use client::{CallResult, Credential};
 use futures_util::future::try_join_all;
 use redis::aio::MultiplexedConnection;
 use sha2::{Digest, Sha256};

@@ -6,12 +6,12 @@ use super::test_app::{TestApp, with_password};
 use crate::half_open::HalfOpenRequest;
 use crate::stores::{StoreKind, flush};
 use anyhow::{Context, bail, ensure};
-use api_conformance::credential::Credential;
-use api_conformance::expect::equal;
-use api_conformance::raw::authority;
 use api_contract::problem::ProblemKind;
-use api_contract::tokens::{RefreshRequest, TokenIssued};
+use api_contract::tokens::TokenIssued;
 use api_contract::{Message, paths};
+use client::Credential;
+use client::expect::equal;
+use client::raw::authority;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use http::Method;
@@ -146,11 +146,8 @@ async fn check_family_revoked(app: &TestApp, family: &TokenIssued) -> anyhow::Re
     app.all_refuse(&Credential::Bearer(family.access_token.clone()), revoked("token"))
         .await?;
     let refresh_token = family.refresh_token.clone().context("a refresh token")?;
-    let body = RefreshRequest { refresh_token };
     for replica in app.replicas() {
-        let client = replica.client();
-        let request = client.request(Method::POST, paths::TOKEN_REFRESH).json(&body);
-        let outcome = client.json::<TokenIssued>(request).await;
+        let outcome = replica.client().refresh(&refresh_token).await;
         outcome.refused_as(ProblemKind::TokenInvalid)?;
     }
     Ok(())

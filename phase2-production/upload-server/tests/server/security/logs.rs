@@ -6,18 +6,14 @@ use super::test_app::{TestApp, with_password};
 use crate::PROGRAM;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
-use api_conformance::form::Upload;
 use api_conformance::process::{PROCESS_TIMEOUT, run_to_end};
 use api_contract::files::ListQuery;
-use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
-use api_contract::{Message, paths};
+use api_contract::paths;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use client::expect::equal;
+use client::{CallResult, Client, Credential, Upload};
 use http::Method;
 use serde_json::json;
 use sha2::Digest;
@@ -117,18 +113,12 @@ async fn token_secrets_are_never_logged() -> anyhow::Result<()> {
     let client = app.client();
     let issued = client.token(&app.alice).await.done()?.body;
     let first = issued.refresh_token.context("a refresh token")?;
-    let refresh = || {
-        let body = RefreshRequest { refresh_token: first.clone() };
-        client.request(Method::POST, paths::TOKEN_REFRESH).json(&body)
-    };
-    let second = client.json::<TokenIssued>(refresh()).await.done()?.body;
+    let second = client.refresh(&first).await.done()?.body;
     let refresh_token = second.refresh_token.context("its successor")?;
     secrets.keep("a refresh token", first.expose());
     secrets.keep("a refresh token", refresh_token.expose());
     let revoked = Credential::Bearer(issued.access_token.clone());
-    let body = RevokeRequest { token: issued.access_token };
-    let revoke = client.request(Method::POST, paths::TOKEN_REVOKE).json(&body);
-    client.json::<Message>(revoke).await.done()?;
+    client.revoke(&issued.access_token).await.done()?;
     let basic = Credential::Basic(app.alice.clone());
     let credentials = [Credential::Bearer(second.access_token), revoked, basic];
     credentials
@@ -186,7 +176,7 @@ async fn use_everything(
             authenticated(Method::POST, paths::ACCOUNT_PASSWORD).json(&change),
             authenticated(Method::GET, paths::FILES).bearer_auth(&guess),
             authenticated(Method::GET, paths::FILES).header("cookie", &cookie),
-            api_conformance::form::Form::of(&upload)
+            client::Form::of(&upload)
                 .apply_to(authenticated(Method::POST, paths::UPLOAD)),
         ] {
             send_and_check(client, request, secrets).await?;

@@ -5,13 +5,11 @@ use crate::account_client::{AccountClient, blobs};
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::call_result::Reply;
-use api_conformance::expect::equal;
-use api_conformance::form::Upload;
 use api_contract::files::{FileCreated, ListQuery};
 use api_contract::paths;
-use api_contract::uploads::{UploadComplete, UploadStart, UploadStarted};
 use bytes::Bytes;
+use client::expect::equal;
+use client::{Reply, Upload};
 use http::header::{
     CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS,
@@ -106,18 +104,10 @@ fn hostile_names(marker: &str) -> Vec<String> {
 
 /// Uploads with the name as a JSON string, which can contain every character.
 async fn by_json(alice: &AccountClient, name: &str) -> anyhow::Result<FileCreated> {
-    let body = UploadStart {
-        name: name.to_owned(),
-        content_type: "text/plain".to_owned(),
-        size: 1,
-    };
-    let start = alice.request(Method::POST, paths::UPLOADS_START).json(&body);
-    let started: UploadStarted = alice.client.json(start).await.done()?.body;
+    let started = alice.start_upload(name, 1).await.done()?.body;
     let put = alice.client.request(Method::PUT, &started.url).body("x");
     equal("the PUT", alice.client.send(put).await?.status, StatusCode::OK)?;
-    let complete = UploadComplete { upload_id: started.upload_id };
-    let complete = alice.request(Method::POST, paths::UPLOADS_COMPLETE).json(&complete);
-    Ok(alice.client.json(complete).await.done()?.body)
+    Ok(alice.complete_upload(&started.upload_id).await.done()?.body)
 }
 
 /// Uploads with the name in base64, which can contain any bytes.

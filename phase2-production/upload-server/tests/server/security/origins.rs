@@ -3,16 +3,12 @@
 use super::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, bail, ensure};
-use api_conformance::call_result::Reply;
-use api_conformance::client::Client;
-use api_conformance::cookies::CookieJar;
-use api_conformance::credential::Credential;
-use api_conformance::expect::equal;
-use api_conformance::form::{Form, Upload};
 use api_contract::files::ListQuery;
 use api_contract::problem::ProblemKind;
 use api_contract::{Message, paths};
 use bytes::Bytes;
+use client::expect::equal;
+use client::{Client, CookieJar, Credential, Form, Reply, Upload};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE,
     COOKIE, ORIGIN,

@@ -4,11 +4,11 @@ use crate::account_client::AccountClient;
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::expect::equal;
-use api_conformance::form::Upload;
 use api_contract::headers::{REQUEST_ID, SERVED_BY};
 use api_contract::paths;
-use api_contract::uploads::{UploadComplete, UploadStart, UploadStarted, headers};
+use api_contract::uploads::{UploadComplete, headers};
+use client::Upload;
+use client::expect::equal;
 use http::header::{DATE, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::RequestBuilder;
@@ -29,13 +29,7 @@ impl AliceObjects {
         let file = Upload::new("hers.txt", "of alice");
         let file =
             alice.client.upload(&alice.credential, &file).await.done()?.body.file_id;
-        let body = UploadStart {
-            name: "hers.bin".to_owned(),
-            content_type: "text/plain".to_owned(),
-            size: 4,
-        };
-        let start = alice.request(Method::POST, paths::UPLOADS_START).json(&body);
-        let started: UploadStarted = alice.client.json(start).await.done()?.body;
+        let started = alice.start_upload("hers.bin", 4).await.done()?.body;
         let put = alice.client.request(Method::PUT, &started.url).body("hers");
         equal("PUT", alice.client.send(put).await?.status, StatusCode::OK)?;
         let path = alice.create("hers.tus", 8).await?;
@@ -51,10 +45,8 @@ impl AliceObjects {
         equal("the file of alice", read.as_ref(), b"of alice")?;
         let path = format!("{}/{tus}", paths::TUS);
         equal("the tus upload of alice", alice.offset(&path).await?, 4)?;
-        let body = UploadComplete { upload_id: presigned.clone() };
-        let complete = alice.request(Method::POST, paths::UPLOADS_COMPLETE).json(&body);
-        let reply = alice.client.send(complete).await?;
-        equal("the presigned upload of alice", reply.status, StatusCode::CREATED)
+        let completed = alice.complete_upload(presigned).await.status()?;
+        equal("the presigned upload of alice", completed, StatusCode::CREATED)
     }
 }
 

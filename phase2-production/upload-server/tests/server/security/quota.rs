@@ -4,15 +4,14 @@ use crate::account_client::blobs;
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::ensure;
-use api_conformance::call_result::CallResult;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
-use api_contract::uploads::{PendingUploads, UploadStart, UploadStarted};
+use api_contract::uploads::UploadStart;
+use client::expect::equal;
+use client::{CallResult, Upload};
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -117,18 +116,14 @@ async fn concurrent_announcements_never_exceed_the_quota() -> anyhow::Result<()>
     let unavailable = AtomicUsize::new(0);
     let starts = (0..20).map(async |number| {
         let client = app.replica(number).client();
-        let start = || client.authenticated(&alice, Method::POST, paths::UPLOADS_START);
-        retry_unavailable(&unavailable, async || {
-            client.json::<UploadStarted>(start().json(&body)).await
-        })
-        .await
+        let start = async || client.start_upload(&alice, &body).await;
+        retry_unavailable(&unavailable, start).await
     });
     let started = accepted(join_all(starts).await)?;
     equal("started uploads", started.len(), 3)?;
     let client = app.client();
-    let pending: CallResult<PendingUploads> =
-        client.json(client.authenticated(&alice, Method::GET, paths::UPLOADS)).await;
-    equal("pending uploads", pending.done()?.body.uploads.len(), 3)?;
+    let pending = client.pending_uploads(&alice).await.done()?;
+    equal("pending uploads", pending.body.uploads.len(), 3)?;
     let file = Upload::of_size("now.bin", QUOTA / 3);
     client.upload(&alice, &file).await.refused_as(ProblemKind::QuotaExceeded)?;
     let path = format!("{}/{}", paths::UPLOADS, started[0].upload_id);

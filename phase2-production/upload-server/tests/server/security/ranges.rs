@@ -4,10 +4,10 @@ use crate::account_client::AccountClient;
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::expect::equal;
-use api_conformance::form::Upload;
 use api_contract::problem::ProblemKind;
 use api_contract::{Message, paths};
+use client::Upload;
+use client::expect::equal;
 use futures_util::future::try_join_all;
 use http::header::{
     ALLOW, CONTENT_RANGE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE,

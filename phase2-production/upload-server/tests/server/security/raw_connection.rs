@@ -1,8 +1,8 @@
 //! Raw bytes on a connection, for requests that no library sends.
 
 use anyhow::Context;
-use api_conformance::credential::Credential;
-use api_conformance::raw::authority;
+use client::Credential;
+use client::raw::authority;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

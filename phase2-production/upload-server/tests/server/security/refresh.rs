@@ -1,19 +1,18 @@
 //! Refresh tokens: each is valid once, has one successor, and reuse revokes the token
 //! family.
 
-use crate::security::forge::{log_in, refresh, revoke};
+use crate::security::forge::log_in;
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::{eventually, wait_idle};
-use api_conformance::expect::equal;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
 use api_contract::tokens::{RefreshRequest, TokenIssued};
+use client::expect::equal;
+use client::{CallResult, Credential};
 use http::Method;
 use http::header::RETRY_AFTER;
 use sqlx::{Connection, Executor, SqliteConnection};
@@ -33,7 +32,7 @@ async fn reused_refresh_token_revokes_its_family() -> anyhow::Result<()> {
     let [r1, r2, r3] = [0, 1, 2].map(|number| app.replica(number).client());
     let (first_access, first) = log_in(&r1, &app.alice).await?;
     let (other_login, _) = log_in(&r2, &app.alice).await?;
-    let next = refresh(&r2, &first).await.done()?.body;
+    let next = r2.refresh(&first).await.done()?.body;
     let accesses = [first_access, next.access_token.clone()].map(Credential::Bearer);
     for access in &accesses {
         app.all_accept(access).await?;
@@ -41,10 +40,10 @@ async fn reused_refresh_token_revokes_its_family() -> anyhow::Result<()> {
     let next = refresh_token(next)?;
 
     wait_idle(Duration::from_millis(1_000)).await;
-    refresh(&r3, &first).await.refused_as(ProblemKind::TokenInvalid)?;
+    r3.refresh(&first).await.refused_as(ProblemKind::TokenInvalid)?;
     for client in [&r1, &r2, &r3] {
-        refresh(client, &next).await.refused_as(ProblemKind::TokenInvalid)?;
-        refresh(client, &first).await.refused_as(ProblemKind::TokenInvalid)?;
+        client.refresh(&next).await.refused_as(ProblemKind::TokenInvalid)?;
+        client.refresh(&first).await.refused_as(ProblemKind::TokenInvalid)?;
     }
     for access in &accesses {
         app.all_refuse(access, ProblemKind::TokenInvalid).await?;
@@ -65,7 +64,7 @@ async fn concurrent_refreshes_return_one_successor_without_an_alarm() -> anyhow:
             (app.replica(round).client(), app.replica(round + 1).client());
         let (_, token) = log_in(&first_client, &app.alice).await?;
         let both =
-            tokio::join!(refresh(&first_client, &token), refresh(&second_client, &token));
+            tokio::join!(first_client.refresh(&token), second_client.refresh(&token));
         let one =
             refresh_token(both.0.done().with_context(|| format!("round {round}"))?.body)?;
         let other =
@@ -73,13 +72,13 @@ async fn concurrent_refreshes_return_one_successor_without_an_alarm() -> anyhow:
         equal("the same successor", one == other, true)?;
         // A retry after a lost response gets the same successor.
         let third = app.replica(round + 2).client();
-        let again = refresh_token(refresh(&third, &token).await.done()?.body)?;
+        let again = refresh_token(third.refresh(&token).await.done()?.body)?;
         equal("the same successor again", again == one, true)?;
         successors.push(one);
     }
     wait_idle(Duration::from_millis(3_100)).await;
     for successor in &successors {
-        let next = refresh(&app.client(), successor).await.done()?.body;
+        let next = app.client().refresh(successor).await.done()?.body;
         app.all_accept(&Credential::Bearer(next.access_token)).await?;
     }
     Ok(())
@@ -93,10 +92,10 @@ async fn token_family_expires_despite_refreshes() -> anyhow::Result<()> {
     let client = app.client();
     let (_, mut token) = log_in(&client, &app.alice).await?;
     for _ in 0..3 {
-        token = refresh_token(refresh(&client, &token).await.done()?.body)?;
+        token = refresh_token(client.refresh(&token).await.done()?.body)?;
     }
     wait_idle(Duration::from_millis(3_500)).await;
-    refresh(&client, &token).await.refused_as(ProblemKind::TokenExpired)?;
+    client.refresh(&token).await.refused_as(ProblemKind::TokenExpired)?;
     Ok(())
 }
 
@@ -122,23 +121,23 @@ async fn refreshes_per_login_are_limited_across_replicas() -> anyhow::Result<()>
     for account in [&app.alice, &app.bob] {
         let (mut access, mut token) = log_in(&app.client(), account).await?;
         for number in 0..4 {
-            let next = refresh(&app.replica(number).client(), &token).await.done()?.body;
+            let next = app.replica(number).client().refresh(&token).await.done()?.body;
             access = next.access_token.clone();
             token = refresh_token(next)?;
         }
         for replica in app.replicas() {
-            let outcome = refresh(&replica.client(), &token).await;
+            let outcome = replica.client().refresh(&token).await;
             refused_with_retry_after(outcome, ProblemKind::TooManyRequests, 8)?;
         }
         last.push((access, token));
     }
     let (access, token) = &last[0];
-    revoke(&app.client(), token).await.done().context("a logout")?;
+    app.client().revoke(token).await.done().context("a logout")?;
     app.all_refuse(&Credential::Bearer(access.clone()), ProblemKind::TokenInvalid)
         .await?;
     let (_, token) = &last[1];
     eventually(PROCESS_TIMEOUT, "the limit to end", async || {
-        match refresh(&app.client(), token).await {
+        match app.client().refresh(token).await {
             CallResult::Done(_) => Ok(Some(())),
             other => other.refused_as(ProblemKind::TooManyRequests).map(|_| None),
         }
@@ -163,21 +162,21 @@ async fn invalid_tokens_are_counted_without_waiting_for_writers() -> anyhow::Res
     let invalid = |number: usize| Secret::new(format!("{number:B>42}A"));
     for number in 0..12 {
         if number % 2 == 0 {
-            let refused = refresh(&client, &invalid(number)).await;
+            let refused = client.refresh(&invalid(number)).await;
             refused.refused_as(ProblemKind::TokenInvalid).context(number)?;
         } else {
-            revoke(&client, &invalid(number)).await.done().context(number)?;
+            client.revoke(&invalid(number)).await.done().context(number)?;
         }
     }
     let too_many = ProblemKind::TooManyAttempts;
     for replica in app.replicas() {
         let client = replica.client();
-        let refreshed = refresh(&client, &invalid(12)).await;
+        let refreshed = client.refresh(&invalid(12)).await;
         refused_with_retry_after(refreshed, too_many, 60)?;
-        let revoked = revoke(&client, &invalid(13)).await;
+        let revoked = client.revoke(&invalid(13)).await;
         refused_with_retry_after(revoked, too_many, 60)?;
     }
-    refused_with_retry_after(refresh(&client, &genuine).await, too_many, 60)?;
+    refused_with_retry_after(client.refresh(&genuine).await, too_many, 60)?;
     writer.execute("ROLLBACK").await?;
     // Without the balancer, a client on this machine counts as a trusted proxy.
     let replica = app.replica(0).client();
@@ -215,7 +214,7 @@ async fn login_beyond_the_limit_ends_the_oldest_token_family() -> anyhow::Result
                 app.all_accept(&credential).await
             }
             .context(context.clone())?;
-            let refreshed = refresh(&client, refresh_token).await.status()?.is_success();
+            let refreshed = client.refresh(refresh_token).await.status()?.is_success();
             equal("the refresh", refreshed, !ended).context(context)?;
         }
     }

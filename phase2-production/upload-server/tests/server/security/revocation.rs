@@ -1,13 +1,13 @@
 //! A revoked token is refused on every replica, after any failure of Redis, and in every
 //! encoding.
 
-use crate::security::forge::{TokenProbe, TokenSigner, log_in, parts, refresh, revoke};
+use crate::security::forge::{TokenProbe, TokenSigner, log_in, parts};
 use crate::security::test_app::TestApp;
 use crate::stores::{StoreKind, flush};
 use anyhow::Context;
-use api_conformance::credential::Credential;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
+use client::Credential;
 use serde_json::Value;
 
 /// Item 23. When the revocation is acknowledged, no replica accepts the token any more.
@@ -24,11 +24,11 @@ async fn revoked_token_stays_refused_across_redis_failures() -> anyhow::Result<(
     for credential in [&revoked, &other_revoked, &valid] {
         app.all_accept(credential).await?;
     }
-    revoke(&app.replica(0).client(), &access).await.done()?;
+    app.replica(0).client().revoke(&access).await.done()?;
     app.all_refuse(&revoked, ProblemKind::TokenInvalid).await?;
-    refresh(&client, &refresh_token).await.refused_as(ProblemKind::TokenInvalid)?;
+    client.refresh(&refresh_token).await.refused_as(ProblemKind::TokenInvalid)?;
     app.all_accept(&other_revoked).await.context("another login of the same account")?;
-    revoke(&app.replica(1).client(), &other_refresh_token).await.done()?;
+    app.replica(1).client().revoke(&other_refresh_token).await.done()?;
 
     let check_both_revoked = async || {
         app.all_refuse(&revoked, ProblemKind::TokenInvalid).await?;
@@ -52,7 +52,7 @@ async fn token_revoked_during_a_redis_pause_stays_refused() -> anyhow::Result<()
     let credential = Credential::Bearer(access.clone());
     app.all_accept(&credential).await?;
     app.redis().pause().await?;
-    revoke(&app.replica(0).client(), &access).await.done()?;
+    app.replica(0).client().revoke(&access).await.done()?;
     app.all_refuse(&credential, ProblemKind::TokenInvalid)
         .await
         .context("Redis hangs")?;
@@ -73,17 +73,17 @@ async fn token_revoked_again_ends_no_later_login() -> anyhow::Result<()> {
     let app = TestApp::new(StoreKind::Embedded, "token", &more).await?;
     let client = app.client();
     let (access, refresh_token) = log_in(&client, &app.alice).await?;
-    revoke(&client, &access).await.done()?;
+    client.revoke(&access).await.done()?;
     let ended = Credential::Bearer(access.clone());
     app.all_refuse(&ended, ProblemKind::TokenInvalid).await?;
     let (later, later_refresh_token) = log_in(&client, &app.alice).await?;
     for old in [&access, &refresh_token] {
-        revoke(&client, old).await.done()?;
+        client.revoke(old).await.done()?;
     }
     let later = Credential::Bearer(later);
     app.all_accept(&later).await.context("the later login")?;
-    let next = refresh(&client, &later_refresh_token).await.done()?.body.access_token;
-    revoke(&client, &later_refresh_token).await.done()?;
+    let next = client.refresh(&later_refresh_token).await.done()?.body.access_token;
+    client.revoke(&later_refresh_token).await.done()?;
     app.all_refuse(&later, ProblemKind::TokenInvalid).await?;
     app.all_refuse(&Credential::Bearer(next), ProblemKind::TokenInvalid).await
 }
@@ -110,7 +110,7 @@ async fn revoked_token_is_refused_in_every_encoding() -> anyhow::Result<()> {
         probe.accepts(live).await.context("signed by the real key")?;
     }
     // Revoked in one encoding, refused in all.
-    revoke(&app.client(), &Secret::new(one.clone())).await.done()?;
+    app.client().revoke(&Secret::new(one.clone())).await.done()?;
     for revoked in [genuine.expose(), &one, &other] {
         probe.refuses(revoked).await?;
         for encoding in reencoded(revoked)? {

@@ -5,13 +5,11 @@
 use crate::security::test_app::TestApp;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::client::Client;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
-use api_conformance::form::{Form, Upload};
 use api_contract::files::ListQuery;
 use api_contract::paths;
+use client::expect::equal;
+use client::{Client, Credential, Form, Upload};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
 use rand::RngExt;
@@ -43,17 +41,10 @@ async fn fill(app: &TestApp) -> anyhow::Result<()> {
         let credential = app.sign_in(account).await?;
         let file = Upload::new("a.txt", "a");
         client.upload_with_key(&credential, &file, "a-key").await.done()?;
-        let request = client.authenticated(&credential, Method::POST, paths::TUS);
-        let request = request.header("tus-resumable", "1.0.0").header("upload-length", 9);
-        let location = client.send(request).await?.header("location").map(str::to_owned);
-        let part = client.authenticated(
-            &credential,
-            Method::PATCH,
-            &location.context("a tus path")?,
-        );
-        let part = part.header("tus-resumable", "1.0.0").header("upload-offset", 0);
-        let part = part.header("content-type", "application/offset+octet-stream");
-        equal("a part", client.send(part.body("x")).await?.status.as_u16(), 204)?;
+        let created = client.send(client.tus_creation(&credential, "b.txt", 9)).await?;
+        let path = client.tus_path(&created).context("a tus path")?;
+        let part = client.tus_chunk(&credential, &path, 0).body("x");
+        equal("a part", client.send(part).await?.status.as_u16(), 204)?;
     }
     Ok(())
 }

@@ -4,13 +4,12 @@
 
 use crate::cluster::TestCluster;
 use crate::stores::{StoreKind, TestStores};
-use api_conformance::client::{Client, Options};
-use api_conformance::credential::Credential;
 use api_conformance::fixture::Started;
 use api_conformance::target::Target;
 use api_contract::LoginRequest;
 use api_contract::problem::ProblemKind;
 use api_contract::secret::Secret;
+use client::{Client, Credential, Options};
 use serde_json::{Value, json};
 use upload_domain::accounts::random_password;
 use upload_domain::passwords::{self, HashCost};

@@ -3,15 +3,14 @@
 use super::test_app::{TestApp, with_password};
 use crate::stores::{REDIS_ATTEMPTS, StoreKind};
 use anyhow::{Context, ensure};
-use api_conformance::call_result::CallResult;
-use api_conformance::credential::Credential;
 use api_conformance::eventually::eventually;
-use api_conformance::expect::equal;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::files::{FileList, ListQuery};
 use api_contract::problem::ProblemKind;
 use api_contract::sessions::SessionStarted;
 use api_contract::{LoginRequest, Message, paths};
+use client::expect::equal;
+use client::{CallResult, Credential};
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
 use std::collections::HashSet;
@@ -184,11 +183,7 @@ fn without_body<T>(outcome: CallResult<T>) -> CallResult<()> {
         CallResult::Done(reply) => {
             let (status, headers) = (reply.status, reply.headers);
             let body = ();
-            CallResult::Done(api_conformance::call_result::Reply {
-                status,
-                headers,
-                body,
-            })
+            CallResult::Done(client::Reply { status, headers, body })
         }
         CallResult::Refused(reply) => CallResult::Refused(reply),
         CallResult::CallError(broken) => CallResult::CallError(broken),

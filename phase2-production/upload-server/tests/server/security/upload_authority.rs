@@ -7,14 +7,13 @@ use crate::security::test_app::TestApp;
 use crate::security::upload_claims::start_signed;
 use crate::stores::StoreKind;
 use anyhow::{Context, ensure};
-use api_conformance::credential::Credential;
-use api_conformance::expect::equal;
 use api_conformance::fixture::Started;
-use api_conformance::form::Upload;
 use api_contract::files::ListQuery;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers as names};
+use client::expect::equal;
+use client::{Credential, Upload};
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 

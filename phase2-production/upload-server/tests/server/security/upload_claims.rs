@@ -5,11 +5,8 @@ use crate::account_client::{AccountClient, blobs, blobs_below, bytes_of, slug};
 use crate::security::raw_connection::{connect, head};
 use crate::stores::{StoreKind, TestStores};
 use anyhow::{Context, ensure};
-use api_conformance::credential::Credential;
 use api_conformance::eventually::{eventually, wait_idle};
-use api_conformance::expect::equal;
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::form::Upload;
 use api_conformance::process::PROCESS_TIMEOUT;
 use api_contract::paths;
 use api_contract::uploads::{
@@ -17,9 +14,10 @@ use api_contract::uploads::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use client::expect::equal;
+use client::{Credential, Upload};
 use futures_util::future::try_join_all;
 use http::{Method, StatusCode};
-use serde_json::json;
 use sha1::{Digest, Sha1};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -153,11 +151,9 @@ pub(super) async fn start_signed(
     alice: &AccountClient,
     size: usize,
 ) -> anyhow::Result<UploadStarted> {
-    let body = json!({ "name": "a", "content_type": "text/plain", "size": size });
-    let request = alice.request(Method::POST, paths::UPLOADS_START).json(&body);
-    let reply = alice.client.send(request).await?;
+    let reply = alice.start_upload("a", size).await.done()?;
     ensure!(reply.status == StatusCode::CREATED, "{reply:?}");
-    Ok(serde_json::from_slice(&reply.body)?)
+    Ok(reply.body)
 }
 
 /// One upload is reserved once, so its bytes are on disk once: of twelve requests that
@@ -298,10 +294,7 @@ async fn file_of(
         let id = reply.header(names::FILE_ID).context("a file id")?;
         return Ok(id.to_owned());
     }
-    let body = json!({ "upload_id": id });
-    let request = alice.request(Method::POST, paths::UPLOADS_COMPLETE).json(&body);
-    let reply = alice.client.send(request).await?;
-    ensure!(reply.status == StatusCode::CREATED, "{}", slug(&reply));
-    let file: api_contract::files::FileCreated = serde_json::from_slice(&reply.body)?;
-    Ok(file.file_id)
+    let reply = alice.complete_upload(id).await.done()?;
+    ensure!(reply.status == StatusCode::CREATED, "{reply:?}");
+    Ok(reply.body.file_id)
 }

@@ -6,9 +6,11 @@
 //!
 //! `LAB_ORDERS` is the number of rounds through all pairs (default 1; nightly runs use 5).
 
-use super::balancer_status;
+use super::{balancer_status, short_client};
 use crate::support::{member, topology};
 use anyhow::{Context, ensure};
+use api_contract::paths;
+use http::Method;
 use launcher::commands::MemberAction;
 use launcher::status::{MemberStatus, ProcessState};
 use launcher::{Cluster, ServerKind};
@@ -276,13 +278,12 @@ async fn served_by(
     cluster: &Cluster,
     requests: usize,
 ) -> anyhow::Result<BTreeSet<String>> {
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy();
-    let http = http.build()?;
+    let client = short_client(&cluster.url());
     let mut served = BTreeSet::new();
     for _ in 0..requests {
-        let reply = http.get(format!("{}/livez", cluster.url())).send().await?;
-        ensure!(reply.status().is_success(), "{}", reply.status());
-        served.insert(reply.headers()["x-served-by"].to_str()?.to_owned());
+        let reply = client.send(client.request(Method::GET, paths::LIVEZ)).await?;
+        ensure!(reply.status.is_success(), "{}", reply.status);
+        served.insert(reply.served_by().context("the replica")?.to_owned());
     }
     Ok(served)
 }

@@ -4,10 +4,9 @@ use crate::support::{MUST_HAVE, must_have, program};
 use crate::testbed::record::Record;
 use crate::testbed::{Run, Trial};
 use anyhow::{Context, ensure};
-use api_conformance::client::Client;
-use api_conformance::target::AuthScheme;
 use api_contract::secret::Secret;
 use api_contract::{LoginRequest, paths};
+use client::{AuthScheme, Client};
 use http::Method;
 use launcher::commands::MemberAction;
 use launcher::status::ProcessState;
@@ -131,10 +130,7 @@ impl TestCluster {
     }
 
     pub(crate) fn auth_scheme(&self) -> AuthScheme {
-        match self.design.has_sessions() {
-            true => AuthScheme::Session,
-            false => AuthScheme::Token,
-        }
+        AuthScheme::from(self.design)
     }
 
     /// The invariants that the design promises.

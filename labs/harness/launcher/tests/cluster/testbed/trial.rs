@@ -2,8 +2,8 @@
 
 use crate::testbed::{Run, TestCluster};
 use anyhow::{bail, ensure};
-use api_conformance::target::AuthScheme;
 use api_contract::LoginRequest;
+use client::AuthScheme;
 use launcher::commands::MemberAction;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};

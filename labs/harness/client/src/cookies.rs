@@ -26,19 +26,14 @@ impl CookieJar {
 
     /// Stores the cookies that a reply sets, and removes those that it deletes.
     pub fn store(&self, reply: &HeaderMap) {
-        let lines = reply.get_all(SET_COOKIE).iter();
-        for line in lines.filter_map(|line| line.to_str().ok()) {
-            let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
-            let Some((name, value)) = pair.split_once('=') else {
-                continue;
-            };
-            if self.only.is_some_and(|only| only != name.trim()) {
+        for cookie in set_cookies(reply) {
+            if self.only.is_some_and(|only| only != cookie.name) {
                 continue;
             }
-            if is_deleted(attributes) {
-                self.lock().remove(name.trim());
+            if cookie.is_deleted {
+                self.lock().remove(cookie.name);
             } else {
-                self.lock().insert(name.trim().to_owned(), value.trim().to_owned());
+                self.lock().insert(cookie.name.to_owned(), cookie.value.to_owned());
             }
         }
     }
@@ -71,10 +66,34 @@ impl CookieJar {
     }
 }
 
-fn is_deleted(attributes: &str) -> bool {
-    attributes
-        .split(';')
-        .any(|attribute| attribute.trim().eq_ignore_ascii_case("max-age=0"))
+/// A cookie that a reply sets or deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetCookie<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The value.
+    pub value: &'a str,
+    /// Whether the client must remove it: its maximum age is not positive.
+    pub is_deleted: bool,
+}
+
+/// The cookies that a reply sets or deletes, in its order.
+pub fn set_cookies(reply: &HeaderMap) -> impl Iterator<Item = SetCookie<'_>> {
+    let lines = reply.get_all(SET_COOKIE).iter();
+    lines.filter_map(|line| {
+        let line = line.to_str().ok()?;
+        let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
+        let (name, value) = pair.split_once('=')?;
+        let is_deleted = attributes.split(';').any(is_past_max_age);
+        Some(SetCookie { name: name.trim(), value: value.trim(), is_deleted })
+    })
+}
+
+fn is_past_max_age(attribute: &str) -> bool {
+    attribute.split_once('=').is_some_and(|(name, seconds)| {
+        name.trim().eq_ignore_ascii_case("max-age")
+            && seconds.trim().parse::<i64>().is_ok_and(|seconds| seconds <= 0)
+    })
 }
 
 #[cfg(test)]

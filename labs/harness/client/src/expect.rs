@@ -1,13 +1,11 @@
 //! Assertions of the checks. Their errors show the expected and the actual result.
 
 use crate::call_result::{CallError, CallResult, Reply};
-use crate::process::run_to_end;
 use anyhow::{Context, bail, ensure};
 use api_contract::problem::{Problem, ProblemKind};
 use http::StatusCode;
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::fmt::Debug;
-use std::path::Path;
 
 /// Compares two values. The error names `what` and shows both values.
 ///
@@ -115,30 +113,4 @@ fn check_problem(reply: &Reply<Problem>, kind: ProblemKind) -> anyhow::Result<()
 fn summary(reply: &Reply<Problem>) -> String {
     let problem = &reply.body;
     format!("{} {}: {}", problem.status, problem.slug(), problem.detail)
-}
-
-/// Checks that a program exits with code 2 and one line on standard error, which contains all
-/// of `advice`, but no stack trace and not the word `CANARY`.
-///
-/// # Errors
-/// When it exits in another way, or not in time.
-pub async fn refuses_to_start(
-    program: &str,
-    flags: &[String],
-    advice: &[&str],
-) -> anyhow::Result<()> {
-    let ended = run_to_end(Path::new(program), flags).await?;
-    let text = &ended.stderr;
-    equal("the exit code", ended.status.code(), Some(2))?;
-    equal("lines on standard error", text.lines().count(), 1)?;
-    for part in advice {
-        ensure!(
-            text.contains(part),
-            "expected: a line with {part:?}\n  actual:   {text}"
-        );
-    }
-    for leak in ["panicked", "stack backtrace", "CANARY"] {
-        ensure!(!text.contains(leak), "{leak:?} must not be in: {text}");
-    }
-    Ok(())
 }

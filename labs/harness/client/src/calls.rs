@@ -6,8 +6,10 @@ use crate::credential::Credential;
 use crate::form::{Form, Upload};
 use api_contract::files::{FileCreated, FileList, FileWithContent, ListQuery};
 use api_contract::headers::IDEMPOTENCY_KEY;
+use api_contract::secret::Secret;
 use api_contract::sessions::{SessionStarted, SessionView};
-use api_contract::tokens::TokenIssued;
+use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
+use api_contract::uploads::{PendingUploads, UploadComplete, UploadStart, UploadStarted};
 use api_contract::{LoginRequest, Message, paths};
 use bytes::Bytes;
 use http::header::RANGE;
@@ -15,7 +17,7 @@ use http::{HeaderName, Method};
 use reqwest::RequestBuilder;
 use serde::de::DeserializeOwned;
 
-/// Logging in and out.
+/// Sessions and tokens.
 impl Client {
     /// `POST /api/session/start`
     pub async fn log_in_session(
@@ -38,6 +40,52 @@ impl Client {
     /// `POST /api/token`
     pub async fn token(&self, given: &LoginRequest) -> CallResult<TokenIssued> {
         self.json(self.request(Method::POST, paths::TOKEN).json(given)).await
+    }
+
+    /// `POST /api/token/refresh`
+    pub async fn refresh(&self, refresh_token: &Secret) -> CallResult<TokenIssued> {
+        let body = RefreshRequest { refresh_token: refresh_token.clone() };
+        let request = self.request(Method::POST, paths::TOKEN_REFRESH).json(&body);
+        self.json(request).await
+    }
+
+    /// `POST /api/token/revoke`
+    pub async fn revoke(&self, token: &Secret) -> CallResult<Message> {
+        let body = RevokeRequest { token: token.clone() };
+        self.json(self.request(Method::POST, paths::TOKEN_REVOKE).json(&body)).await
+    }
+}
+
+/// Uploads to a presigned URL.
+impl Client {
+    /// `POST /api/uploads/start`
+    pub async fn start_upload(
+        &self,
+        credential: &Credential,
+        file: &UploadStart,
+    ) -> CallResult<UploadStarted> {
+        let request = self.authenticated(credential, Method::POST, paths::UPLOADS_START);
+        self.json(request.json(file)).await
+    }
+
+    /// `POST /api/uploads/complete`
+    pub async fn complete_upload(
+        &self,
+        credential: &Credential,
+        upload_id: &str,
+    ) -> CallResult<FileCreated> {
+        let body = UploadComplete { upload_id: upload_id.to_owned() };
+        let request =
+            self.authenticated(credential, Method::POST, paths::UPLOADS_COMPLETE);
+        self.json(request.json(&body)).await
+    }
+
+    /// `GET /api/uploads`
+    pub async fn pending_uploads(
+        &self,
+        credential: &Credential,
+    ) -> CallResult<PendingUploads> {
+        self.json(self.authenticated(credential, Method::GET, paths::UPLOADS)).await
     }
 }
 

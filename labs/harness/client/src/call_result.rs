@@ -40,8 +40,9 @@ impl<T> Reply<T> {
         self.header(REQUEST_ID)
     }
 
-    fn with_body<U>(self, body: U) -> Reply<U> {
-        Reply { status: self.status, headers: self.headers, body }
+    /// The same reply with another body.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Reply<U> {
+        Reply { status: self.status, headers: self.headers, body: change(self.body) }
     }
 }
 
@@ -95,6 +96,16 @@ pub enum Effect {
 }
 
 impl<T> CallResult<T> {
+    /// The same result with another body.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> CallResult<U> {
+        match self {
+            Self::Done(reply) => CallResult::Done(reply.map(change)),
+            Self::Refused(reply) => CallResult::Refused(reply),
+            Self::CallError(error) => CallResult::CallError(error),
+        }
+    }
+
     /// Whether the call had an effect. This is also unknown after a server error (500) and when
     /// a gateway has lost its replica (502, 504).
     #[must_use]
@@ -127,7 +138,7 @@ pub(crate) fn json<T: DeserializeOwned>(
 ) -> CallResult<T> {
     match bytes(reply) {
         CallResult::Done(reply) => match serde_json::from_slice(&reply.body) {
-            Ok(body) => CallResult::Done(reply.with_body(body)),
+            Ok(body) => CallResult::Done(reply.map(|_| body)),
             Err(error) => not_the_contract(reply.status, format!("the body: {error}")),
         },
         CallResult::Refused(reply) => CallResult::Refused(reply),
@@ -155,7 +166,7 @@ fn refusal<T>(reply: Reply<Bytes>) -> CallResult<T> {
         return not_the_contract(reply.status, problem);
     }
     match serde_json::from_slice(&reply.body) {
-        Ok(problem) => CallResult::Refused(reply.with_body(problem)),
+        Ok(problem) => CallResult::Refused(reply.map(|_| problem)),
         Err(error) => not_the_contract(reply.status, format!("the problem: {error}")),
     }
 }
