@@ -20,7 +20,6 @@ pub mod exhaustion;
 pub mod expect;
 pub mod fixture;
 pub mod form;
-mod lines;
 pub mod process;
 pub mod raw;
 pub mod resources;

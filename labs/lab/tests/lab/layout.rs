@@ -9,29 +9,30 @@ use std::path::{Path, PathBuf};
 
 /// The packages of the workspace that each package may import. A server imports no other
 /// server; `launcher` combines them.
-const DIRECTION: [(&str, &[&str]); 23] = [
+const DIRECTION: [(&str, &[&str]); 24] = [
     ("outcome", &[]),
     ("json-schemas", &[]),
+    ("process", &[]),
     ("api-contract", &[]),
     ("upload-domain", &[]),
     ("http-edge", &["api-contract"]),
     ("stateful-server", &SERVER),
     ("stateless-server", &SERVER),
-    ("api-conformance", &SERVER),
+    ("api-conformance", &["api-contract", "upload-domain", "http-edge", "process"]),
     ("records", &STORE),
     ("cache", &STORE),
     ("gossip", &STORE),
     ("blobs", &STORE),
     ("upload-server", &UPLOAD_SERVER),
     ("load-balancer", &["api-contract", "http-edge"]),
-    ("backing-services", &[]),
+    ("backing-services", &["process"]),
     ("fault-proxy", &[]),
     ("workload", &["api-contract", "api-conformance", "outcome"]),
     ("launcher", &LAUNCHER),
     ("deployment", &["api-contract", "upload-domain", "records"]),
     ("stateless-checker", &["api-contract", "http-edge", "launcher", "outcome"]),
     ("language", &[]),
-    ("grader", &["http-edge", "load-balancer", "backing-services", "outcome"]),
+    ("grader", &["http-edge", "load-balancer", "backing-services", "outcome", "process"]),
     ("checks", &["grader", "load-balancer", "backing-services"]),
 ];
 
@@ -44,8 +45,9 @@ const UPLOAD_SERVER: [&str; 7] =
     ["api-contract", "upload-domain", "http-edge", "records", "cache", "gossip", "blobs"];
 
 /// `records` is here because its schema has to exist before a replica starts.
-const LAUNCHER: [&str; 10] = [
+const LAUNCHER: [&str; 11] = [
     "outcome",
+    "process",
     "api-contract",
     "upload-domain",
     "http-edge",
@@ -61,7 +63,8 @@ const LAUNCHER: [&str; 10] = [
 const AT_THE_END: [&str; 5] = ["comparison", "benchmark", "lab", "benches", "loadtests"];
 
 /// Additional packages that tests may import.
-const IN_TESTS: [&str; 6] = [
+const IN_TESTS: [&str; 7] = [
+    "process",
     "api-conformance",
     "backing-services",
     "fault-proxy",
