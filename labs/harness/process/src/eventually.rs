@@ -28,3 +28,14 @@ pub async fn eventually<T>(
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
+
+/// Waits in a test until a condition holds.
+///
+/// # Panics
+/// When it does not hold within `limit`.
+pub async fn until(what: &str, limit: Duration, mut holds: impl AsyncFnMut() -> bool) {
+    let held = eventually(limit, what, async || Ok(holds().await.then_some(())));
+    if let Err(error) = held.await {
+        panic!("{error}");
+    }
+}

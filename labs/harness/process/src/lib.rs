@@ -18,7 +18,7 @@ mod reaper;
 pub mod run_dir;
 
 pub use death_signal::{Account, command_with_death_signal};
-pub use eventually::eventually;
+pub use eventually::{eventually, until};
 pub use lines::Lines;
 pub use log_tail::LogTail;
 pub use marker::Marker;

@@ -1,6 +1,6 @@
 //! The control API: commands from another terminal.
 
-use crate::support::{member, program, start};
+use crate::support::{member, start};
 use launcher::commands::MemberAction;
 use launcher::control::client::ControlClient;
 use launcher::control::server::ControlServer;
