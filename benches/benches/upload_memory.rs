@@ -19,12 +19,12 @@ use futures_util::future::try_join_all;
 use futures_util::stream;
 use http::Method;
 use http_edge::ready::ReadyLine;
+use process::{Lines, Process, SERVICE_URLS, Signal, command_with_death_signal};
 use records::Records;
 use reqwest::multipart::{Form, Part};
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use upload_domain::passwords::HashCost;
 use upload_domain::users_file;
@@ -32,6 +32,9 @@ use upload_server::config::Design;
 
 /// The limit of the design, in KiB.
 const LIMIT_KIB: u64 = 256 * 1024;
+
+/// The time within which the server must be ready.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of one chunk that a client sends.
 const CHUNK: usize = 64 * 1024;
@@ -84,7 +87,7 @@ async fn serve() -> anyhow::Result<()> {
 async fn measure(args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let stores = Stores::start(args, folder.path()).await?;
-    let server = Server::start(folder.path(), args.design, &stores)?;
+    let server = Server::start(folder.path(), args.design, &stores).await?;
     let options = Options { timeout: UPLOAD_TIMEOUT, ..Options::default() };
     let client = Client::with(&server.url, options);
     let alice =
@@ -177,16 +180,21 @@ impl Stores {
 
 /// The measured process. It is killed and reaped when it is dropped.
 struct Server {
-    child: Child,
+    process: Process,
     url: String,
 }
 
 impl Server {
-    fn start(folder: &Path, design: Design, stores: &Stores) -> anyhow::Result<Self> {
+    async fn start(
+        folder: &Path,
+        design: Design,
+        stores: &Stores,
+    ) -> anyhow::Result<Self> {
         let users = folder.join("users.json");
         users_file::write(&users, &[("alice", PASSWORD)], HashCost::Owasp)?;
-        let mut program = Command::new(std::env::current_exe()?);
-        for variable in ["DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "FILES_URL"] {
+        let program = std::env::current_exe()?;
+        let mut program = command_with_death_signal(&program, None, Signal::SIGKILL);
+        for variable in SERVICE_URLS {
             program.env_remove(variable);
         }
         if let Some(redis) = &stores.redis {
@@ -195,37 +203,29 @@ impl Server {
         if let Some((_, url)) = &stores.database {
             program.env("DATABASE_URL", url);
         }
-        let mut child = program
+        program
             .args(["serve", "--design", design.as_str()])
             .args(["--listen", "127.0.0.1:0", "--users"])
             .arg(&users)
             .arg("--data-dir")
             .arg(folder.join("data"))
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("cannot start this program again")?;
-        let output = child.stdout.take().context("standard output is piped")?;
-        let mut server = Self { child, url: String::new() };
-        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-        let ready = lines.find_map(|line| ReadyLine::parse(&line));
+            .stderr(Stdio::null());
+        let mut process =
+            Process::start(program).context("cannot start this program again")?;
+        let output = process.stdout.take().context("standard output is piped")?;
+        let output = Lines::read(output);
+        let ready = process.ready(&output, ReadyLine::parse, START_TIMEOUT).await;
         let ready = ready.context("the server did not become ready")?;
-        server.url = format!("http://{}", ready.address);
-        Ok(server)
+        Ok(Self { process, url: format!("http://{}", ready.address) })
     }
 
     fn peak_kib(&self) -> anyhow::Result<u64> {
         let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.pid()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let number = line.and_then(|line| line.split_whitespace().next());
         number.context("the kernel names no peak")?.parse().context("a number")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }

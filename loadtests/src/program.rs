@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn cluster_process_runs_its_role() {
-        let role = cli("a_load_test serve reaper --dir nowhere");
+        let role = cli("a_load_test serve balancer");
         assert!(role.is_ok_and(|cli| cli.role.is_some()));
     }
 

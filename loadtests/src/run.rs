@@ -27,7 +27,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Option<Report>> {
     let (date, machine) = (SystemTime::now(), Machine::current());
     let program = program()?;
-    let folder = RunDir::create(&program)?;
+    let folder = RunDir::create()?;
     let accounts = Accounts::create(settings.users, load_test.workload, &folder)?;
     let topology = topology(load_test, settings, program, &accounts);
     let started = Cluster::start_in(folder, topology);

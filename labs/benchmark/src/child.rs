@@ -2,20 +2,15 @@
 
 use anyhow::{Context, ensure};
 use http_edge::ready::ReadyLine;
+use process::{Lines, Process, Program};
 use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child as Process, Command};
 
 /// The time within which a process must print its ready line.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Variables that a measured process must not inherit.
-const SERVICE_URL_VARIABLES: [&str; 4] =
-    ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"];
 
 /// A running process and its address.
 #[derive(Debug)]
@@ -46,37 +41,22 @@ impl ChildProcess {
         args: impl IntoIterator<Item = OsString>,
         environment: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let mut command_line = Command::new(program);
-        command_line.arg(command).arg("--parent").arg(std::process::id().to_string());
-        for variable in SERVICE_URL_VARIABLES {
-            command_line.env_remove(variable);
-        }
-        let mut process = command_line
+        let path = std::env::current_exe().context("cannot find this program")?;
+        let program = Program { path, prefix: vec![command.into()] };
+        let mut command = program.child_command();
+        command
             .args(args)
             .envs(environment.iter().copied())
-            // The child exits when this pipe is closed, which also happens if this process dies.
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Peers do not log requests, so our servers do not either.
             .env("RUST_LOG", "warn")
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot start this program again")?;
+            .stderr(Stdio::null());
+        let mut process =
+            Process::start(command).context("cannot start this program again")?;
         let output = process.stdout.take().context("standard output is piped")?;
-        let mut lines = BufReader::new(output).lines();
-        let ready = async {
-            while let Some(line) = lines.next_line().await? {
-                if let Some(ready) = ReadyLine::parse(&line) {
-                    return Ok(ready.address);
-                }
-            }
-            anyhow::bail!("it ended before it was ready")
-        };
-        let address = tokio::time::timeout(START_TIMEOUT, ready).await;
-        let address = address.context("it does not become ready")?.context("a server")?;
-        Ok(Self { address, process })
+        let output = Lines::read(output);
+        let ready = process.ready(&output, ReadyLine::parse, START_TIMEOUT).await;
+        Ok(Self { address: ready.context("a server")?.address, process })
     }
 
     /// The process id.
@@ -84,12 +64,13 @@ impl ChildProcess {
     /// # Errors
     /// When the process has ended.
     pub(crate) fn pid(&self) -> anyhow::Result<u32> {
-        self.process.id().context("a measured process has ended")
+        ensure!(!self.process.has_ended(), "a measured process has ended");
+        Ok(self.process.pid().cast_unsigned())
     }
 
     /// Sends SIGKILL and waits until the process has ended.
-    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
-        self.process.kill().await.context("cannot kill a process")
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
     }
 }
 

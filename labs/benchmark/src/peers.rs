@@ -43,7 +43,7 @@ enum Peer {
 /// # Errors
 /// When the peer cannot start.
 pub async fn run(args: PeerArgs) -> anyhow::Result<()> {
-    launcher::parent::exit_with_parent(args.parent)?;
+    process::parent::exit_with_parent(args.parent)?;
     match args.peer {
         Peer::Hello => serve("hello", hello::app()).await,
         Peer::TowerSessions { pool } => {

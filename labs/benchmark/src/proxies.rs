@@ -3,15 +3,14 @@
 use crate::child::ChildProcess;
 use crate::connection::Connection;
 use crate::request;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use api_contract::paths;
+use process::Process;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::process::{Child as Process, Command};
 
 /// The time within which a balancer must find its servers up.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +49,8 @@ pub(crate) struct HaProxy {
 impl HaProxy {
     /// Its process id.
     pub(crate) fn pid(&self) -> anyhow::Result<u32> {
-        self.process.id().context("HAProxy has ended")
+        ensure!(!self.process.has_ended(), "HAProxy has ended");
+        Ok(self.process.pid().cast_unsigned())
     }
 
     /// Starts it in front of these, with the health checks of our balancer, and without a log.
@@ -61,32 +61,10 @@ impl HaProxy {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let file = folder.join("haproxy.cfg");
         std::fs::write(&file, configuration(address, backends))?;
-        // The kernel kills it when this process dies, even by SIGKILL.
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "haproxy", "-db", "-f"])
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot start HAProxy through setpriv (of util-linux)")?;
-        let mut started = Self { address, process };
-        let deadline = Instant::now() + READY_TIMEOUT;
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            if started.process.try_wait()?.is_some() || Instant::now() > deadline {
-                bail!("HAProxy does not start");
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Ok(started)
+        let accepts = async || tokio::net::TcpStream::connect(address).await.is_ok();
+        let process = backing_services::haproxy(&[&file], &[], accepts).await?;
+        Ok(Self { address, process: process.context("HAProxy does not start")? })
     }
-}
-
-/// The installed version.
-pub(crate) async fn haproxy_version() -> Option<String> {
-    let message = Command::new("haproxy").arg("-v").output().await.ok()?;
-    let text = String::from_utf8(message.stdout).ok()?;
-    Some(text.split_whitespace().nth(2)?.to_owned())
 }
 
 fn configuration(address: SocketAddr, backends: &[SocketAddr]) -> String {

@@ -3,7 +3,7 @@
 use crate::child::ChildProcess;
 use crate::closed_loop;
 use crate::plan::Plan;
-use crate::proxies::{HaProxy, haproxy_version};
+use crate::proxies::HaProxy;
 use crate::rounds::{MeasuredServer, RoundPlan, ServerRounds, run_rounds};
 use crate::testbed::{self, Testbed};
 use anyhow::{Context, ensure};
@@ -210,7 +210,7 @@ async fn start_balancers(
         ours,
         testbed::reference_workload(),
     )?;
-    if haproxy_version().await.is_some() {
+    if backing_services::haproxy_version().is_some() {
         let haproxy = testbed.haproxy(&backends).await?;
         servers.measured.push(MeasuredServer {
             name: "haproxy",

@@ -1,7 +1,6 @@
 //! A whole run.
 
 use crate::plan::Plan;
-use crate::proxies::haproxy_version;
 use crate::report::{Report, RunInfo, SCHEMA, SCHEMA_VERSION};
 use crate::testbed::Testbed;
 use crate::{growth, memory, outage, request_cost};
@@ -27,7 +26,7 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
         profile: profile().to_owned(),
         machine,
         redis: testbed.redis.why.clone(),
-        haproxy: haproxy_version().await,
+        haproxy: backing_services::haproxy_version(),
         size: plan.size.to_owned(),
         rounds: plan.rounds,
         round_ms: u64::try_from(plan.round_length.as_millis()).unwrap_or(u64::MAX),

@@ -60,7 +60,7 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
     let (started_at, date) = (Instant::now(), SystemTime::now());
     let machine = Machine::current();
     step("starting real servers");
-    let folder = RunDir::create(&plan.program)?;
+    let folder = RunDir::create()?;
     let testbed = start(plan, &folder).await?;
     let measured = run_all_scenarios(plan, &testbed, &step).await?;
     step("does another service accept the credential?");

@@ -13,14 +13,15 @@ mod wrong_answer;
 pub use sample_class::make_sample_class;
 pub use wrong_answer::WrongAnswer;
 
+use crate::assignment::Assignment;
 use crate::check::Suite;
-use crate::grade::{Assignment, grade};
+use crate::grade::grade;
 use crate::manifest::Manifest;
 use crate::paths::LabPaths;
 use crate::record::{CheckRecord, Outcome, Record, Status};
-use crate::sandboxed::SandboxProgram;
 use anyhow::Context;
 use overlay::{Overlay, copy};
+use process::Program;
 use std::collections::BTreeSet;
 use std::path::Path;
 use transcripts::GoldenTranscript;
@@ -34,7 +35,7 @@ pub struct AuthorCheck {
     /// The repository's own copies of exercises, solutions and wrong answers.
     pub paths: LabPaths,
     /// The sandbox in which programs run.
-    pub sandbox: SandboxProgram,
+    pub sandbox: Program,
     /// The first seed of the solution.
     pub seed: u64,
     /// The number of seeds with which the solution has to pass.

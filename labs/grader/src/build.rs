@@ -6,18 +6,18 @@ mod environment;
 mod includes;
 mod sources;
 
+use crate::assignment::Assignment;
 use crate::build_folder::{BuildFolder, BuildLock, dependencies_hash};
-use crate::grade::Assignment;
 use crate::manifest::Manifest;
 use crate::output::{Output, without_middle};
 use crate::paths::LabPaths;
-use crate::run_folder::RunFolder;
 use crate::sandbox::{ExitReason, Restrictions};
-use crate::sandboxed::{ProcessSpec, SandboxProgram, SandboxedProcess};
+use crate::sandboxed::{ProcessSpec, SandboxedProcess};
 use crate::untrusted_file::{self, SHORT};
 use anyhow::{Context, bail};
 use diagnostics::{CompilerMessages, crash_signal, shortened};
 use environment::Network;
+use process::{Program, RunDir};
 use sources::Sources;
 use std::fs;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ pub(crate) enum Built {
 /// Builds the programs of one assignment.
 pub(crate) struct Builder<'a> {
     paths: &'a LabPaths,
-    sandbox: &'a SandboxProgram,
+    sandbox: &'a Program,
     manifest: &'a Manifest,
     /// Where the program is copied to.
     program_folder: PathBuf,
@@ -89,11 +89,11 @@ impl Cargo {
 impl<'a> Builder<'a> {
     pub(crate) fn new(
         assignment: &'a Assignment,
-        run_folder: &RunFolder,
+        run_dir: &RunDir,
     ) -> anyhow::Result<Self> {
         let Assignment { paths, sandbox, manifest, .. } = assignment;
-        let program_folder = run_folder.folder("program")?;
-        let temporary = run_folder.folder("build")?;
+        let program_folder = run_dir.folder("program")?;
+        let temporary = run_dir.folder("build")?;
         Ok(Self { paths, sandbox, manifest, program_folder, temporary })
     }
 

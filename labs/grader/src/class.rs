@@ -1,6 +1,7 @@
 //! Grades a class: a folder with one folder per submission.
 
-use crate::grade::{Assignment, grade_found, unjudged};
+use crate::assignment::Assignment;
+use crate::grade::{grade_found, unjudged};
 use crate::manifest::Manifest;
 use crate::paths::LabPaths;
 use crate::record::{Record, Status};

@@ -1,43 +1,21 @@
 //! Grades one exercise: prepares the build folder, builds the program, runs the checks
 //! and returns the record.
 
+use crate::assignment::Assignment;
 use crate::build::{Builder, Built};
 use crate::build_folder::{BuildFolder, BuildLock, Differences};
 use crate::call::new_client;
-use crate::check::Suite;
 use crate::manifest::{CheckEntry, Manifest};
-use crate::paths::LabPaths;
 use crate::program_file::ProgramFile;
-use crate::record::{CheckRecord, NOT_STARTED, Outcome, Record, Status, outcome_of};
-use crate::run_folder::RunFolder;
+use crate::record::{
+    CheckRecord, NOT_STARTED, Outcome, Record, Status, millis, outcome_of,
+};
 use crate::running::{Running, run_check};
-use crate::sandboxed::SandboxProgram;
 use crate::work_location::Found;
+use process::RunDir;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-/// One grading: the work, the checks and the settings.
-#[derive(Clone, Debug)]
-pub struct Assignment {
-    /// Paths of the repository's own copies.
-    pub paths: LabPaths,
-    /// The exercise.
-    pub manifest: Manifest,
-    /// Its checks.
-    pub suite: Suite,
-    /// The folder of exercises that contains the work; `None` if there is no submission.
-    pub work: Option<PathBuf>,
-    /// The sandbox that the program runs in.
-    pub sandbox: SandboxProgram,
-    /// Seed of all random values.
-    pub seed: u64,
-    /// Number of runs of each check. Each run uses the next seed.
-    pub repeat: u32,
-    /// Whether to stop at the first failed check.
-    pub stops_early: bool,
-}
 
 /// Grades the work. A harness error is a result too, so this function returns no error.
 pub async fn grade(assignment: Assignment) -> Record {
@@ -96,8 +74,8 @@ pub(crate) fn unjudged(assignment: &Assignment) -> Record {
 async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()> {
     let Assignment { paths, manifest, work, .. } = assignment;
     let build_lock = BuildLock::take(paths).await?;
-    let run_folder = RunFolder::create()?;
-    let builder = Builder::new(assignment, &run_folder)?;
+    let run_dir = RunDir::create()?;
+    let builder = Builder::new(assignment, &run_dir)?;
     builder.build_dependencies(&build_lock).await?;
     let build_folder =
         BuildFolder::prepare(paths, manifest, work.as_deref(), &build_lock)?;
@@ -115,7 +93,7 @@ async fn fill(assignment: &Assignment, record: &mut Record) -> anyhow::Result<()
         let running = Running {
             assignment,
             program: &Arc::new(program),
-            run_folder: &run_folder,
+            run_dir: &run_dir,
             http: &http,
         };
         record.checks = run_all(&running).await;
@@ -182,7 +160,7 @@ const fn texts(built: &Built) -> [&'static str; 4] {
 /// Records of all checks when there is no program.
 fn not_run(assignment: &Assignment, why: &str) -> Vec<CheckRecord> {
     let entries = assignment.manifest.checks.iter();
-    let mut records: Vec<_> = entries.map(|check| blank(assignment, check)).collect();
+    let mut records: Vec<_> = entries.map(|check| assignment.blank(check)).collect();
     for record in &mut records {
         why.clone_into(&mut record.actual);
     }
@@ -211,33 +189,8 @@ fn withhold_points_of_the_starter(manifest: &Manifest, record: &mut Record) {
     }
 }
 
-/// The record of a check that has not run.
-pub(crate) fn blank(assignment: &Assignment, check: &CheckEntry) -> CheckRecord {
-    let Manifest { id, editable, .. } = &assignment.manifest;
-    CheckRecord {
-        id: check.id.clone(),
-        title: check.title.clone(),
-        task: check.task,
-        status: Status::Skipped,
-        points: 0,
-        max_points: check.points,
-        expected: String::new(),
-        actual: String::new(),
-        help: String::new(),
-        transcript: Vec::new(),
-        log: String::new(),
-        seed: assignment.seed,
-        rerun: String::new(),
-        duration_ms: 0,
-        requests: 0,
-        p99_ms: 0.0,
-        quiet: check.quiet,
-        file: format!("{id}/{}", editable[0]),
-    }
-}
-
 fn skipped(running: &Running<'_>, entry: &CheckEntry, why: &str) -> CheckRecord {
-    let mut record = blank(running.assignment, entry);
+    let mut record = running.assignment.blank(entry);
     why.clone_into(&mut record.actual);
     record
 }
@@ -266,11 +219,6 @@ async fn run_all(running: &Running<'_>) -> Vec<CheckRecord> {
         done.insert(&entry.id, record);
     }
     entries.iter().filter_map(|entry| done.remove(entry.id.as_str())).collect()
-}
-
-/// Milliseconds since `began`.
-pub(crate) fn millis(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn now() -> u64 {

@@ -8,6 +8,7 @@
 //! `untrusted_file` (files that a program can replace), `record` (the result), `format` (its
 //! renderings).
 
+mod assignment;
 pub mod author;
 pub mod balancer;
 mod build;
@@ -28,26 +29,26 @@ pub mod record;
 pub mod renamed;
 pub mod replica;
 mod reply;
-mod run_folder;
 mod running;
 pub mod sandbox;
-pub mod sandboxed;
+mod sandboxed;
 pub mod source_text;
 mod submission;
 pub mod transcript;
 pub mod untrusted_file;
 pub mod work_location;
 
+pub use assignment::Assignment;
 pub use backing_services::{Service, ServiceType};
 pub use call::Call;
 pub use check::{Check, Suite};
 pub use check_error::{CheckError, CheckResult, require};
 pub use context::CheckContext;
-pub use grade::{Assignment, grade, grade_found};
+pub use grade::{grade, grade_found};
 pub use load_balancer::config::Policy;
 pub use manifest::Manifest;
 pub use paths::LabPaths;
+pub use process::Program;
 pub use record::{CheckRecord, Outcome, Record, Status};
 pub use replica::Replica;
 pub use reply::{Reply, no_reply_reason};
-pub use sandboxed::SandboxProgram;

@@ -3,10 +3,13 @@
 
 use crate::manifest::{FILE, Manifest};
 use crate::renamed::had_id;
-use crate::work_location::WORK_FOLDER;
 use anyhow::{Context, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The folder of work in a repository of the lab, or in a repository created from it. The
+/// commands work there.
+pub const WORK_FOLDER: &str = "labs/work";
 
 /// Paths of the repository's own copies. Work is compared with these, never with other
 /// files of the submission.

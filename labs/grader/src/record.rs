@@ -4,6 +4,7 @@ use crate::renamed::exercise_folder;
 use crate::work_location::Found;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::time::Instant;
 
 /// The JSON document of a grading: `records`, a list of [`Record`].
 pub const SCHEMA: &str = "lab-grade";
@@ -161,4 +162,9 @@ impl Record {
         };
         self.checks.iter().filter(move |check| !silent(check))
     }
+}
+
+/// Milliseconds since `began`.
+pub(crate) fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,12 +6,13 @@ use crate::manifest::Limits;
 use crate::output::Output;
 use crate::program_file::ProgramFile;
 use crate::sandbox::{ExitReason, Restrictions, THREADS_PER_PROCESS};
-use crate::sandboxed::{ProcessSpec, SandboxProgram, SandboxedProcess};
+use crate::sandboxed::{ProcessSpec, SandboxedProcess};
 use crate::transcript::Transcript;
 use crate::untrusted_file::{self, SHORT};
 use anyhow::{Context, anyhow};
 use http_edge::ready::ReadyLine;
 use nix::sys::signal::Signal;
+use process::Program;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ const READY_FILE: &str = "LAB_READY_FILE";
 /// Settings that all replicas of a check share.
 #[derive(Debug)]
 pub(crate) struct SharedSetup {
-    pub(crate) sandbox: SandboxProgram,
+    pub(crate) sandbox: Program,
     pub(crate) program: Arc<ProgramFile>,
     pub(crate) limits: Limits,
     /// Environment variables with the URLs of backing services, such as `REDIS_URL`.

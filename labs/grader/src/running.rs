@@ -1,19 +1,19 @@
 //! Runs one check with its own processes and services, a timeout, and repeats with
 //! different seeds.
 
+use crate::assignment::Assignment;
 use crate::check::Check;
 use crate::check_error::{CheckError, CheckResult};
 use crate::context::CheckContext;
-use crate::grade::{Assignment, blank, millis};
 use crate::manifest::{CheckEntry, Service as RequiredService};
 use crate::program_file::ProgramFile;
-use crate::record::{CheckRecord, Status};
+use crate::record::{CheckRecord, Status, millis};
 use crate::replica::{SharedSetup, too_much_output};
-use crate::run_folder::RunFolder;
 use crate::transcript::{Transcript, one_line};
 use anyhow::Context;
 use backing_services::{Backing, Kind, Service, ServiceType, database, offers, redis};
 use futures_util::FutureExt;
+use process::RunDir;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,14 +30,14 @@ const EXIT_DETECTION_TIMEOUT: Duration = Duration::from_millis(250);
 pub(crate) struct Running<'a> {
     pub(crate) assignment: &'a Assignment,
     pub(crate) program: &'a Arc<ProgramFile>,
-    pub(crate) run_folder: &'a RunFolder,
+    pub(crate) run_dir: &'a RunDir,
     pub(crate) http: &'a reqwest::Client,
 }
 
 /// Runs a check once per repeat, each time with the next seed. Stops at the first run
 /// that does not pass.
 pub(crate) async fn run_check(running: &Running<'_>, entry: &CheckEntry) -> CheckRecord {
-    let mut record = blank(running.assignment, entry);
+    let mut record = running.assignment.blank(entry);
     let Some(check) = running.assignment.suite.check(&entry.id) else {
         record.status = Status::Error;
         record.actual = format!("no check is called {}", entry.id);
@@ -177,7 +177,7 @@ async fn prepare(
     seed: u64,
     transcript: Transcript,
 ) -> anyhow::Result<CheckContext> {
-    let folder = tempfile::tempdir_in(running.run_folder.folder("checks")?);
+    let folder = tempfile::tempdir_in(running.run_dir.folder("checks")?);
     let folder = folder.context("cannot create a folder for the replicas")?;
     let (mut services, mut urls) = (Vec::new(), Vec::new());
     for required in &running.assignment.manifest.services {

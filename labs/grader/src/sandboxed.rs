@@ -5,8 +5,9 @@ use crate::sandbox::{self, ExitReason, Restrictions};
 use anyhow::Context;
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
+use process::Program;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -16,15 +17,6 @@ use tokio::time::timeout;
 
 /// Maximum time to read the remaining output after the program has exited.
 const OUTPUT_DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The sandbox executable: its path and the arguments before the sandbox's own.
-#[derive(Clone, Debug)]
-pub struct SandboxProgram {
-    /// Its path.
-    pub path: PathBuf,
-    /// Arguments before the sandbox's own, such as `sandbox`.
-    pub prefix: Vec<OsString>,
-}
 
 /// The command, environment and limits of a sandboxed program.
 #[derive(Debug)]
@@ -54,7 +46,7 @@ pub(crate) struct SandboxedProcess {
 
 impl SandboxedProcess {
     pub(crate) fn start(
-        sandbox: &SandboxProgram,
+        sandbox: &Program,
         process_spec: ProcessSpec<'_>,
     ) -> anyhow::Result<Self> {
         let (stdout, stderr) = (process_spec.stdout.clone(), process_spec.stderr.clone());
@@ -106,10 +98,7 @@ impl SandboxedProcess {
     }
 }
 
-fn spawn(
-    sandbox: &SandboxProgram,
-    process_spec: ProcessSpec<'_>,
-) -> anyhow::Result<Child> {
+fn spawn(sandbox: &Program, process_spec: ProcessSpec<'_>) -> anyhow::Result<Child> {
     let mut command = Command::new(&sandbox.path);
     command
         .env_clear()

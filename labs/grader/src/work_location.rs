@@ -1,22 +1,17 @@
 //! Finds the work on an exercise. The commands, class grading and CI search the same
 //! folders in the same order.
 
+mod folders;
 mod misplaced;
 
 use crate::manifest::Manifest;
 use crate::paths::LabPaths;
 use crate::renamed::exercise_folder;
-use crate::submission::{Files, Submission};
+use crate::submission::Files;
+pub use folders::WORK_FOLDERS;
+use folders::{named, texts};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The folder of work in a repository of the lab, or in a repository created from it. The
-/// commands work there.
-pub const WORK_FOLDER: &str = "labs/work";
-
-/// Folders below a submission that may contain work, in order of preference. The last
-/// contains the original exercises; changes in it count as work.
-pub const WORK_FOLDERS: [&str; 4] = [WORK_FOLDER, "", "exercises", "labs/exercises"];
 
 /// Location of the work on one exercise.
 #[derive(Clone, Debug, Default)]
@@ -98,16 +93,6 @@ fn own_files(folder: &Path, manifest: &Manifest) -> Files {
     texts(&exercise_folder(folder, &manifest.id), manifest)
 }
 
-fn texts(exercise: &Path, manifest: &Manifest) -> Files {
-    let is_own = |file: &str| manifest.is_editable(file);
-    let wanted = manifest.editable.iter().map(String::as_str);
-    let mut texts = Submission::read(exercise, wanted, is_own).texts();
-    texts.retain(|file, _| {
-        is_own(file) || manifest.editable.iter().any(|own| own.starts_with(file.as_str()))
-    });
-    texts
-}
-
 /// The first component of a path below `top` that is a symbolic link.
 fn link_on_the_way(top: &Path, path: &Path) -> Option<String> {
     let mut way = PathBuf::new();
@@ -116,8 +101,4 @@ fn link_on_the_way(top: &Path, path: &Path) -> Option<String> {
         let is_link = fs::symlink_metadata(top.join(&way)).ok()?.is_symlink();
         is_link.then(|| way.display().to_string())
     })
-}
-
-fn named(place: &str) -> &str {
-    if place.is_empty() { "the folder itself" } else { place }
 }

@@ -12,7 +12,6 @@ pub mod eventually;
 pub mod every_check;
 pub mod exhaustion;
 pub mod fixture;
-mod lines;
 pub mod process;
 pub mod resources;
 mod suite;

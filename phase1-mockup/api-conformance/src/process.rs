@@ -4,13 +4,12 @@
 //! process has ended, so no test leaves a process behind.
 
 use crate::eventually::eventually;
-use crate::lines::Lines;
 use anyhow::{Context, bail};
 use http_edge::ready::ReadyLine;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use process::{Lines, Process, command_with_death_signal, ended};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 /// The longest time for a process to become ready, to log a line, or to end.
@@ -19,7 +18,7 @@ pub const PROCESS_TIMEOUT: Duration = Duration::from_secs(30);
 /// A server process, running or ended.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    process: Process,
     stdout: Lines,
     stderr: Lines,
     ready: ReadyLine,
@@ -31,23 +30,13 @@ impl Server {
     /// # Errors
     /// When it cannot be started or is not ready in time. The error contains its standard error.
     pub async fn start(program: &Path, args: &[String]) -> anyhow::Result<Self> {
-        let (mut child, stdout, mut stderr) = spawn(program, args)?;
-        let found = eventually(PROCESS_TIMEOUT, "the ready line", async || {
-            if let Some(ready) = stdout.find(ReadyLine::parse) {
-                return Ok(Some(ready));
-            }
-            match child.try_wait()? {
-                Some(status) => bail!("the process ended with {status}"),
-                None => Ok(None),
-            }
-        });
-        match found.await {
-            Ok(ready) => Ok(Self { child, stdout, stderr, ready }),
+        let (mut process, stdout, mut stderr) = spawn(program, args)?;
+        match process.ready(&stdout, ReadyLine::parse, PROCESS_TIMEOUT).await {
+            Ok(ready) => Ok(Self { process, stdout, stderr, ready }),
             Err(error) => {
-                let _ended_already = child.kill();
-                child.wait()?;
+                process.kill();
                 let log = stderr.read_to_end();
-                Err(error
+                Err(anyhow::Error::new(error)
                     .context(format!("standard error of {}:\n{log}", program.display())))
             }
         }
@@ -68,7 +57,7 @@ impl Server {
     /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.pid().cast_unsigned()
     }
 
     /// Its log so far.
@@ -132,11 +121,10 @@ impl Server {
     /// # Errors
     /// When it had ended before.
     pub fn kill_9(&mut self) -> anyhow::Result<()> {
-        if let Some(status) = self.child.try_wait()? {
+        if let Some(status) = *self.process.exit_status().borrow() {
             bail!("the process had already ended with {status}");
         }
-        self.child.kill()?;
-        self.child.wait()?;
+        self.process.kill();
         Ok(())
     }
 
@@ -145,18 +133,10 @@ impl Server {
     /// # Errors
     /// When it does not end in time.
     pub async fn terminate(&mut self) -> anyhow::Result<ExitStatus> {
-        let pid = i32::try_from(self.child.id()).context("a process id is an i32")?;
-        kill(Pid::from_raw(pid), Signal::SIGTERM)?;
-        let status = wait_for_end(&mut self.child).await?;
+        self.process.signal(Signal::SIGTERM);
+        let status = wait_for_end(&self.process).await?;
         self.stderr.read_to_end();
         Ok(status)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }
 
@@ -174,33 +154,32 @@ pub struct Ended {
 /// # Errors
 /// When it cannot be started or does not end in time.
 pub async fn run_to_end(program: &Path, args: &[String]) -> anyhow::Result<Ended> {
-    let (mut child, _stdout, mut stderr) = spawn(program, args)?;
-    let status = match wait_for_end(&mut child).await {
-        Ok(status) => status,
-        Err(error) => {
-            child.kill()?;
-            child.wait()?;
-            return Err(error.context(stderr.read_to_end()));
-        }
-    };
-    Ok(Ended { status, stderr: stderr.read_to_end() })
+    let (mut process, _stdout, mut stderr) = spawn(program, args)?;
+    let end = wait_for_end(&process).await;
+    process.kill();
+    let stderr = stderr.read_to_end();
+    let status = end.with_context(|| stderr.clone())?;
+    Ok(Ended { status, stderr })
 }
 
-async fn wait_for_end(child: &mut Child) -> anyhow::Result<ExitStatus> {
-    eventually(PROCESS_TIMEOUT, "the end of a process", async || Ok(child.try_wait()?))
-        .await
+async fn wait_for_end(process: &Process) -> anyhow::Result<ExitStatus> {
+    let end = tokio::time::timeout(PROCESS_TIMEOUT, ended(process.exit_status()));
+    end.await
+        .with_context(|| format!("not within {PROCESS_TIMEOUT:?}: the end of a process"))
 }
 
-fn spawn(program: &Path, args: &[String]) -> anyhow::Result<(Child, Lines, Lines)> {
-    let mut child = Command::new(program)
+fn spawn(program: &Path, args: &[String]) -> anyhow::Result<(Process, Lines, Lines)> {
+    let mut command = command_with_death_signal(program, None, Signal::SIGKILL);
+    command
         .args(args)
         .env_remove("RUST_LOG")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start {}", program.display()))?;
-    let stdout = child.stdout.take().context("standard output is piped")?;
-    let stderr = child.stderr.take().context("standard error is piped")?;
-    Ok((child, Lines::read(stdout), Lines::read(stderr)))
+        .stderr(Stdio::piped());
+    let started = Process::start(command);
+    let mut process =
+        started.with_context(|| format!("cannot start {}", program.display()))?;
+    let stdout = process.stdout.take().context("standard output is piped")?;
+    let stderr = process.stderr.take().context("standard error is piped")?;
+    Ok((process, Lines::read(stdout), Lines::read(stderr)))
 }

@@ -3,21 +3,21 @@
 use super::patch::Sources;
 use crate::manifest::Manifest;
 use crate::paths::LabPaths;
-use crate::run_folder::RunFolder;
 use crate::source_text::with_line_feeds;
 use anyhow::Context;
+use process::RunDir;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A folder of exercises with one exercise in it. It is removed when dropped.
 pub(super) struct Overlay {
-    folder: RunFolder,
+    folder: RunDir,
     id: String,
 }
 
 impl Overlay {
     pub(super) fn new(paths: &LabPaths, manifest: &Manifest) -> anyhow::Result<Self> {
-        let folder = RunFolder::create()?;
+        let folder = RunDir::create()?;
         let overlay = Self { folder, id: manifest.id.clone() };
         copy(&paths.exercises().join(&manifest.id), &overlay.exercise())?;
         Ok(overlay)

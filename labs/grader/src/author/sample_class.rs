@@ -4,8 +4,7 @@
 use super::overlay::copy;
 use super::wrong_answer::WrongAnswer;
 use crate::manifest::Manifest;
-use crate::paths::LabPaths;
-use crate::work_location::WORK_FOLDER;
+use crate::paths::{LabPaths, WORK_FOLDER};
 use anyhow::{Context, ensure};
 use std::fs::OpenOptions;
 use std::io::Write;

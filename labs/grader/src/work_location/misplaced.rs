@@ -1,7 +1,7 @@
 //! Work in a place that is not graded. It is reported, because the student believes that it
 //! was handed in.
 
-use super::{WORK_FOLDERS, named, texts};
+use super::folders::{WORK_FOLDERS, named, texts};
 use crate::manifest::{FILE, Manifest};
 use crate::paths::LabPaths;
 use crate::renamed::current_id;

@@ -1,8 +1,8 @@
 //! A minimal exercise that needs only the standard library, and answers to it.
 
 use grader::{
-    Assignment, CheckContext, CheckResult, LabPaths, Record, SandboxProgram, Suite,
-    require, suite,
+    Assignment, CheckContext, CheckResult, LabPaths, Program, Record, Suite, require,
+    suite,
 };
 use load_balancer::config::Policy;
 use std::fs;
@@ -122,17 +122,17 @@ pub(crate) fn paths_with_target(target: &Path) -> LabPaths {
     LabPaths::at(&labs, target).unwrap()
 }
 
-pub(crate) fn sandbox() -> SandboxProgram {
+pub(crate) fn sandbox() -> Program {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_grader-sandbox"));
-    SandboxProgram { path, prefix: Vec::new() }
+    Program { path, prefix: Vec::new() }
 }
 
 /// A sandbox that runs a script first. In the script, `$0` is the sandbox, `$1` to `$3`
 /// are the restrictions (the third is the time in milliseconds), and `$4` is the program.
-pub(crate) fn sandbox_after(script: &str) -> SandboxProgram {
+pub(crate) fn sandbox_after(script: &str) -> Program {
     let script = format!("{script}\nexec \"$0\" \"$@\"");
     let prefix = vec!["-c".into(), script.into(), sandbox().path.into()];
-    SandboxProgram { path: "sh".into(), prefix }
+    Program { path: "sh".into(), prefix }
 }
 
 /// Runs one test again in a new process with an additional environment variable.

@@ -18,14 +18,14 @@ const ARGUMENTS: [usize; 2] = [45, 46];
 /// # Errors
 /// When the kernel does not permit it.
 pub fn hide_in_own_command_line(secrets: &[String]) -> io::Result<()> {
-    overwrite(std::process::id(), secrets)
+    overwrite(nix::unistd::getpid().as_raw(), secrets)
 }
 
 /// Overwrites each secret in the arguments of a process.
 ///
 /// # Errors
 /// When the kernel does not permit it, or the process has ended.
-pub(crate) fn overwrite(pid: u32, secrets: &[String]) -> io::Result<()> {
+pub(crate) fn overwrite(pid: i32, secrets: &[String]) -> io::Result<()> {
     if secrets.is_empty() {
         return Ok(());
     }
@@ -79,12 +79,13 @@ mod tests {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        let line = |pid| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
-        while !line(shell.id()).contains(&secret) {
+        let pid = shell.id().cast_signed();
+        let line = || fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+        while !line().contains(&secret) {
             std::thread::yield_now();
         }
-        overwrite(shell.id(), std::slice::from_ref(&secret)).unwrap();
-        let after = line(shell.id());
+        overwrite(pid, std::slice::from_ref(&secret)).unwrap();
+        let after = line();
         assert!(!after.contains(&secret), "{after}");
         assert!(after.contains("--key=xxxxxxxxxxxxxxxx\0"), "{after}");
         shell.kill().unwrap();

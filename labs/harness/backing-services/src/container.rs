@@ -1,18 +1,18 @@
 //! A private container, controlled by the docker command.
 //!
 //! It is created without `--rm`, because a killed container has to be started again with its
-//! data. A guard removes it. If the guard was killed, too, the next start finds the container
+//! data. A reaper removes it. If the reaper was killed, too, the next start finds the container
 //! by its label and removes it.
 
-use crate::guard::Guard;
+use crate::found::Found;
 use crate::kind::State;
 use crate::port;
 use crate::probe::Probe;
-use crate::selection::Found;
 use anyhow::{Context, bail};
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use process::Reaper;
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -37,6 +37,14 @@ const START_TIMEOUT: Duration = Duration::from_secs(90);
 /// The maximum number of ports to try: another process may take one first.
 const MAX_PORT_ATTEMPTS: usize = 3;
 
+/// Removes the container `$1` with its volumes. If this process was killed, it does so several
+/// times, because an interrupted start may create the container later.
+const REMOVE: &str = r#"
+docker rm --force --volumes "$1"
+[ -n "$orderly" ] && exit
+for pause in 1 2 4; do sleep $pause; docker rm --force --volumes "$1"; done
+"#;
+
 /// The settings of a container.
 pub(crate) struct Run {
     pub(crate) name: &'static str,
@@ -58,7 +66,7 @@ pub(crate) struct Container {
     port: u16,
     probe: Probe,
     state: Mutex<State>,
-    _guard: Guard,
+    _reaper: Reaper,
 }
 
 /// Whether the engine has an image. Images are never pulled from here.
@@ -92,7 +100,7 @@ impl Container {
         let suffix = port::password()?;
         let name = format!("stateless-lab-{}-{}", run.name, &suffix[..12]);
         let container = Self {
-            _guard: Guard::of_container(&name)?,
+            _reaper: Reaper::start(REMOVE, [&name])?,
             name,
             port: port::free()?,
             probe: run.probe.clone(),

@@ -1,27 +1,33 @@
 //! The folder of a service with its configuration, data and log. It is removed with the
 //! service.
 
-use crate::guard::Guard;
-use crate::port;
-use crate::spawn::{Account, MARKER_FD};
 use anyhow::Context;
 use nix::sys::signal::Signal;
-use std::ffi::OsStr;
-use std::fs::{self, DirEntry, File};
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use process::{Account, Marker, Reaper, private_file};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Removes the folder `$3`, when all processes of the service have ended. A killed Postgres
+/// leaves a shared memory segment; line 7 of its file has the id.
+const REMOVE: &str = r#"
+dir=$3
+if [ -f "$dir/data/postmaster.pid" ]; then
+    set -- $(sed -n 7p "$dir/data/postmaster.pid")
+    ipcrm -m "$2"
+fi
+rm -rf "$dir"
+"#;
 
 /// A folder that only the service's user can read. When dropped, it ends every process of the
 /// service, and removes the folder.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
-    /// An empty file with a random name: see [`MARKER_FD`].
-    marker: PathBuf,
+    marker: Marker,
     account: Option<Account>,
-    _guard: Guard,
+    _reaper: Reaper,
 }
 
 impl DataDir {
@@ -43,23 +49,17 @@ impl DataDir {
             .prefix(&format!("stateless-lab-{name}-"))
             .tempdir_in(&base)
             .with_context(|| format!("cannot create a folder in {}", base.display()))?;
-        let signal = signal.as_str().trim_start_matches("SIG");
-        let marker = format!("marker-{}", port::password()?);
-        let marker_path = created.path().join(&marker);
-        let guard = Guard::of_data_dir(created.path(), &marker_path, signal)?;
+        let marker = Marker::new_in(created.path());
+        let reaper = marker.reaper(signal, REMOVE, created.path())?;
         let path = created.keep();
-        let data_dir = Self { path, marker: marker_path, account, _guard: guard };
-        data_dir.write(&marker, "")?;
+        let data_dir = Self { path, marker, account, _reaper: reaper };
+        data_dir.marker.write()?;
         data_dir.change_owner(&data_dir.path)?;
         Ok(data_dir)
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    pub(crate) const fn account(&self) -> Option<&Account> {
-        self.account.as_ref()
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -69,41 +69,24 @@ impl DataDir {
     /// Writes a file that only the service's user can read.
     pub(crate) fn write(&self, name: &str, content: &str) -> anyhow::Result<PathBuf> {
         let path = self.path.join(name);
-        let written = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(content.as_bytes()));
-        written.with_context(|| format!("cannot write {}", path.display()))?;
+        private_file::write(&path, content.as_bytes())?;
         self.change_owner(&path)?;
         Ok(path)
     }
 
-    /// The marker, for the standard input of [`crate::spawn::command`].
-    pub(crate) fn marker(&self) -> anyhow::Result<File> {
-        // The folder of a running service may have been removed.
-        let file = File::open(&self.marker);
-        file.with_context(|| format!("cannot open {}", self.marker.display()))
+    /// A command for a program of the service, which gets `on_parent_exit` from the kernel when
+    /// this process ends.
+    pub(crate) fn command(
+        &self,
+        program: &Path,
+        on_parent_exit: Signal,
+    ) -> anyhow::Result<Command> {
+        self.marker.command(program, self.account.as_ref(), on_parent_exit)
     }
 
-    /// The processes of the service: the server and its helpers. An incomplete list is an
-    /// error: a caller would take it for the end of a helper.
+    /// The processes of the service: the server and its helpers.
     pub(crate) fn processes(&self) -> anyhow::Result<Vec<i32>> {
-        let all: io::Result<_> = fs::read_dir("/proc").and_then(Iterator::collect);
-        Ok(self.with_marker(all.context("cannot list the processes in /proc")?))
-    }
-
-    /// The ids of those processes, given by their folders in /proc, that have the marker.
-    fn with_marker(&self, processes: Vec<DirEntry>) -> Vec<i32> {
-        let processes = processes.into_iter();
-        processes
-            .filter_map(|process| process.file_name().to_str()?.parse().ok())
-            .filter(|pid: &i32| {
-                fs::read_link(format!("/proc/{pid}/fd/{MARKER_FD}"))
-                    .is_ok_and(|link| without_deleted(&link) == self.marker)
-            })
-            .collect()
+        self.marker.processes()
     }
 
     fn change_owner(&self, path: &Path) -> anyhow::Result<()> {
@@ -113,13 +96,6 @@ impl DataDir {
         nix::unistd::chown(path, Some(*uid), Some(*gid))
             .with_context(|| format!("cannot change the owner of {}", path.display()))
     }
-}
-
-/// The kernel appends " (deleted)" to the path of a removed file.
-fn without_deleted(path: &Path) -> &Path {
-    let name = path.as_os_str().as_bytes();
-    let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
-    Path::new(OsStr::from_bytes(name))
 }
 
 /// The nearest folder, itself included, that every user can enter.

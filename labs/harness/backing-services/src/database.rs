@@ -2,15 +2,16 @@
 
 use crate::container::{self, Container};
 use crate::data_dir::DataDir;
+use crate::found::Found;
 use crate::kind::{Backing, ServiceType};
-use crate::port;
 use crate::probe::Probe;
 use crate::processes::{ServerProcesses, ServerSpec};
-use crate::selection::{Found, select};
+use crate::selection::select;
 use crate::service::{Engine, Service};
-use crate::spawn::{self, Account};
+use crate::{account, port};
 use anyhow::{Context, bail};
 use nix::sys::signal::Signal;
+use process::{Lines, Process, ended};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -82,7 +83,7 @@ fn url(port: u16, password: &str) -> String {
 async fn installed(program: &Path, dir: &Path) -> anyhow::Result<(String, Engine)> {
     // SIGQUIT ends Postgres without a checkpoint, and it removes its shared memory.
     let data_dir =
-        DataDir::create(dir, "postgres", Account::for_postgres()?, Signal::SIGQUIT)?;
+        DataDir::create(dir, "postgres", account::for_postgres()?, Signal::SIGQUIT)?;
     let (port, password) = (port::free()?, port::password()?);
     initialise(&program.with_file_name("initdb"), &data_dir, &password).await?;
     let mut args: Vec<OsString> = vec!["-D".into(), data_dir.path().join("data").into()];
@@ -111,7 +112,7 @@ async fn initialise(
     password: &str,
 ) -> anyhow::Result<()> {
     let file = data_dir.write("password", password)?;
-    let mut command = spawn::command(initdb, data_dir.account(), Signal::SIGKILL);
+    let mut command = data_dir.command(initdb, Signal::SIGKILL)?;
     command
         .arg("-D")
         .arg(data_dir.path().join("data"))
@@ -120,14 +121,13 @@ async fn initialise(
         .args(["-U", OWNER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C"])
         .arg("--no-sync")
         .current_dir(data_dir.path())
-        .stdin(data_dir.marker()?)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let child = spawn::spawn(command).context("cannot start initdb")?;
-    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await??;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("initdb failed: {}", stderr.trim());
+    let mut child = Process::start(command).context("cannot start initdb")?;
+    let stderr = child.stderr.take().context("standard error is piped")?;
+    let mut stderr = Lines::read(stderr);
+    if !ended(child.exit_status()).await.success() {
+        bail!("initdb failed: {}", stderr.read_to_end().trim());
     }
     std::fs::remove_file(file).context("cannot remove the password's file")
 }

@@ -5,14 +5,16 @@
 //! dropped, and when this process ends, even by SIGKILL.
 //!
 //! Reading order: `kind` (the kinds of services), `selection` (the choice of a kind, and its
-//! reason), `service` (its operations), `processes` and `guard` (a server's processes, and the
-//! guard against orphan processes), then one file for each server.
+//! reason), `service` (its operations), `processes` and `data_dir` (a server's processes, and
+//! the end of all of them), then one file for each server.
 
+mod account;
 mod command_line;
 mod container;
 mod data_dir;
 mod database;
-mod guard;
+mod found;
+mod haproxy;
 mod kind;
 mod port;
 mod probe;
@@ -22,11 +24,11 @@ mod redis;
 mod s3;
 mod selection;
 mod service;
-mod spawn;
 
 pub use command_line::hide_in_own_command_line;
 pub use container::{OWNER_LABEL, owner, remove_orphan_containers};
 pub use database::{database, sqlite_file};
+pub use haproxy::{haproxy, haproxy_version};
 pub use kind::{Backing, Kind, ServiceType, State};
 pub use redis::{RedisOptions, redis, redis_with};
 pub use s3::s3;

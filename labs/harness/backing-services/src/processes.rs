@@ -4,15 +4,15 @@ use crate::command_line;
 use crate::data_dir::DataDir;
 use crate::kind::State;
 use crate::probe::{self, Probe};
-use crate::spawn;
 use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use process::Process;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ pub(crate) struct ServerSpec {
 pub(crate) struct ServerProcesses {
     spec: ServerSpec,
     data_dir: Option<DataDir>,
-    server: Mutex<Option<Child>>,
+    server: Mutex<Option<Process>>,
     paused: AtomicBool,
 }
 
@@ -137,11 +137,11 @@ impl ServerProcesses {
     async fn begin(&self) -> anyhow::Result<()> {
         // Remaining helpers of a dead server would lock its data.
         self.kill_all(Signal::SIGKILL).await?;
-        let child = spawn::spawn(self.command()?);
+        let server = Process::start(self.command()?);
         let program = self.spec.program.display();
-        let child = child.with_context(|| format!("cannot start {program}"))?;
-        let pid = child.id();
-        *self.server() = Some(child);
+        let server = server.with_context(|| format!("cannot start {program}"))?;
+        let pid = server.pid();
+        *self.server() = Some(server);
         let deadline = Instant::now() + START_TIMEOUT;
         if !self.spec.secret_args.is_empty() {
             // A server has read its arguments before it listens, and not at its first
@@ -179,28 +179,21 @@ impl ServerProcesses {
         }
     }
 
-    fn hide_secrets(&self, pid: u32) -> io::Result<()> {
+    fn hide_secrets(&self, pid: i32) -> io::Result<()> {
         command_line::overwrite(pid, &self.spec.secret_args)
     }
 
-    fn command(&self) -> anyhow::Result<std::process::Command> {
-        use std::os::unix::process::CommandExt;
+    fn command(&self) -> anyhow::Result<Command> {
         let data_dir = self.data_dir()?;
         let log = File::options().create(true).append(true).open(data_dir.log());
         let log = log.context("cannot write the log")?;
-        let mut command = spawn::command(
-            &self.spec.program,
-            data_dir.account(),
-            self.spec.on_parent_exit,
-        );
+        let mut command =
+            data_dir.command(&self.spec.program, self.spec.on_parent_exit)?;
         command
             .args(&self.spec.args)
             .current_dir(data_dir.path())
-            .stdin(data_dir.marker()?)
             .stdout(log.try_clone().context("cannot write the log")?)
-            .stderr(log)
-            // Ctrl-C in a terminal must not reach the server: the launcher stops it.
-            .process_group(0);
+            .stderr(log);
         for (name, _) in std::env::vars_os() {
             // Variables such as PGDATA and PGPORT concern another server.
             if name.as_encoded_bytes().starts_with(b"PG") {
@@ -234,10 +227,9 @@ impl ServerProcesses {
         Ok(self.has_ended() && self.ids()?.is_empty())
     }
 
-    /// Whether the main process has ended. It is reaped then.
+    /// Whether the main process has ended and was reaped.
     fn has_ended(&self) -> bool {
-        let mut server = self.server();
-        server.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+        self.server().as_ref().is_none_or(Process::has_ended)
     }
 
     fn ensure_running(&self) -> anyhow::Result<()> {
@@ -246,12 +238,8 @@ impl ServerProcesses {
     }
 
     fn signal_server(&self, signal: Signal) {
-        let mut server = self.server();
-        let Some(child) = server.as_mut() else { return };
-        // After reaping, the id may belong to another process.
-        let Ok(None) = child.try_wait() else { return };
-        if let Ok(pid) = i32::try_from(child.id()) {
-            let _ended_meanwhile = kill(Pid::from_raw(pid), signal);
+        if let Some(server) = self.server().as_ref() {
+            server.signal(signal);
         }
     }
 
@@ -285,7 +273,7 @@ impl ServerProcesses {
         reason.unwrap_or("the log is empty").trim().to_owned()
     }
 
-    fn server(&self) -> MutexGuard<'_, Option<Child>> {
+    fn server(&self) -> MutexGuard<'_, Option<Process>> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -294,9 +282,6 @@ impl Drop for ServerProcesses {
     fn drop(&mut self) {
         // Dropping the folder ends all its processes, paused ones, too.
         drop(self.data_dir.take());
-        if let Some(child) = self.server().as_mut() {
-            let _has_ended = child.kill();
-            let _reaped = child.wait();
-        }
+        drop(self.server().take());
     }
 }

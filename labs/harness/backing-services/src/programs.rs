@@ -1,8 +1,7 @@
 //! Installed programs, and programs that cargo builds.
 
-use crate::selection::Found;
+use crate::found::{Crate, Found};
 use anyhow::{Context, bail};
-use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,22 +11,6 @@ const MIN_POSTGRES_VERSION: u32 = 15;
 
 /// The oldest supported major version of Redis.
 const MIN_REDIS_VERSION: u32 = 6;
-
-/// A program that cargo builds.
-#[derive(Debug)]
-pub(crate) struct Crate {
-    pub(crate) name: &'static str,
-    version: &'static str,
-    features: &'static str,
-    /// The profile of cargo.
-    profile: &'static str,
-}
-
-impl fmt::Display for Crate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.version)
-    }
-}
 
 /// A small in-memory server with the Redis protocol.
 pub(crate) const MEEBIS: Crate =

@@ -2,10 +2,11 @@
 
 use crate::container::{self, Container};
 use crate::data_dir::DataDir;
+use crate::found::Found;
 use crate::kind::{Backing, ServiceType};
 use crate::probe::Probe;
 use crate::processes::{ServerProcesses, ServerSpec};
-use crate::selection::{Found, select};
+use crate::selection::select;
 use crate::service::{Engine, Service};
 use crate::{port, programs};
 use nix::sys::signal::Signal;

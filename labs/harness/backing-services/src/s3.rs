@@ -1,10 +1,11 @@
 //! An object store with the S3 protocol, for replicas without a shared disk.
 
 use crate::data_dir::DataDir;
+use crate::found::Found;
 use crate::kind::{Backing, ServiceType};
 use crate::probe::Probe;
 use crate::processes::{ServerProcesses, ServerSpec};
-use crate::selection::{Found, select};
+use crate::selection::select;
 use crate::service::{Engine, Service};
 use crate::{port, programs};
 use anyhow::Context;

@@ -1,13 +1,12 @@
 //! One proxied connection: a client, its server and the two pipes between them.
 
 use crate::pipe::{Buffered, End, Pipe};
-use crate::proxy::State;
-use crate::toxic::{Direction, Toxics};
+use crate::state::State;
+use crate::toxic::{Direction, wait_until};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 /// Serves a connection until one side closes it or a toxic ends it.
 pub(crate) async fn serve(mut client: TcpStream, state: State, mut random: ChaCha8Rng) {
@@ -73,17 +72,6 @@ async fn copy(
             End::Closed => to_server.await,
             End::Reset => End::Reset,
         },
-    }
-}
-
-/// Waits until the toxics fulfil a condition. Waits for ever once the proxy is gone, because
-/// the toxics cannot change any more.
-pub(crate) async fn wait_until(
-    toxics: &mut watch::Receiver<Toxics>,
-    condition: impl Fn(&Toxics) -> bool,
-) {
-    if toxics.wait_for(condition).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

@@ -11,6 +11,7 @@
 mod connection;
 mod pipe;
 mod proxy;
+mod state;
 mod toxic;
 
 pub use proxy::FaultProxy;

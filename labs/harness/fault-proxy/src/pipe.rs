@@ -3,8 +3,7 @@
 //! The reader gives each chunk a due time, and the writer waits for it. Many chunks can be in
 //! flight, so that latency does not reduce the bandwidth.
 
-use crate::connection::wait_until;
-use crate::toxic::{Direction, Toxics};
+use crate::toxic::{Direction, Toxics, wait_until};
 use bytes::{Bytes, BytesMut};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

@@ -1,13 +1,14 @@
 //! The proxy: a listener with toxics that can change while it runs.
 
 use crate::connection;
+use crate::state::State;
 use crate::toxic::{Direction, Toxic, Toxics};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,19 +23,6 @@ pub struct FaultProxy {
     address: SocketAddr,
     state: State,
     _accepting: AbortOnDropHandle<()>,
-}
-
-/// The state that the proxy and its connections share.
-#[derive(Clone, Debug)]
-pub(crate) struct State {
-    pub(crate) toxics: watch::Sender<Toxics>,
-    /// Incremented to reset the existing connections.
-    pub(crate) resets: watch::Sender<u64>,
-    /// Connections that exist continue with a new target.
-    pub(crate) target: watch::Sender<SocketAddr>,
-    pub(crate) open: Arc<AtomicUsize>,
-    /// Bytes that were read and not yet written, by direction.
-    pub(crate) buffered: Arc<[AtomicUsize; 2]>,
 }
 
 impl FaultProxy {

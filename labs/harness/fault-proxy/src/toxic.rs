@@ -1,6 +1,7 @@
 //! The faults of a connection.
 
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,5 +90,16 @@ impl Toxics {
             Toxic::LimitData { bytes } => Some(*bytes),
             _ => None,
         })
+    }
+}
+
+/// Waits until the toxics fulfil a condition. Waits for ever once the proxy is gone, because
+/// the toxics cannot change any more.
+pub(crate) async fn wait_until(
+    toxics: &mut watch::Receiver<Toxics>,
+    condition: impl Fn(&Toxics) -> bool,
+) {
+    if toxics.wait_for(condition).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

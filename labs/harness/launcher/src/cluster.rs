@@ -3,7 +3,6 @@
 use crate::balancer::BalancerAdmin;
 use crate::commands::MemberAction;
 use crate::member::Member;
-use crate::run_dir::RunDir;
 use crate::status::{ClusterStatus, MemberStatus};
 use crate::topology::{Reach, Topology};
 use accounts::Unshown;
@@ -11,6 +10,7 @@ use anyhow::Context;
 use endpoint::PublicEndpoint;
 use futures_util::future::join_all;
 use http_edge::listen;
+use process::RunDir;
 use reconciler::Reconciler;
 use services::Services;
 use shared::Shared;
@@ -47,7 +47,7 @@ impl Cluster {
     /// # Errors
     /// When a process does not start. Then no process remains.
     pub async fn start(topology: Topology) -> anyhow::Result<Self> {
-        let run_dir = RunDir::create(&topology.program)?;
+        let run_dir = RunDir::create()?;
         Self::start_in(run_dir, topology).await
     }
 

@@ -1,23 +1,17 @@
 //! The launcher: starts replicas and their balancer as real processes, kills and restarts
 //! them, and removes everything at the end.
 //!
-//! Reading order: `topology` (the configuration), `role` (the roles of a process), `parent`
-//! (children end with the launcher), `process` (one child), `member` (a child that can be
-//! restarted), `cluster` (all members and their shared services), `control` (the control API
+//! Reading order: `topology` (the configuration), `role` (the roles of a process),
+//! `ready_process` (one child), `member` (a child that can be restarted), `cluster` (all members and their shared services), `control` (the control API
 //! for other terminals).
 
 mod balancer;
 pub mod cluster;
 pub mod commands;
 pub mod control;
-mod log_tail;
 mod member;
-pub mod parent;
-mod process;
-mod reaper;
+mod ready_process;
 pub mod role;
-mod run_dir;
-mod spawner;
 pub mod status;
 pub mod topology;
 
@@ -25,5 +19,5 @@ pub use api_contract::design::Design;
 pub use backing_services::{Backing, Kind, State};
 pub use balancer::BalancerTimeout;
 pub use cluster::Cluster;
-pub use run_dir::RunDir;
-pub use topology::{Files, Program, Reach, ServerKind, Tls, Topology, Users};
+pub use process::{Program, RunDir};
+pub use topology::{Files, Reach, ServerKind, Tls, Topology, Users};

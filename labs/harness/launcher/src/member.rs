@@ -1,10 +1,11 @@
 //! A member of a cluster: a replica or the balancer, as a process that can be restarted.
 
 use crate::commands::hint;
-use crate::process::{Process, Spec, ended};
+use crate::ready_process::{ReadyProcess, Spec};
 use crate::status::ProcessState;
 use anyhow::Context;
 use nix::sys::signal::Signal;
+use process::{Process, ended};
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub(crate) struct Member {
     view: watch::Sender<View>,
     /// Locked while starting or stopping, so that two commands do not interleave. Only the
     /// holder of the lock changes `View::should_run`: the last command wins.
-    process: tokio::sync::Mutex<Option<Process>>,
+    process: tokio::sync::Mutex<Option<ReadyProcess>>,
 }
 
 impl Member {
@@ -120,29 +121,36 @@ impl Member {
         Ok(old)
     }
 
-    async fn start_into(&self, slot: &mut Option<Process>) -> anyhow::Result<SocketAddr> {
-        if let Some(process) = running(slot) {
-            return Ok(process.ready().address);
+    async fn start_into(
+        &self,
+        slot: &mut Option<ReadyProcess>,
+    ) -> anyhow::Result<SocketAddr> {
+        if let Some(running) = running(slot) {
+            return Ok(running.ready.address);
         }
         self.set_state(ProcessState::Starting);
         let process = self.new_process().await.inspect_err(|_reason| {
             self.set_state(ProcessState::Down);
         })?;
-        let address = process.ready().address;
+        let address = process.ready.address;
         self.take_over(slot, process);
         Ok(address)
     }
 
-    async fn new_process(&self) -> anyhow::Result<Process> {
+    async fn new_process(&self) -> anyhow::Result<ReadyProcess> {
         let spec = self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let started = Process::start(&spec).await;
+        let started = ReadyProcess::start(&spec).await;
         started.with_context(|| format!("{} cannot be started", self.id))
     }
 
     /// Makes a ready process that of this member. Returns the one before it.
-    fn take_over(&self, slot: &mut Option<Process>, process: Process) -> Option<Process> {
-        let (pid, ready) = (process.pid(), process.ready().clone());
-        let before = slot.replace(process);
+    fn take_over(
+        &self,
+        slot: &mut Option<ReadyProcess>,
+        next: ReadyProcess,
+    ) -> Option<Process> {
+        let (pid, ready) = (next.process.pid(), next.ready.clone());
+        let before = slot.replace(next).map(|before| before.process);
         self.view.send_modify(|view| {
             view.state = ProcessState::Up;
             view.pid = Some(pid);
@@ -204,11 +212,12 @@ impl Member {
         Ok(())
     }
 
-    fn running<'a>(&self, slot: &'a Option<Process>) -> anyhow::Result<&'a Process> {
+    fn running<'a>(&self, slot: &'a Option<ReadyProcess>) -> anyhow::Result<&'a Process> {
         let id = &self.id;
-        running(slot).with_context(|| {
+        let running = running(slot).with_context(|| {
             format!("{id} is down: {}", hint(&format!("restart {id}"), &self.cluster))
-        })
+        });
+        running.map(|running| &running.process)
     }
 
     /// Waits until a process runs or, with a supervisor, should run.
@@ -224,11 +233,12 @@ impl Member {
     /// replaced. Returns whether a supervisor must start the next one.
     pub(crate) async fn ended(&self, supervised: bool) -> bool {
         let process = self.process.lock().await;
-        let current = process.as_ref().map(|one| (one.pid(), one.exit_status()));
+        let current = process.as_ref().map(|one| &one.process);
+        let current = current.map(|one| (one.pid(), one.exit_status()));
         drop(process);
         if let Some((pid, status)) = current {
             tokio::select! {
-                () = ended(status) => {}
+                _status = ended(status) => {}
                 // The old process may drain for long, and the new one may die before it ends.
                 () = self.replaced(pid) => {}
             }
@@ -262,6 +272,6 @@ impl Member {
     }
 }
 
-fn running(slot: &Option<Process>) -> Option<&Process> {
-    slot.as_ref().filter(|process| !process.has_ended())
+fn running(slot: &Option<ReadyProcess>) -> Option<&ReadyProcess> {
+    slot.as_ref().filter(|running| !running.process.has_ended())
 }

@@ -1,10 +1,8 @@
 //! The roles of a process. One program runs every role, so that the launcher needs no path to
 //! another program and a kill ends a real process.
 
-use crate::parent;
-use crate::reaper;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use process::parent;
 
 /// A role, and the id of its parent process.
 #[derive(Args, Clone, Debug)]
@@ -29,12 +27,6 @@ enum Role {
     Upload(Box<upload_server::Config>),
     /// Run the load balancer
     Balancer(load_balancer::config::BalancerArgs),
-    /// Remove a launcher's run folder after the launcher has ended
-    Reaper {
-        /// The run folder
-        #[arg(long)]
-        dir: PathBuf,
-    },
 }
 
 /// Runs the role until the process is told to stop.
@@ -42,9 +34,6 @@ enum Role {
 /// # Errors
 /// When an argument is invalid.
 pub async fn run(args: RoleArgs) -> anyhow::Result<()> {
-    if let Role::Reaper { dir } = &args.role {
-        return reaper::run(dir);
-    }
     if let Some(pid) = args.parent {
         parent::exit_with_parent(pid)?;
     }
@@ -53,6 +42,5 @@ pub async fn run(args: RoleArgs) -> anyhow::Result<()> {
         Role::Stateless(config) => stateless_server::start(config).await,
         Role::Upload(config) => upload_server::start(*config).await,
         Role::Balancer(args) => load_balancer::start(args).await,
-        Role::Reaper { .. } => Ok(()),
     }
 }

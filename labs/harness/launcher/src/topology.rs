@@ -7,6 +7,7 @@ use backing_services::Backing;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use load_balancer::config::Policy;
+use process::Program;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -130,15 +131,6 @@ impl ValueEnum for ServerKind {
             Self::Upload(design) => design.to_possible_value(),
         }
     }
-}
-
-/// The program that runs every role, and its arguments before the name of the role.
-#[derive(Clone, Debug)]
-pub struct Program {
-    /// An executable that calls [`crate::role::run`].
-    pub path: PathBuf,
-    /// The arguments before the role, such as `serve`.
-    pub prefix: Vec<OsString>,
 }
 
 /// The accounts of a cluster.

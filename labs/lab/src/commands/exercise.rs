@@ -5,11 +5,11 @@ use crate::screen::remark;
 use crate::shell;
 use anyhow::{Context, anyhow};
 use grader::manifest::FILE;
-use grader::paths::{folder_around, ids};
+use grader::paths::{WORK_FOLDER, folder_around, ids};
 use grader::progress::Progress;
 use grader::renamed::exercise_folder;
-use grader::work_location::{WORK_FOLDER, WORK_FOLDERS};
-use grader::{Assignment, LabPaths, Manifest, Record, SandboxProgram, Status};
+use grader::work_location::WORK_FOLDERS;
+use grader::{Assignment, LabPaths, Manifest, Program, Record, Status};
 use outcome::Outcome;
 use rand::RngExt;
 use std::fs;
@@ -249,9 +249,9 @@ pub(crate) fn assignment(
 }
 
 /// This program as a sandbox.
-pub(crate) fn sandbox() -> anyhow::Result<SandboxProgram> {
+pub(crate) fn sandbox() -> anyhow::Result<Program> {
     let path = std::env::current_exe().context("cannot find this program")?;
-    Ok(SandboxProgram { path, prefix: vec!["sandbox".into()] })
+    Ok(Program { path, prefix: vec!["sandbox".into()] })
 }
 
 /// A random seed, short enough to type.

@@ -131,7 +131,7 @@ async fn start(mut args: UpArgs) -> anyhow::Result<()> {
     let (named, detached) = (args.named.clone(), args.detached);
     let topology = topology(args)?;
     let started = async {
-        let run_dir = RunDir::create(&topology.program)?;
+        let run_dir = RunDir::create()?;
         let control = ControlServer::bind(&named.name, &run_dir).await?;
         let cluster = Cluster::start_in(run_dir, topology).await?;
         anyhow::Ok((control, Arc::new(cluster)))

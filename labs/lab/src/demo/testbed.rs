@@ -88,7 +88,7 @@ impl Testbed {
     pub(crate) async fn set_up(&mut self) -> anyhow::Result<()> {
         let step = ProgressStep::start(1, STEPS, "starting real servers");
         let program = program()?;
-        let folder = RunDir::create(&program)?;
+        let folder = RunDir::create()?;
         let accounts = accounts(self.users);
         let named: Vec<_> = accounts
             .iter()

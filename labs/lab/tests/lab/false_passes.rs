@@ -4,7 +4,7 @@
 use crate::judging::BUILD_TIMEOUT;
 use crate::judging::copy;
 use grader::author::WrongAnswer;
-use grader::{Assignment, LabPaths, Outcome, Record, SandboxProgram, grade};
+use grader::{Assignment, LabPaths, Outcome, Program, Record, grade};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -47,7 +47,7 @@ async fn graded(exercise: &str, check: &str, work: &Path) -> Record {
         suite: checks::suite(exercise).expect("a suite"),
         manifest,
         work: Some(work.to_owned()),
-        sandbox: SandboxProgram { path, prefix: vec!["sandbox".into()] },
+        sandbox: Program { path, prefix: vec!["sandbox".into()] },
         seed: 3,
         repeat: 1,
         stops_early: false,

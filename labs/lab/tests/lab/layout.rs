@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 /// The packages of the workspace that each package may import. A server imports no other
 /// server; `launcher` combines them.
-const DIRECTION: [(&str, &[&str]); 24] = [
+const DIRECTION: [(&str, &[&str]); 25] = [
     ("outcome", &[]),
     ("json-schemas", &[]),
+    ("process", &[]),
     ("api-contract", &[]),
     ("upload-domain", &[]),
     ("http-edge", &["api-contract"]),
@@ -25,7 +26,7 @@ const DIRECTION: [(&str, &[&str]); 24] = [
     ("blobs", &STORE),
     ("upload-server", &UPLOAD_SERVER),
     ("load-balancer", &["api-contract", "http-edge"]),
-    ("backing-services", &[]),
+    ("backing-services", &["process"]),
     ("fault-proxy", &[]),
     ("workload", &["api-contract", "client", "outcome"]),
     ("launcher", &LAUNCHER),
@@ -35,7 +36,10 @@ const DIRECTION: [(&str, &[&str]); 24] = [
         &["api-contract", "client", "http-edge", "launcher", "outcome"],
     ),
     ("language", &[]),
-    ("grader", &["client", "http-edge", "load-balancer", "backing-services", "outcome"]),
+    (
+        "grader",
+        &["client", "http-edge", "load-balancer", "backing-services", "outcome", "process"],
+    ),
     ("checks", &["client", "grader", "load-balancer", "backing-services"]),
 ];
 
@@ -45,15 +49,17 @@ const STORE: [&str; 2] = ["api-contract", "upload-domain"];
 const SERVER: [&str; 3] = ["api-contract", "upload-domain", "http-edge"];
 
 /// The checks send their requests with `client`.
-const CONFORMANCE: [&str; 4] = ["api-contract", "upload-domain", "http-edge", "client"];
+const CONFORMANCE: [&str; 5] =
+    ["api-contract", "upload-domain", "http-edge", "client", "process"];
 
 const UPLOAD_SERVER: [&str; 7] =
     ["api-contract", "upload-domain", "http-edge", "records", "cache", "gossip", "blobs"];
 
 /// `records` is here because its schema has to exist before a replica starts.
-const LAUNCHER: [&str; 11] = [
+const LAUNCHER: [&str; 12] = [
     "client",
     "outcome",
+    "process",
     "api-contract",
     "upload-domain",
     "http-edge",
@@ -69,7 +75,8 @@ const LAUNCHER: [&str; 11] = [
 const AT_THE_END: [&str; 5] = ["comparison", "benchmark", "lab", "benches", "loadtests"];
 
 /// Additional packages that tests may import.
-const IN_TESTS: [&str; 7] = [
+const IN_TESTS: [&str; 8] = [
+    "process",
     "api-conformance",
     "client",
     "backing-services",

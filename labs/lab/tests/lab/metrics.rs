@@ -210,7 +210,7 @@ impl TestCluster {
     fn lab(&self, args: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
         command.args(args).env("TMPDIR", self.folder.path());
-        for name in ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"] {
+        for name in process::SERVICE_URLS {
             command.env_remove(name);
         }
         let output = command.output().expect("lab starts");

@@ -27,7 +27,7 @@ impl TestLab {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
         command.args(args).env("TMPDIR", self.path()).stdin(Stdio::null());
-        for name in ["DATABASE_OWNER_URL", "DATABASE_URL", "REDIS_URL", "FILES_URL"] {
+        for name in process::SERVICE_URLS {
             command.env_remove(name);
         }
         command

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
@@ -55,11 +55,7 @@ fn count_incoming(root: &Path) -> usize {
 
 /// Waits for a condition. A dropped upload is removed by another thread, a little later.
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < deadline, "timeout: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    process::until(what, Duration::from_secs(20), async || condition()).await;
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ macro_rules! either {
 
             #[tokio::test]
             async fn haproxy() {
-                if $crate::haproxy::is_installed().await {
+                if $crate::haproxy::is_installed() {
                     super::$guarantee(Kind::HaProxy).await;
                 }
             }
@@ -151,7 +151,7 @@ impl AnyBalancer {
     pub(crate) async fn signal_stop(&self) {
         match &self.running {
             Running::Ours(balancer) => balancer.signal_stop(),
-            Running::HaProxy(haproxy) => haproxy.signal_stop().await,
+            Running::HaProxy(haproxy) => haproxy.signal_stop(),
         }
     }
 

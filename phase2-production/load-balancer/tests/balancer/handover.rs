@@ -32,14 +32,14 @@ async fn client_waits_in_backlog_while_balancer_is_replaced() {
     let replica = Replica::start("r1").await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let mut old = start(&listener, &replica).await;
+    let old = start(&listener, &replica).await;
     let mut half = Wire::connect(address).await;
     half.send(b"GET /half HTTP/1.1\r\n").await;
     let mut upload = Wire::connect(address).await;
     upload.send_head(&["POST /slow HTTP/1.1", "Host: x", "Content-Length: 5"]).await;
     old.until(|status| status.backend("r1").unwrap().in_flight == 1).await;
 
-    old.terminate().await;
+    old.terminate();
     assert!(half.is_closed().await, "an unfinished head is no request");
     let mut waiting = Wire::connect(address).await;
     waiting.send_head(&["GET /name HTTP/1.1", "Host: x"]).await;

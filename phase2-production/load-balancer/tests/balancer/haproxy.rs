@@ -1,15 +1,14 @@
 //! HAProxy with the configuration of this repository, as a process of the test.
 
 use crate::fixture::TIMEOUT;
+use process::{Process, Signal, ended};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 /// The environment variable with the programs that must be installed. A test that needs one
@@ -22,15 +21,14 @@ const MAX_ATTEMPTS: usize = 5;
 /// A running HAProxy. Dropped, it is killed.
 pub(crate) struct HaProxy {
     pub(crate) address: SocketAddr,
-    process: Child,
+    process: Process,
     folder: TempDir,
 }
 
 /// Whether HAProxy is installed. Prints a line if not, because a skipped test must not look
 /// like a passed one.
-pub(crate) async fn is_installed() -> bool {
-    let version = Command::new("haproxy").arg("-v").stdout(Stdio::null()).status().await;
-    if version.is_ok_and(|status| status.success()) {
+pub(crate) fn is_installed() -> bool {
+    if backing_services::haproxy_version().is_some() {
         return true;
     }
     let must = std::env::var(MUST_HAVE).unwrap_or_default();
@@ -63,27 +61,14 @@ impl HaProxy {
         let file = folder.path().join("replicas.cfg");
         fs::write(&file, replicas).unwrap();
         let address = free_address();
-        let process = Command::new("haproxy")
-            // In the foreground (-db), and without sharing the port (-dR).
-            .args(["-db", "-dR"])
-            .args(["-f".as_ref(), config_file().as_path(), "-f".as_ref(), &file])
-            .env("LISTEN", address.to_string())
-            .env("ADMIN_SOCKET", folder.path().join("admin.sock"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut started = Self { address, process, folder };
-        let deadline = Instant::now() + TIMEOUT;
-        while UnixStream::connect(started.admin_socket()).await.is_err() {
-            if started.process.try_wait().unwrap().is_some() {
-                return None;
-            }
-            assert!(Instant::now() < deadline, "HAProxy accepts no commands");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        Some(started)
+        let admin_socket = folder.path().join("admin.sock");
+        let (listen, socket) = (address.to_string(), admin_socket.to_str().unwrap());
+        let environment = [("LISTEN", listen.as_str()), ("ADMIN_SOCKET", socket)];
+        let accepts = async || UnixStream::connect(&admin_socket).await.is_ok();
+        let files = [config_file(), file];
+        let files = files.each_ref().map(PathBuf::as_path);
+        let process = backing_services::haproxy(&files, &environment, accepts).await;
+        Some(Self { address, process: process.unwrap()?, folder })
     }
 
     fn admin_socket(&self) -> PathBuf {
@@ -122,15 +107,14 @@ impl HaProxy {
     }
 
     /// Signals it to stop; it drains first.
-    pub(crate) async fn signal_stop(&self) {
-        let pid = self.process.id().unwrap().to_string();
-        let signalled = Command::new("kill").args(["-USR1", &pid]).status().await;
-        assert!(signalled.unwrap().success());
+    pub(crate) fn signal_stop(&self) {
+        self.process.signal(Signal::SIGUSR1);
     }
 
     /// Waits until it has stopped.
-    pub(crate) async fn stopped(mut self) {
-        tokio::time::timeout(TIMEOUT, self.process.wait()).await.unwrap().unwrap();
+    pub(crate) async fn stopped(self) {
+        let end = ended(self.process.exit_status());
+        tokio::time::timeout(TIMEOUT, end).await.unwrap();
     }
 }
 

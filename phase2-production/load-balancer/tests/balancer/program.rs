@@ -3,31 +3,29 @@
 use crate::fixture::{TIMEOUT, TOKEN};
 use http_edge::ready::ReadyLine;
 use load_balancer::status::Status;
+use process::{Lines, Process, Signal, command_with_death_signal, ended};
 use std::fs;
 use std::net::SocketAddr;
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
 
 /// A running program. Dropped, it is killed.
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
-    process: Child,
-    log: Arc<Mutex<String>>,
+    process: Process,
+    log: Lines,
     _folder: TempDir,
 }
 
 /// The command that runs the balancer after the shell commands `setup`, which may set limits
 /// or move descriptors.
 fn command(setup: &str, stdin: Stdio) -> Command {
-    let mut command = Command::new("sh");
+    let mut command = command_with_death_signal(Path::new("sh"), None, Signal::SIGKILL);
     command.arg("-c").arg(format!("{setup}; exec \"$0\" \"$@\""));
     command.arg(env!("CARGO_BIN_EXE_load-balancer"));
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.kill_on_drop(true);
     command
 }
 
@@ -37,55 +35,37 @@ impl Program {
         let folder = tempfile::tempdir().unwrap();
         let token = folder.path().join("token");
         fs::write(&token, TOKEN).unwrap();
-        let mut process = command(setup, stdin)
-            .args(["--admin-listen", "127.0.0.1:0", "--admin-token-file"])
-            .arg(&token)
-            .args(flags)
-            .spawn()
-            .unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let kept = Arc::clone(&log);
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                let mut log = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let ready = tokio::time::timeout(TIMEOUT, async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some(ready) = ReadyLine::parse(&line) {
-                    return Some(ready);
-                }
-            }
-            None
-        });
-        let ready = ready.await.unwrap();
-        let text = || log.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let ready = ready.unwrap_or_else(|| panic!("no ready line: {}", text()));
+        let mut command = command(setup, stdin);
+        command.args(["--admin-listen", "127.0.0.1:0", "--admin-token-file"]);
+        command.arg(&token).args(flags);
+        let mut process = Process::start(command).unwrap();
+        let log = Lines::read(process.stderr.take().unwrap());
+        let output = Lines::read(process.stdout.take().unwrap());
+        let ready = process.ready(&output, ReadyLine::parse, TIMEOUT).await;
+        let ready = ready.unwrap_or_else(|why| panic!("{why}: {}", log.text()));
         let (address, admin) = (ready.address, ready.admin.unwrap());
         Self { address, admin, process, log, _folder: folder }
     }
 
     /// Runs the program to its end. Returns its exit code and its standard error.
     pub(crate) async fn fail(stdin: Stdio, flags: &[&str]) -> (Option<i32>, String) {
-        let mut process = command(":", stdin).args(flags).spawn().unwrap();
-        let ended = tokio::time::timeout(TIMEOUT, process.wait()).await.unwrap();
-        let mut text = String::new();
-        process.stderr.take().unwrap().read_to_string(&mut text).await.unwrap();
-        (ended.unwrap().code(), text)
+        let mut command = command(":", stdin);
+        command.args(flags);
+        let mut process = Process::start(command).unwrap();
+        let mut log = Lines::read(process.stderr.take().unwrap());
+        let end = ended(process.exit_status());
+        let status = tokio::time::timeout(TIMEOUT, end).await.unwrap();
+        (status.code(), log.read_to_end())
     }
 
     /// The id of the process.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id().unwrap()
+    pub(crate) fn id(&self) -> i32 {
+        self.process.pid()
     }
 
     /// The log so far.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log.text()
     }
 
     /// The answer of `GET /status`.
@@ -106,14 +86,13 @@ impl Program {
     }
 
     /// Sends SIGTERM.
-    pub(crate) async fn terminate(&self) {
-        let id = self.id().to_string();
-        let signalled = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(signalled.unwrap().success());
+    pub(crate) fn terminate(&self) {
+        self.process.signal(Signal::SIGTERM);
     }
 
     /// Waits until it has ended.
-    pub(crate) async fn ended(&mut self) -> ExitStatus {
-        tokio::time::timeout(TIMEOUT, self.process.wait()).await.unwrap().unwrap()
+    pub(crate) async fn ended(&self) -> ExitStatus {
+        let end = ended(self.process.exit_status());
+        tokio::time::timeout(TIMEOUT, end).await.unwrap()
     }
 }

@@ -49,7 +49,7 @@ fn start_target(command: &str) -> Child {
 /// folders are removed.
 fn kill_and_wait_for_clean_up(mut target: Child, server: &str) {
     let descendants = descendants(i32::try_from(target.id()).expect("it exists"));
-    // The guard's command line contains the folder, too, but its working folder is /.
+    // The reaper's command line contains the folder, too, but its working folder is /.
     let is_server = |process: &&Process| {
         process.command_line.contains(server) && process.cwd != Path::new("/")
     };

@@ -1,12 +1,12 @@
 //! The accounts of a cluster.
 
-use crate::run_dir::RunDir;
 use crate::topology::{Topology, Users};
 use anyhow::{Context, bail};
+use process::RunDir;
+use process::private_file;
 use records::{PoolLimits, Records, Scope};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use upload_domain::accounts::{self, GeneratedAccount};
 use upload_domain::passwords::{HashCost, PasswordChecks};
@@ -119,8 +119,7 @@ fn keep(file: &Path, accounts: &[GeneratedAccount]) -> anyhow::Result<()> {
     let text = serde_json::to_vec(&accounts).context("cannot write accounts as JSON")?;
     // One may be there if its users file was removed.
     let _may_not_exist = fs::remove_file(file);
-    let created = File::options().write(true).create_new(true).mode(0o600).open(file);
-    let written = created.and_then(|mut out| {
+    let written = private_file::create(file).and_then(|mut out| {
         out.write_all(&text)?;
         out.sync_all()
     });

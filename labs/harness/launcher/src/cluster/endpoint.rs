@@ -1,7 +1,7 @@
 //! The public address of a cluster, and the certificate that clients must trust.
 
-use crate::run_dir::RunDir;
 use crate::topology::{Tls, Topology};
+use process::RunDir;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 

@@ -2,11 +2,11 @@
 
 use super::endpoint::{PublicEndpoint, certificate_file};
 use crate::cluster::BALANCER;
-use crate::process::{LISTENER_FD, Spec};
-use crate::run_dir::RunDir;
+use crate::ready_process::{LISTENER_FD, Spec};
 use crate::topology::{Reach, ServerKind, Tls, Topology};
 use anyhow::Context;
 use load_balancer::config::Checks;
+use process::RunDir;
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,6 @@
 
 use super::{plan, sqlite_locks};
 use crate::commands::{MemberAction, hint};
-use crate::run_dir::RunDir;
 use crate::status::ServiceStatus;
 use crate::topology::{Files, Topology};
 use anyhow::{Context, bail};
@@ -11,6 +10,7 @@ use api_contract::secret::Secret;
 use backing_services::{
     Backing, Kind, Service, ServiceType, State, database, offers, redis, s3,
 };
+use process::RunDir;
 use records::{PoolLimits, Records};
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! The control file: the address and token of a cluster's control API. It is in the launcher's
 //! run folder, so it is removed when the launcher ends, even after SIGKILL.
 
-use crate::run_dir::{RunDir, base_dir, is_abandoned};
 use anyhow::{Context, bail};
+use process::run_dir::{RunDir, base_dir, is_abandoned};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::ErrorKind;

@@ -1,12 +1,11 @@
 //! Cleanup: a cluster leaves no process and no file, no matter how it ends. (The test for
 //! SIGKILL of the launcher itself is in `lab`, where the launcher is a process.)
 
-use crate::support::{member, pids, program, start, topology, until, until_gone};
+use crate::support::{member, pids, start, topology, until, until_gone};
 use launcher::commands::MemberAction;
 use launcher::{Cluster, RunDir, ServerKind, Users};
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -79,7 +78,7 @@ async fn data_in_a_given_folder_is_kept() {
 
 #[tokio::test]
 async fn failed_start_cleans_up_before_it_returns() {
-    let folder = RunDir::create(&program()).unwrap();
+    let folder = RunDir::create().unwrap();
     let path = folder.path().to_owned();
     let mut topology = topology(ServerKind::Stateful, 2);
     topology.users = Users::File("/nonexistent/users.json".into());
@@ -90,7 +89,7 @@ async fn failed_start_cleans_up_before_it_returns() {
 
 #[test]
 fn starting_launcher_is_not_removed_by_another() {
-    let create = || RunDir::create(&program()).unwrap();
+    let create = || RunDir::create().unwrap();
     let launchers: Vec<RunDir> = std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..16).map(|_| scope.spawn(|| [create(), create()])).collect();
@@ -103,7 +102,7 @@ fn starting_launcher_is_not_removed_by_another() {
 
 /// An abandoned folder beside the run folders, with this name prefix.
 fn abandoned_folder(prefix: &str) -> PathBuf {
-    let launcher = RunDir::create(&program()).expect("a folder");
+    let launcher = RunDir::create().expect("a folder");
     let base = launcher.path().parent().expect("a base folder");
     let path = base.join(format!("{prefix}{}", uuid::Uuid::new_v4().simple()));
     fs::create_dir(&path).expect("a folder");
@@ -120,21 +119,8 @@ fn next_launcher_removes_abandoned_folders() {
     let long_ago = SystemTime::now() - Duration::from_secs(3600);
     File::open(&expired).unwrap().set_modified(long_ago).unwrap();
     let recent = abandoned_folder(".new-");
-    drop(RunDir::create(&program()).unwrap());
+    drop(RunDir::create().unwrap());
     assert!(!without_lock.exists() && !unlocked.exists() && !expired.exists());
     assert!(recent.exists(), "its launcher may still be starting");
     fs::remove_dir(recent).unwrap();
-}
-
-#[test]
-fn reaper_refuses_folders_of_other_programs() {
-    let other = tempfile::tempdir().unwrap();
-    let program = program();
-    let mut reaper = Command::new(program.path);
-    reaper.args(["reaper", "--dir"]).arg(other.path()).stdin(Stdio::null());
-    let refused = reaper.output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    let text = String::from_utf8_lossy(&refused.stderr);
-    assert!(text.contains("is not the run folder of a launcher"), "{text}");
-    assert!(other.path().exists());
 }

@@ -1,6 +1,6 @@
 //! The control API: commands from another terminal.
 
-use crate::support::{member, program, start};
+use crate::support::{member, start};
 use launcher::commands::MemberAction;
 use launcher::control::client::ControlClient;
 use launcher::control::server::ControlServer;
@@ -17,7 +17,7 @@ fn unique_name() -> String {
 #[tokio::test]
 async fn commands_reach_the_cluster_by_its_name() {
     let (name, cluster) = (unique_name(), Arc::new(start(ServerKind::Stateful, 1).await));
-    let folder = RunDir::create(&program()).unwrap();
+    let folder = RunDir::create().unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let launcher = {
         let cluster = Arc::clone(&cluster);
@@ -42,7 +42,7 @@ async fn commands_reach_the_cluster_by_its_name() {
 #[tokio::test]
 async fn second_launcher_of_a_name_is_refused() {
     let (name, cluster) = (unique_name(), Arc::new(start(ServerKind::Stateful, 1).await));
-    let folder = RunDir::create(&program()).unwrap();
+    let folder = RunDir::create().unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let launcher =
         tokio::spawn(server.serve(Arc::clone(&cluster), std::future::pending()));
@@ -55,7 +55,7 @@ async fn second_launcher_of_a_name_is_refused() {
 #[tokio::test]
 async fn unresponsive_launcher_is_not_treated_as_absent() {
     let name = unique_name();
-    let folder = RunDir::create(&program()).unwrap();
+    let folder = RunDir::create().unwrap();
     // It accepts connections without an answer, like a launcher after SIGSTOP.
     let unresponsive = ControlServer::bind(&name, &folder).await.unwrap();
     let began = Instant::now();
@@ -75,7 +75,7 @@ async fn unresponsive_launcher_is_not_treated_as_absent() {
 /// The connection is accepted and closed: this shows no end of the launcher.
 #[tokio::test]
 async fn launcher_that_answers_nothing_is_not_treated_as_absent() {
-    let (name, folder) = (unique_name(), RunDir::create(&program()).unwrap());
+    let (name, folder) = (unique_name(), RunDir::create().unwrap());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let control = serde_json::json!({
@@ -100,7 +100,7 @@ async fn launcher_that_answers_nothing_is_not_treated_as_absent() {
 #[tokio::test]
 async fn missing_token_and_foreign_host_are_refused() {
     let (name, cluster) = (unique_name(), Arc::new(start(ServerKind::Stateful, 1).await));
-    let folder = RunDir::create(&program()).unwrap();
+    let folder = RunDir::create().unwrap();
     let server = ControlServer::bind(&name, &folder).await.unwrap();
     let (url, token) = server.address_and_token();
     let stop = tokio_util::sync::CancellationToken::new();

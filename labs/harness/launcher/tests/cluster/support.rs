@@ -121,9 +121,7 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 
 /// Waits until all processes have ended and the folder is removed.
 pub(crate) async fn until_gone(pids: &[i32], folder: &Path) {
-    let deadline = Instant::now() + WAIT_TIMEOUT;
-    while pids.iter().any(|pid| is_alive(*pid)) || folder.exists() {
-        assert!(Instant::now() < deadline, "not removed: {pids:?}, {}", folder.display());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let what = format!("{pids:?} and {} are gone", folder.display());
+    let are_gone = async || !pids.iter().any(|pid| is_alive(*pid)) && !folder.exists();
+    process::until(&what, WAIT_TIMEOUT, are_gone).await;
 }

@@ -55,6 +55,8 @@ fn is_ours(line: &str, build_folder: &Path) -> bool {
         || program == "load-balancer"
         || roles.iter().any(|role| program.ends_with(role))
         || SERVICES.iter().any(|service| line.contains(service))
+        // The reaper of a run folder.
+        || (line.contains("/stateless-lab-") && line.contains("/run-"))
 }
 
 /// Containers, networks and volumes with the lab's label.
@@ -107,6 +109,7 @@ mod tests {
             "13 /lab/target/debug/load-balancer",
             "14 /lab/target/debug/cluster-role x",
             "15 postgres: stateless-lab-postgres-17",
+            "19 /bin/sh -c trap reaper /tmp/stateless-lab-0/run-c45b1f13",
         ] {
             assert!(is_ours(ours, folder), "{ours}");
         }

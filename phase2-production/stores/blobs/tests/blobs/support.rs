@@ -8,10 +8,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
-use std::future::Future;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
@@ -119,13 +118,6 @@ pub(crate) fn files(root: &Path) -> Vec<String> {
     found
 }
 
-pub(crate) async fn eventually<F: Future<Output = bool>>(
-    condition: &str,
-    check: impl Fn() -> F,
-) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !check().await {
-        assert!(Instant::now() < deadline, "not in time: {condition}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+pub(crate) async fn eventually(condition: &str, check: impl AsyncFnMut() -> bool) {
+    process::until(condition, Duration::from_secs(20), check).await;
 }

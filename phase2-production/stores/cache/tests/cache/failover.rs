@@ -1,10 +1,11 @@
 //! Two Redis servers for one test: a primary, and a copy that lags behind it. The caches reach
 //! them through a proxy, which leads to the primary until the failover.
 
-use crate::support::{Redis, generous_limits, open, until};
+use crate::support::{Redis, generous_limits, open};
 use backing_services::{Backing, RedisOptions, redis_with};
 use cache::Cache;
 use fault_proxy::FaultProxy;
+use process::until;
 use redis::aio::MultiplexedConnection;
 use std::ffi::OsString;
 use std::net::SocketAddr;

@@ -1,10 +1,11 @@
 //! Redis is paused, killed, flushed, filled up and made read-only.
 
 use crate::support::{
-    IDLE, Redis, copy, fill, generous_limits, is_live, kinds, miss, on_each, until,
+    IDLE, Redis, copy, fill, generous_limits, is_live, kinds, miss, on_each,
 };
 use backing_services::Backing;
 use cache::{BreakerState, Cache, CacheDown, Limits, Written};
+use process::until;
 use std::time::{Duration, Instant};
 
 const LIFE: Duration = Duration::from_secs(3600);

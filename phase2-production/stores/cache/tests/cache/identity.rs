@@ -4,11 +4,11 @@
 use crate::failover::{ClockShift, Failover, Move};
 use crate::support::{
     Copy, IDLE, Redis, copy, covers, fill, generous_limits, is_live, kinds, miss, now_ms,
-    until,
 };
 use backing_services::{Backing, RedisOptions, redis_with};
 use cache::{Cache, Filled, Limits, RedisTime, Version, Written};
 use futures_util::future::join_all;
+use process::until;
 use std::time::{Duration, Instant};
 
 const LIFE: Duration = Duration::from_secs(3600);

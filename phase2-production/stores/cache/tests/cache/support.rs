@@ -3,9 +3,8 @@
 use backing_services::{Backing, Kind, Service, ServiceType, offers};
 use cache::{Cache, Denial, Found, Limits, OpenError, RedisTime, SessionCopy};
 use redis::aio::MultiplexedConnection;
-use std::future::Future;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
@@ -145,17 +144,4 @@ pub(crate) async fn fill(cache: &Cache, hash: &str) {
 pub(crate) async fn is_live(cache: &Cache, hash: &str) -> bool {
     let found = cache.use_session::<String>(hash, IDLE).await;
     matches!(found, Ok(Found::Live { .. }))
-}
-
-/// Waits for a condition until a timeout.
-pub(crate) async fn until<Check: Future<Output = bool>>(
-    condition: &str,
-    limit: Duration,
-    check: impl Fn() -> Check,
-) {
-    let deadline = Instant::now() + limit;
-    while !check().await {
-        assert!(Instant::now() < deadline, "not within {limit:?}: {condition}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

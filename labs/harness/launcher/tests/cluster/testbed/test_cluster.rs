@@ -50,7 +50,7 @@ impl TestCluster {
     ) -> anyhow::Result<Self> {
         let accounts: Vec<_> =
             (0..ACCOUNTS).map(|number| account(design, number)).collect();
-        let run_dir = RunDir::create(&program())?;
+        let run_dir = RunDir::create()?;
         // It is removed with the run folder.
         let users = run_dir.path().join("users.json");
         let pairs: Vec<_> = accounts

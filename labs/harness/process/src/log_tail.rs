@@ -10,20 +10,22 @@ const ERROR: &str = "error: ";
 /// The part of a log that is written after a moment. Earlier starts of the same process have
 /// left their own errors in it.
 #[derive(Debug)]
-pub(crate) struct LogTail {
+pub struct LogTail {
     path: PathBuf,
     offset: u64,
 }
 
 impl LogTail {
     /// The part that is written from now on.
-    pub(crate) fn after(path: &Path) -> Self {
+    #[must_use]
+    pub fn after(path: &Path) -> Self {
         let offset = fs::metadata(path).map_or(0, |meta| meta.len());
         Self { path: path.to_owned(), offset }
     }
 
     /// The reason for an end, in one line.
-    pub(crate) fn reason(&self) -> String {
+    #[must_use]
+    pub fn reason(&self) -> String {
         let read = || {
             let mut file = File::open(&self.path)?;
             file.seek(SeekFrom::Start(self.offset))?;
