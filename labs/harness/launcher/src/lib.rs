@@ -24,6 +24,6 @@ pub mod topology;
 pub use api_contract::design::Design;
 pub use backing_services::{Backing, Kind, State};
 pub use balancer::BalancerTimeout;
-pub use launcher::Cluster;
+pub use cluster::Cluster;
 pub use run_dir::RunDir;
 pub use topology::{Files, Program, Reach, ServerKind, Tls, Topology, Users};
