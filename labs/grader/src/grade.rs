@@ -13,6 +13,7 @@ use crate::run_folder::RunFolder;
 use crate::running::{Running, run_check};
 use crate::sandboxed::SandboxProgram;
 use crate::work_location::Found;
+use report::statistics::whole_millis;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub async fn grade(assignment: Assignment) -> Record {
         record.outcome = outcome_of(&record.checks);
     }
     record.add_up();
-    record.duration_ms = millis(began);
+    record.duration_ms = whole_millis(began.elapsed());
     record
 }
 
@@ -266,11 +267,6 @@ async fn run_all(running: &Running<'_>) -> Vec<CheckRecord> {
         done.insert(&entry.id, record);
     }
     entries.iter().filter_map(|entry| done.remove(entry.id.as_str())).collect()
-}
-
-/// Milliseconds since `began`.
-pub(crate) fn millis(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn now() -> u64 {

@@ -25,8 +25,8 @@ mod template;
 mod user;
 mod user_run;
 
+pub use crate::report::{Report, SCHEMA, SCHEMA_VERSION};
 pub use check::{Options, check};
 pub use description::{Description, DescriptionError};
 pub use instances::{Instance, Instances, Restart};
 pub use outcome::Outcome;
-pub use report::{Report, SCHEMA, SCHEMA_VERSION};

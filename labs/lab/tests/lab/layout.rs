@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// The packages of the workspace that each package may import. A server imports no other
 /// server; `launcher` combines them.
-const DIRECTION: [(&str, &[&str]); 23] = [
+const DIRECTION: [(&str, &[&str]); 24] = [
     ("outcome", &[]),
+    ("report", &["outcome"]),
     ("json-schemas", &[]),
     ("api-contract", &[]),
     ("upload-domain", &[]),
@@ -29,10 +30,13 @@ const DIRECTION: [(&str, &[&str]); 23] = [
     ("workload", &["api-contract", "api-conformance", "outcome"]),
     ("launcher", &LAUNCHER),
     ("deployment", &["api-contract", "upload-domain", "records"]),
-    ("stateless-checker", &["api-contract", "http-edge", "launcher", "outcome"]),
+    (
+        "stateless-checker",
+        &["api-contract", "http-edge", "launcher", "outcome", "report"],
+    ),
     ("language", &[]),
-    ("grader", &["http-edge", "load-balancer", "backing-services", "outcome"]),
-    ("checks", &["grader", "load-balancer", "backing-services"]),
+    ("grader", &["http-edge", "load-balancer", "backing-services", "outcome", "report"]),
+    ("checks", &["grader", "load-balancer", "backing-services", "report"]),
 ];
 
 /// A store imports no other store: `upload-server` combines them.
@@ -61,11 +65,12 @@ const LAUNCHER: [&str; 10] = [
 const AT_THE_END: [&str; 5] = ["comparison", "benchmark", "lab", "benches", "loadtests"];
 
 /// Additional packages that tests may import.
-const IN_TESTS: [&str; 6] = [
+const IN_TESTS: [&str; 7] = [
     "api-conformance",
     "backing-services",
     "fault-proxy",
     "json-schemas",
+    "report",
     "workload",
     "load-balancer",
 ];
