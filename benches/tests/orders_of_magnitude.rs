@@ -1,10 +1,10 @@
 //! The orders of magnitude in the README are those of the last kept run of the benches: a
 //! figure is valid on one machine only, its order on most machines.
 
-use comparison::machine::{Machine, profile};
+use report::machine::{Machine, profile};
+use report::table::Table;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,12 +79,11 @@ fn table(medians: &BTreeMap<String, f64>) -> String {
         let (group, function) = name.split_once('/').expect("a group");
         rows.entry((group, order(*median))).or_default().push(format!("`{function}`"));
     }
-    let mut text = "| group | takes about | what |\n|---|---|---|\n".to_owned();
-    for ((group, order), functions) in rows {
-        let (order, functions) = (written(order), functions.join(", "));
-        let _infallible = writeln!(text, "| `{group}` | {order} | {functions} |");
-    }
-    text
+    let row = |((group, order), functions): ((&str, i32), Vec<String>)| {
+        vec![format!("`{group}`"), written(order), functions.join(", ")]
+    };
+    let header = ["group", "takes about", "what"];
+    Table::new(&header, rows.into_iter().map(row).collect()).markdown()
 }
 
 #[test]
@@ -118,9 +117,8 @@ fn readme_table_is_written_from_the_last_run() {
     medians(&kept(), &mut measured);
     assert!(!measured.is_empty(), "nothing is in {}: run the benches", kept().display());
     let date = std::env::var("LAB_DATE").expect("LAB_DATE is the day of the run");
-    let Machine { processor, cores, system, .. } = Machine::current();
     assert_eq!(profile(), "release", "figures of a debug build are none");
-    let made = format!("Measured on {date} ({processor}, {cores} cores, {system}).");
+    let made = format!("Measured on {date} ({}).", Machine::current().description());
     let page = fs::read_to_string(readme()).expect("the page");
     let (before, _, after) = parts(&page);
     let text = format!("{before}{BEGIN}\n{made}\n\n{}\n{END}{after}", table(&measured));

@@ -1,7 +1,7 @@
 //! Latency percentiles, and the failures by kind.
 
 use crate::sample::{RequestResult, Sample};
-use comparison::latency::{Percentiles, latency_histogram};
+use report::latency::{Percentiles, latency_histogram};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

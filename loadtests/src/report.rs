@@ -10,8 +10,8 @@ use crate::settings::Settings;
 use crate::verification_reads::VerificationReads;
 use comparison::cpu_use::CpuUse;
 use comparison::latency::client_late_p99;
-use comparison::machine::Machine;
 use comparison::{Outcome, series};
+use report::machine::Machine;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@ use crate::sample::Sample;
 use crate::settings::Settings;
 use crate::virtual_user::VirtualUser;
 use anyhow::{Context, ensure};
+use report::statistics::whole_micros;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -112,7 +113,9 @@ impl RunState {
 
     /// Microseconds since the start of the load.
     pub(crate) fn now_us(&self) -> u64 {
-        self.started_at.borrow().map_or(0, |started_at| micros(started_at.elapsed()))
+        self.started_at
+            .borrow()
+            .map_or(0, |started_at| whole_micros(started_at.elapsed()))
     }
 
     /// Waits until then; returns whether the load still runs.
@@ -147,9 +150,4 @@ impl RunState {
     pub(crate) fn record(&self, sample: Sample) {
         self.records().samples.push(sample);
     }
-}
-
-/// Microseconds, as in the records.
-pub(crate) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,7 @@
 
 use crate::figures::Figures;
 use crate::report::Report;
-use comparison::latency::Percentiles;
+use report::latency::Percentiles;
 use std::collections::BTreeMap;
 
 /// The whole report.

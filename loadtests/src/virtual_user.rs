@@ -2,7 +2,7 @@
 //! uploads.
 
 use crate::load_test::Workload;
-use crate::run_state::{RunState, micros};
+use crate::run_state::RunState;
 use crate::sample::{Call, RequestResult};
 use crate::user_client::UserClient;
 use api_contract::sessions::SessionStarted;
@@ -14,6 +14,7 @@ use comparison::request_schedule::RequestSchedule;
 use goose::prelude::{GooseMethod, GooseUser};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use report::statistics::whole_micros;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -160,7 +161,7 @@ impl VirtualUser {
             if !client.run_state.sleep_until(began + intended).await {
                 return;
             }
-            self.send_next_request(client, micros(intended)).await;
+            self.send_next_request(client, whole_micros(intended)).await;
         }
     }
 
@@ -174,7 +175,8 @@ impl VirtualUser {
             }
             let deadline = began + intended + crate::run_state::USERS_TIMEOUT;
             loop {
-                let (result, retry_after) = self.log_in(client, micros(intended)).await;
+                let (result, retry_after) =
+                    self.log_in(client, whole_micros(intended)).await;
                 if result != RequestResult::RetryLater {
                     self.failed_waves += usize::from(result != RequestResult::Success);
                     break;

@@ -3,7 +3,7 @@
 use crate::goals::ratio;
 use crate::report::Report;
 use crate::request_cost::REFERENCE;
-use comparison::figure::format_number;
+use report::figure::format_number;
 
 /// Percent by which two runs may differ.
 pub const TOLERANCE_PERCENT: f64 = 15.0;

@@ -4,9 +4,10 @@
 use crate::connection::Connection;
 use crate::request::Request;
 use anyhow::{Context, ensure};
-use comparison::latency::latency_histogram;
 use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
+use report::latency::latency_histogram;
+use report::statistics::whole_micros;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -87,12 +88,7 @@ async fn send_requests(
             workload.expected_status,
             String::from_utf8_lossy(connection.body())
         );
-        latencies.saturating_record(microseconds(sent.elapsed()));
+        latencies.saturating_record(whole_micros(sent.elapsed()));
     }
     Ok(latencies)
-}
-
-/// A duration in whole microseconds.
-pub(crate) fn microseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

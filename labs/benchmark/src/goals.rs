@@ -3,7 +3,7 @@
 use crate::memory::UPLOADS;
 use crate::report::Report;
 use crate::request_cost::RequestCost;
-use comparison::figure::format_number;
+use report::figure::format_number;
 use serde::{Deserialize, Serialize};
 
 /// A goal, and the measured value.
@@ -64,9 +64,9 @@ impl PerformanceGoal {
 /// A million bytes.
 const MB: f64 = 1e6;
 
-/// All goals.
+/// All goals with the measured values.
 #[must_use]
-pub fn of(report: &Report) -> Vec<PerformanceGoal> {
+pub fn performance_goals(report: &Report) -> Vec<PerformanceGoal> {
     let costs = &report.request_costs;
     let ratio = |name| ratio(costs, name);
     let quotient = |one, other| Some(ratio(one)? / ratio(other)?);

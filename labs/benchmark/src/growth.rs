@@ -85,9 +85,3 @@ pub(crate) async fn measure(
     let files = files::measure(testbed, plan).await?;
     Ok(Growth { in_memory, in_redis, in_postgres, without_postgres, replicas, files })
 }
-
-/// The median of the values.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}

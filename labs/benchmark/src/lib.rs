@@ -7,8 +7,8 @@
 //! Reading order: `plan` (amounts), `request` and `connection` (one request, one reply), `closed_loop`
 //! (as many requests as possible), `open_loop` (a fixed rate), `child` and `testbed` (our servers),
 //! `peers` and `proxies` (the others), `rounds` (the interleaving), then one file per question:
-//! `request_cost`, `outage`, `memory`, `growth`. `goals` compares with the goals, `report` stores the
-//! figures, and `agreement` compares two reports.
+//! `request_cost`, `outage`, `memory`, `growth`. `goals` compares with the goals, `report` holds the
+//! figures, `page` and `save` write them for readers, and `agreement` compares two reports.
 
 pub mod agreement;
 mod child;
@@ -28,8 +28,9 @@ mod request;
 pub mod request_cost;
 mod rounds;
 pub mod run;
+pub mod save;
 mod testbed;
 
+pub use crate::report::Report;
 pub use plan::Plan;
-pub use report::Report;
 pub use run::run;

@@ -3,13 +3,15 @@
 use anyhow::{Context, ensure};
 use backing_services::Backing;
 use benchmark::agreement::ratio_pairs;
+use benchmark::goals::performance_goals;
 use benchmark::peers::PeerArgs;
+use benchmark::save::save;
 use benchmark::{Plan, Report, page};
 use clap::{Args, Parser, Subcommand};
-use comparison::machine::profile;
 use launcher::role::RoleArgs;
 use outcome::Outcome;
 use outcome::output::{finish, print_line, remark};
+use report::machine::profile;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -105,7 +107,7 @@ async fn measure(args: &BenchArgs) -> anyhow::Result<Outcome> {
     }
     let differ = before.is_some_and(|before| compare(&before, &report));
     let ratios = if differ { Outcome::Fail } else { Outcome::Pass };
-    let goals = report.goals();
+    let goals = performance_goals(&report);
     let goals = goals.iter().map(|goal| match goal.is_reached() {
         Some(true) => Outcome::Pass,
         Some(false) => Outcome::Fail,
@@ -114,7 +116,7 @@ async fn measure(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let outcome = Outcome::of(goals.chain([ratios]));
     // The report was shown, also if it cannot be saved.
     if let Some(folder) = &args.save {
-        let [json, markdown] = report.save(folder)?;
+        let [json, markdown] = save(&report, folder)?;
         remark(format_args!("Kept as {} and {}", json.display(), markdown.display()));
     }
     Ok(outcome)

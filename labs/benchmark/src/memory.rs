@@ -6,9 +6,9 @@ use crate::plan::Plan;
 use crate::request;
 use crate::testbed::{self, Testbed};
 use anyhow::{Context, ensure};
-use comparison::figure::Figure;
 use futures_util::future::try_join_all;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use report::figure::Figure;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -142,5 +142,5 @@ fn allow_files(count: u64) -> Result<(), String> {
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are exact")]
 fn bytes(bytes: u64) -> Figure {
-    Figure::of(&[Ok(bytes as f64)])
+    Figure::of_all(&[bytes as f64])
 }

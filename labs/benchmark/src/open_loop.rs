@@ -1,10 +1,11 @@
 //! An open workload: requests are sent at fixed times, whether or not the last one was
 //! answered.
 
-use crate::closed_loop::{Workload, microseconds};
+use crate::closed_loop::Workload;
 use crate::connection::Connection;
-use comparison::latency::{latency_histogram, quantile_ms};
 use futures_util::future::join_all;
+use report::latency::{histogram_of, quantile_ms};
+use report::statistics::whole_micros;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -86,9 +87,7 @@ async fn send_once(
 
 /// The 99th percentile of the correct replies, in milliseconds.
 pub(crate) fn p99_ms<'a>(samples: impl Iterator<Item = &'a Sample>) -> Option<f64> {
-    let mut all = latency_histogram();
-    for sample in samples.filter(|sample| sample.correct) {
-        all.saturating_record(microseconds(sample.latency));
-    }
+    let correct = samples.filter(|sample| sample.correct);
+    let all = histogram_of(correct.map(|sample| whole_micros(sample.latency)));
     (!all.is_empty()).then(|| quantile_ms(&all, 0.99))
 }

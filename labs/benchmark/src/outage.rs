@@ -7,7 +7,8 @@ use crate::child::ChildProcess;
 use crate::open_loop::{self, ArrivalRate, Sample};
 use crate::plan::Plan;
 use crate::testbed::{self, Testbed};
-use comparison::figure::Figure;
+use report::figure::Figure;
+use report::statistics::whole_millis;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -65,11 +66,11 @@ pub(crate) async fn measure(
         all.push(run_once(testbed, plan.observation, &format!("outage-{time}")).await?);
     }
     let figure = |of: fn(&OutageRun) -> f64| {
-        Figure::of(&all.iter().map(|one| Ok(of(one))).collect::<Vec<_>>())
+        Figure::of_all(&all.iter().map(of).collect::<Vec<_>>())
     };
     #[expect(clippy::cast_precision_loss, reason = "a handful of requests")]
     Ok(Outage {
-        detection_ms: u64::try_from(DETECTION_WINDOW.as_millis()).unwrap_or(u64::MAX),
+        detection_ms: whole_millis(DETECTION_WINDOW),
         per_second: f64::from(CLIENTS) / REQUEST_INTERVAL.as_secs_f64(),
         p99_before_ms: figure(|one| one.before),
         p99_within_ms: figure(|one| one.within),

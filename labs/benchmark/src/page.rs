@@ -1,6 +1,5 @@
 //! A report as a Markdown page, and its plots.
 
-mod line_plot;
 mod plots;
 mod tables;
 
@@ -8,7 +7,7 @@ pub use plots::plots;
 pub use tables::{goals, request_costs};
 
 use crate::report::{Report, RunInfo};
-use comparison::figure::format_number;
+use report::figure::format_number;
 use tables::{files, memory, outage, replicas, sessions};
 
 /// The page. The file names of its plots start with `name`.
@@ -56,16 +55,12 @@ fn plot_link(name: &str, plot: &str, title: &str) -> String {
 #[must_use]
 pub fn run_info(run_info: &RunInfo) -> Vec<(&'static str, String)> {
     let machine = &run_info.machine;
-    let load = machine.load_before.map_or("not message".to_owned(), format_number);
     vec![
         ("date", run_info.date.clone()),
         ("command", format!("`{}`", run_info.command)),
         ("built for", run_info.profile.clone()),
-        (
-            "machine",
-            format!("{}, {} cores, {}", machine.processor, machine.cores, machine.system),
-        ),
-        ("processes that waited for a core before", load),
+        ("machine", machine.description()),
+        ("processes that waited for a core before", machine.load_text()),
         ("Redis", run_info.redis.clone()),
         (
             "HAProxy",

@@ -1,16 +1,14 @@
 //! The figures of a run, and its conditions.
 
-use crate::goals::{self, PerformanceGoal};
 use crate::growth::Growth;
 use crate::memory::Memory;
 use crate::outage::Outage;
-use crate::page;
 use crate::request_cost::RequestCost;
 use anyhow::{Context, ensure};
-use comparison::machine::Machine;
+use report::machine::Machine;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The JSON document of a benchmark, described in `docs/json.md`.
 pub const SCHEMA: &str = "lab-bench";
@@ -72,12 +70,6 @@ pub struct RunInfo {
 }
 
 impl Report {
-    /// The goals with the measured values.
-    #[must_use]
-    pub fn goals(&self) -> Vec<PerformanceGoal> {
-        goals::of(self)
-    }
-
     /// Reads a kept report.
     ///
     /// # Errors
@@ -96,27 +88,5 @@ impl Report {
             path.display()
         );
         Ok(report)
-    }
-
-    /// Writes `benchmark-DATE.json` and `.md`, and the plots beside them; returns the paths of the
-    /// first two.
-    ///
-    /// # Errors
-    /// When the folder cannot be written.
-    pub fn save(&self, folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
-        let cannot = || format!("cannot write to {}", folder.display());
-        fs::create_dir_all(folder).with_context(cannot)?;
-        // 2026-11-21T10:00:00Z becomes 2026-11-21T100000Z: some systems take no colons.
-        let name = format!("benchmark-{}", self.run_info.date.replace(':', ""));
-        for (plot, svg) in page::plots(self) {
-            outcome::file::replace(&folder.join(format!("{name}-{plot}.svg")), svg)
-                .with_context(cannot)?;
-        }
-        let paths = ["json", "md"].map(|ending| folder.join(format!("{name}.{ending}")));
-        let json = serde_json::to_string_pretty(self)? + "\n";
-        outcome::file::replace(&paths[0], json).with_context(cannot)?;
-        outcome::file::replace(&paths[1], page::markdown(self, &name))
-            .with_context(cannot)?;
-        Ok(paths)
     }
 }

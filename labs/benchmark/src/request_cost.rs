@@ -7,8 +7,8 @@ use crate::proxies::HaProxy;
 use crate::rounds::{MeasuredServer, RoundPlan, ServerRounds, run_rounds};
 use crate::testbed::{self, Testbed};
 use anyhow::{Context, ensure};
-use comparison::figure::{Figure, rounded};
-use comparison::latency::quantile_ms;
+use report::figure::{Figure, rounded};
+use report::latency::quantile_ms;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use tokio::process::Command;
@@ -46,19 +46,16 @@ pub struct RequestCost {
 
 impl RequestCost {
     fn of(server: &MeasuredServer, rounds: &ServerRounds) -> Self {
-        let figure = |values: &[f64]| {
-            Figure::of(&values.iter().map(|one| Ok(*one)).collect::<Vec<_>>())
-        };
         let ms = |quantile| quantile_ms(&rounds.latencies, quantile);
         Self {
             name: server.name.to_owned(),
             title: server.title.clone(),
-            per_second: figure(&rounds.per_second),
-            ratio: figure(&rounds.ratio),
+            per_second: Figure::of_all(&rounds.per_second),
+            ratio: Figure::of_all(&rounds.ratio),
             p50_ms: Some(ms(0.50)),
             p99_ms: Some(ms(0.99)),
             processor_us: Some(rounded(rounds.processor_us())),
-            client_percent: figure(&rounds.client_percent),
+            client_percent: Figure::of_all(&rounds.client_percent),
         }
     }
 
@@ -248,12 +245,12 @@ async fn redis_benchmark(
         let before = before.await?.per_second();
         let once =
             redis_benchmark_once(testbed.redis.url.as_str(), plan.connections).await?;
-        per_second.push(Ok(once));
-        ratio.push(Ok(once / before.max(1e-9)));
+        per_second.push(once);
+        ratio.push(once / before.max(1e-9));
     }
     Ok(RequestCost {
-        per_second: Figure::of(&per_second),
-        ratio: Figure::of(&ratio),
+        per_second: Figure::of_all(&per_second),
+        ratio: Figure::of_all(&ratio),
         ..RequestCost::absent(name, title, "its own client")
     })
 }

@@ -6,8 +6,8 @@
 use crate::child::processor_seconds;
 use crate::closed_loop::{self, LoadResult, Workload};
 use comparison::cpu_use::CpuMeter;
-use comparison::latency::latency_histogram;
 use hdrhistogram::Histogram;
+use report::latency::latency_histogram;
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -4,7 +4,8 @@ use crate::plan::Plan;
 use crate::report::{Report, RunInfo, SCHEMA, SCHEMA_VERSION};
 use crate::testbed::Testbed;
 use crate::{growth, memory, outage, request_cost};
-use comparison::machine::{Machine, profile};
+use report::machine::{Machine, profile};
+use report::statistics::whole_millis;
 use std::time::{Instant, SystemTime};
 
 /// Measures everything. `step` is called with the name of the next step.
@@ -29,7 +30,7 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
         haproxy: backing_services::haproxy_version(),
         size: plan.size.to_owned(),
         rounds: plan.rounds,
-        round_ms: u64::try_from(plan.round_length.as_millis()).unwrap_or(u64::MAX),
+        round_ms: whole_millis(plan.round_length),
         connections: plan.connections,
         seconds: began.elapsed().as_secs_f64().round(),
     };

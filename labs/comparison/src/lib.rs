@@ -3,16 +3,14 @@
 pub mod checks;
 mod configuration;
 pub mod cpu_use;
-pub mod figure;
 #[cfg(test)]
 mod fixture;
 pub mod latency;
 mod login;
-pub mod machine;
 pub mod other_service;
 pub mod page;
 pub mod published;
-pub mod quotation;
+pub mod published_figure;
 pub mod recovery;
 pub mod report;
 pub mod request_schedule;
@@ -22,7 +20,6 @@ pub mod save;
 pub mod scenario;
 pub mod series;
 pub mod session_memory;
-pub mod svg;
 pub mod tables;
 mod testbed;
 pub mod timeline;
@@ -30,8 +27,8 @@ pub mod trial;
 mod virtual_user;
 mod virtual_users;
 
+pub use crate::report::Report;
 pub use api_contract::design::Design;
 pub use outcome::Outcome;
-pub use report::Report;
 pub use run::{Plan, run};
 pub use scenario::Scenario;

@@ -1,81 +1,102 @@
 //! A report as one self-contained page, without scripts, fonts or pictures from elsewhere.
-//! It is well-formed XML, so any program can check it.
+//! Every element that is not empty by definition is closed, so any program can check it.
 
 mod plot;
 
-use crate::figure::format_number;
 use crate::report::Report;
 use crate::scenario::Scenario;
-use crate::svg;
-use crate::tables::{self, FigureTable};
+use crate::tables;
 use crate::trial::FigureKind;
 use api_contract::design::Design;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use outcome::Outcome;
+use report::figure::format_number;
 
 const STYLE: &str = include_str!("page/style.css");
 
 /// The whole page.
 #[must_use]
 pub fn html(report: &Report) -> String {
-    let mut body = opening(report);
-    body += &overview(report);
-    for scenario in report.scenarios() {
-        body += &section_of(report, scenario);
-    }
-    body += &section("In every scenario", &table(&tables::of_designs(report)));
-    body += &section("Published and measured figures", &published_section(report));
-    body +=
-        &section("Checks of the expected outcome", &table(&tables::of_checks(report)));
-    body += &section("Load of the client", &cpu_use_section(report));
-    body += &footer(report);
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n\
-         <head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-         <meta name=\"color-scheme\" content=\"light dark\"/>\n\
-         <title>Five designs, measured</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "Five designs, measured" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { (body(report)) } }
+        }
+    };
+    page.into_string()
 }
 
-fn opening(report: &Report) -> String {
+fn body(report: &Report) -> Markup {
+    html! {
+        (opening(report))
+        (overview(report))
+        @for scenario in report.scenarios() { (scenario_section(report, scenario)) }
+        section { h2 { "In every scenario" } (tables::of_designs(report).html()) }
+        (published_section(report))
+        section {
+            h2 { "Checks of the expected outcome" }
+            (tables::of_checks(report).html())
+        }
+        (cpu_use_section(report))
+        (footer(report))
+    }
+}
+
+fn opening(report: &Report) -> Markup {
     let holds = report.checks.iter().filter(|one| one.outcome == Outcome::Pass);
     let (holds, all) = (holds.count(), report.checks.len());
-    let class = class_of(report.outcome);
-    let mut text = format!(
-        "<h1>Five designs, measured</h1>\n<p class=\"lead\">The same users before five \
-         clusters of three replicas. The designs differ only in the place of \
-         the session.</p>\n<p class=\"outcome {class}\">{holds} of {all} checks hold.</p>\n"
-    );
-    for doubt in report.invalid_latency_reasons() {
-        text += &format!("<p class=\"doubt\">{}.</p>\n", svg::escaped(&doubt));
+    html! {
+        h1 { "Five designs, measured" }
+        p class="lead" {
+            "The same users before five clusters of three replicas. The designs differ only \
+             in the place of the session."
+        }
+        p class={ "outcome " (class_of(report.outcome)) } {
+            (holds) " of " (all) " checks hold."
+        }
+        @for doubt in report.invalid_latency_reasons() { p class="doubt" { (doubt) "." } }
     }
-    text
 }
 
 /// A summary table: logged-out users by scenario and design.
-fn overview(report: &Report) -> String {
+fn overview(report: &Report) -> Markup {
     let designs = tables::designs(report);
-    let mut text = String::from(
-        "<section>\n<h2>Logged-out users</h2>\n<table class=\"overview\">\n<thead><tr><th></th>",
-    );
-    for design in &designs {
-        text += &format!("<th scope=\"col\">{design}</th>");
-    }
-    text += "</tr></thead>\n<tbody>\n";
-    for scenario in report.scenarios() {
-        let title = scenario.title();
-        text +=
-            &format!("<tr><th scope=\"row\"><a href=\"#{scenario}\">{title}</a></th>");
-        for design in &designs {
-            text += &overview_cell(report, *design, scenario);
+    html! {
+        section {
+            h2 { "Logged-out users" }
+            div class="wide" {
+                table class="overview" {
+                    thead {
+                        tr { th {} @for design in &designs { th scope="col" { (design) } } }
+                    }
+                    tbody {
+                        @for scenario in report.scenarios() {
+                            (overview_row(report, &designs, scenario))
+                        }
+                    }
+                }
+            }
         }
-        text += "</tr>\n";
     }
-    text + "</tbody>\n</table>\n</section>\n"
 }
 
-fn overview_cell(report: &Report, design: Design, scenario: Scenario) -> String {
+fn overview_row(report: &Report, designs: &[Design], scenario: Scenario) -> Markup {
+    html! {
+        tr {
+            th scope="row" { a href={ "#" (scenario) } { (scenario.title()) } }
+            @for design in designs { (overview_cell(report, *design, scenario)) }
+        }
+    }
+}
+
+fn overview_cell(report: &Report, design: Design, scenario: Scenario) -> Markup {
     let figure = |row| report.figure(design, scenario, row)?.median();
     let lost = figure(FigureKind::LoginsLost).unwrap_or(0.0);
     let failed = figure(FigureKind::Errors).unwrap_or(0.0);
@@ -93,78 +114,58 @@ fn overview_cell(report: &Report, design: Design, scenario: Scenario) -> String 
         1.0 => "1 error".to_owned(),
         failed => format!("{} errors", format_number(failed)),
     };
-    format!("<td class=\"{class}\">{headline}<small>{errors}</small></td>")
+    html! { td class=(class) { (headline) small { (errors) } } }
 }
 
-fn section_of(report: &Report, scenario: Scenario) -> String {
-    let fault = svg::escaped(&scenario.fault(&report.run_info.target));
-    let figures = table(&tables::of_scenario(report, scenario));
-    let plot = plot::of_scenario(report, scenario);
-    format!(
-        "<section id=\"{scenario}\">\n<h2>{}</h2>\n<p class=\"fault\">{fault}</p>\n\
-         {plot}{figures}</section>\n",
-        scenario.title()
-    )
-}
-
-fn section(title: &str, content: &str) -> String {
-    format!("<section>\n<h2>{title}</h2>\n{content}</section>\n")
-}
-
-fn published_section(report: &Report) -> String {
-    "<p>The claimed figures are quoted from the course's source material. A measured one \
-     agrees if it lies within the claimed range; a smaller one differs, too. Where latencies \
-     do not count, the result is open.</p>\n"
-        .to_owned()
-        + &table(&tables::of_published_figures(report))
-}
-
-fn cpu_use_section(report: &Report) -> String {
-    "<p>All times count from the intended start of a request, even if its user was still \
-     waiting for the previous one. Above 70 % of a core the client measures its own delay; \
-     on a full machine other processes delay the servers.</p>\n"
-        .to_owned()
-        + &table(&tables::of_cpu_use(report))
-}
-
-fn table(figures: &FigureTable) -> String {
-    let mut text = String::from("<div class=\"wide\"><table>\n<thead><tr>");
-    for cell in &figures.header {
-        text += &format!("<th scope=\"col\">{}</th>", svg::escaped(cell));
-    }
-    text += "</tr></thead>\n<tbody>\n";
-    for row in &figures.rows {
-        text += "<tr>";
-        for (at, cell) in row.iter().enumerate() {
-            text += &table_cell(at, cell);
+fn scenario_section(report: &Report, scenario: Scenario) -> Markup {
+    html! {
+        section id=(scenario) {
+            h2 { (scenario.title()) }
+            p class="fault" { (scenario.fault(&report.run_info.target)) }
+            (plot::figure(report, scenario))
+            (tables::of_scenario(report, scenario).html())
         }
-        text += "</tr>\n";
-    }
-    text + "</tbody>\n</table></div>\n"
-}
-
-/// Reasons are set smaller than figures.
-fn table_cell(at: usize, cell: &str) -> String {
-    let text = svg::escaped(cell);
-    match (at, cell.strip_prefix("none: ")) {
-        (0, _) => format!("<th scope=\"row\">{text}</th>"),
-        (_, Some(why)) => {
-            format!("<td class=\"none\">none<small>{}</small></td>", svg::escaped(why))
-        }
-        _ if cell.starts_with(char::is_numeric) => {
-            format!("<td class=\"figure\">{text}</td>")
-        }
-        _ => format!("<td>{text}</td>"),
     }
 }
 
-fn footer(report: &Report) -> String {
-    let mut text = String::from("<footer>\n<dl>\n");
-    for (name, value) in tables::run_info(report) {
-        let value = svg::escaped(&value);
-        text += &format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n");
+fn published_section(report: &Report) -> Markup {
+    html! {
+        section {
+            h2 { "Published and measured figures" }
+            p {
+                "The claimed figures are quoted from the course's source material. A measured \
+                 one agrees if it lies within the claimed range; a smaller one differs, too. \
+                 Where latencies do not count, the result is open."
+            }
+            (tables::of_published_figures(report).html())
+        }
     }
-    text + "</dl>\n</footer>\n"
+}
+
+fn cpu_use_section(report: &Report) -> Markup {
+    html! {
+        section {
+            h2 { "Load of the client" }
+            p {
+                "All times count from the intended start of a request, even if its user was \
+                 still waiting for the previous one. Above 70 % of a core the client measures \
+                 its own delay; on a full machine other processes delay the servers."
+            }
+            (tables::of_cpu_use(report).html())
+        }
+    }
+}
+
+fn footer(report: &Report) -> Markup {
+    html! {
+        footer {
+            dl {
+                @for (name, value) in tables::run_info(report) {
+                    div { dt { (name) } dd { (value) } }
+                }
+            }
+        }
+    }
 }
 
 const fn class_of(outcome: Outcome) -> &'static str {

@@ -2,15 +2,15 @@
 
 use crate::checks::Check;
 use crate::cpu_use::CpuUse;
-use crate::figure::Figure;
-use crate::machine::Machine;
 use crate::other_service::OtherServiceResult;
-use crate::published::{PublishedFigure, published_figures};
+use crate::published_figure::PublishedFigure;
 use crate::scenario::Scenario;
 use crate::timeline::Timeline;
 use crate::trial::{FigureKind, Trial};
 use api_contract::design::Design;
 use outcome::Outcome;
+use report::figure::Figure;
+use report::machine::Machine;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -148,7 +148,8 @@ impl CpuUseReport {
 }
 
 impl Report {
-    /// Assembles the report.
+    /// Assembles the report, without published figures: see
+    /// [`with_published_figures`](crate::published::with_published_figures).
     #[must_use]
     pub fn new(
         run_info: RunInfo,
@@ -157,7 +158,7 @@ impl Report {
         checks: Vec<Check>,
         cpu_use_reports: Vec<CpuUseReport>,
     ) -> Self {
-        let mut report = Self {
+        Self {
             schema: SCHEMA,
             version: SCHEMA_VERSION,
             run_info,
@@ -168,9 +169,7 @@ impl Report {
             cpu_use_reports,
             published_figures: Vec::new(),
             timelines: timelines(trials),
-        };
-        report.published_figures = published_figures(&report);
-        report
+        }
     }
 
     /// One figure.

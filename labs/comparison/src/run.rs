@@ -3,11 +3,10 @@
 use crate::checks::{Check, merge_repetitions, of_design, of_trial};
 use crate::configuration::{Accounts, Configuration, REPLICAS};
 use crate::cpu_use::CpuUse;
-use crate::figure::Figure;
 use crate::latency::client_late_p99;
 use crate::login::{carried_bytes, log_in};
-use crate::machine::{Machine, profile};
 use crate::other_service::try_other_service;
+use crate::published::with_published_figures;
 use crate::report::{CpuUseReport, DesignReport, Report, RunInfo};
 use crate::revocation::SHORT_TOKEN_TTL;
 use crate::scenario::Scenario;
@@ -18,6 +17,9 @@ use api_contract::design::Design;
 use client::{Client, Options};
 use futures_util::future::{join_all, try_join_all};
 use launcher::{Backing, Program, RunDir};
+use report::figure::Figure;
+use report::machine::{Machine, profile};
+use report::statistics::whole_millis;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The plan of a run.
@@ -77,14 +79,16 @@ pub async fn run(plan: &Plan, step: impl Fn(&str)) -> anyhow::Result<Report> {
         seed: plan.seed,
         repeat: plan.repeat,
         users: plan.users,
-        pace_ms: u64::try_from(plan.pace.as_millis()).unwrap_or(u64::MAX),
+        pace_ms: whole_millis(plan.pace),
         target: plan.target(),
         profile: profile(),
         machine,
         services,
         seconds: started_at.elapsed().as_secs_f64().round(),
     };
-    Ok(Report::new(run_info, &measured.trials, designs, checks, measured.cpu_use_reports))
+    let Measurements { trials, cpu_use_reports, .. } = measured;
+    let report = Report::new(run_info, &trials, designs, checks, cpu_use_reports);
+    Ok(with_published_figures(report))
 }
 
 /// The measurements of all repetitions.

@@ -1,24 +1,19 @@
 //! Stores a run as a dated JSON file and a Markdown file.
 
 use crate::report::Report;
-use crate::tables::{self, FigureTable};
-use anyhow::Context;
-use std::fs;
+use crate::tables;
+use report::saved;
+use report::table::Table;
 use std::path::{Path, PathBuf};
 
 /// Writes `comparison-DATE.json` and `.md` into a folder, and returns their paths. A run of
 /// the same second is overwritten.
 pub fn save(report: &Report, folder: &Path) -> anyhow::Result<[PathBuf; 2]> {
-    let cannot = || format!("cannot write to {}", folder.display());
-    fs::create_dir_all(folder).with_context(cannot)?;
-    // 2026-11-21T10:00:00Z becomes 2026-11-21T100000Z: some systems forbid colons.
-    let date = report.run_info.date.replace(':', "");
-    let path = |ending: &str| folder.join(format!("comparison-{date}.{ending}"));
-    let paths = [path("json"), path("md")];
+    let name = saved::dated_name("comparison", &report.run_info.date);
     let json = serde_json::to_string_pretty(report)? + "\n";
-    outcome::file::replace(&paths[0], json).with_context(cannot)?;
-    outcome::file::replace(&paths[1], markdown(report)).with_context(cannot)?;
-    Ok(paths)
+    let files =
+        [(format!("{name}.json"), json), (format!("{name}.md"), markdown(report))];
+    saved::write(folder, files)
 }
 
 /// The report as Markdown.
@@ -45,6 +40,6 @@ pub fn markdown(report: &Report) -> String {
     text
 }
 
-fn section(title: &str, figures: &FigureTable) -> String {
+fn section(title: &str, figures: &Table) -> String {
     format!("\n## {title}\n\n{}", figures.markdown())
 }

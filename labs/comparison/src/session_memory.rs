@@ -1,7 +1,6 @@
 //! The sessions of the logged-in users in a replica, and their memory.
 
 use crate::configuration::{Accounts, Configuration};
-use crate::figure::RepetitionFigure;
 use crate::login::log_in;
 use api_contract::design::Design;
 use api_contract::paths;
@@ -9,6 +8,7 @@ use client::Client;
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::Method;
+use report::figure::RepetitionFigure;
 use std::fs;
 use std::time::{Duration, Instant};
 

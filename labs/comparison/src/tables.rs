@@ -1,33 +1,12 @@
 //! The tables of a report, the same in a terminal, in Markdown and on the page.
 
-use crate::figure::Figure;
+use crate::published_figure::PublishedFigure;
 use crate::report::{DesignReport, Report};
 use crate::scenario::Scenario;
 use crate::trial::FigureKind;
 use api_contract::design::Design;
-
-/// A header, and rows with as many cells.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FigureTable {
-    /// Names of the columns; the first is empty if rows have names.
-    pub header: Vec<String>,
-    /// Cells.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl FigureTable {
-    /// As Markdown.
-    #[must_use]
-    pub fn markdown(&self) -> String {
-        let line = |cells: &[String]| {
-            let cells = cells.iter().map(|cell| cell.replace('|', "\\|"));
-            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
-        };
-        let rule = vec!["---".to_owned(); self.header.len()];
-        let rows = self.rows.iter().map(|row| line(row));
-        [line(&self.header), line(&rule)].into_iter().chain(rows).collect()
-    }
-}
+use report::figure::Figure;
+use report::table::Table;
 
 /// The designs of a report, in the order of the columns.
 #[must_use]
@@ -37,7 +16,7 @@ pub fn designs(report: &Report) -> Vec<Design> {
 
 /// The table of one scenario: a row for each figure, a column for each design.
 #[must_use]
-pub fn of_scenario(report: &Report, scenario: Scenario) -> FigureTable {
+pub fn of_scenario(report: &Report, scenario: Scenario) -> Table {
     let columns = designs(report);
     let cell = |design: &Design, row| {
         let figure = report.figure(*design, scenario, row);
@@ -47,15 +26,12 @@ pub fn of_scenario(report: &Report, scenario: Scenario) -> FigureTable {
         let cells = columns.iter().map(|design| cell(design, row));
         std::iter::once(row.title().to_owned()).chain(cells).collect()
     };
-    FigureTable {
-        header: header(&columns),
-        rows: FigureKind::of(scenario).map(row).collect(),
-    }
+    Table { header: header(&columns), rows: FigureKind::of(scenario).map(row).collect() }
 }
 
 /// The figures that do not depend on the scenario, in the same layout.
 #[must_use]
-pub fn of_designs(report: &Report) -> FigureTable {
+pub fn of_designs(report: &Report) -> Table {
     type Cell = fn(&DesignReport) -> String;
     let rows: [(&str, Cell); 5] = [
         ("own memory of a replica per 1,000 logins, bytes", |one| {
@@ -88,31 +64,25 @@ pub fn of_designs(report: &Report) -> FigureTable {
         let cells = report.designs.iter().map(cell);
         std::iter::once(title.to_owned()).chain(cells).collect()
     };
-    FigureTable {
-        header: header(&designs(report)),
-        rows: rows.into_iter().map(row).collect(),
-    }
+    Table { header: header(&designs(report)), rows: rows.into_iter().map(row).collect() }
 }
 
 /// The published figures and the measured ones.
 #[must_use]
-pub fn of_published_figures(report: &Report) -> FigureTable {
-    let header = ["figure", "published", "measured", "agreement"].map(str::to_owned);
-    let row = |published_figure: &crate::published::PublishedFigure| {
+pub fn of_published_figures(report: &Report) -> Table {
+    let header = ["figure", "published", "measured", "agreement"];
+    let row = |published_figure: &PublishedFigure| {
         let agreement = published_figure.agreement.as_str().to_owned();
         let (subject, published) =
             (published_figure.subject.to_owned(), published_figure.published.clone());
         vec![subject, published, published_figure.measured.clone(), agreement]
     };
-    FigureTable {
-        header: header.to_vec(),
-        rows: report.published_figures.iter().map(row).collect(),
-    }
+    Table::new(&header, report.published_figures.iter().map(row).collect())
 }
 
 /// Every check with its outcome.
 #[must_use]
-pub fn of_checks(report: &Report) -> FigureTable {
+pub fn of_checks(report: &Report) -> Table {
     let header = ["scenario", "design", "check", "expected", "measured", "outcome"];
     let row = |one: &crate::checks::Check| {
         let scenario = one.scenario.map_or("any", Scenario::as_str);
@@ -130,12 +100,12 @@ pub fn of_checks(report: &Report) -> FigureTable {
         ]
     };
     let rows = report.checks.iter().map(row).collect();
-    FigureTable { header: header.map(str::to_owned).to_vec(), rows }
+    Table::new(&header, rows)
 }
 
 /// CPU use of the client.
 #[must_use]
-pub fn of_cpu_use(report: &Report) -> FigureTable {
+pub fn of_cpu_use(report: &Report) -> Table {
     let header = [
         "scenario",
         "client, % of a core",
@@ -154,7 +124,7 @@ pub fn of_cpu_use(report: &Report) -> FigureTable {
         ]
     };
     let rows = report.cpu_use_reports.iter().map(row).collect();
-    FigureTable { header: header.map(str::to_owned).to_vec(), rows }
+    Table::new(&header, rows)
 }
 
 fn header(columns: &[Design]) -> Vec<String> {
@@ -170,26 +140,13 @@ const fn yes_or_no(so: bool) -> &'static str {
 #[must_use]
 pub fn run_info(report: &Report) -> Vec<(&'static str, String)> {
     let run_info = &report.run_info;
-    let machine = &run_info.machine;
-    let gigabytes = machine.memory_bytes.map(|bytes| bytes >> 30);
-    let memory = gigabytes.map_or_else(String::new, |gib| format!(", {gib} GiB"));
-    let load = machine.load_before;
     vec![
         ("date", run_info.date.clone()),
         ("command", run_info.command.clone()),
         ("seed", run_info.seed.to_string()),
         ("profile", run_info.profile.to_owned()),
-        (
-            "machine",
-            format!(
-                "{}, {} cores{memory}, {}",
-                machine.processor, machine.cores, machine.system
-            ),
-        ),
-        (
-            "load before the run",
-            load.map_or_else(|| "not reported".to_owned(), |load| format!("{load:.1}")),
-        ),
+        ("machine", run_info.machine.description()),
+        ("load before the run", run_info.machine.load_text()),
         ("services", run_info.services.join(", ")),
         (
             "users, pace",

@@ -4,6 +4,7 @@ use crate::scenario::Scenario;
 use crate::series::{RequestResult, Series};
 use crate::trial::Trial;
 use api_contract::design::Design;
+use report::statistics::median;
 use serde::Serialize;
 
 /// Microseconds of a tick.
@@ -88,11 +89,9 @@ fn ticks(series: &Series) -> Vec<Tick> {
     ticks.into_iter().map(|(tick, latencies)| with_latencies(tick, latencies)).collect()
 }
 
-fn with_latencies(mut tick: Tick, mut latencies: Vec<u64>) -> Tick {
-    latencies.sort_unstable();
-    let at = |index: usize| latencies.get(index).copied().map(latency_ms);
-    let last = latencies.len().wrapping_sub(1);
-    (tick.p50_ms, tick.max_ms) = (at(last / 2), at(last));
+fn with_latencies(mut tick: Tick, latencies: Vec<u64>) -> Tick {
+    tick.max_ms = latencies.iter().copied().max().map(latency_ms);
+    tick.p50_ms = median(latencies).map(latency_ms);
     tick
 }
 

@@ -1,12 +1,12 @@
 //! One design in one scenario, once: the observations, and the figures computed from them.
 
-use crate::figure::RepetitionFigure;
 use crate::latency;
 use crate::recovery::recovered_after_us;
 use crate::revocation::RevocationEffect;
 use crate::scenario::Scenario;
 use crate::series::{RequestResult, Series};
 use api_contract::design::Design;
+use report::figure::RepetitionFigure;
 use serde::Serialize;
 use std::collections::BTreeSet;
 

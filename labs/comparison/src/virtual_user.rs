@@ -10,6 +10,7 @@ use client::{CallError, CallResult, Client, Credential, Options};
 use http::StatusCode;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use report::statistics::whole_micros;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -46,7 +47,7 @@ impl LoadState {
     }
 
     pub(crate) fn now_us(&self) -> u64 {
-        micros(self.started_at.elapsed())
+        whole_micros(self.started_at.elapsed())
     }
 
     pub(crate) fn series(&self) -> MutexGuard<'_, Series> {
@@ -123,7 +124,7 @@ impl VirtualUser {
             let (result, served_by) = self.request().await;
             let sample = Sample {
                 user: self.number,
-                intended_us: micros(intended),
+                intended_us: whole_micros(intended),
                 sent_us,
                 completed_us: shared.now_us(),
                 result,
@@ -183,8 +184,4 @@ fn classify<T>(outcome: CallResult<T>) -> (Option<T>, Answer) {
         }
         CallResult::CallError(_) => (None, (RequestResult::Failed, None)),
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

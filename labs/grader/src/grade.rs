@@ -7,12 +7,11 @@ use crate::build_folder::{BuildFolder, BuildLock, Differences};
 use crate::call::new_client;
 use crate::manifest::{CheckEntry, Manifest};
 use crate::program_file::ProgramFile;
-use crate::record::{
-    CheckRecord, NOT_STARTED, Outcome, Record, Status, millis, outcome_of,
-};
+use crate::record::{CheckRecord, NOT_STARTED, Outcome, Record, Status, outcome_of};
 use crate::running::{Running, run_check};
 use crate::work_location::Found;
 use process::RunDir;
+use report::statistics::whole_millis;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -28,7 +27,7 @@ pub async fn grade(assignment: Assignment) -> Record {
         record.outcome = outcome_of(&record.checks);
     }
     record.add_up();
-    record.duration_ms = millis(began);
+    record.duration_ms = whole_millis(began.elapsed());
     record
 }
 

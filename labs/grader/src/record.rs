@@ -163,8 +163,3 @@ impl Record {
         self.checks.iter().filter(move |check| !silent(check))
     }
 }
-
-/// Milliseconds since `began`.
-pub(crate) fn millis(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
-}

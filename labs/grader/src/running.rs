@@ -7,13 +7,14 @@ use crate::check_error::{CheckError, CheckResult};
 use crate::context::CheckContext;
 use crate::manifest::{CheckEntry, Service as RequiredService};
 use crate::program_file::ProgramFile;
-use crate::record::{CheckRecord, Status, millis};
+use crate::record::{CheckRecord, Status};
 use crate::replica::{SharedSetup, too_much_output};
 use crate::transcript::{Transcript, one_line};
 use anyhow::Context;
 use backing_services::{Backing, Kind, Service, ServiceType, database, offers, redis};
 use futures_util::FutureExt;
 use process::RunDir;
+use report::statistics::whole_millis;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ pub(crate) async fn run_check(running: &Running<'_>, entry: &CheckEntry) -> Chec
         }
     }
     record.points = if record.status == Status::Pass { entry.points } else { 0 };
-    record.duration_ms = millis(began);
+    record.duration_ms = whole_millis(began.elapsed());
     record.p99_ms = (slowest.as_secs_f64() * 10_000.0).round() / 10.0;
     let short = running.assignment.manifest.short_id();
     record.rerun = format!("cargo lab grade {short} --seed {} --repeat 1", record.seed);

@@ -1,6 +1,7 @@
 //! The transcript of a check: requests, replies and faults, in lines that can be repeated
 //! by hand.
 
+use report::statistics::percentile;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -71,10 +72,8 @@ impl Transcript {
     /// Number of requests and the 99th percentile of their durations.
     #[must_use]
     pub fn cost(&self) -> (usize, Duration) {
-        let mut latencies = self.content().latencies.clone();
-        latencies.sort_unstable();
-        let rank = (latencies.len() * 99).div_ceil(100);
-        let p99 = latencies.get(rank.saturating_sub(1)).copied();
+        let latencies = &self.content().latencies;
+        let p99 = percentile(latencies.iter().copied(), 99);
         (latencies.len(), p99.unwrap_or_default())
     }
 

@@ -1,22 +1,13 @@
 //! Output of results, to a wide terminal, a narrow one, or a pipe.
 
-use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Cell, Color, Table};
 pub(crate) use outcome::output::{print, print_bytes, print_line, remark};
+use report::table::{WIDE_COLUMNS, terminal_table};
 use std::fmt::Display;
 use std::io::IsTerminal;
 
-/// A line under the header and no borders.
-const PLAIN: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-
 /// Columns assumed where there is no terminal.
-const PIPE_COLUMNS: usize = 100;
-
-/// A number with its noun, in the singular or with a plural s.
-pub(crate) fn counted(count: usize, thing: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {thing}{s}")
-}
+const PIPE_COLUMNS: usize = WIDE_COLUMNS;
 
 /// The width of the terminal.
 pub(crate) fn columns() -> usize {
@@ -28,30 +19,7 @@ pub(crate) fn columns() -> usize {
 
 /// A table that wraps its cells to the width of the terminal.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
-    table_within(columns(), header, rows)
-}
-
-/// A table that wraps its cells to a width. In a narrow one the columns are closer.
-pub(crate) fn table_within(
-    width: usize,
-    header: &[&str],
-    rows: Vec<Vec<impl Into<Cell>>>,
-) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(PLAIN)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(width).unwrap_or(u16::MAX))
-        .set_header(header.to_vec());
-    for row in rows {
-        table.add_row(row);
-    }
-    if width < PIPE_COLUMNS {
-        table.column_iter_mut().for_each(|column| {
-            column.set_padding((0, 1));
-        });
-    }
-    table
+    terminal_table(columns(), header, rows)
 }
 
 /// A cell in a colour, if the terminal has colours and `NO_COLOR` is not set.

@@ -26,9 +26,9 @@ mod template;
 mod user;
 mod user_run;
 
+pub use crate::report::{Report, SCHEMA, SCHEMA_VERSION};
 pub use check::check;
 pub use checker::Options;
 pub use description::{Description, DescriptionError};
 pub use instances::{Instance, Instances, Restart};
 pub use outcome::Outcome;
-pub use report::{Report, SCHEMA, SCHEMA_VERSION};

@@ -4,7 +4,7 @@
 //! `/redoc` is a page without scripts, rendered here from the same document. The content
 //! security policy lets each page load only resources of this server.
 
-mod html;
+mod prose;
 mod reference;
 
 use crate::openapi;

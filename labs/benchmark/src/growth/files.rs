@@ -1,11 +1,12 @@
 //! Uploads of growing size: the memory of the server must not grow with them.
 
-use super::{UploadCost, median};
+use super::UploadCost;
 use crate::child::{memory_bytes, reset_peak_memory};
 use crate::memory::upload;
 use crate::plan::Plan;
 use crate::testbed::Testbed;
-use comparison::figure::rounded;
+use report::figure::rounded;
+use report::statistics::median;
 
 /// Bytes to upload of each size, approximately, with the least and the greatest number of
 /// uploads.
@@ -28,7 +29,7 @@ pub(super) async fn measure(
         for _ in 0..(TOTAL_BYTES / bytes).clamp(MIN_UPLOADS, MAX_UPLOADS) {
             seconds.push(upload(server.address, &session, bytes).await?);
         }
-        let seconds = median(seconds);
+        let seconds = median(seconds).unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "sizes of files are exact")]
         rows.push(UploadCost {
             bytes,

@@ -1,12 +1,13 @@
 //! Sessions as rows of Postgres: their size, and the time of one read.
 
-use super::{SessionCost, median};
+use super::SessionCost;
 use crate::plan::Plan;
 use crate::testbed::Testbed;
 use anyhow::{Context, ensure};
 use backing_services::{Backing, Service, database};
-use comparison::figure::rounded;
 use records::Records;
+use report::figure::rounded;
+use report::statistics::median;
 use sqlx::{Connection, Executor, PgConnection, Row};
 use std::time::Instant;
 
@@ -86,5 +87,5 @@ async fn read_us(database: &mut PgConnection, all: i64) -> anyhow::Result<f64> {
         times.push(began.elapsed().as_secs_f64() * 1e6);
         ensure!(row.is_some(), "session {number} is not there");
     }
-    Ok(rounded(median(times)))
+    Ok(rounded(median(times).unwrap_or_default()))
 }

@@ -6,8 +6,8 @@ use crate::child::{ChildProcess, processor_seconds};
 use crate::closed_loop;
 use crate::plan::Plan;
 use crate::testbed::{self, Testbed};
-use comparison::figure::rounded;
-use comparison::latency::quantile_ms;
+use report::figure::rounded;
+use report::latency::quantile_ms;
 
 pub(super) async fn measure(
     testbed: &Testbed,

@@ -1,6 +1,6 @@
 //! More sessions: in the memory of one replica, and in Redis.
 
-use super::{SessionCost, median};
+use super::SessionCost;
 use crate::child::{memory_bytes, processor_seconds};
 use crate::closed_loop::{self, Workload};
 use crate::connection::Connection;
@@ -10,10 +10,11 @@ use crate::testbed::{Testbed, authenticated_request};
 use anyhow::{Context, ensure};
 use api_contract::paths;
 use api_contract::sessions::SessionStarted;
-use comparison::figure::rounded;
 use futures_util::future::try_join_all;
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
+use report::figure::rounded;
+use report::statistics::median;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -186,7 +187,7 @@ async fn read_us(
         times.push(began.elapsed().as_secs_f64() * 1e6);
         ensure!(value.is_some(), "{key} has disappeared");
     }
-    Ok(rounded(median(times)))
+    Ok(rounded(median(times).unwrap_or_default()))
 }
 
 async fn used_memory(redis: &mut MultiplexedConnection) -> anyhow::Result<u64> {

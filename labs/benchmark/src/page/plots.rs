@@ -1,12 +1,12 @@
 //! Plots of costs by size.
 
-use super::line_plot::{Line, draw};
 use crate::growth::{ReplicaCost, SessionCost, UploadCost};
 use crate::report::Report;
+use report::plot::{Line, lines};
 
 /// The plots, each with the end of its file name.
 #[must_use]
-pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
+pub fn plots(report: &Report) -> [(&'static str, String); 4] {
     let growth = &report.growth;
     let both = |of: fn(&SessionCost) -> f64| {
         [
@@ -15,9 +15,9 @@ pub fn plots(report: &Report) -> Vec<(&'static str, String)> {
             Line { name: "in Postgres", points: sessions(&growth.in_postgres, of) },
         ]
     };
-    let bytes = draw("Bytes for each session", "sessions", &both(|row| row.bytes));
-    let looks = draw("Microseconds for one look", "sessions", &both(|row| row.read_us));
-    vec![
+    let bytes = lines("Bytes for each session", "sessions", &both(|row| row.bytes));
+    let looks = lines("Microseconds for one look", "sessions", &both(|row| row.read_us));
+    [
         ("bytes", bytes),
         ("looks", looks),
         ("replicas", replicas(&growth.replicas)),
@@ -34,7 +34,7 @@ fn sessions(rows: &[SessionCost], of: fn(&SessionCost) -> f64) -> Vec<(f64, f64)
 fn replicas(rows: &[ReplicaCost]) -> String {
     let points = rows.iter().map(|row| (row.replicas as f64, row.per_second)).collect();
     let line = Line { name: "behind our balancer", points };
-    draw("Answers a second, all on one machine", "replicas", &[line])
+    lines("Answers a second, all on one machine", "replicas", &[line])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
@@ -46,5 +46,5 @@ fn files(rows: &[UploadCost]) -> String {
     let peak =
         Line { name: "peak, MB", points: points(|row| row.peak_bytes as f64 / 1e6) };
     let title = "An upload: milliseconds, and the peak of memory in MB";
-    draw(title, "bytes of the file", &[time, peak])
+    lines(title, "bytes of the file", &[time, peak])
 }

@@ -1,13 +1,14 @@
 //! The tables of a report.
 
+use crate::goals::performance_goals;
 use crate::growth::SessionCost;
 use crate::report::Report;
-use comparison::figure::{Figure, format_number};
-use comparison::tables::FigureTable;
+use report::figure::{Figure, format_number};
+use report::table::Table;
 
 /// Replies per second of each server.
 #[must_use]
-pub fn request_costs(report: &Report) -> FigureTable {
+pub fn request_costs(report: &Report) -> Table {
     let head = [
         "who",
         "answers a second",
@@ -29,25 +30,25 @@ pub fn request_costs(report: &Report) -> FigureTable {
             read.client_percent.table_cell(),
         ]
     });
-    table(&head, rows.collect())
+    Table::new(&head, rows.collect())
 }
 
 /// The goals.
 #[must_use]
-pub fn goals(report: &Report) -> FigureTable {
-    let rows = report.goals().into_iter().map(|goal| {
+pub fn goals(report: &Report) -> Table {
+    let rows = performance_goals(report).into_iter().map(|goal| {
         let measured = goal.measured.map_or("none".to_owned(), format_number);
         let result = goal.result_text().to_owned();
         vec![goal.quantity.clone(), goal.limit_text(), measured, result]
     });
-    table(&["what", "wanted", "measured", "result"], rows.collect())
+    Table::new(&["what", "wanted", "measured", "result"], rows.collect())
 }
 
-pub(super) fn outage(report: &Report) -> FigureTable {
+pub(super) fn outage(report: &Report) -> Table {
     let outage = &report.outage;
     let row = |what: String, figure: &Figure| vec![what, figure.table_cell()];
     let window = outage.detection_ms;
-    table(
+    Table::new(
         &["what", "measured"],
         vec![
             vec!["requests a second".to_owned(), format_number(outage.per_second)],
@@ -62,14 +63,14 @@ pub(super) fn outage(report: &Report) -> FigureTable {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) fn memory(report: &Report) -> FigureTable {
+pub(super) fn memory(report: &Report) -> Table {
     let memory = &report.memory;
     let size = format_number(memory.upload_bytes as f64 / 1e6);
     let mb = |figure: &Figure| match figure.median() {
         Some(bytes) => format!("{} MB", format_number(bytes / 1e6)),
         None => figure.table_cell(),
     };
-    table(
+    Table::new(
         &["what", "memory"],
         vec![
             vec![format!("1 upload of {size} MB"), mb(&memory.one_upload)],
@@ -86,7 +87,7 @@ pub(super) fn memory(report: &Report) -> FigureTable {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) fn sessions(report: &Report) -> FigureTable {
+pub(super) fn sessions(report: &Report) -> Table {
     let growth = &report.growth;
     let of = |place: &'static str, rows: &[SessionCost]| {
         let cells = |row: &SessionCost| {
@@ -106,11 +107,11 @@ pub(super) fn sessions(report: &Report) -> FigureTable {
         vec!["Postgres".to_owned(), format!("none: {why}"), String::new(), String::new()]
     });
     rows.extend(why);
-    table(&["where", "sessions", "bytes each", "one look, µs"], rows)
+    Table::new(&["where", "sessions", "bytes each", "one look, µs"], rows)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) fn replicas(report: &Report) -> FigureTable {
+pub(super) fn replicas(report: &Report) -> Table {
     let cells = report.growth.replicas.iter().map(|row| {
         vec![
             format_number(row.replicas as f64),
@@ -121,11 +122,11 @@ pub(super) fn replicas(report: &Report) -> FigureTable {
         ]
     });
     let head = ["replicas", "answers a second", "p99, ms", "replica, µs", "balancer, µs"];
-    table(&head, cells.collect())
+    Table::new(&head, cells.collect())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
-pub(super) fn files(report: &Report) -> FigureTable {
+pub(super) fn files(report: &Report) -> Table {
     let cells = report.growth.files.iter().map(|row| {
         vec![
             format_number(row.bytes as f64),
@@ -134,9 +135,8 @@ pub(super) fn files(report: &Report) -> FigureTable {
             format_number(row.peak_bytes as f64 / 1e6),
         ]
     });
-    table(&["bytes", "upload, ms", "MB a second", "peak of memory, MB"], cells.collect())
-}
-
-fn table(head: &[&str], body: Vec<Vec<String>>) -> FigureTable {
-    FigureTable { header: head.iter().map(|one| (*one).to_owned()).collect(), rows: body }
+    Table::new(
+        &["bytes", "upload, ms", "MB a second", "peak of memory, MB"],
+        cells.collect(),
+    )
 }

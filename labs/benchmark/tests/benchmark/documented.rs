@@ -1,8 +1,8 @@
-//! The figures in the documentation are those of the kept run: see [`comparison::quotation`].
+//! The figures in the documentation are those of the kept run: see [`report::quotation`].
 
 use benchmark::Report;
-use comparison::figure::format_number;
-use comparison::quotation::{run_of, templates};
+use report::figure::format_number;
+use report::quotation::{run_of, templates};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 use crate::benchmark;
 use benchmark::agreement::ratio_pairs;
 use benchmark::request_cost::REFERENCE;
+use benchmark::save::save;
 use benchmark::{Report, page};
 
 #[test]
@@ -51,7 +52,7 @@ fn assert_growth_is_complete(report: &Report) {
 
 fn assert_report_roundtrips(report: &Report) {
     let folder = tempfile::tempdir().expect("a folder");
-    let [json, markdown] = report.save(folder.path()).expect("it can be kept");
+    let [json, markdown] = save(report, folder.path()).expect("it can be kept");
     let again = Report::open(&json).expect("it can be read");
     assert_eq!(page::text(&again), page::text(report));
     let text = std::fs::read_to_string(markdown).expect("text");

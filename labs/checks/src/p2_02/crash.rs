@@ -5,6 +5,7 @@ use crate::redis_probe::RedisProbe;
 use client::CallError;
 use futures_util::future::join;
 use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, no_reply_reason};
+use report::statistics::whole_millis;
 use std::time::{Duration, Instant};
 
 /// Delay of the update that the crash interrupts.
@@ -30,7 +31,7 @@ pub(super) async fn killed_replica_blocks_no_update(ctx: &CheckContext) -> Check
         "a note that takes {} ms, and a crash meanwhile:",
         THINK.as_millis()
     ));
-    let interrupted = session.note(&r1, &lost, millis(THINK)).try_send();
+    let interrupted = session.note(&r1, &lost, whole_millis(THINK)).try_send();
     let (interrupted, at) = join(interrupted, crash(&r1)).await;
     if let Ok(reply) = interrupted? {
         reply.expect(201, "the session is alive and Redis is available")?;
@@ -89,8 +90,4 @@ async fn in_time(
     }
     let expected = format!("a reply within {} s after the crash", MAX_DELAY.as_secs());
     Err(CheckError::timed_out(expected, actual, help))
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

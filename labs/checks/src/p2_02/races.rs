@@ -8,6 +8,7 @@ use super::{Session, two};
 use crate::redis_probe::RedisProbe;
 use futures_util::future::{join, join_all};
 use grader::{CheckContext, CheckError, CheckResult, Reply, require};
+use report::statistics::whole_millis;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,10 +20,6 @@ const HAS_BEGUN: Duration = Duration::from_millis(250);
 
 /// Duration of the pause of a replica. It is longer than any timeout.
 const FROZEN: Duration = Duration::from_millis(1500);
-
-fn think() -> u64 {
-    u64::try_from(THINK.as_millis()).unwrap_or(u64::MAX)
-}
 
 /// Returns an inconclusive result unless the inner request started and ended during the
 /// outer one's delay.
@@ -53,13 +50,16 @@ pub(super) async fn a_slow_update_overwrites_nothing(ctx: &CheckContext) -> Chec
     let (r1, r2) = two(ctx).await?;
     let session = Session::open(ctx, &r1).await?;
     let notes = [ctx.random_word(), ctx.random_word()];
-    ctx.note(format!("a note that takes {} ms, and another note meanwhile:", think()));
+    ctx.note(format!(
+        "a note that takes {} ms, and another note meanwhile:",
+        whole_millis(THINK)
+    ));
     let help = "between reading and writing, another request changed the session. How \
                 can a write detect that the read value is outdated?";
     let lost = "Redis is available, so each note must be stored and answered with 201: \
                 an update that lost a race must be retried. In which case does `update` \
                 return an error?";
-    let slow = session.note(&r1, &notes[0], think()).send();
+    let slow = session.note(&r1, &notes[0], whole_millis(THINK)).send();
     let fast = session.note(&r2, &notes[1], 0).send();
     let (slow, fast) = meanwhile(slow, fast).await;
     let (slow, fast) = (slow?.expect(201, lost)?, fast?.expect(201, lost)?);
@@ -106,10 +106,13 @@ pub(super) async fn concurrent_updates_are_all_kept(ctx: &CheckContext) -> Check
 pub(super) async fn logout_during_an_update_stays(ctx: &CheckContext) -> CheckResult {
     let (r1, r2) = two(ctx).await?;
     let session = Session::open(ctx, &r1).await?;
-    ctx.note(format!("a note that takes {} ms, and a logout meanwhile:", think()));
+    ctx.note(format!(
+        "a note that takes {} ms, and a logout meanwhile:",
+        whole_millis(THINK)
+    ));
     let help = "the update read an alive session and wrote it after the logout. What \
                 must the write check?";
-    let slow = session.note(&r1, &ctx.random_word(), think()).send();
+    let slow = session.note(&r1, &ctx.random_word(), whole_millis(THINK)).send();
     let (slow, end) = meanwhile(slow, session.end(&r2).send()).await;
     let end = end?.expect(204, "a logout must be answered with 204")?;
     let slow = slow?;
@@ -160,7 +163,7 @@ pub(super) async fn logout_during_many_reads_stays(ctx: &CheckContext) -> CheckR
 pub(super) async fn paused_replica_revives_nothing(ctx: &CheckContext) -> CheckResult {
     let (r1, r2) = two(ctx).await?;
     let session = Session::open(ctx, &r1).await?;
-    ctx.note(format!("a note that takes {} ms; meanwhile:", think()));
+    ctx.note(format!("a note that takes {} ms; meanwhile:", whole_millis(THINK)));
     let freeze = async {
         tokio::time::sleep(HAS_BEGUN).await;
         r1.pause().await;
@@ -169,7 +172,7 @@ pub(super) async fn paused_replica_revives_nothing(ctx: &CheckContext) -> CheckR
         r1.resume().await;
         end
     };
-    let slow = session.note(&r1, &ctx.random_word(), think()).send();
+    let slow = session.note(&r1, &ctx.random_word(), whole_millis(THINK)).send();
     let (slow, end) = join(slow, freeze).await;
     let (slow, end) = (slow?, end?.expect(204, "a logout must be answered with 204")?);
     let help = "r1 was paused between reading and writing, for longer than any timeout. \

@@ -1,9 +1,9 @@
 //! The figures in `docs/comparison.md` are those of the kept run: see
-//! [`comparison::quotation`].
+//! [`report::quotation`].
 
-use comparison::figure::format_number;
-use comparison::quotation::{run_of, templates};
 use comparison::report::SCHEMA;
+use report::figure::format_number;
+use report::quotation::{run_of, templates};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

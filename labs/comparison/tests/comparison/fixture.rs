@@ -2,14 +2,15 @@
 
 use comparison::checks::{merge_repetitions, of_trial};
 use comparison::cpu_use::CpuUse;
-use comparison::figure::Figure;
-use comparison::machine::Machine;
 use comparison::other_service::OtherServiceResult;
+use comparison::published::with_published_figures;
 use comparison::report::{CpuUseReport, DesignReport, Report, RunInfo};
 use comparison::revocation::RevocationEffect;
 use comparison::series::{RequestResult, Sample, Series};
 use comparison::trial::Trial;
 use comparison::{Design, Scenario};
+use report::figure::Figure;
+use report::machine::Machine;
 
 /// Two designs, three scenarios, one repetition.
 pub(crate) fn report() -> Report {
@@ -33,7 +34,9 @@ pub(crate) fn report_on(designs: [Design; 2]) -> Report {
         CpuUseReport::new(scenario, cpu_use, 1.5)
     });
     let designs = designs.map(design).to_vec();
-    Report::new(run_info(), &trials, designs, checks, cpu_use_reports.to_vec())
+    let report =
+        Report::new(run_info(), &trials, designs, checks, cpu_use_reports.into());
+    with_published_figures(report)
 }
 
 fn run_info() -> RunInfo {

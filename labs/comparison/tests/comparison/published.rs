@@ -1,11 +1,12 @@
 //! Comparison of published figures with the measured ones: agreement, difference, no decision.
 
 use crate::fixture::report_on;
-use comparison::figure::Figure;
-use comparison::published::{Agreement, PublishedFigure, published_figures};
+use comparison::published::published_figures;
+use comparison::published_figure::{Agreement, PublishedFigure};
 use comparison::report::{CpuUseReport, Report};
 use comparison::trial::FigureKind;
 use comparison::{Design, Scenario};
+use report::figure::Figure;
 
 /// A report with these latencies of whole requests in `central` and `sticky`.
 fn report(central_ms: f64, sticky_ms: f64) -> Report {

@@ -32,7 +32,8 @@ pub(crate) struct BenchArgs {
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.args(["run", "--release", "--locked", "--manifest-path", WORKSPACE]);
+    command.args(["run", "--profile", "measure", "--locked"]);
+    command.args(["--manifest-path", WORKSPACE]);
     command.args(["--package", "benchmark", "--"]).args(&args.flags);
     // The benchmark replaces this process, and gets the terminal and its signals.
     let failed = command.exec();

@@ -7,10 +7,11 @@ use crate::commands::{broken_off, program};
 use crate::screen::{print_line, remark};
 use anyhow::Context;
 use clap::Args;
-use comparison::{Design, Plan, Report, Scenario, machine, page, save};
+use comparison::{Design, Plan, Report, Scenario, page, save};
 use launcher::Backing;
 use outcome::Outcome;
 use progress::Progress;
+use report::machine::profile;
 use show::{judgement, show};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -184,7 +185,7 @@ fn chosen<T: PartialEq, const N: usize>(named: &[T], all: [T; N]) -> Vec<T> {
 
 /// The command line without the path of this program.
 fn command() -> String {
-    command_of(machine::profile(), outcome::arguments())
+    command_of(profile(), outcome::arguments())
 }
 
 /// The command that repeats this run, with the same build profile.

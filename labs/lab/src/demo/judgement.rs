@@ -7,8 +7,8 @@ use crate::demo::checks::Check;
 use crate::demo::configuration::Configuration;
 use crate::demo::figures::ConfigurationReport;
 use crate::demo::scenario::Scenario;
-use crate::screen::counted;
 use outcome::Outcome;
+use report::text::counted;
 use serde::Serialize;
 
 /// The advice after an inconclusive run.

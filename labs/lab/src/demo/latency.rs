@@ -1,8 +1,7 @@
 //! Latencies of requests before the fault and since it.
 
-use comparison::latency::{MIN_ANSWERS_FOR_P99, latency_histogram, quantile_ms};
+use report::latency::{MIN_ANSWERS_FOR_P99, histogram_of, quantile_ms};
 use serde::Serialize;
-use std::time::Instant;
 
 /// The latencies of some requests, from the first byte sent to the end of the answer.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -21,10 +20,7 @@ pub(crate) struct Latencies {
 impl Latencies {
     /// From latencies in microseconds.
     pub(crate) fn of(latencies_us: impl IntoIterator<Item = u64>) -> Self {
-        let mut histogram = latency_histogram();
-        for latency in latencies_us {
-            histogram.saturating_record(latency);
-        }
+        let histogram = histogram_of(latencies_us);
         let requests = usize::try_from(histogram.len()).unwrap_or(usize::MAX);
         let at = |quantile| (requests > 0).then(|| quantile_ms(&histogram, quantile));
         let p99_ms = if requests < MIN_ANSWERS_FOR_P99 { None } else { at(0.99) };
@@ -47,11 +43,6 @@ impl Latencies {
             _ => "no request".to_owned(),
         }
     }
-}
-
-/// The microseconds since a moment.
-pub(crate) fn micros_since(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds with a decimal below 100.

@@ -1,5 +1,6 @@
 //! The ledger: every request with its result. All figures of the demo are counted from it.
 
+use report::statistics::whole_millis;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -85,7 +86,7 @@ impl Ledger {
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX)
+        whole_millis(self.started_at.elapsed())
     }
 
     /// Starts the fault phase.

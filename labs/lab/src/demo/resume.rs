@@ -5,7 +5,7 @@
 
 mod sending;
 
-use crate::demo::latency::{Latencies, micros_since};
+use crate::demo::latency::Latencies;
 use crate::demo::progress::ProgressStep;
 use crate::demo::trials::{
     Trial, TrialCheck, TrialPredictions, TrialReport, cluster_for_alice,
@@ -21,6 +21,7 @@ use launcher::commands::MemberAction;
 use launcher::{Cluster, Design};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use report::statistics::whole_micros;
 use sending::{ChunkedUpload, SentBytes, WholeUpload};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -211,7 +212,7 @@ impl Fixture {
         let (started_at, sent) = (Instant::now(), SentBytes::default());
         let upload =
             ChunkedUpload::create(&self.client, &self.alice, file, &sent).await?;
-        let created_us = micros_since(started_at);
+        let created_us = whole_micros(started_at.elapsed());
         let target = self.kill_half_way(upload.send_from(0), &sent).await?;
         let sent_before_kill = sent.bytes();
         let mut resumed_from = None;
@@ -285,7 +286,7 @@ impl Fixture {
         loop {
             let started = Instant::now();
             let answer = attempt().await;
-            attempts_us.push(micros_since(started));
+            attempts_us.push(whole_micros(started.elapsed()));
             match answer {
                 Ok(()) => return Ok(attempts_us),
                 Err(error) if Instant::now() >= deadline => {

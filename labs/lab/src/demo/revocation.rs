@@ -3,7 +3,7 @@
 //! In each trial alice logs in, uses her token on both replicas, revokes it, and keeps using
 //! it. The demo measures how long the token is accepted, and counts round trips to a store.
 
-use crate::demo::latency::{Latencies, micros_since};
+use crate::demo::latency::Latencies;
 use crate::demo::progress::ProgressStep;
 use crate::demo::trials::{
     Trial, TrialCheck, TrialPredictions, TrialReport, cluster_for_alice,
@@ -17,6 +17,7 @@ use client::{CallResult, Client, Credential};
 use futures_util::future::try_join_all;
 use http::StatusCode;
 use launcher::{Cluster, Design};
+use report::statistics::whole_micros;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -236,7 +237,7 @@ async fn send_requests(
         let replica = &replicas[number as usize % replicas.len()];
         let sent = Instant::now();
         replica.client.list(credential, &ListQuery::default()).await.done()?;
-        latencies_us.push(micros_since(sent));
+        latencies_us.push(whole_micros(sent.elapsed()));
     }
     Ok(latencies_us)
 }
@@ -280,7 +281,7 @@ async fn observe_refusal(
         for replica in replicas {
             let started = Instant::now();
             let answer = replica.client.list(credential, &ListQuery::default()).await;
-            refusal.latencies_us.push(micros_since(started));
+            refusal.latencies_us.push(whole_micros(started.elapsed()));
             match answer {
                 CallResult::Done(_) => refusal.accepted_after += 1,
                 CallResult::Refused(no) if no.status == StatusCode::UNAUTHORIZED => {

@@ -7,12 +7,11 @@ use crate::demo::figures::{ConfigurationReport, TICK_MS};
 use crate::demo::judgement::RERUN_ADVICE;
 use crate::demo::predict::Prediction;
 use crate::demo::report::Report;
-use crate::screen::{
-    coloured, columns, print_line, table_within, wrapped, wrapped_within,
-};
+use crate::screen::{coloured, columns, print_line, wrapped, wrapped_within};
 use comfy_table::{Cell, Color};
 use console::style;
 use outcome::Outcome;
+use report::table::terminal_table;
 
 /// Below this many columns, the report is a list and not a table.
 const MIN_TABLE_COLUMNS: usize = 72;
@@ -64,7 +63,7 @@ fn result_table(report: &Report, predictions: &[Prediction], width: usize) -> St
             rows.push(std::iter::once(title).chain(cells).collect());
         }
     }
-    table_within(width, &header, rows).to_string()
+    terminal_table(width, &header, rows).to_string()
 }
 
 /// A cell; red for a lost login, yellow for a failed request.

@@ -2,13 +2,14 @@
 
 use crate::commands::program;
 use crate::demo::{DemoArgs, DemoResult, predict};
-use crate::screen::{coloured, columns, print_line, remark, table_within, wrapped};
+use crate::screen::{coloured, columns, print_line, remark, wrapped};
 use api_contract::LoginRequest;
 use api_contract::secret::Secret;
 use comfy_table::{Cell, Color};
 use console::style;
 use launcher::{Cluster, Design, Topology, Users};
 use outcome::{Document, Outcome};
+use report::table::terminal_table;
 use serde::Serialize;
 use std::time::Instant;
 use upload_domain::accounts::random_password;
@@ -173,7 +174,7 @@ impl<T: Trial> TrialReport<T> {
             }
             cells
         });
-        table_within(width, &header, rows.collect()).to_string()
+        terminal_table(width, &header, rows.collect()).to_string()
     }
 
     fn outcome_lines(&self) -> Vec<String> {

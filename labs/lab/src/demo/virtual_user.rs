@@ -1,7 +1,6 @@
 //! One scripted user. The script is the same for every configuration; only the credential
 //! differs.
 
-use crate::demo::latency::micros_since;
 use crate::demo::ledger::{AcknowledgedUpload, Entry, RequestResult};
 use crate::demo::login::log_in;
 use crate::demo::shared::SharedState;
@@ -14,6 +13,7 @@ use http::StatusCode;
 use launcher::ServerKind;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use report::statistics::whole_micros;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -228,7 +228,7 @@ impl VirtualUser {
             why: why.map(|(_, text)| text),
             served_by,
             ended_ms: ledger.now_ms(),
-            took_us: micros_since(self.sent_at),
+            took_us: whole_micros(self.sent_at.elapsed()),
         };
         ledger.entries.push(entry);
     }

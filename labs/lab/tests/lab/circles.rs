@@ -71,9 +71,8 @@ fn circles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, text).expect("the file is written");
     }
-    let name = |path: &PathBuf| {
-        path.file_name().expect("a file").to_string_lossy().into_owned()
-    };
+    let name =
+        |path: &PathBuf| path.file_name().expect("a file").to_string_lossy().into_owned();
     let circles = Crate::read(&folder.path().join("lib.rs")).circles();
     let sorted = |files: &BTreeSet<PathBuf>| {
         let mut names: Vec<String> = files.iter().map(name).collect();

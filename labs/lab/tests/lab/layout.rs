@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// The packages of the workspace that each package may import. A server imports no other
 /// server; `launcher` combines them.
-const DIRECTION: [(&str, &[&str]); 25] = [
+const DIRECTION: [(&str, &[&str]); 26] = [
     ("outcome", &[]),
+    ("report", &["outcome"]),
     ("json-schemas", &[]),
     ("process", &[]),
     ("api-contract", &[]),
@@ -33,14 +34,11 @@ const DIRECTION: [(&str, &[&str]); 25] = [
     ("deployment", &["api-contract", "upload-domain", "records"]),
     (
         "stateless-checker",
-        &["api-contract", "client", "http-edge", "launcher", "outcome"],
+        &["api-contract", "client", "http-edge", "launcher", "outcome", "report"],
     ),
     ("language", &[]),
-    (
-        "grader",
-        &["client", "http-edge", "load-balancer", "backing-services", "outcome", "process"],
-    ),
-    ("checks", &["client", "grader", "load-balancer", "backing-services"]),
+    ("grader", &GRADER),
+    ("checks", &["client", "grader", "load-balancer", "backing-services", "report"]),
 ];
 
 /// A store imports no other store: `upload-server` combines them.
@@ -71,6 +69,16 @@ const LAUNCHER: [&str; 12] = [
     "backing-services",
 ];
 
+const GRADER: [&str; 7] = [
+    "client",
+    "http-edge",
+    "load-balancer",
+    "backing-services",
+    "outcome",
+    "process",
+    "report",
+];
+
 /// Packages that may import any package, and that no other package may import.
 const AT_THE_END: [&str; 5] = ["comparison", "benchmark", "lab", "benches", "loadtests"];
 
@@ -82,6 +90,7 @@ const IN_TESTS: [&str; 8] = [
     "backing-services",
     "fault-proxy",
     "json-schemas",
+    "report",
     "workload",
     "load-balancer",
 ];

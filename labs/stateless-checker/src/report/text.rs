@@ -3,6 +3,7 @@
 use super::{Report, StateDependency, StepName};
 use crate::user_run::{Exchange, TranscriptEntry};
 use outcome::Outcome;
+use report::text::counted;
 use std::fmt::{self, Display, Formatter};
 
 /// Columns of running text.
@@ -89,12 +90,6 @@ impl Report {
             ),
         }
     }
-}
-
-/// A count with its noun in singular or plural.
-fn counted(count: usize, thing: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {thing}{s}")
 }
 
 fn write_finding(
@@ -243,11 +238,5 @@ mod tests {
         let lines =
             [r#" got 200 {"id":"0123456789","#, r#"     "name":"a.txt","size":12}"#];
         assert_eq!(shown.lines().collect::<Vec<_>>(), lines);
-    }
-
-    #[test]
-    fn one_is_not_counted_as_many() {
-        assert_eq!(counted(1, "round"), "1 round");
-        assert_eq!(counted(0, "round"), "0 rounds");
     }
 }

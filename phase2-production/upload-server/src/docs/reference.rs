@@ -1,7 +1,8 @@
 //! Renders the OpenAPI document as one page: calls by tag, then the types.
 
-use super::html::{escaped, prose};
-use serde_json::{Map, Value};
+use super::prose::prose;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
 
 /// The page's only style sheet.
 pub(super) const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;\
@@ -16,21 +17,34 @@ const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "op
 
 /// The whole page.
 pub(super) fn page(document: &Value) -> String {
-    let title = escaped(text(&document["info"]["title"]));
-    let about = prose(text(&document["info"]["description"]));
-    let contents: String = members(&document["paths"]).map(contents_of).collect();
-    let groups = document["tags"].as_array().into_iter().flatten();
-    let groups: String = groups.map(|tag| group(document, tag)).collect();
-    let schemes: String =
-        members(&document["components"]["securitySchemes"]).map(scheme).collect();
-    let types: String = members(&document["components"]["schemas"]).map(schema).collect();
-    format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><style>{STYLE}</style><h1>{title}</h1><p>{about}</p>\
-         <ul>{contents}</ul><h2>Authentication</h2><table>{schemes}</table>{groups}\
-         <h2>Types</h2>{types}</html>\n"
-    )
+    let title = text(&document["info"]["title"]);
+    let tags = document["tags"].as_array().into_iter().flatten();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { (title) }
+                p { (prose(text(&document["info"]["description"]))) }
+                ul { @for item in members(&document["paths"]) { (contents_of(item)) } }
+                h2 { "Authentication" }
+                table {
+                    @for one in members(&document["components"]["securitySchemes"]) {
+                        (scheme(one))
+                    }
+                }
+                @for tag in tags { (group(document, tag)) }
+                h2 { "Types" }
+                @for one in members(&document["components"]["schemas"]) { (schema(one)) }
+            }
+        }
+    };
+    page.into_string()
 }
 
 fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -50,115 +64,141 @@ fn operations<'d>(
     })
 }
 
-fn contents_of(item: (&String, &Value)) -> String {
-    let lines = operations(item).map(|(method, path, operation)| {
-        let (method, path) = (method.to_uppercase(), escaped(path));
-        let id = escaped(text(&operation["operationId"]));
-        let summary = prose(text(&operation["summary"]));
-        format!("<li><a href=\"#{id}\"><code>{method} {path}</code></a> {summary}")
-    });
-    lines.collect()
+fn contents_of(item: (&String, &Value)) -> Markup {
+    html! {
+        @for (method, path, operation) in operations(item) {
+            li {
+                a href={ "#" (text(&operation["operationId"])) } {
+                    code { (method.to_uppercase()) " " (path) }
+                }
+                " " (prose(text(&operation["summary"])))
+            }
+        }
+    }
 }
 
-fn group(document: &Value, tag: &Value) -> String {
-    let name = text(&tag["name"]);
+fn group(document: &Value, tag: &Value) -> Markup {
     let tagged = |operation: &Value| {
         operation["tags"].as_array().is_some_and(|tags| tags.contains(&tag["name"]))
     };
     let calls = members(&document["paths"]).flat_map(operations);
-    let calls = calls.filter(|(.., operation)| tagged(operation));
-    let calls: String = calls.map(call).collect();
-    let what = prose(text(&tag["description"]));
-    format!("<h2>{}</h2><p>{what}</p>{calls}", escaped(name))
+    html! {
+        h2 { (text(&tag["name"])) }
+        p { (prose(text(&tag["description"]))) }
+        @for one in calls.filter(|(.., operation)| tagged(operation)) { (call(one)) }
+    }
 }
 
-fn call((method, path, operation): (&str, &str, &Value)) -> String {
-    let id = escaped(text(&operation["operationId"]));
-    let (method, path) = (method.to_uppercase(), escaped(path));
-    let summary = prose(text(&operation["summary"]));
-    let more = prose(text(&operation["description"]));
+fn call((method, path, operation): (&str, &str, &Value)) -> Markup {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
-    let parameters: String = parameters.map(parameter).collect();
-    let takes: String = members(&operation["requestBody"]["content"])
-        .map(|sent| body("Takes", sent))
-        .collect();
-    let answers: String = members(&operation["responses"]).map(answer).collect();
-    format!(
-        "<h3 id=\"{id}\"><code>{method} {path}</code></h3><p><b>{summary}.</b> {more}</p>\
-         {takes}<table>{parameters}{answers}</table>"
-    )
+    html! {
+        h3 id=(text(&operation["operationId"])) {
+            code { (method.to_uppercase()) " " (path) }
+        }
+        p {
+            b { (prose(text(&operation["summary"]))) "." }
+            " " (prose(text(&operation["description"])))
+        }
+        @for sent in members(&operation["requestBody"]["content"]) { (body("Takes", sent)) }
+        table {
+            @for one in parameters { (parameter(one)) }
+            @for one in members(&operation["responses"]) { (answer(one)) }
+        }
+    }
 }
 
-fn parameter(parameter: &Value) -> String {
-    let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
+fn parameter(parameter: &Value) -> Markup {
     let must = if parameter["required"] == true { "required" } else { "optional" };
-    let what = prose(text(&parameter["description"]));
-    format!("<tr><td><code>{}</code><td>{place}, {must}<td>{what}", escaped(name))
+    html! {
+        tr {
+            td { code { (text(&parameter["name"])) } }
+            td { (text(&parameter["in"])) ", " (must) }
+            td { (prose(text(&parameter["description"]))) }
+        }
+    }
 }
 
-fn answer((status, answer): (&String, &Value)) -> String {
-    let what = prose(text(&answer["description"]));
-    let bodies: String = members(&answer["content"]).map(|sent| body("", sent)).collect();
-    format!("<tr><td>{}<td>{bodies}<td>{what}", escaped(status))
+fn answer((status, answer): (&String, &Value)) -> Markup {
+    html! {
+        tr {
+            td { (status) }
+            td { @for sent in members(&answer["content"]) { (body("", sent)) } }
+            td { (prose(text(&answer["description"]))) }
+        }
+    }
 }
 
-fn body(label: &str, (media, content): (&String, &Value)) -> String {
-    let media = escaped(media);
-    match reference(&content["schema"]) {
-        Some(name) => format!("<p>{label} <a href=\"#{name}\">{name}</a> as {media}</p>"),
-        None => format!("<p>{label} {media}</p>"),
+fn body(label: &str, (media, content): (&String, &Value)) -> Markup {
+    html! {
+        p {
+            (label) " "
+            @match reference(&content["schema"]) {
+                Some(name) => { a href={ "#" (name) } { (name) } " as " (media) },
+                None => (media),
+            }
+        }
     }
 }
 
 /// The name of the type that a schema refers to.
-fn reference(schema: &Value) -> Option<String> {
-    let name = schema.get("$ref")?.as_str()?.rsplit('/').next()?;
-    Some(escaped(name))
+fn reference(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.rsplit('/').next()
 }
 
-fn scheme((name, scheme): (&String, &Value)) -> String {
-    let what = prose(text(&scheme["description"]));
-    format!("<tr><td><code>{}</code><td>{what}", escaped(name))
+fn scheme((name, scheme): (&String, &Value)) -> Markup {
+    html! {
+        tr { td { code { (name) } } td { (prose(text(&scheme["description"]))) } }
+    }
 }
 
-fn schema((name, schema): (&String, &Value)) -> String {
-    let (name, what) = (escaped(name), prose(text(&schema["description"])));
-    let nothing = Vec::new();
-    let variants = schema["oneOf"].as_array().unwrap_or(&nothing);
-    let rows: String = [schema].into_iter().chain(variants).map(rows).collect();
-    format!("<h3 id=\"{name}\">{name}</h3><p>{what}</p><table>{rows}</table>")
+fn schema((name, schema): (&String, &Value)) -> Markup {
+    let variants = schema["oneOf"].as_array().into_iter().flatten();
+    html! {
+        h3 id=(name) { (name) }
+        p { (prose(text(&schema["description"]))) }
+        table { @for one in [schema].into_iter().chain(variants) { (rows(one)) } }
+    }
 }
 
-fn rows(schema: &Value) -> String {
-    let none = Map::new();
-    let properties = schema["properties"].as_object().unwrap_or(&none);
-    let rows = properties.iter().map(|(name, property)| {
-        let what = prose(text(&property["description"]));
-        format!("<tr><td><code>{}</code><td>{}<td>{what}", escaped(name), kind(property))
-    });
+fn rows(schema: &Value) -> Markup {
     let values = schema["enum"].as_array().into_iter().flatten();
-    let values =
-        values.map(|value| format!("<tr><td><code>{}</code>", escaped(text(value))));
-    rows.chain(values).collect()
+    html! {
+        @for (name, property) in members(&schema["properties"]) {
+            tr {
+                td { code { (name) } }
+                td { (kind(property)) }
+                td { (prose(text(&property["description"]))) }
+            }
+        }
+        @for value in values { tr { td { code { (text(value)) } } } }
+    }
 }
 
 /// A short name of a property's type.
-fn kind(property: &Value) -> String {
+fn kind(property: &Value) -> Markup {
     if let Some(name) = reference(property) {
-        return format!("<a href=\"#{name}\">{name}</a>");
+        return html! { a href={ "#" (name) } { (name) } };
     }
     if let Some(items) = property.get("items") {
-        return format!("list of {}", kind(items));
+        return html! { "list of " (kind(items)) };
     }
     let one_of = property["oneOf"].as_array().into_iter().flatten();
     let one_of: Vec<_> = one_of.map(kind).collect();
-    if !one_of.is_empty() {
-        return one_of.join(" or ");
-    }
     match &property["type"] {
+        _ if !one_of.is_empty() => alternatives(&one_of),
         Value::Array(types) => {
-            types.iter().map(text).map(escaped).collect::<Vec<_>>().join(" or ")
+            let types = types.iter().map(|one| html! { (text(one)) });
+            alternatives(&types.collect::<Vec<_>>())
         }
-        one => escaped(text(one)),
+        one => html! { (text(one)) },
+    }
+}
+
+fn alternatives(kinds: &[Markup]) -> Markup {
+    html! {
+        @for (number, kind) in kinds.iter().enumerate() {
+            @if number > 0 { " or " }
+            (kind)
+        }
     }
 }

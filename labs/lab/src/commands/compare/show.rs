@@ -1,9 +1,9 @@
 //! A comparison on the screen.
 
-use crate::screen::{print_line, table, wrapped};
-use comparison::tables::{self, FigureTable};
-use comparison::{Report, Scenario};
+use crate::screen::{columns, print_line, wrapped};
+use comparison::{Report, Scenario, tables};
 use outcome::Outcome;
+use report::table::Table;
 
 /// Prints the report, with the outcome last.
 pub(super) fn show(report: &Report) {
@@ -31,9 +31,8 @@ pub(super) fn show(report: &Report) {
     ));
 }
 
-fn print(figures: &FigureTable) {
-    let header: Vec<_> = figures.header.iter().map(String::as_str).collect();
-    print_line(table(&header, figures.rows.clone()));
+fn print(figures: &Table) {
+    print_line(figures.terminal(columns()));
 }
 
 /// The outcome as text, with every reason for it.

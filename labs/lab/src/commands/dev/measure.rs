@@ -8,7 +8,16 @@ const BENCHES: [&str; 5] =
     ["who_is_calling", "session_map", "cache_fill", "balancer", "upload"];
 
 const BENCHMARK: [&[&str]; 2] = [
-    &["run", "--release", "-p", "benchmark", "--", "--save", "docs/measurements"],
+    &[
+        "run",
+        "--profile",
+        "measure",
+        "-p",
+        "benchmark",
+        "--",
+        "--save",
+        "docs/measurements",
+    ],
     &["test", "-p", "benchmark", "--test", "benchmark", "--", "--ignored", "documented"],
 ];
 

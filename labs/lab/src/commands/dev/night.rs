@@ -3,8 +3,8 @@
 use super::previous_release;
 use super::steps::{Step, StepResult, features, output, print_table};
 use anyhow::{Context, ensure};
-use comparison::machine::Machine;
-use std::fmt::Write;
+use report::machine::Machine;
+use report::table::Table;
 use std::path::{Path, PathBuf};
 
 /// The programs of the load tests.
@@ -138,20 +138,19 @@ fn without(
 
 /// The page of results.
 fn page(made: &str, results: &[StepResult]) -> String {
-    let Machine { processor, cores, system, .. } = Machine::current();
-    let mut page = format!(
-        "# Last nightly run\n\nWritten by `.ci/night`. {made}\n{processor}, {cores} cores, {system}.\n\n\
-         | step | outcome | attempts | seconds | command |\n|---|---|---|---|---|\n"
-    );
-    for result in results {
-        let StepResult { name, command, took, attempts, .. } = result;
-        let (outcome, seconds) = (result.outcome(), took.as_secs());
-        let _infallible = writeln!(
-            page,
-            "| {name} | {outcome} | {attempts} | {seconds} | `{command}` |"
-        );
-    }
-    page
+    let machine = Machine::current().description();
+    let row = |result: &StepResult| {
+        vec![
+            result.name.clone(),
+            result.outcome().to_owned(),
+            result.attempts.to_string(),
+            result.took.as_secs().to_string(),
+            format!("`{}`", result.command),
+        ]
+    };
+    let header = ["step", "outcome", "attempts", "seconds", "command"];
+    let table = Table::new(&header, results.iter().map(row).collect()).markdown();
+    format!("# Last nightly run\n\nWritten by `.ci/night`. {made}\n{machine}.\n\n{table}")
 }
 
 #[cfg(test)]

@@ -54,9 +54,9 @@ impl Size {
         let first_test = match is_test {
             true => 0,
             false => {
-                let inline = lines.windows(2).position(|pair| {
-                    pair[0] == "#[cfg(test)]" && pair[1].ends_with('{')
-                });
+                let inline = lines
+                    .windows(2)
+                    .position(|pair| pair[0] == "#[cfg(test)]" && pair[1].ends_with('{'));
                 inline.unwrap_or(lines.len())
             }
         };
@@ -95,13 +95,14 @@ impl Size {
 }
 
 fn is_test_attribute(line: &str) -> bool {
-    line == "#[test]" || line.starts_with("#[tokio::test") || line.starts_with("#[test_case")
+    line == "#[test]"
+        || line.starts_with("#[tokio::test")
+        || line.starts_with("#[test_case")
 }
 
 pub(super) fn run(args: &SizeArgs) -> anyhow::Result<bool> {
     let now = working_tree()?;
-    let header =
-        ["tree", "files", "source lines", "test lines", "tests", "assertions"];
+    let header = ["tree", "files", "source lines", "test lines", "tests", "assertions"];
     let mut rows = Vec::new();
     if let Some(since) = &args.since {
         let earlier = commit(since)?;
@@ -147,13 +148,8 @@ mod tests {
         let text = "fn a() {}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn b() {\n        \
                     assert!(true);\n        assert_eq!(1, 1);\n    }\n}\n";
         size.add("src/a.rs", text);
-        let expected = Size {
-            files: 1,
-            source_lines: 2,
-            test_lines: 8,
-            tests: 1,
-            assertions: 2,
-        };
+        let expected =
+            Size { files: 1, source_lines: 2, test_lines: 8, tests: 1, assertions: 2 };
         assert_eq!(size, expected);
     }
 

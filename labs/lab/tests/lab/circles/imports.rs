@@ -66,7 +66,13 @@ impl Crate {
         self.modules.insert(name, Module { file: file.to_owned(), paths, reexports });
     }
 
-    fn read_module(&mut self, module: &ItemMod, file: &Path, folder: &Path, parent: &Name) {
+    fn read_module(
+        &mut self,
+        module: &ItemMod,
+        file: &Path,
+        folder: &Path,
+        parent: &Name,
+    ) {
         let own = module.ident.to_string();
         let name = [&parent[..], &[own.clone()]].concat();
         let inner = folder.join(&own);
@@ -84,7 +90,9 @@ impl Crate {
             "crate" => (Name::new(), rest),
             "self" => (module.clone(), rest),
             "super" => (module[..module.len().checked_sub(1)?].to_vec(), rest),
-            own if self.modules.contains_key(&child(module, own)) => (module.clone(), path),
+            own if self.modules.contains_key(&child(module, own)) => {
+                (module.clone(), path)
+            }
             _other_crate => return None,
         };
         for (index, part) in rest.iter().enumerate() {
@@ -126,7 +134,8 @@ impl Crate {
         let mut circles = BTreeSet::new();
         for (file, others) in &reachable {
             let back = others.iter().filter(|other| reachable[*other].contains(file));
-            let circle: BTreeSet<PathBuf> = back.map(|other| (*other).to_owned()).collect();
+            let circle: BTreeSet<PathBuf> =
+                back.map(|other| (*other).to_owned()).collect();
             if circle.len() > 1 {
                 circles.insert(circle);
             }
@@ -146,7 +155,8 @@ fn reachable<'a>(
 ) -> BTreeSet<&'a Path> {
     let (mut found, mut open) = (BTreeSet::new(), vec![from]);
     while let Some(file) = open.pop() {
-        let new = imports.get(file).into_iter().flatten().filter(|file| found.insert(**file));
+        let new =
+            imports.get(file).into_iter().flatten().filter(|file| found.insert(**file));
         open.extend(new.copied().collect::<Vec<_>>());
     }
     found
@@ -165,7 +175,9 @@ impl<'ast> Visit<'ast> for Paths {
         leaves_of(&item.tree, &mut Name::new(), &mut leaves);
         // An export is a name for other files. It is an import only where it is used.
         match item.vis {
-            Visibility::Inherited => self.paths.extend(leaves.into_iter().map(|leaf| leaf.1)),
+            Visibility::Inherited => {
+                self.paths.extend(leaves.into_iter().map(|leaf| leaf.1))
+            }
             _ => self.reexports.extend(leaves),
         }
     }
@@ -199,7 +211,8 @@ fn leaves_of(tree: &UseTree, before: &mut Name, leaves: &mut Vec<(String, Name)>
             leaves.push((name.ident.to_string(), child(before, &name.ident.to_string())));
         }
         UseTree::Rename(name) => {
-            leaves.push((name.rename.to_string(), child(before, &name.ident.to_string())));
+            leaves
+                .push((name.rename.to_string(), child(before, &name.ident.to_string())));
         }
         UseTree::Glob(_) => leaves.push(("*".to_owned(), before.clone())),
         UseTree::Group(group) => {

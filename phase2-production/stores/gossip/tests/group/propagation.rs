@@ -29,7 +29,7 @@ async fn session_reaches_all_nodes_within_the_stated_delay() {
         delays.push(began.elapsed());
         death.await.unwrap();
     }
-    let (median, max) = median_and_max(delays);
+    let (median, max) = median_and_max(&delays);
     println!("known on all three nodes: median {median:?}, at max {max:?}, of 120");
 }
 
@@ -45,7 +45,7 @@ async fn write_returns_after_all_nodes_acknowledged_it() {
         waits.push(began.elapsed());
         immediate += usize::from(nodes.iter().all(|node| is_known(node, &hash)));
     }
-    let (median, max) = median_and_max(waits);
+    let (median, max) = median_and_max(&waits);
     println!(
         "a write takes: median {median:?}, at max {max:?}; known immediately: {immediate}/60"
     );

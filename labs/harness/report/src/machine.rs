@@ -36,6 +36,22 @@ impl Machine {
                 .and_then(|text| text.split(' ').next()?.parse().ok()),
         }
     }
+
+    /// Processor, cores, memory and system in one line.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let Self { system, processor, cores, .. } = self;
+        let gigabytes = self.memory_bytes.map(|bytes| bytes >> 30);
+        let memory = gigabytes.map_or_else(String::new, |gib| format!(", {gib} GiB"));
+        format!("{processor}, {cores} cores{memory}, {system}")
+    }
+
+    /// The load before the run, or that the system does not report it.
+    #[must_use]
+    pub fn load_text(&self) -> String {
+        let load = self.load_before;
+        load.map_or_else(|| "not reported".to_owned(), |load| format!("{load:.1}"))
+    }
 }
 
 /// Whether this program is a release build.
@@ -74,5 +90,21 @@ mod tests {
     #[test]
     fn current_machine_has_a_core() {
         assert!(Machine::current().cores > 0);
+    }
+
+    #[test]
+    fn unknown_memory_and_load_are_not_described() {
+        let mut machine = Machine {
+            system: "linux 6.0".to_owned(),
+            processor: "A processor".to_owned(),
+            cores: 2,
+            memory_bytes: Some(4 << 30),
+            load_before: Some(0.25),
+        };
+        assert_eq!(machine.description(), "A processor, 2 cores, 4 GiB, linux 6.0");
+        assert_eq!(machine.load_text(), "0.2");
+        (machine.memory_bytes, machine.load_before) = (None, None);
+        assert_eq!(machine.description(), "A processor, 2 cores, linux 6.0");
+        assert_eq!(machine.load_text(), "not reported");
     }
 }

@@ -1,5 +1,6 @@
 //! A figure over all repetitions of a run, or the reason for its absence.
 
+use crate::statistics::median;
 use serde::{Deserialize, Serialize};
 
 /// The figure of one repetition, or the reason for its absence.
@@ -32,23 +33,24 @@ impl Figure {
     /// Summarizes the figures of all repetitions.
     #[must_use]
     pub fn of(repetitions: &[RepetitionFigure]) -> Self {
-        let mut values: Vec<f64> =
+        let values: Vec<f64> =
             repetitions.iter().filter_map(|one| one.ok()).map(rounded).collect();
-        values.sort_by(f64::total_cmp);
-        match (values.first(), values.last()) {
-            (Some(low), Some(high)) => Self::Measured {
-                median: values[(values.len() - 1) / 2],
-                low: *low,
-                high: *high,
+        let reason = repetitions.iter().find_map(|one| one.err());
+        match median(values.iter().copied()) {
+            None => Self::absent(reason.unwrap_or("nothing was measured")),
+            Some(median) => Self::Measured {
+                median,
+                low: values.iter().copied().fold(median, f64::min),
+                high: values.iter().copied().fold(median, f64::max),
                 missing: repetitions.len() - values.len(),
             },
-            _ => Self::absent(
-                repetitions
-                    .iter()
-                    .find_map(|one| one.err())
-                    .unwrap_or("nothing was measured"),
-            ),
         }
+    }
+
+    /// Summarizes the figures of repetitions that all gave one.
+    #[must_use]
+    pub fn of_all(values: &[f64]) -> Self {
+        Self::of(&values.iter().map(|value| Ok(*value)).collect::<Vec<_>>())
     }
 
     /// A missing figure, with the reason.
