@@ -2,8 +2,8 @@
 //! them, and removes everything at the end.
 //!
 //! Reading order: `topology` (the configuration), `role` (the roles of a process),
-//! `ready_process` (one child), `member` (a child that can be restarted), `cluster` (all members and their shared services), `control` (the control API
-//! for other terminals).
+//! `ready_process` (one child), `member` (a child that can be restarted), `cluster` (all
+//! members and their shared services), `control` (the control API for other terminals).
 
 mod balancer;
 pub mod cluster;
