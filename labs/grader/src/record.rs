@@ -4,7 +4,6 @@ use crate::renamed::exercise_folder;
 use crate::work_location::Found;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::time::Instant;
 
 /// The JSON document of a grading: `records`, a list of [`Record`].
 pub const SCHEMA: &str = "lab-grade";
