@@ -35,7 +35,6 @@ impl Options {
     /// These options for the HTTP library, which keeps no cookies. It follows no redirects,
     /// repeats no request and uses no proxy, because each of them would hide the behaviour of
     /// a server or a balancer.
-    #[must_use]
     pub fn builder(self) -> reqwest::ClientBuilder {
         http_edge::crypto::install_provider();
         let idle = if self.reuse_connections { usize::MAX } else { 0 };

@@ -83,7 +83,7 @@ const GRADER: [&str; 7] = [
 const AT_THE_END: [&str; 5] = ["comparison", "benchmark", "lab", "benches", "loadtests"];
 
 /// Additional packages that tests may import.
-const IN_TESTS: [&str; 8] = [
+const IN_TESTS: [&str; 9] = [
     "process",
     "api-conformance",
     "client",
