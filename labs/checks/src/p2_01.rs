@@ -1,8 +1,10 @@
 //! p2-01, the cart that survives: restarts, crashes, an emptied Redis, and retries.
 
+mod fixture;
 mod retries;
 mod survival;
 
+use fixture::{Cart, Items, total};
 use futures_util::future::join_all;
 use grader::{
     Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
@@ -34,69 +36,6 @@ pub(crate) const SUITE: Suite = suite!("p2-01-the-cart-that-survives":
     rolling_restart_loses_and_duplicates_nothing,
     carts_are_in_the_database,
 );
-
-type Items = BTreeMap<String, u64>;
-
-/// A cart and its expected items. Only this client changes it.
-#[derive(Debug)]
-struct Cart<'a> {
-    ctx: &'a CheckContext,
-    id: String,
-    items: Items,
-}
-
-impl<'a> Cart<'a> {
-    fn new(ctx: &'a CheckContext) -> Self {
-        Self { ctx, id: ctx.random_user(), items: Items::new() }
-    }
-
-    /// One attempt to add items, with an idempotency key.
-    fn add_request(&self, url: &str, item: &str, quantity: u64, key: &str) -> Call {
-        let body = json!({ "item": item, "quantity": quantity });
-        let call = self.ctx.post(url, "/api/cart/items").header("X-Cart-ID", &self.id);
-        call.header("Idempotency-Key", key).json(&body)
-    }
-
-    /// Adds items, requires success, and adds them to the expected items.
-    async fn add(&mut self, replica: &Replica, item: &str, help: &str) -> CheckResult {
-        let quantity = self.ctx.random_number(1, 9);
-        let body = json!({ "item": item, "quantity": quantity });
-        let call = self.ctx.post(&replica.url(), "/api/cart/items");
-        let call = call.header("X-Cart-ID", &self.id).json(&body);
-        call.send().await?.expect(201, help)?;
-        self.note(item, quantity);
-        Ok(())
-    }
-
-    fn note(&mut self, item: &str, quantity: u64) {
-        *self.items.entry(item.to_owned()).or_default() += quantity;
-    }
-
-    /// The cart's items as a replica returns them.
-    async fn seen(
-        &self,
-        replica: &Replica,
-        help: &str,
-    ) -> Result<(Items, Reply), CheckError> {
-        let call = self.ctx.get(&replica.url(), "/api/cart");
-        let reply = call.header("X-Cart-ID", &self.id).send().await?.expect(200, help)?;
-        let items = serde_json::from_value(reply.json()["items"].clone());
-        Ok((items.unwrap_or_default(), reply))
-    }
-
-    /// Requires that a replica returns exactly the expected items.
-    async fn is_complete(&self, replica: &Replica, help: &str) -> CheckResult {
-        let (seen, reply) = self.seen(replica, help).await?;
-        let expected = json!({ "items": self.items }).to_string();
-        require(seen == self.items, expected, reply.shown(), help)
-    }
-}
-
-/// The total quantity. A program can return any numbers, so the sum saturates.
-fn total(items: &Items) -> String {
-    let sum = items.values().fold(0, |sum: u64, quantity| sum.saturating_add(*quantity));
-    format!("{sum} items")
-}
 
 async fn a_cart_adds_up(ctx: &CheckContext) -> CheckResult {
     let server = ctx.start(&[]).await?;

@@ -7,8 +7,11 @@
 
 mod cgroup;
 mod process_tree;
+mod restrictions;
 
 pub(crate) use process_tree::cpu_time_below;
+pub use restrictions::Restrictions;
+pub(crate) use restrictions::THREADS_PER_PROCESS;
 
 use anyhow::Context;
 use cgroup::Cgroup;
@@ -31,9 +34,6 @@ const LIMIT_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Maximum time for all processes to exit after SIGKILL.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Threads per process: the kernel's limit counts threads as well as processes.
-pub(crate) const THREADS_PER_PROCESS: u64 = 32;
 
 /// Threads that other programs of this user may start while the sandbox runs: the kernel
 /// counts them together with the sandboxed ones, and would refuse the program its own. It is
@@ -89,40 +89,6 @@ impl ExitReason {
             NotStarted,
         ];
         all.into_iter().find(|end| Some(i32::from(*end as u8)) == code)
-    }
-}
-
-/// Limits of a sandboxed program.
-#[derive(Clone, Copy, Debug)]
-pub struct Restrictions {
-    /// Number of processes, including its own.
-    pub processes: u64,
-    /// Resident memory of all its processes, in bytes.
-    pub memory: u64,
-    /// Time until it is killed.
-    pub time: Duration,
-}
-
-impl Restrictions {
-    /// The arguments of the sandbox for these limits.
-    pub(crate) fn args(&self) -> [OsString; 3] {
-        [
-            self.processes.to_string(),
-            self.memory.to_string(),
-            self.time.as_millis().to_string(),
-        ]
-        .map(OsString::from)
-    }
-
-    /// Number of threads in all its processes.
-    const fn threads(&self) -> u64 {
-        self.processes.saturating_mul(THREADS_PER_PROCESS)
-    }
-
-    fn parse(mut args: impl Iterator<Item = OsString>) -> Option<Self> {
-        let mut number = || args.next()?.to_str()?.parse().ok();
-        let (processes, memory, time) = (number()?, number()?, number()?);
-        Some(Self { processes, memory, time: Duration::from_millis(time) })
     }
 }
 

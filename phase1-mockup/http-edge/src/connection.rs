@@ -2,7 +2,6 @@
 
 use crate::connection_activity::{Activity, ServedBody, Watched};
 use crate::head_limits::HeadLimits;
-use crate::serve::{HEADER_TIMEOUT, PeerAddress};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -21,6 +20,13 @@ use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
+
+/// How long a client may take to send a request's headers.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The address of the connection's peer; in each request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
 
 /// How long a client may read nothing of a response that is ready. A client that has
 /// paused a download can resume it with `Range`.

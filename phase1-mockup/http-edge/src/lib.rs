@@ -11,7 +11,7 @@ pub mod build_id;
 #[cfg(test)]
 mod captured_log;
 mod causes;
-mod connection;
+pub mod connection;
 mod connection_activity;
 mod content_coding;
 pub mod cookies;

@@ -25,18 +25,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-/// How long a client may take to send a request's headers.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The bytes that a socket keeps unsent: see [`limit_unsent`].
 const MAX_UNSENT: u32 = 64 * 1024;
 
 /// How long a connection without a request stays open after the last one was accepted.
 const LAST_REQUEST_TIME: Duration = Duration::from_millis(100);
-
-/// The address of the connection's peer; in each request's extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddress(pub SocketAddr);
 
 /// How a process drains before it stops.
 #[derive(Clone, Debug)]

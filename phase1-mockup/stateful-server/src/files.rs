@@ -1,9 +1,9 @@
 //! Files: upload, list, read, delete. Each handler does: caller, input, operation, reply.
 
-use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
 use crate::sessions::{SessionId, Sessions};
+use crate::state::AppState;
 use api_contract::files::{
     DEFAULT_PAGE_SIZE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
     MAX_JSON_CONTENT, MAX_PAGE_SIZE,
@@ -26,7 +26,8 @@ use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::FileMeta;
 use upload_domain::idempotency::IdempotencyKey;
-use upload_domain::incoming::{NewFile, Published, Staged};
+use upload_domain::incoming::{NewFile, Staged};
+use upload_domain::published::Published;
 use upload_domain::receive_error::ReceiveError;
 
 /// `POST /api/upload`

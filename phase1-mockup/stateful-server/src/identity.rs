@@ -1,8 +1,8 @@
 //! Authentication: looks up the session of the request.
 
-use crate::app::AppState;
 use crate::error::Error;
 use crate::sessions::SessionId;
+use crate::state::AppState;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use upload_domain::username::Username;

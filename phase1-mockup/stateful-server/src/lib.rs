@@ -4,7 +4,7 @@
 //! That memory is the whole difference to `stateless-server`, which has the same files and
 //! items in the same order: compare them side by side.
 //!
-//! Reading order: `app` (state and routes), `identity` (authentication), `sessions` (the session
+//! Reading order: `state`, `app` (routes and lifecycle), `identity` (authentication), `sessions` (the session
 //! store), `login`, `files`, `error`, `config`.
 
 pub mod app;
@@ -14,6 +14,8 @@ mod files;
 mod identity;
 mod login;
 pub mod sessions;
+pub mod state;
 
-pub use app::{AppState, app, run, start};
+pub use app::{app, run, start};
 pub use config::Config;
+pub use state::AppState;

@@ -1,8 +1,8 @@
 //! Login, session view and logout.
 
-use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
+use crate::state::AppState;
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::{LoginRequest, Message};
 use axum::Json;

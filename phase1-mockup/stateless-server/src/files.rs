@@ -1,8 +1,8 @@
 //! Files: upload, list, read, delete. Each handler does: caller, input, operation, reply.
 
-use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
+use crate::state::AppState;
 use api_contract::files::{
     DEFAULT_PAGE_SIZE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
     MAX_JSON_CONTENT, MAX_PAGE_SIZE,
@@ -24,7 +24,8 @@ use upload_domain::display_name::DisplayName;
 use upload_domain::file_id::FileId;
 use upload_domain::file_store::FileMeta;
 use upload_domain::idempotency::IdempotencyKey;
-use upload_domain::incoming::{NewFile, Published};
+use upload_domain::incoming::NewFile;
+use upload_domain::published::Published;
 
 /// `POST /api/upload`
 pub(crate) async fn upload(

@@ -1,7 +1,7 @@
 //! Authentication: verifies the credential of the request.
 
-use crate::app::AppState;
 use crate::error::Error;
+use crate::state::AppState;
 use axum::extract::{FromRequestParts, Query};
 use axum_extra::TypedHeader;
 use axum_extra::headers::Authorization;

@@ -5,7 +5,7 @@
 //! That is the whole difference to `stateful-server`, which has the same files and
 //! items in the same order: compare them side by side.
 //!
-//! Reading order: `app` (state and routes), `identity` (authentication), `tokens` (signed
+//! Reading order: `state`, `app` (routes and lifecycle), `identity` (authentication), `tokens` (signed
 //! tokens), `login`, `files`, `error`, `config`.
 
 pub mod app;
@@ -14,7 +14,9 @@ mod error;
 mod files;
 mod identity;
 mod login;
+pub mod state;
 pub mod tokens;
 
-pub use app::{AppState, app, run, start};
+pub use app::{app, run, start};
 pub use config::Config;
+pub use state::AppState;

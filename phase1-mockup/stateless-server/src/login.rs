@@ -1,7 +1,7 @@
 //! Login. There is no logout, because the server stores no session that could end.
 
-use crate::app::AppState;
 use crate::error::Error;
+use crate::state::AppState;
 use api_contract::LoginRequest;
 use api_contract::tokens::TokenIssued;
 use axum::Json;

@@ -7,7 +7,7 @@
 
 use crate::file_store::FileMeta;
 use crate::hex::hex;
-use crate::incoming::Published;
+use crate::published::Published;
 use crate::receive_error::ReceiveError;
 use crate::sync::{make_dir, replace_file};
 use sha2::{Digest, Sha256};

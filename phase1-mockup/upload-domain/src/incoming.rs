@@ -9,6 +9,7 @@ use crate::file_id::FileId;
 use crate::file_store::{FileMeta, FileStore, blocking};
 use crate::hex::hex;
 use crate::idempotency::{self, IdempotencyKey};
+use crate::published::Published;
 use crate::receive_error::ReceiveError;
 use crate::sync::{make_dir, rename_synced, sync_dir, write_synced};
 use crate::username::Username;
@@ -76,15 +77,6 @@ pub struct Staged {
     key: Option<IdempotencyKey>,
     owner_dir: PathBuf,
     keys_dir: PathBuf,
-}
-
-/// A visible, durable file.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// The metadata.
-    pub meta: FileMeta,
-    /// Whether the file existed already, because this is a retry with the same idempotency key.
-    pub repeated: bool,
 }
 
 impl Staged {

@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod incoming;
 mod janitor;
 pub mod passwords;
+pub mod published;
 pub mod receive_error;
 mod sync;
 pub mod username;

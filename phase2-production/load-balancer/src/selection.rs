@@ -5,6 +5,7 @@
 
 mod round_robin;
 mod sticky;
+mod tried;
 
 use crate::backends::Backend;
 use crate::config::Policy;
@@ -19,11 +20,6 @@ pub(crate) enum Selection {
     RoundRobin(RoundRobin),
     /// The backend that the cookie names; round robin for clients without a cookie.
     Sticky(RoundRobin),
-}
-
-/// Whether this request has been tried on `backend`.
-fn is_tried(backend: &Arc<Backend>, tried: &[&Arc<Backend>]) -> bool {
-    tried.iter().any(|one| Arc::ptr_eq(one, backend))
 }
 
 /// The id of the backend that the client's cookie names. Untrusted: a client can send any

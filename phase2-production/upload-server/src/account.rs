@@ -1,10 +1,10 @@
 //! The caller's own account: change the password, sign out everywhere.
 
 use crate::account_change::{AccountChange, apply};
-use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
 use crate::limits::ClientAddress;
+use crate::state::AppState;
 use api_contract::Message;
 use api_contract::accounts::PasswordChange;
 use axum::Json;

@@ -4,10 +4,10 @@
 mod guard;
 
 use crate::accounts::LoginError;
-use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::{Caller, Identity};
 use crate::run_to_completion::run_to_completion;
+use crate::state::AppState;
 use crate::tokens::RevokedNames;
 use records::{AnyConnection, OrgId, RecordsError, Role, Scope, audit, clock, users};
 use upload_domain::username::Username;

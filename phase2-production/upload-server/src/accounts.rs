@@ -2,14 +2,15 @@
 
 use crate::clock;
 use crate::concurrency_limit::ConcurrencyLimit;
-use crate::error::Error;
 use crate::limits::{ClientAddress, Limits, TooMany};
 use crate::run_to_completion::run_to_completion;
 use api_contract::secret::Secret;
 use records::{Member, OrgId, Records, RecordsError, Role, Scope, users};
 use std::path::Path;
 use std::sync::Arc;
-use upload_domain::passwords::{self, Busy, HashCost, HashPermit, PasswordChecks};
+use upload_domain::passwords::{
+    self, Busy, HashCost, HashError, HashPermit, PasswordChecks,
+};
 use upload_domain::username::Username;
 use upload_domain::users_file;
 
@@ -50,6 +51,9 @@ pub(crate) enum LoginError {
     /// Not checked: the database does not answer.
     #[error(transparent)]
     Records(#[from] RecordsError),
+    /// The operating system gives no random numbers for a new hash.
+    #[error(transparent)]
+    Hash(#[from] HashError),
 }
 
 /// All accounts, in the database; the same on every replica.
@@ -107,10 +111,10 @@ impl Accounts {
         password: &str,
         replacement: &str,
         from: ClientAddress,
-    ) -> Result<(Authenticated, String), Error> {
+    ) -> Result<(Authenticated, String), LoginError> {
         let hash = async |place: &HashPermit| place.hash(replacement, self.cost).await;
         let (known, hashed) = self.log_in_and(username, password, from, hash).await?;
-        Ok((known, hashed.map_err(Error::broken)?))
+        Ok((known, hashed?))
     }
 
     /// Whether the account is unchanged since its password was verified: neither disabled

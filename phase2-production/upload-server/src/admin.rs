@@ -2,9 +2,9 @@
 //! (the keys of the service).
 
 use crate::account_change::{AccountChange, apply};
-use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::{Caller, Identity};
+use crate::state::AppState;
 use api_contract::Message;
 use api_contract::accounts::{
     Account, AccountRole, AccountUpdate, Accounts, Audit, AuditEntry,

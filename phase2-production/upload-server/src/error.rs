@@ -180,6 +180,7 @@ fn login_refusal(error: LoginError) -> Refusal {
             Refusal::new(ProblemKind::TooManyAttempts).retry_after(retry_after_s)
         }
         LoginError::Records(error) => records_refusal(error),
+        LoginError::Hash(error) => internal(&error),
     }
 }
 

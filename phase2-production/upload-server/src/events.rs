@@ -12,13 +12,14 @@ mod connection;
 mod poller;
 mod reauth;
 mod registry;
+mod subscribers;
 
 pub(crate) use poller::poll_files;
 pub(crate) use registry::Connections;
 
-use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::{Caller, rests_on_cookie};
+use crate::state::AppState;
 use api_contract::problem::ProblemKind;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;

@@ -2,12 +2,13 @@
 //! replies.
 
 pub(crate) mod charged;
+mod reservation;
 pub(crate) mod staged;
 pub(crate) mod store;
 
-use crate::app::AppState;
 use crate::error::Error;
 use crate::identity::Caller;
+use crate::state::AppState;
 use api_contract::files::{
     DEFAULT_PAGE_SIZE, FileCreated, FileEntry, FileList, FileWithContent, ListQuery,
     MAX_JSON_CONTENT, MAX_PAGE_SIZE,

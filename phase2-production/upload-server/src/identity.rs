@@ -1,11 +1,11 @@
 //! Authenticates requests by session, token or password.
 
-use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::clock;
 use crate::cookies;
 use crate::error::Error;
 use crate::sessions::{SessionId, Sessions};
+use crate::state::AppState;
 use crate::tokens::{Tokens, VerifiedToken};
 use api_contract::headers::SESSION_ID;
 use axum::extract::{FromRequestParts, Request, State};

@@ -8,10 +8,10 @@
 //! Work is done in batches until one is short or the time limit of the round is reached.
 //! One batch per round would fall behind a client that starts uploads faster.
 
-use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::clock::{self, now};
 use crate::error::Error;
+use crate::state::AppState;
 use crate::uploads::finish::{Finisher, finish};
 use blobs::{BlobError, OldBlob};
 use futures_util::stream::{self, BoxStream};

@@ -4,7 +4,7 @@
 //! records and files are the same in every design; only the place of identity differs, so
 //! a comparison of the designs compares nothing else.
 //!
-//! Reading order: `app` (state and routes), `identity` (authentication), `sessions` and
+//! Reading order: `state`, `app` (routes and start), `identity` (authentication), `sessions` and
 //! `tokens` (stateful and stateless credentials), `login`, `files`, `error`, `config`.
 //! Then the additions for production: `accounts`, `account` and `admin`; `uploads` and
 //! `tus`; `limits`, `origins` and `cookies`; `revocation_feed`; `events`; `janitor`;
@@ -38,10 +38,12 @@ mod revocation_feed;
 mod run_to_completion;
 mod secret_file;
 pub mod sessions;
+mod state;
 mod stores;
 pub mod tokens;
 mod tus;
 mod uploads;
 
-pub use app::{AppState, app, run, start};
+pub use app::{app, run, start};
 pub use config::Config;
+pub use state::AppState;

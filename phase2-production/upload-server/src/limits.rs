@@ -7,10 +7,12 @@
 mod client_address;
 mod local;
 mod refusals;
+mod too_many;
 mod unknown_ids;
 mod waiting;
 
 pub(crate) use client_address::ClientAddress;
+pub(crate) use too_many::TooMany;
 pub(crate) use unknown_ids::UnknownIds;
 
 use crate::config::limits::LimitArgs;
@@ -35,21 +37,6 @@ const LOCAL_ONE_IN: u32 = 16;
 
 /// Window of `--requests-per-second`.
 const REQUEST_WINDOW: Duration = Duration::from_secs(1);
-
-/// The limit is exceeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("limit exceeded; retry in {retry_after_s} s")]
-pub(crate) struct TooMany {
-    /// Value of `Retry-After`: seconds until the window ends, rounded up.
-    pub(crate) retry_after_s: u32,
-}
-
-impl TooMany {
-    fn until(wait: Duration) -> Self {
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
-        Self { retry_after_s: u32::try_from(seconds).unwrap_or(u32::MAX) }
-    }
-}
 
 /// The limits of one replica. Clones share the counts.
 #[derive(Clone)]

@@ -1,13 +1,13 @@
 //! Login and logout: start and end a session; issue, refresh and revoke tokens.
 
 use crate::accounts::{Authenticated, LoginError};
-use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::error::Error;
 use crate::identity::{AuthMethod, Caller, Identity, audit_context, session_id};
 use crate::limits::ClientAddress;
 use crate::run_to_completion::run_to_completion;
 use crate::sessions::{SessionError, SessionId, Sessions};
+use crate::state::AppState;
 use crate::tokens::{IdentifiedToken, Issued, TokenError, Tokens};
 use api_contract::sessions::{SessionStarted, SessionView};
 use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};

@@ -13,11 +13,11 @@ mod routes;
 
 pub(crate) use routes::routes;
 
-use crate::app::AppState;
 use crate::error::Error;
 use crate::files;
 use crate::files::staged::Published;
 use crate::identity::Caller;
+use crate::state::AppState;
 use crate::uploads::finish::{Finisher, finish as finish_upload};
 use crate::uploads::pending::{self, Pending};
 use api_contract::problem::ProblemKind;

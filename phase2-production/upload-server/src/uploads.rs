@@ -8,12 +8,12 @@ pub(crate) mod signed_url;
 pub(crate) mod under_way;
 pub(crate) mod writer;
 
-use crate::app::AppState;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::files::created;
 use crate::files::store::scope_of;
 use crate::identity::Caller;
+use crate::state::AppState;
 use api_contract::Message;
 use api_contract::problem::ProblemKind;
 use api_contract::uploads::{
@@ -34,12 +34,6 @@ use signed_url::SignedQuery;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use upload_domain::file_id::FileId;
-
-/// Longest time that a request waits for another one, or for a removal, before it answers. A
-/// balancer of the lab waits 5 s for a response (`--head-timeout-ms`) and answers 504 then: its
-/// client could not tell a busy upload from a failed replica. It is longer than the claim of
-/// a killed replica lasts ([`records::uploads::claims::FINISH_LEASE_MS`]).
-pub(crate) const MAX_WAIT: Duration = Duration::from_secs(4);
 
 /// Longest lifetime of a signed URL.
 const MAX_URL_TTL: Duration = Duration::from_secs(60 * 60);

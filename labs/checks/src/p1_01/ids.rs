@@ -1,7 +1,7 @@
 //! Predictability of session ids. A test cannot prove that ids are unpredictable. It
 //! detects the usual causes of predictable ids.
 
-use super::Session;
+use super::fixture::Session;
 use grader::{CheckContext, CheckError, CheckResult, Replica, require};
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Idle and absolute timeout of sessions in one process.
 
-use super::Session;
+use super::fixture::Session;
 use crate::session_lifetimes::{
     HelpTexts, Limits, expires_absolutely, millis, planned_uses, require_certain, wait,
 };

@@ -1,6 +1,6 @@
 //! Retries of a request: sequential, concurrent, and during a restart.
 
-use super::{Cart, total};
+use super::fixture::{Cart, total};
 use crate::redis_probe::RedisProbe;
 use futures_util::future::{join, join_all};
 use grader::balancer::BalancerProxy;

@@ -1,7 +1,7 @@
 //! Faults that a cart must survive: restarted or killed replicas, an emptied Redis, a
 //! Redis outage.
 
-use super::Cart;
+use super::fixture::Cart;
 use crate::database_file::DatabaseFile;
 use crate::redis_probe::RedisProbe;
 use futures_util::future::join_all;

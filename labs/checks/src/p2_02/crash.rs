@@ -1,6 +1,6 @@
 //! A replica that is killed in the middle of an update: it can free no lock.
 
-use super::{Session, two};
+use super::fixture::{Session, two};
 use crate::redis_probe::RedisProbe;
 use client::CallError;
 use futures_util::future::join;

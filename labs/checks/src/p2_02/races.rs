@@ -4,7 +4,7 @@
 //! races do not depend on chance. Each check verifies that the second request really fell
 //! into the delay.
 
-use super::{Session, two};
+use super::fixture::{Session, two};
 use crate::redis_probe::RedisProbe;
 use futures_util::future::{join, join_all};
 use grader::{CheckContext, CheckError, CheckResult, Reply, require};

@@ -1,6 +1,6 @@
 //! Idle and absolute timeout of sessions in Redis.
 
-use super::Session;
+use super::fixture::Session;
 use crate::redis_probe::RedisProbe;
 use crate::session_lifetimes::{
     HelpTexts, Limits, PlannedUse, expires_absolutely, millis, require_certain, wait,

@@ -1,7 +1,7 @@
 //! Task 3: the deny list. It is effective on every replica, keeps an entry until its
 //! token expires, and does not grow without limit.
 
-use super::{Pair, start};
+use super::fixture::{Pair, start};
 use crate::redis_probe::{MISSING, NO_EXPIRY, RedisProbe};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

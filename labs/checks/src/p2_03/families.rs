@@ -1,6 +1,6 @@
 //! Task 2: reuse of a refresh token ends its family. Redis must not contain a token.
 
-use super::{Pair, start};
+use super::fixture::{Pair, start};
 use crate::redis_probe::RedisProbe;
 use grader::transcript::shortened;
 use grader::{CheckContext, CheckResult, require};

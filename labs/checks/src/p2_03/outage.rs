@@ -1,7 +1,7 @@
 //! Task 5: during a Redis outage, revocations cannot be read, and the program must not
 //! guess.
 
-use super::{Pair, login, start};
+use super::fixture::{Pair, login, start};
 use crate::redis_probe::RedisProbe;
 use grader::{CheckContext, CheckError, CheckResult};
 use std::time::{Duration, Instant};

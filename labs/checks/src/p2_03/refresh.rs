@@ -1,6 +1,6 @@
 //! Task 1: short-lived access tokens and one-time refresh tokens.
 
-use super::{LONG_MS, Pair, refresh, start};
+use super::fixture::{LONG_MS, Pair, refresh, start};
 use futures_util::future::join_all;
 use grader::{CheckContext, CheckError, CheckResult, require};
 use std::time::Duration;

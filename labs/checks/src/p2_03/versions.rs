@@ -1,6 +1,6 @@
 //! Task 4: a token version for each user.
 
-use super::{Pair, start};
+use super::fixture::{Pair, start};
 use grader::{CheckContext, CheckResult};
 
 pub(super) async fn new_version_ends_all_sessions_of_a_user(

@@ -5,7 +5,7 @@
 //! facts are certain: the window was open at the last accepted request, and closed at the
 //! first rejected one.
 
-use super::Pair;
+use super::fixture::Pair;
 use futures_util::future::try_join_all;
 use grader::{CheckContext, CheckError, CheckResult, Replica, require};
 use std::time::{Duration, Instant};

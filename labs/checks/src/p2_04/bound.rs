@@ -1,6 +1,8 @@
 //! Task 1: a cache with a maximum size that evicts the least recently used entry.
 
-use super::{cache, database_reads, editor, figure, read, reads_since, start, write};
+use super::fixture::{
+    cache, database_reads, editor, figure, read, reads_since, start, write,
+};
 use grader::{CheckContext, CheckError, CheckResult, Replica, require};
 
 const CAPACITY: usize = 40;

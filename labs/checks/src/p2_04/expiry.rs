@@ -5,7 +5,7 @@
 //! present only while it is certainly young, and absent only when it is certainly
 //! expired.
 
-use super::{costs, database_reads, editor, read, two_prices, write};
+use super::fixture::{costs, database_reads, editor, read, two_prices, write};
 use futures_util::future::try_join_all;
 use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use std::time::Duration;

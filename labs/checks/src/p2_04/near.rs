@@ -1,9 +1,9 @@
 //! Task 4: a cache in each replica, with invalidation messages that can be lost.
 
-use super::races::{STOP, require_overlap, wait_until_read};
-use super::{
+use super::fixture::{
     costs, database_reads, eventually_costs, read, reads_since, start, two_prices, write,
 };
+use super::races::{STOP, require_overlap, wait_until_read};
 use crate::redis_probe::RedisProbe;
 use grader::{CheckContext, CheckResult, Replica, require};
 

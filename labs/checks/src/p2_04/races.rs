@@ -1,7 +1,9 @@
 //! Task 3: races between a database and a cache. Each race is forced: one replica pauses
 //! at the critical point while another one works.
 
-use super::{costs, database_reads, editor, read, reads_since, start, two_prices, write};
+use super::fixture::{
+    costs, database_reads, editor, read, reads_since, start, two_prices, write,
+};
 use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Task 3: a cache that all replicas share, and its outage.
 
-use super::{costs, database_reads, editor, start, two_prices, write};
+use super::fixture::{costs, database_reads, editor, start, two_prices, write};
 use crate::redis_probe::{NO_EXPIRY, RedisProbe};
 use grader::{CheckContext, CheckResult, require};
 

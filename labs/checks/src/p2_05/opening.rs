@@ -1,7 +1,7 @@
 //! When the breaker opens, and how it behaves while it is open.
 
+use super::fixture::{LoggedInUser, Setting};
 use super::proxy::{Mode, RedisProxy};
-use super::{LoggedInUser, Setting};
 use futures_util::future::join_all;
 use grader::{CheckContext, CheckResult, require};
 
@@ -39,7 +39,7 @@ async fn opens(ctx: &CheckContext, fault: Mode) -> CheckResult {
         join_all((0..CONCURRENT_REQUESTS).map(|_| client.read_session().quiet().send()))
             .await;
     for reply in replies {
-        super::require_503(reply?)?;
+        super::fixture::require_503(reply?)?;
     }
     let more = proxy.connections() - before - asked;
     let help = "these requests would fail as the last ones did. What does each attempt \

@@ -1,7 +1,7 @@
 //! The half-open breaker: one probe, and its result.
 
+use super::fixture::{LoggedInUser, SLACK, Setting, require_503};
 use super::proxy::{Mode, RedisProxy};
-use super::{LoggedInUser, SLACK, Setting, require_503};
 use crate::redis_probe::RedisProbe;
 use futures_util::future::{Either, join_all, select};
 use grader::{CheckContext, CheckError, CheckResult, require};

@@ -2,7 +2,7 @@
 //! bomb at the moment of the fork; the sandbox alone would detect it up to one interval
 //! later.
 
-use super::Restrictions;
+use super::restrictions::Restrictions;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -24,13 +24,15 @@ mod redis;
 mod s3;
 mod selection;
 mod service;
+mod sqlite_file;
 
 pub use command_line::hide_in_own_command_line;
 pub use container::{OWNER_LABEL, owner, remove_orphan_containers};
-pub use database::{database, sqlite_file};
+pub use database::database;
 pub use haproxy::{haproxy, haproxy_version};
 pub use kind::{Backing, Kind, ServiceType, State};
 pub use redis::{RedisOptions, redis, redis_with};
 pub use s3::s3;
 pub use selection::{Offer, offers};
 pub use service::Service;
+pub use sqlite_file::sqlite_file;

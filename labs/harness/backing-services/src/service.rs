@@ -1,10 +1,10 @@
 //! A running service and its operations.
 
 use crate::container::Container;
-use crate::database::sqlite_file;
 use crate::kind::{Kind, ServiceType, State};
 use crate::processes::ServerProcesses;
 use crate::selection::Selection;
+use crate::sqlite_file::sqlite_file;
 use anyhow::bail;
 use std::fmt;
 use std::path::PathBuf;

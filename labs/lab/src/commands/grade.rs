@@ -12,7 +12,6 @@ use grader::class::{csv, grade_all, not_folders, submissions};
 use grader::work_location::find;
 use grader::{Assignment, LabPaths, Manifest, Record};
 use outcome::{Outcome, file};
-use shown::{ONLY_ONE, show, write};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -139,7 +138,7 @@ async fn graded(args: &GradeArgs) -> anyhow::Result<Outcome> {
     };
     // The result is shown even if the table cannot be written.
     let kept = keep(args, &records);
-    show(args, form, &records)?;
+    shown::show(args, form, &records)?;
     kept?;
     Ok(worst(args, &records))
 }
@@ -173,7 +172,7 @@ fn keep<'a>(
     args: &GradeArgs,
     records: impl IntoIterator<Item = &'a Record>,
 ) -> anyhow::Result<()> {
-    args.csv.as_ref().map_or(Ok(()), |file| write(file, &csv(records)))
+    args.csv.as_ref().map_or(Ok(()), |file| shown::write(file, &csv(records)))
 }
 
 /// The exercises to grade. Errors of usage are found here, before the grading starts.
@@ -183,11 +182,11 @@ fn wanted(
     paths: &LabPaths,
 ) -> anyhow::Result<Vec<Manifest>> {
     if form.is_for_marks() && args.submissions.is_some() {
-        return Err(usage(anyhow!("{ONLY_ONE}")));
+        return Err(usage(anyhow!("{shown::ONLY_ONE}")));
     }
     match &args.id {
         Some(id) => Ok(vec![paths.manifest(&paths.id_of(id).map_err(usage)?)?]),
-        None if form.is_for_marks() => Err(usage(anyhow!("{ONLY_ONE}"))),
+        None if form.is_for_marks() => Err(usage(anyhow!("{shown::ONLY_ONE}"))),
         None => paths.all(),
     }
 }

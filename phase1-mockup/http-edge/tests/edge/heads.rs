@@ -3,10 +3,11 @@
 use crate::support::{DEADLINE, start};
 use axum::Router;
 use http_edge::accept::Plain;
+use http_edge::connection::HEADER_TIMEOUT;
 use http_edge::head_limits::HeadLimits;
 use http_edge::health::{Readiness, routes};
 use http_edge::reply::{Completed, Replies, UrlInLog};
-use http_edge::serve::{Drain, HEADER_TIMEOUT, serve_with};
+use http_edge::serve::{Drain, serve_with};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -4,8 +4,8 @@ use crate::support::{DEADLINE, start};
 use axum::Router;
 use axum::routing::post;
 use bytes::Bytes;
+use http_edge::connection::HEADER_TIMEOUT;
 use http_edge::listen::{bind, bind_admin};
-use http_edge::serve::HEADER_TIMEOUT;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

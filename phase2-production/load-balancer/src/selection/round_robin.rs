@@ -1,7 +1,7 @@
 //! Round robin: each ready backend in turn. For servers without local sessions, where any
 //! replica can serve any request.
 
-use super::is_tried;
+use super::tried::is_tried;
 use crate::backends::Backend;
 use std::sync::{Arc, Mutex, PoisonError};
 

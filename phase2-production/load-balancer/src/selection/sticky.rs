@@ -4,7 +4,8 @@
 //! When that backend is unavailable, the client gets another backend and a new cookie. Its
 //! session in the old backend's memory is lost to it, which the lab demonstrates.
 
-use super::{RequestedBackend, is_tried};
+use super::RequestedBackend;
+use super::tried::is_tried;
 use crate::backends::Backend;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};

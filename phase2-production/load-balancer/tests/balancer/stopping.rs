@@ -4,7 +4,7 @@ use crate::fixture::{TIMEOUT, TestBalancer, until};
 use crate::replica::Replica;
 use crate::scripted::Scripted;
 use crate::wire::Wire;
-use http_edge::serve::HEADER_TIMEOUT;
+use http_edge::connection::HEADER_TIMEOUT;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! The configuration of a blob store, and how it is opened.
 
+use crate::bucket::Bucket;
 use crate::error::{BlobError, InvalidStoreUrl, OpenError, Origin};
 use crate::local::Local;
 use crate::part;
@@ -18,23 +19,6 @@ pub enum BlobsConfig {
     Local(PathBuf),
     /// A bucket of an S3 store.
     S3(Bucket),
-}
-
-/// A bucket and its credentials.
-#[derive(Clone, Debug)]
-pub struct Bucket {
-    /// The store's URL, without the bucket.
-    pub endpoint: String,
-    /// The bucket's name; the bucket must exist.
-    pub bucket: String,
-    /// The region in signatures.
-    pub region: String,
-    /// The access key id.
-    pub access_key: String,
-    /// The secret key; it signs requests and is never sent.
-    pub secret_key: Secret,
-    /// Whether the URL may start with `http:`, for a store on this machine only.
-    pub allow_http: bool,
 }
 
 impl BlobsConfig {

@@ -8,6 +8,7 @@
 //!
 //! Read `put` first; `part` keeps the memory of S3 uploads small.
 
+pub mod bucket;
 pub mod config;
 pub mod error;
 mod housekeeping;
@@ -18,7 +19,8 @@ pub mod put;
 pub mod read;
 mod remote;
 
-pub use config::{Blobs, BlobsConfig, Bucket};
+pub use bucket::Bucket;
+pub use config::{Blobs, BlobsConfig};
 pub use error::{BlobError, InvalidStoreUrl, OpenError, ReserveError};
 pub use housekeeping::OldBlob;
 pub use local::probe_folder;

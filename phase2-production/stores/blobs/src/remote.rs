@@ -1,6 +1,6 @@
 //! Blob storage in an S3 bucket.
 
-use crate::config::Bucket;
+use crate::bucket::Bucket;
 use crate::error::OpenError;
 use futures_util::StreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};

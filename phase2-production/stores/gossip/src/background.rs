@@ -2,8 +2,9 @@
 //! entries at once.
 
 use crate::catch_up::NodeKey;
+use crate::clock::now_ms;
 use crate::entry::{Entry, Heartbeat};
-use crate::node::{Node, now_ms};
+use crate::node::Node;
 use crate::protocol::key;
 use anyhow::ensure;
 use chitchat::{Chitchat, ChitchatId};

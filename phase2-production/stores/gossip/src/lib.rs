@@ -18,6 +18,7 @@
 mod background;
 mod catch_up;
 mod cleanup;
+mod clock;
 mod config;
 mod entry;
 mod node;

@@ -2,6 +2,7 @@
 
 use crate::background;
 use crate::catch_up::{MemberState, NodeKey};
+use crate::clock::{now_ms, since_1970};
 use crate::config::{GossipConfig, milliseconds};
 use crate::entry::{AllEnded, Birth, Entry};
 use crate::protocol::{self, bytes_of, key};
@@ -301,12 +302,4 @@ fn report(size: Size) {
     metrics::gauge!("upload_server_gossip_sessions_live").set(size.living as f64);
     metrics::gauge!("upload_server_gossip_nodes").set(size.nodes as f64);
     metrics::gauge!("upload_server_gossip_state_bytes").set(size.bytes as f64);
-}
-
-fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-pub(crate) fn now_ms() -> i64 {
-    milliseconds(since_1970())
 }

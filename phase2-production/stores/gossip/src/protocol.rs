@@ -1,9 +1,9 @@
 //! Settings of chitchat, and the handler of received entries.
 
 use crate::catch_up::{MemberState, NodeKey};
+use crate::clock::now_ms;
 use crate::config::GossipConfig;
 use crate::entry::Entry;
-use crate::node::now_ms;
 use crate::view::View;
 use chitchat::{
     Chitchat, ChitchatConfig, ChitchatId, FailureDetectorConfig, KeyChangeEvent,

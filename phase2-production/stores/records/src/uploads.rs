@@ -14,11 +14,11 @@ mod parts;
 
 pub use completion::complete;
 pub(crate) use expiry::remove_expired;
-pub use expiry::{REMOVAL_BATCH_SIZE, Removal, Removed, remove};
+pub use expiry::{Removal, Removed, remove};
 pub use janitor::{claim, expired, unfinished};
 pub use parts::{
-    Appended, NewPart, PARTS_PAGE_SIZE, Part, add_part, append_part, discard_parts,
-    last_parts, parts,
+    Appended, NewPart, PARTS_PAGE_SIZE, Part, REMOVAL_BATCH_SIZE, add_part, append_part,
+    discard_parts, last_parts, parts,
 };
 
 use crate::audit::{self, AuditRow};

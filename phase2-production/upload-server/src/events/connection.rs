@@ -4,7 +4,7 @@
 use super::Subscriber;
 use super::poller::Subscription;
 use super::reauth::ReauthOutcome;
-use crate::app::AppState;
+use crate::state::AppState;
 use api_contract::events::{Event, close};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use std::time::Duration;

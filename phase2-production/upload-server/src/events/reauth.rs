@@ -1,10 +1,10 @@
 //! Checks again whether a connection's credential is still valid.
 
-use crate::app::AppState;
 use crate::clock::now_ms;
 use crate::error::Error;
 use crate::identity::{AuthMethod, Caller, Identity};
 use crate::sessions::{SessionError, SessionId};
+use crate::state::AppState;
 use crate::tokens::TokenError;
 use api_contract::secret::Secret;
 use axum::extract::FromRequestParts;

@@ -1,7 +1,7 @@
 //! Counts the WebSocket connections of this process and closes them at shutdown. hyper's
 //! graceful shutdown does not cover them: an upgraded connection counts as finished.
 
-use super::poller::Subscribers;
+use super::subscribers::Subscribers;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

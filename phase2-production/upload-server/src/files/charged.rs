@@ -4,6 +4,7 @@
 //! charged when they are published. For more bytes the quota must have space before they
 //! reach the disk. A repetition of a stored upload is hashed and not stored.
 
+use super::reservation::FormReservation;
 use super::staged::{NewFile, Staged};
 use super::store::{Files, scope_of};
 use crate::error::Error;
@@ -30,42 +31,6 @@ const FREE_BYTES: u64 = 64 * 1024;
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(20);
 
 type Cause = Box<dyn StdError + Send + Sync>;
-
-/// A reservation; released on drop, unless the file is published.
-pub(crate) struct FormReservation {
-    files: Files,
-    owner: Member,
-    id: Option<FileId>,
-}
-
-impl FormReservation {
-    pub(crate) const fn id(&self) -> Option<FileId> {
-        self.id
-    }
-
-    /// The transaction that published the file has released the reservation.
-    pub(crate) fn settle(mut self) {
-        self.id = None;
-    }
-}
-
-impl Drop for FormReservation {
-    fn drop(&mut self) {
-        let runtime = tokio::runtime::Handle::try_current();
-        let (Some(id), Ok(runtime)) = (self.id.take(), runtime) else {
-            return;
-        };
-        let (records, owner) = (self.files.records.clone(), self.owner.clone());
-        runtime.spawn(async move {
-            let released = records.run(scope_of(&owner), move |tx| {
-                Box::pin(async move { forms::release(tx, &owner, id).await })
-            });
-            if let Err(error) = released.await {
-                tracing::warn!(%error, "a reservation stays until its lease ends");
-            }
-        });
-    }
-}
 
 impl Files {
     /// Streams the bytes of a file to a key that no row references yet, and reserves them
@@ -94,11 +59,7 @@ impl Files {
             let rest = body.map(|chunk| chunk.map_err(Into::into));
             return self.hash_only(new, head.chain(rest)).await;
         };
-        let reservation = FormReservation {
-            files: self.clone(),
-            owner: new.owner.clone(),
-            id: Some(id),
-        };
+        let reservation = FormReservation::new(self.clone(), new.owner.clone(), id);
         let charged = Charged {
             body: head.chain(body.map(|chunk| chunk.map_err(Into::into))),
             files: self.clone(),

@@ -5,13 +5,13 @@
 //! the audit row. Only then is the client answered. A crash leaves all or nothing, and
 //! perhaps an orphan blob for the janitor.
 
-use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::clock::now_ms;
 use crate::error::Error;
-use crate::files::charged::FormReservation;
+use crate::files::reservation::FormReservation;
 use crate::files::store::{Files, scope_of};
 use crate::identity::{AuthMethod, Caller, Identity};
+use crate::state::AppState;
 use api_contract::files::FileCreated;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;

@@ -1,6 +1,5 @@
 //! Files for the handlers: rows in the database, bytes in the file store.
 
-use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::error::Error;
 use axum::body::Body;
@@ -25,18 +24,6 @@ pub(crate) struct Files {
     /// Age at which a janitor treats a blob without a row as an orphan.
     pub(crate) orphan_grace: Duration,
     pub(crate) replica_id: Arc<str>,
-}
-
-impl AppState {
-    pub(crate) fn files(&self) -> Files {
-        Files {
-            records: self.records.clone(),
-            blobs: self.blobs.clone(),
-            quota: self.quota,
-            orphan_grace: self.orphan_grace,
-            replica_id: Arc::clone(&self.replica_id),
-        }
-    }
 }
 
 /// The scope of this account's transactions.

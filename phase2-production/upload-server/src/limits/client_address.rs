@@ -1,10 +1,10 @@
 //! The client's address.
 
-use crate::app::AppState;
-use axum::extract::FromRequestParts;
+use super::Limits;
+use axum::extract::{FromRef, FromRequestParts};
 use http::HeaderMap;
 use http::request::Parts;
-use http_edge::serve::PeerAddress;
+use http_edge::connection::PeerAddress;
 use ipnet::IpNet;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,14 +48,14 @@ fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     entries.map(|entry| entry.trim().parse().ok().map(|ip: IpAddr| ip.to_canonical()))
 }
 
-impl FromRequestParts<AppState> for ClientAddress {
+impl<S: Sync> FromRequestParts<S> for ClientAddress
+where
+    Limits: FromRef<S>,
+{
     type Rejection = Infallible;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        app: &AppState,
-    ) -> Result<Self, Infallible> {
-        Ok(app.limits.client_of(parts))
+    async fn from_request_parts(parts: &mut Parts, app: &S) -> Result<Self, Infallible> {
+        Ok(Limits::from_ref(app).client_of(parts))
     }
 }
 

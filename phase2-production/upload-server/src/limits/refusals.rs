@@ -1,6 +1,6 @@
 //! Refusals that this replica remembers until their time.
 
-use super::TooMany;
+use super::too_many::TooMany;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -13,7 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Longest wait of an attempt: that of a login in the queue for hashing on a busy machine. It is
-/// longer than a balancer of the lab waits for a response (`crate::uploads::MAX_WAIT`), because
+/// longer than a balancer of the lab waits for a response (`crate::uploads::under_way::MAX_WAIT`), because
 /// a class logs in to one account at the same moment. A shorter wait would refuse right
 /// passwords on a slow machine, also without a balancer.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(20);

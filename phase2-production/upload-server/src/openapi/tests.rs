@@ -1,8 +1,9 @@
 //! Compares the document with the router, the contract and the API reference.
 
 use super::*;
-use crate::app::{AppState, app};
+use crate::app::app;
 use crate::config::Config;
+use crate::state::AppState;
 use api_contract::paths;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;

@@ -4,7 +4,7 @@ use super::{Origins, origin};
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
-use http_edge::serve::PeerAddress;
+use http_edge::connection::PeerAddress;
 
 /// The site of the page that sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,13 +5,13 @@
 //! of two clients that write at one offset, one gets a conflict. A stalled client's bytes are
 //! stored, too, so that they take no memory.
 
-use crate::app::AppState;
 use crate::clock;
 use crate::error::Error;
 use crate::files::charged::own_error;
 use crate::files::staged::OrphanBlob;
 use crate::files::store::Files;
 use crate::run_to_completion::run_to_completion;
+use crate::state::AppState;
 use crate::tus::checksum::Checksum;
 use crate::tus::headers::wrong_offset;
 use crate::tus::merge::{MAX_MERGED_PARTS, count_merged};

@@ -6,7 +6,7 @@
 
 use super::headers::with_version_always;
 use super::{append, create, offset, options, terminate};
-use crate::app::AppState;
+use crate::state::AppState;
 use api_contract::paths;
 use axum::Router;
 use axum::extract::Request;

@@ -4,16 +4,16 @@
 //! at a time has the claim to make the file; others wait for its outcome. If a paused
 //! replica loses its claim and goes on, one transaction decides which try counts.
 
-use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::error::Error;
 use crate::files::charged::own_error;
 use crate::files::staged::{NewFile, OrphanBlob, Published, Staged};
 use crate::files::store::{Files, scope_of};
 use crate::identity::Caller;
-use crate::uploads::MAX_WAIT;
+use crate::state::AppState;
 use crate::uploads::finish_claim::{Claim, FinishClaim};
 use crate::uploads::pending::find_open;
+use crate::uploads::under_way::MAX_WAIT;
 use crate::uploads::writer::Writer;
 use api_contract::problem::ProblemKind;
 use axum::body::Body;

@@ -1,8 +1,8 @@
 //! The claim to make the file of an upload: one request does the work, others wait for
 //! its outcome.
 
-use crate::app::AppState;
 use crate::error::Error;
+use crate::state::AppState;
 use crate::uploads::pending::not_found;
 use crate::uploads::writer::busy;
 use records::uploads::Upload;

@@ -1,6 +1,5 @@
 //! Rows of unfinished uploads: create, find, abort.
 
-use crate::app::AppState;
 use crate::audit::AuditContext;
 use crate::clock::now_ms;
 use crate::error::Error;
@@ -8,7 +7,8 @@ use crate::files::charged::too_many;
 use crate::files::store::{Files, scope_of};
 use crate::identity::Caller;
 use crate::run_to_completion::run_to_completion;
-use crate::uploads::MAX_WAIT;
+use crate::state::AppState;
+use crate::uploads::under_way::MAX_WAIT;
 use api_contract::problem::ProblemKind;
 use api_contract::uploads::UploadStart;
 use http_edge::media_type;

@@ -6,8 +6,15 @@ use api_contract::problem::ProblemKind;
 use http_edge::refusal::Refusal;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use upload_domain::username::Username;
+
+/// Longest time that a request waits for another one, or for a removal, before it answers. A
+/// balancer of the lab waits 5 s for a response (`--head-timeout-ms`) and answers 504 then: its
+/// client could not tell a busy upload from a failed replica. It is longer than the claim of
+/// a killed replica lasts ([`records::uploads::claims::FINISH_LEASE_MS`]).
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(4);
 
 /// Most requests of one account at one replica.
 const MAX_PER_ACCOUNT: usize = 100;

@@ -3,7 +3,7 @@
 //! A transaction removes a limited number of parts, because the client decided how many
 //! there are.
 
-use super::{Kind, Upload, discard_parts, select_uploads, upload_of};
+use super::{Kind, REMOVAL_BATCH_SIZE, Upload, discard_parts, select_uploads, upload_of};
 use crate::audit::{self, AuditRow};
 use crate::clock;
 use crate::error::RecordsError;
@@ -11,9 +11,6 @@ use crate::ids::Member;
 use crate::quota::{self, loaded, stored};
 use sqlx::{AnyConnection, Row};
 use upload_domain::file_id::FileId;
-
-/// Parts that one transaction removes at most.
-pub const REMOVAL_BATCH_SIZE: usize = 1_000;
 
 /// The reason to remove an upload.
 #[derive(Clone, Copy, Debug)]

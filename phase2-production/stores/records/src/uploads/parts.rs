@@ -1,6 +1,6 @@
 //! The parts of a tus upload.
 
-use super::{REMOVAL_BATCH_SIZE, Upload};
+use super::Upload;
 use crate::authority;
 use crate::error::RecordsError;
 use crate::ids::OrgId;
@@ -11,6 +11,9 @@ use upload_domain::file_id::FileId;
 
 /// Parts that [`parts`] returns at most.
 pub const PARTS_PAGE_SIZE: usize = 1_000;
+
+/// Parts that one transaction removes at most.
+pub const REMOVAL_BATCH_SIZE: usize = 1_000;
 
 /// A part of a tus upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
