@@ -34,6 +34,8 @@ pub struct CallOutcome {
     pub outcome: OperationOutcome,
     /// Whether the credential was refused (401), so that a new one is needed.
     pub credential_refused: bool,
+    /// Whether the reply shows a state: a success, or a refusal below 500.
+    pub is_conclusive: bool,
 }
 
 impl CallOutcome {
@@ -54,6 +56,10 @@ pub struct VirtualUser {
     auth_scheme: AuthScheme,
     client: Client,
     recorder: HistoryRecorder,
+    /// The intended time of the next operations; see [`Entry::intended_us`].
+    ///
+    /// [`Entry::intended_us`]: crate::entry::Entry::intended_us
+    pub intended_us: Option<u64>,
     is_verification: bool,
     credential_count: usize,
 }
@@ -75,6 +81,7 @@ impl VirtualUser {
             auth_scheme,
             client,
             recorder,
+            intended_us: None,
             is_verification: false,
             credential_count: 0,
         }
@@ -94,8 +101,7 @@ impl VirtualUser {
 
     /// Logs in with the password.
     pub async fn log_in(&mut self) -> Option<LoginCredential> {
-        let pending =
-            self.recorder.invoke(self.user, Operation::LogIn, self.is_verification);
+        let pending = self.invoke(Operation::LogIn);
         let call_result = self.client.log_in(self.auth_scheme, &self.account).await;
         let completion = Completion::of(&call_result);
         let login = self.receive_credential(call_result);
@@ -107,7 +113,7 @@ impl VirtualUser {
     pub async fn refresh(&mut self, login: &LoginCredential) -> Option<LoginCredential> {
         let token = login.refresh_token.clone()?;
         let operation = Operation::Refresh { credential: login.name.clone() };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let call_result = self.client.refresh(&token).await.map(Login::from);
         let completion = Completion::of(&call_result);
         let next = self.receive_credential(call_result);
@@ -118,7 +124,7 @@ impl VirtualUser {
     /// Logs out, or revokes the token.
     pub async fn log_out(&self, login: &LoginCredential) -> CallOutcome {
         let operation = Operation::LogOut { credential: login.name.clone() };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let call_result = self.client.log_out(&login.credential).await;
         Self::complete(pending, Completion::of(&call_result), ReplyValue::Nothing)
     }
@@ -126,7 +132,7 @@ impl VirtualUser {
     /// Reads the session state, for designs with sessions.
     pub async fn view_session(&self, login: &LoginCredential) -> CallOutcome {
         let operation = Operation::ViewSession { credential: login.name.clone() };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let call_result = self.client.session_view(&login.credential).await;
         let value = match &call_result {
             CallResult::Done(reply) => {
@@ -137,15 +143,25 @@ impl VirtualUser {
         Self::complete(pending, Completion::of(&call_result), value)
     }
 
+    /// Records the invocation.
+    fn invoke(&self, operation: Operation) -> PendingOperation {
+        let Self { user, intended_us, is_verification, .. } = *self;
+        self.recorder.invoke(user, operation, intended_us, is_verification)
+    }
+
     /// Records the completion.
     fn complete(
         pending: PendingOperation,
         completion: Completion,
         value: ReplyValue,
     ) -> CallOutcome {
-        let is_refused = completion.status == Some(401);
-        let outcome =
-            CallOutcome { outcome: completion.outcome, credential_refused: is_refused };
+        let status = completion.status.filter(|_| completion.reply_kind.is_problem());
+        let outcome = CallOutcome {
+            outcome: completion.outcome,
+            credential_refused: status == Some(401),
+            is_conclusive: completion.outcome == OperationOutcome::Ok
+                || status.is_some_and(|status| status < 500),
+        };
         pending.complete(completion, value);
         outcome
     }

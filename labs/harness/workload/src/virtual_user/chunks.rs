@@ -39,7 +39,7 @@ impl VirtualUser {
             name: content.name.clone(),
             sha256: content.sha256.clone(),
         };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let request = self.client.tus_creation(
             &login.credential,
             &content.name,
@@ -91,7 +91,7 @@ impl VirtualUser {
         operation: Operation,
         request: RequestBuilder,
     ) -> (CallOutcome, UploadState) {
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let (completion, reply) = Completion::of_headers(self.client.send(request).await);
         let state = UploadState::of(reply.as_ref(), completion.outcome);
         let value = match (&state.file_id, state.offset) {
