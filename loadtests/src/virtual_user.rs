@@ -10,13 +10,13 @@ use api_contract::tokens::TokenIssued;
 use api_contract::{LoginRequest, paths};
 use bytes::Bytes;
 use client::Credential;
-use comparison::request_schedule::RequestSchedule;
 use goose::prelude::{GooseMethod, GooseUser};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use report::statistics::whole_micros;
 use std::time::Duration;
 use tokio::time::Instant;
+use workload::request_schedule::RequestSchedule;
 
 /// Delay before another login attempt without a Retry-After.
 const LOGIN_RETRY_INTERVAL: Duration = Duration::from_millis(100);

@@ -22,6 +22,7 @@ pub mod history;
 pub mod recorder;
 pub mod report;
 pub mod request_result;
+pub mod request_schedule;
 pub mod verification_reads;
 pub mod verified_uploads;
 pub mod virtual_user;
