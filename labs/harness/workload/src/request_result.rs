@@ -43,8 +43,9 @@ impl Entry {
 /// successful login is only the preparation of one.
 pub fn requests(entries: &[Entry]) -> impl DoubleEndedIterator<Item = &Entry> {
     entries.iter().filter(|entry| {
-        let is_login = entry.operation == Operation::LogIn;
-        !entry.verification_read && !(is_login && entry.outcome == OperationOutcome::Ok)
+        let is_login =
+            entry.operation == Operation::LogIn && entry.outcome == OperationOutcome::Ok;
+        !entry.verification_read && !is_login
     })
 }
 
