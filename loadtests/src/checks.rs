@@ -133,14 +133,14 @@ fn check_lost_requests(evidence: &Evidence<'_>) -> CheckResult {
     let lost = count(evidence, |sample| is_lost(sample) && !excused(sample));
     CheckResult {
         title: match evidence.fault_schedule {
-            FaultSchedule::KillReplica => {
+            FaultSchedule::KillAReplica => {
                 "requests are lost only between the kill and its detection"
             }
             _ => "no request is lost",
         },
         outcome: pass_if_valid(lost == 0, evidence.invalid_reason),
         measured: match evidence.fault_schedule {
-            FaultSchedule::KillReplica => {
+            FaultSchedule::KillAReplica => {
                 format!("{lost} lost, and {} by the kill", all - lost)
             }
             _ => format!("{lost} lost"),

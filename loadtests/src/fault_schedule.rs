@@ -22,7 +22,7 @@ pub(crate) async fn run_fault_schedule(
 ) -> anyhow::Result<()> {
     match run_state.load_test.fault_schedule {
         FaultSchedule::NoFault => run_without_fault(run_state).await,
-        FaultSchedule::KillReplica => kill_replica(run_state, cluster).await,
+        FaultSchedule::KillAReplica => kill_replica(run_state, cluster).await,
         FaultSchedule::RollingRestart => rolling_restart(run_state, cluster).await,
         FaultSchedule::ScaleOut => scale_out(run_state, cluster).await,
     }

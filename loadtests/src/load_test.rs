@@ -44,7 +44,7 @@ pub enum FaultSchedule {
     /// No fault.
     NoFault,
     /// One replica is killed, its loss is noticed, and it is started again.
-    KillReplica,
+    KillAReplica,
     /// Each replica in turn is drained, stopped and started.
     RollingRestart,
     /// The cluster grows: 1, 2, 4, … replicas, up to the requested number.
@@ -57,7 +57,7 @@ impl FaultSchedule {
     pub const fn min_replicas(self) -> u16 {
         match self {
             Self::NoFault => 1,
-            Self::KillReplica | Self::RollingRestart | Self::ScaleOut => 2,
+            Self::KillAReplica | Self::RollingRestart | Self::ScaleOut => 2,
         }
     }
 }

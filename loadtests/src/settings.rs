@@ -135,7 +135,7 @@ mod tests {
         name: "a_load_test",
         purpose: "Tests the flags.",
         workload: Workload::Sessions,
-        fault_schedule: FaultSchedule::KillReplica,
+        fault_schedule: FaultSchedule::KillAReplica,
         defaults: Defaults { replicas: 3, users: 20, seconds: 30, rate: 2.0 },
         smoke_defaults: Defaults::SMOKE,
     };

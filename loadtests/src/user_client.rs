@@ -5,13 +5,11 @@ use crate::run_state::RunState;
 use crate::sample::{Call, RequestResult, Sample};
 use api_contract::headers::SERVED_BY;
 use bytes::Bytes;
+use client::Options;
 use goose::prelude::{GooseMethod, GooseRequest, GooseUser};
 use http::header::RETRY_AFTER;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response};
 use std::time::Duration;
-
-/// Limit for one answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A user's client.
 pub(crate) struct UserClient<'a> {
@@ -43,11 +41,8 @@ impl<'a> UserClient<'a> {
     /// Gives the user a client without cookies. It makes no retries, follows no redirects,
     /// and stores cookies only if the design needs them.
     pub(crate) async fn reset_client(&mut self) -> Result<(), RequestResult> {
-        let client = Client::builder()
-            .timeout(ANSWER_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
+        let client = Options::default()
+            .builder()
             .cookie_store(self.run_state.settings.design.needs_cookie());
         self.goose.set_client_builder(client).await.map_err(|_| RequestResult::NotSent)
     }

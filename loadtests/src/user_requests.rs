@@ -3,7 +3,7 @@
 use crate::load_test::Workload;
 use crate::sample::{Call, RequestResult};
 use crate::user_client::UserClient;
-use crate::virtual_user::{AcknowledgedUpload, NewUpload, VirtualUser};
+use crate::virtual_user::{AcknowledgedUpload, VirtualUser};
 use api_contract::files::{FileCreated, FileList};
 use api_contract::headers::IDEMPOTENCY_KEY;
 use api_contract::paths;
@@ -11,9 +11,10 @@ use api_contract::sessions::SessionView;
 use bytes::Bytes;
 use client::{Credential, Form, Upload};
 use goose::prelude::GooseMethod;
-use rand::{Rng, RngExt};
+use rand::RngExt;
 use reqwest::RequestBuilder;
 use std::ops::RangeInclusive;
+use workload::content::TestFile;
 
 /// Sizes of files in bytes; small, so that the calls are measured and not the disk.
 const FILE_SIZES_BYTES: RangeInclusive<usize> = 256..=16_384;
@@ -89,24 +90,20 @@ impl VirtualUser {
         client: &mut UserClient<'_>,
         intended_us: u64,
     ) -> RequestResult {
-        let new_upload =
-            self.unconfirmed_upload.take().unwrap_or_else(|| self.new_upload());
-        let file = Upload::new(new_upload.name.clone(), new_upload.bytes.clone());
+        let file = self.unconfirmed_upload.take().unwrap_or_else(|| self.new_file());
+        let upload = Upload::new(file.name.clone(), file.bytes.clone());
         let request = self.authenticated(client, &GooseMethod::Post, paths::UPLOAD);
         let request = request.map(|request| {
-            Form::of(&file)
-                .apply_to(request.header(IDEMPOTENCY_KEY, &new_upload.idempotency_key))
+            // The same key for each attempt.
+            Form::of(&upload).apply_to(request.header(IDEMPOTENCY_KEY, &file.name))
         });
         let acknowledged = &mut self.acknowledged;
         let validate = |body: &Bytes| match serde_json::from_slice::<FileCreated>(body) {
             Ok(created) => {
-                let (name, bytes) = (new_upload.name.clone(), new_upload.bytes.clone());
-                acknowledged.push(AcknowledgedUpload {
-                    file_id: created.file_id,
-                    name,
-                    bytes,
-                });
-                match created.size == new_upload.bytes.len() as u64 {
+                let (file_id, file) = (created.file_id, file.clone());
+                let is_complete = created.size == file.bytes.len() as u64;
+                acknowledged.push(AcknowledgedUpload { file_id, file });
+                match is_complete {
                     true => RequestResult::Success,
                     false => RequestResult::IncorrectAnswer("an upload of another size"),
                 }
@@ -116,18 +113,16 @@ impl VirtualUser {
         let result =
             client.send(Call::Upload, intended_us, request, validate).await.result;
         if may_be_retried(result) {
-            self.unconfirmed_upload = Some(new_upload);
+            self.unconfirmed_upload = Some(file);
         }
         result
     }
 
-    fn new_upload(&mut self) -> NewUpload {
-        let mut bytes = vec![0; self.rng.random_range(FILE_SIZES_BYTES)];
-        self.rng.fill_bytes(&mut bytes);
+    fn new_file(&mut self) -> TestFile {
+        let size = self.rng.random_range(FILE_SIZES_BYTES);
         self.files_created += 1;
-        let name = format!("file-{}.bin", self.files_created);
-        let idempotency_key = format!("{}-{}", self.account.username, self.files_created);
-        NewUpload { name, idempotency_key, bytes: bytes.into() }
+        let (number, owner) = (self.files_created, &self.account.username);
+        TestFile::new(self.number, owner, number, size, &mut self.rng)
     }
 
     /// The latest acknowledged upload must be among the newest files.
@@ -165,10 +160,10 @@ impl VirtualUser {
             return self.upload(client, intended_us).await;
         }
         let at = self.rng.random_range(0..self.acknowledged.len());
-        let file = &self.acknowledged[at];
-        let path = paths::file_content(&file.file_id);
+        let acknowledged = &self.acknowledged[at];
+        let path = paths::file_content(&acknowledged.file_id);
         let request = self.authenticated(client, &GooseMethod::Get, &path);
-        let validate = |body: &Bytes| match *body == file.bytes {
+        let validate = |body: &Bytes| match *body == acknowledged.file.bytes {
             true => RequestResult::Success,
             false => RequestResult::IncorrectAnswer("other bytes than were uploaded"),
         };
@@ -206,10 +201,10 @@ mod tests {
     #[test]
     fn seed_determines_files_and_each_key_is_unique() {
         let (mut one, mut same, mut other) = (user(1), user(1), user(2));
-        let (first, second) = (one.new_upload(), one.new_upload());
-        assert_eq!(first.bytes, same.new_upload().bytes);
-        assert_ne!(first.bytes, other.new_upload().bytes);
-        assert_ne!(first.idempotency_key, second.idempotency_key);
+        let (first, second) = (one.new_file(), one.new_file());
+        assert_eq!(first.bytes, same.new_file().bytes);
+        assert_ne!(first.bytes, other.new_file().bytes);
+        assert_ne!(first.name, second.name, "the name is the key");
     }
 
     #[test]

@@ -65,11 +65,11 @@ impl VerificationReads {
         &mut self,
         client: &Client,
         credential: &Credential,
-        file: &AcknowledgedUpload,
+        upload: &AcknowledgedUpload,
         names: Option<&BTreeMap<String, usize>>,
     ) {
         let answer =
-            retry_until_conclusive(|| client.content(credential, &file.file_id)).await;
+            retry_until_conclusive(|| client.content(credential, &upload.file_id)).await;
         let bytes = match answer {
             Some(CallResult::Done(reply)) => reply.body,
             Some(CallResult::Refused(reply)) if reply.status == StatusCode::NOT_FOUND => {
@@ -82,9 +82,9 @@ impl VerificationReads {
             }
         };
         self.read += 1;
-        self.corrupted += u64::from(bytes != file.bytes);
+        self.corrupted += u64::from(bytes != upload.file.bytes);
         if let Some(names) = names {
-            match names.get(&file.name) {
+            match names.get(&upload.file.name) {
                 None => self.missing += 1,
                 Some(1) => {}
                 Some(_) => self.duplicated += 1,
@@ -98,20 +98,10 @@ async fn log_in(
     design: Design,
     user: &VirtualUser,
 ) -> anyhow::Result<Credential> {
-    let account = &user.account;
-    match design.has_sessions() {
-        true => match retry_until_conclusive(|| client.log_in_session(account)).await {
-            Some(CallResult::Done(reply)) => {
-                Ok(Credential::Session(reply.body.session_id))
-            }
-            other => bail!("{other:?}"),
-        },
-        false => match retry_until_conclusive(|| client.token(account)).await {
-            Some(CallResult::Done(reply)) => {
-                Ok(Credential::Bearer(reply.body.access_token))
-            }
-            other => bail!("{other:?}"),
-        },
+    let scheme = design.into();
+    match retry_until_conclusive(|| client.log_in(scheme, &user.account)).await {
+        Some(CallResult::Done(reply)) => Ok(reply.body.credential),
+        other => bail!("{other:?}"),
     }
 }
 

@@ -5,18 +5,19 @@ use crate::load_test::Workload;
 use crate::run_state::RunState;
 use crate::sample::{Call, RequestResult};
 use crate::user_client::UserClient;
+use api_contract::LoginRequest;
 use api_contract::sessions::SessionStarted;
 use api_contract::tokens::TokenIssued;
-use api_contract::{LoginRequest, paths};
 use bytes::Bytes;
-use client::Credential;
-use comparison::request_schedule::RequestSchedule;
+use client::{AuthScheme, Credential, Login};
 use goose::prelude::{GooseMethod, GooseUser};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use report::statistics::whole_micros;
 use std::time::Duration;
 use tokio::time::Instant;
+use workload::content::TestFile;
+use workload::request_schedule::RequestSchedule;
 
 /// Delay before another login attempt without a Retry-After.
 const LOGIN_RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -33,28 +34,18 @@ pub(crate) struct VirtualUser {
     /// Uploads that the server has acknowledged.
     pub(crate) acknowledged: Vec<AcknowledgedUpload>,
     /// An upload with an unknown result. It is sent again with the same idempotency key.
-    pub(crate) unconfirmed_upload: Option<NewUpload>,
+    pub(crate) unconfirmed_upload: Option<TestFile>,
     /// Number of files made so far.
     pub(crate) files_created: usize,
     /// Waves of logins that this user did not get through.
     pub(crate) failed_waves: usize,
 }
 
-/// A file to upload.
-#[derive(Clone, Debug)]
-pub(crate) struct NewUpload {
-    pub(crate) name: String,
-    /// The idempotency key, the same for each attempt.
-    pub(crate) idempotency_key: String,
-    pub(crate) bytes: Bytes,
-}
-
 /// An acknowledged upload.
 #[derive(Clone, Debug)]
 pub(crate) struct AcknowledgedUpload {
     pub(crate) file_id: String,
-    pub(crate) name: String,
-    pub(crate) bytes: Bytes,
+    pub(crate) file: TestFile,
 }
 
 impl VirtualUser {
@@ -84,13 +75,12 @@ impl VirtualUser {
         if let Err(result) = client.reset_client().await {
             return (result, None);
         }
-        let sessions = client.run_state.settings.design.has_sessions();
-        let path = if sessions { paths::SESSION_START } else { paths::TOKEN };
-        let request = client.request(&GooseMethod::Post, path);
+        let auth_scheme = AuthScheme::from(client.run_state.settings.design);
+        let request = client.request(&GooseMethod::Post, auth_scheme.login_path());
         let request = request.map(|request| request.json(&self.account));
         let credential = &mut self.credential;
         let validate = |body: &Bytes| {
-            *credential = parse_credential(sessions, body);
+            *credential = parse_credential(auth_scheme, body);
             match credential {
                 Some(_) => RequestResult::Success,
                 None => {
@@ -103,17 +93,16 @@ impl VirtualUser {
     }
 }
 
-fn parse_credential(sessions: bool, body: &Bytes) -> Option<Credential> {
-    Some(match sessions {
-        true => {
-            let started: SessionStarted = serde_json::from_slice(body).ok()?;
-            Credential::Session(started.session_id)
+fn parse_credential(auth_scheme: AuthScheme, body: &Bytes) -> Option<Credential> {
+    let login: Login = match auth_scheme {
+        AuthScheme::Session => {
+            serde_json::from_slice::<SessionStarted>(body).ok()?.into()
         }
-        false => {
-            let issued: TokenIssued = serde_json::from_slice(body).ok()?;
-            Credential::Bearer(issued.access_token)
+        AuthScheme::Token | AuthScheme::Basic => {
+            serde_json::from_slice::<TokenIssued>(body).ok()?.into()
         }
-    })
+    };
+    Some(login.credential)
 }
 
 /// The whole run of a user, as its only goose transaction: actions depend on the results of
@@ -219,8 +208,10 @@ mod tests {
     #[test]
     fn credential_is_read_only_as_the_contract_defines() {
         let session = Bytes::from(r#"{"session_id":"abc","expires_in":60}"#);
-        assert!(matches!(parse_credential(true, &session), Some(Credential::Session(_))));
-        assert!(parse_credential(false, &session).is_none());
-        assert!(parse_credential(true, &Bytes::from("<h1>welcome</h1>")).is_none());
+        let credential = parse_credential(AuthScheme::Session, &session);
+        assert!(matches!(credential, Some(Credential::Session(_))));
+        assert!(parse_credential(AuthScheme::Token, &session).is_none());
+        let page = Bytes::from("<h1>welcome</h1>");
+        assert!(parse_credential(AuthScheme::Session, &page).is_none());
     }
 }

@@ -1,6 +1,5 @@
 //! One design under test: a real cluster and the accounts of its users.
 
-use crate::login::log_in;
 use crate::scenario::Scenario;
 use crate::virtual_user::PreparedUser;
 use crate::virtual_users::VirtualUsers;
@@ -119,9 +118,9 @@ impl Configuration {
     /// Uploads through one replica, because other replicas may not have the session.
     async fn prepare_user(&self, account: &LoginRequest) -> anyhow::Result<PreparedUser> {
         let client = self.clients().await?.swap_remove(0).1;
-        let credential = log_in(&client, self.design, account).await.done()?.body;
+        let login = client.log_in(self.design.into(), account).await.done()?.body;
         let file = Upload::new("notes.txt", vec![b'.'; 2_048]);
-        let file_id = client.upload(&credential, &file).await.done()?.body.file_id;
+        let file_id = client.upload(&login.credential, &file).await.done()?.body.file_id;
         Ok(PreparedUser { account: account.clone(), file_id })
     }
 

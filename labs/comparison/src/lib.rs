@@ -1,19 +1,18 @@
 //! Measures five designs under the same load and the same faults.
 
+mod carried_bytes;
 pub mod checks;
 mod configuration;
 pub mod cpu_use;
 #[cfg(test)]
 mod fixture;
 pub mod latency;
-mod login;
 pub mod other_service;
 pub mod page;
 pub mod published;
 pub mod published_figure;
 pub mod recovery;
 pub mod report;
-pub mod request_schedule;
 pub mod revocation;
 pub mod run;
 pub mod save;

@@ -1,7 +1,6 @@
 //! Whether an independent service can identify the owner of a credential.
 
 use crate::configuration::{Accounts, Configuration};
-use crate::login::log_in;
 use api_contract::design::Design;
 use api_contract::paths;
 use client::{Client, Credential};
@@ -43,8 +42,8 @@ pub(crate) async fn try_other_service(
 ) -> anyhow::Result<OtherServiceResult> {
     let client = configuration.clients().await?.swap_remove(0).1;
     let account = &accounts.virtual_users[0];
-    let credential = log_in(&client, configuration.design, account).await.done()?.body;
-    let text = match &credential {
+    let login = client.log_in(configuration.design.into(), account).await.done()?.body;
+    let text = match &login.credential {
         Credential::Session(text) | Credential::Bearer(text) => text.expose().to_owned(),
         Credential::Basic(_) | Credential::None => String::new(),
     };

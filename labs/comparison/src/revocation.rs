@@ -1,7 +1,6 @@
 //! How long a credential stays valid after an administrator has revoked it.
 
 use crate::configuration::{Accounts, Configuration};
-use crate::login::log_in;
 use anyhow::Context;
 use api_contract::Message;
 use api_contract::files::ListQuery;
@@ -68,12 +67,13 @@ impl RevocationTrial {
         let [first, second, ..] = &replicas[..] else {
             anyhow::bail!("revoking a login of another replica needs two replicas");
         };
-        let credential = log_in(&first.1, configuration.design, &accounts.revoked).await;
-        let admin = log_in(&second.1, configuration.design, &accounts.admin).await;
+        let scheme = configuration.design.into();
+        let user_login = first.1.log_in(scheme, &accounts.revoked).await;
+        let admin_login = second.1.log_in(scheme, &accounts.admin).await;
         let user = &accounts.revoked.username;
         Ok(Self {
-            credential: credential.done()?.body,
-            admin: admin.done()?.body,
+            credential: user_login.done()?.body.credential,
+            admin: admin_login.done()?.body.credential,
             sign_out: format!("/api/admin/users/{user}/sign-out"),
             timeout,
             replicas,

@@ -1,10 +1,10 @@
 //! A whole run: start the clusters, run every scenario, measure each design, stop.
 
+use crate::carried_bytes::carried_bytes;
 use crate::checks::{Check, merge_repetitions, of_design, of_trial};
 use crate::configuration::{Accounts, Configuration, REPLICAS};
 use crate::cpu_use::CpuUse;
 use crate::latency::client_late_p99;
-use crate::login::{carried_bytes, log_in};
 use crate::other_service::try_other_service;
 use crate::published::with_published_figures;
 use crate::report::{CpuUseReport, DesignReport, Report, RunInfo};
@@ -217,10 +217,8 @@ async fn carried_by_request(
 ) -> anyhow::Result<f64> {
     let options = Options { keep_cookies: true, ..Options::default() };
     let client = Client::with(&configuration.cluster.url(), options);
-    let credential = log_in(&client, configuration.design, &accounts.virtual_users[0])
-        .await
-        .done()?
-        .body;
+    let login = client.log_in(configuration.design.into(), &accounts.virtual_users[0]);
+    let credential = login.await.done()?.body.credential;
     Ok(carried_bytes(&client, configuration.design, &credential) as f64)
 }
 

@@ -2,27 +2,8 @@
 //! comparison is computed.
 
 use std::collections::BTreeSet;
-
-/// The result of a request, from the user's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestResult {
-    /// As expected.
-    Success,
-    /// 401 for a credential that was issued, has not expired and was not revoked by its user.
-    LoginLost,
-    /// No answer, or a 5xx answer.
-    Failed,
-    /// No answer before the client's timeout; a busy machine is a possible cause.
-    TimedOut,
-}
-
-impl RequestResult {
-    /// Whether the request failed, in contrast to a lost login.
-    #[must_use]
-    pub const fn is_error(self) -> bool {
-        matches!(self, Self::Failed | Self::TimedOut)
-    }
-}
+pub use workload::RequestResult;
+use workload::entry::{Entry, Operation};
 
 /// One request. Times are microseconds since the start of the load.
 #[derive(Clone, Debug)]
@@ -47,6 +28,31 @@ impl Sample {
     pub const fn latency_us(&self) -> u64 {
         self.completed_us.saturating_sub(self.intended_us)
     }
+}
+
+/// The scheduled requests of a load, whose start is in microseconds since the start of the
+/// history. A request that had to log in first was sent at the start of its login.
+pub(crate) fn samples(entries: &[Entry], users: usize, start_us: u64) -> Vec<Sample> {
+    let mut login_sent_us = vec![None; users];
+    let mut samples = Vec::new();
+    for entry in entries {
+        let Some(intended_us) = entry.intended_us else { continue };
+        let (user, result) = (entry.user, entry.request_result());
+        if entry.operation == Operation::LogIn && result == RequestResult::Success {
+            login_sent_us[user] = Some(entry.invoked_us);
+            continue;
+        }
+        let sent_us = login_sent_us[user].take().unwrap_or(entry.invoked_us);
+        samples.push(Sample {
+            user,
+            intended_us: intended_us - start_us,
+            sent_us: sent_us - start_us,
+            completed_us: entry.completed_us - start_us,
+            result,
+            served_by: entry.served_by.clone(),
+        });
+    }
+    samples
 }
 
 /// All requests of one design in one scenario.
@@ -83,20 +89,6 @@ impl Series {
         let lost =
             self.since_fault().filter(|one| one.result == RequestResult::LoginLost);
         lost.map(|one| one.user).collect()
-    }
-
-    /// The answers of the user with the fewest since a moment. Errors do not count: they show
-    /// neither a login nor its loss.
-    #[must_use]
-    pub fn fewest_answers_since(&self, moment_us: u64) -> usize {
-        let mut counts = vec![0_usize; self.users];
-        for sample in self.samples.iter().rev() {
-            if sample.completed_us < moment_us {
-                break;
-            }
-            counts[sample.user] += usize::from(!sample.result.is_error());
-        }
-        counts.into_iter().min().unwrap_or(0)
     }
 
     /// Appends another round of the same load.

@@ -1,7 +1,6 @@
 //! The sessions of the logged-in users in a replica, and their memory.
 
 use crate::configuration::{Accounts, Configuration};
-use crate::login::log_in;
 use api_contract::design::Design;
 use api_contract::paths;
 use client::Client;
@@ -105,7 +104,7 @@ async fn log_in_many(
     let client = Client::new(&configuration.cluster.url());
     let all = accounts.virtual_users.iter().cycle().take(logins);
     let mut logins = stream::iter(all)
-        .map(|account| log_in(&client, configuration.design, account))
+        .map(|account| client.log_in(configuration.design.into(), account))
         .buffer_unordered(MAX_CONCURRENT_LOGINS);
     while let Some(login) = logins.next().await {
         login.done()?;

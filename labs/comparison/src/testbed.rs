@@ -108,7 +108,7 @@ impl Testbed {
         target: &str,
     ) -> anyhow::Result<Trial> {
         let login_replicas = virtual_users.login_replicas();
-        let load = virtual_users.start_load(self.pace);
+        let mut load = virtual_users.start_load(self.pace);
         let mut trial = empty_trial(configuration);
         trial.scenario = scenario;
         trial.enough_answers = load.wait_for_answers(BASELINE_ANSWERS).await;

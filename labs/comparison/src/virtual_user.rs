@@ -1,23 +1,15 @@
 //! One scripted user. The script is the same for every design; only the credential differs.
 
-use crate::login::log_in;
-use crate::request_schedule::RequestSchedule;
-use crate::series::{RequestResult, Sample, Series};
 use api_contract::LoginRequest;
 use api_contract::design::Design;
-use api_contract::files::ListQuery;
-use client::{CallError, CallResult, Client, Credential, Options};
-use http::StatusCode;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use report::statistics::whole_micros;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-
-/// Limit for one answer.
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+use workload::HistoryRecorder;
+use workload::request_schedule::RequestSchedule;
+use workload::virtual_user::{LoginCredential, VirtualUser};
 
 /// Of ten requests this number reads a file; the others list files.
 const READS_OF_TEN: u32 = 2;
@@ -30,158 +22,80 @@ pub(crate) struct PreparedUser {
     pub(crate) file_id: String,
 }
 
-/// State that the users of one design share.
-#[derive(Debug)]
-pub(crate) struct LoadState {
-    started_at: Instant,
+/// The start of a load.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadStart {
+    pub(crate) started_at: Instant,
+    /// The same moment, in microseconds since the start of the history.
+    pub(crate) start_us: u64,
     pub(crate) stop: CancellationToken,
-    series: Mutex<Series>,
 }
 
-impl LoadState {
-    /// The load starts now.
-    pub(crate) fn start(users: usize) -> Self {
-        let series = Series { users, ..Series::default() };
-        let stop = CancellationToken::new();
-        Self { started_at: Instant::now(), stop, series: Mutex::new(series) }
-    }
-
-    pub(crate) fn now_us(&self) -> u64 {
-        whole_micros(self.started_at.elapsed())
-    }
-
-    pub(crate) fn series(&self) -> MutexGuard<'_, Series> {
-        self.series.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A user with an HTTP client.
-pub(crate) struct VirtualUser {
-    number: usize,
-    prepared: PreparedUser,
+/// A virtual user with a schedule.
+pub(crate) struct ScheduledUser {
+    virtual_user: VirtualUser,
     design: Design,
     url: String,
-    client: Client,
+    file_id: String,
     /// [`None`] after a failed login.
-    credential: Option<Credential>,
-    /// The replica of the login.
-    pub(crate) login_replica: Option<String>,
+    login: Option<LoginCredential>,
     rng: ChaCha8Rng,
 }
 
-/// The result of a request, and the replica that answered it.
-type Answer = (RequestResult, Option<String>);
-
-impl VirtualUser {
+impl ScheduledUser {
     pub(crate) fn new(
         number: usize,
         prepared: PreparedUser,
-        design: Design,
-        url: &str,
+        (design, url): (Design, &str),
         seed: u64,
+        history: HistoryRecorder,
     ) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(!seed);
         rng.set_stream(number as u64);
-        let (url, client) = (url.to_owned(), new_client(design, url));
-        Self {
-            number,
-            prepared,
-            design,
-            url,
-            client,
-            credential: None,
-            login_replica: None,
-            rng,
-        }
+        let PreparedUser { account, file_id } = prepared;
+        let scheme = design.into();
+        let virtual_user = VirtualUser::new(number, account, scheme, url, history);
+        Self { virtual_user, design, url: url.to_owned(), file_id, login: None, rng }
     }
 
-    /// Exchanges the password for a credential; returns the result of a failed login.
-    pub(crate) async fn log_in(&mut self) -> Result<(), Answer> {
+    /// Exchanges the password for a credential; returns whether that succeeded.
+    pub(crate) async fn log_in(&mut self) -> bool {
         if self.design.needs_cookie() {
-            self.client = new_client(self.design, &self.url);
+            // Without the cookie of the last login the balancer chooses the replica anew.
+            self.virtual_user = self.virtual_user.at_url(&self.url);
         }
-        let outcome = log_in(&self.client, self.design, &self.prepared.account).await;
-        let (credential, answer) = classify(outcome);
-        self.credential = credential;
-        match self.credential {
-            Some(_) => {
-                self.login_replica = answer.1;
-                Ok(())
-            }
-            None => Err(answer),
-        }
+        self.login = self.virtual_user.log_in().await;
+        self.login.is_some()
     }
 
     /// Sends requests at their intended times until it is stopped.
-    pub(crate) async fn run(mut self, pace: RequestSchedule, shared: Arc<LoadState>) {
-        for intended in pace {
-            let awake = sleep_until(shared.started_at + intended);
-            let stopped = shared.stop.run_until_cancelled(awake).await.is_none();
-            if stopped || shared.stop.is_cancelled() {
+    pub(crate) async fn run(mut self, schedule: RequestSchedule, load: LoadStart) {
+        for intended in schedule {
+            let awake = sleep_until(load.started_at + intended);
+            let stopped = load.stop.run_until_cancelled(awake).await.is_none();
+            if stopped || load.stop.is_cancelled() {
                 return;
             }
-            let sent_us = shared.now_us();
-            let (result, served_by) = self.request().await;
-            let sample = Sample {
-                user: self.number,
-                intended_us: whole_micros(intended),
-                sent_us,
-                completed_us: shared.now_us(),
-                result,
-                served_by,
-            };
-            shared.series().samples.push(sample);
-            if result == RequestResult::LoginLost {
-                // A refused request is not repeated, or one lost login would count twice.
-                let _tried_again_next_time = self.log_in().await;
-            }
+            self.virtual_user.intended_us = Some(load.start_us + whole_micros(intended));
+            self.request().await;
         }
     }
 
-    async fn request(&mut self) -> Answer {
-        if self.credential.is_none()
-            && let Err(answer) = self.log_in().await
-        {
-            return answer;
+    /// One request, after a login if the last one failed.
+    async fn request(&mut self) {
+        if self.login.is_none() && !self.log_in().await {
+            return;
         }
-        let credential = self.credential.clone().unwrap_or(Credential::None);
-        if self.rng.random_range(0..10) < READS_OF_TEN {
-            return classify(
-                self.client.content(&credential, &self.prepared.file_id).await,
-            )
-            .1;
+        let Some(login) = &self.login else { return };
+        let call = if self.rng.random_range(0..10) < READS_OF_TEN {
+            self.virtual_user.download(login, &self.file_id).await
+        } else {
+            self.virtual_user.list_newest(login).await
+        };
+        if call.credential_refused {
+            // A refused request is not repeated, or one lost login would count twice.
+            self.virtual_user.intended_us = None;
+            let _tried_again_next_time = self.log_in().await;
         }
-        let page = ListQuery { limit: Some(10), cursor: None };
-        classify(self.client.list(&credential, &page).await).1
-    }
-}
-
-/// A client without cookies; it stores cookies if the design needs one.
-fn new_client(design: Design, url: &str) -> Client {
-    let keep_cookies = design.needs_cookie();
-    Client::with(
-        url,
-        Options { timeout: ANSWER_TIMEOUT, keep_cookies, ..Options::default() },
-    )
-}
-
-/// Splits an outcome into the body of a success, the result, and the answering replica.
-fn classify<T>(outcome: CallResult<T>) -> (Option<T>, Answer) {
-    match outcome {
-        CallResult::Done(reply) => {
-            let served_by = reply.served_by().map(str::to_owned);
-            (Some(reply.body), (RequestResult::Success, served_by))
-        }
-        CallResult::Refused(reply) => {
-            let result = match reply.status {
-                StatusCode::UNAUTHORIZED => RequestResult::LoginLost,
-                _ => RequestResult::Failed,
-            };
-            (None, (result, reply.served_by().map(str::to_owned)))
-        }
-        CallResult::CallError(CallError::NoResponse(error)) if error.is_timeout() => {
-            (None, (RequestResult::TimedOut, None))
-        }
-        CallResult::CallError(_) => (None, (RequestResult::Failed, None)),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Several configurations of real processes get the same scripted users and the same fault.
 //! The demo counts the effect on each user and explains it. Reading order: `scenario`,
-//! `configuration`, `user`, `ledger`, `verification`, `figures`, `checks`, `judgement`.
+//! `configuration`, `virtual_user`, `ledger`, `figures`, `checks`, `judgement`.
 
 mod checks;
 mod configuration;
@@ -14,7 +14,6 @@ mod fixture;
 mod judgement;
 mod latency;
 mod ledger;
-mod login;
 mod predict;
 mod progress;
 mod report;
@@ -26,7 +25,6 @@ mod shared;
 mod show;
 mod testbed;
 mod trials;
-mod verification;
 mod virtual_user;
 mod virtual_users;
 

@@ -7,7 +7,7 @@ const LOAD_TEST: LoadTest = LoadTest {
     name: "kill-a-replica",
     purpose: "Measures the cost of a replica crash: before it, until it is noticed, and after.",
     workload: Workload::SessionsAndUploads,
-    fault_schedule: FaultSchedule::KillReplica,
+    fault_schedule: FaultSchedule::KillAReplica,
     defaults: Defaults { replicas: 3, users: 20, seconds: 60, rate: 4.0 },
     smoke_defaults: Defaults::SMOKE,
 };

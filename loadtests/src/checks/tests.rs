@@ -135,7 +135,7 @@ fn kill_may_lose_requests_only_until_noticed() {
             [sample(0, RequestResult::Success), sample(at, RequestResult::Status(502))];
         let evidence = Evidence {
             workload: Workload::SessionsAndUploads,
-            fault_schedule: FaultSchedule::KillReplica,
+            fault_schedule: FaultSchedule::KillAReplica,
             design: Design::Central,
             users: 1,
             samples: &samples,

@@ -16,6 +16,7 @@ use crate::entry::Entry;
 use crate::guarantees::Guarantees;
 use crate::history::History;
 use crate::report::Report;
+pub(crate) use atomic_uploads::final_listing;
 
 /// Checks a history against the promises of a design.
 #[must_use]
@@ -36,5 +37,5 @@ pub fn check(history: &History, guarantees: &Guarantees) -> Report {
 
 /// Whether one operation was completed before the other one was invoked.
 const fn before(one: &Entry, other: &Entry) -> bool {
-    one.completed_ms < other.invoked_ms
+    one.completed_ms() < other.invoked_ms()
 }

@@ -5,10 +5,12 @@ use api_contract::problem::{Problem, ProblemKind};
 use bytes::Bytes;
 use client::{CallError, CallResult, Effect, Reply};
 use http::StatusCode;
+use std::time::Instant;
 
 /// The completion of an operation.
 #[derive(Debug)]
 pub(crate) struct Completion {
+    pub(crate) completed_at: Instant,
     pub(crate) outcome: OperationOutcome,
     pub(crate) reply_kind: ReplyKind,
     pub(crate) status: Option<u16>,
@@ -24,6 +26,9 @@ const STORE_PROBLEMS: [ProblemKind; 3] = [
     ProblemKind::FileStoreUnavailable,
     ProblemKind::SessionStoreUnavailable,
 ];
+
+/// The error of a request without a reply before the timeout of the client.
+pub(crate) const CLIENT_TIMEOUT: &str = "operation timed out";
 
 impl Completion {
     /// The completion of a call with a JSON or raw reply.
@@ -95,6 +100,9 @@ impl Completion {
             }
         };
         let error = match call_error {
+            CallError::NoResponse(cause) if cause.is_timeout() => {
+                CLIENT_TIMEOUT.to_owned()
+            }
             CallError::NoResponse(cause) | CallError::Truncated { cause, .. } => {
                 innermost_cause(cause)
             }
@@ -105,6 +113,7 @@ impl Completion {
             _ => None,
         };
         Self {
+            completed_at: Instant::now(),
             outcome,
             reply_kind,
             status,
@@ -120,6 +129,7 @@ impl Completion {
         reply_kind: ReplyKind,
     ) -> Self {
         Self {
+            completed_at: Instant::now(),
             outcome,
             reply_kind,
             status: Some(reply.status.as_u16()),

@@ -57,6 +57,11 @@ pub enum Operation {
         /// The file name.
         name: String,
     },
+    /// A read of the newest files of the user, which is one page.
+    ListNewest {
+        /// The credential of the request.
+        credential: String,
+    },
     /// A listing of all files of the user.
     List {
         /// The credential of the request.
@@ -95,6 +100,7 @@ impl Operation {
             | Self::CreateUpload { credential, .. }
             | Self::SendChunk { credential, .. }
             | Self::ReadOffset { credential, .. }
+            | Self::ListNewest { credential }
             | Self::List { credential }
             | Self::Download { credential, .. }
             | Self::Delete { credential, .. }
@@ -132,6 +138,14 @@ pub enum ReplyKind {
     NoReply,
     /// The client cancelled the request, so the missing reply is not an error of the server.
     Cancelled,
+}
+
+impl ReplyKind {
+    /// Whether it is a problem as the contract requires.
+    #[must_use]
+    pub const fn is_problem(self) -> bool {
+        matches!(self, Self::Problem)
+    }
 }
 
 /// The value of the reply.
@@ -195,10 +209,17 @@ pub struct Entry {
     pub index: u64,
     /// The number of the user.
     pub user: usize,
-    /// The time of the invocation, in milliseconds since the start of the history.
-    pub invoked_ms: u64,
-    /// The time of the completion, in milliseconds since the start of the history.
-    pub completed_ms: u64,
+    /// The intended time of the invocation, in microseconds since the start of the history, if
+    /// it does not depend on earlier replies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended_us: Option<u64>,
+    /// The time of the invocation, in microseconds since the start of the history. A history
+    /// file has milliseconds.
+    #[serde(rename = "invoked_ms", with = "milliseconds")]
+    pub invoked_us: u64,
+    /// The time of the completion, in microseconds since the start of the history.
+    #[serde(rename = "completed_ms", with = "milliseconds")]
+    pub completed_us: u64,
     /// The invocation.
     #[serde(flatten)]
     pub operation: Operation,
@@ -221,7 +242,32 @@ pub struct Entry {
     pub verification_read: bool,
 }
 
+/// Microseconds in memory, milliseconds in a file.
+mod milliseconds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(us: &u64, to: S) -> Result<S::Ok, S::Error> {
+        (us / 1_000).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(of: D) -> Result<u64, D::Error> {
+        Ok(u64::deserialize(of)?.saturating_mul(1_000))
+    }
+}
+
 impl Entry {
+    /// The time of the invocation, in milliseconds since the start of the history.
+    #[must_use]
+    pub const fn invoked_ms(&self) -> u64 {
+        self.invoked_us / 1_000
+    }
+
+    /// The time of the completion, in milliseconds since the start of the history.
+    #[must_use]
+    pub const fn completed_ms(&self) -> u64 {
+        self.completed_us / 1_000
+    }
+
     /// Whether the reply is 404 for the file.
     #[must_use]
     pub fn is_file_not_found(&self) -> bool {

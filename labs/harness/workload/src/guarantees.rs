@@ -93,12 +93,12 @@ impl Guarantees {
     ) -> bool {
         let killed = |fault: &Fault| {
             let replicated_ms =
-                entry.completed_ms.saturating_add(self.replication_window_ms);
+                entry.completed_ms().saturating_add(self.replication_window_ms);
             fault.kind == "kill"
                 && entry.served_by.as_deref() == Some(fault.target.as_str())
                 && fault
                     .start_completed_ms
-                    .is_none_or(|start_completed| entry.completed_ms <= start_completed)
+                    .is_none_or(|start_completed| entry.completed_ms() <= start_completed)
                 && fault.start_invoked_ms < replicated_ms
         };
         self.replication_window_ms > 0 && faults.iter().any(killed)

@@ -10,7 +10,8 @@
 //! Reading order: `entry` (one operation), `history` (all operations, as JSON lines), `recorder`
 //! (writes the history), `completion` (ok, fail or info), `virtual_user` (a client), `workload` (the generator:
 //! many clients from a seed), `verification_reads`, then `check` with one file for
-//! each invariant, and `report`.
+//! each invariant, and `report`. `request_result` and `verified_uploads` count the figures of a
+//! load from the same history.
 
 pub mod check;
 mod completion;
@@ -20,7 +21,10 @@ pub mod guarantees;
 pub mod history;
 pub mod recorder;
 pub mod report;
+pub mod request_result;
+pub mod request_schedule;
 pub mod verification_reads;
+pub mod verified_uploads;
 pub mod virtual_user;
 pub mod workload;
 
@@ -29,4 +33,6 @@ pub use guarantees::Guarantees;
 pub use history::{Header, History};
 pub use recorder::HistoryRecorder;
 pub use report::{Invariant, Outcome, Report};
+pub use request_result::RequestResult;
+pub use verified_uploads::VerifiedUploads;
 pub use workload::Workload;

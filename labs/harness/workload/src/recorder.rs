@@ -33,8 +33,15 @@ impl PendingOperation {
         let Some(entry) = self.entry.take() else {
             return;
         };
-        let Completion { outcome, reply_kind, status, error, served_by, request_id } =
-            completion;
+        let Completion {
+            completed_at,
+            outcome,
+            reply_kind,
+            status,
+            error,
+            served_by,
+            request_id,
+        } = completion;
         let completed = Entry {
             outcome,
             reply_kind,
@@ -43,7 +50,7 @@ impl PendingOperation {
             error,
             served_by,
             request_id,
-            completed_ms: self.recorder.now_ms(),
+            completed_us: self.recorder.micros_until(completed_at),
             ..entry
         };
         self.recorder.state().history.entries.push(completed);
@@ -53,7 +60,7 @@ impl PendingOperation {
 impl Drop for PendingOperation {
     fn drop(&mut self) {
         if let Some(mut entry) = self.entry.take() {
-            entry.completed_ms = self.recorder.now_ms();
+            entry.completed_us = self.recorder.now_us();
             self.recorder.state().history.entries.push(entry);
         }
     }
@@ -76,24 +83,42 @@ impl HistoryRecorder {
     /// Milliseconds since the start of the history.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.now_us() / 1_000
+    }
+
+    /// Microseconds since the start of the history.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        self.micros_until(Instant::now())
+    }
+
+    fn micros_until(&self, moment: Instant) -> u64 {
+        u64::try_from((moment - self.started_at).as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// The start of the history.
+    #[must_use]
+    pub const fn started_at(&self) -> Instant {
+        self.started_at
     }
 
     pub(crate) fn invoke(
         &self,
         user: usize,
         operation: Operation,
+        intended_us: Option<u64>,
         verification_read: bool,
     ) -> PendingOperation {
         let mut state = self.state();
         let index = state.next_index;
         state.next_index += 1;
-        let invoked_ms = self.now_ms();
+        let invoked_us = self.now_us();
         let entry = Entry {
             index,
             user,
-            invoked_ms,
-            completed_ms: invoked_ms,
+            intended_us,
+            invoked_us,
+            completed_us: invoked_us,
             operation,
             outcome: OperationOutcome::Info,
             reply_kind: ReplyKind::Cancelled,

@@ -1,9 +1,9 @@
 //! Verification reads after the repair: every user reads all files, and tries all revoked
 //! credentials.
 
-use crate::entry::{Entry, Operation, OperationOutcome, ReplyValue};
+use crate::entry::{Entry, Operation, ReplyValue};
 use crate::recorder::HistoryRecorder;
-use crate::virtual_user::{LoginCredential, VirtualUser};
+use crate::virtual_user::{CallOutcome, LoginCredential, VirtualUser};
 use crate::workload::UserFinalState;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub async fn run(
         for url in replica_urls {
             let reader = user.virtual_user.for_verification_at(url);
             for revoked in &user.credentials.revoked {
-                retry_until_definite(async || reader.list(revoked).await.0.outcome).await;
+                retry_until_conclusive(async || reader.list(revoked).await.0).await;
             }
         }
     }
@@ -43,9 +43,9 @@ async fn read_files(reader: &mut VirtualUser, known: &BTreeSet<String>) {
     let Some(login) = log_in(reader).await else {
         return;
     };
-    retry_until_definite(async || reader.list(&login).await.0.outcome).await;
+    retry_until_conclusive(async || reader.list(&login).await.0).await;
     for file in known {
-        retry_until_definite(async || reader.download(&login, file).await.outcome).await;
+        retry_until_conclusive(async || reader.download(&login, file).await).await;
     }
 }
 
@@ -59,10 +59,10 @@ async fn log_in(reader: &mut VirtualUser) -> Option<LoginCredential> {
     None
 }
 
-/// Retries until the outcome is definite, at most [`MAX_READ_ATTEMPTS`] times.
-async fn retry_until_definite(ask: impl AsyncFn() -> OperationOutcome) {
+/// Retries until the reply is conclusive, at most [`MAX_READ_ATTEMPTS`] times.
+async fn retry_until_conclusive(ask: impl AsyncFn() -> CallOutcome) {
     for _ in 0..MAX_READ_ATTEMPTS {
-        if ask().await != OperationOutcome::Info {
+        if ask().await.is_conclusive {
             return;
         }
         tokio::time::sleep(RETRY_DELAY).await;

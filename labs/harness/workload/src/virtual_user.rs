@@ -8,12 +8,10 @@ mod files;
 use crate::completion::Completion;
 use crate::entry::{Operation, OperationOutcome, ReplyValue};
 use crate::recorder::{HistoryRecorder, PendingOperation};
+use api_contract::LoginRequest;
 use api_contract::secret::Secret;
-use api_contract::tokens::{RefreshRequest, RevokeRequest, TokenIssued};
-use api_contract::{LoginRequest, Message, paths};
 pub use chunks::{ChunkedUpload, UploadState};
-use client::{AuthScheme, CallResult, Client, CookieJar, Credential, Reply};
-use http::Method;
+use client::{AuthScheme, CallResult, Client, CookieJar, Credential, Login};
 
 /// The session affinity cookie of the balancer.
 const AFFINITY_COOKIE: &str = "lab_replica";
@@ -36,6 +34,8 @@ pub struct CallOutcome {
     pub outcome: OperationOutcome,
     /// Whether the credential was refused (401), so that a new one is needed.
     pub credential_refused: bool,
+    /// Whether the reply shows a state: a success, or a refusal below 500.
+    pub is_conclusive: bool,
 }
 
 impl CallOutcome {
@@ -56,6 +56,10 @@ pub struct VirtualUser {
     auth_scheme: AuthScheme,
     client: Client,
     recorder: HistoryRecorder,
+    /// The intended time of the next operations; see [`Entry::intended_us`].
+    ///
+    /// [`Entry::intended_us`]: crate::entry::Entry::intended_us
+    pub intended_us: Option<u64>,
     is_verification: bool,
     credential_count: usize,
 }
@@ -77,6 +81,7 @@ impl VirtualUser {
             auth_scheme,
             client,
             recorder,
+            intended_us: None,
             is_verification: false,
             credential_count: 0,
         }
@@ -96,20 +101,8 @@ impl VirtualUser {
 
     /// Logs in with the password.
     pub async fn log_in(&mut self) -> Option<LoginCredential> {
-        let pending =
-            self.recorder.invoke(self.user, Operation::LogIn, self.is_verification);
-        let call_result = match self.auth_scheme {
-            AuthScheme::Session => {
-                let started = self.client.log_in_session(&self.account).await;
-                map_body(started, |body| (Credential::Session(body.session_id), None))
-            }
-            AuthScheme::Token | AuthScheme::Basic => {
-                let issued = self.client.token(&self.account).await;
-                map_body(issued, |body| {
-                    (Credential::Bearer(body.access_token), body.refresh_token)
-                })
-            }
-        };
+        let pending = self.invoke(Operation::LogIn);
+        let call_result = self.client.log_in(self.auth_scheme, &self.account).await;
         let completion = Completion::of(&call_result);
         let login = self.receive_credential(call_result);
         pending.complete(completion, credential_value(login.as_ref()));
@@ -120,14 +113,8 @@ impl VirtualUser {
     pub async fn refresh(&mut self, login: &LoginCredential) -> Option<LoginCredential> {
         let token = login.refresh_token.clone()?;
         let operation = Operation::Refresh { credential: login.name.clone() };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
-        let request = RefreshRequest { refresh_token: token };
-        let request =
-            self.client.request(Method::POST, paths::TOKEN_REFRESH).json(&request);
-        let issued = self.client.json::<TokenIssued>(request).await;
-        let call_result = map_body(issued, |body| {
-            (Credential::Bearer(body.access_token), body.refresh_token)
-        });
+        let pending = self.invoke(operation);
+        let call_result = self.client.refresh(&token).await.map(Login::from);
         let completion = Completion::of(&call_result);
         let next = self.receive_credential(call_result);
         pending.complete(completion, credential_value(next.as_ref()));
@@ -137,22 +124,15 @@ impl VirtualUser {
     /// Logs out, or revokes the token.
     pub async fn log_out(&self, login: &LoginCredential) -> CallOutcome {
         let operation = Operation::LogOut { credential: login.name.clone() };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
-        let call_result = match &login.credential {
-            Credential::Bearer(token) => {
-                let revoke = RevokeRequest { token: token.clone() };
-                let request = self.client.request(Method::POST, paths::TOKEN_REVOKE);
-                self.client.json::<Message>(request.json(&revoke)).await
-            }
-            credential => self.client.end_session(credential).await,
-        };
+        let pending = self.invoke(operation);
+        let call_result = self.client.log_out(&login.credential).await;
         Self::complete(pending, Completion::of(&call_result), ReplyValue::Nothing)
     }
 
     /// Reads the session state, for designs with sessions.
     pub async fn view_session(&self, login: &LoginCredential) -> CallOutcome {
         let operation = Operation::ViewSession { credential: login.name.clone() };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let call_result = self.client.session_view(&login.credential).await;
         let value = match &call_result {
             CallResult::Done(reply) => {
@@ -163,15 +143,25 @@ impl VirtualUser {
         Self::complete(pending, Completion::of(&call_result), value)
     }
 
+    /// Records the invocation.
+    fn invoke(&self, operation: Operation) -> PendingOperation {
+        let Self { user, intended_us, is_verification, .. } = *self;
+        self.recorder.invoke(user, operation, intended_us, is_verification)
+    }
+
     /// Records the completion.
     fn complete(
         pending: PendingOperation,
         completion: Completion,
         value: ReplyValue,
     ) -> CallOutcome {
-        let is_refused = completion.status == Some(401);
-        let outcome =
-            CallOutcome { outcome: completion.outcome, credential_refused: is_refused };
+        let status = completion.status.filter(|_| completion.reply_kind.is_problem());
+        let outcome = CallOutcome {
+            outcome: completion.outcome,
+            credential_refused: status == Some(401),
+            is_conclusive: completion.outcome == OperationOutcome::Ok
+                || status.is_some_and(|status| status < 500),
+        };
         pending.complete(completion, value);
         outcome
     }
@@ -179,12 +169,12 @@ impl VirtualUser {
     /// Names a new credential.
     fn receive_credential(
         &mut self,
-        call_result: CallResult<(Credential, Option<Secret>)>,
+        call_result: CallResult<Login>,
     ) -> Option<LoginCredential> {
         let CallResult::Done(reply) = call_result else {
             return None;
         };
-        let (credential, refresh_token) = reply.body;
+        let Login { credential, refresh_token } = reply.body;
         self.credential_count += 1;
         Some(LoginCredential {
             name: format!("u{}-{}", self.user, self.credential_count),
@@ -203,17 +193,4 @@ fn credential_value(login: Option<&LoginCredential>) -> ReplyValue {
     login.map_or(ReplyValue::Nothing, |login| ReplyValue::Credential {
         credential: login.name.clone(),
     })
-}
-
-fn map_body<T, U>(
-    call_result: CallResult<T>,
-    change: impl FnOnce(T) -> U,
-) -> CallResult<U> {
-    match call_result {
-        CallResult::Done(Reply { status, headers, body }) => {
-            CallResult::Done(Reply { status, headers, body: change(body) })
-        }
-        CallResult::Refused(reply) => CallResult::Refused(reply),
-        CallResult::CallError(call_error) => CallResult::CallError(call_error),
-    }
 }

@@ -1,5 +1,6 @@
 //! The configurations: a design together with a balancing policy.
 
+use client::AuthScheme;
 use launcher::{Design, ServerKind};
 use load_balancer::config::Policy;
 use serde::Serialize;
@@ -51,6 +52,13 @@ impl Configuration {
             Self::Token => ServerKind::Stateless,
             Self::Central => ServerKind::Upload(Design::Central),
             Self::RevocableToken => ServerKind::Upload(Design::Token),
+        }
+    }
+
+    pub(crate) const fn auth_scheme(self) -> AuthScheme {
+        match self.design().has_sessions() {
+            true => AuthScheme::Session,
+            false => AuthScheme::Token,
         }
     }
 

@@ -2,10 +2,11 @@
 
 use crate::demo::configuration::Configuration;
 use crate::demo::latency::Latencies;
-use crate::demo::ledger::{Entry, Ledger, Phase, RequestResult, seconds};
-use crate::demo::verification::VerificationReads;
+use crate::demo::ledger::{Ledger, Phase, failure_text, seconds};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use workload::entry::Entry;
+use workload::{RequestResult, VerifiedUploads};
 
 /// The figures of one configuration.
 #[derive(Clone, Debug, Serialize)]
@@ -78,115 +79,107 @@ impl ConfigurationReport {
         configuration: Configuration,
         ledger: &Ledger,
         (target, new_replica): (&str, &str),
-        found: VerificationReads,
+        found: VerifiedUploads,
         enough_answers: bool,
     ) -> Self {
-        let count = |wanted: &dyn Fn(&Entry) -> bool| {
-            ledger.entries.iter().filter(|entry| wanted(entry)).count()
+        let count = |phase, wanted: fn(RequestResult) -> bool| {
+            ledger.of_phase(phase).filter(|entry| wanted(entry.request_result())).count()
         };
-        let in_phase = |outcome, phase| {
-            count(&|entry| entry.outcome == outcome && entry.phase == phase)
-        };
+        let is_lost = |result| result == RequestResult::LoginLost;
         let logged_out_users = logged_out(ledger);
         let on_target_users = on_target(ledger, target);
-        let failed_before_fault = in_phase(RequestResult::Failed, Phase::Baseline);
+        let failed_before_fault = count(Phase::Baseline, RequestResult::is_error);
         Self {
             configuration,
             requests: ledger.entries.len(),
             latency_before: latencies(ledger, Phase::Baseline),
             latency_since: latencies(ledger, Phase::Fault),
-            failed: failed_before_fault + in_phase(RequestResult::Failed, Phase::Fault),
+            failed: failed_before_fault + count(Phase::Fault, RequestResult::is_error),
             failed_before_fault,
             failures: failures(ledger),
-            logins_lost_before_fault: in_phase(RequestResult::LoginLost, Phase::Baseline),
-            logins_lost_since_fault: in_phase(RequestResult::LoginLost, Phase::Fault),
+            logins_lost_before_fault: count(Phase::Baseline, is_lost),
+            logins_lost_since_fault: count(Phase::Fault, is_lost),
             logged_out: logged_out_users.len(),
             logged_out_users,
             on_target: on_target_users.len(),
             on_target_users,
-            uploads_acknowledged: ledger.uploads.len(),
+            uploads_acknowledged: found.acknowledged,
             uploads_present: found.present,
             uploads_lost: found.lost,
-            uploads_corrupted: corrupted_uploads(ledger),
+            uploads_corrupted: found.corrupted,
             uploads_duplicated: found.duplicated,
             unanswered_reads: found.unanswered_reads,
             recovery_s: recovery(ledger),
-            served_by_new_replica: count(&|entry| {
-                entry.served_by.as_deref() == Some(new_replica)
-            }),
+            served_by_new_replica: served_by(ledger, new_replica),
             enough_answers,
-            quiesced: ledger.each_ends_with(QUIESCED_REQUESTS, |ended| {
-                ended != RequestResult::Failed
-            }),
+            quiesced: ledger.each_ends_with(QUIESCED_REQUESTS, |ended| !ended.is_error()),
             timeline: timeline(ledger),
         }
     }
 }
 
 fn latencies(ledger: &Ledger, phase: Phase) -> Latencies {
-    let entries = ledger.entries.iter().filter(|entry| entry.phase == phase);
-    Latencies::of(entries.map(|entry| entry.took_us))
+    let entries = ledger.of_phase(phase);
+    Latencies::of(entries.map(|entry| entry.completed_us - entry.invoked_us))
 }
 
-fn corrupted_uploads(ledger: &Ledger) -> usize {
-    ledger.uploads.iter().filter(|one| !one.hash_matches).count()
+fn served_by(ledger: &Ledger, replica: &str) -> usize {
+    let own = |entry: &&Entry| entry.served_by.as_deref() == Some(replica);
+    ledger.entries.iter().filter(own).count()
 }
 
 fn failures(ledger: &Ledger) -> BTreeMap<String, usize> {
     let mut failures = BTreeMap::new();
-    for entry in &ledger.entries {
-        if let (RequestResult::Failed, Some(why)) = (entry.outcome, &entry.why) {
-            *failures.entry(format!("{}: {why}", entry.call)).or_default() += 1;
-        }
+    for entry in ledger.entries.iter().filter(|one| one.request_result().is_error()) {
+        *failures.entry(failure_text(entry)).or_default() += 1;
     }
     failures
 }
 
 fn logged_out(ledger: &Ledger) -> BTreeSet<usize> {
-    let lost = |entry: &&Entry| {
-        entry.outcome == RequestResult::LoginLost && entry.phase == Phase::Fault
-    };
-    ledger.entries.iter().filter(lost).map(|entry| entry.user + 1).collect()
+    let since_fault = ledger.of_phase(Phase::Fault);
+    let lost = |entry: &&Entry| entry.request_result() == RequestResult::LoginLost;
+    since_fault.filter(lost).map(|entry| entry.user + 1).collect()
 }
 
 fn on_target(ledger: &Ledger, target: &str) -> BTreeSet<usize> {
-    let login_replicas = (1..).zip(&ledger.login_replicas_at_fault);
+    let login_replicas = (1..).zip(&ledger.login_replicas);
     let own = login_replicas.filter(|(_, replica)| replica.as_deref() == Some(target));
     own.map(|(user, _)| user).collect()
 }
 
 /// From the fault to the last failure; [`None`] if the run ended with failures.
 fn recovery(ledger: &Ledger) -> Option<f64> {
-    let fault = ledger.fault_ms?;
+    let fault_us = ledger.fault_us?;
     let quiesced =
         ledger.each_ends_with(QUIESCED_REQUESTS, |ended| ended == RequestResult::Success);
-    let trouble = |entry: &&Entry| {
-        entry.outcome != RequestResult::Success && entry.phase == Phase::Fault
-    };
-    let last = ledger.entries.iter().filter(trouble).map(|entry| entry.ended_ms).max();
-    quiesced.then(|| last.map_or(0.0, |last| seconds(last.saturating_sub(fault))))
+    let trouble = |entry: &&Entry| entry.request_result() != RequestResult::Success;
+    let failures = ledger.of_phase(Phase::Fault).filter(trouble);
+    let last_us = failures.map(|entry| entry.completed_us).max();
+    let last_ms = last_us.map_or(0, |last_us| last_us / 1_000 - fault_us / 1_000);
+    quiesced.then(|| seconds(last_ms))
 }
 
 /// `.` ok, `L` a login was lost, `x` a request failed, `*` both, `|` the fault.
 fn timeline(ledger: &Ledger) -> String {
-    let end = ledger.entries.iter().map(|entry| entry.ended_ms).max().unwrap_or(0);
+    let end = ledger.entries.iter().map(Entry::completed_ms).max().unwrap_or(0);
     let ticks = usize::try_from(end / TICK_MS + 1).unwrap_or(1);
     let mut line = vec![' '; ticks];
     for entry in &ledger.entries {
-        let tick = usize::try_from(entry.ended_ms / TICK_MS).unwrap_or(0);
-        line[tick] = match (line[tick], entry.outcome) {
-            ('L' | '*', RequestResult::Failed)
+        let tick = usize::try_from(entry.completed_ms() / TICK_MS).unwrap_or(0);
+        line[tick] = match (line[tick], entry.request_result()) {
+            ('L' | '*', RequestResult::Failed | RequestResult::TimedOut)
             | ('x' | '*', RequestResult::LoginLost) => '*',
-            (_, RequestResult::Failed) => 'x',
+            (_, RequestResult::Failed | RequestResult::TimedOut) => 'x',
             (_, RequestResult::LoginLost) => 'L',
             (' ', RequestResult::Success) => '.',
             (before, RequestResult::Success) => before,
         };
     }
-    let Some(fault) = ledger.fault_ms else {
+    let Some(fault_us) = ledger.fault_us else {
         return line.into_iter().collect();
     };
-    let at = usize::try_from(fault / TICK_MS).unwrap_or(0).min(line.len());
+    let at = usize::try_from(fault_us / 1_000 / TICK_MS).unwrap_or(0).min(line.len());
     line.insert(at, '|');
     // There may be minutes before the fault. Only the time around it is shown, and the
     // fault is in the same column for every configuration.

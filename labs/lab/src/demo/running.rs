@@ -3,7 +3,6 @@
 use crate::demo::MissingService;
 use crate::demo::configuration::Configuration;
 use crate::demo::figures::{ConfigurationReport, QUIESCED_REQUESTS};
-use crate::demo::ledger::RequestResult;
 use crate::demo::scenario::Scenario;
 use crate::demo::virtual_users::VirtualUsers;
 use anyhow::{Context, bail};
@@ -22,8 +21,8 @@ const NEW_REPLICA: &str = "r4";
 pub(crate) struct RunningConfiguration {
     pub(crate) users: VirtualUsers,
     pub(crate) cluster: Cluster,
-    /// Requests since this moment of the ledger count for the present act.
-    step_started_ms: u64,
+    /// Requests since this moment of the history count for the present act.
+    step_started_us: u64,
     /// Whether each user got the answers that every act so far waited for.
     enough_answers: bool,
 }
@@ -53,9 +52,8 @@ impl RunningConfiguration {
         accounts: &[LoginRequest],
         seed: u64,
     ) -> Self {
-        let users =
-            VirtualUsers::start(configuration, cluster.url(), accounts.to_vec(), seed);
-        Self { users, cluster, step_started_ms: 0, enough_answers: true }
+        let users = VirtualUsers::start(configuration, &cluster.url(), accounts, seed);
+        Self { users, cluster, step_started_us: 0, enough_answers: true }
     }
 
     /// The services that its replicas share; [`None`] if there is none.
@@ -88,8 +86,7 @@ impl RunningConfiguration {
 
     /// Starts the count of requests for the next act.
     pub(crate) fn begin_step(&mut self) {
-        let now = self.users.ledger().now_ms();
-        self.step_started_ms = now;
+        self.step_started_us = self.users.now_us();
     }
 
     /// Records whether each user got the answers that the act waited for.
@@ -99,14 +96,12 @@ impl RunningConfiguration {
 
     /// The number of answers of the user with the fewest in this act.
     pub(crate) fn fewest_answers(&self) -> usize {
-        self.users.ledger().fewest_answers_since(self.step_started_ms)
+        self.users.fewest_answers_since(self.step_started_us)
     }
 
     /// Whether the requests of all users succeed again.
     pub(crate) fn is_quiesced(&self) -> bool {
-        self.users
-            .ledger()
-            .each_ends_with(QUIESCED_REQUESTS, |result| result != RequestResult::Failed)
+        self.users.is_quiesced(QUIESCED_REQUESTS)
     }
 
     pub(crate) async fn inject(
@@ -114,7 +109,7 @@ impl RunningConfiguration {
         scenario: Scenario,
         target: &str,
     ) -> anyhow::Result<()> {
-        let title = self.users.configuration().title();
+        let title = self.users.configuration.title();
         scenario.inject(&self.cluster, target).await.context(title)
     }
 
@@ -129,7 +124,7 @@ impl RunningConfiguration {
         let address = running.and_then(|member| member.address);
         let address = address.context("no replica is up for the verification reads")?;
         let found = self.users.read_uploads(address).await;
-        let (configuration, ledger) = (self.users.configuration(), self.users.ledger());
+        let (configuration, ledger) = (self.users.configuration, self.users.ledger());
         Ok(ConfigurationReport::of(
             configuration,
             &ledger,

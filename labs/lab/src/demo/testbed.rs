@@ -150,8 +150,8 @@ impl Testbed {
     pub(crate) async fn inject(&mut self) -> anyhow::Result<()> {
         let fault = self.scenario.fault(&self.target);
         let step = ProgressStep::start(3, STEPS, &format!("fault: {fault}"));
-        for configuration in &self.configurations {
-            configuration.users.ledger().start_fault();
+        for configuration in &mut self.configurations {
+            configuration.users.start_fault();
         }
         let all = self.configurations.iter();
         try_join_all(
@@ -253,7 +253,7 @@ impl Testbed {
             if let Some(shared) = configuration.shared_services().await {
                 return format!(
                     "{processes} servers; in {}: {shared}",
-                    configuration.users.configuration().title()
+                    configuration.users.configuration.title()
                 );
             }
         }
@@ -261,9 +261,8 @@ impl Testbed {
     }
 
     fn progress_text(&self, in_time: bool) -> String {
-        let count = |configuration: &RunningConfiguration| {
-            configuration.users.ledger().entries.len()
-        };
+        let count =
+            |configuration: &RunningConfiguration| configuration.users.request_count();
         let requests: usize = self.configurations.iter().map(count).sum();
         let cut_short = if in_time { "" } else { ", cut short" };
         format!("{} so far{cut_short}", counted(requests, "request"))

@@ -1,24 +1,14 @@
 //! One scripted user. The script is the same for every configuration; only the credential
 //! differs.
 
-use crate::demo::ledger::{AcknowledgedUpload, Entry, RequestResult};
-use crate::demo::login::log_in;
 use crate::demo::shared::SharedState;
-use api_contract::LoginRequest;
-use api_contract::files::ListQuery;
-use api_contract::problem::Problem;
-use client::digest::sha256;
-use client::{CallError, CallResult, Client, Credential, Options, Reply, Upload};
-use http::StatusCode;
-use launcher::ServerKind;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use report::statistics::whole_micros;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// Timeout of a request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+use std::time::Duration;
+use workload::content::TestFile;
+use workload::virtual_user::{CallOutcome, LoginCredential, VirtualUser};
+use workload::workload::{Credentials, UserFinalState};
 
 /// Pause of a user between two requests, in milliseconds.
 const THINK_TIME_MS: std::ops::Range<u64> = 15..45;
@@ -27,21 +17,20 @@ const THINK_TIME_MS: std::ops::Range<u64> = 15..45;
 const SLOWDOWN_FACTOR: u32 = 20;
 
 /// Pause of a user before the retry of a failed request.
-pub(crate) const RETRY_DELAY: Duration = Duration::from_millis(50);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// A virtual user: an account, an HTTP client with cookies, and a script.
-pub(crate) struct VirtualUser {
-    number: usize,
-    account: LoginRequest,
-    design: ServerKind,
-    client: Client,
-    credential: Credential,
+/// The size in bytes of an uploaded file.
+const FILE_BYTES: std::ops::Range<usize> = 1024..8192;
+
+/// A virtual user with a script.
+pub(crate) struct ScriptedUser {
+    virtual_user: VirtualUser,
+    login: Option<LoginCredential>,
     rng: ChaCha8Rng,
     /// An upload without an acknowledgement. The user repeats it.
-    pending: Option<(Upload, String)>,
+    pending: Option<TestFile>,
     files: Vec<String>,
-    /// The start of the current request.
-    sent_at: Instant,
+    files_created: usize,
     shared: Arc<SharedState>,
 }
 
@@ -52,52 +41,48 @@ enum Action {
     Upload,
 }
 
-impl VirtualUser {
+impl ScriptedUser {
     pub(crate) fn new(
-        number: usize,
-        account: LoginRequest,
+        virtual_user: VirtualUser,
         seed: u64,
         shared: Arc<SharedState>,
     ) -> Self {
-        let options = Options {
-            timeout: REQUEST_TIMEOUT,
-            keep_cookies: true,
-            ..Options::default()
-        };
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(number as u64);
+        rng.set_stream(virtual_user.user as u64);
         Self {
-            number,
-            account,
-            design: shared.configuration.design(),
-            client: Client::with(&shared.url, options),
-            credential: Credential::None,
+            virtual_user,
+            login: None,
             rng,
             pending: None,
             files: Vec::new(),
-            sent_at: Instant::now(),
+            files_created: 0,
             shared,
         }
     }
 
     /// Logs in, then makes one request after another until stopped.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self) -> UserFinalState {
         self.log_in().await;
-        while !self.shared.stop.is_cancelled() {
-            let pause = match self.execute_next().await {
-                RequestResult::Success => self.think_time(),
-                RequestResult::LoginLost => {
-                    self.log_in().await;
-                    if self.shared.is_slowed_down() {
-                        self.think_time()
-                    } else {
-                        Duration::ZERO
-                    }
+        while !self.shared.stop.is_cancelled()
+            && let Some(login) = self.login.clone()
+        {
+            let call = self.execute_next(&login).await;
+            let pause = if call.is_ok() {
+                self.think_time()
+            } else if call.credential_refused {
+                self.log_in().await;
+                if self.shared.is_slowed_down() {
+                    self.think_time()
+                } else {
+                    Duration::ZERO
                 }
-                RequestResult::Failed => RETRY_DELAY,
+            } else {
+                RETRY_DELAY
             };
             tokio::time::sleep(pause).await;
         }
+        let credentials = Credentials::default();
+        UserFinalState { virtual_user: self.virtual_user, credentials }
     }
 
     fn think_time(&mut self) -> Duration {
@@ -108,44 +93,19 @@ impl VirtualUser {
     /// Repeats the login until it succeeds. A rejected credential is not sent again, because
     /// one lost login would count twice.
     async fn log_in(&mut self) {
-        while !self.try_log_in().await && !self.shared.stop.is_cancelled() {
+        self.login = self.virtual_user.log_in().await;
+        while self.login.is_none() && !self.shared.stop.is_cancelled() {
             tokio::time::sleep(RETRY_DELAY).await;
-        }
-    }
-
-    /// Exchanges the password for a credential. Returns whether that succeeded.
-    async fn try_log_in(&mut self) -> bool {
-        self.sent_at = Instant::now();
-        let outcome = log_in(&self.client, self.design, &self.account).await;
-        let (credential, why, served_by) = split_reply(outcome);
-        match credential {
-            Some(credential) => {
-                self.credential = credential;
-                self.shared.ledger().login_replicas[self.number] = served_by;
-                true
-            }
-            None => {
-                self.record("log in", RequestResult::Failed, why, served_by);
-                false
-            }
+            self.login = self.virtual_user.log_in().await;
         }
     }
 
     /// One request of the script.
-    async fn execute_next(&mut self) -> RequestResult {
-        let action = self.next_action();
-        self.sent_at = Instant::now();
-        match action {
-            Action::List => {
-                let page = ListQuery { limit: Some(10), cursor: None };
-                let outcome = self.client.list(&self.credential, &page).await;
-                self.record_call("list", outcome).0
-            }
-            Action::Read(id) => {
-                let outcome = self.client.content(&self.credential, &id).await;
-                self.record_call("read", outcome).0
-            }
-            Action::Upload => self.upload().await,
+    async fn execute_next(&mut self, login: &LoginCredential) -> CallOutcome {
+        match self.next_action() {
+            Action::List => self.virtual_user.list_newest(login).await,
+            Action::Read(id) => self.virtual_user.download(login, &id).await,
+            Action::Upload => self.upload(login).await,
         }
     }
 
@@ -163,101 +123,25 @@ impl VirtualUser {
     }
 
     /// Uploads a file, with the same idempotency key until it is acknowledged: a repetition
-    /// after a lost answer must not store a second file. `verification` checks that.
-    async fn upload(&mut self) -> RequestResult {
-        let (file, key) = match self.pending.take() {
+    /// after a lost answer must not store a second file. The verification reads check that.
+    async fn upload(&mut self, login: &LoginCredential) -> CallOutcome {
+        let file = match self.pending.take() {
             Some(pending) => pending,
             None => self.new_file(),
         };
-        let outcome = self.client.upload_with_key(&self.credential, &file, &key).await;
-        let (result, created) = self.record_call("upload", outcome);
-        let mut ledger = self.shared.ledger();
-        ledger.pending[self.number] = created.is_none().then(|| file.name.clone());
-        match created {
-            Some(created) => {
-                self.files.push(created.file_id.clone());
-                let sha256 = sha256(&file.bytes);
-                ledger.uploads.push(AcknowledgedUpload {
-                    user: self.number,
-                    file_id: created.file_id,
-                    hash_matches: created.sha256 == sha256,
-                    sha256,
-                });
-            }
-            None => self.pending = Some((file, key)),
+        let (call, stored) =
+            self.virtual_user.upload(login, &file, Some(&file.name)).await;
+        match stored {
+            Some(file_id) => self.files.push(file_id),
+            None => self.pending = Some(file),
         }
-        result
+        call
     }
 
-    fn new_file(&mut self) -> (Upload, String) {
-        let mut bytes = vec![0; self.rng.random_range(1024..8192)];
-        self.rng.fill(&mut bytes[..]);
-        let key = format!("user-{}-file-{}", self.number, self.rng.random::<u64>());
-        (Upload::new(format!("{key}.bin"), bytes), key)
+    fn new_file(&mut self) -> TestFile {
+        let size = self.rng.random_range(FILE_BYTES);
+        self.files_created += 1;
+        let (user, owner) = (self.virtual_user.user, &self.virtual_user.account.username);
+        TestFile::new(user, owner, self.files_created, size, &mut self.rng)
     }
-
-    /// Records the request in the ledger and returns its result.
-    fn record_call<T>(
-        &self,
-        call: &'static str,
-        outcome: CallResult<T>,
-    ) -> (RequestResult, Option<T>) {
-        let (body, why, served_by) = split_reply(outcome);
-        let result = match (&body, &why) {
-            (Some(_), _) => RequestResult::Success,
-            (None, Some((Some(StatusCode::UNAUTHORIZED), _))) => RequestResult::LoginLost,
-            (None, _) => RequestResult::Failed,
-        };
-        self.record(call, result, why, served_by);
-        (result, body)
-    }
-
-    fn record(
-        &self,
-        call: &'static str,
-        outcome: RequestResult,
-        why: Option<FailureReason>,
-        served_by: Option<String>,
-    ) {
-        let mut ledger = self.shared.ledger();
-        let entry = Entry {
-            user: self.number,
-            phase: ledger.phase,
-            outcome,
-            call,
-            why: why.map(|(_, text)| text),
-            served_by,
-            ended_ms: ledger.now_ms(),
-            took_us: whole_micros(self.sent_at.elapsed()),
-        };
-        ledger.entries.push(entry);
-    }
-}
-
-/// The status, if there was one, and the reason.
-type FailureReason = (Option<StatusCode>, String);
-
-/// The parts of a reply: the body on success, the reason otherwise, and the replica.
-fn split_reply<T>(
-    outcome: CallResult<T>,
-) -> (Option<T>, Option<FailureReason>, Option<String>) {
-    match outcome {
-        CallResult::Done(reply) => {
-            let served_by = reply.served_by().map(str::to_owned);
-            (Some(reply.body), None, served_by)
-        }
-        CallResult::Refused(reply) => {
-            let served_by = reply.served_by().map(str::to_owned);
-            (None, Some(refusal(&reply)), served_by)
-        }
-        CallResult::CallError(broken) => (None, Some(no_reply(&broken)), None),
-    }
-}
-
-fn refusal(reply: &Reply<Problem>) -> FailureReason {
-    (Some(reply.status), format!("{} {}", reply.status.as_u16(), reply.body.slug()))
-}
-
-fn no_reply(broken: &CallError) -> FailureReason {
-    (None, broken.to_string())
 }

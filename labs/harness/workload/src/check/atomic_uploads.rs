@@ -32,7 +32,7 @@ pub(super) fn check(history: &History) -> InvariantResult {
 }
 
 /// The last complete listing of the verification reads.
-pub(super) fn final_listing<'a>(
+pub(crate) fn final_listing<'a>(
     own: &[&'a Entry],
 ) -> Option<(&'a Entry, &'a [ListedFile])> {
     let mut lists = own.iter().rev().filter(|entry| entry.verification_read);

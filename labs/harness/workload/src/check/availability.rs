@@ -34,7 +34,7 @@ fn violation_message(
     history: &History,
     guarantees: &Guarantees,
 ) -> Option<String> {
-    let took = entry.completed_ms.saturating_sub(entry.invoked_ms);
+    let took = entry.completed_ms().saturating_sub(entry.invoked_ms());
     if took > guarantees.max_request_ms {
         return Some(format!("a request took {took} ms"));
     }
@@ -65,10 +65,10 @@ fn answering_replica_had_fault(entry: &Entry, history: &History) -> bool {
             || entry.served_by.as_deref() == Some(fault.target.as_str())
     };
     history.faults.iter().filter(answering).any(|fault| {
-        entry.completed_ms >= fault.start_invoked_ms
+        entry.completed_ms() >= fault.start_invoked_ms
             && fault
                 .start_completed_ms
-                .is_none_or(|start_completed| entry.invoked_ms <= start_completed)
+                .is_none_or(|start_completed| entry.invoked_ms() <= start_completed)
     })
 }
 
@@ -78,8 +78,8 @@ fn entry_point_was_down(entry: &Entry, history: &History) -> bool {
         let over = fault
             .stop_completed_ms
             .map(|repaired_ms| repaired_ms.saturating_add(BROKEN_CONNECTION_GRACE_MS));
-        entry.completed_ms >= fault.start_invoked_ms
-            && over.is_none_or(|over| entry.invoked_ms <= over)
+        entry.completed_ms() >= fault.start_invoked_ms
+            && over.is_none_or(|over| entry.invoked_ms() <= over)
     })
 }
 
@@ -124,20 +124,20 @@ impl RecoveryWindow {
         let after: Vec<&Entry> = history
             .of_user(user)
             .filter(|entry| {
-                !entry.verification_read && entry.invoked_ms >= self.repaired_ms
+                !entry.verification_read && entry.invoked_ms() >= self.repaired_ms
             })
             .collect();
         let served = after
             .windows(SUCCESSIVE_REPLIES)
             .find(|row| row.iter().all(|one| one.was_served()));
         let limit_ms = self.repaired_ms + self.limit_ms;
-        if served.is_some_and(|row| row[0].invoked_ms <= limit_ms) {
+        if served.is_some_and(|row| row[0].invoked_ms() <= limit_ms) {
             return;
         }
         let until_ms = self.next_fault_ms.unwrap_or(u64::MAX);
         // A user that sends nothing is no evidence: a busy machine may have delayed it.
         let unserved = after.iter().find(|entry| {
-            !entry.was_served() && (limit_ms..until_ms).contains(&entry.completed_ms)
+            !entry.was_served() && (limit_ms..until_ms).contains(&entry.completed_ms())
         });
         if let Some(entry) = unserved {
             let message = format!(

@@ -146,7 +146,7 @@ impl Case<'_> {
         self.deletes().any(|delete| {
             delete.index != read.index
                 && delete.outcome != OperationOutcome::Fail
-                && delete.invoked_ms <= read.completed_ms
+                && delete.invoked_ms() <= read.completed_ms()
         })
     }
 

@@ -63,7 +63,7 @@ fn ended_or_refreshed(history: &History) -> BTreeMap<&str, Vec<&Entry>> {
 
 /// Whether an earlier operation may be the reason for a refused credential.
 fn may_explain_refusal(earlier: &Entry, refused: &Entry) -> bool {
-    if earlier.index == refused.index || earlier.invoked_ms > refused.completed_ms {
+    if earlier.index == refused.index || earlier.invoked_ms() > refused.completed_ms() {
         return false;
     }
     match earlier.operation {

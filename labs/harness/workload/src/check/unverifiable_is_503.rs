@@ -37,9 +37,9 @@ fn is_down_during(store: &str, entry: &Entry, faults: &[Fault]) -> bool {
     faults.iter().filter(|fault| fault.target == store).any(|fault| {
         fault
             .start_completed_ms
-            .is_some_and(|start_completed| start_completed < entry.invoked_ms)
+            .is_some_and(|start_completed| start_completed < entry.invoked_ms())
             && fault
                 .stop_invoked_ms
-                .is_none_or(|stop_invoked| entry.completed_ms < stop_invoked)
+                .is_none_or(|stop_invoked| entry.completed_ms() < stop_invoked)
     })
 }

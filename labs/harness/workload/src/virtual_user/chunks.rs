@@ -4,14 +4,8 @@ use super::{CallOutcome, LoginCredential, VirtualUser};
 use crate::completion::Completion;
 use crate::content::TestFile;
 use crate::entry::{Operation, OperationOutcome, ReplyValue};
-use api_contract::paths;
-use api_contract::uploads::{TUS_MEDIA_TYPE, TUS_VERSION, headers};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use client::Reply;
-use http::Method;
-use http::header::{CONTENT_TYPE, LOCATION};
 use reqwest::RequestBuilder;
 
 /// A created upload, with its file and its URL path.
@@ -45,19 +39,16 @@ impl VirtualUser {
             name: content.name.clone(),
             sha256: content.sha256.clone(),
         };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
-        let metadata = format!("filename {}", STANDARD.encode(&content.name));
-        let request = self
-            .client
-            .authenticated(&login.credential, Method::POST, paths::TUS)
-            .header(headers::TUS_RESUMABLE, TUS_VERSION)
-            .header(headers::UPLOAD_LENGTH, content.bytes.len())
-            .header(headers::UPLOAD_METADATA, metadata);
+        let pending = self.invoke(operation);
+        let request = self.client.tus_creation(
+            &login.credential,
+            &content.name,
+            content.bytes.len(),
+        );
         let (completion, reply) = Completion::of_headers(self.client.send(request).await);
         let call = Self::complete(pending, completion, ReplyValue::Nothing);
-        let path = reply.as_ref().and_then(|reply| reply.header(LOCATION));
-        let path = path.map(|path| path.trim_start_matches(self.client.base_url()));
-        (call, path.map(|path| ChunkedUpload { content, path: path.to_owned() }))
+        let path = reply.and_then(|reply| self.client.tus_path(&reply));
+        (call, path.map(|path| ChunkedUpload { content, path }))
     }
 
     /// Sends the bytes from `from` to `to`.
@@ -76,10 +67,7 @@ impl VirtualUser {
         };
         let request = self
             .client
-            .authenticated(&login.credential, Method::PATCH, &upload.path)
-            .header(headers::TUS_RESUMABLE, TUS_VERSION)
-            .header(headers::UPLOAD_OFFSET, from)
-            .header(CONTENT_TYPE, TUS_MEDIA_TYPE)
+            .tus_chunk(&login.credential, &upload.path, from)
             .body(upload.content.bytes.slice(from..to));
         self.execute_chunked(operation, request).await
     }
@@ -94,10 +82,7 @@ impl VirtualUser {
             credential: login.name.clone(),
             name: upload.content.name.clone(),
         };
-        let request = self
-            .client
-            .authenticated(&login.credential, Method::HEAD, &upload.path)
-            .header(headers::TUS_RESUMABLE, TUS_VERSION);
+        let request = self.client.tus_offset(&login.credential, &upload.path);
         self.execute_chunked(operation, request).await
     }
 
@@ -106,7 +91,7 @@ impl VirtualUser {
         operation: Operation,
         request: RequestBuilder,
     ) -> (CallOutcome, UploadState) {
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let (completion, reply) = Completion::of_headers(self.client.send(request).await);
         let state = UploadState::of(reply.as_ref(), completion.outcome);
         let value = match (&state.file_id, state.offset) {
@@ -124,10 +109,9 @@ impl VirtualUser {
 impl UploadState {
     fn of(reply: Option<&Reply<Bytes>>, outcome: OperationOutcome) -> Self {
         let ok = reply.filter(|_| outcome == OperationOutcome::Ok);
-        let header = |name: &str| ok.and_then(|reply| reply.header(name));
         Self {
-            offset: header(headers::UPLOAD_OFFSET).and_then(|text| text.parse().ok()),
-            file_id: header(headers::FILE_ID).map(str::to_owned),
+            offset: ok.and_then(Reply::tus_offset),
+            file_id: ok.and_then(Reply::tus_file_id).map(str::to_owned),
             gone: reply.is_some_and(|reply| matches!(reply.status.as_u16(), 404 | 410)),
         }
     }

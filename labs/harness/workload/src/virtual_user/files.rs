@@ -8,6 +8,9 @@ use api_contract::files::{FileList, ListQuery, MAX_PAGE_SIZE};
 use client::digest::sha256;
 use client::{CallResult, Upload};
 
+/// The number of files in a read of the newest ones.
+const NEWEST_FILES: usize = 10;
+
 impl VirtualUser {
     /// Uploads a file in one request, with an idempotency key if `key` is given. Returns the result
     /// and the id of the file.
@@ -23,7 +26,7 @@ impl VirtualUser {
             sha256: content.sha256.clone(),
             key: key.map(str::to_owned),
         };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let file = Upload::new(content.name.clone(), content.bytes.clone());
         let call_result = match key {
             Some(key) => self.client.upload_with_key(&login.credential, &file, key).await,
@@ -40,10 +43,19 @@ impl VirtualUser {
         (Self::complete(pending, completion, value), stored)
     }
 
+    /// Reads the newest files.
+    pub async fn list_newest(&self, login: &LoginCredential) -> CallOutcome {
+        let operation = Operation::ListNewest { credential: login.name.clone() };
+        let pending = self.invoke(operation);
+        let page = ListQuery { limit: Some(NEWEST_FILES), cursor: None };
+        let call_result = self.client.list(&login.credential, &page).await;
+        Self::complete(pending, Completion::of(&call_result), ReplyValue::Nothing)
+    }
+
     /// Lists all files. All pages are one operation, with the outcome of the last page.
     pub async fn list(&self, login: &LoginCredential) -> (CallOutcome, Vec<ListedFile>) {
         let operation = Operation::List { credential: login.name.clone() };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let mut files = Vec::new();
         let mut query = ListQuery { limit: Some(MAX_PAGE_SIZE), cursor: None };
         let completion = loop {
@@ -76,8 +88,9 @@ impl VirtualUser {
             credential: login.name.clone(),
             file_id: file_id.to_owned(),
         };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let call_result = self.client.content(&login.credential, file_id).await;
+        let completion = Completion::of(&call_result);
         let value = match &call_result {
             CallResult::Done(reply) => ReplyValue::Bytes {
                 sha256: sha256(&reply.body),
@@ -85,7 +98,7 @@ impl VirtualUser {
             },
             _ => ReplyValue::Nothing,
         };
-        Self::complete(pending, Completion::of(&call_result), value)
+        Self::complete(pending, completion, value)
     }
 
     /// Deletes a file.
@@ -94,7 +107,7 @@ impl VirtualUser {
             credential: login.name.clone(),
             file_id: file_id.to_owned(),
         };
-        let pending = self.recorder.invoke(self.user, operation, self.is_verification);
+        let pending = self.invoke(operation);
         let call_result = self.client.delete(&login.credential, file_id).await;
         Self::complete(pending, Completion::of(&call_result), ReplyValue::Nothing)
     }

@@ -209,7 +209,7 @@ impl OperationGenerator {
             Some(_) => OperationOutcome::Ok,
             None => OperationOutcome::Info,
         };
-        CallOutcome { outcome, credential_refused: false }
+        CallOutcome { outcome, credential_refused: false, is_conclusive: true }
     }
 
     /// Logs out; the next step logs in again.
@@ -240,6 +240,6 @@ impl OperationGenerator {
         } else {
             OperationOutcome::Info
         };
-        CallOutcome { outcome, credential_refused: false }
+        CallOutcome { outcome, credential_refused: false, ..call }
     }
 }

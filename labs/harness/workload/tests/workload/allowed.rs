@@ -91,7 +91,7 @@ fn use_concurrent_with_logout_is_allowed() {
     let report = HistoryBuilder::new()
         .log_in(0, "u0-1")
         .log_out(0, "u0-1", OperationOutcome::Ok)
-        .modify(|entry| entry.completed_ms += 50)
+        .modify(|entry| entry.completed_us += 50_000)
         .view_session(0, "u0-1", OperationOutcome::Ok)
         .report();
     assert_eq!(report.violated(), []);

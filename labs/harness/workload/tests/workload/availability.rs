@@ -7,7 +7,7 @@ use workload::{Guarantees, Invariant};
 
 #[test]
 fn hanging_request_is_a_violation() {
-    let hours = |entry: &mut workload::entry::Entry| entry.completed_ms += 60_000;
+    let hours = |entry: &mut workload::entry::Entry| entry.completed_us += 60_000_000;
     HistoryBuilder::new()
         .view_session(0, "p", OperationOutcome::Ok)
         .modify(hours)
@@ -22,7 +22,7 @@ fn request_as_long_as_the_client_timeout_is_a_violation() {
     assert!(Guarantees::of_memory().max_request_ms < timeout);
     HistoryBuilder::new()
         .view_session(0, "p", OperationOutcome::Info)
-        .modify(|entry| entry.completed_ms = entry.invoked_ms + timeout)
+        .modify(|entry| entry.completed_us = entry.invoked_us + timeout * 1_000)
         .assert_violation(Invariant::Availability, &[0]);
 }
 
@@ -84,8 +84,8 @@ fn served_after(
     let mut builder = HistoryBuilder::new().fault(target, 0, 5);
     for outcome in outcomes {
         builder = builder.view_session(0, "p", *outcome).modify(|entry| {
-            entry.invoked_ms += pause;
-            entry.completed_ms += pause;
+            entry.invoked_us += pause * 1_000;
+            entry.completed_us += pause * 1_000;
         });
     }
     builder
@@ -124,7 +124,7 @@ fn service_only_after_the_next_fault_is_a_violation() {
         let outcome =
             if at < next { OperationOutcome::Info } else { OperationOutcome::Ok };
         builder = builder.view_session(0, "p", outcome).modify(|entry| {
-            (entry.invoked_ms, entry.completed_ms) = (at, at + 5);
+            (entry.invoked_us, entry.completed_us) = (at * 1_000, (at + 5) * 1_000);
         });
     }
     assert_eq!(builder.report().violated(), [Invariant::Availability]);

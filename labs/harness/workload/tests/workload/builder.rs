@@ -33,7 +33,7 @@ impl HistoryBuilder {
         outcome: OperationOutcome,
         value: ReplyValue,
     ) -> Self {
-        let (index, invoked_ms) = (self.0.entries.len() as u64, self.now());
+        let (index, invoked_us) = (self.0.entries.len() as u64, self.now() * 1_000);
         let (reply_kind, status) = match outcome {
             OperationOutcome::Ok => (ReplyKind::Success, 200),
             OperationOutcome::Fail => (ReplyKind::Problem, 409),
@@ -42,8 +42,9 @@ impl HistoryBuilder {
         self.0.entries.push(Entry {
             index,
             user,
-            invoked_ms,
-            completed_ms: invoked_ms + 9,
+            intended_us: None,
+            invoked_us,
+            completed_us: invoked_us + 9_000,
             operation,
             outcome,
             reply_kind,

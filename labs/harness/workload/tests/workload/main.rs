@@ -4,6 +4,7 @@
 mod allowed;
 mod availability;
 mod builder;
+mod figures;
 mod format;
 mod inconclusive;
 mod violations;

@@ -81,13 +81,13 @@ fn hanging_redis_is_replaced_by_the_database() -> anyhow::Result<()> {
         let users = trial.finish(workload).await;
         let history = trial.check_history(fixture, &users).await?;
         let meanwhile = |one: &&Entry| {
-            one.invoked_ms > opened
-                && one.completed_ms < served_until
+            one.invoked_ms() > opened
+                && one.completed_ms() < served_until
                 && one.outcome == OperationOutcome::Ok
         };
         let meanwhile = history.entries.iter().filter(meanwhile);
         let mut durations: Vec<_> =
-            meanwhile.map(|one| one.completed_ms - one.invoked_ms).collect();
+            meanwhile.map(|one| one.completed_ms() - one.invoked_ms()).collect();
         durations.sort_unstable();
         ensure!(durations.len() >= 16, "too few requests were served");
         let p90 = durations[durations.len() * 9 / 10];

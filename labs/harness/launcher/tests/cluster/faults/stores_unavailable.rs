@@ -46,7 +46,7 @@ async fn fail_both_stores(
     let since = trial.recorder.now_ms();
     let refused = |entry: &&Entry| {
         let authenticated =
-            entry.operation.credential().is_some() && entry.invoked_ms > since;
+            entry.operation.credential().is_some() && entry.invoked_ms() > since;
         authenticated
             && entry.reply_kind == ReplyKind::Problem
             && entry.status == Some(503)

@@ -177,7 +177,7 @@ impl Trial {
 }
 
 fn is_served(entries: &[Entry], user: usize, since: u64) -> bool {
-    let since = |entry: &&Entry| entry.user == user && entry.invoked_ms >= since;
+    let since = |entry: &&Entry| entry.user == user && entry.invoked_ms() >= since;
     let last: Vec<_> =
         entries.iter().rev().filter(since).take(SUCCESSIVE_REPLIES).collect();
     last.len() == SUCCESSIVE_REPLIES && last.iter().all(|entry| entry.was_served())

@@ -1,42 +1,9 @@
-//! Login in each design: a password is exchanged for a credential, and the credential's
-//! size in every request.
+//! The size of a credential in every request.
 
-use api_contract::LoginRequest;
 use api_contract::design::Design;
-use client::{CallResult, Client, Credential, Reply};
+use client::{Client, Credential};
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
-
-/// Exchanges a password for the design's credential.
-pub(crate) async fn log_in(
-    client: &Client,
-    design: Design,
-    account: &LoginRequest,
-) -> CallResult<Credential> {
-    match design.has_sessions() {
-        true => {
-            let started = client.log_in_session(account).await;
-            map_to_credential(started, |started| Credential::Session(started.session_id))
-        }
-        false => {
-            let issued = client.token(account).await;
-            map_to_credential(issued, |issued| Credential::Bearer(issued.access_token))
-        }
-    }
-}
-
-fn map_to_credential<T>(
-    outcome: CallResult<T>,
-    of: impl FnOnce(T) -> Credential,
-) -> CallResult<Credential> {
-    match outcome {
-        CallResult::Done(Reply { status, headers, body }) => {
-            CallResult::Done(Reply { status, headers, body: of(body) })
-        }
-        CallResult::Refused(reply) => CallResult::Refused(reply),
-        CallResult::CallError(broken) => CallResult::CallError(broken),
-    }
-}
 
 /// The balancer's affinity cookie; its value is a replica's name.
 const AFFINITY_COOKIE: &str = "lab_replica";
