@@ -32,8 +32,10 @@ use crate::commands::{broken_off, judged, usage};
 use crate::screen::{print_line, remark};
 use anyhow::bail;
 use clap::{Args, ValueEnum};
+use configuration::DEFAULT_USERS;
 use demo_scenario::DemoScenario;
 use outcome::{Document, Outcome};
+use running::MissingService;
 use scenario::Scenario;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -45,9 +47,6 @@ type DemoResult = anyhow::Result<Outcome>;
 /// The JSON document of a demo with several configurations, described in `docs/json.md`.
 const SCHEMA: &str = "lab-demo";
 
-/// Users of each configuration, unless `--users` says otherwise.
-const DEFAULT_USERS: u16 = 12;
-
 /// The seed of a run that has to repeat another one: in scripts and with `--assert`.
 const FIXED_SEED: u64 = 1;
 
@@ -56,11 +55,6 @@ const MAX_RANDOM_SEED: u64 = 10_000;
 
 /// The version of [`SCHEMA`].
 const SCHEMA_VERSION: u32 = 1;
-
-/// The scenario needs something that this machine does not have. The run is inconclusive.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct MissingService(&'static str);
 
 /// Show which users lose their session when servers fail
 ///

@@ -6,6 +6,7 @@
 
 mod call;
 mod calls;
+mod operation;
 mod parts;
 mod problems;
 
@@ -59,7 +60,7 @@ pub(crate) fn json() -> &'static Value {
 fn document() -> OpenApi {
     let (mut paths, mut schemas) = (Paths::new(), Schemas::new());
     for call in calls::all() {
-        let operation = call.operation(&mut schemas);
+        let operation = operation::operation(call, &mut schemas);
         paths.add_path_operation(call.path, vec![call.method.clone()], operation);
     }
     // Sent over the WebSocket, which OpenAPI cannot describe.

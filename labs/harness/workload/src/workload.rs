@@ -3,12 +3,14 @@
 //! The same seed gives the same files, keys and choices. The order of the replies depends on the
 //! machine, so two runs are similar but not equal.
 
+mod credentials;
 mod generator;
 
 use crate::recorder::HistoryRecorder;
-use crate::virtual_user::{LoginCredential, VirtualUser};
+use crate::virtual_user::VirtualUser;
 use api_contract::LoginRequest;
 use client::AuthScheme;
+pub use credentials::Credentials;
 use generator::OperationGenerator;
 pub use generator::UserFinalState;
 use tokio::task::JoinSet;
@@ -60,13 +62,4 @@ impl Workload {
         final_states.sort_by_key(|one| one.virtual_user.user);
         final_states
     }
-}
-
-/// The credentials of a user.
-#[derive(Clone, Debug, Default)]
-pub struct Credentials {
-    /// The current credential.
-    pub current: Option<LoginCredential>,
-    /// The credentials with an acknowledged revocation.
-    pub revoked: Vec<LoginCredential>,
 }

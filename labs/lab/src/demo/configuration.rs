@@ -6,6 +6,9 @@ use load_balancer::config::Policy;
 use serde::Serialize;
 use std::ffi::OsString;
 
+/// Users of each configuration, unless `--users` says otherwise.
+pub(crate) const DEFAULT_USERS: u16 = 12;
+
 /// A design (where sessions are) behind one kind of balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

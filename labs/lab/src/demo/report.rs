@@ -1,8 +1,7 @@
 //! The report of a run.
 
-use crate::demo::DEFAULT_USERS;
 use crate::demo::checks::Check;
-use crate::demo::configuration::Configuration;
+use crate::demo::configuration::{Configuration, DEFAULT_USERS};
 use crate::demo::figures::ConfigurationReport;
 use crate::demo::judgement::InconclusiveReason;
 use crate::demo::scenario::Scenario;

@@ -22,7 +22,7 @@ use launcher::{Cluster, Design};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use report::statistics::whole_micros;
-use sending::{ChunkedUpload, SentBytes, WholeUpload};
+use sending::{ChunkedUpload, SentBytes, UploadFile, WholeUpload};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -168,12 +168,6 @@ fn file(seed: u64, name: &'static str) -> UploadFile {
     rng.set_stream(name.len() as u64);
     rng.fill_bytes(&mut bytes);
     UploadFile { name, bytes: Bytes::from(bytes) }
-}
-
-/// A file to upload.
-struct UploadFile {
-    name: &'static str,
-    bytes: Bytes,
 }
 
 /// A cluster, and the session of alice.

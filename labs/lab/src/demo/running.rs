@@ -1,6 +1,5 @@
 //! A running configuration: its cluster, its users, and whether every act got its requests.
 
-use crate::demo::MissingService;
 use crate::demo::configuration::Configuration;
 use crate::demo::figures::{ConfigurationReport, QUIESCED_REQUESTS};
 use crate::demo::scenario::Scenario;
@@ -10,6 +9,11 @@ use api_contract::LoginRequest;
 use launcher::status::{ProcessState, ServiceStatus};
 use launcher::{Cluster, Kind, Program, Topology, Users};
 use std::path::Path;
+
+/// The scenario needs something that this machine does not have. The run is inconclusive.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct MissingService(&'static str);
 
 /// Replicas of each configuration.
 pub(crate) const REPLICAS: usize = 3;

@@ -1,13 +1,13 @@
 //! The acts of a demo. Each waits for a condition, never for a fixed time.
 
 use crate::commands::program;
-use crate::demo::Scenario;
 use crate::demo::checks::checks;
 use crate::demo::judgement::{inconclusive_reasons, outcome_of};
 use crate::demo::predict::{self, Prediction};
 use crate::demo::progress::ProgressStep;
 use crate::demo::report::Report;
 use crate::demo::running::{REPLICAS, RunningConfiguration};
+use crate::demo::scenario::Scenario;
 use crate::screen::remark;
 use api_contract::LoginRequest;
 use api_contract::secret::Secret;

@@ -1,13 +1,10 @@
 //! One call in the OpenAPI document: parameters, bodies, responses, problems.
 
-use super::parts::{Body, CallParameter, CallResponse, Schemas};
-use super::problems;
+use super::parts::{Body, CallParameter, CallResponse};
 use api_contract::problem::ProblemKind;
-use utoipa::openapi::path::{
-    Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
-};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, Type};
-use utoipa::openapi::{HttpMethod, Required, security};
+use utoipa::openapi::{HttpMethod, Required};
 
 /// One method of one path.
 pub(super) struct Call {
@@ -72,41 +69,13 @@ impl Call {
         !matches!(self.method, HttpMethod::Get | HttpMethod::Head | HttpMethod::Options)
     }
 
-    /// The call as an OpenAPI operation.
-    pub(super) fn operation(&self, schemas: &mut Schemas) -> Operation {
-        let mut operation = OperationBuilder::new()
-            .tag(self.tag)
-            .operation_id(Some(self.id()))
-            .summary(Some(self.summary))
-            .description(Some(self.description()))
-            .request_body(self.request_body.request(schemas));
-        for parameter in
-            self.in_path().chain(self.parameters.iter().map(CallParameter::parameter))
-        {
-            operation = operation.parameter(parameter);
-        }
-        for scheme in self.schemes() {
-            let nothing: [&str; 0] = [];
-            operation =
-                operation.security(security::SecurityRequirement::new(*scheme, nothing));
-        }
-        for response in self.responses {
-            operation = operation
-                .response(response.status.to_string(), response.response(schemas));
-        }
-        for (status, response) in problems::of(self, schemas) {
-            operation = operation.response(status.to_string(), response);
-        }
-        operation.build()
-    }
-
-    fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         let words = self.path.split(|letter: char| !letter.is_ascii_alphanumeric());
         let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
         format!("{}_{}", method_name(&self.method), words.join("_").to_lowercase())
     }
 
-    fn description(&self) -> String {
+    pub(super) fn description(&self) -> String {
         let designs = match self.designs {
             Designs::All => "",
             Designs::Sessions => "Only in the session designs.",
@@ -115,7 +84,7 @@ impl Call {
         [self.details, designs].join(" ").trim().to_owned()
     }
 
-    fn in_path(&self) -> impl Iterator<Item = Parameter> {
+    pub(super) fn in_path(&self) -> impl Iterator<Item = Parameter> {
         let named = self.path.split('/').filter_map(|part| part.strip_prefix('{'));
         named.filter_map(|name| name.strip_suffix('}')).map(|name| {
             ParameterBuilder::new()
@@ -127,7 +96,7 @@ impl Call {
         })
     }
 
-    fn schemes(&self) -> &'static [&'static str] {
+    pub(super) fn schemes(&self) -> &'static [&'static str] {
         match (self.security, self.designs) {
             (SecurityRequirement::Caller | SecurityRequirement::Admin, Designs::All) => {
                 super::ALL_SCHEMES

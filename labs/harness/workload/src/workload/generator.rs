@@ -1,6 +1,6 @@
 //! The behaviour of one virtual user: the choice of operations, and the reaction to failures.
 
-use super::Credentials;
+use super::credentials::Credentials;
 use crate::content::TestFile;
 use crate::entry::OperationOutcome;
 use crate::virtual_user::{CallOutcome, ChunkedUpload, LoginCredential, VirtualUser};

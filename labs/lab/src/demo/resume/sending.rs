@@ -1,6 +1,5 @@
 //! Two ways of sending a file, slowly enough to kill the replica half-way.
 
-use super::UploadFile;
 use anyhow::Context;
 use api_contract::files::FileCreated;
 use api_contract::headers::IDEMPOTENCY_KEY;
@@ -19,6 +18,12 @@ use std::time::Duration;
 /// Bytes of one write, and the pause before the next: about 6 MiB a second.
 const WRITE_BYTES: usize = 64 * 1024;
 const WRITE_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A file to upload.
+pub(super) struct UploadFile {
+    pub(super) name: &'static str,
+    pub(super) bytes: Bytes,
+}
 
 /// The number of bytes that the client has sent.
 #[derive(Clone, Debug, Default)]
