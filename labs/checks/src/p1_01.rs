@@ -4,17 +4,15 @@ mod fixture;
 mod ids;
 mod lifetimes;
 
-use fixture::{CONCURRENT_REQUESTS, PASSWORD, Session};
+use fixture::{CONCURRENT_REQUESTS, Session};
 use futures_util::stream::{self, StreamExt};
-use grader::{
-    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{CheckContext, CheckResult, Suite, require, suite};
 use ids::ids_cannot_be_guessed;
 use lifetimes::{
     absolute_timeout_ends_a_session, idle_timeout_ends_a_session,
     use_keeps_a_session_alive,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(crate) const SUITE: Suite = suite!("p1-01-life-of-a-session":
     a_login_opens_a_session,

@@ -4,17 +4,13 @@ mod fixture;
 mod retries;
 mod survival;
 
-use fixture::{Cart, Items, total};
+use fixture::{Cart, total};
 use futures_util::future::join_all;
-use grader::{
-    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{CheckContext, CheckResult, Suite, require, suite};
 use retries::{
     a_retry_adds_nothing, concurrent_retries_add_once,
     rolling_restart_loses_and_duplicates_nothing,
 };
-use serde_json::json;
-use std::collections::BTreeMap;
 use survival::{
     a_restart_of_every_replica_loses_nothing, acknowledged_items_survive_a_crash,
     an_empty_redis_loses_nothing, carts_are_in_the_database, every_redis_key_expires,

@@ -8,16 +8,12 @@ mod time;
 use crate::redis_probe::RedisProbe;
 use crash::killed_replica_blocks_no_update;
 use fixture::{Session, two};
-use grader::{
-    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
-use http::Method;
+use grader::{CheckContext, CheckResult, Suite, suite};
 use races::{
     a_slow_update_overwrites_nothing, concurrent_updates_are_all_kept,
     logout_during_an_update_stays, logout_during_many_reads_stays,
     paused_replica_revives_nothing,
 };
-use serde_json::json;
 use time::{
     absolute_timeout_ends_a_session, every_key_has_an_expiry, idle_timeout_ends_a_session,
 };

@@ -14,17 +14,12 @@ use denied::{
     revocations_survive_restarts_of_all_replicas,
 };
 use families::{a_second_use_ends_the_family, redis_holds_no_refresh_token};
-use fixture::{LONG_MS, Pair, login, refresh, start};
-use grader::{
-    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{Suite, suite};
 use outage::unknown_revocation_state_returns_503;
 use refresh::{
     a_refresh_renews_a_short_life, a_refresh_token_is_good_once,
     concurrent_refreshes_have_one_winner,
 };
-use serde_json::json;
-use std::time::Instant;
 use versions::new_version_ends_all_sessions_of_a_user;
 use window::the_window_is_as_long_as_stated;
 

@@ -10,13 +10,7 @@ mod shared;
 
 use bound::{recently_used_entries_stay, the_cache_is_bounded};
 use expiry::{changes_without_a_message_become_visible, old_price_expires};
-use fixture::{
-    LONG_MS, PROPAGATION_TIMEOUT, cache, costs, database_reads, editor, eventually_costs,
-    figure, read, reads_since, start, two_prices, write,
-};
-use grader::{
-    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{Suite, suite};
 use near::{
     a_write_reaches_the_other_replicas, lost_message_is_recovered,
     slow_reader_discards_its_stale_read,
@@ -25,12 +19,10 @@ use races::{
     a_slow_reader_fills_no_old_price, a_slow_write_leaves_no_old_price,
     last_of_two_writers_wins,
 };
-use serde_json::json;
 use shared::{
     cache_outage_does_not_stop_requests, every_redis_key_expires,
     one_read_fills_the_shared_cache,
 };
-use std::time::{Duration, Instant};
 
 pub(crate) const SUITE: Suite = suite!("p2-04-caches-that-disagree":
     the_cache_is_bounded,

@@ -9,9 +9,7 @@ mod proxy;
 use crate::redis_probe::RedisProbe;
 use fixture::{LoggedInUser, SLACK, Setting, require_503};
 use futures_util::future::{Either, join_all, select};
-use grader::{
-    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{CheckContext, CheckError, CheckResult, Suite, suite};
 use opening::{
     open_breaker_sends_nothing_to_redis, scattered_failures_do_not_open_the_breaker,
 };
@@ -19,9 +17,7 @@ use probing::{
     abandoned_probe_is_followed_by_another, breaker_closes_by_itself,
     failed_probe_keeps_the_breaker_open, half_open_breaker_sends_one_probe,
 };
-use serde_json::json;
 use std::pin::pin;
-use std::time::Duration;
 
 pub(crate) const SUITE: Suite = suite!("p2-05-the-circuit-breaker":
     healthy_redis_is_used,

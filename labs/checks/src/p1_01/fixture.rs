@@ -1,10 +1,7 @@
 //! A session of a user, as the checks use it.
 
-use futures_util::stream::{self, StreamExt};
-use grader::{
-    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
-use serde_json::{Value, json};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, require};
+use serde_json::json;
 
 pub(super) const PASSWORD: &str = "correct-horse";
 

@@ -1,9 +1,6 @@
 //! A cart, as the checks use it.
 
-use futures_util::future::join_all;
-use grader::{
-    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{Call, CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use serde_json::json;
 use std::collections::BTreeMap;
 

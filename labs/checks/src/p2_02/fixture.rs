@@ -1,9 +1,6 @@
 //! A session of a user, as the checks use it.
 
-use crate::redis_probe::RedisProbe;
-use grader::{
-    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{Call, CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use http::Method;
 use serde_json::json;
 

@@ -1,8 +1,6 @@
 //! A pair of tokens, as the checks use it.
 
-use grader::{
-    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use serde_json::json;
 use std::time::Instant;
 

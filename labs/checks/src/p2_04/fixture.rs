@@ -1,8 +1,6 @@
 //! Requests to an editor and its caches, as the checks use it.
 
-use grader::{
-    CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use serde_json::json;
 use std::time::{Duration, Instant};
 

@@ -1,12 +1,7 @@
 //! The setting of a check and a user who is logged in, as the checks use it.
 
-use crate::redis_probe::RedisProbe;
-use futures_util::future::{Either, join_all, select};
-use grader::{
-    Call, CheckContext, CheckError, CheckResult, Replica, Reply, Suite, require, suite,
-};
+use grader::{Call, CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use serde_json::json;
-use std::pin::pin;
 use std::time::Duration;
 
 /// Time that a busy machine may add to a timeout.

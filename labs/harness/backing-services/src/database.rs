@@ -13,8 +13,7 @@ use anyhow::{Context, bail};
 use nix::sys::signal::Signal;
 use process::{Lines, Process, ended};
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 /// The owner of a private Postgres. Replicas must not connect as this user.
@@ -43,13 +42,6 @@ fn sqlite(dir: &Path) -> anyhow::Result<String> {
     // `Url::set_path` would keep a `%` of the name, and readers would decode it.
     let url = url::Url::from_file_path(path).ok().context("a folder has a full path")?;
     Ok(format!("sqlite://{}?mode=rwc", url.path()))
-}
-
-/// The byte of the two hexadecimal digits at the start.
-fn escaped_byte(text: &[u8]) -> Option<u8> {
-    let [high, low, ..] = text else { return None };
-    let digit = |letter: &u8| char::from(*letter).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 fn url(port: u16, password: &str) -> String {

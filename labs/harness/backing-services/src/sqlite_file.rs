@@ -28,6 +28,13 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     decoded
 }
 
+/// The byte of the two hexadecimal digits at the start.
+fn escaped_byte(text: &[u8]) -> Option<u8> {
+    let [high, low, ..] = text else { return None };
+    let digit = |letter: &u8| char::from(*letter).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

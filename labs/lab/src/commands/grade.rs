@@ -182,11 +182,11 @@ fn wanted(
     paths: &LabPaths,
 ) -> anyhow::Result<Vec<Manifest>> {
     if form.is_for_marks() && args.submissions.is_some() {
-        return Err(usage(anyhow!("{shown::ONLY_ONE}")));
+        return Err(usage(anyhow!(shown::ONLY_ONE)));
     }
     match &args.id {
         Some(id) => Ok(vec![paths.manifest(&paths.id_of(id).map_err(usage)?)?]),
-        None if form.is_for_marks() => Err(usage(anyhow!("{shown::ONLY_ONE}"))),
+        None if form.is_for_marks() => Err(usage(anyhow!(shown::ONLY_ONE))),
         None => paths.all(),
     }
 }

@@ -1,5 +1,8 @@
 //! Import circles: groups of files that import each other, directly or through other files.
 //! Such files can only be read together, so their number and their size are limited.
+//!
+//! A `use` item is an import. A path in an expression is none: a parent that calls
+//! `child::run()` lists its parts.
 
 mod imports;
 
@@ -21,7 +24,71 @@ struct Allowed {
     reason: &'static str,
 }
 
-const ALLOWED: [Allowed; 0] = [];
+const ALLOWED: [Allowed; 8] = [
+    Allowed {
+        folder: "phase2-production/upload-server/src",
+        files: &["identity.rs", "state.rs"],
+        reason: "an extractor of axum reads the state, and the state holds what it extracts",
+    },
+    Allowed {
+        folder: "phase2-production/upload-server/src/sessions",
+        files: &["central.rs", "central/database.rs"],
+        reason: "a lookup goes to Redis, then to the database, and back with a copy for Redis",
+    },
+    Allowed {
+        folder: "phase2-production/upload-server/src",
+        files: &[
+            "tokens.rs",
+            "tokens/access.rs",
+            "tokens/refresh.rs",
+            "tokens/revocation.rs",
+            "tokens/revocation/cached.rs",
+            "tokens/revocation/deny.rs",
+            "tokens/revocation/deny_list.rs",
+            "tokens/revocation/version.rs",
+        ],
+        reason: "a revocation check reads the claims of a token, and a token needs the check",
+    },
+    Allowed {
+        folder: "phase2-production/stores/gossip/src",
+        files: &["background.rs", "node.rs"],
+        reason: "a node starts its tasks, and the tasks work on the node",
+    },
+    Allowed {
+        folder: "phase2-production/load-balancer/src",
+        files: &["backends/backend.rs", "driver.rs", "pool.rs", "request_body.rs"],
+        reason: "a backend owns its pool, and a connection of the pool counts at its backend",
+    },
+    Allowed {
+        folder: "phase2-production/load-balancer/src",
+        files: &[
+            "balancer.rs",
+            "connections.rs",
+            "dns.rs",
+            "exchange.rs",
+            "raw_refusal.rs",
+            "refusals.rs",
+            "upgrade.rs",
+        ],
+        reason: "the balancer starts its tasks, and each task works on the balancer",
+    },
+    Allowed {
+        folder: "labs/harness/launcher/src",
+        files: &[
+            "cluster.rs",
+            "cluster/plan.rs",
+            "cluster/reconciler.rs",
+            "cluster/services.rs",
+            "cluster/shared.rs",
+        ],
+        reason: "a cluster starts its reconciler, which works on the shared state of the cluster",
+    },
+    Allowed {
+        folder: "loadtests/src",
+        files: &["run_state.rs", "user_client.rs", "virtual_user.rs"],
+        reason: "a run hands out its users, and each of them records its requests in the run",
+    },
+];
 
 /// Every circle of the workspace, as the sorted paths of its files.
 fn circles() -> BTreeSet<BTreeSet<String>> {
@@ -88,7 +155,7 @@ const LIB: (&str, &str) = ("lib.rs", "mod a; mod b; mod c;");
 fn circle_over_three_files_is_found() {
     let a = ("a.rs", "use crate::b::B; pub struct A;");
     let b = ("b.rs", "use crate::{c::C}; pub struct B;");
-    let c = ("c.rs", "pub struct C; fn a() -> crate::a::A { crate::a::A }");
+    let c = ("c.rs", "use crate::a::A; pub struct C;");
     assert_eq!(circles_of(&[LIB, a, b, c]), [["a.rs", "b.rs", "c.rs"]]);
 }
 

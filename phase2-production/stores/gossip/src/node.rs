@@ -3,7 +3,7 @@
 use crate::background;
 use crate::catch_up::{MemberState, NodeKey};
 use crate::clock::{now_ms, since_1970};
-use crate::config::{GossipConfig, milliseconds};
+use crate::config::GossipConfig;
 use crate::entry::{AllEnded, Birth, Entry};
 use crate::protocol::{self, bytes_of, key};
 use crate::transport::BoundSocket;
@@ -13,7 +13,7 @@ use chitchat::{Chitchat, ChitchatHandle, ChitchatId, spawn_chitchat};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 

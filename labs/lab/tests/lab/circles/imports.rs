@@ -1,4 +1,4 @@
-//! The files of a crate, and which of them import which, read from `use` items and paths.
+//! The files of a crate, and which of them import which, read from their `use` items.
 
 use cargo_metadata::{MetadataCommand, TargetKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ pub(super) struct Crate {
 struct Module {
     /// A module inside another one's braces has the file of that one.
     file: PathBuf,
-    /// Paths of `use` items and of expressions, as they are written.
+    /// Paths of `use` items, as they are written.
     paths: Vec<Name>,
     /// Names that the module exports from elsewhere, with the path to their definition.
     reexports: BTreeMap<String, Name>,
@@ -180,16 +180,6 @@ impl<'ast> Visit<'ast> for Paths {
             }
             _ => self.reexports.extend(leaves),
         }
-    }
-
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names = path.segments.iter().map(|part| part.ident.to_string());
-        let names: Name = names.collect();
-        // A parent that calls `child::run()` lists its parts, and imports nothing.
-        if ["crate", "super"].contains(&names[0].as_str()) {
-            self.paths.push(names);
-        }
-        visit::visit_path(self, path);
     }
 
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {

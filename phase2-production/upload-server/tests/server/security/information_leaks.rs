@@ -18,7 +18,7 @@ use report::statistics::median;
 use reqwest::RequestBuilder;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Item 33. The response time does not reveal existence: over a hundred alternating pairs
 /// of requests for a file of alice and for a missing id, the medians differ by less than
