@@ -2,7 +2,7 @@
 
 use crate::growth::{ReplicaCost, SessionCost, UploadCost};
 use crate::report::Report;
-use report::plot::{Line, lines};
+use report::chart::{Line, lines};
 
 /// The plots, each with the end of its file name.
 #[must_use]

@@ -12,7 +12,7 @@ use plotters::coord::types::RangedCoordi64;
 use plotters::element::{Circle, DashedPathElement, PathElement, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, RGBAColor, RGBColor, ShapeStyle, TRANSPARENT, TextStyle};
-use report::plot::{Drawing, Drawn, FONT, svg};
+use report::chart::{Drawing, Drawn, FONT, svg};
 
 const WIDTH: i32 = 1_200;
 

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reason_tells_ended_process_from_late_one() {
+    async fn error_distinguishes_ended_process_from_late_one() {
         let never = |_: &str| None::<()>;
         let (process, lines) = shell("echo a line; exit 3");
         let ended = process.ready(&lines, never, LIMIT).await.unwrap_err();

@@ -2,13 +2,13 @@
 //! into figures, and figures into tables, plots and files.
 //!
 //! Reading order: `statistics` and `latency` (values), `figure` (a value over repetitions, as
-//! text), `machine` (the conditions), `table` and `plot` (for readers), `saved` (files), and
+//! text), `machine` (the conditions), `table` and `chart` (for readers), `saved` (files), and
 //! `quotation` (the figures that the documentation quotes).
 
+pub mod chart;
 pub mod figure;
 pub mod latency;
 pub mod machine;
-pub mod plot;
 pub mod quotation;
 pub mod saved;
 pub mod statistics;
