@@ -66,7 +66,7 @@ impl Size {
             let line = line.trim_start();
             self.tests += usize::from(is_test_attribute(line));
             let count = |name: &&str| line.matches(name).count();
-            self.assertions += ASSERTIONS.iter().map(|name| count(&name)).sum::<usize>();
+            self.assertions += ASSERTIONS.iter().map(count).sum::<usize>();
         }
     }
 

@@ -74,7 +74,7 @@ impl Crate {
         parent: &Name,
     ) {
         let own = module.ident.to_string();
-        let name = [&parent[..], &[own.clone()]].concat();
+        let name = [&parent[..], std::slice::from_ref(&own)].concat();
         let inner = folder.join(&own);
         match &module.content {
             Some((_, items)) => self.read_items(items, file, &inner, name),
