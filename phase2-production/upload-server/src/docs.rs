@@ -56,10 +56,10 @@ pub(crate) fn routes(server: Described) -> Router {
     let config = Config::from(paths::OPENAPI).validator_url("none");
     let swagger: Router = SwaggerUi::new(paths::DOCS).config(config).into();
     Router::new()
-        .merge(swagger.layer(from_fn(confine_swagger)))
         .route(paths::OPENAPI, get(document))
         .route(paths::REDOC, get(reference_page))
         .with_state(documents)
+        .merge(swagger.layer(from_fn(confine_swagger)))
 }
 
 async fn confine_swagger(request: Request, next: Next) -> Response {

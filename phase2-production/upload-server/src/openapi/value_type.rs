@@ -71,7 +71,7 @@ impl ValueType {
                 .minimum(Some(1))
                 .maximum(Some(MAX_PAGE_SIZE))
                 .default(Some(json!(DEFAULT_PAGE_SIZE))),
-            Self::Uuid => text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
+            Self::Uuid => text.format(Some(SchemaFormat::Custom("uuid".to_owned()))),
             Self::Username => text.pattern(Some(USERNAME)),
             Self::TusVersion => text.enum_values(Some([TUS_VERSION])),
         };
