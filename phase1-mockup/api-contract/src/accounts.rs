@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// `POST /api/account/password`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(example = json!({"current": "correct-horse", "new": "correct-horse-battery"})))]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
     /// The current password.
@@ -64,6 +65,7 @@ pub struct Accounts {
 /// `PATCH /api/admin/users/{username}`: absent members stay unchanged.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(example = json!({"role": "member"})))]
 #[serde(deny_unknown_fields)]
 pub struct AccountUpdate {
     /// A new role; ends all sessions and tokens of the account.

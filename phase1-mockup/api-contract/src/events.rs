@@ -11,6 +11,7 @@ pub enum Event {
     /// A file of the caller was stored, on any replica.
     FileStored {
         /// The server's name for it.
+        #[cfg_attr(feature = "schema", schema(format = "uuid"))]
         file_id: String,
         /// The caller's name for it.
         name: String,

@@ -17,6 +17,7 @@ pub const MAX_PAGE_SIZE: usize = 200;
 #[serde(deny_unknown_fields)]
 pub struct FileCreated {
     /// The id that the server gave the file.
+    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
     pub file_id: String,
     /// Path of the file's description.
     pub url: String,
@@ -25,6 +26,7 @@ pub struct FileCreated {
     /// Bytes.
     pub size: u64,
     /// SHA-256 of the bytes, lower-case hexadecimal.
+    #[cfg_attr(feature = "schema", schema(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// The replica that stored it.
     pub served_by: String,
@@ -36,6 +38,7 @@ pub struct FileCreated {
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
     /// The id that the server gave the file.
+    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
     pub file_id: String,
     /// The file name that the caller gave; for display only.
     pub name: String,
@@ -44,6 +47,7 @@ pub struct FileEntry {
     /// The media type that the caller declared; never trusted when the bytes are served.
     pub content_type: String,
     /// SHA-256 of the bytes, lower-case hexadecimal.
+    #[cfg_attr(feature = "schema", schema(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// Milliseconds since 1970.
     pub uploaded_at: u64,
@@ -77,6 +81,7 @@ pub struct ListQuery {
 #[serde(deny_unknown_fields)]
 pub struct FileWithContent {
     /// The id that the server gave the file.
+    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
     pub file_id: String,
     /// The file name that the caller gave; for display only.
     pub name: String,
@@ -85,7 +90,9 @@ pub struct FileWithContent {
     /// The media type that the caller declared.
     pub content_type: String,
     /// SHA-256 of the bytes, lower-case hexadecimal.
+    #[cfg_attr(feature = "schema", schema(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
     /// The bytes, base64 with padding (RFC 4648 §4).
+    #[cfg_attr(feature = "schema", schema(format = "byte"))]
     pub content: String,
 }

@@ -44,6 +44,7 @@ pub struct Ready {
 /// The body of a login: once per session (stateful) or once per token (stateless).
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(example = json!({"username": "alice", "password": "correct-horse"})))]
 #[serde(deny_unknown_fields)]
 pub struct LoginRequest {
     /// Account name: 1 to 32 of `a-z 0-9 . _ -`.

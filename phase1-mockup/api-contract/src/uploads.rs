@@ -52,6 +52,7 @@ pub mod headers {
 /// `POST /api/uploads/start`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(example = json!({"name": "note.txt", "content_type": "text/plain", "size": 5})))]
 #[serde(deny_unknown_fields)]
 pub struct UploadStart {
     /// The file name that the caller gave; for display only.
@@ -68,6 +69,7 @@ pub struct UploadStart {
 #[serde(deny_unknown_fields)]
 pub struct UploadStarted {
     /// The id to send to `POST /api/uploads/complete`.
+    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
     pub upload_id: String,
     /// Always `PUT`.
     pub method: String,
@@ -87,6 +89,7 @@ pub struct UploadStarted {
 #[serde(deny_unknown_fields)]
 pub struct UploadComplete {
     /// The id from the reply of `POST /api/uploads/start`.
+    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
     pub upload_id: String,
 }
 
@@ -107,6 +110,7 @@ pub enum UploadKind {
 #[serde(deny_unknown_fields)]
 pub struct PendingUpload {
     /// The id of the upload.
+    #[cfg_attr(feature = "schema", schema(format = "uuid"))]
     pub upload_id: String,
     /// How its bytes are sent.
     pub kind: UploadKind,

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::identity::{self, Identity};
+use crate::openapi::Described;
 use crate::state::AppState;
 use crate::{account, admin, docs, events, files, janitor, login, origins, tus, uploads};
 use anyhow::Context;
@@ -27,13 +28,18 @@ pub fn app(state: AppState) -> Completed {
     let health = health::routes(state.drain.readiness.clone());
     let origins = state.origins.clone();
     let site = from_fn_with_state(state.clone(), identity::require_site);
+    let described = Described::new(
+        matches!(state.identity, Identity::Sessions(_)),
+        state.cookies.name(),
+        state.max_upload,
+    );
     let routes = Router::new()
         .merge(caller_routes(&state.identity).route_layer(site.clone()))
         .merge(other_routes(&state.identity))
         .layer(DefaultBodyLimit::max(MAX_JSON_BODY))
         .with_state(state.clone())
         .merge(tus::routes(state).route_layer(site))
-        .merge(docs::routes())
+        .merge(docs::routes(described))
         .merge(health)
         .layer(from_fn_with_state(origins, origins::guard));
     Completed::new(routes, replies)

@@ -30,6 +30,11 @@ impl Cookies {
         }
     }
 
+    /// The name of the cookie.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// A `Set-Cookie` value that stores the id until the browser closes. The server
     /// enforces the session's lifetime.
     ///

@@ -7,9 +7,9 @@
 mod prose;
 mod reference;
 
-use crate::openapi;
+use crate::openapi::{self, Described};
 use api_contract::paths;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, Response};
 use axum::routing::get;
@@ -18,8 +18,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::CONTENT_SECURITY_POLICY;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::sync::LazyLock;
+use std::sync::{Arc, OnceLock};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// Swagger UI sets inline styles and uses data URLs for images.
@@ -29,17 +30,36 @@ const SWAGGER_CSP: HeaderValue = HeaderValue::from_static(
      form-action 'none'; frame-ancestors 'none'",
 );
 
-static REFERENCE: LazyLock<String> = LazyLock::new(|| reference::page(openapi::json()));
+/// The document of this server and the page made from it; each is made when it is first asked
+/// for.
+struct Documents {
+    server: Described,
+    document: OnceLock<Value>,
+    page: OnceLock<String>,
+}
+
+impl Documents {
+    fn document(&self) -> &Value {
+        self.document.get_or_init(|| openapi::document(&self.server))
+    }
+
+    fn page(&self) -> &str {
+        self.page.get_or_init(|| reference::page(self.document()))
+    }
+}
 
 /// The routes, without authentication.
-pub(crate) fn routes() -> Router {
+pub(crate) fn routes(server: Described) -> Router {
+    let documents =
+        Arc::new(Documents { server, document: OnceLock::new(), page: OnceLock::new() });
     // Otherwise the page loads a badge from the vendor's site.
     let config = Config::from(paths::OPENAPI).validator_url("none");
     let swagger: Router = SwaggerUi::new(paths::DOCS).config(config).into();
     Router::new()
-        .merge(swagger.layer(from_fn(confine_swagger)))
-        .route(paths::OPENAPI, get(|| async { Json(openapi::json()) }))
+        .route(paths::OPENAPI, get(document))
         .route(paths::REDOC, get(reference_page))
+        .with_state(documents)
+        .merge(swagger.layer(from_fn(confine_swagger)))
 }
 
 async fn confine_swagger(request: Request, next: Next) -> Response {
@@ -48,12 +68,18 @@ async fn confine_swagger(request: Request, next: Next) -> Response {
     reply
 }
 
+async fn document(State(documents): State<Arc<Documents>>) -> Json<Value> {
+    Json(documents.document().clone())
+}
+
 /// The page's only style sheet is allowed by its hash (CSP level 3 §2.3.1).
-async fn reference_page() -> ([(http::HeaderName, String); 1], Html<&'static str>) {
+async fn reference_page(
+    State(documents): State<Arc<Documents>>,
+) -> ([(http::HeaderName, String); 1], Html<String>) {
     let hash = STANDARD.encode(Sha256::digest(reference::STYLE.as_bytes()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     );
-    ([(CONTENT_SECURITY_POLICY, policy)], Html(REFERENCE.as_str()))
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(documents.page().to_owned()))
 }

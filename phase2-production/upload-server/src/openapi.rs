@@ -9,12 +9,17 @@ mod calls;
 mod operation;
 mod parts;
 mod problems;
+mod server;
+mod value_type;
+
+pub(crate) use server::Described;
 
 use api_contract::events::Event;
 use api_contract::headers::SESSION_ID;
+use call::Designs;
 use parts::{Schemas, of};
 use serde_json::Value;
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme,
 };
@@ -23,14 +28,14 @@ use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Paths, Tag,
 };
 
-const ALL_SCHEMES: &[&str] = &["session-header", "session-cookie", "bearer", "basic"];
 const SESSION_SCHEMES: &[&str] = &["session-header", "session-cookie"];
 const TOKEN_SCHEMES: &[&str] = &["bearer", "basic"];
 
 const ABOUT: &str = "One server with five designs. They differ only in where identity \
     lives. Every reply has X-Served-By and X-Request-ID. Every error is \
     application/problem+json (RFC 9457); check its type. A path answers 405 \
-    method-not-allowed to a method that it does not support. A body \
+    method-not-allowed to a method that it does not support, and a path of another design \
+    404 not-found. A body \
     that stops gets 408 request-timeout. In front of the replicas, the balancer may answer \
     502 replica-failed, 503 no-replica or balancer-overloaded, or 504 replica-timeout.";
 
@@ -46,39 +51,38 @@ const TAGS: [(&str, &str); 9] = [
     ("service", "The server itself."),
 ];
 
-static JSON: LazyLock<Value> = LazyLock::new(|| {
-    let mut json = serde_json::to_value(document()).unwrap_or_default();
+/// The document of a server as JSON. It has only the calls of the server's design.
+pub(crate) fn document(server: &Described) -> Value {
+    let mut json = serde_json::to_value(openapi(server)).unwrap_or_default();
     remove_rustdoc_links(&mut json);
     json
-});
-
-/// The document as JSON.
-pub(crate) fn json() -> &'static Value {
-    &JSON
 }
 
-fn document() -> OpenApi {
+fn openapi(server: &Described) -> OpenApi {
     let (mut paths, mut schemas) = (Paths::new(), Schemas::new());
-    for call in calls::all() {
-        let operation = operation::operation(call, &mut schemas);
+    let mut tags = BTreeSet::new();
+    for call in calls::all().filter_map(|call| call.in_design(server.designs)) {
+        let operation = operation::operation(&call, server, &mut schemas);
         paths.add_path_operation(call.path, vec![call.method.clone()], operation);
+        tags.insert(call.tag);
     }
     // Sent over the WebSocket, which OpenAPI cannot describe.
     of::<Event>(&mut schemas);
     let components = ComponentsBuilder::new().schemas_from_iter(schemas);
     let components =
-        schemes().into_iter().fold(components, |components, (name, scheme)| {
+        schemes(server).into_iter().fold(components, |components, (name, scheme)| {
             components.security_scheme(name, scheme)
         });
     let info = InfoBuilder::new()
         .title("Upload server")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(ABOUT));
+    let tags = TAGS.iter().filter(|(name, _)| tags.contains(name));
     OpenApiBuilder::new()
         .info(info.build())
         .paths(paths)
         .components(Some(components.build()))
-        .tags(Some(TAGS.iter().map(tag)))
+        .tags(Some(tags.map(tag)))
         .build()
 }
 
@@ -86,16 +90,30 @@ fn tag((name, what): &(&str, &str)) -> Tag {
     TagBuilder::new().name(*name).description(Some(*what)).build()
 }
 
-fn schemes() -> [(&'static str, SecurityScheme); 4] {
+fn schemes(server: &Described) -> [(&'static str, SecurityScheme); 2] {
+    match server.designs {
+        Designs::Tokens => token_schemes(),
+        Designs::Sessions | Designs::All => session_schemes(server.cookie),
+    }
+}
+
+fn session_schemes(cookie: &str) -> [(&'static str, SecurityScheme); 2] {
     let header = ApiKeyValue::with_description(
         SESSION_ID,
         "The id from POST /api/session/start. If it is present, the cookie is ignored.",
     );
     let cookie = ApiKeyValue::with_description(
-        "__Host-session",
-        "The same id, for browsers. Without HTTPS its name is session. A request that changes \
-         state must then have Origin or Sec-Fetch-Site.",
+        cookie,
+        "The same id, for browsers. A request that changes state must then have Origin or \
+         Sec-Fetch-Site.",
     );
+    [
+        ("session-header", SecurityScheme::ApiKey(ApiKey::Header(header))),
+        ("session-cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
+    ]
+}
+
+fn token_schemes() -> [(&'static str, SecurityScheme); 2] {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -104,8 +122,6 @@ fn schemes() -> [(&'static str, SecurityScheme); 4] {
         .scheme(HttpAuthScheme::Basic)
         .description(Some("Name and password with each request (RFC 7617)."));
     [
-        ("session-header", SecurityScheme::ApiKey(ApiKey::Header(header))),
-        ("session-cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
         ("bearer", SecurityScheme::Http(bearer.build())),
         ("basic", SecurityScheme::Http(basic.build())),
     ]

@@ -1,12 +1,14 @@
 //! One call in the OpenAPI document: parameters, bodies, responses, problems.
 
 use super::parts::{Body, CallParameter, CallResponse};
+use super::value_type::ValueType;
 use api_contract::problem::ProblemKind;
+use serde_json::json;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::{HttpMethod, Required};
 
 /// One method of one path.
+#[derive(Clone)]
 pub(super) struct Call {
     pub(super) method: HttpMethod,
     pub(super) path: &'static str,
@@ -69,46 +71,45 @@ impl Call {
         !matches!(self.method, HttpMethod::Get | HttpMethod::Head | HttpMethod::Options)
     }
 
+    /// The operation id: method and path in lower case.
     pub(super) fn id(&self) -> String {
         let words = self.path.split(|letter: char| !letter.is_ascii_alphanumeric());
         let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
         format!("{}_{}", method_name(&self.method), words.join("_").to_lowercase())
     }
 
-    pub(super) fn description(&self) -> String {
-        let designs = match self.designs {
-            Designs::All => "",
-            Designs::Sessions => "Only in the session designs.",
-            Designs::Tokens => "Only in the token design.",
-        };
-        [self.details, designs].join(" ").trim().to_owned()
+    /// The call as this server has it, or [`None`] if its design has no such call.
+    pub(super) fn in_design(&self, running: Designs) -> Option<Self> {
+        let has_call = [Designs::All, running].contains(&self.designs);
+        has_call.then(|| Self { designs: running, ..self.clone() })
     }
 
+    /// The parameters in the path.
     pub(super) fn in_path(&self) -> impl Iterator<Item = Parameter> {
         let named = self.path.split('/').filter_map(|part| part.strip_prefix('{'));
         named.filter_map(|name| name.strip_suffix('}')).map(|name| {
+            let value = ValueType::of_path_parameter(name);
+            let example = (name == "username").then(|| json!("bob"));
             ParameterBuilder::new()
                 .name(name)
                 .parameter_in(ParameterIn::Path)
                 .required(Required::True)
-                .schema(Some(Object::with_type(Type::String)))
+                .schema(Some(value.schema(0)))
+                .example(example)
                 .build()
         })
     }
 
+    /// The names of the security schemes.
     pub(super) fn schemes(&self) -> &'static [&'static str] {
         match (self.security, self.designs) {
-            (SecurityRequirement::Caller | SecurityRequirement::Admin, Designs::All) => {
-                super::ALL_SCHEMES
-            }
-            (
-                SecurityRequirement::Caller | SecurityRequirement::Admin,
-                Designs::Sessions,
-            ) => super::SESSION_SCHEMES,
             (
                 SecurityRequirement::Caller | SecurityRequirement::Admin,
                 Designs::Tokens,
             ) => super::TOKEN_SCHEMES,
+            (SecurityRequirement::Caller | SecurityRequirement::Admin, _) => {
+                super::SESSION_SCHEMES
+            }
             _ => &[],
         }
     }

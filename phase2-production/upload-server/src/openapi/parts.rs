@@ -1,10 +1,15 @@
 //! Parts of a call: parameters, bodies, successful responses.
 
+use super::server::Described;
+use super::value_type::ValueType;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, Object, ObjectBuilder, SchemaFormat, Type,
+};
 use utoipa::openapi::{
     Content, KnownFormat, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
@@ -28,9 +33,13 @@ pub(super) struct CallParameter {
     pub(super) location: ParameterIn,
     pub(super) required: bool,
     pub(super) description: &'static str,
+    pub(super) value: ValueType,
+    /// A value with which the call works, for "Try it out"; empty for none.
+    pub(super) example: &'static str,
 }
 
 /// A request or response body.
+#[derive(Clone, Copy)]
 pub(super) enum Body {
     Nothing,
     Json(TypeOf),
@@ -59,13 +68,15 @@ pub(super) const fn json(
 }
 
 impl CallParameter {
-    pub(super) fn parameter(&self) -> Parameter {
+    pub(super) fn parameter(&self, server: &Described) -> Parameter {
+        let example = (!self.example.is_empty()).then(|| json!(self.example));
         ParameterBuilder::new()
             .name(self.name)
             .parameter_in(self.location.clone())
             .required(if self.required { Required::True } else { Required::False })
             .description(Some(self.description))
-            .schema(Some(Object::with_type(Type::String)))
+            .schema(Some(self.value.schema(server.max_upload)))
+            .example(example)
             .build()
     }
 }
@@ -97,18 +108,22 @@ fn bytes() -> Object {
 }
 
 fn form() -> Object {
-    ObjectBuilder::new().property("file", bytes()).required("file").build()
+    ObjectBuilder::new()
+        .property("file", bytes())
+        .required("file")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        .build()
 }
 
 impl CallResponse {
-    pub(super) fn response(&self, schemas: &mut Schemas) -> Response {
+    pub(super) fn response(&self, server: &Described, schemas: &mut Schemas) -> Response {
         let mut response = ResponseBuilder::new().description(self.description);
         if let Some((media, content)) = self.body.content(schemas) {
             response = response.content(media, content);
         }
         for name in self.headers {
-            let header =
-                HeaderBuilder::new().schema(Some(Object::with_type(Type::String)));
+            let schema = ValueType::of_header(name).schema(server.max_upload);
+            let header = HeaderBuilder::new().schema(Some(schema));
             response = response.header(*name, header.build());
         }
         response.build()

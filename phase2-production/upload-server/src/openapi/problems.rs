@@ -3,12 +3,12 @@
 
 use super::call::{Call, Designs, SecurityRequirement};
 use super::parts::{Body, Schemas, of as schema_of};
+use super::value_type::ValueType;
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::problem::{MEDIA_TYPE, Problem, ProblemKind};
 use std::collections::BTreeMap;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::{ContentBuilder, Response, ResponseBuilder};
 
 const CALLER_PROBLEMS: [Kind; 3] =
@@ -36,9 +36,6 @@ pub(super) fn kinds(call: &Call) -> Vec<ProblemKind> {
     kinds.push(Kind::Internal);
     if call.changes() {
         kinds.push(Kind::ForeignOrigin);
-    }
-    if call.designs != Designs::All {
-        kinds.push(Kind::NotFound);
     }
     if matches!(call.request_body, Body::Json(_)) {
         kinds.push(Kind::MalformedRequest);
@@ -106,9 +103,9 @@ fn response(status: u16, kinds: &[ProblemKind], schemas: &mut Schemas) -> Respon
         _ => None,
     };
     if let Some(name) = header {
-        let text =
-            HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).build();
-        response = response.header(name, text);
+        let schema = ValueType::of_header(name).schema(0);
+        let header = HeaderBuilder::new().schema(Some(schema)).build();
+        response = response.header(name, header);
     }
     response.build()
 }

@@ -9,6 +9,7 @@ use api_contract::problem::ProblemKind;
 use axum::body::Body;
 use clap::Parser;
 use http::{Method, Request};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -32,8 +33,22 @@ fn contract_paths() -> Vec<String> {
     paths.into_iter().filter(|path| path != paths::METRICS).collect()
 }
 
-fn documented() -> BTreeSet<Route> {
-    let items = json()["paths"].as_object().unwrap();
+/// The document of a server whose logins start sessions, and of one that issues tokens.
+fn both() -> [Value; 2] {
+    [true, false].map(|has_sessions| {
+        document(&Described::new(has_sessions, "session", 100 * 1024 * 1024))
+    })
+}
+
+/// The schemas of both documents.
+fn schemas() -> BTreeMap<String, Value> {
+    let schemas = both().map(|document| document["components"]["schemas"].clone());
+    let members = schemas.iter().flat_map(|all| all.as_object().unwrap());
+    members.map(|(name, schema)| (name.clone(), schema.clone())).collect()
+}
+
+fn documented(document: &Value) -> BTreeSet<Route> {
+    let items = document["paths"].as_object().unwrap();
     let routes = items.iter().flat_map(|(path, item)| {
         let methods = item.as_object().unwrap().keys();
         methods.map(move |method| (method.to_uppercase(), path.clone()))
@@ -67,9 +82,9 @@ async fn routes_of(design: &str, folder: &Path) -> BTreeSet<Route> {
 #[tokio::test]
 async fn document_lists_exactly_the_routes_of_the_router() {
     let folder = tempfile::tempdir().unwrap();
-    let mut routes = routes_of("memory", folder.path()).await;
-    routes.extend(routes_of("token", folder.path()).await);
-    assert_eq!(documented(), routes);
+    for (document, design) in both().iter().zip(["memory", "token"]) {
+        assert_eq!(documented(document), routes_of(design, folder.path()).await);
+    }
 }
 
 #[test]
@@ -82,7 +97,8 @@ fn routes_use_the_paths_of_the_contract() {
             assert!(after.starts_with("paths::"), "{file}: .route({after:.40}");
         }
     }
-    let paths: BTreeSet<_> = documented().into_iter().map(|(_, path)| path).collect();
+    let documented = both().iter().flat_map(documented).collect::<Vec<_>>();
+    let paths: BTreeSet<_> = documented.into_iter().map(|(_, path)| path).collect();
     assert_eq!(paths, contract_paths().into_iter().collect());
 }
 
@@ -102,19 +118,18 @@ fn document_lists_exactly_the_types_of_the_contract() {
         }
     }
     types.insert("Secret".to_owned());
-    let schemas = json()["components"]["schemas"].as_object().unwrap();
-    assert_eq!(schemas.keys().cloned().collect::<BTreeSet<_>>(), types);
+    assert_eq!(schemas().into_keys().collect::<BTreeSet<_>>(), types);
 }
 
 #[test]
 fn api_reference_examples_match_their_schemas() {
-    let reference = read_repository_file("docs/api.md");
+    let (reference, schemas) = (read_repository_file("docs/api.md"), schemas());
     let mut seen = 0;
     for block in reference.split("```json ").skip(1) {
         let (name, rest) = block.split_once('\n').unwrap();
         let example: BTreeMap<String, Value> =
             serde_json::from_str(rest.split("```").next().unwrap()).unwrap();
-        let schema = &json()["components"]["schemas"][name];
+        let schema = &schemas[name];
         let Some(properties) = schema["properties"].as_object() else {
             assert!(schema["oneOf"].is_array(), "{name}");
             continue;
@@ -136,7 +151,8 @@ fn every_problem_kind_is_documented() {
     let anywhere =
         calls::all().flat_map(problems::kinds).collect::<std::collections::HashSet<_>>();
     let elsewhere = [
-        // On every path, or only from the balancer.
+        // On every path, on a path of another design, or only from the balancer.
+        ProblemKind::NotFound,
         ProblemKind::BalancerOverloaded,
         ProblemKind::MethodNotAllowed,
         ProblemKind::NoReplica,
@@ -152,37 +168,81 @@ fn every_problem_kind_is_documented() {
 
 #[test]
 fn every_call_documents_security_and_all_statuses() {
-    let mut ids = BTreeSet::new();
-    for call in calls::all() {
-        let (path, method) = (call.path, call::method_name(&call.method));
-        let operation = &json()["paths"][path][method];
-        let good = call.responses.iter().map(|response| response.status.to_string());
-        let bad = problems::kinds(call);
-        let bad = bad.iter().map(|kind| kind.status().as_u16().to_string());
-        let all: BTreeSet<_> = good.chain(bad).collect();
-        let answers = operation["responses"].as_object().unwrap();
-        assert_eq!(answers.keys().cloned().collect::<BTreeSet<_>>(), all, "{path}");
-        let open = operation.get("security").is_none();
-        let known = matches!(
-            call.security,
-            call::SecurityRequirement::Caller | call::SecurityRequirement::Admin
-        );
-        assert_eq!(open, !known, "{path}");
-        assert!(!operation["summary"].as_str().unwrap().ends_with('.'), "{path}");
-        assert!(ids.insert(operation["operationId"].to_string()), "{path}: id twice");
+    for (document, running) in both().iter().zip([Designs::Sessions, Designs::Tokens]) {
+        let mut ids = BTreeSet::new();
+        for call in calls::all().filter_map(|call| call.in_design(running)) {
+            let (path, method) = (call.path, call::method_name(&call.method));
+            let operation = &document["paths"][path][method];
+            let good = call.responses.iter().map(|response| response.status.to_string());
+            let bad = problems::kinds(&call);
+            let bad = bad.iter().map(|kind| kind.status().as_u16().to_string());
+            let all: BTreeSet<_> = good.chain(bad).collect();
+            let answers = operation["responses"].as_object().unwrap();
+            assert_eq!(answers.keys().cloned().collect::<BTreeSet<_>>(), all, "{path}");
+            let open = operation.get("security").is_none();
+            let known = matches!(
+                call.security,
+                call::SecurityRequirement::Caller | call::SecurityRequirement::Admin
+            );
+            assert_eq!(open, !known, "{path}");
+            assert!(!operation["summary"].as_str().unwrap().ends_with('.'), "{path}");
+            assert!(ids.insert(operation["operationId"].to_string()), "{path}: id twice");
+        }
     }
 }
 
 #[test]
 fn document_is_openapi_3_1_without_dangling_references() {
-    assert!(json()["openapi"].as_str().unwrap().starts_with("3.1."));
-    let text = json().to_string();
-    for reference in text.split("\"$ref\":\"#").skip(1) {
-        let pointer = reference.split('"').next().unwrap();
-        assert!(json().pointer(pointer).is_some(), "{pointer}");
+    for document in both() {
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+        let rustdoc = text.contains("crate::") || text.contains("[`");
+        assert!(!rustdoc, "a rustdoc link remains");
     }
-    for scheme in ALL_SCHEMES {
-        assert!(json()["components"]["securitySchemes"][scheme].is_object(), "{scheme}");
+}
+
+#[test]
+fn document_names_only_credentials_of_its_design() {
+    let names = both().map(|document| {
+        let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+        schemes.keys().cloned().collect::<Vec<_>>()
+    });
+    assert_eq!(names[0], SESSION_SCHEMES);
+    assert_eq!(names[1], ["basic", "bearer"]);
+    let https = document(&Described::new(true, "__Host-session", 1));
+    let cookie = &https["components"]["securitySchemes"]["session-cookie"];
+    assert_eq!(cookie["name"], "__Host-session");
+}
+
+#[test]
+fn objects_of_the_contract_have_no_other_members() {
+    for (name, schema) in schemas() {
+        let variants = schema["oneOf"].as_array().cloned().unwrap_or_default();
+        for object in [schema].iter().chain(&variants) {
+            if object["type"] == "object" {
+                assert_eq!(object["additionalProperties"], false, "{name}");
+            }
+        }
     }
-    assert!(!text.contains("crate::") && !text.contains("[`"), "a rustdoc link remains");
+}
+
+#[test]
+fn parameters_have_types_and_limits() {
+    let [document, _tokens] = both();
+    let parameter = |path: &str, method: &str, name: &str| {
+        let all = document["paths"][path][method]["parameters"].as_array().unwrap();
+        all.iter().find(|one| one["name"] == name).unwrap()["schema"].clone()
+    };
+    let limit = parameter(paths::FILES, "get", "limit");
+    assert_eq!((&limit["type"], &limit["minimum"]), (&json!("integer"), &json!(1)));
+    assert_eq!((&limit["maximum"], &limit["default"]), (&json!(200), &json!(50)));
+    assert_eq!(parameter(paths::FILE, "get", "file_id")["format"], "uuid");
+    let length = parameter(paths::TUS, "post", "Upload-Length");
+    assert_eq!(length["maximum"], 100 * 1024 * 1024);
+    let version = parameter(paths::TUS, "post", "Tus-Resumable");
+    assert_eq!(version["enum"], json!(["1.0.0"]));
 }

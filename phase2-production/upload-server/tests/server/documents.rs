@@ -85,3 +85,78 @@ async fn redoc_page_lists_every_call_without_scripts() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// The first example of a parameter or a body.
+fn example(of: &Value) -> Option<&Value> {
+    of.get("example").filter(|example| !example.is_null())
+}
+
+/// The example of a body: its own, or the one of the type that it refers to.
+fn body_example(document: &Value, operation: &Value) -> Option<Value> {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let name = schema["$ref"].as_str()?.rsplit('/').next()?;
+    example(&document["components"]["schemas"][name]).cloned()
+}
+
+/// What "Try it out" sends without any input: parameters and body from their examples. [`None`]
+/// if a required one has no example, such as the id of a file.
+fn request_of(document: &Value, path: &str, operation: &Value) -> Option<TryItOut> {
+    let (mut path, mut headers) = (path.to_owned(), Vec::new());
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let name = parameter["name"].as_str()?;
+        let value = example(parameter).and_then(Value::as_str);
+        match (parameter["in"].as_str()?, value, parameter["required"] == true) {
+            ("path", Some(value), _) => {
+                path = path.replace(&format!("{{{name}}}"), value)
+            }
+            ("header", Some(value), _) => {
+                headers.push((name.to_owned(), value.to_owned()))
+            }
+            (_, None, false) => {}
+            _ => return None,
+        }
+    }
+    let has_body = operation.get("requestBody").is_some();
+    let body = body_example(document, operation);
+    (body.is_some() == has_body).then_some(TryItOut { path, headers, body })
+}
+
+struct TryItOut {
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Option<Value>,
+}
+
+#[tokio::test]
+async fn examples_of_the_document_get_documented_replies() -> anyhow::Result<()> {
+    let started = TestStores::single_replica(StoreKind::Embedded, "memory", &[]).await?;
+    let (client, credential) = started.as_alice().await?;
+    let document: Value =
+        serde_json::from_slice(&get(&client, paths::OPENAPI).await?.body)?;
+    let mut tried = 0;
+    for (path, item) in document["paths"].as_object().context("paths")? {
+        for (method, operation) in item.as_object().context("methods")? {
+            // These end the session, or switch to another protocol.
+            let ends = [paths::SESSION_END, paths::ACCOUNT_SIGN_OUT, paths::EVENTS];
+            let Some(sent) = request_of(&document, path, operation) else { continue };
+            if ends.contains(&path.as_str()) {
+                continue;
+            }
+            let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
+            let mut request = client.authenticated(&credential, method, &sent.path);
+            for (name, value) in &sent.headers {
+                request = request.header(name, value);
+            }
+            if let Some(body) = &sent.body {
+                request = request.json(body);
+            }
+            let status = client.send(request).await?.status.as_u16();
+            let documented = operation["responses"].get(status.to_string()).is_some();
+            ensure!(documented, "{path} answers {status}");
+            ensure!(![400, 415].contains(&status), "{path} answers {status}");
+            tried += 1;
+        }
+    }
+    ensure!(tried >= 15, "only {tried} calls have examples");
+    Ok(())
+}

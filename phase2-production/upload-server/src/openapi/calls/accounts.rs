@@ -2,6 +2,7 @@
 
 use crate::openapi::call::{CALL, Call, Designs, SecurityRequirement};
 use crate::openapi::parts::{Body, CallParameter, json, of};
+use crate::openapi::value_type::ValueType;
 use api_contract::accounts::{Account, AccountUpdate, Accounts, Audit, PasswordChange};
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::{Message, paths};
@@ -70,6 +71,8 @@ pub(super) const CALLS: &[Call] = &[
             location: ParameterIn::Query,
             required: false,
             description: "Only rows of this request.",
+            value: ValueType::Text,
+            example: "",
         }],
         responses: &[json(200, "The newest rows.", of::<Audit>)],
         problems: &[Kind::MalformedRequest],

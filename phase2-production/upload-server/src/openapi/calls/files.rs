@@ -2,6 +2,7 @@
 
 use crate::openapi::call::{CALL, Call};
 use crate::openapi::parts::{Body, CallParameter, CallResponse, json, of};
+use crate::openapi::value_type::{IDEMPOTENCY_KEY, ValueType};
 use api_contract::files::{FileCreated, FileList, FileWithContent};
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::{Message, paths};
@@ -13,9 +14,10 @@ const FILES: Call = Call { tag: "files", ..CALL };
 const fn optional(
     name: &'static str,
     location: ParameterIn,
+    value: ValueType,
     description: &'static str,
 ) -> CallParameter {
-    CallParameter { name, location, required: false, description }
+    CallParameter { name, location, required: false, description, value, example: "" }
 }
 
 pub(super) const CALLS: &[Call] = &[
@@ -28,6 +30,7 @@ pub(super) const CALLS: &[Call] = &[
         parameters: &[optional(
             "Idempotency-Key",
             ParameterIn::Header,
+            ValueType::Pattern(IDEMPOTENCY_KEY),
             "1 to 255 visible ASCII characters; kept for a day.",
         )],
         request_body: Body::Form,
@@ -57,8 +60,18 @@ pub(super) const CALLS: &[Call] = &[
         path: paths::FILES,
         summary: "List the caller's files, newest first",
         parameters: &[
-            optional("limit", ParameterIn::Query, "1 to 200; 50 when absent."),
-            optional("cursor", ParameterIn::Query, "next_cursor of the previous page."),
+            optional(
+                "limit",
+                ParameterIn::Query,
+                ValueType::PageSize,
+                "1 to 200; 50 when absent.",
+            ),
+            optional(
+                "cursor",
+                ParameterIn::Query,
+                ValueType::Uuid,
+                "next_cursor of the previous page.",
+            ),
         ],
         responses: &[json(200, "One page.", of::<FileList>)],
         problems: &[Kind::MalformedRequest],
@@ -82,6 +95,7 @@ pub(super) const CALLS: &[Call] = &[
         parameters: &[optional(
             "If-Match",
             ParameterIn::Header,
+            ValueType::Text,
             "ETags; the file is deleted only if its ETag is among them.",
         )],
         responses: &[json(200, "The file is deleted permanently.", of::<Message>)],
@@ -96,20 +110,28 @@ pub(super) const CALLS: &[Call] = &[
         path: paths::FILE_CONTENT,
         summary: "Download the bytes",
         parameters: &[
-            optional("Range", ParameterIn::Header, "One range of bytes."),
+            optional(
+                "Range",
+                ParameterIn::Header,
+                ValueType::Text,
+                "One range of bytes.",
+            ),
             optional(
                 "If-Range",
                 ParameterIn::Header,
+                ValueType::Text,
                 "ETag of the file that the range is of.",
             ),
             optional(
                 "If-None-Match",
                 ParameterIn::Header,
+                ValueType::Text,
                 "ETags that the client has cached.",
             ),
             optional(
                 "If-Match",
                 ParameterIn::Header,
+                ValueType::Text,
                 "ETags; the file is sent only if its ETag is among them.",
             ),
         ],

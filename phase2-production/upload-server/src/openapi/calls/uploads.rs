@@ -2,10 +2,12 @@
 
 use crate::openapi::call::{CALL, Call, SecurityRequirement};
 use crate::openapi::parts::{Body, CallParameter, CallResponse, json, of};
+use crate::openapi::value_type::{IDEMPOTENCY_KEY, SHA256, ValueType};
 use api_contract::files::FileCreated;
 use api_contract::problem::ProblemKind as Kind;
 use api_contract::uploads::{
-    PendingUploads, TUS_MEDIA_TYPE, UploadComplete, UploadStart, UploadStarted,
+    PendingUploads, TUS_MEDIA_TYPE, TUS_VERSION, UploadComplete, UploadStart,
+    UploadStarted,
 };
 use api_contract::{Message, paths};
 use utoipa::openapi::HttpMethod::{Delete, Head, Options, Patch, Post, Put};
@@ -15,14 +17,26 @@ const SIGNED: Call = Call { tag: "uploads", ..CALL };
 
 const TUS: Call = Call { tag: "tus", parameters: &[RESUMABLE], ..CALL };
 
-const RESUMABLE: CallParameter = header("Tus-Resumable", "The protocol version: 1.0.0.");
+const RESUMABLE: CallParameter =
+    header("Tus-Resumable", ValueType::TusVersion, TUS_VERSION, "The protocol version.");
 
-const fn header(name: &'static str, description: &'static str) -> CallParameter {
-    CallParameter { name, location: ParameterIn::Header, required: true, description }
+const fn header(
+    name: &'static str,
+    value: ValueType,
+    example: &'static str,
+    description: &'static str,
+) -> CallParameter {
+    let location = ParameterIn::Header;
+    CallParameter { name, location, required: true, description, value, example }
 }
 
-const fn query(name: &'static str, description: &'static str) -> CallParameter {
-    CallParameter { name, location: ParameterIn::Query, required: true, description }
+const fn query(
+    name: &'static str,
+    value: ValueType,
+    description: &'static str,
+) -> CallParameter {
+    let location = ParameterIn::Query;
+    CallParameter { name, location, required: true, description, value, example: "" }
 }
 
 const fn bare(
@@ -58,9 +72,13 @@ pub(super) const CALLS: &[Call] = &[
         details: "With a bucket, the URL is the bucket's own and this call is not used.",
         security: SecurityRequirement::Signature,
         parameters: &[
-            query("organisation", "Part of the signed URL."),
-            query("expires", "Part of the signed URL."),
-            query("signature", "Part of the signed URL."),
+            query("organisation", ValueType::Text, "Part of the signed URL."),
+            query(
+                "expires",
+                ValueType::Number,
+                "Part of the signed URL: milliseconds since 1970.",
+            ),
+            query("signature", ValueType::Pattern(SHA256), "Part of the signed URL."),
         ],
         request_body: Body::Bytes("application/octet-stream"),
         responses: &[json(200, "The bytes are stored.", of::<Message>)],
@@ -140,14 +158,24 @@ pub(super) const CALLS: &[Call] = &[
         summary: "Begin a resumable upload",
         parameters: &[
             RESUMABLE,
-            header("Upload-Length", "Total size in bytes."),
+            header("Upload-Length", ValueType::UploadSize, "5", "Total size in bytes."),
             CallParameter {
                 required: false,
-                ..header("Upload-Metadata", "filename and filetype, in base64.")
+                ..header(
+                    "Upload-Metadata",
+                    ValueType::Text,
+                    "filename bm90ZS50eHQ=,filetype dGV4dC9wbGFpbg==",
+                    "filename and filetype, in base64.",
+                )
             },
             CallParameter {
                 required: false,
-                ..header("Idempotency-Key", "As for an upload in a form.")
+                ..header(
+                    "Idempotency-Key",
+                    ValueType::Pattern(IDEMPOTENCY_KEY),
+                    "",
+                    "As for an upload in a form.",
+                )
             },
         ],
         responses: &[bare(
@@ -204,11 +232,18 @@ pub(super) const CALLS: &[Call] = &[
             RESUMABLE,
             header(
                 "Upload-Offset",
+                ValueType::Number,
+                "0",
                 "Offset of the first byte: the current end of the upload.",
             ),
             CallParameter {
                 required: false,
-                ..header("Upload-Checksum", "sha256 or sha1 of these bytes, in base64.")
+                ..header(
+                    "Upload-Checksum",
+                    ValueType::Pattern("^(sha256|sha1) [A-Za-z0-9+/]+=*$"),
+                    "",
+                    "sha256 or sha1 of these bytes, in base64.",
+                )
             },
         ],
         request_body: Body::Bytes(TUS_MEDIA_TYPE),
