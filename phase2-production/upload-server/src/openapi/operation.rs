@@ -19,7 +19,7 @@ pub(super) fn operation(
         .summary(Some(call.summary))
         .description(Some(call.details))
         .request_body(call.request_body.request(schemas));
-    let parameters = call.parameters.iter().map(|one| one.parameter(server));
+    let parameters = call.parameters.iter().map(|one| one.parameter(server.max_upload));
     for parameter in call.in_path().chain(parameters) {
         operation = operation.parameter(parameter);
     }
@@ -29,8 +29,10 @@ pub(super) fn operation(
             operation.security(security::SecurityRequirement::new(*scheme, nothing));
     }
     for response in call.responses {
-        operation = operation
-            .response(response.status.to_string(), response.response(server, schemas));
+        operation = operation.response(
+            response.status.to_string(),
+            response.response(server.max_upload, schemas),
+        );
     }
     for (status, response) in problems::of(call, schemas) {
         operation = operation.response(status.to_string(), response);

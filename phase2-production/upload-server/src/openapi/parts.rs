@@ -1,6 +1,5 @@
 //! Parts of a call: parameters, bodies, successful responses.
 
-use super::server::Described;
 use super::value_type::ValueType;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -68,14 +67,14 @@ pub(super) const fn json(
 }
 
 impl CallParameter {
-    pub(super) fn parameter(&self, server: &Described) -> Parameter {
+    pub(super) fn parameter(&self, max_upload: u64) -> Parameter {
         let example = (!self.example.is_empty()).then(|| json!(self.example));
         ParameterBuilder::new()
             .name(self.name)
             .parameter_in(self.location.clone())
             .required(if self.required { Required::True } else { Required::False })
             .description(Some(self.description))
-            .schema(Some(self.value.schema(server.max_upload)))
+            .schema(Some(self.value.schema(max_upload)))
             .example(example)
             .build()
     }
@@ -116,13 +115,13 @@ fn form() -> Object {
 }
 
 impl CallResponse {
-    pub(super) fn response(&self, server: &Described, schemas: &mut Schemas) -> Response {
+    pub(super) fn response(&self, max_upload: u64, schemas: &mut Schemas) -> Response {
         let mut response = ResponseBuilder::new().description(self.description);
         if let Some((media, content)) = self.body.content(schemas) {
             response = response.content(media, content);
         }
         for name in self.headers {
-            let schema = ValueType::of_header(name).schema(server.max_upload);
+            let schema = ValueType::of_header(name).schema(max_upload);
             let header = HeaderBuilder::new().schema(Some(schema));
             response = response.header(*name, header.build());
         }
