@@ -55,6 +55,7 @@ const TAGS: [(&str, &str); 9] = [
 pub(crate) fn document(server: &Described) -> Value {
     let mut json = serde_json::to_value(openapi(server)).unwrap_or_default();
     remove_rustdoc_links(&mut json);
+    close_variants(&mut json["components"]["schemas"]);
     json
 }
 
@@ -125,6 +126,19 @@ fn token_schemes() -> [(&'static str, SecurityScheme); 2] {
         ("bearer", SecurityScheme::Http(bearer.build())),
         ("basic", SecurityScheme::Http(basic.build())),
     ]
+}
+
+/// The variants of an enum refuse unknown members, as the contract does; utoipa writes this for
+/// structs only.
+fn close_variants(schemas: &mut Value) {
+    let schemas = schemas.as_object_mut().into_iter().flatten();
+    let variants =
+        schemas.filter_map(|(_, schema)| schema.get_mut("oneOf")?.as_array_mut());
+    for variant in variants.flatten() {
+        if variant["type"] == "object" {
+            variant["additionalProperties"] = Value::Bool(false);
+        }
+    }
 }
 
 /// Removes rustdoc links from the contract's comments; they lead nowhere here.

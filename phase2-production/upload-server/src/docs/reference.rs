@@ -11,7 +11,10 @@ pub(super) const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-widt
     code{font:.9em ui-monospace,monospace;background:#f2f2f2;padding:.1em .3em}\
     table{border-collapse:collapse;width:100%}\
     td,th{text-align:left;vertical-align:top;padding:.3rem .6rem;border-top:1px solid #ddd}\
-    a{color:#0b57a4}";
+    a{color:#0b57a4}li{overflow-wrap:anywhere}td p{margin:0}td:first-child{white-space:nowrap}\
+    @media(max-width:40rem){body{margin:1rem auto}tr{display:block;border-top:1px solid #ddd;\
+    padding:.3rem 0}td{display:block;border:0;padding:.1rem 0;overflow-wrap:anywhere}\
+    td:first-child{white-space:normal}}";
 
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 
@@ -112,9 +115,25 @@ fn parameter(parameter: &Value) -> Markup {
     html! {
         tr {
             td { code { (text(&parameter["name"])) } }
-            td { (text(&parameter["in"])) ", " (must) }
+            td { (text(&parameter["in"])) ", " (must) ", " (limits(&parameter["schema"])) }
             td { (prose(text(&parameter["description"]))) }
         }
+    }
+}
+
+/// The type of a value, with its limits.
+fn limits(schema: &Value) -> Markup {
+    let between = match (&schema["minimum"], &schema["maximum"]) {
+        (Value::Number(min), Value::Number(max)) => format!(" from {min} to {max}"),
+        (Value::Number(min), _) => format!(" from {min}"),
+        _ => String::new(),
+    };
+    let only = schema["enum"].as_array().into_iter().flatten();
+    html! {
+        @if schema["format"] == "uuid" { "uuid" } @else { (text(&schema["type"])) }
+        (between)
+        @for value in only { " " code { (text(value)) } }
+        @if let Some(pattern) = schema["pattern"].as_str() { " like " code { (pattern) } }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Parts of a call: parameters, bodies, successful responses.
 
 use super::value_type::ValueType;
-use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -68,7 +67,7 @@ pub(super) const fn json(
 
 impl CallParameter {
     pub(super) fn parameter(&self, max_upload: u64) -> Parameter {
-        let example = (!self.example.is_empty()).then(|| json!(self.example));
+        let example = self.value.example(self.example);
         ParameterBuilder::new()
             .name(self.name)
             .parameter_in(self.location.clone())

@@ -2,7 +2,7 @@
 
 use api_contract::files::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use api_contract::uploads::TUS_VERSION;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::openapi::KnownFormat;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaFormat, Type};
 
@@ -51,6 +51,17 @@ impl ValueType {
             "Tus-Resumable" | "Tus-Version" => Self::TusVersion,
             "X-File-Id" => Self::Uuid,
             _ => Self::Text,
+        }
+    }
+
+    /// An example as JSON: a number for a numeric type.
+    pub(super) fn example(self, text: &str) -> Option<Value> {
+        match self {
+            _ if text.is_empty() => None,
+            Self::Number | Self::UploadSize | Self::PageSize => {
+                text.parse::<u64>().ok().map(Value::from)
+            }
+            _ => Some(Value::from(text)),
         }
     }
 

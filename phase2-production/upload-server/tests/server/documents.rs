@@ -104,14 +104,15 @@ fn request_of(document: &Value, path: &str, operation: &Value) -> Option<TryItOu
     let (mut path, mut headers) = (path.to_owned(), Vec::new());
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         let name = parameter["name"].as_str()?;
-        let value = example(parameter).and_then(Value::as_str);
+        let value = example(parameter).map(|value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
         match (parameter["in"].as_str()?, value, parameter["required"] == true) {
             ("path", Some(value), _) => {
-                path = path.replace(&format!("{{{name}}}"), value)
+                path = path.replace(&format!("{{{name}}}"), &value)
             }
-            ("header", Some(value), _) => {
-                headers.push((name.to_owned(), value.to_owned()))
-            }
+            ("header", Some(value), _) => headers.push((name.to_owned(), value)),
             (_, None, false) => {}
             _ => return None,
         }
