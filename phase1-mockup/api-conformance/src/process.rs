@@ -4,7 +4,8 @@
 //! process has ended, so no test leaves a process behind.
 
 use crate::eventually::eventually;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use client::expect::equal;
 use http_edge::ready::ReadyLine;
 use nix::sys::signal::Signal;
 use process::{Lines, Process, command_with_death_signal, ended};
@@ -182,4 +183,30 @@ fn spawn(program: &Path, args: &[String]) -> anyhow::Result<(Process, Lines, Lin
     let stdout = process.stdout.take().context("standard output is piped")?;
     let stderr = process.stderr.take().context("standard error is piped")?;
     Ok((process, Lines::read(stdout), Lines::read(stderr)))
+}
+
+/// Checks that a program exits with code 2 and one line on standard error, which contains all
+/// of `advice`, but no stack trace and not the word `CANARY`.
+///
+/// # Errors
+/// When it exits in another way, or not in time.
+pub async fn refuses_to_start(
+    program: &str,
+    flags: &[String],
+    advice: &[&str],
+) -> anyhow::Result<()> {
+    let ended = run_to_end(Path::new(program), flags).await?;
+    let text = &ended.stderr;
+    equal("the exit code", ended.status.code(), Some(2))?;
+    equal("lines on standard error", text.lines().count(), 1)?;
+    for part in advice {
+        ensure!(
+            text.contains(part),
+            "expected: a line with {part:?}\n  actual:   {text}"
+        );
+    }
+    for leak in ["panicked", "stack backtrace", "CANARY"] {
+        ensure!(!text.contains(leak), "{leak:?} must not be in: {text}");
+    }
+    Ok(())
 }

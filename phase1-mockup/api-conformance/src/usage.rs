@@ -1,7 +1,7 @@
 //! Invalid command lines: one line with advice on standard error, and exit code 2.
 
 use crate::fixture::Fixture;
-use crate::process::run_to_end;
+use crate::process::{refuses_to_start, run_to_end};
 use anyhow::ensure;
 use client::expect::equal;
 use std::net::TcpListener;
@@ -76,32 +76,6 @@ pub async fn unknown_flag_is_refused(program: &str) -> anyhow::Result<()> {
         "expected: the suggested flag\n  actual:   {}",
         ended.stderr
     );
-    Ok(())
-}
-
-/// Checks that a program exits with code 2 and one line on standard error, which contains all
-/// of `advice`, but no stack trace and not the word `CANARY`.
-///
-/// # Errors
-/// When it exits in another way, or not in time.
-pub async fn refuses_to_start(
-    program: &str,
-    flags: &[String],
-    advice: &[&str],
-) -> anyhow::Result<()> {
-    let ended = run_to_end(Path::new(program), flags).await?;
-    let text = &ended.stderr;
-    equal("the exit code", ended.status.code(), Some(2))?;
-    equal("lines on standard error", text.lines().count(), 1)?;
-    for part in advice {
-        ensure!(
-            text.contains(part),
-            "expected: a line with {part:?}\n  actual:   {text}"
-        );
-    }
-    for leak in ["panicked", "stack backtrace", "CANARY"] {
-        ensure!(!text.contains(leak), "{leak:?} must not be in: {text}");
-    }
     Ok(())
 }
 

@@ -86,6 +86,21 @@ fn name_inside_another_word_is_no_use() {
     assert!(!is_named(http, "use http_edge::serve; // http"));
 }
 
+#[test]
+fn settings_of_nextest_name_existing_packages() {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
+    let settings = std::fs::read_to_string(top().join(".config/nextest.toml"));
+    let settings = settings.expect("the settings of nextest");
+    let named = settings.split("package(").skip(1);
+    let named: Vec<_> = named.filter_map(|after| after.split(')').next()).collect();
+    assert!(!named.is_empty(), "the settings name no package");
+    for name in named {
+        let exists =
+            metadata.packages.iter().any(|package| package.name.as_str() == name);
+        assert!(exists, "nextest refuses a filter with the unknown package {name}");
+    }
+}
+
 /// Every package of a build with its features, as `cargo tree` prints them.
 fn features(edges: &str) -> BTreeSet<String> {
     let mut command = Command::new(env!("CARGO"));

@@ -2,7 +2,7 @@
 
 use crate::{PROGRAM, start};
 use api_conformance::fixture::{Fixture, Started};
-use api_conformance::usage::refuses_to_start;
+use api_conformance::process::refuses_to_start;
 use api_conformance::usage::with;
 use api_contract::files::FileList;
 use api_contract::paths;
