@@ -78,7 +78,7 @@ fn plot_has_axes_names_and_a_legend() {
         "100 ms",
         "1 s",
         "0 s",
-        "5 s",
+        "6 s",
         "median latency",
         "slowest",
         "logins lost",
