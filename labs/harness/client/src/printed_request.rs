@@ -118,6 +118,11 @@ impl PrintedRequest {
 /// A word quoted for a POSIX shell. A word with a NUL cannot be quoted; the NUL is removed.
 fn quoted(word: &str) -> String {
     let word = word.replace('\0', "");
+    // A POSIX shell changes nothing between single quotes. shlex avoids them around a backslash,
+    // because fish reads it; then JSON inside JSON would be hard to read.
+    if word.contains('\\') && !word.contains('\'') {
+        return format!("'{word}'");
+    }
     shlex::try_quote(&word).map(String::from).unwrap_or_default()
 }
 
@@ -128,6 +133,16 @@ mod tests {
     fn request(method: Method, body: PrintedBody) -> PrintedRequest {
         let url = "http://127.0.0.1:80/a?b=1&c=2".to_owned();
         PrintedRequest { method, url, headers: Vec::new(), body }
+    }
+
+    #[test]
+    fn json_inside_json_stays_in_single_quotes() {
+        let text = r#"{"form":"{\"name\":null}"}"#;
+        let body = PrintedBody::Text(text.to_owned());
+        let command = request(Method::PUT, body).curl(CurlStyle::Short);
+        assert!(command.ends_with(&format!("'{text}'")), "{command}");
+        let words = shlex::split(&command).expect("a command");
+        assert_eq!(words.last().map(String::as_str), Some(text));
     }
 
     #[test]
