@@ -30,7 +30,7 @@ impl Sample {
     }
 }
 
-/// The scheduled requests of a load, whose start is in microseconds since the start of the
+/// The scheduled requests of a load. The load starts `start_us` microseconds after the
 /// history. A request that had to log in first was sent at the start of its login.
 pub(crate) fn samples(entries: &[Entry], users: usize, start_us: u64) -> Vec<Sample> {
     let mut login_sent_us = vec![None; users];

@@ -4,8 +4,8 @@
 //! That memory is the whole difference to `stateless-server`, which has the same files and
 //! items in the same order: compare them side by side.
 //!
-//! Reading order: `state`, `app` (routes and lifecycle), `identity` (authentication), `sessions` (the session
-//! store), `login`, `files`, `error`, `config`.
+//! Reading order: `state`, `app` (routes and lifecycle), `identity` (authentication), `sessions`
+//! (the session store), `login`, `files`, `error`, `config`.
 
 pub mod app;
 pub mod config;

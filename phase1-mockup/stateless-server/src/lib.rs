@@ -5,8 +5,8 @@
 //! That is the whole difference to `stateful-server`, which has the same files and
 //! items in the same order: compare them side by side.
 //!
-//! Reading order: `state`, `app` (routes and lifecycle), `identity` (authentication), `tokens` (signed
-//! tokens), `login`, `files`, `error`, `config`.
+//! Reading order: `state`, `app` (routes and lifecycle), `identity` (authentication), `tokens`
+//! (signed tokens), `login`, `files`, `error`, `config`.
 
 pub mod app;
 pub mod config;

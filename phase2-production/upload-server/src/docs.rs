@@ -11,11 +11,12 @@ use crate::openapi::{self, Described};
 use api_contract::paths;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
-use axum::response::{Html, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_SECURITY_POLICY;
 use serde_json::Value;
@@ -35,7 +36,7 @@ const SWAGGER_CSP: HeaderValue = HeaderValue::from_static(
 struct Documents {
     server: Described,
     document: OnceLock<Value>,
-    page: OnceLock<String>,
+    page: OnceLock<Bytes>,
 }
 
 impl Documents {
@@ -43,8 +44,8 @@ impl Documents {
         self.document.get_or_init(|| openapi::document(&self.server))
     }
 
-    fn page(&self) -> &str {
-        self.page.get_or_init(|| reference::page(self.document()))
+    fn page(&self) -> Bytes {
+        self.page.get_or_init(|| reference::page(self.document()).into()).clone()
     }
 }
 
@@ -68,18 +69,18 @@ async fn confine_swagger(request: Request, next: Next) -> Response {
     reply
 }
 
-async fn document(State(documents): State<Arc<Documents>>) -> Json<Value> {
-    Json(documents.document().clone())
+async fn document(State(documents): State<Arc<Documents>>) -> Response {
+    Json(documents.document()).into_response()
 }
 
 /// The page's only style sheet is allowed by its hash (CSP level 3 §2.3.1).
 async fn reference_page(
     State(documents): State<Arc<Documents>>,
-) -> ([(http::HeaderName, String); 1], Html<String>) {
+) -> ([(http::HeaderName, String); 1], Html<Bytes>) {
     let hash = STANDARD.encode(Sha256::digest(reference::STYLE.as_bytes()));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     );
-    ([(CONTENT_SECURITY_POLICY, policy)], Html(documents.page().to_owned()))
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(documents.page()))
 }

@@ -9,6 +9,8 @@
 //! replica is killed.
 
 mod connection;
+#[cfg(test)]
+mod fixture;
 mod poller;
 mod reauth;
 mod registry;

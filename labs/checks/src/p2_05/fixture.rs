@@ -1,4 +1,4 @@
-//! The setting of a check and a user who is logged in, as the checks use it.
+//! The settings of the replicas, and a logged-in user.
 
 use grader::{Call, CheckContext, CheckError, CheckResult, Replica, Reply, require};
 use serde_json::json;

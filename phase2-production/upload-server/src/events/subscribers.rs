@@ -62,27 +62,8 @@ impl Subscribers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use records::Role;
+    use crate::events::fixture::{file, member};
     use std::slice;
-    use upload_domain::display_name::DisplayName;
-    use upload_domain::file_id::FileId;
-
-    fn member(organisation: &str, username: &str) -> Member {
-        Member {
-            organisation: OrgId::parse(organisation).unwrap(),
-            username: Username::parse(username).unwrap(),
-            role: Role::Member,
-        }
-    }
-
-    fn file(owner: &Member, at: i64) -> RecentFile {
-        RecentFile {
-            at,
-            file_id: FileId::new(),
-            owner: owner.username.clone(),
-            name: DisplayName::from_client("a.txt"),
-        }
-    }
 
     #[test]
     fn events_reach_only_their_owner_and_slow_connections_are_dropped() {

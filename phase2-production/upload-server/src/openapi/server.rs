@@ -14,7 +14,7 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    /// A server whose logins start sessions, or else issue tokens.
+    /// A server with logins that start sessions, or else issue tokens.
     pub(crate) const fn new(
         has_sessions: bool,
         cookie: &'static str,

@@ -33,7 +33,7 @@ fn contract_paths() -> Vec<String> {
     paths.into_iter().filter(|path| path != paths::METRICS).collect()
 }
 
-/// The document of a server whose logins start sessions, and of one that issues tokens.
+/// The document of a server that starts sessions, and of one that issues tokens.
 fn both() -> [Value; 2] {
     [true, false].map(|has_sessions| {
         document(&Described::new(has_sessions, "session", 100 * 1024 * 1024))
